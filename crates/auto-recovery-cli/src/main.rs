@@ -1,0 +1,3 @@
+//! The command `recover`.
+
+fn main() {}

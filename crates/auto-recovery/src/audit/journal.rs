@@ -1,0 +1,257 @@
+//! The journal: the store's record of session events, and of what an entry has no field for.
+//!
+//! Each record is one line of compact JSON: `v` (format version), `at` (RFC 3339 UTC), `session_id`,
+//! `event`, and the event's own fields. Readers ignore fields they do not know, keep events they do
+//! not know as [`JournalEvent::Other`], and refuse a version newer than [`JournalRecord::VERSION`].
+//! An intent without an outcome is itself evidence: of a run that died.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Category, Failure};
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionOutcome {
+    /// The failure was cured.
+    Recovered,
+    /// Nothing helped; a person is needed.
+    Escalated,
+    /// The user or a limit stopped it, or it died.
+    Interrupted,
+    /// It has not ended, and its process lives.
+    Running,
+    /// Nobody said.
+    #[default]
+    Unknown,
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// Format version of this record.
+    pub v: u32,
+    /// When it was written, RFC 3339 in UTC.
+    pub at: String,
+    /// The session it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: JournalEvent,
+}
+
+impl JournalRecord {
+    /// The newest format version this release reads, and the one it writes.
+    pub const VERSION: u32 = 1;
+}
+
+/// What happened. The JSON field `event` names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum JournalEvent {
+    /// A session began.
+    SessionStarted(SessionStarted),
+    /// A failure was seen and classified.
+    FailureDetected(Box<FailureDetected>),
+    /// An attempt is about to begin: its intent.
+    AttemptStarted(AttemptStarted),
+    /// An attempt ended: what its entry has no field for.
+    AttemptFinished(Box<AttemptFinished>),
+    /// A session ended.
+    SessionFinished(SessionFinished),
+    /// A trail was removed.
+    SessionCleared(SessionCleared),
+    /// Unreadable bytes were moved aside.
+    TailQuarantined(TailQuarantined),
+    /// A tree was put back to what a session recorded.
+    Restored(Restored),
+    /// Something this release does not know, written by a later one of the same format.
+    #[serde(other)]
+    Other,
+}
+
+/// A session began.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionStarted {
+    /// The command, as argv; `None` when the caller is not a command.
+    pub command: Option<Vec<String>>,
+    /// Where it runs.
+    pub cwd: Option<String>,
+    /// The workspace, as a path.
+    pub workspace: Option<String>,
+    /// The workspace by the name of its directory.
+    pub project: Option<String>,
+    /// This machine.
+    pub host: Option<String>,
+    /// This user.
+    pub user: Option<String>,
+    /// The process that records.
+    pub pid: u32,
+    /// The release that wrote this.
+    pub version: String,
+}
+
+/// A failure was seen and classified.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailureDetected {
+    /// The failure.
+    pub failure: Failure,
+    /// Its category.
+    pub category: Category,
+    /// The rule that said so.
+    pub rule: String,
+    /// Exit code of the command.
+    #[serde(default)]
+    pub exit_code: Option<i32>,
+    /// Signal that ended the command.
+    #[serde(default)]
+    pub signal: Option<i32>,
+    /// Whether it was stopped at its time limit.
+    #[serde(default)]
+    pub timed_out: bool,
+    /// Where the command's output is kept.
+    #[serde(default)]
+    pub output_file: Option<String>,
+    /// The tree as the session found it.
+    #[serde(default)]
+    pub checkpoint: Option<String>,
+    /// What will be tried, in order, in words.
+    #[serde(default)]
+    pub plan: Vec<String>,
+    /// What will not be tried and why, in words.
+    #[serde(default)]
+    pub skipped: Vec<String>,
+}
+
+/// An attempt is about to begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptStarted {
+    /// Number of the attempt within the session.
+    pub attempt_number: u64,
+    /// The strategy.
+    pub strategy: String,
+    /// Which try of this strategy it is, from 1.
+    pub strategy_attempt: u32,
+    /// Category of the failure.
+    pub category: Category,
+    /// What will be done, as a person would type it.
+    #[serde(default)]
+    pub action: String,
+    /// The recipe it comes from.
+    #[serde(default)]
+    pub recipe: Option<String>,
+    /// The tree before it.
+    #[serde(default)]
+    pub checkpoint: Option<String>,
+    /// Chance that this strategy was chosen here; 1 where nothing is drawn.
+    #[serde(default)]
+    pub propensity: Option<f64>,
+}
+
+/// An attempt ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AttemptFinished {
+    /// Number of the attempt within the session.
+    pub attempt_number: u64,
+    /// Its entry.
+    pub entry_id: String,
+    /// Whether it cured the failure.
+    pub success: bool,
+    /// Exit code of what the strategy ran.
+    pub strategy_exit_code: Option<i32>,
+    /// Exit code of the verification.
+    pub exit_code: Option<i32>,
+    /// Signal that ended the verification.
+    pub signal: Option<i32>,
+    /// The failure that was left.
+    pub failure: Option<Failure>,
+    /// The tree after the strategy acted, before verification.
+    pub checkpoint_acted: Option<String>,
+    /// The tree after verification, before any undo.
+    pub checkpoint_verified: Option<String>,
+    /// Whether the tree was put back.
+    pub undone: bool,
+    /// Whether a failed attempt's changes stay as the ground for the next.
+    pub kept: bool,
+    /// Whether the success stands in for the command instead of the command passing.
+    pub stood_in: bool,
+    /// Whether the command passed by being run again, and nothing else.
+    pub flaky: bool,
+    /// Every path the strategy changed.
+    pub files_modified: Vec<String>,
+    /// Paths somebody else changed before this attempt.
+    pub foreign: Vec<String>,
+    /// Paths that changed and that no checkpoint covers.
+    pub not_covered: Vec<String>,
+    /// Protected paths that it touched.
+    pub protected: Vec<String>,
+    /// Processes that were left running, as `pid command`.
+    pub left_running: Vec<String>,
+    /// Where the output is kept.
+    pub output_file: Option<String>,
+}
+
+/// A session ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionFinished {
+    /// How.
+    pub outcome: SessionOutcome,
+    /// The strategy that cured it.
+    pub strategy: Option<String>,
+    /// How many attempts there were.
+    pub attempts: u64,
+    /// What `recover run` exits with.
+    pub exit_code: Option<i32>,
+    /// Why, in words.
+    pub reason: String,
+    /// Whether it was flaky.
+    pub flaky: bool,
+    /// From the first run of the command to the end.
+    pub duration_seconds: f64,
+    /// The tree in the end.
+    pub checkpoint: Option<String>,
+}
+
+/// A trail was removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionCleared {
+    /// How many entries went.
+    pub entries: u64,
+    /// Time of the first of them.
+    pub first_timestamp: Option<String>,
+    /// Time of the last of them.
+    pub last_timestamp: Option<String>,
+}
+
+/// Unreadable bytes were moved aside.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TailQuarantined {
+    /// The file they were in.
+    pub file: String,
+    /// Where in it they began.
+    pub offset: u64,
+    /// How many they are.
+    pub bytes: u64,
+    /// The file that holds them now.
+    pub quarantine: String,
+}
+
+/// A tree was put back to what a session recorded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Restored {
+    /// After which attempt; `None` for the session's beginning.
+    pub attempt_number: Option<u64>,
+    /// The tree it was put back to.
+    pub checkpoint: String,
+    /// The tree that it replaced, to which it can be taken back.
+    pub replaced: String,
+    /// How many paths changed.
+    pub paths: u64,
+}

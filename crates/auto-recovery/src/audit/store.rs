@@ -1,0 +1,149 @@
+//! What a store of trails must do.
+
+use serde::Serialize;
+
+use crate::audit::{JournalEvent, JournalRecord, SessionOutcome};
+use crate::entry::RecoveryAuditEntry;
+use crate::error::Result;
+use crate::statistics::RecoveryStatistics;
+
+/// When an append is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After the data reached the disk (`fdatasync`). Concurrent callers share a sync.
+    #[default]
+    Sync,
+    /// After the operating system took it (`write`). A power cut may lose it; a crash of the
+    /// process does not.
+    Flush,
+}
+
+/// An entry that is to be appended.
+#[derive(Clone, Debug, Default)]
+pub struct NewEntry {
+    /// The entry. An empty `entry_id` or `timestamp` is filled in by the store.
+    pub entry: RecoveryAuditEntry,
+    /// Whether the store gives the session's next attempt number instead of the entry's own.
+    pub number_by_store: bool,
+}
+
+/// An entry that was appended, and is as durable as the store was asked to make it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Appended {
+    /// The id of the entry.
+    pub entry_id: String,
+    /// The session it went to.
+    pub session_id: String,
+    /// Its number within the session.
+    #[serde(skip)]
+    pub attempt_number: u64,
+}
+
+/// A place in a trail or journal that could not be read, and is not hidden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The file, as a path, or the table.
+    pub place: String,
+    /// The line there, counted from 1.
+    pub line: u64,
+    /// How many bytes could not be read.
+    pub bytes: u64,
+    /// What is wrong with them.
+    pub reason: String,
+}
+
+/// What is known of one session without reading all of its entries.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SessionSummary {
+    /// The session.
+    pub session_id: String,
+    /// When it began: the earlier of the journal's time and the first entry's.
+    pub session_start: Option<String>,
+    /// Time of its newest entry.
+    pub last_attempt_timestamp: Option<String>,
+    /// How many entries it has.
+    pub total_attempts: u64,
+    /// How many of them succeeded.
+    pub successful_attempts: u64,
+    /// How it ended.
+    pub outcome: SessionOutcome,
+    /// The command that was run, as argv.
+    pub command: Option<Vec<String>>,
+    /// Where it ran.
+    pub cwd: Option<String>,
+    /// The workspace it belongs to, by the name of its directory.
+    pub project: Option<String>,
+    /// The machine it ran on.
+    pub host: Option<String>,
+    /// The user it ran as.
+    pub user: Option<String>,
+}
+
+/// Where trails live. Shared between threads; several processes may use the same store at once.
+pub trait AuditStore: Send + Sync {
+    /// The store's URL, with any password masked.
+    fn url(&self) -> String;
+
+    /// Appends `entries` in order and returns once they are durable.
+    ///
+    /// # Errors
+    /// Nothing of a failed call is acknowledged; what of it reached the disk is whole lines.
+    fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>>;
+
+    /// Appends `event` to the journal and returns once it is durable.
+    ///
+    /// # Errors
+    /// As [`AuditStore::append`].
+    fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()>;
+
+    /// Every session that has an entry or a journal record and was not cleared, newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn sessions(&self) -> Result<Vec<SessionSummary>>;
+
+    /// Calls `visit` for each entry of `session_id` in order; an unknown session has none. Returns
+    /// the damage met on the way.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `visit` fails.
+    fn read_trail(
+        &self,
+        session_id: &str,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>>;
+
+    /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the damage
+    /// met on the way.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `visit` fails.
+    fn read_journal(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+    ) -> Result<Vec<Damage>>;
+
+    /// The statistics of `session_id`; zeros for an unknown one. Reads only what was appended since
+    /// it was last asked.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics>;
+
+    /// Removes the trail of `session_id` and leaves a journal record that it did. Returns how many
+    /// entries went, `None` if there was no such session.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    fn clear(&self, session_id: &str) -> Result<Option<u64>>;
+}
+
+/// An entry as it was read, with the bytes it is stored as.
+#[derive(Clone, Debug)]
+pub struct StoredEntry<'a> {
+    /// The entry.
+    pub entry: RecoveryAuditEntry,
+    /// Its stored text: one compact line from us, or pretty-printed JSON from the original.
+    pub raw: &'a [u8],
+}

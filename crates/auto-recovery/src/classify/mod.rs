@@ -1,0 +1,1 @@
+//! Failure to category: rules that say why.

@@ -1,0 +1,1 @@
+//! Output of a command to failure.

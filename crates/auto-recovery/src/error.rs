@@ -1,0 +1,178 @@
+//! The crate's one error: a kind that programs branch on, the context a person needs, a source.
+//!
+//! `Display` states this layer only; whoever shows an error prints the chain of sources. Wording is
+//! lowercase, without a full stop, and reads after "failed to" or on its own.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, for programs. The text code of each kind is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value given by the caller cannot be used: an id, a format name, a line of input.
+    InvalidInput,
+    /// A thing named by the caller does not exist: a session, an attempt, a checkpoint.
+    NotFound,
+    /// Someone else holds what is needed: a lock, an existing output file.
+    Busy,
+    /// The operating system refused or failed an operation.
+    Io,
+    /// The disk, the quota or one of the product's own limits has no room left.
+    NoSpace,
+    /// Stored bytes are not what was written.
+    Damaged,
+    /// Stored data was written by a newer release of this product.
+    NewerFormat,
+    /// A sync failed earlier on this handle; what it holds can no longer be vouched for.
+    Poisoned,
+    /// A program that is needed is not installed, or a command names none that exists.
+    CommandNotFound,
+    /// A program exists and cannot be started.
+    NotExecutable,
+    /// A helper program (such as git) failed.
+    Tool,
+    /// The operation would do something it must not: leave the store, write to a refused place.
+    Refused,
+    /// A limit on time passed.
+    TimedOut,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// The stable text code of this kind.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "invalid_input",
+            Self::NotFound => "not_found",
+            Self::Busy => "busy",
+            Self::Io => "io",
+            Self::NoSpace => "no_space",
+            Self::Damaged => "damaged",
+            Self::NewerFormat => "newer_format",
+            Self::Poisoned => "poisoned",
+            Self::CommandNotFound => "command_not_found",
+            Self::NotExecutable => "not_executable",
+            Self::Tool => "tool",
+            Self::Refused => "refused",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            Self::Busy | Self::TimedOut => true,
+            Self::InvalidInput
+            | Self::NotFound
+            | Self::Io
+            | Self::NoSpace
+            | Self::Damaged
+            | Self::NewerFormat
+            | Self::Poisoned
+            | Self::CommandNotFound
+            | Self::NotExecutable
+            | Self::Tool
+            | Self::Refused
+            | Self::Interrupted => false,
+        }
+    }
+}
+
+/// An error of this crate.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    context: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind` that says `context`.
+    pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
+        Self {
+            kind,
+            context: context.into(),
+            source: None,
+        }
+    }
+
+    /// An operating system error met while doing `what` (for example "write" or "create directory")
+    /// to `path`.
+    pub fn io(what: &str, path: &Path, source: io::Error) -> Self {
+        Self::os(format!("{what} {}", path.display()), source)
+    }
+
+    /// An operating system error met while attempting what `context` says.
+    pub fn os(context: impl Into<String>, source: io::Error) -> Self {
+        let kind = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+            _ => ErrorKind::Io,
+        };
+        Self {
+            kind,
+            context: context.into(),
+            source: Some(Box::new(source)),
+        }
+    }
+
+    /// The same error with a cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// An error that says `context` because of `self`; the kind stays.
+    #[must_use]
+    pub fn context(self, context: impl Into<String>) -> Self {
+        Self {
+            kind: self.kind,
+            context: context.into(),
+            source: Some(Box::new(self)),
+        }
+    }
+
+    /// What went wrong, for programs.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        self.kind.is_retryable()
+    }
+
+    /// This error and its causes in one line, joined by ": ".
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.context)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_ref()
+            .map(|source| &**source as &(dyn StdError + 'static))
+    }
+}

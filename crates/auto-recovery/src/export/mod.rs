@@ -1,0 +1,1 @@
+//! Trails as JSON, CSV and JSONL.

@@ -1,0 +1,35 @@
+//! Recover failing commands by themselves, and keep a durable record of every attempt.
+//!
+//! The library holds every rule of the product: what kind of failure this is ([`detect`],
+//! [`classify`]), what to try ([`strategy`], [`manager`]), how to prove and undo it ([`process`],
+//! [`checkpoint`]), and how to account for it ([`audit`], [`statistics`], [`export`], [`report`]).
+//!
+//! It never prints, never reads the environment and never looks for files by itself: whoever calls
+//! it says where things are. It is blocking and starts no thread of its own that outlives a call.
+
+pub mod attempt;
+pub mod audit;
+pub mod checkpoint;
+pub mod classify;
+pub mod detect;
+pub mod entry;
+pub mod error;
+pub mod export;
+pub mod failure;
+pub mod host;
+pub mod manager;
+pub mod plan;
+pub mod process;
+pub mod report;
+pub mod run;
+pub mod statistics;
+pub mod strategy;
+
+pub use attempt::{RecoveryAttempt, RecoveryResult};
+pub use audit::RecoveryAuditLogger;
+pub use entry::RecoveryAuditEntry;
+pub use error::{Error, ErrorKind, Result};
+pub use failure::{Category, Failure};
+pub use manager::AutoRecoveryManager;
+pub use statistics::RecoveryStatistics;
+pub use strategy::RecoveryStrategyType;

@@ -1,0 +1,5 @@
+//! The manager: the only loop.
+
+/// Recovers failures.
+#[derive(Debug)]
+pub struct AutoRecoveryManager {}

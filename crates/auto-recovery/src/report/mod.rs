@@ -1,0 +1,1 @@
+//! Trails as a report, for programs and for people.

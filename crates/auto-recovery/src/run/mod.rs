@@ -1,0 +1,1 @@
+//! Recovering a command: run it, and if it fails, recover it.
