@@ -1,1 +1,23 @@
-//! Output of a command to failure.
+//! Output of a command to failure: what went wrong, as a person would name it.
+//!
+//! One pass over the output finds the few lines that any rule could mean; the rules, ordered by how
+//! telling they are, are then tried on those lines alone. The rules are data (`rules/*.toml`), and a
+//! user's own come first. Pure: no clock, no files, no processes, and nothing here interprets the
+//! text it reads. It refuses to guess: when no rule speaks, the category is unknown.
+
+mod batch;
+mod detector;
+mod line;
+mod observation;
+mod rule;
+mod rules;
+mod scan;
+mod tools;
+mod trace;
+
+pub use batch::{BatchInput, BatchOutput};
+pub use detector::{Detection, detect};
+pub use observation::Observation;
+pub use rule::{Rule, Sign, Trace};
+pub use rules::Rules;
+pub use tools::Tools;

@@ -1,0 +1,289 @@
+//! Asks the rules, in order, about one observation.
+
+use std::ops::Range;
+
+use regex::bytes::{Captures, Regex};
+
+use super::line::{line_at, starts_above, starts_below, undecorated};
+use super::observation::Observation;
+use super::rules::{Prepared, Rules};
+use super::scan::Scanned;
+use super::tools::Tools;
+use super::trace;
+use crate::failure::{Category, Failure};
+
+/// The longest message that is kept: what a person reads at a glance, with room for a path.
+const MESSAGE_BYTES_MAX: usize = 2 * 1024;
+
+/// The bytes at either end of a stream in which a user's rule without literals is tried.
+const ENDS_BYTES: usize = 64 * 1024;
+
+/// The name of what decided when no rule did.
+const NO_RULE: &str = "none";
+
+/// What a command's end and output say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detection {
+    /// What went wrong, as a person would put it.
+    pub failure: Failure,
+    /// What kind of failure it is.
+    pub category: Category,
+    /// The id of the rule that decided, `none` when none did.
+    pub rule: String,
+}
+
+/// Finds out what kind of failure `observation` is. The same input gives the same answer.
+///
+/// Output is read once, whatever its size; patterns are tried on a bounded number of lines.
+pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
+    let tools = Tools::of(observation.argv);
+    let streams = rules
+        .literals
+        .scan([observation.stderr, observation.stdout]);
+    let case = Case {
+        observation,
+        tools: &tools,
+        streams: &streams,
+    };
+    rules
+        .ordered
+        .iter()
+        .find_map(|prepared| case.ask(prepared))
+        .unwrap_or_else(|| case.unexplained())
+}
+
+/// One observation, as the rules see it. Standard error comes first: tools report there.
+struct Case<'a> {
+    observation: &'a Observation<'a>,
+    tools: &'a Tools,
+    streams: &'a [Scanned<'a>; 2],
+}
+
+/// A line that a rule meant.
+struct Hit<'a> {
+    text: &'a [u8],
+    start: usize,
+    line: &'a [u8],
+}
+
+/// What patterns captured so far; the first capture of each name stays.
+#[derive(Default)]
+struct Found {
+    error_type: Option<String>,
+    message: Option<String>,
+    file: Option<String>,
+    line_number: Option<u64>,
+    stack_trace: Option<String>,
+}
+
+impl Case<'_> {
+    fn ask(&self, prepared: &Prepared) -> Option<Detection> {
+        if !self.holds(prepared) {
+            return None;
+        }
+        let mut found = Found::default();
+        let hit = match &prepared.line {
+            Some(line) => {
+                let hit = self.hit(prepared, line.get())?;
+                let captures = line.get().captures(hit.line)?;
+                found.take(&captures);
+                Some(hit)
+            }
+            None => None,
+        };
+        if let Some(hit) = &hit {
+            found.look_around(hit, prepared);
+        }
+        Some(self.detection(prepared, hit.as_ref(), found))
+    }
+
+    /// Whether everything but the line speaks for the rule.
+    fn holds(&self, prepared: &Prepared) -> bool {
+        let rule = &prepared.rule;
+        let observation = self.observation;
+        let any = |literals: &[usize]| {
+            literals
+                .iter()
+                .any(|&literal| self.streams.iter().any(|stream| stream.has(literal)))
+        };
+        let one_of = |allowed: &[i32], actual: Option<i32>| {
+            allowed.is_empty() || actual.is_some_and(|actual| allowed.contains(&actual))
+        };
+        (rule.line.is_none() || prepared.find.is_empty() || any(&prepared.find))
+            && (prepared.with.is_empty() || any(&prepared.with))
+            && !any(&prepared.without)
+            && rule
+                .timed_out
+                .is_none_or(|wanted| wanted == observation.timed_out)
+            && one_of(&rule.exit, observation.exit_code)
+            && one_of(&rule.signal, observation.effective_signal())
+            && (rule.tools.is_empty() || self.tools.any_of(&rule.tools))
+    }
+
+    /// The line that the rule means: standard error's before standard output's.
+    fn hit(&self, prepared: &Prepared, pattern: &Regex) -> Option<Hit<'_>> {
+        self.streams.iter().find_map(|stream| {
+            let text = stream.text.as_ref();
+            let meant = |start: usize| {
+                let line = undecorated(line_at(text, start));
+                let excepted = prepared
+                    .except
+                    .as_ref()
+                    .is_some_and(|except| except.get().is_match(line));
+                (pattern.is_match(line) && !excepted).then_some(Hit { text, start, line })
+            };
+            let starts = if prepared.find.is_empty() {
+                starts_near_the_ends(text)
+            } else {
+                stream.lines_with(&prepared.find)
+            };
+            if prepared.rule.last {
+                starts.into_iter().rev().find_map(meant)
+            } else {
+                starts.into_iter().find_map(meant)
+            }
+        })
+    }
+
+    fn detection(&self, prepared: &Prepared, hit: Option<&Hit<'_>>, found: Found) -> Detection {
+        let rule = &prepared.rule;
+        let error_type = found
+            .error_type
+            .map(|captured| renamed(captured, &rule.names))
+            .or_else(|| rule.error_type.clone())
+            .unwrap_or_else(|| self.exit_name());
+        let message = found
+            .message
+            .or_else(|| rule.message.clone())
+            .or_else(|| hit.map(|hit| shown(hit.line)))
+            .unwrap_or_else(|| self.last_words());
+        let failure = Failure {
+            stack_trace: found.stack_trace,
+            file_path: found.file,
+            line_number: found.line_number,
+            ..Failure::new(
+                error_type,
+                bounded(message),
+                rule.source
+                    .clone()
+                    .unwrap_or_else(|| self.tools.main().to_owned()),
+            )
+        };
+        Detection {
+            failure,
+            category: rule.category,
+            rule: rule.id.clone(),
+        }
+    }
+
+    fn unexplained(&self) -> Detection {
+        Detection {
+            failure: Failure::new(
+                self.exit_name(),
+                bounded(self.last_words()),
+                self.tools.main(),
+            ),
+            category: Category::Unknown,
+            rule: NO_RULE.to_owned(),
+        }
+    }
+
+    fn exit_name(&self) -> String {
+        match (self.observation.signal, self.observation.exit_code) {
+            (Some(signal), _) => format!("signal {signal}"),
+            (None, Some(code)) => format!("exit {code}"),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
+    /// The last line with anything in it: what a person's eye falls on.
+    fn last_words(&self) -> String {
+        self.streams
+            .iter()
+            .find_map(|stream| last_line(&stream.text))
+            .unwrap_or_else(|| format!("ended with {} and said nothing", self.exit_name()))
+    }
+}
+
+impl Found {
+    fn take(&mut self, captures: &Captures<'_>) {
+        let text = |name: &str| {
+            captures
+                .name(name)
+                .map(|capture| shown(capture.as_bytes()))
+                .filter(|text| !text.is_empty())
+        };
+        self.error_type = self.error_type.take().or_else(|| text("type"));
+        self.message = self.message.take().or_else(|| text("message"));
+        if self.file.is_none() {
+            self.file = text("file");
+            self.line_number = text("line").and_then(|digits| digits.parse().ok());
+        }
+    }
+
+    fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
+        if let Some(above) = &prepared.above {
+            self.take_first(above.get(), hit, starts_above(hit.text, hit.start));
+        }
+        if let Some(below) = &prepared.below {
+            self.take_first(below.get(), hit, starts_below(hit.text, hit.start));
+        }
+        if let Some(language) = prepared.rule.trace {
+            let read = trace::read(language, hit.text, hit.start);
+            self.stack_trace = read.text;
+            if self.file.is_none() {
+                self.file = read.file;
+                self.line_number = read.line_number;
+            }
+        }
+    }
+
+    fn take_first(&mut self, pattern: &Regex, hit: &Hit<'_>, starts: impl Iterator<Item = usize>) {
+        for start in starts {
+            let line = undecorated(line_at(hit.text, start));
+            if let Some(captures) = pattern.captures(line) {
+                self.take(&captures);
+                return;
+            }
+        }
+    }
+}
+
+/// The starts of the lines within a bounded distance of either end.
+fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
+    let near = |range: Range<usize>| {
+        let after_newline = |at: &usize| *at == 0 || matches!(text[*at - 1], b'\n' | b'\r');
+        range.filter(after_newline)
+    };
+    let head = text.len().min(ENDS_BYTES);
+    let tail = text.len().saturating_sub(ENDS_BYTES).max(head);
+    near(0..head).chain(near(tail..text.len())).collect()
+}
+
+fn last_line(text: &[u8]) -> Option<String> {
+    let end = text.iter().rposition(|byte| !byte.is_ascii_whitespace())? + 1;
+    let start = memchr::memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
+    Some(shown(line_at(&text[..end], start)))
+}
+
+fn renamed(captured: String, names: &[(String, String)]) -> String {
+    names
+        .iter()
+        .find(|(from, _)| *from == captured)
+        .map_or(captured, |(_, to)| to.clone())
+}
+
+/// Bytes as text; what is no UTF-8 becomes the replacement character.
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+}
+
+/// The message cut at a character, with a mark where it was cut.
+fn bounded(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        let mark = "…";
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - mark.len()));
+        message.push_str(mark);
+    }
+    message
+}

@@ -1,0 +1,131 @@
+//! Lines of an output: where they end, which lie above and below, and what only decorates them.
+
+use memchr::{memchr2, memrchr2};
+
+/// The longest part of a line that patterns see.
+const LINE_BYTES_MAX: usize = 4 * 1024;
+
+/// How many lines above or below a telling one may say more about it.
+const NEIGHBOURS_MAX: usize = 200;
+
+/// The line that starts at `start`, without its end, cut to a bounded length.
+pub(super) fn line_at(text: &[u8], start: usize) -> &[u8] {
+    let rest = &text[start..text.len().min(start + LINE_BYTES_MAX)];
+    let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+/// The starts of the lines below the one at `start`, nearest first, bounded.
+pub(super) fn starts_below(text: &[u8], start: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(start), |&at| {
+        let newline = memchr2(b'\n', b'\r', &text[at..])?;
+        let next = at + newline + 1;
+        (next < text.len()).then_some(next)
+    })
+    .skip(1)
+    .take(NEIGHBOURS_MAX)
+}
+
+/// The starts of the lines above the one at `start`, nearest first, bounded.
+pub(super) fn starts_above(text: &[u8], start: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(start), |&at| {
+        let end = at.checked_sub(1)?;
+        Some(memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1))
+    })
+    .skip(1)
+    .take(NEIGHBOURS_MAX)
+}
+
+/// The line without what a carrier put before it: a time stamp, a build step, a service name, a box.
+pub(super) fn undecorated(line: &[u8]) -> &[u8] {
+    let line = without_timestamp(line);
+    let line = without_build_step(line);
+    let line = without_service(line);
+    let line = line.strip_prefix(b"##[error]").unwrap_or(line);
+    match line.strip_prefix("│".as_bytes()) {
+        Some(rest) => rest.strip_prefix(b" ").unwrap_or(rest),
+        None => line,
+    }
+}
+
+/// `2024-01-31T12:00:00.1234567Z text`, as CI services write it.
+fn without_timestamp(line: &[u8]) -> &[u8] {
+    let shape = b"dddd-dd-ddTdd:dd:dd";
+    let dated = line.len() > shape.len()
+        && shape.iter().zip(line).all(|(want, got)| match want {
+            b'd' => got.is_ascii_digit(),
+            other => got == other,
+        });
+    if !dated {
+        return line;
+    }
+    let rest = &line[shape.len()..];
+    let end = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'Z'))
+        .count();
+    rest[end..].strip_prefix(b" ").unwrap_or(line)
+}
+
+/// `#12 3.456 text`, as image builders write it.
+fn without_build_step(line: &[u8]) -> &[u8] {
+    let Some(rest) = line.strip_prefix(b"#") else {
+        return line;
+    };
+    let mut words = rest.splitn(3, |&byte| byte == b' ');
+    let (Some(step), Some(time), Some(text)) = (words.next(), words.next(), words.next()) else {
+        return line;
+    };
+    let number = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
+    let seconds = |word: &[u8]| {
+        let mut parts = word.splitn(2, |&byte| byte == b'.');
+        parts.next().is_some_and(number) && parts.next().is_some_and(number)
+    };
+    if number(step) && seconds(time) {
+        text
+    } else {
+        line
+    }
+}
+
+/// `web-1  | text`, as compose tools write it. Compilers quote source as `12 | text`: a name has a
+/// letter first, a line number has not.
+fn without_service(line: &[u8]) -> &[u8] {
+    let name = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        .count();
+    if name == 0 || !line[0].is_ascii_alphabetic() {
+        return line;
+    }
+    let rest = &line[name..];
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    match rest[spaces..].strip_prefix(b"| ") {
+        Some(text) if spaces > 0 => text,
+        _ => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::undecorated;
+
+    #[test]
+    fn carriers_prefixes_are_left_out() {
+        let check = |input: &str, expected: &str| {
+            assert_eq!(
+                undecorated(input.as_bytes()),
+                expected.as_bytes(),
+                "{input}"
+            );
+        };
+        check("2024-01-31T12:00:00.1234567Z error: x", "error: x");
+        check("#12 3.456 error: x", "error: x");
+        check("#12 CACHED", "#12 CACHED");
+        check("web-1  | error: x", "error: x");
+        check("12 | let x = 1;", "12 | let x = 1;");
+        check("│ Error: x", "Error: x");
+        check("##[error]failed", "failed");
+        check("error: x", "error: x");
+    }
+}

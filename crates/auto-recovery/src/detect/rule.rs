@@ -1,0 +1,207 @@
+//! One rule: which line of which tool says what. Rules are data; this is their format.
+//!
+//! A rule holds when everything it names holds. `find` are literals of which one must stand in a
+//! line for `line` to be tried on it, so that a large output is read once for all rules together.
+
+use regex::bytes::{Regex, RegexBuilder};
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::failure::Category;
+
+/// A rule, as written in a file of rules or under `[[rule]]` in `recover.toml`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name in records and messages.
+    pub id: String,
+    /// What kind of failure it is when the rule holds.
+    pub category: Category,
+    /// How telling the rule is; more telling ones are asked first.
+    #[serde(default)]
+    pub sign: Sign,
+    /// Only for commands that run one of these programs; empty for any.
+    #[serde(default)]
+    pub tools: Vec<String>,
+    /// Literals of which one must stand in the line; empty for any line near either end.
+    #[serde(default)]
+    pub find: Vec<String>,
+    /// The line that tells, with the captures `type`, `message`, `file` and `line`.
+    #[serde(default)]
+    pub line: Option<String>,
+    /// A line that matches this is not meant.
+    #[serde(default)]
+    pub except: Option<String>,
+    /// Literals of which one must stand somewhere in the output.
+    #[serde(default)]
+    pub with: Vec<String>,
+    /// Literals of which none may stand anywhere in the output.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Only for these exit codes; empty for any.
+    #[serde(default)]
+    pub exit: Vec<i32>,
+    /// Only for these signals, also as a shell reports them (128 + signal); empty for any.
+    #[serde(default)]
+    pub signal: Vec<i32>,
+    /// Only for commands that were stopped at their time limit, or only for others.
+    #[serde(default)]
+    pub timed_out: Option<bool>,
+    /// The type to name, when no capture says it.
+    #[serde(default)]
+    pub error_type: Option<String>,
+    /// Captured types to name differently: `[captured, name]`.
+    #[serde(default)]
+    pub names: Vec<(String, String)>,
+    /// The message to give, when no capture says it; otherwise it is the line.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The tool that wrote the line, when the line proves it.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Captures to look for in the lines above, nearest first.
+    #[serde(default)]
+    pub above: Option<String>,
+    /// Captures to look for in the lines below, nearest first.
+    #[serde(default)]
+    pub below: Option<String>,
+    /// The stack trace that belongs to the line.
+    #[serde(default)]
+    pub trace: Option<Trace>,
+    /// Whether the last such line tells most, rather than the first.
+    #[serde(default)]
+    pub last: bool,
+}
+
+/// How telling a rule is, most telling first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// How the process ended: its time limit, a signal.
+    Outcome,
+    /// The root cause that a later, louder report only wraps.
+    Cause,
+    /// A diagnostic of a compiler, linter or formatter, with a code or a place.
+    Diagnostic,
+    /// The result of a test runner.
+    Test,
+    /// The exception that ended a program.
+    Exception,
+    /// A tool's own error line.
+    #[default]
+    Tool,
+    /// The operating system's words at the end of an error line.
+    System,
+    /// Words in a line that reports an error.
+    Words,
+    /// The exit code alone.
+    Exit,
+}
+
+/// The languages whose stack traces are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// `File "a.py", line 1, in f`, innermost last; also pytest's `a.py:1: in f`.
+    Python,
+    /// `at f (/a.js:1:2)`, innermost first.
+    Node,
+    /// `at a.B.c(B.java:1)`, innermost first; Kotlin and Scala too.
+    Java,
+    /// `a.rb:1:in 'f'`, innermost first.
+    Ruby,
+    /// `#0 /a.php(1): f()`, innermost first.
+    Php,
+    /// A tab and `/a.go:1 +0x1d`, innermost first.
+    Go,
+    /// `#0 0x1 in f /a.c:1`, innermost first: sanitizers and debuggers.
+    Native,
+    /// `at A.B() in /a.cs:line 1`, innermost first.
+    Dotnet,
+    /// `(app 0.1.0) lib/a.ex:1: A.f/1`, innermost first.
+    Elixir,
+    /// `at src/main.rs:1:2` below a numbered symbol, innermost first.
+    Rust,
+}
+
+/// The captures a pattern may name.
+const CAPTURES: [&str; 4] = ["type", "message", "file", "line"];
+
+/// The size a compiled pattern may have: 1 MiB, a hundred times what the built-in ones need.
+const PATTERN_SIZE_MAX: usize = 1 << 20;
+
+impl Rule {
+    /// Refuses a rule that could never hold, or whose patterns are no patterns.
+    pub(super) fn check(&self) -> Result<()> {
+        let bad = |what: String| Error::new(ErrorKind::InvalidInput, what);
+        if self.id.is_empty() {
+            return Err(bad("a rule without an id: give it a name".to_owned()));
+        }
+        for (key, pattern) in self.patterns() {
+            compile(pattern)
+                .and_then(|regex| check_captures(&regex))
+                .map_err(|reason| bad(format!("rule {}: {key}: {reason}", self.id)))?;
+        }
+        let says_when = self.line.is_some()
+            || !self.exit.is_empty()
+            || !self.signal.is_empty()
+            || !self.with.is_empty()
+            || self.timed_out.is_some();
+        if !says_when {
+            return Err(bad(format!(
+                "rule {}: says nothing about when it holds: give it a line, with, exit, signal or \
+                 timed_out",
+                self.id
+            )));
+        }
+        if self.line.is_none() && !self.find.is_empty() {
+            return Err(bad(format!(
+                "rule {}: find without line: use with for literals anywhere in the output",
+                self.id
+            )));
+        }
+        if self
+            .find
+            .iter()
+            .chain(&self.with)
+            .chain(&self.without)
+            .any(String::is_empty)
+        {
+            return Err(bad(format!("rule {}: an empty literal", self.id)));
+        }
+        Ok(())
+    }
+
+    fn patterns(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("line", &self.line),
+            ("except", &self.except),
+            ("above", &self.above),
+            ("below", &self.below),
+        ]
+        .into_iter()
+        .filter_map(|(key, pattern)| Some((key, pattern.as_deref()?)))
+    }
+}
+
+/// Compiles a pattern as the rules mean it: bytes, ASCII classes, one line at a time.
+pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(PATTERN_SIZE_MAX)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+fn check_captures(regex: &Regex) -> Result<(), String> {
+    match regex
+        .capture_names()
+        .flatten()
+        .find(|name| !CAPTURES.contains(name))
+    {
+        Some(name) => Err(format!(
+            "unknown capture {name:?}: use type, message, file or line"
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! The rules together: the built-in ones, a user's before them, sorted by how telling they are.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use regex::bytes::Regex;
+use serde::Deserialize;
+
+use super::rule::{Rule, compile};
+use super::scan::Literals;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The built-in rules, a file a topic. Their order among files does not matter across signs; within
+/// one sign earlier files are asked first.
+const BUILTIN: &[(&str, &str)] = &[("outcome", include_str!("rules/outcome.toml"))];
+
+/// A set of rules, ready to be asked.
+#[derive(Debug)]
+pub struct Rules {
+    pub(super) ordered: Vec<Prepared>,
+    pub(super) literals: Literals,
+}
+
+/// A rule, its literals as numbers, its patterns compiled when first needed: most never are.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) rule: Rule,
+    pub(super) find: Vec<usize>,
+    pub(super) with: Vec<usize>,
+    pub(super) without: Vec<usize>,
+    pub(super) line: Option<Lazy>,
+    pub(super) except: Option<Lazy>,
+    pub(super) above: Option<Lazy>,
+    pub(super) below: Option<Lazy>,
+}
+
+/// A pattern that is compiled when it is first tried. It was checked before: a user's when it was
+/// given, a built-in one by the tests.
+#[derive(Debug)]
+pub(super) struct Lazy {
+    pattern: String,
+    regex: OnceLock<Regex>,
+}
+
+/// The shape of a file of rules.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    rule: Vec<Rule>,
+}
+
+impl Rules {
+    /// The built-in rules, read once a process.
+    pub fn builtin() -> &'static Self {
+        static RULES: OnceLock<Rules> = OnceLock::new();
+        RULES.get_or_init(|| Self::prepare(Vec::new(), builtin_rules()))
+    }
+
+    /// The user's rules, in their order, and after them the built-in ones.
+    ///
+    /// # Errors
+    /// A rule that could never hold, or a pattern that is none: the message names the rule.
+    pub fn with_user(user: Vec<Rule>) -> Result<Self> {
+        for rule in &user {
+            rule.check()?;
+        }
+        Ok(Self::prepare(user, builtin_rules()))
+    }
+
+    /// The rules of a text in the format of the built-in files.
+    ///
+    /// # Errors
+    /// A text that is no such file, or a rule that [`Rules::with_user`] refuses.
+    pub fn parse(text: &str) -> Result<Vec<Rule>> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, "read rules").with_source(error)
+        })?;
+        for rule in &file.rule {
+            rule.check()?;
+        }
+        Ok(file.rule)
+    }
+
+    /// The rules in the order in which they are asked.
+    pub fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.ordered.iter().map(|prepared| &prepared.rule)
+    }
+
+    fn prepare(user: Vec<Rule>, mut builtin: Vec<Rule>) -> Self {
+        builtin.sort_by_key(|rule| rule.sign);
+        let mut numbers = Numbers::default();
+        let ordered = user
+            .into_iter()
+            .chain(builtin)
+            .map(|rule| Prepared::new(rule, &mut numbers))
+            .collect();
+        Self {
+            ordered,
+            literals: Literals::new(numbers.all),
+        }
+    }
+}
+
+impl Prepared {
+    fn new(rule: Rule, numbers: &mut Numbers) -> Self {
+        Self {
+            find: numbers.of(&rule.find),
+            with: numbers.of(&rule.with),
+            without: numbers.of(&rule.without),
+            line: rule.line.clone().map(Lazy::new),
+            except: rule.except.clone().map(Lazy::new),
+            above: rule.above.clone().map(Lazy::new),
+            below: rule.below.clone().map(Lazy::new),
+            rule,
+        }
+    }
+}
+
+impl Lazy {
+    fn new(pattern: String) -> Self {
+        Self {
+            pattern,
+            regex: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn get(&self) -> &Regex {
+        self.regex.get_or_init(|| {
+            compile(&self.pattern).expect("a user's pattern was checked, a built-in one is tested")
+        })
+    }
+}
+
+/// Gives each literal one number.
+#[derive(Default)]
+struct Numbers {
+    all: Vec<String>,
+    by_literal: HashMap<String, usize>,
+}
+
+impl Numbers {
+    fn of(&mut self, literals: &[String]) -> Vec<usize> {
+        literals
+            .iter()
+            .map(|literal| self.number(literal))
+            .collect()
+    }
+
+    fn number(&mut self, literal: &str) -> usize {
+        if let Some(&number) = self.by_literal.get(literal) {
+            return number;
+        }
+        let number = self.all.len();
+        self.all.push(literal.to_owned());
+        self.by_literal.insert(literal.to_owned(), number);
+        number
+    }
+}
+
+fn builtin_rules() -> Vec<Rule> {
+    BUILTIN
+        .iter()
+        .flat_map(|(name, text)| match toml::from_str::<File>(text) {
+            Ok(file) => file.rule,
+            Err(error) => unreachable!("rules/{name}.toml is tested to parse: {error}"),
+        })
+        .collect()
+}

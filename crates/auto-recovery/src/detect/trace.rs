@@ -1,0 +1,209 @@
+//! Stack traces: which lines are frames, and which frame is the project's own.
+
+use std::sync::OnceLock;
+
+use regex::bytes::Regex;
+
+use super::line::{line_at, starts_above, starts_below};
+use super::rule::{Trace, compile};
+
+/// The longest stack trace that is kept.
+const TRACE_BYTES_MAX: usize = 16 * 1024;
+
+/// Lines without a frame that may stand between two frames of one trace: quoted source, carets.
+const GAP_LINES_MAX: usize = 8;
+
+/// What a stack trace says.
+#[derive(Debug, Default)]
+pub(super) struct TraceRead {
+    pub(super) text: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line_number: Option<u64>,
+}
+
+/// How a language writes its traces.
+struct Shape {
+    frame: &'static str,
+    /// Where the frames stand, seen from the line that names the exception. Innermost is nearest.
+    above: bool,
+}
+
+/// What a path of somebody else's code contains, in any language.
+const LIBRARIES: &[&str] = &[
+    "/site-packages/",
+    "/dist-packages/",
+    "/lib/python",
+    "<frozen",
+    "<string>",
+    "<stdin>",
+    "node:",
+    "node_modules/",
+    "internal/modules/",
+    "/gems/",
+    "/ruby/",
+    "<internal:",
+    "/vendor/",
+    "/go/src/",
+    "/golang/",
+    "/pkg/mod/",
+    "/rustc/",
+    "/.cargo/registry/",
+    "/usr/lib/",
+    "/usr/include/",
+    "/usr/share/",
+    "../sysdeps/",
+    "../csu/",
+    "/_/src/",
+    "(erlang",
+    "(elixir",
+    "(stdlib",
+    "(ex_unit",
+    "_testmain.go",
+    "asm_amd64.s",
+    "asm_arm64.s",
+];
+
+/// What the class in front of a Java frame starts with when it is not the project's.
+const JAVA_LIBRARIES: &[&str] = &[
+    "java.",
+    "javax.",
+    "jdk.",
+    "sun.",
+    "com.sun.",
+    "org.junit.",
+    "junit.",
+    "org.apache.",
+    "org.gradle.",
+    "kotlin.",
+    "scala.",
+    "org.codehaus.",
+    "worker.org.gradle",
+    "org.testng.",
+    "org.mockito.",
+    "org.hamcrest.",
+    "org.assertj.",
+    "org.opentest4j.",
+    "org.springframework.",
+];
+
+/// Reads the trace of `language` that belongs to the line at `start`.
+pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
+    let shape = shape(language);
+    let pattern = frame_pattern(language);
+    let frames = if shape.above {
+        frames(pattern, text, starts_above(text, start))
+    } else {
+        frames(pattern, text, starts_below(text, start))
+    };
+    let own = frames
+        .iter()
+        .find(|frame| frame.is_project(language))
+        .or(frames.first());
+    TraceRead {
+        text: extent(text, start, &frames),
+        file: own.map(|frame| String::from_utf8_lossy(frame.file).into_owned()),
+        line_number: own.and_then(|frame| frame.line_number),
+    }
+}
+
+struct Frame<'a> {
+    start: usize,
+    whole: &'a [u8],
+    file: &'a [u8],
+    line_number: Option<u64>,
+}
+
+impl Frame<'_> {
+    fn is_project(&self, language: Trace) -> bool {
+        let whole = String::from_utf8_lossy(self.whole);
+        let file = String::from_utf8_lossy(self.file);
+        if language == Trace::Java {
+            let class = whole.trim_start().trim_start_matches("at ");
+            let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
+            return !JAVA_LIBRARIES
+                .iter()
+                .any(|prefix| class.starts_with(prefix));
+        }
+        !LIBRARIES
+            .iter()
+            .any(|part| file.contains(part) || (part.starts_with('(') && whole.contains(part)))
+    }
+}
+
+/// The frames in the order of `starts`, until the trace ends.
+fn frames<'a>(
+    pattern: &Regex,
+    text: &'a [u8],
+    starts: impl Iterator<Item = usize>,
+) -> Vec<Frame<'a>> {
+    let mut frames = Vec::new();
+    let mut gap = 0;
+    for start in starts {
+        let line = line_at(text, start);
+        match pattern.captures(line) {
+            Some(captures) => {
+                gap = 0;
+                let either = |one, other| captures.name(one).or_else(|| captures.name(other));
+                if let Some(file) = either("file", "file2") {
+                    frames.push(Frame {
+                        start,
+                        whole: line,
+                        file: file.as_bytes(),
+                        line_number: either("line", "line2")
+                            .and_then(|digits| std::str::from_utf8(digits.as_bytes()).ok())
+                            .and_then(|digits| digits.parse().ok()),
+                    });
+                }
+            }
+            None => gap += 1,
+        }
+        if gap > GAP_LINES_MAX || line.starts_with(b"Traceback (most recent call last)") {
+            break;
+        }
+    }
+    frames
+}
+
+/// The text from the first to the last line of the trace, bounded.
+fn extent(text: &[u8], start: usize, frames: &[Frame<'_>]) -> Option<String> {
+    let first = frames.iter().map(|frame| frame.start).min()?.min(start);
+    let last = frames.iter().map(|frame| frame.start).max()?.max(start);
+    let end = last + line_at(text, last).len();
+    let from = first.max(end.saturating_sub(TRACE_BYTES_MAX));
+    Some(String::from_utf8_lossy(&text[from..end]).into_owned())
+}
+
+fn shape(language: Trace) -> Shape {
+    let (frame, above) = match language {
+        Trace::Python => (
+            r#"^[\s|E]*(?:File "(?<file>[^"]+)", line (?<line>\d+)|(?<file2>[^\s:]+\.py):(?<line2>\d+): )"#,
+            true,
+        ),
+        Trace::Node => (
+            r"^[#\s]*(?:at )?(?:.*\()?(?:file://)?(?<file>[^\s()]+?):(?<line>\d+):\d+\)?",
+            false,
+        ),
+        Trace::Java => (
+            r"^\s*at [\w.$/<>@-]+\((?<file>\w+\.\w+):(?<line>\d+)\)",
+            false,
+        ),
+        Trace::Ruby => (r"^\s*(?:from |# )?(?<file>[^\s:]+):(?<line>\d+):in ", false),
+        Trace::Php => (r"^#\d+ (?<file>[^()]+)\((?<line>\d+)\): ", false),
+        Trace::Go => (r"^\s+(?<file>\S+\.go):(?<line>\d+)", false),
+        Trace::Native => (r"^\s*#\d+ .*?(?<file>[^\s:()]+\.\w+):(?<line>\d+)", false),
+        Trace::Dotnet => (r"^\s*at .* in (?<file>.+):line (?<line>\d+)", false),
+        Trace::Elixir => (
+            r"^\s*(?:\([\w ./-]+\) )?(?<file>[^\s:()]+\.exs?):(?<line>\d+): ",
+            false,
+        ),
+        Trace::Rust => (r"^\s+at (?<file>[^\s:]+):(?<line>\d+)", false),
+    };
+    Shape { frame, above }
+}
+
+fn frame_pattern(language: Trace) -> &'static Regex {
+    static PATTERNS: [OnceLock<Regex>; 10] = [const { OnceLock::new() }; 10];
+    PATTERNS[language as usize].get_or_init(|| {
+        compile(shape(language).frame).expect("the patterns of this file are tested to compile")
+    })
+}
