@@ -53,6 +53,13 @@ impl Failure {
         }
     }
 
+    /// Whether `other` is the same failure. The line may differ: fixes move lines.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.error_type == other.error_type
+            && self.message == other.message
+            && self.file_path == other.file_path
+    }
+
     /// The place the tool pointed at, as `file:line` or `file`.
     pub fn location(&self) -> Option<String> {
         let file = self.file_path.as_deref()?;

@@ -20,6 +20,7 @@ pub mod host;
 pub mod manager;
 pub mod plan;
 pub mod process;
+pub mod recipe;
 pub mod report;
 pub mod run;
 pub mod statistics;

@@ -1,5 +1,0 @@
-//! The manager: the only loop.
-
-/// Recovers failures.
-#[derive(Debug)]
-pub struct AutoRecoveryManager {}

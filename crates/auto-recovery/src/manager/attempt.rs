@@ -1,0 +1,387 @@
+//! One attempt: act, look at what changed, verify, keep or undo, record.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::failure::Failure;
+use crate::manager::Event;
+use crate::manager::recovery::{After, Recovering, Turn};
+use crate::manager::tree::{Acted, Before, ChangeUnderReview};
+use crate::strategy::{
+    Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
+    rollback, select_alternative,
+};
+
+/// An attempt that ended.
+#[derive(Clone, Debug)]
+pub(super) struct Tried {
+    pub(super) success: bool,
+    pub(super) repeatable: bool,
+    pub(super) stood_in: bool,
+    pub(super) flaky: bool,
+    pub(super) undone: bool,
+    pub(super) kept: bool,
+    pub(super) message: String,
+    pub(super) changes_made: Vec<String>,
+    pub(super) files_modified: Vec<String>,
+    pub(super) before: Before,
+    pub(super) acted: Acted,
+    pub(super) checkpoint_verified: Option<String>,
+    pub(super) not_covered: Vec<String>,
+    pub(super) failure: Option<Failure>,
+    pub(super) strategy_exit_code: Option<i32>,
+    pub(super) exit_code: Option<i32>,
+    pub(super) signal: Option<i32>,
+    pub(super) left_running: Vec<String>,
+    pub(super) output_file: Option<String>,
+    pub(super) duration: Duration,
+    pub(super) after: After,
+}
+
+impl Tried {
+    /// Whether asking a deterministic strategy once more could only bring the same: it left the tree
+    /// as it found it, or as its `previous` try left it, and the failure is the same too.
+    pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {
+        let same_failure = match (
+            &self.failure,
+            previous.and_then(|tried| tried.failure.as_ref()),
+        ) {
+            (Some(now), Some(then)) => now.is_same_as(then),
+            _ => true,
+        };
+        let changed_nothing = self.files_modified.is_empty();
+        let same_tree =
+            previous.is_some_and(|tried| tried.acted.checkpoint == self.acted.checkpoint);
+        same_failure && (changed_nothing || same_tree)
+    }
+}
+
+/// What an attempt came to, before anything is kept or undone.
+struct Judged {
+    success: bool,
+    message: String,
+    verification: Option<Verification>,
+}
+
+impl<'m> Recovering<'m> {
+    /// Makes one attempt and records it.
+    pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Tried> {
+        self.faced = self.current.clone();
+        let number = self
+            .manager
+            .next_attempt_number(self.session_id.as_deref())?;
+        let before = match self.manager.tree.as_mut() {
+            Some(tree) => tree.before(number)?,
+            None => Before::default(),
+        };
+        self.record_intent(turn, number, &before)?;
+        self.manager.observe(&Event::Attempt {
+            strategy: &turn.step.kind,
+            strategy_attempt: turn.strategy_attempt,
+            max_attempts: turn.step.max_attempts,
+            action: &turn.step.action,
+            recipe: turn.step.recipe.as_deref(),
+            foreign: &before.foreign,
+        });
+        let started = self.manager.host.monotonic();
+        let tried = self.act_and_settle(turn, number, before, started);
+        let mut tried = tried.map_err(|error| self.abandon(error))?;
+        tried.after = self.after(turn, &tried);
+        if let Err(error) = self.record_attempt(turn, number, &tried) {
+            return Err(if tried.undone {
+                error
+            } else {
+                self.abandon(error)
+            });
+        }
+        self.manager.observe(&Event::Tried {
+            success: tried.success,
+            message: &tried.message,
+            failure: tried.failure.as_ref(),
+            files_modified: &tried.files_modified,
+            undone: tried.undone,
+            not_covered: &tried.not_covered,
+        });
+        Ok(tried)
+    }
+
+    fn act_and_settle(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+        before: Before,
+        started: Duration,
+    ) -> Result<Tried> {
+        let outcome = self.act(turn, number);
+        let acted = match self.manager.tree.as_mut() {
+            Some(tree) => tree.acted()?,
+            None => Acted {
+                files_modified: outcome.files_modified.clone(),
+                ..Acted::default()
+            },
+        };
+        let judged = self.judge(turn, number, &outcome, &acted);
+        let checkpoint_verified = match self.manager.tree.as_mut() {
+            Some(tree) => tree.verified()?,
+            None => None,
+        };
+        let verification = judged.verification.unwrap_or_default();
+        let mut left_running = outcome.left_running;
+        left_running.extend(verification.left_running);
+        let mut tried = Tried {
+            success: judged.success,
+            repeatable: outcome.repeatable,
+            stood_in: judged.success && outcome.stands_in,
+            flaky: judged.success && !self.kept && turn.step.kind == RecoveryStrategyType::Retry,
+            undone: false,
+            kept: false,
+            message: judged.message,
+            changes_made: outcome.changes_made,
+            files_modified: acted.files_modified.clone(),
+            before,
+            acted,
+            checkpoint_verified,
+            not_covered: Vec::new(),
+            failure: verification.failure.or(outcome.failure),
+            strategy_exit_code: outcome.exit_code,
+            exit_code: verification.exit_code,
+            signal: verification.signal,
+            left_running,
+            output_file: verification.output_file.or(outcome.output_file),
+            duration: Duration::ZERO,
+            after: After::NextStrategy,
+        };
+        self.approve(turn, &mut tried);
+        self.settle(turn, &mut tried)?;
+        tried.duration = self.manager.host.monotonic().saturating_sub(started);
+        Ok(tried)
+    }
+
+    /// Asks the strategy to act. Errors and panics of a handler are outcomes, not ours.
+    fn act(&mut self, turn: &Turn<'_>, number: u64) -> Outcome {
+        let (failure, session_id) = (self.current.clone(), self.session_id.clone());
+        let call = self.call(turn, number, &failure, session_id.as_deref());
+        let context = self.context;
+        let manager = &mut *self.manager;
+        let result = guarded(|| match turn.step.plugin {
+            Some(index) => manager.strategies[index].act(&call),
+            None => match &turn.step.kind {
+                RecoveryStrategyType::Fix => {
+                    generate_fix(manager.fix_generator.as_mut(), &failure, context)
+                }
+                RecoveryStrategyType::Retry => {
+                    retry(manager.retry_handler.as_mut(), &failure, context)
+                }
+                RecoveryStrategyType::Alternative => {
+                    select_alternative(manager.alternative_selector.as_mut(), &failure, context)
+                }
+                RecoveryStrategyType::Rollback => rollback(manager.rollback_handler.as_mut()),
+                kind => Ok(Outcome::not_possible(format!("Unknown strategy: {kind}"))),
+            },
+        });
+        result.unwrap_or_else(|message| Outcome {
+            repeatable: true,
+            ..Outcome::not_possible(message)
+        })
+    }
+
+    /// Whether the attempt cured the failure: the verifier's word where there is one.
+    fn judge(&mut self, turn: &Turn<'_>, number: u64, outcome: &Outcome, acted: &Acted) -> Judged {
+        let judged = |success, message: String| Judged {
+            success,
+            message,
+            verification: None,
+        };
+        if !acted.protected.is_empty() {
+            return judged(
+                false,
+                format!("{} is protected", acted.protected.join(", ")),
+            );
+        }
+        if self.manager.host.is_interrupted() {
+            return judged(false, join(&outcome.message, "interrupted"));
+        }
+        if !outcome.acted || outcome.stands_in {
+            return judged(outcome.acted && outcome.success, outcome.message.clone());
+        }
+        let (failure, session_id) = (self.current.clone(), self.session_id.clone());
+        let call = self.call(turn, number, &failure, session_id.as_deref());
+        let manager = &mut *self.manager;
+        let Some(verifier) = manager.verifier.as_mut() else {
+            return judged(outcome.success, outcome.message.clone());
+        };
+        let verifying = Event::Verifying {
+            files_modified: &acted.files_modified,
+        };
+        if let Some(observer) = manager.observer.as_mut() {
+            observer.observe(&verifying);
+        }
+        match guarded(|| verifier.verify(&call)) {
+            Ok(verification) => Judged {
+                success: verification.passed && !self.manager.host.is_interrupted(),
+                message: join(&outcome.message, &seen(&verification)),
+                verification: Some(verification),
+            },
+            Err(message) => judged(
+                false,
+                join(&outcome.message, &format!("verification failed: {message}")),
+            ),
+        }
+    }
+
+    /// Asks the approver, if there is one and files changed. No answer is a no.
+    fn approve(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+        if !tried.success || tried.files_modified.is_empty() {
+            return;
+        }
+        let Some(approver) = self.manager.approver.as_mut() else {
+            return;
+        };
+        let before = tried.before.checkpoint.clone().unwrap_or_default();
+        let after = tried.acted.checkpoint.clone().unwrap_or_default();
+        let change = ChangeUnderReview {
+            failure: &self.current,
+            before: &before,
+            after: &after,
+            files_modified: &tried.files_modified,
+        };
+        let refusal = match guarded(|| approver.approve(&change)) {
+            Ok(true) => return,
+            Ok(false) => "not approved".to_owned(),
+            Err(reason) => format!("not approved: {reason}"),
+        };
+        tried.success = false;
+        tried.flaky = false;
+        tried.stood_in = false;
+        tried.message = join(&tried.message, &refusal);
+        tried.repeatable = turn.step.recipe.is_none();
+    }
+
+    /// Keeps what the attempt left, or puts it back.
+    fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
+        if tried.failure.is_none() && !tried.success {
+            tried.failure = Some(self.current.clone());
+        }
+        let Some(tree) = self.manager.tree.as_mut() else {
+            return Ok(());
+        };
+        tried.not_covered = tree.not_covered();
+        if tried.success {
+            return tree.accept();
+        }
+        if self.manager.settings.keep_failed_changes {
+            tried.kept = true;
+            self.kept = true;
+            return Ok(());
+        }
+        let other_failure = tried
+            .failure
+            .as_ref()
+            .is_some_and(|failure| !failure.is_same_as(&self.current));
+        let is_progress = self.manager.settings.keep_progress
+            && other_failure
+            && tried.acted.protected.is_empty()
+            && !tried.files_modified.is_empty()
+            && turn.step.kind != RecoveryStrategyType::Rollback
+            && !self.manager.host.is_interrupted();
+        if is_progress {
+            tried.kept = true;
+            self.kept = true;
+            if let Some(failure) = &tried.failure {
+                self.current = failure.clone();
+            }
+            tried.message = join(&tried.message, "kept as progress");
+            return Ok(());
+        }
+        let changed = tried.before.checkpoint != tried.checkpoint_verified;
+        let undone = tree.undo()?;
+        tried.undone = changed || undone.paths > 0;
+        if !undone.foreign.is_empty() {
+            let kept = format!(
+                "kept what somebody else changed: {}",
+                undone.foreign.join(", ")
+            );
+            tried.message = join(&tried.message, &kept);
+        }
+        Ok(())
+    }
+
+    /// What a strategy or verifier is told. Borrows nothing of `self`, whose handlers are asked next.
+    fn call<'c>(
+        &self,
+        turn: &Turn<'c>,
+        number: u64,
+        failure: &'c Failure,
+        session_id: Option<&'c str>,
+    ) -> Call<'c>
+    where
+        'm: 'c,
+    {
+        let now = self.manager.host.monotonic();
+        Call {
+            failure,
+            category: self.incident.category,
+            context: self.context,
+            session_id,
+            attempt_number: number,
+            strategy_attempt: turn.strategy_attempt,
+            max_attempts: turn.step.max_attempts,
+            strategy: &turn.step.kind,
+            time_left: self
+                .manager
+                .settings
+                .deadline
+                .map(|end| end.saturating_sub(now)),
+        }
+    }
+
+    /// Puts the tree back because of `error`, which stays the reason.
+    fn abandon(&mut self, error: Error) -> Error {
+        if self.manager.settings.keep_failed_changes {
+            return error;
+        }
+        let Some(tree) = self.manager.tree.as_mut() else {
+            return error;
+        };
+        match tree.undo_all() {
+            Ok(_) => error,
+            Err(undo) => {
+                let context = format!("put the tree back ({}) after a failure", undo.chain());
+                Error::new(ErrorKind::Io, context).with_source(error)
+            }
+        }
+    }
+}
+
+/// Runs a caller's code: its errors and panics become text.
+fn guarded<T>(action: impl FnOnce() -> HandlerResult<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(action)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(format!(
+                "panicked: {}",
+                text.as_deref().unwrap_or("without a message")
+            ))
+        }
+    }
+}
+
+fn seen(verification: &Verification) -> String {
+    match (&verification.message, verification.passed) {
+        (message, _) if !message.is_empty() => message.clone(),
+        (_, true) => "verified".to_owned(),
+        (_, false) => "verification failed".to_owned(),
+    }
+}
+
+fn join(first: &str, second: &str) -> String {
+    match (first.is_empty(), second.is_empty()) {
+        (true, _) => second.to_owned(),
+        (_, true) => first.to_owned(),
+        _ => format!("{first}; {second}"),
+    }
+}

@@ -1,0 +1,22 @@
+//! The manager: takes a failure through the strategies that suit it, and records every attempt.
+//!
+//! It has the only loop of the product. It decides nothing about files, processes or formats: the
+//! tree, the verifier, the strategies and the audit logger are given to it. It records the intent of
+//! an attempt before acting and the outcome before the next step; a record that cannot be written
+//! stops the recovery.
+
+mod attempt;
+mod auto_recovery_manager;
+mod backoff;
+mod observer;
+mod record;
+mod recovery;
+mod settings;
+mod tree;
+
+pub use auto_recovery_manager::AutoRecoveryManager;
+pub use backoff::Backoff;
+pub use observer::{Event, Observer};
+pub use recovery::{Incident, Recovery, RecoveryEnd};
+pub use settings::{ManagerSettings, OnAuditFailure};
+pub use tree::{Acted, Approver, Before, ChangeUnderReview, Tree, Undone};

@@ -1,0 +1,65 @@
+//! What the manager tells whoever watches. The library never prints; an edge renders these.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::strategy::RecoveryStrategyType;
+
+/// A step of a recovery, as it happens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A strategy waits before its next try.
+    Waiting {
+        /// The strategy.
+        strategy: &'a RecoveryStrategyType,
+        /// For how long.
+        delay: Duration,
+    },
+    /// An attempt begins.
+    Attempt {
+        /// The strategy.
+        strategy: &'a RecoveryStrategyType,
+        /// Which try of it, from 1.
+        strategy_attempt: u32,
+        /// How many tries it has.
+        max_attempts: u32,
+        /// What is done.
+        action: &'a str,
+        /// The recipe it comes from.
+        recipe: Option<&'a str>,
+        /// Paths somebody else changed meanwhile; they are kept.
+        foreign: &'a [String],
+    },
+    /// The strategy acted; its verification begins.
+    Verifying {
+        /// Paths it changed.
+        files_modified: &'a [String],
+    },
+    /// An attempt ended.
+    Tried {
+        /// Whether it cured the failure.
+        success: bool,
+        /// What became of it, in words.
+        message: &'a str,
+        /// The failure that is left.
+        failure: Option<&'a Failure>,
+        /// Paths it changed.
+        files_modified: &'a [String],
+        /// Whether they were put back.
+        undone: bool,
+        /// Paths it changed that no checkpoint covers.
+        not_covered: &'a [String],
+    },
+    /// A record could not be written, and the recovery goes on without it.
+    NotRecorded {
+        /// Why, with its causes.
+        reason: &'a str,
+    },
+}
+
+/// Watches a recovery.
+pub trait Observer: Send {
+    /// Something happened.
+    fn observe(&mut self, event: &Event<'_>);
+}

@@ -1,0 +1,193 @@
+//! Recording a recovery: the intent before an attempt, the outcome after it, the end.
+//!
+//! A record that cannot be written stops the recovery, unless the caller chose to go on without.
+
+use crate::attempt::RecoveryAttempt;
+use crate::audit::{
+    AttemptFinished, AttemptRecord, AttemptStarted, FailureDetected, JournalEvent, SessionFinished,
+    SessionOutcome,
+};
+use crate::error::Result;
+use crate::host::timestamp;
+use crate::manager::attempt::Tried;
+use crate::manager::recovery::{Recovering, Step, Turn};
+use crate::manager::tree::Before;
+use crate::manager::{AutoRecoveryManager, Event, OnAuditFailure, RecoveryEnd};
+use crate::strategy::RecoveryStrategyType;
+
+impl Recovering<'_> {
+    /// Records the failure and what will be tried.
+    pub(super) fn record_start(&mut self, steps: &[Step]) -> Result<()> {
+        let incident = &self.incident;
+        let event = FailureDetected {
+            failure: incident.failure.clone(),
+            category: incident.category,
+            rule: incident.rule.clone(),
+            exit_code: incident.exit_code,
+            signal: incident.signal,
+            timed_out: incident.timed_out,
+            output_file: incident.output_file.clone(),
+            checkpoint: incident.checkpoint.clone(),
+            plan: steps.iter().map(Step::in_words).collect(),
+            skipped: incident.skipped.clone(),
+        };
+        self.journal(JournalEvent::FailureDetected(Box::new(event)))
+    }
+
+    /// Records that an attempt is about to begin.
+    pub(super) fn record_intent(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+        before: &Before,
+    ) -> Result<()> {
+        self.journal(JournalEvent::AttemptStarted(AttemptStarted {
+            attempt_number: number,
+            strategy: turn.step.kind.to_string(),
+            strategy_attempt: turn.strategy_attempt,
+            category: self.incident.category,
+            action: turn.step.action.clone(),
+            recipe: turn.step.recipe.clone(),
+            checkpoint: before.checkpoint.clone(),
+            propensity: Some(1.0),
+        }))
+    }
+
+    /// Records an attempt: its entry first, then what the entry has no field for.
+    pub(super) fn record_attempt(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+        tried: &Tried,
+    ) -> Result<()> {
+        let attempt = RecoveryAttempt {
+            attempt_number: number,
+            strategy: turn.step.kind.clone(),
+            success: tried.success,
+            error_before: Some(self.faced.clone()),
+            error_after: if tried.success {
+                None
+            } else {
+                tried.failure.clone()
+            },
+            changes_made: tried.changes_made.clone(),
+            timestamp: timestamp(self.manager.host.now()),
+            duration_seconds: seconds(tried.duration),
+            message: tried.message.clone(),
+        };
+        let went_back = tried.success && turn.step.kind == RecoveryStrategyType::Rollback;
+        let record = AttemptRecord {
+            files_modified: tried.files_modified.clone(),
+            rollback_performed: tried.undone || went_back,
+            next_action: tried.after.next_action().to_owned(),
+        };
+        let entry_id = self.log(&attempt, record)?;
+        self.attempts.push(attempt);
+        let Some(entry_id) = entry_id else {
+            return Ok(());
+        };
+        self.journal(JournalEvent::AttemptFinished(Box::new(finished(
+            number, entry_id, tried,
+        ))))
+    }
+
+    /// Records how the recovery ended.
+    pub(super) fn record_end(
+        &mut self,
+        end: RecoveryEnd,
+        strategy: &RecoveryStrategyType,
+        flaky: bool,
+        reason: &str,
+    ) -> Result<()> {
+        let outcome = match end {
+            RecoveryEnd::Recovered => SessionOutcome::Recovered,
+            RecoveryEnd::Escalated | RecoveryEnd::DeadlinePassed => SessionOutcome::Escalated,
+            RecoveryEnd::Interrupted => SessionOutcome::Interrupted,
+        };
+        let spent = self.manager.host.monotonic().saturating_sub(self.started);
+        self.journal(JournalEvent::SessionFinished(SessionFinished {
+            outcome,
+            strategy: (outcome == SessionOutcome::Recovered).then(|| strategy.to_string()),
+            attempts: self.attempts.len() as u64,
+            exit_code: None,
+            reason: reason.to_owned(),
+            flaky,
+            duration_seconds: seconds(spent),
+            checkpoint: None,
+        }))
+    }
+
+    fn journal(&mut self, event: JournalEvent) -> Result<()> {
+        let (Some(logger), Some(session_id)) = (
+            self.manager.audit_logger.as_ref(),
+            self.session_id.as_deref(),
+        ) else {
+            return Ok(());
+        };
+        let written = logger.store().record(Some(session_id), event);
+        self.manager.written(written).map(drop)
+    }
+
+    fn log(&mut self, attempt: &RecoveryAttempt, record: AttemptRecord) -> Result<Option<String>> {
+        let (Some(logger), Some(session_id)) = (
+            self.manager.audit_logger.as_ref(),
+            self.session_id.as_deref(),
+        ) else {
+            return Ok(None);
+        };
+        let written = logger.log_recovery_attempt(attempt, session_id, record);
+        self.manager.written(written)
+    }
+}
+
+impl AutoRecoveryManager {
+    /// Applies the policy for records that cannot be written.
+    fn written<T>(&mut self, written: Result<T>) -> Result<Option<T>> {
+        match (written, self.settings.on_audit_failure) {
+            (Ok(value), _) => Ok(Some(value)),
+            (Err(error), OnAuditFailure::Stop) => Err(error.context(
+                "record the recovery; it stops here, because nothing may happen unrecorded",
+            )),
+            (Err(error), OnAuditFailure::Continue) => {
+                self.observe(&Event::NotRecorded {
+                    reason: &error.chain(),
+                });
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn finished(number: u64, entry_id: String, tried: &Tried) -> AttemptFinished {
+    AttemptFinished {
+        attempt_number: number,
+        entry_id,
+        success: tried.success,
+        strategy_exit_code: tried.strategy_exit_code,
+        exit_code: tried.exit_code,
+        signal: tried.signal,
+        failure: if tried.success {
+            None
+        } else {
+            tried.failure.clone()
+        },
+        checkpoint_acted: tried.acted.checkpoint.clone(),
+        checkpoint_verified: tried.checkpoint_verified.clone(),
+        undone: tried.undone,
+        kept: tried.kept,
+        stood_in: tried.stood_in,
+        flaky: tried.flaky,
+        files_modified: tried.files_modified.clone(),
+        foreign: tried.before.foreign.clone(),
+        not_covered: tried.not_covered.clone(),
+        protected: tried.acted.protected.clone(),
+        left_running: tried.left_running.clone(),
+        output_file: tried.output_file.clone(),
+    }
+}
+
+/// Seconds with milliseconds, as entries hold them.
+fn seconds(duration: std::time::Duration) -> f64 {
+    let milliseconds = (duration.as_nanos() + 500_000) / 1_000_000;
+    milliseconds as f64 / 1_000.0
+}

@@ -1,0 +1,99 @@
+//! What the manager asks of the working tree. The checkpoints fulfil it; a recovery without files to
+//! guard has no tree.
+
+use crate::error::Result;
+use crate::failure::Failure;
+use crate::strategy::HandlerResult;
+
+/// The tree before an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Its checkpoint; `None` where nothing can be undone.
+    pub checkpoint: Option<String>,
+    /// Paths somebody else changed since the last step; they are kept.
+    pub foreign: Vec<String>,
+}
+
+/// The tree after a strategy acted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acted {
+    /// Its checkpoint.
+    pub checkpoint: Option<String>,
+    /// Paths that the strategy changed, sorted.
+    pub files_modified: Vec<String>,
+    /// Those of them, and of the ignored ones, that are protected.
+    pub protected: Vec<String>,
+}
+
+/// The tree after an undo.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// How many paths were put back.
+    pub paths: u64,
+    /// Paths that somebody else changed meanwhile; they are kept.
+    pub foreign: Vec<String>,
+}
+
+/// The working tree, as the manager sees it. Between `before` and the next `before` lies one attempt.
+pub trait Tree: Send {
+    /// Takes the tree as the ground of attempt `attempt_number`.
+    ///
+    /// # Errors
+    /// If it cannot be kept safe; the attempt is then not made.
+    fn before(&mut self, attempt_number: u64) -> Result<Before>;
+
+    /// Looks at what the strategy changed, before anything else runs.
+    ///
+    /// # Errors
+    /// If it cannot be seen.
+    fn acted(&mut self) -> Result<Acted>;
+
+    /// Keeps the tree as verification left it, whatever comes next; returns its checkpoint.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    fn verified(&mut self) -> Result<Option<String>>;
+
+    /// Paths the attempt changed that no checkpoint covers: ignored or too large files, `.git`.
+    fn not_covered(&mut self) -> Vec<String>;
+
+    /// Puts the tree back as `before` found it.
+    ///
+    /// # Errors
+    /// If it is not exactly as it was.
+    fn undo(&mut self) -> Result<Undone>;
+
+    /// Puts the tree back as the recovery found it.
+    ///
+    /// # Errors
+    /// If it is not exactly as it was.
+    fn undo_all(&mut self) -> Result<Undone>;
+
+    /// The attempt cured the failure: its tree is good.
+    ///
+    /// # Errors
+    /// If that cannot be noted.
+    fn accept(&mut self) -> Result<()>;
+}
+
+/// A change that works and waits for approval.
+#[derive(Clone, Debug)]
+pub struct ChangeUnderReview<'a> {
+    /// The failure it cures.
+    pub failure: &'a Failure,
+    /// The tree before it.
+    pub before: &'a str,
+    /// The tree with it.
+    pub after: &'a str,
+    /// The paths it changes.
+    pub files_modified: &'a [String],
+}
+
+/// Somebody who must agree before a change that works is kept.
+pub trait Approver: Send {
+    /// Whether the change may stay.
+    ///
+    /// # Errors
+    /// Whatever goes wrong means no.
+    fn approve(&mut self, change: &ChangeUnderReview<'_>) -> HandlerResult<bool>;
+}

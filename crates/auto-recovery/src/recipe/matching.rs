@@ -1,0 +1,178 @@
+//! Whether a recipe fits a failure, and the command it then makes.
+
+use crate::failure::{Category, Failure};
+use crate::recipe::words::{Words, base_name, plain_words};
+use crate::recipe::{Recipe, Remedy};
+
+/// What failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The command.
+    pub argv: &'a [String],
+    /// Its failure.
+    pub failure: &'a Failure,
+    /// The category of that.
+    pub category: Category,
+    /// What the command printed, or the telling part of it.
+    pub output: &'a str,
+}
+
+/// What a recipe would run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate<'r> {
+    /// The recipe.
+    pub recipe: &'r Recipe,
+    /// The command it makes.
+    pub argv: Vec<String>,
+}
+
+/// Lines of output that are searched for a command a task runner announced: task runners do that
+/// before they run it, so it stands at the beginning or just before the failure.
+const ECHO_LINES_MAX: usize = 2_000;
+/// A longer line is no command that somebody reads.
+const ECHO_LINE_BYTES_MAX: usize = 1_000;
+/// What task runners put before the command they announce: npm and yarn, `sh -x`, and others.
+const ECHO_MARKS: [&str; 4] = ["> ", "$ ", "+ ", "Run "];
+
+impl Recipe {
+    /// What this recipe would run against `situation`; `None` if it does not fit.
+    pub fn candidate(&self, situation: &Situation<'_>) -> Option<Candidate<'_>> {
+        if self.off || !self.suits(situation) {
+            return None;
+        }
+        let argv = self
+            .command_from(situation.argv, situation.failure)
+            .or_else(|| self.command_for_tool(situation))?;
+        // A command that mends cannot be the one that failed: nothing would be different.
+        (argv != situation.argv && !argv.is_empty()).then_some(Candidate { recipe: self, argv })
+    }
+
+    /// Whether it serves as `remedy`.
+    pub fn is_for(&self, remedy: Remedy) -> bool {
+        self.remedy == remedy
+    }
+
+    fn suits(&self, situation: &Situation<'_>) -> bool {
+        let failure = situation.failure;
+        let has = |list: &[String], text: &str| list.is_empty() || list.iter().any(|t| t == text);
+        (self.categories.is_empty() || self.categories.contains(&situation.category))
+            && has(&self.types, &failure.error_type)
+            && (self.messages.is_empty()
+                || self
+                    .messages
+                    .iter()
+                    .any(|word| failure.message.contains(word.as_str())))
+    }
+
+    /// The mending command made from a command that was typed.
+    fn command_from(&self, argv: &[String], failure: &Failure) -> Option<Vec<String>> {
+        let words = Words::of(argv);
+        let end = self
+            .commands
+            .iter()
+            .find_map(|command| fits(command, &words.tool))?;
+        let has = |wanted: &String| words.tool.iter().any(|word| is_flag(word, wanted));
+        if (!self.with.is_empty() && !self.with.iter().any(has)) || self.without.iter().any(has) {
+            return None;
+        }
+        if !self.run.is_empty() {
+            return fill(&self.run, failure);
+        }
+        let keep = |word: &&String| !self.drop.iter().any(|flag| is_flag(word, flag));
+        let mut made = words.before;
+        made.extend(words.tool[..end].iter().filter(keep).cloned());
+        made.extend(self.add.iter().cloned());
+        made.extend(words.tool[end..].iter().filter(keep).cloned());
+        Some(made)
+    }
+
+    /// The mending command for a tool that something else ran: made from the command that the output
+    /// shows, else from the file that the failure names.
+    fn command_for_tool(&self, situation: &Situation<'_>) -> Option<Vec<String>> {
+        let source = &situation.failure.source;
+        if !self.tools.iter().any(|tool| tool == source) {
+            return None;
+        }
+        let announced = situation
+            .output
+            .lines()
+            .take(ECHO_LINES_MAX)
+            .filter(|line| line.len() <= ECHO_LINE_BYTES_MAX)
+            .find_map(|line| self.command_from(&announced_words(line)?, situation.failure));
+        announced.or_else(|| match self.on_file.is_empty() {
+            true => None,
+            false => fill(&self.on_file, situation.failure),
+        })
+    }
+}
+
+/// The words of a command that a task runner announced on `line`.
+fn announced_words(line: &str) -> Option<Vec<String>> {
+    let line = line.trim();
+    let line = ECHO_MARKS
+        .iter()
+        .find_map(|mark| line.strip_prefix(mark))
+        .unwrap_or(line);
+    plain_words(line)
+}
+
+/// Whether `tool` begins with the words of `command`; returns how many of its words those take.
+/// Flags between them, such as `cargo +nightly fmt`, are stepped over.
+fn fits(command: &str, tool: &[String]) -> Option<usize> {
+    let mut wanted = command.split_ascii_whitespace();
+    let mut end = 0;
+    let program = wanted.next()?;
+    if !program
+        .split('|')
+        .any(|name| tool.first().is_some_and(|word| base_name(word) == name))
+    {
+        return None;
+    }
+    for word in wanted {
+        let rest = &tool[end + 1..];
+        let step = rest
+            .iter()
+            .position(|given| !given.starts_with(['-', '+']))?;
+        if !word.split('|').any(|name| rest[step] == name) {
+            return None;
+        }
+        end += step + 1;
+    }
+    Some(end + 1)
+}
+
+fn is_flag(word: &str, flag: &str) -> bool {
+    word == flag
+        || (flag.starts_with("--")
+            && word
+                .strip_prefix(flag)
+                .is_some_and(|rest| rest.starts_with('=')))
+}
+
+/// `template` with its placeholders filled; `None` if the failure does not say what goes there, or
+/// says something that a program could take for an option.
+fn fill(template: &[String], failure: &Failure) -> Option<Vec<String>> {
+    template
+        .iter()
+        .map(|word| match word.as_str() {
+            "{file}" => failure
+                .file_path
+                .clone()
+                .filter(|file| !file.starts_with('-')),
+            "{name}" => quoted(&failure.message).filter(|name| is_package_name(name)),
+            _ => Some(word.clone()),
+        })
+        .collect()
+}
+
+fn quoted(text: &str) -> Option<String> {
+    let start = text.find(['\'', '"', '`'])?;
+    let quote = text[start..].chars().next()?;
+    let rest = &text[start + 1..];
+    Some(rest[..rest.find(quote)?].to_owned())
+}
+
+fn is_package_name(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "@/._-".contains(c);
+    !name.is_empty() && !name.starts_with(['-', '.', '/']) && name.chars().all(is_word)
+}

@@ -1,0 +1,15 @@
+//! Recipes: data that says which fix or alternative suits which failure. Pure.
+//!
+//! A recipe turns the command that failed into the command that mends it: `black --check src` into
+//! `black src`. It says how much it may do at worst (its [`Tier`]) and which program it needs; whether
+//! that program is installed is the caller's to find out. A recipe that does not match is never
+//! guessed at.
+
+mod book;
+mod matching;
+mod recipe;
+mod words;
+
+pub use book::RecipeBook;
+pub use matching::{Candidate, Situation};
+pub use recipe::{Recipe, Remedy, Tier};

@@ -1,0 +1,109 @@
+//! One recipe, as it stands in the data file and in `recover.toml`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind};
+use crate::failure::Category;
+
+/// The worst that a recipe may do.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// It changes only what a tool changes to mend its own findings.
+    #[default]
+    Safe,
+    /// It changes manifests, locks or caches, without the network.
+    Moderate,
+    /// It may download.
+    Network,
+}
+
+impl Tier {
+    /// The name used in flags, configuration and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Moderate => "moderate",
+            Self::Network => "network",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Tier {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Safe, Self::Moderate, Self::Network]
+            .into_iter()
+            .find(|tier| tier.as_str() == text)
+            .ok_or_else(|| {
+                let context = format!("unknown tier {text:?}: use safe, moderate or network");
+                Error::new(ErrorKind::InvalidInput, context)
+            })
+    }
+}
+
+/// Which strategy a recipe serves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// It mends the tree; the command is then run again.
+    #[default]
+    Fix,
+    /// It prepares another way; the command is then run again.
+    Alternative,
+}
+
+/// When to do what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name, unique in the book.
+    pub name: String,
+    /// Words the failing command must begin with, such as `cargo fmt`. A word may have several
+    /// spellings: `ruff|ruff.exe`. Several commands may be named; one must fit.
+    pub commands: Vec<String>,
+    /// Words of which the failing command must have at least one, if any are named.
+    pub with: Vec<String>,
+    /// Words the failing command must not have.
+    pub without: Vec<String>,
+    /// Tools whose failure it also mends when another command ran them, as `make` does. It then
+    /// works on the file the failure names, or on the command the output shows.
+    pub tools: Vec<String>,
+    /// Categories it is for; all if empty.
+    pub categories: Vec<Category>,
+    /// Error types it is for; all if empty.
+    pub types: Vec<String>,
+    /// A word that the failure's message must contain, if any are named.
+    pub messages: Vec<String>,
+    /// Which strategy it serves.
+    pub remedy: Remedy,
+    /// Flags of the failing command that are left out.
+    pub drop: Vec<String>,
+    /// Flags put right after the words of `commands`.
+    pub add: Vec<String>,
+    /// The whole command, where it is not made of the failing one. `{file}` is the failure's file,
+    /// `{name}` the first word in quotes in its message.
+    pub run: Vec<String>,
+    /// What it runs on the file of the failure when it mends for `tools`.
+    pub on_file: Vec<String>,
+    /// The worst it may do.
+    pub tier: Tier,
+    /// A program that must be installed; the first word of its command if empty.
+    pub requires: String,
+    /// Files of which the workspace must have one, if any are named.
+    pub files: Vec<String>,
+    /// Switches a built-in recipe off, in `recover.toml`.
+    pub off: bool,
+}

@@ -1,0 +1,79 @@
+//! The traits that plug-ins implement: a strategy of one's own, and a verifier.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use crate::failure::{Category, Context, Failure};
+use crate::strategy::{Outcome, RecoveryStrategyType, Verification};
+
+/// What a handler or plug-in may fail with; its text ends up in the record.
+pub type HandlerError = Box<dyn StdError + Send + Sync>;
+
+/// What a handler or plug-in returns.
+pub type HandlerResult<T> = Result<T, HandlerError>;
+
+/// Everything known when a strategy is asked to act, or a verifier to look.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// The failure to cure.
+    pub failure: &'a Failure,
+    /// Its category.
+    pub category: Category,
+    /// What the caller knows besides.
+    pub context: &'a Context,
+    /// The session, if the recovery is recorded.
+    pub session_id: Option<&'a str>,
+    /// Number of the attempt within the session, from 1.
+    pub attempt_number: u64,
+    /// Which try of this strategy it is, from 1.
+    pub strategy_attempt: u32,
+    /// How many tries this strategy has.
+    pub max_attempts: u32,
+    /// The strategy that is being tried.
+    pub strategy: &'a RecoveryStrategyType,
+    /// How much time is left until the deadline.
+    pub time_left: Option<Duration>,
+}
+
+/// A strategy that can be tried. It acts once when asked.
+pub trait Strategy: Send {
+    /// Which strategy it is; decides when it is tried.
+    fn kind(&self) -> RecoveryStrategyType;
+
+    /// What it will do, as a person would type or say it.
+    fn action(&self) -> String;
+
+    /// The recipe it comes from, if it is one of the product's own and was not asked for.
+    fn recipe(&self) -> Option<&str> {
+        None
+    }
+
+    /// How often it may be tried, where that differs from the manager's `max_attempts`.
+    fn max_attempts(&self) -> Option<u32> {
+        None
+    }
+
+    /// Acts once.
+    ///
+    /// # Errors
+    /// Whatever goes wrong fails the attempt, and its text is recorded.
+    fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome>;
+}
+
+/// Decides whether a failure is cured.
+pub trait Verifier: Send {
+    /// Looks once.
+    ///
+    /// # Errors
+    /// Whatever goes wrong fails the attempt, and its text is recorded.
+    fn verify(&mut self, call: &Call<'_>) -> HandlerResult<Verification>;
+}
+
+impl<F> Verifier for F
+where
+    F: FnMut(&Call<'_>) -> HandlerResult<Verification> + Send,
+{
+    fn verify(&mut self, call: &Call<'_>) -> HandlerResult<Verification> {
+        self(call)
+    }
+}
