@@ -1,3 +1,24 @@
-//! The command `recover`.
+//! The command `recover`: typed arguments become settings, settings go to one function a command.
+//!
+//! No rule lives here: what a failure is, what to try and what the record says is the library's.
 
-fn main() {}
+mod app;
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod settings;
+mod store;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match app::run(std::env::args_os()) {
+        Ok(exit) => exit.into(),
+        Err(error) if exit::is_closed_output(&error) => exit::Exit::OK.into(),
+        Err(error) => {
+            output::print_error(&error);
+            exit::Exit::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! From what was typed to the function that does it.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::{Error, Result};
+use clap::Parser;
+
+use crate::args::{Cli, Command, GlobalArgs};
+use crate::commands;
+use crate::exit::Exit;
+use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
+use crate::settings::{Environment, Layer, RunRequest, Settings};
+use crate::store;
+
+/// Does what `args` ask for.
+///
+/// # Errors
+/// Whatever kept it from being done; [`Exit::of`] says what the process exits with then.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit> {
+    let Cli { global, command } = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return Ok(print_usage(&error)),
+    };
+    let environment = Environment::read();
+    let printer = Printer::new(global.json, verbosity(&global), environment.columns);
+    match command {
+        Command::Completions(args) => {
+            commands::completions(args.what, args.directory.as_deref(), &printer)
+        }
+        Command::Run(args) => {
+            let (request, flags) = RunRequest::split(*args);
+            let app = App::new(&global, flags, &environment, printer)?;
+            commands::run(&app, request)
+        }
+        command => dispatch(
+            &App::new(&global, Layer::default(), &environment, printer)?,
+            command,
+        ),
+    }
+}
+
+/// What the commands work with.
+pub(crate) struct App {
+    /// The settings that apply here.
+    pub(crate) settings: Settings,
+    /// Where to write to.
+    pub(crate) printer: Printer,
+    /// Clock, sleep and randomness.
+    pub(crate) host: Arc<dyn Host>,
+}
+
+impl App {
+    fn new(
+        global: &GlobalArgs,
+        flags: Layer,
+        environment: &Environment,
+        printer: Printer,
+    ) -> Result<Self> {
+        let cwd = std::env::current_dir()
+            .map_err(|error| Error::io("find the current directory", Path::new("."), error))?;
+        let settings = Settings::resolve(global, flags, environment, cwd)?;
+        printer.explain(format_args!(
+            "store {} ({})",
+            settings.store.value, settings.store.origin
+        ));
+        Ok(Self {
+            settings,
+            printer,
+            host: Arc::new(SystemHost::new()),
+        })
+    }
+
+    /// Opens the store that the settings name.
+    pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
+        store::open(&self.settings, self.host.clone())
+    }
+}
+
+fn dispatch(app: &App, command: Command) -> Result<Exit> {
+    match command {
+        Command::Plan(args) => commands::plan(app, args.command),
+        Command::Classify(args) => commands::classify(app, args),
+        Command::Checkpoint(_) => commands::checkpoint(app),
+        Command::Restore(args) => commands::restore(app, args),
+        Command::Config => commands::config(&app.settings, &app.printer),
+        Command::Run(_) | Command::Completions(_) => {
+            unreachable!("`run` takes them before it resolves settings")
+        }
+        _ => Ok(Exit::OK),
+    }
+}
+
+fn verbosity(global: &GlobalArgs) -> Verbosity {
+    match (global.quiet, global.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    }
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line. Help keeps its
+/// colours; a complaint repeats what was typed, so it is escaped instead.
+fn print_usage(error: &clap::Error) -> Exit {
+    if error.use_stderr() {
+        let text = escape_bytes(error.render().to_string().as_bytes(), Escapes::Text);
+        io::stderr().write_all(text.as_bytes()).ok();
+        Exit::USAGE
+    } else {
+        // A reader that has gone away does not need the rest of the help.
+        error.print().ok();
+        Exit::OK
+    }
+}

@@ -1,0 +1,36 @@
+//! The options that every command takes, before or after its name.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The options that every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Where trails live, as a URL: `jsonl:DIR`
+    ///
+    /// The default is the state directory: $RECOVER_STATE_DIR, else auto-recovery in $XDG_STATE_HOME
+    /// (~/.local/state). Also RECOVER_STORE.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) store: Option<OsString>,
+
+    /// Read settings from FILE alone, not from recover.toml and your own config.toml
+    ///
+    /// Such a file may set everything. Also RECOVER_CONFIG.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say nothing on stderr but errors and warnings
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Say more on stderr
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}

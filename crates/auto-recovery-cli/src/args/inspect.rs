@@ -1,0 +1,94 @@
+//! Arguments of the commands around a run: what would be tried, what a failure is, where the tree was.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  recover plan -- cargo fmt --check
+  recover plan --json -- npm ci";
+
+/// Print what would be tried for each kind of failure; run nothing
+#[derive(Args, Debug)]
+#[command(after_long_help = PLAN_EXAMPLES)]
+pub(crate) struct PlanArgs {
+    /// Command that would be run, with its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+const CLASSIFY_EXAMPLES: &str = "\
+Examples:
+  cargo test 2>&1 | recover classify --exit-code 101 --command 'cargo test'
+  recover classify build.log
+  recover classify --batch < failures.jsonl
+
+A line of --batch: {\"id\", \"argv\", \"exit_code\", \"signal\", \"timed_out\", \"stdout\", \"stderr\"}.";
+
+/// Say what kind of failure an output shows, as JSON
+#[derive(Args, Debug)]
+#[command(after_long_help = CLASSIFY_EXAMPLES)]
+pub(crate) struct ClassifyArgs {
+    /// Captured output to read; stdin if left out
+    #[arg(value_name = "FILE", conflicts_with = "batch")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Exit code of the command
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "batch",
+        allow_negative_numbers = true
+    )]
+    pub(crate) exit_code: Option<i32>,
+
+    /// The command that wrote the output, as one would type it
+    #[arg(long, value_name = "CMD", conflicts_with = "batch")]
+    pub(crate) command: Option<String>,
+
+    /// Read failures as JSONL from stdin and answer each with a line
+    #[arg(long)]
+    pub(crate) batch: bool,
+}
+
+/// Mark the tree as good, for a later rollback
+///
+/// For agents and scripts, at points where they know that all is well. `recover run --rollback` goes
+/// back to the newest mark, or to the last tree at which its command passed.
+#[derive(Args, Debug)]
+pub(crate) struct CheckpointArgs {}
+
+const RESTORE_EXAMPLES: &str = "\
+Examples:
+  recover restore --last         the tree as it was when the newest session began
+  recover restore SESSION 2      the tree as attempt 2 left it, before any undo";
+
+/// Put the tree back to how a session found it, or to how attempt N left it
+///
+/// Asks nothing, keeps what it replaces, and prints the command that takes it back.
+#[derive(Args, Debug)]
+#[command(after_long_help = RESTORE_EXAMPLES)]
+pub(crate) struct RestoreArgs {
+    /// Session whose tree to restore
+    #[arg(
+        value_name = "SESSION",
+        required_unless_present = "last",
+        conflicts_with = "last"
+    )]
+    pub(crate) session: Option<String>,
+
+    /// The tree as attempt N left it, before any undo
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) attempt: Option<u64>,
+
+    /// The newest session, or its attempt N
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) last: Option<Option<u64>>,
+}

@@ -1,0 +1,82 @@
+//! Arguments of the commands that look after the store and the installation.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use clap_complete::Shell;
+
+const CLEAR_EXAMPLES: &str = "\
+Examples:
+  recover clear SESSION          asks first, on a terminal
+  recover clear --all --yes      where nobody can be asked";
+
+/// Remove trails, with their outputs and checkpoints, and leave a record that they were removed
+///
+/// Asks first on a terminal. Where nobody can be asked, `--yes` is needed, or nothing is removed and
+/// the exit code is 2.
+#[derive(Args, Debug)]
+#[command(after_long_help = CLEAR_EXAMPLES)]
+pub(crate) struct ClearArgs {
+    /// Session to remove
+    #[arg(
+        value_name = "SESSION",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    pub(crate) session: Option<String>,
+
+    /// Every session
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  recover completions bash > ~/.local/share/bash-completion/completions/recover
+  recover completions zsh  > ~/.zfunc/_recover
+  recover completions fish > ~/.config/fish/completions/recover.fish
+  recover completions man ~/.local/share/man/man1";
+
+/// Print shell completions, or manual pages
+#[derive(Args, Debug)]
+#[command(after_long_help = COMPLETIONS_EXAMPLES)]
+pub(crate) struct CompletionsArgs {
+    /// A shell, or `man` for manual pages
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) what: Generate,
+
+    /// Directory to write to, under the conventional names, instead of stdout
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// What can be generated from the command line's own description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Generate {
+    Bash,
+    Elvish,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+    Zsh,
+    /// Manual pages: `recover(1)` and one for each command
+    Man,
+}
+
+impl Generate {
+    /// The shell it stands for; none for manual pages.
+    pub(crate) fn shell(self) -> Option<Shell> {
+        match self {
+            Self::Bash => Some(Shell::Bash),
+            Self::Elvish => Some(Shell::Elvish),
+            Self::Fish => Some(Shell::Fish),
+            Self::PowerShell => Some(Shell::PowerShell),
+            Self::Zsh => Some(Shell::Zsh),
+            Self::Man => None,
+        }
+    }
+}

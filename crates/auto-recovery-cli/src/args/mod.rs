@@ -1,0 +1,19 @@
+//! What can be typed: the one source of the help, the completions and the manual pages.
+//!
+//! Arguments are typed here and mean nothing yet; [`crate::settings`] decides what they mean.
+
+mod global;
+mod inspect;
+mod maintain;
+mod run;
+mod top;
+mod trail;
+mod value;
+
+pub(crate) use global::GlobalArgs;
+pub(crate) use inspect::{CheckpointArgs, ClassifyArgs, PlanArgs, RestoreArgs};
+pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate};
+pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+pub(crate) use top::{Cli, Command};
+pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};
+pub(crate) use value::{ExportFormat, ReportFormat};

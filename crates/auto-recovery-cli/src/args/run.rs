@@ -1,0 +1,193 @@
+//! Arguments of `run`, the main job.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::settings::{RollbackTarget, Tier, parse_duration};
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  recover run -- cargo test
+      Run it. When it fails, try the built-in recipes that suit the failure and are safe.
+  recover run --fix ./mend.sh --fix ./ask-agent -- pytest -q
+      Try your own fixes in this order, each up to 3 times; undo each one that does not help.
+  recover run --retry 5 --base-delay 2s --deadline 10m -- ./deploy.sh
+      Run it up to 5 times more, after growing delays, and end after 10 minutes whatever happens.
+  recover run --protect 'tests/**' --fix ./ask-agent -- npm test
+      A fix that touches a test is undone and does not count.
+  recover run --dry-run -- make
+      Run it once, print what would be tried, and touch nothing.
+
+Commands given as text run under `sh -c`. They get the failure as data, in RECOVER_ERROR_MESSAGE,
+RECOVER_FILE, RECOVER_LINE, RECOVER_OUTPUT (a file with the output), RECOVER_FAILURE_JSON (a file)
+and their like.
+
+Durations are written 10ms, 2s, 5m30s.
+
+Exit codes: 0 when the command passed or was recovered; else the command's own code or signal; 124
+at the deadline; 125 when recover itself failed; 126 when the command cannot be run; 127 when it is
+not found.";
+
+/// Run a command; when it fails, recover it
+///
+/// The command's output passes through as it comes, and a command that passes costs nothing and leaves
+/// nothing behind. When it fails, strategies are tried in the order that suits the failure. A cure is
+/// proved by running the command again. Each attempt that did not help is undone, byte for byte, and
+/// every attempt is on record before the next begins.
+#[derive(Args, Debug)]
+#[command(after_long_help = RUN_EXAMPLES)]
+pub(crate) struct RunArgs {
+    /// Command to run, with its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) strategies: StrategyArgs,
+
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
+
+    #[command(flatten)]
+    pub(crate) tree: TreeArgs,
+
+    #[command(flatten)]
+    pub(crate) outcome: OutcomeArgs,
+}
+
+/// What is tried.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is tried")]
+pub(crate) struct StrategyArgs {
+    /// A command that may mend the tree; several are tried in their order
+    #[arg(long, value_name = "CMD")]
+    pub(crate) fix: Vec<String>,
+
+    /// A command that may stand in for the failing one; several are tried in their order
+    ///
+    /// Its own exit code 0 is the success, and the record says that it stood in.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) alternative: Vec<String>,
+
+    /// Run the command again up to N times, whatever the failure; 0 for never
+    ///
+    /// Left out, only failures that look transient are simply tried again.
+    #[arg(long, value_name = "N")]
+    pub(crate) retry: Option<u32>,
+
+    /// Tries of each strategy, each fix and each alternative [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_attempts: Option<u32>,
+
+    /// Riskiest built-in recipe that may run by itself [default: safe]
+    ///
+    /// `safe` mends formatting and findings of linters; `moderate` also mends lock files and
+    /// manifests offline; `network` also whatever may download.
+    #[arg(long, value_name = "TIER", value_enum, hide_possible_values = false)]
+    pub(crate) allow: Option<Tier>,
+
+    /// At last, go back to the tree at which this command passed
+    ///
+    /// That is the last checkpoint at which it passed in this directory, or that `recover
+    /// checkpoint` marked. `--rollback=ID` names another checkpoint, `--rollback=git:REV` a commit.
+    #[arg(
+        long,
+        value_name = "CHECKPOINT|git:REV",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) rollback: Option<RollbackTarget>,
+
+    /// Run this when nothing helped
+    #[arg(long, value_name = "CMD")]
+    pub(crate) on_escalate: Option<String>,
+
+    /// Run the command once, print what would be tried, touch nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// When, and for how long.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Time")]
+pub(crate) struct TimingArgs {
+    /// Delay before a strategy's second try; doubles with each further one [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) base_delay: Option<Duration>,
+
+    /// Longest delay between two tries [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) max_delay: Option<Duration>,
+
+    /// Do not vary delays at random
+    #[arg(long)]
+    pub(crate) no_jitter: bool,
+
+    /// End the whole run after this time, with exit code 124 [default: none]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// End each program that is started after this time, the first run too [default: none]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) attempt_timeout: Option<Duration>,
+
+    /// Time between asking a program to end and killing it [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) grace: Option<Duration>,
+
+    /// Do not wait for another recovery in this workspace: exit with 125
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// What may become of the working tree.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "The working tree")]
+pub(crate) struct TreeArgs {
+    /// Undo a fix that touches such a path, relative to the workspace
+    ///
+    /// Adds to what the configuration protects.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) protect: Vec<String>,
+
+    /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
+    #[arg(long, value_name = "CMD")]
+    pub(crate) approve: Option<String>,
+
+    /// Build upon an attempt that changed which failure there is, instead of undoing it
+    #[arg(long)]
+    pub(crate) keep_progress: bool,
+
+    /// Undo nothing
+    #[arg(long, conflicts_with = "keep_progress")]
+    pub(crate) keep_failed_changes: bool,
+
+    /// Take no checkpoint of the tree; then nothing can be undone
+    #[arg(long, conflicts_with = "rollback")]
+    pub(crate) no_checkpoint: bool,
+}
+
+/// What is kept and told of the run.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Record and result")]
+pub(crate) struct OutcomeArgs {
+    /// Record under this session instead of a new one
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
+
+    /// Write the result as JSON to FILE, also when the command passes at once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) result_file: Option<PathBuf>,
+
+    /// Write only the deciding run's stdout, at the end
+    #[arg(long)]
+    pub(crate) hold_stdout: bool,
+
+    /// Exit with the first run's code when the command passed by plain retry only
+    #[arg(long)]
+    pub(crate) fail_on_flaky: bool,
+}

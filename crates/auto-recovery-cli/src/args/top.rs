@@ -1,0 +1,93 @@
+//! The command itself and the list of its subcommands.
+
+use clap::{Parser, Subcommand};
+
+use crate::args::{
+    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, ExportArgs, GlobalArgs, HistoryArgs,
+    PlanArgs, ReportArgs, RestoreArgs, RunArgs, ShowArgs, StatsArgs,
+};
+
+const AFTER_HELP: &str = "\
+Try it: `recover run -- CMD` runs CMD and steps in when it fails; `recover show --last` then shows
+what was done. `recover help COMMAND` explains a command with examples.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  recover run -- cargo test                    run it; recover it when it fails
+  recover run --fix ./mend.sh -- make check    try your own fix first
+  recover show --last                          what was tried, what changed, how long it took
+  recover restore --last                       take it all back
+  recover sessions                             every recovery so far
+
+Exit codes: `run` exits as the command it ran, 0 once recovered, 124 at the deadline, 125 when
+recover itself failed, 126 or 127 when the command cannot be run. Every other command exits with 0,
+1 when what was asked for is not there, 2 for a mistake in the command line or the configuration,
+125 when recover itself failed.
+
+Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG, RECOVER_DURABILITY and NO_COLOR.
+
+Files: `recover.toml` in the workspace, then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config).
+`recover config` prints every setting and where its value comes from.";
+
+const LOG_EXAMPLES: &str = "\
+A line, `?` marking what may be left out:
+  {\"session_id\"?, \"strategy\", \"success\", \"error_type\", \"error_message\"?, \"attempt_number\"?,
+   \"changes_made\"?, \"files_modified\"?, \"rollback_performed\"?, \"next_action\"?,
+   \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
+
+Lines without a session id share one new session. A missing attempt number is the session's next. A
+given timestamp is kept as it is. A key that is not listed is an error of its line. When the reader of
+the acknowledgements goes away, recording goes on.
+
+Example:
+  echo '{\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E0308\"}' | recover log";
+
+/// Run any command; when it fails, recover it, and keep a record of every attempt
+///
+/// recover runs a command and passes its output and exit code through. When the command fails, it
+/// finds out what kind of failure that is, tries the strategies that suit it, proves a cure by running
+/// the command again, puts back what did not help, and records every attempt durably.
+#[derive(Debug, Parser)]
+#[command(
+    name = "recover",
+    version,
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Box<RunArgs>),
+    Plan(PlanArgs),
+    Classify(ClassifyArgs),
+    /// Record attempts that something else made, as JSONL on stdin
+    ///
+    /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that cannot
+    /// be used is named on stderr and the others still land; the exit code is 1 then.
+    #[command(after_long_help = LOG_EXAMPLES)]
+    Log,
+    /// List every recovery so far, newest first
+    Sessions,
+    History(HistoryArgs),
+    Show(ShowArgs),
+    Stats(StatsArgs),
+    Export(ExportArgs),
+    Report(ReportArgs),
+    Checkpoint(CheckpointArgs),
+    Restore(RestoreArgs),
+    Clear(ClearArgs),
+    /// Print every setting and where its value comes from
+    Config,
+    Completions(CompletionsArgs),
+}

@@ -1,0 +1,143 @@
+//! Arguments of the commands that read trails.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::args::{ExportFormat, ReportFormat};
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  recover history                     every attempt of the newest session
+  recover history --last 20           its last 20 attempts
+  recover history SESSION --json      the entries as a JSON array";
+
+/// List the attempts of a session
+///
+/// Damage in a trail is counted and located on stderr and hides nothing else: what can be read is
+/// shown, and the exit code stays 0.
+#[derive(Args, Debug)]
+#[command(after_long_help = HISTORY_EXAMPLES)]
+pub(crate) struct HistoryArgs {
+    /// Session to read; the newest if left out
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+
+    /// Only the last N attempts; without N, all attempts of the newest session
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "18446744073709551615",
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) last: Option<u64>,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  recover show --last            the newest session: every try, its changes and its output
+  recover show --last 2          its second attempt
+  recover show SESSION 2         the same of another session
+  recover show SESSION 2 --json  as {entry, journal, diff, output_file}";
+
+/// Show what was tried: each attempt with its changes and its output
+///
+/// Without N, a person sees every attempt of the session (of a long one, the last of them), and
+/// `--json` gives the last attempt.
+#[derive(Args, Debug)]
+#[command(after_long_help = SHOW_EXAMPLES)]
+pub(crate) struct ShowArgs {
+    /// Session to show; the newest if left out
+    #[arg(value_name = "SESSION", conflicts_with = "last")]
+    pub(crate) session: Option<String>,
+
+    /// Number of the attempt to show
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) attempt: Option<u64>,
+
+    /// The newest session, or its attempt N
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) last: Option<Option<u64>>,
+}
+
+const STATS_EXAMPLES: &str = "\
+Examples:
+  recover stats                  how the newest session went
+  recover stats SESSION --json   the 15 keys of the statistics";
+
+/// Sum up a session: how many attempts, which helped, how long they took
+#[derive(Args, Debug)]
+#[command(after_long_help = STATS_EXAMPLES)]
+pub(crate) struct StatsArgs {
+    /// Session to sum up; the newest if left out
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  recover export SESSION -o trail.csv      the ending names the format
+  recover export --all --format jsonl      every entry, as stored, on stdout
+  recover export | jq '.entries[].strategy'";
+
+/// Write trails out whole, as JSON, CSV or JSONL
+///
+/// Without `-o` the export goes to stdout. With `-o FILE` it is written beside FILE and takes its
+/// place once it is whole and on disk, readable by you alone.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXPORT_EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// Session to export; the newest if left out
+    #[arg(value_name = "SESSION", conflicts_with = "all")]
+    pub(crate) session: Option<String>,
+
+    /// Every session
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Format; else what FILE ends in, else json
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<ExportFormat>,
+
+    /// Where to write; `-` is stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// CSV only: leave text exact that a spreadsheet would run as a formula
+    ///
+    /// Such a cell (it begins with one of = + - @, a tab or a carriage return) gets a leading ' otherwise.
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  recover report                           the newest session, for people
+  recover report SESSION -o report.json    the ending names the format";
+
+/// Write a report of a session, as Markdown or JSON
+///
+/// Without `-o` the report goes to stdout. With `-o FILE` it is written beside FILE and takes its
+/// place once it is whole and on disk, readable by you alone.
+#[derive(Args, Debug)]
+#[command(after_long_help = REPORT_EXAMPLES)]
+pub(crate) struct ReportArgs {
+    /// Session to report on; the newest if left out
+    #[arg(value_name = "SESSION")]
+    pub(crate) session: Option<String>,
+
+    /// Format; else what FILE ends in, else markdown (json with --json)
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<ReportFormat>,
+
+    /// Where to write; `-` is stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}

@@ -1,0 +1,18 @@
+//! What people and programs get to see: data on stdout, everything else on stderr.
+//!
+//! All text that came from outside is escaped on its way to a terminal. Nothing here decides what is
+//! shown; the commands do.
+
+mod escape;
+mod json;
+mod printer;
+mod shell;
+mod table;
+mod time;
+
+pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
+pub(crate) use json::JsonArray;
+pub(crate) use printer::{Printer, Verbosity, print_error, stdout_error};
+pub(crate) use shell::shell_words;
+pub(crate) use table::Table;
+pub(crate) use time::{age, human_seconds};

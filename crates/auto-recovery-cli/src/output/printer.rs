@@ -1,0 +1,173 @@
+//! Where commands write to.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use auto_recovery::audit::Damage;
+use auto_recovery::{Error, Result};
+use serde::Serialize;
+
+use crate::output::{Escapes, EscapingWriter, escape_text};
+
+/// Columns taken for a terminal that does not say how wide it is.
+const COLUMNS_DEFAULT: u16 = 80;
+/// Columns below which tables are no longer squeezed: they would hold nothing.
+const COLUMNS_MIN: u16 = 40;
+/// Bytes gathered before they are written to stdout.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Errors and warnings.
+    Quiet,
+    /// What a person wants to know too.
+    Normal,
+    /// What explains it too.
+    Verbose,
+}
+
+/// Where commands write to: data to stdout, everything else to stderr.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer {
+    /// Whether a program reads.
+    pub(crate) json: bool,
+    /// How much is said on stderr.
+    pub(crate) verbosity: Verbosity,
+    /// Whether stdout is a terminal.
+    pub(crate) is_terminal: bool,
+    /// Columns that a table may take; none where it is not for a terminal.
+    pub(crate) columns: Option<u16>,
+}
+
+impl Printer {
+    /// A printer to this process's stdout and stderr. `columns` overrides what the terminal says.
+    pub(crate) fn new(json: bool, verbosity: Verbosity, columns: Option<u16>) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let terminal_columns = || {
+            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+            (size.ws_col > 0).then_some(size.ws_col)
+        };
+        Self {
+            json,
+            verbosity,
+            is_terminal,
+            columns: is_terminal.then(|| {
+                columns
+                    .or_else(terminal_columns)
+                    .unwrap_or(COLUMNS_DEFAULT)
+                    .max(COLUMNS_MIN)
+            }),
+        }
+    }
+
+    /// Lets `write` write data to stdout, and flushes it. On a terminal it is escaped as `escapes`
+    /// says; elsewhere every byte passes as it is.
+    ///
+    /// # Errors
+    /// What `write` returns, or if stdout cannot be written.
+    pub(crate) fn data<T>(
+        &self,
+        escapes: Escapes,
+        write: impl FnOnce(&mut dyn Write) -> Result<T>,
+    ) -> Result<T> {
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        if self.is_terminal {
+            let mut escaping = EscapingWriter::new(out, escapes);
+            let value = write(&mut escaping)?;
+            escaping.finish().map_err(stdout_error)?;
+            Ok(value)
+        } else {
+            let value = write(&mut out)?;
+            out.flush().map_err(stdout_error)?;
+            Ok(value)
+        }
+    }
+
+    /// Writes text for people to stdout. Whoever made it has escaped what came from outside.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn text(&self, text: &str) -> Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(stdout_error)
+    }
+
+    /// Writes `value` as JSON and ends the line.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn json(&self, value: &impl Serialize) -> Result<()> {
+        self.data(Escapes::Json, |out| {
+            serde_json::to_writer_pretty(&mut *out, value)
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n"))
+                .map_err(stdout_error)
+        })
+    }
+
+    /// Tells a person something.
+    pub(crate) fn note(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            print_line(format_args!("{message}"));
+        }
+    }
+
+    /// Explains something to a person who asked for more.
+    pub(crate) fn explain(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Verbose {
+            print_line(format_args!("{message}"));
+        }
+    }
+
+    /// Warns a person, whatever the verbosity.
+    pub(crate) fn warn(&self, message: impl Display) {
+        print_line(format_args!("warning: {message}"));
+    }
+
+    /// Counts and locates what could not be read.
+    pub(crate) fn damage(&self, damage: &[Damage]) {
+        /// Places that are named; more are counted.
+        const PLACES_MAX: usize = 10;
+
+        if damage.is_empty() {
+            return;
+        }
+        for place in damage.iter().take(PLACES_MAX) {
+            self.warn(format_args!(
+                "{} line {}: {} bytes could not be read: {}",
+                place.place, place.line, place.bytes, place.reason
+            ));
+        }
+        if damage.len() > PLACES_MAX {
+            self.warn(format_args!(
+                "… and {} more places",
+                damage.len() - PLACES_MAX
+            ));
+        }
+        self.warn(format_args!(
+            "{} damaged {}; everything else is shown",
+            damage.len(),
+            if damage.len() == 1 { "place" } else { "places" }
+        ));
+    }
+}
+
+/// Prints `error` with its causes, as the last thing this process says.
+pub(crate) fn print_error(error: &Error) {
+    print_line(format_args!("error: {}", error.chain()));
+}
+
+/// The error of a stdout that cannot be written.
+pub(crate) fn stdout_error(error: io::Error) -> Error {
+    Error::io("write", Path::new("standard output"), error)
+}
+
+/// One line on stderr, escaped. A stderr that is gone is nobody's to tell.
+fn print_line(message: std::fmt::Arguments<'_>) {
+    let line = format!("recover: {}\n", escape_text(&message.to_string()));
+    io::stderr().write_all(line.as_bytes()).ok();
+}

@@ -1,0 +1,21 @@
+//! Commands as a person would type them.
+
+/// `words` as one line that a shell would read back as the same words.
+pub(crate) fn shell_words<S: AsRef<str>>(words: &[S]) -> String {
+    let mut line = String::new();
+    for word in words {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&quoted(word.as_ref()));
+    }
+    line
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+^".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

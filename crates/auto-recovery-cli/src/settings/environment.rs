@@ -1,0 +1,68 @@
+//! The environment, read once and handed on as a value.
+//!
+//! Settings come from five variables only; the rest are facts about the user and the terminal. This
+//! is the only room of the product that reads the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the environment says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// RECOVER_STORE.
+    pub(crate) store: Option<OsString>,
+    /// RECOVER_STATE_DIR.
+    pub(crate) state_dir: Option<PathBuf>,
+    /// RECOVER_CONFIG.
+    pub(crate) config: Option<PathBuf>,
+    /// RECOVER_DURABILITY.
+    pub(crate) durability: Option<OsString>,
+    /// Whether NO_COLOR is set to anything.
+    pub(crate) no_color: bool,
+    /// The user's home directory.
+    pub(crate) home: Option<PathBuf>,
+    /// XDG_CONFIG_HOME, where absolute.
+    pub(crate) xdg_config_home: Option<PathBuf>,
+    /// XDG_STATE_HOME, where absolute.
+    pub(crate) xdg_state_home: Option<PathBuf>,
+    /// The user's name.
+    pub(crate) user: Option<String>,
+    /// Columns of the terminal, where the user overrides what the terminal says.
+    pub(crate) columns: Option<u16>,
+    /// The recovery that this process is part of.
+    pub(crate) parent_session: Option<String>,
+}
+
+impl Environment {
+    /// The environment of this process. A variable that is set to nothing counts as not set.
+    pub(crate) fn read() -> Self {
+        let absolute = |name| {
+            variable(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let text = |name| variable(name).and_then(|value| value.into_string().ok());
+        Self {
+            store: variable("RECOVER_STORE"),
+            state_dir: variable("RECOVER_STATE_DIR").map(PathBuf::from),
+            config: variable("RECOVER_CONFIG").map(PathBuf::from),
+            durability: variable("RECOVER_DURABILITY"),
+            no_color: variable("NO_COLOR").is_some(),
+            home: env::home_dir().filter(|home| home.is_absolute()),
+            xdg_config_home: absolute("XDG_CONFIG_HOME"),
+            xdg_state_home: absolute("XDG_STATE_HOME"),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
+            parent_session: text("RECOVER_SESSION_ID"),
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the environment is read"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

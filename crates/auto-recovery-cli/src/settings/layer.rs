@@ -1,0 +1,214 @@
+//! What one place says about the settings: the flags, the environment, or one file.
+//!
+//! A layer says nothing about most settings. Layers are laid over one another in
+//! [`crate::settings::Settings`].
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use auto_recovery::audit::Durability;
+use auto_recovery::{Category, Result};
+use toml::de::DeTable;
+
+use crate::settings::recipe::{read_recipes, read_rules};
+use crate::settings::section::{Section, complaint};
+use crate::settings::value::parse_durability;
+use crate::settings::{
+    OnAuditFailure, RecipeSetting, RollbackTarget, RuleSetting, Setting, SourceFile, StoreUrl,
+    StrategyCommand, Tier,
+};
+
+/// What one place says about the settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Layer {
+    pub(crate) store: Option<Setting<StoreUrl>>,
+    pub(crate) state_dir: Option<Setting<PathBuf>>,
+    pub(crate) durability: Option<Setting<Durability>>,
+    pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
+    pub(crate) policy: PolicyLayer,
+    pub(crate) deadline: Option<Setting<Duration>>,
+    pub(crate) grace: Option<Setting<Duration>>,
+    pub(crate) protect: Vec<Setting<String>>,
+    pub(crate) allow: Option<Setting<Tier>>,
+    pub(crate) approve: Option<Setting<StrategyCommand>>,
+    pub(crate) on_escalate: Option<Setting<StrategyCommand>>,
+    pub(crate) rollback: Option<Setting<RollbackTarget>>,
+    pub(crate) keep_progress: Option<Setting<bool>>,
+    pub(crate) keep_failed_changes: Option<Setting<bool>>,
+    pub(crate) checkpoint: Option<Setting<bool>>,
+    pub(crate) hold_stdout: Option<Setting<bool>>,
+    pub(crate) fail_on_flaky: Option<Setting<bool>>,
+    pub(crate) categories: BTreeMap<Category, PolicyLayer>,
+    pub(crate) error_types: BTreeMap<String, PolicyLayer>,
+    pub(crate) recipes: Vec<RecipeSetting>,
+    pub(crate) rules: Vec<RuleSetting>,
+}
+
+/// What one place says about trying, in general or for one kind of failure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct PolicyLayer {
+    pub(crate) fix: Option<Setting<Vec<StrategyCommand>>>,
+    pub(crate) alternative: Option<Setting<Vec<StrategyCommand>>>,
+    pub(crate) retry: Option<Setting<u32>>,
+    pub(crate) max_attempts: Option<Setting<u32>>,
+    pub(crate) base_delay: Option<Setting<Duration>>,
+    pub(crate) max_delay: Option<Setting<Duration>>,
+    pub(crate) jitter: Option<Setting<bool>>,
+    pub(crate) attempt_timeout: Option<Setting<Duration>>,
+}
+
+impl Layer {
+    /// What the user's own `file` says. It may set everything.
+    ///
+    /// # Errors
+    /// If it is no TOML, holds an unknown key or a value that cannot be used.
+    pub(crate) fn from_user_file(file: &SourceFile) -> Result<Self> {
+        with_root(file, |root| {
+            let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)))?;
+            let layer = Self {
+                store: store.map(|store| relative_to(&file.path, store)),
+                state_dir: root.parsed("state_dir", absolute_path)?,
+                durability: root.parsed("durability", parse_durability)?,
+                on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
+                ..Self::from_root(root)?
+            };
+            root.finish()?;
+            Ok(layer)
+        })
+    }
+
+    /// What the project's `recover.toml` says. It cannot say where records go, how durable they are
+    /// and what happens when they fail: that is the user's alone.
+    ///
+    /// # Errors
+    /// As [`Layer::from_user_file`], and if it sets one of those.
+    pub(crate) fn from_project_file(file: &SourceFile) -> Result<Self> {
+        with_root(file, |root| {
+            for key in ["store", "state_dir", "durability", "on_audit_failure"] {
+                if let Some(offset) = root.offset_of(key) {
+                    return Err(complaint(
+                        file,
+                        offset,
+                        &format!(
+                            "`{key}` cannot be set by a project: set it in your own config.toml"
+                        ),
+                    ));
+                }
+            }
+            let layer = Self::from_root(root)?;
+            root.finish()?;
+            Ok(layer)
+        })
+    }
+
+    fn from_root(root: &mut Section<'_>) -> Result<Self> {
+        let protect = root.texts("protect")?;
+        Ok(Self {
+            store: None,
+            state_dir: None,
+            durability: None,
+            on_audit_failure: None,
+            policy: PolicyLayer::read(root)?,
+            deadline: root.duration("deadline")?,
+            grace: root.duration("grace")?,
+            protect: protect.map(each).unwrap_or_default(),
+            allow: root.parsed("allow", str::parse)?,
+            approve: root.command("approve")?,
+            on_escalate: root.command("on_escalate")?,
+            rollback: root.parsed("rollback", rollback)?,
+            keep_progress: root.flag("keep_progress")?,
+            keep_failed_changes: root.flag("keep_failed_changes")?,
+            checkpoint: root.flag("checkpoint")?,
+            hold_stdout: root.flag("hold_stdout")?,
+            fail_on_flaky: root.flag("fail_on_flaky")?,
+            categories: read_policies(root, "category", |name, section| {
+                name.parse::<Category>()
+                    .map_err(|error| section.refuse(&format!("names no category: {error}")))
+            })?,
+            error_types: read_policies(root, "error_type", |name, _| Ok(name.to_owned()))?,
+            recipes: read_recipes(root)?,
+            rules: read_rules(root)?,
+        })
+    }
+}
+
+impl PolicyLayer {
+    fn read(section: &mut Section<'_>) -> Result<Self> {
+        Ok(Self {
+            fix: section.commands("fix")?,
+            alternative: section.commands("alternative")?,
+            retry: section.number("retry", 0)?,
+            max_attempts: section.number("max_attempts", 1)?,
+            base_delay: section.duration("base_delay")?,
+            max_delay: section.duration("max_delay")?,
+            jitter: section.flag("jitter")?,
+            attempt_timeout: section.duration("attempt_timeout")?,
+        })
+    }
+}
+
+/// Parses `file` and lets `read` take its whole.
+fn with_root<T>(file: &SourceFile, read: impl FnOnce(&mut Section<'_>) -> Result<T>) -> Result<T> {
+    let document = DeTable::parse(&file.text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        complaint(
+            file,
+            offset,
+            &format!("not valid TOML: {}", error.message()),
+        )
+    })?;
+    read(&mut Section::root(file, document.get_ref()))
+}
+
+fn read_policies<K: Ord>(
+    root: &mut Section<'_>,
+    key: &'static str,
+    name: impl Fn(&str, &Section<'_>) -> Result<K>,
+) -> Result<BTreeMap<K, PolicyLayer>> {
+    root.tables(key)?
+        .into_iter()
+        .map(|(text, mut section)| {
+            let policy = PolicyLayer::read(&mut section)?;
+            section.finish()?;
+            Ok((name(&text, &section)?, policy))
+        })
+        .collect()
+}
+
+/// Each item of a list as a setting of its own.
+fn each(list: Setting<Vec<String>>) -> Vec<Setting<String>> {
+    let Setting { value, origin } = list;
+    value
+        .into_iter()
+        .map(|value| Setting {
+            value,
+            origin: origin.clone(),
+        })
+        .collect()
+}
+
+/// A relative directory in a file is meant from where the file stands.
+fn relative_to(file: &Path, mut store: Setting<StoreUrl>) -> Setting<StoreUrl> {
+    if let (StoreUrl::Jsonl(directory), Some(parent)) = (&mut store.value, file.parent()) {
+        *directory = parent.join(&*directory);
+    }
+    store
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(format!("`{text}` is not an absolute path"))
+    }
+}
+
+fn rollback(text: &str) -> Result<RollbackTarget, String> {
+    match text {
+        "last-good" => Ok(RollbackTarget::LastGood),
+        other => other.parse(),
+    }
+}

@@ -1,0 +1,29 @@
+//! What was typed, what the environment says and what the files say, resolved into plain values.
+//!
+//! Every value knows where it came from. Nothing below this module reads the environment or looks
+//! for files by itself.
+
+mod duration;
+mod environment;
+mod file;
+mod layer;
+mod origin;
+mod recipe;
+mod resolve;
+mod run;
+mod section;
+mod value;
+mod workspace;
+
+pub(crate) use duration::{format_duration, parse_duration};
+pub(crate) use environment::Environment;
+pub(crate) use file::{SourceFile, Sources};
+pub(crate) use layer::{Layer, PolicyLayer};
+pub(crate) use origin::{Origin, Setting};
+pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeDefinition, RecipeSetting, RuleSetting};
+pub(crate) use resolve::Settings;
+pub(crate) use run::{Policy, RunRequest, RunSettings};
+pub(crate) use value::{
+    OnAuditFailure, RollbackTarget, StoreUrl, StrategyCommand, Tier, durability_name,
+};
+pub(crate) use workspace::find_workspace;

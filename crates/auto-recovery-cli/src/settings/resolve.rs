@@ -1,0 +1,199 @@
+//! Flags, environment and files become one set of values, each of which knows where it came from.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use auto_recovery::audit::Durability;
+use auto_recovery::{Error, ErrorKind, Result};
+
+use crate::args::GlobalArgs;
+use crate::settings::value::parse_durability;
+use crate::settings::{
+    Environment, Layer, Origin, RunSettings, Setting, Sources, StoreUrl, find_workspace,
+};
+
+/// Every setting, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    /// Where trails live.
+    pub(crate) store: Setting<StoreUrl>,
+    /// Where checkpoints, outputs and budgets live.
+    pub(crate) state_dir: Setting<PathBuf>,
+    /// When an append is acknowledged.
+    pub(crate) durability: Setting<Durability>,
+    /// Settings of a run.
+    pub(crate) run: RunSettings,
+    /// The current directory.
+    pub(crate) cwd: PathBuf,
+    /// The workspace it lies in.
+    pub(crate) workspace: PathBuf,
+    /// The user's name.
+    pub(crate) user: Option<String>,
+    /// The recovery that this process is part of.
+    pub(crate) parent_session: Option<String>,
+}
+
+impl Settings {
+    /// The settings that apply in `cwd` when `global` and `flags` were typed.
+    ///
+    /// # Errors
+    /// If a value or a configuration file cannot be used, or no state directory can be named.
+    pub(crate) fn resolve(
+        global: &GlobalArgs,
+        flags: Layer,
+        environment: &Environment,
+        cwd: PathBuf,
+    ) -> Result<Self> {
+        let GlobalArgs {
+            store,
+            config,
+            json: _,
+            quiet: _,
+            verbose: _,
+        } = global;
+        let workspace = find_workspace(&cwd);
+        let named = config.as_ref().or(environment.config.as_ref());
+        let sources = Sources::read(named.map(PathBuf::as_path), environment, &cwd, &workspace)?;
+        let user = sources
+            .user
+            .as_ref()
+            .map(Layer::from_user_file)
+            .transpose()?;
+        let project = sources
+            .project
+            .as_ref()
+            .map(Layer::from_project_file)
+            .transpose()?;
+        if let Some(project) = &project {
+            refuse_raised_allowance(project, user.as_ref())?;
+        }
+
+        let mut layers = vec![
+            with_store_flag(flags, store.as_ref())?,
+            from_environment(environment)?,
+        ];
+        layers.extend(project);
+        layers.extend(user);
+        let mut top = Layer::default();
+        for layer in &layers {
+            top.lay_over(layer);
+        }
+
+        let state_dir = match top.state_dir {
+            Some(state_dir) => state_dir,
+            None => Setting::default(default_state_dir(environment)?),
+        };
+        let state_dir = Setting {
+            value: cwd.join(state_dir.value),
+            origin: state_dir.origin,
+        };
+        let store = match top.store {
+            Some(store) => below(&cwd, store),
+            None => Setting::default(StoreUrl::Jsonl(state_dir.value.clone())),
+        };
+        Ok(Self {
+            store,
+            state_dir,
+            durability: top
+                .durability
+                .unwrap_or_else(|| Setting::default(Durability::Sync)),
+            run: RunSettings::resolve(layers),
+            cwd,
+            workspace,
+            user: environment.user.clone(),
+            parent_session: environment.parent_session.clone(),
+        })
+    }
+}
+
+/// What the environment says.
+fn from_environment(environment: &Environment) -> Result<Layer> {
+    let invalid = |name: &str, reason: String| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("environment {name}: {reason}"),
+        )
+    };
+    let store = environment
+        .store
+        .as_ref()
+        .map(StoreUrl::parse)
+        .transpose()
+        .map_err(|reason| invalid("RECOVER_STORE", reason))?;
+    let durability = environment
+        .durability
+        .as_ref()
+        .map(|text| parse_durability(&text.to_string_lossy()))
+        .transpose()
+        .map_err(|reason| invalid("RECOVER_DURABILITY", reason))?;
+    Ok(Layer {
+        store: store.map(|store| from_variable("RECOVER_STORE", store)),
+        state_dir: environment
+            .state_dir
+            .clone()
+            .map(|directory| from_variable("RECOVER_STATE_DIR", directory)),
+        durability: durability.map(|value| from_variable("RECOVER_DURABILITY", value)),
+        ..Layer::default()
+    })
+}
+
+fn with_store_flag(flags: Layer, store: Option<&OsString>) -> Result<Layer> {
+    let store = store
+        .map(StoreUrl::parse)
+        .transpose()
+        .map_err(|reason| Error::new(ErrorKind::InvalidInput, format!("flag --store: {reason}")))?;
+    Ok(Layer {
+        store: store.map(|store| Setting::flag("store", store)),
+        ..flags
+    })
+}
+
+/// A project may lower what is allowed to run by itself, never raise it.
+fn refuse_raised_allowance(project: &Layer, user: Option<&Layer>) -> Result<()> {
+    use crate::settings::Tier;
+
+    let users = user
+        .and_then(|user| user.allow.as_ref())
+        .map_or(Tier::Safe, |allow| allow.value);
+    match &project.allow {
+        Some(allow) if allow.value > users => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "{}: a project cannot raise `allow` from {} to {}: pass `--allow {2}`, or set it in \
+                 your own config.toml",
+                allow.origin,
+                users.as_str(),
+                allow.value.as_str()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn default_state_dir(environment: &Environment) -> Result<PathBuf> {
+    environment
+        .xdg_state_home
+        .clone()
+        .or_else(|| Some(environment.home.as_ref()?.join(".local").join("state")))
+        .map(|directory| directory.join("auto-recovery"))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "there is no home directory to keep state in: set RECOVER_STATE_DIR",
+            )
+        })
+}
+
+fn from_variable<T>(name: &'static str, value: T) -> Setting<T> {
+    Setting {
+        value,
+        origin: Origin::Environment(name),
+    }
+}
+
+fn below(cwd: &Path, mut store: Setting<StoreUrl>) -> Setting<StoreUrl> {
+    if let StoreUrl::Jsonl(directory) = &mut store.value {
+        *directory = cwd.join(&*directory);
+    }
+    store
+}

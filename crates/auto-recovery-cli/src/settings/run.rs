@@ -1,0 +1,355 @@
+//! The settings of a run, resolved.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use auto_recovery::Category;
+
+use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+use crate::settings::{
+    Layer, OnAuditFailure, PolicyLayer, RecipeSetting, RollbackTarget, RuleSetting, Setting,
+    StrategyCommand, Tier,
+};
+
+/// Tries of each strategy unless somebody says otherwise, as in the specification.
+const MAX_ATTEMPTS: u32 = 3;
+/// Delay before a second try, as in the specification.
+const BASE_DELAY: Duration = Duration::from_secs(1);
+/// Longest delay between two tries, as in the specification.
+const MAX_DELAY: Duration = Duration::from_secs(60);
+/// Time between asking a program to end and killing it: what service managers and container
+/// runtimes give.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The settings of a run: what flags, environment and files say, laid over one another.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunSettings {
+    /// How failures are tried when nothing more is known of them.
+    pub(crate) policy: Policy,
+    /// What differs by category. Use [`RunSettings::policy_for`].
+    pub(crate) categories: Vec<(Category, PolicyLayer)>,
+    /// What differs by failure type. Use [`RunSettings::policy_for`].
+    pub(crate) error_types: Vec<(String, PolicyLayer)>,
+    /// Bounds the whole run.
+    pub(crate) deadline: Setting<Option<Duration>>,
+    /// Time between asking a program to end and killing it.
+    pub(crate) grace: Setting<Duration>,
+    /// Globs of paths that no fix may touch, from every place that names some.
+    pub(crate) protect: Vec<Setting<String>>,
+    /// Riskiest recipe that may run by itself.
+    pub(crate) allow: Setting<Tier>,
+    /// Is shown the diff before a fix is kept.
+    pub(crate) approve: Setting<Option<StrategyCommand>>,
+    /// Runs when nothing helped.
+    pub(crate) on_escalate: Setting<Option<StrategyCommand>>,
+    /// Whether and where to roll back at last.
+    pub(crate) rollback: Setting<Option<RollbackTarget>>,
+    /// Whether an attempt that changed the failure is built upon.
+    pub(crate) keep_progress: Setting<bool>,
+    /// Whether nothing is undone.
+    pub(crate) keep_failed_changes: Setting<bool>,
+    /// Whether checkpoints are taken.
+    pub(crate) checkpoint: Setting<bool>,
+    /// Whether only the deciding run's stdout is written.
+    pub(crate) hold_stdout: Setting<bool>,
+    /// Whether a flaky pass exits with the first run's code.
+    pub(crate) fail_on_flaky: Setting<bool>,
+    /// What happens to a recovery whose record cannot be written.
+    pub(crate) on_audit_failure: Setting<OnAuditFailure>,
+    /// Changes to the recipes, the project's before the user's; the first of a name counts.
+    pub(crate) recipes: Vec<RecipeSetting>,
+    /// Rules that are asked before the built-in ones, in this order.
+    pub(crate) rules: Vec<RuleSetting>,
+}
+
+/// How failures are tried.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Policy {
+    /// Commands that may mend the tree, in order.
+    pub(crate) fix: Setting<Vec<StrategyCommand>>,
+    /// Commands that may stand in, in order.
+    pub(crate) alternative: Setting<Vec<StrategyCommand>>,
+    /// Plain retries asked for whatever the category; `None` leaves it to the category.
+    pub(crate) retry: Setting<Option<u32>>,
+    /// Tries of each strategy.
+    pub(crate) max_attempts: Setting<u32>,
+    /// Delay before a strategy's second try.
+    pub(crate) base_delay: Setting<Duration>,
+    /// Longest delay.
+    pub(crate) max_delay: Setting<Duration>,
+    /// Whether delays vary at random.
+    pub(crate) jitter: Setting<bool>,
+    /// Bounds every program that is started.
+    pub(crate) attempt_timeout: Setting<Option<Duration>>,
+}
+
+/// What a run is asked to do that no file can say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunRequest {
+    /// The command, as argv; never empty.
+    pub(crate) command: Vec<OsString>,
+    /// Session to record under.
+    pub(crate) session: Option<String>,
+    /// Whether to plan only.
+    pub(crate) dry_run: bool,
+    /// Whether to refuse instead of waiting for another recovery.
+    pub(crate) no_wait: bool,
+    /// Where the result is written.
+    pub(crate) result_file: Option<PathBuf>,
+}
+
+impl RunRequest {
+    /// What was typed, parted into what only this run is asked and what is a layer of settings.
+    pub(crate) fn split(args: RunArgs) -> (Self, Layer) {
+        let RunArgs {
+            command,
+            strategies,
+            timing,
+            tree,
+            outcome,
+        } = args;
+        let StrategyArgs {
+            fix,
+            alternative,
+            retry,
+            max_attempts,
+            allow,
+            rollback,
+            on_escalate,
+            dry_run,
+        } = strategies;
+        let TimingArgs {
+            base_delay,
+            max_delay,
+            no_jitter,
+            deadline,
+            attempt_timeout,
+            grace,
+            no_wait,
+        } = timing;
+        let TreeArgs {
+            protect,
+            approve,
+            keep_progress,
+            keep_failed_changes,
+            no_checkpoint,
+        } = tree;
+        let OutcomeArgs {
+            session,
+            result_file,
+            hold_stdout,
+            fail_on_flaky,
+        } = outcome;
+        let layer = Layer {
+            policy: PolicyLayer {
+                fix: shell_commands("fix", fix),
+                alternative: shell_commands("alternative", alternative),
+                retry: given("retry", retry),
+                max_attempts: given("max-attempts", max_attempts),
+                base_delay: given("base-delay", base_delay),
+                max_delay: given("max-delay", max_delay),
+                jitter: switch("no-jitter", no_jitter, false),
+                attempt_timeout: given("attempt-timeout", attempt_timeout),
+            },
+            deadline: given("deadline", deadline),
+            grace: given("grace", grace),
+            protect: protect
+                .into_iter()
+                .map(|glob| Setting::flag("protect", glob))
+                .collect(),
+            allow: given("allow", allow),
+            approve: given("approve", approve.map(StrategyCommand::Shell)),
+            on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::Shell)),
+            rollback: given("rollback", rollback),
+            keep_progress: switch("keep-progress", keep_progress, true),
+            keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
+            checkpoint: switch("no-checkpoint", no_checkpoint, false),
+            hold_stdout: switch("hold-stdout", hold_stdout, true),
+            fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
+            ..Layer::default()
+        };
+        (
+            Self {
+                command,
+                session,
+                dry_run,
+                no_wait,
+                result_file,
+            },
+            layer,
+        )
+    }
+}
+
+impl RunSettings {
+    /// What `layers` say, the strongest first, over the defaults.
+    pub(crate) fn resolve(layers: Vec<Layer>) -> Self {
+        let mut recipes = Vec::new();
+        let mut rules = Vec::new();
+        let mut protect = Vec::new();
+        let mut categories: BTreeMap<Category, Vec<PolicyLayer>> = BTreeMap::new();
+        let mut error_types: BTreeMap<String, Vec<PolicyLayer>> = BTreeMap::new();
+        let mut top = Layer::default();
+        for layer in layers {
+            top.lay_over(&layer);
+            recipes.extend(layer.recipes);
+            rules.extend(layer.rules);
+            protect.extend(layer.protect);
+            for (category, policy) in layer.categories {
+                categories.entry(category).or_default().push(policy);
+            }
+            for (error_type, policy) in layer.error_types {
+                error_types.entry(error_type).or_default().push(policy);
+            }
+        }
+        Self {
+            policy: Policy::from_layer(top.policy),
+            categories: merge_each(categories),
+            error_types: merge_each(error_types),
+            deadline: optional(top.deadline),
+            grace: or_default(top.grace, GRACE),
+            protect,
+            allow: or_default(top.allow, Tier::Safe),
+            approve: optional(top.approve),
+            on_escalate: optional(top.on_escalate),
+            rollback: optional(top.rollback),
+            keep_progress: or_default(top.keep_progress, false),
+            keep_failed_changes: or_default(top.keep_failed_changes, false),
+            checkpoint: or_default(top.checkpoint, true),
+            hold_stdout: or_default(top.hold_stdout, false),
+            fail_on_flaky: or_default(top.fail_on_flaky, false),
+            on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
+            recipes,
+            rules,
+        }
+    }
+
+    /// How a failure of `category` and `error_type` is tried. Key by key: a flag counts most, then
+    /// what is said of the type, then of the category, then in general.
+    pub(crate) fn policy_for(&self, category: Category, error_type: &str) -> Policy {
+        let by_type = self.error_types.iter().find(|(name, _)| name == error_type);
+        let by_category = self.categories.iter().find(|(name, _)| *name == category);
+        let special = [
+            by_type.map(|(_, policy)| policy),
+            by_category.map(|(_, policy)| policy),
+        ];
+        let mut policy = self.policy.clone();
+        for layer in special.into_iter().rev().flatten() {
+            policy.override_with(layer);
+        }
+        policy
+    }
+}
+
+impl Policy {
+    fn from_layer(layer: PolicyLayer) -> Self {
+        Self {
+            fix: or_default(layer.fix, Vec::new()),
+            alternative: or_default(layer.alternative, Vec::new()),
+            retry: optional(layer.retry),
+            max_attempts: or_default(layer.max_attempts, MAX_ATTEMPTS),
+            base_delay: or_default(layer.base_delay, BASE_DELAY),
+            max_delay: or_default(layer.max_delay, MAX_DELAY),
+            jitter: or_default(layer.jitter, true),
+            attempt_timeout: optional(layer.attempt_timeout),
+        }
+    }
+
+    fn override_with(&mut self, layer: &PolicyLayer) {
+        fn put<T: Clone>(place: &mut Setting<T>, special: &Option<Setting<T>>) {
+            if let Some(special) = special
+                && !place.is_flag()
+            {
+                *place = special.clone();
+            }
+        }
+        put(&mut self.fix, &layer.fix);
+        put(&mut self.alternative, &layer.alternative);
+        put(&mut self.retry, &layer.retry.clone().map(Setting::some));
+        put(&mut self.max_attempts, &layer.max_attempts);
+        put(&mut self.base_delay, &layer.base_delay);
+        put(&mut self.max_delay, &layer.max_delay);
+        put(&mut self.jitter, &layer.jitter);
+        put(
+            &mut self.attempt_timeout,
+            &layer.attempt_timeout.clone().map(Setting::some),
+        );
+    }
+}
+
+impl Layer {
+    /// Takes from `weaker` whatever single value this layer says nothing about.
+    pub(crate) fn lay_over(&mut self, weaker: &Self) {
+        fill(&mut self.store, &weaker.store);
+        fill(&mut self.state_dir, &weaker.state_dir);
+        fill(&mut self.durability, &weaker.durability);
+        fill(&mut self.on_audit_failure, &weaker.on_audit_failure);
+        self.policy.lay_over(&weaker.policy);
+        fill(&mut self.deadline, &weaker.deadline);
+        fill(&mut self.grace, &weaker.grace);
+        fill(&mut self.allow, &weaker.allow);
+        fill(&mut self.approve, &weaker.approve);
+        fill(&mut self.on_escalate, &weaker.on_escalate);
+        fill(&mut self.rollback, &weaker.rollback);
+        fill(&mut self.keep_progress, &weaker.keep_progress);
+        fill(&mut self.keep_failed_changes, &weaker.keep_failed_changes);
+        fill(&mut self.checkpoint, &weaker.checkpoint);
+        fill(&mut self.hold_stdout, &weaker.hold_stdout);
+        fill(&mut self.fail_on_flaky, &weaker.fail_on_flaky);
+    }
+}
+
+impl PolicyLayer {
+    fn lay_over(&mut self, weaker: &Self) {
+        fill(&mut self.fix, &weaker.fix);
+        fill(&mut self.alternative, &weaker.alternative);
+        fill(&mut self.retry, &weaker.retry);
+        fill(&mut self.max_attempts, &weaker.max_attempts);
+        fill(&mut self.base_delay, &weaker.base_delay);
+        fill(&mut self.max_delay, &weaker.max_delay);
+        fill(&mut self.jitter, &weaker.jitter);
+        fill(&mut self.attempt_timeout, &weaker.attempt_timeout);
+    }
+}
+
+fn merge_each<K>(layers: BTreeMap<K, Vec<PolicyLayer>>) -> Vec<(K, PolicyLayer)> {
+    layers
+        .into_iter()
+        .map(|(key, layers)| {
+            let mut merged = PolicyLayer::default();
+            for layer in &layers {
+                merged.lay_over(layer);
+            }
+            (key, merged)
+        })
+        .collect()
+}
+
+fn fill<T: Clone>(place: &mut Option<T>, weaker: &Option<T>) {
+    if place.is_none() {
+        place.clone_from(weaker);
+    }
+}
+
+fn or_default<T>(setting: Option<Setting<T>>, default: T) -> Setting<T> {
+    setting.unwrap_or_else(|| Setting::default(default))
+}
+
+fn optional<T>(setting: Option<Setting<T>>) -> Setting<Option<T>> {
+    setting.map_or_else(|| Setting::default(None), Setting::some)
+}
+
+fn given<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
+    value.map(|value| Setting::flag(name, value))
+}
+
+fn switch(name: &'static str, set: bool, meaning: bool) -> Option<Setting<bool>> {
+    set.then(|| Setting::flag(name, meaning))
+}
+
+fn shell_commands(name: &'static str, texts: Vec<String>) -> Option<Setting<Vec<StrategyCommand>>> {
+    let commands: Vec<_> = texts.into_iter().map(StrategyCommand::Shell).collect();
+    (!commands.is_empty()).then(|| Setting::flag(name, commands))
+}

@@ -1,0 +1,323 @@
+//! Reading tables of a configuration file key by key.
+//!
+//! Every complaint names the file and the line. What was asked for is remembered, so a key that
+//! nobody asked for is an error that can name the nearest one that exists.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use auto_recovery::{Error, ErrorKind, Result};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::settings::{Origin, Setting, SourceFile, StrategyCommand, parse_duration};
+
+/// A table of a file that is being read.
+pub(crate) struct Section<'d> {
+    file: &'d SourceFile,
+    /// How the file names this table; empty for the whole file.
+    name: String,
+    /// Where in the file its name stands.
+    start: usize,
+    table: &'d DeTable<'d>,
+    asked: Vec<&'static str>,
+}
+
+impl<'d> Section<'d> {
+    /// The whole of `file`, whose parsed text is `table`.
+    pub(crate) fn root(file: &'d SourceFile, table: &'d DeTable<'d>) -> Self {
+        Self {
+            file,
+            name: String::new(),
+            start: 0,
+            table,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The text at `key`.
+    pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<Setting<String>>> {
+        self.parsed(key, |text| Ok::<_, String>(text.to_owned()))
+    }
+
+    /// The text at `key`, as `parse` understands it.
+    pub(crate) fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<Setting<T>>> {
+        self.value(key, |value| match value {
+            DeValue::String(text) => parse(text).map_err(|error| error.to_string()),
+            _ => Err("must be a text in quotes".to_owned()),
+        })
+    }
+
+    /// The duration at `key`.
+    pub(crate) fn duration(&mut self, key: &'static str) -> Result<Option<Setting<Duration>>> {
+        self.value(key, |value| match value {
+            DeValue::String(text) => parse_duration(text),
+            DeValue::Integer(number) => parse_duration(number.as_str()),
+            _ => Err("must be a duration in quotes, like \"5m30s\"".to_owned()),
+        })
+    }
+
+    /// The truth value at `key`.
+    pub(crate) fn flag(&mut self, key: &'static str) -> Result<Option<Setting<bool>>> {
+        self.value(key, |value| match value {
+            DeValue::Boolean(flag) => Ok(*flag),
+            _ => Err("must be true or false".to_owned()),
+        })
+    }
+
+    /// The whole number at `key`, at least `min`.
+    pub(crate) fn number(&mut self, key: &'static str, min: u32) -> Result<Option<Setting<u32>>> {
+        self.value(key, |value| {
+            integer(value)
+                .and_then(|number| u32::try_from(number).ok())
+                .filter(|number| *number >= min)
+                .ok_or_else(|| format!("must be a whole number from {min} to {}", u32::MAX))
+        })
+    }
+
+    /// The list of texts at `key`.
+    pub(crate) fn texts(&mut self, key: &'static str) -> Result<Option<Setting<Vec<String>>>> {
+        self.value(key, |value| {
+            texts(value).ok_or_else(|| "must be a list of texts, like [\"a\", \"b\"]".to_owned())
+        })
+    }
+
+    /// The list of whole numbers at `key`.
+    pub(crate) fn numbers(&mut self, key: &'static str) -> Result<Option<Setting<Vec<i64>>>> {
+        self.value(key, |value| {
+            match value {
+                DeValue::Array(items) => items.iter().map(|item| integer(item.get_ref())).collect(),
+                _ => None,
+            }
+            .ok_or_else(|| "must be a list of whole numbers, like [1, 2]".to_owned())
+        })
+    }
+
+    /// The command at `key`: a text runs under `sh -c`, a list of texts runs directly.
+    pub(crate) fn command(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Setting<StrategyCommand>>> {
+        self.value(key, command)
+    }
+
+    /// The commands at `key`: one as [`Section::command`] takes it, or a list with lists in it, each
+    /// item one command.
+    pub(crate) fn commands(
+        &mut self,
+        key: &'static str,
+    ) -> Result<Option<Setting<Vec<StrategyCommand>>>> {
+        self.value(key, |value| match value {
+            DeValue::Array(items)
+                if items
+                    .iter()
+                    .any(|item| matches!(item.get_ref(), DeValue::Array(_))) =>
+            {
+                items.iter().map(|item| command(item.get_ref())).collect()
+            }
+            one => command(one).map(|one| vec![one]),
+        })
+    }
+
+    /// The tables below `key`, each with its own name, in the order of the file.
+    pub(crate) fn tables(&mut self, key: &'static str) -> Result<Vec<(String, Section<'d>)>> {
+        self.asked.push(key);
+        let Some((span, value)) = self.find(key) else {
+            return Ok(Vec::new());
+        };
+        let DeValue::Table(tables) = value else {
+            return Err(self.complaint(
+                &span,
+                &format!("`{key}` must be a table, like [{key}.NAME]"),
+            ));
+        };
+        let mut sections = Vec::new();
+        for (name, value) in tables {
+            let DeValue::Table(table) = value.get_ref() else {
+                let full = self.full(key);
+                return Err(self.complaint(
+                    &name.span(),
+                    &format!(
+                        "`{full}.{}` must be a table, like [{full}.NAME]",
+                        name.get_ref()
+                    ),
+                ));
+            };
+            let section = Section {
+                file: self.file,
+                name: format!("{}.{}", self.full(key), name.get_ref()),
+                start: name.span().start,
+                table,
+                asked: Vec::new(),
+            };
+            sections.push((name.get_ref().clone().into_owned(), section));
+        }
+        sections.sort_by_key(|(_, section)| section.start);
+        Ok(sections)
+    }
+
+    /// Refuses this whole table because of `reason`.
+    pub(crate) fn refuse(&self, reason: &str) -> Error {
+        complaint(self.file, self.start, &format!("[{}] {reason}", self.name))
+    }
+
+    /// Where `key` stands, if this table has it.
+    pub(crate) fn offset_of(&self, key: &str) -> Option<usize> {
+        self.find(key).map(|(span, _)| span.start)
+    }
+
+    /// Where this table stands.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin_at(self.start)
+    }
+
+    /// Refuses a key that nobody asked for.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let unknown = self
+            .table
+            .iter()
+            .filter(|(key, _)| !self.asked.contains(&key.get_ref().as_ref()))
+            .min_by_key(|(key, _)| key.span().start);
+        let Some((key, _)) = unknown else {
+            return Ok(());
+        };
+        let hint = match nearest(key.get_ref(), &self.asked) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known here are {}", self.asked.join(", ")),
+        };
+        let place = match self.name.as_str() {
+            "" => String::new(),
+            name => format!(" in [{name}]"),
+        };
+        Err(self.complaint(
+            &key.span(),
+            &format!("unknown key `{}`{place}: {hint}", key.get_ref()),
+        ))
+    }
+
+    fn value<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&DeValue<'d>) -> Result<T, String>,
+    ) -> Result<Option<Setting<T>>> {
+        self.asked.push(key);
+        let Some((span, value)) = self.find(key) else {
+            return Ok(None);
+        };
+        let value = read(value)
+            .map_err(|reason| self.complaint(&span, &format!("`{}`: {reason}", self.full(key))))?;
+        Ok(Some(Setting {
+            value,
+            origin: self.origin_at(span.start),
+        }))
+    }
+
+    fn origin_at(&self, offset: usize) -> Origin {
+        Origin::File {
+            path: self.file.path.clone(),
+            line: line_of(&self.file.text, offset),
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<(Range<usize>, &'d DeValue<'d>)> {
+        let (name, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        Some((name.span(), Spanned::get_ref(value)))
+    }
+
+    fn full(&self, key: &str) -> String {
+        match self.name.as_str() {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        }
+    }
+
+    fn complaint(&self, span: &Range<usize>, reason: &str) -> Error {
+        complaint(self.file, span.start, reason)
+    }
+}
+
+/// An error about what `file` says at the byte `offset`.
+pub(crate) fn complaint(file: &SourceFile, offset: usize, reason: &str) -> Error {
+    let line = line_of(&file.text, offset);
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("{}:{line}: {reason}", file.path.display()),
+    )
+}
+
+/// Which of `known` somebody who wrote `written` most likely meant.
+pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+    // A third of the letters may be wrong: enough for slips, too little to suggest another word.
+    let distance_max = (written.chars().count() / 3).max(1);
+    known
+        .iter()
+        .map(|candidate| (edit_distance(written, candidate), *candidate))
+        .filter(|(distance, _)| *distance <= distance_max)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn integer(value: &DeValue<'_>) -> Option<i64> {
+    match value {
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+        _ => None,
+    }
+}
+
+fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
+    let DeValue::Array(items) = value else {
+        return None;
+    };
+    items
+        .iter()
+        .map(|item| match item.get_ref() {
+            DeValue::String(text) => Some(text.clone().into_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn command(value: &DeValue<'_>) -> Result<StrategyCommand, String> {
+    let command = match value {
+        DeValue::String(text) => Some(StrategyCommand::Shell(text.clone().into_owned())),
+        other => texts(other).map(StrategyCommand::Argv),
+    };
+    match command {
+        Some(StrategyCommand::Shell(text)) if text.trim().is_empty() => None,
+        Some(StrategyCommand::Argv(words)) if words.first().is_none_or(String::is_empty) => None,
+        command => command,
+    }
+    .ok_or_else(|| {
+        "must be a command: \"text for sh -c\", or [\"program\", \"argument\"]".to_owned()
+    })
+}
+
+/// The line of `text`, from 1, that the byte `offset` stands in.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text
+        .as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|byte| **byte == b'\n')
+        .count()
+}
+
+/// How many letters must be put in, taken out or changed to make `a` into `b` (Levenshtein).
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let change = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
