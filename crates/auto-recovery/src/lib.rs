@@ -25,6 +25,8 @@ pub mod report;
 pub mod run;
 pub mod statistics;
 pub mod strategy;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};
 pub use audit::RecoveryAuditLogger;
