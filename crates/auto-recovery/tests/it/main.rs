@@ -1,1 +1,3 @@
 //! The library's tests: one binary, one module a topic.
+
+mod tidy;

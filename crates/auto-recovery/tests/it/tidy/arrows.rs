@@ -1,0 +1,329 @@
+//! Who may import whom: between crates by their manifests, inside the library by what its code names.
+//!
+//! The tables are the rule. A new module or crate gets its row here first, and a row that is no
+//! longer true goes. Tests are free: what `#[cfg(test)]` covers imports whom it likes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::rust;
+use super::tree::{File, Tree};
+
+type Table<'a> = &'a [(&'a str, &'a [&'a str])];
+
+/// Each crate, and which of ours it may depend on. Nobody depends on the command line.
+const CRATES: Table<'_> = &[
+    ("auto-recovery", &[]),
+    ("auto-recovery-cli", &["auto-recovery"]),
+];
+
+/// Each module of the library, and which others it may import.
+#[rustfmt::skip]
+const MODULES: Table<'_> = &[
+    // What is said of one failure, one try, one record.
+    ("error", &[]),
+    ("failure", &["error"]),
+    ("entry", &["error"]),
+    ("attempt", &["error", "failure", "strategy"]),
+    // What is decided: pure.
+    ("strategy", &["error", "failure", "attempt"]),
+    ("detect", &["error", "failure"]),
+    ("classify", &["error", "failure", "detect", "strategy"]),
+    ("plan", &["error", "failure", "attempt", "strategy", "classify"]),
+    ("statistics", &["error", "entry"]),
+    // What touches the world.
+    ("host", &["error", "process"]),
+    ("process", &["error", "host"]),
+    ("checkpoint", &["error", "host", "process"]),
+    // What is kept.
+    ("audit", &["error", "failure", "attempt", "entry", "strategy", "statistics", "host", "export", "report"]),
+    ("export", &["error", "entry", "host", "audit"]),
+    ("report", &["error", "entry", "statistics", "host", "audit"]),
+    // What drives it all.
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "statistics", "host", "audit"]),
+    ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "statistics", "host", "process", "checkpoint", "audit", "manager"]),
+];
+
+/// The modules that must not reach the world, not even through another.
+const PURE: [&str; 9] = [
+    "error",
+    "failure",
+    "entry",
+    "attempt",
+    "strategy",
+    "detect",
+    "classify",
+    "plan",
+    "statistics",
+];
+
+const WORLD: [&str; 6] = ["host", "process", "checkpoint", "audit", "manager", "run"];
+
+const LIBRARY: &str = "crates/auto-recovery/src/";
+
+pub(super) fn in_library(tree: &Tree) -> Vec<String> {
+    arrows_of_modules(tree, MODULES)
+}
+
+fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {
+    let table: BTreeMap<_, _> = table.iter().copied().collect();
+    let mut findings = Vec::new();
+    let mut met = BTreeSet::new();
+    for file in tree.rust() {
+        let Some(place) = file.path.strip_prefix(LIBRARY) else {
+            continue;
+        };
+        let module = place.split('/').next().unwrap_or(place);
+        let module = module.strip_suffix(".rs").unwrap_or(module);
+        if module == "lib" {
+            continue;
+        }
+        met.insert(module);
+        let Some(allowed) = table.get(module) else {
+            findings.push(format!(
+                "{}: `{module}` has no row in the tidy table",
+                file.path
+            ));
+            continue;
+        };
+        for import in imports(file, depth(place)) {
+            if !table.contains_key(import.as_str()) {
+                findings.push(format!(
+                    "{}: `crate::{import}` names no module: import from where it is defined",
+                    file.path
+                ));
+            } else if import != module && !allowed.contains(&import.as_str()) {
+                findings.push(format!(
+                    "{}: `{module}` must not import `{import}`",
+                    file.path
+                ));
+            }
+        }
+    }
+    let gone = table.keys().filter(|module| !met.contains(*module));
+    findings.extend(
+        gone.map(|module| format!("the tidy table has a row for `{module}`: no such module")),
+    );
+    findings
+}
+
+/// How many modules deep a file of the library stands: `a.rs` and `a/mod.rs` 1, `a/b.rs` 2.
+fn depth(place: &str) -> usize {
+    let steps = place.split('/').count();
+    if place.ends_with("/mod.rs") {
+        steps - 1
+    } else {
+        steps
+    }
+}
+
+/// The names at the root of the crate that the shipped code of `file` uses.
+fn imports(file: &File, depth: usize) -> BTreeSet<String> {
+    let code = file.shipped_code();
+    let mut names = BTreeSet::new();
+    let from_root = rust::words(&code, "crate").map(|at| &code[at + "crate".len()..]);
+    let from_above = rust::words(&code, "super").filter_map(|at| above(&code[at..], depth));
+    for path in from_root.chain(from_above) {
+        names.extend(heads(path));
+    }
+    names
+}
+
+/// What follows `depth` times `super::`, from before the last `::`.
+fn above(code: &str, depth: usize) -> Option<&str> {
+    let mut rest = code.strip_prefix("super")?;
+    for _ in 1..depth {
+        rest = rest
+            .trim_start()
+            .strip_prefix("::")?
+            .trim_start()
+            .strip_prefix("super")?;
+    }
+    Some(rest)
+}
+
+/// The first names of the path or group that follows: `::a::b` has `a`, `::{a, b::{c, d}}` has `a`, `b`.
+fn heads(path: &str) -> Vec<String> {
+    let Some(path) = path.trim_start().strip_prefix("::").map(str::trim_start) else {
+        return Vec::new();
+    };
+    if path.starts_with('*') {
+        return vec!["*".to_owned()];
+    }
+    if !path.starts_with('{') {
+        return vec![rust::first_word(path).to_owned()];
+    }
+    let group = rust::close_of(path, 0).map_or("", |close| &path[1..close]);
+    let mut depth = 0_usize;
+    group
+        .split(|character| {
+            match character {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            character == ',' && depth == 0
+        })
+        .map(|item| match item.trim() {
+            "*" => "*".to_owned(),
+            item => rust::first_word(item).to_owned(),
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+pub(super) fn between_crates(tree: &Tree) -> Vec<String> {
+    let table: BTreeMap<_, _> = CRATES.iter().copied().collect();
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        let manifest = file.path.strip_prefix("crates/");
+        let manifest = manifest.and_then(|path| path.strip_suffix("/Cargo.toml"));
+        let Some(folder) = manifest else {
+            continue;
+        };
+        let manifest: toml::Table = file.text.parse().expect("cargo has read it already");
+        let name = manifest["package"]["name"].as_str().unwrap_or_default();
+        if name != folder {
+            findings.push(format!(
+                "{}: crate `{name}` is not named as its folder",
+                file.path
+            ));
+        }
+        let Some(allowed) = table.get(name) else {
+            findings.push(format!(
+                "{}: `{name}` has no row in the tidy table",
+                file.path
+            ));
+            continue;
+        };
+        for ours in dependencies(&manifest).filter(|name| name.starts_with("auto-recovery")) {
+            if !allowed.contains(&ours) {
+                findings.push(format!(
+                    "{}: `{name}` must not depend on `{ours}`",
+                    file.path
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Every dependency that ships, by name; what tests need is free.
+fn dependencies(manifest: &toml::Table) -> impl Iterator<Item = &str> {
+    ["dependencies", "build-dependencies"]
+        .into_iter()
+        .filter_map(|section| manifest.get(section)?.as_table())
+        .flat_map(|section| section.keys().map(String::as_str))
+}
+
+#[test]
+fn pure_modules_reach_no_world() {
+    let table: BTreeMap<_, _> = MODULES.iter().copied().collect();
+    let mut reached: BTreeSet<&str> = PURE.into();
+    let mut waiting = PURE.to_vec();
+    while let Some(module) = waiting.pop() {
+        waiting.extend(table[module].iter().filter(|next| reached.insert(next)));
+    }
+    for module in WORLD {
+        assert!(!reached.contains(module), "{module}");
+    }
+}
+
+#[test]
+fn reads_imports() {
+    let check = |path: &str, text: &str, expected: &[&str]| {
+        let tree = Tree::of(&[(path, text)]);
+        let place = path.strip_prefix(LIBRARY).unwrap();
+        let found = imports(&tree.files[0], depth(place));
+        assert_eq!(
+            found.iter().map(String::as_str).collect::<Vec<_>>(),
+            expected,
+            "{text}"
+        );
+    };
+    let (flat, folder) = (
+        "crates/auto-recovery/src/a.rs",
+        "crates/auto-recovery/src/a/mod.rs",
+    );
+    let (deep, tests) = (
+        "crates/auto-recovery/src/a/b.rs",
+        "crates/auto-recovery/src/a/tests.rs",
+    );
+    check(flat, "use crate::b::{C, D};", &["b"]);
+    check(flat, "use crate::{b::{C, D}, e, f as g};", &["b", "e", "f"]);
+    check(
+        flat,
+        "fn f() -> crate::b::C { crate :: d::e() }",
+        &["b", "d"],
+    );
+    check(
+        flat,
+        "pub(crate) fn f() {} // crate::b\n/// [`crate::c`]\nstruct S(&str);",
+        &[],
+    );
+    check(
+        flat,
+        "use super::b::C; use super::{d, e::F};",
+        &["b", "d", "e"],
+    );
+    check(folder, "use super::b; use self::c::D;", &["b"]);
+    check(deep, "use super::c; use super::super::d::E;", &["d"]);
+    check(flat, "use crate::*;", &["*"]);
+    check(flat, "#[cfg(test)] mod tests { use crate::b; }", &[]);
+    check(tests, "use crate::b;", &[]);
+}
+
+#[test]
+fn rejects_a_wrong_arrow() {
+    let table: Table<'_> = &[("a", &[]), ("b", &["a"])];
+    let check = |a: &str, b: &str, expected: &[&str]| {
+        let tree = Tree::of(&[
+            ("crates/auto-recovery/src/a.rs", a),
+            ("crates/auto-recovery/src/b/mod.rs", b),
+        ]);
+        let findings = arrows_of_modules(&tree, table);
+        assert_eq!(findings.len(), expected.len(), "{findings:?}");
+        for (finding, expected) in findings.iter().zip(expected) {
+            assert!(finding.contains(expected), "{finding}");
+        }
+    };
+    check("use crate::a::A;", "use crate::a::A;", &[]);
+    check("use crate::b::B;", "", &["`a` must not import `b`"]);
+    check("", "use crate::A;", &["`crate::A` names no module"]);
+    let tree = Tree::of(&[("crates/auto-recovery/src/c.rs", "")]);
+    assert_eq!(
+        arrows_of_modules(&tree, table).len(),
+        3,
+        "one without a row, two rows without one"
+    );
+}
+
+#[test]
+fn rejects_a_wrong_dependency() {
+    let check = |folder: &str, name: &str, dependencies: &str, expected: usize| {
+        let text = format!("[package]\nname = \"{name}\"\n{dependencies}");
+        let path = format!("crates/{folder}/Cargo.toml");
+        let findings = between_crates(&Tree::of(&[(&path, &text)]));
+        assert_eq!(findings.len(), expected, "{findings:?}");
+    };
+    let (library, cli) = ("auto-recovery", "auto-recovery-cli");
+    check(
+        cli,
+        cli,
+        "[dependencies]\nauto-recovery.workspace = true\nclap = \"4\"",
+        0,
+    );
+    check(
+        library,
+        library,
+        "[dependencies]\nauto-recovery-cli = { path = \"../x\" }",
+        1,
+    );
+    check(
+        library,
+        library,
+        "[build-dependencies.auto-recovery-cli]\npath = \"../x\"",
+        1,
+    );
+    check("recover", cli, "", 1);
+    check("auto-recovery-new", "auto-recovery-new", "", 1);
+}

@@ -1,0 +1,194 @@
+//! What is checked beside the code: pages, scripts, the justfile.
+
+use regex::Regex;
+
+use super::tree::Tree;
+
+/// The justfile stays something one can remember.
+const VERBS_MAX: usize = 10;
+
+/// Folders of the machines this was written on; nobody else has them. In halves, or this file would
+/// hold what it forbids.
+const MACHINE_FOLDERS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/tmp/", "wt")];
+
+pub(super) fn machine_paths(tree: &Tree) -> Vec<String> {
+    let folders = MACHINE_FOLDERS.map(regex::escape).join("|");
+    let pattern = Regex::new(&format!(r"(^|[^\w./-])({folders})")).unwrap();
+    let mut findings = Vec::new();
+    for file in &tree.files {
+        for (index, line) in file.text.lines().enumerate() {
+            if pattern.is_match(line) {
+                findings.push(format!(
+                    "{}:{}: a path of one machine",
+                    file.path,
+                    index + 1
+                ));
+            }
+        }
+    }
+    findings
+}
+
+pub(super) fn changelog(tree: &Tree, version: &str) -> Vec<String> {
+    let heading = format!("## {version}");
+    let known = tree
+        .get("CHANGELOG.md")
+        .is_some_and(|page| page.text.lines().any(|line| line.starts_with(&heading)));
+    if known {
+        Vec::new()
+    } else {
+        vec![format!(
+            "CHANGELOG.md: no heading `{heading}`: say what a user gets"
+        )]
+    }
+}
+
+/// Links from page to page; those into the web are not followed.
+pub(super) fn dead_links(tree: &Tree) -> Vec<String> {
+    let link = Regex::new(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)").unwrap();
+    let mut findings = Vec::new();
+    for page in tree.files.iter().filter(|file| file.path.ends_with(".md")) {
+        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for found in link.captures_iter(&page.text) {
+            let target = &found[1];
+            if !leads_somewhere(tree, folder, target) {
+                findings.push(format!(
+                    "{}: the link to `{target}` leads nowhere",
+                    page.path
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn leads_somewhere(tree: &Tree, folder: &str, target: &str) -> bool {
+    let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
+    for step in target.split('/').filter(|step| !step.is_empty()) {
+        match step {
+            "." => {}
+            ".." => {
+                if steps.pop().is_none() {
+                    return false;
+                }
+            }
+            step => steps.push(step),
+        }
+    }
+    let path = steps.join("/");
+    let inside = format!("{path}/");
+    tree.files
+        .iter()
+        .any(|file| file.path == path || file.path.starts_with(&inside))
+}
+
+pub(super) fn careless_scripts(tree: &Tree) -> Vec<String> {
+    tree.files
+        .iter()
+        .filter(|file| file.path.starts_with("scripts/") || file.path.starts_with(".ci/"))
+        .filter(|file| file.text.starts_with("#!"))
+        .filter(|file| {
+            !file.text.starts_with("#!/usr/bin/env bash\n")
+                || !file.text.lines().any(|line| line == "set -euo pipefail")
+        })
+        .map(|file| format!("{}: use bash and `set -euo pipefail`", file.path))
+        .collect()
+}
+
+pub(super) fn justfile_verbs(tree: &Tree) -> Vec<String> {
+    let verb = Regex::new(r"(?m)^[a-z][\w-]*[^:=\n]*:([^=]|$)").unwrap();
+    let Some(justfile) = tree.get("justfile") else {
+        return vec!["there is no justfile".to_owned()];
+    };
+    let count = verb.find_iter(&justfile.text).count();
+    if (1..=VERBS_MAX).contains(&count) {
+        Vec::new()
+    } else {
+        vec![format!("justfile: {count} verbs, at most {VERBS_MAX}")]
+    }
+}
+
+#[test]
+fn finds_paths_of_one_machine() {
+    let check = |text: &str, expected: usize| {
+        assert_eq!(
+            machine_paths(&Tree::of(&[("a.md", text)])).len(),
+            expected,
+            "{text}"
+        );
+    };
+    for folder in MACHINE_FOLDERS {
+        check(&format!("cd {folder}x"), 1);
+        check(&format!("`{folder}x`"), 1);
+        check(&format!("{folder}x"), 1);
+        check(&format!("/home/runner{folder}x, a{folder}, ./a{folder}"), 0);
+    }
+}
+
+#[test]
+fn finds_a_version_without_an_entry() {
+    let check = |text: &str, expected: usize| {
+        assert_eq!(
+            changelog(&Tree::of(&[("CHANGELOG.md", text)]), "1.2.3").len(),
+            expected
+        );
+    };
+    check("# Changelog\n\n## 1.2.3 (soon)\n", 0);
+    check("# Changelog\n\n1.2.3\n\n## 1.2.2\n", 1);
+    assert_eq!(changelog(&Tree::of(&[]), "1.2.3").len(), 1);
+}
+
+#[test]
+fn finds_dead_links() {
+    let check = |text: &str, expected: usize| {
+        let tree = Tree::of(&[
+            ("docs/guide/a.md", text),
+            ("docs/b.md", ""),
+            ("README.md", ""),
+        ]);
+        assert_eq!(dead_links(&tree).len(), expected, "{text}");
+    };
+    check(
+        "[b](../b.md) [b](../b.md#c) [top](../../README.md) [self](a.md) [f](../guide/)",
+        0,
+    );
+    check("[web](https://example.org/c.md) [here](#c)", 0);
+    check("[b](b.md) [c](../c.md) [up](../../../README.md)", 3);
+}
+
+#[test]
+fn finds_careless_scripts() {
+    let check = |path: &str, text: &str, expected: usize| {
+        assert_eq!(
+            careless_scripts(&Tree::of(&[(path, text)])).len(),
+            expected,
+            "{path}: {text}"
+        );
+    };
+    check("scripts/a", "#!/usr/bin/env bash\nset -euo pipefail\n", 0);
+    check("scripts/a", "#!/usr/bin/env bash\nset -e\n", 1);
+    check(".ci/run", "#!/bin/sh\nset -euo pipefail\n", 1);
+    check("scripts/lib.sh", "# sourced by the others\n", 0);
+}
+
+#[test]
+fn counts_the_verbs() {
+    let check = |text: &str, expected: usize| {
+        assert_eq!(
+            justfile_verbs(&Tree::of(&[("justfile", text)])).len(),
+            expected,
+            "{text}"
+        );
+    };
+    let verb = "# what it does\nbuild *args: lint\n    cargo build {{args}}: no\n";
+    check(
+        &format!(
+            "set shell := ['bash']\nx := '1'\n{}",
+            verb.repeat(VERBS_MAX)
+        ),
+        0,
+    );
+    check(&verb.repeat(VERBS_MAX + 1), 1);
+    check("", 1);
+    assert_eq!(justfile_verbs(&Tree::of(&[])).len(), 1);
+}
