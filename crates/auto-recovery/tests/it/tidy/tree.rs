@@ -86,10 +86,10 @@ impl File {
         }
     }
 
-    /// Whether this file is only compiled for tests and examples.
+    /// Whether this file is only compiled for tests and examples. `testing` is what tests share.
     pub(super) fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs")
-            || ["/tests/", "/examples/", "/benches/"]
+            || ["/tests/", "/testing/", "/examples/", "/benches/"]
                 .iter()
                 .any(|folder| self.path.contains(folder))
     }
