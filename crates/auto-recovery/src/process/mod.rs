@@ -1,5 +1,35 @@
 //! Running commands: process groups, time limits, signals, capture.
+//!
+//! [`run`] starts one command in a process group of its own, passes its output on as it comes, keeps
+//! a bounded copy, and returns when the command is over and everything that had to end with it has
+//! ended. It waits on file descriptors with exact timeouts; nothing here ticks.
+//!
+//! This room is the only one that starts programs. It never prints: bytes go to the
+//! [`OutputSink`] that the caller hands in. It never reads the environment, never becomes a
+//! subreaper and never installs a signal handler by itself; [`become_subreaper`], [`signals`] and
+//! [`die_by_signal`] are for a binary to call. It runs on Linux.
 
+mod capture;
+mod descendants;
+mod ending;
+mod events;
 mod interrupt;
+mod outlet;
+mod pump;
+mod run;
+mod sink;
+mod spawn;
+mod spec;
+mod watch;
 
+pub use capture::{Capture, Piece, Stream};
+pub use descendants::Process;
+pub use ending::end;
 pub use interrupt::Interrupt;
+pub use outlet::Outlet;
+pub use run::run;
+pub use sink::{Discard, OutputSink, PassThrough};
+pub use spec::{
+    CommandSpec, Completion, DEFAULT_GRACE, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED,
+    EXIT_SIGNAL_BASE, EXIT_TIMED_OUT, Exit, Leftovers, Marker, Stdin,
+};

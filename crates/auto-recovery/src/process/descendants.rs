@@ -1,0 +1,321 @@
+//! Finding what a command started, wherever it went.
+//!
+//! A process leaves its group with `setsid` or `setpgid` and loses its parent when that exits. It is
+//! still found, in one reading of `/proc`, by any of these: it is in the command's group; a chain of
+//! parents leads to one that is; it became our child, which it does when its parent exits and we
+//! are a subreaper; it carries the run's marker in the environment it was started with.
+//!
+//! A process is identified by its id and the moment it started, so that one that was given a used id
+//! again is never mistaken for the one we knew. Zombies have ended: they count as gone.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitOptions, getpgrp, getpid, pidfd_open, waitid,
+    waitpid,
+};
+
+use super::spec::Marker;
+
+/// A process that is, or was, there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Process {
+    /// Its id.
+    pub pid: i32,
+    /// What it runs, as a person would type it; cut at [`COMMAND_MAX`] bytes.
+    pub command: String,
+    /// When it started, in clock ticks since the system did.
+    started: u64,
+}
+
+/// Bytes of a command line that are shown.
+const COMMAND_MAX: usize = 200;
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.pid, self.command)
+    }
+}
+
+impl Process {
+    /// The process that has the id `pid` now, unless it has ended.
+    pub(super) fn find(pid: Pid) -> Option<Self> {
+        let stat = Stat::read(pid.as_raw_pid())?;
+        (!stat.is_over()).then(|| Self::of(&stat))
+    }
+
+    fn of(stat: &Stat) -> Self {
+        Self {
+            pid: stat.pid,
+            command: command_line(stat),
+            started: stat.started,
+        }
+    }
+
+    /// A handle that means this very process, as long as it has not ended.
+    pub(super) fn open(&self) -> Option<OwnedFd> {
+        let handle = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
+        // The id may have been given to another between the look and the opening.
+        let stat = Stat::read(self.pid)?;
+        (stat.started == self.started && !stat.is_over()).then_some(handle)
+    }
+}
+
+/// A process of a run.
+#[derive(Debug)]
+pub(super) struct Relative {
+    pub(super) process: Process,
+    /// Whether it is still in the command's group.
+    pub(super) in_group: bool,
+}
+
+/// What belongs to one run.
+#[derive(Debug)]
+pub(super) struct Family {
+    /// The command's group, named after its process.
+    group: Option<Pid>,
+    /// Processes that are known to be of this run.
+    known: HashSet<(i32, u64)>,
+    marker: Option<Marker>,
+    /// Children we had before, which are none of this run's.
+    before: HashSet<(i32, u64)>,
+    adopting: bool,
+}
+
+impl Family {
+    /// Notes which children we have before a run.
+    pub(super) fn children_before() -> HashSet<(i32, u64)> {
+        if !is_subreaper() || !has_children() {
+            return HashSet::new();
+        }
+        let us = getpid().as_raw_pid();
+        let ours = scan().into_iter().filter(|stat| stat.parent == us);
+        ours.map(|stat| stat.identity()).collect()
+    }
+
+    pub(super) fn new(group: Pid, marker: Option<Marker>, before: HashSet<(i32, u64)>) -> Self {
+        Self {
+            group: Some(group),
+            known: HashSet::new(),
+            marker,
+            before,
+            adopting: is_subreaper(),
+        }
+    }
+
+    /// What a run that is over left: `known` processes, what descends from them, and what carries
+    /// the marker.
+    pub(super) fn left(known: &[Process], marker: Option<Marker>) -> Self {
+        Self {
+            group: None,
+            known: known.iter().map(|p| (p.pid, p.started)).collect(),
+            marker,
+            before: HashSet::new(),
+            adopting: false,
+        }
+    }
+
+    /// Whether a reading of `/proc` can be spared: everything that was started has ended, because
+    /// it would be our child by now. Holds only once the command's own status was collected.
+    pub(super) fn is_surely_gone(&self) -> bool {
+        self.adopting && !has_children()
+    }
+
+    /// Every living process of this run but the command's own.
+    pub(super) fn others(&self) -> Vec<Relative> {
+        let table = scan();
+        let members = self.members(&table);
+        let living = table.iter().filter(|stat| {
+            members.contains(&stat.pid) && !self.is_command(stat) && !stat.is_over()
+        });
+        let relative = |stat: &Stat| Relative {
+            process: Process::of(stat),
+            in_group: self.is_in_group(stat),
+        };
+        living.map(relative).collect()
+    }
+
+    /// Collects the exit statuses of descendants that ended as our children.
+    pub(super) fn collect_ended(&self) {
+        if !self.adopting {
+            return;
+        }
+        let table = scan();
+        for stat in table
+            .iter()
+            .filter(|s| s.state == b'Z' && self.is_adopted(s))
+        {
+            if let Some(pid) = Pid::from_raw(stat.pid) {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+    }
+
+    fn members(&self, table: &[Stat]) -> HashSet<i32> {
+        let spared = ancestors(table);
+        let mut members: HashSet<i32> = table
+            .iter()
+            .filter(|stat| self.is_known(stat))
+            .map(|stat| stat.pid)
+            .filter(|pid| !spared.contains(pid))
+            .collect();
+        // Children may stand before their parents in the table: until nothing is added.
+        loop {
+            let before = members.len();
+            for stat in table {
+                if members.contains(&stat.parent) && !spared.contains(&stat.pid) {
+                    members.insert(stat.pid);
+                }
+            }
+            if members.len() == before {
+                return members;
+            }
+        }
+    }
+
+    fn is_known(&self, stat: &Stat) -> bool {
+        self.is_in_group(stat)
+            || self.known.contains(&stat.identity())
+            || self.is_adopted(stat)
+            || self.marker.as_ref().is_some_and(|m| stat.carries(m))
+    }
+
+    fn is_in_group(&self, stat: &Stat) -> bool {
+        self.group
+            .is_some_and(|group| stat.group == group.as_raw_pid())
+    }
+
+    fn is_command(&self, stat: &Stat) -> bool {
+        self.group
+            .is_some_and(|group| stat.pid == group.as_raw_pid())
+    }
+
+    /// Our child without having been started by us: what we start ourselves is in our own group,
+    /// or leads the group of a run.
+    fn is_adopted(&self, stat: &Stat) -> bool {
+        self.adopting
+            && stat.parent == getpid().as_raw_pid()
+            && !self.is_command(stat)
+            && stat.group != getpgrp().as_raw_pid()
+            && !self.before.contains(&stat.identity())
+    }
+}
+
+/// Whether orphans below us become our children.
+fn is_subreaper() -> bool {
+    matches!(rustix::process::child_subreaper(), Ok(Some(_)))
+}
+
+fn has_children() -> bool {
+    let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    !matches!(waitid(WaitId::All, looking), Err(Errno::CHILD))
+}
+
+/// We and those we descend from, none of whom a run may end.
+fn ancestors(table: &[Stat]) -> HashSet<i32> {
+    let mut spared = HashSet::new();
+    let mut pid = getpid().as_raw_pid();
+    while pid > 0 && spared.insert(pid) {
+        pid = table
+            .iter()
+            .find(|stat| stat.pid == pid)
+            .map_or(0, |stat| stat.parent);
+    }
+    spared
+}
+
+/// One line of the process table.
+#[derive(Debug)]
+struct Stat {
+    pid: i32,
+    name: String,
+    state: u8,
+    parent: i32,
+    group: i32,
+    started: u64,
+}
+
+impl Stat {
+    fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// `pid (name) state parent group …`, the start time being field 22. The name may hold anything,
+    /// brackets included, so the fields are counted from its last bracket.
+    fn parse(pid: i32, line: &[u8]) -> Option<Self> {
+        let open = memchr::memchr(b'(', line)?;
+        let close = memchr::memrchr(b')', line)?;
+        let rest = std::str::from_utf8(line.get(close + 2..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let fields_until_start = 22 - 6;
+        let started = fields.nth(fields_until_start)?.parse().ok()?;
+        Some(Self {
+            pid,
+            name: String::from_utf8_lossy(line.get(open + 1..close)?).into_owned(),
+            state,
+            parent,
+            group,
+            started,
+        })
+    }
+
+    fn identity(&self) -> (i32, u64) {
+        (self.pid, self.started)
+    }
+
+    /// A zombie, or dead altogether.
+    fn is_over(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    fn carries(&self, marker: &Marker) -> bool {
+        let Ok(environment) = fs::read(format!("/proc/{}/environ", self.pid)) else {
+            return false;
+        };
+        let holds = |variable: &[u8]| -> Option<bool> {
+            let value = variable
+                .strip_prefix(marker.name.as_bytes())?
+                .strip_prefix(b"=")?;
+            Some(OsStr::from_bytes(value) == marker.value)
+        };
+        environment
+            .split(|&byte| byte == 0)
+            .any(|variable| holds(variable) == Some(true))
+    }
+}
+
+/// All processes that can be seen; one that ends while we read is left out.
+fn scan() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(Stat::read).collect()
+}
+
+fn command_line(stat: &Stat) -> String {
+    let raw = fs::read(format!("/proc/{}/cmdline", stat.pid)).unwrap_or_default();
+    let words: Vec<_> = raw
+        .split(|&byte| byte == 0)
+        .filter(|word| !word.is_empty())
+        .map(String::from_utf8_lossy)
+        .collect();
+    if words.is_empty() {
+        return format!("[{}]", stat.name);
+    }
+    let mut line = words.join(" ");
+    if line.len() > COMMAND_MAX {
+        line.truncate(line.floor_char_boundary(COMMAND_MAX));
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,185 @@
+//! Ending commands: limits, interrupts, and processes that do not want to go.
+
+use std::path::Path;
+use std::time::Duration;
+
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::process::{self, Completion, Discard, Exit, Interrupt, Leftovers, Process};
+
+use crate::process_support::{Taken, eventually, is_alive, pid_in, run, sh};
+
+const GRACE: Duration = Duration::from_millis(50);
+/// What a busy machine may add to any of the times below.
+const SLACK: Duration = Duration::from_millis(450);
+
+#[test]
+fn a_timeout_asks_first_and_passes_on_the_last_words() {
+    let mut spec = sh("trap 'echo cleaned up; exit 7' TERM; echo ready; sleep 100 & wait");
+    spec.timeout = Some(Duration::from_millis(200));
+    let (done, taken) = run(&spec);
+    assert_eq!(done.exit, Exit::Code(7));
+    assert!(done.timed_out && !done.deadline_passed);
+    assert_eq!(taken.stdout, b"ready\ncleaned up\n");
+    assert!(done.left_running.is_empty());
+}
+
+#[test]
+fn a_child_that_ignores_term_ends_after_the_grace() {
+    let mut spec = sh("trap '' TERM; sleep 100 & sleep 100");
+    spec.timeout = Some(Duration::from_millis(100));
+    spec.grace = GRACE;
+    let host = SystemHost::new();
+    let (done, _) = run(&spec);
+    assert_eq!(done.exit, Exit::Signal(9));
+    let took = host.monotonic();
+    assert!(
+        took < Duration::from_millis(100) + GRACE + SLACK,
+        "{took:?}"
+    );
+}
+
+#[test]
+fn the_deadline_comes_first_when_it_is_first() {
+    let host = SystemHost::new();
+    let mut spec = sh("exec sleep 100");
+    spec.timeout = Some(Duration::from_secs(60));
+    spec.deadline = Some(host.monotonic() + Duration::from_millis(100));
+    let done = process::run(&spec, &mut Discard, &Interrupt::none(), &host).unwrap();
+    assert_eq!(done.exit, Exit::Signal(15));
+    assert!(done.deadline_passed && !done.timed_out);
+}
+
+fn end(done: &Completion) -> Vec<Process> {
+    let interrupt = Interrupt::none();
+    process::end(
+        &done.left_running,
+        None,
+        GRACE,
+        &interrupt,
+        &SystemHost::new(),
+    )
+    .expect("they can be waited for")
+}
+
+/// A daemon as daemons are made: it leaves the session, loses its parent and keeps no stream.
+fn daemon(dir: &Path, then: &str) -> String {
+    format!(
+        "cd '{}'; setsid sh -c 'trap \"\" TERM HUP; sleep 100 </dev/null >/dev/null 2>&1 & \
+         echo $! > child; echo $$ > pid; mv pid daemon; exec sleep 100' \
+         </dev/null >/dev/null 2>&1 & \
+         until [ -e daemon ]; do :; done; {then}",
+        dir.display()
+    )
+}
+
+#[test]
+fn daemons_end_with_the_attempt_that_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sh(&daemon(dir.path(), "sleep 100"));
+    spec.timeout = Some(Duration::from_millis(300));
+    spec.grace = GRACE;
+    let (done, _) = run(&spec);
+    assert!(done.timed_out);
+    assert!(done.left_running.is_empty(), "{:?}", done.left_running);
+    assert!(!is_alive(pid_in(&dir.path().join("daemon"))));
+    assert!(!is_alive(pid_in(&dir.path().join("child"))));
+}
+
+#[test]
+fn daemons_of_a_command_that_exits_are_kept_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (done, _) = run(&sh(&daemon(dir.path(), "exit 0")));
+    assert!(done.is_success());
+    let daemon = pid_in(&dir.path().join("daemon"));
+    let child = pid_in(&dir.path().join("child"));
+    let mut named: Vec<_> = done.left_running.iter().map(ToString::to_string).collect();
+    named.sort();
+    let mut expected = [format!("{daemon} sleep 100"), format!("{child} sleep 100")];
+    expected.sort();
+    assert_eq!(named, expected);
+    assert!(is_alive(daemon));
+    assert!(end(&done).is_empty());
+    assert!(!is_alive(daemon) && !is_alive(child));
+}
+
+#[test]
+fn leftovers_are_ended_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sh(&daemon(dir.path(), "exit 3"));
+    spec.leftovers = Leftovers::End;
+    spec.grace = GRACE;
+    let (done, _) = run(&spec);
+    assert_eq!(done.exit, Exit::Code(3));
+    assert!(done.left_running.is_empty());
+    assert!(!is_alive(pid_in(&dir.path().join("daemon"))));
+}
+
+#[test]
+fn who_holds_the_pipe_in_the_background_holds_up_nobody() {
+    let host = SystemHost::new();
+    let (done, taken) = run(&sh("echo before; sleep 100 & exit 5"));
+    let took = host.monotonic();
+    assert_eq!(done.exit, Exit::Code(5));
+    assert_eq!(taken.stdout, b"before\n");
+    assert_eq!(done.left_running.len(), 1);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(end(&done).is_empty());
+}
+
+#[test]
+fn a_helper_that_outlives_the_command_by_a_moment_is_heard() {
+    let (_, taken) = run(&sh("(sleep 0.02; echo late) & echo early"));
+    assert_eq!(taken.stdout, b"early\nlate\n");
+}
+
+#[test]
+fn an_interrupt_is_forwarded_and_a_second_one_hurries() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sh("trap 'echo int > got' INT; echo $$ > pid; mv pid ready; \
+                       while :; do sleep 0.01; done");
+    spec.cwd = Some(dir.path().to_owned());
+    spec.grace = Duration::from_secs(100);
+    let interrupt = Interrupt::new().unwrap();
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pid_in(&dir.path().join("ready"));
+            interrupt.raise(2);
+            eventually("the command got the signal", || {
+                dir.path().join("got").exists()
+            });
+            interrupt.raise(15);
+        });
+        let mut sink = Taken::default();
+        process::run(&spec, &mut sink, &interrupt, &SystemHost::new()).unwrap()
+    });
+    assert_eq!(done.interrupted, Some(2));
+    assert_eq!(done.exit, Exit::Signal(9));
+}
+
+#[test]
+fn nothing_is_left_of_thirty_runs_that_resist() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for batch in 0..6 {
+            let dir = dir.path();
+            scope.spawn(move || (0..5).for_each(|i| resist(&dir.join(format!("{batch}-{i}")), i)));
+        }
+    });
+}
+
+/// A run that hangs, or makes daemons, or stops itself, and ignores what it can.
+fn resist(dir: &Path, kind: u32) {
+    std::fs::create_dir(dir).expect("a new directory");
+    let mut spec = sh(&match kind % 3 {
+        0 => daemon(dir, "trap '' TERM; sleep 100"),
+        1 => daemon(dir, "(setsid sleep 100 &) ; sleep 100 & exit 1"),
+        _ => daemon(dir, "kill -STOP $$"),
+    });
+    spec.leftovers = Leftovers::End;
+    spec.timeout = Some(Duration::from_millis(300));
+    spec.grace = GRACE;
+    let (done, _) = run(&spec);
+    assert!(done.left_running.is_empty(), "{:?}", done.left_running);
+    assert!(!is_alive(pid_in(&dir.join("daemon"))), "{dir:?}");
+    assert!(!is_alive(pid_in(&dir.join("child"))), "{dir:?}");
+}
