@@ -204,7 +204,7 @@ pub struct SessionFinished {
     pub strategy: Option<String>,
     /// How many attempts there were.
     pub attempts: u64,
-    /// What `recover run` exits with.
+    /// What the command came to, as a shell reports it: 0 once recovered, 124 after the deadline.
     pub exit_code: Option<i32>,
     /// Why, in words.
     pub reason: String,

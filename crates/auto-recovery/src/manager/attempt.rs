@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::manager::Event;
+use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Turn};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview};
 use crate::strategy::{
@@ -127,6 +128,9 @@ impl<'m> Recovering<'m> {
             None => None,
         };
         let verification = judged.verification.unwrap_or_default();
+        if let Some(code) = shell_code(verification.exit_code, verification.signal) {
+            self.last_exit = Some(code);
+        }
         let mut left_running = outcome.left_running;
         left_running.extend(verification.left_running);
         let mut tried = Tried {
@@ -152,8 +156,14 @@ impl<'m> Recovering<'m> {
             duration: Duration::ZERO,
             after: After::NextStrategy,
         };
-        self.approve(turn, &mut tried);
+        self.approve(turn, number, &mut tried);
+        if !tried.success {
+            self.strategy_failed(turn, number);
+        }
         self.settle(turn, &mut tried)?;
+        if tried.success || tried.kept {
+            self.changed.extend(tried.files_modified.iter().cloned());
+        }
         tried.duration = self.manager.host.monotonic().saturating_sub(started);
         Ok(tried)
     }
@@ -231,7 +241,7 @@ impl<'m> Recovering<'m> {
     }
 
     /// Asks the approver, if there is one and files changed. No answer is a no.
-    fn approve(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+    fn approve(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) {
         if !tried.success || tried.files_modified.is_empty() {
             return;
         }
@@ -242,6 +252,9 @@ impl<'m> Recovering<'m> {
         let after = tried.acted.checkpoint.clone().unwrap_or_default();
         let change = ChangeUnderReview {
             failure: &self.current,
+            category: self.incident.category,
+            strategy: &turn.step.kind,
+            attempt_number: number,
             before: &before,
             after: &after,
             files_modified: &tried.files_modified,
@@ -256,6 +269,16 @@ impl<'m> Recovering<'m> {
         tried.stood_in = false;
         tried.message = join(&tried.message, &refusal);
         tried.repeatable = turn.step.recipe.is_none();
+    }
+
+    /// Lets a plug-in end what it left running, before anything is undone.
+    fn strategy_failed(&mut self, turn: &Turn<'_>, number: u64) {
+        let Some(index) = turn.step.plugin else {
+            return;
+        };
+        let (failure, session_id) = (self.current.clone(), self.session_id.clone());
+        let call = self.call(turn, number, &failure, session_id.as_deref());
+        self.manager.strategies[index].failed(&call);
     }
 
     /// Keeps what the attempt left, or puts it back.

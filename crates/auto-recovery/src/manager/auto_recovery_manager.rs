@@ -1,5 +1,6 @@
 //! The manager's face: its handlers, its history, and the audit methods of the specification.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
 use crate::manager::observer::{Event, Observer};
+use crate::manager::record::shell_code;
 use crate::manager::recovery::{Incident, Recovering, Recovery, Step};
 use crate::manager::settings::ManagerSettings;
 use crate::manager::tree::{Approver, Tree};
@@ -140,6 +142,7 @@ impl AutoRecoveryManager {
         }
         let steps = self.steps(incident.category);
         let started = self.host.monotonic();
+        let last_exit = shell_code(incident.exit_code, incident.signal);
         let recovering = Recovering {
             current: incident.failure.clone(),
             faced: incident.failure.clone(),
@@ -152,6 +155,8 @@ impl AutoRecoveryManager {
             incident,
             attempts: Vec::new(),
             kept: false,
+            changed: BTreeSet::new(),
+            last_exit,
             started,
         };
         recovering.run(&steps)

@@ -13,6 +13,7 @@ use crate::manager::attempt::Tried;
 use crate::manager::recovery::{Recovering, Step, Turn};
 use crate::manager::tree::Before;
 use crate::manager::{AutoRecoveryManager, Event, OnAuditFailure, RecoveryEnd};
+use crate::process::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::strategy::RecoveryStrategyType;
 
 impl Recovering<'_> {
@@ -109,7 +110,11 @@ impl Recovering<'_> {
             outcome,
             strategy: (outcome == SessionOutcome::Recovered).then(|| strategy.to_string()),
             attempts: self.attempts.len() as u64,
-            exit_code: None,
+            exit_code: match end {
+                RecoveryEnd::Recovered => self.last_exit.map(|_| 0),
+                RecoveryEnd::DeadlinePassed => Some(EXIT_TIMED_OUT),
+                RecoveryEnd::Escalated | RecoveryEnd::Interrupted => self.last_exit,
+            },
             reason: reason.to_owned(),
             flaky,
             duration_seconds: seconds(spent),
@@ -190,4 +195,9 @@ fn finished(number: u64, entry_id: String, tried: &Tried) -> AttemptFinished {
 fn seconds(duration: std::time::Duration) -> f64 {
     let milliseconds = (duration.as_nanos() + 500_000) / 1_000_000;
     milliseconds as f64 / 1_000.0
+}
+
+/// How a process ended, as a shell reports it.
+pub(super) fn shell_code(exit_code: Option<i32>, signal: Option<i32>) -> Option<i32> {
+    exit_code.or(signal.map(|signal| EXIT_SIGNAL_BASE + signal))
 }

@@ -1,5 +1,6 @@
 //! One recovery: the loop over strategies and their tries.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::attempt::{RecoveryAttempt, RecoveryResult};
@@ -74,6 +75,10 @@ pub struct Recovery {
     pub session_id: Option<String>,
     /// Whether it passed by being run again, and nothing else.
     pub flaky: bool,
+    /// Paths that the cure changed, together with what it was built upon; sorted.
+    pub files_modified: Vec<String>,
+    /// Processes that the cure left running, as `pid command`.
+    pub left_running: Vec<String>,
 }
 
 /// Which strategy a step tries.
@@ -144,6 +149,10 @@ pub(super) struct Recovering<'m> {
     pub(super) attempts: Vec<RecoveryAttempt>,
     /// Whether a failed attempt's changes are still in the tree.
     pub(super) kept: bool,
+    /// Paths changed by attempts whose changes are in the tree.
+    pub(super) changed: BTreeSet<String>,
+    /// How the command ended last, as a shell reports it.
+    pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
 }
 
@@ -278,11 +287,21 @@ impl Recovering<'_> {
             timestamp: timestamp(self.manager.host.now()),
         };
         self.manager.recovery_history.push(result.clone());
+        let files_modified = match success {
+            true => self.changed.into_iter().collect(),
+            false => Vec::new(),
+        };
+        let left_running = cure
+            .map(|cure| cure.left_running.clone())
+            .unwrap_or_default();
+        let session_id = self.session_id;
         Ok(Recovery {
             result,
             end,
-            session_id: self.session_id,
+            session_id,
             flaky,
+            files_modified,
+            left_running,
         })
     }
 }

@@ -2,8 +2,8 @@
 //! guard has no tree.
 
 use crate::error::Result;
-use crate::failure::Failure;
-use crate::strategy::HandlerResult;
+use crate::failure::{Category, Failure};
+use crate::strategy::{HandlerResult, RecoveryStrategyType};
 
 /// The tree before an attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +81,12 @@ pub trait Tree: Send {
 pub struct ChangeUnderReview<'a> {
     /// The failure it cures.
     pub failure: &'a Failure,
+    /// The category of that.
+    pub category: Category,
+    /// The strategy that made it.
+    pub strategy: &'a RecoveryStrategyType,
+    /// Number of the attempt within the session.
+    pub attempt_number: u64,
     /// The tree before it.
     pub before: &'a str,
     /// The tree with it.

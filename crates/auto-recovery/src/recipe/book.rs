@@ -86,12 +86,18 @@ fn check(recipe: &Recipe) -> Result<()> {
     if recipe.name.trim().is_empty() {
         return wrong("has no name");
     }
-    if recipe.commands.is_empty() && recipe.tools.is_empty() {
-        return wrong("matches nothing: give `commands` or `tools`");
+    let matches_something = [
+        &recipe.commands,
+        &recipe.tools,
+        &recipe.types,
+        &recipe.messages,
+    ];
+    if matches_something.iter().all(|list| list.is_empty()) && recipe.categories.is_empty() {
+        return wrong("matches nothing: name commands, tools, types or a category");
     }
     let makes_command = !(recipe.run.is_empty() && recipe.add.is_empty() && recipe.drop.is_empty());
     if !makes_command && recipe.on_file.is_empty() {
-        return wrong("runs nothing: give `run`, `add`, `drop` or `on_file`");
+        return wrong("runs nothing: give a fix or an alternative");
     }
     Ok(())
 }

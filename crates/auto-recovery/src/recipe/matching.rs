@@ -9,8 +9,8 @@ use crate::recipe::{Recipe, Remedy};
 pub struct Situation<'a> {
     /// The command.
     pub argv: &'a [String],
-    /// Its failure.
-    pub failure: &'a Failure,
+    /// Its failure; `None` stands for any failure of the category, as in a plan made beforehand.
+    pub failure: Option<&'a Failure>,
     /// The category of that.
     pub category: Category,
     /// What the command printed, or the telling part of it.
@@ -53,19 +53,19 @@ impl Recipe {
     }
 
     fn suits(&self, situation: &Situation<'_>) -> bool {
-        let failure = situation.failure;
-        let has = |list: &[String], text: &str| list.is_empty() || list.iter().any(|t| t == text);
+        let is_type = |failure: &Failure| self.types.contains(&failure.error_type);
+        let says = |failure: &Failure| {
+            self.messages.iter().any(|word| failure.message.contains(word.as_str()))
+        };
         (self.categories.is_empty() || self.categories.contains(&situation.category))
-            && has(&self.types, &failure.error_type)
-            && (self.messages.is_empty()
-                || self
-                    .messages
-                    .iter()
-                    .any(|word| failure.message.contains(word.as_str())))
+            && situation.failure.is_none_or(|failure| {
+                (self.types.is_empty() || is_type(failure))
+                    && (self.messages.is_empty() || says(failure))
+            })
     }
 
     /// The mending command made from a command that was typed.
-    fn command_from(&self, argv: &[String], failure: &Failure) -> Option<Vec<String>> {
+    fn command_from(&self, argv: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
         let words = Words::of(argv);
         let end = self
             .commands
@@ -89,7 +89,7 @@ impl Recipe {
     /// The mending command for a tool that something else ran: made from the command that the output
     /// shows, else from the file that the failure names.
     fn command_for_tool(&self, situation: &Situation<'_>) -> Option<Vec<String>> {
-        let source = &situation.failure.source;
+        let source = &situation.failure?.source;
         if !self.tools.iter().any(|tool| tool == source) {
             return None;
         }
@@ -121,11 +121,7 @@ fn announced_words(line: &str) -> Option<Vec<String>> {
 fn fits(command: &str, tool: &[String]) -> Option<usize> {
     let mut wanted = command.split_ascii_whitespace();
     let mut end = 0;
-    let program = wanted.next()?;
-    if !program
-        .split('|')
-        .any(|name| tool.first().is_some_and(|word| base_name(word) == name))
-    {
+    if !is_word(wanted.next()?, base_name(tool.first()?)) {
         return None;
     }
     for word in wanted {
@@ -133,12 +129,26 @@ fn fits(command: &str, tool: &[String]) -> Option<usize> {
         let step = rest
             .iter()
             .position(|given| !given.starts_with(['-', '+']))?;
-        if !word.split('|').any(|name| rest[step] == name) {
+        if !is_word(word, &rest[step]) {
             return None;
         }
         end += step + 1;
     }
     Some(end + 1)
+}
+
+/// Whether `given` is one of the spellings of `wanted`, `a|b`; `*` in one stands for anything.
+fn is_word(wanted: &str, given: &str) -> bool {
+    wanted
+        .split('|')
+        .any(|spelling| match spelling.split_once('*') {
+            None => spelling == given,
+            Some((start, end)) => {
+                given.len() >= start.len() + end.len()
+                    && given.starts_with(start)
+                    && given.ends_with(end)
+            }
+        })
 }
 
 fn is_flag(word: &str, flag: &str) -> bool {
@@ -149,9 +159,12 @@ fn is_flag(word: &str, flag: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with('=')))
 }
 
-/// `template` with its placeholders filled; `None` if the failure does not say what goes there, or
+/// `template` with its placeholders filled, left as they are before any failure; `None` if the failure does not say what goes there, or
 /// says something that a program could take for an option.
-fn fill(template: &[String], failure: &Failure) -> Option<Vec<String>> {
+fn fill(template: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
+    let Some(failure) = failure else {
+        return Some(template.to_vec());
+    };
     template
         .iter()
         .map(|word| match word.as_str() {

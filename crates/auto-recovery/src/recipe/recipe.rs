@@ -72,7 +72,8 @@ pub struct Recipe {
     /// Its name, unique in the book.
     pub name: String,
     /// Words the failing command must begin with, such as `cargo fmt`. A word may have several
-    /// spellings: `ruff|ruff.exe`. Several commands may be named; one must fit.
+    /// spellings, `nixfmt|alejandra`, and one `*` that stands for anything. Several commands may be
+    /// named; one must fit. With neither commands nor tools, any command does.
     pub commands: Vec<String>,
     /// Words of which the failing command must have at least one, if any are named.
     pub with: Vec<String>,

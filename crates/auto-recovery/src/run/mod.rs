@@ -1,1 +1,23 @@
 //! Recovering a command: run it, and if it fails, recover it.
+//!
+//! [`run`] is the whole of `recover run` but for the terminal: it starts the command, finds out what
+//! kind of failure it is, plans, guards the tree, lets the manager work, and says how to exit. It
+//! prints nothing and reads no environment: streams, settings and whoever watches are given to it.
+
+mod commands;
+mod environment;
+mod event;
+mod outcome;
+mod outputs;
+mod planning;
+mod request;
+mod runner;
+
+pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
+pub use event::{Console, Role, RunEvent, RunObserver};
+pub use outcome::{ResultFile, RunExit, RunOutcome};
+pub use outputs::Outputs;
+pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
+pub use request::{
+    Identity, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand, display_command,
+};

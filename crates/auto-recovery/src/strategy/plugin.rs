@@ -58,6 +58,12 @@ pub trait Strategy: Send {
     /// # Errors
     /// Whatever goes wrong fails the attempt, and its text is recorded.
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome>;
+
+    /// The attempt it acted in failed, whatever it said itself: what it left running ends now,
+    /// before its changes are undone.
+    fn failed(&mut self, call: &Call<'_>) {
+        let _ = call;
+    }
 }
 
 /// Decides whether a failure is cured.

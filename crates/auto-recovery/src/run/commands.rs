@@ -1,0 +1,181 @@
+//! The strategies and the verifier of a run: each runs a command.
+
+use std::sync::Arc;
+
+use crate::error::ErrorKind;
+use crate::process::{Completion, Process};
+use crate::run::event::Role;
+use crate::run::request::StrategyCommand;
+use crate::run::runner::{Runner, code_of, signal_of};
+use crate::strategy::{
+    Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
+};
+
+/// A fix or an alternative that is a command.
+pub(super) struct CommandStrategy {
+    pub(super) runner: Arc<Runner>,
+    pub(super) kind: RecoveryStrategyType,
+    pub(super) command: StrategyCommand,
+    /// The recipe it comes from; `None` if the user gave it.
+    pub(super) recipe: Option<String>,
+    /// What it left running when it acted last.
+    pub(super) left: Vec<Process>,
+}
+
+impl CommandStrategy {
+    /// A user's alternative stands in for the command; a built-in one is verified like a fix.
+    fn stands_in(&self) -> bool {
+        self.kind == RecoveryStrategyType::Alternative && self.recipe.is_none()
+    }
+
+    fn outcome(&self, ran: &Completion, output_file: Option<String>) -> Outcome {
+        let display = &self.command.display;
+        let ended = ended(ran);
+        let (message, change) = match (self.stands_in(), ran.is_success()) {
+            (true, true) => {
+                let stood = format!("`{display}` stood in for `{}`", self.runner.command);
+                (stood.clone(), stood)
+            }
+            _ => (format!("`{display}`: {ended}"), format!("ran `{display}`")),
+        };
+        Outcome {
+            success: ran.is_success(),
+            stands_in: self.stands_in(),
+            exit_code: code_of(ran),
+            left_running: ran.left_running.iter().map(ToString::to_string).collect(),
+            output_file,
+            ..Outcome::failure(message)
+        }
+        .with_changes(vec![change])
+    }
+}
+
+impl Strategy for CommandStrategy {
+    fn kind(&self) -> RecoveryStrategyType {
+        self.kind.clone()
+    }
+
+    fn action(&self) -> String {
+        self.command.display.clone()
+    }
+
+    fn recipe(&self) -> Option<&str> {
+        self.recipe.as_deref()
+    }
+
+    fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {
+        let role = if self.stands_in() {
+            Role::Command
+        } else {
+            Role::Helper
+        };
+        match self.runner.run_helper(&self.command.argv, role, call, &[]) {
+            Ok(ran) => {
+                self.left = ran.left_running.clone();
+                let kept = self
+                    .runner
+                    .keep(call.attempt_number, &self.command.display, &ran);
+                Ok(self.outcome(&ran, kept))
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::CommandNotFound | ErrorKind::NotExecutable
+                ) =>
+            {
+                Ok(Outcome::not_possible(error.chain()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn failed(&mut self, call: &Call<'_>) {
+        self.runner
+            .end_leftovers(&std::mem::take(&mut self.left), call.attempt_number);
+    }
+}
+
+/// Plain retry: nothing is done but run the command again, which is the verification's part.
+pub(super) struct RetryStrategy {
+    pub(super) runner: Arc<Runner>,
+    pub(super) max_attempts: Option<u32>,
+    /// Asked before each try that nobody asked for; says why there is none.
+    pub(super) permit: Option<Box<dyn FnMut() -> Result<(), String> + Send>>,
+}
+
+impl Strategy for RetryStrategy {
+    fn kind(&self) -> RecoveryStrategyType {
+        RecoveryStrategyType::Retry
+    }
+
+    fn action(&self) -> String {
+        format!("{} again", self.runner.command)
+    }
+
+    fn max_attempts(&self) -> Option<u32> {
+        self.max_attempts
+    }
+
+    fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
+        if let Some(permit) = &mut self.permit
+            && let Err(why) = permit()
+        {
+            return Ok(Outcome::not_possible(why));
+        }
+        Ok(Outcome::success(String::new()))
+    }
+}
+
+/// The verifier of a run: the user's command, run again.
+pub(super) struct Rerun {
+    pub(super) runner: Arc<Runner>,
+}
+
+impl Verifier for Rerun {
+    fn verify(&mut self, call: &Call<'_>) -> HandlerResult<Verification> {
+        let command = &self.runner.command;
+        let ran = match self.runner.run_command() {
+            Ok(ran) => ran,
+            Err(error) => return Err(error.chain().into()),
+        };
+        let output_file = self.runner.keep(call.attempt_number, command, &ran);
+        let mut verification = Verification {
+            passed: ran.is_success(),
+            exit_code: code_of(&ran),
+            signal: signal_of(&ran),
+            left_running: ran.left_running.iter().map(ToString::to_string).collect(),
+            output_file,
+            ..Verification::default()
+        };
+        if verification.passed {
+            verification.message = format!("`{command}` passes");
+            return Ok(verification);
+        }
+        let detection = self.runner.detect(&ran);
+        let same = detection.failure.is_same_as(call.failure);
+        verification.message = match same {
+            true => format!("`{command}` still fails ({})", ended(&ran)),
+            false => format!(
+                "`{command}` fails otherwise ({}): {}",
+                ended(&ran),
+                detection.failure.error_type
+            ),
+        };
+        if !same && self.runner.request.keep_progress {
+            self.runner.keep_failure(&detection.failure, &ran)?;
+        }
+        verification.failure = Some(detection.failure);
+        Ok(verification)
+    }
+}
+
+/// How a process ended, in words.
+pub(super) fn ended(ran: &Completion) -> String {
+    if ran.deadline_passed {
+        return "stopped at the deadline".to_owned();
+    }
+    if ran.timed_out {
+        return format!("stopped after {:.1} s", ran.duration.as_secs_f64());
+    }
+    ran.exit.to_string()
+}

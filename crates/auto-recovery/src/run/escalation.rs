@@ -1,0 +1,74 @@
+//! The people at the end: a command that asks one to approve, and one that calls one to help.
+
+use std::sync::Arc;
+
+use crate::failure::Context;
+use crate::manager::{Approver, ChangeUnderReview, Recovery};
+use crate::run::commands::ended;
+use crate::run::event::{Role, RunEvent};
+use crate::run::flow::{Failed, Run};
+use crate::run::request::StrategyCommand;
+use crate::run::runner::Runner;
+use crate::run::tree::GuardedTree;
+use crate::strategy::{Call, HandlerResult, RecoveryStrategyType};
+
+/// The diff a change that waits for approval makes, as a file.
+const DIFF_VARIABLE: &str = "RECOVER_DIFF";
+
+/// Runs the user's approval command; only its exit code 0 is a yes.
+pub(super) struct ApprovalCommand {
+    pub(super) runner: Arc<Runner>,
+    pub(super) command: StrategyCommand,
+    pub(super) tree: Option<GuardedTree>,
+}
+
+impl Approver for ApprovalCommand {
+    fn approve(&mut self, change: &ChangeUnderReview<'_>) -> HandlerResult<bool> {
+        let (Some(tree), Some(outputs)) = (&self.tree, self.runner.outputs()) else {
+            return Err("there is no checkpoint to make the diff from".into());
+        };
+        let diff = outputs.diff();
+        let text = tree.patch(change.before, change.after)?;
+        outputs.keep_diff(&text)?;
+        let session_id = self.runner.session_id();
+        let call = Call {
+            failure: change.failure,
+            category: change.category,
+            context: &Context::new(),
+            session_id: session_id.as_deref(),
+            attempt_number: change.attempt_number,
+            strategy_attempt: 1,
+            max_attempts: 1,
+            strategy: change.strategy,
+            time_left: None,
+        };
+        let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
+        let ran = self.runner.run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+        Ok(ran.is_success())
+    }
+}
+
+/// Calls the command that gets a person, if there is one. That it fails changes nothing of the run's
+/// end, and is told.
+pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
+    let Some(command) = &run.runner.request.on_escalate else { return };
+    let result = &recovery.result;
+    let call = Call {
+        failure: result.final_error.as_ref().unwrap_or(&failed.failure),
+        category: failed.category,
+        context: &Context::new(),
+        session_id: recovery.session_id.as_deref(),
+        attempt_number: result.attempts.len() as u64,
+        strategy_attempt: 1,
+        max_attempts: 1,
+        strategy: &RecoveryStrategyType::Escalate,
+        time_left: None,
+    };
+    let display = &command.display;
+    let problem = match run.runner.run_helper(&command.argv, Role::Helper, &call, &[]) {
+        Ok(ran) if ran.is_success() => return,
+        Ok(ran) => ended(&ran),
+        Err(error) => error.chain(),
+    };
+    run.observe(&RunEvent::HelperFailed { what: &format!("--on-escalate `{display}`: {problem}") });
+}

@@ -1,0 +1,123 @@
+//! What a run tells whoever watches, and where it gets its terminal from.
+//!
+//! The library never prints: an edge renders these events and lends the streams.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::failure::{Category, Failure};
+use crate::manager::Event;
+use crate::process::{CommandSpec, Exit, OutputSink};
+
+/// Whose output it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The user's command, or an alternative that stands in for it: its stdout is data.
+    Command,
+    /// A fix, an escalation, an approval: its stdout is for people.
+    Helper,
+}
+
+/// Lends the streams that processes write to and read from.
+pub trait Console: Send {
+    /// Prepares what an edge knows of a process about to run: terminals, what it reads.
+    ///
+    /// # Errors
+    /// If a stream cannot be made.
+    fn prepare(&mut self, role: Role, spec: &mut CommandSpec) -> Result<()>;
+
+    /// Where a process of `role` writes.
+    ///
+    /// # Errors
+    /// If a stream cannot be made.
+    fn sink(&mut self, role: Role) -> Result<Box<dyn OutputSink + '_>>;
+
+    /// Whether what the command reads can be read again; else the reason why not.
+    fn can_replay_stdin(&self) -> std::result::Result<(), String>;
+}
+
+/// A step of a run, as it happens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// A run of ours that died here was cleaned up after.
+    Cleaned {
+        /// What was done, in words.
+        what: &'a str,
+    },
+    /// The command failed.
+    Failed {
+        /// The command, as typed.
+        command: &'a str,
+        /// How it ended.
+        exit: Exit,
+        /// Whether it was stopped at its time limit.
+        timed_out: bool,
+        /// Its failure.
+        failure: &'a Failure,
+        /// The category.
+        category: Category,
+        /// The rule that said so.
+        rule: &'a str,
+    },
+    /// Something is not tried, and why.
+    NotTried {
+        /// In words.
+        why: &'a str,
+    },
+    /// Another recovery holds the workspace; this one waits.
+    WaitingForOther {
+        /// Who, in words.
+        holder: &'a str,
+    },
+    /// The other recovery ended, and the command passes now.
+    PassedAfterWaiting,
+    /// A step of the recovery.
+    Step(&'a Event<'a>),
+    /// It is cured.
+    Recovered {
+        /// The strategy.
+        strategy: &'a str,
+        /// How many attempts it took.
+        attempts: usize,
+        /// From the first run to now.
+        duration: Duration,
+        /// Whether it was flaky.
+        flaky: bool,
+        /// Processes that were left running, as `pid command`.
+        left_running: &'a [String],
+        /// Test files that a recovery of a test failure changed.
+        changed_tests: &'a [String],
+        /// Whether anything in the tree changed, so that it could be restored.
+        changed: bool,
+    },
+    /// It is not cured.
+    NotRecovered {
+        /// Why, in words.
+        why: &'a str,
+        /// How many attempts were made.
+        attempts: usize,
+        /// From the first run to now.
+        duration: Duration,
+        /// Whether the tree is as it was.
+        tree_is_as_it_was: bool,
+    },
+    /// A helper command could not do its part.
+    HelperFailed {
+        /// What, in words.
+        what: &'a str,
+    },
+    /// What a dry run would do, a line each.
+    Plan {
+        /// What would be tried, in order.
+        steps: &'a [String],
+        /// What would not, and why.
+        skipped: &'a [String],
+    },
+}
+
+/// Watches a run.
+pub trait RunObserver: Send {
+    /// Something happened.
+    fn observe(&mut self, event: &RunEvent<'_>);
+}

@@ -1,0 +1,215 @@
+//! One run, from the command's first start to the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::attempt::RecoveryResult;
+use crate::error::{Error, ErrorKind, Result};
+use crate::failure::{Category, Failure};
+use crate::host::{Host, timestamp};
+use crate::process::{Completion, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT, Exit, Interrupt};
+use crate::run::event::{Console, RunEvent, RunObserver};
+use crate::run::guard::{Claim, claim_workspace, clean_up};
+use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::recovering::recover;
+use crate::run::request::RunRequest;
+use crate::run::runner::Runner;
+use crate::strategy::RecoveryStrategyType;
+
+/// The world a run happens in.
+pub struct World {
+    /// Clock, sleep and randomness.
+    pub host: Arc<dyn Host>,
+    /// The user's wish to stop.
+    pub interrupt: Arc<Interrupt>,
+    /// Streams.
+    pub console: Box<dyn Console>,
+    /// Whoever watches.
+    pub observer: Arc<Mutex<dyn RunObserver>>,
+}
+
+/// A run under way.
+pub(super) struct Run {
+    pub(super) runner: Arc<Runner>,
+    pub(super) observer: Arc<Mutex<dyn RunObserver>>,
+    /// When it began, on the host's monotonic clock.
+    pub(super) started: Duration,
+}
+
+/// A failed run of the user's command.
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    pub(super) category: Category,
+    pub(super) rule: String,
+    /// How `recover` ends if nothing helps.
+    pub(super) exit: RunExit,
+    /// What ran; `None` if nothing could be started.
+    pub(super) ran: Option<Completion>,
+}
+
+/// What running the command came to.
+enum Ran {
+    Passed,
+    Failed(Box<Failed>),
+    /// The user stopped it, or the deadline did: nothing is recovered.
+    Stopped(RunExit),
+}
+
+/// Runs a command and, if it fails, recovers it.
+///
+/// # Errors
+/// If `recover` itself fails: the record cannot be written, the tree cannot be kept safe, another
+/// recovery holds the workspace and waiting was not wanted. A command that fails is no error.
+pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
+    let World { host, interrupt, console, observer } = world;
+    let started = host.monotonic();
+    let runner = Arc::new(Runner::new(request, host, interrupt, console));
+    Run { runner, observer, started }.go()
+}
+
+impl Run {
+    fn go(self) -> Result<RunOutcome> {
+        clean_up(&self)?;
+        let failed = match self.first_run()? {
+            Ran::Passed => return Ok(self.passed()),
+            Ran::Stopped(exit) => return Ok(self.stopped(exit)),
+            Ran::Failed(failed) => failed,
+        };
+        self.show(&failed);
+        if self.runner.request.dry_run {
+            return recover(&self, *failed, None);
+        }
+        let claim = claim_workspace(&self)?;
+        let failed = match claim.waited() {
+            false => failed,
+            true => match self.first_run()? {
+                Ran::Passed => {
+                    claim.passed_after_waiting(&self)?;
+                    self.observe(&RunEvent::PassedAfterWaiting);
+                    return Ok(self.passed());
+                }
+                Ran::Stopped(exit) => return Ok(self.stopped(exit)),
+                Ran::Failed(failed) => {
+                    self.show(&failed);
+                    failed
+                }
+            },
+        };
+        recover(&self, *failed, Some(claim))
+    }
+
+    fn first_run(&self) -> Result<Ran> {
+        let ran = match self.runner.run_command() {
+            Ok(ran) => ran,
+            Err(error) => return self.could_not_start(error),
+        };
+        if let Some(signal) = ran.interrupted {
+            return Ok(Ran::Stopped(RunExit::Signal(signal)));
+        }
+        if ran.deadline_passed {
+            return Ok(Ran::Stopped(RunExit::Code(EXIT_TIMED_OUT)));
+        }
+        if ran.is_success() {
+            return Ok(Ran::Passed);
+        }
+        let detection = self.runner.detect(&ran);
+        Ok(Ran::Failed(Box::new(Failed {
+            failure: detection.failure,
+            category: detection.category,
+            rule: detection.rule,
+            exit: self.runner.last_failure().unwrap_or(ran.exit.into()),
+            ran: Some(ran),
+        })))
+    }
+
+    /// A command that cannot be started is a failure like others: something may stand in for it, or
+    /// install it.
+    fn could_not_start(&self, error: Error) -> Result<Ran> {
+        let (error_type, category, code) = match error.kind() {
+            ErrorKind::CommandNotFound => {
+                ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND)
+            }
+            ErrorKind::NotExecutable => ("NotExecutable", Category::Unknown, EXIT_CANNOT_RUN),
+            ErrorKind::Interrupted => {
+                let signal = self.runner.interrupt.raised();
+                let exit = signal.map_or(RunExit::Code(EXIT_CANNOT_RUN), RunExit::Signal);
+                return Ok(Ran::Stopped(exit));
+            }
+            _ => return Err(error),
+        };
+        let program = self.runner.request.argv.first();
+        let program = program.map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Ran::Failed(Box::new(Failed {
+            failure: Failure::new(error_type, error.chain(), program),
+            category,
+            rule: "could-not-start".to_owned(),
+            exit: RunExit::Code(code),
+            ran: None,
+        })))
+    }
+
+    fn show(&self, failed: &Failed) {
+        self.observe(&RunEvent::Failed {
+            command: &self.runner.command,
+            exit: match (&failed.ran, failed.exit) {
+                (Some(ran), _) => ran.exit,
+                (None, exit) => Exit::Code(exit.shell_code()),
+            },
+            timed_out: failed.ran.as_ref().is_some_and(|ran| ran.timed_out),
+            failure: &failed.failure,
+            category: failed.category,
+            rule: &failed.rule,
+        });
+    }
+
+    fn passed(&self) -> RunOutcome {
+        let message = format!("`{}` passed", self.runner.command);
+        RunOutcome {
+            exit: RunExit::Code(0),
+            session_id: None,
+            result: self.without_attempts(true, message),
+            flaky: false,
+        }
+    }
+
+    fn stopped(&self, exit: RunExit) -> RunOutcome {
+        let command = &self.runner.command;
+        let message = match exit {
+            RunExit::Signal(_) => format!("`{command}` was interrupted; nothing was recovered"),
+            RunExit::Code(_) => format!("`{command}` was stopped at the deadline"),
+        };
+        self.observe(&RunEvent::NotRecovered {
+            why: &message,
+            attempts: 0,
+            duration: self.elapsed(),
+            tree_is_as_it_was: true,
+        });
+        RunOutcome {
+            exit,
+            session_id: None,
+            result: self.without_attempts(false, message),
+            flaky: false,
+        }
+    }
+
+    /// The result of a run in which nothing was tried.
+    pub(super) fn without_attempts(&self, success: bool, message: String) -> RecoveryResult {
+        RecoveryResult {
+            success,
+            strategy_used: RecoveryStrategyType::Escalate,
+            attempts: Vec::new(),
+            final_error: None,
+            message,
+            escalated_to_human: false,
+            timestamp: timestamp(self.runner.host.now()),
+        }
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.runner.host.monotonic().saturating_sub(self.started)
+    }
+
+    pub(super) fn observe(&self, event: &RunEvent<'_>) {
+        self.observer.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
+    }
+}

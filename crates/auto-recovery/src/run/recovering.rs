@@ -1,0 +1,340 @@
+//! The recovery of a failed run: plan, guard the tree, let the manager work, end.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::audit::{RecoveryAuditLogger, SessionStarted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::failure::{Category, Context};
+use crate::host::new_id;
+use crate::manager::{
+    AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
+    RecoveryEnd,
+};
+use crate::process::EXIT_TIMED_OUT;
+use crate::recipe::Situation;
+use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
+use crate::run::escalation::{ApprovalCommand, escalate};
+use crate::run::event::{RunEvent, RunObserver};
+use crate::run::flow::{Failed, Run};
+use crate::run::guard::Claim;
+use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
+use crate::run::request::Policy;
+use crate::run::rollback::RollbackStrategy;
+use crate::run::runner::{code_of, signal_of};
+use crate::run::tree::GuardedTree;
+use crate::strategy::{RecoveryStrategyType, Strategy};
+
+/// Output of the first run in which a recipe looks for announced commands: 256 KiB is far more than
+/// task runners print around one command.
+const SITUATION_BYTES_MAX: usize = 256 * 1024;
+
+/// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
+pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
+    let request = &run.runner.request;
+    let policy = (request.policy)(failed.category, &failed.failure);
+    let mut plan = make_plan(run, &failed, &policy);
+    let Some(claim) = claim else {
+        let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
+        run.observe(&RunEvent::Plan { steps: &steps, skipped: &plan.skipped });
+        return Ok(not_recovered_yet(run, failed));
+    };
+    let session_id = request.session_id.clone().unwrap_or_else(|| new_id("session"));
+    run.runner.begin_session(&session_id, policy.attempt_timeout);
+    let logger = begin_record(run, &session_id, &claim)?;
+    let incident = incident(run, &failed)?;
+    let tree = guard_tree(run, &claim, &session_id, &mut plan)?;
+    for why in &plan.skipped {
+        run.observe(&RunEvent::NotTried { why });
+    }
+    let mut manager = manager(run, &policy, logger, &session_id);
+    add_strategies(&mut manager, run, &plan, tree.as_ref());
+    let incident = Incident {
+        skipped: plan.skipped,
+        checkpoint: tree.as_ref().map(GuardedTree::ground),
+        ..incident
+    };
+    let category = incident.category;
+    let had_tree = tree.is_some();
+    manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
+    let recovery = manager.recover(incident, &Context::new());
+    if let Some(tree) = &tree {
+        tree.end(recovery.is_ok())?;
+    }
+    let recovery = recovery?;
+    drop(claim);
+    conclude(run, &failed, recovery, category, had_tree)
+}
+
+fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> RunPlan {
+    let request = &run.runner.request;
+    let argv: Vec<String> =
+        request.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let output = failed.ran.as_ref().map(|ran| ran.capture.interleaved().into_owned());
+    let output = output.unwrap_or_default();
+    let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
+    let situation = Situation {
+        argv: &argv,
+        failure: Some(&failed.failure),
+        category: failed.category,
+        output: &output,
+    };
+    let recipes = (request.recipes)();
+    let circumstances = Circumstances {
+        policy,
+        recipes: &recipes,
+        allow: request.allow,
+        rollback: request.rollback.as_ref(),
+        nested: request.parent_session.is_some(),
+        is_installed: &|program| request.is_installed(program),
+        has_file: &|name| request.cwd.join(name).exists(),
+    };
+    let mut plan = RunPlan::make(&situation, &circumstances);
+    if let Err(why) = run.runner.can_replay_stdin() {
+        let only_alternatives = |step: &PlannedStep| {
+            step.kind == RecoveryStrategyType::Alternative
+                && matches!(step.action, PlannedAction::Given(_))
+        };
+        plan.steps.retain(only_alternatives);
+        plan.skipped.push(format!("what runs the command again: {why}"));
+    }
+    plan
+}
+
+/// The exit and result of a dry run: as if nothing had helped, and nobody was asked.
+fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
+    let mut result = run.without_attempts(false, "dry run: nothing was tried".to_owned());
+    result.final_error = Some(failed.failure);
+    RunOutcome { exit: failed.exit, session_id: None, result, flaky: false }
+}
+
+/// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
+fn begin_record(run: &Run, session_id: &str, claim: &Claim) -> Result<Option<Arc<RecoveryAuditLogger>>> {
+    let request = &run.runner.request;
+    let logger = RecoveryAuditLogger::new(request.store.clone(), run.runner.host.clone(), None);
+    let words = request.argv.iter().map(|word| word.to_string_lossy().into_owned());
+    let root = claim.workspace().root();
+    let started = SessionStarted {
+        command: Some(words.collect()),
+        cwd: Some(request.cwd.display().to_string()),
+        workspace: Some(root.display().to_string()),
+        project: root.file_name().map(|name| name.to_string_lossy().into_owned()),
+        host: request.identity.host.clone(),
+        user: request.identity.user.clone(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    match logger.begin_session(Some(session_id), started) {
+        Ok(_) => Ok(Some(Arc::new(logger))),
+        Err(error) if request.on_audit_failure == OnAuditFailure::Continue => {
+            let reason = error.chain();
+            run.observe(&RunEvent::Step(&Event::NotRecorded { reason: &reason }));
+            Ok(None)
+        }
+        Err(error) => Err(error.context("record the recovery; nothing was tried")),
+    }
+}
+
+/// What the manager is told of the failure; keeps its output where helpers and people find it.
+fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
+    let mut incident =
+        Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
+    if let Some(ran) = &failed.ran {
+        run.runner.keep_failure(&failed.failure, ran)?;
+        incident.exit_code = code_of(ran);
+        incident.signal = signal_of(ran);
+        incident.timed_out = ran.timed_out;
+        incident.output_file = run.runner.keep(0, &run.runner.command, ran);
+    } else {
+        incident.exit_code = Some(failed.exit.shell_code());
+    }
+    Ok(incident)
+}
+
+/// Takes the tree into safety, if anything is going to be tried. Where that cannot be done, what
+/// changes files is not tried, and the plan says why.
+fn guard_tree(
+    run: &Run,
+    claim: &Claim,
+    session_id: &str,
+    plan: &mut RunPlan,
+) -> Result<Option<GuardedTree>> {
+    if plan.steps.is_empty() || !run.runner.request.checkpoint {
+        return Ok(None);
+    }
+    match GuardedTree::open(run, claim, session_id) {
+        Ok(tree) => Ok(Some(tree)),
+        Err(error) if is_no_fault(&error) => {
+            let before = plan.steps.len();
+            plan.steps.retain(|step| !step.changes_files());
+            if plan.steps.len() < before {
+                let why = error.chain();
+                plan.skipped.push(format!(
+                    "what changes files: {why}; --no-checkpoint tries it without an undo"
+                ));
+            }
+            Ok(None)
+        }
+        Err(error) => Err(error.context("take a checkpoint of the tree; nothing was tried")),
+    }
+}
+
+/// Whether a checkpoint is impossible here, rather than having gone wrong.
+fn is_no_fault(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Refused | ErrorKind::NoSpace | ErrorKind::CommandNotFound | ErrorKind::NotExecutable
+    )
+}
+
+fn manager(
+    run: &Run,
+    policy: &Policy,
+    logger: Option<Arc<RecoveryAuditLogger>>,
+    session_id: &str,
+) -> AutoRecoveryManager {
+    let request = &run.runner.request;
+    let settings = ManagerSettings {
+        max_attempts: policy.max_attempts,
+        base_delay: policy.base_delay,
+        max_delay: policy.max_delay,
+        jitter: policy.jitter,
+        // What there is to try is added as strategies; nothing is tried that is not there.
+        enable_fix_generation: true,
+        enable_alternatives: true,
+        enable_rollback: true,
+        audit_dir: None,
+        enable_audit_logging: logger.is_some(),
+        deadline: run.runner.deadline,
+        keep_progress: request.keep_progress,
+        keep_failed_changes: request.keep_failed_changes,
+        on_audit_failure: request.on_audit_failure,
+    };
+    let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
+    manager.current_session_id = Some(session_id.to_owned());
+    manager.verifier = Some(Box::new(Rerun { runner: run.runner.clone() }));
+    manager.observer = Some(Box::new(Steps(run.observer.clone())));
+    manager
+}
+
+fn add_strategies(
+    manager: &mut AutoRecoveryManager,
+    run: &Run,
+    plan: &RunPlan,
+    tree: Option<&GuardedTree>,
+) {
+    let has = |kind| plan.steps.iter().any(|step| step.kind == kind);
+    manager.settings.enable_fix_generation = has(RecoveryStrategyType::Fix);
+    manager.settings.enable_alternatives = has(RecoveryStrategyType::Alternative);
+    manager.settings.enable_rollback = has(RecoveryStrategyType::Rollback);
+    for step in &plan.steps {
+        let runner = run.runner.clone();
+        let kind = step.kind.clone();
+        let strategy: Box<dyn Strategy> = match &step.action {
+            PlannedAction::Given(command) => {
+                Box::new(CommandStrategy { runner, kind, command: command.clone(), recipe: None, left: Vec::new() })
+            }
+            PlannedAction::Recipe { name, command, .. } => Box::new(CommandStrategy {
+                runner,
+                kind,
+                command: command.clone(),
+                recipe: Some(name.clone()),
+                left: Vec::new(),
+            }),
+            PlannedAction::Again { .. } => {
+                let max_attempts = Some(step.max_attempts);
+                Box::new(RetryStrategy { runner, max_attempts, permit: None })
+            }
+            PlannedAction::Back(target) => match tree {
+                Some(tree) => Box::new(RollbackStrategy::new(tree.clone(), target.clone())),
+                None => continue,
+            },
+        };
+        manager.add_strategy(strategy);
+    }
+    if let Some(command) = &run.runner.request.approve {
+        manager.approver = Some(Box::new(ApprovalCommand {
+            runner: run.runner.clone(),
+            command: command.clone(),
+            tree: tree.cloned(),
+        }));
+    }
+}
+
+/// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
+fn conclude(
+    run: &Run,
+    failed: &Failed,
+    recovery: Recovery,
+    category: Category,
+    had_tree: bool,
+) -> Result<RunOutcome> {
+    let attempts = recovery.result.attempts.len();
+    let exit = match recovery.end {
+        RecoveryEnd::Recovered if recovery.flaky && run.runner.request.fail_on_flaky => failed.exit,
+        RecoveryEnd::Recovered => RunExit::Code(0),
+        RecoveryEnd::DeadlinePassed => RunExit::Code(EXIT_TIMED_OUT),
+        RecoveryEnd::Interrupted => match run.runner.interrupt.raised() {
+            Some(signal) => RunExit::Signal(signal),
+            None => failed.exit,
+        },
+        RecoveryEnd::Escalated => run.runner.last_failure().unwrap_or(failed.exit),
+    };
+    if recovery.end == RecoveryEnd::Recovered {
+        show_recovered(run, &recovery, category);
+    } else {
+        run.observe(&RunEvent::NotRecovered {
+            why: not_recovered(recovery.end),
+            attempts,
+            duration: run.elapsed(),
+            tree_is_as_it_was: had_tree && !run.runner.request.keep_failed_changes
+                || attempts == 0,
+        });
+        if recovery.end != RecoveryEnd::Interrupted {
+            escalate(run, failed, &recovery);
+        }
+    }
+    let Recovery { result, session_id, flaky, .. } = recovery;
+    let session_id = session_id.or_else(|| run.runner.session_id());
+    Ok(RunOutcome { exit, session_id, result, flaky })
+}
+
+fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
+    let files = &recovery.files_modified;
+    let is_test = |file: &&String| {
+        let file = file.to_lowercase();
+        file.split('/').any(|part| part.contains("test") || part.contains("spec"))
+    };
+    let changed_tests: Vec<String> = match category {
+        Category::TestFailure => files.iter().filter(is_test).cloned().collect(),
+        _ => Vec::new(),
+    };
+    run.observe(&RunEvent::Recovered {
+        strategy: recovery.result.strategy_used.as_str(),
+        attempts: recovery.result.attempts.len(),
+        duration: run.elapsed(),
+        flaky: recovery.flaky,
+        left_running: &recovery.left_running,
+        changed_tests: &changed_tests,
+        changed: !files.is_empty(),
+    });
+}
+
+fn not_recovered(end: RecoveryEnd) -> &'static str {
+    match end {
+        RecoveryEnd::Recovered => "recovered",
+        RecoveryEnd::Escalated => "escalated",
+        RecoveryEnd::DeadlinePassed => "the deadline passed",
+        RecoveryEnd::Interrupted => "interrupted",
+    }
+}
+
+/// Passes the manager's steps on to the run's observer.
+struct Steps(Arc<std::sync::Mutex<dyn RunObserver>>);
+
+impl Observer for Steps {
+    fn observe(&mut self, event: &Event<'_>) {
+        let mut observer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        observer.observe(&RunEvent::Step(event));
+    }
+}

@@ -1,0 +1,212 @@
+//! What a run is asked to do, as plain values. Nothing here reads the environment.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::AuditStore;
+use crate::detect::Rules;
+use crate::failure::{Category, Failure};
+use crate::manager::OnAuditFailure;
+use crate::recipe::{RecipeBook, Tier};
+
+/// A command that somebody gave as a strategy, an escalation or an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyCommand {
+    /// The program and its arguments.
+    pub argv: Vec<OsString>,
+    /// What a person would type.
+    pub display: String,
+}
+
+impl StrategyCommand {
+    /// A shell text, run by `sh -c`.
+    pub fn shell(text: &str) -> Self {
+        Self {
+            argv: vec!["sh".into(), "-c".into(), text.into()],
+            display: text.to_owned(),
+        }
+    }
+
+    /// A program and its arguments, run directly.
+    pub fn direct(argv: Vec<OsString>) -> Self {
+        Self {
+            display: display_command(&argv),
+            argv,
+        }
+    }
+}
+
+/// Where a rollback goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RollbackTarget {
+    /// The last checkpoint at which this command passed here, or that was marked good.
+    LastGood,
+    /// This checkpoint.
+    Checkpoint(String),
+    /// The tree of a revision of the user's repository.
+    GitRevision(String),
+}
+
+/// Who runs, for the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The machine.
+    pub host: Option<String>,
+    /// The user.
+    pub user: Option<String>,
+}
+
+/// How recoveries go: what may differ by category or error type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Tries of each strategy.
+    pub max_attempts: u32,
+    /// How many plain retries were asked for; `None` leaves it to the category.
+    pub retry: Option<u32>,
+    /// Delay before the second try.
+    pub base_delay: Duration,
+    /// The longest delay.
+    pub max_delay: Duration,
+    /// Whether delays are drawn from their upper half.
+    pub jitter: bool,
+    /// Time limit of each process of the recovery.
+    pub attempt_timeout: Option<Duration>,
+    /// Commands that mend, in order.
+    pub fixes: Vec<StrategyCommand>,
+    /// Commands that stand in, in order.
+    pub alternatives: Vec<StrategyCommand>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            retry: None,
+            base_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(60),
+            jitter: true,
+            attempt_timeout: None,
+            fixes: Vec::new(),
+            alternatives: Vec::new(),
+        }
+    }
+}
+
+/// Chooses the policy for a failure, once it is known.
+pub type PolicyFor = Arc<dyn Fn(Category, &Failure) -> Policy + Send + Sync>;
+
+/// Everything a run needs to know.
+#[derive(Clone)]
+pub struct RunRequest {
+    /// The command.
+    pub argv: Vec<OsString>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// The user's home directory, which is never checkpointed.
+    pub home: Option<PathBuf>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// Where the record goes.
+    pub store: Arc<dyn AuditStore>,
+    /// The directory of the store, if it is one; left out of checkpoints.
+    pub store_dir: Option<PathBuf>,
+    /// Who runs.
+    pub identity: Identity,
+    /// The id of the session, if the user chose one.
+    pub session_id: Option<String>,
+    /// The session of the recovery that this run happens inside of.
+    pub parent_session: Option<String>,
+    /// How to recover which failure.
+    pub policy: PolicyFor,
+    /// Built-in and user recipes.
+    pub recipes: Arc<dyn Fn() -> RecipeBook + Send + Sync>,
+    /// Built-in and user rules of detection.
+    pub rules: Arc<dyn Fn() -> Rules + Send + Sync>,
+    /// The worst that a recipe may do.
+    pub allow: Tier,
+    /// Programs are looked for here, to know which recipes can run.
+    pub search_path: Option<OsString>,
+    /// Time limit of the first run; the policy has that of the others.
+    pub attempt_timeout: Option<Duration>,
+    /// Time limit of the whole.
+    pub deadline: Option<Duration>,
+    /// Time between asking a process to end and killing it.
+    pub grace: Duration,
+    /// Globs of paths that no attempt may touch.
+    pub protect: Vec<String>,
+    /// Where to roll back to, if at all.
+    pub rollback: Option<RollbackTarget>,
+    /// Whether a changed failure is the ground for the next attempt.
+    pub keep_progress: bool,
+    /// Whether nothing is undone.
+    pub keep_failed_changes: bool,
+    /// Whether the tree is checkpointed.
+    pub checkpoint: bool,
+    /// Whether to wait for another recovery in this workspace.
+    pub wait: bool,
+    /// Whether only the deciding run's stdout is passed on.
+    pub hold_stdout: bool,
+    /// What to run when a person is needed.
+    pub on_escalate: Option<StrategyCommand>,
+    /// What must exit 0 before a change that works is kept.
+    pub approve: Option<StrategyCommand>,
+    /// Whether to show the plan instead of recovering.
+    pub dry_run: bool,
+    /// Whether a flaky pass exits with the first run's code.
+    pub fail_on_flaky: bool,
+    /// What to do when a record cannot be written.
+    pub on_audit_failure: OnAuditFailure,
+}
+
+impl RunRequest {
+    /// Whether `program` can be started: a path from the current directory, or a name on the search
+    /// path.
+    pub fn is_installed(&self, program: &str) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        let is_program = |path: PathBuf| {
+            path.metadata()
+                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        match program.contains('/') {
+            true => is_program(self.cwd.join(program)),
+            false => std::env::split_paths(self.search_path.as_deref().unwrap_or_default())
+                .any(|dir| is_program(self.cwd.join(dir).join(program))),
+        }
+    }
+}
+
+/// `argv` as a person would type it in a shell.
+pub fn display_command<A: AsRef<OsStr>>(argv: &[A]) -> String {
+    argv.iter()
+        .map(|word| quoted(&word.as_ref().to_string_lossy()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:@%+,^".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_would_be_typed() {
+        let cases: [(&[&str], &str); 4] = [
+            (&["cargo", "fmt", "--check"], "cargo fmt --check"),
+            (&["sh", "-c", "exit 3"], "sh -c 'exit 3'"),
+            (&["echo", ""], "echo ''"),
+            (&["echo", "it's"], r"echo 'it'\''s'"),
+        ];
+        for (argv, expected) in cases {
+            assert_eq!(display_command(argv), expected);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Runs the user's command and the helpers of one session, and keeps what they wrote.
+//!
+//! Shared by the strategies and the verifier of a run. It decides nothing: limits, streams and the
+//! place of the output are given to it.
+
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::detect::{self, Detection, Observation, Rules};
+use crate::error::Result;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::process::{
+    self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Stream,
+};
+use crate::run::environment;
+use crate::run::event::{Console, Role};
+use crate::run::outcome::RunExit;
+use crate::run::outputs::Outputs;
+use crate::run::request::{RunRequest, display_command};
+use crate::strategy::Call;
+
+/// The variable by which what an attempt started is found again, wherever it went.
+const MARKER_VARIABLE: &str = "RECOVER_ATTEMPT_ID";
+
+/// What a runner needs of the world.
+pub(super) struct Runner {
+    pub(super) request: RunRequest,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) interrupt: Arc<Interrupt>,
+    /// The moment on the host's monotonic clock at which everything must have ended.
+    pub(super) deadline: Option<Duration>,
+    /// The command, as typed.
+    pub(super) command: String,
+    console: Mutex<Box<dyn Console>>,
+    state: Mutex<State>,
+}
+
+/// What changes during a run.
+struct State {
+    /// How the last failed run of the user's command ended.
+    last_failure: Option<RunExit>,
+    session: Option<Session>,
+    /// Time limit of each process.
+    attempt_timeout: Option<Duration>,
+    rules: Option<Arc<Rules>>,
+}
+
+/// Where the session keeps what commands wrote.
+#[derive(Clone)]
+struct Session {
+    id: String,
+    outputs: Outputs,
+}
+
+impl Runner {
+    pub(super) fn new(
+        request: RunRequest,
+        host: Arc<dyn Host>,
+        interrupt: Arc<Interrupt>,
+        console: Box<dyn Console>,
+    ) -> Self {
+        let deadline = request
+            .deadline
+            .map(|limit| host.monotonic().saturating_add(limit));
+        let state = State {
+            last_failure: None,
+            session: None,
+            attempt_timeout: request.attempt_timeout,
+            rules: None,
+        };
+        Self {
+            command: display_command(&request.argv),
+            deadline,
+            request,
+            host,
+            interrupt,
+            console: Mutex::new(console),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// From here on, output is kept for `session_id`, and processes end after `attempt_timeout`.
+    pub(super) fn begin_session(&self, session_id: &str, attempt_timeout: Option<Duration>) {
+        let outputs = Outputs::of(&self.request.state_dir, session_id);
+        let mut state = self.state();
+        state.session = Some(Session {
+            id: session_id.to_owned(),
+            outputs,
+        });
+        state.attempt_timeout = attempt_timeout;
+    }
+
+    /// Runs the user's command. What it leaves running stays, as it would without us.
+    pub(super) fn run_command(&self) -> Result<Completion> {
+        let mut spec = CommandSpec::new(self.request.argv.iter().cloned());
+        if let Some(session) = &self.state().session {
+            // A recovery inside of this one must know that it is inside.
+            spec.env.push((
+                environment::SESSION_VARIABLE.into(),
+                session.id.clone().into(),
+            ));
+        }
+        let ran = self.start(spec, Role::Command)?;
+        if !ran.is_success() {
+            self.state().last_failure = Some(exit_of(&ran));
+        }
+        Ok(ran)
+    }
+
+    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables.
+    pub(super) fn run_helper(
+        &self,
+        argv: &[OsString],
+        role: Role,
+        call: &Call<'_>,
+        more: &[(OsString, OsString)],
+    ) -> Result<Completion> {
+        let mut spec = CommandSpec::new(argv.iter().cloned());
+        spec.env.extend(more.iter().cloned());
+        if let Some(outputs) = self.outputs() {
+            let (log, json) = (outputs.failure_log(), outputs.failure_json());
+            spec.env.extend(environment::variables(call, &log, &json));
+        }
+        spec.marker = Some(self.marker(call.attempt_number));
+        self.start(spec, role)
+    }
+
+    fn start(&self, mut spec: CommandSpec, role: Role) -> Result<Completion> {
+        spec.cwd = Some(self.request.cwd.clone());
+        spec.timeout = self.state().attempt_timeout;
+        spec.deadline = self.deadline;
+        spec.grace = self.request.grace;
+        spec.leftovers = Leftovers::Keep;
+        let mut console = self
+            .console
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
+        console.prepare(role, &mut spec)?;
+        let mut sink = console.sink(role)?;
+        let ran = process::run(&spec, &mut *sink, &self.interrupt, &*self.host)?;
+        if let Some(signal) = ran.interrupted
+            && self.interrupt.raised().is_none()
+        {
+            self.interrupt.raise(signal);
+        }
+        Ok(ran)
+    }
+
+    /// Ends what the helper of attempt `number` left running.
+    pub(super) fn end_leftovers(&self, left: &[Process], number: u64) {
+        let (grace, marker) = (self.request.grace, self.marker(number));
+        // What cannot be ended is not ours any more; the attempt has failed either way.
+        let ended = process::end(left, Some(&marker), grace, &self.interrupt, &*self.host);
+        drop(ended);
+    }
+
+    /// The mark of what attempt `number` starts.
+    pub(super) fn marker(&self, number: u64) -> Marker {
+        let session = self.session_id().unwrap_or_default();
+        Marker {
+            name: MARKER_VARIABLE.into(),
+            value: format!("{session}:{number}").into(),
+        }
+    }
+
+    /// What the output of a run says.
+    pub(super) fn detect(&self, ran: &Completion) -> Detection {
+        let argv: Vec<String> = self
+            .request
+            .argv
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let rules = self.rules();
+        let observation = Observation {
+            argv: &argv,
+            exit_code: code_of(ran),
+            signal: signal_of(ran),
+            timed_out: ran.timed_out,
+            stdout: &ran.capture.stream(Stream::Stdout),
+            stderr: &ran.capture.stream(Stream::Stderr),
+        };
+        detect::detect(&observation, &rules)
+    }
+
+    /// Keeps what a run wrote in the log of attempt `number`; returns where.
+    pub(super) fn keep(&self, number: u64, command: &str, ran: &Completion) -> Option<String> {
+        let kept = self.outputs()?.keep(number, command, ran).ok()?;
+        Some(kept.display().to_string())
+    }
+
+    /// Keeps the failure that the next helpers face.
+    pub(super) fn keep_failure(&self, failure: &Failure, ran: &Completion) -> Result<()> {
+        match self.outputs() {
+            Some(outputs) => outputs.keep_failure(failure, &ran.capture.interleaved()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn outputs(&self) -> Option<Outputs> {
+        self.state()
+            .session
+            .as_ref()
+            .map(|session| session.outputs.clone())
+    }
+
+    pub(super) fn session_id(&self) -> Option<String> {
+        self.state()
+            .session
+            .as_ref()
+            .map(|session| session.id.clone())
+    }
+
+    pub(super) fn last_failure(&self) -> Option<RunExit> {
+        self.state().last_failure
+    }
+
+    pub(super) fn can_replay_stdin(&self) -> std::result::Result<(), String> {
+        self.console
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+            .can_replay_stdin()
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        let mut state = self.state();
+        state
+            .rules
+            .get_or_insert_with(|| Arc::new((self.request.rules)()))
+            .clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// How `recover` ends when this run of the user's command is the one that counts.
+fn exit_of(ran: &Completion) -> RunExit {
+    match ran.timed_out || ran.deadline_passed {
+        true => RunExit::Code(process::EXIT_TIMED_OUT),
+        false => ran.exit.into(),
+    }
+}
+
+pub(super) fn code_of(ran: &Completion) -> Option<i32> {
+    match ran.exit {
+        process::Exit::Code(code) => Some(code),
+        process::Exit::Signal(_) => None,
+    }
+}
+
+pub(super) fn signal_of(ran: &Completion) -> Option<i32> {
+    match ran.exit {
+        process::Exit::Code(_) => None,
+        process::Exit::Signal(signal) => Some(signal),
+    }
+}
