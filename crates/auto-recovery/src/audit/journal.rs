@@ -226,6 +226,12 @@ pub struct SessionCleared {
     pub first_timestamp: Option<String>,
     /// Time of the last of them.
     pub last_timestamp: Option<String>,
+    /// How long the trail's file was, in bytes.
+    pub trail_bytes: u64,
+    /// How many lines it had.
+    pub trail_lines: u64,
+    /// A hash of its beginning, by which it is known again if it could not be removed.
+    pub trail_head: String,
 }
 
 /// Unreadable bytes were moved aside.

@@ -1,5 +1,331 @@
-//! The audit logger of the specification.
+//! The audit logger of the specification: what callers keep the record of attempts with.
 
-/// Keeps the record of every attempt.
-#[derive(Debug)]
-pub struct RecoveryAuditLogger {}
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::jsonl::this_host;
+use super::{
+    Appended, AuditStore, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
+    session_id,
+};
+use crate::attempt::RecoveryAttempt;
+use crate::entry::RecoveryAuditEntry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::export::{self, ExportFormat, ExportOptions};
+use crate::host::{Host, new_id};
+use crate::report;
+use crate::statistics::RecoveryStatistics;
+
+/// How many sessions a logger remembers to have begun. Past it, it looks them up again.
+const BEGUN_MAX: usize = 10_000;
+
+/// What the record of an attempt says beside the attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttemptRecord {
+    /// Paths that the strategy changed, relative to the workspace.
+    pub files_modified: Vec<String>,
+    /// Whether the tree was put back after the attempt.
+    pub rollback_performed: bool,
+    /// What happens next.
+    pub next_action: String,
+}
+
+/// Keeps the record of every attempt in a store.
+pub struct RecoveryAuditLogger {
+    store: Arc<dyn AuditStore>,
+    host: Arc<dyn Host>,
+    audit_dir: Option<PathBuf>,
+    begun: Mutex<HashSet<String>>,
+}
+
+impl RecoveryAuditLogger {
+    /// A logger that writes to `store`. Exports and reports go to `audit_dir` unless they are given a
+    /// path.
+    pub fn new(
+        store: Arc<dyn AuditStore>,
+        host: Arc<dyn Host>,
+        audit_dir: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            store,
+            host,
+            audit_dir,
+            begun: Mutex::default(),
+        }
+    }
+
+    /// A logger that writes to the JSONL store in `audit_dir`, durably.
+    ///
+    /// # Errors
+    /// As [`JsonlStore::open`].
+    pub fn open(audit_dir: &Path, host: Arc<dyn Host>) -> Result<Self> {
+        let store = JsonlStore::open(audit_dir, JsonlOptions::default(), Arc::clone(&host))?;
+        Ok(Self::new(
+            Arc::new(store),
+            host,
+            Some(audit_dir.to_path_buf()),
+        ))
+    }
+
+    /// The store it writes to.
+    pub fn store(&self) -> &Arc<dyn AuditStore> {
+        &self.store
+    }
+
+    /// Begins a session, or goes on with the one that has this id. Returns its id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it cannot be an id; otherwise if the store cannot be written.
+    pub fn start_session(&self, session_id: Option<&str>) -> Result<String> {
+        self.begin_session(session_id, self.unnamed_start())
+    }
+
+    /// As [`RecoveryAuditLogger::start_session`], for callers that know what is to be recovered.
+    ///
+    /// # Errors
+    /// As [`RecoveryAuditLogger::start_session`].
+    pub fn begin_session(
+        &self,
+        session_id: Option<&str>,
+        started: SessionStarted,
+    ) -> Result<String> {
+        let session_id = match session_id {
+            Some(session_id) => session_id.to_owned(),
+            None => new_id("session"),
+        };
+        self.store
+            .record(Some(&session_id), JournalEvent::SessionStarted(started))?;
+        self.remember(&session_id);
+        Ok(session_id)
+    }
+
+    /// The ids of all sessions that have entries, newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn get_all_session_ids(&self) -> Result<Vec<String>> {
+        let sessions = self.store.sessions()?;
+        Ok(sessions
+            .into_iter()
+            .filter(|session| session.total_attempts > 0)
+            .map(|session| session.session_id)
+            .collect())
+    }
+
+    /// Records `attempt`, which `record` says more of, and returns the id of its entry once it is
+    /// durable. A session that is new begins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if the id or the attempt cannot be recorded; otherwise if the store
+    /// cannot be written. Nothing is recorded then.
+    pub fn log_recovery_attempt(
+        &self,
+        attempt: &RecoveryAttempt,
+        session_id: &str,
+        record: AttemptRecord,
+    ) -> Result<String> {
+        let (error_type, error_message) = match &attempt.error_before {
+            Some(failure) => (failure.error_type.clone(), failure.message.clone()),
+            None => Default::default(),
+        };
+        let entry = RecoveryAuditEntry {
+            entry_id: String::new(),
+            timestamp: attempt.timestamp.clone(),
+            session_id: session_id.to_owned(),
+            error_type,
+            strategy: attempt.strategy.as_str().to_owned(),
+            attempt_number: attempt.attempt_number,
+            success: attempt.success,
+            changes_made: attempt.changes_made.clone(),
+            files_modified: record.files_modified,
+            rollback_performed: record.rollback_performed,
+            next_action: record.next_action,
+            duration_seconds: attempt.duration_seconds,
+            error_message,
+            recovery_message: attempt.message.clone(),
+        };
+        let appended = self.log_entries(vec![NewEntry {
+            number_by_store: attempt.attempt_number == 0,
+            entry,
+        }])?;
+        appended
+            .into_iter()
+            .next()
+            .map(|one| one.entry_id)
+            .ok_or_else(|| Error::new(ErrorKind::Damaged, "the store acknowledged no entry"))
+    }
+
+    /// Records entries that are ready, in order, and returns once all are durable. Sessions that are
+    /// new begin.
+    ///
+    /// # Errors
+    /// As [`RecoveryAuditLogger::log_recovery_attempt`].
+    pub fn log_entries(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
+        for new in &entries {
+            self.begin_if_new(&new.entry.session_id)?;
+        }
+        self.store.append(entries)
+    }
+
+    /// Every entry of a session, in order; none for an unknown one.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn get_recovery_history(&self, session_id: &str) -> Result<Vec<RecoveryAuditEntry>> {
+        let mut entries = Vec::new();
+        self.store.read_trail(session_id, &mut |stored| {
+            entries.push(stored.entry);
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// The statistics of a session; zeros for an unknown one.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn get_recovery_statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
+        self.store.statistics(session_id)
+    }
+
+    /// Writes the trail of a session to a new file in the audit directory, and returns its path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if the session has no entries or there is no audit directory;
+    /// otherwise if the store cannot be read or the file not be written.
+    pub fn export_audit_trail(&self, session_id: &str, format: ExportFormat) -> Result<PathBuf> {
+        let now = self.host.now();
+        let stem = format!(
+            "{}_audit_{}",
+            session_id::encode(session_id)?,
+            export::file_stamp(now)
+        );
+        let options = ExportOptions {
+            format,
+            ..ExportOptions::default()
+        };
+        export::create_in(self.audit_dir()?, &stem, format.as_str(), &mut |out| {
+            export::export_session(&*self.store, session_id, &options, now, out).map(drop)
+        })
+    }
+
+    /// Writes the report of a session, as JSON, to `path` or to a new file in the audit directory, and
+    /// returns its path. A session without entries has a report too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if there is neither a path nor an audit directory; otherwise if the
+    /// store cannot be read or the file not be written.
+    pub fn generate_recovery_report(
+        &self,
+        session_id: &str,
+        path: Option<&Path>,
+    ) -> Result<PathBuf> {
+        let now = self.host.now();
+        let mut write = |out: &mut dyn std::io::Write| {
+            report::write_json(&*self.store, session_id, now, out).map(drop)
+        };
+        if let Some(path) = path {
+            export::replace(path, &mut write)?;
+            return Ok(path.to_path_buf());
+        }
+        let stem = format!(
+            "{}_report_{}",
+            session_id::encode(session_id)?,
+            export::file_stamp(now)
+        );
+        export::create_in(self.audit_dir()?, &stem, "json", &mut write)
+    }
+
+    /// Removes the trail of a session. Returns how many entries went, `None` if there was no such
+    /// session.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn clear_session(&self, session_id: &str) -> Result<Option<u64>> {
+        self.begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(session_id);
+        self.store.clear(session_id)
+    }
+
+    /// Removes the trails of all sessions. Returns how many sessions went.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written; some may be cleared by then.
+    pub fn clear_all_sessions(&self) -> Result<u64> {
+        let mut cleared = 0;
+        for session in self.store.sessions()? {
+            cleared += u64::from(self.clear_session(&session.session_id)?.is_some());
+        }
+        Ok(cleared)
+    }
+
+    fn audit_dir(&self) -> Result<&Path> {
+        self.audit_dir.as_deref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "there is no audit directory to write to: give one, or a path",
+            )
+        })
+    }
+
+    /// Journals that `session_id` begins, unless it did: once a session, not once a process that logs
+    /// to it.
+    fn begin_if_new(&self, session_id: &str) -> Result<()> {
+        let known = self
+            .begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(session_id);
+        if known {
+            return Ok(());
+        }
+        if self.has_entries(session_id)? {
+            self.remember(session_id);
+            return Ok(());
+        }
+        self.begin_session(Some(session_id), self.unnamed_start())
+            .map(drop)
+    }
+
+    fn has_entries(&self, session_id: &str) -> Result<bool> {
+        let mut found = false;
+        let read = self.store.read_trail(session_id, &mut |_| {
+            found = true;
+            // One is enough; the error only ends the reading.
+            Err(Error::new(ErrorKind::Interrupted, "seen enough"))
+        });
+        match read {
+            Err(error) if !found => Err(error),
+            _ => Ok(found),
+        }
+    }
+
+    fn remember(&self, session_id: &str) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.len() >= BEGUN_MAX {
+            begun.clear();
+        }
+        begun.insert(session_id.to_owned());
+    }
+
+    fn unnamed_start(&self) -> SessionStarted {
+        SessionStarted {
+            host: Some(this_host()),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..SessionStarted::default()
+        }
+    }
+}
+
+impl std::fmt::Debug for RecoveryAuditLogger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecoveryAuditLogger")
+            .field("store", &self.store.url())
+            .field("audit_dir", &self.audit_dir)
+            .finish_non_exhaustive()
+    }
+}

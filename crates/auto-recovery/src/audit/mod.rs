@@ -4,15 +4,18 @@
 //! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation of
 //! its own that leaves a record in the journal; nothing ever updates an entry.
 
+mod fit;
 mod journal;
 mod jsonl;
 mod logger;
+pub mod session_id;
 mod store;
 
+pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use journal::{
     AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, Restored,
     SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined,
 };
-pub use jsonl::JsonlStore;
-pub use logger::RecoveryAuditLogger;
+pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+pub use logger::{AttemptRecord, RecoveryAuditLogger};
 pub use store::{Appended, AuditStore, Damage, Durability, NewEntry, SessionSummary, StoredEntry};

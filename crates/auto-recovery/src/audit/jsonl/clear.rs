@@ -1,0 +1,143 @@
+//! Clearing a session: the journal says so, then the trail goes.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::append::Appender;
+use super::batch::Batch;
+use super::cursor::FileId;
+use super::events::{SessionEvents, head};
+use super::lines::Position;
+use super::records::{Verdict, walk};
+use super::root::{Root, regular};
+use super::tail::{End, TORN_INFIX, inspect};
+use super::view::EntryView;
+use crate::audit::{Durability, JournalEvent, SessionCleared};
+use crate::error::{Error, Result};
+use crate::statistics::Tally;
+
+/// Removes the trail of `session_id`. Returns how many entries went, `None` if there was nothing.
+pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result<Option<u64>> {
+    let path = root.trail_path(session_id)?;
+    let file = open_locked(root, &path)?;
+    let events = SessionEvents::read(root, session_id)?;
+    let cleared = match &file {
+        Some(file) => describe(root, file, &path, &events)?,
+        None => None,
+    };
+    let was_there = cleared.is_some() || events.first_at.is_some();
+    let cleared = cleared.unwrap_or_default();
+    let entries = cleared.entries;
+    if was_there {
+        let mut batch = Batch::default();
+        let event = JournalEvent::SessionCleared(cleared);
+        batch.push_line(&root.journal_line(Some(session_id), event)?);
+        journal.commit(batch)?;
+    }
+    if file.is_some() {
+        remove_trail(root, &path)?;
+    }
+    // Closing the file unlocks it, after it is gone.
+    drop(file);
+    Ok(was_there.then_some(entries))
+}
+
+/// The trail, locked; `None` if there is none.
+fn open_locked(root: &Root, path: &Path) -> Result<Option<File>> {
+    loop {
+        let file = match root.io.open_existing(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        let id = FileId::of(&regular(&file, path)?);
+        root.io
+            .lock(&file)
+            .map_err(|error| Error::io("lock", path, error))?;
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if FileId::of(&metadata) == id => return Ok(Some(file)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("look at", path, error)),
+        }
+    }
+}
+
+/// What is about to go; `None` if all of it was cleared before, and only the file is left.
+fn describe(
+    root: &Root,
+    file: &File,
+    path: &Path,
+    events: &SessionEvents,
+) -> Result<Option<SessionCleared>> {
+    let length = make_whole(root, file, path)?;
+    let from = events.first_entry(file, path)?;
+    let mut tally = Tally::default();
+    let place = path.display().to_string();
+    let walked = walk(file, from, &place, &mut |raw, _| {
+        Ok(match serde_json::from_slice::<EntryView<'_>>(raw) {
+            Ok(entry) => {
+                tally.add(&entry.timestamp.0, entry.success);
+                Verdict::Taken
+            }
+            Err(error) => error.into(),
+        })
+    })?;
+    if from != Position::START && from.offset == length {
+        return Ok(None);
+    }
+    Ok(Some(SessionCleared {
+        entries: tally.total,
+        first_timestamp: tally.first_timestamp,
+        last_timestamp: tally.last_timestamp,
+        trail_bytes: length,
+        trail_lines: walked.end.line - 1,
+        trail_head: head(file, length).map_err(|error| Error::io("read", path, error))?,
+    }))
+}
+
+/// Makes `file` end with a whole line, so that no later repair changes what was cleared. Returns its
+/// length.
+fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
+    loop {
+        let length = regular(file, path)?.len();
+        let done = match inspect(file, length) {
+            Ok(End::Whole) => return Ok(length),
+            // The bytes go with the rest: there is nothing to save.
+            Ok(End::Torn(at)) => root.io.truncate(file, at),
+            Ok(End::Unended) => root.io.write(file, b"\n").map(drop),
+            Err(error) => Err(error),
+        };
+        done.map_err(|error| Error::io("mend the end of", path, error))?;
+    }
+}
+
+/// Removes a trail and what was torn off it.
+fn remove_trail(root: &Root, path: &Path) -> Result<()> {
+    let mut torn = path.file_name().unwrap_or_default().to_owned();
+    torn.push(TORN_INFIX);
+    let unreadable = |error| Error::io("list", &root.dir, error);
+    for name in fs::read_dir(&root.dir).map_err(unreadable)? {
+        let name = name.map_err(unreadable)?.file_name();
+        if name.as_encoded_bytes().starts_with(torn.as_encoded_bytes()) {
+            remove(root, &root.dir.join(name))?;
+        }
+    }
+    remove(root, path)?;
+    if root.durability == Durability::Sync {
+        root.io
+            .sync_dir(&root.dir)
+            .map_err(|error| Error::io("sync directory", &root.dir, error))?;
+    }
+    Ok(())
+}
+
+fn remove(root: &Root, path: &Path) -> Result<()> {
+    match root.io.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,248 @@
+//! What the journal says of sessions: who began one, how it ended, what of its trail was cleared.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::cursor::Cursor;
+use super::lines::Position;
+use super::records::{Verdict, walk_to_end};
+use super::root::Root;
+use super::view::Text;
+use crate::audit::{
+    Damage, JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
+    TailQuarantined,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::earlier;
+
+/// What the journal says of one session since it was last cleared.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SessionEvents {
+    /// When it is first mentioned; `None` if it is not.
+    pub first_at: Option<String>,
+    /// Who recorded it last.
+    pub started: Option<SessionStarted>,
+    /// Whether an attempt began, so the recorder is one that also says how a session ends.
+    pub has_intents: bool,
+    /// How it ended.
+    pub outcome: Option<SessionOutcome>,
+    /// What was moved aside of its trail.
+    pub quarantined: Vec<TailQuarantined>,
+    /// What was cleared last.
+    cleared: Option<SessionCleared>,
+}
+
+/// What every record has.
+#[derive(Deserialize)]
+struct Header<'a> {
+    v: u32,
+    #[serde(borrow)]
+    at: Text<'a>,
+    #[serde(borrow, default)]
+    session_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    event: Text<'a>,
+}
+
+impl SessionEvents {
+    /// What the journal of `root` says of `session_id`.
+    pub(super) fn read(root: &Root, session_id: &str) -> Result<Self> {
+        let mut events = JournalEvents::of(Some(session_id));
+        events.update(root)?;
+        Ok(events.take(session_id))
+    }
+
+    /// Where in `file`, the session's trail, its entries begin. That is after what was cleared, if
+    /// whoever cleared it died before it could remove the file.
+    pub(super) fn first_entry(&self, file: &File, path: &Path) -> Result<Position> {
+        let Some(cleared) = &self.cleared else {
+            return Ok(Position::START);
+        };
+        let length = file
+            .metadata()
+            .map_err(|error| Error::io("look at", path, error))?
+            .len();
+        if length < cleared.trail_bytes || cleared.trail_bytes == 0 {
+            return Ok(Position::START);
+        }
+        let head =
+            head(file, cleared.trail_bytes).map_err(|error| Error::io("read", path, error))?;
+        if head != cleared.trail_head {
+            return Ok(Position::START);
+        }
+        Ok(Position {
+            offset: cleared.trail_bytes,
+            line: cleared.trail_lines + 1,
+        })
+    }
+
+    /// When the session began, if its first entry ended at `first_entry`.
+    pub(super) fn session_start(&self, first_entry: Option<&str>) -> Option<String> {
+        earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
+    }
+
+    fn apply(&mut self, event: &str, at: &str, record: &[u8]) -> Result<(), serde_json::Error> {
+        match event {
+            "session_cleared" => {
+                *self = Self {
+                    cleared: Some(fields(record)?),
+                    ..Self::default()
+                };
+                return Ok(());
+            }
+            "session_started" => {
+                self.started = Some(fields(record)?);
+                self.outcome = None;
+            }
+            "session_finished" => self.outcome = Some(fields::<SessionFinished>(record)?.outcome),
+            "attempt_started" => self.has_intents = true,
+            "tail_quarantined" => {
+                let moved: TailQuarantined = fields(record)?;
+                // A repair that was interrupted and done again says so twice.
+                if !self.quarantined.contains(&moved) {
+                    self.quarantined.push(moved);
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        if self.first_at.is_none() {
+            self.first_at = Some(at.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The journal as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct JournalEvents {
+    /// The text that every record has which is of interest; all are if there is none.
+    needle: Option<Vec<u8>>,
+    cursor: Option<Cursor>,
+    pub sessions: HashMap<String, SessionEvents>,
+    pub damage: Vec<Damage>,
+}
+
+impl JournalEvents {
+    /// Nothing read yet, of `session_id` or of all sessions.
+    pub(super) fn of(session_id: Option<&str>) -> Self {
+        Self {
+            needle: session_id.map(needle),
+            ..Self::default()
+        }
+    }
+
+    /// Reads what was appended since.
+    pub(super) fn update(&mut self, root: &Root) -> Result<()> {
+        let path = root.journal_path();
+        let Some((file, metadata)) = root.open_read(&path)? else {
+            self.forget();
+            return Ok(());
+        };
+        let mut cursor = match self.cursor.take() {
+            Some(cursor) if cursor.fits(&file, &metadata) => cursor,
+            _ => {
+                self.forget();
+                Cursor::new(&metadata, Position::START)
+            }
+        };
+        let place = path.display().to_string();
+        let walked = walk_to_end(&file, cursor.at, &place, &mut |record, at| {
+            self.take_record(record, at, &place)
+        })?;
+        self.damage.extend(walked.damage.iter().cloned());
+        // A tail that had no line's end is read again when it has one.
+        if walked.tail.is_empty() && cursor.advance(&file, &walked) {
+            self.cursor = Some(cursor);
+        }
+        Ok(())
+    }
+
+    /// What is known of `session_id`.
+    pub(super) fn take(mut self, session_id: &str) -> SessionEvents {
+        self.sessions.remove(session_id).unwrap_or_default()
+    }
+
+    fn forget(&mut self) {
+        self.cursor = None;
+        self.sessions.clear();
+        self.damage.clear();
+    }
+
+    fn take_record(&mut self, record: &[u8], at: Position, place: &str) -> Result<Verdict> {
+        if let Some(needle) = &self.needle
+            && memchr::memmem::find(record, needle).is_none()
+        {
+            return Ok(Verdict::Taken);
+        }
+        let header: Header<'_> = match serde_json::from_slice(record) {
+            Ok(header) => header,
+            Err(error) => return Ok(error.into()),
+        };
+        check_version(header.v, at, place)?;
+        let Some(session_id) = &header.session_id else {
+            return Ok(Verdict::Taken);
+        };
+        if !self.sessions.contains_key(session_id.0.as_ref()) {
+            self.sessions
+                .insert(session_id.0.to_string(), SessionEvents::default());
+        }
+        let events = self
+            .sessions
+            .get_mut(session_id.0.as_ref())
+            .expect("just put there");
+        Ok(match events.apply(&header.event.0, &header.at.0, record) {
+            Ok(()) => Verdict::Taken,
+            Err(error) => error.into(),
+        })
+    }
+}
+
+/// Refuses a record of a version that this release does not know.
+pub(super) fn check_version(version: u32, at: Position, place: &str) -> Result<()> {
+    if version <= JournalRecord::VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NewerFormat,
+        format!(
+            "{place} has a record of format {version} in line {}, and this release reads up to {}: \
+             use the release that wrote it, or a newer one",
+            at.line,
+            JournalRecord::VERSION
+        ),
+    ))
+}
+
+/// The text that a record of `session_id` has.
+pub(super) fn needle(session_id: &str) -> Vec<u8> {
+    let id = serde_json::to_string(session_id).expect("a string always serialises");
+    id.into_bytes()
+}
+
+/// The fields of an event, those that are no concern of it ignored.
+fn fields<T: DeserializeOwned>(record: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(record)
+}
+
+/// How much of a trail its head is made of.
+const HEAD_BYTES_MAX: u64 = 4096;
+
+/// A short text that tells a trail of `length` bytes from others: the FNV-1a hash of its first bytes,
+/// among which is the id of its first entry. It guards against mistakes, not against forgery.
+pub(super) fn head(file: &File, length: u64) -> std::io::Result<String> {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let mut bytes = [0; HEAD_BYTES_MAX as usize];
+    let bytes = &mut bytes[..usize::try_from(length.min(HEAD_BYTES_MAX)).unwrap_or(0)];
+    file.read_exact_at(bytes, 0)?;
+    let hash = bytes.iter().fold(OFFSET_BASIS, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    });
+    Ok(format!("{hash:016x}"))
+}

@@ -1,0 +1,155 @@
+//! The operations on files that a store is made of, as an argument: tests make the n-th of them fail.
+//!
+//! Every method does the real thing unless it is overridden. A call through it costs nothing beside
+//! the system call it makes.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Only the owner may enter.
+const DIR_MODE: u32 = 0o700;
+
+/// Only the owner may read and write.
+const FILE_MODE: u32 = 0o600;
+
+/// Nobody's link is followed to somewhere else, and a pipe in a file's place does not make us wait.
+const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+
+/// What a store does to files.
+pub trait FileIo: Send + Sync {
+    /// Makes one directory; its parent exists.
+    ///
+    /// # Errors
+    /// As `mkdir`.
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(DIR_MODE).create(path)
+    }
+
+    /// Opens a file to read and append to, and makes it if there is none.
+    ///
+    /// # Errors
+    /// As `open`.
+    fn open_append(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(FILE_MODE)
+            .custom_flags(OPEN_FLAGS)
+            .open(path)
+    }
+
+    /// Opens a file to read and append to that exists.
+    ///
+    /// # Errors
+    /// As `open`.
+    fn open_existing(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .custom_flags(OPEN_FLAGS)
+            .open(path)
+    }
+
+    /// Makes a file that must not exist yet.
+    ///
+    /// # Errors
+    /// As `open`.
+    fn create_new(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(path)
+    }
+
+    /// Opens a file to read.
+    ///
+    /// # Errors
+    /// As `open`.
+    fn open_read(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OPEN_FLAGS)
+            .open(path)
+    }
+
+    /// Waits until nobody else has `file` locked, and locks it.
+    ///
+    /// # Errors
+    /// As `flock`.
+    fn lock(&self, file: &File) -> io::Result<()> {
+        loop {
+            match file.lock() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Gives the lock on `file` back.
+    ///
+    /// # Errors
+    /// As `flock`.
+    fn unlock(&self, file: &File) -> io::Result<()> {
+        file.unlock()
+    }
+
+    /// Writes some of `bytes`, and says how many.
+    ///
+    /// # Errors
+    /// As `write`.
+    fn write(&self, mut file: &File, bytes: &[u8]) -> io::Result<usize> {
+        file.write(bytes)
+    }
+
+    /// Brings the contents of `file` to the disk.
+    ///
+    /// # Errors
+    /// As `fdatasync`.
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    /// Brings the names in directory `path` to the disk.
+    ///
+    /// # Errors
+    /// As `open` and `fsync`.
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    /// Cuts `file` to `length` bytes.
+    ///
+    /// # Errors
+    /// As `ftruncate`.
+    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
+        file.set_len(length)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As `unlink`.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+}
+
+/// The real thing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemIo;
+
+impl FileIo for SystemIo {}
+
+/// Whether `file` could be locked for reading without waiting for long: waits for a writer that is in
+/// the middle of its write, and gives up where the file system has no locks.
+pub(super) fn wait_for_writer(file: &File) {
+    if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+        // A writer holds the lock only around one write.
+        drop(file.lock_shared());
+    }
+    drop(file.unlock());
+}

@@ -1,0 +1,117 @@
+//! What every part of the store needs: where it is, and how it touches files.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::io::FileIo;
+use super::lines::LINE_BYTES_MAX;
+use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, timestamp};
+
+/// What the name of a trail ends with.
+pub(super) const TRAIL_SUFFIX: &str = "_audit.jsonl";
+
+/// The journal's name. No trail can have it.
+const JOURNAL_NAME: &str = "journal.jsonl";
+
+/// The directory of a store.
+pub(super) struct Root {
+    pub dir: PathBuf,
+    pub io: Arc<dyn FileIo>,
+    pub host: Arc<dyn Host>,
+    pub durability: Durability,
+}
+
+impl Root {
+    /// The file of a trail.
+    pub(super) fn trail_path(&self, session_id: &str) -> Result<PathBuf> {
+        let name = session_id::encode(session_id)?;
+        Ok(self.dir.join(name + TRAIL_SUFFIX))
+    }
+
+    /// The file of the journal.
+    pub(super) fn journal_path(&self) -> PathBuf {
+        self.dir.join(JOURNAL_NAME)
+    }
+
+    /// A journal record of `event` as a line, without the line's end.
+    pub(super) fn journal_line(
+        &self,
+        session_id: Option<&str>,
+        event: JournalEvent,
+    ) -> Result<Vec<u8>> {
+        let record = JournalRecord {
+            v: JournalRecord::VERSION,
+            at: timestamp(self.host.now()),
+            session_id: session_id.map(str::to_owned),
+            event,
+        };
+        let line = serde_json::to_vec(&record).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+        })?;
+        if line.len() > LINE_BYTES_MAX {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "a journal record has {} bytes: at most {LINE_BYTES_MAX} can be kept",
+                    line.len()
+                ),
+            ));
+        }
+        Ok(line)
+    }
+
+    /// Makes the directory and those above it that do not exist.
+    pub(super) fn make_dir(&self) -> Result<()> {
+        self.make_dirs(&self.dir)
+    }
+
+    fn make_dirs(&self, dir: &Path) -> Result<()> {
+        let parent = dir.parent();
+        match self.io.make_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {
+                return Ok(());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound && parent.is_some() => {
+                self.make_dirs(parent.expect("just seen"))?;
+                return self.make_dirs(dir);
+            }
+            result => result.map_err(|error| Error::io("create directory", dir, error))?,
+        }
+        match parent {
+            Some(parent) if self.durability == Durability::Sync => self
+                .io
+                .sync_dir(parent)
+                .map_err(|error| Error::io("sync directory", parent, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens a file to read, `None` if there is none.
+    pub(super) fn open_read(&self, path: &Path) -> Result<Option<(File, Metadata)>> {
+        let file = match self.io.open_read(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        let metadata = regular(&file, path)?;
+        Ok(Some((file, metadata)))
+    }
+}
+
+/// What is known of `file`, which must be a regular one.
+pub(super) fn regular(file: &File, path: &Path) -> Result<Metadata> {
+    let metadata = file
+        .metadata()
+        .map_err(|error| Error::io("look at", path, error))?;
+    if metadata.is_file() {
+        return Ok(metadata);
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!("{} is not a regular file: move it away", path.display()),
+    ))
+}

@@ -1,0 +1,242 @@
+//! The end of a file that a crash cut: made whole before anything is appended to it.
+//!
+//! A whole record that lacks only its line's end gets it. Anything else behind the last whole record
+//! is moved to a file of its own, in this order: the copy is durable, the journal says so, the original
+//! goes. A crash in between leaves a second copy at worst.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::de::IgnoredAny;
+
+use super::append::Kind;
+use super::batch::Batch;
+use super::lines::{LINE_BYTES_MAX, ReadAt};
+use super::root::Root;
+use super::write::Writer;
+use crate::audit::{JournalEvent, TailQuarantined};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How far back the beginning of a record is looked for that spans lines, as the original wrote them.
+const LOOK_BACK_BYTES: u64 = 1024 * 1024;
+
+/// What stands between a file's name and the place it was torn at, in the name of the copy.
+pub(super) const TORN_INFIX: &str = ".torn-";
+
+/// How many torn tails of one file at one place are kept apart.
+const COPIES_MAX: u32 = 100;
+
+/// What is read at once.
+const CHUNK_BYTES: u64 = 64 * 1024;
+
+/// How a file ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a whole line, or it is empty.
+    Whole,
+    /// With a whole record that lacks its line's end.
+    Unended,
+    /// With something else, which begins here.
+    Torn(u64),
+}
+
+/// How the first `length` bytes of `file` end.
+pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
+    if length == 0 || read_range(file, length - 1, length)? == b"\n" {
+        return Ok(End::Whole);
+    }
+    let line = line_start(file, length)?;
+    if length - line > LINE_BYTES_MAX as u64 {
+        return Ok(End::Torn(line));
+    }
+    let from = line.min(length.saturating_sub(LOOK_BACK_BYTES));
+    let text = read_range(file, from, length)?;
+    let line_in_text = usize::try_from(line - from).expect("within what was read");
+    let start = record_start(&text, line_in_text, from == 0).unwrap_or(line_in_text);
+    let mut values = serde_json::Deserializer::from_slice(&text[start..]).into_iter::<IgnoredAny>();
+    let mut whole = start;
+    while let Some(Ok(_)) = values.next() {
+        whole = start + values.byte_offset();
+    }
+    Ok(match &text[whole..] {
+        rest if whole > line_in_text && rest.trim_ascii().is_empty() => End::Unended,
+        _ if whole == start => End::Torn(from + start as u64),
+        _ => End::Torn(from + whole.max(line_in_text) as u64),
+    })
+}
+
+/// Where in `text` the record begins that the line at `line` belongs to: the nearest `{` at a margin.
+fn record_start(text: &[u8], line: usize, from_first: bool) -> Option<usize> {
+    if text.get(line) == Some(&b'{') {
+        return Some(line);
+    }
+    match memchr::memmem::rfind(&text[..line], b"\n{") {
+        Some(newline) => Some(newline + 1),
+        None => (from_first && text.first() == Some(&b'{')).then_some(0),
+    }
+}
+
+/// Where the last line of the first `end` bytes begins.
+fn line_start(file: &File, end: u64) -> io::Result<u64> {
+    let mut upto = end;
+    while upto > 0 {
+        let from = upto.saturating_sub(CHUNK_BYTES);
+        if let Some(index) = memchr::memrchr(b'\n', &read_range(file, from, upto)?) {
+            return Ok(from + index as u64 + 1);
+        }
+        upto = from;
+    }
+    Ok(0)
+}
+
+fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(to - from).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, from)?;
+    Ok(bytes)
+}
+
+/// Makes `file`, which `writer` has locked and which has `length`, end with a whole line. Returns its
+/// length then. What is to be written first, if anything, is added to the writer's buffer.
+pub(super) fn mend(writer: &mut Writer, file: &File, mut length: u64) -> Result<u64> {
+    loop {
+        let end = inspect(file, length).map_err(|error| Error::io("read", &writer.path, error))?;
+        match end {
+            End::Whole => return Ok(length),
+            End::Unended => length = writer.append(file, length, b"\n")?,
+            End::Torn(at) => {
+                let moved = copy_aside(writer, file, at, length)?;
+                note(writer, moved)?;
+                writer
+                    .root
+                    .io
+                    .truncate(file, at)
+                    .map_err(|error| Error::io("cut the torn end off", &writer.path, error))?;
+                length = at;
+            }
+        }
+    }
+}
+
+/// Tells the journal. The journal's own note waits in its buffer until its torn end is gone.
+fn note(writer: &mut Writer, moved: TailQuarantined) -> Result<()> {
+    let root = &writer.root;
+    let event = JournalEvent::TailQuarantined(moved);
+    match &writer.kind {
+        Kind::Journal => {
+            writer.buffer.extend(root.journal_line(None, event)?);
+            writer.buffer.push(b'\n');
+        }
+        Kind::Trail {
+            session_id,
+            journal,
+        } => {
+            let mut batch = Batch::default();
+            batch.push_line(&root.journal_line(Some(session_id), event)?);
+            journal.commit(batch)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies `file` from `at` to `length` to a file beside it, durably.
+fn copy_aside(writer: &Writer, file: &File, at: u64, length: u64) -> Result<TailQuarantined> {
+    let root = &writer.root;
+    for number in 1..=COPIES_MAX {
+        let copy_path = copy_path(&writer.path, at, number);
+        let copy = match root.io.create_new(&copy_path) {
+            Ok(copy) => copy,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match is_copy(root, &copy_path, file, at, length)? {
+                    true => return Ok(moved(writer, &copy_path, at, length)),
+                    false => continue,
+                }
+            }
+            Err(error) => return Err(Error::io("create", &copy_path, error)),
+        };
+        let mut rest = ReadAt::new(file, at);
+        copy_all(root, &mut rest, &copy)
+            .and_then(|()| root.io.sync_data(&copy))
+            .and_then(|()| root.io.sync_dir(&root.dir))
+            .map_err(|error| Error::io("save a torn end to", &copy_path, error))?;
+        return Ok(moved(writer, &copy_path, at, length));
+    }
+    Err(Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "{} has {COPIES_MAX} torn ends at one place: move them away",
+            writer.path.display()
+        ),
+    ))
+}
+
+fn moved(writer: &Writer, copy_path: &Path, at: u64, length: u64) -> TailQuarantined {
+    TailQuarantined {
+        file: file_name(&writer.path),
+        offset: at,
+        bytes: length - at,
+        quarantine: file_name(copy_path),
+    }
+}
+
+/// The file that holds what was torn at `at` of `path`.
+fn copy_path(path: &Path, at: u64, number: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!("{TORN_INFIX}{at}"));
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
+    name.into()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK_BYTES as usize];
+    loop {
+        let count = match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let mut rest = &chunk[..count];
+        while !rest.is_empty() {
+            match root.io.write(to, rest)? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => rest = &rest[count..],
+            }
+        }
+    }
+}
+
+/// Whether an earlier, interrupted repair already saved the same bytes to `copy_path`.
+fn is_copy(root: &Root, copy_path: &Path, file: &File, at: u64, length: u64) -> Result<bool> {
+    let Some((copy, metadata)) = root.open_read(copy_path)? else {
+        return Ok(false);
+    };
+    if metadata.len() != length - at {
+        return Ok(false);
+    }
+    same(&copy, 0, file, at, length - at).map_err(|error| Error::io("compare", copy_path, error))
+}
+
+fn same(a: &File, a_from: u64, b: &File, b_from: u64, length: u64) -> io::Result<bool> {
+    let mut done = 0;
+    while done < length {
+        let step = CHUNK_BYTES.min(length - done);
+        let left = read_range(a, a_from + done, a_from + done + step)?;
+        let right = read_range(b, b_from + done, b_from + done + step)?;
+        if left != right {
+            return Ok(false);
+        }
+        done += step;
+    }
+    Ok(true)
+}

@@ -1,0 +1,134 @@
+//! Reading trails and the journal for those who want every record.
+
+use std::fs::{File, Metadata};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::events::{SessionEvents, check_version, needle};
+use super::lines::Position;
+use super::records::{Verdict, walk_to_end};
+use super::root::Root;
+use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
+use crate::entry::RecoveryAuditEntry;
+use crate::error::Result;
+
+/// The trail of a session, open.
+pub(super) struct Trail {
+    pub path: PathBuf,
+    pub file: File,
+    pub metadata: Metadata,
+    /// Where its entries begin.
+    pub from: Position,
+}
+
+impl Trail {
+    /// The trail of `session_id`, of which the journal says `events`; `None` if there is none.
+    pub(super) fn open(
+        root: &Root,
+        session_id: &str,
+        events: &SessionEvents,
+    ) -> Result<Option<Self>> {
+        let path = root.trail_path(session_id)?;
+        let Some((file, metadata)) = root.open_read(&path)? else {
+            return Ok(None);
+        };
+        let from = events.first_entry(&file, &path)?;
+        Ok(Some(Self {
+            path,
+            file,
+            metadata,
+            from,
+        }))
+    }
+
+    /// How messages name it.
+    pub(super) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// Calls `visit` for each entry of `session_id`.
+pub(super) fn read_trail(
+    root: &Root,
+    session_id: &str,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let events = SessionEvents::read(root, session_id)?;
+    let Some(trail) = Trail::open(root, session_id, &events)? else {
+        return Ok(Vec::new());
+    };
+    let mut take = |raw: &[u8], _| {
+        Ok(match serde_json::from_slice::<RecoveryAuditEntry>(raw) {
+            Ok(entry) => {
+                visit(StoredEntry {
+                    entry,
+                    raw: raw.trim_ascii(),
+                })?;
+                Verdict::Taken
+            }
+            Err(error) => error.into(),
+        })
+    };
+    let mut damage = walk_to_end(&trail.file, trail.from, &trail.place(), &mut take)?.damage;
+    damage.extend(
+        events
+            .quarantined
+            .iter()
+            .map(|moved| quarantined(root, moved)),
+    );
+    Ok(damage)
+}
+
+fn quarantined(root: &Root, moved: &TailQuarantined) -> Damage {
+    Damage {
+        place: root.dir.join(&moved.quarantine).display().to_string(),
+        line: 1,
+        bytes: moved.bytes,
+        reason: format!(
+            "cut short at byte {} of {} and moved here",
+            moved.offset, moved.file
+        ),
+    }
+}
+
+/// Calls `visit` for each journal record, of `session_id` if given.
+pub(super) fn read_journal(
+    root: &Root,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let path = root.journal_path();
+    let Some((file, _)) = root.open_read(&path)? else {
+        return Ok(Vec::new());
+    };
+    let place = path.display().to_string();
+    let needle = session_id.map(needle);
+    let mut take = |raw: &[u8], at| {
+        if let Some(needle) = &needle
+            && memchr::memmem::find(raw, needle).is_none()
+        {
+            return Ok(Verdict::Taken);
+        }
+        // The version is looked at first: the rest of a newer record may be anything.
+        let version: Version = match serde_json::from_slice(raw) {
+            Ok(version) => version,
+            Err(error) => return Ok(error.into()),
+        };
+        check_version(version.v, at, &place)?;
+        let record: JournalRecord = match serde_json::from_slice(raw) {
+            Ok(record) => record,
+            Err(error) => return Ok(error.into()),
+        };
+        if session_id.is_none_or(|wanted| record.session_id.as_deref() == Some(wanted)) {
+            visit(record)?;
+        }
+        Ok(Verdict::Taken)
+    };
+    Ok(walk_to_end(&file, Position::START, &place, &mut take)?.damage)
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}

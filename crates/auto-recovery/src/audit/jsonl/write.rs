@@ -1,0 +1,276 @@
+//! Writing to one file under its lock, so that every line stays whole whoever else writes to it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::append::Kind;
+use super::batch::Batch;
+use super::cursor::FileId;
+use super::events::SessionEvents;
+use super::lines::Position;
+use super::records::{Verdict, walk};
+use super::root::{Root, regular};
+use super::tail;
+use crate::audit::Durability;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often a writer looks for a file again that others keep removing.
+const REOPEN_MAX: usize = 1000;
+
+/// The one in a process and store that writes to a file.
+pub(super) struct Writer {
+    pub(super) root: Arc<Root>,
+    pub(super) path: PathBuf,
+    pub(super) kind: Kind,
+    open: Option<OpenFile>,
+    poisoned: bool,
+    /// What is written next: several batches at once, and what a repair has to say first.
+    pub(super) buffer: Vec<u8>,
+}
+
+/// A file while it is open.
+struct OpenFile {
+    file: File,
+    id: FileId,
+    /// The process that opened it. Its child must not use it: they would share the lock.
+    pid: u32,
+    /// Its length when we last left it with a whole last line.
+    whole_length: Option<u64>,
+    /// Whether its name is on the disk.
+    name_synced: bool,
+    numbers: Option<Numbers>,
+}
+
+/// What is known of the attempt numbers in a file.
+#[derive(Clone, Copy)]
+struct Numbers {
+    upto: Position,
+    highest: u64,
+}
+
+impl Writer {
+    pub(super) fn new(root: Arc<Root>, path: PathBuf, kind: Kind) -> Self {
+        Self {
+            root,
+            path,
+            kind,
+            open: None,
+            poisoned: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// Appends the lines of `group` in order, and returns once they are as durable as they should be.
+    pub(super) fn write(&mut self, group: &mut [Batch]) -> Result<()> {
+        if self.poisoned {
+            return Err(self.poison_error());
+        }
+        let (mut open, length) = self.open_locked()?;
+        let written = self.write_locked(&mut open, length, group);
+        // Should unlocking fail, closing the file unlocks it.
+        if self.root.io.unlock(&open.file).is_ok() {
+            self.open = Some(open);
+        }
+        written?;
+        match self.root.durability {
+            Durability::Sync => self.sync(),
+            Durability::Flush => Ok(()),
+        }
+    }
+
+    /// The file, open and locked, and its length. Another process may remove it while we wait for the
+    /// lock; then there is a new one.
+    fn open_locked(&mut self) -> Result<(OpenFile, u64)> {
+        for _ in 0..REOPEN_MAX {
+            let open = match self.open.take() {
+                Some(open) if open.pid == std::process::id() => open,
+                _ => self.open_file()?,
+            };
+            self.root
+                .io
+                .lock(&open.file)
+                .map_err(|error| Error::io("lock", &self.path, error))?;
+            match fs::symlink_metadata(&self.path) {
+                Ok(metadata) if FileId::of(&metadata) == open.id => {
+                    return Ok((open, metadata.len()));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("look at", &self.path, error)),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Busy,
+            format!(
+                "{} is removed faster than it can be written",
+                self.path.display()
+            ),
+        ))
+    }
+
+    fn open_file(&self) -> Result<OpenFile> {
+        let file = match self.root.io.open_append(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.root.make_dir()?;
+                self.root.io.open_append(&self.path)
+            }
+            result => result,
+        }
+        .map_err(|error| Error::io("open", &self.path, error))?;
+        let metadata = regular(&file, &self.path)?;
+        Ok(OpenFile {
+            file,
+            id: FileId::of(&metadata),
+            pid: std::process::id(),
+            whole_length: None,
+            name_synced: false,
+            numbers: None,
+        })
+    }
+
+    fn write_locked(
+        &mut self,
+        open: &mut OpenFile,
+        mut length: u64,
+        group: &mut [Batch],
+    ) -> Result<()> {
+        self.buffer.clear();
+        if open.whole_length.take() != Some(length) {
+            length = tail::mend(self, &open.file, length)?;
+        }
+        let mut numbers = open.numbers.take();
+        if group.iter().any(Batch::wants_numbers) {
+            numbers = Some(self.numbers(&open.file, numbers, length)?);
+        }
+        let mut highest = numbers.map_or(0, |numbers| numbers.highest);
+        let written = match group {
+            [only] if self.buffer.is_empty() && only.ready().is_some() => {
+                highest = highest.max(only.highest());
+                self.append(&open.file, length, only.ready().expect("just seen"))?
+            }
+            _ => {
+                let mut buffer = std::mem::take(&mut self.buffer);
+                for batch in group.iter_mut() {
+                    batch.render(&mut highest, &mut buffer)?;
+                }
+                let written = self.append(&open.file, length, &buffer);
+                self.buffer = buffer;
+                written?
+            }
+        };
+        open.whole_length = Some(written);
+        open.numbers = numbers
+            .filter(|numbers| numbers.upto.offset == length)
+            .map(|numbers| Numbers {
+                upto: Position {
+                    offset: written,
+                    ..numbers.upto
+                },
+                highest,
+            });
+        Ok(())
+    }
+
+    /// Appends `bytes` to `file`, which has `length`, and returns its new length. What cannot be
+    /// written whole is taken back.
+    pub(super) fn append(&self, file: &File, length: u64, bytes: &[u8]) -> Result<u64> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let error = match self.root.io.write(file, rest) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(count) => {
+                    rest = &rest[count..];
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            // If this fails too, the next writer finds the torn tail and moves it aside.
+            drop(self.root.io.truncate(file, length));
+            return Err(Error::io("write", &self.path, error));
+        }
+        Ok(length + bytes.len() as u64)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let Some(open) = &mut self.open else {
+            // It could not be unlocked and was closed: nobody can say what became of it.
+            self.poisoned = true;
+            return Err(self.poison_error());
+        };
+        let mut result = self.root.io.sync_data(&open.file);
+        if result.is_ok() && !open.name_synced {
+            result = self.root.io.sync_dir(&self.root.dir);
+            open.name_synced = result.is_ok();
+        }
+        result.map_err(|error| {
+            self.poisoned = true;
+            self.open = None;
+            Error::io("sync", &self.path, error)
+        })
+    }
+
+    fn poison_error(&self) -> Error {
+        Error::new(
+            ErrorKind::Poisoned,
+            format!(
+                "an earlier sync of {} failed, so what was written since may be lost: check the \
+                 disk, then open the store anew",
+                self.path.display()
+            ),
+        )
+    }
+
+    /// The highest attempt number in the first `length` bytes.
+    fn numbers(&self, file: &File, known: Option<Numbers>, length: u64) -> Result<Numbers> {
+        let mut numbers = match known {
+            Some(known) if known.upto.offset <= length => known,
+            _ => Numbers {
+                upto: self.first_entry(file)?,
+                highest: 0,
+            },
+        };
+        if numbers.upto.offset == length {
+            return Ok(numbers);
+        }
+        let place = self.path.display().to_string();
+        let walked = walk(file, numbers.upto, &place, &mut |bytes, _| {
+            Ok(match serde_json::from_slice::<NumberView>(bytes) {
+                Ok(view) => {
+                    numbers.highest = numbers.highest.max(view.attempt_number);
+                    Verdict::Taken
+                }
+                Err(error) => error.into(),
+            })
+        })?;
+        numbers.upto = Position {
+            offset: length,
+            ..walked.end
+        };
+        Ok(numbers)
+    }
+
+    /// Where the entries begin that were not cleared.
+    fn first_entry(&self, file: &File) -> Result<Position> {
+        match &self.kind {
+            Kind::Journal => Ok(Position::START),
+            Kind::Trail { session_id, .. } => {
+                SessionEvents::read(&self.root, session_id)?.first_entry(file, &self.path)
+            }
+        }
+    }
+}
+
+/// The only field that numbering needs.
+#[derive(Deserialize)]
+struct NumberView {
+    attempt_number: u64,
+}
