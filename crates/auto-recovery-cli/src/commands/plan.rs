@@ -1,16 +1,71 @@
 //! `recover plan`.
 
-use auto_recovery::{Error, ErrorKind, Result};
 use std::ffi::OsString;
 
-use crate::app::App;
-use crate::exit::Exit;
+use auto_recovery::recipe::Situation;
+use auto_recovery::run::{Circumstances, RunPlan};
+use auto_recovery::{Category, Result};
+use serde::Serialize;
 
-/// Not in this tree yet.
-pub(crate) fn plan(_app: &App, command: Vec<OsString>) -> Result<Exit> {
-    drop(command);
-    Err(Error::new(
-        ErrorKind::Refused,
-        "`recover plan` is not part of this build",
-    ))
+use crate::app::App;
+use crate::commands::run::library_request;
+use crate::exit::Exit;
+use crate::output::escape_text;
+use crate::settings::RunRequest;
+
+/// What would be tried for one category.
+#[derive(Serialize)]
+struct CategoryPlan {
+    category: Category,
+    steps: Vec<String>,
+    skipped: Vec<String>,
+}
+
+/// Prints what would be tried for each category of failure of `command`, and what not and why. Runs
+/// nothing.
+pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
+    let argv: Vec<String> =
+        command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let request = library_request(app, &RunRequest::of(command))?;
+    let recipes = (request.recipes)();
+    let plans = Category::ALL.map(|category| {
+        let situation = Situation { argv: &argv, failure: None, category, output: "" };
+        let policy = (request.policy)(category, &auto_recovery::Failure::default());
+        let made = RunPlan::make(
+            &situation,
+            &Circumstances {
+                policy: &policy,
+                recipes: &recipes,
+                allow: request.allow,
+                rollback: request.rollback.as_ref(),
+                nested: request.parent_session.is_some(),
+                is_installed: &|program| request.is_installed(program),
+                has_file: &|name| request.cwd.join(name).exists(),
+            },
+        );
+        CategoryPlan {
+            category,
+            steps: made.steps.iter().map(auto_recovery::run::PlannedStep::in_words).collect(),
+            skipped: made.skipped,
+        }
+    });
+    if app.printer.json {
+        app.printer.json(&plans)?;
+        return Ok(Exit::OK);
+    }
+    let mut text = String::new();
+    for plan in &plans {
+        text.push_str(&format!("{}\n", plan.category));
+        for (number, step) in plan.steps.iter().enumerate() {
+            text.push_str(&format!("  {}. {}\n", number + 1, escape_text(step)));
+        }
+        if plan.steps.is_empty() {
+            text.push_str("  nothing; escalates at once\n");
+        }
+        for why in &plan.skipped {
+            text.push_str(&format!("  not: {}\n", escape_text(why)));
+        }
+    }
+    app.printer.text(&text)?;
+    Ok(Exit::OK)
 }

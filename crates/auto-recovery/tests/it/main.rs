@@ -1,6 +1,8 @@
 //! The library's tests: one binary, one module a topic.
 
-mod tidy;
+mod manager;
 mod process_ending;
 mod process_run;
 mod process_support;
+mod recipes;
+mod tidy;

@@ -1,0 +1,9 @@
+//! `recover run`, `recover plan`: settings become a request to the library, its events become lines.
+
+mod command;
+mod console;
+mod request;
+mod steps;
+
+pub(crate) use command::run;
+pub(crate) use request::library_request;

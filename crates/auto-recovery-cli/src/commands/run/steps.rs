@@ -1,0 +1,192 @@
+//! What a person sees of a recovery: one line a step on stderr, the next step always named.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auto_recovery::manager::Event;
+use auto_recovery::process::Exit;
+use auto_recovery::run::{RunEvent, RunObserver};
+
+use crate::output::{Printer, Status};
+
+/// Columns of the first word of a line, `alternative 10/10`.
+const STEP_COLUMNS: usize = 14;
+/// Columns of what is done, so that what follows lines up.
+const ACTION_COLUMNS: usize = 30;
+/// Paths that a line names; more are counted.
+const PATHS_SHOWN: usize = 4;
+/// Bytes of a failure's message that a line shows.
+const MESSAGE_CHARS: usize = 120;
+
+/// Prints the steps of a run.
+pub(super) struct Steps {
+    printer: Printer,
+    status: Arc<Status>,
+}
+
+impl Steps {
+    pub(super) fn new(printer: Printer, status: Arc<Status>) -> Self {
+        Self { printer, status }
+    }
+
+    fn line(&self, step: &str, what: &str, more: &[String]) {
+        let more = more.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
+        let line = match more.is_empty() {
+            true => format!("{step:<STEP_COLUMNS$} {what}"),
+            false => format!("{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$} {}", more.join(" · ")),
+        };
+        self.status.over(|| self.printer.note(line.trim_end()));
+    }
+
+    fn say(&self, line: &str) {
+        self.status.over(|| self.printer.note(line));
+    }
+
+    fn warn(&self, line: &str) {
+        self.status.over(|| self.printer.warn(line));
+    }
+
+    fn step(&self, event: &Event<'_>) {
+        match event {
+            Event::Waiting { strategy, delay } => {
+                self.status.wait(&format!("{strategy} again"), *delay);
+                self.line("waiting", &seconds(*delay), &[format!("before the next {strategy}")]);
+            }
+            Event::Attempt { strategy, strategy_attempt, max_attempts, action, recipe, foreign } => {
+                let step = format!("{strategy} {strategy_attempt}/{max_attempts}");
+                let recipe = recipe.map(|name| format!("recipe {name}"));
+                let foreign = match foreign.is_empty() {
+                    true => String::new(),
+                    false => format!("somebody else changed {}, kept", paths(foreign)),
+                };
+                self.line(&step, action, &[recipe.unwrap_or_default(), foreign]);
+                self.status.working(&format!("{step} {action}"));
+            }
+            Event::Verifying { .. } => self.status.working("verifying"),
+            Event::Tried { success, message, files_modified, undone, not_covered, .. } => {
+                self.status.idle();
+                let changed = match files_modified.is_empty() {
+                    true => String::new(),
+                    false => format!("changed {}", paths(files_modified)),
+                };
+                let undone = if *undone { "undone".to_owned() } else { String::new() };
+                let step = if *success { "verified" } else { "no cure" };
+                self.line(step, message, &[changed, undone]);
+                if !not_covered.is_empty() {
+                    self.warn(&format!("changed and not covered by undo: {}", paths(not_covered)));
+                }
+            }
+            Event::NotRecorded { reason } => {
+                self.warn(&format!("this is NOT RECORDED, and the recovery goes on: {reason}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl RunObserver for Steps {
+    fn observe(&mut self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Cleaned { what } => self.say(what),
+            RunEvent::Failed { command, exit, timed_out, failure, category, .. } => {
+                let how = match (timed_out, exit) {
+                    (true, _) => "stopped at its time limit".to_owned(),
+                    (false, exit) => exit_words(*exit),
+                };
+                let place = failure.location().map(|place| format!(" · {place}"));
+                self.say(&format!(
+                    "`{command}` failed ({how}): {}, {category}{}",
+                    failure.error_type,
+                    place.unwrap_or_default()
+                ));
+                if !failure.message.is_empty() {
+                    self.say(&format!("  {}", short(&failure.message)));
+                }
+            }
+            RunEvent::NotTried { why } => self.line("not tried", why, &[]),
+            RunEvent::WaitingForOther { holder } => self.say(&format!(
+                "another recovery works here ({holder}); waiting for it · --no-wait refuses instead"
+            )),
+            RunEvent::PassedAfterWaiting => self.say("the command passes now"),
+            RunEvent::Step(event) => self.step(event),
+            RunEvent::Recovered { strategy, attempts, duration, flaky, left_running, changed_tests, changed } => {
+                self.status.idle();
+                for process in *left_running {
+                    self.say(&format!("still running: {process}"));
+                }
+                if !changed_tests.is_empty() {
+                    self.warn(&format!("the cure changed tests: {}", paths(changed_tests)));
+                }
+                let flaky = if *flaky { " (flaky: it passed by being run again)" } else { "" };
+                let undo = if *changed { " · undo with `recover restore --last`" } else { "" };
+                self.say(&format!(
+                    "recovered by {strategy}{flaky}, {}, {} · see `recover show --last`{undo}",
+                    count(*attempts, "attempt"),
+                    seconds(*duration)
+                ));
+            }
+            RunEvent::NotRecovered { why, attempts, duration, tree_is_as_it_was } => {
+                self.status.idle();
+                let tree = if *tree_is_as_it_was { " · the tree is as it was" } else { "" };
+                let next = match attempts {
+                    0 => String::new(),
+                    _ => " · `recover show --last` has every try and its diff".to_owned(),
+                };
+                self.say(&format!(
+                    "{why} after {}, {}{tree}{next}",
+                    count(*attempts, "attempt"),
+                    seconds(*duration)
+                ));
+            }
+            RunEvent::HelperFailed { what } => self.warn(what),
+            RunEvent::Plan { steps, skipped } => {
+                if steps.is_empty() {
+                    self.say("would try nothing");
+                }
+                for (number, step) in steps.iter().enumerate() {
+                    self.say(&format!("would try {}. {step}", number + 1));
+                }
+                for why in *skipped {
+                    self.line("not tried", why, &[]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn exit_words(exit: Exit) -> String {
+    exit.to_string()
+}
+
+fn paths(paths: &[String]) -> String {
+    let shown = paths.iter().take(PATHS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match paths.len().saturating_sub(PATHS_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn short(message: &str) -> String {
+    let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    match line.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    match seconds {
+        s if s >= 90.0 => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+        s if s >= 10.0 => format!("{s:.0} s"),
+        s => format!("{s:.1} s"),
+    }
+}
