@@ -6,3 +6,6 @@ mod process_run;
 mod process_support;
 mod recipes;
 mod tidy;
+mod audit_logger;
+mod audit_support;
+mod statistics;

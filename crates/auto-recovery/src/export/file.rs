@@ -1,0 +1,92 @@
+//! Files that appear whole or not at all: written beside their place, synced, then renamed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many files of one name and second are kept apart.
+const NAMES_MAX: u32 = 10_000;
+
+/// Writes the contents of a file.
+type Fill<'f> = dyn FnMut(&mut dyn Write) -> Result<()> + 'f;
+
+/// `time` as file names have it: `YYYYMMDD_HHMMSS` in UTC.
+pub fn file_stamp(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or(Timestamp::MAX);
+    time.strftime("%Y%m%d_%H%M%S").to_string()
+}
+
+/// Makes the file `STEM.EXTENSION` in `dir` with what `fill` writes, and returns its path. A file that
+/// exists stays: the new one is then `STEM-2.EXTENSION`, and so on.
+///
+/// # Errors
+/// If `fill` fails, or the file cannot be made. There is no file then.
+pub fn create_in(dir: &Path, stem: &str, extension: &str, fill: &mut Fill<'_>) -> Result<PathBuf> {
+    let mut file = filled(dir, fill)?;
+    for number in 1..=NAMES_MAX {
+        let path = dir.join(match number {
+            1 => format!("{stem}.{extension}"),
+            _ => format!("{stem}-{number}.{extension}"),
+        });
+        match file.persist_noclobber(&path) {
+            Ok(_) => {
+                sync_dir(dir)?;
+                return Ok(path);
+            }
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => file = taken.file,
+            Err(failed) => return Err(Error::io("create", &path, failed.error)),
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Busy,
+        format!("{NAMES_MAX} files named {stem} exist already: remove some"),
+    ))
+}
+
+/// Makes `path` a file with what `fill` writes, in the place of one that may be there. A link stays and
+/// what it points at is replaced; a device or pipe is written to.
+///
+/// # Errors
+/// If `fill` fails, or the file cannot be made. What was there stays then.
+pub fn replace(path: &Path, fill: &mut Fill<'_>) -> Result<()> {
+    // A file that does not exist has no other name.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let special = fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file());
+    if special {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .open(&target)
+            .map_err(|error| Error::io("open", path, error))?;
+        return fill(&mut file);
+    }
+    let dir = match target.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    filled(dir, fill)?
+        .persist(&target)
+        .map_err(|failed| Error::io("create", path, failed.error))?;
+    sync_dir(dir)
+}
+
+fn filled(dir: &Path, fill: &mut Fill<'_>) -> Result<NamedTempFile> {
+    let mut file =
+        NamedTempFile::new_in(dir).map_err(|error| Error::io("create a file in", dir, error))?;
+    fill(&mut file)?;
+    file.as_file()
+        .sync_all()
+        .map_err(|error| Error::io("sync", file.path(), error))?;
+    Ok(file)
+}
+
+fn sync_dir(dir: &Path) -> Result<()> {
+    fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| Error::io("sync directory", dir, error))
+}
