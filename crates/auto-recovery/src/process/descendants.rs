@@ -22,6 +22,7 @@ use rustix::process::{
 };
 
 use super::spec::Marker;
+use crate::error::{Error, Result};
 
 /// A process that is, or was, there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -205,6 +206,19 @@ impl Family {
             && stat.group != getpgrp().as_raw_pid()
             && !self.before.contains(&stat.identity())
     }
+}
+
+/// Makes orphans below this program its children, so that nothing a command starts can hide from its
+/// end. For a binary that runs one command at a time and starts programs only through
+/// [`run`](super::run) or in its own process group; a library must not change its host so.
+pub fn become_subreaper() -> Result<()> {
+    rustix::process::set_child_subreaper(Some(getpid()))
+        .map_err(|e| Error::os("become a subreaper", e.into()))
+}
+
+/// Whether the process is stopped by job control now.
+pub(super) fn is_stopped(pid: Pid) -> bool {
+    Stat::read(pid.as_raw_pid()).is_some_and(|stat| stat.state == b'T')
 }
 
 /// Whether orphans below us become our children.

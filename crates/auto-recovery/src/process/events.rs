@@ -18,6 +18,10 @@ pub(super) enum Event {
     Interrupted,
     /// The user asked again.
     Hurried,
+    /// The terminal has something to say.
+    Nudged,
+    /// The command's input can be fed.
+    Feed,
     /// The pump of this number can read.
     Readable(usize),
     /// The sink of the pump of this number takes more.

@@ -4,12 +4,13 @@
 //! taken back: once raised, an interrupt stays raised, and any number of waits see it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::foreground::stop_ourselves;
 use crate::error::{Error, Result};
 use crate::host::Wait;
 
@@ -25,6 +26,20 @@ struct State {
     times: AtomicU32,
     first: Latch,
     second: Latch,
+    nudge: Latch,
+    pause_asked: AtomicBool,
+    resized: AtomicBool,
+    /// Runs that take nudges.
+    attended: AtomicU32,
+}
+
+/// What the terminal has to say to a running command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Nudge {
+    /// The user wants it to pause.
+    pub(super) pause: bool,
+    /// The terminal's size may have changed.
+    pub(super) resized: bool,
 }
 
 impl Interrupt {
@@ -41,6 +56,10 @@ impl Interrupt {
                 times: AtomicU32::new(0),
                 first: Latch::new()?,
                 second: Latch::new()?,
+                nudge: Latch::new()?,
+                pause_asked: AtomicBool::new(false),
+                resized: AtomicBool::new(false),
+                attended: AtomicU32::new(0),
             }),
         })
     }
@@ -91,6 +110,34 @@ impl Interrupt {
         }
     }
 
+    /// Says that the user wants everything to pause: the running command does it, and then we do;
+    /// without one we do at once.
+    pub(super) fn ask_to_pause(&self) {
+        let Some(state) = &self.state else { return };
+        state.pause_asked.store(true, Ordering::SeqCst);
+        if state.attended.load(Ordering::SeqCst) > 0 {
+            state.nudge.open();
+        } else {
+            state.pause_if_asked();
+        }
+    }
+
+    /// Says that the terminal's size may have changed.
+    pub(super) fn say_resized(&self) {
+        let Some(state) = &self.state else { return };
+        state.resized.store(true, Ordering::SeqCst);
+        state.nudge.open();
+    }
+
+    /// From here until the value is dropped, somebody takes nudges.
+    pub(super) fn attend(&self) -> Attending<'_> {
+        let state = self.state.as_ref();
+        if let Some(state) = state {
+            state.attended.fetch_add(1, Ordering::SeqCst);
+        }
+        Attending { state }
+    }
+
     /// Readable once it was raised, and from then on.
     pub fn first(&self) -> Option<BorrowedFd<'_>> {
         self.state.as_ref().map(|state| state.first.watched.as_fd())
@@ -104,7 +151,50 @@ impl Interrupt {
     }
 }
 
-/// A pipe that becomes readable once and stays so, because nobody reads from it.
+impl State {
+    fn pause_if_asked(&self) {
+        if self.pause_asked.swap(false, Ordering::SeqCst) {
+            stop_ourselves();
+        }
+    }
+}
+
+/// Takes what the terminal has to say to a running command.
+#[derive(Debug)]
+pub(super) struct Attending<'a> {
+    state: Option<&'a State>,
+}
+
+impl Attending<'_> {
+    /// Readable when there is a nudge to take.
+    pub(super) fn nudged(&self) -> Option<BorrowedFd<'_>> {
+        self.state.map(|state| state.nudge.watched.as_fd())
+    }
+
+    /// Takes what was said.
+    pub(super) fn take(&self) -> Nudge {
+        let Some(state) = self.state else {
+            return Nudge::default();
+        };
+        state.nudge.close();
+        Nudge {
+            pause: state.pause_asked.swap(false, Ordering::SeqCst),
+            resized: state.resized.swap(false, Ordering::SeqCst),
+        }
+    }
+}
+
+impl Drop for Attending<'_> {
+    fn drop(&mut self) {
+        let Some(state) = self.state else { return };
+        // Asked in the last moment: nobody else is there to do it.
+        if state.attended.fetch_sub(1, Ordering::SeqCst) == 1 {
+            state.pause_if_asked();
+        }
+    }
+}
+
+/// A pipe that is readable once it was opened, until it is closed.
 #[derive(Debug)]
 struct Latch {
     watched: OwnedFd,
@@ -119,8 +209,13 @@ impl Latch {
     }
 
     fn open(&self) {
-        // One byte into an empty pipe always fits.
+        // A pipe that has no room for one more byte is open already.
         let _ = rustix::io::write(&self.opener, b"!");
+    }
+
+    fn close(&self) {
+        let mut bytes = [0; 64];
+        while rustix::io::read(&self.watched, &mut bytes).is_ok_and(|count| count == bytes.len()) {}
     }
 }
 

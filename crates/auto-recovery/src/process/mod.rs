@@ -6,30 +6,41 @@
 //!
 //! This room is the only one that starts programs. It never prints: bytes go to the
 //! [`OutputSink`] that the caller hands in. It never reads the environment, never becomes a
-//! subreaper and never installs a signal handler by itself; [`become_subreaper`], [`signals`] and
+//! subreaper and never installs a signal handler by itself; [`become_subreaper`], [`Signals`] and
 //! [`die_by_signal`] are for a binary to call. It runs on Linux.
 
 mod capture;
+mod connect;
 mod descendants;
 mod ending;
 mod events;
+mod foreground;
 mod interrupt;
 mod outlet;
+mod pty;
 mod pump;
+mod relay;
 mod run;
+mod sigmask;
+mod signals;
 mod sink;
 mod spawn;
 mod spec;
+mod stdin;
 mod watch;
 
 pub use capture::{Capture, Piece, Stream};
-pub use descendants::Process;
+pub use descendants::{Process, become_subreaper};
 pub use ending::end;
+pub use foreground::ControllingTerminal;
 pub use interrupt::Interrupt;
 pub use outlet::Outlet;
+pub use pty::Terminals;
 pub use run::run;
+pub use signals::{Signals, die_by_signal};
 pub use sink::{Discard, OutputSink, PassThrough};
 pub use spec::{
     CommandSpec, Completion, DEFAULT_GRACE, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED,
     EXIT_SIGNAL_BASE, EXIT_TIMED_OUT, Exit, Leftovers, Marker, Stdin,
 };
+pub use stdin::ReplayedInput;

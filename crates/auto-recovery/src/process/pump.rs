@@ -111,6 +111,11 @@ impl Pump {
         self.waiting.is_empty() && (self.source.is_none() || read)
     }
 
+    /// Our end, when somebody else still has the other one open.
+    pub(super) fn take_source(&mut self) -> Option<OwnedFd> {
+        self.source.take()
+    }
+
     pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }

@@ -4,24 +4,24 @@
 //! command's exit status is collected last, so that its process group cannot become somebody else's
 //! while it may still have to be signalled.
 
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::process::Stdio;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use rustix::io::ioctl_fionbio;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
 
-use super::capture::{Capture, Stream};
-use super::descendants::{Family, Process};
+use super::capture::Capture;
+use super::connect::{Ends, connect};
+use super::descendants::{Family, Process, is_stopped};
 use super::ending::{KILL_WAIT, Others};
 use super::events::{Event, Waiting};
-use super::interrupt::Interrupt;
+use super::foreground::{Foreground, stop_our_group, stop_ourselves};
+use super::interrupt::{Attending, Interrupt};
 use super::pump::Pump;
+use super::relay;
 use super::sink::OutputSink;
-use super::spawn::{Started, Streams};
-use super::spec::{CommandSpec, Completion, Leftovers, Stdin};
+use super::spawn::Started;
+use super::spec::{CommandSpec, Completion, EXIT_SIGNAL_BASE, Exit, Leftovers};
+use super::stdin::Feeder;
 use super::watch::{News, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -53,17 +53,19 @@ pub fn run(
     }
     let mut running = Running::start(spec, interrupt, host)?;
     running.until_over(sink)?;
-    running.complete()
+    running.complete(sink)
 }
 
 /// A started command.
 struct Running<'a> {
     spec: &'a CommandSpec,
     interrupt: &'a Interrupt,
+    attending: Attending<'a>,
     clock: Clock<'a>,
     started: Started,
     watch: Watch,
-    pumps: Vec<Pump>,
+    foreground: Option<Foreground>,
+    ends: Ends,
     capture: Capture,
     family: Family,
     others: Others,
@@ -103,7 +105,7 @@ impl Clock<'_> {
 impl<'a> Running<'a> {
     fn start(spec: &'a CommandSpec, interrupt: &'a Interrupt, host: &'a dyn Host) -> Result<Self> {
         let before = Family::children_before();
-        let (streams, pumps) = connect(spec)?;
+        let (streams, ends) = connect(spec)?;
         let clock = Clock {
             host,
             started: host.monotonic(),
@@ -112,14 +114,17 @@ impl<'a> Running<'a> {
         let started = Started::new(spec, streams)?;
         let watch = Watch::start(started.pid())
             .map_err(|e| Error::os(format!("watch `{}`", spec.program().to_string_lossy()), e))?;
+        let terminal = spec.controlling_terminal.as_ref();
         Ok(Self {
             spec,
             interrupt,
+            attending: interrupt.attend(),
             clock,
             family: Family::new(started.pid(), spec.marker.clone(), before),
+            foreground: terminal.map(|terminal| Foreground::new(terminal, started.pid())),
             started,
             watch,
-            pumps,
+            ends,
             capture: Capture::new(spec.capture_head, spec.capture_tail),
             others: Others::default(),
             phase: Phase::Running,
@@ -152,7 +157,12 @@ impl<'a> Running<'a> {
             }
             (Some(_), _) => {}
         }
-        for (number, pump) in self.pumps.iter().enumerate() {
+        waiting.readable(self.attending.nudged(), Event::Nudged);
+        if let Some(feeder) = &self.ends.feeder {
+            waiting.readable(feeder.readable(), Event::Feed);
+            waiting.writable(feeder.writable(), Event::Feed);
+        }
+        for (number, pump) in self.ends.pumps.iter().enumerate() {
             waiting.readable(pump.readable(), Event::Readable(number));
             if pump.waits_for_sink() {
                 waiting.writable(sink.wait_on(pump.stream()), Event::Writable(number));
@@ -196,12 +206,17 @@ impl<'a> Running<'a> {
         let mut gone = Vec::new();
         for &event in events {
             match event {
-                Event::Readable(number) => self.pumps[number].read(&mut self.capture, sink),
-                Event::Writable(number) => self.pumps[number].pass_on(sink),
+                Event::Readable(number) => {
+                    self.mirror_sizes();
+                    self.ends.pumps[number].read(&mut self.capture, sink);
+                }
+                Event::Writable(number) => self.ends.pumps[number].pass_on(sink),
+                Event::Feed => self.ends.feeder.iter_mut().for_each(Feeder::step),
                 Event::Gone(number) => gone.push(number),
+                Event::Nudged => self.nudged(),
                 Event::News => match self.watch.read() {
                     News::Exited => self.command_exited(),
-                    News::Stopped(_) => {}
+                    News::Stopped(signal) => self.command_stopped(signal),
                 },
                 Event::Interrupted => {
                     self.interrupted = self.interrupt.raised();
@@ -230,7 +245,7 @@ impl<'a> Running<'a> {
             Phase::Ending { kill_at } if kill_at <= now => self.kill(),
             Phase::Killing { give_up_at } if give_up_at <= now => self.drain(),
             Phase::Draining { until } if until <= now => {
-                for pump in self.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
+                for pump in self.ends.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
                     if pump.waits_for_sink() {
                         pump.pass_on(sink);
                     } else {
@@ -246,18 +261,18 @@ impl<'a> Running<'a> {
         let Phase::Draining { until } = self.phase else {
             return false;
         };
-        if self.pumps.iter().all(Pump::is_closed) {
+        if self.ends.pumps.iter().all(Pump::is_closed) {
             return true;
         }
         // Output is lost to a reader who has stalled only when the user no longer waits either.
         until <= self.clock.now()
-            && (self.interrupted.is_some() || self.pumps.iter().all(Pump::is_drained))
+            && (self.interrupted.is_some() || self.ends.pumps.iter().all(Pump::is_drained))
     }
 
     fn command_exited(&mut self) {
         self.exited = true;
         self.ran_for = self.clock.now().saturating_sub(self.clock.started);
-        for pump in &mut self.pumps {
+        for pump in &mut self.ends.pumps {
             pump.command_exited();
         }
         match (self.phase, self.spec.leftovers) {
@@ -265,6 +280,59 @@ impl<'a> Running<'a> {
             (Phase::Running, Leftovers::End) => self.end(Signal::TERM.as_raw()),
             (Phase::Ending { .. } | Phase::Killing { .. }, _) => self.look_for_end(),
             (Phase::Draining { .. }, _) => {}
+        }
+    }
+
+    /// Job control stopped the command. One that reaches for the terminal gets it if it is ours to
+    /// give; any other stop is ours too.
+    fn command_stopped(&mut self, signal: i32) {
+        if !is_stopped(self.started.pid()) {
+            // News from before it was continued.
+            return;
+        }
+        let Some(foreground) = &mut self.foreground else {
+            return;
+        };
+        let reaches = [Signal::TTIN, Signal::TTOU].map(Signal::as_raw);
+        if !matches!(self.phase, Phase::Running) || (reaches.contains(&signal) && foreground.lend())
+        {
+            self.started.signal(Signal::CONT);
+        } else if !self.pause(stop_our_group) && signal == Signal::TSTP.as_raw() {
+            // Where nobody could continue us, the key that pauses does nothing.
+            self.started.signal(Signal::CONT);
+        }
+    }
+
+    fn nudged(&mut self) {
+        let nudge = self.attending.take();
+        if nudge.resized {
+            self.mirror_sizes();
+            self.started.signal(Signal::WINCH);
+        }
+        if nudge.pause {
+            self.started.signal(Signal::TSTP);
+            self.pause(stop_ourselves);
+        }
+    }
+
+    /// Stops us with `stop`, if that can be, and continues the command when we are continued.
+    fn pause(&mut self, stop: fn() -> bool) -> bool {
+        let before = self.clock.host.monotonic();
+        let stopped = stop();
+        self.clock.paused += self.clock.host.monotonic().saturating_sub(before);
+        if stopped {
+            self.foreground.iter_mut().for_each(Foreground::lend_again);
+            self.started.signal(Signal::CONT);
+        }
+        stopped
+    }
+
+    /// While the command has the foreground the system tells only the command that the size
+    /// changed. Output is what the size matters to, so that is when we look; the command may have
+    /// looked before us, and is told again.
+    fn mirror_sizes(&mut self) {
+        if self.ends.mirror_sizes() {
+            self.started.signal(Signal::WINCH);
         }
     }
 
@@ -315,13 +383,20 @@ impl<'a> Running<'a> {
         };
     }
 
-    fn complete(mut self) -> Result<Completion> {
+    fn complete(mut self, sink: &dyn OutputSink) -> Result<Completion> {
+        if let Some(feeder) = self.ends.feeder.take() {
+            feeder.finish();
+        }
         let exit = if self.exited {
             self.started.collect()?
         } else {
             // Killed, and still waiting in the kernel: it is named below.
             self.started.abandon()
         };
+        if let Some(mut foreground) = self.foreground.take() {
+            self.notice_typed_signal(exit, &foreground);
+            foreground.take_back(matches!(exit, Exit::Signal(_)));
+        }
         if !self.exited || !self.family.is_surely_gone() {
             self.others.look(&self.family);
             self.family.collect_ended();
@@ -329,6 +404,11 @@ impl<'a> Running<'a> {
         let mut left_running = self.others.into_processes();
         if !self.exited {
             left_running.extend(Process::find(self.started.pid()));
+        }
+        for pump in &mut self.ends.pumps {
+            if let Some(source) = pump.take_source().filter(|_| !left_running.is_empty()) {
+                relay::leave(source, sink.outlive(pump.stream()));
+            }
         }
         Ok(Completion {
             exit,
@@ -338,42 +418,25 @@ impl<'a> Running<'a> {
             duration: self.ran_for,
             paused: self.clock.paused,
             left_running,
-            output_error: self.pumps.iter_mut().find_map(Pump::take_error),
+            output_error: self.ends.pumps.iter_mut().find_map(Pump::take_error),
             capture: self.capture,
         })
     }
-}
 
-/// The streams for the command, and our ends of them.
-fn connect(spec: &CommandSpec) -> Result<(Streams, Vec<Pump>)> {
-    let failed = |e: io::Error| {
-        let name = spec.program().to_string_lossy();
-        Error::os(format!("connect the streams of `{name}`"), e)
-    };
-    let (out, stdout) = pipe().map_err(failed)?;
-    let (err, stderr) = pipe().map_err(failed)?;
-    let stdin = match &spec.stdin {
-        Stdin::Inherit => Stdio::inherit(),
-        Stdin::Null => Stdio::null(),
-        Stdin::File(file) => file.try_clone().map_err(failed)?.into(),
-    };
-    let streams = Streams {
-        stdin,
-        stdout: stdout.into(),
-        stderr: stderr.into(),
-    };
-    let pumps = vec![
-        Pump::new(Stream::Stdout, out),
-        Pump::new(Stream::Stderr, err),
-    ];
-    Ok((streams, pumps))
-}
-
-/// A pipe whose reading end, ours, does not block.
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-    ioctl_fionbio(&ours, true)?;
-    Ok((ours, theirs))
+    /// What is typed goes to the command alone while it has the terminal. One that ends as a program
+    /// does that was interrupted was interrupted by the user, and everybody is told.
+    fn notice_typed_signal(&mut self, exit: Exit, foreground: &Foreground) {
+        let typed = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
+        let signal = match exit {
+            Exit::Signal(signal) => signal,
+            Exit::Code(code) => code - EXIT_SIGNAL_BASE,
+        };
+        let by_us = self.timed_out || self.deadline_passed || self.interrupted.is_some();
+        if foreground.is_lent() && !by_us && typed.contains(&signal) {
+            self.interrupted = Some(signal);
+            self.interrupt.raise(signal);
+        }
+    }
 }
 
 /// A limit on time.

@@ -3,13 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Capture;
 use super::descendants::Process;
+use super::foreground::ControllingTerminal;
+use super::pty::Terminals;
+use super::stdin::ReplayedInput;
 
 /// Exit code when a time limit of ours ended the command, as of `timeout`.
 pub const EXIT_TIMED_OUT: i32 = 124;
@@ -38,6 +40,10 @@ pub struct CommandSpec {
     pub env_remove: Vec<OsString>,
     /// What it reads.
     pub stdin: Stdin,
+    /// The terminals that its output goes to in the end, so that it writes to terminals too.
+    pub terminals: Terminals,
+    /// The terminal to whose foreground it belongs while it runs.
+    pub controlling_terminal: Option<ControllingTerminal>,
     /// Longest time it may run.
     pub timeout: Option<Duration>,
     /// Moment of the host's monotonic clock at which it is ended, however long it has run.
@@ -69,6 +75,8 @@ impl CommandSpec {
             env: Vec::new(),
             env_remove: Vec::new(),
             stdin: Stdin::Null,
+            terminals: Terminals::default(),
+            controlling_terminal: None,
             timeout: None,
             deadline: None,
             grace: DEFAULT_GRACE,
@@ -94,8 +102,8 @@ pub enum Stdin {
     Inherit,
     /// Nothing.
     Null,
-    /// This file.
-    File(Arc<OwnedFd>),
+    /// This input, from where the first attempt began to read it.
+    Replay(Arc<ReplayedInput>),
 }
 
 /// What becomes of processes that are still there when the command has exited by itself. After a

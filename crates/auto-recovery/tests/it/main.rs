@@ -3,6 +3,7 @@
 mod manager;
 mod process_ending;
 mod process_run;
+mod process_stdin;
 mod process_support;
 mod recipes;
 mod tidy;

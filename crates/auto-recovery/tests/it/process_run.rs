@@ -1,6 +1,7 @@
 //! Running commands: exit codes, output, the copy that is kept, refusals.
 
 use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
 use auto_recovery::process::{
-    self, Capture, CommandSpec, Discard, Exit, Interrupt, OutputSink, Piece, Stream,
+    self, Capture, CommandSpec, Discard, Exit, Interrupt, OutputSink, Piece, ReplayedInput, Stdin,
+    Stream,
 };
 
 use crate::process_support::{Taken, run, sh};
@@ -71,7 +73,6 @@ impl OutputSink for Reluctant {
     }
 
     fn wait_on(&self, _stream: Stream) -> Option<std::os::fd::BorrowedFd<'_>> {
-        use std::os::fd::AsFd;
         Some(self.writable.as_fd())
     }
 }
@@ -142,7 +143,8 @@ fn environment_directory_and_input_are_as_said() {
     spec.env = vec![("GIVEN".into(), "a b;$c".into())];
     spec.env_remove = vec!["CARGO_MANIFEST_DIR".into()];
     let input = fs::File::open(dir.path().join("input")).unwrap();
-    spec.stdin = process::Stdin::File(Arc::new(input.into()));
+    let input = ReplayedInput::new(input.as_fd(), dir.path()).unwrap();
+    spec.stdin = Stdin::Replay(Arc::new(input));
     let marker = spec.marker.clone().unwrap().value.into_string().unwrap();
     let (_, taken) = run(&spec);
     let text = String::from_utf8(taken.both).unwrap();

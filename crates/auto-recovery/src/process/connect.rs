@@ -1,0 +1,87 @@
+//! The three streams of a command, and our ends of them.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::io::ioctl_fionbio;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::capture::Stream;
+use super::pty::Pty;
+use super::pump::Pump;
+use super::spawn::Streams;
+use super::spec::{CommandSpec, Stdin};
+use super::stdin::Feeder;
+use crate::error::{Error, Result};
+
+/// Our ends.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) pumps: Vec<Pump>,
+    pub(super) ptys: Vec<Pty>,
+    pub(super) feeder: Option<Feeder>,
+}
+
+/// Makes what the command's streams are connected to.
+pub(super) fn connect(spec: &CommandSpec) -> Result<(Streams, Ends)> {
+    let (stdin, feeder) = match &spec.stdin {
+        Stdin::Inherit => (Stdio::inherit(), None),
+        Stdin::Null => (Stdio::null(), None),
+        Stdin::Replay(input) => input.begin()?,
+    };
+    let mut ends = Ends {
+        pumps: Vec::new(),
+        ptys: Vec::new(),
+        feeder,
+    };
+    let (stdout, stderr) = ends.open_outputs(spec).map_err(|e| {
+        let name = spec.program().to_string_lossy();
+        Error::os(format!("connect the streams of `{name}`"), e)
+    })?;
+    let streams = Streams {
+        stdin,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    };
+    Ok((streams, ends))
+}
+
+impl Ends {
+    fn open_outputs(&mut self, spec: &CommandSpec) -> io::Result<(OwnedFd, OwnedFd)> {
+        let stdout = self.open(Stream::Stdout, spec)?;
+        if spec.terminals.are_one() {
+            let stderr = stdout.try_clone()?;
+            return Ok((stdout, stderr));
+        }
+        let stderr = self.open(Stream::Stderr, spec)?;
+        Ok((stdout, stderr))
+    }
+
+    fn open(&mut self, stream: Stream, spec: &CommandSpec) -> io::Result<OwnedFd> {
+        let terminal = match stream {
+            Stream::Stdout => &spec.terminals.stdout,
+            Stream::Stderr => &spec.terminals.stderr,
+        };
+        let (ours, theirs) = match terminal {
+            Some(terminal) => {
+                let (pty, theirs) = Pty::open(terminal)?;
+                let ours = pty.source()?;
+                self.ptys.push(pty);
+                (ours, theirs)
+            }
+            None => pipe_with(PipeFlags::CLOEXEC)?,
+        };
+        // Nobody else has our end, so this changes nothing for the command.
+        ioctl_fionbio(&ours, true)?;
+        self.pumps.push(Pump::new(stream, ours));
+        Ok(theirs)
+    }
+
+    /// Gives every pseudo terminal the size of what it stands for, and says whether any changed.
+    pub(super) fn mirror_sizes(&mut self) -> bool {
+        // Not `any`, which would stop at the first.
+        let changed = self.ptys.iter_mut().map(Pty::mirror_size);
+        changed.fold(false, |any, changed| any | changed)
+    }
+}

@@ -1,0 +1,155 @@
+//! The terminal's foreground: who may read from it, and who gets what is typed.
+//!
+//! A command has a process group of its own, so it can only read from the terminal while that group
+//! has the foreground. It is given at once when nobody beside us can want it, and otherwise when
+//! the command is stopped for reaching for the terminal: `recover run -- git log | less` must not
+//! take the keyboard away from `less`. It is taken back when the command is over.
+//!
+//! A command that job control stops stops us too, with our whole group, as the terminal would have
+//! done; when we are continued, so is the command, and meanwhile no time has passed for its limits.
+
+use std::fs;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_current_process_group};
+use rustix::termios::{
+    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
+};
+
+use super::sigmask::TtouBlocked;
+
+/// The terminal that controls the caller's session.
+#[derive(Clone, Debug)]
+pub struct ControllingTerminal {
+    fd: Arc<OwnedFd>,
+    at_once: bool,
+}
+
+impl ControllingTerminal {
+    /// The controlling terminal, if there is one. A command gets the foreground at once when it
+    /// reads from a terminal and what it writes goes to no other program.
+    pub fn open(stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>) -> Option<Self> {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
+        Some(Self {
+            fd: Arc::new(fd),
+            at_once: isatty(stdin) && !is_read_by_a_program(stdout),
+        })
+    }
+}
+
+fn is_read_by_a_program(fd: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| {
+        matches!(
+            FileType::from_raw_mode(stat.st_mode),
+            FileType::Fifo | FileType::Socket
+        )
+    })
+}
+
+/// Lends the foreground to one command.
+#[derive(Debug)]
+pub(super) struct Foreground {
+    terminal: ControllingTerminal,
+    command: Pid,
+    lent: bool,
+    modes: Option<Termios>,
+    _ttou: TtouBlocked,
+}
+
+impl Foreground {
+    pub(super) fn new(terminal: &ControllingTerminal, command: Pid) -> Self {
+        let mut foreground = Self {
+            terminal: terminal.clone(),
+            command,
+            lent: false,
+            modes: None,
+            _ttou: TtouBlocked::new(),
+        };
+        if terminal.at_once {
+            foreground.lend();
+        }
+        foreground
+    }
+
+    /// Lends it if it is ours to lend, and says whether the command has it now.
+    pub(super) fn lend(&mut self) -> bool {
+        let fd = &self.terminal.fd;
+        match tcgetpgrp(fd) {
+            Ok(holder) if holder == self.command => return true,
+            Ok(holder) if holder == getpgrp() => {}
+            _ => return false,
+        }
+        if self.modes.is_none() {
+            self.modes = tcgetattr(fd).ok();
+        }
+        self.lent = tcsetpgrp(fd, self.command).is_ok();
+        self.lent
+    }
+
+    /// Whether the command had the terminal, and so got what was typed instead of us.
+    pub(super) fn is_lent(&self) -> bool {
+        self.lent
+    }
+
+    /// After we were continued: the shell has given the foreground to us, or left it elsewhere.
+    pub(super) fn lend_again(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            self.lend();
+        }
+    }
+
+    /// Takes it back from the command, which is over. A command that was killed may have left the
+    /// terminal in a mode that nobody can type in; one that exited meant what it set.
+    pub(super) fn take_back(&mut self, was_killed: bool) {
+        if !std::mem::take(&mut self.lent) {
+            return;
+        }
+        let _ = tcsetpgrp(&self.terminal.fd, getpgrp());
+        if let Some(modes) = self.modes.as_ref().filter(|_| was_killed) {
+            let _ = tcsetattr(&self.terminal.fd, OptionalActions::Drain, modes);
+        }
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        self.take_back(true);
+    }
+}
+
+/// Stops our whole group, as the terminal does; returns when we are continued. Says whether that
+/// was done: a group that nobody could continue is not stopped.
+pub(super) fn stop_our_group() -> bool {
+    !is_orphaned() && kill_current_process_group(Signal::STOP).is_ok()
+}
+
+/// Stops this process only; the rest of its group was told by whoever told us.
+pub(super) fn stop_ourselves() -> bool {
+    !is_orphaned() && rustix::process::kill_process(getpid(), Signal::STOP).is_ok()
+}
+
+/// Whether nobody in our session could continue our group: none of its members has a parent in
+/// another group of the session. The chain of our own parents decides.
+fn is_orphaned() -> bool {
+    let (group, session) = (getpgrp(), getsid(None));
+    let mut pid = rustix::process::getppid();
+    while let Some(parent) = pid {
+        if getsid(Some(parent)) != session {
+            return true;
+        }
+        if rustix::process::getpgid(Some(parent)) != Ok(group) {
+            return false;
+        }
+        pid = parent_of(parent);
+    }
+    true
+}
+
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).ok()?;
+    let parent = status.lines().find_map(|l| l.strip_prefix("PPid:"))?;
+    Pid::from_raw(parent.trim().parse().ok()?)
+}
