@@ -53,7 +53,7 @@ impl Tried {
         };
         let changed_nothing = self.files_modified.is_empty();
         let same_tree =
-            previous.is_some_and(|tried| tried.acted.checkpoint == self.acted.checkpoint);
+            previous.is_some_and(|tried| tried.acted.fingerprint == self.acted.fingerprint);
         same_failure && (changed_nothing || same_tree)
     }
 }

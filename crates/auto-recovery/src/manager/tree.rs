@@ -19,6 +19,8 @@ pub struct Before {
 pub struct Acted {
     /// Its checkpoint.
     pub checkpoint: Option<String>,
+    /// What names its content: equal for equal trees.
+    pub fingerprint: Option<String>,
     /// Paths that the strategy changed, sorted.
     pub files_modified: Vec<String>,
     /// Those of them, and of the ignored ones, that are protected.

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::audit::session_file_name;
+use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::process::Completion;
@@ -23,12 +23,12 @@ pub struct Outputs {
 
 impl Outputs {
     /// Those of `session_id` below `state_dir`. Nothing is created before something is kept.
-    pub fn of(state_dir: &Path, session_id: &str) -> Self {
-        Self {
-            dir: state_dir
-                .join("outputs")
-                .join(session_file_name(session_id)),
-        }
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it cannot be an id.
+    pub fn of(state_dir: &Path, session_id: &str) -> Result<Self> {
+        let name = session_id::encode(session_id)?;
+        Ok(Self { dir: state_dir.join("outputs").join(name) })
     }
 
     /// The log of attempt `number`; 0 is the command's first run.

@@ -40,7 +40,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         return Ok(not_recovered_yet(run, failed));
     };
     let session_id = request.session_id.clone().unwrap_or_else(|| new_id("session"));
-    run.runner.begin_session(&session_id, policy.attempt_timeout);
+    run.runner.begin_session(&session_id, policy.attempt_timeout)?;
     let logger = begin_record(run, &session_id, &claim)?;
     let incident = incident(run, &failed)?;
     let tree = guard_tree(run, &claim, &session_id, &mut plan)?;

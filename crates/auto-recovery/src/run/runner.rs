@@ -82,14 +82,16 @@ impl Runner {
     }
 
     /// From here on, output is kept for `session_id`, and processes end after `attempt_timeout`.
-    pub(super) fn begin_session(&self, session_id: &str, attempt_timeout: Option<Duration>) {
-        let outputs = Outputs::of(&self.request.state_dir, session_id);
+    pub(super) fn begin_session(
+        &self,
+        session_id: &str,
+        attempt_timeout: Option<Duration>,
+    ) -> Result<()> {
+        let outputs = Outputs::of(&self.request.state_dir, session_id)?;
         let mut state = self.state();
-        state.session = Some(Session {
-            id: session_id.to_owned(),
-            outputs,
-        });
+        state.session = Some(Session { id: session_id.to_owned(), outputs });
         state.attempt_timeout = attempt_timeout;
+        Ok(())
     }
 
     /// Runs the user's command. What it leaves running stays, as it would without us.

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use auto_recovery::host::SystemHost;
-use auto_recovery::process::{self, Interrupt};
+use auto_recovery::process::{self, Interrupt, Signals};
 use auto_recovery::run::{self as library, RunExit, RunOutcome, World};
 use auto_recovery::{Error, Result};
 
 use crate::app::App;
-use crate::commands::run::console::Terminal;
+use crate::commands::run::console::{Held, Terminal};
 use crate::commands::run::request::library_request;
 use crate::commands::run::steps::Steps;
 use crate::exit::Exit;
@@ -19,27 +19,37 @@ use crate::output::Status;
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once recovered.
+///
+/// # Errors
+/// If `recover` itself fails.
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
+    let library_request = library_request(app, &request)?;
     let interrupt = Arc::new(Interrupt::new()?);
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
-    let _signals = process::signals::forward(Arc::clone(&interrupt))?;
+    let signals = Signals::install(Arc::clone(&interrupt))?;
     let status = Arc::new(Status::new(&app.printer));
+    let held = app.settings.run.hold_stdout.value.then(|| Arc::new(Held::new()));
     let world = World {
         host: Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt))),
         interrupt,
-        console: Box::new(Terminal::new(app.settings.run.hold_stdout.value, Arc::clone(&status))?),
-        observer: Arc::new(Mutex::new(Steps::new(app.printer.clone(), status))),
+        console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
+        observer: Arc::new(Mutex::new(Steps::new(app.printer.clone(), Arc::clone(&status)))),
     };
-    let result_file = request.result_file.clone();
-    let outcome = library::run(library_request(app, &request)?, world)?;
-    if let Some(path) = &result_file {
+    let outcome = library::run(library_request, world);
+    status.idle();
+    if let Some(held) = held {
+        held.release()?;
+    }
+    let outcome = outcome?;
+    if let Some(path) = &request.result_file {
         write_result(path, &outcome)?;
     }
-    match outcome.exit {
-        RunExit::Code(code) => Ok(Exit::from(u8::try_from(code & 0xff).unwrap_or(u8::MAX))),
-        RunExit::Signal(signal) => Ok(Exit::by_signal(signal)),
-    }
+    drop(signals);
+    Ok(match outcome.exit {
+        RunExit::Code(code) => Exit::code(code),
+        RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
+    })
 }
 
 fn write_result(path: &Path, outcome: &RunOutcome) -> Result<()> {

@@ -1,0 +1,64 @@
+//! Rollback: put the tree back to the last one that was good.
+
+use crate::checkpoint::Checkpoint;
+use crate::error::Result;
+use crate::run::request::RollbackTarget;
+use crate::run::tree::{GuardedTree, Guarded};
+use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+
+/// Goes back to a checkpoint of this workspace, or to a revision of the user's repository. What it
+/// replaces was checkpointed before it acts.
+pub(super) struct RollbackStrategy {
+    tree: GuardedTree,
+    target: RollbackTarget,
+}
+
+impl RollbackStrategy {
+    pub(super) fn new(tree: GuardedTree, target: RollbackTarget) -> Self {
+        Self { tree, target }
+    }
+}
+
+impl Strategy for RollbackStrategy {
+    fn kind(&self) -> RecoveryStrategyType {
+        RecoveryStrategyType::Rollback
+    }
+
+    fn action(&self) -> String {
+        match &self.target {
+            RollbackTarget::LastGood => "to the last good tree".to_owned(),
+            RollbackTarget::Checkpoint(id) => format!("to checkpoint {id}"),
+            RollbackTarget::GitRevision(revision) => format!("to git:{revision}"),
+        }
+    }
+
+    fn max_attempts(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
+        let mut guarded = self.tree.lock();
+        let Some((target, said)) = find(&mut guarded, &self.target)? else {
+            return Ok(Outcome::not_possible(
+                "there is no good tree to go back to: `recover checkpoint` marks one",
+            ));
+        };
+        let paths = guarded.go_to(&target)?;
+        let message = format!("Rolled back to {said}, {paths} paths");
+        Ok(Outcome::success(message.clone()).with_changes(vec![message]))
+    }
+}
+
+/// The checkpoint that `target` means, and what it is called.
+fn find(guarded: &mut Guarded, target: &RollbackTarget) -> Result<Option<(Checkpoint, String)>> {
+    Ok(match target {
+        RollbackTarget::LastGood => guarded.last_good()?,
+        RollbackTarget::Checkpoint(id) => {
+            Some((guarded.store.load(id)?, format!("checkpoint {id}")))
+        }
+        RollbackTarget::GitRevision(revision) => {
+            let imported = guarded.session.import_revision(revision)?;
+            Some((imported, format!("git:{revision}")))
+        }
+    })
+}

@@ -1,0 +1,223 @@
+//! The working tree of a run, guarded by checkpoints: fulfils what the manager asks of a tree.
+//!
+//! Each step's own changes lie between two snapshots, and only they are put back: what somebody else
+//! changed between steps is in neither difference, so it stays.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::checkpoint::{
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Pending, RestoreReport,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manager::{Acted, Before, Tree, Undone};
+use crate::run::flow::Run;
+use crate::run::guard::Claim;
+
+/// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
+#[derive(Clone)]
+pub(super) struct GuardedTree(Arc<Mutex<Guarded>>);
+
+/// What is known of the tree.
+pub(super) struct Guarded {
+    pub(super) store: Arc<CheckpointStore>,
+    pub(super) session: CheckpointSession,
+    /// The command and where it runs: what a good tree is good for.
+    pub(super) argv: Vec<OsString>,
+    pub(super) cwd: PathBuf,
+    protect: GlobSet,
+    /// The tree as the recovery found it.
+    ground: Checkpoint,
+    /// The tree as our last step left it.
+    ours: Checkpoint,
+    /// The attempt under way: the tree before it, and as it was seen last.
+    attempt: Option<Span>,
+    /// Failed attempts whose changes are in the tree, oldest first.
+    kept: Vec<Span>,
+    pending: Pending,
+}
+
+/// What one attempt did to the tree: from here to there.
+#[derive(Clone)]
+struct Span {
+    before: Checkpoint,
+    after: Option<Checkpoint>,
+}
+
+impl GuardedTree {
+    /// Takes the tree into safety before anything changes it.
+    pub(super) fn open(run: &Run, claim: &Claim, session_id: &str) -> Result<Self> {
+        let request = &run.runner.request;
+        let options = CheckpointOptions {
+            protect: request.protect.clone(),
+            exclude_dirs: request.store_dir.iter().cloned().collect(),
+            ..CheckpointOptions::default()
+        };
+        let host = run.runner.host.clone();
+        let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
+        let mut session = store.begin_session(session_id)?;
+        let ground = session.snapshot("the tree as the recovery found it")?;
+        let pending = store.begin_pending(session_id, &ground)?;
+        Ok(Self(Arc::new(Mutex::new(Guarded {
+            protect: globs(&request.protect)?,
+            argv: request.argv.clone(),
+            cwd: request.cwd.clone(),
+            ours: ground.clone(),
+            ground,
+            attempt: None,
+            kept: Vec::new(),
+            pending,
+            session,
+            store,
+        }))))
+    }
+
+    /// The checkpoint of the tree as the recovery found it.
+    pub(super) fn ground(&self) -> String {
+        self.lock().ground.id()
+    }
+
+    /// The difference between two checkpoints, for people.
+    pub(super) fn patch(&self, before: &str, after: &str) -> Result<Vec<u8>> {
+        let guarded = self.lock();
+        let store = &guarded.store;
+        let mut text = Vec::new();
+        store.patch(&store.load(before)?, &store.load(after)?, &mut text)?;
+        Ok(text)
+    }
+
+    /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
+    /// knows; unless the tree is as it was.
+    pub(super) fn end(&self, in_order: bool) -> Result<()> {
+        let mut guarded = self.lock();
+        let settled = guarded.attempt.is_none() && guarded.kept.is_empty();
+        if in_order || settled { guarded.pending.end() } else { Ok(()) }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Guarded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tree for GuardedTree {
+    fn before(&mut self, attempt_number: u64) -> Result<Before> {
+        let mut guarded = self.lock();
+        guarded.keep_last();
+        let now = guarded.session.snapshot(&format!("before attempt {attempt_number}"))?;
+        let foreign = guarded.store.files_modified(&guarded.ours, &now);
+        if guarded.kept.is_empty() {
+            guarded.ground = now.clone();
+        }
+        guarded.pending.before(&now)?;
+        guarded.ours = now.clone();
+        guarded.attempt = Some(Span { before: now.clone(), after: None });
+        Ok(Before { checkpoint: Some(now.id()), foreign })
+    }
+
+    fn acted(&mut self) -> Result<Acted> {
+        let mut guarded = self.lock();
+        let now = guarded.look("after the strategy acted")?;
+        let before = guarded.attempt.as_ref().map_or(&guarded.ground, |span| &span.before);
+        let files_modified = guarded.store.files_modified(before, &now);
+        let changes = guarded.store.changes(before, &now);
+        let mut protected: Vec<_> = changes
+            .iter()
+            .filter(|change| guarded.protect.is_match(change.as_path()))
+            .map(|change| change.display.clone())
+            .collect();
+        protected.sort_unstable();
+        protected.dedup();
+        Ok(Acted {
+            checkpoint: Some(now.id()),
+            fingerprint: Some(now.fingerprint()),
+            files_modified,
+            protected,
+        })
+    }
+
+    fn verified(&mut self) -> Result<Option<String>> {
+        Ok(Some(self.lock().look("after verification")?.id()))
+    }
+
+    fn not_covered(&mut self) -> Vec<String> {
+        let guarded = self.lock();
+        let Some(Span { before, after: Some(after) }) = &guarded.attempt else {
+            return Vec::new();
+        };
+        let found = guarded.store.not_covered_changes(before, after);
+        found.iter().map(|path| format!("{} ({})", path.display, path.reason)).collect()
+    }
+
+    fn undo(&mut self) -> Result<Undone> {
+        let mut guarded = self.lock();
+        let Some(span) = guarded.attempt.take() else { return Ok(Undone::default()) };
+        guarded.put_back(span)
+    }
+
+    fn undo_all(&mut self) -> Result<Undone> {
+        let mut guarded = self.lock();
+        let mut all = Undone::default();
+        loop {
+            let span = guarded.attempt.take().or_else(|| guarded.kept.pop());
+            let Some(span) = span else { return Ok(all) };
+            let undone = guarded.put_back(span)?;
+            all.paths += undone.paths;
+            all.foreign.extend(undone.foreign);
+        }
+    }
+
+    fn accept(&mut self) -> Result<()> {
+        let mut guarded = self.lock();
+        guarded.keep_last();
+        guarded.kept.clear();
+        let Guarded { store, ours, argv, cwd, .. } = &*guarded;
+        store.mark_good(ours, Some((argv, cwd)))
+    }
+}
+
+impl Guarded {
+    /// Takes a snapshot as the tree that our step left.
+    fn look(&mut self, label: &str) -> Result<Checkpoint> {
+        let now = self.session.snapshot(label)?;
+        self.pending.after(&now)?;
+        self.ours = now.clone();
+        if let Some(span) = &mut self.attempt {
+            span.after = Some(now.clone());
+        }
+        Ok(now)
+    }
+
+    /// The attempt before the next one was neither undone nor accepted: its changes stay for now.
+    fn keep_last(&mut self) {
+        if let Some(span) = self.attempt.take() {
+            self.kept.push(span);
+        }
+    }
+
+    fn put_back(&mut self, span: Span) -> Result<Undone> {
+        let Span { before, after } = span;
+        let report = self.session.restore(&before, after.as_ref())?;
+        self.ours = before;
+        let RestoreReport { restored, foreign, not_covered } = report;
+        // What is not covered is told with the attempt; it was never claimed to be put back.
+        drop(not_covered);
+        Ok(Undone { paths: restored.len() as u64, foreign })
+    }
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = Glob::new(pattern).map_err(|error| {
+            let context = format!("protect {pattern:?} is not a glob");
+            Error::new(ErrorKind::InvalidInput, context).with_source(error)
+        })?;
+        set.add(glob);
+    }
+    set.build().map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "build the globs to protect").with_source(error)
+    })
+}
