@@ -10,3 +10,4 @@ mod tidy;
 mod audit_logger;
 mod audit_support;
 mod statistics;
+mod checkpoint;

@@ -1,0 +1,111 @@
+//! Getting contents back out of the private repository: one `git cat-file --batch` for many.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use crate::checkpoint::git::{Conversation, Git};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many bytes of a blob are held at once.
+const CHUNK: usize = 64 * 1024;
+
+/// A running `git cat-file --batch`. One question is asked and answered at a time, so neither side
+/// ever waits for the other with a full pipe.
+pub(super) struct Blobs {
+    git: Conversation,
+    stdin: Box<dyn Write + Send>,
+    stdout: BufReader<Box<dyn Read + Send>>,
+}
+
+/// Why a blob did not arrive where it was wanted.
+#[derive(Debug)]
+pub(super) enum CopyError {
+    /// The repository does not give it.
+    Source(Error),
+    /// The receiver refused it.
+    Sink(io::Error),
+}
+
+impl Blobs {
+    pub(super) fn start(git: &Git) -> Result<Self> {
+        let command = git.command(&["cat-file", "--batch"]);
+        Self::talk_to(Conversation::start(command, "git cat-file")?)
+    }
+
+    pub(super) fn talk_to(mut git: Conversation) -> Result<Self> {
+        let (stdin, stdout) = git.pipes();
+        Ok(Self {
+            git,
+            stdin: Box::new(stdin),
+            stdout: BufReader::with_capacity(CHUNK, Box::new(stdout)),
+        })
+    }
+
+    /// The whole object that `spec` names; `None` when there is none.
+    pub(super) fn read(&mut self, spec: &str) -> Result<Option<Vec<u8>>> {
+        let Some(len) = self.ask(format!("{spec}\n").as_bytes())? else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        self.copy(len, &mut content).map_err(|error| match error {
+            CopyError::Source(error) => error,
+            CopyError::Sink(error) => Error::os("failed to hold an object", error),
+        })?;
+        Ok(Some(content))
+    }
+
+    /// Asks for an object; its length, when there is one. [`Blobs::copy`] must follow.
+    pub(super) fn ask(&mut self, question: &[u8]) -> Result<Option<u64>> {
+        let talk = |error| Error::os("failed to talk to git cat-file", error);
+        self.stdin
+            .write_all(question)
+            .and_then(|()| self.stdin.flush())
+            .map_err(talk)?;
+        let mut header = Vec::new();
+        self.stdout.read_until(b'\n', &mut header).map_err(talk)?;
+        let text = String::from_utf8_lossy(header.trim_ascii_end());
+        if text.ends_with(" missing") {
+            return Ok(None);
+        }
+        let len = text.rsplit(' ').next().and_then(|len| len.parse().ok());
+        len.map(Some).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Tool,
+                format!("git cat-file answered {text:?}, not an object"),
+            )
+        })
+    }
+
+    /// Copies the object asked for, of `len` bytes. When the receiver refuses, the rest is read over,
+    /// so that the next question finds its answer.
+    pub(super) fn copy(&mut self, len: u64, sink: &mut dyn Write) -> Result<(), CopyError> {
+        let mut left = len;
+        let mut refused = None;
+        while left > 0 {
+            let available = self.stdout.fill_buf().map_err(source)?;
+            if available.is_empty() {
+                return Err(source(io::ErrorKind::UnexpectedEof.into()));
+            }
+            let take = available
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            if refused.is_none() {
+                refused = sink.write_all(&available[..take]).err();
+            }
+            self.stdout.consume(take);
+            left -= take as u64;
+        }
+        self.stdout.read_exact(&mut [0]).map_err(source)?;
+        refused.map_or(Ok(()), |error| Err(CopyError::Sink(error)))
+    }
+
+    /// Ends git.
+    pub(super) fn finish(self) -> Result<()> {
+        drop(self.stdin);
+        drop(self.stdout);
+        self.git.finish()
+    }
+}
+
+fn source(error: io::Error) -> CopyError {
+    CopyError::Source(Error::os("failed to talk to git cat-file", error))
+}

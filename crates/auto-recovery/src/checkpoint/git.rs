@@ -1,0 +1,286 @@
+//! Starting git: the only place of this module that does.
+//!
+//! Every call says which repository it means and takes nothing from the environment or the user's
+//! configuration that could change bytes, run a program or write. No shell is involved.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Variables by which an environment (a hook, an outer git) redirects git elsewhere.
+const SCRUBBED: [&str; 27] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT",
+    "GIT_DIFF_OPTS",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_TEMPLATE_DIR",
+    "GIT_WORK_TREE",
+];
+
+/// How much of what git says on stderr an error repeats.
+const STDERR_BYTES_MAX: u64 = 4096;
+
+/// The configuration of a private repository. Contents are compressed lightly (a snapshot is made
+/// far more often than it is read), packs are synced before they count, nothing is collected by
+/// itself, and no rule about names that are awkward elsewhere keeps a file of this machine out.
+const CONFIG: &str = "\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\tautocrlf = false
+\thooksPath = /dev/null
+\tfsmonitor = false
+\tprotectNTFS = false
+\tprotectHFS = false
+\tquotePath = false
+\tcompression = 1
+\tfsync = committed,reference
+[fastimport]
+\tunpackLimit = 1
+[gc]
+\tauto = 0
+[pack]
+\tcompression = 1
+";
+
+/// Raw bytes in, raw bytes out, whatever attributes a tree holds.
+const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
+
+/// The program git, and the repository it is to work on.
+#[derive(Clone, Debug)]
+pub(super) struct Git {
+    program: PathBuf,
+    dir: PathBuf,
+}
+
+impl Git {
+    pub(super) fn new(program: Option<&Path>, dir: PathBuf) -> Self {
+        Self {
+            program: program.unwrap_or(Path::new("git")).to_owned(),
+            dir,
+        }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the private repository.
+    pub(super) fn init(&self) -> Result<()> {
+        let mut command = self.bare();
+        command.args([
+            "init",
+            "--quiet",
+            "--bare",
+            "--template=",
+            "--object-format=sha1",
+        ]);
+        command.arg(&self.dir);
+        output(command, "git init")?;
+        let info = self.dir.join("info");
+        std::fs::create_dir_all(&info).map_err(|e| Error::io("create directory", &info, e))?;
+        for (name, text) in [("config", CONFIG), ("info/attributes", ATTRIBUTES)] {
+            let path = self.dir.join(name);
+            std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
+        }
+        Ok(())
+    }
+
+    /// A command on the private repository, under its own configuration only.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.bare();
+        command.arg("--git-dir").arg(&self.dir).args(args);
+        command
+    }
+
+    /// A command that reads a repository of the user: no lock is taken, nothing refreshed.
+    pub(super) fn reading(&self, git_dir: &Path, work_tree: &Path, args: &[&str]) -> Command {
+        let mut command = self.bare();
+        command.args([
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+        ]);
+        command
+            .arg("--git-dir")
+            .arg(git_dir)
+            .arg("--work-tree")
+            .arg(work_tree)
+            .args(args);
+        command
+    }
+
+    /// Like [`Git::reading`], with the user's own configuration: what a checkout would see.
+    pub(super) fn reading_as_user(&self, git_dir: &Path, root: &Path, args: &[&str]) -> Command {
+        let mut command = self.reading(git_dir, root, args);
+        command
+            .env_remove("GIT_CONFIG_GLOBAL")
+            .env_remove("GIT_CONFIG_NOSYSTEM");
+        command
+    }
+
+    /// Runs a command on the private repository and returns what it wrote.
+    pub(super) fn run(&self, args: &[&str]) -> Result<Vec<u8>> {
+        output(self.command(args), args[0])
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "git is a tool of ours, not a command to recover; this is the room that starts it"
+    )]
+    fn bare(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        for name in SCRUBBED {
+            command.env_remove(name);
+        }
+        command
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Runs `command` to its end and returns its output.
+pub(super) fn output(mut command: Command, what: &str) -> Result<Vec<u8>> {
+    let program = command.get_program().to_owned();
+    let output = command.output().map_err(|e| start_error(&program, e))?;
+    check(output.status, what, &output.stderr)?;
+    Ok(output.stdout)
+}
+
+/// A git that is talked to while it runs.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    what: &'static str,
+    child: Child,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Conversation {
+    /// Starts `command` with its input and output open.
+    pub(super) fn start(mut command: Command, what: &'static str) -> Result<Self> {
+        let program = command.get_program().to_owned();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| start_error(&program, e))?;
+        let stderr = child
+            .stderr
+            .take()
+            .map(|stderr| std::thread::spawn(move || drain(stderr)));
+        Ok(Self {
+            what,
+            child,
+            stderr,
+        })
+    }
+
+    /// Its input and output, once.
+    pub(super) fn pipes(&mut self) -> (impl Write + Send + use<>, impl Read + Send + use<>) {
+        let stdin = self.child.stdin.take().expect("the pipes are taken once");
+        let stdout = self.child.stdout.take().expect("the pipes are taken once");
+        (stdin, stdout)
+    }
+
+    /// Waits for its end; its input must be closed.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let status = self.child.wait();
+        let stderr = self.stderr.take().and_then(|thread| thread.join().ok());
+        let status =
+            status.map_err(|e| Error::os(format!("failed to wait for {}", self.what), e))?;
+        check(status, self.what, &stderr.unwrap_or_default())
+    }
+
+    /// What to say of an I/O error on its pipes: why git ended, when it did.
+    pub(super) fn broken(self, error: io::Error) -> Error {
+        let what = self.what;
+        match self.finish() {
+            Err(error) => error,
+            Ok(()) => Error::os(format!("failed to talk to {what}"), error),
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if self.stderr.is_some() {
+            let _already_gone = self.child.kill();
+            let _reaped = self.child.wait();
+        }
+    }
+}
+
+fn drain(stderr: ChildStderr) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut stderr = stderr;
+    let _partial = (&mut stderr).take(STDERR_BYTES_MAX).read_to_end(&mut kept);
+    let _rest = io::copy(&mut stderr, &mut io::sink());
+    kept
+}
+
+fn check(status: ExitStatus, what: &str, stderr: &[u8]) -> Result<()> {
+    if status.success() {
+        return Ok(());
+    }
+    let kept = &stderr[..stderr.len().min(STDERR_BYTES_MAX as usize)];
+    let text = String::from_utf8_lossy(kept);
+    let text = text.trim();
+    let kind = if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
+        ErrorKind::NoSpace
+    } else {
+        ErrorKind::Tool
+    };
+    Err(Error::new(
+        kind,
+        format!("{what} failed ({status}): {text}"),
+    ))
+}
+
+fn start_error(program: &OsStr, error: io::Error) -> Error {
+    let program = program.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::new(
+            ErrorKind::CommandNotFound,
+            format!(
+                "checkpoints need the program `{program}`, which is not installed; install git, or \
+                 run without checkpoints"
+            ),
+        ),
+        _ => Error::os(format!("failed to start {program}"), error),
+    }
+}

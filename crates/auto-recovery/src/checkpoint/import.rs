@@ -1,0 +1,227 @@
+//! Putting contents into the private repository: one `git fast-import`, from the first new blob to
+//! the commit and its ref.
+//!
+//! Its stream takes bytes as they are (no filter, no end-of-line conversion, no index) and names any
+//! path. Either everything is in one synced pack and the ref stands, or nothing counts.
+
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+
+use crate::checkpoint::git::{Conversation, Git};
+use crate::checkpoint::manifest::ObjectId;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many bytes of a file are held at once.
+const CHUNK: usize = 128 * 1024;
+
+/// A running `git fast-import`.
+pub(super) struct Importer {
+    git: Conversation,
+    stdin: BufWriter<Box<dyn Write + Send>>,
+    replies: Receiver<String>,
+    reader: std::thread::JoinHandle<()>,
+    marks: u64,
+}
+
+/// Whether a content had the length that was promised for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    Whole,
+    /// The file shrank or could not be read to its end; the blob is padded and means nothing.
+    Torn,
+}
+
+impl Importer {
+    pub(super) fn start(git: &Git) -> Result<Self> {
+        let command = git.command(&["fast-import", "--quiet", "--done", "--force", "--depth=0"]);
+        let mut git = Conversation::start(command, "git fast-import")?;
+        let (stdin, stdout) = git.pipes();
+        let (send, replies) = channel();
+        // The thread ends with git's output, and is joined when the import ends.
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(io::Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self {
+            git,
+            stdin: BufWriter::with_capacity(CHUNK, Box::new(stdin)),
+            replies,
+            reader,
+            marks: 0,
+        })
+    }
+
+    /// Sends `len` bytes of `content` as a blob. Its id is the next that [`Importer::id`] returns.
+    pub(super) fn blob(&mut self, len: u64, content: &mut dyn Read) -> io::Result<Sent> {
+        self.marks += 1;
+        write!(self.stdin, "blob\nmark :{}\ndata {len}\n", self.marks)?;
+        let sent = copy_exactly(content, len, &mut self.stdin)?;
+        write!(self.stdin, "\nget-mark :{}\n", self.marks)?;
+        Ok(sent)
+    }
+
+    /// Begins a commit on `reference` whose root has the tree `tree` under `tree/`.
+    pub(super) fn begin_commit(
+        &mut self,
+        reference: &str,
+        seconds: u64,
+        message: &str,
+        tree: Option<ObjectId>,
+    ) -> io::Result<()> {
+        self.marks += 1;
+        write!(
+            self.stdin,
+            "commit {reference}\nmark :{}\ncommitter recover <recover> {seconds} +0000\ndata {}\n\
+             {message}\n",
+            self.marks,
+            message.len()
+        )?;
+        match tree {
+            Some(tree) => writeln!(self.stdin, "M 040000 {tree} tree"),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes `path` from the tree of the commit.
+    pub(super) fn delete(&mut self, path: &[u8]) -> io::Result<()> {
+        self.stdin.write_all(b"D ")?;
+        self.quoted(path)
+    }
+
+    /// Puts a file into the tree of the commit.
+    pub(super) fn file(
+        &mut self,
+        path: &[u8],
+        is_executable: bool,
+        id: ObjectId,
+    ) -> io::Result<()> {
+        let mode = if is_executable { "100755" } else { "100644" };
+        write!(self.stdin, "M {mode} {id} ")?;
+        self.quoted(path)
+    }
+
+    /// Puts a link into the tree of the commit.
+    pub(super) fn link(&mut self, path: &[u8], target: &[u8]) -> io::Result<()> {
+        self.stdin.write_all(b"M 120000 inline ")?;
+        self.quoted(path)?;
+        self.data(target)
+    }
+
+    /// Puts `content` beside the tree of the commit.
+    pub(super) fn beside(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
+        writeln!(self.stdin, "M 100644 inline {name}")?;
+        self.data(content)
+    }
+
+    /// Asks for the id of `path` in the commit so far (empty: its root).
+    pub(super) fn tree(&mut self, path: &str) -> Result<Option<ObjectId>> {
+        self.stdin
+            .write_all(format!("ls \"{path}\"\n").as_bytes())
+            .map_err(|e| self.talk_error(e))?;
+        let reply = self.reply()?;
+        Ok(reply
+            .split([' ', '\t'])
+            .nth(2)
+            .and_then(|hex| ObjectId::from_hex(hex.as_bytes())))
+    }
+
+    /// Ends the commit and asks for its id.
+    pub(super) fn end_commit(&mut self) -> Result<ObjectId> {
+        let mark = self.marks;
+        self.stdin
+            .write_all(format!("\nget-mark :{mark}\n").as_bytes())
+            .map_err(|e| self.talk_error(e))?;
+        self.id()
+    }
+
+    /// The next id that git returned.
+    pub(super) fn id(&mut self) -> Result<ObjectId> {
+        let reply = self.reply()?;
+        ObjectId::from_hex(reply.as_bytes()).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Tool,
+                format!("git fast-import answered {reply:?}, not an id"),
+            )
+        })
+    }
+
+    /// Makes everything durable and ends git.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let ended = self
+            .stdin
+            .write_all(b"done\n")
+            .and_then(|()| self.stdin.flush());
+        let Self {
+            git, stdin, reader, ..
+        } = self;
+        drop(stdin);
+        let result = match ended {
+            Ok(()) => git.finish(),
+            Err(error) => Err(git.broken(error)),
+        };
+        let _ended = reader.join();
+        result
+    }
+
+    /// What to say when writing to git failed.
+    pub(super) fn broken(self, error: io::Error) -> Error {
+        let Self { git, stdin, .. } = self;
+        let _unsent = stdin.into_parts();
+        git.broken(error)
+    }
+
+    fn reply(&mut self) -> Result<String> {
+        self.stdin.flush().map_err(|e| self.talk_error(e))?;
+        self.replies
+            .recv()
+            .map_err(|_| self.talk_error(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    fn talk_error(&self, error: io::Error) -> Error {
+        Error::os("failed to talk to git fast-import", error)
+    }
+
+    fn data(&mut self, content: &[u8]) -> io::Result<()> {
+        writeln!(self.stdin, "data {}", content.len())?;
+        self.stdin.write_all(content)?;
+        self.stdin.write_all(b"\n")
+    }
+
+    /// Writes `tree/PATH` as fast-import reads any bytes: quoted, with octal escapes.
+    fn quoted(&mut self, path: &[u8]) -> io::Result<()> {
+        self.stdin.write_all(b"\"tree/")?;
+        for &byte in path {
+            match byte {
+                b'"' | b'\\' => self.stdin.write_all(&[b'\\', byte])?,
+                b' '..=b'~' => self.stdin.write_all(&[byte])?,
+                _ => write!(self.stdin, "\\{byte:03o}")?,
+            }
+        }
+        self.stdin.write_all(b"\"\n")
+    }
+}
+
+/// Copies exactly `len` bytes to `to`, padding when `from` has fewer.
+fn copy_exactly(from: &mut dyn Read, len: u64, to: &mut dyn Write) -> io::Result<Sent> {
+    let mut left = len;
+    let mut sent = Sent::Whole;
+    let mut chunk = vec![0; CHUNK.min(usize::try_from(len).unwrap_or(CHUNK))];
+    while left > 0 {
+        let want = chunk.len().min(usize::try_from(left).unwrap_or(CHUNK));
+        let got = match from.read(&mut chunk[..want]) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Ok(0) | Err(_) => {
+                sent = Sent::Torn;
+                chunk.fill(0);
+                want
+            }
+            Ok(got) => got,
+        };
+        to.write_all(&chunk[..got])?;
+        left -= got as u64;
+    }
+    Ok(sent)
+}

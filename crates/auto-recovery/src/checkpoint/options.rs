@@ -1,0 +1,50 @@
+//! What a caller decides about checkpoints, and the limits they keep.
+
+use std::path::PathBuf;
+
+/// One mebibyte.
+pub(super) const MIB: u64 = 1024 * 1024;
+
+/// Limits of one snapshot. Each has its reason; a larger tree is a reason to ignore files, or to run
+/// without checkpoints knowingly, rather than to fill a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointLimits {
+    /// Files larger than this many bytes are left out and watched. 10 MiB: what a person edits or a
+    /// tool writes as source is smaller; build products, videos and databases are larger.
+    pub file_bytes_max: u64,
+    /// New bytes that one snapshot may store. 500 MiB: about ten seconds of work.
+    pub new_bytes_max: u64,
+    /// New files that one snapshot may store.
+    pub new_files_max: u64,
+    /// Ignored files whose stamps are compared. 10,000: about ten milliseconds.
+    pub watched_max: usize,
+    /// Bytes that must stay free on the state's disk beyond twice the new bytes.
+    pub disk_reserve_bytes: u64,
+}
+
+impl Default for CheckpointLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes_max: 10 * MIB,
+            new_bytes_max: 500 * MIB,
+            new_files_max: 100_000,
+            watched_max: 10_000,
+            disk_reserve_bytes: 64 * MIB,
+        }
+    }
+}
+
+/// What a caller decides about checkpoints.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointOptions {
+    /// The limits.
+    pub limits: CheckpointLimits,
+    /// Globs, relative to the root, of files that are covered even when they are ignored.
+    pub protect: Vec<String>,
+    /// Absolute directories that are left out when they lie in the tree: the store, the state.
+    pub exclude_dirs: Vec<PathBuf>,
+    /// The user's own ignore file for all projects (git's `core.excludesFile`).
+    pub excludes_file: Option<PathBuf>,
+    /// The program `git`; a bare name is looked for on the path.
+    pub git_program: Option<PathBuf>,
+}

@@ -1,0 +1,107 @@
+//! Changes for people: the names a record keeps, and a unified diff.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write};
+
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::git::{Conversation, Git};
+use crate::checkpoint::manifest::{Change, ChangeKind, Node};
+use crate::checkpoint::path::{display_path, is_within};
+use crate::checkpoint::side::{is_executable, is_in_tree};
+use crate::error::{Error, Result};
+
+/// How many bytes of a diff are held at once.
+const CHUNK: usize = 64 * 1024;
+
+/// The display forms of what changed. A directory is named only when nothing below it is: an empty
+/// one that came or went, or one whose permission bits changed.
+pub(super) fn files_modified(changes: &[Change]) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for (at, change) in changes.iter().enumerate() {
+        // Paths sort by bytes, so what lies below a directory may come some places after it
+        // (`a`, `a-b`, `a/c`), but never before.
+        let prefix = [&change.path[..], b"/"].concat();
+        let is_said = change.is_dir
+            && matches!(change.kind, ChangeKind::Added | ChangeKind::Removed)
+            && changes[at + 1..]
+                .iter()
+                .take_while(|later| later.path <= prefix || is_within(&later.path, &change.path))
+                .any(|later| is_within(&later.path, &change.path));
+        if !is_said {
+            names.insert(change.display.clone());
+        }
+    }
+    names.into_iter().collect()
+}
+
+/// Writes the diff from `before` to `after`, and below it what a diff has no words for.
+pub(super) fn write(
+    git: &Git,
+    before: &Checkpoint,
+    after: &Checkpoint,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let command = git.command(&[
+        "diff-tree",
+        "-r",
+        "-p",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        "--no-renames",
+        "--relative=tree/",
+        &before.id(),
+        &after.id(),
+        "--",
+    ]);
+    let mut conversation = Conversation::start(command, "git diff-tree")?;
+    let (stdin, mut stdout) = conversation.pipes();
+    drop(stdin);
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match stdout.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(len) => write_all(out, &chunk[..len])?,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(conversation.broken(error)),
+        }
+    }
+    conversation.finish()?;
+    for difference in before.manifest.differences(&after.manifest) {
+        let path = display_path(difference.path);
+        if let Some(line) = beyond_diff(difference.path, difference.before, difference.after) {
+            write_all(
+                out,
+                format!("# {line}: {}\n", path.escape_debug()).as_bytes(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What a diff does not say of a change, in words.
+fn beyond_diff(path: &[u8], before: Option<&Node>, after: Option<&Node>) -> Option<String> {
+    match (before, after) {
+        (Some(Node::File { mode: a, .. }), Some(Node::File { mode: b, .. }))
+        | (Some(Node::Dir { mode: a }), Some(Node::Dir { mode: b }))
+            if a != b =>
+        {
+            let is_shown = matches!(before, Some(Node::File { .. }))
+                && is_executable(*a) != is_executable(*b)
+                && (a ^ b) & !0o111 == 0;
+            (!is_shown).then(|| format!("mode {a:04o} => {b:04o}"))
+        }
+        (None, Some(Node::Dir { .. })) => Some("new directory".to_owned()),
+        (Some(Node::Dir { .. }), None) => Some("removed directory".to_owned()),
+        (before, after) => {
+            let is_beyond = |node: &Node| !node.is_dir() && !is_in_tree(path, node);
+            let is_opaque = [before, after].into_iter().flatten().any(is_beyond);
+            is_opaque.then(|| "changed, content not shown".to_owned())
+        }
+    }
+}
+
+fn write_all(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes)
+        .map_err(|e| Error::os("failed to write the diff", e))
+}

@@ -1,0 +1,55 @@
+//! Room kept free for an undo: a file of real blocks in the state, given up when the disk is full.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::options::MIB;
+use crate::checkpoint::store::CHECKPOINTS;
+
+/// A restore writes one file beside the old one at a time, of 10 MiB at most; half of that again
+/// for directories and git's own needs.
+const RESERVE_BYTES: u64 = 16 * MIB;
+
+fn path(state_dir: &Path) -> PathBuf {
+    state_dir.join(CHECKPOINTS).join("reserve")
+}
+
+/// Makes the reserve when it is missing. Without one an undo on a full disk may fail, so the caller
+/// checks for free space before; failing here changes nothing about that.
+pub(super) fn keep(state_dir: &Path) {
+    let path = path(state_dir);
+    if path.exists() {
+        return;
+    }
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    if let Ok(mut file) = made {
+        let filled = fill(&mut file);
+        if !filled {
+            let _gone = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Gives `file` real blocks.
+fn fill(file: &mut File) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        let flags = rustix::fs::FallocateFlags::empty();
+        if rustix::fs::fallocate(&*file, flags, 0, RESERVE_BYTES).is_ok() {
+            return true;
+        }
+    }
+    let zeros = vec![0; MIB as usize];
+    (0..RESERVE_BYTES / MIB).all(|_| file.write_all(&zeros).is_ok())
+}
+
+/// Gives the reserve up; the next snapshot makes it again.
+pub(super) fn release(state_dir: &Path) {
+    let _none = fs::remove_file(path(state_dir));
+}

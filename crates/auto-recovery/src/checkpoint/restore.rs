@@ -1,0 +1,484 @@
+//! The way back: putting a tree from one snapshot to another.
+//!
+//! Only paths at which the two differ are touched, and each only while it still is what the snapshot
+//! of the present says: an edit that came after it is foreign, is kept, and is named. What is written
+//! comes before what is removed, each path changes in one step, so a restore that was killed is run
+//! again to the exact end. What no snapshot holds (see [`Uncovered`]) is never touched.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::checkpoint::blobs::{Blobs, CopyError};
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::hands::Hands;
+use crate::checkpoint::live::{self, stands};
+use crate::checkpoint::manifest::{Node, ObjectId, Why};
+use crate::checkpoint::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::reserve;
+use crate::checkpoint::scan::TEMP_PREFIX;
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::watch::{Uncovered, reason};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often a restore goes over paths that changed under it.
+const ROUNDS_MAX: usize = 3;
+
+/// What a restore did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RestoreReport {
+    /// Paths that were put back, as records name them, sorted.
+    pub restored: Vec<String>,
+    /// Paths that somebody else changed meanwhile: kept as they are, sorted.
+    pub foreign: Vec<String>,
+    /// Paths that differ and that no checkpoint holds: left as they are, sorted.
+    pub not_covered: Vec<Uncovered>,
+}
+
+impl RestoreReport {
+    /// Whether the tree is now what was asked for, in everything that checkpoints cover.
+    pub fn is_exact(&self) -> bool {
+        self.foreign.is_empty() && self.not_covered.is_empty()
+    }
+}
+
+/// What a path must be for a restore to touch it.
+#[derive(Clone, Debug)]
+pub(super) enum Expect {
+    /// Just this (`None`: nothing).
+    Node(Option<Node>),
+    /// Anything: there is no snapshot of the present.
+    Any,
+}
+
+/// One path to put back.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) path: RelPath,
+    pub(super) from: Expect,
+    pub(super) to: Option<Node>,
+}
+
+/// What a restore is to do, and what it must leave.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) items: Vec<Item>,
+    pub(super) not_covered: Vec<Uncovered>,
+}
+
+impl Plan {
+    /// From the tree of `from` to that of `to`.
+    pub(super) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
+        let mut plan = Self::default();
+        for difference in from.manifest.differences(&to.manifest) {
+            let expect = Expect::Node(difference.before.cloned());
+            plan.add(
+                difference.path,
+                difference.before,
+                expect,
+                difference.after,
+                to,
+            );
+        }
+        plan
+    }
+
+    /// Adds a path at which `now` stands and `target` shall stand, unless it must be left.
+    pub(super) fn add(
+        &mut self,
+        path: &RelPath,
+        now: Option<&Node>,
+        from: Expect,
+        target: Option<&Node>,
+        to: &Checkpoint,
+    ) {
+        let left = match (now, target) {
+            (_, Some(Node::Opaque { why, .. })) => Some(reason(*why)),
+            (
+                Some(Node::Opaque {
+                    why: Why::TooLarge, ..
+                }),
+                _,
+            ) => Some(reason(Why::TooLarge)),
+            (
+                Some(Node::Opaque {
+                    why: Why::Unreadable,
+                    ..
+                }),
+                None,
+            ) => Some(reason(Why::Unreadable)),
+            (Some(now), None) if !to.rules.knows(path, now.is_dir()) => {
+                Some("ignored at that time")
+            }
+            _ => None,
+        };
+        match left {
+            Some(reason) => self.not_covered.push(Uncovered::new(path, reason)),
+            None => self.items.push(Item {
+                path: path.clone(),
+                from,
+                to: target.cloned(),
+            }),
+        }
+    }
+}
+
+/// Carries out `plan` towards `to`.
+pub(super) fn run(store: &CheckpointStore, to: &Checkpoint, plan: Plan) -> Result<RestoreReport> {
+    let mut report = RestoreReport {
+        not_covered: plan.not_covered,
+        ..RestoreReport::default()
+    };
+    let mut restorer = Restorer::new(store, to)?;
+    let mut items = plan.items;
+    let all = items.clone();
+    for _ in 0..ROUNDS_MAX {
+        if items.is_empty() {
+            break;
+        }
+        restorer.apply(&items)?;
+        items = restorer.unfinished(&items)?;
+    }
+    restorer
+        .foreign
+        .extend(items.into_iter().map(|item| item.path));
+    restorer.blobs.finish()?;
+    report.not_covered.append(&mut restorer.not_covered);
+    report.foreign = restorer
+        .foreign
+        .iter()
+        .map(|path| display_path(path))
+        .collect();
+    let is_left = |path: &RelPath| {
+        restorer.foreign.contains(path)
+            || report
+                .not_covered
+                .iter()
+                .any(|left| left.display == display_path(path))
+    };
+    // Of a blind plan most paths turn out to be as they shall be.
+    let is_done = |item: &&Item| {
+        !is_left(&item.path)
+            && (matches!(item.from, Expect::Node(_)) || restorer.acted.contains(&item.path))
+    };
+    report.restored = all
+        .iter()
+        .filter(is_done)
+        .map(|item| display_path(&item.path))
+        .collect();
+    report.not_covered.sort_by(|a, b| a.display.cmp(&b.display));
+    Ok(report)
+}
+
+struct Restorer<'a> {
+    store: &'a CheckpointStore,
+    to: &'a Checkpoint,
+    hands: Hands<'a>,
+    blobs: Blobs,
+    /// The name of temporary files: the same when a killed restore is run again.
+    temp: Vec<u8>,
+    foreign: BTreeSet<RelPath>,
+    acted: BTreeSet<RelPath>,
+    not_covered: Vec<Uncovered>,
+}
+
+impl<'a> Restorer<'a> {
+    fn new(store: &'a CheckpointStore, to: &'a Checkpoint) -> Result<Self> {
+        let id = to.id();
+        Ok(Self {
+            store,
+            to,
+            hands: Hands::new(&store.root),
+            blobs: Blobs::start(&store.git)?,
+            temp: [TEMP_PREFIX, &id.as_bytes()[..12], b".tmp"].concat(),
+            foreign: BTreeSet::new(),
+            acted: BTreeSet::new(),
+            not_covered: Vec::new(),
+        })
+    }
+
+    /// Puts back `items` (sorted by path), then sets directories to their modes.
+    fn apply(&mut self, items: &[Item]) -> Result<()> {
+        let acted = self.act(items);
+        // Also after an error: no directory stays open that was not.
+        let closed = self.set_dir_modes(items);
+        acted.and(closed)
+    }
+
+    fn act(&mut self, items: &[Item]) -> Result<()> {
+        let mut last_dir = None;
+        for item in items {
+            let (dir, _) = split(&item.path);
+            if last_dir != Some(dir) {
+                self.hands.remove_temp(&item.path, &self.temp);
+                last_dir = Some(dir);
+            }
+        }
+        for item in items
+            .iter()
+            .filter(|item| matches!(item.to, Some(Node::Dir { .. })))
+        {
+            self.make_dir(item)?;
+        }
+        let is_content =
+            |item: &&Item| matches!(item.to, Some(Node::File { .. } | Node::Link { .. }));
+        for item in items.iter().filter(is_content) {
+            match self.put(item, items) {
+                Err(error) if error.kind() == ErrorKind::NoSpace => {
+                    // Make room: our reserve, and what is to go anyway.
+                    reserve::release(&self.store.state_dir);
+                    self.remove_all(items.iter().filter(|item| item.to.is_none()))?;
+                    self.put(item, items)?;
+                }
+                result => result?,
+            }
+        }
+        self.remove_all(items.iter().filter(|item| item.to.is_none()))
+    }
+
+    /// Whether `item` may be touched: it is what was expected, or on the way we ourselves left it.
+    /// `false` when nothing is to be done or it is foreign.
+    fn may_touch(&mut self, item: &Item) -> Result<bool> {
+        if self.foreign.contains(&item.path)
+            || stands(
+                &mut self.hands,
+                &mut self.blobs,
+                &item.path,
+                item.to.as_ref(),
+            )?
+        {
+            return Ok(false);
+        }
+        let is_expected = match &item.from {
+            Expect::Any => true,
+            Expect::Node(from) => {
+                stands(&mut self.hands, &mut self.blobs, &item.path, from.as_ref())?
+                    || self.is_between(item, from.as_ref())?
+            }
+        };
+        if !is_expected {
+            self.foreign.insert(item.path.clone());
+        }
+        Ok(is_expected)
+    }
+
+    /// A path that changes its type is absent for a moment, and a directory that holds what is put
+    /// back is opened for a while: a restore that was killed then leaves it so.
+    fn is_between(&mut self, item: &Item, from: Option<&Node>) -> Result<bool> {
+        let Some(to) = &item.to else {
+            return Ok(false);
+        };
+        Ok(match self.hands.stamp(&item.path)? {
+            None => from.is_some_and(|from| !from.is_same_type(to)),
+            // Our own new directory, before it has its mode.
+            Some(stamp) => {
+                to.is_dir()
+                    && live::file_type(&stamp).is_dir()
+                    && stamp.permissions() == live::OPENED
+            }
+        })
+    }
+
+    fn make_dir(&mut self, item: &Item) -> Result<()> {
+        if !self.may_touch(item)? {
+            return Ok(());
+        }
+        let stamp = self.hands.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let mut made = Ok(());
+        if !is_dir {
+            if stamp.is_some() {
+                made = self.hands.remove_file(&item.path);
+            }
+            made = made.and_then(|()| self.hands.make_dir(&item.path));
+        }
+        self.settle(item, made.map_err(io::Error::from))
+    }
+
+    fn put(&mut self, item: &Item, items: &[Item]) -> Result<()> {
+        if !self.may_touch(item)? {
+            return Ok(());
+        }
+        let stamp = self.hands.stamp(&item.path)?;
+        if stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir()) {
+            let below = items.iter().filter(|below| {
+                below.path != item.path && below.to.is_none() && is_within(&below.path, &item.path)
+            });
+            self.remove_all(below)?;
+            match self.hands.remove_dir(&item.path) {
+                Ok(()) => {}
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                    self.not_covered
+                        .push(Uncovered::new(&item.path, "holds what is not covered"));
+                    self.foreign.insert(item.path.clone());
+                    return Ok(());
+                }
+                Err(errno) => return self.settle(item, Err(errno.into())),
+            }
+        }
+        match &item.to {
+            Some(Node::Link { target }) => {
+                let put = self.hands.put_link(&item.path, &self.temp, target);
+                self.settle(item, put)
+            }
+            Some(Node::File { id, mode }) => self.put_file(item, *id, *mode),
+            _ => Ok(()),
+        }
+    }
+
+    fn put_file(&mut self, item: &Item, id: ObjectId, mode: u16) -> Result<()> {
+        let stamp = self.hands.stamp(&item.path)?;
+        if stamp.is_some_and(|stamp| live::file_type(&stamp).is_file())
+            && live::has_content(&mut self.hands, &mut self.blobs, &item.path, id)?
+        {
+            let set = self.hands.set_mode(&item.path, mode);
+            return self.settle(item, set.map_err(io::Error::from));
+        }
+        let Self {
+            hands, blobs, temp, ..
+        } = self;
+        let mut broken = None;
+        let mut fill = |file: &mut std::fs::File| fill(blobs, id, file, &mut broken);
+        let mut put = hands.put_file(&item.path, temp, mode, &mut fill);
+        if put.as_ref().is_err_and(is_no_space) && stamp.is_some() {
+            reserve::release(&self.store.state_dir);
+            put = hands.put_file(&item.path, temp, mode, &mut fill);
+            if put.as_ref().is_err_and(is_no_space) {
+                put = hands.overwrite_file(&item.path, mode, &mut fill);
+            }
+        }
+        match broken {
+            Some(error) => Err(error),
+            None => self.settle(item, put),
+        }
+    }
+
+    /// Removes what shall not be, deepest first.
+    fn remove_all<'i>(&mut self, items: impl DoubleEndedIterator<Item = &'i Item>) -> Result<()> {
+        for item in items.rev() {
+            if !self.may_touch(item)? {
+                continue;
+            }
+            let stamp = self.hands.stamp(&item.path)?;
+            let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+            let removed = if is_dir {
+                self.hands.remove_dir(&item.path)
+            } else {
+                self.hands.remove_file(&item.path)
+            };
+            match removed {
+                Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                    self.not_covered
+                        .push(Uncovered::new(&item.path, "holds what is not covered"));
+                    self.foreign.insert(item.path.clone());
+                }
+                removed => self.settle(item, removed.map_err(io::Error::from))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What an act's result means: a path that moved away under it is foreign.
+    fn settle(&mut self, item: &Item, result: io::Result<()>) -> Result<()> {
+        match result {
+            Ok(()) => {
+                self.acted.insert(item.path.clone());
+                Ok(())
+            }
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => {
+                    self.foreign.insert(item.path.clone());
+                    Ok(())
+                }
+                _ => Err(self.hands.error("put back", &item.path, error)),
+            },
+        }
+    }
+
+    /// Gives directories the modes of the target, deepest first: those that were to change, those
+    /// that were opened, and those that an earlier, killed restore left open.
+    fn set_dir_modes(&mut self, items: &[Item]) -> Result<()> {
+        let mut dirs = BTreeSet::new();
+        for item in items
+            .iter()
+            .filter(|item| !self.foreign.contains(&item.path))
+        {
+            if matches!(item.to, Some(Node::Dir { .. })) {
+                dirs.insert(&*item.path);
+            }
+            dirs.insert(split(&item.path).0);
+        }
+        let to = &self.to.manifest;
+        let target = |path: &[u8]| match to.get(path) {
+            Some(Node::Dir { mode }) => Some(*mode),
+            _ => None,
+        };
+        for dir in dirs.into_iter().rev() {
+            let (Some(mode), Some(stamp)) = (target(dir), self.hands.stamp(dir)?) else {
+                continue;
+            };
+            let is_to_change = items.iter().any(|item| *item.path == *dir);
+            let is_left_open = stamp.permissions() == mode | live::OPENED;
+            let is_dir = live::file_type(&stamp).is_dir();
+            if is_dir && stamp.permissions() != mode && (is_to_change || is_left_open) {
+                let set = self.hands.set_mode(dir, mode);
+                set.map_err(|e| self.hands.error("set the mode of", dir, e.into()))?;
+            }
+        }
+        self.hands
+            .close(target)
+            .map_err(|e| self.hands.error("set modes below", b"", e.into()))
+    }
+
+    /// The items that are not as they shall be, though nobody else changed them.
+    fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
+        let mut left = Vec::new();
+        for item in items {
+            if self.foreign.contains(&item.path) {
+                continue;
+            }
+            if !stands(
+                &mut self.hands,
+                &mut self.blobs,
+                &item.path,
+                item.to.as_ref(),
+            )? {
+                left.push(item.clone());
+            }
+        }
+        let closed = self.hands.close(|_| None);
+        closed.map_err(|e| self.hands.error("set modes below", b"", e.into()))?;
+        Ok(left)
+    }
+}
+
+/// Writes the blob `id` to `file`; a repository that does not give it breaks the whole restore.
+fn fill(
+    blobs: &mut Blobs,
+    id: ObjectId,
+    file: &mut std::fs::File,
+    broken: &mut Option<Error>,
+) -> io::Result<()> {
+    let mut give_up = |error| {
+        *broken = Some(error);
+        io::Error::other("the content is not available")
+    };
+    let len = match blobs.ask(format!("{id}\n").as_bytes()) {
+        Ok(Some(len)) => len,
+        Ok(None) => return Err(give_up(live::missing(id))),
+        Err(error) => return Err(give_up(error)),
+    };
+    match blobs.copy(len, file) {
+        Ok(()) => Ok(()),
+        Err(CopyError::Source(error)) => Err(give_up(error)),
+        Err(CopyError::Sink(error)) => Err(error),
+    }
+}
+
+fn is_no_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

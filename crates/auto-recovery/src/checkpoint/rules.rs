@@ -1,0 +1,242 @@
+//! Which paths belong to a snapshot: ignore rules, frozen at a session's first snapshot.
+//!
+//! Frozen, because a fix that writes a `.gitignore` must not hide what it did. The rules are stored
+//! with each checkpoint, so that a later restore knows which absences the checkpoint vouches for: a
+//! file that was ignored then is not "absent then", and is never deleted for that.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::checkpoint::path::{ancestors, split};
+use crate::error::{Error, ErrorKind, Result};
+
+/// First bytes of the stored form.
+const MAGIC: &[u8] = b"recover rules 1\0";
+
+/// Ignore rules and protected globs of one session.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Rules for the whole tree that no ignore file of the tree states, weakest first.
+    base: Vec<RuleFile>,
+    /// The ignore files of the tree by the directory they stand in.
+    by_dir: HashMap<Vec<u8>, Arc<RuleFile>>,
+    protect: Vec<String>,
+    protected: GlobSet,
+}
+
+#[derive(Debug)]
+struct RuleFile {
+    dir: Vec<u8>,
+    text: Vec<u8>,
+    matcher: Gitignore,
+}
+
+/// The ignore files that hold for a directory, outermost first.
+pub(super) type Chain = Arc<Vec<Arc<RuleFileRef>>>;
+
+/// One link of a [`Chain`].
+#[derive(Debug)]
+pub(super) struct RuleFileRef(Arc<RuleFile>);
+
+impl Rules {
+    /// Rules with `base` texts (weakest first) and `protect` globs, to be filled by a first walk.
+    pub(super) fn new(base: Vec<Vec<u8>>, protect: &[String]) -> Result<Self> {
+        Ok(Self {
+            base: base
+                .into_iter()
+                .map(|text| RuleFile::new(Vec::new(), text))
+                .collect(),
+            by_dir: HashMap::new(),
+            protect: protect.to_vec(),
+            protected: globs(protect)?,
+        })
+    }
+
+    /// Adds the text of the ignore file in `dir`.
+    pub(super) fn add(&mut self, dir: &[u8], text: Vec<u8>) {
+        let file = RuleFile::new(dir.to_vec(), text);
+        self.by_dir.insert(dir.to_vec(), Arc::new(file));
+    }
+
+    /// The chain for `dir`, given its parent's.
+    pub(super) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
+        let Some(file) = self.by_dir.get(dir) else {
+            return Arc::clone(parent);
+        };
+        let mut chain: Vec<_> = parent.iter().map(Arc::clone).collect();
+        chain.push(Arc::new(RuleFileRef(Arc::clone(file))));
+        Arc::new(chain)
+    }
+
+    /// Whether `path`, whose parent is not ignored and has `chain`, is ignored.
+    pub(super) fn is_ignored_in(&self, chain: &Chain, path: &[u8], is_dir: bool) -> bool {
+        let nearest_first = chain
+            .iter()
+            .rev()
+            .map(|link| &*link.0)
+            .chain(self.base.iter().rev());
+        for file in nearest_first {
+            if let Some(ignored) = file.matched(path, is_dir) {
+                return ignored;
+            }
+        }
+        false
+    }
+
+    /// Whether `path` is covered although it may be ignored.
+    pub(super) fn is_protected(&self, path: &[u8]) -> bool {
+        !self.protect.is_empty() && self.protected.is_match(Path::new(OsStr::from_bytes(path)))
+    }
+
+    /// Whether anything is protected at all.
+    pub(super) fn protects(&self) -> bool {
+        !self.protect.is_empty()
+    }
+
+    /// Whether a snapshot under these rules says of `path` that it was absent by not naming it.
+    pub(super) fn knows(&self, path: &[u8], is_dir: bool) -> bool {
+        if self.is_protected(path) {
+            return true;
+        }
+        let mut chain = self.chain(&Chain::default(), b"");
+        for dir in ancestors(path) {
+            if self.is_ignored_in(&chain, dir, true) {
+                return false;
+            }
+            chain = self.chain(&chain, dir);
+        }
+        !self.is_ignored_in(&chain, path, is_dir)
+    }
+
+    /// The stored form.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut files: Vec<_> = self.by_dir.values().collect();
+        files.sort_unstable_by(|a, b| a.dir.cmp(&b.dir));
+        let mut out = MAGIC.to_vec();
+        let mut put = |tag: u8, name: &[u8], text: &[u8]| {
+            out.push(tag);
+            for bytes in [name, text] {
+                out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+                out.extend_from_slice(bytes);
+            }
+        };
+        for file in &self.base {
+            put(b'b', b"", &file.text);
+        }
+        for file in files {
+            put(b'd', &file.dir, &file.text);
+        }
+        for glob in &self.protect {
+            put(b'p', b"", glob.as_bytes());
+        }
+        out
+    }
+
+    /// Reads the stored form.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+        let damaged = || {
+            Error::new(
+                ErrorKind::Damaged,
+                "the ignore rules of a checkpoint are damaged",
+            )
+        };
+        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
+        let (mut base, mut files, mut protect) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some((tag, tail)) = rest.split_first() {
+            rest = tail;
+            let mut fields = [&[][..]; 2];
+            for field in &mut fields {
+                let (len, tail) = rest.split_first_chunk::<8>().ok_or_else(damaged)?;
+                let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| damaged())?;
+                (*field, rest) = tail.split_at_checked(len).ok_or_else(damaged)?;
+            }
+            let [name, text] = fields;
+            match tag {
+                b'b' => base.push(text.to_vec()),
+                b'd' => files.push((name, text)),
+                b'p' => protect.push(String::from_utf8(text.to_vec()).map_err(|_| damaged())?),
+                _ => return Err(damaged()),
+            }
+        }
+        let mut rules = Self::new(base, &protect)?;
+        for (dir, text) in files {
+            rules.add(dir, text.to_vec());
+        }
+        Ok(rules)
+    }
+}
+
+impl RuleFile {
+    /// Lines that the matcher cannot read are skipped, as git does: they ignore nothing.
+    fn new(dir: Vec<u8>, text: Vec<u8>) -> Self {
+        let mut builder = GitignoreBuilder::new("");
+        let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
+        for line in body.split(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let _skipped = builder.add_line(None, &String::from_utf8_lossy(line));
+        }
+        let matcher = builder.build().unwrap_or_else(|_| Gitignore::empty());
+        Self { dir, text, matcher }
+    }
+
+    fn matched(&self, path: &[u8], is_dir: bool) -> Option<bool> {
+        if self.matcher.is_empty() {
+            return None;
+        }
+        let below = if self.dir.is_empty() {
+            path
+        } else {
+            path.get(self.dir.len() + 1..)?
+        };
+        match self
+            .matcher
+            .matched(Path::new(OsStr::from_bytes(below)), is_dir)
+        {
+            ignore::Match::None => None,
+            ignore::Match::Ignore(_) => Some(true),
+            ignore::Match::Whitelist(_) => Some(false),
+        }
+    }
+}
+
+/// Globs as in ignore files: one without a slash matches a name at any depth; a directory means all
+/// that lies below it.
+fn globs(patterns: &[String]) -> Result<GlobSet> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let trimmed = pattern.trim_start_matches('/').trim_end_matches('/');
+        let (_, name) = split(trimmed.as_bytes());
+        let is_anchored = name.len() != trimmed.len() || pattern.starts_with('/');
+        let whole = if is_anchored {
+            trimmed.to_owned()
+        } else {
+            format!("**/{trimmed}")
+        };
+        for glob in [format!("{whole}/**"), whole] {
+            let glob = GlobBuilder::new(&glob)
+                .literal_separator(true)
+                .build()
+                .map_err(|e| {
+                    Error::new(
+                        ErrorKind::InvalidInput,
+                        format!("protect glob {pattern:?} is not valid"),
+                    )
+                    .with_source(e)
+                })?;
+            set.add(glob);
+        }
+    }
+    set.build().map_err(|e| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "the protect globs are too large together",
+        )
+        .with_source(e)
+    })
+}

@@ -1,0 +1,696 @@
+//! Taking snapshots: the checkpoints of one session.
+//!
+//! A snapshot is repeated until a walk finds nothing that was not read, so it is the tree at one
+//! moment; what keeps changing meanwhile is named as a warning. Within a session the ignore rules, and
+//! which files are too large, stay as the first snapshot found them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::io::Errno;
+
+use crate::checkpoint::cache::{Cache, Known, manifest_of, opaque};
+use crate::checkpoint::commit::{self, Checkpoint};
+use crate::checkpoint::import::{Importer, Sent};
+use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
+use crate::checkpoint::options::MIB;
+use crate::checkpoint::path::{RelPath, display_path};
+use crate::checkpoint::reserve;
+use crate::checkpoint::restore::{self, Expect, Plan, RestoreReport};
+use crate::checkpoint::root::{Neighbours, open_file_at, read_link_at};
+use crate::checkpoint::rules::Rules;
+use crate::checkpoint::scan::{Found, Kind, RuleSource, Scan, Scanner};
+use crate::checkpoint::side;
+use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::store::{CheckpointStore, REFS, session_name};
+use crate::checkpoint::tracked::{Tracked, TrackedCache};
+use crate::checkpoint::watch::Watch;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How often a walk is repeated while files change under it.
+const ROUNDS_MAX: usize = 4;
+
+/// How many restless paths a warning names.
+const NAMED_MAX: usize = 5;
+
+/// The checkpoints of one session.
+pub struct CheckpointSession {
+    pub(super) store: Arc<CheckpointStore>,
+    id: String,
+    name: String,
+    next: u64,
+    rules: Option<Arc<Rules>>,
+    tracked: TrackedCache,
+    left_out: BTreeSet<RelPath>,
+    cache: Option<Cache>,
+    pub(super) last: Option<Checkpoint>,
+}
+
+/// What a walk, and the reading it asked for, say.
+struct Seen {
+    known: Vec<Known>,
+    watch: Watch,
+    restless: Vec<RelPath>,
+    /// Whether anything was read or re-stamped, so that the cache is out of date.
+    is_news: bool,
+}
+
+impl CheckpointSession {
+    pub(super) fn begin(store: Arc<CheckpointStore>, session_id: &str) -> Result<Self> {
+        let name = session_name(session_id)?;
+        let refs = store.git.dir().join(REFS).join(&name);
+        let taken = fs::read_dir(&refs).into_iter().flatten().flatten();
+        let newest = taken
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok())
+            .max();
+        let cache = Cache::read(&store.cache_path());
+        Ok(Self {
+            store,
+            id: session_id.to_owned(),
+            name,
+            next: newest.unwrap_or(0) + 1,
+            rules: None,
+            tracked: TrackedCache::default(),
+            left_out: BTreeSet::new(),
+            cache,
+            last: None,
+        })
+    }
+
+    /// Takes a snapshot of the tree as it is now. When nothing changed since this session's last
+    /// one, that one's id is returned again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`] when the limits of one snapshot or the disk do not allow it.
+    pub fn snapshot(&mut self, label: &str) -> Result<Checkpoint> {
+        self.snapshot_covering(label, &[])
+    }
+
+    /// Like [`CheckpointSession::snapshot`], and covers the paths of `also` even where they are
+    /// ignored now: what is about to be replaced by them is saved first.
+    pub fn snapshot_covering(&mut self, label: &str, also: &[&Checkpoint]) -> Result<Checkpoint> {
+        match self.take(label, also) {
+            // The cache may speak of objects that are gone: once more from the files themselves.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Tool | ErrorKind::Damaged)
+                    && self.cache.take().is_some() =>
+            {
+                self.take(label, also)
+            }
+            result => result,
+        }
+    }
+
+    /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from` by
+    /// now is foreign: it is kept and named, and so is what appeared since.
+    ///
+    /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
+    /// whatever differs is put back: nobody's edits can be told apart then.
+    pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
+        let plan = match from {
+            Some(from) => Plan::between(from, to),
+            None => self.plan_blindly(to)?,
+        };
+        let mut report = restore::run(&self.store, to, plan)?;
+        if let Some(from) = from {
+            let known =
+                |path: &[u8]| to.manifest.get(path).is_some() || from.manifest.get(path).is_some();
+            let appeared = self.scan(&[to, from])?.found.into_iter().filter(|found| {
+                !known(&found.path) && to.rules.knows(&found.path, found.kind == Kind::Dir)
+            });
+            report
+                .foreign
+                .extend(appeared.map(|found| display_path(&found.path)));
+            report.foreign.sort_unstable();
+            report.foreign.dedup();
+        }
+        Ok(report)
+    }
+
+    /// What differs between the tree now and `to`, by looking rather than by a snapshot.
+    fn plan_blindly(&mut self, to: &Checkpoint) -> Result<Plan> {
+        let now_ns = self.tick();
+        let found = self.scan(&[to])?.found;
+        let base = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.known.clone())
+            .unwrap_or_default();
+        let known = Pass::new(&found, base, now_ns, true).known;
+        let now = manifest_of(&known);
+        let mut plan = Plan::default();
+        for difference in now.differences(&to.manifest) {
+            plan.add(
+                difference.path,
+                difference.before,
+                Expect::Any,
+                difference.after,
+                to,
+            );
+        }
+        Ok(plan)
+    }
+
+    fn take(&mut self, label: &str, also: &[&Checkpoint]) -> Result<Checkpoint> {
+        let mut importer = None;
+        let seen = match self.settle(&mut importer, also) {
+            Ok(seen) => seen,
+            Err(error) => return Err(self.explain(error, importer)),
+        };
+        let warnings = self.warnings(&seen.restless);
+        let known = seen.known;
+        let manifest = Arc::new(manifest_of(&known));
+        let watch = Some(Arc::new(seen.watch));
+        if let Some(last) = self.last.as_ref().filter(|last| last.manifest == manifest) {
+            // What was read again because its stamp was doubtful turned out to be the same.
+            importer.map_or(Ok(()), Importer::finish)?;
+            let checkpoint = Checkpoint {
+                watch,
+                warnings,
+                ..last.clone()
+            };
+            self.remember(known, seen.is_news);
+            self.last = Some(checkpoint.clone());
+            return Ok(checkpoint);
+        }
+        let importer = match importer {
+            Some(importer) => importer,
+            None => Importer::start(&self.store.git)?,
+        };
+        let rules = Arc::clone(self.rules.as_ref().expect("the first walk collects them"));
+        let (id, tree, fingerprint, taken_at) = self.commit(importer, label, &manifest, &rules)?;
+        self.cache.get_or_insert_default().tree = tree;
+        self.remember(known, true);
+        let checkpoint = Checkpoint {
+            id,
+            fingerprint,
+            session: self.id.clone(),
+            label: label.to_owned(),
+            taken_at,
+            manifest,
+            rules,
+            watch,
+            warnings,
+        };
+        self.last = Some(checkpoint.clone());
+        Ok(checkpoint)
+    }
+
+    /// Walks and reads until a walk finds nothing left to read.
+    fn settle(&mut self, importer: &mut Option<Importer>, also: &[&Checkpoint]) -> Result<Seen> {
+        let mut base = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.known.clone())
+            .unwrap_or_default();
+        let mut is_news = false;
+        for round in 1.. {
+            let now_ns = self.tick();
+            let scan = self.scan(also)?;
+            let mut pass = Pass::new(&scan.found, base, now_ns, round == 1);
+            let reads = pass.reads();
+            if !reads.is_empty() {
+                self.check_limits(&reads)?;
+                pass.read(&self.store, importer, reads)?;
+            }
+            is_news |= pass.is_news;
+            let is_settled = pass.restless.is_empty() && !pass.has_read;
+            if is_settled || round == ROUNDS_MAX {
+                let restless = if is_settled {
+                    Vec::new()
+                } else {
+                    pass.restless
+                };
+                return Ok(Seen {
+                    known: pass.known,
+                    watch: scan.watch,
+                    restless,
+                    is_news,
+                });
+            }
+            base = pass.known;
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// One walk under the session's rules; the first one makes them.
+    fn scan(&mut self, also: &[&Checkpoint]) -> Result<Scan> {
+        let store = &*self.store;
+        let tracked = match store.workspace.git_dir() {
+            Some(git_dir) => self.tracked.current(&store.git, git_dir, store.root.path()),
+            None => Arc::new(Tracked::default()),
+        };
+        let last = self.last.as_ref().map(|last| &*last.manifest);
+        let kept: Vec<&Manifest> = also
+            .iter()
+            .map(|also| &*also.manifest)
+            .chain(last)
+            .collect();
+        let scanner = Scanner {
+            root: &store.root,
+            limits: &store.options.limits,
+            excluded: &store.excluded,
+            tracked: &tracked,
+            kept: &kept,
+            last,
+            left_out: &self.left_out,
+        };
+        let mut scan = match &self.rules {
+            Some(rules) => scanner.scan(RuleSource::Frozen(rules))?,
+            None => {
+                let mut rules = first_rules(store)?;
+                let scan = scanner.scan(RuleSource::Collect(&mut rules))?;
+                self.rules = Some(Arc::new(rules));
+                scan
+            }
+        };
+        if let Some(git_dir) = store.workspace.git_dir() {
+            scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
+        }
+        let large = scan
+            .found
+            .iter()
+            .filter(|found| found.kind == Kind::Opaque(Why::TooLarge));
+        self.left_out
+            .extend(large.map(|found| Arc::clone(&found.path)));
+        Ok(scan)
+    }
+
+    /// Refuses before anything is stored what would fill the disk.
+    fn check_limits(&self, reads: &[Found]) -> Result<()> {
+        let limits = &self.store.options.limits;
+        let bytes: u64 = reads.iter().map(|found| found.stamp.size).sum();
+        let files = reads.len() as u64;
+        let root = self.store.root.path().display();
+        let refuse = |what: String| {
+            let largest = reads.iter().max_by_key(|found| found.stamp.size);
+            let largest = largest
+                .map(|found| display_path(&found.path))
+                .unwrap_or_default();
+            Err(Error::new(
+                ErrorKind::NoSpace,
+                format!(
+                    "no checkpoint of {root}: {what}; ignore what need not be kept (the largest \
+                     file is {largest}), or run without checkpoints"
+                ),
+            ))
+        };
+        if bytes > limits.new_bytes_max {
+            let (have, most) = (bytes / MIB, limits.new_bytes_max / MIB);
+            return refuse(format!(
+                "{have} MiB are new, and one checkpoint stores at most {most} MiB"
+            ));
+        }
+        if files > limits.new_files_max {
+            let most = limits.new_files_max;
+            return refuse(format!(
+                "{files} files are new, and one checkpoint stores at most {most}"
+            ));
+        }
+        let need = bytes
+            .saturating_mul(2)
+            .saturating_add(limits.disk_reserve_bytes);
+        let free = free_bytes(&self.store)?;
+        if free < need {
+            let (free, need, dir) = (free / MIB, need / MIB, self.store.state_dir.display());
+            return refuse(format!(
+                "{dir} has {free} MiB free, and {need} MiB are needed"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the commit of `manifest`, by its difference from the tree of the cache.
+    fn commit(
+        &mut self,
+        mut importer: Importer,
+        label: &str,
+        manifest: &Manifest,
+        rules: &Rules,
+    ) -> Result<(ObjectId, Option<ObjectId>, u128, SystemTime)> {
+        let base = self.cache.as_ref().filter(|cache| cache.tree.is_some());
+        let base_tree = base.and_then(|cache| cache.tree);
+        let base = base
+            .map(|cache| manifest_of(&cache.known))
+            .unwrap_or_default();
+        let now = self.store.host.now();
+        let seconds = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        let reference = format!("{REFS}/{}/{}", self.name, self.next);
+        let message = commit::message(label, &self.id);
+        let sent = importer
+            .begin_commit(&reference, seconds, &message, base_tree)
+            .and_then(|()| send_differences(&mut importer, &base, manifest))
+            .and_then(|()| importer.beside("side", &side::encode(manifest)))
+            .and_then(|()| importer.beside("rules", &rules.encode()));
+        if let Err(error) = sent {
+            return Err(importer.broken(error));
+        }
+        let ids = (|| {
+            let tree = importer.tree("tree")?;
+            let side = importer.tree("side")?;
+            Ok((importer.end_commit()?, tree, side))
+        })();
+        let (id, tree, side) = match ids {
+            Ok(ids) => ids,
+            Err(error) => return Err(self.explain(error, Some(importer))),
+        };
+        importer.finish()?;
+        reserve::keep(&self.store.state_dir);
+        self.next += 1;
+        let taken_at = UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        Ok((id, tree, commit::fingerprint(tree, side), taken_at))
+    }
+
+    /// Keeps what was seen for the next snapshot, on disk when it is news.
+    fn remember(&mut self, known: Vec<Known>, is_news: bool) {
+        let cache = self.cache.get_or_insert_default();
+        cache.known = known;
+        if is_news {
+            // A cache that cannot be written costs time at the next snapshot, and nothing else.
+            let _slower = cache.write(&self.store.cache_path());
+        }
+    }
+
+    /// The time on the clock that stamps files, by a file of our own that is stamped now. Without
+    /// one every stamp counts as doubtful, and all is read.
+    fn tick(&self) -> i64 {
+        let path = self.store.dir.join("clock");
+        let touched = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let stamped = touched.ok().and_then(|file| {
+            let now = rustix::fs::Timespec {
+                tv_sec: 0,
+                tv_nsec: rustix::fs::UTIME_NOW,
+            };
+            let times = rustix::fs::Timestamps {
+                last_access: now,
+                last_modification: now,
+            };
+            rustix::fs::futimens(&file, &times).ok()?;
+            rustix::fs::fstat(&file).ok()
+        });
+        stamped.map_or(i64::MIN, |stat| Stamp::of(&stat).mtime_ns)
+    }
+
+    fn warnings(&self, restless: &[RelPath]) -> Vec<String> {
+        let mut warnings: Vec<String> = self.tracked.warning.iter().cloned().collect();
+        if !restless.is_empty() {
+            let named: Vec<_> = restless
+                .iter()
+                .take(NAMED_MAX)
+                .map(|path| display_path(path))
+                .collect();
+            let more = match restless.len().saturating_sub(NAMED_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let named = named.join(", ");
+            warnings.push(format!(
+                "kept changing while the snapshot was taken: {named}{more}"
+            ));
+        }
+        warnings
+    }
+
+    /// What git said, when an import ended early, rather than that a pipe broke.
+    fn explain(&self, error: Error, importer: Option<Importer>) -> Error {
+        let is_pipe = error.chain().contains("git fast-import");
+        match importer {
+            Some(importer) if is_pipe => match importer.finish() {
+                Err(reason) => reason,
+                Ok(()) => error,
+            },
+            _ => error,
+        }
+    }
+}
+
+/// The rules that hold for the whole tree, before any of its ignore files is read.
+fn first_rules(store: &CheckpointStore) -> Result<Rules> {
+    let own = store
+        .workspace
+        .git_dir()
+        .map(|git_dir| git_dir.join("info/exclude"));
+    let files = store.options.excludes_file.iter().chain(&own);
+    let texts = files.filter_map(|file| fs::read(file).ok()).collect();
+    Rules::new(texts, &store.options.protect)
+}
+
+fn free_bytes(store: &CheckpointStore) -> Result<u64> {
+    let dir = &store.dir;
+    let stat =
+        rustix::fs::statvfs(dir).map_err(|e| Error::io("measure the disk of", dir, e.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Sends what turns the tree of `base` into that of `manifest`: removals first, so that a file may
+/// stand where a directory stood.
+fn send_differences(
+    importer: &mut Importer,
+    base: &Manifest,
+    manifest: &Manifest,
+) -> std::io::Result<()> {
+    let differences = base.differences(manifest);
+    let in_tree =
+        |path: &[u8], node: Option<&Node>| node.is_some_and(|n| side::is_in_tree(path, n));
+    for difference in &differences {
+        let (before, after) = (difference.before, difference.after);
+        if in_tree(difference.path, before) && !in_tree(difference.path, after) {
+            importer.delete(difference.path)?;
+        }
+    }
+    for difference in &differences {
+        match difference.after {
+            Some(Node::File { id, mode }) => {
+                importer.file(difference.path, side::is_executable(*mode), *id)?;
+            }
+            Some(node @ Node::Link { target }) if side::is_in_tree(difference.path, node) => {
+                importer.link(difference.path, target)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// One walk joined with what was known before it.
+struct Pass {
+    known: Vec<Known>,
+    /// Paths of `known` whose content must be read, by index.
+    unread: Vec<usize>,
+    restless: Vec<RelPath>,
+    now_ns: i64,
+    has_read: bool,
+    is_news: bool,
+}
+
+/// Stands for the content of a file until it is read.
+const UNREAD: ObjectId = ObjectId::from_bytes([0; ObjectId::LEN]);
+
+impl Pass {
+    /// Joins `found` with `base` (both sorted). In a `first` pass a doubtful stamp means reading
+    /// again; in later ones the content was read moments ago, and only another stamp does.
+    fn new(found: &[Found], base: Vec<Known>, now_ns: i64, first: bool) -> Self {
+        let mut pass = Self {
+            known: Vec::with_capacity(found.len()),
+            unread: Vec::new(),
+            restless: Vec::new(),
+            now_ns,
+            has_read: false,
+            is_news: found.len() != base.len(),
+        };
+        let mut base = base.into_iter().peekable();
+        for found in found {
+            while base.next_if(|known| known.path < found.path).is_some() {}
+            let known = base.next_if(|known| known.path == found.path);
+            let known = known.filter(|known| known.is_trusted(found, first));
+            pass.is_news |= known.is_none();
+            match known {
+                Some(known) => pass.known.push(known),
+                None => pass.add(found),
+            }
+        }
+        pass
+    }
+
+    fn add(&mut self, found: &Found) {
+        let stamp = found.stamp;
+        let node = match found.kind {
+            Kind::Dir => Node::Dir {
+                mode: stamp.permissions(),
+            },
+            Kind::Opaque(why) => opaque(why, &stamp),
+            Kind::File => Node::File {
+                id: UNREAD,
+                mode: stamp.permissions(),
+            },
+            Kind::Link => Node::Link {
+                target: Box::default(),
+            },
+        };
+        if matches!(found.kind, Kind::File | Kind::Link) {
+            self.unread.push(self.known.len());
+        }
+        self.known.push(Known {
+            path: Arc::clone(&found.path),
+            stamp,
+            is_racy: stamp.is_racy(self.now_ns),
+            node,
+        });
+    }
+
+    /// The files that must be read, links left out.
+    fn reads(&self) -> Vec<Found> {
+        let found = |&at: &usize| {
+            let known = &self.known[at];
+            let kind = if matches!(known.node, Node::Link { .. }) {
+                Kind::Link
+            } else {
+                Kind::File
+            };
+            Found {
+                path: Arc::clone(&known.path),
+                stamp: known.stamp,
+                kind,
+            }
+        };
+        self.unread.iter().map(found).collect()
+    }
+
+    /// Reads what must be read, files into `importer`.
+    fn read(
+        &mut self,
+        store: &CheckpointStore,
+        importer: &mut Option<Importer>,
+        reads: Vec<Found>,
+    ) -> Result<()> {
+        let mut neighbours = Neighbours::new(&store.root);
+        let mut sent = Vec::new();
+        let mut gone = BTreeSet::new();
+        let unread = std::mem::take(&mut self.unread);
+        for (at, found) in unread.into_iter().zip(reads) {
+            let outcome = match found.kind {
+                Kind::Link => read_link(&mut neighbours, &found).map(Read::Link),
+                _ => {
+                    if importer.is_none() {
+                        *importer = Some(Importer::start(&store.git)?);
+                    }
+                    let importer = importer.as_mut().expect("it was just started");
+                    read_file(&mut neighbours, &found, importer)?
+                }
+            };
+            let known = &mut self.known[at];
+            match outcome {
+                Ok(Read::Link(target)) => known.node = Node::Link { target },
+                Ok(Read::File { stamp, is_torn }) => {
+                    if is_torn {
+                        self.restless.push(Arc::clone(&known.path));
+                    }
+                    // A torn file keeps a stamp that no file has, so the next walk reads it again.
+                    known.stamp = if is_torn { Stamp::default() } else { stamp };
+                    known.is_racy = is_torn || stamp.is_racy(self.now_ns);
+                    known.node = Node::File {
+                        id: UNREAD,
+                        mode: stamp.permissions(),
+                    };
+                    sent.push(at);
+                    self.has_read = true;
+                }
+                Err(Errno::ACCESS | Errno::PERM) => {
+                    known.node = opaque(Why::Unreadable, &found.stamp);
+                }
+                Err(_) => {
+                    self.restless.push(Arc::clone(&known.path));
+                    gone.insert(at);
+                }
+            }
+        }
+        for at in sent {
+            let importer = importer
+                .as_mut()
+                .expect("it was started for the first of them");
+            if let Node::File { id, .. } = &mut self.known[at].node {
+                *id = importer.id()?;
+            }
+        }
+        let mut at = 0;
+        self.known.retain(|_| {
+            at += 1;
+            !gone.contains(&(at - 1))
+        });
+        Ok(())
+    }
+}
+
+impl Known {
+    /// Whether what is known of this path still holds for what was found there.
+    fn is_trusted(&self, found: &Found, first: bool) -> bool {
+        let is_same_kind = match (&self.node, found.kind) {
+            (Node::Dir { .. }, Kind::Dir)
+            | (Node::File { .. }, Kind::File)
+            | (Node::Link { .. }, Kind::Link) => true,
+            (Node::Opaque { why, .. }, Kind::Opaque(now)) => *why == now,
+            // What could not be read is tried again when its stamp says so.
+            (
+                Node::Opaque {
+                    why: Why::Unreadable,
+                    ..
+                },
+                Kind::File,
+            ) => true,
+            _ => false,
+        };
+        let is_same = match found.kind {
+            // A directory's times and sizes move with what it holds; only its mode is ours.
+            Kind::Dir => self.stamp.mode == found.stamp.mode,
+            _ => self.stamp == found.stamp && !(first && self.is_racy),
+        };
+        is_same_kind && is_same
+    }
+}
+
+/// What reading a path gave.
+enum Read {
+    Link(Box<[u8]>),
+    File { stamp: Stamp, is_torn: bool },
+}
+
+fn read_link(neighbours: &mut Neighbours<'_>, found: &Found) -> Result<Box<[u8]>, Errno> {
+    let (dir, name) = neighbours.parent(&found.path)?;
+    read_link_at(dir, name)
+}
+
+/// Sends a file's content. The outer error is git's, the inner the file's.
+fn read_file(
+    neighbours: &mut Neighbours<'_>,
+    found: &Found,
+    importer: &mut Importer,
+) -> Result<Result<Read, Errno>> {
+    let opened = neighbours
+        .parent(&found.path)
+        .and_then(|(dir, name)| open_file_at(dir, name));
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(errno) => return Ok(Err(errno)),
+    };
+    let stamp = match rustix::fs::fstat(&file) {
+        Ok(stat) => Stamp::of(&stat),
+        Err(errno) => return Ok(Err(errno)),
+    };
+    if stamp.mode & 0o170_000 != found.stamp.mode & 0o170_000 {
+        return Ok(Err(Errno::STALE));
+    }
+    let sent = importer
+        .blob(stamp.size, &mut file)
+        .map_err(|e| Error::os("failed to talk to git fast-import", e))?;
+    let after = rustix::fs::fstat(&file).map(|stat| Stamp::of(&stat));
+    let is_torn = sent == Sent::Torn || after != Ok(stamp);
+    Ok(Ok(Read::File { stamp, is_torn }))
+}

@@ -1,0 +1,54 @@
+//! What tells cheaply that a file may have changed: its stamp.
+
+use rustix::fs::Stat;
+
+/// Nanoseconds in a second.
+const NANOS: i64 = 1_000_000_000;
+
+/// A change this close before a look may carry the same time as one just after it. Kernels stamp
+/// files with a clock that ticks every 1 to 10 ms; twice that is safe.
+const TICK_NS: i64 = 20_000_000;
+
+/// File systems that keep whole seconds only (time without a fraction) need two of them.
+const COARSE_TICK_NS: i64 = 2 * NANOS;
+
+/// A file's stamp. `mode` has the type bits. An edit that forges mtime still moves ctime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) mode: u32,
+    pub(super) size: u64,
+    pub(super) mtime_ns: i64,
+    pub(super) ctime_ns: i64,
+    pub(super) ino: u64,
+}
+
+impl Stamp {
+    #[expect(
+        clippy::useless_conversion,
+        clippy::unnecessary_cast,
+        reason = "the widths of these fields differ between platforms"
+    )]
+    pub(super) fn of(stat: &Stat) -> Self {
+        let nanos = |seconds: i64, fraction: i64| seconds.saturating_mul(NANOS) + fraction;
+        Self {
+            mode: u32::from(stat.st_mode),
+            size: stat.st_size as u64,
+            mtime_ns: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            ctime_ns: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            ino: stat.st_ino as u64,
+        }
+    }
+
+    /// All permission bits.
+    pub(super) fn permissions(&self) -> u16 {
+        (self.mode & 0o7777) as u16
+    }
+
+    /// Whether a file with this stamp, read at `now_ns`, may have changed since without another
+    /// stamp.
+    pub(super) fn is_racy(&self, now_ns: i64) -> bool {
+        let coarse = self.ctime_ns % NANOS == 0;
+        let tick = if coarse { COARSE_TICK_NS } else { TICK_NS };
+        self.ctime_ns.saturating_add(tick) >= now_ns
+    }
+}

@@ -1,0 +1,222 @@
+//! The checkpoints of one workspace: where they are kept, and what can be asked of them.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::checkpoint::commit::{self, Checkpoint};
+use crate::checkpoint::git::Git;
+use crate::checkpoint::manifest::Change;
+use crate::checkpoint::options::CheckpointOptions;
+use crate::checkpoint::patch;
+use crate::checkpoint::root::Root;
+use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+/// The directory of all checkpoints in a state directory.
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+
+/// Where refs of checkpoints stand in a private repository, one directory a session.
+pub(super) const REFS: &str = "refs/recover";
+
+/// The longest name of a session's directory of refs.
+const SESSION_NAME_BYTES_MAX: usize = 240;
+
+/// The checkpoints of one workspace.
+pub struct CheckpointStore {
+    pub(super) state_dir: PathBuf,
+    /// This workspace's directory in the state.
+    pub(super) dir: PathBuf,
+    pub(super) git: Git,
+    pub(super) root: Root,
+    pub(super) workspace: Workspace,
+    pub(super) options: CheckpointOptions,
+    /// What is left out of the tree, relative to the root.
+    pub(super) excluded: Vec<Vec<u8>>,
+    pub(super) host: Arc<dyn Host>,
+}
+
+impl CheckpointStore {
+    /// The checkpoints of `workspace`, kept in `state_dir`. Makes what is missing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] for a workspace that must not be snapshotted,
+    /// [`ErrorKind::CommandNotFound`] without git.
+    pub fn open(
+        state_dir: &Path,
+        workspace: &Workspace,
+        options: CheckpointOptions,
+        host: Arc<dyn Host>,
+    ) -> Result<Arc<Self>> {
+        workspace.checkpointable()?;
+        let dir = workspace_dir(state_dir, workspace);
+        let git = Git::new(options.git_program.as_deref(), dir.join("git"));
+        prepare(&dir, &git, workspace)?;
+        let excluded = excluded(workspace.root(), state_dir, &options.exclude_dirs)?;
+        Ok(Arc::new(Self {
+            state_dir: state_dir.to_owned(),
+            dir,
+            git,
+            root: Root::open(workspace.root())?,
+            workspace: workspace.clone(),
+            options,
+            excluded,
+            host,
+        }))
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Begins (or takes up again) the checkpoints of a session. The caller holds the workspace lock.
+    pub fn begin_session(self: &Arc<Self>, session_id: &str) -> Result<CheckpointSession> {
+        CheckpointSession::begin(Arc::clone(self), session_id)
+    }
+
+    /// The checkpoint of that id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when this workspace has none.
+    pub fn load(&self, id: &str) -> Result<Checkpoint> {
+        commit::load(&self.git, id)
+    }
+
+    /// Every path at which two checkpoints differ, in path order: also directories, permission bits,
+    /// and paths whose content neither holds.
+    pub fn changes(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<Change> {
+        let differences = before.manifest.differences(&after.manifest);
+        differences.iter().map(Change::of).collect()
+    }
+
+    /// The changes as a record names them: the display forms of changed files and links, and of
+    /// directories that came, went or changed for themselves; sorted, each once.
+    pub fn files_modified(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<String> {
+        patch::files_modified(&self.changes(before, after))
+    }
+
+    /// Writes the changes as a unified diff for people.
+    pub fn patch(
+        &self,
+        before: &Checkpoint,
+        after: &Checkpoint,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        patch::write(&self.git, before, after, out)
+    }
+
+    /// What changed between two snapshots of this process without being covered.
+    pub fn not_covered_changes(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<Uncovered> {
+        let none = Watch::default();
+        let (watched_before, watched_after) = match (&before.watch, &after.watch) {
+            (Some(before), Some(after)) => (&**before, &**after),
+            _ => (&none, &none),
+        };
+        uncovered_changes(
+            (&before.manifest, watched_before),
+            (&after.manifest, watched_after),
+        )
+    }
+
+    pub(super) fn cache_path(&self) -> PathBuf {
+        self.dir.join("stamps")
+    }
+}
+
+/// The directory of `workspace` in the state.
+pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
+    state_dir.join(CHECKPOINTS).join(workspace.key())
+}
+
+/// The name of a session's directory of refs: everything that git or a file system may read
+/// otherwise is percent-encoded.
+pub(super) fn session_name(session_id: &str) -> Result<String> {
+    let mut name = String::new();
+    for byte in session_id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.is_empty() || name.len() > SESSION_NAME_BYTES_MAX {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "session id {session_id:?} cannot name checkpoints: with its special characters \
+                 encoded it must have 1 to {SESSION_NAME_BYTES_MAX} bytes"
+            ),
+        ));
+    }
+    Ok(name)
+}
+
+/// Makes a directory that only this user may enter.
+pub(super) fn make_private_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| Error::io("create directory", dir, e))
+}
+
+/// Makes the workspace's directory and repository. A repository whose making was cut short is made
+/// again: `git init` completes what is there.
+fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
+    let root_file = dir.join("root");
+    let root = workspace.root().as_os_str().as_bytes();
+    match fs::read(&root_file) {
+        Ok(known) if known == root => return Ok(()),
+        Ok(known) if !known.is_empty() => {
+            let known = Path::new(OsStr::from_bytes(&known)).display();
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{} belongs to the workspace {known}; move it away",
+                    dir.display()
+                ),
+            ));
+        }
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io("read", &root_file, e)),
+    }
+    make_private_dir(dir)?;
+    git.init()?;
+    // Written last: where it stands, the repository is whole.
+    let temp = dir.join("root.new");
+    fs::write(&temp, root)
+        .and_then(|()| fs::rename(&temp, &root_file))
+        .map_err(|e| Error::io("write", &root_file, e))
+}
+
+/// What is left out of the tree, relative to `root`: our own state, and what the caller names.
+fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let mut excluded = Vec::new();
+    for dir in named.iter().map(PathBuf::as_path).chain([state_dir]) {
+        let Ok(dir) = fs::canonicalize(dir) else {
+            continue;
+        };
+        if let Ok(inside) = dir.strip_prefix(root) {
+            if inside.as_os_str().is_empty() {
+                return Err(Error::new(
+                    ErrorKind::Refused,
+                    format!(
+                        "no checkpoint of {}: the state or the store is kept in this very \
+                         directory; keep it elsewhere",
+                        root.display()
+                    ),
+                ));
+            }
+            excluded.push(inside.as_os_str().as_bytes().to_vec());
+        }
+    }
+    Ok(excluded)
+}

@@ -1,0 +1,220 @@
+//! What no snapshot holds but a change of which is worth a word: ignored files, and the user's git.
+//!
+//! Watched by stamp only, within limits, so that "changed, not covered" can be said; never restored.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::manifest::{Manifest, Node, Why};
+use crate::checkpoint::path::{RelPath, display_path, fnv128};
+use crate::checkpoint::stamp::Stamp;
+
+/// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.
+const GIT_FILES_MAX: usize = 2_000;
+
+/// Small files of the git directory are compared by content up to this size, others by stamp.
+const GIT_CONTENT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Ignored directories that tools fill and nobody misses; their contents are not watched.
+const BUILD_DIRS: [&[u8]; 32] = [
+    b".cache",
+    b".direnv",
+    b".eggs",
+    b".gradle",
+    b".mypy_cache",
+    b".next",
+    b".nox",
+    b".nuxt",
+    b".parcel-cache",
+    b".pytest_cache",
+    b".ruff_cache",
+    b".svelte-kit",
+    b".terraform",
+    b".tox",
+    b".turbo",
+    b".venv",
+    b"DerivedData",
+    b"Pods",
+    b"__pycache__",
+    b"_build",
+    b"bower_components",
+    b"build",
+    b"coverage",
+    b"dist",
+    b"elm-stuff",
+    b"node_modules",
+    b"obj",
+    b"out",
+    b"target",
+    b"vendor",
+    b"venv",
+    b"zig-cache",
+];
+
+/// Whether an ignored directory of this name is left unwatched.
+pub(super) fn is_build_dir(name: &[u8]) -> bool {
+    BUILD_DIRS.binary_search(&name).is_ok()
+        || name.starts_with(b"bazel-")
+        || name.starts_with(b"cmake-build-")
+}
+
+/// Stamps of what is not covered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Watch {
+    ignored: BTreeMap<RelPath, (u32, u64, i64, u64)>,
+    git: BTreeMap<Vec<u8>, u128>,
+    /// Whether the limit ended the watch early.
+    pub(super) is_partial: bool,
+}
+
+impl Watch {
+    /// Notes an ignored file; `false` when the limit is reached.
+    pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp, limit: usize) -> bool {
+        if self.ignored.len() >= limit {
+            self.is_partial = true;
+            return false;
+        }
+        let seen = (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino);
+        self.ignored.insert(path, seen);
+        true
+    }
+
+    /// Whether more ignored files may be noted.
+    pub(super) fn has_room(&self, limit: usize) -> bool {
+        self.ignored.len() < limit
+    }
+
+    /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`).
+    /// `index` names what the index says, when it was read; else its stamp stands for it.
+    pub(super) fn note_git(&mut self, git_dir: &Path, shown: &str, index: Option<u128>) {
+        let common = common_dir(git_dir);
+        if let Some(digest) = index {
+            self.git
+                .insert(format!("{shown}/index").into_bytes(), digest);
+        }
+        let files = [
+            (git_dir, "HEAD"),
+            (&common, "config"),
+            (&common, "packed-refs"),
+        ];
+        for (dir, name) in files {
+            self.note_git_file(&dir.join(name), format!("{shown}/{name}").into_bytes());
+        }
+        for name in ["refs", "hooks"] {
+            self.note_git_files(&common.join(name), format!("{shown}/{name}"));
+        }
+    }
+
+    fn note_git_files(&mut self, dir: &Path, shown: String) {
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut todo = vec![(dir.to_owned(), shown.into_bytes())];
+        while let Some((dir, shown)) = todo.pop() {
+            for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+                if self.git.len() >= GIT_FILES_MAX {
+                    self.is_partial = true;
+                    return;
+                }
+                let shown = [&shown[..], b"/", entry.file_name().as_bytes()].concat();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => todo.push((entry.path(), shown)),
+                    _ => self.note_git_file(&entry.path(), shown),
+                }
+            }
+        }
+    }
+
+    fn note_git_file(&mut self, path: &Path, shown: Vec<u8>) {
+        let Ok(stat) = rustix::fs::lstat(path) else {
+            return;
+        };
+        let stamp = Stamp::of(&stat);
+        let content = (stamp.size <= GIT_CONTENT_BYTES_MAX)
+            .then(|| fs::read(path).ok())
+            .flatten();
+        let seen = match content {
+            Some(content) => fnv128(&content),
+            None => u128::from(stamp.size) << 64 | u128::from(stamp.mtime_ns.cast_unsigned()),
+        };
+        self.git.insert(shown, seen);
+    }
+}
+
+/// Where a linked work tree keeps what it shares.
+fn common_dir(git_dir: &Path) -> PathBuf {
+    match fs::read_to_string(git_dir.join("commondir")) {
+        Ok(text) => git_dir.join(text.trim()),
+        Err(_) => git_dir.to_owned(),
+    }
+}
+
+/// A path that changed and that no checkpoint puts back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncovered {
+    /// The path as records name it.
+    pub display: String,
+    /// Why it is not covered, in words: "ignored", "larger than the limit", "git's own".
+    pub reason: &'static str,
+}
+
+impl Uncovered {
+    pub(super) fn new(path: &[u8], reason: &'static str) -> Self {
+        Self {
+            display: display_path(path),
+            reason,
+        }
+    }
+}
+
+/// Why a path of this kind is not covered, in words.
+pub(super) fn reason(why: Why) -> &'static str {
+    match why {
+        Why::TooLarge => "larger than the limit",
+        Why::Unreadable => "may not be read",
+        Why::Special => "a pipe, socket or device",
+    }
+}
+
+/// What changed between two looks without being covered, sorted by path.
+pub(super) fn uncovered_changes(
+    before: (&Manifest, &Watch),
+    after: (&Manifest, &Watch),
+) -> Vec<Uncovered> {
+    let mut found = Vec::new();
+    for difference in before.0.differences(after.0) {
+        let opaque = [difference.after, difference.before].into_iter().flatten();
+        for node in opaque {
+            if let Node::Opaque { why, .. } = node {
+                found.push(Uncovered::new(difference.path, reason(*why)));
+                break;
+            }
+        }
+    }
+    let is_whole = !before.1.is_partial && !after.1.is_partial;
+    let ignored = changed_keys(&before.1.ignored, &after.1.ignored, is_whole);
+    found.extend(ignored.map(|path| Uncovered::new(path, "ignored")));
+    let git = changed_keys(&before.1.git, &after.1.git, is_whole);
+    found.extend(git.map(|path| Uncovered::new(path, "git's own")));
+    found.sort_by(|a, b| a.display.cmp(&b.display));
+    found.dedup();
+    found
+}
+
+/// Keys whose values differ. Where a watch ended early (`is_whole` is false), a key that only one
+/// side has says nothing.
+fn changed_keys<'a, K: Ord, V: PartialEq>(
+    before: &'a BTreeMap<K, V>,
+    after: &'a BTreeMap<K, V>,
+    is_whole: bool,
+) -> impl Iterator<Item = &'a K> {
+    let changed = before
+        .iter()
+        .filter(move |(key, value)| match after.get(key) {
+            Some(now) => now != *value,
+            None => is_whole,
+        });
+    let added = after
+        .keys()
+        .filter(move |key| is_whole && !before.contains_key(key));
+    changed.map(|(key, _)| key).chain(added)
+}

@@ -1,0 +1,5 @@
+//! Checkpoints on real trees and real git repositories.
+
+mod restore;
+mod snapshot;
+mod tree;
