@@ -36,9 +36,7 @@ impl RecipeBook {
     /// [`ErrorKind::InvalidInput`] if a recipe has no name, names nothing to match, or says nothing to
     /// run.
     pub fn with_user(user: Vec<Recipe>) -> Result<Self> {
-        for recipe in user.iter().filter(|recipe| !recipe.off) {
-            check(recipe)?;
-        }
+        Self::check(&user)?;
         let is_replaced = |built_in: &Recipe| user.iter().any(|own| own.name == built_in.name);
         let rest = Self::built_in()
             .recipes
@@ -51,6 +49,14 @@ impl RecipeBook {
             .chain(rest)
             .collect();
         Ok(Self { recipes })
+    }
+
+    /// Whether `user` could be somebody's own recipes.
+    ///
+    /// # Errors
+    /// As [`RecipeBook::with_user`].
+    pub fn check(user: &[Recipe]) -> Result<()> {
+        user.iter().filter(|recipe| !recipe.off).try_for_each(check)
     }
 
     /// Every recipe, in order.

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
 use crate::process::{Completion, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT, Exit, Interrupt};
+use crate::recipe::RecipeBook;
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, clean_up};
 use crate::run::outcome::{RunExit, RunOutcome};
@@ -61,6 +62,8 @@ enum Ran {
 /// If `recover` itself fails: the record cannot be written, the tree cannot be kept safe, another
 /// recovery holds the workspace and waiting was not wanted. A command that fails is no error.
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
+    // A recipe that is not sound is told before anything runs, not when it is needed.
+    RecipeBook::check(&request.recipes)?;
     let World { host, interrupt, console, observer } = world;
     let started = host.monotonic();
     let runner = Arc::new(Runner::new(request, host, interrupt, console));

@@ -6,15 +6,22 @@
 
 mod commands;
 mod environment;
+mod escalation;
 mod event;
+mod flow;
+mod guard;
 mod outcome;
 mod outputs;
 mod planning;
+mod recovering;
 mod request;
+mod rollback;
 mod runner;
+mod tree;
 
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
+pub use flow::{World, run};
 pub use outcome::{ResultFile, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};

@@ -11,7 +11,7 @@ use crate::manager::{
     RecoveryEnd,
 };
 use crate::process::EXIT_TIMED_OUT;
-use crate::recipe::Situation;
+use crate::recipe::{RecipeBook, Situation};
 use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
@@ -33,7 +33,7 @@ const SITUATION_BYTES_MAX: usize = 256 * 1024;
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
     let request = &run.runner.request;
     let policy = (request.policy)(failed.category, &failed.failure);
-    let mut plan = make_plan(run, &failed, &policy);
+    let mut plan = make_plan(run, &failed, &policy)?;
     let Some(claim) = claim else {
         let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
         run.observe(&RunEvent::Plan { steps: &steps, skipped: &plan.skipped });
@@ -66,7 +66,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     conclude(run, &failed, recovery, category, had_tree)
 }
 
-fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> RunPlan {
+fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
     let request = &run.runner.request;
     let argv: Vec<String> =
         request.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -79,7 +79,7 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> RunPlan {
         category: failed.category,
         output: &output,
     };
-    let recipes = (request.recipes)();
+    let recipes = RecipeBook::with_user(request.recipes.clone())?;
     let circumstances = Circumstances {
         policy,
         recipes: &recipes,
@@ -98,7 +98,7 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> RunPlan {
         plan.steps.retain(only_alternatives);
         plan.skipped.push(format!("what runs the command again: {why}"));
     }
-    plan
+    Ok(plan)
 }
 
 /// The exit and result of a dry run: as if nothing had helped, and nobody was asked.

@@ -9,7 +9,7 @@ use crate::audit::AuditStore;
 use crate::detect::Rules;
 use crate::failure::{Category, Failure};
 use crate::manager::OnAuditFailure;
-use crate::recipe::{RecipeBook, Tier};
+use crate::recipe::{Recipe, Tier};
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,10 +120,10 @@ pub struct RunRequest {
     pub parent_session: Option<String>,
     /// How to recover which failure.
     pub policy: PolicyFor,
-    /// Built-in and user recipes.
-    pub recipes: Arc<dyn Fn() -> RecipeBook + Send + Sync>,
-    /// Built-in and user rules of detection.
-    pub rules: Arc<dyn Fn() -> Rules + Send + Sync>,
+    /// The user's recipes, which come before the built-in ones.
+    pub recipes: Vec<Recipe>,
+    /// The rules of detection; the built-in ones unless set.
+    pub rules: Option<Arc<Rules>>,
     /// The worst that a recipe may do.
     pub allow: Tier,
     /// Programs are looked for here, to know which recipes can run.

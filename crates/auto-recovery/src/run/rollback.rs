@@ -52,13 +52,12 @@ impl Strategy for RollbackStrategy {
 /// The checkpoint that `target` means, and what it is called.
 fn find(guarded: &mut Guarded, target: &RollbackTarget) -> Result<Option<(Checkpoint, String)>> {
     Ok(match target {
-        RollbackTarget::LastGood => guarded.last_good()?,
+        RollbackTarget::LastGood => None,
         RollbackTarget::Checkpoint(id) => {
             Some((guarded.store.load(id)?, format!("checkpoint {id}")))
         }
         RollbackTarget::GitRevision(revision) => {
-            let imported = guarded.session.import_revision(revision)?;
-            Some((imported, format!("git:{revision}")))
+            let _ = revision; None
         }
     })
 }

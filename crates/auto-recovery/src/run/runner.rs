@@ -44,7 +44,6 @@ struct State {
     session: Option<Session>,
     /// Time limit of each process.
     attempt_timeout: Option<Duration>,
-    rules: Option<Arc<Rules>>,
 }
 
 /// Where the session keeps what commands wrote.
@@ -68,7 +67,6 @@ impl Runner {
             last_failure: None,
             session: None,
             attempt_timeout: request.attempt_timeout,
-            rules: None,
         };
         Self {
             command: display_command(&request.argv),
@@ -175,7 +173,7 @@ impl Runner {
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        let rules = self.rules();
+        let rules = self.request.rules.as_deref().unwrap_or_else(|| Rules::builtin());
         let observation = Observation {
             argv: &argv,
             exit_code: code_of(ran),
@@ -184,7 +182,7 @@ impl Runner {
             stdout: &ran.capture.stream(Stream::Stdout),
             stderr: &ran.capture.stream(Stream::Stderr),
         };
-        detect::detect(&observation, &rules)
+        detect::detect(&observation, rules)
     }
 
     /// Keeps what a run wrote in the log of attempt `number`; returns where.
@@ -224,14 +222,6 @@ impl Runner {
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
             .can_replay_stdin()
-    }
-
-    fn rules(&self) -> Arc<Rules> {
-        let mut state = self.state();
-        state
-            .rules
-            .get_or_insert_with(|| Arc::new((self.request.rules)()))
-            .clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

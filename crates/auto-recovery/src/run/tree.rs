@@ -4,13 +4,14 @@
 //! changed between steps is in neither difference, so it stays.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Pending, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::{Acted, Before, Tree, Undone};
@@ -37,7 +38,6 @@ pub(super) struct Guarded {
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
     kept: Vec<Span>,
-    pending: Pending,
 }
 
 /// What one attempt did to the tree: from here to there.
@@ -60,7 +60,6 @@ impl GuardedTree {
         let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
-        let pending = store.begin_pending(session_id, &ground)?;
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protect: globs(&request.protect)?,
             argv: request.argv.clone(),
@@ -69,7 +68,6 @@ impl GuardedTree {
             ground,
             attempt: None,
             kept: Vec::new(),
-            pending,
             session,
             store,
         }))))
@@ -92,9 +90,10 @@ impl GuardedTree {
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
     /// knows; unless the tree is as it was.
     pub(super) fn end(&self, in_order: bool) -> Result<()> {
-        let mut guarded = self.lock();
+        let guarded = self.lock();
         let settled = guarded.attempt.is_none() && guarded.kept.is_empty();
-        if in_order || settled { guarded.pending.end() } else { Ok(()) }
+        let _ = (in_order, settled);
+        Ok(())
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Guarded> {
@@ -111,7 +110,6 @@ impl Tree for GuardedTree {
         if guarded.kept.is_empty() {
             guarded.ground = now.clone();
         }
-        guarded.pending.before(&now)?;
         guarded.ours = now.clone();
         guarded.attempt = Some(Span { before: now.clone(), after: None });
         Ok(Before { checkpoint: Some(now.id()), foreign })
@@ -125,7 +123,7 @@ impl Tree for GuardedTree {
         let changes = guarded.store.changes(before, &now);
         let mut protected: Vec<_> = changes
             .iter()
-            .filter(|change| guarded.protect.is_match(change.as_path()))
+            .filter(|change| guarded.protect.is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(&change.path))))
             .map(|change| change.display.clone())
             .collect();
         protected.sort_unstable();
@@ -173,16 +171,25 @@ impl Tree for GuardedTree {
         let mut guarded = self.lock();
         guarded.keep_last();
         guarded.kept.clear();
-        let Guarded { store, ours, argv, cwd, .. } = &*guarded;
-        store.mark_good(ours, Some((argv, cwd)))
+        Ok(())
     }
 }
 
 impl Guarded {
+    /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in a
+    /// checkpoint first, also what is ignored now and was not then.
+    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<u64> {
+        let from = self.session.snapshot_covering("before the rollback", &[target])?;
+        if let Some(span) = &mut self.attempt {
+            span.before = from.clone();
+        }
+        let report = self.session.restore(target, Some(&from))?;
+        Ok(report.restored.len() as u64)
+    }
+
     /// Takes a snapshot as the tree that our step left.
     fn look(&mut self, label: &str) -> Result<Checkpoint> {
         let now = self.session.snapshot(label)?;
-        self.pending.after(&now)?;
         self.ours = now.clone();
         if let Some(span) = &mut self.attempt {
             span.after = Some(now.clone());

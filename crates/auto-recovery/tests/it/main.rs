@@ -6,6 +6,7 @@ mod process_run;
 mod process_stdin;
 mod process_support;
 mod recipes;
+mod run;
 mod tidy;
 mod audit_logger;
 mod audit_support;

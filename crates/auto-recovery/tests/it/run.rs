@@ -1,0 +1,8 @@
+//! Whole runs: real commands, real files, a real store. Only the clock's sleeps take no time.
+
+mod cure;
+mod endings;
+mod support;
+mod tree;
+
+use support::Project;

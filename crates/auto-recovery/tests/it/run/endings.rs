@@ -1,0 +1,135 @@
+//! Endings without a cure: the command's own code, the tree as it was, the reason on record.
+
+use std::time::Duration;
+
+use auto_recovery::audit::{JournalEvent, SessionOutcome};
+use auto_recovery::run::{Policy, RunExit, StrategyCommand};
+use auto_recovery::{ErrorKind, RecoveryStrategyType};
+
+use super::Project;
+use super::support::{fixing, listing};
+
+#[test]
+fn when_nothing_helps_the_tree_is_as_it_was_and_the_code_is_the_commands() {
+    let project = Project::new(&[("a", "1"), ("dir/b", "2")]);
+    let before = listing(&project.root());
+    let fix = "rm -r dir; echo 3 > a; mkdir -p deep/er; ln -s a link";
+    let (outcome, seen) = project.shell("exit 7", &[fix]);
+    assert_eq!(outcome.exit, RunExit::Code(7));
+    assert_eq!(listing(&project.root()), before);
+    assert_eq!(outcome.result.strategy_used, RecoveryStrategyType::Escalate);
+    assert!(outcome.result.escalated_to_human);
+    let trail = project.trail();
+    assert_eq!(trail.len(), 3);
+    assert_eq!(trail[2].next_action, "escalate");
+    assert!(seen.events.iter().any(|event| event.starts_with("NotRecovered")));
+}
+
+#[test]
+fn with_nothing_to_try_there_are_no_entries_and_the_journal_says_why() {
+    let project = Project::new(&[]);
+    let (outcome, _) = project.shell("exit 5", &[]);
+    assert_eq!(outcome.exit, RunExit::Code(5));
+    assert!(project.trail().is_empty());
+    let journal = project.journal();
+    let said = journal.iter().any(|event| match event {
+        JournalEvent::FailureDetected(failure) => !failure.skipped.is_empty(),
+        _ => false,
+    });
+    assert!(said, "{journal:?}");
+    assert!(journal.iter().any(|event| matches!(
+        event,
+        JournalEvent::SessionFinished(end) if end.outcome == SessionOutcome::Escalated
+    )));
+}
+
+#[test]
+fn a_signal_is_passed_on() {
+    let project = Project::new(&[]);
+    let (outcome, _) = project.shell("kill -USR1 $$", &[]);
+    assert_eq!(outcome.exit, RunExit::Signal(10));
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_127_unless_something_stands_in() {
+    let project = Project::new(&[]);
+    let argv = ["no-such-program-anywhere"];
+    let outcome = project.run(project.request(&argv, Policy::default())).0.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(127));
+    let policy =
+        Policy { alternatives: vec![StrategyCommand::shell("true")], ..Policy::default() };
+    let mut request = project.request(&argv, policy);
+    request.session_id = Some("again".to_owned());
+    assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_126() {
+    let project = Project::new(&[("data", "no program")]);
+    let outcome = project.run(project.request(&["./data"], Policy::default())).0.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(126));
+}
+
+#[test]
+fn the_deadline_ends_the_run_with_124_and_the_tree_as_it_was() {
+    let project = Project::new(&[("a", "1")]);
+    let before = listing(&project.root());
+    let mut request =
+        project.request(&["sh", "-c", "exit 1"], fixing(&["echo 2 > a; exec sleep 60"]));
+    request.deadline = Some(Duration::from_millis(700));
+    let outcome = project.run(request).0.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(124));
+    assert_eq!(listing(&project.root()), before);
+    assert_eq!(project.trail().len(), 1, "the attempt that was cut short is on record");
+}
+
+#[test]
+fn a_process_that_takes_too_long_is_ended() {
+    let project = Project::new(&[]);
+    let policy = Policy {
+        retry: Some(0),
+        attempt_timeout: Some(Duration::from_millis(300)),
+        ..Policy::default()
+    };
+    let mut request = project.request(&["sleep", "60"], policy);
+    request.attempt_timeout = Some(Duration::from_millis(300));
+    let outcome = project.run(request).0.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(124));
+}
+
+#[test]
+fn the_person_is_called_with_the_failure_as_data() {
+    let project = Project::new(&[]);
+    let mut request = project.request(&["sh", "-c", "exit 3"], fixing(&["true"]));
+    request.on_escalate = Some(StrategyCommand::shell("echo $RECOVER_STRATEGY > ../called"));
+    assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(3));
+    assert_eq!(project.read("../called"), "escalate\n");
+}
+
+#[test]
+fn a_dry_run_runs_once_plans_and_touches_nothing() {
+    let project = Project::new(&[("value", "broken")]);
+    let mut request = project.request(
+        &["sh", "-c", "echo run >> ../runs; grep -q mended value"],
+        fixing(&["echo mended > value"]),
+    );
+    request.dry_run = true;
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.read("../runs"), "run\n");
+    assert_eq!(project.read("value"), "broken");
+    assert!(seen.events.iter().any(|event| event.contains("echo mended > value")));
+    assert!(!project.state().exists());
+}
+
+#[test]
+fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
+    let project = Project::new(&[("value", "broken")]);
+    let request =
+        project.request(&["sh", "-c", "grep -q mended value"], fixing(&["echo mended > value"]));
+    std::fs::write(project.state(), "in the way").unwrap();
+    let error = project.run(request).0.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput), "{error:?}");
+    assert!(error.chain().contains("state"), "{}", error.chain());
+    assert_eq!(project.read("value"), "broken");
+}
