@@ -87,7 +87,7 @@ pub(super) fn file_lengths(tree: &Tree) -> Vec<String> {
 pub(super) fn forbidden_words(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for (pattern, tests_may, way_out) in FORBIDDEN {
-        let pattern = Regex::new(pattern).unwrap();
+        let pattern = Regex::new(pattern).expect("a pattern of ours");
         for file in tree.rust() {
             let shipped;
             let code = if tests_may {

@@ -52,19 +52,21 @@ fn parents(path: &str) -> Option<(Vec<String>, String)> {
         "mod" => folder.rsplit_once('/')?,
         name => (folder, name),
     };
-    let inside = ["mod.rs", "lib.rs", "main.rs"].map(|root| format!("{folder}/{root}"));
-    let beside = format!("{folder}.rs");
-    Some((
-        inside.into_iter().chain([beside]).collect(),
-        name.to_owned(),
-    ))
+    let parents = match folder {
+        _ if folder.ends_with("/src") => {
+            vec![format!("{folder}/lib.rs"), format!("{folder}/main.rs")]
+        }
+        _ if folder.ends_with("/tests/it") => vec![format!("{folder}/main.rs")],
+        _ => vec![format!("{folder}/mod.rs"), format!("{folder}.rs")],
+    };
+    Some((parents, name.to_owned()))
 }
 
 /// `lib.rs`, `mod.rs` and the roots of test binaries are tables of contents.
 pub(super) fn roots_with_code(tree: &Tree) -> Vec<String> {
-    let attribute = Regex::new(r"#!?\[").unwrap();
-    let contents =
-        Regex::new(r"^(pub(\s*\([^)]*\))?\s+)?(use\s|extern\s+crate\s|mod\s+\w+$)").unwrap();
+    let attribute = Regex::new(r"#!?\[").expect("a pattern of ours");
+    let contents = Regex::new(r"^(pub(\s*\([^)]*\))?\s+)?(use\s|extern\s+crate\s|mod\s+\w+$)")
+        .expect("a pattern of ours");
     tree.rust()
         .filter(|file| is_table_of_contents(&file.path))
         .filter_map(|file| {

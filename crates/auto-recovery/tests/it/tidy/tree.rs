@@ -1,7 +1,7 @@
 //! The repository's text files, as a commit of everything would hold them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ignore::WalkBuilder;
 
@@ -9,7 +9,6 @@ use super::rust;
 
 /// The repository's text files, sorted by path.
 pub(super) struct Tree {
-    pub(super) root: PathBuf,
     pub(super) files: Vec<File>,
 }
 
@@ -34,13 +33,17 @@ impl Tree {
             .filter_entry(|entry| entry.file_name() != ".git")
             .build();
         for entry in walk {
-            let entry = entry.unwrap();
+            let entry = entry.expect("the repository can be listed");
             if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                 continue;
             }
-            let path = entry.path().strip_prefix(&root).unwrap();
-            if let Ok(text) = String::from_utf8(fs::read(entry.path()).unwrap()) {
-                files.push(File::new(path.to_str().unwrap(), text));
+            let path = entry
+                .path()
+                .strip_prefix(&root)
+                .expect("the walk began there");
+            let bytes = fs::read(entry.path()).expect("the repository's files can be read");
+            if let Ok(text) = String::from_utf8(bytes) {
+                files.push(File::new(path.to_str().expect("names are plain"), text));
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -49,13 +52,12 @@ impl Tree {
             "no repository at {}",
             root.display()
         );
-        Self { root, files }
+        Self { files }
     }
 
     /// A tree of these files, for the rules' own cases.
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         Self {
-            root: PathBuf::new(),
             files: files
                 .iter()
                 .map(|(path, text)| File::new(path, (*text).to_owned()))
