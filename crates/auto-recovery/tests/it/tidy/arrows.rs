@@ -38,7 +38,7 @@ const MODULES: Table<'_> = &[
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "strategy", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
-    ("report", &["error", "entry", "statistics", "host", "audit"]),
+    ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "statistics", "host", "audit"]),
     ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "statistics", "host", "process", "checkpoint", "audit", "manager"]),
