@@ -12,7 +12,22 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The built-in rules, a file a topic. Their order among files does not matter across signs; within
 /// one sign earlier files are asked first.
-const BUILTIN: &[(&str, &str)] = &[("outcome", include_str!("rules/outcome.toml"))];
+const BUILTIN: &[(&str, &str)] = &[
+    ("outcome", include_str!("rules/outcome.toml")),
+    ("python", include_str!("rules/python.toml")),
+    ("rust", include_str!("rules/rust.toml")),
+    ("node", include_str!("rules/node.toml")),
+    ("go", include_str!("rules/go.toml")),
+    ("jvm", include_str!("rules/jvm.toml")),
+    ("ruby", include_str!("rules/ruby.toml")),
+    ("php", include_str!("rules/php.toml")),
+    ("native", include_str!("rules/native.toml")),
+    ("shell", include_str!("rules/shell.toml")),
+    ("network", include_str!("rules/network.toml")),
+    ("platform", include_str!("rules/platform.toml")),
+    ("system", include_str!("rules/system.toml")),
+    ("generic", include_str!("rules/generic.toml")),
+];
 
 /// A set of rules, ready to be asked.
 #[derive(Debug)]

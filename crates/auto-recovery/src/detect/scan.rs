@@ -62,6 +62,7 @@ impl Literals {
         };
         let automaton = AhoCorasick::builder()
             .kind(Some(kind))
+            .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .build(&self.all)
             .expect("a few thousand short literals stay far below the automaton's limits");

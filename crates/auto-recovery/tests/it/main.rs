@@ -12,3 +12,4 @@ mod audit_logger;
 mod audit_support;
 mod statistics;
 mod checkpoint;
+mod detect;
