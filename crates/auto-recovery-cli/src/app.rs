@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::host::{Host, SystemHost, new_id};
 use auto_recovery::{Error, Result};
 use clap::Parser;
 
-use crate::args::{Cli, Command, GlobalArgs};
-use crate::commands;
+use crate::args::{
+    ClearArgs, Cli, Command, ExportArgs, GlobalArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs,
+};
+use crate::commands::{self, Export, Wanted};
 use crate::exit::Exit;
+use crate::identity;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
 use crate::settings::{Environment, Layer, RunRequest, Settings};
 use crate::store;
@@ -82,16 +85,76 @@ impl App {
 }
 
 fn dispatch(app: &App, command: Command) -> Result<Exit> {
+    let App {
+        settings,
+        printer,
+        host,
+    } = app;
+    let state_dir = &settings.state_dir.value;
     match command {
+        Command::Run(_) | Command::Completions(_) => {
+            unreachable!("`run` takes them before it resolves settings")
+        }
         Command::Plan(args) => commands::plan(app, args.command),
         Command::Classify(args) => commands::classify(app, args),
         Command::Checkpoint(_) => commands::checkpoint(app),
         Command::Restore(args) => commands::restore(app, args),
-        Command::Config => commands::config(&app.settings, &app.printer),
-        Command::Run(_) | Command::Completions(_) => {
-            unreachable!("`run` takes them before it resolves settings")
+        Command::Config => commands::config(settings, printer),
+        Command::Log => {
+            let started = identity::session_started(settings, None);
+            let store = app.store()?;
+            commands::log(
+                &*store,
+                io::stdin().lock(),
+                &new_id("session"),
+                started,
+                printer,
+            )
         }
-        _ => Ok(Exit::OK),
+        Command::Sessions => commands::sessions(&*app.store()?, host.now(), printer),
+        Command::History(HistoryArgs { session, last }) => {
+            commands::history(&*app.store()?, session, last, host.now(), printer)
+        }
+        Command::Show(ShowArgs {
+            session,
+            attempt,
+            last,
+        }) => {
+            let wanted = Wanted {
+                session,
+                attempt: attempt.or(last.flatten()),
+            };
+            commands::show(&*app.store()?, wanted, state_dir, host.now(), printer)
+        }
+        Command::Stats(StatsArgs { session }) => {
+            commands::stats(&*app.store()?, session, host.now(), printer)
+        }
+        Command::Export(ExportArgs {
+            session,
+            all,
+            format,
+            output,
+            raw,
+        }) => {
+            let request = Export {
+                session,
+                all,
+                format,
+                output,
+                raw,
+            };
+            commands::export(&*app.store()?, request, host.now(), printer)
+        }
+        Command::Report(ReportArgs {
+            session,
+            format,
+            output,
+        }) => commands::report(&*app.store()?, session, format, output, host.now(), printer),
+        Command::Clear(ClearArgs {
+            session,
+            all: _,
+            yes,
+        }) => commands::clear(&*app.store()?, session, yes, state_dir, printer),
     }
 }
 

@@ -4,8 +4,10 @@
 
 mod app;
 mod args;
+mod artifacts;
 mod commands;
 mod exit;
+mod identity;
 mod output;
 mod settings;
 mod store;

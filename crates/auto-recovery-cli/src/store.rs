@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
 use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -15,11 +15,10 @@ use crate::settings::{Settings, StoreUrl};
 pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn AuditStore>> {
     match &settings.store.value {
         StoreUrl::Jsonl(directory) => {
-            drop(host);
-            Err(Error::new(
-                ErrorKind::Refused,
-                format!("open {}", directory.display()),
-            ))
+            let options = JsonlOptions {
+                durability: settings.durability.value,
+            };
+            Ok(Arc::new(JsonlStore::open(directory, options, host)?))
         }
         StoreUrl::Unsupported { scheme, masked } => Err(Error::new(
             ErrorKind::InvalidInput,

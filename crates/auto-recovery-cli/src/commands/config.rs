@@ -1,13 +1,266 @@
 //! `recover config`: every setting and where its value comes from.
 
+use std::time::Duration;
+
 use auto_recovery::Result;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::output::Printer;
-use crate::settings::Settings;
+use crate::output::{Column, Printer, Table};
+use crate::settings::{
+    Policy, PolicyLayer, RecipeChange, RollbackTarget, RunSettings, Setting, Settings,
+    StrategyCommand, durability_name, format_duration,
+};
+
+/// A setting as it is shown.
+#[derive(Serialize)]
+struct Row {
+    key: String,
+    value: Value,
+    origin: String,
+}
 
 /// Prints every setting and where its value comes from.
 pub(crate) fn config(settings: &Settings, printer: &Printer) -> Result<Exit> {
-    printer.text(&format!("{settings:#?}\n"))?;
+    let rows = rows(settings);
+    if printer.json {
+        printer.json_lines(&rows)?;
+    } else {
+        let columns = [
+            Column::whole("SETTING"),
+            Column::flexible("VALUE", 20),
+            Column::flexible("FROM", 20),
+        ];
+        let mut table = Table::new(&columns, printer.columns);
+        for row in &rows {
+            table.wrapping_row([row.key.as_str(), &for_people(&row.value), &row.origin]);
+        }
+        printer.text(&table.render())?;
+    }
     Ok(Exit::OK)
+}
+
+fn rows(settings: &Settings) -> Vec<Row> {
+    let Settings {
+        store,
+        state_dir,
+        durability,
+        color,
+        run,
+        cwd: _,
+        workspace: _,
+        user: _,
+        parent_session: _,
+    } = settings;
+    let mut rows = vec![
+        row("store", store, |store| json!(store.to_string())),
+        row("state_dir", state_dir, |path| {
+            json!(path.display().to_string())
+        }),
+        row("durability", durability, |value| {
+            json!(durability_name(*value))
+        }),
+        row("color", color, |value| json!(value)),
+    ];
+    push_run(&mut rows, run);
+    rows
+}
+
+fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
+    let RunSettings {
+        policy,
+        categories,
+        error_types,
+        deadline,
+        grace,
+        protect,
+        allow,
+        approve,
+        on_escalate,
+        rollback,
+        keep_progress,
+        keep_failed_changes,
+        checkpoint,
+        hold_stdout,
+        fail_on_flaky,
+        on_audit_failure,
+        recipes,
+        rules,
+    } = run;
+    push_policy(rows, policy);
+    rows.push(row("deadline", deadline, optional_duration));
+    rows.push(row("grace", grace, duration));
+    if protect.is_empty() {
+        rows.push(row("protect", &Setting::default(()), |()| json!([])));
+    }
+    for glob in protect {
+        rows.push(row("protect", glob, |glob| json!(glob)));
+    }
+    rows.push(row("allow", allow, |tier| json!(tier.as_str())));
+    rows.push(row("approve", approve, |hook| {
+        hook.as_ref().map_or(Value::Null, command)
+    }));
+    rows.push(row("on_escalate", on_escalate, |hook| {
+        hook.as_ref().map_or(Value::Null, command)
+    }));
+    rows.push(row("rollback", rollback, |to| {
+        to.as_ref().map_or(Value::Null, target)
+    }));
+    for (key, flag) in [
+        ("keep_progress", keep_progress),
+        ("keep_failed_changes", keep_failed_changes),
+        ("checkpoint", checkpoint),
+        ("hold_stdout", hold_stdout),
+        ("fail_on_flaky", fail_on_flaky),
+    ] {
+        rows.push(row(key, flag, |flag| json!(flag)));
+    }
+    rows.push(row("on_audit_failure", on_audit_failure, |what| {
+        json!(what.as_str())
+    }));
+    for (category, layer) in categories {
+        push_layer(rows, &format!("category.{category}"), layer);
+    }
+    for (error_type, layer) in error_types {
+        push_layer(rows, &format!("error_type.{error_type}"), layer);
+    }
+    for recipe in recipes {
+        let what = match &recipe.change {
+            RecipeChange::Off => "off",
+            RecipeChange::Define(_) => "on",
+        };
+        rows.push(Row {
+            key: format!("recipe.{}", recipe.name),
+            value: json!(what),
+            origin: recipe.origin.to_string(),
+        });
+    }
+    for rule in rules {
+        rows.push(Row {
+            key: format!("rule.{}", rule.name),
+            value: json!(rule.category.as_str()),
+            origin: rule.origin.to_string(),
+        });
+    }
+}
+
+fn push_policy(rows: &mut Vec<Row>, policy: &Policy) {
+    let Policy {
+        fix,
+        alternative,
+        retry,
+        max_attempts,
+        base_delay,
+        max_delay,
+        jitter,
+        attempt_timeout,
+    } = policy;
+    rows.push(row("fix", fix, |list| commands(list)));
+    rows.push(row("alternative", alternative, |list| commands(list)));
+    rows.push(row("retry", retry, |retry| json!(retry)));
+    rows.push(row("max_attempts", max_attempts, |count| json!(count)));
+    rows.push(row("base_delay", base_delay, duration));
+    rows.push(row("max_delay", max_delay, duration));
+    rows.push(row("jitter", jitter, |flag| json!(flag)));
+    rows.push(row("attempt_timeout", attempt_timeout, optional_duration));
+}
+
+fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
+    let PolicyLayer {
+        fix,
+        alternative,
+        retry,
+        max_attempts,
+        base_delay,
+        max_delay,
+        jitter,
+        attempt_timeout,
+    } = layer;
+    let key = |name: &str| format!("{prefix}.{name}");
+    rows.extend(
+        fix.as_ref()
+            .map(|list| row(&key("fix"), list, |list| commands(list))),
+    );
+    rows.extend(
+        alternative
+            .as_ref()
+            .map(|list| row(&key("alternative"), list, |list| commands(list))),
+    );
+    rows.extend(
+        retry
+            .as_ref()
+            .map(|count| row(&key("retry"), count, |count| json!(count))),
+    );
+    rows.extend(
+        max_attempts
+            .as_ref()
+            .map(|count| row(&key("max_attempts"), count, |count| json!(count))),
+    );
+    rows.extend(
+        base_delay
+            .as_ref()
+            .map(|delay| row(&key("base_delay"), delay, duration)),
+    );
+    rows.extend(
+        max_delay
+            .as_ref()
+            .map(|delay| row(&key("max_delay"), delay, duration)),
+    );
+    rows.extend(
+        jitter
+            .as_ref()
+            .map(|flag| row(&key("jitter"), flag, |flag| json!(flag))),
+    );
+    rows.extend(
+        attempt_timeout
+            .as_ref()
+            .map(|limit| row(&key("attempt_timeout"), limit, duration)),
+    );
+}
+
+fn row<T>(key: &str, setting: &Setting<T>, value: impl FnOnce(&T) -> Value) -> Row {
+    Row {
+        key: key.to_owned(),
+        value: value(&setting.value),
+        origin: setting.origin.to_string(),
+    }
+}
+
+fn duration(duration: &Duration) -> Value {
+    json!(format_duration(*duration))
+}
+
+fn optional_duration(limit: &Option<Duration>) -> Value {
+    limit.as_ref().map_or(Value::Null, duration)
+}
+
+fn commands(list: &[StrategyCommand]) -> Value {
+    list.iter().map(command).collect()
+}
+
+/// A command as a file would say it: text for `sh -c`, or a list of words.
+fn command(command: &StrategyCommand) -> Value {
+    match command {
+        StrategyCommand::Shell(text) => json!(text),
+        StrategyCommand::Argv(words) => json!(words),
+    }
+}
+
+fn target(target: &RollbackTarget) -> Value {
+    match target {
+        RollbackTarget::LastGood => json!("last-good"),
+        RollbackTarget::Checkpoint(id) => json!(id),
+        RollbackTarget::GitRevision(revision) => json!(format!("git:{revision}")),
+    }
+}
+
+/// `value` without the quotes that only programs need.
+fn for_people(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        other => other.to_string(),
+    }
 }

@@ -4,6 +4,8 @@
 //! shown; the commands do.
 
 mod escape;
+mod facts;
+mod file;
 mod json;
 mod printer;
 mod shell;
@@ -11,8 +13,10 @@ mod table;
 mod time;
 
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
+pub(crate) use facts::Facts;
+pub(crate) use file::write_output;
 pub(crate) use json::JsonArray;
 pub(crate) use printer::{Printer, Verbosity, print_error, stdout_error};
 pub(crate) use shell::shell_words;
-pub(crate) use table::Table;
-pub(crate) use time::{age, human_seconds};
+pub(crate) use table::{Column, Table};
+pub(crate) use time::{age, human_seconds, short_age};

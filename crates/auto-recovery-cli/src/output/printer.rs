@@ -8,12 +8,10 @@ use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
 
-use crate::output::{Escapes, EscapingWriter, escape_text};
+use crate::output::{Escapes, EscapingWriter, JsonArray, escape_text};
 
 /// Columns taken for a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: u16 = 80;
-/// Columns below which tables are no longer squeezed: they would hold nothing.
-const COLUMNS_MIN: u16 = 40;
 /// Bytes gathered before they are written to stdout.
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -53,12 +51,8 @@ impl Printer {
             json,
             verbosity,
             is_terminal,
-            columns: is_terminal.then(|| {
-                columns
-                    .or_else(terminal_columns)
-                    .unwrap_or(COLUMNS_DEFAULT)
-                    .max(COLUMNS_MIN)
-            }),
+            columns: is_terminal
+                .then(|| columns.or_else(terminal_columns).unwrap_or(COLUMNS_DEFAULT)),
         }
     }
 
@@ -106,6 +100,20 @@ impl Printer {
                 .map_err(io::Error::from)
                 .and_then(|()| out.write_all(b"\n"))
                 .map_err(stdout_error)
+        })
+    }
+
+    /// Writes `items` as a JSON array, each on a line of its own.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn json_lines(&self, items: &[impl Serialize]) -> Result<()> {
+        self.data(Escapes::Json, |out| {
+            let mut array = JsonArray::begin(out).map_err(stdout_error)?;
+            for item in items {
+                array.item(item).map_err(stdout_error)?;
+            }
+            array.end().map_err(stdout_error)
         })
     }
 

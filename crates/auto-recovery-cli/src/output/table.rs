@@ -1,84 +1,142 @@
-//! Tables that fit the terminal: a line a row, columns by spaces alone.
+//! Tables that fit the terminal: columns by spaces alone, a line a row.
 //!
-//! Text that does not fit is cut with `…`; what programs need whole they take from `--json`. Where
-//! stdout is no terminal nothing is cut.
+//! On a narrow terminal the columns that matter least are left out, then text is cut with `…`; what
+//! programs need whole they take from `--json`. Where stdout is no terminal nothing is left out.
 
 use comfy_table::{
-    Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Grid, presets,
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Grid, Width, presets,
 };
 
 use crate::output::escape_text;
 
+/// Blanks between two columns.
+const GAP: usize = 2;
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    head: &'static str,
+    /// Least width of a column that may be cut; none for one that may not.
+    flexible: Option<usize>,
+    is_number: bool,
+    /// The columns with the highest rank are left out first; none for one that stays.
+    rank: Option<u8>,
+}
+
+impl Column {
+    /// A column that is shown whole.
+    pub(crate) fn whole(head: &'static str) -> Self {
+        Self {
+            head,
+            flexible: None,
+            is_number: false,
+            rank: None,
+        }
+    }
+
+    /// A column that may be cut down to `min` characters.
+    pub(crate) fn flexible(head: &'static str, min: usize) -> Self {
+        Self {
+            flexible: Some(min),
+            ..Self::whole(head)
+        }
+    }
+
+    /// The same column, set to the right.
+    pub(crate) fn number(self) -> Self {
+        Self {
+            is_number: true,
+            ..self
+        }
+    }
+
+    /// The same column, left out before every one with a lower rank.
+    pub(crate) fn rank(self, rank: u8) -> Self {
+        Self {
+            rank: Some(rank),
+            ..self
+        }
+    }
+}
+
 /// A table.
 pub(crate) struct Table {
+    columns: Vec<Column>,
     grid: Grid,
-    fixed: Vec<usize>,
-    right: Vec<usize>,
+    width: Option<u16>,
 }
 
 impl Table {
-    /// A table with these column heads, to fit into `columns` of a terminal.
-    pub(crate) fn new(heads: &[&str], columns: Option<u16>) -> Self {
+    /// A table with these columns, to fit into `width` characters of a terminal.
+    pub(crate) fn new(columns: &[Column], width: Option<u16>) -> Self {
         let mut grid = Grid::new();
         grid.load_style(presets::NOTHING);
         grid.set_truncation_indicator("…");
-        match columns {
-            Some(columns) => {
-                grid.set_content_arrangement(ContentArrangement::Dynamic);
-                grid.set_width(columns);
-            }
-            None => {
-                grid.set_content_arrangement(ContentArrangement::Disabled);
-            }
+        if columns.iter().any(|column| !column.head.is_empty()) {
+            let mut heads = Row::from(
+                columns
+                    .iter()
+                    .map(|column| Cell::new(column.head))
+                    .collect::<Vec<_>>(),
+            );
+            heads.max_height(1);
+            grid.set_header(heads);
         }
-        grid.set_header(heads.iter().map(Cell::new));
         Self {
+            columns: columns.to_vec(),
             grid,
-            fixed: Vec::new(),
-            right: Vec::new(),
+            width,
         }
     }
 
-    /// These columns are never cut.
-    pub(crate) fn never_cut(mut self, columns: &[usize]) -> Self {
-        self.fixed = columns.to_vec();
-        self
-    }
-
-    /// These columns hold numbers.
-    pub(crate) fn numbers(mut self, columns: &[usize]) -> Self {
-        self.right = columns.to_vec();
-        self
-    }
-
-    /// Adds a row. Its text is escaped here.
+    /// Adds a row of one line. Its text is escaped here.
     pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        let mut row = Row::from(
-            cells
-                .into_iter()
-                .map(|cell| Cell::new(escape_text(cell.as_ref())))
-                .collect::<Vec<_>>(),
-        );
+        let mut row = escaped(cells);
         row.max_height(1);
         self.grid.add_row(row);
     }
 
+    /// Adds a row that goes on below instead of being cut. Its text is escaped here.
+    pub(crate) fn wrapping_row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.grid.add_row(escaped(cells));
+    }
+
     /// The table as lines, each ended, without blanks at their ends.
     pub(crate) fn render(mut self) -> String {
-        let last = self.grid.column_count().saturating_sub(1);
-        for index in &self.fixed {
-            if let Some(column) = self.grid.column_mut(*index) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        for index in &self.right {
-            if let Some(column) = self.grid.column_mut(*index) {
+        let natural: Vec<usize> = self
+            .grid
+            .column_max_content_widths()
+            .into_iter()
+            .map(usize::from)
+            .collect();
+        let widths = match self.width {
+            Some(width) => fit(&self.columns, &natural, usize::from(width)),
+            None => natural.iter().copied().map(Some).collect(),
+        };
+        let last = widths.iter().rposition(Option::is_some);
+        let mut total = 0;
+        for (index, width) in widths.iter().enumerate() {
+            let gap = if Some(index) == last { 0 } else { GAP };
+            let Some(column) = self.grid.column_mut(index) else {
+                continue;
+            };
+            column.set_padding((0, u16::try_from(gap).unwrap_or(0)));
+            if self.columns[index].is_number {
                 column.set_cell_alignment(CellAlignment::Right);
             }
+            column.set_constraint(match width {
+                Some(width) => {
+                    let width = u16::try_from(width.max(&1) + gap).unwrap_or(u16::MAX);
+                    total += usize::from(width);
+                    ColumnConstraint::Absolute(Width::Fixed(width))
+                }
+                None => ColumnConstraint::Hidden,
+            });
         }
-        for (index, column) in self.grid.column_iter_mut().enumerate() {
-            column.set_padding((0, if index == last { 0 } else { 2 }));
-        }
+        self.grid
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        self.grid
+            .set_width(u16::try_from(total).unwrap_or(u16::MAX));
         let mut text = String::new();
         for line in self.grid.lines() {
             text.push_str(line.trim_end());
@@ -86,4 +144,41 @@ impl Table {
         }
         text
     }
+}
+
+/// How wide each column is to be so that all fit into `width`, given how wide each would like to be;
+/// none for a column that is left out.
+fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>> {
+    let least = |index: usize| match columns[index].flexible {
+        Some(min) => natural[index].min(min),
+        None => natural[index],
+    };
+    let mut shown: Vec<usize> = (0..natural.len()).collect();
+    let needed = |shown: &[usize]| -> usize {
+        let gaps = GAP * shown.len().saturating_sub(1);
+        shown.iter().map(|index| least(*index)).sum::<usize>() + gaps
+    };
+    while needed(&shown) > width {
+        let ranked = shown.iter().filter(|index| columns[**index].rank.is_some());
+        let Some(least_wanted) = ranked.max_by_key(|index| columns[**index].rank).copied() else {
+            break;
+        };
+        shown.retain(|index| *index != least_wanted);
+    }
+    let mut spare = width.saturating_sub(needed(&shown));
+    let mut widths = vec![None; natural.len()];
+    for index in shown {
+        let more = spare.min(natural[index] - least(index));
+        spare -= more;
+        widths[index] = Some(least(index) + more);
+    }
+    widths
+}
+
+fn escaped<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> Row {
+    let cells: Vec<_> = cells
+        .into_iter()
+        .map(|cell| Cell::new(escape_text(cell.as_ref())))
+        .collect();
+    Row::from(cells)
 }

@@ -4,21 +4,30 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+const MINUTE_SECONDS: i64 = 60;
+const HOUR_SECONDS: i64 = 60 * MINUTE_SECONDS;
+const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
+/// From here on a date says more than a number of days.
+const DATE_SECONDS: i64 = 100 * DAY_SECONDS;
+
 /// How long before `now` the RFC 3339 time `then` was: `3 min ago`. A time that cannot be read, or
 /// that has not come yet, is shown as it is.
 pub(crate) fn age(then: &str, now: SystemTime) -> String {
-    let (Ok(then_time), Ok(now)) = (then.parse::<Timestamp>(), Timestamp::try_from(now)) else {
-        return then.to_owned();
-    };
-    let seconds = now.as_second() - then_time.as_second();
-    match seconds {
-        ..0 => then.to_owned(),
-        0..5 => "just now".to_owned(),
-        5..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..86_400 => format!("{} h ago", seconds / 3600),
-        86_400..=2_592_000 => format!("{} d ago", seconds / 86_400),
-        _ => then_time.strftime("%Y-%m-%d").to_string(),
+    match seconds_between(then, now) {
+        None => then.to_owned(),
+        Some(0..5) => "just now".to_owned(),
+        Some(DATE_SECONDS..) => date(then),
+        Some(seconds) => format!("{} ago", rounded(seconds)),
+    }
+}
+
+/// The same for a column of ages: `3 min`.
+pub(crate) fn short_age(then: &str, now: SystemTime) -> String {
+    match seconds_between(then, now) {
+        None => then.to_owned(),
+        Some(0..5) => "now".to_owned(),
+        Some(DATE_SECONDS..) => date(then),
+        Some(seconds) => rounded(seconds),
     }
 }
 
@@ -40,4 +49,25 @@ pub(crate) fn human_seconds(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// Whole seconds from `then` to `now`; none where `then` cannot be read or lies ahead.
+fn seconds_between(then: &str, now: SystemTime) -> Option<i64> {
+    let then: Timestamp = then.parse().ok()?;
+    let seconds = Timestamp::try_from(now).ok()?.as_second() - then.as_second();
+    (seconds >= 0).then_some(seconds)
+}
+
+fn rounded(seconds: i64) -> String {
+    match seconds {
+        ..MINUTE_SECONDS => format!("{seconds} s"),
+        MINUTE_SECONDS..HOUR_SECONDS => format!("{} min", seconds / MINUTE_SECONDS),
+        HOUR_SECONDS..DAY_SECONDS => format!("{} h", seconds / HOUR_SECONDS),
+        DAY_SECONDS.. => format!("{} d", seconds / DAY_SECONDS),
+    }
+}
+
+/// The date of an RFC 3339 time.
+fn date(then: &str) -> String {
+    then.chars().take("2026-01-02".len()).collect()
 }

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Setting<PathBuf>,
     /// When an append is acknowledged.
     pub(crate) durability: Setting<Durability>,
+    /// Whether colours may be used where a terminal shows them.
+    pub(crate) color: Setting<bool>,
     /// Settings of a run.
     pub(crate) run: RunSettings,
     /// The current directory.
@@ -97,6 +99,10 @@ impl Settings {
             durability: top
                 .durability
                 .unwrap_or_else(|| Setting::default(Durability::Sync)),
+            color: match environment.no_color {
+                true => from_variable("NO_COLOR", false),
+                false => Setting::default(true),
+            },
             run: RunSettings::resolve(layers),
             cwd,
             workspace,

@@ -1,0 +1,99 @@
+//! What the journal says of a session, sorted by the attempt it belongs to.
+
+use std::collections::BTreeMap;
+
+use auto_recovery::audit::{
+    AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, SessionFinished,
+    SessionStarted,
+};
+
+/// The journal of one session.
+#[derive(Default)]
+pub(crate) struct Evidence {
+    records: Vec<JournalRecord>,
+    /// Where the last word about the beginning of each attempt stands in `records`.
+    started: BTreeMap<u64, usize>,
+    /// The same about its end.
+    finished: BTreeMap<u64, usize>,
+}
+
+impl Evidence {
+    /// Adds the next record. What came before a clearing is of another life of the session.
+    pub(crate) fn add(&mut self, record: JournalRecord) {
+        let place = self.records.len();
+        match &record.event {
+            JournalEvent::SessionCleared(_) => {
+                *self = Self::default();
+                return;
+            }
+            JournalEvent::AttemptStarted(event) => {
+                self.started.insert(event.attempt_number, place);
+            }
+            JournalEvent::AttemptFinished(event) => {
+                self.finished.insert(event.attempt_number, place);
+            }
+            _ => {}
+        }
+        self.records.push(record);
+    }
+
+    /// The records about attempt `number`, and those about the session as a whole.
+    pub(crate) fn records_of(&self, number: u64) -> Vec<&JournalRecord> {
+        self.records
+            .iter()
+            .filter(|record| match &record.event {
+                JournalEvent::AttemptStarted(event) => event.attempt_number == number,
+                JournalEvent::AttemptFinished(event) => event.attempt_number == number,
+                _ => true,
+            })
+            .collect()
+    }
+
+    /// How attempt `number` began.
+    pub(crate) fn started(&self, number: u64) -> Option<&AttemptStarted> {
+        match &self.records[*self.started.get(&number)?].event {
+            JournalEvent::AttemptStarted(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// How attempt `number` ended.
+    pub(crate) fn finished(&self, number: u64) -> Option<&AttemptFinished> {
+        match &self.records[*self.finished.get(&number)?].event {
+            JournalEvent::AttemptFinished(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// Where the output of attempt `number` is kept.
+    pub(crate) fn output_file(&self, number: u64) -> Option<&str> {
+        self.finished(number)?.output_file.as_deref()
+    }
+
+    /// How the session began.
+    pub(crate) fn session_started(&self) -> Option<&SessionStarted> {
+        self.records.iter().find_map(|record| match &record.event {
+            JournalEvent::SessionStarted(event) => Some(event),
+            _ => None,
+        })
+    }
+
+    /// The failure that it began with.
+    pub(crate) fn failure(&self) -> Option<&FailureDetected> {
+        self.records.iter().find_map(|record| match &record.event {
+            JournalEvent::FailureDetected(event) => Some(&**event),
+            _ => None,
+        })
+    }
+
+    /// How the session ended.
+    pub(crate) fn session_finished(&self) -> Option<&SessionFinished> {
+        self.records
+            .iter()
+            .rev()
+            .find_map(|record| match &record.event {
+                JournalEvent::SessionFinished(event) => Some(event),
+                _ => None,
+            })
+    }
+}

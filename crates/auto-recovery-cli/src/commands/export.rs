@@ -1,0 +1,88 @@
+//! `recover export`: trails written out whole.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use auto_recovery::Result;
+use auto_recovery::audit::AuditStore;
+use auto_recovery::export::{self, ExportOptions};
+
+use crate::args::ExportFormat;
+use crate::commands::session;
+use crate::exit::Exit;
+use crate::output::{Escapes, Printer, write_output};
+
+/// What is exported, and how.
+pub(crate) struct Export {
+    /// Session to export; none for the newest.
+    pub(crate) session: Option<String>,
+    /// Whether every session is exported.
+    pub(crate) all: bool,
+    /// Format, if one was asked for.
+    pub(crate) format: Option<ExportFormat>,
+    /// Where to write; none for stdout.
+    pub(crate) output: Option<PathBuf>,
+    /// Whether text that a spreadsheet would run is left exact.
+    pub(crate) raw: bool,
+}
+
+/// Writes trails of `store` out.
+pub(crate) fn export(
+    store: &dyn AuditStore,
+    request: Export,
+    now: SystemTime,
+    printer: &Printer,
+) -> Result<Exit> {
+    let Export {
+        session,
+        all,
+        format,
+        output,
+        raw,
+    } = request;
+    let format = format
+        .or_else(|| output.as_deref().and_then(by_ending))
+        .unwrap_or(ExportFormat::Json);
+    let options = ExportOptions {
+        format: library_format(format),
+        raw_cells: raw,
+    };
+    let escapes = match format {
+        ExportFormat::Json | ExportFormat::Jsonl => Escapes::Json,
+        ExportFormat::Csv => Escapes::Text,
+    };
+    let session = match all {
+        true => None,
+        false => Some(session::named_or_newest(store, session, printer)?),
+    };
+    let summary = write_output(output.as_deref(), escapes, printer, |out| match &session {
+        Some(session) => export::export_session(store, session, &options, now, out),
+        None => export::export_all(store, &options, now, out),
+    })?;
+    if let Some(path) = output.filter(|path| path != Path::new("-")) {
+        printer.note(format_args!(
+            "wrote {} entries to {}",
+            summary.entries,
+            path.display()
+        ));
+    }
+    printer.damage(&summary.damage);
+    Ok(Exit::OK)
+}
+
+fn by_ending(path: &Path) -> Option<ExportFormat> {
+    match path.extension()?.to_str()? {
+        "json" => Some(ExportFormat::Json),
+        "csv" => Some(ExportFormat::Csv),
+        "jsonl" | "ndjson" => Some(ExportFormat::Jsonl),
+        _ => None,
+    }
+}
+
+fn library_format(format: ExportFormat) -> export::ExportFormat {
+    match format {
+        ExportFormat::Json => export::ExportFormat::Json,
+        ExportFormat::Csv => export::ExportFormat::Csv,
+        ExportFormat::Jsonl => export::ExportFormat::Jsonl,
+    }
+}

@@ -1,0 +1,156 @@
+//! `recover history`: the attempts of a session.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use auto_recovery::audit::{AuditStore, Damage};
+use auto_recovery::{RecoveryAuditEntry, Result};
+
+use crate::commands::session;
+use crate::exit::Exit;
+use crate::output::{
+    Column, Escapes, JsonArray, Printer, Table, human_seconds, short_age, stdout_error,
+};
+
+/// Attempts that people are shown unless they ask for more. A table is laid out as a whole, so it
+/// needs a bound; 1,000 rows are 20 screens.
+const ROWS_DEFAULT: usize = 1000;
+
+/// Lists the attempts of `session`, or of the newest one; only the `last` of them if given.
+pub(crate) fn history(
+    store: &dyn AuditStore,
+    session: Option<String>,
+    last: Option<u64>,
+    now: SystemTime,
+    printer: &Printer,
+) -> Result<Exit> {
+    let session = session::named_or_newest(store, session, printer)?;
+    let last = last.map(|last| usize::try_from(last).unwrap_or(usize::MAX));
+    let damage = if printer.json {
+        print_json(store, &session, last, printer)?
+    } else {
+        print_table(store, &session, last, now, printer)?
+    };
+    printer.damage(&damage);
+    Ok(Exit::OK)
+}
+
+fn print_json(
+    store: &dyn AuditStore,
+    session: &str,
+    last: Option<usize>,
+    printer: &Printer,
+) -> Result<Vec<Damage>> {
+    let tail = last
+        .map(|last| read_tail(store, session, last))
+        .transpose()?;
+    printer.data(Escapes::Json, |out| {
+        let mut array = JsonArray::begin(out).map_err(stdout_error)?;
+        let damage = match tail {
+            Some(tail) => {
+                for entry in &tail.entries {
+                    array.item(entry).map_err(stdout_error)?;
+                }
+                tail.damage
+            }
+            None => store.read_trail(session, &mut |stored| {
+                array.item(&stored.entry).map_err(stdout_error)
+            })?,
+        };
+        array.end().map_err(stdout_error)?;
+        Ok(damage)
+    })
+}
+
+fn print_table(
+    store: &dyn AuditStore,
+    session: &str,
+    last: Option<usize>,
+    now: SystemTime,
+    printer: &Printer,
+) -> Result<Vec<Damage>> {
+    let tail = read_tail(store, session, last.unwrap_or(ROWS_DEFAULT))?;
+    if tail.entries.is_empty() {
+        printer.note("nothing was tried in this session; `recover show` tells why");
+        return Ok(tail.damage);
+    }
+    let columns = [
+        Column::whole("#").number(),
+        Column::whole("AGE").number().rank(2),
+        Column::flexible("STRATEGY", 11),
+        Column::whole("RESULT"),
+        Column::whole("TOOK").number().rank(3),
+        Column::flexible("ERROR TYPE", 12).rank(1),
+        Column::flexible("NEXT", 8).rank(5),
+        Column::flexible("CHANGED", 12).rank(4),
+    ];
+    let mut table = Table::new(&columns, printer.columns);
+    for entry in &tail.entries {
+        table.row(row(entry, now));
+    }
+    printer.text(&table.render())?;
+    let earlier = tail.total - tail.entries.len();
+    if last.is_none() && earlier > 0 {
+        printer.note(format_args!(
+            "{earlier} earlier attempts are not shown; `--last {}` or `--json` shows them",
+            tail.total
+        ));
+    }
+    Ok(tail.damage)
+}
+
+/// The end of a trail.
+pub(crate) struct Tail {
+    /// Its last entries, in order.
+    pub(crate) entries: VecDeque<RecoveryAuditEntry>,
+    /// How many entries the trail has.
+    pub(crate) total: usize,
+    /// What could not be read.
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Reads the last `count` entries of `session`.
+pub(crate) fn read_tail(store: &dyn AuditStore, session: &str, count: usize) -> Result<Tail> {
+    let mut entries = VecDeque::new();
+    let mut total = 0;
+    let damage = store.read_trail(session, &mut |stored| {
+        total += 1;
+        if entries.len() == count {
+            entries.pop_front();
+        }
+        entries.push_back(stored.entry);
+        Ok(())
+    })?;
+    Ok(Tail {
+        entries,
+        total,
+        damage,
+    })
+}
+
+/// What became of an attempt, in a word or two.
+pub(crate) fn result_of(entry: &RecoveryAuditEntry) -> &'static str {
+    match (entry.success, entry.rollback_performed) {
+        (true, false) => "cured",
+        (true, true) => "cured, undone",
+        (false, true) => "failed, undone",
+        (false, false) => "failed",
+    }
+}
+
+fn row(entry: &RecoveryAuditEntry, now: SystemTime) -> [String; 8] {
+    let changed = match entry.files_modified.as_slice() {
+        [] => entry.changes_made.join("; "),
+        files => files.join(", "),
+    };
+    [
+        entry.attempt_number.to_string(),
+        short_age(&entry.timestamp, now),
+        entry.strategy.clone(),
+        result_of(entry).to_owned(),
+        human_seconds(entry.duration_seconds),
+        entry.error_type.clone(),
+        entry.next_action.clone(),
+        changed,
+    ]
+}

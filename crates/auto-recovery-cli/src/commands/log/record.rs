@@ -1,0 +1,166 @@
+//! Recording what comes in: read what is there, append it as one batch, acknowledge, go on.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::{Error, Result};
+
+use crate::commands::log::entry;
+use crate::commands::log::lines::{LINE_BYTES_MAX, Line, Lines};
+use crate::commands::session;
+use crate::exit::{Exit, is_closed_output};
+use crate::output::{Escapes, Printer, stdout_error};
+
+/// Entries appended at once: more would only delay the acknowledgement of the first.
+const BATCH_ENTRIES_MAX: usize = 1024;
+
+/// Sessions remembered as known to the journal, at some 100 bytes each. When there are more, they are
+/// forgotten and looked up again.
+const SESSIONS_REMEMBERED_MAX: usize = 100_000;
+
+/// Records each line of `input` in `store`, and acknowledges it once it is durable. Lines without a
+/// session go to `new_session`; `started` is what the journal says of a session that begins here.
+pub(crate) fn log(
+    store: &dyn AuditStore,
+    input: impl Read,
+    new_session: &str,
+    started: SessionStarted,
+    printer: &Printer,
+) -> Result<Exit> {
+    let mut lines = Lines::new(input);
+    let mut recorder = Recorder {
+        store,
+        started,
+        journaled: Journaled::default(),
+        printer,
+        has_reader: true,
+    };
+    let mut line_number: u64 = 0;
+    let mut refused: u64 = 0;
+    let read_error = |error| Error::io("read", Path::new("standard input"), error);
+    while let Some(available) = lines.available().map_err(read_error)? {
+        let mut batch = Vec::new();
+        for line in available {
+            line_number += 1;
+            match parse(&line, new_session) {
+                None => {}
+                Some(Ok(entry)) => batch.push(entry),
+                Some(Err(reason)) => {
+                    refused += 1;
+                    printer.warn(format_args!("line {line_number}: {reason}"));
+                }
+            }
+            if batch.len() == BATCH_ENTRIES_MAX {
+                recorder.record(std::mem::take(&mut batch))?;
+            }
+        }
+        recorder.record(batch)?;
+    }
+    if refused == 0 {
+        return Ok(Exit::OK);
+    }
+    printer.warn(format_args!(
+        "{refused} of {line_number} lines were not recorded; all others were"
+    ));
+    Ok(Exit::NOT_FOUND)
+}
+
+/// The entry that `line` says; none for a blank line.
+fn parse(line: &Line, new_session: &str) -> Option<Result<NewEntry, String>> {
+    match line {
+        Line::TooLong => Some(Err(format!("longer than {LINE_BYTES_MAX} bytes"))),
+        Line::Whole(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => None,
+        Line::Whole(bytes) => Some(entry::parse(bytes, new_session)),
+    }
+}
+
+struct Recorder<'a> {
+    store: &'a dyn AuditStore,
+    started: SessionStarted,
+    journaled: Journaled,
+    printer: &'a Printer,
+    /// Whether somebody still reads the acknowledgements.
+    has_reader: bool,
+}
+
+impl Recorder<'_> {
+    /// Appends `batch`, waits until it is durable, and acknowledges it in order.
+    fn record(&mut self, batch: Vec<NewEntry>) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for new in &batch {
+            let session = &new.entry.session_id;
+            if !self.journaled.contains(self.store, session)? {
+                let event = JournalEvent::SessionStarted(self.started.clone());
+                self.store.record(Some(session), event)?;
+            }
+        }
+        let appended = self.store.append(batch)?;
+        if !self.has_reader {
+            return Ok(());
+        }
+        let acknowledged = self.printer.data(Escapes::Json, |out| {
+            for one in &appended {
+                serde_json::to_writer(&mut *out, one)
+                    .map_err(|error| stdout_error(error.into()))?;
+                out.write_all(b"\n").map_err(stdout_error)?;
+            }
+            Ok(())
+        });
+        match acknowledged {
+            // Whoever wrote the lines may not care for the answers, but does want them recorded.
+            Err(error) if is_closed_output(&error) => {
+                self.has_reader = false;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// Which sessions have begun, so that the journal says it once a session and never once an entry.
+#[derive(Default)]
+struct Journaled {
+    known: HashSet<String>,
+    is_journal_read: bool,
+}
+
+impl Journaled {
+    /// Whether `session` has begun. From now on it has.
+    fn contains(&mut self, store: &dyn AuditStore, session: &str) -> Result<bool> {
+        if self.known.contains(session) {
+            return Ok(true);
+        }
+        if self.known.len() >= SESSIONS_REMEMBERED_MAX {
+            *self = Self::default();
+        }
+        let mut has_begun = session::has_entries(store, session)?;
+        if !has_begun && !self.is_journal_read {
+            self.read_journal(store)?;
+            has_begun = self.known.contains(session);
+        }
+        self.known.insert(session.to_owned());
+        Ok(has_begun)
+    }
+
+    /// Learns of the sessions that have begun and have no entry yet, in one pass for all of them.
+    fn read_journal(&mut self, store: &dyn AuditStore) -> Result<()> {
+        self.is_journal_read = true;
+        store.read_journal(None, &mut |record| {
+            match (record.session_id, record.event) {
+                (Some(session), JournalEvent::SessionStarted(_)) => {
+                    self.known.insert(session);
+                }
+                (Some(session), JournalEvent::SessionCleared(_)) => {
+                    self.known.remove(&session);
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}

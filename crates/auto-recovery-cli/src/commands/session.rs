@@ -1,0 +1,76 @@
+//! Which session a command is about.
+
+use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::{Error, ErrorKind, Result};
+
+use crate::output::Printer;
+
+/// The session that was named, or else the newest, which is named on stderr.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is no such session, or no session at all.
+pub(crate) fn named_or_newest(
+    store: &dyn AuditStore,
+    named: Option<String>,
+    printer: &Printer,
+) -> Result<String> {
+    if let Some(session) = named {
+        return existing(store, session);
+    }
+    match store.sessions()?.into_iter().next() {
+        Some(newest) => {
+            printer.note(format_args!("newest session: {}", newest.session_id));
+            Ok(newest.session_id)
+        }
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "no sessions yet in {}; `recover run -- CMD` records one when CMD fails",
+                store.url()
+            ),
+        )),
+    }
+}
+
+/// `session`, if the store has it.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if it has not.
+pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String> {
+    if exists(store, &session)? {
+        return Ok(session);
+    }
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!("no session {session}; `recover sessions` lists them"),
+    ))
+}
+
+/// Whether the store has an entry of `session`, or a journal record that is not of its clearing.
+pub(crate) fn exists(store: &dyn AuditStore, session: &str) -> Result<bool> {
+    if has_entries(store, session)? {
+        return Ok(true);
+    }
+    let mut exists = false;
+    store.read_journal(Some(session), &mut |record| {
+        exists = !matches!(record.event, JournalEvent::SessionCleared(_));
+        Ok(())
+    })?;
+    Ok(exists)
+}
+
+/// Whether the trail of `session` holds anything, found out by reading its beginning only.
+pub(crate) fn has_entries(store: &dyn AuditStore, session: &str) -> Result<bool> {
+    let mut found = false;
+    let outcome = store.read_trail(session, &mut |_| {
+        found = true;
+        Err(Error::new(
+            ErrorKind::Interrupted,
+            "the first entry was enough",
+        ))
+    });
+    match outcome {
+        Err(error) if !found => Err(error),
+        _ => Ok(found),
+    }
+}

@@ -1,0 +1,129 @@
+//! `recover show`: what was tried, with its changes and its output.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use auto_recovery::audit::{AuditStore, JournalRecord};
+use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
+use serde::Serialize;
+
+use crate::artifacts;
+use crate::commands::evidence::Evidence;
+use crate::commands::history::{Tail, read_tail};
+use crate::commands::{session, show_text};
+use crate::exit::Exit;
+use crate::output::Printer;
+
+/// Attempts that people are shown of a session; `history` lists all.
+const ATTEMPTS_SHOWN: usize = 20;
+
+/// One attempt, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    entry: &'a RecoveryAuditEntry,
+    journal: Vec<&'a JournalRecord>,
+    diff: Option<String>,
+    output_file: Option<&'a str>,
+}
+
+/// Which attempts are to be shown.
+pub(crate) struct Wanted {
+    /// The session; none for the newest.
+    pub(crate) session: Option<String>,
+    /// The attempt; none for all of them.
+    pub(crate) attempt: Option<u64>,
+}
+
+/// Shows attempts of a session, with the diffs that the checkpoints below `state_dir` tell.
+pub(crate) fn show(
+    store: &dyn AuditStore,
+    wanted: Wanted,
+    state_dir: &Path,
+    now: SystemTime,
+    printer: &Printer,
+) -> Result<Exit> {
+    let session = session::named_or_newest(store, wanted.session, printer)?;
+    let mut tail = match wanted.attempt {
+        Some(number) => read_attempt(store, &session, number)?,
+        None => read_tail(
+            store,
+            &session,
+            if printer.json { 1 } else { ATTEMPTS_SHOWN },
+        )?,
+    };
+    let mut evidence = Evidence::default();
+    let journal_damage = store.read_journal(Some(&session), &mut |record| {
+        evidence.add(record);
+        Ok(())
+    })?;
+    if printer.json {
+        let entry = tail.entries.back().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("nothing was tried in session {session}; `recover show` without --json tells why"),
+            )
+        })?;
+        printer.json(&Shown {
+            entry,
+            journal: evidence.records_of(entry.attempt_number),
+            diff: diff_of(&evidence, entry, state_dir)?,
+            output_file: evidence.output_file(entry.attempt_number),
+        })?;
+    } else {
+        let mut text = show_text::session(&session, &evidence, &tail, now, printer.columns);
+        for entry in &tail.entries {
+            let diff = diff_of(&evidence, entry, state_dir)?;
+            text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
+        }
+        printer.text(&text)?;
+        let earlier = tail.total.saturating_sub(tail.entries.len());
+        if wanted.attempt.is_none() && earlier > 0 {
+            printer.note(format_args!(
+                "{earlier} earlier attempts are not shown; `recover history {session}` lists them"
+            ));
+        }
+    }
+    tail.damage.extend(journal_damage);
+    printer.damage(&tail.damage);
+    Ok(Exit::OK)
+}
+
+fn diff_of(
+    evidence: &Evidence,
+    entry: &RecoveryAuditEntry,
+    state_dir: &Path,
+) -> Result<Option<String>> {
+    let number = entry.attempt_number;
+    artifacts::diff(
+        state_dir,
+        evidence.started(number),
+        evidence.finished(number),
+    )
+}
+
+/// The attempt `number` of `session`. Where two entries have that number, as callers may give them,
+/// the later one.
+fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Tail> {
+    let mut found = None;
+    let mut total = 0;
+    let damage = store.read_trail(session, &mut |stored| {
+        total += 1;
+        if stored.entry.attempt_number == number {
+            found = Some(stored.entry);
+        }
+        Ok(())
+    })?;
+    match found {
+        Some(entry) => Ok(Tail {
+            entries: [entry].into(),
+            total,
+            damage,
+        }),
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "session {session} has no attempt {number}; `recover history {session}` lists them"
+            ),
+        )),
+    }
+}

@@ -1,0 +1,211 @@
+//! A session and its attempts as a person reads them. Everything that came from outside is escaped
+//! here.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::time::SystemTime;
+
+use auto_recovery::RecoveryAuditEntry;
+use auto_recovery::audit::{AttemptFinished, FailureDetected};
+
+use crate::commands::evidence::Evidence;
+use crate::commands::history::{Tail, result_of};
+use crate::commands::sessions::outcome_name;
+use crate::output::{Escapes, Facts, age, escape_bytes, escape_text, human_seconds, shell_words};
+
+/// Lines of an attempt's output that are shown; the file holds all.
+const OUTPUT_LINES_SHOWN: usize = 20;
+/// Bytes read from the end of an output to find them: lines of 400 bytes on average.
+const OUTPUT_BYTES_READ: u64 = 8 * 1024;
+/// Lines of a diff that are shown.
+const DIFF_LINES_SHOWN: usize = 200;
+
+/// What is known of the session as a whole.
+pub(crate) fn session(
+    session: &str,
+    evidence: &Evidence,
+    tail: &Tail,
+    now: SystemTime,
+    columns: Option<u16>,
+) -> String {
+    let mut facts = Facts::new(columns);
+    facts.add("session", session);
+    if let Some(started) = evidence.session_started() {
+        if let Some(command) = &started.command {
+            facts.add("command", shell_words(command));
+        }
+        if let Some(cwd) = &started.cwd {
+            facts.add("in", cwd);
+        }
+        if let (Some(user), Some(host)) = (&started.user, &started.host) {
+            facts.add("by", format!("{user} on {host}"));
+        }
+    }
+    if let Some(detected) = evidence.failure() {
+        facts.add("failure", failure(detected));
+        facts.add(
+            "kind",
+            format!("{} (rule {})", detected.category, detected.rule),
+        );
+        for skipped in &detected.skipped {
+            facts.add("not tried", skipped);
+        }
+    }
+    match evidence.session_finished() {
+        Some(finished) => {
+            facts.add(
+                "outcome",
+                format!(
+                    "{}, {}, {}",
+                    outcome_name(finished.outcome),
+                    attempts(tail.total),
+                    human_seconds(finished.duration_seconds)
+                ),
+            );
+            if !finished.reason.is_empty() {
+                facts.add("because", &finished.reason);
+            }
+        }
+        None => facts.add("attempts", tail.total.to_string()),
+    }
+    if let Some(last) = tail.entries.back() {
+        facts.add("last", age(&last.timestamp, now));
+    }
+    facts.render()
+}
+
+/// One attempt, with what it changed and what was printed.
+pub(crate) fn attempt(
+    entry: &RecoveryAuditEntry,
+    evidence: &Evidence,
+    diff: Option<&str>,
+    now: SystemTime,
+) -> String {
+    let number = entry.attempt_number;
+    let mut text = format!(
+        "\nattempt {number}  {} · {} · {} · {}\n",
+        escape_text(&entry.strategy),
+        result_of(entry),
+        human_seconds(entry.duration_seconds),
+        escape_text(&age(&entry.timestamp, now)),
+    );
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            text.push_str(&format!("  {name:<9}{}\n", escape_text(value)));
+        }
+    };
+    if let Some(started) = evidence.started(number) {
+        add("did", &started.action);
+        add("recipe", started.recipe.as_deref().unwrap_or_default());
+    }
+    add(
+        "failure",
+        &format!("{}: {}", entry.error_type, entry.error_message),
+    );
+    add("changes", &entry.changes_made.join("; "));
+    add("files", &entry.files_modified.join(", "));
+    add("result", &entry.recovery_message);
+    add("next", &entry.next_action);
+    if let Some(finished) = evidence.finished(number) {
+        for (name, value) in particulars(finished) {
+            add(name, &value);
+        }
+    }
+    if let Some(diff) = diff.filter(|diff| !diff.is_empty()) {
+        text.push_str(&indented(
+            "diff",
+            diff.as_bytes(),
+            Keep::First(DIFF_LINES_SHOWN),
+        ));
+    }
+    if let Some(path) = evidence.output_file(number) {
+        text.push_str(&output(path));
+    }
+    text
+}
+
+fn failure(detected: &FailureDetected) -> String {
+    let failure = &detected.failure;
+    let place = failure
+        .location()
+        .map(|place| format!(" · {place}"))
+        .unwrap_or_default();
+    format!("{}: {}{place}", failure.error_type, failure.message)
+}
+
+fn attempts(count: usize) -> String {
+    match count {
+        1 => "1 attempt".to_owned(),
+        _ => format!("{count} attempts"),
+    }
+}
+
+/// What an entry has no field for and a person should know.
+fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("protected", finished.protected.join(", ")),
+        ("foreign", finished.foreign.join(", ")),
+        ("uncovered", finished.not_covered.join(", ")),
+        ("running", finished.left_running.join(", ")),
+    ];
+    if finished.kept {
+        facts.push((
+            "kept",
+            "its changes are the ground for the next attempt".to_owned(),
+        ));
+    }
+    if finished.stood_in {
+        facts.push((
+            "stood in",
+            "for the command, which was not run again".to_owned(),
+        ));
+    }
+    if finished.flaky {
+        facts.push(("flaky", "the command passed by being run again".to_owned()));
+    }
+    facts
+}
+
+/// The end of what is kept at `path`.
+fn output(path: &str) -> String {
+    let head = format!("output {}", escape_text(path));
+    match read_end(path) {
+        Ok(bytes) if bytes.is_empty() => format!("  {head} (empty)\n"),
+        Ok(bytes) => indented(&head, &bytes, Keep::Last(OUTPUT_LINES_SHOWN)),
+        Err(error) => format!("  {head} (cannot be read: {error})\n"),
+    }
+}
+
+fn read_end(path: &str) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_BYTES_READ)))?;
+    let mut bytes = Vec::new();
+    file.take(OUTPUT_BYTES_READ).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Which lines of a long text are kept.
+#[derive(Clone, Copy)]
+enum Keep {
+    First(usize),
+    Last(usize),
+}
+
+fn indented(head: &str, bytes: &[u8], keep: Keep) -> String {
+    let escaped = escape_bytes(bytes, Escapes::Text);
+    let lines: Vec<&str> = escaped.lines().collect();
+    let (shown, note) = match keep {
+        Keep::First(max) if lines.len() > max => (
+            &lines[..max],
+            format!(" (first {max} of {} lines)", lines.len()),
+        ),
+        Keep::Last(max) if lines.len() > max => (&lines[lines.len() - max..], " (its end)".into()),
+        _ => (&lines[..], String::new()),
+    };
+    let mut text = format!("  {head}{note}\n");
+    for line in shown {
+        text.push_str(&format!("  │ {line}\n"));
+    }
+    text
+}
