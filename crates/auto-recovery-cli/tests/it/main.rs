@@ -1,1 +1,12 @@
-//! The library's tests: one binary, one module a topic.
+//! The command's tests: whole stories through the binary, one module a topic.
+
+mod clear;
+mod completions;
+mod config;
+mod export;
+mod harness;
+mod log;
+mod outside;
+mod read;
+mod terminal;
+mod usage;
