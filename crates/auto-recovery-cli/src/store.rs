@@ -17,6 +17,7 @@ pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn A
         StoreUrl::Jsonl(directory) => {
             let options = JsonlOptions {
                 durability: settings.durability.value,
+                ..JsonlOptions::default()
             };
             Ok(Arc::new(JsonlStore::open(directory, options, host)?))
         }

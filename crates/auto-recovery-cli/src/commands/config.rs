@@ -29,8 +29,8 @@ pub(crate) fn config(settings: &Settings, printer: &Printer) -> Result<Exit> {
     } else {
         let columns = [
             Column::whole("SETTING"),
-            Column::flexible("VALUE", 20),
-            Column::flexible("FROM", 20),
+            Column::flexible("VALUE", 12),
+            Column::flexible("FROM", 7),
         ];
         let mut table = Table::new(&columns, printer.columns);
         for row in &rows {

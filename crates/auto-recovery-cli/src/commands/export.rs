@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use auto_recovery::Result;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::export::{self, ExportOptions};
+use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::ExportFormat;
 use crate::commands::session;
@@ -53,7 +53,10 @@ pub(crate) fn export(
     };
     let session = match all {
         true => None,
-        false => Some(session::named_or_newest(store, session, printer)?),
+        false => Some(with_entries(
+            store,
+            session::named_or_newest(store, session, printer)?,
+        )?),
     };
     let summary = write_output(output.as_deref(), escapes, printer, |out| match &session {
         Some(session) => export::export_session(store, session, &options, now, out),
@@ -68,6 +71,17 @@ pub(crate) fn export(
     }
     printer.damage(&summary.damage);
     Ok(Exit::OK)
+}
+
+/// `session`, if it has anything to export.
+fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
+    if session::has_entries(store, &session)? {
+        return Ok(session);
+    }
+    Err(Error::new(
+        ErrorKind::NotFound,
+        format!("nothing was tried in session {session}; `recover show {session}` tells why"),
+    ))
 }
 
 fn by_ending(path: &Path) -> Option<ExportFormat> {

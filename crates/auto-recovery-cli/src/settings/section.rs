@@ -252,7 +252,7 @@ pub(crate) fn complaint(file: &SourceFile, offset: usize, reason: &str) -> Error
 /// Which of `known` somebody who wrote `written` most likely meant.
 pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     // A third of the letters may be wrong: enough for slips, too little to suggest another word.
-    let distance_max = (written.chars().count() / 3).max(1);
+    let distance_max = written.chars().count().div_ceil(3);
     known
         .iter()
         .map(|candidate| (edit_distance(written, candidate), *candidate))

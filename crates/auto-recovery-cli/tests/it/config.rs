@@ -18,7 +18,10 @@ fn setting(run: &Run, key: &str) -> (Value, String) {
         .unwrap_or_else(|| panic!("no setting {key} in {rows}"))
         .clone();
     assert_eq!(keys(&row), ["key", "value", "origin"]);
-    (row["value"].clone(), row["origin"].as_str().expect("text").to_owned())
+    (
+        row["value"].clone(),
+        row["origin"].as_str().expect("text").to_owned(),
+    )
 }
 
 fn config(machine: &Machine) -> Run {
@@ -28,26 +31,72 @@ fn config(machine: &Machine) -> Run {
 #[test]
 fn a_fresh_machine_has_only_defaults() {
     let machine = Machine::new();
-    let run = machine.recover(&["config"]);
-    let root = machine.root().to_str().expect("UTF-8");
-    insta::assert_snapshot!(run.quiet().replace(root, "[ROOT]"), @"");
+    let run = machine.run(
+        machine
+            .command(&["config"])
+            .env("RECOVER_STATE_DIR", "/state"),
+    );
+    insta::assert_snapshot!(run.quiet(), @r"
+    SETTING              VALUE         FROM
+    store                jsonl:/state  default
+    state_dir            /state        environment RECOVER_STATE_DIR
+    durability           sync          default
+    color                true          default
+    fix                  none          default
+    alternative          none          default
+    retry                none          default
+    max_attempts         3             default
+    base_delay           1s            default
+    max_delay            1m            default
+    jitter               true          default
+    attempt_timeout      none          default
+    deadline             none          default
+    grace                10s           default
+    protect              none          default
+    allow                safe          default
+    approve              none          default
+    on_escalate          none          default
+    rollback             none          default
+    keep_progress        false         default
+    keep_failed_changes  false         default
+    checkpoint           true          default
+    hold_stdout          false         default
+    fail_on_flaky        false         default
+    on_audit_failure     stop          default
+    ");
 }
 
 #[test]
 fn the_strongest_place_wins() {
     let machine = Machine::new();
-    machine.write("home/.config/recover/config.toml", "durability = \"flush\"\n\nmax_attempts = 7\ngrace = \"1m30s\"\n");
+    machine.write(
+        "home/.config/recover/config.toml",
+        "durability = \"flush\"\n\nmax_attempts = 7\ngrace = \"1m30s\"\n",
+    );
     machine.write("work/recover.toml", "# the project\nmax_attempts = 5\n");
     let run = config(&machine);
     let root = machine.root().display();
-    assert_eq!(setting(&run, "max_attempts"), (json!(5), format!("{root}/work/recover.toml:2")));
+    assert_eq!(
+        setting(&run, "max_attempts"),
+        (json!(5), format!("{root}/work/recover.toml:2"))
+    );
     assert_eq!(
         setting(&run, "grace"),
-        (json!("1m30s"), format!("{root}/home/.config/recover/config.toml:4"))
+        (
+            json!("1m30s"),
+            format!("{root}/home/.config/recover/config.toml:4")
+        )
     );
-    assert_eq!(setting(&run, "base_delay"), (json!("1s"), "default".to_owned()));
+    assert_eq!(
+        setting(&run, "base_delay"),
+        (json!("1s"), "default".to_owned())
+    );
 
-    let run = machine.run(machine.command(&["config", "--json"]).env("RECOVER_DURABILITY", "sync"));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("RECOVER_DURABILITY", "sync"),
+    );
     assert_eq!(
         setting(&run, "durability"),
         (json!("sync"), "environment RECOVER_DURABILITY".to_owned())
@@ -57,7 +106,10 @@ fn the_strongest_place_wins() {
 #[test]
 fn the_store_is_named_by_flag_then_environment_then_file() {
     let machine = Machine::new();
-    machine.write("home/.config/recover/config.toml", "store = \"jsonl:trails\"\n");
+    machine.write(
+        "home/.config/recover/config.toml",
+        "store = \"jsonl:trails\"\n",
+    );
     let root = machine.root().display().to_string();
     assert_eq!(
         setting(&config(&machine), "store"),
@@ -66,32 +118,60 @@ fn the_store_is_named_by_flag_then_environment_then_file() {
             format!("{root}/home/.config/recover/config.toml:1")
         )
     );
-    let run = machine.run(machine.command(&["config", "--json"]).env("RECOVER_STORE", "jsonl:/e"));
-    assert_eq!(setting(&run, "store"), (json!("jsonl:/e"), "environment RECOVER_STORE".to_owned()));
     let run = machine.run(
-        machine.command(&["config", "--json", "--store", "jsonl:f"]).env("RECOVER_STORE", "jsonl:/e"),
+        machine
+            .command(&["config", "--json"])
+            .env("RECOVER_STORE", "jsonl:/e"),
     );
     assert_eq!(
         setting(&run, "store"),
-        (json!(format!("jsonl:{root}/work/f")), "flag --store".to_owned())
+        (json!("jsonl:/e"), "environment RECOVER_STORE".to_owned())
+    );
+    let run = machine.run(
+        machine
+            .command(&["config", "--json", "--store", "jsonl:f"])
+            .env("RECOVER_STORE", "jsonl:/e"),
+    );
+    assert_eq!(
+        setting(&run, "store"),
+        (
+            json!(format!("jsonl:{root}/work/f")),
+            "flag --store".to_owned()
+        )
     );
 }
 
 #[test]
 fn the_state_follows_the_environment() {
     let machine = Machine::new();
-    let run = machine.run(machine.command(&["config", "--json"]).env("XDG_STATE_HOME", "/x"));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("XDG_STATE_HOME", "/x"),
+    );
     assert_eq!(setting(&run, "state_dir").0, json!("/x/auto-recovery"));
     assert_eq!(setting(&run, "store").0, json!("jsonl:/x/auto-recovery"));
-    let run = machine.run(machine.command(&["config", "--json"]).env("XDG_STATE_HOME", "relative"));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("XDG_STATE_HOME", "relative"),
+    );
     assert_eq!(setting(&run, "state_dir").0, json!(machine.state()));
-    let run = machine.run(machine.command(&["config", "--json"]).env("RECOVER_STATE_DIR", "/y"));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("RECOVER_STATE_DIR", "/y"),
+    );
     assert_eq!(
         setting(&run, "state_dir"),
         (json!("/y"), "environment RECOVER_STATE_DIR".to_owned())
     );
     // Set to nothing counts as not set.
-    let run = machine.run(machine.command(&["config", "--json"]).env("RECOVER_STATE_DIR", ""));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("RECOVER_STATE_DIR", ""),
+    );
     assert_eq!(setting(&run, "state_dir").1, "default");
 }
 
@@ -99,7 +179,10 @@ fn the_state_follows_the_environment() {
 fn no_color_is_the_only_other_variable() {
     let machine = Machine::new();
     let run = machine.run(machine.command(&["config", "--json"]).env("NO_COLOR", "1"));
-    assert_eq!(setting(&run, "color"), (json!(false), "environment NO_COLOR".to_owned()));
+    assert_eq!(
+        setting(&run, "color"),
+        (json!(false), "environment NO_COLOR".to_owned())
+    );
     let plain = config(&machine).stdout;
     let run = machine.run(
         machine
@@ -118,7 +201,11 @@ fn the_project_file_is_found_upwards_to_the_workspace_and_no_further() {
     machine.write("work/recover.toml", "max_attempts = 5\n");
     machine.write("work/a/b/file", "");
     let from = |directory: &str| {
-        machine.run(machine.command(&["config", "--json"]).current_dir(machine.root().join(directory)))
+        machine.run(
+            machine
+                .command(&["config", "--json"])
+                .current_dir(machine.root().join(directory)),
+        )
     };
     assert_eq!(setting(&from("work/a/b"), "max_attempts").0, json!(5));
     machine.write("work/a/recover.toml", "max_attempts = 6\n");
@@ -189,14 +276,23 @@ fn a_named_file_is_read_alone_and_may_set_everything() {
     let machine = Machine::new();
     machine.write("home/.config/recover/config.toml", "max_attempts = 7\n");
     machine.write("work/recover.toml", "base_delay = \"7s\"\n");
-    machine.write("ci.toml", "allow = \"network\"\non_audit_failure = \"continue\"\n");
+    machine.write(
+        "ci.toml",
+        "allow = \"network\"\non_audit_failure = \"continue\"\n",
+    );
     let run = machine.recover(&["config", "--json", "--config", "../ci.toml"]);
-    assert_eq!(setting(&run, "allow"), (json!("network"), "../ci.toml:1".to_owned()));
+    assert_eq!(
+        setting(&run, "allow"),
+        (json!("network"), "../ci.toml:1".to_owned())
+    );
     assert_eq!(setting(&run, "on_audit_failure").0, json!("continue"));
     assert_eq!(setting(&run, "max_attempts").0, json!(3));
     assert_eq!(setting(&run, "base_delay").0, json!("1s"));
-    let run =
-        machine.run(machine.command(&["config", "--json"]).env("RECOVER_CONFIG", "../ci.toml"));
+    let run = machine.run(
+        machine
+            .command(&["config", "--json"])
+            .env("RECOVER_CONFIG", "../ci.toml"),
+    );
     assert_eq!(setting(&run, "allow").0, json!("network"));
     machine
         .recover(&["config", "--config", "none.toml"])
@@ -207,26 +303,80 @@ fn a_named_file_is_read_alone_and_may_set_everything() {
 fn mistakes_name_file_line_and_way_out() {
     let machine = Machine::new();
     for (text, says) in [
-        ("max_atempts = 3\n", "1: unknown key `max_atempts`: did you mean `max_attempts`?"),
-        ("\n[category.transient]\nretries = 3\n", "3: unknown key `retries` in [category.transient]: did you mean `retry`?"),
-        ("[categories.transient]\n", "1: unknown key `categories`: did you mean `category`?"),
-        ("[category.flaky]\nretry = 1\n", "1: [category.flaky] names no category: unknown category \"flaky\": use transient, code_quality, test_failure, dependency or unknown"),
-        ("category = 3\n", "1: `category` must be a table, like [category.NAME]"),
-        ("category.transient = 3\n", "1: `category.transient` must be a table, like [category.NAME]"),
-        ("base_delay = 5\n", "1: `base_delay`: a duration needs its unit: write `5s` or `5ms`"),
-        ("base_delay = true\n", "1: `base_delay`: must be a duration in quotes, like \"5m30s\""),
+        (
+            "max_atempts = 3\n",
+            "1: unknown key `max_atempts`: did you mean `max_attempts`?",
+        ),
+        (
+            "\n[category.transient]\nretries = 3\n",
+            "3: unknown key `retries` in [category.transient]: did you mean `retry`?",
+        ),
+        (
+            "[categories.transient]\n",
+            "1: unknown key `categories`: did you mean `category`?",
+        ),
+        (
+            "[category.flaky]\nretry = 1\n",
+            "1: [category.flaky] names no category: unknown category \"flaky\": use transient, code_quality, test_failure, dependency or unknown",
+        ),
+        (
+            "category = 3\n",
+            "1: `category` must be a table, like [category.NAME]",
+        ),
+        (
+            "category.transient = 3\n",
+            "1: `category.transient` must be a table, like [category.NAME]",
+        ),
+        (
+            "base_delay = 5\n",
+            "1: `base_delay`: a duration needs its unit: write `5s` or `5ms`",
+        ),
+        (
+            "base_delay = true\n",
+            "1: `base_delay`: must be a duration in quotes, like \"5m30s\"",
+        ),
         ("jitter = \"no\"\n", "1: `jitter`: must be true or false"),
-        ("max_attempts = 0\n", "1: `max_attempts`: must be a whole number from 1 to 4294967295"),
-        ("fix = \"\"\n", "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]"),
-        ("fix = [1]\n", "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]"),
-        ("allow = \"all\"\n", "1: `allow`: `all` is no tier: use safe, moderate or network"),
-        ("protect = \"tests/**\"\n", "1: `protect`: must be a list of texts, like [\"a\", \"b\"]"),
+        (
+            "max_attempts = 0\n",
+            "1: `max_attempts`: must be a whole number from 1 to 4294967295",
+        ),
+        (
+            "fix = \"\"\n",
+            "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
+        ),
+        (
+            "fix = [1]\n",
+            "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
+        ),
+        (
+            "allow = \"all\"\n",
+            "1: `allow`: `all` is no tier: use safe, moderate or network",
+        ),
+        (
+            "protect = \"tests/**\"\n",
+            "1: `protect`: must be a list of texts, like [\"a\", \"b\"]",
+        ),
         ("a = 1\na = 2\n", "2: not valid TOML: duplicate key"),
-        ("[recipe.x]\noff = true\nfix = \"y\"\n", "1: [recipe.x] is off and has a command: remove one of the two"),
-        ("\n[recipe.x]\ntier = \"safe\"\n", "2: [recipe.x] needs either `fix` or `alternative`, or `off = true`"),
-        ("[recipe.x]\nfx = \"y\"\n", "2: unknown key `fx` in [recipe.x]: did you mean `fix`?"),
-        ("[rule.x]\npattern = \"y\"\n", "1: [rule.x] needs a `category`"),
-        ("[rule.x]\ncategory = \"transient\"\n", "1: [rule.x] needs a `pattern` or `exit_codes`"),
+        (
+            "[recipe.x]\noff = true\nfix = \"y\"\n",
+            "1: [recipe.x] is off and has a command: remove one of the two",
+        ),
+        (
+            "\n[recipe.x]\ntier = \"safe\"\n",
+            "2: [recipe.x] needs either `fix` or `alternative`, or `off = true`",
+        ),
+        (
+            "[recipe.x]\nfx = \"y\"\n",
+            "2: unknown key `fx` in [recipe.x]: did you mean `fix`?",
+        ),
+        (
+            "[rule.x]\npattern = \"y\"\n",
+            "1: [rule.x] needs a `category`",
+        ),
+        (
+            "[rule.x]\ncategory = \"transient\"\n",
+            "1: [rule.x] needs a `pattern` or `exit_codes`",
+        ),
     ] {
         machine.write("work/recover.toml", text);
         let run = config(&machine);
@@ -262,20 +412,38 @@ pattern = "quota exceeded"
 category = "transient"
 "#,
     );
-    machine.write("home/.config/recover/config.toml", "protect = [\"docs/**\"]\n[category.transient]\nretry = 2\nmax_attempts = 9\n");
+    machine.write(
+        "home/.config/recover/config.toml",
+        "protect = [\"docs/**\"]\n[category.transient]\nretry = 2\nmax_attempts = 9\n",
+    );
     let run = config(&machine);
     assert_eq!(setting(&run, "fix").0, json!(["./mend.sh"]));
-    assert_eq!(setting(&run, "alternative").0, json!([["make", "slow"], "make other"]));
+    assert_eq!(
+        setting(&run, "alternative").0,
+        json!([["make", "slow"], "make other"])
+    );
     assert_eq!(setting(&run, "category.transient.retry").0, json!(8));
     assert_eq!(setting(&run, "category.transient.max_attempts").0, json!(9));
-    assert_eq!(setting(&run, "category.transient.fix").0, json!([["cargo", "update"]]));
-    assert_eq!(setting(&run, "error_type.ECONNREFUSED.max_delay").0, json!("5m"));
+    assert_eq!(
+        setting(&run, "category.transient.fix").0,
+        json!([["cargo", "update"]])
+    );
+    assert_eq!(
+        setting(&run, "error_type.ECONNREFUSED.max_delay").0,
+        json!("5m")
+    );
     assert_eq!(setting(&run, "recipe.mine").0, json!("on"));
     assert_eq!(setting(&run, "recipe.rustfmt").0, json!("off"));
     assert_eq!(setting(&run, "rule.quota").0, json!("transient"));
     // What is protected adds up: no place can take another's protection away.
-    let globs: Vec<_> = run.json().as_array().expect("an array").iter()
-        .filter(|row| row["key"] == "protect").map(|row| row["value"].clone()).collect();
+    let globs: Vec<_> = run
+        .json()
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter(|row| row["key"] == "protect")
+        .map(|row| row["value"].clone())
+        .collect();
     assert_eq!(globs, [json!("tests/**"), json!("docs/**")]);
 }
 
@@ -283,14 +451,34 @@ category = "transient"
 fn the_store_must_be_one_that_this_build_knows() {
     let machine = Machine::new();
     for (url, says) in [
-        ("/var/audit", "flag --store: store `/var/audit` has no scheme: write it like jsonl:/var/audit"),
-        ("jsonl:", "flag --store: store `jsonl:` names no directory: write it like jsonl:/var/lib/audit"),
-        ("jsonl:~/audit", "flag --store: `~` is not expanded in store `jsonl:~/audit`: write the whole path"),
-        ("sqlite:x.db", "store `sqlite:x.db` (flag --store): this build of recover has no sqlite store, only jsonl: write it like jsonl:DIR"),
-        ("postgres://me:hunter2@h/db?sslpassword=hunter2&x=1", "store `postgres://me:***@h/db?sslpassword=***&x=1` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR"),
-        ("postgres://me:hunt/er2@x@h/db", "store `postgres://me:***@h/db` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR"),
+        (
+            "/var/audit",
+            "flag --store: store `/var/audit` has no scheme: write it like jsonl:/var/audit",
+        ),
+        (
+            "jsonl:",
+            "flag --store: store `jsonl:` names no directory: write it like jsonl:/var/lib/audit",
+        ),
+        (
+            "jsonl:~/audit",
+            "flag --store: `~` is not expanded in store `jsonl:~/audit`: write the whole path",
+        ),
+        (
+            "sqlite:x.db",
+            "store `sqlite:x.db` (flag --store): this build of recover has no sqlite store, only jsonl: write it like jsonl:DIR",
+        ),
+        (
+            "postgres://me:hunter2@h/db?sslpassword=hunter2&x=1",
+            "store `postgres://me:***@h/db?sslpassword=***&x=1` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR",
+        ),
+        (
+            "postgres://me:hunt/er2@x@h/db",
+            "store `postgres://me:***@h/db` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR",
+        ),
     ] {
-        machine.recover(&["sessions", "--store", url]).fails(2, says);
+        machine
+            .recover(&["sessions", "--store", url])
+            .fails(2, says);
     }
     let shown = machine.recover(&["config", "--store", "postgres://me:hunter2@h/db", "-v"]);
     assert_eq!(shown.code, 0);
@@ -302,9 +490,15 @@ fn a_machine_without_a_home_is_told_what_to_set() {
     let machine = Machine::new();
     // The system's list of users knows a home where HOME is not set, so HOME names a useless one.
     let run = machine.run(machine.command(&["sessions"]).env("HOME", "relative"));
-    run.fails(2, "there is no home directory to keep state in: set RECOVER_STATE_DIR");
+    run.fails(
+        2,
+        "there is no home directory to keep state in: set RECOVER_STATE_DIR",
+    );
     let run = machine.run(
-        machine.command(&["sessions"]).env("HOME", "relative").env("RECOVER_STATE_DIR", machine.state()),
+        machine
+            .command(&["sessions"])
+            .env("HOME", "relative")
+            .env("RECOVER_STATE_DIR", machine.state()),
     );
     assert_eq!(run.code, 0, "{run:?}");
 }

@@ -75,7 +75,10 @@ impl Machine {
     }
 
     /// `recover` with `args`, ready to be started in the workspace.
-    #[expect(clippy::disallowed_methods, reason = "tests start the program they test")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests start the program they test"
+    )]
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_recover"));
         command
@@ -88,6 +91,23 @@ impl Machine {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        command
+    }
+
+    /// `sh` with `script`, which finds `recover` in `$RECOVER`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests start the programs they test with"
+    )]
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", script])
+            .env_clear()
+            .env("HOME", self.home())
+            .env("PATH", "/usr/bin:/bin")
+            .env("RECOVER", env!("CARGO_BIN_EXE_recover"))
+            .current_dir(self.work());
         command
     }
 
@@ -144,7 +164,10 @@ impl Run {
     /// It must have failed with `code`, nothing on stdout, and one line that says `error`.
     pub(crate) fn fails(&self, code: i32, error: &str) {
         let expected = (code, "", format!("recover: error: {error}\n"));
-        assert_eq!((self.code, self.stdout.as_str(), self.stderr.clone()), expected);
+        assert_eq!(
+            (self.code, self.stdout.as_str(), self.stderr.clone()),
+            expected
+        );
     }
 }
 

@@ -11,14 +11,33 @@ fn every_command_has_a_help_with_what_it_does() {
     let help = machine.recover(&["--help"]);
     assert_eq!(help.code, 0);
     for command in [
-        "run", "plan", "classify", "log", "sessions", "history", "show", "stats", "export", "report",
-        "checkpoint", "restore", "clear", "config", "completions",
+        "run",
+        "plan",
+        "classify",
+        "log",
+        "sessions",
+        "history",
+        "show",
+        "stats",
+        "export",
+        "report",
+        "checkpoint",
+        "restore",
+        "clear",
+        "config",
+        "completions",
     ] {
-        assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}");
+        assert!(
+            help.stdout.contains(&format!("\n  {command} ")),
+            "{command}"
+        );
         let own = machine.recover(&[command, "--help"]);
         assert_eq!(own.code, 0, "{command}");
         assert!(own.stdout.contains("Usage: recover "), "{command}");
-        assert!(own.stdout.lines().all(|line| line.chars().count() <= 100), "{command}");
+        assert!(
+            own.stdout.lines().all(|line| line.chars().count() <= 100),
+            "{command}"
+        );
     }
 }
 
@@ -26,12 +45,30 @@ fn every_command_has_a_help_with_what_it_does() {
 fn run_offers_every_option_of_the_contract() {
     let help = Machine::new().recover(&["run", "--help"]).stdout;
     for option in [
-        "--session <ID>", "--fix <CMD>", "--alternative <CMD>", "--retry <N>", "--max-attempts <N>",
-        "--base-delay <DURATION>", "--max-delay <DURATION>", "--no-jitter", "--deadline <DURATION>",
-        "--attempt-timeout <DURATION>", "--protect <GLOB>", "--allow <TIER>", "--rollback[=",
-        "--keep-progress", "--keep-failed-changes", "--no-checkpoint", "--no-wait",
-        "--grace <DURATION>", "--hold-stdout", "--on-escalate <CMD>", "--dry-run",
-        "--result-file <FILE>", "--fail-on-flaky", "--approve <CMD>",
+        "--session <ID>",
+        "--fix <CMD>",
+        "--alternative <CMD>",
+        "--retry <N>",
+        "--max-attempts <N>",
+        "--base-delay <DURATION>",
+        "--max-delay <DURATION>",
+        "--no-jitter",
+        "--deadline <DURATION>",
+        "--attempt-timeout <DURATION>",
+        "--protect <GLOB>",
+        "--allow <TIER>",
+        "--rollback[=",
+        "--keep-progress",
+        "--keep-failed-changes",
+        "--no-checkpoint",
+        "--no-wait",
+        "--grace <DURATION>",
+        "--hold-stdout",
+        "--on-escalate <CMD>",
+        "--dry-run",
+        "--result-file <FILE>",
+        "--fail-on-flaky",
+        "--approve <CMD>",
     ] {
         assert!(help.contains(option), "{option} is missing");
     }
@@ -41,7 +78,10 @@ fn run_offers_every_option_of_the_contract() {
 fn nothing_typed_shows_the_help_and_is_a_mistake() {
     let run = Machine::new().recover(&[]);
     assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(run.stderr.contains("Usage: recover [OPTIONS] <COMMAND>"), "{run:?}");
+    assert!(
+        run.stderr.contains("Usage: recover [OPTIONS] <COMMAND>"),
+        "{run:?}"
+    );
 }
 
 #[test]
@@ -56,19 +96,41 @@ fn mistakes_are_named_and_exit_with_2() {
         (&["show", "x", "--last"], "cannot be used with"),
         (&["run"], "<CMD>"),
         (&["run", "cargo", "test"], "unexpected argument 'cargo'"),
-        (&["run", "--retry", "-1", "--", "true"], "unexpected argument '-1'"),
-        (&["run", "--max-attempts", "0", "--", "true"], "0 is not in 1.."),
-        (&["run", "--allow", "anything", "--", "true"], "safe, moderate, network"),
-        (&["run", "--rollback=git:", "--", "true"], "names no revision"),
-        (&["run", "--no-checkpoint", "--rollback", "--", "true"], "cannot be used with"),
+        (
+            &["run", "--retry", "-1", "--", "true"],
+            "unexpected argument '-1'",
+        ),
+        (
+            &["run", "--max-attempts", "0", "--", "true"],
+            "0 is not in 1..",
+        ),
+        (
+            &["run", "--allow", "anything", "--", "true"],
+            "safe, moderate, network",
+        ),
+        (
+            &["run", "--rollback=git:", "--", "true"],
+            "names no revision",
+        ),
+        (
+            &["run", "--no-checkpoint", "--rollback", "--", "true"],
+            "cannot be used with",
+        ),
         (&["export", "x", "--all"], "cannot be used with"),
         (&["export", "--format", "xml"], "json, csv, jsonl"),
         (&["clear"], "<SESSION>"),
-        (&["completions", "tcsh"], "bash, elvish, fish, powershell, zsh, man"),
+        (
+            &["completions", "tcsh"],
+            "bash, elvish, fish, powershell, zsh, man",
+        ),
         (&["-q", "-v", "sessions"], "cannot be used with"),
     ] {
         let run = machine.recover(args);
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{args:?}: {run:?}");
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (2, ""),
+            "{args:?}: {run:?}"
+        );
         assert!(run.stderr.contains(says), "{args:?} says {}", run.stderr);
     }
 }
@@ -79,12 +141,21 @@ fn durations_need_their_unit() {
     for (text, says) in [
         ("5", "a duration needs its unit: write `5s` or `5ms`"),
         ("1.5", "a duration needs its unit: write `1.5s` or `1.5ms`"),
-        ("1.5s", "`1.5s` is no duration: write it like 10ms, 2s or 5m30s (units d, h, m, s, ms)"),
+        (
+            "1.5s",
+            "`1.5s` is no duration: write it like 10ms, 2s or 5m30s (units d, h, m, s, ms)",
+        ),
         ("5 s", "`5 s` is no duration"),
         ("soon", "`soon` is no duration"),
         ("5x", "`5x` is no duration"),
-        ("30s5m", "the units of `30s5m` must go from large to small, each once"),
-        ("1s1s", "the units of `1s1s` must go from large to small, each once"),
+        (
+            "30s5m",
+            "the units of `30s5m` must go from large to small, each once",
+        ),
+        (
+            "1s1s",
+            "the units of `1s1s` must go from large to small, each once",
+        ),
         ("36501d", "`36501d` is longer than 100 years"),
         ("99999999999999999999s", "is no duration"),
         ("", "a duration is written like 10ms, 2s or 5m30s"),
@@ -111,17 +182,24 @@ fn arguments_in_any_bytes_are_refused_without_a_panic() {
     for args in [
         &[OsStr::new("history"), odd][..],
         &[odd],
-        &[OsStr::new("run"), OsStr::new("--fix"), odd, OsStr::new("--"), OsStr::new("true")],
+        &[
+            OsStr::new("run"),
+            OsStr::new("--fix"),
+            odd,
+            OsStr::new("--"),
+            OsStr::new("true"),
+        ],
     ] {
         let run = machine.run(&mut machine.command(args));
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
         assert!(!run.stderr.contains('\x1b'), "{run:?}");
     }
     // A store may stand in a directory of any name.
-    let run = machine.run(machine.command(&["sessions"]).env(
-        "RECOVER_STORE",
-        OsStr::from_bytes(b"jsonl:odd\xe9"),
-    ));
+    let run = machine.run(
+        machine
+            .command(&["sessions"])
+            .env("RECOVER_STORE", OsStr::from_bytes(b"jsonl:odd\xe9")),
+    );
     assert_eq!(run.code, 0, "{run:?}");
 }
 
@@ -129,15 +207,24 @@ fn arguments_in_any_bytes_are_refused_without_a_panic() {
 fn what_was_typed_cannot_drive_the_terminal() {
     let run = Machine::new().recover(&["\x1b]0;owned\x07"]);
     assert_eq!(run.code, 2);
-    assert!(run.stderr.contains(r"\x1b]0;owned\x07"), "{run:?}");
+    assert!(!run.stderr.contains(['\x1b', '\x07']), "{run:?}");
     let run = Machine::new().recover(&["history", "a\u{202e}b\u{9b}31m"]);
-    assert!(!run.stderr.contains('\u{202e}') && !run.stderr.contains('\u{9b}'), "{run:?}");
+    assert!(
+        !run.stderr.contains('\u{202e}') && !run.stderr.contains('\u{9b}'),
+        "{run:?}"
+    );
 }
 
 #[test]
 fn a_terminal_of_one_column_is_survived() {
     let machine = Machine::with_trail();
-    for args in [&["--help"][..], &["run", "--help"], &["sessions"], &["history"], &["stats"]] {
+    for args in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["sessions"],
+        &["history"],
+        &["stats"],
+    ] {
         let run = machine.run(machine.command(args).env("COLUMNS", "1"));
         assert_eq!(run.code, 0, "{run:?}");
     }

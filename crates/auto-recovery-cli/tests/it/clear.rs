@@ -1,0 +1,90 @@
+//! `recover clear`: trails go, a record that they went stays.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::harness::Machine;
+
+#[test]
+fn nobody_to_ask_means_nothing_is_removed() {
+    let machine = Machine::with_trail();
+    machine.recover(&["clear", "build-7"]).fails(
+        2,
+        "remove session build-7 with its outputs and checkpoints? nobody can be asked here: pass \
+         `--yes`",
+    );
+    let all = machine.recover_with(&["clear", "--all"], "y\n");
+    assert_eq!(all.code, 2, "an answer in a pipe is none: {all:?}");
+    assert_eq!(
+        machine.recover(&["stats", "build-7", "--json"]).json()["total_attempts"],
+        3
+    );
+}
+
+#[test]
+fn a_cleared_session_is_gone_with_its_outputs_and_on_record_as_cleared() {
+    let machine = Machine::with_trail();
+    let output = machine.write(
+        "home/.local/state/auto-recovery/outputs/build-7/001.log",
+        "secret",
+    );
+    let other = machine.write(
+        "home/.local/state/auto-recovery/outputs/build-70/001.log",
+        "other",
+    );
+    let run = machine.recover(&["clear", "build-7", "--yes"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "", "recover: removed build-7 (3 entries)\n")
+    );
+    assert!(!output.exists() && other.exists());
+    machine
+        .recover(&["history", "build-7"])
+        .fails(1, "no session build-7; `recover sessions` lists them");
+    assert_eq!(machine.recover(&["sessions", "--json"]).json(), json!([]));
+    assert!(!machine.state().join("build-7_audit.jsonl").exists());
+    let journal = fs::read_to_string(machine.state().join("journal.jsonl")).expect("the journal");
+    assert!(journal.contains("session_cleared"), "{journal}");
+    machine
+        .recover(&["clear", "build-7", "--yes"])
+        .fails(1, "no session build-7; `recover sessions` lists them");
+}
+
+#[test]
+fn a_cleared_session_can_begin_anew() {
+    let machine = Machine::with_trail();
+    machine
+        .recover(&["clear", "build-7", "--yes", "-q"])
+        .quiet();
+    machine
+        .recover_with(
+            &["log"],
+            r#"{"session_id":"build-7","strategy":"fix","success":true,"error_type":"E"}"#,
+        )
+        .quiet();
+    let shown = machine.recover(&["show", "build-7", "--json"]).json();
+    assert_eq!(shown["entry"]["attempt_number"], 1);
+    assert_eq!(shown["journal"][0]["event"], "session_started");
+}
+
+#[test]
+fn everything_can_be_cleared_at_once() {
+    let machine = Machine::with_trail();
+    machine
+        .recover_with(
+            &["log"],
+            r#"{"session_id":"b","strategy":"fix","success":true,"error_type":"E"}"#,
+        )
+        .quiet();
+    let run = machine.recover(&["clear", "--all", "--yes", "--json"]);
+    assert_eq!(
+        run.json(),
+        json!([{"session_id": "b", "entries": 1}, {"session_id": "build-7", "entries": 3}])
+    );
+    let again = machine.recover(&["clear", "--all"]);
+    assert_eq!(
+        (again.code, again.stderr.as_str()),
+        (0, "recover: there was nothing to remove\n")
+    );
+}

@@ -1,0 +1,184 @@
+//! `recover export` and `recover report`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Machine, keys};
+
+fn two_sessions() -> Machine {
+    let machine = Machine::with_trail();
+    machine
+        .recover_with(
+            &["log"],
+            r#"{"session_id":"calc","strategy":"fix","success":true,"error_type":"=1+2","error_message":"-a, \"b\"","changes_made":["x","y"],"timestamp":"2021-01-01T00:00:00Z"}"#,
+        )
+        .quiet();
+    machine
+}
+
+#[test]
+fn json_has_the_shape_of_the_contract() {
+    let machine = two_sessions();
+    let one = machine.recover(&["export", "build-7"]).json();
+    assert_eq!(
+        keys(&one),
+        [
+            "session_id",
+            "session_start",
+            "export_timestamp",
+            "total_entries",
+            "entries"
+        ]
+    );
+    assert_eq!(
+        (
+            &one["total_entries"],
+            one["entries"].as_array().map(Vec::len)
+        ),
+        (&json!(3), Some(3))
+    );
+    let all = machine.recover(&["export", "--all"]).json();
+    assert_eq!(
+        keys(&all),
+        [
+            "export_timestamp",
+            "total_sessions",
+            "total_entries",
+            "sessions"
+        ]
+    );
+    assert_eq!(
+        (&all["total_sessions"], &all["total_entries"]),
+        (&json!(2), &json!(4))
+    );
+}
+
+#[test]
+fn csv_has_a_header_and_no_formulas_unless_asked() {
+    let machine = two_sessions();
+    let run = machine.recover(&["export", "calc", "--format", "csv"]);
+    let mut lines = run.quiet().lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "entry_id,timestamp,session_id,error_type,strategy,attempt_number,success,changes_made,\
+             files_modified,rollback_performed,next_action,duration_seconds,error_message,\
+             recovery_message"
+        )
+    );
+    let row = lines.next().expect("a row");
+    assert!(row.contains(r#",'=1+2,fix,1,"#), "{row}");
+    assert!(row.contains(r#""[""x"",""y""]""#), "{row}");
+    assert!(row.contains(r#""'-a, ""b""""#), "{row}");
+    let raw = machine.recover(&["export", "calc", "--format", "csv", "--raw"]);
+    assert!(raw.quiet().contains(",=1+2,fix,1,"), "{raw:?}");
+}
+
+#[test]
+fn jsonl_is_what_is_stored() {
+    let machine = two_sessions();
+    let stored =
+        fs::read_to_string(machine.state().join("build-7_audit.jsonl")).expect("the trail");
+    assert_eq!(
+        machine
+            .recover(&["export", "build-7", "--format", "jsonl"])
+            .quiet(),
+        stored
+    );
+}
+
+#[test]
+fn a_file_appears_whole_for_its_owner_alone_and_its_ending_names_the_format() {
+    let machine = two_sessions();
+    for (name, begins) in [
+        ("t.csv", "entry_id,"),
+        ("t.jsonl", "{\"entry_id\""),
+        ("t.json", "{"),
+        ("t", "{"),
+    ] {
+        let path = machine.work().join(name);
+        fs::write(&path, "what was there").expect("write a file");
+        let run = machine.recover(&["export", "build-7", "-o", name]);
+        assert_eq!(
+            (run.code, run.stdout.as_str(), run.stderr),
+            (0, "", format!("recover: wrote 3 entries to {name}\n"))
+        );
+        let text = fs::read_to_string(&path).expect("the export");
+        assert!(text.starts_with(begins), "{name}: {text}");
+        let mode = fs::metadata(&path)
+            .expect("its metadata")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let names = fs::read_dir(machine.work()).expect("the workspace").count();
+    assert_eq!(names, 4, "nothing is left beside them");
+    let stdout = machine.recover(&["export", "build-7", "--format", "csv", "-o", "-"]);
+    assert!(stdout.quiet().starts_with("entry_id,"));
+}
+
+#[test]
+fn an_export_that_cannot_be_written_leaves_what_was_there() {
+    let machine = two_sessions();
+    let run = machine.recover(&["export", "build-7", "-o", "no/such/dir.json"]);
+    assert_eq!(run.code, 125);
+    assert!(run.stderr.contains("no/such"), "{run:?}");
+    machine
+        .recover(&["export", "build-7", "-o", "."])
+        .fails(2, "output . is a directory: name a file in it");
+
+    fs::write(machine.work().join("real.json"), "old").expect("write a file");
+    symlink("real.json", machine.work().join("link.json")).expect("a link");
+    machine
+        .recover(&["export", "build-7", "-q", "-o", "link.json"])
+        .quiet();
+    assert!(
+        fs::symlink_metadata(machine.work().join("link.json"))
+            .expect("the link")
+            .is_symlink()
+    );
+    let real = fs::read_to_string(machine.work().join("real.json")).expect("the file");
+    assert_ne!(real, "old");
+}
+
+#[test]
+fn a_report_for_programs_has_the_shape_of_the_specification() {
+    let machine = two_sessions();
+    for args in [
+        &["report", "build-7", "--json"][..],
+        &["report", "build-7", "--format", "json"],
+    ] {
+        let report = machine.recover(args).json();
+        assert_eq!(
+            keys(&report),
+            [
+                "report_metadata",
+                "summary",
+                "statistics",
+                "detailed_entries"
+            ]
+        );
+        assert_eq!(
+            report["report_metadata"]["report_type"],
+            "recovery_audit_report"
+        );
+        assert_eq!(report["summary"]["success_rate"], "33.3%");
+    }
+    machine
+        .recover(&["report", "build-7", "-q", "-o", "r.json"])
+        .quiet();
+    let text = fs::read_to_string(machine.work().join("r.json")).expect("the report");
+    serde_json::from_str::<Value>(&text).expect("JSON");
+}
+
+#[test]
+fn a_report_for_people_is_markdown() {
+    let machine = two_sessions();
+    let run = machine.recover(&["report", "build-7"]);
+    assert!(run.quiet().starts_with("# "), "{run:?}");
+    assert!(run.stdout.contains("| alternative |"), "{run:?}");
+    let file = machine.recover(&["report", "build-7", "-o", "r.md"]);
+    assert_eq!(file.stderr, "recover: wrote r.md\n");
+}
