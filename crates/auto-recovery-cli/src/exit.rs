@@ -20,6 +20,11 @@ impl Exit {
     /// `recover` itself failed.
     pub(crate) const FAILED: Self = Self(125);
 
+    /// This code, as much of it as a process can exit with.
+    pub(crate) fn code(code: i32) -> Self {
+        Self(code.to_le_bytes()[0])
+    }
+
     /// The code for `error`.
     pub(crate) fn of(error: &Error) -> Self {
         match error.kind() {

@@ -52,6 +52,8 @@ fn rows(settings: &Settings) -> Vec<Row> {
         workspace: _,
         user: _,
         parent_session: _,
+        home: _,
+        search_path: _,
     } = settings;
     let mut rows = vec![
         row("store", store, |store| json!(store.to_string())),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use auto_recovery::recipe::Situation;
+use auto_recovery::recipe::{RecipeBook, Situation};
 use auto_recovery::run::{Circumstances, RunPlan};
 use auto_recovery::{Category, Result};
 use serde::Serialize;
@@ -24,12 +24,19 @@ struct CategoryPlan {
 /// Prints what would be tried for each category of failure of `command`, and what not and why. Runs
 /// nothing.
 pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
-    let argv: Vec<String> =
-        command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let argv: Vec<String> = command
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let request = library_request(app, &RunRequest::of(command))?;
-    let recipes = (request.recipes)();
+    let recipes = RecipeBook::with_user(request.recipes.clone())?;
     let plans = Category::ALL.map(|category| {
-        let situation = Situation { argv: &argv, failure: None, category, output: "" };
+        let situation = Situation {
+            argv: &argv,
+            failure: None,
+            category,
+            output: "",
+        };
         let policy = (request.policy)(category, &auto_recovery::Failure::default());
         let made = RunPlan::make(
             &situation,
@@ -45,7 +52,11 @@ pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
         );
         CategoryPlan {
             category,
-            steps: made.steps.iter().map(auto_recovery::run::PlannedStep::in_words).collect(),
+            steps: made
+                .steps
+                .iter()
+                .map(auto_recovery::run::PlannedStep::in_words)
+                .collect(),
             skipped: made.skipped,
         }
     });

@@ -9,6 +9,7 @@ mod file;
 mod json;
 mod printer;
 mod shell;
+mod status;
 mod table;
 mod time;
 
@@ -18,5 +19,6 @@ pub(crate) use file::write_output;
 pub(crate) use json::JsonArray;
 pub(crate) use printer::{Printer, Verbosity, print_error, stdout_error};
 pub(crate) use shell::shell_words;
+pub(crate) use status::Status;
 pub(crate) use table::{Column, Table};
 pub(crate) use time::{age, human_seconds, short_age};

@@ -31,7 +31,14 @@ impl Status {
     /// A line on stderr, if that is a terminal and `printer` may say more than warnings.
     pub(crate) fn new(printer: &Printer) -> Self {
         let wanted = io::stderr().is_terminal() && printer.verbosity >= Verbosity::Normal;
-        Self { state: wanted.then(|| Mutex::new(State { bar: None, at_line_start: true })) }
+        Self {
+            state: wanted.then(|| {
+                Mutex::new(State {
+                    bar: None,
+                    at_line_start: true,
+                })
+            }),
+        }
     }
 
     /// Something is being done, for as long as it takes.
@@ -42,7 +49,10 @@ impl Status {
     /// Something is waited for, for `duration` at most.
     pub(crate) fn wait(&self, what: &str, duration: Duration) {
         let seconds = duration.as_secs_f64();
-        self.show(&format!("{what} in {seconds:.0} s"), "{spinner} {msg} · {elapsed}");
+        self.show(
+            &format!("{what} in {seconds:.0} s"),
+            "{spinner} {msg} · {elapsed}",
+        );
     }
 
     /// Nothing is being done.
@@ -66,7 +76,9 @@ impl Status {
     }
 
     fn around<T>(&self, ends_line: Option<bool>, write: impl FnOnce() -> T) -> T {
-        let Some(mut state) = self.lock() else { return write() };
+        let Some(mut state) = self.lock() else {
+            return write();
+        };
         if let Some(bar) = &state.bar {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }

@@ -33,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) user: Option<String>,
     /// The recovery that this process is part of.
     pub(crate) parent_session: Option<String>,
+    /// The user's home directory, which is never checkpointed.
+    pub(crate) home: Option<PathBuf>,
+    /// Where programs are looked for.
+    pub(crate) search_path: Option<OsString>,
 }
 
 impl Settings {
@@ -108,6 +112,8 @@ impl Settings {
             workspace,
             user: environment.user.clone(),
             parent_session: environment.parent_session.clone(),
+            home: environment.home.clone(),
+            search_path: environment.search_path.clone(),
         })
     }
 }

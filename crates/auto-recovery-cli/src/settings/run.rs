@@ -101,6 +101,17 @@ pub(crate) struct RunRequest {
 }
 
 impl RunRequest {
+    /// The request to run `command`, with nothing else said.
+    pub(crate) fn of(command: Vec<OsString>) -> Self {
+        Self {
+            command,
+            session: None,
+            dry_run: false,
+            no_wait: false,
+            result_file: None,
+        }
+    }
+
     /// What was typed, parted into what only this run is asked and what is a layer of settings.
     pub(crate) fn split(args: RunArgs) -> (Self, Layer) {
         let RunArgs {

@@ -55,7 +55,9 @@ impl Recipe {
     fn suits(&self, situation: &Situation<'_>) -> bool {
         let is_type = |failure: &Failure| self.types.contains(&failure.error_type);
         let says = |failure: &Failure| {
-            self.messages.iter().any(|word| failure.message.contains(word.as_str()))
+            self.messages
+                .iter()
+                .any(|word| failure.message.contains(word.as_str()))
         };
         (self.categories.is_empty() || self.categories.contains(&situation.category))
             && situation.failure.is_none_or(|failure| {

@@ -43,7 +43,9 @@ impl Approver for ApprovalCommand {
             time_left: None,
         };
         let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
-        let ran = self.runner.run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+        let ran = self
+            .runner
+            .run_helper(&self.command.argv, Role::Helper, &call, &more)?;
         Ok(ran.is_success())
     }
 }
@@ -51,7 +53,9 @@ impl Approver for ApprovalCommand {
 /// Calls the command that gets a person, if there is one. That it fails changes nothing of the run's
 /// end, and is told.
 pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
-    let Some(command) = &run.runner.request.on_escalate else { return };
+    let Some(command) = &run.runner.request.on_escalate else {
+        return;
+    };
     let result = &recovery.result;
     let call = Call {
         failure: result.final_error.as_ref().unwrap_or(&failed.failure),
@@ -65,10 +69,15 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
         time_left: None,
     };
     let display = &command.display;
-    let problem = match run.runner.run_helper(&command.argv, Role::Helper, &call, &[]) {
+    let problem = match run
+        .runner
+        .run_helper(&command.argv, Role::Helper, &call, &[])
+    {
         Ok(ran) if ran.is_success() => return,
         Ok(ran) => ended(&ran),
         Err(error) => error.chain(),
     };
-    run.observe(&RunEvent::HelperFailed { what: &format!("--on-escalate `{display}`: {problem}") });
+    run.observe(&RunEvent::HelperFailed {
+        what: &format!("--on-escalate `{display}`: {problem}"),
+    });
 }

@@ -7,7 +7,9 @@ use crate::attempt::RecoveryResult;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
-use crate::process::{Completion, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT, Exit, Interrupt};
+use crate::process::{
+    Completion, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT, Exit, Interrupt,
+};
 use crate::recipe::RecipeBook;
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, clean_up};
@@ -64,10 +66,20 @@ enum Ran {
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     // A recipe that is not sound is told before anything runs, not when it is needed.
     RecipeBook::check(&request.recipes)?;
-    let World { host, interrupt, console, observer } = world;
+    let World {
+        host,
+        interrupt,
+        console,
+        observer,
+    } = world;
     let started = host.monotonic();
     let runner = Arc::new(Runner::new(request, host, interrupt, console));
-    Run { runner, observer, started }.go()
+    Run {
+        runner,
+        observer,
+        started,
+    }
+    .go()
 }
 
 impl Run {
@@ -129,9 +141,7 @@ impl Run {
     /// install it.
     fn could_not_start(&self, error: Error) -> Result<Ran> {
         let (error_type, category, code) = match error.kind() {
-            ErrorKind::CommandNotFound => {
-                ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND)
-            }
+            ErrorKind::CommandNotFound => ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND),
             ErrorKind::NotExecutable => ("NotExecutable", Category::Unknown, EXIT_CANNOT_RUN),
             ErrorKind::Interrupted => {
                 let signal = self.runner.interrupt.raised();
@@ -141,7 +151,9 @@ impl Run {
             _ => return Err(error),
         };
         let program = self.runner.request.argv.first();
-        let program = program.map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+        let program = program
+            .map(|word| word.to_string_lossy().into_owned())
+            .unwrap_or_default();
         Ok(Ran::Failed(Box::new(Failed {
             failure: Failure::new(error_type, error.chain(), program),
             category,
@@ -213,6 +225,9 @@ impl Run {
     }
 
     pub(super) fn observe(&self, event: &RunEvent<'_>) {
-        self.observer.lock().unwrap_or_else(PoisonError::into_inner).observe(event);
+        self.observer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .observe(event);
     }
 }

@@ -36,5 +36,8 @@ pub(super) fn clean_up(_run: &Run) -> Result<()> {
 pub(super) fn claim_workspace(run: &Run) -> Result<Claim> {
     let request = &run.runner.request;
     let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
-    Ok(Claim { workspace, waited: false })
+    Ok(Claim {
+        workspace,
+        waited: false,
+    })
 }

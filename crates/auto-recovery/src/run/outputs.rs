@@ -28,7 +28,9 @@ impl Outputs {
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it cannot be an id.
     pub fn of(state_dir: &Path, session_id: &str) -> Result<Self> {
         let name = session_id::encode(session_id)?;
-        Ok(Self { dir: state_dir.join("outputs").join(name) })
+        Ok(Self {
+            dir: state_dir.join("outputs").join(name),
+        })
     }
 
     /// The log of attempt `number`; 0 is the command's first run.

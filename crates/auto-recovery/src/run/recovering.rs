@@ -36,11 +36,18 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let mut plan = make_plan(run, &failed, &policy)?;
     let Some(claim) = claim else {
         let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
-        run.observe(&RunEvent::Plan { steps: &steps, skipped: &plan.skipped });
+        run.observe(&RunEvent::Plan {
+            steps: &steps,
+            skipped: &plan.skipped,
+        });
         return Ok(not_recovered_yet(run, failed));
     };
-    let session_id = request.session_id.clone().unwrap_or_else(|| new_id("session"));
-    run.runner.begin_session(&session_id, policy.attempt_timeout)?;
+    let session_id = request
+        .session_id
+        .clone()
+        .unwrap_or_else(|| new_id("session"));
+    run.runner
+        .begin_session(&session_id, policy.attempt_timeout)?;
     let logger = begin_record(run, &session_id, &claim)?;
     let incident = incident(run, &failed)?;
     let tree = guard_tree(run, &claim, &session_id, &mut plan)?;
@@ -68,9 +75,15 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
 
 fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
     let request = &run.runner.request;
-    let argv: Vec<String> =
-        request.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let output = failed.ran.as_ref().map(|ran| ran.capture.interleaved().into_owned());
+    let argv: Vec<String> = request
+        .argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let output = failed
+        .ran
+        .as_ref()
+        .map(|ran| ran.capture.interleaved().into_owned());
     let output = output.unwrap_or_default();
     let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
     let situation = Situation {
@@ -96,7 +109,8 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
                 && matches!(step.action, PlannedAction::Given(_))
         };
         plan.steps.retain(only_alternatives);
-        plan.skipped.push(format!("what runs the command again: {why}"));
+        plan.skipped
+            .push(format!("what runs the command again: {why}"));
     }
     Ok(plan)
 }
@@ -105,20 +119,34 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
 fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
     let mut result = run.without_attempts(false, "dry run: nothing was tried".to_owned());
     result.final_error = Some(failed.failure);
-    RunOutcome { exit: failed.exit, session_id: None, result, flaky: false }
+    RunOutcome {
+        exit: failed.exit,
+        session_id: None,
+        result,
+        flaky: false,
+    }
 }
 
 /// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
-fn begin_record(run: &Run, session_id: &str, claim: &Claim) -> Result<Option<Arc<RecoveryAuditLogger>>> {
+fn begin_record(
+    run: &Run,
+    session_id: &str,
+    claim: &Claim,
+) -> Result<Option<Arc<RecoveryAuditLogger>>> {
     let request = &run.runner.request;
     let logger = RecoveryAuditLogger::new(request.store.clone(), run.runner.host.clone(), None);
-    let words = request.argv.iter().map(|word| word.to_string_lossy().into_owned());
+    let words = request
+        .argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned());
     let root = claim.workspace().root();
     let started = SessionStarted {
         command: Some(words.collect()),
         cwd: Some(request.cwd.display().to_string()),
         workspace: Some(root.display().to_string()),
-        project: root.file_name().map(|name| name.to_string_lossy().into_owned()),
+        project: root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned()),
         host: request.identity.host.clone(),
         user: request.identity.user.clone(),
         pid: std::process::id(),
@@ -137,8 +165,7 @@ fn begin_record(run: &Run, session_id: &str, claim: &Claim) -> Result<Option<Arc
 
 /// What the manager is told of the failure; keeps its output where helpers and people find it.
 fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
-    let mut incident =
-        Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
+    let mut incident = Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
     if let Some(ran) = &failed.ran {
         run.runner.keep_failure(&failed.failure, ran)?;
         incident.exit_code = code_of(ran);
@@ -183,7 +210,10 @@ fn guard_tree(
 fn is_no_fault(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::Refused | ErrorKind::NoSpace | ErrorKind::CommandNotFound | ErrorKind::NotExecutable
+        ErrorKind::Refused
+            | ErrorKind::NoSpace
+            | ErrorKind::CommandNotFound
+            | ErrorKind::NotExecutable
     )
 }
 
@@ -212,7 +242,9 @@ fn manager(
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
     manager.current_session_id = Some(session_id.to_owned());
-    manager.verifier = Some(Box::new(Rerun { runner: run.runner.clone() }));
+    manager.verifier = Some(Box::new(Rerun {
+        runner: run.runner.clone(),
+    }));
     manager.observer = Some(Box::new(Steps(run.observer.clone())));
     manager
 }
@@ -231,9 +263,13 @@ fn add_strategies(
         let runner = run.runner.clone();
         let kind = step.kind.clone();
         let strategy: Box<dyn Strategy> = match &step.action {
-            PlannedAction::Given(command) => {
-                Box::new(CommandStrategy { runner, kind, command: command.clone(), recipe: None, left: Vec::new() })
-            }
+            PlannedAction::Given(command) => Box::new(CommandStrategy {
+                runner,
+                kind,
+                command: command.clone(),
+                recipe: None,
+                left: Vec::new(),
+            }),
             PlannedAction::Recipe { name, command, .. } => Box::new(CommandStrategy {
                 runner,
                 kind,
@@ -243,7 +279,11 @@ fn add_strategies(
             }),
             PlannedAction::Again { .. } => {
                 let max_attempts = Some(step.max_attempts);
-                Box::new(RetryStrategy { runner, max_attempts, permit: None })
+                Box::new(RetryStrategy {
+                    runner,
+                    max_attempts,
+                    permit: None,
+                })
             }
             PlannedAction::Back(target) => match tree {
                 Some(tree) => Box::new(RollbackStrategy::new(tree.clone(), target.clone())),
@@ -287,23 +327,33 @@ fn conclude(
             why: not_recovered(recovery.end),
             attempts,
             duration: run.elapsed(),
-            tree_is_as_it_was: had_tree && !run.runner.request.keep_failed_changes
-                || attempts == 0,
+            tree_is_as_it_was: had_tree && !run.runner.request.keep_failed_changes || attempts == 0,
         });
         if recovery.end != RecoveryEnd::Interrupted {
             escalate(run, failed, &recovery);
         }
     }
-    let Recovery { result, session_id, flaky, .. } = recovery;
+    let Recovery {
+        result,
+        session_id,
+        flaky,
+        ..
+    } = recovery;
     let session_id = session_id.or_else(|| run.runner.session_id());
-    Ok(RunOutcome { exit, session_id, result, flaky })
+    Ok(RunOutcome {
+        exit,
+        session_id,
+        result,
+        flaky,
+    })
 }
 
 fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
     let files = &recovery.files_modified;
     let is_test = |file: &&String| {
         let file = file.to_lowercase();
-        file.split('/').any(|part| part.contains("test") || part.contains("spec"))
+        file.split('/')
+            .any(|part| part.contains("test") || part.contains("spec"))
     };
     let changed_tests: Vec<String> = match category {
         Category::TestFailure => files.iter().filter(is_test).cloned().collect(),

@@ -146,8 +146,6 @@ pub struct RunRequest {
     pub checkpoint: bool,
     /// Whether to wait for another recovery in this workspace.
     pub wait: bool,
-    /// Whether only the deciding run's stdout is passed on.
-    pub hold_stdout: bool,
     /// What to run when a person is needed.
     pub on_escalate: Option<StrategyCommand>,
     /// What must exit 0 before a change that works is kept.

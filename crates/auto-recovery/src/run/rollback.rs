@@ -3,7 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::error::Result;
 use crate::run::request::RollbackTarget;
-use crate::run::tree::{GuardedTree, Guarded};
+use crate::run::tree::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 
 /// Goes back to a checkpoint of this workspace, or to a revision of the user's repository. What it
@@ -57,7 +57,8 @@ fn find(guarded: &mut Guarded, target: &RollbackTarget) -> Result<Option<(Checkp
             Some((guarded.store.load(id)?, format!("checkpoint {id}")))
         }
         RollbackTarget::GitRevision(revision) => {
-            let _ = revision; None
+            let _ = revision;
+            None
         }
     })
 }

@@ -87,7 +87,10 @@ impl Runner {
     ) -> Result<()> {
         let outputs = Outputs::of(&self.request.state_dir, session_id)?;
         let mut state = self.state();
-        state.session = Some(Session { id: session_id.to_owned(), outputs });
+        state.session = Some(Session {
+            id: session_id.to_owned(),
+            outputs,
+        });
         state.attempt_timeout = attempt_timeout;
         Ok(())
     }
@@ -173,7 +176,11 @@ impl Runner {
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect();
-        let rules = self.request.rules.as_deref().unwrap_or_else(|| Rules::builtin());
+        let rules = self
+            .request
+            .rules
+            .as_deref()
+            .unwrap_or_else(|| Rules::builtin());
         let observation = Observation {
             argv: &argv,
             exit_code: code_of(ran),

@@ -105,25 +105,42 @@ impl Tree for GuardedTree {
     fn before(&mut self, attempt_number: u64) -> Result<Before> {
         let mut guarded = self.lock();
         guarded.keep_last();
-        let now = guarded.session.snapshot(&format!("before attempt {attempt_number}"))?;
+        let now = guarded
+            .session
+            .snapshot(&format!("before attempt {attempt_number}"))?;
         let foreign = guarded.store.files_modified(&guarded.ours, &now);
         if guarded.kept.is_empty() {
             guarded.ground = now.clone();
         }
         guarded.ours = now.clone();
-        guarded.attempt = Some(Span { before: now.clone(), after: None });
-        Ok(Before { checkpoint: Some(now.id()), foreign })
+        guarded.attempt = Some(Span {
+            before: now.clone(),
+            after: None,
+        });
+        Ok(Before {
+            checkpoint: Some(now.id()),
+            foreign,
+        })
     }
 
     fn acted(&mut self) -> Result<Acted> {
         let mut guarded = self.lock();
         let now = guarded.look("after the strategy acted")?;
-        let before = guarded.attempt.as_ref().map_or(&guarded.ground, |span| &span.before);
+        let before = guarded
+            .attempt
+            .as_ref()
+            .map_or(&guarded.ground, |span| &span.before);
         let files_modified = guarded.store.files_modified(before, &now);
         let changes = guarded.store.changes(before, &now);
         let mut protected: Vec<_> = changes
             .iter()
-            .filter(|change| guarded.protect.is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(&change.path))))
+            .filter(|change| {
+                guarded
+                    .protect
+                    .is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(
+                        &change.path,
+                    )))
+            })
             .map(|change| change.display.clone())
             .collect();
         protected.sort_unstable();
@@ -142,16 +159,25 @@ impl Tree for GuardedTree {
 
     fn not_covered(&mut self) -> Vec<String> {
         let guarded = self.lock();
-        let Some(Span { before, after: Some(after) }) = &guarded.attempt else {
+        let Some(Span {
+            before,
+            after: Some(after),
+        }) = &guarded.attempt
+        else {
             return Vec::new();
         };
         let found = guarded.store.not_covered_changes(before, after);
-        found.iter().map(|path| format!("{} ({})", path.display, path.reason)).collect()
+        found
+            .iter()
+            .map(|path| format!("{} ({})", path.display, path.reason))
+            .collect()
     }
 
     fn undo(&mut self) -> Result<Undone> {
         let mut guarded = self.lock();
-        let Some(span) = guarded.attempt.take() else { return Ok(Undone::default()) };
+        let Some(span) = guarded.attempt.take() else {
+            return Ok(Undone::default());
+        };
         guarded.put_back(span)
     }
 
@@ -179,7 +205,9 @@ impl Guarded {
     /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in a
     /// checkpoint first, also what is ignored now and was not then.
     pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<u64> {
-        let from = self.session.snapshot_covering("before the rollback", &[target])?;
+        let from = self
+            .session
+            .snapshot_covering("before the rollback", &[target])?;
         if let Some(span) = &mut self.attempt {
             span.before = from.clone();
         }
@@ -208,10 +236,17 @@ impl Guarded {
         let Span { before, after } = span;
         let report = self.session.restore(&before, after.as_ref())?;
         self.ours = before;
-        let RestoreReport { restored, foreign, not_covered } = report;
+        let RestoreReport {
+            restored,
+            foreign,
+            not_covered,
+        } = report;
         // What is not covered is told with the attempt; it was never claimed to be put back.
         drop(not_covered);
-        Ok(Undone { paths: restored.len() as u64, foreign })
+        Ok(Undone {
+            paths: restored.len() as u64,
+            foreign,
+        })
     }
 }
 

@@ -1,5 +1,9 @@
 //! The library's tests: one binary, one module a topic.
 
+mod audit_logger;
+mod audit_support;
+mod checkpoint;
+mod detect;
 mod manager;
 mod process_ending;
 mod process_run;
@@ -7,9 +11,5 @@ mod process_stdin;
 mod process_support;
 mod recipes;
 mod run;
-mod tidy;
-mod audit_logger;
-mod audit_support;
 mod statistics;
-mod checkpoint;
-mod detect;
+mod tidy;

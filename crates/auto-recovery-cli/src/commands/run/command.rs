@@ -29,12 +29,20 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     process::become_subreaper()?;
     let signals = Signals::install(Arc::clone(&interrupt))?;
     let status = Arc::new(Status::new(&app.printer));
-    let held = app.settings.run.hold_stdout.value.then(|| Arc::new(Held::new()));
+    let held = app
+        .settings
+        .run
+        .hold_stdout
+        .value
+        .then(|| Arc::new(Held::new()));
     let world = World {
         host: Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt))),
         interrupt,
         console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
-        observer: Arc::new(Mutex::new(Steps::new(app.printer.clone(), Arc::clone(&status)))),
+        observer: Arc::new(Mutex::new(Steps::new(
+            app.printer.clone(),
+            Arc::clone(&status),
+        ))),
     };
     let outcome = library::run(library_request, world);
     status.idle();

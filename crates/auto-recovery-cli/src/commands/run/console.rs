@@ -40,11 +40,19 @@ impl Terminal {
             true => None,
             false => {
                 let input = ReplayedInput::new(stdin.as_fd(), &std::env::temp_dir());
-                Some(Arc::new(input.map_err(|error| Error::os("look at stdin", error))?))
+                Some(Arc::new(
+                    input.map_err(|error| Error::os("look at stdin", error))?,
+                ))
             }
         };
         let controlling = ControllingTerminal::open(stdin.as_fd(), stdout.as_fd());
-        Ok(Self { terminals, controlling, input, held, status })
+        Ok(Self {
+            terminals,
+            controlling,
+            input,
+            held,
+            status,
+        })
     }
 }
 
@@ -79,7 +87,12 @@ impl Console for Terminal {
             held.forget()?;
         }
         let moves = [isatty(out) && held.is_none(), isatty(&stderr)];
-        Ok(Box::new(Passing { through, held, moves, status: &self.status }))
+        Ok(Box::new(Passing {
+            through,
+            held,
+            moves,
+            status: &self.status,
+        }))
     }
 
     fn can_replay_stdin(&self) -> std::result::Result<(), String> {
@@ -103,9 +116,9 @@ impl OutputSink for Passing<'_> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
         match (self.held, stream) {
             (Some(held), Stream::Stdout) => held.write(bytes),
-            _ if self.moves[stream as usize] => {
-                self.status.passing(bytes, || self.through.write(stream, bytes))
-            }
+            _ if self.moves[stream as usize] => self
+                .status
+                .passing(bytes, || self.through.write(stream, bytes)),
             _ => self.through.write(stream, bytes),
         }
     }

@@ -1,29 +1,29 @@
 //! Settings as the library's request.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use auto_recovery::detect::Rules;
+use auto_recovery::detect::{Rule, Rules, Sign};
 use auto_recovery::manager::OnAuditFailure;
-use auto_recovery::recipe::RecipeBook;
+use auto_recovery::recipe::{Recipe, Remedy, Tier};
 use auto_recovery::run as library;
 use auto_recovery::{Category, Failure, Result};
 
 use crate::app::App;
 use crate::identity;
-use crate::settings::{self, Policy, RunRequest, StoreUrl};
+use crate::settings::{
+    self, Policy, RecipeAction, RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings,
+    StoreUrl, StrategyCommand,
+};
 
 /// The library's request for what was typed, under the settings that apply here.
 ///
 /// # Errors
-/// If the store cannot be opened, or a recipe or rule of the user's is not sound.
+/// If the store cannot be opened, or a rule of the user's is not sound.
 pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library::RunRequest> {
     let settings = &app.settings;
     let run = settings.run.clone();
-    let recipes = Arc::new(settings::recipe_book(&run.recipes)?);
-    let rules = settings::user_rules(&run.rules)?;
-    let identity = identity::of(settings);
+    let identity = identity::session_started(settings, None);
     let policies = run.clone();
     Ok(library::RunRequest {
         argv: request.command.clone(),
@@ -35,31 +35,36 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
             StoreUrl::Jsonl(dir) => Some(dir.clone()),
             StoreUrl::Unsupported { .. } => None,
         },
-        identity: library::Identity { host: identity.host, user: identity.user },
+        identity: library::Identity {
+            host: identity.host,
+            user: identity.user,
+        },
         session_id: request.session.clone(),
         parent_session: settings.parent_session.clone(),
         policy: Arc::new(move |category: Category, failure: &Failure| {
             policy(&policies.policy_for(category, &failure.error_type))
         }),
-        recipes: Arc::new(move || RecipeBook::clone(&recipes)),
-        rules: Arc::new(move || Rules::clone(&rules)),
-        allow: run.allow.value,
+        recipes: run.recipes.iter().map(recipe).collect(),
+        rules: rules(&run)?,
+        allow: tier(run.allow.value),
         search_path: settings.search_path.clone(),
         attempt_timeout: run.policy.attempt_timeout.value,
         deadline: run.deadline.value,
         grace: run.grace.value,
         protect: run.protect.into_iter().map(|glob| glob.value).collect(),
-        rollback: run.rollback.value,
+        rollback: run.rollback.value.map(rollback),
         keep_progress: run.keep_progress.value,
         keep_failed_changes: run.keep_failed_changes.value,
         checkpoint: run.checkpoint.value,
         wait: !request.no_wait,
-        hold_stdout: run.hold_stdout.value,
-        on_escalate: run.on_escalate.value,
-        approve: run.approve.value,
+        on_escalate: run.on_escalate.value.as_ref().map(command),
+        approve: run.approve.value.as_ref().map(command),
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
-        on_audit_failure: run.on_audit_failure.value,
+        on_audit_failure: match run.on_audit_failure.value {
+            settings::OnAuditFailure::Stop => OnAuditFailure::Stop,
+            settings::OnAuditFailure::Continue => OnAuditFailure::Continue,
+        },
     })
 }
 
@@ -72,7 +77,108 @@ fn policy(policy: &Policy) -> library::Policy {
         max_delay: policy.max_delay.value,
         jitter: policy.jitter.value,
         attempt_timeout: policy.attempt_timeout.value,
-        fixes: policy.fix.value.clone(),
-        alternatives: policy.alternative.value.clone(),
+        fixes: policy.fix.value.iter().map(command).collect(),
+        alternatives: policy.alternative.value.iter().map(command).collect(),
+    }
+}
+
+fn command(command: &StrategyCommand) -> library::StrategyCommand {
+    match command {
+        StrategyCommand::Shell(text) => library::StrategyCommand::shell(text),
+        StrategyCommand::Argv(argv) => {
+            library::StrategyCommand::direct(argv.iter().map(OsString::from).collect())
+        }
+    }
+}
+
+fn tier(tier: settings::Tier) -> Tier {
+    match tier {
+        settings::Tier::Safe => Tier::Safe,
+        settings::Tier::Moderate => Tier::Moderate,
+        settings::Tier::Network => Tier::Network,
+    }
+}
+
+fn rollback(target: settings::RollbackTarget) -> library::RollbackTarget {
+    match target {
+        settings::RollbackTarget::LastGood => library::RollbackTarget::LastGood,
+        settings::RollbackTarget::Checkpoint(id) => library::RollbackTarget::Checkpoint(id),
+        settings::RollbackTarget::GitRevision(revision) => {
+            library::RollbackTarget::GitRevision(revision)
+        }
+    }
+}
+
+/// A user's recipe. Its tools are looked for both as the command itself and behind a task runner.
+fn recipe(setting: &RecipeSetting) -> Recipe {
+    let name = setting.name.clone();
+    let RecipeChange::Define(own) = &setting.change else {
+        return Recipe {
+            name,
+            off: true,
+            ..Recipe::default()
+        };
+    };
+    let (remedy, action) = match &own.action {
+        RecipeAction::Fix(action) => (Remedy::Fix, action),
+        RecipeAction::Alternative(action) => (Remedy::Alternative, action),
+    };
+    let run = match action {
+        StrategyCommand::Shell(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
+        StrategyCommand::Argv(argv) => argv.clone(),
+    };
+    Recipe {
+        name,
+        commands: match own.argv.is_empty() {
+            true => own.tools.clone(),
+            false => vec![own.argv.join(" ")],
+        },
+        tools: own.tools.clone(),
+        categories: own.category.into_iter().collect(),
+        types: own.types.clone(),
+        remedy,
+        on_file: run.clone(),
+        run,
+        tier: tier(own.tier),
+        requires: own.requires.first().cloned().unwrap_or_default(),
+        ..Recipe::default()
+    }
+}
+
+/// The user's rules before the built-in ones; `None` without any of the user's.
+fn rules(run: &RunSettings) -> Result<Option<Arc<Rules>>> {
+    if run.rules.is_empty() {
+        return Ok(None);
+    }
+    let own = run.rules.iter().map(rule).collect();
+    Rules::with_user(own).map(|rules| Some(Arc::new(rules)))
+}
+
+fn rule(setting: &RuleSetting) -> Rule {
+    Rule {
+        id: setting.name.clone(),
+        category: setting.category,
+        sign: Sign::Outcome,
+        tools: setting.tools.clone(),
+        find: Vec::new(),
+        line: setting.pattern.clone(),
+        except: None,
+        with: Vec::new(),
+        without: Vec::new(),
+        exit: setting
+            .exit_codes
+            .iter()
+            .filter_map(|code| i32::try_from(*code).ok())
+            .collect(),
+        signal: Vec::new(),
+        timed_out: None,
+        error_type: setting.error_type.clone(),
+        names: Vec::new(),
+        message: None,
+        source: None,
+        above: None,
+        below: None,
+        trace: None,
+        last: false,
     }
 }

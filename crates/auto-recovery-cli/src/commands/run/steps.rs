@@ -30,10 +30,17 @@ impl Steps {
     }
 
     fn line(&self, step: &str, what: &str, more: &[String]) {
-        let more = more.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
+        let more = more
+            .iter()
+            .filter(|part| !part.is_empty())
+            .cloned()
+            .collect::<Vec<_>>();
         let line = match more.is_empty() {
             true => format!("{step:<STEP_COLUMNS$} {what}"),
-            false => format!("{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$} {}", more.join(" · ")),
+            false => format!(
+                "{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$} {}",
+                more.join(" · ")
+            ),
         };
         self.status.over(|| self.printer.note(line.trim_end()));
     }
@@ -50,9 +57,20 @@ impl Steps {
         match event {
             Event::Waiting { strategy, delay } => {
                 self.status.wait(&format!("{strategy} again"), *delay);
-                self.line("waiting", &seconds(*delay), &[format!("before the next {strategy}")]);
+                self.line(
+                    "waiting",
+                    &seconds(*delay),
+                    &[format!("before the next {strategy}")],
+                );
             }
-            Event::Attempt { strategy, strategy_attempt, max_attempts, action, recipe, foreign } => {
+            Event::Attempt {
+                strategy,
+                strategy_attempt,
+                max_attempts,
+                action,
+                recipe,
+                foreign,
+            } => {
                 let step = format!("{strategy} {strategy_attempt}/{max_attempts}");
                 let recipe = recipe.map(|name| format!("recipe {name}"));
                 let foreign = match foreign.is_empty() {
@@ -63,21 +81,37 @@ impl Steps {
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
-            Event::Tried { success, message, files_modified, undone, not_covered, .. } => {
+            Event::Tried {
+                success,
+                message,
+                files_modified,
+                undone,
+                not_covered,
+                ..
+            } => {
                 self.status.idle();
                 let changed = match files_modified.is_empty() {
                     true => String::new(),
                     false => format!("changed {}", paths(files_modified)),
                 };
-                let undone = if *undone { "undone".to_owned() } else { String::new() };
+                let undone = if *undone {
+                    "undone".to_owned()
+                } else {
+                    String::new()
+                };
                 let step = if *success { "verified" } else { "no cure" };
                 self.line(step, message, &[changed, undone]);
                 if !not_covered.is_empty() {
-                    self.warn(&format!("changed and not covered by undo: {}", paths(not_covered)));
+                    self.warn(&format!(
+                        "changed and not covered by undo: {}",
+                        paths(not_covered)
+                    ));
                 }
             }
             Event::NotRecorded { reason } => {
-                self.warn(&format!("this is NOT RECORDED, and the recovery goes on: {reason}"));
+                self.warn(&format!(
+                    "this is NOT RECORDED, and the recovery goes on: {reason}"
+                ));
             }
             _ => {}
         }
@@ -88,7 +122,14 @@ impl RunObserver for Steps {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
-            RunEvent::Failed { command, exit, timed_out, failure, category, .. } => {
+            RunEvent::Failed {
+                command,
+                exit,
+                timed_out,
+                failure,
+                category,
+                ..
+            } => {
                 let how = match (timed_out, exit) {
                     (true, _) => "stopped at its time limit".to_owned(),
                     (false, exit) => exit_words(*exit),
@@ -109,7 +150,15 @@ impl RunObserver for Steps {
             )),
             RunEvent::PassedAfterWaiting => self.say("the command passes now"),
             RunEvent::Step(event) => self.step(event),
-            RunEvent::Recovered { strategy, attempts, duration, flaky, left_running, changed_tests, changed } => {
+            RunEvent::Recovered {
+                strategy,
+                attempts,
+                duration,
+                flaky,
+                left_running,
+                changed_tests,
+                changed,
+            } => {
                 self.status.idle();
                 for process in *left_running {
                     self.say(&format!("still running: {process}"));
@@ -117,17 +166,34 @@ impl RunObserver for Steps {
                 if !changed_tests.is_empty() {
                     self.warn(&format!("the cure changed tests: {}", paths(changed_tests)));
                 }
-                let flaky = if *flaky { " (flaky: it passed by being run again)" } else { "" };
-                let undo = if *changed { " · undo with `recover restore --last`" } else { "" };
+                let flaky = if *flaky {
+                    " (flaky: it passed by being run again)"
+                } else {
+                    ""
+                };
+                let undo = if *changed {
+                    " · undo with `recover restore --last`"
+                } else {
+                    ""
+                };
                 self.say(&format!(
                     "recovered by {strategy}{flaky}, {}, {} · see `recover show --last`{undo}",
                     count(*attempts, "attempt"),
                     seconds(*duration)
                 ));
             }
-            RunEvent::NotRecovered { why, attempts, duration, tree_is_as_it_was } => {
+            RunEvent::NotRecovered {
+                why,
+                attempts,
+                duration,
+                tree_is_as_it_was,
+            } => {
                 self.status.idle();
-                let tree = if *tree_is_as_it_was { " · the tree is as it was" } else { "" };
+                let tree = if *tree_is_as_it_was {
+                    " · the tree is as it was"
+                } else {
+                    ""
+                };
                 let next = match attempts {
                     0 => String::new(),
                     _ => " · `recover show --last` has every try and its diff".to_owned(),
@@ -160,7 +226,12 @@ fn exit_words(exit: Exit) -> String {
 }
 
 fn paths(paths: &[String]) -> String {
-    let shown = paths.iter().take(PATHS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    let shown = paths
+        .iter()
+        .take(PATHS_SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     match paths.len().saturating_sub(PATHS_SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
@@ -168,7 +239,11 @@ fn paths(paths: &[String]) -> String {
 }
 
 fn short(message: &str) -> String {
-    let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let line = message
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default()
+        .trim();
     match line.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),

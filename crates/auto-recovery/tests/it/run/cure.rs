@@ -12,7 +12,10 @@ fn a_command_that_passes_is_passed_through_and_nothing_is_written() {
     let (outcome, seen) = project.shell("echo out; echo err >&2", &["false"]);
     assert_eq!(outcome.exit, RunExit::Code(0));
     assert_eq!(outcome.session_id, None);
-    assert_eq!((seen.stdout, seen.stderr), (b"out\n".to_vec(), b"err\n".to_vec()));
+    assert_eq!(
+        (seen.stdout, seen.stderr),
+        (b"out\n".to_vec(), b"err\n".to_vec())
+    );
     assert!(!project.state().exists(), "a pass leaves nothing behind");
 }
 
@@ -28,7 +31,13 @@ fn a_fix_that_works_is_proved_kept_and_recorded() {
     assert_eq!(trail[0].files_modified, ["value"]);
     assert!(trail[0].success && !trail[0].rollback_performed);
     assert_eq!(trail[0].next_action, "complete");
-    assert!(seen.events.iter().any(|event| event.starts_with("Recovered")), "{:?}", seen.events);
+    assert!(
+        seen.events
+            .iter()
+            .any(|event| event.starts_with("Recovered")),
+        "{:?}",
+        seen.events
+    );
 }
 
 #[test]
@@ -37,7 +46,11 @@ fn the_fixs_own_exit_code_decides_nothing() {
     let fixes = ["true", "echo mended > value; exit 9"];
     let (outcome, _) = project.shell("grep -q mended value", &fixes);
     assert_eq!(outcome.exit, RunExit::Code(0));
-    assert_eq!(project.trail().len(), 4, "three tries of the first, one of the second");
+    assert_eq!(
+        project.trail().len(),
+        4,
+        "three tries of the first, one of the second"
+    );
 }
 
 #[test]
@@ -73,7 +86,10 @@ fn an_alternative_stands_in_and_the_record_says_so() {
 fn a_pass_by_plain_retry_is_flaky() {
     let project = Project::new(&[]);
     let script = "test -e ../once && exit 0; touch ../once; exit 3";
-    let policy = Policy { retry: Some(2), ..Policy::default() };
+    let policy = Policy {
+        retry: Some(2),
+        ..Policy::default()
+    };
     let request = project.request(&["sh", "-c", script], policy);
     let (outcome, _) = project.run(request);
     let outcome = outcome.unwrap();
@@ -85,7 +101,10 @@ fn a_pass_by_plain_retry_is_flaky() {
 fn fail_on_flaky_exits_with_the_first_runs_code() {
     let project = Project::new(&[]);
     let script = "test -e ../once && exit 0; touch ../once; exit 3";
-    let policy = Policy { retry: Some(2), ..Policy::default() };
+    let policy = Policy {
+        retry: Some(2),
+        ..Policy::default()
+    };
     let mut request = project.request(&["sh", "-c", script], policy);
     request.fail_on_flaky = true;
     let outcome = project.run(request).0.unwrap();
@@ -96,7 +115,8 @@ fn fail_on_flaky_exits_with_the_first_runs_code() {
 #[test]
 fn a_fix_is_told_the_failure_as_data() {
     let project = Project::new(&[("value", "broken")]);
-    let script = "grep -q mended value || { echo 'a.py:7: SyntaxError: $(touch pwned)' >&2; exit 1; }";
+    let script =
+        "grep -q mended value || { echo 'a.py:7: SyntaxError: $(touch pwned)' >&2; exit 1; }";
     let fix = "test -s \"$RECOVER_OUTPUT\" && test -s \"$RECOVER_FAILURE_JSON\" && \
                test \"$RECOVER_ATTEMPT/$RECOVER_STRATEGY_ATTEMPT/$RECOVER_MAX_ATTEMPTS\" = 1/1/3 && \
                test \"$RECOVER_STRATEGY\" = fix && test \"$RECOVER_SESSION_ID\" = s && \
@@ -140,7 +160,10 @@ fn every_attempt_has_its_intent_its_outcome_and_its_output() {
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["started", "failure", "intent", "outcome", "finished"]);
+    assert_eq!(
+        kinds,
+        ["started", "failure", "intent", "outcome", "finished"]
+    );
 }
 
 #[test]
@@ -155,6 +178,10 @@ fn progress_is_kept_when_asked_for() {
     assert_eq!(project.read("value"), "a\nb\n");
     let without = Project::new(&[("value", "")]);
     let (outcome, _) = without.shell(script, &[fix]);
-    assert_eq!(outcome.exit, RunExit::Code(1), "each try starts from the same ground");
+    assert_eq!(
+        outcome.exit,
+        RunExit::Code(1),
+        "each try starts from the same ground"
+    );
     assert_eq!(without.read("value"), "");
 }

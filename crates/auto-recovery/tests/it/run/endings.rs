@@ -22,7 +22,11 @@ fn when_nothing_helps_the_tree_is_as_it_was_and_the_code_is_the_commands() {
     let trail = project.trail();
     assert_eq!(trail.len(), 3);
     assert_eq!(trail[2].next_action, "escalate");
-    assert!(seen.events.iter().any(|event| event.starts_with("NotRecovered")));
+    assert!(
+        seen.events
+            .iter()
+            .any(|event| event.starts_with("NotRecovered"))
+    );
 }
 
 #[test]
@@ -54,10 +58,15 @@ fn a_signal_is_passed_on() {
 fn a_command_that_does_not_exist_is_127_unless_something_stands_in() {
     let project = Project::new(&[]);
     let argv = ["no-such-program-anywhere"];
-    let outcome = project.run(project.request(&argv, Policy::default())).0.unwrap();
+    let outcome = project
+        .run(project.request(&argv, Policy::default()))
+        .0
+        .unwrap();
     assert_eq!(outcome.exit, RunExit::Code(127));
-    let policy =
-        Policy { alternatives: vec![StrategyCommand::shell("true")], ..Policy::default() };
+    let policy = Policy {
+        alternatives: vec![StrategyCommand::shell("true")],
+        ..Policy::default()
+    };
     let mut request = project.request(&argv, policy);
     request.session_id = Some("again".to_owned());
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
@@ -66,7 +75,10 @@ fn a_command_that_does_not_exist_is_127_unless_something_stands_in() {
 #[test]
 fn a_command_that_cannot_be_started_is_126() {
     let project = Project::new(&[("data", "no program")]);
-    let outcome = project.run(project.request(&["./data"], Policy::default())).0.unwrap();
+    let outcome = project
+        .run(project.request(&["./data"], Policy::default()))
+        .0
+        .unwrap();
     assert_eq!(outcome.exit, RunExit::Code(126));
 }
 
@@ -74,13 +86,19 @@ fn a_command_that_cannot_be_started_is_126() {
 fn the_deadline_ends_the_run_with_124_and_the_tree_as_it_was() {
     let project = Project::new(&[("a", "1")]);
     let before = listing(&project.root());
-    let mut request =
-        project.request(&["sh", "-c", "exit 1"], fixing(&["echo 2 > a; exec sleep 60"]));
+    let mut request = project.request(
+        &["sh", "-c", "exit 1"],
+        fixing(&["echo 2 > a; exec sleep 60"]),
+    );
     request.deadline = Some(Duration::from_millis(700));
     let outcome = project.run(request).0.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(124));
     assert_eq!(listing(&project.root()), before);
-    assert_eq!(project.trail().len(), 1, "the attempt that was cut short is on record");
+    assert_eq!(
+        project.trail().len(),
+        1,
+        "the attempt that was cut short is on record"
+    );
 }
 
 #[test]
@@ -118,18 +136,27 @@ fn a_dry_run_runs_once_plans_and_touches_nothing() {
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("../runs"), "run\n");
     assert_eq!(project.read("value"), "broken");
-    assert!(seen.events.iter().any(|event| event.contains("echo mended > value")));
+    assert!(
+        seen.events
+            .iter()
+            .any(|event| event.contains("echo mended > value"))
+    );
     assert!(!project.state().exists());
 }
 
 #[test]
 fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
     let project = Project::new(&[("value", "broken")]);
-    let request =
-        project.request(&["sh", "-c", "grep -q mended value"], fixing(&["echo mended > value"]));
+    let request = project.request(
+        &["sh", "-c", "grep -q mended value"],
+        fixing(&["echo mended > value"]),
+    );
     std::fs::write(project.state(), "in the way").unwrap();
     let error = project.run(request).0.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput), "{error:?}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput),
+        "{error:?}"
+    );
     assert!(error.chain().contains("state"), "{}", error.chain());
     assert_eq!(project.read("value"), "broken");
 }

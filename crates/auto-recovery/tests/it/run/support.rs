@@ -102,7 +102,9 @@ pub(crate) struct Project {
 impl Project {
     /// A project with these files.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let project = Self { dir: tempfile::tempdir().unwrap() };
+        let project = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
         fs::create_dir(project.root()).unwrap();
         for (path, content) in files {
             project.write(path, content);
@@ -160,7 +162,6 @@ impl Project {
             keep_failed_changes: false,
             checkpoint: true,
             wait: true,
-            hold_stdout: false,
             on_escalate: None,
             approve: None,
             dry_run: false,
@@ -174,7 +175,9 @@ impl Project {
         let seen = Shared::default();
         let interrupt = Arc::new(Interrupt::none());
         let world = World {
-            host: Arc::new(QuickHost(SystemHost::with_interrupt(Arc::clone(&interrupt)))),
+            host: Arc::new(QuickHost(SystemHost::with_interrupt(Arc::clone(
+                &interrupt,
+            )))),
             interrupt,
             console: Box::new(TestConsole(Arc::clone(&seen))),
             observer: Arc::new(Mutex::new(TestObserver(Arc::clone(&seen)))),
@@ -216,8 +219,14 @@ impl Project {
 
 /// A policy with these fixes.
 pub(crate) fn fixing(fixes: &[&str]) -> Policy {
-    let fixes = fixes.iter().map(|text| StrategyCommand::shell(text)).collect();
-    Policy { fixes, ..Policy::default() }
+    let fixes = fixes
+        .iter()
+        .map(|text| StrategyCommand::shell(text))
+        .collect();
+    Policy {
+        fixes,
+        ..Policy::default()
+    }
 }
 
 /// Every path below `root` with its permission bits and what it holds.
@@ -234,9 +243,12 @@ pub(crate) fn listing(root: &Path) -> Vec<(PathBuf, u32, Option<Vec<u8>>)> {
                     left.push(path.clone());
                     None
                 }
-                kind if kind.is_symlink() => {
-                    Some(fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes())
-                }
+                kind if kind.is_symlink() => Some(
+                    fs::read_link(&path)
+                        .unwrap()
+                        .into_os_string()
+                        .into_encoded_bytes(),
+                ),
                 _ => Some(fs::read(&path).unwrap()),
             };
             found.push((path, file.permissions().mode(), content));

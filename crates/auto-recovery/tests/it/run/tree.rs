@@ -8,8 +8,10 @@ use super::support::{fixing, listing};
 #[test]
 fn a_fix_that_touches_a_protected_path_is_undone_though_it_works() {
     let project = Project::new(&[("tests/test.sh", "exit 1")]);
-    let mut request =
-        project.request(&["sh", "tests/test.sh"], fixing(&["echo exit 0 > tests/test.sh"]));
+    let mut request = project.request(
+        &["sh", "tests/test.sh"],
+        fixing(&["echo exit 0 > tests/test.sh"]),
+    );
     request.protect = vec!["tests/**".to_owned()];
     let outcome = project.run(request).0.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(1));
@@ -29,7 +31,10 @@ fn without_approval_a_working_fix_is_undone() {
     };
     assert_eq!(run("false", "no"), RunExit::Code(1));
     assert_eq!(project.read("value"), "broken");
-    assert_eq!(run("grep -q '^+mended' \"$RECOVER_DIFF\"", "yes"), RunExit::Code(0));
+    assert_eq!(
+        run("grep -q '^+mended' \"$RECOVER_DIFF\"", "yes"),
+        RunExit::Code(0)
+    );
     assert_eq!(project.read("value"), "mended\n");
 }
 
@@ -40,7 +45,12 @@ fn failed_changes_stay_when_asked_to() {
     request.keep_failed_changes = true;
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("value"), "brokentried\ntried\ntried\n");
-    assert!(project.trail().iter().all(|entry| !entry.rollback_performed));
+    assert!(
+        project
+            .trail()
+            .iter()
+            .all(|entry| !entry.rollback_performed)
+    );
 }
 
 #[test]
@@ -58,10 +68,17 @@ fn what_somebody_else_changes_between_steps_stays_and_is_told() {
 
 #[test]
 fn the_users_git_is_never_written_to() {
-    let project = Project::new(&[("tracked", "1"), (".gitignore", "ignored\n"), ("ignored", "i")]);
+    let project = Project::new(&[
+        ("tracked", "1"),
+        (".gitignore", "ignored\n"),
+        ("ignored", "i"),
+    ]);
     let git = |args: &[&str]| {
         let mut git = std::process::Command::new("git");
-        git.args(args).current_dir(project.root()).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        git.args(args)
+            .current_dir(project.root())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
         assert!(git.status().unwrap().success(), "git {args:?}");
     };
     git(&["init", "-q"]);
