@@ -1,6 +1,7 @@
 //! Many observations at once, as `recover classify --batch` reads and writes them, a line each.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::detector::{Detection, detect};
 use super::observation::Observation;
@@ -11,8 +12,8 @@ use crate::failure::Category;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BatchInput {
-    /// The caller's name for the case; comes back with the answer.
-    pub id: String,
+    /// The caller's name for the case, of any JSON type; comes back with the answer.
+    pub id: Value,
     /// The program and its arguments.
     pub argv: Vec<String>,
     /// The exit code, unless a signal ended it.
@@ -31,7 +32,7 @@ pub struct BatchInput {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchOutput {
     /// The id that came in.
-    pub id: String,
+    pub id: Value,
     /// What kind of failure it is.
     pub category: Category,
     /// The type a person would name.
@@ -69,7 +70,7 @@ impl BatchInput {
 
 impl BatchOutput {
     /// A detection, as a line under `id`.
-    pub fn new(id: String, detection: Detection) -> Self {
+    pub fn new(id: Value, detection: Detection) -> Self {
         let failure = detection.failure;
         Self {
             id,

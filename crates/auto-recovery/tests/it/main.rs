@@ -4,6 +4,7 @@ mod audit_logger;
 mod audit_support;
 mod checkpoint;
 mod detect;
+mod examples;
 mod manager;
 mod process_ending;
 mod process_run;

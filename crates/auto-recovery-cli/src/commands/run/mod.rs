@@ -6,4 +6,4 @@ mod request;
 mod steps;
 
 pub(crate) use command::run;
-pub(crate) use request::library_request;
+pub(crate) use request::{library_request, user_rules};

@@ -45,7 +45,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
             policy(&policies.policy_for(category, &failure.error_type))
         }),
         recipes: run.recipes.iter().map(recipe).collect(),
-        rules: rules(&run)?,
+        rules: user_rules(&run)?,
         allow: tier(run.allow.value),
         search_path: settings.search_path.clone(),
         attempt_timeout: run.policy.attempt_timeout.value,
@@ -146,7 +146,10 @@ fn recipe(setting: &RecipeSetting) -> Recipe {
 }
 
 /// The user's rules before the built-in ones; `None` without any of the user's.
-fn rules(run: &RunSettings) -> Result<Option<Arc<Rules>>> {
+///
+/// # Errors
+/// If one is not sound.
+pub(crate) fn user_rules(run: &RunSettings) -> Result<Option<Arc<Rules>>> {
     if run.rules.is_empty() {
         return Ok(None);
     }
