@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// How many bytes of a file are held at once.
 const CHUNK: usize = 128 * 1024;
 
+/// 32 MiB, the most that glibc takes for these settings.
+const MALLOC_KEEP: &str = "33554432";
+
 /// A running `git fast-import`.
 pub(super) struct Importer {
     git: Conversation,
@@ -33,7 +36,13 @@ pub(super) enum Sent {
 
 impl Importer {
     pub(super) fn start(git: &Git) -> Result<Self> {
-        let command = git.command(&["fast-import", "--quiet", "--done", "--force", "--depth=0"]);
+        let mut command =
+            git.command(&["fast-import", "--quiet", "--done", "--force", "--depth=0"]);
+        // git takes and returns the memory of its compressor for every blob; told (glibc only) to keep
+        // it, it needs a third less time for twenty thousand files.
+        command
+            .env("MALLOC_MMAP_THRESHOLD_", MALLOC_KEEP)
+            .env("MALLOC_TRIM_THRESHOLD_", MALLOC_KEEP);
         let mut git = Conversation::start(command, "git fast-import")?;
         let (stdin, stdout) = git.pipes();
         let (send, replies) = channel();
@@ -54,12 +63,12 @@ impl Importer {
         })
     }
 
-    /// Sends `len` bytes of `content` as a blob. Its id is the next that [`Importer::id`] returns.
+    /// Sends `len` bytes of `content` as a blob, to be asked for by [`Importer::ids`].
     pub(super) fn blob(&mut self, len: u64, content: &mut dyn Read) -> io::Result<Sent> {
         self.marks += 1;
         write!(self.stdin, "blob\nmark :{}\ndata {len}\n", self.marks)?;
         let sent = copy_exactly(content, len, &mut self.stdin)?;
-        write!(self.stdin, "\nget-mark :{}\n", self.marks)?;
+        writeln!(self.stdin)?;
         Ok(sent)
     }
 
@@ -137,14 +146,22 @@ impl Importer {
         self.id()
     }
 
-    /// The next id that git returned.
-    pub(super) fn id(&mut self) -> Result<ObjectId> {
+    /// The ids of the last `count` blobs, in their order. Asked for together: an answer a blob would
+    /// make git and us wait for each other twenty thousand times.
+    pub(super) fn ids(&mut self, count: usize) -> Result<Vec<ObjectId>> {
+        let first = self.marks + 1 - count as u64;
+        for mark in first..=self.marks {
+            writeln!(self.stdin, "get-mark :{mark}").map_err(|e| self.talk_error(e))?;
+        }
+        self.stdin.flush().map_err(|e| self.talk_error(e))?;
+        (0..count).map(|_| self.id()).collect()
+    }
+
+    fn id(&mut self) -> Result<ObjectId> {
         let reply = self.reply()?;
         ObjectId::from_hex(reply.as_bytes()).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Tool,
-                format!("git fast-import answered {reply:?}, not an id"),
-            )
+            let what = format!("git fast-import answered {reply:?}, not an id");
+            Error::new(ErrorKind::Tool, what)
         })
     }
 

@@ -612,12 +612,12 @@ impl Pass {
                 }
             }
         }
-        for at in sent {
-            let importer = importer
-                .as_mut()
-                .expect("it was started for the first of them");
-            if let Node::File { id, .. } = &mut self.known[at].node {
-                *id = importer.id()?;
+        if let Some(importer) = importer {
+            let ids = importer.ids(sent.len())?;
+            for (at, sent_id) in sent.into_iter().zip(ids) {
+                if let Node::File { id, .. } = &mut self.known[at].node {
+                    *id = sent_id;
+                }
             }
         }
         let mut at = 0;

@@ -56,6 +56,10 @@ impl CheckpointStore {
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>> {
         workspace.checkpointable()?;
+        make_private_dir(state_dir)?;
+        // git is started elsewhere, so no path of ours may be relative.
+        let state_dir = &fs::canonicalize(state_dir)
+            .map_err(|e| Error::io("find the state directory", state_dir, e))?;
         let dir = workspace_dir(state_dir, workspace);
         let git = Git::new(options.git_program.as_deref(), dir.join("git"));
         prepare(&dir, &git, workspace)?;
@@ -173,8 +177,8 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
     let root_file = dir.join("root");
     let root = workspace.root().as_os_str().as_bytes();
     match fs::read(&root_file) {
-        Ok(known) if known == root => return Ok(()),
-        Ok(known) if !known.is_empty() => {
+        Ok(known) if known == root && git.dir().join("HEAD").exists() => return Ok(()),
+        Ok(known) if known != root => {
             let known = Path::new(OsStr::from_bytes(&known)).display();
             return Err(Error::new(
                 ErrorKind::Refused,
