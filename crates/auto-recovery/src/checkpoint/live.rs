@@ -55,6 +55,25 @@ pub(super) fn stands(
     }
 }
 
+/// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle: one
+/// that changes its type is absent for a moment, a new directory has its mode a moment later.
+pub(super) fn is_between(
+    hands: &mut Hands<'_>,
+    path: &[u8],
+    from: Option<&Node>,
+    to: Option<&Node>,
+) -> Result<bool> {
+    let Some(to) = to else {
+        return Ok(false);
+    };
+    Ok(match hands.stamp(path)? {
+        None => from.is_some_and(|from| !from.is_same_type(to)),
+        Some(stamp) => {
+            to.is_dir() && file_type(&stamp).is_dir() && stamp.permissions() == OPENED
+        }
+    })
+}
+
 /// Whether the file at `path` has exactly the bytes of the blob `id`.
 pub(super) fn has_content(
     hands: &mut Hands<'_>,

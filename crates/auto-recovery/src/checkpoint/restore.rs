@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::checkpoint::blobs::{Blobs, CopyError};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
-use crate::checkpoint::live::{self, stands};
+use crate::checkpoint::live::{self, is_between, stands};
 use crate::checkpoint::manifest::{Node, ObjectId, Why};
 use crate::checkpoint::path::{RelPath, display_path, is_within, split};
 use crate::checkpoint::reserve;
@@ -254,30 +254,13 @@ impl<'a> Restorer<'a> {
             Expect::Any => true,
             Expect::Node(from) => {
                 stands(&mut self.hands, &mut self.blobs, &item.path, from.as_ref())?
-                    || self.is_between(item, from.as_ref())?
+                    || is_between(&mut self.hands, &item.path, from.as_ref(), item.to.as_ref())?
             }
         };
         if !is_expected {
             self.foreign.insert(item.path.clone());
         }
         Ok(is_expected)
-    }
-
-    /// A path that changes its type is absent for a moment, and a directory that holds what is put
-    /// back is opened for a while: a restore that was killed then leaves it so.
-    fn is_between(&mut self, item: &Item, from: Option<&Node>) -> Result<bool> {
-        let Some(to) = &item.to else {
-            return Ok(false);
-        };
-        Ok(match self.hands.stamp(&item.path)? {
-            None => from.is_some_and(|from| !from.is_same_type(to)),
-            // Our own new directory, before it has its mode.
-            Some(stamp) => {
-                to.is_dir()
-                    && live::file_type(&stamp).is_dir()
-                    && stamp.permissions() == live::OPENED
-            }
-        })
     }
 
     fn make_dir(&mut self, item: &Item) -> Result<()> {

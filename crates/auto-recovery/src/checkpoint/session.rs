@@ -13,7 +13,10 @@ use rustix::io::Errno;
 
 use crate::checkpoint::cache::{Cache, Known, manifest_of, opaque};
 use crate::checkpoint::commit::{self, Checkpoint};
+use crate::checkpoint::blobs::Blobs;
+use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::{Importer, Sent};
+use crate::checkpoint::live::{is_between, stands};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::path::{RelPath, display_path};
@@ -46,6 +49,14 @@ pub struct CheckpointSession {
     left_out: BTreeSet<RelPath>,
     cache: Option<Cache>,
     pub(super) last: Option<Checkpoint>,
+}
+
+/// What a path is, of two that it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Candidate {
+    Before,
+    After,
+    Neither,
 }
 
 /// What a walk, and the reading it asked for, say.
@@ -111,7 +122,7 @@ impl CheckpointSession {
     pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
         let plan = match from {
             Some(from) => Plan::between(from, to),
-            None => self.plan_blindly(to)?,
+            None => self.plan_blindly(to, None)?,
         };
         let mut report = restore::run(&self.store, to, plan)?;
         if let Some(from) = from {
@@ -129,10 +140,44 @@ impl CheckpointSession {
         Ok(report)
     }
 
+    /// Every path that may be other than in `before`, and whether it is as `before` or `after` says.
+    pub(super) fn hold_against(
+        &mut self,
+        before: &Checkpoint,
+        after: Option<&Checkpoint>,
+    ) -> Result<Vec<(RelPath, Candidate)>> {
+        self.rules = Some(Arc::clone(&before.rules));
+        let plan = self.plan_blindly(before, after)?;
+        let store = Arc::clone(&self.store);
+        let mut hands = Hands::new(&store.root);
+        let mut blobs = Blobs::start(&store.git)?;
+        let mut held = Vec::new();
+        for item in plan.items {
+            let after = after.map(|after| after.manifest.get(&item.path));
+            let to = item.to.as_ref();
+            let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
+                Candidate::Before
+            } else if let Some(after) = after
+                && (stands(&mut hands, &mut blobs, &item.path, after)?
+                    || is_between(&mut hands, &item.path, after, to)?)
+            {
+                Candidate::After
+            } else {
+                Candidate::Neither
+            };
+            held.push((item.path, candidate));
+        }
+        let closed = hands.close(|_| None);
+        closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+        blobs.finish()?;
+        Ok(held)
+    }
+
     /// What differs between the tree now and `to`, by looking rather than by a snapshot.
-    fn plan_blindly(&mut self, to: &Checkpoint) -> Result<Plan> {
+    fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
         let now_ns = self.tick();
-        let found = self.scan(&[to])?.found;
+        let covering: Vec<_> = [to].into_iter().chain(also).collect();
+        let found = self.scan(&covering)?.found;
         let base = self
             .cache
             .as_ref()

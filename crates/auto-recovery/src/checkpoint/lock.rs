@@ -1,0 +1,143 @@
+//! One recovery at a time a workspace: a lock that its holder's death releases.
+//!
+//! A `flock` on a file of the state that is never removed. What stands in the file is for people who
+//! wait; whether the lock is held, only the kernel says.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::store::make_private_dir;
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, Wait};
+
+/// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Who holds a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LockHolder {
+    /// The process.
+    pub pid: u32,
+    /// Its session.
+    pub session_id: Option<String>,
+    /// What it recovers, as argv.
+    pub command: Vec<String>,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// A held workspace; dropping it, or dying, releases it.
+#[derive(Debug)]
+pub struct WorkspaceLock {
+    file: File,
+}
+
+/// What an attempt to take a workspace came to.
+#[derive(Debug)]
+pub enum Locked {
+    /// It is ours.
+    Ours(WorkspaceLock),
+    /// Somebody else holds it; who, when that could be read.
+    Theirs(Option<LockHolder>),
+}
+
+impl WorkspaceLock {
+    /// Takes the workspace if nobody holds it.
+    pub fn try_acquire(
+        state_dir: &Path,
+        workspace: &Workspace,
+        holder: &LockHolder,
+    ) -> Result<Locked> {
+        Self::try_key(state_dir, &workspace.key(), holder)
+    }
+
+    /// Takes the workspace, waiting for whoever holds it. `on_wait` is told once, when a wait begins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile.
+    pub fn acquire(
+        state_dir: &Path,
+        workspace: &Workspace,
+        holder: &LockHolder,
+        host: &dyn Host,
+        on_wait: &mut dyn FnMut(Option<&LockHolder>),
+    ) -> Result<Self> {
+        let mut is_told = false;
+        loop {
+            match Self::try_acquire(state_dir, workspace, holder)? {
+                Locked::Ours(lock) => return Ok(lock),
+                Locked::Theirs(other) => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        on_wait(other.as_ref());
+                    }
+                }
+            }
+            if host.sleep(POLL) == Wait::Interrupted {
+                return Err(Error::new(
+                    ErrorKind::Interrupted,
+                    format!("stopped waiting for {}", workspace.root().display()),
+                ));
+            }
+        }
+    }
+
+    /// Says anew who holds it, for instance once the session has an id.
+    pub fn describe(&mut self, holder: &LockHolder) -> Result<()> {
+        let text = serde_json::to_vec(holder)
+            .map_err(|e| Error::new(ErrorKind::InvalidInput, "failed to describe a lock").with_source(e))?;
+        let written = self
+            .file
+            .set_len(0)
+            .and_then(|()| std::io::Seek::rewind(&mut self.file))
+            .and_then(|()| self.file.write_all(&text));
+        match written {
+            // On a full disk the lock holds all the same; nobody can read by whom.
+            Err(e) if e.kind() != std::io::ErrorKind::StorageFull => {
+                Err(Error::os("failed to describe a lock", e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn try_key(state_dir: &Path, key: &str, holder: &LockHolder) -> Result<Locked> {
+        let path = path(state_dir, key)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| Error::io("open the lock", &path, e))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                let mut lock = Self { file };
+                lock.describe(holder)?;
+                Ok(Locked::Ours(lock))
+            }
+            Err(Errno::WOULDBLOCK) => Ok(Locked::Theirs(read_holder(file))),
+            Err(errno) => Err(Error::io("lock", &path, errno.into())),
+        }
+    }
+}
+
+fn path(state_dir: &Path, key: &str) -> Result<PathBuf> {
+    let dir = state_dir.join("locks");
+    make_private_dir(&dir)?;
+    Ok(dir.join(format!("{key}.lock")))
+}
+
+fn read_holder(mut file: File) -> Option<LockHolder> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}

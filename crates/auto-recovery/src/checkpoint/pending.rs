@@ -1,0 +1,194 @@
+//! The record of a run that may die: what it had changed, so that the next run can finish its undo.
+//!
+//! `pending.json` stands in the workspace's state from before the first change of a run until its
+//! end; one JSON object, replaced durably. Whoever holds the workspace lock and finds it, finds a run
+//! that died. It is finished only where every path is as it was before or after the attempt.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::durable;
+use crate::checkpoint::path::display_path;
+use crate::checkpoint::restore::RestoreReport;
+use crate::checkpoint::session::{Candidate, CheckpointSession};
+use crate::checkpoint::store::{CheckpointStore, make_private_dir, workspace_dir};
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The newest format version of the record.
+const VERSION: u32 = 1;
+
+/// A process group that a run started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedGroup {
+    /// Its id, which is the id of its first process.
+    pub pgid: i32,
+    /// When that process started, in the kernel's own count: tells it from a later one of that id.
+    pub started: Option<u64>,
+}
+
+/// A run that has begun to change a tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PendingRun {
+    /// Format version.
+    pub v: u32,
+    /// Its session.
+    pub session_id: String,
+    /// The store that its record goes to, as a URL without passwords.
+    pub store: String,
+    /// What it recovers, as argv.
+    pub command: Vec<String>,
+    /// Its process.
+    pub pid: u32,
+    /// When that process started, in the kernel's own count.
+    pub pid_started: Option<u64>,
+    /// When the record was begun, RFC 3339.
+    pub at: String,
+    /// The tree to go back to, as a checkpoint id.
+    pub before: String,
+    /// The tree as the attempt left it, once that is known.
+    pub after: Option<String>,
+    /// Process groups that may still run.
+    pub groups: Vec<StartedGroup>,
+}
+
+/// The record of a run, as it stands in the state.
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    run: PendingRun,
+}
+
+/// What a run that died left of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PendingState {
+    /// The tree is as it was before.
+    Clean,
+    /// These paths are still as the attempt left them, all others as they were before.
+    Finishable(Vec<String>),
+    /// These paths are neither: somebody changed them, or the run died in the middle of an attempt.
+    Conflicting(Vec<String>),
+}
+
+impl Pending {
+    /// Records that a run is about to change the tree. Durable when it returns.
+    pub fn begin(state_dir: &Path, workspace: &Workspace, run: PendingRun) -> Result<Self> {
+        let dir = workspace_dir(state_dir, workspace);
+        make_private_dir(&dir)?;
+        let pending = Self {
+            path: dir.join("pending.json"),
+            run: PendingRun { v: VERSION, ..run },
+        };
+        pending.write()?;
+        Ok(pending)
+    }
+
+    /// The run that died in `workspace`, if one did. To be asked by the holder of its lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] or [`ErrorKind::NewerFormat`] when a record stands there that cannot be
+    /// understood; it is kept.
+    pub fn find(state_dir: &Path, workspace: &Workspace) -> Result<Option<Self>> {
+        let path = workspace_dir(state_dir, workspace).join("pending.json");
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("read", &path, e)),
+        };
+        let shown = path.display();
+        let run: PendingRun = serde_json::from_slice(&text).map_err(|e| {
+            let what = format!("the record of a run that died is damaged; look at {shown} and remove it");
+            Error::new(ErrorKind::Damaged, what).with_source(e)
+        })?;
+        if run.v > VERSION {
+            let what = format!("{shown} was written by a newer release; use that one");
+            return Err(Error::new(ErrorKind::NewerFormat, what));
+        }
+        Ok(Some(Self { path, run }))
+    }
+
+    /// What it says.
+    pub fn run(&self) -> &PendingRun {
+        &self.run
+    }
+
+    /// A new attempt begins on `before`.
+    pub fn note_before(&mut self, before: &Checkpoint) -> Result<()> {
+        self.run.before = before.id();
+        self.run.after = None;
+        self.write()
+    }
+
+    /// The attempt left the tree as `after`.
+    pub fn note_after(&mut self, after: &Checkpoint) -> Result<()> {
+        self.run.after = Some(after.id());
+        self.write()
+    }
+
+    /// Processes were started.
+    pub fn note_group(&mut self, group: StartedGroup) -> Result<()> {
+        self.run.groups.push(group);
+        self.write()
+    }
+
+    /// All processes that were started have ended.
+    pub fn forget_groups(&mut self) -> Result<()> {
+        self.run.groups.clear();
+        self.write()
+    }
+
+    /// The run has come to its end.
+    pub fn end(self) -> Result<()> {
+        durable::remove(&self.path)
+    }
+
+    /// What the run that died left of the tree.
+    pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<PendingState> {
+        let (before, after) = self.images(store)?;
+        let mut session = store.begin_session(&self.run.session_id)?;
+        let mut finishable = Vec::new();
+        let mut conflicting = Vec::new();
+        for (path, candidate) in session.hold_against(&before, after.as_ref())? {
+            match candidate {
+                Candidate::Before => {}
+                Candidate::After => finishable.push(display_path(&path)),
+                Candidate::Neither => conflicting.push(display_path(&path)),
+            }
+        }
+        Ok(if !conflicting.is_empty() {
+            PendingState::Conflicting(conflicting)
+        } else if finishable.is_empty() {
+            PendingState::Clean
+        } else {
+            PendingState::Finishable(finishable)
+        })
+    }
+
+    /// Puts the tree back as it was before. For a [`PendingState::Finishable`] only.
+    pub fn finish(&self, store: &Arc<CheckpointStore>) -> Result<RestoreReport> {
+        let (before, after) = self.images(store)?;
+        let mut session: CheckpointSession = store.begin_session(&self.run.session_id)?;
+        match &after {
+            Some(after) => session.restore(&before, Some(after)),
+            None => Ok(RestoreReport::default()),
+        }
+    }
+
+    fn images(&self, store: &CheckpointStore) -> Result<(Checkpoint, Option<Checkpoint>)> {
+        let after = self.run.after.as_deref().map(|id| store.load(id)).transpose()?;
+        Ok((store.load(&self.run.before)?, after))
+    }
+
+    fn write(&self) -> Result<()> {
+        let text = serde_json::to_vec(&self.run).map_err(|e| {
+            Error::new(ErrorKind::InvalidInput, "failed to write the record of a run").with_source(e)
+        })?;
+        durable::replace(&self.path, &text)
+    }
+}
