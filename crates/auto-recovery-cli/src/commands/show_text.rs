@@ -11,7 +11,9 @@ use auto_recovery::audit::{AttemptFinished, FailureDetected};
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, result_of};
 use crate::commands::sessions::outcome_name;
-use crate::output::{Escapes, Facts, age, escape_bytes, escape_text, human_seconds, shell_words};
+use crate::output::{
+    Escapes, Facts, age, escape_bytes, escape_text, human_seconds, shell_words, without_colours,
+};
 
 /// Lines of an attempt's output that are shown; the file holds all.
 const OUTPUT_LINES_SHOWN: usize = 20;
@@ -69,7 +71,7 @@ pub(crate) fn session(
         None => facts.add("attempts", tail.total.to_string()),
     }
     if let Some(last) = tail.entries.back() {
-        facts.add("last", age(&last.timestamp, now));
+        facts.add("last try", age(&last.timestamp, now));
     }
     facts.render()
 }
@@ -91,7 +93,7 @@ pub(crate) fn attempt(
     );
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
-            text.push_str(&format!("  {name:<9}{}\n", escape_text(value)));
+            text.push_str(&format!("  {name:<11}{}\n", escape_text(value)));
         }
     };
     if let Some(started) = evidence.started(number) {
@@ -171,7 +173,11 @@ fn output(path: &str) -> String {
     let head = format!("output {}", escape_text(path));
     match read_end(path) {
         Ok(bytes) if bytes.is_empty() => format!("  {head} (empty)\n"),
-        Ok(bytes) => indented(&head, &bytes, Keep::Last(OUTPUT_LINES_SHOWN)),
+        Ok(bytes) => indented(
+            &head,
+            &without_colours(&bytes),
+            Keep::Last(OUTPUT_LINES_SHOWN),
+        ),
         Err(error) => format!("  {head} (cannot be read: {error})\n"),
     }
 }
@@ -205,6 +211,8 @@ fn indented(head: &str, bytes: &[u8], keep: Keep) -> String {
     };
     let mut text = format!("  {head}{note}\n");
     for line in shown {
+        // A terminal's line ends are two characters, one of which was escaped.
+        let line = line.strip_suffix("\\r").unwrap_or(line);
         text.push_str(&format!("  │ {line}\n"));
     }
     text

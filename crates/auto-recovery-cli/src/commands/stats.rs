@@ -49,7 +49,10 @@ fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) 
         last_attempt_timestamp,
     } = statistics;
     let when = |time: &Option<String>| match time {
-        Some(time) => format!("{time} ({})", age(time, now)),
+        Some(time) => match age(time, now) {
+            age if time.starts_with(&age) => time.clone(),
+            age => format!("{time} ({age})"),
+        },
         None => "never".to_owned(),
     };
     let mut facts = Facts::new(columns);

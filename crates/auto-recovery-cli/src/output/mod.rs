@@ -13,7 +13,7 @@ mod status;
 mod table;
 mod time;
 
-pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
+pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;
 pub(crate) use json::JsonArray;
