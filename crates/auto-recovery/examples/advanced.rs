@@ -14,7 +14,10 @@ use auto_recovery::{AutoRecoveryManager, Failure};
 
 #[expect(clippy::print_stdout, reason = "an example shows what it got")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let audit_dir = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: advanced DIR")?;
+    let audit_dir = std::env::args_os()
+        .nth(1)
+        .map(PathBuf::from)
+        .ok_or("usage: advanced DIR")?;
     let settings = ManagerSettings {
         audit_dir: Some(audit_dir),
         base_delay: Duration::from_millis(1),
@@ -44,7 +47,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for entry in manager.get_audit_trail(None)? {
-        println!("{}: {} - {}", entry["timestamp"], entry["strategy"], entry["success"]);
+        println!(
+            "{}: {} - {}",
+            entry["timestamp"], entry["strategy"], entry["success"]
+        );
     }
     Ok(())
 }

@@ -12,8 +12,14 @@ use auto_recovery::{AutoRecoveryManager, Failure};
 
 #[expect(clippy::print_stdout, reason = "an example shows what it got")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let audit_dir = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: basic DIR")?;
-    let settings = ManagerSettings { audit_dir: Some(audit_dir), ..ManagerSettings::default() };
+    let audit_dir = std::env::args_os()
+        .nth(1)
+        .map(PathBuf::from)
+        .ok_or("usage: basic DIR")?;
+    let settings = ManagerSettings {
+        audit_dir: Some(audit_dir),
+        ..ManagerSettings::default()
+    };
     let mut manager = AutoRecoveryManager::new(settings, Arc::new(SystemHost::new()))?;
     manager.fix_generator = Some(Box::new(|failure, _context| {
         Ok(format!("- added what {} asked for", failure.error_type))

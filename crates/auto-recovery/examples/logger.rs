@@ -13,7 +13,10 @@ use auto_recovery::{Failure, RecoveryAttempt, RecoveryAuditLogger, RecoveryStrat
 
 #[expect(clippy::print_stdout, reason = "an example shows what it got")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let audit_dir = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: logger DIR")?;
+    let audit_dir = std::env::args_os()
+        .nth(1)
+        .map(PathBuf::from)
+        .ok_or("usage: logger DIR")?;
     let host = Arc::new(SystemHost::new());
     let logger = RecoveryAuditLogger::open(&audit_dir, host.clone())?;
     let session_id = logger.start_session(None)?;

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 
-
 use auto_recovery::detect::{BatchInput, Detection, Observation, Rules, detect};
 use auto_recovery::process::{Capture, Stream};
 use auto_recovery::{Category, Error, Result};
@@ -59,7 +58,11 @@ pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
         stdout: b"",
         stderr: &output,
     };
-    let Detection { failure, category, rule } = detect(&observation, rules);
+    let Detection {
+        failure,
+        category,
+        rule,
+    } = detect(&observation, rules);
     app.printer.json(&Answer {
         category,
         error_type: &failure.error_type,
@@ -81,7 +84,10 @@ fn read(file: Option<&Path>) -> Result<Capture> {
             let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
             (Box::new(file), Cow::Borrowed(path))
         }
-        None => (Box::new(io::stdin().lock()), Cow::Borrowed(Path::new("standard input"))),
+        None => (
+            Box::new(io::stdin().lock()),
+            Cow::Borrowed(Path::new("standard input")),
+        ),
     };
     let mut piece = vec![0; PIECE_BYTES];
     loop {

@@ -68,9 +68,7 @@ pub(super) fn is_between(
     };
     Ok(match hands.stamp(path)? {
         None => from.is_some_and(|from| !from.is_same_type(to)),
-        Some(stamp) => {
-            to.is_dir() && file_type(&stamp).is_dir() && stamp.permissions() == OPENED
-        }
+        Some(stamp) => to.is_dir() && file_type(&stamp).is_dir() && stamp.permissions() == OPENED,
     })
 }
 

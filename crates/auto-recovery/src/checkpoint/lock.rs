@@ -92,8 +92,9 @@ impl WorkspaceLock {
 
     /// Says anew who holds it, for instance once the session has an id.
     pub fn describe(&mut self, holder: &LockHolder) -> Result<()> {
-        let text = serde_json::to_vec(holder)
-            .map_err(|e| Error::new(ErrorKind::InvalidInput, "failed to describe a lock").with_source(e))?;
+        let text = serde_json::to_vec(holder).map_err(|e| {
+            Error::new(ErrorKind::InvalidInput, "failed to describe a lock").with_source(e)
+        })?;
         let written = self
             .file
             .set_len(0)

@@ -103,7 +103,8 @@ impl Pending {
         };
         let shown = path.display();
         let run: PendingRun = serde_json::from_slice(&text).map_err(|e| {
-            let what = format!("the record of a run that died is damaged; look at {shown} and remove it");
+            let what =
+                format!("the record of a run that died is damaged; look at {shown} and remove it");
             Error::new(ErrorKind::Damaged, what).with_source(e)
         })?;
         if run.v > VERSION {
@@ -181,13 +182,22 @@ impl Pending {
     }
 
     fn images(&self, store: &CheckpointStore) -> Result<(Checkpoint, Option<Checkpoint>)> {
-        let after = self.run.after.as_deref().map(|id| store.load(id)).transpose()?;
+        let after = self
+            .run
+            .after
+            .as_deref()
+            .map(|id| store.load(id))
+            .transpose()?;
         Ok((store.load(&self.run.before)?, after))
     }
 
     fn write(&self) -> Result<()> {
         let text = serde_json::to_vec(&self.run).map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "failed to write the record of a run").with_source(e)
+            Error::new(
+                ErrorKind::InvalidInput,
+                "failed to write the record of a run",
+            )
+            .with_source(e)
         })?;
         durable::replace(&self.path, &text)
     }

@@ -11,9 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::io::Errno;
 
+use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::cache::{Cache, Known, manifest_of, opaque};
 use crate::checkpoint::commit::{self, Checkpoint};
-use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::{Importer, Sent};
 use crate::checkpoint::live::{is_between, stands};

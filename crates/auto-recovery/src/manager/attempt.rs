@@ -96,6 +96,11 @@ impl<'m> Recovering<'m> {
                 self.abandon(error)
             });
         }
+        if tried.success
+            && let Some(tree) = self.manager.tree.as_mut()
+        {
+            tree.accept()?;
+        }
         self.manager.observe(&Event::Tried {
             success: tried.success,
             message: &tried.message,
@@ -291,7 +296,7 @@ impl<'m> Recovering<'m> {
         };
         tried.not_covered = tree.not_covered();
         if tried.success {
-            return tree.accept();
+            return Ok(());
         }
         if self.manager.settings.keep_failed_changes {
             tried.kept = true;

@@ -12,7 +12,7 @@ use crate::process::{
 };
 use crate::recipe::RecipeBook;
 use crate::run::event::{Console, RunEvent, RunObserver};
-use crate::run::guard::{Claim, claim_workspace, clean_up};
+use crate::run::guard::{claim_workspace, clean_up, record_pass_after_waiting};
 use crate::run::outcome::{RunExit, RunOutcome};
 use crate::run::recovering::recover;
 use crate::run::request::RunRequest;
@@ -99,7 +99,7 @@ impl Run {
             false => failed,
             true => match self.first_run()? {
                 Ran::Passed => {
-                    claim.passed_after_waiting(&self)?;
+                    record_pass_after_waiting(&self)?;
                     self.observe(&RunEvent::PassedAfterWaiting);
                     return Ok(self.passed());
                 }

@@ -1,12 +1,25 @@
-//! One recovery at a time a workspace, and cleaning up after one that died.
+//! One recovery at a time a workspace, and finishing what one that died left undone.
 
-use crate::checkpoint::Workspace;
-use crate::error::Result;
+use crate::audit::{JournalEvent, SessionFinished, SessionOutcome};
+use crate::checkpoint::{
+    CheckpointOptions, CheckpointStore, LockHolder, Locked, Pending, PendingState, Workspace,
+    WorkspaceLock,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::timestamp;
+use crate::process::{self, Marker};
+use crate::run::environment::SESSION_VARIABLE;
+use crate::run::event::RunEvent;
 use crate::run::flow::Run;
+
+/// Paths that a refusal names; more are counted.
+const PATHS_SHOWN: usize = 10;
 
 /// The right to recover in a workspace, held until dropped.
 pub(super) struct Claim {
     workspace: Workspace,
+    /// `None` inside another recovery, which holds it.
+    lock: Option<WorkspaceLock>,
     waited: bool,
 }
 
@@ -21,23 +34,184 @@ impl Claim {
         self.waited
     }
 
-    /// Records that the command passed once the other recovery had ended.
-    pub(super) fn passed_after_waiting(&self, _run: &Run) -> Result<()> {
-        Ok(())
+    /// Whether this recovery holds the workspace itself, rather than one it runs inside of.
+    pub(super) fn is_ours(&self) -> bool {
+        self.lock.is_some()
     }
 }
 
-/// Finishes what a run that died here left behind.
-pub(super) fn clean_up(_run: &Run) -> Result<()> {
-    Ok(())
-}
-
-/// Claims the workspace for this recovery.
+/// Claims the workspace for this recovery. Waits for another one, unless that is its own parent.
 pub(super) fn claim_workspace(run: &Run) -> Result<Claim> {
     let request = &run.runner.request;
     let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
+    let holder = holder(run);
+    let taken = WorkspaceLock::try_acquire(&request.state_dir, &workspace, &holder)?;
+    let other = match taken {
+        Locked::Ours(lock) => {
+            return Ok(Claim {
+                workspace,
+                lock: Some(lock),
+                waited: false,
+            });
+        }
+        Locked::Theirs(other) => other,
+    };
+    if request.parent_session.is_some() {
+        return Ok(Claim {
+            workspace,
+            lock: None,
+            waited: false,
+        });
+    }
+    let root = workspace.root().display();
+    if !request.wait {
+        let who = in_words(other.as_ref());
+        let context =
+            format!("another recovery works in {root} ({who}): leave out --no-wait to wait for it");
+        return Err(Error::new(ErrorKind::Busy, context));
+    }
+    let lock = WorkspaceLock::acquire(
+        &request.state_dir,
+        &workspace,
+        &holder,
+        &*run.runner.host,
+        &mut |other| {
+            run.observe(&RunEvent::WaitingForOther {
+                holder: &in_words(other),
+            })
+        },
+    )?;
     Ok(Claim {
         workspace,
-        waited: false,
+        lock: Some(lock),
+        waited: true,
     })
+}
+
+/// Records that the command passed once another recovery had ended.
+pub(super) fn record_pass_after_waiting(run: &Run) -> Result<()> {
+    let reason = format!("`{}` passes after another recovery", run.runner.command);
+    let event = SessionFinished {
+        exit_code: Some(0),
+        reason,
+        ..SessionFinished::default()
+    };
+    run.runner
+        .request
+        .store
+        .record(None, JournalEvent::SessionFinished(event))
+}
+
+/// Finishes what a run that died here left: ends its processes and completes its undo, before the
+/// command runs on a tree that is half-way.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if paths are neither as they were before nor as the run left them; nothing
+/// is changed then.
+pub(super) fn clean_up(run: &Run) -> Result<()> {
+    let request = &run.runner.request;
+    let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
+    // Asked before anything is locked: a command that passes must not pay for a lock.
+    if Pending::find(&request.state_dir, &workspace)?.is_none() {
+        return Ok(());
+    }
+    let taken = WorkspaceLock::try_acquire(&request.state_dir, &workspace, &holder(run))?;
+    let Locked::Ours(_lock) = taken else {
+        return Ok(());
+    };
+    let Some(pending) = Pending::find(&request.state_dir, &workspace)? else {
+        return Ok(());
+    };
+    let session_id = pending.run().session_id.clone();
+    end_processes(run, &session_id)?;
+    let options = CheckpointOptions {
+        exclude_dirs: request.store_dir.iter().cloned().collect(),
+        ..CheckpointOptions::default()
+    };
+    let host = run.runner.host.clone();
+    let store = CheckpointStore::open(&request.state_dir, &workspace, options, host)?;
+    let what = match pending.assess(&store)? {
+        PendingState::Clean => format!("session {session_id} died here; the tree is as it was"),
+        PendingState::Finishable(paths) => {
+            pending.finish(&store)?;
+            format!("session {session_id} died here; undone: {}", shown(&paths))
+        }
+        PendingState::Conflicting(paths) => return Err(refusal(&session_id, &paths)),
+    };
+    if pending.run().store == request.store.url() {
+        let event = SessionFinished {
+            outcome: SessionOutcome::Interrupted,
+            reason: "it died; a later run here put things in order".to_owned(),
+            ..SessionFinished::default()
+        };
+        request
+            .store
+            .record(Some(&session_id), JournalEvent::SessionFinished(event))?;
+    }
+    pending.end()?;
+    run.observe(&RunEvent::Cleaned { what: &what });
+    Ok(())
+}
+
+/// Ends what the dead run's session still has running: everything it started carries its id.
+fn end_processes(run: &Run, session_id: &str) -> Result<()> {
+    let marker = Marker {
+        name: SESSION_VARIABLE.into(),
+        value: session_id.into(),
+    };
+    let runner = &run.runner;
+    let grace = runner.request.grace;
+    let left = process::end(&[], Some(&marker), grace, &runner.interrupt, &*runner.host)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+    let left = left.join(", ");
+    let context = format!("end what session {session_id} left running here: {left}");
+    Err(Error::new(ErrorKind::Busy, context))
+}
+
+fn refusal(session_id: &str, paths: &[String]) -> Error {
+    let paths = shown(paths);
+    let context = format!(
+        "session {session_id} died here in the middle of an attempt, and these paths are neither as \
+         they were before it nor as it left them: {paths}; nothing was changed: `recover restore \
+         {session_id}` puts the tree back, `recover checkpoint` accepts it as it is"
+    );
+    Error::new(ErrorKind::Refused, context)
+}
+
+fn shown(paths: &[String]) -> String {
+    let shown = paths
+        .iter()
+        .take(PATHS_SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match paths.len().saturating_sub(PATHS_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn holder(run: &Run) -> LockHolder {
+    let argv = run.runner.request.argv.iter();
+    LockHolder {
+        pid: std::process::id(),
+        session_id: run.runner.request.session_id.clone(),
+        command: argv
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        since: timestamp(run.runner.host.now()),
+    }
+}
+
+fn in_words(holder: Option<&LockHolder>) -> String {
+    match holder {
+        Some(holder) => {
+            let command = crate::run::request::display_command(&holder.command);
+            format!("pid {}, `{command}`", holder.pid)
+        }
+        None => "which does not say who it is".to_owned(),
+    }
 }

@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Pending, PendingRun,
+    RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::timestamp;
 use crate::manager::{Acted, Before, Tree, Undone};
 use crate::run::flow::Run;
 use crate::run::guard::Claim;
@@ -38,6 +40,8 @@ pub(super) struct Guarded {
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
     kept: Vec<Span>,
+    /// What the next run here would need if this one died; not inside another recovery.
+    pending: Option<Pending>,
 }
 
 /// What one attempt did to the tree: from here to there.
@@ -60,6 +64,10 @@ impl GuardedTree {
         let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
+        let pending = match claim.is_ours() {
+            true => Some(begin_pending(run, claim, session_id, &ground)?),
+            false => None,
+        };
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protect: globs(&request.protect)?,
             argv: request.argv.clone(),
@@ -68,6 +76,7 @@ impl GuardedTree {
             ground,
             attempt: None,
             kept: Vec::new(),
+            pending,
             session,
             store,
         }))))
@@ -90,10 +99,12 @@ impl GuardedTree {
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
     /// knows; unless the tree is as it was.
     pub(super) fn end(&self, in_order: bool) -> Result<()> {
-        let guarded = self.lock();
+        let mut guarded = self.lock();
         let settled = guarded.attempt.is_none() && guarded.kept.is_empty();
-        let _ = (in_order, settled);
-        Ok(())
+        match guarded.pending.take() {
+            Some(pending) if in_order || settled => pending.end(),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Guarded> {
@@ -111,6 +122,13 @@ impl Tree for GuardedTree {
         let foreign = guarded.store.files_modified(&guarded.ours, &now);
         if guarded.kept.is_empty() {
             guarded.ground = now.clone();
+        }
+        let Guarded {
+            pending, ground, ..
+        } = &mut *guarded;
+        if let Some(pending) = pending {
+            // Kept progress is put back together with what is built upon it.
+            pending.note_before(ground)?;
         }
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
@@ -195,9 +213,14 @@ impl Tree for GuardedTree {
 
     fn accept(&mut self) -> Result<()> {
         let mut guarded = self.lock();
-        guarded.keep_last();
+        guarded.attempt = None;
         guarded.kept.clear();
-        Ok(())
+        let Guarded { pending, ours, .. } = &mut *guarded;
+        match pending {
+            // From here on this is the tree to come back to.
+            Some(pending) => pending.note_before(ours),
+            None => Ok(()),
+        }
     }
 }
 
@@ -218,6 +241,9 @@ impl Guarded {
     /// Takes a snapshot as the tree that our step left.
     fn look(&mut self, label: &str) -> Result<Checkpoint> {
         let now = self.session.snapshot(label)?;
+        if let Some(pending) = &mut self.pending {
+            pending.note_after(&now)?;
+        }
         self.ours = now.clone();
         if let Some(span) = &mut self.attempt {
             span.after = Some(now.clone());
@@ -248,6 +274,29 @@ impl Guarded {
             foreign,
         })
     }
+}
+
+/// Leaves word for the next run here, in case this one dies.
+fn begin_pending(
+    run: &Run,
+    claim: &Claim,
+    session_id: &str,
+    ground: &Checkpoint,
+) -> Result<Pending> {
+    let request = &run.runner.request;
+    let argv = request.argv.iter();
+    let word = PendingRun {
+        session_id: session_id.to_owned(),
+        store: request.store.url(),
+        command: argv
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        pid: std::process::id(),
+        at: timestamp(run.runner.host.now()),
+        before: ground.id(),
+        ..PendingRun::default()
+    };
+    Pending::begin(&request.state_dir, claim.workspace(), word)
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet> {
