@@ -134,6 +134,7 @@ impl Git {
             .arg("--work-tree")
             .arg(work_tree)
             .args(args);
+        command.current_dir(work_tree);
         command
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -72,6 +73,7 @@ impl CheckpointSession {
     pub(super) fn begin(store: Arc<CheckpointStore>, session_id: &str) -> Result<Self> {
         let name = session_name(session_id)?;
         let refs = store.git.dir().join(REFS).join(&name);
+        remove_stale_locks(&refs);
         let taken = fs::read_dir(&refs).into_iter().flatten().flatten();
         let newest = taken
             .filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok())
@@ -156,7 +158,13 @@ impl CheckpointSession {
             let after = after.map(|after| after.manifest.get(&item.path));
             let to = item.to.as_ref();
             let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
-                Candidate::Before
+                match (to, hands.stamp(&item.path)?) {
+                    // A directory that a killed restore left open for itself.
+                    (Some(Node::Dir { mode }), Some(stamp)) if stamp.permissions() != *mode => {
+                        Candidate::After
+                    }
+                    _ => Candidate::Before,
+                }
             } else if let Some(after) = after
                 && (stands(&mut hands, &mut blobs, &item.path, after)?
                     || is_between(&mut hands, &item.path, after, to)?)
@@ -243,6 +251,38 @@ impl CheckpointSession {
         Ok(checkpoint)
     }
 
+    /// The tracked paths of the user's index as it is now.
+    pub(super) fn tracked_now(&mut self) -> Arc<Tracked> {
+        let store = &*self.store;
+        match store.workspace.git_dir() {
+            Some(git_dir) => self.tracked.current(&store.git, git_dir, store.root.path()),
+            None => Arc::new(Tracked::default()),
+        }
+    }
+
+    /// Commits a tree that stands nowhere, whose new contents `importer` has.
+    pub(super) fn commit_as(
+        &mut self,
+        importer: Importer,
+        label: &str,
+        manifest: Manifest,
+        like: &Checkpoint,
+    ) -> Result<Checkpoint> {
+        let (id, _, fingerprint, taken_at) =
+            self.commit(importer, label, &manifest, &like.rules)?;
+        Ok(Checkpoint {
+            id,
+            fingerprint,
+            session: self.id.clone(),
+            label: label.to_owned(),
+            taken_at,
+            manifest: Arc::new(manifest),
+            rules: Arc::clone(&like.rules),
+            watch: None,
+            warnings: Vec::new(),
+        })
+    }
+
     /// Walks and reads until a walk finds nothing left to read.
     fn settle(&mut self, importer: &mut Option<Importer>, also: &[&Checkpoint]) -> Result<Seen> {
         let mut base = self
@@ -282,11 +322,8 @@ impl CheckpointSession {
 
     /// One walk under the session's rules; the first one makes them.
     fn scan(&mut self, also: &[&Checkpoint]) -> Result<Scan> {
+        let tracked = self.tracked_now();
         let store = &*self.store;
-        let tracked = match store.workspace.git_dir() {
-            Some(git_dir) => self.tracked.current(&store.git, git_dir, store.root.path()),
-            None => Arc::new(Tracked::default()),
-        };
         let last = self.last.as_ref().map(|last| &*last.manifest);
         let kept: Vec<&Manifest> = also
             .iter()
@@ -473,6 +510,20 @@ impl CheckpointSession {
                 Ok(()) => error,
             },
             _ => error,
+        }
+    }
+}
+
+/// Removes the lock files that a git which was killed left on this session's refs. Whoever begins a
+/// session holds the workspace lock, so no other git is at work there.
+fn remove_stale_locks(refs: &Path) {
+    for entry in fs::read_dir(refs).into_iter().flatten().flatten() {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "lock")
+        {
+            let _stays = fs::remove_file(entry.path());
         }
     }
 }

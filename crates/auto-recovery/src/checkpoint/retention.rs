@@ -1,0 +1,398 @@
+//! Keeping the state small: old sessions go, and what was asked to go goes at once.
+//!
+//! Never a workspace that is in use, never a marked tree while its mark stands, and never the tree
+//! before a rollback until it is old itself. Objects are freed by packing what is left anew, and
+//! only where the disk has room for that.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::durable;
+use crate::checkpoint::git::Git;
+use crate::checkpoint::lock::{LockHolder, Locked, WorkspaceLock};
+use crate::checkpoint::marks::MARK_REFS;
+use crate::checkpoint::options::{CheckpointOptions, MIB};
+use crate::checkpoint::store::{CHECKPOINTS, CheckpointStore, REFS, session_name};
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, timestamp};
+
+/// Where refs of trees stand that a rollback or a restore replaced.
+const KEEP_REFS: &str = "refs/keep";
+
+/// Packs above this number are packed into one: every snapshot makes a pack, and every look-up asks
+/// all of them.
+const PACKS_MAX: usize = 50;
+
+/// How much of the checkpoints is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetentionLimits {
+    /// Sessions, marks and kept trees older than this go.
+    pub age_max: Duration,
+    /// While all checkpoints together are larger than this many bytes, the oldest session goes.
+    pub bytes_max: u64,
+}
+
+impl Default for RetentionLimits {
+    fn default() -> Self {
+        Self {
+            age_max: Duration::from_secs(14 * 24 * 60 * 60),
+            bytes_max: 2 * 1024 * MIB,
+        }
+    }
+}
+
+/// What pruning did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PruneReport {
+    /// Sessions whose checkpoints are gone, in the form that names their refs.
+    pub sessions: u64,
+    /// Bytes that all checkpoints together took before.
+    pub bytes_before: u64,
+    /// Bytes that they take now.
+    pub bytes_after: u64,
+    /// Workspaces left alone because they are in use.
+    pub busy: u64,
+}
+
+impl CheckpointStore {
+    /// Keeps `checkpoint`, which a rollback or a restore is about to replace, until it is old: pruning
+    /// for size does not take it.
+    pub fn keep(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let id = checkpoint.id();
+        self.git
+            .run(&["update-ref", &format!("{KEEP_REFS}/{id}"), &id])
+            .map(drop)
+    }
+
+    /// The ids of a session's checkpoints in the order they were taken.
+    pub fn session_checkpoints(&self, session_id: &str) -> Result<Vec<String>> {
+        let dir = format!("{REFS}/{}", session_name(session_id)?);
+        let mut refs = Shelf {
+            dir: self.dir.clone(),
+            git: self.git.clone(),
+        }
+        .refs(&dir)?;
+        refs.sort_by_key(|found| found.number());
+        Ok(refs.into_iter().map(|found| found.commit).collect())
+    }
+}
+
+/// The workspace that holds checkpoints of `session_id`, wherever the caller stands.
+pub fn find_session(state_dir: &Path, session_id: &str) -> Result<Option<Workspace>> {
+    let name = session_name(session_id)?;
+    let shelves = shelves(state_dir, &CheckpointOptions::default())?;
+    let holder = shelves
+        .into_iter()
+        .find(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
+    Ok(holder.and_then(|shelf| shelf.root()).map(Workspace::at))
+}
+
+/// Removes the checkpoints of one session, with their contents unless others share them. Returns
+/// whether there were any.
+///
+/// # Errors
+/// [`ErrorKind::Busy`] while the workspace is in use.
+pub fn remove_session(
+    state_dir: &Path,
+    session_id: &str,
+    options: &CheckpointOptions,
+    host: Arc<dyn Host>,
+) -> Result<bool> {
+    let name = session_name(session_id)?;
+    let mut is_found = false;
+    for shelf in shelves(state_dir, options)? {
+        let refs = shelf.refs(&format!("{REFS}/{name}"))?;
+        if refs.is_empty() {
+            continue;
+        }
+        is_found = true;
+        let _lock = shelf.lock(state_dir, &*host)?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Busy,
+                format!("the checkpoints of session {session_id:?} are in use; try again later"),
+            )
+        })?;
+        let commits: Vec<_> = refs.iter().map(|found| found.commit.as_str()).collect();
+        let others = [shelf.refs(KEEP_REFS)?, shelf.refs(MARK_REFS)?].concat();
+        let others = others
+            .into_iter()
+            .filter(|found| commits.contains(&found.commit.as_str()));
+        let gone: Vec<_> = refs.iter().cloned().chain(others).collect();
+        shelf.forget_marks(|commit| commits.contains(&commit))?;
+        shelf.drop_refs(&gone)?;
+        shelf.collect()?;
+    }
+    Ok(is_found)
+}
+
+/// Brings the checkpoints of all workspaces within `limits`, oldest first.
+pub fn prune(
+    state_dir: &Path,
+    limits: &RetentionLimits,
+    options: &CheckpointOptions,
+    host: Arc<dyn Host>,
+) -> Result<PruneReport> {
+    let mut report = PruneReport {
+        bytes_before: size(&state_dir.join(CHECKPOINTS)),
+        ..Default::default()
+    };
+    let oldest = host.now().checked_sub(limits.age_max).unwrap_or(UNIX_EPOCH);
+    let mut held = Vec::new();
+    for shelf in shelves(state_dir, options)? {
+        match shelf.lock(state_dir, &*host)? {
+            Some(lock) => held.push((shelf, lock)),
+            None => report.busy += 1,
+        }
+    }
+    for (shelf, _lock) in &held {
+        let (dropped, is_changed) = shelf.drop_older(oldest)?;
+        report.sessions += dropped;
+        if is_changed || shelf.packs() > PACKS_MAX {
+            shelf.collect()?;
+        }
+    }
+    while size(&state_dir.join(CHECKPOINTS)) > limits.bytes_max {
+        let mut sessions = Vec::new();
+        for (at, (shelf, _lock)) in held.iter().enumerate() {
+            sessions.extend(
+                shelf
+                    .sessions()?
+                    .into_values()
+                    .map(|session| (session.newest, at, session)),
+            );
+        }
+        let Some((_, at, session)) = sessions
+            .into_iter()
+            .min_by_key(|(newest, at, _)| (*newest, *at))
+        else {
+            break;
+        };
+        held[at].0.drop_refs(&session.refs)?;
+        held[at].0.collect()?;
+        report.sessions += 1;
+    }
+    report.bytes_after = size(&state_dir.join(CHECKPOINTS));
+    Ok(report)
+}
+
+/// One workspace's directory in the state.
+struct Shelf {
+    dir: PathBuf,
+    git: Git,
+}
+
+/// One ref of a private repository.
+#[derive(Clone, Debug)]
+struct Ref {
+    name: String,
+    commit: String,
+    at: SystemTime,
+}
+
+impl Ref {
+    fn number(&self) -> u64 {
+        self.name
+            .rsplit('/')
+            .next()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
+    }
+}
+
+/// The refs of one session.
+#[derive(Debug)]
+struct SessionRefs {
+    refs: Vec<Ref>,
+    newest: SystemTime,
+}
+
+/// The directories of all workspaces.
+fn shelves(state_dir: &Path, options: &CheckpointOptions) -> Result<Vec<Shelf>> {
+    let dir = state_dir.join(CHECKPOINTS);
+    // git is started elsewhere, so no path of ours may be relative.
+    let Ok(dir) = fs::canonicalize(&dir) else {
+        return Ok(Vec::new());
+    };
+    let mut shelves = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(|e| Error::io("list", &dir, e))? {
+        let dir = entry.map_err(|e| Error::io("list", &dir, e))?.path();
+        let git = Git::new(options.git_program.as_deref(), dir.join("git"));
+        if git.dir().join("HEAD").exists() {
+            shelves.push(Shelf { dir, git });
+        }
+    }
+    shelves.sort_by(|a, b| a.dir.cmp(&b.dir));
+    Ok(shelves)
+}
+
+impl Shelf {
+    fn root(&self) -> Option<PathBuf> {
+        let root = fs::read(self.dir.join("root")).ok()?;
+        Some(PathBuf::from(OsStr::from_bytes(&root)))
+    }
+
+    /// Takes the workspace, if nobody has it.
+    fn lock(&self, state_dir: &Path, host: &dyn Host) -> Result<Option<WorkspaceLock>> {
+        let key = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        let holder = LockHolder {
+            pid: std::process::id(),
+            command: vec!["recover".to_owned(), "prune".to_owned()],
+            since: timestamp(host.now()),
+            session_id: None,
+        };
+        match WorkspaceLock::try_key(state_dir, &key, &holder)? {
+            // A run that died may still need its trees.
+            Locked::Ours(_) if self.dir.join("pending.json").exists() => Ok(None),
+            Locked::Ours(lock) => Ok(Some(lock)),
+            Locked::Theirs(_) => Ok(None),
+        }
+    }
+
+    fn refs(&self, below: &str) -> Result<Vec<Ref>> {
+        let format = "--format=%(refname) %(objectname) %(committerdate:unix)";
+        let listing = self.git.run(&["for-each-ref", format, below])?;
+        let parse = |line: &str| {
+            let mut fields = line.split(' ');
+            Some(Ref {
+                name: fields.next()?.to_owned(),
+                commit: fields.next()?.to_owned(),
+                at: UNIX_EPOCH + Duration::from_secs(fields.next()?.parse().ok()?),
+            })
+        };
+        Ok(String::from_utf8_lossy(&listing)
+            .lines()
+            .filter_map(parse)
+            .collect())
+    }
+
+    fn sessions(&self) -> Result<BTreeMap<String, SessionRefs>> {
+        let mut sessions = BTreeMap::new();
+        for found in self.refs(REFS)? {
+            let name = found.name.rsplit('/').nth(1).unwrap_or_default().to_owned();
+            let session = sessions.entry(name).or_insert(SessionRefs {
+                refs: Vec::new(),
+                newest: found.at,
+            });
+            session.newest = session.newest.max(found.at);
+            session.refs.push(found);
+        }
+        Ok(sessions)
+    }
+
+    /// Drops what is older than `oldest`: how many sessions, and whether anything at all.
+    fn drop_older(&self, oldest: SystemTime) -> Result<(u64, bool)> {
+        let sessions = self.sessions()?;
+        let expired = sessions
+            .into_values()
+            .filter(|session| session.newest < oldest);
+        let expired: Vec<_> = expired.collect();
+        let mut gone: Vec<Ref> = expired
+            .iter()
+            .flat_map(|session| session.refs.iter().cloned())
+            .collect();
+        let aside = [self.refs(KEEP_REFS)?, self.refs(MARK_REFS)?].concat();
+        let aside: Vec<_> = aside
+            .into_iter()
+            .filter(|found| found.at < oldest)
+            .collect();
+        self.forget_marks(|commit| aside.iter().any(|found| found.commit == commit))?;
+        gone.extend(aside);
+        self.drop_refs(&gone)?;
+        Ok((expired.len() as u64, !gone.is_empty()))
+    }
+
+    fn drop_refs(&self, refs: &[Ref]) -> Result<()> {
+        for found in refs {
+            self.git
+                .run(&["update-ref", "--no-deref", "-d", &found.name])?;
+        }
+        Ok(())
+    }
+
+    /// Removes the lines of marks whose checkpoint `is_gone`.
+    fn forget_marks(&self, is_gone: impl Fn(&str) -> bool) -> Result<()> {
+        let path = self.dir.join("marks");
+        let Ok(text) = fs::read_to_string(&path) else {
+            return Ok(());
+        };
+        let checkpoint = |line: &str| {
+            let mark: Option<super::marks::Mark> = serde_json::from_str(line).ok();
+            mark.map(|mark| mark.checkpoint)
+        };
+        let kept = text
+            .lines()
+            .filter(|line| !checkpoint(line).is_some_and(|id| is_gone(&id)));
+        let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
+        if kept == text {
+            Ok(())
+        } else {
+            durable::replace(&path, kept.as_bytes())
+        }
+    }
+
+    fn packs(&self) -> usize {
+        let packs = fs::read_dir(self.git.dir().join("objects/pack"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        packs
+            .filter(|entry| entry.path().extension() == Some(OsStr::new("pack")))
+            .count()
+    }
+
+    /// Frees what no ref holds any more. The holder of the lock calls it.
+    fn collect(&self) -> Result<()> {
+        // It may speak of objects that are about to go.
+        durable::remove(&self.dir.join("stamps"))?;
+        if self.refs("refs/")?.is_empty() {
+            let dir = &self.dir;
+            return fs::remove_dir_all(dir).map_err(|e| Error::io("remove", dir, e));
+        }
+        self.sweep();
+        let stat = rustix::fs::statvfs(&self.dir)
+            .map_err(|e| Error::io("measure the disk of", &self.dir, e.into()))?;
+        // Packing anew writes what is kept beside what there is.
+        if stat.f_bavail.saturating_mul(stat.f_frsize) > size(self.git.dir()) {
+            self.git.run(&["repack", "-a", "-d", "-q"])?;
+            self.git.run(&["prune", "--expire=now"])?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a git that was killed left behind.
+    fn sweep(&self) {
+        let packs = self.git.dir().join("objects/pack");
+        for dir in [&packs, &self.git.dir().to_owned()] {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                let name = entry.file_name();
+                let name = name.as_bytes();
+                if name.starts_with(b"tmp_") || name.starts_with(b"fast_import_crash_") {
+                    let _stays = fs::remove_file(entry.path());
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of all files below `dir`.
+fn size(dir: &Path) -> u64 {
+    let mut bytes = 0;
+    let mut todo = vec![dir.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => todo.push(entry.path()),
+                Ok(metadata) => bytes += metadata.len(),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}

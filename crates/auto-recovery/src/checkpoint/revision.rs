@@ -1,0 +1,243 @@
+//! A commit of the user's repository as a checkpoint: what a checkout of it would put into the tree.
+//!
+//! Read only. Filters and line endings are applied as a checkout would apply them, by the user's own
+//! configuration. Files that git does not track stay as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::checkpoint::blobs::Blobs;
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::git::{Conversation, output};
+use crate::checkpoint::import::Importer;
+use crate::checkpoint::manifest::{Entry, Manifest, Node};
+use crate::checkpoint::options::MIB;
+use crate::checkpoint::path::{RelPath, ancestors};
+use crate::checkpoint::session::CheckpointSession;
+use crate::error::{Error, ErrorKind, Result};
+
+/// One file of a revision.
+struct Listed {
+    path: RelPath,
+    mode: Vec<u8>,
+    id: String,
+    size: u64,
+}
+
+impl CheckpointSession {
+    /// The tree that checking out `revision` over `now` would give, as a checkpoint of this session:
+    /// what git tracks as the revision has it, all else as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the workspace has no git or no such revision.
+    pub fn import_revision(&mut self, revision: &str, now: &Checkpoint) -> Result<Checkpoint> {
+        let store = Arc::clone(&self.store);
+        let absent = |why: &str| {
+            let root = store.root.path().display();
+            Error::new(
+                ErrorKind::NotFound,
+                format!("no revision {revision:?} in {root}: {why}"),
+            )
+        };
+        let git_dir = store
+            .workspace
+            .git_dir()
+            .ok_or_else(|| absent("it has no git repository"))?;
+        let reading = |args: &[&str]| store.git.reading(git_dir, store.root.path(), args);
+        let wanted = format!("{revision}^{{commit}}");
+        let resolved = reading(&[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &wanted,
+        ]);
+        let commit = output(resolved, "git rev-parse").map_err(|e| match e.kind() {
+            ErrorKind::Tool => absent("git does not know it"),
+            _ => e,
+        })?;
+        let commit = String::from_utf8_lossy(commit.trim_ascii()).into_owned();
+        let listing = reading(&["ls-tree", "-r", "-l", "-z", "--full-tree", &commit]);
+        let listed = read_listing(&output(listing, "git ls-tree")?)?;
+        self.check_size(revision, &listed)?;
+        let tracked = self.tracked_now();
+        let mut importer = Importer::start(&store.git)?;
+        let files = self.read_files(git_dir, &commit, &listed, now, &mut importer)?;
+        let is_tracked = |path: &[u8]| tracked.contains(path);
+        let manifest = overlay(&now.manifest, files, is_tracked);
+        self.commit_as(
+            importer,
+            &format!("git:{revision} ({commit})"),
+            manifest,
+            now,
+        )
+    }
+
+    fn check_size(&self, revision: &str, listed: &[Listed]) -> Result<()> {
+        let limits = &self.store.options.limits;
+        let bytes: u64 = listed.iter().map(|listed| listed.size).sum();
+        if bytes > limits.new_bytes_max || listed.len() as u64 > limits.new_files_max {
+            let (have, most) = (bytes / MIB, limits.new_bytes_max / MIB);
+            let files = listed.len();
+            return Err(Error::new(
+                ErrorKind::NoSpace,
+                format!(
+                    "revision {revision:?} has {files} files of {have} MiB together, and one \
+                     checkpoint stores at most {} files and {most} MiB; check it out with git",
+                    limits.new_files_max
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Moves the files of a revision into our repository, as a checkout would write them.
+    fn read_files(
+        &self,
+        git_dir: &std::path::Path,
+        commit: &str,
+        listed: &[Listed],
+        now: &Checkpoint,
+        importer: &mut Importer,
+    ) -> Result<BTreeMap<RelPath, Node>> {
+        let (git, root) = (&self.store.git, self.store.root.path());
+        let mut as_checkout =
+            git.reading_as_user(git_dir, root, &["cat-file", "--batch", "--filters", "-z"]);
+        // A checkout goes by the attributes of what it checks out.
+        as_checkout.env("GIT_ATTR_SOURCE", commit);
+        let raw = git.reading(git_dir, root, &["cat-file", "--batch"]);
+        let mut as_checkout = Blobs::talk_to(Conversation::start(as_checkout, "git cat-file")?)?;
+        let mut raw = Blobs::talk_to(Conversation::start(raw, "git cat-file")?)?;
+        let mut files = BTreeMap::new();
+        let mut sent = Vec::new();
+        for Listed {
+            path,
+            mode,
+            id,
+            size,
+        } in listed
+        {
+            if *mode == b"120000" {
+                let target = raw.read(id)?.ok_or_else(|| lacking(id))?.into_boxed_slice();
+                files.insert(Arc::clone(path), Node::Link { target });
+            } else if *size > self.store.options.limits.file_bytes_max {
+                // Not covered, here as anywhere: what stands there stays.
+                if let Some(node) = now.manifest.get(path) {
+                    files.insert(Arc::clone(path), node.clone());
+                }
+            } else {
+                let question = [id.as_bytes(), b" ", path, b"\0"].concat();
+                let len = as_checkout.ask(&question)?.ok_or_else(|| lacking(id))?;
+                let mut content = Vec::new();
+                as_checkout
+                    .copy(len, &mut content)
+                    .map_err(|_| lacking(id))?;
+                importer
+                    .blob(content.len() as u64, &mut &*content)
+                    .map_err(|e| Error::os("failed to talk to git fast-import", e))?;
+                let is_executable = *mode == b"100755";
+                sent.push((Arc::clone(path), mode_of(path, is_executable, now)));
+            }
+        }
+        let ids = importer.ids(sent.len())?;
+        files.extend(
+            sent.into_iter()
+                .zip(ids)
+                .map(|((path, mode), id)| (path, Node::File { id, mode })),
+        );
+        as_checkout.finish()?;
+        raw.finish()?;
+        Ok(files)
+    }
+}
+
+/// The mode a checkout would give: as it is now where only the execute bits agree, else the usual.
+fn mode_of(path: &[u8], is_executable: bool, now: &Checkpoint) -> u16 {
+    match now.manifest.get(path) {
+        Some(Node::File { mode, .. }) if (mode & 0o100 != 0) == is_executable => *mode,
+        _ if is_executable => 0o755,
+        _ => 0o644,
+    }
+}
+
+/// The files and links of a NUL-separated `git ls-tree -l`; submodules are left out.
+fn read_listing(listing: &[u8]) -> Result<Vec<Listed>> {
+    let damaged = || Error::new(ErrorKind::Tool, "git ls-tree answered what is no listing");
+    let mut listed = Vec::new();
+    for record in listing
+        .split(|byte| *byte == 0)
+        .filter(|record| !record.is_empty())
+    {
+        let tab = memchr::memchr(b'\t', record).ok_or_else(damaged)?;
+        let head = String::from_utf8_lossy(&record[..tab]).into_owned();
+        let fields: Vec<_> = head.split_whitespace().collect();
+        let [mode, kind, id, size] = fields[..] else {
+            return Err(damaged());
+        };
+        if kind == "blob" {
+            listed.push(Listed {
+                path: record[tab + 1..].into(),
+                mode: mode.as_bytes().to_vec(),
+                id: id.to_owned(),
+                size: size.parse().map_err(|_| damaged())?,
+            });
+        }
+    }
+    Ok(listed)
+}
+
+/// `now` with the tracked paths replaced by `files`.
+fn overlay(
+    now: &Manifest,
+    files: BTreeMap<RelPath, Node>,
+    is_tracked: impl Fn(&[u8]) -> bool,
+) -> Manifest {
+    let dirs: BTreeSet<&[u8]> = files.keys().flat_map(|path| ancestors(path)).collect();
+    let mut kept: Vec<Entry> = Vec::new();
+    let mut emptied: BTreeSet<&[u8]> = BTreeSet::new();
+    for entry in &now.entries {
+        let is_replaced = files.contains_key(&entry.path)
+            || (dirs.contains(&*entry.path) && !entry.node.is_dir())
+            || ancestors(&entry.path).any(|dir| files.contains_key(dir));
+        if is_replaced || (is_tracked(&entry.path) && !entry.node.is_opaque()) {
+            emptied.extend(ancestors(&entry.path));
+        } else {
+            kept.push(entry.clone());
+        }
+    }
+    // A checkout leaves no directory that it emptied.
+    let held: BTreeSet<Vec<u8>> = kept
+        .iter()
+        .filter(|entry| !entry.node.is_dir() || !emptied.contains(&*entry.path))
+        .flat_map(|entry| {
+            ancestors(&entry.path)
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    kept.retain(|entry| {
+        let path = &*entry.path;
+        !entry.node.is_dir()
+            || !emptied.contains(path)
+            || held.contains(path)
+            || dirs.contains(path)
+    });
+    let missing: Vec<_> = dirs
+        .iter()
+        .filter(|dir| !matches!(now.get(dir), Some(Node::Dir { .. })))
+        .map(|dir| Entry {
+            path: RelPath::from(*dir),
+            node: Node::Dir { mode: 0o755 },
+        })
+        .collect();
+    kept.extend(missing);
+    kept.extend(files.into_iter().map(|(path, node)| Entry { path, node }));
+    Manifest::from_unsorted(kept)
+}
+
+fn lacking(id: &str) -> Error {
+    Error::new(
+        ErrorKind::Tool,
+        format!("the user's repository does not give object {id}; is it a partial clone?"),
+    )
+}
