@@ -7,7 +7,7 @@
 //! # The file
 //!
 //! The bytes of both streams in the order in which they arrived, unchanged. Where bytes of a stream
-//! are missing, one line of our own stands in their place, on a line of its own:
+//! are missing, a line of our own says so before the first byte that is kept after them:
 //!
 //! ```text
 //! [recover: 123456 bytes of stdout were cut here]
@@ -112,7 +112,7 @@ impl Capture {
     /// What is kept of `stream`, with the line that stands for what was cut.
     pub fn stream(&self, stream: Stream) -> Cow<'_, [u8]> {
         let kept = &self.kept[stream.index()];
-        if kept.tail.is_empty() {
+        if kept.tail.is_empty() && kept.cut() == 0 {
             return Cow::Borrowed(&kept.head);
         }
         let (older, newer) = kept.tail_slices();
@@ -314,21 +314,21 @@ impl Order {
     fn pieces<'a>(&self, kept: &'a [Kept; 2]) -> Vec<Piece<'a>> {
         let mut pieces = Vec::new();
         let mut walk = Walk::new(self, kept);
-        let mut cut_said = [false; 2];
+        let mut cuts = [kept[0].cut(), kept[1].cut()];
         for &run in &self.runs {
             let (stream, count) = unpack(run);
             let (from, to) = walk.advance(stream, count);
-            let kept = &kept[stream.index()];
-            let [head, older, newer] = kept.slices(from, to);
+            let [head, older, newer] = kept[stream.index()].slices(from, to);
             push_bytes(&mut pieces, stream, head);
-            let past_head = to > kept.head.len() as u64;
-            if past_head && kept.cut() > 0 && !cut_said[stream.index()] {
-                cut_said[stream.index()] = true;
-                pieces.push(Piece::Cut(stream, kept.cut()));
+            if !older.is_empty() || !newer.is_empty() {
+                push_cut(&mut pieces, stream, &mut cuts);
             }
             push_bytes(&mut pieces, stream, older);
             push_bytes(&mut pieces, stream, newer);
         }
+        // Where nothing is kept from the end.
+        push_cut(&mut pieces, Stream::Stdout, &mut cuts);
+        push_cut(&mut pieces, Stream::Stderr, &mut cuts);
         pieces
     }
 }
@@ -367,6 +367,14 @@ impl Walk {
     }
 }
 
+/// Says once what was cut out of `stream`, before the first byte that is kept after it.
+fn push_cut(pieces: &mut Vec<Piece<'_>>, stream: Stream, cuts: &mut [u64; 2]) {
+    let count = std::mem::take(&mut cuts[stream.index()]);
+    if count > 0 {
+        pieces.push(Piece::Cut(stream, count));
+    }
+}
+
 fn push_bytes<'a>(pieces: &mut Vec<Piece<'a>>, stream: Stream, bytes: &'a [u8]) {
     if !bytes.is_empty() {
         pieces.push(Piece::Bytes(stream, bytes));
@@ -380,3 +388,6 @@ fn pack(stream: Stream, count: u32) -> u32 {
 fn unpack(run: u32) -> (Stream, u32) {
     (Stream::of_index((run & 1) as usize), run >> 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,20 @@ impl fmt::Display for Process {
 }
 
 impl Process {
+    /// A text by which a later program finds this very process again, and no other: the system's
+    /// boot, the id and the moment of its start.
+    pub fn identity(&self) -> String {
+        format!("{}:{}:{}", boot_id(), self.pid, self.started)
+    }
+
+    /// The process that `identity` names, unless it has ended.
+    pub fn find_again(identity: &str) -> Option<Self> {
+        let (rest, started) = identity.rsplit_once(':')?;
+        let (boot, pid) = rest.rsplit_once(':')?;
+        let found = Self::find(Pid::from_raw(pid.parse().ok()?)?)?;
+        (boot == boot_id() && started.parse() == Ok(found.started)).then_some(found)
+    }
+
     /// The process that has the id `pid` now, unless it has ended.
     pub(super) fn find(pid: Pid) -> Option<Self> {
         let stat = Stat::read(pid.as_raw_pid())?;
@@ -314,6 +328,12 @@ fn scan() -> Vec<Stat> {
     };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     pids.filter_map(Stat::read).collect()
+}
+
+/// Changes with every start of the system, whose clock ticks begin anew.
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim_end().to_owned()
 }
 
 fn command_line(stat: &Stat) -> String {

@@ -112,18 +112,20 @@ impl<'a> Running<'a> {
             paused: Duration::ZERO,
         };
         let started = Started::new(spec, streams)?;
+        // Before anything else: a command soon looks whether it has the terminal.
+        let terminal = spec.controlling_terminal.as_ref();
+        let foreground = terminal.map(|terminal| Foreground::new(terminal, started.pid()));
         let watch = Watch::start(started.pid())
             .map_err(|e| Error::os(format!("watch `{}`", spec.program().to_string_lossy()), e))?;
-        let terminal = spec.controlling_terminal.as_ref();
         Ok(Self {
             spec,
             interrupt,
             attending: interrupt.attend(),
             clock,
             family: Family::new(started.pid(), spec.marker.clone(), before),
-            foreground: terminal.map(|terminal| Foreground::new(terminal, started.pid())),
             started,
             watch,
+            foreground,
             ends,
             capture: Capture::new(spec.capture_head, spec.capture_tail),
             others: Others::default(),

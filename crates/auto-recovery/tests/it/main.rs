@@ -14,3 +14,4 @@ mod recipes;
 mod run;
 mod statistics;
 mod tidy;
+mod process_terminal;

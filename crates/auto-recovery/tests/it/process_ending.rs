@@ -1,12 +1,16 @@
 //! Ending commands: limits, interrupts, and processes that do not want to go.
 
+use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::host::{Host, SystemHost};
-use auto_recovery::process::{self, Completion, Discard, Exit, Interrupt, Leftovers, Process};
+use auto_recovery::process::{
+    self, Completion, Discard, Exit, Interrupt, Leftovers, PassThrough, Process, Stream,
+};
 
-use crate::process_support::{Taken, eventually, is_alive, pid_in, run, sh};
+use crate::process_support::{Taken, eventually, in_role, is_alive, pid_in, run, sh, start_role};
 
 const GRACE: Duration = Duration::from_millis(50);
 /// What a busy machine may add to any of the times below.
@@ -92,14 +96,23 @@ fn daemons_of_a_command_that_exits_are_kept_and_named() {
     assert!(done.is_success());
     let daemon = pid_in(&dir.path().join("daemon"));
     let child = pid_in(&dir.path().join("child"));
-    let mut named: Vec<_> = done.left_running.iter().map(ToString::to_string).collect();
-    named.sort();
-    let mut expected = [format!("{daemon} sleep 100"), format!("{child} sleep 100")];
-    expected.sort();
-    assert_eq!(named, expected);
+    for pid in [daemon, child] {
+        let named = done.left_running.iter().find(|process| process.pid == pid);
+        let named = named.expect("it is named").to_string();
+        // What it runs at this moment is `sh`, or already the `sleep` that it becomes.
+        assert!(named.starts_with(&format!("{pid} s")), "{named}");
+    }
     assert!(is_alive(daemon));
+    let again = Process::find_again(&done.left_running[0].identity());
+    assert_eq!(
+        again.map(|process| process.pid),
+        Some(done.left_running[0].pid)
+    );
+    let other_boot = format!("elsewhere:{}", done.left_running[0].identity());
+    assert_eq!(Process::find_again(&other_boot), None);
     assert!(end(&done).is_empty());
     assert!(!is_alive(daemon) && !is_alive(child));
+    assert_eq!(Process::find_again(&done.left_running[0].identity()), None);
 }
 
 #[test]
@@ -182,4 +195,106 @@ fn resist(dir: &Path, kind: u32) {
     assert!(done.left_running.is_empty(), "{:?}", done.left_running);
     assert!(!is_alive(pid_in(&dir.join("daemon"))), "{dir:?}");
     assert!(!is_alive(pid_in(&dir.join("child"))), "{dir:?}");
+}
+
+#[test]
+fn a_later_program_ends_what_a_dead_run_left_by_its_marker() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = sh(&daemon(dir.path(), "exit 0"));
+    let (done, _) = run(&spec);
+    assert!(!done.left_running.is_empty());
+    let marker = spec.marker.as_ref();
+    let host = SystemHost::new();
+    let left = process::end(&[], marker, GRACE, &Interrupt::none(), &host).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!is_alive(pid_in(&dir.path().join("daemon"))));
+    assert!(!is_alive(pid_in(&dir.path().join("child"))));
+}
+
+#[test]
+fn a_subreaper_needs_no_marker() {
+    let name = "process_ending::a_subreaper_needs_no_marker";
+    if in_role() {
+        process::become_subreaper().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut spec = sh(&daemon(dir.path(), "exit 0"));
+        spec.marker = None;
+        let (kept, _) = run(&spec);
+        assert!(!kept.left_running.is_empty());
+
+        // What the first run left is none of the second one's business.
+        let again = tempfile::tempdir().unwrap();
+        spec.argv[2] = daemon(again.path(), "exit 0").into();
+        spec.leftovers = Leftovers::End;
+        spec.grace = GRACE;
+        let (ended, _) = run(&spec);
+        assert!(ended.left_running.is_empty(), "{:?}", ended.left_running);
+        assert!(!is_alive(pid_in(&again.path().join("daemon"))));
+        assert!(!is_alive(pid_in(&again.path().join("child"))));
+        assert!(is_alive(pid_in(&dir.path().join("daemon"))));
+        assert!(end(&kept).is_empty());
+        return;
+    }
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .unwrap();
+    // The copy fails as a test does when one of its assertions does.
+    assert!(
+        start_role(&["env"], name, &null.into())
+            .wait()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn who_outlives_the_command_is_heard_on() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut sink = PassThrough::new(writer.as_fd(), writer.as_fd()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sh("(until [ -e go ]; do :; done; echo late; echo later >&2) & echo early");
+    spec.cwd = Some(dir.path().to_owned());
+    let host = SystemHost::new();
+    let done = process::run(&spec, &mut sink, &Interrupt::none(), &host).unwrap();
+    assert_eq!(done.left_running.len(), 1, "{:?}", done.left_running);
+    std::fs::write(dir.path().join("go"), "").unwrap();
+    drop((sink, writer));
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["early", "late", "later"]);
+}
+
+#[test]
+fn a_reader_that_stalls_does_not_hold_up_the_timeout() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut sink = PassThrough::new(writer.as_fd(), writer.as_fd()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = sh("echo $$ > pid; mv pid ready; exec head -c 10000000 /dev/zero");
+    spec.cwd = Some(dir.path().to_owned());
+    spec.timeout = Some(Duration::from_millis(100));
+    let count = std::thread::scope(|scope| {
+        let reading = scope.spawn(move || {
+            // Nothing is read until the command has ended for want of a reader.
+            let pid = pid_in(&dir.path().join("ready"));
+            eventually("the command ends", || !is_alive(pid));
+            std::io::copy(&mut reader, &mut std::io::sink()).unwrap()
+        });
+        let host = SystemHost::new();
+        let done = process::run(&spec, &mut sink, &Interrupt::none(), &host).unwrap();
+        drop((sink, writer));
+        assert!(done.timed_out);
+        assert_eq!(done.exit, Exit::Signal(15));
+        let count = reading.join().unwrap();
+        assert_eq!(
+            count,
+            done.capture.written(Stream::Stdout),
+            "all that was read is passed on"
+        );
+        count
+    });
+    assert!(count > 64 << 10 && count < 10_000_000, "{count}");
 }

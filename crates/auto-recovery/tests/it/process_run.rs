@@ -9,9 +9,11 @@ use std::time::Duration;
 use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
 use auto_recovery::process::{
-    self, Capture, CommandSpec, Discard, Exit, Interrupt, OutputSink, Piece, ReplayedInput, Stdin,
-    Stream,
+    self, Capture, CommandSpec, Discard, Exit, Held, Interrupt, OutputSink, Piece, ReplayedInput,
+    Stdin, Stream,
 };
+
+use proptest::prelude::*;
 
 use crate::process_support::{Taken, run, sh};
 
@@ -243,10 +245,73 @@ fn the_copy_is_written_when_asked_for() {
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(
         text,
-        "abcd\n[recover: 4 bytes of stdout were cut here]\nERR\nijkl"
+        "abcdERR\n[recover: 4 bytes of stdout were cut here]\nijkl"
     );
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let again = capture.write_to(&path).expect_err("it exists");
     assert!(again.to_string().contains("output"), "{}", again.chain());
+}
+
+#[test]
+fn held_output_is_released_or_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = Held::new(Taken::default(), dir.path());
+    let spec = sh("head -c 3000000 /dev/zero; echo err >&2; exit 1");
+    let host = SystemHost::new();
+    let interrupt = Interrupt::none();
+    process::run(&spec, &mut sink, &interrupt, &host).unwrap();
+    sink.forget();
+    process::run(
+        &sh("head -c 2000000 /dev/zero; echo end"),
+        &mut sink,
+        &interrupt,
+        &host,
+    )
+    .unwrap();
+    sink.release(&interrupt).unwrap();
+    let taken = sink.into_inner();
+    assert_eq!(taken.stdout.len(), 2_000_004);
+    assert!(taken.both.starts_with(b"err\n\0") && taken.both.ends_with(b"\0end\n"));
+}
+
+proptest! {
+    /// Whatever arrives in whatever pieces: each stream's copy is its head and its tail, and the
+    /// order is that of arrival.
+    #[test]
+    fn the_copy_is_head_and_tail_in_order(
+        head in 0_usize..20,
+        tail in 0_usize..20,
+        pieces in prop::collection::vec((any::<bool>(), 0_usize..12), 0..40),
+    ) {
+        let mut capture = Capture::new(head, tail);
+        let mut whole = [Vec::new(), Vec::new()];
+        let mut arrived = Vec::new();
+        for (number, &(is_err, count)) in pieces.iter().enumerate() {
+            let stream = if is_err { Stream::Stderr } else { Stream::Stdout };
+            let bytes = vec![number as u8; count];
+            capture.push(stream, &bytes);
+            for byte in bytes {
+                let mine = &mut whole[usize::from(is_err)];
+                arrived.push((stream, byte, mine.len()));
+                mine.push(byte);
+            }
+        }
+        let total = |stream| whole[usize::from(stream == Stream::Stderr)].len();
+        let expected: Vec<_> = arrived
+            .into_iter()
+            .filter(|&(stream, _, at)| at < head || at + tail >= total(stream))
+            .map(|(stream, byte, _)| (stream, byte))
+            .collect();
+        let mut kept = Vec::new();
+        let mut cuts = 0;
+        for piece in capture.pieces() {
+            match piece {
+                Piece::Bytes(stream, bytes) => kept.extend(bytes.iter().map(|&b| (stream, b))),
+                Piece::Cut(_, count) => cuts += count,
+            }
+        }
+        prop_assert_eq!(cuts as usize, whole[0].len() + whole[1].len() - expected.len());
+        prop_assert_eq!(kept, expected);
+    }
 }

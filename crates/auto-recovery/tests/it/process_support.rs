@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -80,4 +82,36 @@ pub(crate) fn is_alive(pid: i32) -> bool {
         .next()
         .and_then(|rest| rest.chars().next());
     !matches!(state, Some('Z' | 'X') | None)
+}
+
+/// Set in a copy of the test binary that plays a part of one of its tests.
+const ROLE: &str = "RECOVER_TEST_ROLE";
+
+/// Whether this process plays a part.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests may know which part they play"
+)]
+pub(crate) fn in_role() -> bool {
+    std::env::var_os(ROLE).is_some()
+}
+
+/// Starts `wrapper` with a copy of this binary that plays its part of the test `name` on `terminal`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test stands for the person's shell"
+)]
+pub(crate) fn start_role(wrapper: &[&str], name: &str, terminal: &OwnedFd) -> Child {
+    let stream = || Stdio::from(terminal.try_clone().expect("cloned"));
+    let exe = std::env::current_exe().expect("this binary");
+    Command::new(wrapper[0])
+        .args(&wrapper[1..])
+        .arg(exe)
+        .args(["--exact", name, "--nocapture"])
+        .env(ROLE, name)
+        .stdin(stream())
+        .stdout(stream())
+        .stderr(stream())
+        .spawn()
+        .expect("the wrapper starts")
 }
