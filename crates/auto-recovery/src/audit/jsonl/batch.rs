@@ -7,6 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// The digits of the largest attempt number.
 const NUMBER_BYTES_MAX: usize = 20;
 
+/// What most entries take.
+const LINE_BYTES_USUAL: usize = 768;
+
 /// What stands before the number in an entry. Unescaped quotes end strings, so this can stand nowhere
 /// else in one.
 const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
@@ -29,6 +32,14 @@ struct Line {
 }
 
 impl Batch {
+    /// No lines yet.
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: Vec::with_capacity(LINE_BYTES_USUAL),
+            ..Self::default()
+        }
+    }
+
     /// Adds an entry as a line.
     pub(super) fn push_entry(&mut self, new: &mut NewEntry) -> Result<()> {
         let start = self.bytes.len();

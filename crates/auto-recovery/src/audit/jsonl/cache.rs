@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::append::lock;
 use super::cursor::Cursor;
-use super::events::{JournalEvents, SessionEvents};
 use super::io::wait_for_writer;
-use super::records::{Take, Verdict, close, walk};
+use super::records::{Take, Verdict, Walked, close, walk};
 use super::root::Root;
 use super::trail::Trail;
 use super::view::EntryView;
@@ -29,13 +28,9 @@ struct Sessions {
     known: HashMap<String, (u64, Arc<Mutex<Sums>>)>,
 }
 
-/// What is known of one session.
-struct Sums {
-    journal: JournalEvents,
-    trail: Option<TrailSums>,
-}
+/// What is known of one session's trail; nothing if it is to be read anew.
+type Sums = Option<TrailSums>;
 
-/// What is known of its trail.
 struct TrailSums {
     cursor: Cursor,
     sums: Accumulator,
@@ -46,8 +41,7 @@ impl StatisticsCache {
     pub(super) fn statistics(&self, root: &Root, session_id: &str) -> Result<RecoveryStatistics> {
         root.trail_path(session_id)?;
         let sums = lock(&self.sessions).get(session_id);
-        let mut sums = lock(&sums);
-        sums.statistics(root, session_id)
+        statistics(root, session_id, &mut lock(&sums))
     }
 }
 
@@ -64,63 +58,60 @@ impl Sessions {
                 self.known.remove(&name);
             }
         }
-        let sums = Arc::new(Mutex::new(Sums {
-            journal: JournalEvents::of(Some(session_id)),
-            trail: None,
-        }));
+        let sums = Arc::new(Mutex::new(None));
         self.known
             .insert(session_id.to_owned(), (self.asked, Arc::clone(&sums)));
         sums
     }
 }
 
-impl Sums {
-    fn statistics(&mut self, root: &Root, session_id: &str) -> Result<RecoveryStatistics> {
-        self.journal.update(root)?;
-        let none = SessionEvents::default();
-        let events = self.journal.sessions.get(session_id).unwrap_or(&none);
-        let Some(trail) = Trail::open(root, session_id, events)? else {
-            self.trail = None;
-            return Ok(Accumulator::default().statistics(session_id, events.session_start(None)));
-        };
-        // Taken out: if reading fails half-way, the sums would no longer fit the cursor.
-        let mut known = match self.trail.take() {
-            Some(known) if known.fits(&trail) => known,
-            _ => TrailSums {
-                cursor: Cursor::new(&trail.metadata, trail.from),
-                sums: Accumulator::default(),
-            },
-        };
-        let place = trail.place();
-        let sums = &mut known.sums;
-        let mut walked = walk(&trail.file, known.cursor.at, &place, &mut counting(sums))?;
-        if !walked.tail.is_empty() {
-            wait_for_writer(&trail.file);
-            let last = walked.last;
-            walked = walk(&trail.file, walked.end, &place, &mut counting(sums))?;
-            walked.last = walked.last.or(last);
-        }
-        let keep = known.cursor.advance(&trail.file, &walked);
-        let with_tail = if walked.tail.is_empty() {
-            None
-        } else {
-            let mut sums = known.sums.clone();
-            close(&walked, &place, &mut counting(&mut sums))?;
-            Some(sums)
-        };
-        let sums = with_tail.as_ref().unwrap_or(&known.sums);
-        let first = sums.tally().first_timestamp.as_deref();
-        let statistics = sums.statistics(session_id, events.session_start(first));
-        if keep {
-            self.trail = Some(known);
-        }
-        Ok(statistics)
+fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<RecoveryStatistics> {
+    // Taken out: if reading fails half-way, the sums would no longer fit the cursor.
+    let kept_before = kept.take();
+    let Some(trail) = Trail::open(root, session_id)? else {
+        let start = root.events(session_id)?.session_start(None);
+        return Ok(Accumulator::default().statistics(session_id, start));
+    };
+    let mut known = match kept_before {
+        Some(known) if known.fits(&trail) => known,
+        _ => TrailSums {
+            cursor: Cursor::new(&trail.metadata, trail.from),
+            sums: Accumulator::default(),
+        },
+    };
+    let walked = known.read_on(&trail)?;
+    let mut with_tail = None;
+    if !walked.tail.is_empty() {
+        let mut sums = known.sums.clone();
+        close(&walked, &trail.place(), &mut counting(&mut sums))?;
+        with_tail = Some(sums);
     }
+    let sums = with_tail.as_ref().unwrap_or(&known.sums);
+    let first = sums.tally().first_timestamp.as_deref();
+    let statistics = sums.statistics(session_id, trail.events.session_start(first));
+    if known.cursor.advance(&trail.file, &walked) {
+        *kept = Some(known);
+    }
+    Ok(statistics)
 }
 
 impl TrailSums {
     fn fits(&self, trail: &Trail) -> bool {
         self.cursor.from == trail.from && self.cursor.fits(&trail.file, &trail.metadata)
+    }
+
+    /// Adds what was appended since. The tail is not added: it may grow.
+    fn read_on(&mut self, trail: &Trail) -> Result<Walked> {
+        let place = trail.place();
+        let mut take = counting(&mut self.sums);
+        let walked = walk(&trail.file, self.cursor.at, &place, &mut take)?;
+        if walked.tail.is_empty() {
+            return Ok(walked);
+        }
+        wait_for_writer(&trail.file);
+        let mut again = walk(&trail.file, walked.end, &place, &mut take)?;
+        again.last = again.last.or(walked.last);
+        Ok(again)
     }
 }
 

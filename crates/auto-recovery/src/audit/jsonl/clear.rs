@@ -21,7 +21,7 @@ use crate::statistics::Tally;
 pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result<Option<u64>> {
     let path = root.trail_path(session_id)?;
     let file = open_locked(root, &path)?;
-    let events = SessionEvents::read(root, session_id)?;
+    let events = root.events(session_id)?;
     let cleared = match &file {
         Some(file) => describe(root, file, &path, &events)?,
         None => None,
@@ -30,7 +30,7 @@ pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result
     let cleared = cleared.unwrap_or_default();
     let entries = cleared.entries;
     if was_there {
-        let mut batch = Batch::default();
+        let mut batch = Batch::new();
         let event = JournalEvent::SessionCleared(cleared);
         batch.push_line(&root.journal_line(Some(session_id), event)?);
         journal.commit(batch)?;

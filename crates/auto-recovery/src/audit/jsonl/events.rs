@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::append::lock;
 use super::cursor::Cursor;
 use super::lines::Position;
 use super::records::{Verdict, walk_to_end};
 use super::root::Root;
 use super::view::Text;
 use crate::audit::{
-    Damage, JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
-    TailQuarantined,
+    JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::earlier;
@@ -50,13 +51,6 @@ struct Header<'a> {
 }
 
 impl SessionEvents {
-    /// What the journal of `root` says of `session_id`.
-    pub(super) fn read(root: &Root, session_id: &str) -> Result<Self> {
-        let mut events = JournalEvents::of(Some(session_id));
-        events.update(root)?;
-        Ok(events.take(session_id))
-    }
-
     /// Where in `file`, the session's trail, its entries begin. That is after what was cleared, if
     /// whoever cleared it died before it could remove the file.
     pub(super) fn first_entry(&self, file: &File, path: &Path) -> Result<Position> {
@@ -118,36 +112,52 @@ impl SessionEvents {
     }
 }
 
+/// What the journal says of every session, kept between questions: each reads only what was appended.
+#[derive(Default)]
+pub(super) struct JournalIndex {
+    read: Mutex<JournalEvents>,
+}
+
 /// The journal as far as it was read.
-#[derive(Debug, Default)]
-pub(super) struct JournalEvents {
-    /// The text that every record has which is of interest; all are if there is none.
-    needle: Option<Vec<u8>>,
+#[derive(Default)]
+struct JournalEvents {
     cursor: Option<Cursor>,
-    pub sessions: HashMap<String, SessionEvents>,
-    pub damage: Vec<Damage>,
+    sessions: EventsBySession,
+}
+
+/// Shared with those who asked, so that nobody holds the index while touching trails.
+pub(super) type EventsBySession = HashMap<String, Arc<SessionEvents>>;
+
+impl JournalIndex {
+    /// What the journal of `root` says of `session_id`.
+    pub(super) fn of(&self, root: &Root, session_id: &str) -> Result<Arc<SessionEvents>> {
+        let mut read = lock(&self.read);
+        read.update(root)?;
+        Ok(read.sessions.get(session_id).cloned().unwrap_or_default())
+    }
+
+    /// What it says of all.
+    pub(super) fn of_all(&self, root: &Root) -> Result<EventsBySession> {
+        let mut read = lock(&self.read);
+        read.update(root)?;
+        Ok(read.sessions.clone())
+    }
 }
 
 impl JournalEvents {
-    /// Nothing read yet, of `session_id` or of all sessions.
-    pub(super) fn of(session_id: Option<&str>) -> Self {
-        Self {
-            needle: session_id.map(needle),
-            ..Self::default()
-        }
-    }
-
     /// Reads what was appended since.
-    pub(super) fn update(&mut self, root: &Root) -> Result<()> {
+    fn update(&mut self, root: &Root) -> Result<()> {
         let path = root.journal_path();
         let Some((file, metadata)) = root.open_read(&path)? else {
-            self.forget();
+            self.cursor = None;
+            self.sessions.clear();
             return Ok(());
         };
+        // Taken out: if reading fails half-way, what was read no longer fits it.
         let mut cursor = match self.cursor.take() {
             Some(cursor) if cursor.fits(&file, &metadata) => cursor,
             _ => {
-                self.forget();
+                self.sessions.clear();
                 Cursor::new(&metadata, Position::START)
             }
         };
@@ -155,7 +165,6 @@ impl JournalEvents {
         let walked = walk_to_end(&file, cursor.at, &place, &mut |record, at| {
             self.take_record(record, at, &place)
         })?;
-        self.damage.extend(walked.damage.iter().cloned());
         // A tail that had no line's end is read again when it has one.
         if walked.tail.is_empty() && cursor.advance(&file, &walked) {
             self.cursor = Some(cursor);
@@ -163,23 +172,7 @@ impl JournalEvents {
         Ok(())
     }
 
-    /// What is known of `session_id`.
-    pub(super) fn take(mut self, session_id: &str) -> SessionEvents {
-        self.sessions.remove(session_id).unwrap_or_default()
-    }
-
-    fn forget(&mut self) {
-        self.cursor = None;
-        self.sessions.clear();
-        self.damage.clear();
-    }
-
     fn take_record(&mut self, record: &[u8], at: Position, place: &str) -> Result<Verdict> {
-        if let Some(needle) = &self.needle
-            && memchr::memmem::find(record, needle).is_none()
-        {
-            return Ok(Verdict::Taken);
-        }
         let header: Header<'_> = match serde_json::from_slice(record) {
             Ok(header) => header,
             Err(error) => return Ok(error.into()),
@@ -188,14 +181,12 @@ impl JournalEvents {
         let Some(session_id) = &header.session_id else {
             return Ok(Verdict::Taken);
         };
-        if !self.sessions.contains_key(session_id.0.as_ref()) {
-            self.sessions
-                .insert(session_id.0.to_string(), SessionEvents::default());
+        let session_id = session_id.0.as_ref();
+        if !self.sessions.contains_key(session_id) {
+            self.sessions.insert(session_id.to_owned(), Arc::default());
         }
-        let events = self
-            .sessions
-            .get_mut(session_id.0.as_ref())
-            .expect("just put there");
+        let events = self.sessions.get_mut(session_id).expect("just put there");
+        let events = Arc::make_mut(events);
         Ok(match events.apply(&header.event.0, &header.at.0, record) {
             Ok(()) => Verdict::Taken,
             Err(error) => error.into(),

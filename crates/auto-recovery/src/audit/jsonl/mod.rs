@@ -32,6 +32,7 @@
 mod append;
 mod batch;
 mod cache;
+mod call;
 mod clear;
 mod cursor;
 mod events;

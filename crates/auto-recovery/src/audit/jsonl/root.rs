@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::events::{EventsBySession, JournalIndex, SessionEvents};
 use super::io::FileIo;
 use super::lines::LINE_BYTES_MAX;
 use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
@@ -23,6 +24,7 @@ pub(super) struct Root {
     pub io: Arc<dyn FileIo>,
     pub host: Arc<dyn Host>,
     pub durability: Durability,
+    pub index: JournalIndex,
 }
 
 impl Root {
@@ -35,6 +37,16 @@ impl Root {
     /// The file of the journal.
     pub(super) fn journal_path(&self) -> PathBuf {
         self.dir.join(JOURNAL_NAME)
+    }
+
+    /// What the journal says of `session_id`.
+    pub(super) fn events(&self, session_id: &str) -> Result<Arc<SessionEvents>> {
+        self.index.of(self, session_id)
+    }
+
+    /// What the journal says of all sessions.
+    pub(super) fn all_events(&self) -> Result<EventsBySession> {
+        self.index.of_all(self)
     }
 
     /// A journal record of `event` as a line, without the line's end.

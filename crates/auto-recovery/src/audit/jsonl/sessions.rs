@@ -6,7 +6,7 @@ use std::io;
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::events::{JournalEvents, SessionEvents};
+use super::events::SessionEvents;
 use super::records::{Verdict, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
 use super::trail::Trail;
@@ -15,28 +15,25 @@ use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, session_id};
 use crate::error::{Error, Result};
 use crate::statistics::{Tally, instant};
 
-/// Every session, newest first. `journal` is what was read of the journal before.
-pub(super) fn list(root: &Root, journal: &mut JournalEvents) -> Result<Vec<SessionSummary>> {
-    let trails = trail_ids(root)?;
-    journal.update(root)?;
+/// Every session, newest first.
+pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
     let host = this_host();
-    let none = SessionEvents::default();
-    let mut summaries = HashMap::with_capacity(journal.sessions.len());
-    for id in trails {
-        let events = journal.sessions.get(&id).unwrap_or(&none);
-        let Some(trail) = Trail::open(root, &id, events)? else {
+    let mut summaries = HashMap::new();
+    for id in trail_ids(root)? {
+        let Some(trail) = Trail::open(root, &id)? else {
             continue;
         };
         let tally = tally(&trail)?;
         // A trail whose every entry was cleared is one that could not be removed.
         if trail.from.offset == 0 || tally.total > 0 {
-            summaries.insert(id.clone(), summary(id, events, tally, &host));
+            let summary = summary(id.clone(), &trail.events, tally, &host);
+            summaries.insert(id, summary);
         }
     }
-    for (id, events) in &journal.sessions {
-        if events.first_at.is_some() && !summaries.contains_key(id) {
-            let summary = summary(id.clone(), events, Tally::default(), &host);
-            summaries.insert(id.clone(), summary);
+    for (id, events) in root.all_events()? {
+        if events.first_at.is_some() && !summaries.contains_key(&id) {
+            let summary = summary(id.clone(), &events, Tally::default(), &host);
+            summaries.insert(id, summary);
         }
     }
     let mut list: Vec<SessionSummary> = summaries.into_values().collect();

@@ -133,7 +133,7 @@ fn note(writer: &mut Writer, moved: TailQuarantined) -> Result<()> {
             session_id,
             journal,
         } => {
-            let mut batch = Batch::default();
+            let mut batch = Batch::new();
             batch.push_line(&root.journal_line(Some(session_id), event)?);
             journal.commit(batch)?;
         }

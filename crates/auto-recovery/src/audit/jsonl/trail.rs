@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -20,25 +21,25 @@ pub(super) struct Trail {
     pub metadata: Metadata,
     /// Where its entries begin.
     pub from: Position,
+    /// What the journal says of its session.
+    pub events: Arc<SessionEvents>,
 }
 
 impl Trail {
-    /// The trail of `session_id`, of which the journal says `events`; `None` if there is none.
-    pub(super) fn open(
-        root: &Root,
-        session_id: &str,
-        events: &SessionEvents,
-    ) -> Result<Option<Self>> {
+    /// The trail of `session_id`; `None` if there is none.
+    pub(super) fn open(root: &Root, session_id: &str) -> Result<Option<Self>> {
         let path = root.trail_path(session_id)?;
         let Some((file, metadata)) = root.open_read(&path)? else {
             return Ok(None);
         };
+        let events = root.events(session_id)?;
         let from = events.first_entry(&file, &path)?;
         Ok(Some(Self {
             path,
             file,
             metadata,
             from,
+            events,
         }))
     }
 
@@ -54,8 +55,7 @@ pub(super) fn read_trail(
     session_id: &str,
     visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    let events = SessionEvents::read(root, session_id)?;
-    let Some(trail) = Trail::open(root, session_id, &events)? else {
+    let Some(trail) = Trail::open(root, session_id)? else {
         return Ok(Vec::new());
     };
     let mut take = |raw: &[u8], _| {
@@ -72,7 +72,8 @@ pub(super) fn read_trail(
     };
     let mut damage = walk_to_end(&trail.file, trail.from, &trail.place(), &mut take)?.damage;
     damage.extend(
-        events
+        trail
+            .events
             .quarantined
             .iter()
             .map(|moved| quarantined(root, moved)),

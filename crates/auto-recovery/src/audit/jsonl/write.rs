@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,6 @@ use serde::Deserialize;
 use super::append::Kind;
 use super::batch::Batch;
 use super::cursor::FileId;
-use super::events::SessionEvents;
 use super::lines::Position;
 use super::records::{Verdict, walk};
 use super::root::{Root, regular};
@@ -35,7 +35,6 @@ pub(super) struct Writer {
 /// A file while it is open.
 struct OpenFile {
     file: File,
-    id: FileId,
     /// The process that opened it. Its child must not use it: they would share the lock.
     pid: u32,
     /// Its length when we last left it with a whole last line.
@@ -98,13 +97,8 @@ impl Writer {
                 .io
                 .lock(&open.file)
                 .map_err(|error| Error::io("lock", &self.path, error))?;
-            match fs::symlink_metadata(&self.path) {
-                Ok(metadata) if FileId::of(&metadata) == open.id => {
-                    return Ok((open, metadata.len()));
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("look at", &self.path, error)),
+            if let Some(length) = self.length_if_current(&open)? {
+                return Ok((open, length));
             }
         }
         Err(Error::new(
@@ -116,6 +110,25 @@ impl Writer {
         ))
     }
 
+    /// The length of the file, unless it is no longer the one that readers will find.
+    ///
+    /// Where every write waits for the disk, it is looked for by its name. Where it does not, only its
+    /// removal is noticed, which takes a third of the time: who moves it away by hand takes what is
+    /// written until it is closed along.
+    fn length_if_current(&self, open: &OpenFile) -> Result<Option<u64>> {
+        let failed = |error| Error::io("look at", &self.path, error);
+        let metadata = open.file.metadata().map_err(failed)?;
+        let current = match self.root.durability {
+            Durability::Flush => metadata.nlink() > 0,
+            Durability::Sync => match fs::symlink_metadata(&self.path) {
+                Ok(named) => FileId::of(&named) == FileId::of(&metadata),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        Ok(current.then_some(metadata.len()))
+    }
+
     fn open_file(&self) -> Result<OpenFile> {
         let file = match self.root.io.open_append(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -125,10 +138,9 @@ impl Writer {
             result => result,
         }
         .map_err(|error| Error::io("open", &self.path, error))?;
-        let metadata = regular(&file, &self.path)?;
+        regular(&file, &self.path)?;
         Ok(OpenFile {
             file,
-            id: FileId::of(&metadata),
             pid: std::process::id(),
             whole_length: None,
             name_synced: false,
@@ -234,7 +246,7 @@ impl Writer {
         let mut numbers = match known {
             Some(known) if known.upto.offset <= length => known,
             _ => Numbers {
-                upto: self.first_entry(file)?,
+                upto: self.first_entry(file, length)?,
                 highest: 0,
             },
         };
@@ -259,12 +271,12 @@ impl Writer {
     }
 
     /// Where the entries begin that were not cleared.
-    fn first_entry(&self, file: &File) -> Result<Position> {
+    fn first_entry(&self, file: &File, length: u64) -> Result<Position> {
         match &self.kind {
-            Kind::Journal => Ok(Position::START),
-            Kind::Trail { session_id, .. } => {
-                SessionEvents::read(&self.root, session_id)?.first_entry(file, &self.path)
+            Kind::Trail { session_id, .. } if length > 0 => {
+                self.root.events(session_id)?.first_entry(file, &self.path)
             }
+            _ => Ok(Position::START),
         }
     }
 }

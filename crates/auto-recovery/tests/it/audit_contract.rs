@@ -1,0 +1,49 @@
+//! The JSONL store keeps the contract of stores, at both durabilities and with few files open.
+
+use std::sync::Arc;
+
+use auto_recovery::audit::{AuditStore, Durability, JsonlOptions, JsonlStore};
+use auto_recovery::testing::ScriptedHost;
+use auto_recovery::testing::store_contract::{Place, run};
+use tempfile::TempDir;
+
+struct Dir {
+    dir: TempDir,
+    options: JsonlOptions,
+}
+
+impl Place for Dir {
+    fn open(&self) -> Arc<dyn AuditStore> {
+        let dir = self.dir.path().join("deep/audit");
+        let host = Arc::new(ScriptedHost::new());
+        Arc::new(JsonlStore::open(&dir, self.options.clone(), host).unwrap())
+    }
+}
+
+fn check(options: JsonlOptions) {
+    run(|| Dir {
+        dir: tempfile::tempdir().unwrap(),
+        options: options.clone(),
+    });
+}
+
+#[test]
+fn durable() {
+    check(JsonlOptions::default());
+}
+
+#[test]
+fn flushed() {
+    check(JsonlOptions {
+        durability: Durability::Flush,
+        ..JsonlOptions::default()
+    });
+}
+
+#[test]
+fn with_one_trail_open_at_a_time() {
+    check(JsonlOptions {
+        durability: Durability::Flush,
+        open_trails_max: 1,
+    });
+}
