@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex::bytes::{Captures, Regex};
 
-use super::line::{line_at, starts_above, starts_below, undecorated};
+use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
 use super::observation::Observation;
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
@@ -126,11 +126,15 @@ impl Case<'_> {
             let text = stream.text.as_ref();
             let meant = |start: usize| {
                 let line = undecorated(line_at(text, start));
-                let excepted = prepared
-                    .except
-                    .as_ref()
-                    .is_some_and(|except| except.get().is_match(line));
-                (pattern.is_match(line) && !excepted).then_some(Hit { text, start, line })
+                let excepted = || {
+                    prepared
+                        .except
+                        .as_ref()
+                        .is_some_and(|except| except.get().is_match(line))
+                };
+                let aside = || prepared.rule.sign.reads_prose() && is_aside(line);
+                (pattern.is_match(line) && !excepted() && !aside())
+                    .then_some(Hit { text, start, line })
             };
             let starts = if prepared.find.is_empty() {
                 starts_near_the_ends(text)
@@ -215,10 +219,22 @@ impl Found {
         };
         self.error_type = self.error_type.take().or_else(|| text("type"));
         self.message = self.message.take().or_else(|| text("message"));
-        if self.file.is_none() {
-            self.file = text("file");
+        let file = text("file");
+        let same_file = file.is_none() || self.file.is_none() || self.file == file;
+        if same_file && self.line_number.is_none() {
             self.line_number = text("line").and_then(|digits| digits.parse().ok());
         }
+        self.file = self.file.take().or(file);
+    }
+
+    /// Whether everything that `pattern` could capture is known.
+    fn has_all_of(&self, pattern: &Regex) -> bool {
+        pattern.capture_names().flatten().all(|name| match name {
+            "type" => self.error_type.is_some(),
+            "message" => self.message.is_some(),
+            "file" => self.file.is_some(),
+            _ => self.line_number.is_some(),
+        })
     }
 
     fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
@@ -233,7 +249,7 @@ impl Found {
             self.stack_trace = read.text;
             if self.file.is_none() {
                 self.file = read.file;
-                self.line_number = read.line_number;
+                self.line_number = read.line_number.or(self.line_number);
             }
         }
     }
@@ -243,7 +259,9 @@ impl Found {
             let line = undecorated(line_at(hit.text, start));
             if let Some(captures) = pattern.captures(line) {
                 self.take(&captures);
-                return;
+                if self.has_all_of(pattern) {
+                    return;
+                }
             }
         }
     }

@@ -1,6 +1,11 @@
 //! Lines of an output: where they end, which lie above and below, and what only decorates them.
 
+use std::sync::OnceLock;
+
 use memchr::{memchr2, memrchr2};
+use regex::bytes::Regex;
+
+use super::rule::compile;
 
 /// The longest part of a line that patterns see.
 const LINE_BYTES_MAX: usize = 4 * 1024;
@@ -35,6 +40,26 @@ pub(super) fn starts_above(text: &[u8], start: usize) -> impl Iterator<Item = us
     .skip(1)
     .take(NEIGHBOURS_MAX)
 }
+
+/// Whether the line reports nothing by itself: a warning, a note, a retry that was announced, an
+/// assertion's text, a line of source code that somebody quoted.
+pub(super) fn is_aside(line: &[u8]) -> bool {
+    static ASIDE: OnceLock<Regex> = OnceLock::new();
+    ASIDE
+        .get_or_init(|| compile(ASIDE_PATTERN).expect("the tests of this file try the pattern"))
+        .is_match(line)
+}
+
+/// See [`is_aside`].
+const ASIDE_PATTERN: &str = concat!(
+    r"(?i)^(?:",
+    // Levels below error, perhaps behind a bracketed time or the name of the program.
+    r"[\W\d]*(?:[\w./-]+[: ] ?)?[\[(<]?(?:warn|warning|info|debug|trace|notice|note|hint|help)\b[^/]",
+    // Quoted code: `12 | let x`, `> 12 | x`, pytest's `>` and `E`, an assertion.
+    r"|\s*(?:>\s*)?\d+\s*\||>\s|E\s|\s*assert|\s*(?:expected|received|actual|got)\b",
+    r"|AssertionError|not ok\b|FAIL",
+    r")|\b(?:retrying|will retry|retry in|trying again|reconnecting)\b",
+);
 
 /// The line without what a carrier put before it: a time stamp, a build step, a service name, a box.
 pub(super) fn undecorated(line: &[u8]) -> &[u8] {
@@ -108,7 +133,26 @@ fn without_service(line: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::undecorated;
+    use super::{is_aside, undecorated};
+
+    #[test]
+    fn asides_are_told_from_reports() {
+        let check = |line: &str, expected: bool| {
+            assert_eq!(is_aside(line.as_bytes()), expected, "{line}");
+        };
+        check("npm warn exec The following package was not found", true);
+        check("WARN connection pool: retrying after timeout", true);
+        check("[12:00:01] WARN timeout", true);
+        check("[3] WARN connection pool: timeout", true);
+        check("12 | connect(timeout)", true);
+        check("> 12 | connect(timeout)", true);
+        check("E       assert 'timed out' == 'x'", true);
+        check("connection refused, retrying in 3 s", true);
+        check("error: connection refused", false);
+        check("app: error: connection timed out", false);
+        check("information.txt: No such file or directory", false);
+        check("fatal: unable to access", false);
+    }
 
     #[test]
     fn carriers_prefixes_are_left_out() {

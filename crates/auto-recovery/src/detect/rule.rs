@@ -98,6 +98,16 @@ pub enum Sign {
     Exit,
 }
 
+impl Sign {
+    /// Whether rules of this sign go by wording, which warnings and quoted code can hold as well.
+    pub(super) fn reads_prose(self) -> bool {
+        match self {
+            Self::Tool | Self::System | Self::Words | Self::Exit => true,
+            Self::Outcome | Self::Cause | Self::Diagnostic | Self::Test | Self::Exception => false,
+        }
+    }
+}
+
 /// The languages whose stack traces are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

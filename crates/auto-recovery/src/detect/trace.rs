@@ -13,6 +13,9 @@ const TRACE_BYTES_MAX: usize = 16 * 1024;
 /// Lines without a frame that may stand between two frames of one trace: quoted source, carets.
 const GAP_LINES_MAX: usize = 8;
 
+/// Lines that may stand between the telling line and the first frame: a diff, a quoted function.
+const LEAD_LINES_MAX: usize = 60;
+
 /// What a stack trace says.
 #[derive(Debug, Default)]
 pub(super) struct TraceRead {
@@ -97,8 +100,7 @@ pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
     };
     let own = frames
         .iter()
-        .find(|frame| frame.is_project(language))
-        .or(frames.first());
+        .find(|frame| frame.is_project(language));
     TraceRead {
         text: extent(text, start, &frames),
         file: own.map(|frame| String::from_utf8_lossy(frame.file).into_owned()),
@@ -157,7 +159,12 @@ fn frames<'a>(
             }
             None => gap += 1,
         }
-        if gap > GAP_LINES_MAX || line.starts_with(b"Traceback (most recent call last)") {
+        let gap_max = if frames.is_empty() {
+            LEAD_LINES_MAX
+        } else {
+            GAP_LINES_MAX
+        };
+        if gap > gap_max || line.starts_with(b"Traceback (most recent call last)") {
             break;
         }
     }
