@@ -20,7 +20,7 @@ pub(crate) use environment::Environment;
 pub(crate) use file::{SourceFile, Sources};
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use origin::{Origin, Setting};
-pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeDefinition, RecipeSetting, RuleSetting};
+pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};
 pub(crate) use resolve::Settings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
 pub(crate) use value::{

@@ -175,9 +175,9 @@ fn stats_for_people() {
     let machine = Machine::with_trail();
     insta::assert_snapshot!(machine.recover(&["stats", "build-7"]).quiet(), @r"
     session        build-7
-    began          2020-01-02T03:04:05Z (2020-01-02)
-    first attempt  2020-01-02T03:04:05Z (2020-01-02)
-    last attempt   2020-01-02T03:05:40Z (2020-01-02)
+    began          2020-01-02T03:04:05Z
+    first attempt  2020-01-02T03:04:05Z
+    last attempt   2020-01-02T03:05:40Z
     attempts       3: 1 cured, 2 failed
     success rate   33.33 %
     strategies     alternative 1, fix 1, retry 1
@@ -231,22 +231,22 @@ fn show_for_people() {
     in        [ROOT]/work
     by        tester on [HOST]
     attempts  3
-    last      2020-01-02
+    last try  2020-01-02
 
     attempt 1  fix · failed, undone · 1.5 s · 2020-01-02
-      failure  E0308: mismatched types
-      files    src/main.rs, src/lib.rs
-      next     retry
+      failure    E0308: mismatched types
+      files      src/main.rs, src/lib.rs
+      next       retry
 
     attempt 2  retry · failed · 0.2 s · 2020-01-02
-      failure  E0308: mismatched types
-      next     continue
+      failure    E0308: mismatched types
+      next       continue
 
     attempt 3  alternative · cured · 1 min 30 s · 2020-01-02
-      failure  ImportError: no module
-      changes  used the old linker
-      result   passed
-      next     complete
+      failure    ImportError: no module
+      changes    used the old linker
+      result     passed
+      next       complete
     ");
 }
 
@@ -315,18 +315,18 @@ fn the_journal_and_the_output_of_an_attempt_are_shown() {
     not tried  recipe clippy: cargo-clippy is not installed
     outcome    recovered, 3 attempts, 1 min 36 s
     because    recovered by alternative
-    last       2020-01-02
+    last try   2020-01-02
 
     attempt 1  fix · failed, undone · 1.5 s · 2020-01-02
-      did      cargo fmt
-      recipe   rustfmt
-      failure  E0308: mismatched types
-      files    src/main.rs, src/lib.rs
-      next     retry
-      protectedtests/a.rs
+      did        cargo fmt
+      recipe     rustfmt
+      failure    E0308: mismatched types
+      files      src/main.rs, src/lib.rs
+      next       retry
+      protected  tests/a.rs
       output [ROOT]/home/out.log
       │ first
-      │ \x1b[31mred\x1b[0m \u{202e}\r
+      │ red \u{202e}
       │ last
     ");
 

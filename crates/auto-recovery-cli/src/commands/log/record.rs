@@ -1,14 +1,13 @@
 //! Recording what comes in: read what is there, append it as one batch, acknowledge, go on.
 
 use std::collections::HashSet;
-use std::io::Read;
 use std::path::Path;
 
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
 use auto_recovery::{Error, Result};
 
 use crate::commands::log::entry;
-use crate::commands::log::lines::{LINE_BYTES_MAX, Line, Lines};
+use crate::commands::log::lines::{Input, LINE_BYTES_MAX, Line, Lines};
 use crate::commands::session;
 use crate::exit::{Exit, is_closed_output};
 use crate::output::{Escapes, Printer, stdout_error};
@@ -24,7 +23,7 @@ const SESSIONS_REMEMBERED_MAX: usize = 100_000;
 /// session go to `new_session`; `started` is what the journal says of a session that begins here.
 pub(crate) fn log(
     store: &dyn AuditStore,
-    input: impl Read,
+    input: impl Input,
     new_session: &str,
     started: SessionStarted,
     printer: &Printer,
