@@ -113,7 +113,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         }
         Command::Sessions => commands::sessions(&*app.store()?, host.now(), printer),
         Command::History(HistoryArgs { session, last }) => {
-            commands::history(&*app.store()?, session, last, host.now(), printer)
+            commands::history(&*app.store()?, session, last.flatten(), host.now(), printer)
         }
         Command::Show(ShowArgs {
             session,

@@ -14,6 +14,7 @@ Examples:
 
 /// List the attempts of a session
 ///
+/// People are shown the last 1,000 attempts unless they ask for more; `--json` gives all of them.
 /// Damage in a trail is counted and located on stderr and hides nothing else: what can be read is
 /// shown, and the exit code stays 0.
 #[derive(Args, Debug)]
@@ -23,16 +24,14 @@ pub(crate) struct HistoryArgs {
     #[arg(value_name = "SESSION")]
     pub(crate) session: Option<String>,
 
-    /// Only the last N attempts; without N, all attempts of the newest session
+    /// Only the last N attempts; without N, the newest session
     #[arg(
         long,
         value_name = "N",
         num_args = 0..=1,
-        default_missing_value = "18446744073709551615",
-        hide_default_value = true,
         value_parser = clap::value_parser!(u64).range(1..)
     )]
-    pub(crate) last: Option<u64>,
+    pub(crate) last: Option<Option<u64>>,
 }
 
 const SHOW_EXAMPLES: &str = "\
