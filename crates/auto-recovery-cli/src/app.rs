@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, SystemHost, new_id};
+use auto_recovery::run::Place;
 use auto_recovery::{Error, Result};
 use clap::Parser;
 
@@ -78,6 +79,18 @@ impl App {
         })
     }
 
+    /// Where trees and records are.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let settings = &self.settings;
+        Ok(Place {
+            state_dir: settings.state_dir.value.clone(),
+            store: self.store()?,
+            store_dir: settings.store.value.directory(),
+            home: settings.home.clone(),
+            host: Arc::clone(&self.host),
+        })
+    }
+
     /// Opens the store that the settings name.
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
         store::open(&self.settings, self.host.clone())
@@ -124,7 +137,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
                 session,
                 attempt: attempt.or(last.flatten()),
             };
-            commands::show(&*app.store()?, wanted, state_dir, host.now(), printer)
+            commands::show(&app.place()?, wanted, host.now(), printer)
         }
         Command::Stats(StatsArgs { session }) => {
             commands::stats(&*app.store()?, session, host.now(), printer)
@@ -154,7 +167,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             session,
             all: _,
             yes,
-        }) => commands::clear(&*app.store()?, session, yes, state_dir, printer),
+        }) => commands::clear(&*app.store()?, session, yes, state_dir, host, printer),
     }
 }
 

@@ -4,9 +4,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use auto_recovery::audit::session_id;
-use auto_recovery::audit::{AttemptFinished, AttemptStarted};
+use auto_recovery::checkpoint::{self, CheckpointOptions};
+use auto_recovery::host::Host;
 use auto_recovery::{Error, Result};
 
 /// The directory that holds the output of the attempts of `session`.
@@ -20,8 +22,10 @@ pub(crate) fn outputs_dir(state_dir: &Path, session: &str) -> Result<PathBuf> {
 /// Removes what `session` left, if anything.
 ///
 /// # Errors
-/// If something of it cannot be removed.
-pub(crate) fn remove(state_dir: &Path, session: &str) -> Result<()> {
+/// If something of it cannot be removed, or a recovery works where its checkpoints are.
+pub(crate) fn remove(state_dir: &Path, session: &str, host: &Arc<dyn Host>) -> Result<()> {
+    let options = CheckpointOptions::default();
+    checkpoint::remove_session(state_dir, session, &options, Arc::clone(host))?;
     let outputs = outputs_dir(state_dir, session)?;
     match fs::remove_dir_all(&outputs) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -29,16 +33,4 @@ pub(crate) fn remove(state_dir: &Path, session: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// What an attempt changed, as a unified diff; none where no checkpoint tells.
-///
-/// # Errors
-/// If the checkpoints cannot be read.
-pub(crate) fn diff(
-    _state_dir: &Path,
-    _started: Option<&AttemptStarted>,
-    _finished: Option<&AttemptFinished>,
-) -> Result<Option<String>> {
-    Ok(None)
 }

@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -25,6 +27,7 @@ pub(crate) fn clear(
     session: Option<String>,
     yes: bool,
     state_dir: &Path,
+    host: &Arc<dyn Host>,
     printer: &Printer,
 ) -> Result<Exit> {
     let (sessions, question) = match session {
@@ -55,7 +58,7 @@ pub(crate) fn clear(
     for session_id in sessions {
         // What hangs on the trail goes first: if that fails, the session is still there to be cleared
         // once more.
-        artifacts::remove(state_dir, &session_id)?;
+        artifacts::remove(state_dir, &session_id, host)?;
         // A session that is gone by now was cleared by somebody else.
         if let Some(entries) = store.clear(&session_id)? {
             cleared.push(Cleared {

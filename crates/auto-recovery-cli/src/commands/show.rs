@@ -1,18 +1,17 @@
 //! `recover show`: what was tried, with its changes and its output.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, JournalRecord};
+use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
-use crate::artifacts;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::{session, show_text};
 use crate::exit::Exit;
-use crate::output::Printer;
+use crate::output::{Escapes, Printer, escape_bytes};
 
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
@@ -34,14 +33,14 @@ pub(crate) struct Wanted {
     pub(crate) attempt: Option<u64>,
 }
 
-/// Shows attempts of a session, with the diffs that the checkpoints below `state_dir` tell.
+/// Shows attempts of a session, with the diffs that its checkpoints tell.
 pub(crate) fn show(
-    store: &dyn AuditStore,
+    place: &Place,
     wanted: Wanted,
-    state_dir: &Path,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
+    let store = &*place.store;
     let session = session::named_or_newest(store, wanted.session, printer)?;
     let mut tail = match wanted.attempt {
         Some(number) => read_attempt(store, &session, number)?,
@@ -66,13 +65,13 @@ pub(crate) fn show(
         printer.json(&Shown {
             entry,
             journal: evidence.records_of(entry.attempt_number),
-            diff: diff_of(&evidence, entry, state_dir)?,
+            diff: diff_of(place, &session, entry)?,
             output_file: evidence.output_file(entry.attempt_number),
         })?;
     } else {
         let mut text = show_text::session(&session, &evidence, &tail, now, printer.columns);
         for entry in &tail.entries {
-            let diff = diff_of(&evidence, entry, state_dir)?;
+            let diff = diff_of(place, &session, entry)?;
             text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
         }
         printer.text(&text)?;
@@ -88,17 +87,9 @@ pub(crate) fn show(
     Ok(Exit::OK)
 }
 
-fn diff_of(
-    evidence: &Evidence,
-    entry: &RecoveryAuditEntry,
-    state_dir: &Path,
-) -> Result<Option<String>> {
-    let number = entry.attempt_number;
-    artifacts::diff(
-        state_dir,
-        evidence.started(number),
-        evidence.finished(number),
-    )
+fn diff_of(place: &Place, session: &str, entry: &RecoveryAuditEntry) -> Result<Option<String>> {
+    let diff = place.diff(session, entry.attempt_number)?;
+    Ok(diff.map(|text| escape_bytes(&text, Escapes::Text)))
 }
 
 /// The attempt `number` of `session`. Where two entries have that number, as callers may give them,

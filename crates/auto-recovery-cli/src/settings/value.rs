@@ -186,6 +186,16 @@ impl StoreUrl {
     }
 }
 
+impl StoreUrl {
+    /// The directory it names, if it is one.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        match self {
+            Self::Jsonl(directory) => Some(directory.clone()),
+            Self::Unsupported { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -133,8 +133,11 @@ impl Case<'_> {
                         .is_some_and(|except| except.get().is_match(line))
                 };
                 let aside = || prepared.rule.sign.reads_prose() && is_aside(line);
-                (pattern.is_match(line) && !excepted() && !aside())
-                    .then_some(Hit { text, start, line })
+                (pattern.is_match(line) && !excepted() && !aside()).then_some(Hit {
+                    text,
+                    start,
+                    line,
+                })
             };
             let starts = if prepared.find.is_empty() {
                 starts_near_the_ends(text)

@@ -98,9 +98,7 @@ pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
     } else {
         frames(pattern, text, starts_below(text, start))
     };
-    let own = frames
-        .iter()
-        .find(|frame| frame.is_project(language));
+    let own = frames.iter().find(|frame| frame.is_project(language));
     TraceRead {
         text: extent(text, start, &frames),
         file: own.map(|frame| String::from_utf8_lossy(frame.file).into_owned()),

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::manager::Event;
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Turn};
-use crate::manager::tree::{Acted, Before, ChangeUnderReview};
+use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
@@ -99,7 +99,11 @@ impl<'m> Recovering<'m> {
         if tried.success
             && let Some(tree) = self.manager.tree.as_mut()
         {
-            tree.accept()?;
+            tree.accept(if tried.stood_in {
+                Proof::StoodIn
+            } else {
+                Proof::Passed
+            })?;
         }
         self.manager.observe(&Event::Tried {
             success: tried.success,

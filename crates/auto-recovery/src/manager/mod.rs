@@ -19,4 +19,4 @@ pub use backoff::Backoff;
 pub use observer::{Event, Observer};
 pub use recovery::{Incident, Recovery, RecoveryEnd};
 pub use settings::{ManagerSettings, OnAuditFailure};
-pub use tree::{Acted, Approver, Before, ChangeUnderReview, Tree, Undone};
+pub use tree::{Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone};

@@ -75,7 +75,16 @@ pub trait Tree: Send {
     ///
     /// # Errors
     /// If that cannot be noted.
-    fn accept(&mut self) -> Result<()>;
+    fn accept(&mut self, proof: Proof) -> Result<()>;
+}
+
+/// What shows that an attempt cured the failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The verification passed, or nothing verifies and the strategy said so.
+    Passed,
+    /// Something else stands in for what failed.
+    StoodIn,
 }
 
 /// A change that works and waits for approval.

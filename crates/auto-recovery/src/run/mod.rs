@@ -15,6 +15,7 @@ mod outputs;
 mod planning;
 mod recovering;
 mod request;
+mod restoring;
 mod rollback;
 mod runner;
 mod tree;
@@ -28,3 +29,4 @@ pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     Identity, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand, display_command,
 };
+pub use restoring::{Marked, Place, SessionTree, TreeRestored};

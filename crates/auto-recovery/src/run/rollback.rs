@@ -1,6 +1,8 @@
 //! Rollback: put the tree back to the last one that was good.
 
-use crate::checkpoint::Checkpoint;
+use std::time::Duration;
+
+use crate::checkpoint::{Checkpoint, Good};
 use crate::error::Result;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::{Guarded, GuardedTree};
@@ -52,13 +54,41 @@ impl Strategy for RollbackStrategy {
 /// The checkpoint that `target` means, and what it is called.
 fn find(guarded: &mut Guarded, target: &RollbackTarget) -> Result<Option<(Checkpoint, String)>> {
     Ok(match target {
-        RollbackTarget::LastGood => None,
+        RollbackTarget::LastGood => match guarded.last_good()? {
+            Some(mark) => {
+                let why = match &mark.good {
+                    Good::Passed { .. } => "the tree at which the command passed",
+                    Good::Marked => "the tree that was marked as good",
+                };
+                let age = guarded
+                    .store
+                    .age(&mark)
+                    .map(age_in_words)
+                    .unwrap_or_default();
+                Some((guarded.store.load(&mark.checkpoint)?, format!("{why}{age}")))
+            }
+            None => None,
+        },
         RollbackTarget::Checkpoint(id) => {
             Some((guarded.store.load(id)?, format!("checkpoint {id}")))
         }
-        RollbackTarget::GitRevision(revision) => {
-            let _ = revision;
-            None
-        }
+        RollbackTarget::GitRevision(revision) => Some((
+            guarded.import_revision(revision)?,
+            format!("git:{revision}"),
+        )),
     })
+}
+
+/// `, 5 min ago`: how old the tree is that the work goes back to.
+fn age_in_words(age: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let (count, unit) = match age.as_secs() {
+        seconds @ 0..MINUTE => (seconds, "s"),
+        seconds @ MINUTE..HOUR => (seconds / MINUTE, "min"),
+        seconds @ HOUR..DAY => (seconds / HOUR, "h"),
+        seconds => (seconds / DAY, "days"),
+    };
+    format!(", {count} {unit} ago")
 }

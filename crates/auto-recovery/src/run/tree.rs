@@ -3,20 +3,18 @@
 //! Each step's own changes lie between two snapshots, and only they are put back: what somebody else
 //! changed between steps is in neither difference, so it stays.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Pending, PendingRun,
-    RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Mark, Pending,
+    PendingRun, RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
-use crate::manager::{Acted, Before, Tree, Undone};
+use crate::manager::{Acted, Before, Proof, Tree, Undone};
 use crate::run::flow::Run;
 use crate::run::guard::Claim;
 
@@ -29,8 +27,8 @@ pub(super) struct Guarded {
     pub(super) store: Arc<CheckpointStore>,
     pub(super) session: CheckpointSession,
     /// The command and where it runs: what a good tree is good for.
-    pub(super) argv: Vec<OsString>,
-    pub(super) cwd: PathBuf,
+    argv: Vec<String>,
+    cwd: String,
     protect: GlobSet,
     /// The tree as the recovery found it.
     ground: Checkpoint,
@@ -70,8 +68,8 @@ impl GuardedTree {
         };
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protect: globs(&request.protect)?,
-            argv: request.argv.clone(),
-            cwd: request.cwd.clone(),
+            argv: words(run),
+            cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
             ground,
             attempt: None,
@@ -211,26 +209,51 @@ impl Tree for GuardedTree {
         }
     }
 
-    fn accept(&mut self) -> Result<()> {
+    fn accept(&mut self, proof: Proof) -> Result<()> {
         let mut guarded = self.lock();
         guarded.attempt = None;
         guarded.kept.clear();
-        let Guarded { pending, ours, .. } = &mut *guarded;
-        match pending {
+        let Guarded {
+            store,
+            pending,
+            ours,
+            argv,
+            cwd,
+            ..
+        } = &mut *guarded;
+        if let Some(pending) = pending {
             // From here on this is the tree to come back to.
-            Some(pending) => pending.note_before(ours),
-            None => Ok(()),
+            pending.note_before(ours)?;
         }
+        if proof == Proof::StoodIn {
+            return Ok(());
+        }
+        let good = Good::Passed {
+            argv: argv.clone(),
+            cwd: cwd.clone(),
+        };
+        store.mark_good(ours, good).map(drop)
     }
 }
 
 impl Guarded {
+    /// The newest tree at which this command passed here, or that somebody marked.
+    pub(super) fn last_good(&self) -> Result<Option<Mark>> {
+        self.store.last_good(&self.argv, &self.cwd)
+    }
+
+    /// The tree that checking out `revision` here would give.
+    pub(super) fn import_revision(&mut self, revision: &str) -> Result<Checkpoint> {
+        self.session.import_revision(revision, &self.ours)
+    }
+
     /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in a
     /// checkpoint first, also what is ignored now and was not then.
     pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<u64> {
         let from = self
             .session
             .snapshot_covering("before the rollback", &[target])?;
+        self.store.keep(&from)?;
         if let Some(span) = &mut self.attempt {
             span.before = from.clone();
         }
@@ -276,6 +299,15 @@ impl Guarded {
     }
 }
 
+fn words(run: &Run) -> Vec<String> {
+    run.runner
+        .request
+        .argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
 /// Leaves word for the next run here, in case this one dies.
 fn begin_pending(
     run: &Run,
@@ -284,13 +316,10 @@ fn begin_pending(
     ground: &Checkpoint,
 ) -> Result<Pending> {
     let request = &run.runner.request;
-    let argv = request.argv.iter();
     let word = PendingRun {
         session_id: session_id.to_owned(),
         store: request.store.url(),
-        command: argv
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: words(run),
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
         before: ground.id(),

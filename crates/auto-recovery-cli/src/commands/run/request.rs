@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::identity;
 use crate::settings::{
     self, Policy, RecipeAction, RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings,
-    StoreUrl, StrategyCommand,
+    StrategyCommand,
 };
 
 /// The library's request for what was typed, under the settings that apply here.
@@ -31,10 +31,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         home: settings.home.clone(),
         state_dir: settings.state_dir.value.clone(),
         store: app.store()?,
-        store_dir: match &settings.store.value {
-            StoreUrl::Jsonl(dir) => Some(dir.clone()),
-            StoreUrl::Unsupported { .. } => None,
-        },
+        store_dir: settings.store.value.directory(),
         identity: library::Identity {
             host: identity.host,
             user: identity.user,
