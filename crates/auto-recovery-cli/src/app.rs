@@ -113,17 +113,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         Command::Checkpoint(_) => commands::checkpoint(app),
         Command::Restore(args) => commands::restore(app, args),
         Command::Config => commands::config(settings, printer),
-        Command::Log => {
-            let started = identity::session_started(settings, None);
-            let store = app.store()?;
-            commands::log(
-                &*store,
-                io::stdin().lock(),
-                &new_id("session"),
-                started,
-                printer,
-            )
-        }
+        Command::Log => log(app),
         Command::Sessions => commands::sessions(&*app.store()?, host.now(), printer),
         Command::History(HistoryArgs { session, last }) => {
             commands::history(&*app.store()?, session, last.flatten(), host.now(), printer)
@@ -169,6 +159,18 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             yes,
         }) => commands::clear(&*app.store()?, session, yes, state_dir, host, printer),
     }
+}
+
+fn log(app: &App) -> Result<Exit> {
+    let started = identity::session_started(&app.settings, None);
+    let input = io::stdin().lock();
+    commands::log(
+        &*app.store()?,
+        input,
+        &new_id("session"),
+        started,
+        &app.printer,
+    )
 }
 
 fn verbosity(global: &GlobalArgs) -> Verbosity {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
-    Policy, PolicyLayer, RecipeChange, RollbackTarget, RunSettings, Setting, Settings,
-    StrategyCommand, durability_name, format_duration,
+    Policy, PolicyLayer, RecipeChange, RecipeSetting, RollbackTarget, RuleSetting, RunSettings,
+    Setting, Settings, StrategyCommand, durability_name, format_duration,
 };
 
 /// A setting as it is shown.
@@ -127,23 +127,27 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
     for (error_type, layer) in error_types {
         push_layer(rows, &format!("error_type.{error_type}"), layer);
     }
-    for recipe in recipes {
-        let what = match &recipe.change {
-            RecipeChange::Off => "off",
-            RecipeChange::Define(_) => "on",
-        };
-        rows.push(Row {
-            key: format!("recipe.{}", recipe.name),
-            value: json!(what),
-            origin: recipe.origin.to_string(),
-        });
+    rows.extend(recipes.iter().map(recipe));
+    rows.extend(rules.iter().map(rule));
+}
+
+fn recipe(recipe: &RecipeSetting) -> Row {
+    let what = match &recipe.change {
+        RecipeChange::Off => "off",
+        RecipeChange::Define(_) => "on",
+    };
+    Row {
+        key: format!("recipe.{}", recipe.name),
+        value: json!(what),
+        origin: recipe.origin.to_string(),
     }
-    for rule in rules {
-        rows.push(Row {
-            key: format!("rule.{}", rule.name),
-            value: json!(rule.category.as_str()),
-            origin: rule.origin.to_string(),
-        });
+}
+
+fn rule(rule: &RuleSetting) -> Row {
+    Row {
+        key: format!("rule.{}", rule.name),
+        value: json!(rule.category.as_str()),
+        origin: rule.origin.to_string(),
     }
 }
 

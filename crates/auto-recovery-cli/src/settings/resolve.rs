@@ -59,27 +59,12 @@ impl Settings {
         } = global;
         let workspace = find_workspace(&cwd);
         let named = config.as_ref().or(environment.config.as_ref());
-        let sources = Sources::read(named.map(PathBuf::as_path), environment, &cwd, &workspace)?;
-        let user = sources
-            .user
-            .as_ref()
-            .map(Layer::from_user_file)
-            .transpose()?;
-        let project = sources
-            .project
-            .as_ref()
-            .map(Layer::from_project_file)
-            .transpose()?;
-        if let Some(project) = &project {
-            refuse_raised_allowance(project, user.as_ref())?;
-        }
-
+        let named = named.map(PathBuf::as_path);
         let mut layers = vec![
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
         ];
-        layers.extend(project);
-        layers.extend(user);
+        layers.extend(from_files(named, environment, &cwd, &workspace)?);
         let mut top = Layer::default();
         for layer in &layers {
             top.lay_over(layer);
@@ -116,6 +101,22 @@ impl Settings {
             search_path: environment.search_path.clone(),
         })
     }
+}
+
+/// What the configuration files say, the project's before the user's.
+fn from_files(
+    named: Option<&Path>,
+    environment: &Environment,
+    cwd: &Path,
+    workspace: &Path,
+) -> Result<Vec<Layer>> {
+    let Sources { project, user } = Sources::read(named, environment, cwd, workspace)?;
+    let user = user.as_ref().map(Layer::from_user_file).transpose()?;
+    let project = project.as_ref().map(Layer::from_project_file).transpose()?;
+    if let Some(project) = &project {
+        refuse_raised_allowance(project, user.as_ref())?;
+    }
+    Ok(project.into_iter().chain(user).collect())
 }
 
 /// What the environment says.

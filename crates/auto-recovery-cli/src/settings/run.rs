@@ -121,6 +121,28 @@ impl RunRequest {
             tree,
             outcome,
         } = args;
+        let request = Self {
+            command,
+            session: outcome.session.clone(),
+            dry_run: strategies.dry_run,
+            no_wait: timing.no_wait,
+            result_file: outcome.result_file.clone(),
+        };
+        (
+            request,
+            Layer::from_flags(strategies, timing, tree, outcome),
+        )
+    }
+}
+
+impl Layer {
+    /// What the flags say.
+    fn from_flags(
+        strategies: StrategyArgs,
+        timing: TimingArgs,
+        tree: TreeArgs,
+        outcome: OutcomeArgs,
+    ) -> Self {
         let StrategyArgs {
             fix,
             alternative,
@@ -129,7 +151,7 @@ impl RunRequest {
             allow,
             rollback,
             on_escalate,
-            dry_run,
+            dry_run: _,
         } = strategies;
         let TimingArgs {
             base_delay,
@@ -138,7 +160,7 @@ impl RunRequest {
             deadline,
             attempt_timeout,
             grace,
-            no_wait,
+            no_wait: _,
         } = timing;
         let TreeArgs {
             protect,
@@ -148,12 +170,12 @@ impl RunRequest {
             no_checkpoint,
         } = tree;
         let OutcomeArgs {
-            session,
-            result_file,
+            session: _,
+            result_file: _,
             hold_stdout,
             fail_on_flaky,
         } = outcome;
-        let layer = Layer {
+        Self {
             policy: PolicyLayer {
                 fix: shell_commands("fix", fix),
                 alternative: shell_commands("alternative", alternative),
@@ -179,18 +201,8 @@ impl RunRequest {
             checkpoint: switch("no-checkpoint", no_checkpoint, false),
             hold_stdout: switch("hold-stdout", hold_stdout, true),
             fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
-            ..Layer::default()
-        };
-        (
-            Self {
-                command,
-                session,
-                dry_run,
-                no_wait,
-                result_file,
-            },
-            layer,
-        )
+            ..Self::default()
+        }
     }
 }
 

@@ -26,11 +26,11 @@ fn nobody_to_ask_means_nothing_is_removed() {
 fn a_cleared_session_is_gone_with_its_outputs_and_on_record_as_cleared() {
     let machine = Machine::with_trail();
     let output = machine.write(
-        "home/.local/state/auto-recovery/outputs/build-7/001.log",
+        "user/.local/state/auto-recovery/outputs/build-7/001.log",
         "secret",
     );
     let other = machine.write(
-        "home/.local/state/auto-recovery/outputs/build-70/001.log",
+        "user/.local/state/auto-recovery/outputs/build-70/001.log",
         "other",
     );
     let run = machine.recover(&["clear", "build-7", "--yes"]);

@@ -54,7 +54,7 @@ fn there_is_a_manual_page_for_each_command() {
 #[test]
 fn they_need_no_valid_configuration() {
     let machine = Machine::new();
-    machine.write("work/recover.toml", "nonsense");
+    machine.write("project/recover.toml", "nonsense");
     machine.recover(&["completions", "fish"]).quiet();
 }
 

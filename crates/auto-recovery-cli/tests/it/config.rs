@@ -70,21 +70,21 @@ fn a_fresh_machine_has_only_defaults() {
 fn the_strongest_place_wins() {
     let machine = Machine::new();
     machine.write(
-        "home/.config/recover/config.toml",
+        "user/.config/recover/config.toml",
         "durability = \"flush\"\n\nmax_attempts = 7\ngrace = \"1m30s\"\n",
     );
-    machine.write("work/recover.toml", "# the project\nmax_attempts = 5\n");
+    machine.write("project/recover.toml", "# the project\nmax_attempts = 5\n");
     let run = config(&machine);
     let root = machine.root().display();
     assert_eq!(
         setting(&run, "max_attempts"),
-        (json!(5), format!("{root}/work/recover.toml:2"))
+        (json!(5), format!("{root}/project/recover.toml:2"))
     );
     assert_eq!(
         setting(&run, "grace"),
         (
             json!("1m30s"),
-            format!("{root}/home/.config/recover/config.toml:4")
+            format!("{root}/user/.config/recover/config.toml:4")
         )
     );
     assert_eq!(
@@ -107,15 +107,15 @@ fn the_strongest_place_wins() {
 fn the_store_is_named_by_flag_then_environment_then_file() {
     let machine = Machine::new();
     machine.write(
-        "home/.config/recover/config.toml",
+        "user/.config/recover/config.toml",
         "store = \"jsonl:trails\"\n",
     );
     let root = machine.root().display().to_string();
     assert_eq!(
         setting(&config(&machine), "store"),
         (
-            json!(format!("jsonl:{root}/home/.config/recover/trails")),
-            format!("{root}/home/.config/recover/config.toml:1")
+            json!(format!("jsonl:{root}/user/.config/recover/trails")),
+            format!("{root}/user/.config/recover/config.toml:1")
         )
     );
     let run = machine.run(
@@ -135,7 +135,7 @@ fn the_store_is_named_by_flag_then_environment_then_file() {
     assert_eq!(
         setting(&run, "store"),
         (
-            json!(format!("jsonl:{root}/work/f")),
+            json!(format!("jsonl:{root}/project/f")),
             "flag --store".to_owned()
         )
     );
@@ -197,9 +197,9 @@ fn no_color_is_the_only_other_variable() {
 #[test]
 fn the_project_file_is_found_upwards_to_the_workspace_and_no_further() {
     let machine = Machine::new();
-    machine.write("work/.git/HEAD", "ref: refs/heads/main\n");
-    machine.write("work/recover.toml", "max_attempts = 5\n");
-    machine.write("work/a/b/file", "");
+    machine.write("project/.git/HEAD", "ref: refs/heads/main\n");
+    machine.write("project/recover.toml", "max_attempts = 5\n");
+    machine.write("project/a/b/file", "");
     let from = |directory: &str| {
         machine.run(
             machine
@@ -207,9 +207,9 @@ fn the_project_file_is_found_upwards_to_the_workspace_and_no_further() {
                 .current_dir(machine.root().join(directory)),
         )
     };
-    assert_eq!(setting(&from("work/a/b"), "max_attempts").0, json!(5));
-    machine.write("work/a/recover.toml", "max_attempts = 6\n");
-    assert_eq!(setting(&from("work/a/b"), "max_attempts").0, json!(6));
+    assert_eq!(setting(&from("project/a/b"), "max_attempts").0, json!(5));
+    machine.write("project/a/recover.toml", "max_attempts = 6\n");
+    assert_eq!(setting(&from("project/a/b"), "max_attempts").0, json!(6));
 
     // Without a repository the workspace is the directory itself.
     machine.write("plain/recover.toml", "max_attempts = 5\n");
@@ -218,20 +218,20 @@ fn the_project_file_is_found_upwards_to_the_workspace_and_no_further() {
     assert_eq!(setting(&from("plain/below"), "max_attempts").0, json!(3));
 
     // A repository below ends the search.
-    machine.write("work/sub/.git", "gitdir: ../.git/modules/sub\n");
-    assert_eq!(setting(&from("work/sub"), "max_attempts").0, json!(3));
+    machine.write("project/sub/.git", "gitdir: ../.git/modules/sub\n");
+    assert_eq!(setting(&from("project/sub"), "max_attempts").0, json!(3));
 }
 
 #[test]
 fn a_project_file_that_others_can_write_is_refused() {
     let machine = Machine::new();
-    let path = machine.write("work/recover.toml", "max_attempts = 5\n");
+    let path = machine.write("project/recover.toml", "max_attempts = 5\n");
     for mode in [0o664, 0o646, 0o666] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set its mode");
         config(&machine).fails(
             2,
             &format!(
-                "refused to read [ROOT]/work/recover.toml: others can write it (mode 0{mode:o}); \
+                "refused to read [ROOT]/project/recover.toml: others can write it (mode 0{mode:o}); \
                  run `chmod go-w` on it"
             ),
         );
@@ -242,16 +242,16 @@ fn a_project_file_that_others_can_write_is_refused() {
 fn a_project_cannot_set_what_is_the_users_alone() {
     let machine = Machine::new();
     for (key, value) in [
-        ("store", "jsonl:/tmp/elsewhere"),
-        ("state_dir", "/tmp/elsewhere"),
+        ("store", "jsonl:/elsewhere"),
+        ("state_dir", "/elsewhere"),
         ("durability", "flush"),
         ("on_audit_failure", "continue"),
     ] {
-        machine.write("work/recover.toml", &format!("\n{key} = \"{value}\"\n"));
+        machine.write("project/recover.toml", &format!("\n{key} = \"{value}\"\n"));
         config(&machine).fails(
             2,
             &format!(
-                "[ROOT]/work/recover.toml:2: `{key}` cannot be set by a project: set it in your own \
+                "[ROOT]/project/recover.toml:2: `{key}` cannot be set by a project: set it in your own \
                  config.toml"
             ),
         );
@@ -261,21 +261,21 @@ fn a_project_cannot_set_what_is_the_users_alone() {
 #[test]
 fn a_project_can_lower_what_is_allowed_and_not_raise_it() {
     let machine = Machine::new();
-    machine.write("work/recover.toml", "allow = \"moderate\"\n");
+    machine.write("project/recover.toml", "allow = \"moderate\"\n");
     config(&machine).fails(
         2,
-        "[ROOT]/work/recover.toml:1: a project cannot raise `allow` from safe to moderate: pass \
+        "[ROOT]/project/recover.toml:1: a project cannot raise `allow` from safe to moderate: pass \
          `--allow moderate`, or set it in your own config.toml",
     );
-    machine.write("home/.config/recover/config.toml", "allow = \"network\"\n");
+    machine.write("user/.config/recover/config.toml", "allow = \"network\"\n");
     assert_eq!(setting(&config(&machine), "allow").0, json!("moderate"));
 }
 
 #[test]
 fn a_named_file_is_read_alone_and_may_set_everything() {
     let machine = Machine::new();
-    machine.write("home/.config/recover/config.toml", "max_attempts = 7\n");
-    machine.write("work/recover.toml", "base_delay = \"7s\"\n");
+    machine.write("user/.config/recover/config.toml", "max_attempts = 7\n");
+    machine.write("project/recover.toml", "base_delay = \"7s\"\n");
     machine.write(
         "ci.toml",
         "allow = \"network\"\non_audit_failure = \"continue\"\n",
@@ -299,88 +299,91 @@ fn a_named_file_is_read_alone_and_may_set_everything() {
         .fails(2, "configuration file none.toml does not exist");
 }
 
+/// What a `recover.toml` says, and what is said of it.
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "max_atempts = 3\n",
+        "1: unknown key `max_atempts`: did you mean `max_attempts`?",
+    ),
+    (
+        "\n[category.transient]\nretries = 3\n",
+        "3: unknown key `retries` in [category.transient]: did you mean `retry`?",
+    ),
+    (
+        "[categories.transient]\n",
+        "1: unknown key `categories`: did you mean `category`?",
+    ),
+    (
+        "[category.flaky]\nretry = 1\n",
+        "1: [category.flaky] names no category: unknown category \"flaky\": use transient, code_quality, test_failure, dependency or unknown",
+    ),
+    (
+        "category = 3\n",
+        "1: `category` must be a table, like [category.NAME]",
+    ),
+    (
+        "category.transient = 3\n",
+        "1: `category.transient` must be a table, like [category.NAME]",
+    ),
+    (
+        "base_delay = 5\n",
+        "1: `base_delay`: a duration needs its unit: write `5s` or `5ms`",
+    ),
+    (
+        "base_delay = true\n",
+        "1: `base_delay`: must be a duration in quotes, like \"5m30s\"",
+    ),
+    ("jitter = \"no\"\n", "1: `jitter`: must be true or false"),
+    (
+        "max_attempts = 0\n",
+        "1: `max_attempts`: must be a whole number from 1 to 4294967295",
+    ),
+    (
+        "fix = \"\"\n",
+        "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
+    ),
+    (
+        "fix = [1]\n",
+        "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
+    ),
+    (
+        "allow = \"all\"\n",
+        "1: `allow`: `all` is no tier: use safe, moderate or network",
+    ),
+    (
+        "protect = \"tests/**\"\n",
+        "1: `protect`: must be a list of texts, like [\"a\", \"b\"]",
+    ),
+    ("a = 1\na = 2\n", "2: not valid TOML: duplicate key"),
+    (
+        "[recipe.x]\noff = true\nfix = \"y\"\n",
+        "1: [recipe.x] is off and has a command: remove one of the two",
+    ),
+    (
+        "\n[recipe.x]\ntier = \"safe\"\n",
+        "2: [recipe.x] needs either `fix` or `alternative`, or `off = true`",
+    ),
+    (
+        "[recipe.x]\nfx = \"y\"\n",
+        "2: unknown key `fx` in [recipe.x]: did you mean `fix`?",
+    ),
+    (
+        "[rule.x]\npattern = \"y\"\n",
+        "1: [rule.x] needs a `category`",
+    ),
+    (
+        "[rule.x]\ncategory = \"transient\"\n",
+        "1: [rule.x] needs a `pattern` or `exit_codes`",
+    ),
+];
+
 #[test]
 fn mistakes_name_file_line_and_way_out() {
     let machine = Machine::new();
-    for (text, says) in [
-        (
-            "max_atempts = 3\n",
-            "1: unknown key `max_atempts`: did you mean `max_attempts`?",
-        ),
-        (
-            "\n[category.transient]\nretries = 3\n",
-            "3: unknown key `retries` in [category.transient]: did you mean `retry`?",
-        ),
-        (
-            "[categories.transient]\n",
-            "1: unknown key `categories`: did you mean `category`?",
-        ),
-        (
-            "[category.flaky]\nretry = 1\n",
-            "1: [category.flaky] names no category: unknown category \"flaky\": use transient, code_quality, test_failure, dependency or unknown",
-        ),
-        (
-            "category = 3\n",
-            "1: `category` must be a table, like [category.NAME]",
-        ),
-        (
-            "category.transient = 3\n",
-            "1: `category.transient` must be a table, like [category.NAME]",
-        ),
-        (
-            "base_delay = 5\n",
-            "1: `base_delay`: a duration needs its unit: write `5s` or `5ms`",
-        ),
-        (
-            "base_delay = true\n",
-            "1: `base_delay`: must be a duration in quotes, like \"5m30s\"",
-        ),
-        ("jitter = \"no\"\n", "1: `jitter`: must be true or false"),
-        (
-            "max_attempts = 0\n",
-            "1: `max_attempts`: must be a whole number from 1 to 4294967295",
-        ),
-        (
-            "fix = \"\"\n",
-            "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
-        ),
-        (
-            "fix = [1]\n",
-            "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
-        ),
-        (
-            "allow = \"all\"\n",
-            "1: `allow`: `all` is no tier: use safe, moderate or network",
-        ),
-        (
-            "protect = \"tests/**\"\n",
-            "1: `protect`: must be a list of texts, like [\"a\", \"b\"]",
-        ),
-        ("a = 1\na = 2\n", "2: not valid TOML: duplicate key"),
-        (
-            "[recipe.x]\noff = true\nfix = \"y\"\n",
-            "1: [recipe.x] is off and has a command: remove one of the two",
-        ),
-        (
-            "\n[recipe.x]\ntier = \"safe\"\n",
-            "2: [recipe.x] needs either `fix` or `alternative`, or `off = true`",
-        ),
-        (
-            "[recipe.x]\nfx = \"y\"\n",
-            "2: unknown key `fx` in [recipe.x]: did you mean `fix`?",
-        ),
-        (
-            "[rule.x]\npattern = \"y\"\n",
-            "1: [rule.x] needs a `category`",
-        ),
-        (
-            "[rule.x]\ncategory = \"transient\"\n",
-            "1: [rule.x] needs a `pattern` or `exit_codes`",
-        ),
-    ] {
-        machine.write("work/recover.toml", text);
+    for (text, says) in MISTAKES {
+        machine.write("project/recover.toml", text);
         let run = config(&machine);
-        run.fails(2, &format!("[ROOT]/work/recover.toml:{says}"));
+        run.fails(2, &format!("[ROOT]/project/recover.toml:{says}"));
     }
 }
 
@@ -388,7 +391,7 @@ fn mistakes_name_file_line_and_way_out() {
 fn policies_recipes_and_rules_are_all_shown() {
     let machine = Machine::new();
     machine.write(
-        "work/recover.toml",
+        "project/recover.toml",
         r#"
 fix = "./mend.sh"
 alternative = [["make", "slow"], "make other"]
@@ -413,7 +416,7 @@ category = "transient"
 "#,
     );
     machine.write(
-        "home/.config/recover/config.toml",
+        "user/.config/recover/config.toml",
         "protect = [\"docs/**\"]\n[category.transient]\nretry = 2\nmax_attempts = 9\n",
     );
     let run = config(&machine);

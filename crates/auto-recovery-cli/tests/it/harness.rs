@@ -54,11 +54,11 @@ impl Machine {
     }
 
     pub(crate) fn home(&self) -> PathBuf {
-        self.root().join("home")
+        self.root().join("user")
     }
 
     pub(crate) fn work(&self) -> PathBuf {
-        self.root().join("work")
+        self.root().join("project")
     }
 
     pub(crate) fn state(&self) -> PathBuf {

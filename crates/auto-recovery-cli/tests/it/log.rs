@@ -284,7 +284,7 @@ fn the_journal_hears_of_a_session_once() {
     assert_eq!(records.len(), 1, "{journal}");
     assert_eq!(records[0]["event"], "session_started");
     assert_eq!(records[0]["user"], "tester");
-    assert_eq!(records[0]["project"], "work");
+    assert_eq!(records[0]["project"], "project");
 }
 
 #[test]

@@ -74,16 +74,17 @@ fn closed_streams_are_survived() {
 #[test]
 fn a_store_that_is_no_directory_is_named() {
     let machine = Machine::new();
-    machine.write("work/file", "");
+    machine.write("project/file", "");
     let run = machine.recover(&["sessions", "--store", "jsonl:file"]);
     assert_eq!(run.code, 2, "{run:?}");
     assert!(
-        run.stderr.contains("[ROOT]/work/file is not a directory"),
+        run.stderr
+            .contains("[ROOT]/project/file is not a directory"),
         "{run:?}"
     );
     let run = machine.recover_with(&["log", "--store", "jsonl:file/below"], TRAIL);
     assert_ne!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("[ROOT]/work/file"), "{run:?}");
+    assert!(run.stderr.contains("[ROOT]/project/file"), "{run:?}");
 }
 
 #[test]

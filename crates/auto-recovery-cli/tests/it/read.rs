@@ -9,7 +9,7 @@ use crate::harness::{Machine, keys};
 #[test]
 fn an_empty_store_is_told_kindly() {
     let machine = Machine::new();
-    let hint = "no sessions yet in jsonl:[ROOT]/home/.local/state/auto-recovery; \
+    let hint = "no sessions yet in jsonl:[ROOT]/user/.local/state/auto-recovery; \
                 `recover run -- CMD` records one when CMD fails";
     let run = machine.recover(&["sessions"]);
     assert_eq!(
@@ -77,7 +77,7 @@ fn sessions_for_people() {
     let machine = Machine::with_trail();
     insta::assert_snapshot!(machine.recover(&["sessions"]).quiet(), @r"
     SESSION         AGE  OUTCOME  CURED  COMMAND  PROJECT
-    build-7  2020-01-02  unknown    1/3           work
+    build-7  2020-01-02  unknown    1/3           project
     ");
 }
 
@@ -111,7 +111,7 @@ fn sessions_for_programs() {
     );
     assert_eq!(session["outcome"], "unknown");
     assert_eq!(session["command"], Value::Null);
-    assert_eq!(session["project"], "work");
+    assert_eq!(session["project"], "project");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn show_for_people() {
         .replace(root, "[ROOT]");
     insta::assert_snapshot!(text, @r"
     session   build-7
-    in        [ROOT]/work
+    in        [ROOT]/project
     by        tester on [HOST]
     attempts  3
     last try  2020-01-02
@@ -279,7 +279,7 @@ fn show_for_programs() {
 fn the_journal_and_the_output_of_an_attempt_are_shown() {
     let machine = Machine::with_trail();
     let output = machine.write(
-        "home/out.log",
+        "user/out.log",
         "first\n\x1b[31mred\x1b[0m \u{202e}\r\nlast\n",
     );
     let records = [
@@ -309,7 +309,7 @@ fn the_journal_and_the_output_of_an_attempt_are_shown() {
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r"
     session    build-7
-    in         [ROOT]/work
+    in         [ROOT]/project
     failure    E0308: mismatched\x1b[2J types · src/main.rs:7
     kind       code_quality (rule rustc)
     not tried  recipe clippy: cargo-clippy is not installed
@@ -324,7 +324,7 @@ fn the_journal_and_the_output_of_an_attempt_are_shown() {
       files      src/main.rs, src/lib.rs
       next       retry
       protected  tests/a.rs
-      output [ROOT]/home/out.log
+      output [ROOT]/user/out.log
       │ first
       │ red \u{202e}
       │ last
@@ -358,7 +358,7 @@ fn damage_is_counted_and_located_and_hides_nothing_else() {
         assert!(run.stdout.contains("ImportError"), "{run:?}");
         assert!(
             run.stderr
-                .contains("[ROOT]/home/.local/state/auto-recovery/build-7_audit.jsonl line 2: "),
+                .contains("[ROOT]/user/.local/state/auto-recovery/build-7_audit.jsonl line 2: "),
             "{run:?}"
         );
         assert!(
