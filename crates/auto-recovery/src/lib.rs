@@ -14,6 +14,7 @@ pub mod classify;
 pub mod detect;
 pub mod entry;
 pub mod error;
+pub mod exit;
 pub mod export;
 pub mod failure;
 pub mod host;

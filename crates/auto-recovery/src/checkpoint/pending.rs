@@ -40,6 +40,8 @@ pub struct PendingRun {
     pub v: u32,
     /// Its session.
     pub session_id: String,
+    /// The mark in the environment of everything it started.
+    pub run_id: String,
     /// The store that its record goes to, as a URL without passwords.
     pub store: String,
     /// What it recovers, as argv.

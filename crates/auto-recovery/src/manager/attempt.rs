@@ -24,6 +24,8 @@ pub(super) struct Tried {
     pub(super) undone: bool,
     pub(super) kept: bool,
     pub(super) message: String,
+    /// The part of the message that tells whether it helped.
+    pub(super) verdict: String,
     pub(super) changes_made: Vec<String>,
     pub(super) files_modified: Vec<String>,
     pub(super) before: Before,
@@ -41,6 +43,11 @@ pub(super) struct Tried {
 }
 
 impl Tried {
+    fn add(&mut self, words: &str) {
+        self.message = join(&self.message, words);
+        self.verdict = join(&self.verdict, words);
+    }
+
     /// Whether asking a deterministic strategy once more could only bring the same: it left the tree
     /// as it found it, or as its `previous` try left it, and the failure is the same too.
     pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {
@@ -62,6 +69,8 @@ impl Tried {
 struct Judged {
     success: bool,
     message: String,
+    /// What decided; the whole message where nothing was verified.
+    verdict: String,
     verification: Option<Verification>,
 }
 
@@ -107,7 +116,7 @@ impl<'m> Recovering<'m> {
         }
         self.manager.observe(&Event::Tried {
             success: tried.success,
-            message: &tried.message,
+            verdict: &tried.verdict,
             failure: tried.failure.as_ref(),
             files_modified: &tried.files_modified,
             undone: tried.undone,
@@ -150,6 +159,7 @@ impl<'m> Recovering<'m> {
             undone: false,
             kept: false,
             message: judged.message,
+            verdict: judged.verdict,
             changes_made: outcome.changes_made,
             files_modified: acted.files_modified.clone(),
             before,
@@ -209,6 +219,7 @@ impl<'m> Recovering<'m> {
     fn judge(&mut self, turn: &Turn<'_>, number: u64, outcome: &Outcome, acted: &Acted) -> Judged {
         let judged = |success, message: String| Judged {
             success,
+            verdict: message.clone(),
             message,
             verification: None,
         };
@@ -240,6 +251,7 @@ impl<'m> Recovering<'m> {
             Ok(verification) => Judged {
                 success: verification.passed && !self.manager.host.is_interrupted(),
                 message: join(&outcome.message, &seen(&verification)),
+                verdict: seen(&verification),
                 verification: Some(verification),
             },
             Err(message) => judged(
@@ -276,7 +288,7 @@ impl<'m> Recovering<'m> {
         tried.success = false;
         tried.flaky = false;
         tried.stood_in = false;
-        tried.message = join(&tried.message, &refusal);
+        tried.add(&refusal);
         tried.repeatable = turn.step.recipe.is_none();
     }
 
@@ -323,7 +335,7 @@ impl<'m> Recovering<'m> {
             if let Some(failure) = &tried.failure {
                 self.current = failure.clone();
             }
-            tried.message = join(&tried.message, "kept as progress");
+            tried.add("kept as progress");
             return Ok(());
         }
         let changed = tried.before.checkpoint != tried.checkpoint_verified;
@@ -334,7 +346,7 @@ impl<'m> Recovering<'m> {
                 "kept what somebody else changed: {}",
                 undone.foreign.join(", ")
             );
-            tried.message = join(&tried.message, &kept);
+            tried.add(&kept);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::attempt::RecoveryResult;
 use crate::audit::RecoveryAuditLogger;
 use crate::classify;
+use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
@@ -263,10 +264,7 @@ impl AutoRecoveryManager {
             return Ok(Vec::new());
         };
         let entries = logger.get_recovery_history(session_id)?;
-        Ok(entries
-            .iter()
-            .map(crate::RecoveryAuditEntry::to_dict)
-            .collect())
+        Ok(entries.iter().map(RecoveryAuditEntry::to_dict).collect())
     }
 
     /// Writes a session's trail to a file and says where; `None` when audit logging is disabled or

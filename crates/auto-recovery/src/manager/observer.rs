@@ -40,8 +40,8 @@ pub enum Event<'a> {
     Tried {
         /// Whether it cured the failure.
         success: bool,
-        /// What became of it, in words.
-        message: &'a str,
+        /// Whether it helped and why not, in words.
+        verdict: &'a str,
         /// The failure that is left.
         failure: Option<&'a Failure>,
         /// Paths it changed.

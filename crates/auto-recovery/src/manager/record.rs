@@ -8,12 +8,12 @@ use crate::audit::{
     SessionOutcome,
 };
 use crate::error::Result;
+use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::host::timestamp;
 use crate::manager::attempt::Tried;
 use crate::manager::recovery::{Recovering, Step, Turn};
 use crate::manager::tree::Before;
 use crate::manager::{AutoRecoveryManager, Event, OnAuditFailure, RecoveryEnd};
-use crate::process::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::strategy::RecoveryStrategyType;
 
 impl Recovering<'_> {

@@ -41,8 +41,5 @@ pub use pty::Terminals;
 pub use run::run;
 pub use signals::{Signals, die_by_signal};
 pub use sink::{Discard, OutputSink, PassThrough};
-pub use spec::{
-    CommandSpec, Completion, DEFAULT_GRACE, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED,
-    EXIT_SIGNAL_BASE, EXIT_TIMED_OUT, Exit, Leftovers, Marker, Stdin,
-};
+pub use spec::{CommandSpec, Completion, DEFAULT_GRACE, Exit, Leftovers, Marker, Stdin};
 pub use stdin::ReplayedInput;

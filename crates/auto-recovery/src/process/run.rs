@@ -20,10 +20,11 @@ use super::pump::Pump;
 use super::relay;
 use super::sink::OutputSink;
 use super::spawn::Started;
-use super::spec::{CommandSpec, Completion, EXIT_SIGNAL_BASE, Exit, Leftovers};
+use super::spec::{CommandSpec, Completion, Exit, Leftovers};
 use super::stdin::Feeder;
 use super::watch::{News, Watch};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exit::EXIT_SIGNAL_BASE;
 use crate::host::Host;
 
 /// How long output is still waited for when the command has exited and another process holds its

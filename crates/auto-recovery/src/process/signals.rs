@@ -13,8 +13,8 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIG
 use signal_hook::iterator::{Handle, Signals as Arriving};
 
 use super::interrupt::Interrupt;
-use super::spec::EXIT_SIGNAL_BASE;
 use crate::error::{Error, Result};
+use crate::exit::EXIT_SIGNAL_BASE;
 
 /// Signals that ask to stop.
 const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];

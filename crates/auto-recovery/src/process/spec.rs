@@ -13,16 +13,7 @@ use super::foreground::ControllingTerminal;
 use super::pty::Terminals;
 use super::stdin::ReplayedInput;
 
-/// Exit code when a time limit of ours ended the command, as of `timeout`.
-pub const EXIT_TIMED_OUT: i32 = 124;
-/// Exit code when `recover` itself failed.
-pub const EXIT_RECOVER_FAILED: i32 = 125;
-/// Exit code when the command exists and cannot be started.
-pub const EXIT_CANNOT_RUN: i32 = 126;
-/// Exit code when there is no such command.
-pub const EXIT_NOT_FOUND: i32 = 127;
-/// What a shell adds to the number of the signal that ended a command.
-pub const EXIT_SIGNAL_BASE: i32 = 128;
+use crate::exit::EXIT_SIGNAL_BASE;
 
 /// How long a command may take to end by itself once it was asked to.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use crate::attempt::RecoveryResult;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
-use crate::process::{
-    Completion, EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT, Exit, Interrupt,
-};
+use crate::process::{Completion, Exit, Interrupt};
 use crate::recipe::RecipeBook;
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{claim_workspace, clean_up, record_pass_after_waiting};

@@ -7,10 +7,10 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
-use crate::process::{self, Marker};
-use crate::run::environment::SESSION_VARIABLE;
+use crate::process;
 use crate::run::event::RunEvent;
 use crate::run::flow::Run;
+use crate::run::runner::mark_of_run;
 
 /// Paths that a refusal names; more are counted.
 const PATHS_SHOWN: usize = 10;
@@ -123,7 +123,7 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
         return Ok(());
     };
     let session_id = pending.run().session_id.clone();
-    end_processes(run, &session_id)?;
+    end_processes(run, &session_id, &pending.run().run_id)?;
     let options = CheckpointOptions {
         exclude_dirs: request.store_dir.iter().cloned().collect(),
         ..CheckpointOptions::default()
@@ -153,12 +153,12 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Ends what the dead run's session still has running: everything it started carries its id.
-fn end_processes(run: &Run, session_id: &str) -> Result<()> {
-    let marker = Marker {
-        name: SESSION_VARIABLE.into(),
-        value: session_id.into(),
-    };
+/// Ends what the dead run still has running: everything it started carries its id.
+fn end_processes(run: &Run, session_id: &str, run_id: &str) -> Result<()> {
+    if run_id.is_empty() {
+        return Ok(());
+    }
+    let marker = mark_of_run(run_id);
     let runner = &run.runner;
     let grace = runner.request.grace;
     let left = process::end(&[], Some(&marker), grace, &runner.interrupt, &*runner.host)?;

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::attempt::RecoveryResult;
-use crate::process::{EXIT_SIGNAL_BASE, Exit};
+use crate::attempt::{RecoveryAttempt, RecoveryResult};
+use crate::exit::EXIT_SIGNAL_BASE;
+use crate::failure::Failure;
+use crate::process::Exit;
 
 /// How `recover run` must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct ResultFile<'a> {
     session_id: Option<&'a str>,
     success: bool,
     strategy_used: Option<&'a str>,
-    attempts: &'a [crate::RecoveryAttempt],
-    final_error: Option<&'a crate::Failure>,
+    attempts: &'a [RecoveryAttempt],
+    final_error: Option<&'a Failure>,
     message: &'a str,
     escalated_to_human: bool,
     flaky: bool,

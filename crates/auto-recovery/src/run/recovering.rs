@@ -4,13 +4,13 @@ use std::sync::{Arc, PoisonError};
 
 use crate::audit::{RecoveryAuditLogger, SessionStarted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
 use crate::host::new_id;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd,
 };
-use crate::process::EXIT_TIMED_OUT;
 use crate::recipe::{RecipeBook, Situation};
 use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
 use crate::run::escalation::{ApprovalCommand, escalate};

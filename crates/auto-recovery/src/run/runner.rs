@@ -4,13 +4,15 @@
 //! place of the output are given to it.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::Result;
+use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
-use crate::host::Host;
+use crate::host::{Host, new_id};
 use crate::process::{
     self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Stream,
 };
@@ -21,8 +23,10 @@ use crate::run::outputs::Outputs;
 use crate::run::request::{RunRequest, display_command};
 use crate::strategy::Call;
 
-/// The variable by which what an attempt started is found again, wherever it went.
-const MARKER_VARIABLE: &str = "RECOVER_ATTEMPT_ID";
+/// The variable by which what an attempt's helper started is found again, wherever it went.
+const ATTEMPT_VARIABLE: &str = "RECOVER_ATTEMPT_ID";
+/// The variable that everything started for a recovery carries.
+const RUN_VARIABLE: &str = "RECOVER_RUN_ID";
 
 /// What a runner needs of the world.
 pub(super) struct Runner {
@@ -33,6 +37,8 @@ pub(super) struct Runner {
     pub(super) deadline: Option<Duration>,
     /// The command, as typed.
     pub(super) command: String,
+    /// Unique to this run, unlike a session's id, which a user may give to several.
+    run_id: String,
     console: Mutex<Box<dyn Console>>,
     state: Mutex<State>,
 }
@@ -70,6 +76,7 @@ impl Runner {
         };
         Self {
             command: display_command(&request.argv),
+            run_id: new_id("run"),
             deadline,
             request,
             host,
@@ -136,6 +143,10 @@ impl Runner {
         spec.deadline = self.deadline;
         spec.grace = self.request.grace;
         spec.leftovers = Leftovers::Keep;
+        if self.session_id().is_some() {
+            spec.env
+                .push((RUN_VARIABLE.into(), self.run_id.clone().into()));
+        }
         let mut console = self
             .console
             .lock()
@@ -159,13 +170,18 @@ impl Runner {
         drop(ended);
     }
 
-    /// The mark of what attempt `number` starts.
-    pub(super) fn marker(&self, number: u64) -> Marker {
-        let session = self.session_id().unwrap_or_default();
+    /// The mark of what the helper of attempt `number` starts.
+    fn marker(&self, number: u64) -> Marker {
+        let value = format!("{}:{number}", self.run_id);
         Marker {
-            name: MARKER_VARIABLE.into(),
-            value: format!("{session}:{number}").into(),
+            name: ATTEMPT_VARIABLE.into(),
+            value: value.into(),
         }
+    }
+
+    /// The mark of everything that is started for this recovery.
+    pub(super) fn run_id(&self) -> &str {
+        &self.run_id
     }
 
     /// What the output of a run says.
@@ -189,7 +205,19 @@ impl Runner {
             stdout: &ran.capture.stream(Stream::Stdout),
             stderr: &ran.capture.stream(Stream::Stderr),
         };
-        detect::detect(&observation, rules)
+        let mut detection = detect::detect(&observation, rules);
+        self.shorten_path(&mut detection.failure);
+        detection
+    }
+
+    /// A file below the directory of the command is named relative to it, as the user would.
+    fn shorten_path(&self, failure: &mut Failure) {
+        let Some(file) = &failure.file_path else {
+            return;
+        };
+        if let Ok(relative) = Path::new(file).strip_prefix(&self.request.cwd) {
+            failure.file_path = Some(relative.display().to_string());
+        }
     }
 
     /// Keeps what a run wrote in the log of attempt `number`; returns where.
@@ -238,10 +266,18 @@ impl Runner {
     }
 }
 
+/// The mark of everything that the run `run_id` started.
+pub(super) fn mark_of_run(run_id: &str) -> Marker {
+    Marker {
+        name: RUN_VARIABLE.into(),
+        value: run_id.into(),
+    }
+}
+
 /// How `recover` ends when this run of the user's command is the one that counts.
 fn exit_of(ran: &Completion) -> RunExit {
     match ran.timed_out || ran.deadline_passed {
-        true => RunExit::Code(process::EXIT_TIMED_OUT),
+        true => RunExit::Code(EXIT_TIMED_OUT),
         false => ran.exit.into(),
     }
 }

@@ -318,6 +318,7 @@ fn begin_pending(
     let request = &run.runner.request;
     let word = PendingRun {
         session_id: session_id.to_owned(),
+        run_id: run.runner.run_id().to_owned(),
         store: request.store.url(),
         command: words(run),
         pid: std::process::id(),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auto_recovery::manager::Event;
-use auto_recovery::process::Exit;
 use auto_recovery::run::{RunEvent, RunObserver};
 
 use crate::output::{Printer, Status};
@@ -81,33 +80,7 @@ impl Steps {
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
-            Event::Tried {
-                success,
-                message,
-                files_modified,
-                undone,
-                not_covered,
-                ..
-            } => {
-                self.status.idle();
-                let changed = match files_modified.is_empty() {
-                    true => String::new(),
-                    false => format!("changed {}", paths(files_modified)),
-                };
-                let undone = if *undone {
-                    "undone".to_owned()
-                } else {
-                    String::new()
-                };
-                let step = if *success { "verified" } else { "no cure" };
-                self.line(step, message, &[changed, undone]);
-                if !not_covered.is_empty() {
-                    self.warn(&format!(
-                        "changed and not covered by undo: {}",
-                        paths(not_covered)
-                    ));
-                }
-            }
+            Event::Tried { .. } => self.tried(event),
             Event::NotRecorded { reason } => {
                 self.warn(&format!(
                     "this is NOT RECORDED, and the recovery goes on: {reason}"
@@ -116,72 +89,55 @@ impl Steps {
             _ => {}
         }
     }
+
+    /// The end of an attempt.
+    fn tried(&self, event: &Event<'_>) {
+        let Event::Tried {
+            success,
+            verdict,
+            files_modified,
+            undone,
+            not_covered,
+            ..
+        } = event
+        else {
+            return;
+        };
+        self.status.idle();
+        let changed = match files_modified.is_empty() {
+            true => String::new(),
+            false => format!("changed {}", paths(files_modified)),
+        };
+        let undone = if *undone {
+            "undone".to_owned()
+        } else {
+            String::new()
+        };
+        match *success {
+            true => self.line("verified", verdict, &[changed]),
+            false => self.line("no cure", verdict, &[changed, undone]),
+        }
+        if !not_covered.is_empty() {
+            self.warn(&format!(
+                "changed and not covered by undo: {}",
+                paths(not_covered)
+            ));
+        }
+    }
 }
 
 impl RunObserver for Steps {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
-            RunEvent::Failed {
-                command,
-                exit,
-                timed_out,
-                failure,
-                category,
-                ..
-            } => {
-                let how = match (timed_out, exit) {
-                    (true, _) => "stopped at its time limit".to_owned(),
-                    (false, exit) => exit_words(*exit),
-                };
-                let place = failure.location().map(|place| format!(" · {place}"));
-                self.say(&format!(
-                    "`{command}` failed ({how}): {}, {category}{}",
-                    failure.error_type,
-                    place.unwrap_or_default()
-                ));
-                if !failure.message.is_empty() {
-                    self.say(&format!("  {}", short(&failure.message)));
-                }
-            }
+            RunEvent::Failed { .. } => self.failed(event),
             RunEvent::NotTried { why } => self.line("not tried", why, &[]),
             RunEvent::WaitingForOther { holder } => self.say(&format!(
                 "another recovery works here ({holder}); waiting for it · --no-wait refuses instead"
             )),
             RunEvent::PassedAfterWaiting => self.say("the command passes now"),
             RunEvent::Step(event) => self.step(event),
-            RunEvent::Recovered {
-                strategy,
-                attempts,
-                duration,
-                flaky,
-                left_running,
-                changed_tests,
-                changed,
-            } => {
-                self.status.idle();
-                for process in *left_running {
-                    self.say(&format!("still running: {process}"));
-                }
-                if !changed_tests.is_empty() {
-                    self.warn(&format!("the cure changed tests: {}", paths(changed_tests)));
-                }
-                let flaky = if *flaky {
-                    " (flaky: it passed by being run again)"
-                } else {
-                    ""
-                };
-                let undo = if *changed {
-                    " · undo with `recover restore --last`"
-                } else {
-                    ""
-                };
-                self.say(&format!(
-                    "recovered by {strategy}{flaky}, {}, {} · see `recover show --last`{undo}",
-                    count(*attempts, "attempt"),
-                    seconds(*duration)
-                ));
-            }
+            RunEvent::Recovered { .. } => self.recovered(event),
             RunEvent::NotRecovered {
                 why,
                 attempts,
@@ -195,12 +151,12 @@ impl RunObserver for Steps {
                     ""
                 };
                 let next = match attempts {
-                    0 => String::new(),
-                    _ => " · `recover show --last` has every try and its diff".to_owned(),
+                    0 => "",
+                    _ => " · `recover show --last` has every try and its diff",
                 };
+                let tries = count(*attempts, "attempt");
                 self.say(&format!(
-                    "{why} after {}, {}{tree}{next}",
-                    count(*attempts, "attempt"),
+                    "{why} after {tries}, {}{tree}{next}",
                     seconds(*duration)
                 ));
             }
@@ -221,8 +177,72 @@ impl RunObserver for Steps {
     }
 }
 
-fn exit_words(exit: Exit) -> String {
-    exit.to_string()
+impl Steps {
+    fn failed(&self, event: &RunEvent<'_>) {
+        let RunEvent::Failed {
+            command,
+            exit,
+            timed_out,
+            failure,
+            category,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let how = match timed_out {
+            true => "stopped at its time limit".to_owned(),
+            false => exit.to_string(),
+        };
+        let place = failure
+            .location()
+            .map(|place| format!(" · {place}"))
+            .unwrap_or_default();
+        self.say(&format!(
+            "`{command}` failed ({how}): {}, {category}{place}",
+            failure.error_type
+        ));
+        if !failure.message.is_empty() {
+            self.say(&format!("  {}", short(&failure.message)));
+        }
+    }
+
+    fn recovered(&self, event: &RunEvent<'_>) {
+        let RunEvent::Recovered {
+            strategy,
+            attempts,
+            duration,
+            flaky,
+            left_running,
+            changed_tests,
+            changed,
+        } = event
+        else {
+            return;
+        };
+        self.status.idle();
+        for process in *left_running {
+            self.say(&format!("still running: {process}"));
+        }
+        if !changed_tests.is_empty() {
+            self.warn(&format!("the cure changed tests: {}", paths(changed_tests)));
+        }
+        let flaky = if *flaky {
+            " (flaky: it passed by being run again)"
+        } else {
+            ""
+        };
+        let undo = if *changed {
+            " · undo with `recover restore --last`"
+        } else {
+            ""
+        };
+        let tries = count(*attempts, "attempt");
+        self.say(&format!(
+            "recovered by {strategy}{flaky}, {tries}, {} · see `recover show --last`{undo}",
+            seconds(*duration)
+        ));
+    }
 }
 
 fn paths(paths: &[String]) -> String {

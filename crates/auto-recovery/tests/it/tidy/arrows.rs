@@ -22,6 +22,7 @@ const CRATES: Table<'_> = &[
 const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
+    ("exit", &[]),
     ("failure", &["error"]),
     ("entry", &["error"]),
     ("attempt", &["error", "failure", "strategy"]),
@@ -30,23 +31,25 @@ const MODULES: Table<'_> = &[
     ("detect", &["error", "failure"]),
     ("classify", &["error", "failure", "detect", "strategy"]),
     ("plan", &["error", "failure", "attempt", "strategy", "classify"]),
+    ("recipe", &["error", "failure"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("host", &["error", "process"]),
-    ("process", &["error", "host"]),
+    ("process", &["error", "exit", "host"]),
     ("checkpoint", &["error", "host", "process"]),
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "strategy", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "statistics", "host", "audit"]),
-    ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "statistics", "host", "process", "checkpoint", "audit", "manager"]),
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "statistics", "exit", "host", "audit", "export"]),
+    ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "error",
+    "exit",
     "failure",
     "entry",
     "attempt",
@@ -54,6 +57,7 @@ const PURE: [&str; 9] = [
     "detect",
     "classify",
     "plan",
+    "recipe",
     "statistics",
 ];
 
