@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 pub struct Process {
     /// Its id.
     pub pid: i32,
-    /// What it runs, as a person would type it; cut at [`COMMAND_MAX`] bytes.
+    /// What it runs, as a person would type it; cut at 200 bytes.
     pub command: String,
     /// When it started, in clock ticks since the system did.
     started: u64,

@@ -119,10 +119,10 @@ fn order_of_both_streams_is_kept() {
             Ok(count)
         }
     }
-    let mut spec = sh("for i in 2 4 6 8; do \
-                         echo o; until [ -e seen$i ]; do :; done; \
-                         i=$((i + 0)); \
-                       done; echo e >&2; until [ -e seen10 ]; do :; done; echo o");
+    let mut spec = sh(
+        "for i in 2 4 6 8; do echo o; until [ -e seen$i ]; do :; done; done; \
+         echo e >&2; until [ -e seen10 ]; do :; done; echo o",
+    );
     spec.cwd = Some(dir.path().to_owned());
     let mut sink = Paced(Taken::default(), dir.path());
     let done = process::run(&spec, &mut sink, &Interrupt::none(), &SystemHost::new()).unwrap();
