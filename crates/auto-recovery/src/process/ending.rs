@@ -106,8 +106,8 @@ impl Others {
     }
 
     /// Waits until one of them has ended, `limit` has passed or `hurry` is readable, and says
-    /// whether it was the last.
-    fn wait(&self, hurry: Option<BorrowedFd<'_>>, limit: Duration) -> Result<bool> {
+    /// whether the last is so.
+    pub(super) fn wait(&self, hurry: Option<BorrowedFd<'_>>, limit: Duration) -> Result<bool> {
         let mut waiting = Waiting::default();
         waiting.readable(hurry, Event::Hurried);
         for (number, handle) in self.handles().enumerate() {

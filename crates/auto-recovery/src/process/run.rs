@@ -31,6 +31,9 @@ use crate::host::Host;
 /// pipe: enough for a `tee` beside the command to finish, too short for anybody to notice.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// How long helpers that have closed their pipes may take to end before they are named as left.
+const SETTLE: Duration = Duration::from_millis(20);
+
 /// Runs a command: passes its output on to `sink` as it comes, ends it when a limit passes or the
 /// user asks to stop, and returns when it is over.
 ///
@@ -342,8 +345,14 @@ impl<'a> Running<'a> {
     /// Asks everything to end: the group by `signal`, what left the group by `TERM`.
     fn end(&mut self, signal: i32) {
         let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
-        self.phase = Phase::Ending {
-            kill_at: self.clock.now().saturating_add(self.spec.grace),
+        let kill_at = self.clock.now().saturating_add(self.spec.grace);
+        self.phase = match self.phase {
+            // Asking once more gives no more time.
+            Phase::Ending { kill_at: earlier } => Phase::Ending {
+                kill_at: earlier.min(kill_at),
+            },
+            Phase::Killing { .. } => return,
+            Phase::Running | Phase::Draining { .. } => Phase::Ending { kill_at },
         };
         self.others.look(&self.family);
         self.started.signal(signal);
@@ -401,7 +410,7 @@ impl<'a> Running<'a> {
             foreground.take_back(matches!(exit, Exit::Signal(_)));
         }
         if !self.exited || !self.family.is_surely_gone() {
-            self.others.look(&self.family);
+            self.look_at_what_stays()?;
             self.family.collect_ended();
         }
         let mut left_running = self.others.into_processes();
@@ -424,6 +433,21 @@ impl<'a> Running<'a> {
             output_error: self.ends.pumps.iter_mut().find_map(Pump::take_error),
             capture: self.capture,
         })
+    }
+
+    /// Looks for processes that are still there, but not for those that are just about to end.
+    fn look_at_what_stays(&mut self) -> Result<()> {
+        let until = self.clock.now().saturating_add(SETTLE);
+        self.others.look(&self.family);
+        while !self.others.is_empty() {
+            let left = until.saturating_sub(self.clock.now());
+            if left.is_zero() {
+                break;
+            }
+            self.others.wait(None, left)?;
+            self.others.look(&self.family);
+        }
+        Ok(())
     }
 
     /// What is typed goes to the command alone while it has the terminal. One that ends as a program
