@@ -28,12 +28,17 @@ pub fn write_markdown(
     out: &mut dyn Write,
 ) -> Result<Vec<Damage>> {
     let statistics = store.statistics(session_id)?;
+    let mut last = None;
+    store.read_trail(session_id, &mut |stored| {
+        last = Some(Last::of(&stored.entry));
+        Ok(())
+    })?;
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     let mut put = |text: String| {
         out.write_all(text.as_bytes())
             .map_err(|error| Error::os("write the report", error))
     };
-    put(summary(&statistics, &timestamp(now)))?;
+    put(summary(&statistics, last.as_ref(), &timestamp(now)))?;
     if statistics.total_attempts > 0 {
         put("\n## What was tried\n\n".to_owned())?;
         put("| # | Strategy | Failure | Result | Took | Files | Next |\n".to_owned())?;
@@ -48,9 +53,26 @@ pub fn write_markdown(
     Ok(damage)
 }
 
-fn summary(statistics: &RecoveryStatistics, generated_at: &str) -> String {
+/// The last attempt, which says how it ended.
+struct Last {
+    number: u64,
+    strategy: String,
+    success: bool,
+}
+
+impl Last {
+    fn of(entry: &RecoveryAuditEntry) -> Self {
+        Self {
+            number: entry.attempt_number,
+            strategy: shortened(&entry.strategy),
+            success: entry.success,
+        }
+    }
+}
+
+fn summary(statistics: &RecoveryStatistics, last: Option<&Last>, generated_at: &str) -> String {
     let mut text = format!("# Recovery report: {}\n\n", inline(&statistics.session_id));
-    text.push_str(&verdict(statistics));
+    text.push_str(&verdict(statistics, last));
     text.push_str("\n\n| | |\n|---|---|\n");
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "| {name} | {value} |");
@@ -93,13 +115,21 @@ fn summary(statistics: &RecoveryStatistics, generated_at: &str) -> String {
 }
 
 /// One sentence that says how it stands.
-fn verdict(statistics: &RecoveryStatistics) -> String {
+fn verdict(statistics: &RecoveryStatistics, last: Option<&Last>) -> String {
     let attempts = plural(statistics.total_attempts, "attempt");
-    match (statistics.total_attempts, statistics.successful_attempts) {
-        (0, _) => "Nothing was tried.".to_owned(),
-        (_, 0) => format!("**Not recovered**: {attempts}, none helped."),
-        (1, _) => "**Recovered** by the first attempt.".to_owned(),
-        (_, successful) => format!("**{successful} of {attempts} succeeded.**"),
+    match last {
+        None => "Nothing was tried.".to_owned(),
+        Some(last) if last.success => {
+            let strategy = inline(&last.strategy);
+            format!("**Recovered** by attempt {}, {strategy}.", last.number)
+        }
+        Some(_) if statistics.successful_attempts == 0 => {
+            format!("**Not recovered**: {attempts}, none helped.")
+        }
+        Some(_) => format!(
+            "**Not recovered** in the end: {} of {attempts} succeeded, the last did not.",
+            statistics.successful_attempts
+        ),
     }
 }
 

@@ -3,16 +3,33 @@
 //! Nothing in it may become markup, a link or a page's code, and nothing may hide: characters that
 //! steer terminals or turn the reading direction are shown as what they are.
 
+/// What is markup wherever it stands.
+const MARKUP: &[char] = &[
+    '\\', '`', '*', '_', '[', ']', '<', '>', '|', '&', '~', '$', '@',
+];
+
+/// What is markup where a text begins.
+const MARKUP_FIRST: &[char] = &['#', '-', '+', '='];
+
 /// `text` on one line, for a paragraph, a list or a cell of a table.
 pub(super) fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    for (index, character) in text.char_indices() {
+        let rest = &text[index + character.len_utf8()..];
+        let is_markup = match character {
+            '.' | ')' if index == digits => digits > 0,
+            // Readers make links of bare addresses.
+            ':' => rest.starts_with("//"),
+            '.' => text[..index].to_ascii_lowercase().ends_with("www"),
+            other if index == 0 => MARKUP_FIRST.contains(&other) || MARKUP.contains(&other),
+            other => MARKUP.contains(&other),
+        };
         match character {
             '\n' => out.push_str(" ⏎ "),
             '\r' => {}
             '\t' => out.push(' '),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '+'
-            | '-' | '.' | '!' | '|' | '&' | '~' | '$' | ':' | '@' | '=' => {
+            _ if is_markup => {
                 out.push('\\');
                 out.push(character);
             }
@@ -38,20 +55,19 @@ pub(super) fn block(text: &str) -> String {
     out
 }
 
-/// `text` as code within a line.
+/// `text` as code within a line, but not within a table.
 pub(super) fn code(text: &str) -> String {
     let fence = "`".repeat(longest_backticks(text) + 1);
-    let mut out = format!("{fence} ");
+    let mut inner = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\n' => out.push('⏎'),
-            '|' => out.push_str("\\|"),
-            other => push_visible(other, &mut out),
+            '\n' => inner.push('⏎'),
+            other => push_visible(other, &mut inner),
         }
     }
-    out.push(' ');
-    out.push_str(&fence);
-    out
+    let needs_room = inner.trim().is_empty() || inner.starts_with('`') || inner.ends_with('`');
+    let room = if needs_room { " " } else { "" };
+    format!("{fence}{room}{inner}{room}{fence}")
 }
 
 fn longest_backticks(text: &str) -> usize {

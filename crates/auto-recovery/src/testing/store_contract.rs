@@ -21,12 +21,15 @@ pub trait Place {
     fn open(&self) -> Arc<dyn AuditStore>;
 }
 
+/// One part of the contract, tried on an empty store.
+type Case = fn(&dyn Place);
+
 /// Puts the stores of `new_place` through the contract.
 ///
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, fn(&dyn Place)); 11] = [
+    let cases: [(&str, Case); 11] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),

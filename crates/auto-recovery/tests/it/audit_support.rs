@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auto_recovery::audit::{
     AuditStore, Damage, Durability, JsonlOptions, JsonlStore, NewEntry, RecoveryAuditLogger,
 };
-use auto_recovery::testing::ScriptedHost;
+use auto_recovery::testing::{FaultyIo, ScriptedHost};
 use auto_recovery::{Failure, RecoveryAttempt, RecoveryAuditEntry, RecoveryStrategyType};
 
 /// A logger over the JSONL store in `dir`, whose clock stands still.
@@ -14,13 +14,14 @@ pub(crate) fn logger(dir: &Path) -> RecoveryAuditLogger {
     RecoveryAuditLogger::open(dir, Arc::new(ScriptedHost::new())).unwrap()
 }
 
-/// The JSONL store in `dir`, which does not wait for the disk.
+/// The JSONL store in `dir`, which never waits for the disk.
 pub(crate) fn store(dir: &Path) -> JsonlStore {
     let options = JsonlOptions {
         durability: Durability::Flush,
         ..JsonlOptions::default()
     };
-    JsonlStore::open(dir, options, Arc::new(ScriptedHost::new())).unwrap()
+    let host = Arc::new(ScriptedHost::new());
+    JsonlStore::open_with_io(dir, options, host, Arc::new(FaultyIo::new())).unwrap()
 }
 
 /// An attempt as the specification's example has it.
@@ -83,4 +84,9 @@ pub(crate) fn read(
         })
         .unwrap();
     (entries, damage)
+}
+
+/// `entry` as the Python original wrote it: pretty-printed, with times that end in `+00:00`.
+pub(crate) fn original(entry: &RecoveryAuditEntry) -> String {
+    serde_json::to_string_pretty(entry).unwrap() + "\n"
 }

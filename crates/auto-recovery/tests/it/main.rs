@@ -2,11 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit_contract;
+mod audit_entry;
+mod audit_faults;
+mod audit_limits;
 mod audit_logger;
+mod audit_model;
+mod audit_processes;
+mod audit_reading;
 mod audit_support;
+mod audit_torn;
 mod checkpoint;
 mod detect;
 mod examples;
+mod export;
 mod manager;
 mod process_ending;
 mod process_run;
@@ -14,6 +22,7 @@ mod process_stdin;
 mod process_support;
 mod process_terminal;
 mod recipes;
+mod report;
 mod run;
 mod statistics;
 mod tidy;

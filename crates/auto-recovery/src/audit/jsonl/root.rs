@@ -83,13 +83,16 @@ impl Root {
 
     fn make_dirs(&self, dir: &Path) -> Result<()> {
         let parent = dir.parent();
-        match self.io.make_dir(dir) {
+        let mut made = self.io.make_dir(dir);
+        if let (Err(error), Some(parent)) = (&made, parent)
+            && error.kind() == io::ErrorKind::NotFound
+        {
+            self.make_dirs(parent)?;
+            made = self.io.make_dir(dir);
+        }
+        match made {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {
                 return Ok(());
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && parent.is_some() => {
-                self.make_dirs(parent.expect("just seen"))?;
-                return self.make_dirs(dir);
             }
             result => result.map_err(|error| Error::io("create directory", dir, error))?,
         }

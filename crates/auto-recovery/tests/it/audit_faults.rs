@@ -1,0 +1,271 @@
+//! Disks that fill up, fail to sync, and processes that die at any step.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use auto_recovery::ErrorKind;
+use auto_recovery::audit::{
+    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionStarted,
+};
+use auto_recovery::testing::store_contract::{assert_exact, entry};
+use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
+
+use crate::audit_support::{read, store};
+
+fn faulty(dir: &Path, durability: Durability) -> (JsonlStore, Arc<FaultyIo>) {
+    let io = Arc::new(FaultyIo::new());
+    let options = JsonlOptions {
+        durability,
+        ..JsonlOptions::default()
+    };
+    let host = Arc::new(ScriptedHost::new());
+    let store = JsonlStore::open_with_io(dir, options, host, io.clone()).unwrap();
+    (store, io)
+}
+
+fn fault(operation: Operation, nth: u64, errno: i32, effect: Effect) -> Fault {
+    Fault {
+        operation,
+        nth,
+        and_all_after: false,
+        errno,
+        effect,
+    }
+}
+
+/// What a run that met a fault was told.
+#[derive(Default)]
+struct Told {
+    /// Entries of `kept` that were acknowledged.
+    acknowledged: BTreeSet<String>,
+    /// Entries of `kept` that were not.
+    refused: BTreeSet<String>,
+    /// What clearing `cleared` said.
+    clear: Option<Result<Option<u64>, ErrorKind>>,
+    journaled: bool,
+}
+
+/// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn line
+/// at first.
+fn live(store: &JsonlStore) -> Told {
+    let mut told = Told::default();
+    let started = JournalEvent::SessionStarted(SessionStarted::default());
+    told.journaled = store.record(Some("kept"), started).is_ok();
+    for number in 1..=6 {
+        let mut batch = vec![entry("kept", number * 10), entry("kept", number * 10 + 1)];
+        if number == 3 {
+            batch.push(entry("cleared", 1));
+        }
+        let ids = batch[..2].iter().map(|new| new.entry.entry_id.clone());
+        let ids: Vec<String> = ids.collect();
+        match store.append(batch) {
+            Ok(_) => told.acknowledged.extend(ids),
+            Err(_) => told.refused.extend(ids),
+        }
+        if number == 4 {
+            told.clear = Some(store.clear("cleared").map_err(|error| error.kind()));
+        }
+    }
+    told
+}
+
+fn tear(dir: &Path) {
+    std::fs::write(dir.join("kept_audit.jsonl"), "{\"entry_id\":\"torn").unwrap();
+}
+
+/// What whoever opens the store next must find after `told`.
+fn check(dir: &Path, told: &Told, case: &str) {
+    let after = store(dir);
+    let (entries, damage) = read(&after, "kept");
+    let shown: Vec<String> = entries.iter().map(|one| one.entry_id.clone()).collect();
+    let distinct: BTreeSet<String> = shown.iter().cloned().collect();
+    assert_eq!(shown.len(), distinct.len(), "{case}: shown once");
+    assert!(shown.is_sorted(), "{case}: in order");
+    assert!(
+        told.acknowledged.is_subset(&distinct),
+        "{case}: acknowledged is there"
+    );
+    let known: BTreeSet<String> = told.acknowledged.union(&told.refused).cloned().collect();
+    assert!(distinct.is_subset(&known), "{case}: nothing is made up");
+    // The tail that was torn at first, and one that a failed write may have left.
+    assert!(damage.len() <= 2, "{case}: {damage:?}");
+    if let Some(Ok(Some(_))) = told.clear {
+        assert!(
+            read(&after, "cleared").0.is_empty(),
+            "{case}: cleared is gone"
+        );
+    }
+    after
+        .append(vec![entry("kept", 90), entry("cleared", 91)])
+        .unwrap();
+    assert_eq!(read(&after, "kept").0.len(), shown.len() + 1, "{case}");
+    for store in [after, store(dir)] {
+        let total = store.statistics("kept").unwrap().total_attempts;
+        assert_eq!(total, shown.len() as u64 + 1, "{case}");
+        let total = store.statistics("cleared").unwrap().total_attempts;
+        assert_eq!(total, read(&store, "cleared").0.len() as u64, "{case}");
+        store.read_journal(None, &mut |_| Ok(())).unwrap();
+        store.sessions().unwrap();
+    }
+}
+
+/// Runs the life with the n-th operation failing, for every n, until none is left to fail.
+fn campaign(durability: Durability, and_all_after: bool) {
+    for operation in Operation::ALL {
+        for (errno, effect) in [
+            (libc::ENOSPC, Effect::None),
+            (libc::ENOSPC, Effect::Half),
+            (libc::EIO, Effect::None),
+            (libc::EIO, Effect::All),
+        ] {
+            for nth in 0.. {
+                let dir = tempfile::tempdir().unwrap();
+                tear(dir.path());
+                let (store, io) = faulty(dir.path(), durability);
+                io.fail(Fault {
+                    and_all_after,
+                    ..fault(operation, nth, errno, effect)
+                });
+                let told = live(&store);
+                let case = format!("{operation:?} {nth}, {errno}, {effect:?}, {and_all_after}");
+                check(dir.path(), &told, &case);
+                if io.hits() == 0 {
+                    assert_eq!(told.refused.len(), 0, "{case}");
+                    assert_eq!(told.clear, Some(Ok(Some(1))), "{case}");
+                    assert!(told.journaled, "{case}");
+                    break;
+                }
+                assert!(nth < 200, "{case}: the faults never end");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_operation_fails_durable() {
+    campaign(Durability::Sync, false);
+}
+
+#[test]
+fn one_operation_fails_flushed() {
+    campaign(Durability::Flush, false);
+}
+
+#[test]
+fn everything_fails_from_one_operation_on() {
+    campaign(Durability::Sync, true);
+}
+
+#[test]
+fn a_full_disk_is_told_and_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    store.append(vec![entry("s", 1)]).unwrap();
+    let before = std::fs::read(dir.path().join("s_audit.jsonl")).unwrap();
+    io.fail(fault(Operation::Write, 0, libc::ENOSPC, Effect::None));
+    let error = store.append(vec![entry("s", 2)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace);
+    assert!(error.to_string().contains("s_audit.jsonl"), "{error}");
+    let after = std::fs::read(dir.path().join("s_audit.jsonl")).unwrap();
+    assert_eq!(before, after);
+    store.append(vec![entry("s", 3)]).unwrap();
+    assert_eq!(read(&store, "s").0.len(), 2);
+}
+
+#[test]
+fn a_half_written_batch_is_taken_back_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    store.append(vec![entry("s", 1)]).unwrap();
+    for (operation, nth) in [(Operation::Write, 0), (Operation::Write, 1)] {
+        io.heal();
+        io.fail(fault(operation, nth, libc::EIO, Effect::Half));
+        let batch = (2..10).map(|number| entry("s", number)).collect();
+        // A short write without an error is no failure; what follows it may be.
+        let failed = store.append(batch).is_err();
+        let expected = if failed { 1 } else { 9 };
+        assert_eq!(read(&store, "s").0.len(), expected);
+        assert!(read(&store, "s").1.is_empty());
+    }
+}
+
+#[test]
+fn a_failed_sync_closes_the_trail_to_this_store_and_to_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    store.append(vec![entry("s", 1)]).unwrap();
+    io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
+    let error = store.append(vec![entry("s", 2)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    io.heal();
+    for _ in 0..3 {
+        let error = store.append(vec![entry("s", 3)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Poisoned);
+        assert!(error.to_string().contains("s_audit.jsonl"), "{error}");
+    }
+    store.append(vec![entry("other", 1)]).unwrap();
+    let (anew, _) = faulty(dir.path(), Durability::Sync);
+    anew.append(vec![entry("s", 4)]).unwrap();
+    let numbers: Vec<u64> = read(&anew, "s")
+        .0
+        .iter()
+        .map(|one| one.attempt_number)
+        .collect();
+    assert_eq!(numbers, [1, 2, 4], "what a failed sync leaves may be there");
+}
+
+#[test]
+fn a_poisoned_trail_stays_so_however_many_others_are_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let io = Arc::new(FaultyIo::new());
+    let options = JsonlOptions {
+        open_trails_max: 2,
+        ..JsonlOptions::default()
+    };
+    let host = Arc::new(ScriptedHost::new());
+    let store = JsonlStore::open_with_io(dir.path(), options, host, io.clone()).unwrap();
+    io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
+    store.append(vec![entry("s", 1)]).unwrap_err();
+    for number in 0..5 {
+        let id = format!("other{number}");
+        store.append(vec![entry(&id, 1)]).unwrap();
+    }
+    let error = store.append(vec![entry("s", 2)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Poisoned);
+}
+
+#[test]
+fn clearing_that_dies_half_way_shows_nothing_of_what_it_cleared() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    store
+        .append((1..=5).map(|number| entry("s", number)).collect())
+        .unwrap();
+    assert_exact(&store, "s");
+    io.fail(fault(Operation::Remove, 0, libc::EIO, Effect::None));
+    store.clear("s").unwrap_err();
+    assert!(
+        dir.path().join("s_audit.jsonl").exists(),
+        "it could not be removed"
+    );
+    let anew = crate::audit_support::store(dir.path());
+    for store in [&store, &anew] {
+        assert!(read(store, "s").0.is_empty());
+        assert_exact(store, "s");
+        assert!(store.sessions().unwrap().is_empty());
+    }
+    // Numbers begin anew, and only what is new is shown.
+    let mut next = entry("s", 9);
+    next.number_by_store = true;
+    let appended = anew.append(vec![next]).unwrap();
+    assert_eq!(appended[0].attempt_number, 1);
+    for store in [&store, &anew] {
+        assert_eq!(read(store, "s").0.len(), 1);
+        assert_exact(store, "s");
+        assert_eq!(store.sessions().unwrap()[0].total_attempts, 1);
+    }
+    assert_eq!(anew.clear("s").unwrap(), Some(1));
+    assert!(!dir.path().join("s_audit.jsonl").exists());
+    assert_eq!(anew.clear("s").unwrap(), None);
+}
