@@ -1,26 +1,28 @@
 //! A commit of the user's repository as a checkpoint: what a checkout of it would put into the tree.
 //!
-//! Read only. Filters and line endings are applied as a checkout would apply them, by the user's own
-//! configuration. Files that git does not track stay as they are.
+//! The user's repository is only read: its files are checked out into our state, through an index of
+//! our own, with filters and line endings as the user's configuration has them. Files that git does not track stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::{Conversation, output};
+use crate::checkpoint::git::output;
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::manifest::{Entry, Manifest, Node};
 use crate::checkpoint::options::MIB;
-use crate::checkpoint::path::{RelPath, ancestors};
+use crate::checkpoint::path::{RelPath, ancestors, to_os};
+use crate::checkpoint::root::{Neighbours, Root, open_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::store::{CheckpointStore, make_private_dir};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One file of a revision.
 struct Listed {
     path: RelPath,
-    mode: Vec<u8>,
-    id: String,
+    mode: String,
     size: u64,
 }
 
@@ -91,34 +93,25 @@ impl CheckpointSession {
         Ok(())
     }
 
-    /// Moves the files of a revision into our repository, as a checkout would write them.
+    /// Checks the revision out beside our repository, and moves its files into it.
     fn read_files(
         &self,
-        git_dir: &std::path::Path,
+        git_dir: &Path,
         commit: &str,
         listed: &[Listed],
         now: &Checkpoint,
         importer: &mut Importer,
     ) -> Result<BTreeMap<RelPath, Node>> {
-        let (git, root) = (&self.store.git, self.store.root.path());
-        let mut as_checkout =
-            git.reading_as_user(git_dir, root, &["cat-file", "--batch", "--filters", "-z"]);
-        // A checkout goes by the attributes of what it checks out.
-        as_checkout.env("GIT_ATTR_SOURCE", commit);
-        let raw = git.reading(git_dir, root, &["cat-file", "--batch"]);
-        let mut as_checkout = Blobs::talk_to(Conversation::start(as_checkout, "git cat-file")?)?;
-        let mut raw = Blobs::talk_to(Conversation::start(raw, "git cat-file")?)?;
+        let aside = Aside::check_out(&self.store, git_dir, commit)?;
+        let root = Root::open(&aside.tree())?;
+        let mut neighbours = Neighbours::new(&root);
         let mut files = BTreeMap::new();
         let mut sent = Vec::new();
-        for Listed {
-            path,
-            mode,
-            id,
-            size,
-        } in listed
-        {
-            if *mode == b"120000" {
-                let target = raw.read(id)?.ok_or_else(|| lacking(id))?.into_boxed_slice();
+        for Listed { path, mode, size } in listed {
+            let fail = |e| Error::io("read", &aside.tree().join(to_os(path)), e);
+            let (dir, name) = neighbours.parent(path).map_err(|e| fail(e.into()))?;
+            if mode == "120000" {
+                let target = read_link_at(dir, name).map_err(|e| fail(e.into()))?;
                 files.insert(Arc::clone(path), Node::Link { target });
             } else if *size > self.store.options.limits.file_bytes_max {
                 // Not covered, here as anywhere: what stands there stays.
@@ -126,28 +119,58 @@ impl CheckpointSession {
                     files.insert(Arc::clone(path), node.clone());
                 }
             } else {
-                let question = [id.as_bytes(), b" ", path, b"\0"].concat();
-                let len = as_checkout.ask(&question)?.ok_or_else(|| lacking(id))?;
-                let mut content = Vec::new();
-                as_checkout
-                    .copy(len, &mut content)
-                    .map_err(|_| lacking(id))?;
+                let mut file = open_file_at(dir, name).map_err(|e| fail(e.into()))?;
+                let len = file.metadata().map_err(fail)?.len();
                 importer
-                    .blob(content.len() as u64, &mut &*content)
+                    .blob(len, &mut file)
                     .map_err(|e| Error::os("failed to talk to git fast-import", e))?;
-                let is_executable = *mode == b"100755";
-                sent.push((Arc::clone(path), mode_of(path, is_executable, now)));
+                sent.push((Arc::clone(path), mode_of(path, mode == "100755", now)));
             }
         }
         let ids = importer.ids(sent.len())?;
-        files.extend(
-            sent.into_iter()
-                .zip(ids)
-                .map(|((path, mode), id)| (path, Node::File { id, mode })),
-        );
-        as_checkout.finish()?;
-        raw.finish()?;
+        let sent = sent.into_iter().zip(ids);
+        files.extend(sent.map(|((path, mode), id)| (path, Node::File { id, mode })));
         Ok(files)
+    }
+}
+
+/// A checkout in a directory of our own, with an index of our own; removed when dropped.
+struct Aside {
+    dir: PathBuf,
+}
+
+impl Aside {
+    fn check_out(store: &CheckpointStore, git_dir: &Path, commit: &str) -> Result<Self> {
+        let aside = Self {
+            dir: store.dir.join("checkout"),
+        };
+        aside.remove();
+        let tree = aside.tree();
+        make_private_dir(&tree)?;
+        let index = aside.dir.join("index");
+        for args in [
+            &["read-tree", commit][..],
+            &["checkout-index", "--all", "--quiet"],
+        ] {
+            let mut command = store.git.reading_as_user(git_dir, &tree, args);
+            command.env("GIT_INDEX_FILE", &index);
+            output(command, "git checkout")?;
+        }
+        Ok(aside)
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    fn remove(&self) {
+        let _not_there = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -171,14 +194,13 @@ fn read_listing(listing: &[u8]) -> Result<Vec<Listed>> {
         let tab = memchr::memchr(b'\t', record).ok_or_else(damaged)?;
         let head = String::from_utf8_lossy(&record[..tab]).into_owned();
         let fields: Vec<_> = head.split_whitespace().collect();
-        let [mode, kind, id, size] = fields[..] else {
+        let [mode, kind, _, size] = fields[..] else {
             return Err(damaged());
         };
         if kind == "blob" {
             listed.push(Listed {
                 path: record[tab + 1..].into(),
-                mode: mode.as_bytes().to_vec(),
-                id: id.to_owned(),
+                mode: mode.to_owned(),
                 size: size.parse().map_err(|_| damaged())?,
             });
         }
@@ -233,11 +255,4 @@ fn overlay(
     kept.extend(missing);
     kept.extend(files.into_iter().map(|(path, node)| Entry { path, node }));
     Manifest::from_unsorted(kept)
-}
-
-fn lacking(id: &str) -> Error {
-    Error::new(
-        ErrorKind::Tool,
-        format!("the user's repository does not give object {id}; is it a partial clone?"),
-    )
 }

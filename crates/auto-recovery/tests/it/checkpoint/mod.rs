@@ -1,5 +1,15 @@
 //! Checkpoints on real trees and real git repositories.
 
+mod child;
+mod git;
+mod kill;
+mod lock;
+mod marks;
+mod pending;
+mod property;
 mod restore;
+mod retention;
+mod revision;
 mod snapshot;
 mod tree;
+mod uncovered;

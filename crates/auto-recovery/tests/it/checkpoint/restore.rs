@@ -1,35 +1,296 @@
 //! Putting trees back.
 
-use crate::checkpoint::tree::Tree;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use auto_recovery::checkpoint::{Checkpoint, CheckpointSession, RestoreReport};
+
+use crate::checkpoint::tree::{Tree, bytes};
+
+/// A snapshot of now, and back from it to `good`.
+fn undo(session: &mut CheckpointSession, good: &Checkpoint) -> RestoreReport {
+    let bad = session.snapshot("after").unwrap();
+    session.restore(good, Some(&bad)).unwrap()
+}
 
 #[test]
-fn a_changed_tree_goes_back_exactly() {
+fn types_modes_links_and_empty_directories_go_back() {
     let tree = Tree::new();
     tree.write("a.txt", "a");
     tree.write("d/b.txt", "b");
-    tree.mkdir("empty");
+    tree.write("tool", "t");
+    tree.chmod("tool", 0o755);
+    tree.write("private", "p");
+    tree.chmod("private", 0o600);
+    tree.write("setgid", "s");
+    tree.chmod("setgid", 0o2755);
+    tree.write("closed", "c");
+    tree.chmod("closed", 0o000);
+    tree.mkdir("empty/inner");
+    tree.mkdir("sticky");
+    tree.chmod("sticky", 0o1777);
+    tree.write("readonly/f", "r");
+    tree.chmod("readonly", 0o555);
     tree.link("l", "a.txt");
+    tree.link("dangling", "nowhere");
+    tree.link("dirlink", "d");
     let image = tree.image();
     let mut session = tree.session();
-    let before = session.snapshot("before").unwrap();
+    let good = session.snapshot("before").unwrap();
     tree.write("a.txt", "changed");
     tree.remove("d");
-    tree.write("d", "now a file");
+    tree.write("d", "a directory became a file");
+    tree.chmod("tool", 0o644);
+    tree.chmod("private", 0o666);
+    tree.write("setgid", "other");
+    tree.chmod("closed", 0o644);
     tree.remove("empty");
+    tree.chmod("sticky", 0o700);
+    tree.chmod("readonly", 0o755);
+    tree.remove("readonly/f");
+    tree.chmod("readonly", 0o555);
     tree.remove("l");
-    tree.write("l/x/y", "now a directory");
+    tree.write("l/x/y", "a link became a directory");
+    tree.remove("dangling");
+    tree.write("dangling", "a link became a file");
+    tree.remove("dirlink");
+    tree.link("dirlink", "empty");
     tree.write("new/file", "new");
-    let after = session.snapshot("after").unwrap();
-    let store = tree.store();
-    let mut patch = Vec::new();
-    store.patch(&before, &after, &mut patch).unwrap();
-    println!("{}", String::from_utf8_lossy(&patch));
-    println!("{:?}", store.files_modified(&before, &after));
-    let report = session.restore(&before, Some(&after)).unwrap();
-    println!("{report:?}");
-    assert!(report.is_exact());
+    tree.mkdir("newdir");
+    let report = undo(&mut session, &good);
+    assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
-    let loaded = store.load(&before.id()).unwrap();
-    assert!(loaded.is_same_tree(&before));
-    assert!(store.changes(&loaded, &before).is_empty());
+    assert!(session.snapshot("").unwrap().is_same_tree(&good));
+}
+
+#[test]
+fn names_in_any_bytes_go_back() {
+    let names: [&[u8]; 14] = [
+        b"new\nline",
+        b"not\xff\xfeutf8",
+        b"-rf",
+        b"--",
+        b":(exclude)x",
+        b":!x",
+        b"quo\"te",
+        b"back\\slash",
+        b" space ",
+        b"*",
+        b"tab\t",
+        b"\x01\x7f",
+        b".gitignore~",
+        b"git~1",
+    ];
+    let tree = Tree::git();
+    for name in names {
+        tree.write(bytes(name), name);
+        tree.write(bytes(&[name, b"d/", name].concat()), name);
+    }
+    let image = tree.image();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    for name in names {
+        tree.write(bytes(name), "changed");
+        tree.remove(bytes(&[name, b"d"].concat()));
+        tree.write(bytes(&[name, b"new"].concat()), "x");
+    }
+    let report = undo(&mut session, &good);
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+    let store = tree.store();
+    assert!(
+        store
+            .changes(&good, &store.load(&good.id()).unwrap())
+            .is_empty()
+    );
+}
+
+#[test]
+fn untouched_files_keep_their_times_and_inodes() {
+    use std::os::unix::fs::MetadataExt as _;
+    let tree = Tree::new();
+    tree.write("same/file", "1");
+    tree.write("changed", "1");
+    let stamp = || {
+        let metadata = tree.path("same/file").metadata().unwrap();
+        (
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime_nsec(),
+            metadata.ino(),
+        )
+    };
+    let before = stamp();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    tree.write("changed", "2");
+    let report = undo(&mut session, &good);
+    assert_eq!(report.restored, ["changed"]);
+    assert_eq!(stamp(), before);
+}
+
+#[test]
+fn edits_after_the_last_snapshot_are_kept_and_named() {
+    let tree = Tree::new();
+    for name in ["edited", "removed", "mine", "retyped", "rechmod"] {
+        tree.write(name, "1");
+    }
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    for name in ["edited", "removed", "mine", "retyped", "rechmod"] {
+        tree.write(name, "2");
+    }
+    tree.write("added", "2");
+    let bad = session.snapshot("").unwrap();
+    tree.write("edited", "3");
+    tree.remove("removed");
+    tree.remove("retyped");
+    tree.mkdir("retyped");
+    tree.chmod("rechmod", 0o600);
+    tree.write("added", "3");
+    tree.write("appeared/here", "3");
+    let report = session.restore(&good, Some(&bad)).unwrap();
+    let foreign = [
+        "added",
+        "appeared",
+        "appeared/here",
+        "edited",
+        "rechmod",
+        "removed",
+        "retyped",
+    ];
+    assert_eq!(report.foreign, foreign);
+    assert_eq!(report.restored, ["mine"]);
+    assert_eq!(tree.read("mine"), b"1");
+    assert_eq!(tree.read("edited"), b"3");
+    assert_eq!(tree.read("added"), b"3");
+    assert_eq!(tree.read("appeared/here"), b"3");
+    assert!(tree.path("retyped").is_dir());
+    assert!(!tree.exists("removed"));
+}
+
+#[test]
+fn a_link_never_leads_a_write_outside() {
+    let tree = Tree::new();
+    let outside = tree.outside().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("file"), "outside").unwrap();
+    tree.write("dir/file", "inside");
+    tree.write("dir/gone", "inside");
+    tree.write("file", "inside");
+    let image = tree.image();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    // The attempt itself plants links: they are undone, and what they point to is left.
+    tree.remove("dir");
+    symlink(&outside, tree.path("dir")).unwrap();
+    tree.remove("file");
+    symlink(outside.join("file"), tree.path("file")).unwrap();
+    let report = undo(&mut session, &good);
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+    // Somebody plants one after the last snapshot: everything below it is foreign.
+    tree.write("dir/file", "changed");
+    tree.remove("dir/gone");
+    tree.write("dir/new", "new");
+    let bad = session.snapshot("").unwrap();
+    tree.remove("dir");
+    symlink(&outside, tree.path("dir")).unwrap();
+    let report = session.restore(&good, Some(&bad)).unwrap();
+    assert!(!report.is_exact());
+    assert!(
+        report.foreign.contains(&"dir/file".to_owned()),
+        "{report:?}"
+    );
+    let names: Vec<_> = fs::read_dir(&outside)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["file"]);
+    assert_eq!(fs::read(outside.join("file")).unwrap(), b"outside");
+}
+
+#[test]
+fn doing_it_twice_changes_nothing_more() {
+    let tree = Tree::new();
+    tree.write("a/b", "1");
+    let image = tree.image();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    tree.remove("a");
+    tree.write("a", "2");
+    let bad = session.snapshot("").unwrap();
+    let first = session.restore(&good, Some(&bad)).unwrap();
+    let second = session.restore(&good, Some(&bad)).unwrap();
+    assert_eq!(first, second);
+    assert!(second.is_exact());
+    assert_eq!(tree.image(), image);
+}
+
+#[test]
+fn without_a_snapshot_of_the_present_all_goes_back() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "ignored\n");
+    tree.write("ignored", "i");
+    tree.write("same", "s");
+    tree.write("a/b", "1");
+    let image = tree.image();
+    let good = tree.session().snapshot("").unwrap();
+    tree.remove("a");
+    tree.write("a", "2");
+    tree.write("new/file", "2");
+    let mut session = tree.store().begin_session("later").unwrap();
+    let loaded = tree.store().load(&good.id()).unwrap();
+    let report = session.restore(&loaded, None).unwrap();
+    assert_eq!(report.restored, ["a", "a/b", "new", "new/file"]);
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+}
+
+#[test]
+fn a_directory_that_holds_what_is_not_covered_stays() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "*.o\n");
+    tree.write("file", "1");
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    tree.write("made/source", "2");
+    tree.write("made/object.o", "2");
+    tree.remove("file");
+    tree.write("file/object.o", "2");
+    let report = undo(&mut session, &good);
+    assert!(!report.is_exact());
+    let left: Vec<_> = report
+        .not_covered
+        .iter()
+        .map(|left| &*left.display)
+        .collect();
+    assert_eq!(left, ["file", "made"]);
+    assert!(!tree.exists("made/source"));
+    assert_eq!(tree.read("made/object.o"), b"2");
+    assert_eq!(tree.read("file/object.o"), b"2");
+}
+
+#[test]
+fn a_rollback_to_another_session_can_itself_be_undone() {
+    let tree = Tree::git();
+    tree.write("file", "old");
+    tree.write("old-only", "x");
+    let old = tree.session().snapshot("").unwrap();
+    tree.write("file", "new");
+    tree.remove("old-only");
+    tree.write("new-only/x", "y");
+    let image = tree.image();
+    let store = tree.store();
+    let mut session = store.begin_session("rollback").unwrap();
+    let target = store.load(&old.id()).unwrap();
+    let now = session
+        .snapshot_covering("before rollback", &[&target])
+        .unwrap();
+    assert!(session.restore(&target, Some(&now)).unwrap().is_exact());
+    assert_eq!(tree.read("file"), b"old");
+    assert!(tree.exists("old-only") && !tree.exists("new-only"));
+    let rolled = session.snapshot("").unwrap();
+    assert!(session.restore(&now, Some(&rolled)).unwrap().is_exact());
+    assert_eq!(tree.image(), image);
 }

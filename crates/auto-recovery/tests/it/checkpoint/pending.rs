@@ -1,0 +1,134 @@
+//! The record of a run that died.
+
+use std::fs;
+
+use auto_recovery::ErrorKind;
+use auto_recovery::checkpoint::{Pending, PendingRun, PendingState, StartedGroup};
+
+use crate::checkpoint::tree::Tree;
+
+fn begin(tree: &Tree, before: String) -> Pending {
+    let run = PendingRun {
+        session_id: "s".to_owned(),
+        store: "jsonl:/somewhere".to_owned(),
+        before,
+        ..Default::default()
+    };
+    Pending::begin(&tree.state(), &tree.workspace(), run).unwrap()
+}
+
+#[test]
+fn it_is_found_as_it_was_written_until_it_ends() {
+    let tree = Tree::new();
+    tree.write("f", "1");
+    let find = || Pending::find(&tree.state(), &tree.workspace()).unwrap();
+    assert!(find().is_none());
+    let mut session = tree.session();
+    let before = session.snapshot("").unwrap();
+    let mut pending = begin(&tree, before.id());
+    let group = StartedGroup {
+        pgid: 42,
+        started: Some(7),
+    };
+    pending.note_group(group).unwrap();
+    tree.write("f", "2");
+    let after = session.snapshot("").unwrap();
+    pending.note_after(&after).unwrap();
+    let found = find().unwrap();
+    assert_eq!(found.run(), pending.run());
+    assert_eq!(found.run().groups, [group]);
+    assert_eq!(found.run().after, Some(after.id()));
+    pending.forget_groups().unwrap();
+    pending.note_before(&after).unwrap();
+    let found = find().unwrap();
+    assert_eq!((found.run().groups.len(), &found.run().after), (0, &None));
+    assert_eq!(found.run().before, after.id());
+    pending.end().unwrap();
+    assert!(find().is_none());
+}
+
+#[test]
+fn a_tree_between_its_images_is_finished() {
+    let tree = Tree::new();
+    for name in ["a", "b", "c"] {
+        tree.write(name, "1");
+    }
+    let image = tree.image();
+    let store = tree.store();
+    let mut session = tree.session();
+    let before = session.snapshot("").unwrap();
+    let mut pending = begin(&tree, before.id());
+    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
+    for name in ["a", "b", "new/d"] {
+        tree.write(name, "2");
+    }
+    pending.note_after(&session.snapshot("").unwrap()).unwrap();
+    // Half of it is undone already.
+    tree.write("a", "1");
+    let state = pending.assess(&store).unwrap();
+    let left = ["b", "new", "new/d"].map(str::to_owned).to_vec();
+    assert_eq!(state, PendingState::Finishable(left));
+    assert!(pending.finish(&store).unwrap().is_exact());
+    assert_eq!(tree.image(), image);
+    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
+}
+
+#[test]
+fn a_tree_that_somebody_changed_is_named_and_left() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    tree.write("b", "1");
+    let store = tree.store();
+    let mut session = tree.session();
+    let before = session.snapshot("").unwrap();
+    let mut pending = begin(&tree, before.id());
+    tree.write("a", "2");
+    let after = session.snapshot("").unwrap();
+    pending.note_after(&after).unwrap();
+    tree.write("b", "3");
+    tree.write("mine", "3");
+    let named = ["b", "mine"].map(str::to_owned).to_vec();
+    assert_eq!(
+        pending.assess(&store).unwrap(),
+        PendingState::Conflicting(named)
+    );
+    assert_eq!(tree.read("a"), b"2");
+}
+
+#[test]
+fn a_run_that_died_in_the_middle_of_an_attempt_conflicts() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let store = tree.store();
+    let before = tree.session().snapshot("").unwrap();
+    let pending = begin(&tree, before.id());
+    tree.write("a", "2");
+    let named = PendingState::Conflicting(vec!["a".to_owned()]);
+    assert_eq!(pending.assess(&store).unwrap(), named);
+}
+
+#[test]
+fn a_record_that_cannot_be_understood_is_kept_and_named() {
+    let tree = Tree::new();
+    tree.write("a", "1");
+    let before = tree.session().snapshot("").unwrap();
+    begin(&tree, before.id());
+    let checkpoints = tree.state().join("checkpoints");
+    let dirs = fs::read_dir(checkpoints)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let path = dirs
+        .map(|dir| dir.join("pending.json"))
+        .find(|path| path.exists())
+        .unwrap();
+    for (text, kind) in [
+        ("{", ErrorKind::Damaged),
+        ("{\"v\":99}", ErrorKind::NewerFormat),
+    ] {
+        fs::write(&path, text).unwrap();
+        let error = Pending::find(&tree.state(), &tree.workspace()).unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().contains("pending.json"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}

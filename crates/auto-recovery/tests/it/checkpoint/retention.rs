@@ -1,0 +1,203 @@
+//! Keeping the state small.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use auto_recovery::ErrorKind;
+use auto_recovery::checkpoint::{
+    CheckpointOptions, CheckpointStore, Good, Locked, PruneReport, RetentionLimits, WorkspaceLock,
+    find_session, prune, remove_session,
+};
+use auto_recovery::host::{Host, Wait};
+
+use crate::checkpoint::tree::Tree;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// A clock that stands at a day.
+struct Day(u64);
+
+impl Host for Day {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(20_000 * DAY + self.0 * DAY)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) -> Wait {
+        Wait::Elapsed
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+fn store_on(tree: &Tree, day: u64) -> Arc<CheckpointStore> {
+    let host = Arc::new(Day(day));
+    CheckpointStore::open(&tree.state(), &tree.workspace(), Default::default(), host).unwrap()
+}
+
+/// A session of one checkpoint of `content`, taken on `day`.
+fn session_on(tree: &Tree, day: u64, session: &str, content: &[u8]) -> String {
+    tree.write("file", content);
+    store_on(tree, day)
+        .begin_session(session)
+        .unwrap()
+        .snapshot("")
+        .unwrap()
+        .id()
+}
+
+fn prune_on(tree: &Tree, day: u64, limits: &RetentionLimits) -> PruneReport {
+    prune(
+        &tree.state(),
+        limits,
+        &CheckpointOptions::default(),
+        Arc::new(Day(day)),
+    )
+    .unwrap()
+}
+
+fn has(tree: &Tree, id: &str) -> bool {
+    tree.store().load(id).is_ok()
+}
+
+/// Bytes that do not compress, different for each `seed`.
+fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+#[test]
+fn old_sessions_go_and_young_ones_stay() {
+    let tree = Tree::new();
+    let old = session_on(&tree, 0, "old", b"1");
+    let young = session_on(&tree, 10, "young", b"2");
+    let report = prune_on(&tree, 20, &RetentionLimits::default());
+    assert_eq!(report.sessions, 1);
+    assert!(!has(&tree, &old) && has(&tree, &young));
+    assert!(find_session(&tree.state(), "old").unwrap().is_none());
+    let found = find_session(&tree.state(), "young").unwrap().unwrap();
+    assert_eq!(found.root(), tree.root());
+    // The next snapshot does not stumble over what is gone.
+    session_on(&tree, 20, "next", b"1");
+}
+
+#[test]
+fn what_is_in_use_stays() {
+    let tree = Tree::new();
+    let old = session_on(&tree, 0, "old", b"1");
+    let holder = Default::default();
+    let lock = WorkspaceLock::try_acquire(&tree.state(), &tree.workspace(), &holder).unwrap();
+    assert!(matches!(lock, Locked::Ours(_)));
+    let report = prune_on(&tree, 100, &RetentionLimits::default());
+    assert_eq!((report.sessions, report.busy), (0, 1));
+    let removed = remove_session(
+        &tree.state(),
+        "old",
+        &CheckpointOptions::default(),
+        Arc::new(Day(0)),
+    );
+    assert_eq!(removed.unwrap_err().kind(), ErrorKind::Busy);
+    assert!(has(&tree, &old));
+    drop(lock);
+    assert_eq!(
+        prune_on(&tree, 100, &RetentionLimits::default()).sessions,
+        1
+    );
+}
+
+#[test]
+fn the_oldest_sessions_go_while_there_is_too_much() {
+    let tree = Tree::new();
+    let ids: Vec<_> = (0..4)
+        .map(|day| session_on(&tree, day, &format!("s{day}"), &noise(day, 1_000_000)))
+        .collect();
+    // The reserve counts with the rest.
+    let limits = RetentionLimits {
+        bytes_max: 18_900_000,
+        ..Default::default()
+    };
+    let kept = tree.store().load(&ids[1]).unwrap();
+    tree.store().keep(&kept).unwrap();
+    let report = prune_on(&tree, 5, &limits);
+    assert!(
+        report.bytes_before > 20_000_000 && report.bytes_after <= 18_900_000,
+        "{report:?}"
+    );
+    // The first went, the second is kept for its rollback, the third had to go instead.
+    let left: Vec<_> = ids.iter().map(|id| has(&tree, id)).collect();
+    assert_eq!(left, [false, true, false, true]);
+}
+
+#[test]
+fn a_kept_tree_and_a_mark_outlive_their_session_until_they_are_old() {
+    let tree = Tree::new();
+    let kept = session_on(&tree, 0, "s", b"1");
+    let marked = session_on(&tree, 0, "s", b"2");
+    let store = store_on(&tree, 0);
+    store.keep(&store.load(&kept).unwrap()).unwrap();
+    store
+        .mark_good(&store.load(&marked).unwrap(), Good::Marked)
+        .unwrap();
+    let small = RetentionLimits {
+        bytes_max: 0,
+        ..Default::default()
+    };
+    assert_eq!(prune_on(&tree, 1, &small).sessions, 1);
+    assert!(has(&tree, &kept) && has(&tree, &marked));
+    prune_on(&tree, 100, &RetentionLimits::default());
+    assert!(
+        !tree
+            .state()
+            .join("checkpoints")
+            .read_dir()
+            .unwrap()
+            .any(|entry| { entry.unwrap().path().join("git").exists() })
+    );
+}
+
+#[test]
+fn a_removed_session_leaves_no_content() {
+    let tree = Tree::new();
+    let secret = noise(1, 10_000);
+    let gone = session_on(&tree, 0, "gone", &secret);
+    let stays = session_on(&tree, 0, "stays", b"2");
+    let store = store_on(&tree, 0);
+    store
+        .mark_good(&store.load(&gone).unwrap(), Good::Marked)
+        .unwrap();
+    let remove = |session: &str| {
+        let options = CheckpointOptions::default();
+        remove_session(&tree.state(), session, &options, Arc::new(Day(0))).unwrap()
+    };
+    let before = bytes_below(&tree.state().join("checkpoints"));
+    assert!(remove("gone"));
+    assert!(!remove("gone") && !remove("never"));
+    assert!(!has(&tree, &gone) && has(&tree, &stays));
+    assert_eq!(store.marks().unwrap(), []);
+    assert!(before - bytes_below(&tree.state().join("checkpoints")) > 9_000);
+}
+
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = dir.read_dir().unwrap().map(|entry| entry.unwrap());
+    let bytes = entries.map(|entry| match entry.metadata().unwrap() {
+        metadata if metadata.is_dir() => bytes_below(&entry.path()),
+        metadata => metadata.len(),
+    });
+    bytes.sum()
+}

@@ -1,0 +1,204 @@
+//! What is not covered: watched, named, never claimed undone.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use auto_recovery::checkpoint::{CheckpointLimits, CheckpointOptions};
+
+use crate::checkpoint::tree::Tree;
+
+/// The paths and reasons of what changed without being covered while `change` ran.
+fn uncovered(
+    tree: &Tree,
+    options: CheckpointOptions,
+    change: impl FnOnce(),
+) -> Vec<(String, &'static str)> {
+    let store = tree.store_with(options);
+    let mut session = store.begin_session("s").unwrap();
+    let before = session.snapshot("").unwrap();
+    change();
+    let after = session.snapshot("").unwrap();
+    let found = store.not_covered_changes(&before, &after);
+    found
+        .into_iter()
+        .map(|found| (found.display, found.reason))
+        .collect()
+}
+
+fn small_files() -> CheckpointOptions {
+    let limits = CheckpointLimits {
+        file_bytes_max: 100,
+        ..Default::default()
+    };
+    CheckpointOptions {
+        limits,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn ignored_files_are_named_when_they_change() {
+    let tree = Tree::git();
+    tree.write(".gitignore", "*.tmp\nsecret/\nnode_modules/\n");
+    tree.write("a.tmp", "1");
+    tree.write("b.tmp", "1");
+    tree.write("same.tmp", "1");
+    tree.write("secret/deep/key", "1");
+    tree.write("node_modules/x", "1");
+    let found = uncovered(&tree, CheckpointOptions::default(), || {
+        tree.write("a.tmp", "22");
+        tree.remove("b.tmp");
+        tree.write("c.tmp", "1");
+        tree.write("secret/deep/key", "22");
+        tree.write("node_modules/x", "a build directory");
+    });
+    let expected =
+        ["a.tmp", "b.tmp", "c.tmp", "secret/deep/key"].map(|path| (path.into(), "ignored"));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_watch_that_found_its_limit_claims_nothing_about_the_rest() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "*.tmp\n");
+    tree.write("a.tmp", "1");
+    let limits = CheckpointLimits {
+        watched_max: 1,
+        ..Default::default()
+    };
+    let options = CheckpointOptions {
+        limits,
+        ..Default::default()
+    };
+    let found = uncovered(&tree, options, || {
+        for number in 0..10 {
+            tree.write(format!("{number}.tmp"), "1");
+        }
+    });
+    assert_eq!(found, []);
+}
+
+#[test]
+fn the_users_git_is_named_when_it_moves_and_not_when_it_is_looked_at() {
+    let tree = Tree::git();
+    tree.write("file", "1");
+    tree.run_git(&["add", "-A"]);
+    tree.run_git(&["commit", "--quiet", "-m", "x"]);
+    let found = uncovered(&tree, CheckpointOptions::default(), || {
+        // Rewrites the index with new stamps, and says nothing new in it.
+        let later = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        let file = std::fs::File::options()
+            .write(true)
+            .open(tree.path("file"))
+            .unwrap();
+        file.set_modified(later).unwrap();
+        tree.run_git(&["status"]);
+    });
+    assert_eq!(found, []);
+    let found = uncovered(&tree, CheckpointOptions::default(), || {
+        tree.write("file", "2");
+        tree.run_git(&["commit", "--quiet", "-am", "y"]);
+        tree.run_git(&["config", "user.name", "z"]);
+    });
+    let expected = [".git/config", ".git/index", ".git/refs/heads/main"];
+    assert_eq!(found, expected.map(|path| (path.into(), "git's own")));
+}
+
+#[test]
+fn protected_paths_are_covered_even_when_they_are_ignored() {
+    let tree = Tree::new();
+    tree.write(".gitignore", ".env\nlocal/\n");
+    tree.write(".env", "1");
+    tree.write("local/tests/case", "1");
+    tree.write("local/other", "1");
+    let protect = vec![".env".to_owned(), "local/tests/**".to_owned()];
+    let store = tree.store_with(CheckpointOptions {
+        protect,
+        ..Default::default()
+    });
+    let mut session = store.begin_session("s").unwrap();
+    let good = session.snapshot("").unwrap();
+    tree.write(".env", "2");
+    tree.write("local/tests/case", "2");
+    tree.write("local/tests/added", "2");
+    tree.write("local/other", "2");
+    let bad = session.snapshot("").unwrap();
+    let names = store.files_modified(&good, &bad);
+    assert_eq!(names, [".env", "local/tests/added", "local/tests/case"]);
+    session
+        .restore(&store.load(&good.id()).unwrap(), Some(&bad))
+        .unwrap();
+    assert_eq!(tree.read(".env"), b"1");
+    assert_eq!(tree.read("local/tests/case"), b"1");
+    assert!(!tree.exists("local/tests/added"));
+    assert_eq!(tree.read("local/other"), b"2");
+}
+
+#[test]
+fn large_files_are_left_out_and_named() {
+    let tree = Tree::new();
+    tree.write("large", [1; 101]);
+    tree.write("same", [1; 101]);
+    tree.write("limit", [1; 100]);
+    let found = uncovered(&tree, small_files(), || {
+        tree.write("large", [2; 102]);
+        tree.write("new", [2; 101]);
+        tree.write("limit", [2; 100]);
+    });
+    assert_eq!(
+        found,
+        ["large", "new"].map(|path| (path.into(), "larger than the limit"))
+    );
+}
+
+#[test]
+fn large_files_are_never_claimed_undone() {
+    let tree = Tree::new();
+    tree.write("large", [1; 200]);
+    tree.write("grows", [1; 50]);
+    let store = tree.store_with(small_files());
+    let mut session = store.begin_session("s").unwrap();
+    let good = session.snapshot("").unwrap();
+    let inode = tree.path("large").metadata().unwrap().ino();
+    tree.write("large", [2; 300]);
+    tree.write("grows", [2; 500]);
+    tree.write("new", [2; 300]);
+    let bad = session.snapshot("").unwrap();
+    let report = session.restore(&good, Some(&bad)).unwrap();
+    // What the session held once, it holds: a file that grew goes back.
+    assert_eq!(report.restored, ["grows"]);
+    assert_eq!(tree.read("grows"), [1; 50]);
+    let left: Vec<_> = report
+        .not_covered
+        .iter()
+        .map(|left| &*left.display)
+        .collect();
+    assert_eq!(left, ["large", "new"]);
+    assert_eq!(tree.read("large"), [2; 300]);
+    assert_eq!(tree.path("large").metadata().unwrap().ino(), inode);
+    // And what it left out stays out, also when it shrinks.
+    tree.write("large", [3; 10]);
+    let shrunk = session.snapshot("").unwrap();
+    assert_eq!(shrunk.files(), 1);
+}
+
+#[test]
+fn a_pipe_is_seen_and_an_attempts_pipe_goes() {
+    let tree = Tree::new();
+    tree.write("file", "1");
+    let pipe = |name: &str| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o644);
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, tree.path(name), kind, mode, 0).unwrap();
+    };
+    pipe("theirs");
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    tree.remove("file");
+    pipe("file");
+    pipe("added");
+    let bad = session.snapshot("").unwrap();
+    let report = session.restore(&good, Some(&bad)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.read("file"), b"1");
+    assert!(!tree.exists("added") && tree.exists("theirs"));
+}
