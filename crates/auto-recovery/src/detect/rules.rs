@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// one sign earlier files are asked first.
 const BUILTIN: &[(&str, &str)] = &[
     ("outcome", include_str!("rules/outcome.toml")),
+    ("modules", include_str!("rules/modules.toml")),
     ("python", include_str!("rules/python.toml")),
     ("rust", include_str!("rules/rust.toml")),
     ("node", include_str!("rules/node.toml")),

@@ -165,7 +165,15 @@ impl Tools {
                 pair[0].starts_with('-') && !pair[0].starts_with("--") && pair[0].ends_with('c')
             })
             .map(|pair| pair[1]);
-        for command in script.into_iter().flat_map(simple_commands) {
+        let substituted = script
+            .into_iter()
+            .flat_map(|script| script.split("$(").skip(1))
+            .map(|inner| inner.split(')').next().unwrap_or(inner));
+        for command in script
+            .into_iter()
+            .chain(substituted)
+            .flat_map(simple_commands)
+        {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
             self.read(&words, depth + 1);
         }
