@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::host::SystemHost;
 use auto_recovery::process::{self, Interrupt, Signals};
@@ -11,11 +11,11 @@ use auto_recovery::run::{self as library, RunExit, RunOutcome, World};
 use auto_recovery::{Error, Result};
 
 use crate::app::App;
-use crate::commands::run::console::{Held, Terminal};
+use crate::commands::run::console::{Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::steps::Steps;
 use crate::exit::Exit;
-use crate::output::Status;
+use crate::output::{Status, stdout_error};
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once recovered.
@@ -29,15 +29,13 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     process::become_subreaper()?;
     let signals = Signals::install(Arc::clone(&interrupt))?;
     let status = Arc::new(Status::new(&app.printer));
-    let held = app
-        .settings
-        .run
-        .hold_stdout
-        .value
-        .then(|| Arc::new(Held::new()));
+    let held = match app.settings.run.hold_stdout.value {
+        true => Some(hold_stdout()?),
+        false => None,
+    };
     let world = World {
         host: Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt))),
-        interrupt,
+        interrupt: Arc::clone(&interrupt),
         console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
         observer: Arc::new(Mutex::new(Steps::new(
             app.printer.clone(),
@@ -47,7 +45,8 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     let outcome = library::run(library_request, world);
     status.idle();
     if let Some(held) = held {
-        held.release()?;
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.release(&interrupt).map_err(stdout_error)?;
     }
     let outcome = outcome?;
     if let Some(path) = &request.result_file {

@@ -1,38 +1,31 @@
 //! This process's own streams, lent to the commands of a run.
 
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, OutputSink, PassThrough, ReplayedInput, Stdin, Stream,
+    CommandSpec, ControllingTerminal, Held, OutputSink, PassThrough, ReplayedInput, Stdin, Stream,
     Terminals,
 };
 use auto_recovery::run::{Console, Role};
 use auto_recovery::{Error, Result};
 use rustix::termios::isatty;
-use tempfile::SpooledTempFile;
 
-use crate::output::{Status, stdout_error};
-
-/// Bytes of held stdout that stay in memory; beyond it they move to a file without a name.
-const HELD_IN_MEMORY_MAX: usize = 8 << 20;
-/// Bytes copied at a time when held stdout is let go.
-const COPY_BYTES: usize = 64 << 10;
+use crate::output::Status;
 
 /// The streams of this process.
 pub(super) struct Terminal {
     terminals: Terminals,
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
-    held: Option<Arc<Held>>,
+    held: Option<HeldStdout>,
     status: Arc<Status>,
 }
 
 impl Terminal {
     /// This process's streams; stdout goes to `held` if there is one.
-    pub(super) fn new(held: Option<Arc<Held>>, status: Arc<Status>) -> Result<Self> {
+    pub(super) fn new(held: Option<HeldStdout>, status: Arc<Status>) -> Result<Self> {
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
         let terminals = Terminals::among(stdout.as_fd(), stderr.as_fd())
             .map_err(|error| Error::os("look at stdout and stderr", error))?;
@@ -76,20 +69,24 @@ impl Console for Terminal {
 
     fn sink(&mut self, role: Role) -> Result<Box<dyn OutputSink + '_>> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
-        let out = match (role, &self.held) {
-            (Role::Command, None) => stdout.as_fd(),
-            _ => stderr.as_fd(),
-        };
-        let through = PassThrough::new(out, stderr.as_fd())
-            .map_err(|error| Error::os("pass output on", error))?;
-        let held = self.held.as_deref().filter(|_| role == Role::Command);
-        if let Some(held) = held {
-            held.forget()?;
+        if let (Role::Command, Some(held)) = (role, &self.held) {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.forget();
+            let moves = [false, isatty(&stderr)];
+            return Ok(Box::new(Passing {
+                to: Locked(held),
+                moves,
+                status: &self.status,
+            }));
         }
-        let moves = [isatty(out) && held.is_none(), isatty(&stderr)];
+        let out = match role {
+            Role::Command => stdout.as_fd(),
+            Role::Helper => stderr.as_fd(),
+        };
+        let to = pass_through(out, stderr.as_fd())?;
+        let moves = [isatty(out), isatty(&stderr)];
         Ok(Box::new(Passing {
-            through,
-            held,
+            to,
             moves,
             status: &self.status,
         }))
@@ -103,75 +100,63 @@ impl Console for Terminal {
     }
 }
 
+/// The stdout of the run that decides, kept back until it is known which that is.
+pub(super) type HeldStdout = Arc<Mutex<Held<PassThrough>>>;
+
+/// Holds back what goes to stdout.
+///
+/// # Errors
+/// If the streams of this process cannot be used.
+pub(super) fn hold_stdout() -> Result<HeldStdout> {
+    let through = pass_through(io::stdout().as_fd(), io::stderr().as_fd())?;
+    Ok(Arc::new(Mutex::new(Held::new(
+        through,
+        &std::env::temp_dir(),
+    ))))
+}
+
+fn pass_through(out: BorrowedFd<'_>, err: BorrowedFd<'_>) -> Result<PassThrough> {
+    PassThrough::new(out, err).map_err(|error| Error::os("pass output on", error))
+}
+
 /// Passes output on, with the moving line out of its way.
-struct Passing<'a> {
-    through: PassThrough,
-    held: Option<&'a Held>,
+struct Passing<'a, S> {
+    to: S,
     /// Whether a stream ends on a terminal, where the moving line is.
     moves: [bool; 2],
     status: &'a Status,
 }
 
-impl OutputSink for Passing<'_> {
+impl<S: OutputSink> OutputSink for Passing<'_, S> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
-        match (self.held, stream) {
-            (Some(held), Stream::Stdout) => held.write(bytes),
-            _ if self.moves[stream as usize] => self
-                .status
-                .passing(bytes, || self.through.write(stream, bytes)),
-            _ => self.through.write(stream, bytes),
+        match self.moves[stream as usize] {
+            true => self.status.passing(bytes, || self.to.write(stream, bytes)),
+            false => self.to.write(stream, bytes),
         }
     }
 
     fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
-        self.through.wait_on(stream)
+        self.to.wait_on(stream)
     }
 
     fn outlive(&self, stream: Stream) -> Option<OwnedFd> {
-        match (self.held, stream) {
-            (Some(_), Stream::Stdout) => None,
-            _ => self.through.outlive(stream),
-        }
+        self.to.outlive(stream)
     }
 }
 
-/// The stdout of the run that decides, kept back until it is known which that is.
-#[derive(Debug)]
-pub(super) struct Held(Mutex<SpooledTempFile>);
+/// Held stdout for the length of one run.
+struct Locked<'a>(MutexGuard<'a, Held<PassThrough>>);
 
-impl Held {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(SpooledTempFile::new(HELD_IN_MEMORY_MAX)))
+impl OutputSink for Locked<'_> {
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(stream, bytes)
     }
 
-    /// Writes what is held to stdout.
-    pub(super) fn release(&self) -> Result<()> {
-        let mut file = self.file();
-        let mut out = io::stdout().lock();
-        let mut copy = || -> io::Result<()> {
-            file.rewind()?;
-            let mut piece = vec![0; COPY_BYTES];
-            loop {
-                match file.read(&mut piece)? {
-                    0 => return out.flush(),
-                    count => out.write_all(&piece[..count])?,
-                }
-            }
-        };
-        copy().map_err(stdout_error)
+    fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
+        self.0.wait_on(stream)
     }
 
-    fn forget(&self) -> Result<()> {
-        let mut file = self.file();
-        let forget = file.set_len(0).and_then(|()| file.rewind());
-        forget.map_err(|error| Error::io("hold stdout in", Path::new("a temporary file"), error))
-    }
-
-    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.file().write(bytes)
-    }
-
-    fn file(&self) -> MutexGuard<'_, SpooledTempFile> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outlive(&self, stream: Stream) -> Option<OwnedFd> {
+        self.0.outlive(stream)
     }
 }
