@@ -8,5 +8,6 @@ mod harness;
 mod log;
 mod outside;
 mod read;
+mod run;
 mod terminal;
 mod usage;

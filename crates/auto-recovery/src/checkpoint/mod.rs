@@ -47,6 +47,7 @@ pub use manifest::{Change, ChangeKind};
 pub use marks::{Good, Mark};
 pub use options::{CheckpointLimits, CheckpointOptions};
 pub use path::display_path;
+pub(crate) use path::fnv128;
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
 pub use restore::RestoreReport;
 pub use retention::{PruneReport, RetentionLimits, find_session, prune, remove_session};

@@ -248,12 +248,19 @@ impl<'m> Recovering<'m> {
             observer.observe(&verifying);
         }
         match guarded(|| verifier.verify(&call)) {
-            Ok(verification) => Judged {
-                success: verification.passed && !self.manager.host.is_interrupted(),
-                message: join(&outcome.message, &seen(&verification)),
-                verdict: seen(&verification),
-                verification: Some(verification),
-            },
+            Ok(verification) => {
+                let message = join(&outcome.message, &seen(&verification));
+                Judged {
+                    success: verification.passed && !self.manager.host.is_interrupted(),
+                    verdict: match turn.step.kind {
+                        // Where it went, and how far that is, is what a person must know of it.
+                        RecoveryStrategyType::Rollback => message.clone(),
+                        _ => seen(&verification),
+                    },
+                    message,
+                    verification: Some(verification),
+                }
+            }
             Err(message) => judged(
                 false,
                 join(&outcome.message, &format!("verification failed: {message}")),

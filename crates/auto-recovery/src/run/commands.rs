@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::process::{Completion, Process};
+use crate::run::budget::RetryBudget;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, signal_of};
@@ -99,8 +100,8 @@ impl Strategy for CommandStrategy {
 pub(super) struct RetryStrategy {
     pub(super) runner: Arc<Runner>,
     pub(super) max_attempts: Option<u32>,
-    /// Asked before each try that nobody asked for; says why there is none.
-    pub(super) permit: Option<Box<dyn FnMut() -> Result<(), String> + Send>>,
+    /// What tries that nobody asked for are paid from.
+    pub(super) budget: Option<RetryBudget>,
 }
 
 impl Strategy for RetryStrategy {
@@ -117,8 +118,8 @@ impl Strategy for RetryStrategy {
     }
 
     fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
-        if let Some(permit) = &mut self.permit
-            && let Err(why) = permit()
+        if let Some(budget) = &self.budget
+            && let Err(why) = budget.take()
         {
             return Ok(Outcome::not_possible(why));
         }

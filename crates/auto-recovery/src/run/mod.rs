@@ -4,6 +4,8 @@
 //! kind of failure it is, plans, guards the tree, lets the manager work, and says how to exit. It
 //! prints nothing and reads no environment: streams, settings and whoever watches are given to it.
 
+mod breaker;
+mod budget;
 mod commands;
 mod environment;
 mod escalation;
@@ -16,8 +18,10 @@ mod planning;
 mod recovering;
 mod request;
 mod restoring;
+mod retention;
 mod rollback;
 mod runner;
+mod state_file;
 mod tree;
 
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};

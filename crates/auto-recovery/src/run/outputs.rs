@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::process::Completion;
 
+/// Where outputs stand in the state.
+pub(super) const OUTPUTS: &str = "outputs";
+
 /// The directory of one session's outputs.
 #[derive(Clone, Debug)]
 pub struct Outputs {
@@ -29,7 +32,7 @@ impl Outputs {
     pub fn of(state_dir: &Path, session_id: &str) -> Result<Self> {
         let name = session_id::encode(session_id)?;
         Ok(Self {
-            dir: state_dir.join("outputs").join(name),
+            dir: state_dir.join(OUTPUTS).join(name),
         })
     }
 

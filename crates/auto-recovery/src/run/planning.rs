@@ -198,6 +198,14 @@ impl PlannedStep {
         format!("{}: {action}{times}", self.kind)
     }
 
+    /// Whether it comes from `recover` itself, rather than from somebody who asked for it.
+    pub fn is_own_doing(&self) -> bool {
+        matches!(
+            self.action,
+            PlannedAction::Recipe { .. } | PlannedAction::Again { asked: false }
+        )
+    }
+
     /// Whether it may change files by more than what running the command again does.
     pub fn changes_files(&self) -> bool {
         !matches!(self.action, PlannedAction::Again { .. })

@@ -12,6 +12,8 @@ use crate::manager::{
     RecoveryEnd,
 };
 use crate::recipe::{RecipeBook, Situation};
+use crate::run::breaker::{self, Breaker};
+use crate::run::budget::RetryBudget;
 use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
@@ -20,6 +22,7 @@ use crate::run::guard::Claim;
 use crate::run::outcome::{RunExit, RunOutcome};
 use crate::run::planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::Policy;
+use crate::run::retention::prune_state;
 use crate::run::rollback::RollbackStrategy;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::tree::GuardedTree;
@@ -51,6 +54,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let logger = begin_record(run, &session_id, &claim)?;
     let incident = incident(run, &failed)?;
     let tree = guard_tree(run, &claim, &session_id, &mut plan)?;
+    let breaker = tree.as_ref().map(|tree| breaker(run, &failed, tree));
+    let by_itself = restrain(&mut plan, breaker.as_ref());
     for why in &plan.skipped {
         run.observe(&RunEvent::NotTried { why });
     }
@@ -69,8 +74,65 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         tree.end(recovery.is_ok())?;
     }
     let recovery = recovery?;
+    if by_itself {
+        learn(run, &recovery, breaker.as_ref());
+    }
     drop(claim);
+    if let Err(error) = prune_state(&request.state_dir, &run.runner.host) {
+        let what = format!("remove what is old from the state: {}", error.chain());
+        run.observe(&RunEvent::HelperFailed { what: &what });
+    }
     conclude(run, &failed, recovery, category, had_tree)
+}
+
+fn breaker(run: &Run, failed: &Failed, tree: &GuardedTree) -> Breaker {
+    let request = &run.runner.request;
+    let argv: Vec<String> = request
+        .argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let host = run.runner.host.clone();
+    let what = (&argv[..], &*request.cwd);
+    Breaker::new(
+        &request.state_dir,
+        host,
+        what,
+        &failed.failure,
+        &tree.fingerprint(),
+    )
+}
+
+/// Takes out of the plan what comes from `recover` itself, once that has failed too often here.
+/// Returns whether anything of it is left.
+fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
+    let by_itself = plan.steps.iter().any(PlannedStep::is_own_doing);
+    let Some(count) = breaker.filter(|_| by_itself).and_then(Breaker::is_open) else {
+        return by_itself;
+    };
+    plan.steps.retain(|step| !step.is_own_doing());
+    let minutes = breaker::WINDOW.as_secs() / 60;
+    plan.skipped.push(format!(
+        "what recover tries by itself: this failure on this very tree was escalated {count} times \
+         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative"
+    ));
+    false
+}
+
+/// Remembers what came of what `recover` did by itself.
+fn learn(run: &Run, recovery: &Recovery, breaker: Option<&Breaker>) {
+    if recovery.flaky {
+        budget(run).refund();
+    }
+    match (breaker, recovery.end) {
+        (Some(breaker), RecoveryEnd::Recovered) => breaker.recovered(),
+        (Some(breaker), RecoveryEnd::Escalated) => breaker.escalated(),
+        _ => {}
+    }
+}
+
+fn budget(run: &Run) -> RetryBudget {
+    RetryBudget::new(&run.runner.request.state_dir, run.runner.host.clone())
 }
 
 fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
@@ -277,12 +339,12 @@ fn add_strategies(
                 recipe: Some(name.clone()),
                 left: Vec::new(),
             }),
-            PlannedAction::Again { .. } => {
+            PlannedAction::Again { asked } => {
                 let max_attempts = Some(step.max_attempts);
                 Box::new(RetryStrategy {
                     runner,
                     max_attempts,
-                    permit: None,
+                    budget: (!asked).then(|| budget(run)),
                 })
             }
             PlannedAction::Back(target) => match tree {

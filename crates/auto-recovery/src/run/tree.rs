@@ -85,6 +85,11 @@ impl GuardedTree {
         self.lock().ground.id()
     }
 
+    /// What names the content of that tree: equal for equal trees.
+    pub(super) fn fingerprint(&self) -> String {
+        self.lock().ground.fingerprint()
+    }
+
     /// The difference between two checkpoints, for people.
     pub(super) fn patch(&self, before: &str, after: &str) -> Result<Vec<u8>> {
         let guarded = self.lock();

@@ -1,0 +1,200 @@
+//! Cures and their absence, as seen from outside.
+
+use super::{Machine, read, write};
+
+#[test]
+fn a_pass_is_passed_through_and_leaves_nothing() {
+    let machine = Machine::new();
+    let run = machine.recover(&["run", "--", "sh", "-c", "echo out; echo err >&2"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (0, "out\n", "err\n")
+    );
+    assert!(!machine.state().exists());
+}
+
+#[test]
+fn a_fix_is_told_step_by_step_and_shown_afterwards() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let args = [
+        "run",
+        "--fix",
+        "echo mended > value",
+        "--",
+        "grep",
+        "-q",
+        "mended",
+        "value",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.stdout, "");
+    for line in [
+        "recover: `grep -q mended value` failed (exit 1)",
+        "recover: fix 1/3        echo mended > value",
+        "recover: verified       `grep -q mended value` passes  changed value",
+        "recover: recovered by fix, 1 attempt",
+        "`recover restore --last`",
+    ] {
+        assert!(run.stderr.contains(line), "{line}\n{}", run.stderr);
+    }
+    let shown = machine.recover(&["show", "--last"]);
+    for part in ["echo mended > value", "-broken", "+mended", "cured"] {
+        assert!(shown.stdout.contains(part), "{part}\n{}", shown.stdout);
+    }
+}
+
+#[test]
+fn with_a_useless_fix_the_code_is_the_commands_and_the_tree_as_before() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let args = [
+        "run",
+        "--base-delay",
+        "1ms",
+        "--fix",
+        "true",
+        "--",
+        "sh",
+        "-c",
+        "exit 42",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 42);
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert!(
+        run.stderr.contains("escalated after 3 attempts"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("the tree is as it was"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn exit_codes_of_commands_that_never_start() {
+    let machine = Machine::new();
+    write(&machine, "data", "no program");
+    assert_eq!(machine.recover(&["run", "--", "no-such-program"]).code, 127);
+    assert_eq!(machine.recover(&["run", "--", "./data"]).code, 126);
+    assert_eq!(machine.recover(&["run"]).code, 2);
+    assert_eq!(
+        machine
+            .recover(&["run", "--deadline", "5", "--", "true"])
+            .code,
+        2
+    );
+}
+
+#[test]
+fn the_result_file_is_written_on_every_run() {
+    let machine = Machine::new();
+    let result = || -> serde_json::Value {
+        serde_json::from_str(&read(&machine, "result.json")).expect("JSON")
+    };
+    machine.recover(&["run", "--result-file", "result.json", "--", "true"]);
+    assert_eq!(result()["success"], true);
+    assert!(result()["session_id"].is_null());
+    let args = [
+        "--result-file",
+        "result.json",
+        "--session",
+        "mine",
+        "--fix",
+        "touch good",
+    ];
+    machine.recover(&[&["run"][..], &args, &["--", "test", "-e", "good"]].concat());
+    let result = result();
+    let keys: Vec<_> = result
+        .as_object()
+        .expect("an object")
+        .keys()
+        .cloned()
+        .collect();
+    let expected = "session_id success strategy_used attempts final_error message \
+                    escalated_to_human flaky timestamp";
+    assert_eq!(keys.join(" "), expected);
+    assert_eq!(
+        (&result["session_id"], &result["strategy_used"]),
+        (&"mine".into(), &"fix".into())
+    );
+}
+
+#[test]
+fn held_stdout_is_the_deciding_runs_only() {
+    let machine = Machine::new();
+    let script = "echo run; test -e good && echo good";
+    let args = |more: &[&'static str]| {
+        let mut args = vec!["run", "--fix", "touch good"];
+        args.extend(more);
+        args.extend(["--", "sh", "-c", script]);
+        args
+    };
+    let run = machine.recover(&args(&["--hold-stdout"]));
+    assert_eq!((run.code, run.stdout.as_str()), (0, "run\ngood\n"));
+    std::fs::remove_file(machine.work().join("good")).expect("remove");
+    assert_eq!(machine.recover(&args(&[])).stdout, "run\nrun\ngood\n");
+}
+
+#[test]
+fn piped_stdin_is_read_again_by_every_run() {
+    let machine = Machine::new();
+    let args = [
+        "run",
+        "--fix",
+        "touch good",
+        "--",
+        "sh",
+        "-c",
+        "cat > seen; test -e good",
+    ];
+    let run = machine.recover_with(&args, "from the pipe\n");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(read(&machine, "seen"), "from the pipe\n");
+}
+
+#[test]
+fn the_plan_is_shown_without_running_anything() {
+    let machine = Machine::new();
+    let run = machine.recover(&["plan", "--", "touch", "ran"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!machine.work().join("ran").exists());
+    for category in [
+        "transient",
+        "code_quality",
+        "test_failure",
+        "dependency",
+        "unknown",
+    ] {
+        assert!(run.stdout.contains(category), "{}", run.stdout);
+    }
+    assert!(
+        run.stdout.contains("retry: run it again, up to 3 times"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_failure_that_keeps_coming_back_on_the_same_tree_is_not_retried_for_ever() {
+    let machine = Machine::new();
+    let refused = "echo 'curl: (7) Failed to connect to 127.0.0.1 port 9: Connection refused' >&2";
+    let script = format!("{refused}; exit 7");
+    let args = ["run", "--", "sh", "-c", &script];
+    write(&machine, "recover.toml", "base_delay = \"1ms\"\n");
+    for _ in 0..5 {
+        let run = machine.recover(&args);
+        assert_eq!(run.code, 7);
+        assert!(run.stderr.contains("retry 3/3"), "{}", run.stderr);
+    }
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 7);
+    assert!(!run.stderr.contains("retry 1/3"), "{}", run.stderr);
+    assert!(run.stderr.contains("escalated 5 times"), "{}", run.stderr);
+    write(&machine, "new", "the tree is another one");
+    assert!(machine.recover(&args).stderr.contains("retry 3/3"));
+}

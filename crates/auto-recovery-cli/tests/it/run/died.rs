@@ -1,0 +1,91 @@
+//! A run that is killed: the next one ends what it left and finishes its undo, or says what it found.
+
+use rustix::process::Signal;
+
+use super::{Machine, is_running, read, signal, start, wait_for, write};
+
+#[test]
+fn killed_while_verifying_the_next_run_undoes_what_the_fix_changed() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let script = "grep -q mended value || exit 1; touch ../verifying; exec sleep 61.25";
+    let args = [
+        "run",
+        "--fix",
+        "echo mended > value; echo x > new",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut run = start(&machine, &args);
+    wait_for(&machine.root().join("verifying"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    assert_eq!(read(&machine, "value"), "mended\n");
+    let next = machine.recover(&["run", "--", "true"]);
+    assert_eq!(next.code, 0, "{next:?}");
+    assert!(next.stderr.contains("died here"), "{}", next.stderr);
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert!(!machine.work().join("new").exists());
+    assert!(!is_running("sleep 61.25"), "what it started has ended");
+    let sessions = machine.recover(&["sessions", "--json"]);
+    assert!(
+        sessions.stdout.contains("\"interrupted\""),
+        "{}",
+        sessions.stdout
+    );
+    assert_eq!(
+        machine.recover(&["run", "--", "true"]).stderr,
+        "",
+        "once is enough"
+    );
+}
+
+#[test]
+fn killed_in_the_middle_of_a_fix_nothing_is_guessed() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; touch ../started; exec sleep 62.25";
+    let args = [
+        "run",
+        "--session",
+        "dead",
+        "--fix",
+        fix,
+        "--",
+        "grep",
+        "-q",
+        "mended",
+        "value",
+    ];
+    let mut run = start(&machine, &args);
+    wait_for(&machine.root().join("started"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    let next = machine.recover(&["run", "--", "true"]);
+    assert_eq!(next.code, 125, "{next:?}");
+    for part in ["value", "recover restore dead", "recover checkpoint"] {
+        assert!(next.stderr.contains(part), "{part}\n{}", next.stderr);
+    }
+    assert_eq!(read(&machine, "value"), "half\n");
+    assert!(!is_running("sleep 62.25"));
+    let restored = machine.recover(&["restore", "dead"]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert_eq!(machine.recover(&["run", "--", "true"]).code, 0);
+}
+
+#[test]
+fn after_a_death_the_tree_can_be_accepted_as_it_is() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; touch ../started; exec sleep 63.25";
+    let mut run = start(&machine, &["run", "--fix", fix, "--", "false"]);
+    wait_for(&machine.root().join("started"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    assert_eq!(machine.recover(&["checkpoint"]).code, 0);
+    assert_eq!(machine.recover(&["run", "--", "true"]).code, 0);
+    assert_eq!(read(&machine, "value"), "half\n");
+}

@@ -1,0 +1,58 @@
+//! Others in the same workspace: another recovery, and one inside of this one.
+
+use super::{Machine, start, wait_for, write};
+
+#[test]
+fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "touch ../fixing; while ! test -e ../go; do sleep 0.02; done; echo mended > value";
+    let check = ["--", "grep", "-q", "mended", "value"];
+    let mut first = start(&machine, &[&["run", "--fix", fix][..], &check].concat());
+    wait_for(&machine.root().join("fixing"));
+    let refused = machine.recover(&[&["run", "--no-wait"][..], &check].concat());
+    assert_eq!(refused.code, 125);
+    assert!(
+        refused.stderr.contains("another recovery works"),
+        "{}",
+        refused.stderr
+    );
+    let second = start(
+        &machine,
+        &[&["run", "--fix", "touch second"][..], &check].concat(),
+    );
+    std::fs::write(machine.root().join("go"), "").expect("let the first go on");
+    assert!(first.wait().expect("it ends").success());
+    let second = second.wait_with_output().expect("it ends");
+    assert!(second.status.success(), "{second:?}");
+    assert!(!machine.work().join("second").exists());
+    let sessions = machine.recover(&["sessions", "--json"]);
+    assert_eq!(
+        sessions.stdout.matches("\"session_id\"").count(),
+        1,
+        "{}",
+        sessions.stdout
+    );
+}
+
+#[test]
+fn inside_another_recovery_only_what_was_asked_for_is_tried() {
+    let machine = Machine::new();
+    let recover = env!("CARGO_BIN_EXE_recover");
+    let refused = "echo 'curl: (7) Connection refused' >&2; exit 7";
+    let inner = format!("\"{recover}\" run -- sh -c \"{refused}\"");
+    let args = [
+        "--base-delay",
+        "1ms",
+        "--max-attempts",
+        "1",
+        "--fix",
+        &inner,
+        "--",
+        "false",
+    ];
+    let run = machine.recover(&[&["run"][..], &args].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("Connection refused"), "{}", run.stderr);
+    assert!(!run.stderr.contains("retry 1/"), "{}", run.stderr);
+}

@@ -1,0 +1,114 @@
+//! The crash-loop breaker: what `recover` tries by itself against one failure on one tree is not tried
+//! for ever.
+//!
+//! When the same failure on the same tree was escalated [`ESCALATIONS_MAX`] times within [`WINDOW`],
+//! nothing that comes from `recover` itself is tried any more: it escalates at once. It survives
+//! restarts, and never overrides what somebody asks for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::fnv128;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::run::state_file::StateFile;
+
+/// Escalations after which the same is not tried again.
+pub(super) const ESCALATIONS_MAX: usize = 5;
+/// The time in which they are counted.
+pub(super) const WINDOW: Duration = Duration::from_secs(60 * 60);
+/// Failures that are remembered; the oldest are forgotten first.
+const FAILURES_MAX: usize = 1_000;
+
+/// The breaker of this user on this machine.
+#[derive(Clone)]
+pub(super) struct Breaker {
+    file: StateFile,
+    host: Arc<dyn Host>,
+    /// What failed, where, on which tree.
+    key: String,
+}
+
+/// When which failure was escalated, in seconds since 1970.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Escalations(BTreeMap<String, Vec<u64>>);
+
+impl Breaker {
+    /// The breaker for `failure` of `argv` in `cwd` on the tree that `tree` names.
+    pub(super) fn new(
+        state_dir: &Path,
+        host: Arc<dyn Host>,
+        what: (&[String], &Path),
+        failure: &Failure,
+        tree: &str,
+    ) -> Self {
+        let (argv, cwd) = what;
+        let parts = [&failure.error_type, &failure.message];
+        let text = format!(
+            "{argv:?}\0{cwd:?}\0{parts:?}\0{:?}\0{tree}",
+            failure.file_path
+        );
+        let key = format!("{:032x}", fnv128(text.as_bytes()));
+        Self {
+            file: StateFile::new(state_dir, "breaker.json"),
+            host,
+            key,
+        }
+    }
+
+    /// How often this was escalated of late, if that is too often.
+    pub(super) fn is_open(&self) -> Option<usize> {
+        let now = self.now();
+        let count = self.file.change(|escalations: &mut Escalations| {
+            escalations.forget(now);
+            escalations.0.get(&self.key).map_or(0, Vec::len)
+        })?;
+        (count >= ESCALATIONS_MAX).then_some(count)
+    }
+
+    /// It was escalated once more.
+    pub(super) fn escalated(&self) {
+        let now = self.now();
+        self.file.change(|escalations: &mut Escalations| {
+            escalations.forget(now);
+            escalations.0.entry(self.key.clone()).or_default().push(now);
+        });
+    }
+
+    /// It was cured: what was is forgotten.
+    pub(super) fn recovered(&self) {
+        self.file
+            .change(|escalations: &mut Escalations| escalations.0.remove(&self.key));
+    }
+
+    fn now(&self) -> u64 {
+        self.host
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs()
+    }
+}
+
+impl Escalations {
+    /// Forgets what lies outside of the window, or in a future that a clock went back from.
+    fn forget(&mut self, now: u64) {
+        for times in self.0.values_mut() {
+            times.retain(|at| *at <= now && now - at < WINDOW.as_secs());
+        }
+        self.0.retain(|_, times| !times.is_empty());
+        while self.0.len() > FAILURES_MAX {
+            let newest = |times: &Vec<u64>| times.last().copied().unwrap_or(0);
+            let oldest = self.0.iter().min_by_key(|(_, times)| newest(times));
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
+            self.0.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Small JSON files in the state that several processes change: read, change and write under a lock.
+//!
+//! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot be
+//! written restrains nothing: it is never a reason to fail.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A JSON file in the state.
+#[derive(Clone, Debug)]
+pub(super) struct StateFile {
+    path: PathBuf,
+}
+
+impl StateFile {
+    pub(super) fn new(state_dir: &Path, name: &str) -> Self {
+        Self {
+            path: state_dir.join(name),
+        }
+    }
+
+    /// Lets `change` change what the file holds, alone among all processes. `None` if it could not.
+    pub(super) fn change<T, R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        let mut file = self.open().ok()?;
+        file.lock().ok()?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).ok()?;
+        let mut held: T = serde_json::from_slice(&text).unwrap_or_default();
+        let result = change(&mut held);
+        let text = serde_json::to_vec(&held).ok()?;
+        file.rewind().ok()?;
+        file.set_len(0).ok()?;
+        file.write_all(&text).ok()?;
+        Some(result)
+    }
+
+    fn open(&self) -> std::io::Result<File> {
+        if let Some(dir) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        let mut options = OpenOptions::new();
+        options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&self.path)
+    }
+}
