@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use crate::settings::{RollbackTarget, Tier, parse_duration};
 
@@ -85,7 +86,12 @@ pub(crate) struct StrategyArgs {
     ///
     /// `safe` mends formatting and findings of linters; `moderate` also mends lock files and
     /// manifests offline; `network` also whatever may download.
-    #[arg(long, value_name = "TIER", value_enum, hide_possible_values = false)]
+    #[arg(
+        long,
+        value_name = "TIER",
+        value_parser = PossibleValuesParser::new(Tier::ALL.map(Tier::as_str))
+            .try_map(|tier| tier.parse::<Tier>())
+    )]
     pub(crate) allow: Option<Tier>,
 
     /// At last, go back to the tree at which this command passed

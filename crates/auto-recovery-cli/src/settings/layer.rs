@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auto_recovery::audit::Durability;
-use auto_recovery::{Category, Result};
+use auto_recovery::{Category, Error, Result};
 use toml::de::DeTable;
 
 use crate::settings::recipe::{read_recipes, read_rules};
@@ -209,6 +209,6 @@ fn absolute_path(text: &str) -> Result<PathBuf, String> {
 fn rollback(text: &str) -> Result<RollbackTarget, String> {
     match text {
         "last-good" => Ok(RollbackTarget::LastGood),
-        other => other.parse(),
+        other => other.parse().map_err(|error: Error| error.to_string()),
     }
 }

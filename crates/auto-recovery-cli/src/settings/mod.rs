@@ -15,6 +15,9 @@ mod section;
 mod value;
 mod workspace;
 
+pub(crate) use auto_recovery::manager::OnAuditFailure;
+pub(crate) use auto_recovery::recipe::Tier;
+pub(crate) use auto_recovery::run::RollbackTarget;
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use environment::Environment;
 pub(crate) use file::{SourceFile, Sources};
@@ -23,7 +26,5 @@ pub(crate) use origin::{Origin, Setting};
 pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};
 pub(crate) use resolve::Settings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
-pub(crate) use value::{
-    OnAuditFailure, RollbackTarget, StoreUrl, StrategyCommand, Tier, durability_name,
-};
+pub(crate) use value::{StoreUrl, StrategyCommand, durability_name};
 pub(crate) use workspace::find_workspace;

@@ -3,78 +3,8 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use auto_recovery::audit::Durability;
-use clap::ValueEnum;
-
-/// The worst thing that a recipe may do, least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Tier {
-    /// Formatting, and what linters can mend of their own findings
-    Safe,
-    /// Lock files and manifests, offline
-    Moderate,
-    /// Whatever may download
-    Network,
-}
-
-impl Tier {
-    /// The name used in flags, files and messages.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Safe => "safe",
-            Self::Moderate => "moderate",
-            Self::Network => "network",
-        }
-    }
-}
-
-impl FromStr for Tier {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "safe" => Ok(Self::Safe),
-            "moderate" => Ok(Self::Moderate),
-            "network" => Ok(Self::Network),
-            _ => Err(format!(
-                "`{text}` is no tier: use safe, moderate or network"
-            )),
-        }
-    }
-}
-
-/// What happens to a recovery whose record cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnAuditFailure {
-    /// The tree is put back and the recovery ends.
-    Stop,
-    /// It goes on, with a loud warning.
-    Continue,
-}
-
-impl OnAuditFailure {
-    /// The name used in files and messages.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Continue => "continue",
-        }
-    }
-}
-
-impl FromStr for OnAuditFailure {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "stop" => Ok(Self::Stop),
-            "continue" => Ok(Self::Continue),
-            _ => Err(format!("`{text}` is not known here: use stop or continue")),
-        }
-    }
-}
 
 /// The durability that `text` names.
 pub(crate) fn parse_durability(text: &str) -> Result<Durability, String> {
@@ -107,30 +37,6 @@ impl fmt::Display for StrategyCommand {
         match self {
             Self::Shell(text) => f.write_str(text),
             Self::Argv(words) => f.write_str(&crate::output::shell_words(words)),
-        }
-    }
-}
-
-/// Which tree a rollback goes back to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RollbackTarget {
-    /// The newest checkpoint at which the command passed, or that was marked.
-    LastGood,
-    /// This checkpoint.
-    Checkpoint(String),
-    /// This commit of the project's own repository.
-    GitRevision(String),
-}
-
-impl FromStr for RollbackTarget {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("git:") {
-            Some("") => Err("`git:` names no revision: write it like git:HEAD~1".to_owned()),
-            Some(revision) => Ok(Self::GitRevision(revision.to_owned())),
-            None if text.is_empty() => Ok(Self::LastGood),
-            None => Ok(Self::Checkpoint(text.to_owned())),
         }
     }
 }

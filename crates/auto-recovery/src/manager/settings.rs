@@ -1,7 +1,10 @@
 //! How the manager works, as plain values.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
 
 /// What to do when the record of an attempt cannot be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,6 +14,31 @@ pub enum OnAuditFailure {
     Stop,
     /// Go on, and say so loudly.
     Continue,
+}
+
+impl OnAuditFailure {
+    /// The name used in files and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Continue => "continue",
+        }
+    }
+}
+
+impl FromStr for OnAuditFailure {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "stop" => Ok(Self::Stop),
+            "continue" => Ok(Self::Continue),
+            _ => {
+                let context = format!("`{text}` is not known here: use stop or continue");
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+        }
+    }
 }
 
 /// How the manager works. The first eight are the specification's.

@@ -24,6 +24,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Every tier, least first.
+    pub const ALL: [Self; 3] = [Self::Safe, Self::Moderate, Self::Network];
+
     /// The name used in flags, configuration and messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,7 +47,7 @@ impl FromStr for Tier {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        [Self::Safe, Self::Moderate, Self::Network]
+        Self::ALL
             .into_iter()
             .find(|tier| tier.as_str() == text)
             .ok_or_else(|| {

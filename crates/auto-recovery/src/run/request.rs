@@ -2,11 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
 use crate::detect::Rules;
+use crate::error::{Error, ErrorKind};
 use crate::failure::{Category, Failure};
 use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
@@ -47,6 +49,22 @@ pub enum RollbackTarget {
     Checkpoint(String),
     /// The tree of a revision of the user's repository.
     GitRevision(String),
+}
+
+impl FromStr for RollbackTarget {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix("git:") {
+            Some("") => {
+                let context = "`git:` names no revision: write it like git:HEAD~1";
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            Some(revision) => Ok(Self::GitRevision(revision.to_owned())),
+            None if text.is_empty() => Ok(Self::LastGood),
+            None => Ok(Self::Checkpoint(text.to_owned())),
+        }
+    }
 }
 
 /// Who runs, for the record.

@@ -4,15 +4,14 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use auto_recovery::detect::{Rule, Rules, Sign};
-use auto_recovery::manager::OnAuditFailure;
-use auto_recovery::recipe::{Recipe, Remedy, Tier};
+use auto_recovery::recipe::{Recipe, Remedy};
 use auto_recovery::run as library;
 use auto_recovery::{Category, Failure, Result};
 
 use crate::app::App;
 use crate::identity;
 use crate::settings::{
-    self, Policy, RecipeAction, RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings,
+    Policy, RecipeAction, RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings,
     StrategyCommand,
 };
 
@@ -43,13 +42,13 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         }),
         recipes: run.recipes.iter().map(recipe).collect(),
         rules: user_rules(&run)?,
-        allow: tier(run.allow.value),
+        allow: run.allow.value,
         search_path: settings.search_path.clone(),
         attempt_timeout: run.policy.attempt_timeout.value,
         deadline: run.deadline.value,
         grace: run.grace.value,
         protect: run.protect.into_iter().map(|glob| glob.value).collect(),
-        rollback: run.rollback.value.map(rollback),
+        rollback: run.rollback.value,
         keep_progress: run.keep_progress.value,
         keep_failed_changes: run.keep_failed_changes.value,
         checkpoint: run.checkpoint.value,
@@ -58,10 +57,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         approve: run.approve.value.as_ref().map(command),
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
-        on_audit_failure: match run.on_audit_failure.value {
-            settings::OnAuditFailure::Stop => OnAuditFailure::Stop,
-            settings::OnAuditFailure::Continue => OnAuditFailure::Continue,
-        },
+        on_audit_failure: run.on_audit_failure.value,
     })
 }
 
@@ -84,24 +80,6 @@ fn command(command: &StrategyCommand) -> library::StrategyCommand {
         StrategyCommand::Shell(text) => library::StrategyCommand::shell(text),
         StrategyCommand::Argv(argv) => {
             library::StrategyCommand::direct(argv.iter().map(OsString::from).collect())
-        }
-    }
-}
-
-fn tier(tier: settings::Tier) -> Tier {
-    match tier {
-        settings::Tier::Safe => Tier::Safe,
-        settings::Tier::Moderate => Tier::Moderate,
-        settings::Tier::Network => Tier::Network,
-    }
-}
-
-fn rollback(target: settings::RollbackTarget) -> library::RollbackTarget {
-    match target {
-        settings::RollbackTarget::LastGood => library::RollbackTarget::LastGood,
-        settings::RollbackTarget::Checkpoint(id) => library::RollbackTarget::Checkpoint(id),
-        settings::RollbackTarget::GitRevision(revision) => {
-            library::RollbackTarget::GitRevision(revision)
         }
     }
 }
@@ -136,7 +114,7 @@ fn recipe(setting: &RecipeSetting) -> Recipe {
         remedy,
         on_file: run.clone(),
         run,
-        tier: tier(own.tier),
+        tier: own.tier,
         requires: own.requires.first().cloned().unwrap_or_default(),
         ..Recipe::default()
     }
