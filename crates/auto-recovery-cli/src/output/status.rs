@@ -4,109 +4,128 @@
 //! never covers what a command wrote. Elsewhere it does nothing.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use auto_recovery::host::Host;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::{Printer, Verbosity, escape_text};
 
 /// How often the line moves: slow enough to cost nothing, fast enough to live.
 const TICK: Duration = Duration::from_millis(250);
-/// Columns of the text; the rest is for the time.
-const TEXT_CHARS: usize = 60;
+/// Characters of the text; the rest of a terminal's line is for the time.
+const TEXT_CHARS: usize = 50;
 
 /// The line that moves.
 pub(crate) struct Status {
     state: Option<Mutex<State>>,
+    host: Arc<dyn Host>,
+    /// When the run must have ended, on the host's monotonic clock.
+    deadline: Option<Duration>,
 }
 
 struct State {
+    /// What is being done, and until when it may last.
+    doing: Option<(String, Option<Duration>)>,
+    /// The line, while it is on the screen.
     bar: Option<ProgressBar>,
     /// Whether whatever was written last on the terminal ended its line.
     at_line_start: bool,
 }
 
 impl Status {
-    /// A line on stderr, if that is a terminal and `printer` may say more than warnings.
-    pub(crate) fn new(printer: &Printer) -> Self {
+    /// A line on stderr, if that is a terminal and `printer` may say more than warnings. The run may
+    /// last for `limit`.
+    pub(crate) fn new(printer: &Printer, host: Arc<dyn Host>, limit: Option<Duration>) -> Self {
         let wanted = io::stderr().is_terminal() && printer.verbosity >= Verbosity::Normal;
+        let state = State {
+            doing: None,
+            bar: None,
+            at_line_start: true,
+        };
+        let deadline = limit.map(|limit| host.monotonic().saturating_add(limit));
         Self {
-            state: wanted.then(|| {
-                Mutex::new(State {
-                    bar: None,
-                    at_line_start: true,
-                })
-            }),
+            state: wanted.then(|| Mutex::new(state)),
+            host,
+            deadline,
         }
     }
 
     /// Something is being done, for as long as it takes.
     pub(crate) fn working(&self, what: &str) {
-        self.show(what, "{spinner} {msg} · {elapsed}");
+        self.show(what, self.deadline);
     }
 
-    /// Something is waited for, for `duration` at most.
-    pub(crate) fn wait(&self, what: &str, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        self.show(
-            &format!("{what} in {seconds:.0} s"),
-            "{spinner} {msg} · {elapsed}",
-        );
+    /// Something is waited for, for `duration`.
+    pub(crate) fn waiting(&self, what: &str, duration: Duration) {
+        self.show(what, Some(self.host.monotonic().saturating_add(duration)));
     }
 
     /// Nothing is being done.
     pub(crate) fn idle(&self) {
-        if let Some(mut state) = self.lock()
-            && let Some(bar) = state.bar.take()
-        {
-            bar.finish_and_clear();
+        if let Some(mut state) = self.lock() {
+            state.doing = None;
+            state.hide();
         }
     }
 
-    /// Does `write` with the line out of the way.
+    /// Does `write`, which ends its line, with this line out of the way.
     pub(crate) fn over<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.around(None, write)
+        self.around(true, write)
     }
 
-    /// Passes on what a command wrote, with the line out of the way; it comes back when that ended
+    /// Passes on what a command wrote, with this line out of the way; it comes back when that ended
     /// its line.
     pub(crate) fn passing<T>(&self, bytes: &[u8], write: impl FnOnce() -> T) -> T {
-        self.around(bytes.last().map(|last| *last == b'\n'), write)
+        self.around(bytes.ends_with(b"\n"), write)
     }
 
-    fn around<T>(&self, ends_line: Option<bool>, write: impl FnOnce() -> T) -> T {
+    fn around<T>(&self, ends_line: bool, write: impl FnOnce() -> T) -> T {
         let Some(mut state) = self.lock() else {
             return write();
         };
-        if let Some(bar) = &state.bar {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
+        state.at_line_start = ends_line;
+        match &state.bar {
+            Some(bar) if ends_line => bar.suspend(write),
+            _ => {
+                state.hide();
+                let value = write();
+                self.draw(&mut state);
+                value
+            }
         }
-        let value = write();
-        state.at_line_start = ends_line.unwrap_or(true);
-        if let Some(bar) = &state.bar
-            && state.at_line_start
-        {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-        value
     }
 
-    fn show(&self, what: &str, template: &str) {
+    fn show(&self, what: &str, until: Option<Duration>) {
         let Some(mut state) = self.lock() else { return };
-        if let Some(bar) = state.bar.take() {
-            bar.finish_and_clear();
-        }
-        let target = match state.at_line_start {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
+        let text = escape_text(what).chars().take(TEXT_CHARS).collect();
+        state.doing = Some((text, until));
+        state.hide();
+        self.draw(&mut state);
+    }
+
+    /// Puts the line on the screen, if something is being done and it would cover nothing.
+    fn draw(&self, state: &mut State) {
+        let (Some((text, until)), true, None) = (&state.doing, state.at_line_start, &state.bar)
+        else {
+            return;
         };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        let text: String = escape_text(what).chars().take(TEXT_CHARS).collect();
-        bar.set_message(text);
+        let left = until.map(|until| until.saturating_sub(self.host.monotonic()));
+        let style = ProgressStyle::with_template("{spinner} {msg} · {elapsed}{left}");
+        let Ok(style) = style else { return };
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style.with_key(
+            "left",
+            move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                if let Some(left) = left {
+                    let left = left.saturating_sub(state.elapsed()).as_secs();
+                    // A line that cannot be drawn is not worth failing for.
+                    let _ = write!(out, ", {left}s left");
+                }
+            },
+        ));
+        bar.set_message(text.clone());
         bar.enable_steady_tick(TICK);
         state.bar = Some(bar);
     }
@@ -114,5 +133,13 @@ impl Status {
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
         let state = self.state.as_ref()?;
         Some(state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn hide(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
     }
 }

@@ -28,13 +28,15 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
     let signals = Signals::install(Arc::clone(&interrupt))?;
-    let status = Arc::new(Status::new(&app.printer));
+    let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
+    let limit = app.settings.run.deadline.value;
+    let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
         true => Some(hold_stdout()?),
         false => None,
     };
     let world = World {
-        host: Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt))),
+        host,
         interrupt: Arc::clone(&interrupt),
         console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
         observer: Arc::new(Mutex::new(Steps::new(

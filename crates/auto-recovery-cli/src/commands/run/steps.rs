@@ -55,7 +55,8 @@ impl Steps {
     fn step(&self, event: &Event<'_>) {
         match event {
             Event::Waiting { strategy, delay } => {
-                self.status.wait(&format!("{strategy} again"), *delay);
+                self.status
+                    .waiting(&format!("{strategy} again soon"), *delay);
                 self.line(
                     "waiting",
                     &seconds(*delay),
