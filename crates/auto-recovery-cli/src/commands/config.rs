@@ -74,7 +74,6 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         policy,
         categories,
         error_types,
-        deadline,
         grace,
         protect,
         allow,
@@ -91,7 +90,6 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         rules,
     } = run;
     push_policy(rows, policy);
-    rows.push(row("deadline", deadline, optional_duration));
     rows.push(row("grace", grace, duration));
     if protect.is_empty() {
         rows.push(row("protect", &Setting::default(()), |()| json!([])));
@@ -161,6 +159,7 @@ fn push_policy(rows: &mut Vec<Row>, policy: &Policy) {
         max_delay,
         jitter,
         attempt_timeout,
+        deadline,
     } = policy;
     rows.push(row("fix", fix, |list| commands(list)));
     rows.push(row("alternative", alternative, |list| commands(list)));
@@ -170,6 +169,7 @@ fn push_policy(rows: &mut Vec<Row>, policy: &Policy) {
     rows.push(row("max_delay", max_delay, duration));
     rows.push(row("jitter", jitter, |flag| json!(flag)));
     rows.push(row("attempt_timeout", attempt_timeout, optional_duration));
+    rows.push(row("deadline", deadline, optional_duration));
 }
 
 fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
@@ -182,6 +182,7 @@ fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
         max_delay,
         jitter,
         attempt_timeout,
+        deadline,
     } = layer;
     let key = |name: &str| format!("{prefix}.{name}");
     rows.extend(
@@ -222,6 +223,11 @@ fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
         attempt_timeout
             .as_ref()
             .map(|limit| row(&key("attempt_timeout"), limit, duration)),
+    );
+    rows.extend(
+        deadline
+            .as_ref()
+            .map(|limit| row(&key("deadline"), limit, duration)),
     );
 }
 

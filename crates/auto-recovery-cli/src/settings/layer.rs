@@ -28,7 +28,6 @@ pub(crate) struct Layer {
     pub(crate) durability: Option<Setting<Durability>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) policy: PolicyLayer,
-    pub(crate) deadline: Option<Setting<Duration>>,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
     pub(crate) allow: Option<Setting<Tier>>,
@@ -57,6 +56,7 @@ pub(crate) struct PolicyLayer {
     pub(crate) max_delay: Option<Setting<Duration>>,
     pub(crate) jitter: Option<Setting<bool>>,
     pub(crate) attempt_timeout: Option<Setting<Duration>>,
+    pub(crate) deadline: Option<Setting<Duration>>,
 }
 
 impl Layer {
@@ -111,7 +111,6 @@ impl Layer {
             durability: None,
             on_audit_failure: None,
             policy: PolicyLayer::read(root)?,
-            deadline: root.duration("deadline")?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
             allow: root.parsed("allow", str::parse)?,
@@ -145,6 +144,7 @@ impl PolicyLayer {
             max_delay: section.duration("max_delay")?,
             jitter: section.flag("jitter")?,
             attempt_timeout: section.duration("attempt_timeout")?,
+            deadline: section.duration("deadline")?,
         })
     }
 }

@@ -32,8 +32,6 @@ pub(crate) struct RunSettings {
     pub(crate) categories: Vec<(Category, PolicyLayer)>,
     /// What differs by failure type. Use [`RunSettings::policy_for`].
     pub(crate) error_types: Vec<(String, PolicyLayer)>,
-    /// Bounds the whole run.
-    pub(crate) deadline: Setting<Option<Duration>>,
     /// Time between asking a program to end and killing it.
     pub(crate) grace: Setting<Duration>,
     /// Globs of paths that no fix may touch, from every place that names some.
@@ -83,6 +81,8 @@ pub(crate) struct Policy {
     pub(crate) jitter: Setting<bool>,
     /// Bounds every program that is started.
     pub(crate) attempt_timeout: Setting<Option<Duration>>,
+    /// Bounds the whole run, from its start.
+    pub(crate) deadline: Setting<Option<Duration>>,
 }
 
 /// What a run is asked to do that no file can say.
@@ -185,8 +185,8 @@ impl Layer {
                 max_delay: given("max-delay", max_delay),
                 jitter: switch("no-jitter", no_jitter, false),
                 attempt_timeout: given("attempt-timeout", attempt_timeout),
+                deadline: given("deadline", deadline),
             },
-            deadline: given("deadline", deadline),
             grace: given("grace", grace),
             protect: protect
                 .into_iter()
@@ -231,7 +231,6 @@ impl RunSettings {
             policy: Policy::from_layer(top.policy),
             categories: merge_each(categories),
             error_types: merge_each(error_types),
-            deadline: optional(top.deadline),
             grace: or_default(top.grace, GRACE),
             protect,
             allow: or_default(top.allow, Tier::Safe),
@@ -277,6 +276,7 @@ impl Policy {
             max_delay: or_default(layer.max_delay, MAX_DELAY),
             jitter: or_default(layer.jitter, true),
             attempt_timeout: optional(layer.attempt_timeout),
+            deadline: optional(layer.deadline),
         }
     }
 
@@ -299,6 +299,10 @@ impl Policy {
             &mut self.attempt_timeout,
             &layer.attempt_timeout.clone().map(Setting::some),
         );
+        put(
+            &mut self.deadline,
+            &layer.deadline.clone().map(Setting::some),
+        );
     }
 }
 
@@ -310,7 +314,6 @@ impl Layer {
         fill(&mut self.durability, &weaker.durability);
         fill(&mut self.on_audit_failure, &weaker.on_audit_failure);
         self.policy.lay_over(&weaker.policy);
-        fill(&mut self.deadline, &weaker.deadline);
         fill(&mut self.grace, &weaker.grace);
         fill(&mut self.allow, &weaker.allow);
         fill(&mut self.approve, &weaker.approve);
@@ -334,6 +337,7 @@ impl PolicyLayer {
         fill(&mut self.max_delay, &weaker.max_delay);
         fill(&mut self.jitter, &weaker.jitter);
         fill(&mut self.attempt_timeout, &weaker.attempt_timeout);
+        fill(&mut self.deadline, &weaker.deadline);
     }
 }
 

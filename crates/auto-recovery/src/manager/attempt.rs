@@ -183,6 +183,7 @@ impl<'m> Recovering<'m> {
         if tried.success || tried.kept {
             self.changed.extend(tried.files_modified.iter().cloned());
         }
+        self.not_covered.extend(tried.not_covered.iter().cloned());
         tried.duration = self.manager.host.monotonic().saturating_sub(started);
         Ok(tried)
     }

@@ -157,6 +157,7 @@ impl AutoRecoveryManager {
             attempts: Vec::new(),
             kept: false,
             changed: BTreeSet::new(),
+            not_covered: BTreeSet::new(),
             last_exit,
             started,
         };

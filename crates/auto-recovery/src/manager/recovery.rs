@@ -79,6 +79,8 @@ pub struct Recovery {
     pub files_modified: Vec<String>,
     /// Processes that the cure left running, as `pid command`.
     pub left_running: Vec<String>,
+    /// Paths that attempts changed and that no checkpoint covers; sorted.
+    pub not_covered: Vec<String>,
 }
 
 /// Which strategy a step tries.
@@ -151,6 +153,8 @@ pub(super) struct Recovering<'m> {
     pub(super) kept: bool,
     /// Paths changed by attempts whose changes are in the tree.
     pub(super) changed: BTreeSet<String>,
+    /// Paths changed by attempts that no checkpoint covers.
+    pub(super) not_covered: BTreeSet<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
@@ -302,6 +306,7 @@ impl Recovering<'_> {
             flaky,
             files_modified,
             left_running,
+            not_covered: self.not_covered.into_iter().collect(),
         })
     }
 }

@@ -49,20 +49,20 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         .session_id
         .clone()
         .unwrap_or_else(|| new_id("session"));
-    run.runner
-        .begin_session(&session_id, policy.attempt_timeout)?;
+    run.runner.begin_session(&session_id, &policy)?;
     let logger = begin_record(run, &session_id, &claim)?;
     let incident = incident(run, &failed)?;
     let tree = guard_tree(run, &claim, &session_id, &mut plan)?;
     let breaker = tree.as_ref().map(|tree| breaker(run, &failed, tree));
     let by_itself = restrain(&mut plan, breaker.as_ref());
-    for why in &plan.skipped {
-        run.observe(&RunEvent::NotTried { why });
-    }
     let mut manager = manager(run, &policy, logger, &session_id);
     add_strategies(&mut manager, run, &plan, tree.as_ref());
+    if !request.checkpoint {
+        plan.skipped
+            .push("undo: there is no checkpoint (--no-checkpoint)".to_owned());
+    }
     let incident = Incident {
-        skipped: plan.skipped,
+        skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
         ..incident
     };
@@ -82,7 +82,14 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         let what = format!("remove what is old from the state: {}", error.chain());
         run.observe(&RunEvent::HelperFailed { what: &what });
     }
-    conclude(run, &failed, recovery, category, had_tree)
+    let undone = had_tree && !request.keep_failed_changes;
+    let ending = Ending {
+        failed: &failed,
+        category,
+        undone,
+        skipped: &plan.skipped,
+    };
+    conclude(run, recovery, &ending)
 }
 
 fn breaker(run: &Run, failed: &Failed, tree: &GuardedTree) -> Breaker {
@@ -297,7 +304,7 @@ fn manager(
         enable_rollback: true,
         audit_dir: None,
         enable_audit_logging: logger.is_some(),
-        deadline: run.runner.deadline,
+        deadline: run.runner.deadline(),
         keep_progress: request.keep_progress,
         keep_failed_changes: request.keep_failed_changes,
         on_audit_failure: request.on_audit_failure,
@@ -363,14 +370,18 @@ fn add_strategies(
     }
 }
 
-/// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
-fn conclude(
-    run: &Run,
-    failed: &Failed,
-    recovery: Recovery,
+/// What the end of a run depends on besides the recovery.
+struct Ending<'a> {
+    failed: &'a Failed,
     category: Category,
-    had_tree: bool,
-) -> Result<RunOutcome> {
+    /// Whether what failed attempts changed was put back.
+    undone: bool,
+    skipped: &'a [String],
+}
+
+/// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
+fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOutcome> {
+    let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
     let exit = match recovery.end {
         RecoveryEnd::Recovered if recovery.flaky && run.runner.request.fail_on_flaky => failed.exit,
@@ -383,13 +394,18 @@ fn conclude(
         RecoveryEnd::Escalated => run.runner.last_failure().unwrap_or(failed.exit),
     };
     if recovery.end == RecoveryEnd::Recovered {
-        show_recovered(run, &recovery, category);
+        show_recovered(run, &recovery, ending.category);
     } else {
+        if recovery.end != RecoveryEnd::Interrupted {
+            for why in ending.skipped {
+                run.observe(&RunEvent::NotTried { why });
+            }
+        }
         run.observe(&RunEvent::NotRecovered {
             why: not_recovered(recovery.end),
             attempts,
             duration: run.elapsed(),
-            tree_is_as_it_was: had_tree && !run.runner.request.keep_failed_changes || attempts == 0,
+            tree_is_as_it_was: attempts == 0 || (ending.undone && recovery.not_covered.is_empty()),
         });
         if recovery.end != RecoveryEnd::Interrupted {
             escalate(run, failed, &recovery);

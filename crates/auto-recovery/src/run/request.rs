@@ -91,6 +91,8 @@ pub struct Policy {
     pub jitter: bool,
     /// Time limit of each process of the recovery.
     pub attempt_timeout: Option<Duration>,
+    /// Time limit of the whole run, from its start, where it differs from the request's.
+    pub deadline: Option<Duration>,
     /// Commands that mend, in order.
     pub fixes: Vec<StrategyCommand>,
     /// Commands that stand in, in order.
@@ -106,6 +108,7 @@ impl Default for Policy {
             max_delay: Duration::from_secs(60),
             jitter: true,
             attempt_timeout: None,
+            deadline: None,
             fixes: Vec::new(),
             alternatives: Vec::new(),
         }
@@ -148,7 +151,7 @@ pub struct RunRequest {
     pub search_path: Option<OsString>,
     /// Time limit of the first run; the policy has that of the others.
     pub attempt_timeout: Option<Duration>,
-    /// Time limit of the whole.
+    /// Time limit of the whole run, unless the policy for its failure has another.
     pub deadline: Option<Duration>,
     /// Time between asking a process to end and killing it.
     pub grace: Duration,

@@ -20,7 +20,7 @@ use crate::run::environment;
 use crate::run::event::{Console, Role};
 use crate::run::outcome::RunExit;
 use crate::run::outputs::Outputs;
-use crate::run::request::{RunRequest, display_command};
+use crate::run::request::{Policy, RunRequest, display_command};
 use crate::strategy::Call;
 
 /// The variable by which what an attempt's helper started is found again, wherever it went.
@@ -33,8 +33,8 @@ pub(super) struct Runner {
     pub(super) request: RunRequest,
     pub(super) host: Arc<dyn Host>,
     pub(super) interrupt: Arc<Interrupt>,
-    /// The moment on the host's monotonic clock at which everything must have ended.
-    pub(super) deadline: Option<Duration>,
+    /// When the run began, on the host's monotonic clock.
+    started: Duration,
     /// The command, as typed.
     pub(super) command: String,
     /// Unique to this run, unlike a session's id, which a user may give to several.
@@ -50,6 +50,8 @@ struct State {
     session: Option<Session>,
     /// Time limit of each process.
     attempt_timeout: Option<Duration>,
+    /// The moment on the host's monotonic clock at which everything must have ended.
+    deadline: Option<Duration>,
 }
 
 /// Where the session keeps what commands wrote.
@@ -66,18 +68,17 @@ impl Runner {
         interrupt: Arc<Interrupt>,
         console: Box<dyn Console>,
     ) -> Self {
-        let deadline = request
-            .deadline
-            .map(|limit| host.monotonic().saturating_add(limit));
+        let started = host.monotonic();
         let state = State {
             last_failure: None,
             session: None,
             attempt_timeout: request.attempt_timeout,
+            deadline: request.deadline.map(|limit| started.saturating_add(limit)),
         };
         Self {
             command: display_command(&request.argv),
             run_id: new_id("run"),
-            deadline,
+            started,
             request,
             host,
             interrupt,
@@ -86,20 +87,23 @@ impl Runner {
         }
     }
 
-    /// From here on, output is kept for `session_id`, and processes end after `attempt_timeout`.
-    pub(super) fn begin_session(
-        &self,
-        session_id: &str,
-        attempt_timeout: Option<Duration>,
-    ) -> Result<()> {
+    /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
+    pub(super) fn begin_session(&self, session_id: &str, policy: &Policy) -> Result<()> {
         let outputs = Outputs::of(&self.request.state_dir, session_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
             outputs,
         });
-        state.attempt_timeout = attempt_timeout;
+        state.attempt_timeout = policy.attempt_timeout;
+        let limit = policy.deadline.or(self.request.deadline);
+        state.deadline = limit.map(|limit| self.started.saturating_add(limit));
         Ok(())
+    }
+
+    /// The moment on the host's monotonic clock at which everything must have ended.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.state().deadline
     }
 
     /// Runs the user's command. What it leaves running stays, as it would without us.
@@ -140,7 +144,7 @@ impl Runner {
     fn start(&self, mut spec: CommandSpec, role: Role) -> Result<Completion> {
         spec.cwd = Some(self.request.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
-        spec.deadline = self.deadline;
+        spec.deadline = self.deadline();
         spec.grace = self.request.grace;
         spec.leftovers = Leftovers::Keep;
         if self.session_id().is_some() {

@@ -29,7 +29,7 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     process::become_subreaper()?;
     let signals = Signals::install(Arc::clone(&interrupt))?;
     let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
-    let limit = app.settings.run.deadline.value;
+    let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
         true => Some(hold_stdout()?),

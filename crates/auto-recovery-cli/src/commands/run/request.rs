@@ -45,7 +45,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         allow: run.allow.value,
         search_path: settings.search_path.clone(),
         attempt_timeout: run.policy.attempt_timeout.value,
-        deadline: run.deadline.value,
+        deadline: run.policy.deadline.value,
         grace: run.grace.value,
         protect: run.protect.into_iter().map(|glob| glob.value).collect(),
         rollback: run.rollback.value,
@@ -70,6 +70,7 @@ fn policy(policy: &Policy) -> library::Policy {
         max_delay: policy.max_delay.value,
         jitter: policy.jitter.value,
         attempt_timeout: policy.attempt_timeout.value,
+        deadline: policy.deadline.value,
         fixes: policy.fix.value.iter().map(command).collect(),
         alternatives: policy.alternative.value.iter().map(command).collect(),
     }
