@@ -38,7 +38,7 @@ impl Checkpoint {
     }
 
     /// Names the content: equal for two snapshots of the same workspace exactly when their trees are
-    /// equal in everything that a checkpoint covers.
+    /// equal in everything that a checkpoint covers, and in the stamps of the files it leaves out.
     pub fn fingerprint(&self) -> String {
         format!("{:032x}", self.fingerprint)
     }

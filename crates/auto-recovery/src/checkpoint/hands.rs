@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 /// What it takes to list, enter and write a directory.
 const OWNER_ALL: u32 = OPENED as u32;
 
+/// What it takes to list and enter one.
+const OWNER_LOOK: u32 = 0o500;
+
 /// The root with what has been opened below it.
 pub(super) struct Hands<'a> {
     root: &'a Root,
@@ -38,23 +41,25 @@ impl<'a> Hands<'a> {
         }
     }
 
-    /// Opens the directory `path`, and makes it writable for its owner when it is not.
+    /// Opens the directory `path` for looking at what it holds; one that its owner may not list or
+    /// enter is opened for that.
     pub(super) fn dir(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let mut dir = self.root.open_dir(b"")?;
+        self.allow(&dir, b"", OWNER_LOOK)?;
         let mut so_far = Vec::new();
         for name in path
             .split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty())
         {
             so_far = join(&so_far, name);
-            let next = openat(&dir, name, DIR_FLAGS, Mode::empty());
-            dir = match next {
+            dir = match openat(&dir, name, DIR_FLAGS, Mode::empty()) {
                 Err(Errno::ACCESS) => {
-                    self.open_closed(&dir, name, &so_far)?;
+                    self.allow_unread(&dir, name, &so_far)?;
                     openat(&dir, name, DIR_FLAGS, Mode::empty())?
                 }
-                next => next?,
+                opened => opened?,
             };
+            self.allow(&dir, &so_far, OWNER_LOOK)?;
         }
         Ok(dir)
     }
@@ -62,15 +67,29 @@ impl<'a> Hands<'a> {
     /// Opens the directory `path` for changing what it holds.
     fn writable_dir(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let dir = self.dir(path)?;
-        let mode = permissions(&fstat(&dir)?);
-        if mode & OWNER_ALL != OWNER_ALL {
-            fchmod(&dir, Mode::from_raw_mode((mode | OWNER_ALL) as RawMode))?;
-            self.opened.entry(path.to_vec()).or_insert(mode);
-        }
+        self.allow(&dir, path, OWNER_ALL)?;
         Ok(dir)
     }
 
-    fn open_closed(&mut self, parent: &OwnedFd, name: &[u8], path: &[u8]) -> Result<(), Errno> {
+    /// Sees to it that the owner of the open directory has the `bits`.
+    fn allow(&mut self, dir: &OwnedFd, path: &[u8], bits: u32) -> Result<(), Errno> {
+        let mode = permissions(&fstat(dir)?);
+        if mode & bits == bits {
+            return Ok(());
+        }
+        match fchmod(dir, Mode::from_raw_mode((mode | OWNER_ALL) as RawMode)) {
+            Ok(()) => {
+                self.opened.entry(path.to_vec()).or_insert(mode);
+                Ok(())
+            }
+            // Somebody else's; as one of a group we may still be let in.
+            Err(Errno::PERM) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The same for a directory that cannot even be opened yet.
+    fn allow_unread(&mut self, parent: &OwnedFd, name: &[u8], path: &[u8]) -> Result<(), Errno> {
         let stat = statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
             return Err(Errno::NOTDIR);

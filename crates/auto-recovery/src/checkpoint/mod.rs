@@ -23,6 +23,7 @@ mod lock;
 mod manifest;
 mod marks;
 mod options;
+mod pass;
 mod patch;
 mod path;
 mod pending;

@@ -15,7 +15,7 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::live::{self, is_between, stands};
 use crate::checkpoint::manifest::{Node, ObjectId, Why};
-use crate::checkpoint::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::reserve;
 use crate::checkpoint::scan::TEMP_PREFIX;
 use crate::checkpoint::store::CheckpointStore;
@@ -72,7 +72,14 @@ impl Plan {
     pub(super) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
         let mut plan = Self::default();
         for difference in from.manifest.differences(&to.manifest) {
-            let expect = Expect::Node(difference.before.cloned());
+            // What an attempt closed to us is unknown, and what was there before is not.
+            let is_hidden = ancestors(difference.path)
+                .any(|dir| from.manifest.get(dir).is_some_and(Node::is_opaque));
+            let expect = if is_hidden {
+                Expect::Any
+            } else {
+                Expect::Node(difference.before.cloned())
+            };
             plan.add(
                 difference.path,
                 difference.before,
@@ -215,26 +222,32 @@ impl<'a> Restorer<'a> {
                 last_dir = Some(dir);
             }
         }
-        for item in items
-            .iter()
-            .filter(|item| matches!(item.to, Some(Node::Dir { .. })))
-        {
-            self.make_dir(item)?;
+        let is_dir = |item: &&Item| matches!(item.to, Some(Node::Dir { .. }));
+        for item in items.iter().filter(is_dir) {
+            self.with_room(items, |this| this.make_dir(item))?;
         }
         let is_content =
             |item: &&Item| matches!(item.to, Some(Node::File { .. } | Node::Link { .. }));
         for item in items.iter().filter(is_content) {
-            match self.put(item, items) {
-                Err(error) if error.kind() == ErrorKind::NoSpace => {
-                    // Make room: our reserve, and what is to go anyway.
-                    reserve::release(&self.store.state_dir);
-                    self.remove_all(items.iter().filter(|item| item.to.is_none()))?;
-                    self.put(item, items)?;
-                }
-                result => result?,
-            }
+            self.with_room(items, |this| this.put(item, items))?;
         }
         self.remove_all(items.iter().filter(|item| item.to.is_none()))
+    }
+
+    /// Acts; on a full disk makes room first: our reserve, and what is to go anyway.
+    fn with_room(
+        &mut self,
+        items: &[Item],
+        mut act: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        match act(self) {
+            Err(error) if error.kind() == ErrorKind::NoSpace => {
+                reserve::release(&self.store.state_dir);
+                self.remove_all(items.iter().filter(|item| item.to.is_none()))?;
+                act(self)
+            }
+            result => result,
+        }
     }
 
     /// Whether `item` may be touched: it is what was expected, or on the way we ourselves left it.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{Dir, FileType};
@@ -65,14 +66,6 @@ pub(super) enum Kind {
     Opaque(Why),
 }
 
-/// A directory still to be listed.
-struct Todo {
-    path: RelPath,
-    stamp: Stamp,
-    chain: Chain,
-    is_ignored: bool,
-}
-
 /// The rules of a walk: to be collected by it, or given.
 pub(super) enum RuleSource<'a> {
     Collect(&'a mut Rules),
@@ -89,167 +82,19 @@ impl RuleSource<'_> {
 }
 
 impl Scanner<'_> {
-    pub(super) fn scan(&self, mut rules: RuleSource<'_>) -> Result<Scan> {
-        let mut scan = Scan::default();
-        let mut ignored_dirs = BTreeSet::new();
-        let mut todo = vec![Todo {
-            path: Arc::from(&b""[..]),
-            stamp: Stamp::default(),
-            chain: Chain::default(),
-            is_ignored: false,
-        }];
-        while let Some(dir) = todo.pop() {
-            self.list(dir, &mut rules, &mut scan, &mut todo, &mut ignored_dirs)?;
-        }
-        scan.found
-            .extend(ignored_dirs.into_iter().filter_map(|path: RelPath| {
-                let stamp = self.root.stamp(&path).ok()??;
-                Some(Found {
-                    path,
-                    stamp,
-                    kind: Kind::Dir,
-                })
-            }));
-        scan.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        scan.found.dedup_by(|a, b| a.path == b.path);
-        Ok(scan)
-    }
-
-    fn list(
-        &self,
-        dir: Todo,
-        rules: &mut RuleSource<'_>,
-        scan: &mut Scan,
-        todo: &mut Vec<Todo>,
-        ignored_dirs: &mut BTreeSet<RelPath>,
-    ) -> Result<()> {
-        let fd = match self.root.open_dir_to_list(&dir.path) {
-            Ok(fd) => fd,
-            // It was there a moment ago; the next walk tells what took its place.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !dir.path.is_empty() => {
-                return Ok(());
-            }
-            Err(Errno::ACCESS) if !dir.path.is_empty() => {
-                let kind = Kind::Opaque(Why::Unreadable);
-                scan.found.retain(|found| found.path != dir.path);
-                scan.found.push(Found {
-                    path: dir.path,
-                    stamp: dir.stamp,
-                    kind,
-                });
-                return Ok(());
-            }
-            Err(errno) => return Err(self.error("list", &dir.path, errno)),
+    /// Walks the tree.
+    pub(super) fn scan(&self, rules: RuleSource<'_>) -> Result<Scan> {
+        let mut walk = Walk {
+            scanner: self,
+            rules,
+            scan: Scan::default(),
+            todo: vec![Todo::default()],
+            ignored_dirs: BTreeSet::new(),
         };
-        let fail = |errno| self.error("list", &dir.path, errno);
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&fd).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push((Box::<[u8]>::from(name), entry.file_type()));
-            }
+        while let Some(dir) = walk.todo.pop() {
+            walk.list(&dir)?;
         }
-        if let RuleSource::Collect(rules) = rules
-            && !dir.is_ignored
-            && names.iter().any(|(name, _)| **name == *b".gitignore")
-            && let Ok(file) = open_file_at(&fd, b".gitignore")
-        {
-            let mut text = Vec::new();
-            // What cannot be read ignores nothing.
-            let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
-            rules.add(&dir.path, text);
-        }
-        let rules = rules.rules();
-        let chain = rules.chain(&dir.chain, &dir.path);
-        for (name, file_type) in names {
-            let path = join(&dir.path, &name);
-            if self.is_outside(&path, &name, scan) {
-                continue;
-            }
-            let is_dir = match file_type {
-                FileType::Unknown => None,
-                known => Some(known == FileType::Directory),
-            };
-            // Whether it is a directory must be known before rules are asked; most file systems
-            // say so while listing.
-            let mut stamp = None;
-            let is_dir = match is_dir {
-                Some(is_dir) => is_dir,
-                None => {
-                    stamp = stamp_at(&fd, &name).map_err(fail)?;
-                    stamp.is_some_and(|stamp| FileType::from_raw_mode(stamp.mode).is_dir())
-                }
-            };
-            let is_ignored = dir.is_ignored || rules.is_ignored_in(&chain, &path, is_dir);
-            let is_covered = !is_ignored || (!is_dir && self.is_covered_anyway(rules, &path));
-            if is_ignored && is_dir && !self.enters(rules, &path, &name, &scan.watch) {
-                continue;
-            }
-            if is_ignored && !is_covered && !is_dir && !scan.watch.has_room(self.limits.watched_max)
-            {
-                scan.watch.is_partial = true;
-                continue;
-            }
-            let stamp = match stamp {
-                Some(stamp) => Some(stamp),
-                None => stamp_at(&fd, &name).map_err(fail)?,
-            };
-            // Gone since it was listed.
-            let Some(stamp) = stamp else { continue };
-            let path: RelPath = path.into();
-            let kind = self.kind(&path, &stamp);
-            if kind == Kind::Dir {
-                let (path, chain) = (Arc::clone(&path), Arc::clone(&chain));
-                todo.push(Todo {
-                    path,
-                    stamp,
-                    chain,
-                    is_ignored,
-                });
-            }
-            if is_covered {
-                if is_ignored {
-                    ignored_dirs.extend(self.ignored_ancestors(&path, &dir));
-                }
-                scan.found.push(Found { path, stamp, kind });
-            } else if kind != Kind::Dir {
-                scan.watch.note(path, &stamp, self.limits.watched_max);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether `path` is no part of the tree: git's own, our own, or left behind by a restore.
-    fn is_outside(&self, path: &[u8], name: &[u8], scan: &mut Scan) -> bool {
-        if name.eq_ignore_ascii_case(b".git") {
-            if path.len() > name.len() {
-                self.watch_nested(path, scan);
-            }
-            return true;
-        }
-        name.starts_with(TEMP_PREFIX) || self.excluded.iter().any(|excluded| excluded == path)
-    }
-
-    /// Nested repositories: files in them are covered like any others, their git is watched.
-    fn watch_nested(&self, path: &[u8], scan: &mut Scan) {
-        if let Ok(Some(stamp)) = self.root.stamp(path) {
-            for name in [&b"HEAD"[..], b"packed-refs"] {
-                let path = join(path, name);
-                if let Ok(Some(stamp)) = self.root.stamp(&path) {
-                    scan.watch
-                        .note(path.into(), &stamp, self.limits.watched_max);
-                }
-            }
-            // A directory's times move with every lock file in it; its identity is enough.
-            let stamp = Stamp {
-                size: 0,
-                mtime_ns: 0,
-                ..stamp
-            };
-            scan.watch
-                .note(path.into(), &stamp, self.limits.watched_max);
-        }
+        Ok(walk.finish())
     }
 
     fn is_covered_anyway(&self, rules: &Rules, path: &[u8]) -> bool {
@@ -262,20 +107,11 @@ impl Scanner<'_> {
     }
 
     /// Whether an ignored directory is worth listing: something in it is covered, or it is watched.
-    fn enters(&self, rules: &Rules, path: &[u8], name: &[u8], watch: &Watch) -> bool {
+    fn enters(&self, rules: &Rules, path: &[u8], watch: &Watch) -> bool {
         self.tracked.has_below(path)
             || self.kept.iter().any(|manifest| manifest.has_below(path))
             || ((rules.protects() || watch.has_room(self.limits.watched_max))
-                && !is_build_dir(name))
-    }
-
-    /// The directories above a covered path that are themselves ignored.
-    fn ignored_ancestors<'p>(&self, path: &'p [u8], dir: &Todo) -> Vec<RelPath> {
-        if !dir.is_ignored {
-            return Vec::new();
-        }
-        let (parent, _) = split(path);
-        ancestors(path).chain([parent]).map(RelPath::from).collect()
+                && !is_build_dir(split(path).1))
     }
 
     fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
@@ -290,17 +126,239 @@ impl Scanner<'_> {
 
     /// What a session once held it keeps holding, and what it once left out stays left out.
     fn is_left_out(&self, path: &RelPath, stamp: &Stamp) -> bool {
-        if self.left_out.contains(path) {
-            return true;
-        }
-        stamp.size > self.limits.file_bytes_max
-            && !matches!(
+        let is_held = || {
+            matches!(
                 self.last.and_then(|last| last.get(path)),
                 Some(Node::File { .. })
             )
+        };
+        self.left_out.contains(path) || (stamp.size > self.limits.file_bytes_max && !is_held())
+    }
+}
+
+/// A directory still to be listed.
+#[derive(Default)]
+struct Todo {
+    path: RelPath,
+    stamp: Stamp,
+    chain: Chain,
+    is_ignored: bool,
+}
+
+/// A name in a directory, before it is looked at.
+struct Name {
+    name: Box<[u8]>,
+    /// Whether it is a directory, where listing says so.
+    is_dir: Option<bool>,
+}
+
+/// A walk under way.
+struct Walk<'s, 'r> {
+    scanner: &'s Scanner<'s>,
+    rules: RuleSource<'r>,
+    scan: Scan,
+    todo: Vec<Todo>,
+    /// Ignored directories that hold something covered.
+    ignored_dirs: BTreeSet<RelPath>,
+}
+
+impl Walk<'_, '_> {
+    fn list(&mut self, dir: &Todo) -> Result<()> {
+        let is_root = dir.path.is_empty();
+        match self.list_readable(dir) {
+            Ok(()) => Ok(()),
+            // It was there a moment ago; the next walk tells what took its place.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => Ok(()),
+            Err(Errno::ACCESS) if !is_root => {
+                self.scan.found.retain(|found| found.path != dir.path);
+                if !dir.is_ignored {
+                    let kind = Kind::Opaque(Why::Unreadable);
+                    let (path, stamp) = (Arc::clone(&dir.path), dir.stamp);
+                    self.scan.found.push(Found { path, stamp, kind });
+                }
+                Ok(())
+            }
+            Err(errno) => {
+                let path = self.scanner.root.path().join(to_os(&dir.path));
+                Err(Error::io("list", &path, errno.into()))
+            }
+        }
     }
 
-    fn error(&self, what: &str, path: &[u8], errno: Errno) -> Error {
-        Error::io(what, &self.root.path().join(to_os(path)), errno.into())
+    fn list_readable(&mut self, dir: &Todo) -> Result<(), Errno> {
+        let fd = self.scanner.root.open_dir_to_list(&dir.path)?;
+        let names = names_in(&fd)?;
+        if let RuleSource::Collect(rules) = &mut self.rules
+            && !dir.is_ignored
+            && names.iter().any(|name| *name.name == *b".gitignore")
+            && let Ok(file) = open_file_at(&fd, b".gitignore")
+        {
+            let mut text = Vec::new();
+            // What cannot be read ignores nothing.
+            let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
+            rules.add(&dir.path, text);
+        }
+        let chain = self.rules.rules().chain(&dir.chain, &dir.path);
+        for name in names {
+            self.visit(dir, &fd, &chain, &name)?;
+        }
+        Ok(())
     }
+
+    fn visit(&mut self, dir: &Todo, fd: &OwnedFd, chain: &Chain, name: &Name) -> Result<(), Errno> {
+        let path = join(&dir.path, &name.name);
+        if self.is_outside(&path, &name.name) {
+            return Ok(());
+        }
+        // Whether it is a directory must be known before rules are asked; most file systems say so
+        // while listing.
+        let mut stamp = None;
+        let is_dir = match name.is_dir {
+            Some(is_dir) => is_dir,
+            None => {
+                stamp = stamp_at(fd, &name.name)?;
+                stamp.is_some_and(|stamp| FileType::from_raw_mode(stamp.mode).is_dir())
+            }
+        };
+        let rules = self.rules.rules();
+        let is_ignored = dir.is_ignored || rules.is_ignored_in(chain, &path, is_dir);
+        let is_covered = !is_ignored || (!is_dir && self.scanner.is_covered_anyway(rules, &path));
+        if !is_covered && !self.is_worth_a_look(&path, is_dir) {
+            return Ok(());
+        }
+        let stamp = match stamp {
+            Some(stamp) => Some(stamp),
+            None => stamp_at(fd, &name.name)?,
+        };
+        // Nothing: gone since it was listed.
+        if let Some(stamp) = stamp {
+            self.add(
+                dir,
+                chain,
+                Looked {
+                    path: path.into(),
+                    stamp,
+                    is_ignored,
+                    is_covered,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether an ignored path is entered or watched.
+    fn is_worth_a_look(&mut self, path: &[u8], is_dir: bool) -> bool {
+        if is_dir {
+            return self
+                .scanner
+                .enters(self.rules.rules(), path, &self.scan.watch);
+        }
+        let has_room = self.scan.watch.has_room(self.scanner.limits.watched_max);
+        self.scan.watch.is_partial |= !has_room;
+        has_room
+    }
+
+    fn add(&mut self, dir: &Todo, chain: &Chain, looked: Looked) {
+        let Looked {
+            path,
+            stamp,
+            is_ignored,
+            is_covered,
+        } = looked;
+        let kind = self.scanner.kind(&path, &stamp);
+        if kind == Kind::Dir {
+            self.todo.push(Todo {
+                path: Arc::clone(&path),
+                stamp,
+                chain: Arc::clone(chain),
+                is_ignored,
+            });
+        }
+        if is_covered {
+            if dir.is_ignored {
+                self.ignored_dirs
+                    .extend(ancestors(&path).map(RelPath::from));
+            }
+            self.scan.found.push(Found { path, stamp, kind });
+        } else if kind != Kind::Dir {
+            self.scan
+                .watch
+                .note(path, &stamp, self.scanner.limits.watched_max);
+        }
+    }
+
+    /// Whether `path` is no part of the tree: git's own, our own, or left behind by a restore.
+    fn is_outside(&mut self, path: &[u8], name: &[u8]) -> bool {
+        if name.eq_ignore_ascii_case(b".git") {
+            if path.len() > name.len() {
+                self.watch_nested(path);
+            }
+            return true;
+        }
+        name.starts_with(TEMP_PREFIX) || self.scanner.excluded.iter().any(|dir| dir == path)
+    }
+
+    /// Nested repositories: files in them are covered like any others, their git is watched.
+    fn watch_nested(&mut self, path: &[u8]) {
+        let limit = self.scanner.limits.watched_max;
+        let root = self.scanner.root;
+        for name in [&b"HEAD"[..], b"packed-refs"] {
+            let path = join(path, name);
+            if let Ok(Some(stamp)) = root.stamp(&path) {
+                self.scan.watch.note(path.into(), &stamp, limit);
+            }
+        }
+        if let Ok(Some(stamp)) = root.stamp(path) {
+            // A directory's times move with every lock file in it; its identity is enough.
+            let stamp = Stamp {
+                size: 0,
+                mtime_ns: 0,
+                ..stamp
+            };
+            self.scan.watch.note(path.into(), &stamp, limit);
+        }
+    }
+
+    fn finish(self) -> Scan {
+        let mut scan = self.scan;
+        for path in self.ignored_dirs {
+            if let Ok(Some(stamp)) = self.scanner.root.stamp(&path) {
+                scan.found.push(Found {
+                    path,
+                    stamp,
+                    kind: Kind::Dir,
+                });
+            }
+        }
+        scan.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        scan.found.dedup_by(|a, b| a.path == b.path);
+        scan
+    }
+}
+
+/// A path that was looked at.
+struct Looked {
+    path: RelPath,
+    stamp: Stamp,
+    is_ignored: bool,
+    is_covered: bool,
+}
+
+fn names_in(dir: &OwnedFd) -> Result<Vec<Name>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            let is_dir = match entry.file_type() {
+                FileType::Unknown => None,
+                known => Some(known.is_dir()),
+            };
+            names.push(Name {
+                name: name.into(),
+                is_dir,
+            });
+        }
+    }
+    Ok(names)
 }

@@ -127,7 +127,7 @@ fn implied_dirs(manifest: &Manifest) -> HashSet<&[u8]> {
 }
 
 /// The manifest that a side list and a recursive, NUL-separated `git ls-tree` of the commit say.
-/// `links` gives the targets of links by blob.
+/// `link` gives the targets of links by blob.
 pub(super) fn decode(
     side: &[u8],
     listing: &[u8],
@@ -138,12 +138,36 @@ pub(super) fn decode(
         .ok_or_else(damaged)?
         .split(|byte| *byte == 0);
     let usual = usual(records.next().ok_or_else(damaged)?)?;
-    let mut entries = Vec::new();
-    let mut dirs: HashMap<&[u8], u16> = HashMap::new();
+    let mut tree = Decoded::default();
     for record in listing
         .split(|byte| *byte == 0)
         .filter(|record| !record.is_empty())
     {
+        tree.listed(record, usual, &mut link)?;
+    }
+    for record in records.filter(|record| !record.is_empty()) {
+        tree.said(record)?;
+    }
+    Ok(tree.finish())
+}
+
+/// A manifest on the way out of its stored form.
+#[derive(Default)]
+struct Decoded<'a> {
+    entries: Vec<Entry>,
+    dirs: HashMap<&'a [u8], u16>,
+    /// Modes of files that are not the usual ones.
+    files: HashMap<&'a [u8], u16>,
+}
+
+impl<'a> Decoded<'a> {
+    /// Takes a record of the listing: `MODE blob ID`, tab, path.
+    fn listed(
+        &mut self,
+        record: &'a [u8],
+        usual: Usual,
+        link: &mut dyn FnMut(ObjectId) -> Result<Box<[u8]>>,
+    ) -> Result<()> {
         let (head, path) = split_once(record, b'\t')?;
         let path = path.strip_prefix(b"tree/").ok_or_else(damaged)?;
         let mut fields = head.split(|byte| *byte == b' ');
@@ -164,47 +188,61 @@ pub(super) fn decode(
             },
             _ => return Err(damaged()),
         };
-        dirs.extend(ancestors(path).map(|dir| (dir, usual.dir)));
-        entries.push(Entry {
+        self.dirs
+            .extend(ancestors(path).map(|dir| (dir, usual.dir)));
+        self.entries.push(Entry {
             path: path.into(),
             node,
         });
+        Ok(())
     }
-    let mut files: HashMap<&[u8], u16> = HashMap::new();
-    for record in records.filter(|record| !record.is_empty()) {
+
+    /// Takes a record of the side list.
+    fn said(&mut self, record: &'a [u8]) -> Result<()> {
         let (tag, rest) = split_once(record, b' ')?;
         match tag {
             b"f" | b"d" => {
                 let (mode, path) = split_once(rest, b' ')?;
-                let modes = if tag == b"f" { &mut files } else { &mut dirs };
+                let modes = if tag == b"f" {
+                    &mut self.files
+                } else {
+                    &mut self.dirs
+                };
                 modes.insert(path, octal(mode)?);
             }
             b"l" => {
                 let (len, rest) = split_once(rest, b' ')?;
                 let (target, path) = rest.split_at_checked(decimal(len)?).ok_or_else(damaged)?;
                 let path = path.strip_prefix(b" ").ok_or_else(damaged)?;
-                entries.push(Entry {
+                let node = Node::Link {
+                    target: target.into(),
+                };
+                self.entries.push(Entry {
                     path: path.into(),
-                    node: Node::Link {
-                        target: target.into(),
-                    },
+                    node,
                 });
             }
-            b"o" => entries.push(opaque(rest)?),
+            b"o" => self.entries.push(opaque(rest)?),
             _ => return Err(damaged()),
         }
+        Ok(())
     }
-    for entry in &mut entries {
-        if let (Node::File { mode, .. }, Some(own)) = (&mut entry.node, files.get(&*entry.path)) {
-            *mode = *own;
+
+    fn finish(mut self) -> Manifest {
+        for entry in &mut self.entries {
+            if let (Node::File { mode, .. }, Some(own)) =
+                (&mut entry.node, self.files.get(&*entry.path))
+            {
+                *mode = *own;
+            }
         }
+        let dirs = self.dirs.into_iter().map(|(path, mode)| Entry {
+            path: path.into(),
+            node: Node::Dir { mode },
+        });
+        self.entries.extend(dirs);
+        Manifest::from_unsorted(self.entries)
     }
-    let dirs = dirs.into_iter().map(|(path, mode)| Entry {
-        path: path.into(),
-        node: Node::Dir { mode },
-    });
-    entries.extend(dirs);
-    Ok(Manifest::from_unsorted(entries))
 }
 
 fn usual(record: &[u8]) -> Result<Usual> {

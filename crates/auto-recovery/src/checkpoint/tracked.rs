@@ -71,7 +71,7 @@ impl TrackedCache {
     /// What the index of `git_dir` lists now. An index that cannot be read lists nothing, with a
     /// warning: a broken repository is a failure that someone may want to recover from.
     pub(super) fn current(&mut self, git: &Git, git_dir: &Path, root: &Path) -> Arc<Tracked> {
-        let stamp = rustix::fs::stat(&git_dir.join("index"))
+        let stamp = rustix::fs::stat(git_dir.join("index"))
             .ok()
             .map(|stat| Stamp::of(&stat));
         if stamp != self.stamp {

@@ -25,7 +25,7 @@ fn types_modes_links_and_empty_directories_go_back() {
     tree.write("setgid", "s");
     tree.chmod("setgid", 0o2755);
     tree.write("closed", "c");
-    tree.chmod("closed", 0o000);
+    tree.chmod("closed", 0o400);
     tree.mkdir("empty/inner");
     tree.mkdir("sticky");
     tree.chmod("sticky", 0o1777);
@@ -61,6 +61,24 @@ fn types_modes_links_and_empty_directories_go_back() {
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
     assert!(session.snapshot("").unwrap().is_same_tree(&good));
+}
+
+#[test]
+fn what_an_attempt_closed_is_opened_again() {
+    let tree = Tree::new();
+    tree.write("dir/deep/file", "1");
+    tree.write("noread", "1");
+    tree.write("nosearch/file", "1");
+    let image = tree.image();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    tree.write("dir/deep/file", "2");
+    tree.chmod("dir/deep", 0o000);
+    tree.chmod("noread", 0o000);
+    tree.chmod("nosearch", 0o600);
+    let report = undo(&mut session, &good);
+    assert_eq!(report.foreign, [""; 0]);
+    assert_eq!(tree.image(), image);
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! One pass of a snapshot: a walk joined with what was known before it, and the reading of what is
+//! new.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use crate::checkpoint::cache::{Known, opaque};
+use crate::checkpoint::import::{Importer, Sent};
+use crate::checkpoint::manifest::{Node, ObjectId, Why};
+use crate::checkpoint::path::RelPath;
+use crate::checkpoint::root::{Neighbours, open_file_at, read_link_at};
+use crate::checkpoint::scan::{Found, Kind};
+use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::store::CheckpointStore;
+use crate::error::{Error, Result};
+
+/// One walk joined with what was known before it.
+pub(super) struct Pass {
+    pub(super) known: Vec<Known>,
+    /// Paths of `known` whose content must be read, by index.
+    unread: Vec<usize>,
+    /// Files that were read, or were to be and are gone: until a pass has none, the tree may not be
+    /// what it was at one moment.
+    pub(super) restless: Vec<RelPath>,
+    now_ns: i64,
+    /// Whether anything is other than it was known to be.
+    pub(super) is_news: bool,
+}
+
+/// Stands for the content of a file until it is read.
+const UNREAD: ObjectId = ObjectId::from_bytes([0; ObjectId::LEN]);
+
+impl Pass {
+    /// Joins `found` with `base` (both sorted). In a `first` pass a doubtful stamp means reading
+    /// again; in later ones the content was read moments ago, and only another stamp does.
+    pub(super) fn new(found: &[Found], base: Vec<Known>, now_ns: i64, first: bool) -> Self {
+        let mut pass = Self {
+            known: Vec::with_capacity(found.len()),
+            unread: Vec::new(),
+            restless: Vec::new(),
+            now_ns,
+            is_news: found.len() != base.len(),
+        };
+        let mut base = base.into_iter().peekable();
+        for found in found {
+            while base.next_if(|known| known.path < found.path).is_some() {}
+            let known = base.next_if(|known| known.path == found.path);
+            let known = known.filter(|known| known.is_trusted(found, first));
+            pass.is_news |= known.is_none();
+            match known {
+                Some(known) => pass.known.push(known),
+                None => pass.add(found),
+            }
+        }
+        pass
+    }
+
+    fn add(&mut self, found: &Found) {
+        let stamp = found.stamp;
+        let node = match found.kind {
+            Kind::Dir => Node::Dir {
+                mode: stamp.permissions(),
+            },
+            Kind::Opaque(why) => opaque(why, &stamp),
+            Kind::File => Node::File {
+                id: UNREAD,
+                mode: stamp.permissions(),
+            },
+            Kind::Link => Node::Link {
+                target: Box::default(),
+            },
+        };
+        if matches!(found.kind, Kind::File | Kind::Link) {
+            self.unread.push(self.known.len());
+        }
+        self.known.push(Known {
+            path: Arc::clone(&found.path),
+            stamp,
+            is_racy: stamp.is_racy(self.now_ns),
+            node,
+        });
+    }
+
+    /// The files that must be read, links left out.
+    pub(super) fn reads(&self) -> Vec<Found> {
+        let found = |&at: &usize| {
+            let known = &self.known[at];
+            let kind = if matches!(known.node, Node::Link { .. }) {
+                Kind::Link
+            } else {
+                Kind::File
+            };
+            Found {
+                path: Arc::clone(&known.path),
+                stamp: known.stamp,
+                kind,
+            }
+        };
+        self.unread.iter().map(found).collect()
+    }
+
+    /// Reads what must be read, files into `importer`.
+    pub(super) fn read(
+        &mut self,
+        store: &CheckpointStore,
+        importer: &mut Option<Importer>,
+        reads: Vec<Found>,
+    ) -> Result<()> {
+        let mut neighbours = Neighbours::new(&store.root);
+        let mut sent = Vec::new();
+        let mut gone = BTreeSet::new();
+        let unread = std::mem::take(&mut self.unread);
+        for (at, found) in unread.into_iter().zip(reads) {
+            let outcome = match found.kind {
+                Kind::Link => read_link(&mut neighbours, &found).map(Read::Link),
+                _ => {
+                    if importer.is_none() {
+                        *importer = Some(Importer::start(&store.git)?);
+                    }
+                    let importer = importer.as_mut().expect("it was just started");
+                    read_file(&mut neighbours, &found, importer)?
+                }
+            };
+            let known = &mut self.known[at];
+            match outcome {
+                Ok(Read::Link(target)) => known.node = Node::Link { target },
+                Ok(Read::File { stamp, is_torn }) => {
+                    self.restless.push(Arc::clone(&known.path));
+                    // A torn file keeps a stamp that no file has, so the next walk reads it again.
+                    known.stamp = if is_torn { Stamp::default() } else { stamp };
+                    known.is_racy = is_torn || stamp.is_racy(self.now_ns);
+                    known.node = Node::File {
+                        id: UNREAD,
+                        mode: stamp.permissions(),
+                    };
+                    sent.push(at);
+                }
+                Err(Errno::ACCESS | Errno::PERM) => {
+                    known.node = opaque(Why::Unreadable, &found.stamp);
+                }
+                Err(_) => {
+                    self.restless.push(Arc::clone(&known.path));
+                    gone.insert(at);
+                }
+            }
+        }
+        if let Some(importer) = importer {
+            let ids = importer.ids(sent.len())?;
+            for (at, sent_id) in sent.into_iter().zip(ids) {
+                if let Node::File { id, .. } = &mut self.known[at].node {
+                    *id = sent_id;
+                }
+            }
+        }
+        let mut at = 0;
+        self.known.retain(|_| {
+            at += 1;
+            !gone.contains(&(at - 1))
+        });
+        Ok(())
+    }
+}
+
+impl Known {
+    /// Whether what is known of this path still holds for what was found there.
+    fn is_trusted(&self, found: &Found, first: bool) -> bool {
+        let is_same_kind = match (&self.node, found.kind) {
+            (Node::Dir { .. }, Kind::Dir)
+            | (Node::File { .. }, Kind::File)
+            | (Node::Link { .. }, Kind::Link) => true,
+            (Node::Opaque { why, .. }, Kind::Opaque(now)) => *why == now,
+            // What could not be read is tried again when its stamp says so.
+            (
+                Node::Opaque {
+                    why: Why::Unreadable,
+                    ..
+                },
+                Kind::File,
+            ) => true,
+            _ => false,
+        };
+        let is_same = match found.kind {
+            // A directory's times and sizes move with what it holds; only its mode is ours.
+            Kind::Dir => self.stamp.mode == found.stamp.mode,
+            _ => self.stamp == found.stamp && !(first && self.is_racy),
+        };
+        is_same_kind && is_same
+    }
+}
+
+/// What reading a path gave.
+enum Read {
+    Link(Box<[u8]>),
+    File { stamp: Stamp, is_torn: bool },
+}
+
+fn read_link(neighbours: &mut Neighbours<'_>, found: &Found) -> Result<Box<[u8]>, Errno> {
+    let (dir, name) = neighbours.parent(&found.path)?;
+    read_link_at(dir, name)
+}
+
+/// Sends a file's content. The outer error is git's, the inner the file's.
+fn read_file(
+    neighbours: &mut Neighbours<'_>,
+    found: &Found,
+    importer: &mut Importer,
+) -> Result<Result<Read, Errno>> {
+    let opened = neighbours
+        .parent(&found.path)
+        .and_then(|(dir, name)| open_file_at(dir, name));
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(errno) => return Ok(Err(errno)),
+    };
+    let stamp = match rustix::fs::fstat(&file) {
+        Ok(stat) => Stamp::of(&stat),
+        Err(errno) => return Ok(Err(errno)),
+    };
+    if stamp.mode & 0o170_000 != found.stamp.mode & 0o170_000 {
+        return Ok(Err(Errno::STALE));
+    }
+    let sent = importer
+        .blob(stamp.size, &mut file)
+        .map_err(|e| Error::os("failed to talk to git fast-import", e))?;
+    let after = rustix::fs::fstat(&file).map(|stat| Stamp::of(&stat));
+    let is_torn = sent == Sent::Torn || after != Ok(stamp);
+    Ok(Ok(Read::File { stamp, is_torn }))
+}
