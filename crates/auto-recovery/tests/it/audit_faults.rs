@@ -269,3 +269,43 @@ fn clearing_that_dies_half_way_shows_nothing_of_what_it_cleared() {
     assert!(!dir.path().join("s_audit.jsonl").exists());
     assert_eq!(anew.clear("s").unwrap(), None);
 }
+
+#[test]
+fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
+    // The directory above, the directory for the journal, the directory for the trail.
+    for nth in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, io) = faulty(&dir.path().join("audit"), Durability::Sync);
+        io.fail(fault(Operation::SyncDir, nth, libc::EIO, Effect::None));
+        let started = JournalEvent::SessionStarted(SessionStarted::default());
+        let recorded = store.record(Some("s"), started);
+        let appended = store.append(vec![entry("s", 1)]);
+        assert_eq!(io.hits(), 1);
+        assert_eq!(recorded.is_err(), nth < 2);
+        assert_eq!(appended.is_err(), nth == 2);
+    }
+}
+
+#[test]
+fn only_a_durable_store_waits_for_the_disk() {
+    for (durability, syncs) in [(Durability::Sync, 1), (Durability::Flush, 0)] {
+        for operation in [Operation::Sync, Operation::SyncDir] {
+            let dir = tempfile::tempdir().unwrap();
+            let (store, io) = faulty(dir.path(), durability);
+            io.fail(fault(operation, 0, libc::EIO, Effect::None));
+            assert_eq!(store.append(vec![entry("s", 1)]).is_err(), syncs > 0);
+            assert_eq!(io.hits(), syncs);
+        }
+    }
+}
+
+#[test]
+fn a_call_syncs_a_trail_once_however_many_entries_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    io.fail(fault(Operation::Sync, 1, libc::EIO, Effect::None));
+    store
+        .append((1..500).map(|number| entry("s", number)).collect())
+        .unwrap();
+    store.append(vec![entry("s", 500)]).unwrap_err();
+}

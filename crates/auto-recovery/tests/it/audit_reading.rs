@@ -12,23 +12,24 @@ use auto_recovery::testing::ScriptedHost;
 
 use crate::audit_support::{entry, given, original, read, store};
 
-/// Numbers of the entries that a trail of `bytes` shows, and the lines of its damage.
-fn shown(bytes: &[u8]) -> (Vec<u64>, Vec<u64>) {
+/// A trail of `parts` shows the entries of these numbers and has damage in these lines.
+fn check(parts: &[&str], numbers: &[u64], damaged_lines: &[u64]) {
+    check_bytes(parts.concat().as_bytes(), numbers, damaged_lines);
+}
+
+fn check_bytes(bytes: &[u8], numbers: &[u64], damaged_lines: &[u64]) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("s_audit.jsonl"), bytes).unwrap();
     let store = store(dir.path());
     let (entries, damage) = read(&store, "s");
+    let shown: Vec<u64> = entries.iter().map(|entry| entry.attempt_number).collect();
+    let lines: Vec<u64> = damage.iter().map(|place| place.line).collect();
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(shown, numbers, "{text}\n{damage:?}");
+    assert_eq!(lines, damaged_lines, "{text}\n{damage:?}");
     let total = store.statistics("s").unwrap().total_attempts;
-    assert_eq!(
-        total,
-        entries.len() as u64,
-        "statistics count what is shown"
-    );
+    assert_eq!(total, shown.len() as u64, "statistics count what is shown");
     assert_eq!(store.sessions().unwrap()[0].total_attempts, total);
-    (
-        entries.iter().map(|entry| entry.attempt_number).collect(),
-        damage.iter().map(|place| place.line).collect(),
-    )
 }
 
 fn line(number: u64) -> String {
@@ -36,156 +37,68 @@ fn line(number: u64) -> String {
 }
 
 #[test]
+fn ours_and_the_originals_records_are_read_in_any_mixture() {
+    let (one, two, three) = (&line(1), &line(2), &line(3));
+    let pretty = &original(&entry("s", 2));
+    check(&[one, two], &[1, 2], &[]);
+    check(&[pretty, pretty], &[2, 2], &[]);
+    check(&[one, pretty, three], &[1, 2, 3], &[]);
+    check(&[pretty, one, pretty], &[2, 1, 2], &[]);
+    check(&["\n", one, "\n \n", two, "\n"], &[1, 2], &[]);
+    check(&["\u{feff}", one, two], &[1, 2], &[]);
+    check(&["\u{feff}", pretty, two], &[2, 2], &[]);
+    check(
+        &[&[one.as_str(), two].concat().replace('\n', "\r\n")],
+        &[1, 2],
+        &[],
+    );
+    check(&[&pretty.replace('\n', "\r\n"), one], &[2, 1], &[]);
+    check(&[one.trim_end(), two], &[1, 2], &[]);
+    check(&[pretty.trim_end(), pretty, three], &[2, 2, 3], &[]);
+}
+
+#[test]
 fn damage_is_located_and_hides_nothing() {
-    let (one, two, three) = (line(1), line(2), line(3));
-    let pretty = original(&entry("s", 2));
-    let pretty_lines = pretty.lines().count() as u64;
-    let missing = one.replace("\"strategy\":\"fix\",", "");
-    let wrong = one.replace("\"attempt_number\":1", "\"attempt_number\":\"1\"");
-    // What the trail holds, which entries it shows, and in which lines it is damaged.
-    type Case = (&'static str, Vec<u8>, Vec<u64>, Vec<u64>);
-    let cases: Vec<Case> = vec![
-        ("nothing", vec![], vec![], vec![]),
-        ("ours", format!("{one}{two}").into(), vec![1, 2], vec![]),
-        (
-            "theirs",
-            format!("{pretty}{pretty}").into(),
-            vec![2, 2],
-            vec![],
-        ),
-        (
-            "mixed",
-            format!("{one}{pretty}{three}").into(),
-            vec![1, 2, 3],
-            vec![],
-        ),
-        (
-            "mixed 2",
-            format!("{pretty}{one}{pretty}").into(),
-            vec![2, 1, 2],
-            vec![],
-        ),
-        (
-            "blank lines",
-            format!("\n{one}\n \n{two}\n").into(),
-            vec![1, 2],
-            vec![],
-        ),
-        (
-            "mark",
-            format!("\u{feff}{one}{two}").into(),
-            vec![1, 2],
-            vec![],
-        ),
-        (
-            "mark, pretty",
-            format!("\u{feff}{pretty}{two}").into(),
-            vec![2, 2],
-            vec![],
-        ),
-        (
-            "crlf",
-            format!("{one}{two}").replace('\n', "\r\n").into(),
-            vec![1, 2],
-            vec![],
-        ),
-        (
-            "crlf, pretty",
-            pretty.replace('\n', "\r\n").into(),
-            vec![2],
-            vec![],
-        ),
-        (
-            "garbage",
-            format!("{one}garbage\n{two}").into(),
-            vec![1, 2],
-            vec![2],
-        ),
-        (
-            "two garbages",
-            format!("x\n{one}y\n{two}").into(),
-            vec![1, 2],
-            vec![1, 3],
-        ),
-        (
-            "no field",
-            format!("{one}{missing}{two}").into(),
-            vec![1, 2],
-            vec![2],
-        ),
-        (
-            "wrong type",
-            format!("{wrong}{two}").into(),
-            vec![2],
-            vec![1],
-        ),
-        (
-            "other json",
-            format!("[1]\n1\n\"x\"\n{{}}\n{one}").into(),
-            vec![1],
-            vec![1, 2, 3, 4],
-        ),
-        (
-            "torn",
-            format!("{}\n{two}", &one[..40]).into(),
-            vec![2],
-            vec![1],
-        ),
-        (
-            "torn twice",
-            format!("{}\n{}\n{two}", &one[..40], &one[..90]).into(),
-            vec![2],
-            vec![1, 2],
-        ),
-        (
-            "torn pretty",
-            format!("{}\n{two}", &pretty[..60]).into(),
-            vec![2],
-            vec![1],
-        ),
-        (
-            "zeros",
-            format!("{one}\0\0\0\0{two}{three}").into(),
-            vec![1, 2, 3],
-            vec![2],
-        ),
-        (
-            "zero line",
-            format!("{one}\0\0\0\0\n{two}").into(),
-            vec![1, 2],
-            vec![2],
-        ),
-        (
-            "glued",
-            format!("{}{two}", one.trim_end()).into(),
-            vec![1, 2],
-            vec![],
-        ),
-        (
-            "glued pretty",
-            format!("{}{pretty}{three}", pretty.trim_end()).into(),
-            vec![2, 2, 3],
-            vec![],
-        ),
-        (
-            "invalid utf-8",
-            [one.as_bytes(), b"{\"entry_id\":\"\xff\"}\n", two.as_bytes()].concat(),
-            vec![1, 2],
-            vec![2],
-        ),
-        (
-            "after pretty",
-            format!("{one}{pretty}x\n{three}").into(),
-            vec![1, 2, 3],
-            vec![2 + pretty_lines],
-        ),
-    ];
-    for (name, bytes, numbers, lines) in cases {
-        if bytes.is_empty() {
-            continue;
-        }
-        assert_eq!(shown(&bytes), (numbers, lines), "{name}");
-    }
+    let (one, two, three) = (&line(1), &line(2), &line(3));
+    let pretty = &original(&entry("s", 2));
+    let after_pretty = pretty.lines().count() as u64 + 2;
+    let no_field = &one.replace("\"strategy\":\"fix\",", "");
+    let wrong_type = &one.replace("\"attempt_number\":1", "\"attempt_number\":\"1\"");
+    check(&[one, "garbage\n", two], &[1, 2], &[2]);
+    check(&["x\n", one, "y\n", two], &[1, 2], &[1, 3]);
+    check(&[one, pretty, "x\n", three], &[1, 2, 3], &[after_pretty]);
+    check(&[one, no_field, two], &[1, 2], &[2]);
+    check(&[wrong_type, two], &[2], &[1]);
+    check(&["[1]\n1\n\"x\"\n{}\n", one], &[1], &[1, 2, 3, 4]);
+    check(&[&one[..40], "\n", two], &[2], &[1]);
+    check(&[&one[..40], "\n", &one[..90], "\n", two], &[2], &[1, 2]);
+    check(&[&pretty[..60], "\n", two], &[2], &[1]);
+    check(&[one, "\0\0\0\0", two, three], &[1, 2, 3], &[2]);
+    check(&[one, "\0\0\0\0\n", two], &[1, 2], &[2]);
+    let not_utf8 = b"{\"entry_id\":\"\xff\"}\n";
+    let bytes = [one.as_bytes(), not_utf8, two.as_bytes()].concat();
+    check_bytes(&bytes, &[1, 2], &[2]);
+}
+
+#[test]
+fn statistics_notice_that_a_write_was_taken_back_and_another_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s_audit.jsonl");
+    let store = store(dir.path());
+    fs::write(&path, line(1) + &line(2)).unwrap();
+    assert_eq!(store.statistics("s").unwrap().successful_attempts, 1);
+    // As long as what was there, in the same file.
+    let other = line(2)
+        .replace("entry_0", "entry_1")
+        .replace("true", "null");
+    let other = other
+        .replace("null", "false")
+        .replace("\"tried\"", "\"trie\"");
+    assert_eq!(other.len(), line(2).len());
+    let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.set_len(line(1).len() as u64).unwrap();
+    append(&path, &other);
+    assert_eq!(store.statistics("s").unwrap().successful_attempts, 0);
 }
 
 #[test]

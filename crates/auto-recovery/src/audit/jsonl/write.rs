@@ -286,3 +286,6 @@ impl Writer {
 struct NumberView {
     attempt_number: u64,
 }
+
+#[cfg(test)]
+mod tests;

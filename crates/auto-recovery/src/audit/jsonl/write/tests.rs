@@ -1,0 +1,50 @@
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use super::Writer;
+use crate::audit::Durability;
+use crate::audit::jsonl::append::Kind;
+use crate::audit::jsonl::batch::Batch;
+use crate::audit::jsonl::events::JournalIndex;
+use crate::audit::jsonl::io::SystemIo;
+use crate::audit::jsonl::root::Root;
+use crate::host::SystemHost;
+
+fn writer(dir: &Path) -> Writer {
+    let root = Root {
+        dir: dir.to_path_buf(),
+        io: Arc::new(SystemIo),
+        host: Arc::new(SystemHost::new()),
+        durability: Durability::Flush,
+        index: JournalIndex::default(),
+    };
+    let path = root.journal_path();
+    Writer::new(Arc::new(root), path, Kind::Journal)
+}
+
+fn write(writer: &mut Writer) -> &File {
+    let mut batch = Batch::new();
+    batch.push_line(b"{}");
+    writer.write(&mut [batch]).unwrap();
+    &writer.open.as_ref().unwrap().file
+}
+
+#[test]
+fn the_child_of_a_fork_opens_the_file_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    // A file that is shared, as by parent and child, has its flags in common.
+    let shared = write(&mut writer).try_clone().unwrap();
+    fcntl_setfl(&shared, OFlags::APPEND).unwrap();
+    let is_shared = |file: &File| !fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK);
+    assert!(
+        is_shared(write(&mut writer)),
+        "the same process goes on with it"
+    );
+    writer.open.as_mut().unwrap().pid = 0;
+    assert!(!is_shared(write(&mut writer)));
+    assert_eq!(std::fs::read(&writer.path).unwrap(), b"{}\n{}\n{}\n");
+}
