@@ -1,6 +1,7 @@
 //! Killing a restore at any moment, and running it again.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::checkpoint::{CheckpointStore, Pending, PendingRun, PendingState, Workspace};
@@ -23,16 +24,7 @@ fn name(number: usize) -> String {
 #[test]
 fn a_killed_restore_is_run_again_to_the_exact_tree() {
     if let Some(root) = child::directory() {
-        let workspace = Workspace::find(&root, None).unwrap();
-        let state = root.parent().unwrap().join("state");
-        let host = Arc::new(SystemHost::new());
-        let store = CheckpointStore::open(&state, &workspace, Default::default(), host).unwrap();
-        Pending::find(&state, &workspace)
-            .unwrap()
-            .unwrap()
-            .finish(&store)
-            .unwrap();
-        return;
+        return finish_in(&root);
     }
     let tree = Tree::git();
     for number in 0..FILES {
@@ -91,6 +83,16 @@ fn a_killed_restore_is_run_again_to_the_exact_tree() {
             .unwrap()
             .is_none()
     );
+}
+
+/// What the child does.
+fn finish_in(root: &Path) {
+    let workspace = Workspace::find(root, None).unwrap();
+    let state = root.parent().unwrap().join("state");
+    let host = Arc::new(SystemHost::new());
+    let store = CheckpointStore::open(&state, &workspace, Default::default(), host).unwrap();
+    let pending = Pending::find(&state, &workspace).unwrap().unwrap();
+    pending.finish(&store).unwrap();
 }
 
 /// Starts the child and kills it once the file of that number is back.

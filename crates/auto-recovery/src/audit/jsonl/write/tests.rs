@@ -1,3 +1,5 @@
+//! What the writing does when the disk fails under it: through file operations that fail on demand.
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
