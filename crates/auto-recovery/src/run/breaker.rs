@@ -112,3 +112,42 @@ impl Escalations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ScriptedHost;
+
+    fn breaker(state: &Path, host: &Arc<ScriptedHost>, message: &str, tree: &str) -> Breaker {
+        let argv = ["make".to_owned()];
+        let failure = Failure::new("E", message, "make");
+        let shared: Arc<dyn Host> = host.clone();
+        Breaker::new(state, shared, (&argv, Path::new("/p")), &failure, tree)
+    }
+
+    #[test]
+    fn it_opens_for_the_same_failure_on_the_same_tree_only_and_for_a_while() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Arc::new(ScriptedHost::new());
+        let of = |message, tree| breaker(state.path(), &host, message, tree);
+        for count in 0..ESCALATIONS_MAX {
+            assert_eq!(of("m", "t").is_open(), None, "after {count}");
+            of("m", "t").escalated();
+        }
+        assert_eq!(of("m", "t").is_open(), Some(ESCALATIONS_MAX));
+        assert_eq!(of("another", "t").is_open(), None);
+        assert_eq!(of("m", "another").is_open(), None);
+        host.advance(WINDOW);
+        assert_eq!(of("m", "t").is_open(), None, "what was is forgotten");
+    }
+
+    #[test]
+    fn a_cure_closes_it() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Arc::new(ScriptedHost::new());
+        let breaker = breaker(state.path(), &host, "m", "t");
+        (0..ESCALATIONS_MAX).for_each(|_| breaker.escalated());
+        breaker.recovered();
+        assert_eq!(breaker.is_open(), None);
+    }
+}

@@ -109,3 +109,47 @@ impl Bucket {
         self.at = now;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ScriptedHost;
+
+    #[test]
+    fn a_full_bucket_pays_a_hundred_retries_and_fills_again() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Arc::new(ScriptedHost::new());
+        let budget = || RetryBudget::new(state.path(), host.clone());
+        for retry in 1..=100 {
+            assert_eq!(
+                budget().take(),
+                Ok(()),
+                "retry {retry}, by whichever process"
+            );
+        }
+        let why = budget().take().unwrap_err();
+        assert!(why.contains("5 s") && why.contains("--retry"), "{why}");
+        host.advance(Duration::from_secs(5));
+        assert_eq!(budget().take(), Ok(()));
+        assert!(budget().take().is_err());
+        budget().refund();
+        assert_eq!(budget().take(), Ok(()), "a retry that helped costs nothing");
+        host.advance(Duration::from_secs(1_000_000));
+        assert_eq!(
+            (1..).take_while(|_| budget().take().is_ok()).count(),
+            100,
+            "never over full"
+        );
+    }
+
+    #[test]
+    fn a_damaged_or_unwritable_file_restrains_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        std::fs::write(state.path().join("retry-budget.json"), "{\"tokens\":").unwrap();
+        let host = Arc::new(ScriptedHost::new());
+        assert_eq!(RetryBudget::new(state.path(), host.clone()).take(), Ok(()));
+        let file = state.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(RetryBudget::new(&file, host).take(), Ok(()));
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::attempt::RecoveryResult;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_TIMED_OUT};
+use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
 use crate::process::{Completion, Exit, Interrupt};
@@ -93,7 +93,13 @@ impl Run {
         if self.runner.request.dry_run {
             return recover(&self, *failed, None);
         }
-        let claim = claim_workspace(&self)?;
+        let claim = match claim_workspace(&self) {
+            Ok(claim) => claim,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                return Ok(self.stopped(self.interrupted()));
+            }
+            Err(error) => return Err(error),
+        };
         let failed = match claim.waited() {
             false => failed,
             true => match self.first_run()? {
@@ -143,9 +149,7 @@ impl Run {
             ErrorKind::CommandNotFound => ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND),
             ErrorKind::NotExecutable => ("NotExecutable", Category::Unknown, EXIT_CANNOT_RUN),
             ErrorKind::Interrupted => {
-                let signal = self.runner.interrupt.raised();
-                let exit = signal.map_or(RunExit::Code(EXIT_CANNOT_RUN), RunExit::Signal);
-                return Ok(Ran::Stopped(exit));
+                return Ok(Ran::Stopped(self.interrupted()));
             }
             _ => return Err(error),
         };
@@ -160,6 +164,12 @@ impl Run {
             exit: RunExit::Code(code),
             ran: None,
         })))
+    }
+
+    /// How a run that the user interrupted ends.
+    fn interrupted(&self) -> RunExit {
+        let signal = self.runner.interrupt.raised();
+        signal.map_or(RunExit::Code(EXIT_RECOVER_FAILED), RunExit::Signal)
     }
 
     fn show(&self, failed: &Failed) {

@@ -1,6 +1,10 @@
 //! Others in the same workspace: another recovery, and one inside of this one.
 
-use super::{Machine, start, wait_for, write};
+use std::os::unix::process::ExitStatusExt as _;
+
+use rustix::process::Signal;
+
+use super::{Machine, signal, start, wait_for, write};
 
 #[test]
 fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
@@ -33,6 +37,21 @@ fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
         "{}",
         sessions.stdout
     );
+}
+
+#[test]
+fn a_wait_for_another_recovery_can_be_interrupted() {
+    let machine = Machine::new();
+    let fix = "touch ../fixing; while ! test -e ../go; do sleep 0.02; done";
+    let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
+    let mut first = start(&machine, &args);
+    wait_for(&machine.root().join("fixing"));
+    let mut second = start(&machine, &["run", "--", "sh", "-c", "touch ../ran; exit 1"]);
+    wait_for(&machine.root().join("ran"));
+    signal(&second, Signal::TERM);
+    assert_eq!(second.wait().expect("it ends").signal(), Some(15));
+    std::fs::write(machine.root().join("go"), "").expect("let the first go on");
+    assert_eq!(first.wait().expect("it ends").code(), Some(1));
 }
 
 #[test]

@@ -106,7 +106,10 @@ fn act(tree: &Tree, (names, act): &Step) {
         }
         Act::Write(content) => {
             make_parents(tree, names);
-            if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            if path
+                .symlink_metadata()
+                .is_ok_and(|metadata| !metadata.is_file())
+            {
                 clear(&path);
             }
             fs::write(&path, content).unwrap();
