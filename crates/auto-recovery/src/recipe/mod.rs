@@ -6,10 +6,10 @@
 //! guessed at.
 
 mod book;
+mod definition;
 mod matching;
-mod recipe;
 mod words;
 
 pub use book::RecipeBook;
+pub use definition::{Recipe, Remedy, Tier};
 pub use matching::{Candidate, Situation};
-pub use recipe::{Recipe, Remedy, Tier};

@@ -9,6 +9,10 @@ fn example(name: &str) -> PathBuf {
     test.ancestors().nth(2).unwrap().join("examples").join(name)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program they test"
+)]
 fn run(name: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(example(name));

@@ -78,6 +78,10 @@ fn a_watch_that_found_its_limit_claims_nothing_about_the_rest() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file's time is of the real clock"
+)]
 fn the_users_git_is_named_when_it_moves_and_not_when_it_is_looked_at() {
     let tree = Tree::git();
     tree.write("file", "1");

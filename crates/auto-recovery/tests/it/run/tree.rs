@@ -67,6 +67,10 @@ fn what_somebody_else_changes_between_steps_stays_and_is_told() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test uses git as its user would"
+)]
 fn the_users_git_is_never_written_to() {
     let project = Project::new(&[
         ("tracked", "1"),
