@@ -224,7 +224,7 @@ impl Family {
 
 /// Makes orphans below this program its children, so that nothing a command starts can hide from its
 /// end. For a binary that runs one command at a time and starts programs only through
-/// [`run`](super::run) or in its own process group; a library must not change its host so.
+/// [`run`](super::run()) or in its own process group; a library must not change its host so.
 pub fn become_subreaper() -> Result<()> {
     rustix::process::set_child_subreaper(Some(getpid()))
         .map_err(|e| Error::os("become a subreaper", e.into()))
