@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 
-use auto_recovery::recipe::{RecipeBook, Situation};
-use auto_recovery::run::{Circumstances, RunPlan};
-use auto_recovery::{Category, Result};
+use auto_recovery::recipe::Situation;
+use auto_recovery::run::{PlannedStep, RunPlan};
+use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
 use crate::app::App;
@@ -24,42 +24,27 @@ struct CategoryPlan {
 /// Prints what would be tried for each category of failure of `command`, and what not and why. Runs
 /// nothing.
 pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
-    let argv: Vec<String> = command
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
     let request = library_request(app, &RunRequest::of(command))?;
-    let recipes = RecipeBook::with_user(request.recipes.clone())?;
-    let plans = Category::ALL.map(|category| {
+    let argv = request.words();
+    let plan = |category| {
         let situation = Situation {
             argv: &argv,
             failure: None,
             category,
             output: "",
         };
-        let policy = (request.policy)(category, &auto_recovery::Failure::default());
-        let made = RunPlan::make(
-            &situation,
-            &Circumstances {
-                policy: &policy,
-                recipes: &recipes,
-                allow: request.allow,
-                rollback: request.rollback.as_ref(),
-                nested: request.parent_session.is_some(),
-                is_installed: &|program| request.is_installed(program),
-                has_file: &|name| request.cwd.join(name).exists(),
-            },
-        );
-        CategoryPlan {
+        let policy = (request.policy)(category, &Failure::default());
+        let RunPlan { steps, skipped } = request.plan(&situation, &policy)?;
+        Ok(CategoryPlan {
             category,
-            steps: made
-                .steps
-                .iter()
-                .map(auto_recovery::run::PlannedStep::in_words)
-                .collect(),
-            skipped: made.skipped,
-        }
-    });
+            steps: steps.iter().map(PlannedStep::in_words).collect(),
+            skipped,
+        })
+    };
+    let plans = Category::ALL
+        .into_iter()
+        .map(plan)
+        .collect::<Result<Vec<_>>>()?;
     if app.printer.json {
         app.printer.json(&plans)?;
         return Ok(Exit::OK);

@@ -195,13 +195,10 @@ fn shown(paths: &[String]) -> String {
 }
 
 fn holder(run: &Run) -> LockHolder {
-    let argv = run.runner.request.argv.iter();
     LockHolder {
         pid: std::process::id(),
         session_id: run.runner.request.session_id.clone(),
-        command: argv
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect(),
+        command: run.runner.request.words(),
         since: timestamp(run.runner.host.now()),
     }
 }

@@ -1,10 +1,11 @@
 //! What a run would try against a failure, and what not and why. Pure but for what the caller tells
 //! of the machine.
 
+use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
 use crate::recipe::{Recipe, RecipeBook, Remedy, Situation, Tier};
-use crate::run::request::{Policy, RollbackTarget, StrategyCommand, display_command};
+use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 
 /// One thing that would be tried.
@@ -66,6 +67,26 @@ pub struct Circumstances<'a> {
     pub is_installed: &'a dyn Fn(&str) -> bool,
     /// Whether the directory of the command has a file of that name.
     pub has_file: &'a dyn Fn(&str) -> bool,
+}
+
+impl RunRequest {
+    /// What would be tried against `situation` under `policy`, on this machine as it is.
+    ///
+    /// # Errors
+    /// If a recipe of the user's is not sound.
+    pub fn plan(&self, situation: &Situation<'_>, policy: &Policy) -> Result<RunPlan> {
+        let recipes = RecipeBook::with_user(self.recipes.clone())?;
+        let circumstances = Circumstances {
+            policy,
+            recipes: &recipes,
+            allow: self.allow,
+            rollback: self.rollback.as_ref(),
+            nested: self.parent_session.is_some(),
+            is_installed: &|program| self.is_installed(program),
+            has_file: &|name| self.cwd.join(name).exists(),
+        };
+        Ok(RunPlan::make(situation, &circumstances))
+    }
 }
 
 impl RunPlan {

@@ -11,7 +11,7 @@ use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd,
 };
-use crate::recipe::{RecipeBook, Situation};
+use crate::recipe::Situation;
 use crate::run::breaker::{self, Breaker};
 use crate::run::budget::RetryBudget;
 use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
@@ -20,7 +20,7 @@ use crate::run::event::{RunEvent, RunObserver};
 use crate::run::flow::{Failed, Run};
 use crate::run::guard::Claim;
 use crate::run::outcome::{RunExit, RunOutcome};
-use crate::run::planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
+use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::Policy;
 use crate::run::retention::prune_state;
 use crate::run::rollback::RollbackStrategy;
@@ -94,11 +94,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
 
 fn breaker(run: &Run, failed: &Failed, tree: &GuardedTree) -> Breaker {
     let request = &run.runner.request;
-    let argv: Vec<String> = request
-        .argv
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let argv = request.words();
     let host = run.runner.host.clone();
     let what = (&argv[..], &*request.cwd);
     Breaker::new(
@@ -144,11 +140,6 @@ fn budget(run: &Run) -> RetryBudget {
 
 fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
     let request = &run.runner.request;
-    let argv: Vec<String> = request
-        .argv
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
     let output = failed
         .ran
         .as_ref()
@@ -156,22 +147,12 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
     let output = output.unwrap_or_default();
     let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
     let situation = Situation {
-        argv: &argv,
+        argv: &request.words(),
         failure: Some(&failed.failure),
         category: failed.category,
         output: &output,
     };
-    let recipes = RecipeBook::with_user(request.recipes.clone())?;
-    let circumstances = Circumstances {
-        policy,
-        recipes: &recipes,
-        allow: request.allow,
-        rollback: request.rollback.as_ref(),
-        nested: request.parent_session.is_some(),
-        is_installed: &|program| request.is_installed(program),
-        has_file: &|name| request.cwd.join(name).exists(),
-    };
-    let mut plan = RunPlan::make(&situation, &circumstances);
+    let mut plan = request.plan(&situation, policy)?;
     if let Err(why) = run.runner.can_replay_stdin() {
         let only_alternatives = |step: &PlannedStep| {
             step.kind == RecoveryStrategyType::Alternative
@@ -204,13 +185,9 @@ fn begin_record(
 ) -> Result<Option<Arc<RecoveryAuditLogger>>> {
     let request = &run.runner.request;
     let logger = RecoveryAuditLogger::new(request.store.clone(), run.runner.host.clone(), None);
-    let words = request
-        .argv
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned());
     let root = claim.workspace().root();
     let started = SessionStarted {
-        command: Some(words.collect()),
+        command: Some(request.words()),
         cwd: Some(request.cwd.display().to_string()),
         workspace: Some(root.display().to_string()),
         project: root

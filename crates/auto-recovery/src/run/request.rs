@@ -180,6 +180,14 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
+    /// The command as text; what is no UTF-8 becomes replacement characters.
+    pub fn words(&self) -> Vec<String> {
+        self.argv
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    }
+
     /// Whether `program` can be started: a path from the current directory, or a name on the search
     /// path.
     pub fn is_installed(&self, program: &str) -> bool {

@@ -190,12 +190,7 @@ impl Runner {
 
     /// What the output of a run says.
     pub(super) fn detect(&self, ran: &Completion) -> Detection {
-        let argv: Vec<String> = self
-            .request
-            .argv
-            .iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
+        let argv = self.request.words();
         let rules = self
             .request
             .rules

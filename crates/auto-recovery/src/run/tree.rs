@@ -68,7 +68,7 @@ impl GuardedTree {
         };
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protect: globs(&request.protect)?,
-            argv: words(run),
+            argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
             ground,
@@ -304,15 +304,6 @@ impl Guarded {
     }
 }
 
-fn words(run: &Run) -> Vec<String> {
-    run.runner
-        .request
-        .argv
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect()
-}
-
 /// Leaves word for the next run here, in case this one dies.
 fn begin_pending(
     run: &Run,
@@ -325,7 +316,7 @@ fn begin_pending(
         session_id: session_id.to_owned(),
         run_id: run.runner.run_id().to_owned(),
         store: request.store.url(),
-        command: words(run),
+        command: request.words(),
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
         before: ground.id(),
