@@ -15,8 +15,8 @@ use crate::failure::{Category, Failure};
 /// The longest message that is kept: what a person reads at a glance, with room for a path.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
-/// The bytes at either end of a stream in which a user's rule without literals is tried.
-const ENDS_BYTES: usize = 64 * 1024;
+/// The bytes at either end of a stream in which a rule without literals is tried.
+const ENDS_BYTES: usize = 32 * 1024;
 
 /// The name of what decided when no rule did.
 const NO_RULE: &str = "none";
@@ -37,9 +37,8 @@ pub struct Detection {
 /// Output is read once, whatever its size; patterns are tried on a bounded number of lines.
 pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
     let tools = Tools::of(observation.argv);
-    let streams = rules
-        .literals
-        .scan([observation.stderr, observation.stdout]);
+    let streams =
+        [observation.stderr, observation.stdout].map(|stream| rules.literals.scan(stream));
     let case = Case {
         observation,
         tools: &tools,
@@ -115,6 +114,9 @@ impl Case<'_> {
             && rule
                 .timed_out
                 .is_none_or(|wanted| wanted == observation.timed_out)
+            && rule
+                .silent
+                .is_none_or(|wanted| wanted == observation.is_silent())
             && one_of(&rule.exit, observation.exit_code)
             && one_of(&rule.signal, observation.effective_signal())
             && (rule.tools.is_empty() || self.tools.any_of(&rule.tools))

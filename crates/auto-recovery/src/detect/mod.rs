@@ -7,11 +7,13 @@
 
 mod batch;
 mod detector;
+mod escape;
 mod line;
 mod observation;
 mod rule;
 mod rules;
 mod scan;
+mod shipped;
 mod tools;
 mod trace;
 

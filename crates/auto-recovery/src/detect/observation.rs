@@ -27,6 +27,11 @@ const SHELL_SIGNAL_BASE: i32 = 128;
 const SIGNAL_MAX: i32 = 64;
 
 impl Observation<'_> {
+    /// Whether it wrote nothing at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.stdout.is_empty() && self.stderr.is_empty()
+    }
+
     /// The signal that ended the command or, as its shell reports it by exit code, its child.
     pub(super) fn effective_signal(&self) -> Option<i32> {
         self.signal.or_else(|| {

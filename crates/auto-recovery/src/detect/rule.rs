@@ -6,6 +6,7 @@
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
+use super::scan::LITERAL_BYTES_MIN;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Category;
 
@@ -47,6 +48,9 @@ pub struct Rule {
     /// Only for commands that were stopped at their time limit, or only for others.
     #[serde(default)]
     pub timed_out: Option<bool>,
+    /// Only when nothing at all was written, or only when something was.
+    #[serde(default)]
+    pub silent: Option<bool>,
     /// The type to name, when no capture says it.
     #[serde(default)]
     pub error_type: Option<String>,
@@ -114,6 +118,8 @@ impl Sign {
 pub enum Trace {
     /// `File "a.py", line 1, in f`, innermost last; also pytest's `a.py:1: in f`.
     Python,
+    /// `File "a.py", line 1 in f`, innermost first: what a dying interpreter prints.
+    Faulthandler,
     /// `at f (/a.js:1:2)`, innermost first.
     Node,
     /// `at a.B.c(B.java:1)`, innermost first; Kotlin and Scala too.
@@ -130,8 +136,6 @@ pub enum Trace {
     Dotnet,
     /// `(app 0.1.0) lib/a.ex:1: A.f/1`, innermost first.
     Elixir,
-    /// `at src/main.rs:1:2` below a numbered symbol, innermost first.
-    Rust,
 }
 
 /// The captures a pattern may name.
@@ -140,7 +144,37 @@ const CAPTURES: [&str; 4] = ["type", "message", "file", "line"];
 /// The size a compiled pattern may have: 1 MiB, a hundred times what the built-in ones need.
 const PATTERN_SIZE_MAX: usize = 1 << 20;
 
+/// The longest literal a rule may look for: a line that is longer than that is no report.
+const LITERAL_BYTES_MAX: usize = 1024;
+
 impl Rule {
+    /// A rule of this name that says nothing yet, with the category unknown.
+    pub fn named(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            category: Category::Unknown,
+            sign: Sign::default(),
+            tools: Vec::new(),
+            find: Vec::new(),
+            line: None,
+            except: None,
+            with: Vec::new(),
+            without: Vec::new(),
+            exit: Vec::new(),
+            signal: Vec::new(),
+            timed_out: None,
+            silent: None,
+            error_type: None,
+            names: Vec::new(),
+            message: None,
+            source: None,
+            above: None,
+            below: None,
+            trace: None,
+            last: false,
+        }
+    }
+
     /// Refuses a rule that could never hold, or whose patterns are no patterns.
     pub(super) fn check(&self) -> Result<()> {
         let bad = |what: String| Error::new(ErrorKind::InvalidInput, what);
@@ -156,11 +190,12 @@ impl Rule {
             || !self.exit.is_empty()
             || !self.signal.is_empty()
             || !self.with.is_empty()
-            || self.timed_out.is_some();
+            || self.timed_out.is_some()
+            || self.silent.is_some();
         if !says_when {
             return Err(bad(format!(
-                "rule {}: says nothing about when it holds: give it a line, with, exit, signal or \
-                 timed_out",
+                "rule {}: says nothing about when it holds: give it a line, with, exit, signal, \
+                 timed_out or silent",
                 self.id
             )));
         }
@@ -170,14 +205,20 @@ impl Rule {
                 self.id
             )));
         }
-        if self
-            .find
-            .iter()
-            .chain(&self.with)
-            .chain(&self.without)
-            .any(String::is_empty)
-        {
-            return Err(bad(format!("rule {}: an empty literal", self.id)));
+        let literals = || self.find.iter().chain(&self.with).chain(&self.without);
+        if let Some(short) = literals().find(|literal| literal.len() < LITERAL_BYTES_MIN) {
+            return Err(bad(format!(
+                "rule {}: the literal {short:?} is too short to tell: use {LITERAL_BYTES_MIN} bytes \
+                 or more, or leave it to the pattern",
+                self.id
+            )));
+        }
+        if let Some(long) = literals().find(|literal| literal.len() > LITERAL_BYTES_MAX) {
+            return Err(bad(format!(
+                "rule {}: a literal of {} bytes: use {LITERAL_BYTES_MAX} or fewer",
+                self.id,
+                long.len()
+            )));
         }
         Ok(())
     }

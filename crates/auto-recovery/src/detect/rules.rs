@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::rule::{Rule, compile};
 use super::scan::Literals;
+use super::shipped;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The built-in rules, a file a topic. Their order among files does not matter across signs; within
 /// one sign earlier files are asked first.
-const BUILTIN: &[(&str, &str)] = &[
+pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("outcome", include_str!("rules/outcome.toml")),
     ("modules", include_str!("rules/modules.toml")),
     ("python", include_str!("rules/python.toml")),
@@ -176,9 +177,9 @@ impl Numbers {
 fn builtin_rules() -> Vec<Rule> {
     BUILTIN
         .iter()
-        .flat_map(|(name, text)| match toml::from_str::<File>(text) {
-            Ok(file) => file.rule,
-            Err(error) => unreachable!("rules/{name}.toml is tested to parse: {error}"),
+        .flat_map(|(name, text)| match shipped::read(text) {
+            Ok(rules) => rules,
+            Err(line) => unreachable!("rules/{name}.toml is tested to be understood: {line}"),
         })
         .collect()
 }

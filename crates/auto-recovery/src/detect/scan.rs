@@ -1,13 +1,22 @@
-//! The one pass over an output: strips escape sequences, finds where the rules' literals stand.
+//! The one pass over an output: where the rules' literals stand.
 //!
-//! Memory stays bounded however often a literal occurs: of each, the first and the last few lines
-//! are kept.
+//! Each literal is known by its rarest four bytes. A bit for each such four tells at nearly every
+//! position of a text, in a few instructions, that no literal is there; only where the bit is set are
+//! literals compared. Nothing is built that costs a short run its speed. Letters compare without
+//! case, since tools disagree on it and the rules' patterns decide anyway.
+//!
+//! Memory stays bounded however often a literal occurs: of each, the first and the last few lines are
+//! kept. So does time: a position is compared with the few literals that share its four bytes.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use memchr::{memchr, memchr2, memrchr2};
+use memchr::memrchr2;
+
+use super::escape::strip_escapes;
+
+/// The shortest literal that can be told: shorter ones would stand in every other line.
+pub(super) const LITERAL_BYTES_MIN: usize = 4;
 
 /// Lines kept at either end for each literal: a telling line is among the first or the last of its
 /// kind, and 64 of each leave room for look-alikes.
@@ -17,17 +26,29 @@ const LINES_KEPT: usize = 64;
 /// program printed, not how a tool begins a report.
 const LINE_PREFIX_BYTES: usize = 4 * 1024;
 
-/// From this size on the automaton that takes longer to build pays for itself: it reads about four
-/// times as fast and costs some milliseconds.
-const LARGE_BYTES: usize = 4 << 20;
+/// Bits in the filter, as a power of two: 16 KiB stay in the fastest cache, and some 1,500 literals
+/// set about one bit in a hundred.
+const FILTER_BITS_LOG2: u32 = 17;
 
-const ESCAPE: u8 = 0x1b;
-const BELL: u8 = 0x07;
+/// Multiplier of Fibonacci hashing: 2^32 divided by the golden ratio.
+const HASH_MULTIPLIER: u32 = 0x9e37_79b9;
 
 /// The literals of all rules, each once.
 #[derive(Debug)]
 pub(super) struct Literals {
     all: Vec<String>,
+    /// Which hashes of four bytes belong to some literal.
+    filter: Vec<u64>,
+    /// The literals by their four bytes, sorted by these.
+    keys: Vec<Key>,
+}
+
+/// Four bytes of a literal and where in it they stand.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    gram: u32,
+    literal: u16,
+    offset: u16,
 }
 
 /// Where the literals stand in one stream, and its text without escape sequences.
@@ -43,37 +64,77 @@ struct Hits {
     found: bool,
     first: Vec<usize>,
     last: VecDeque<usize>,
-    /// Where the last recorded occurrence stands; others in its line are not recorded again.
+}
+
+/// The start of the line that the scan is in.
+#[derive(Debug, Default)]
+struct Line {
+    start: usize,
     seen: usize,
 }
 
 impl Literals {
     pub(super) fn new(all: Vec<String>) -> Self {
-        Self { all }
+        let mut filter = vec![0; 1 << (FILTER_BITS_LOG2 - u64::BITS.ilog2())];
+        let mut keys: Vec<Key> = all
+            .iter()
+            .enumerate()
+            .map(|(literal, text)| Key::rarest(literal, text.as_bytes()))
+            .collect();
+        keys.sort_unstable_by_key(|key| key.gram);
+        for key in &keys {
+            let (word, bit) = filter_place(key.gram);
+            filter[word] |= bit;
+        }
+        Self { all, filter, keys }
     }
 
-    /// Reads each stream once.
-    pub(super) fn scan<'a>(&self, streams: [&'a [u8]; 2]) -> [Scanned<'a>; 2] {
-        let bytes: usize = streams.iter().map(|stream| stream.len()).sum();
-        let kind = if bytes < LARGE_BYTES {
-            AhoCorasickKind::NoncontiguousNFA
-        } else {
-            AhoCorasickKind::DFA
-        };
-        let automaton = AhoCorasick::builder()
-            .kind(Some(kind))
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(&self.all)
-            .expect("a few thousand short literals stay far below the automaton's limits");
-        streams.map(|stream| {
-            let text = strip_escapes(stream);
-            let mut hits = vec![Hits::default(); self.all.len()];
-            for found in automaton.find_overlapping_iter(text.as_ref()) {
-                hits[found.pattern().as_usize()].note(&text, found.start());
+    /// Reads a stream once.
+    pub(super) fn scan<'a>(&self, stream: &'a [u8]) -> Scanned<'a> {
+        let text = strip_escapes(stream);
+        let mut hits = vec![Hits::default(); self.all.len()];
+        let mut line = Line::default();
+        for (at, four) in text.windows(LITERAL_BYTES_MIN).enumerate() {
+            let gram = gram(four);
+            let (word, bit) = filter_place(gram);
+            if self.filter[word] & bit != 0 {
+                self.compare(&text, at, gram, &mut line, &mut hits);
             }
-            Scanned { text, hits }
-        })
+        }
+        Scanned { text, hits }
+    }
+
+    #[cold]
+    fn compare(&self, text: &[u8], at: usize, gram: u32, line: &mut Line, hits: &mut [Hits]) {
+        let from = self.keys.partition_point(|key| key.gram < gram);
+        for key in self.keys[from..].iter().take_while(|key| key.gram == gram) {
+            let literal = self.all[usize::from(key.literal)].as_bytes();
+            let found = at.checked_sub(usize::from(key.offset)).filter(|&start| {
+                text.get(start..start + literal.len())
+                    .is_some_and(|bytes| bytes.eq_ignore_ascii_case(literal))
+            });
+            if let Some(start) = found {
+                line.advance(text, at);
+                hits[usize::from(key.literal)].note(line.start_of(text, start), start);
+            }
+        }
+    }
+}
+
+impl Key {
+    /// The four bytes of `literal` that occur least in what programs print.
+    fn rarest(literal: usize, bytes: &[u8]) -> Self {
+        let (offset, four) = bytes
+            .windows(LITERAL_BYTES_MIN)
+            .enumerate()
+            .max_by_key(|(_, four)| four.iter().map(|&byte| rarity(byte)).sum::<u32>())
+            .expect("a rule is refused when a literal of it is shorter than that");
+        let narrow = |number| u16::try_from(number).expect("rules are refused beyond that");
+        Self {
+            gram: gram(four),
+            literal: narrow(literal),
+            offset: narrow(offset),
+        }
     }
 }
 
@@ -99,108 +160,62 @@ impl Scanned<'_> {
 }
 
 impl Hits {
-    fn note(&mut self, text: &[u8], at: usize) {
-        let same_line = self.found && memchr2(b'\n', b'\r', &text[self.seen..at]).is_none();
-        if same_line {
+    fn note(&mut self, line_start: usize, at: usize) {
+        self.found = true;
+        let known = self.last.back().or(self.first.last());
+        if known == Some(&line_start) || at - line_start > LINE_PREFIX_BYTES {
             return;
         }
-        self.found = true;
-        self.seen = at;
-        let Some(start) = line_start(text, at) else {
-            return;
-        };
         if self.first.len() < LINES_KEPT {
-            self.first.push(start);
+            self.first.push(line_start);
             return;
         }
         if self.last.len() == LINES_KEPT {
             self.last.pop_front();
         }
-        self.last.push_back(start);
+        self.last.push_back(line_start);
     }
 }
 
-/// Where the line of `at` starts, unless that is too far to the left to matter.
-fn line_start(text: &[u8], at: usize) -> Option<usize> {
-    let from = at.saturating_sub(LINE_PREFIX_BYTES);
-    match memrchr2(b'\n', b'\r', &text[from..at]) {
-        Some(newline) => Some(from + newline + 1),
-        None => (from == 0).then_some(0),
-    }
-}
-
-/// The text without ANSI escape sequences; borrowed when it holds none.
-fn strip_escapes(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr(ESCAPE, bytes) else {
-        return Cow::Borrowed(bytes);
-    };
-    let mut kept = Vec::with_capacity(bytes.len());
-    kept.extend_from_slice(&bytes[..first]);
-    let mut rest = &bytes[first..];
-    while !rest.is_empty() {
-        rest = &rest[escape_length(rest)..];
-        let next = memchr(ESCAPE, rest).unwrap_or(rest.len());
-        kept.extend_from_slice(&rest[..next]);
-        rest = &rest[next..];
-    }
-    Cow::Owned(kept)
-}
-
-/// How many bytes the escape sequence at the start of `bytes` takes, at least the escape itself.
-///
-/// A sequence that is cut off or malformed ends where its grammar does, and never beyond its line,
-/// so hostile text cannot hide what follows it.
-fn escape_length(bytes: &[u8]) -> usize {
-    match bytes.get(1) {
-        Some(b'[') => {
-            let parameters = bytes[2..]
-                .iter()
-                .take_while(|byte| (0x20..=0x3f).contains(*byte))
-                .count();
-            let end = 2 + parameters;
-            match bytes.get(end) {
-                Some(0x40..=0x7e) => end + 1,
-                _ => end,
-            }
+impl Line {
+    /// Moves on to the line of `at`. No byte is looked at twice.
+    fn advance(&mut self, text: &[u8], at: usize) {
+        if let Some(newline) = memrchr2(b'\n', b'\r', &text[self.seen..at]) {
+            self.start = self.seen + newline + 1;
         }
-        Some(b']') => {
-            let body = &bytes[2..];
-            let end = body
-                .iter()
-                .position(|&byte| matches!(byte, BELL | ESCAPE | b'\n'))
-                .unwrap_or(body.len());
-            match body.get(end) {
-                Some(&BELL) => 2 + end + 1,
-                Some(&ESCAPE) if body.get(end + 1) == Some(&b'\\') => 2 + end + 2,
-                _ => 2 + end,
-            }
+        self.seen = at;
+    }
+
+    /// The start of the line of `at`, which may lie a literal's length before the current one when
+    /// the literal holds a line's end.
+    fn start_of(&self, text: &[u8], at: usize) -> usize {
+        if self.start <= at {
+            return self.start;
         }
-        Some(b'(' | b')') => bytes.len().min(3),
-        Some(0x30..=0x7e) => 2,
-        _ => 1,
+        memrchr2(b'\n', b'\r', &text[..at]).map_or(0, |newline| newline + 1)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::strip_escapes;
+/// Four bytes as a number, upper and lower case alike.
+fn gram(four: &[u8]) -> u32 {
+    /// The bit in which an ASCII letter's cases differ. Other bytes may collide, harmlessly: the
+    /// literals are compared afterwards.
+    const CASE_BITS: u32 = 0x2020_2020;
+    u32::from_le_bytes([four[0], four[1], four[2], four[3]]) | CASE_BITS
+}
 
-    fn check(input: &str, expected: &str) {
-        assert_eq!(
-            String::from_utf8_lossy(&strip_escapes(input.as_bytes())),
-            expected
-        );
-    }
+fn filter_place(gram: u32) -> (usize, u64) {
+    let hash = gram.wrapping_mul(HASH_MULTIPLIER) >> (u32::BITS - FILTER_BITS_LOG2);
+    ((hash >> 6) as usize, 1 << (hash & 63))
+}
 
-    #[test]
-    fn escapes_are_left_out_and_nothing_else_is() {
-        check("plain", "plain");
-        check("\x1b[1m\x1b[31merror\x1b[0m: x", "error: x");
-        check("\x1b[38;5;9merror\x1b[K\n", "error\n");
-        check("\x1b]8;;http://a\x07link\x1b]8;;\x1b\\ end", "link end");
-        check("\x1b]0;never ended\nerror: kept", "\nerror: kept");
-        check("cut \x1b[31", "cut ");
-        check("\x1b", "");
-        check("\x1b(Bx", "x");
+/// How rare a byte is in what programs print, roughly.
+fn rarity(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b' ' => 0,
+        b'l' | b'c' | b'd' | b'u' | b'm' | b'p' | b'h' | b'.' | b'/' | b'-' | b':' => 1,
+        b'0'..=b'9' | b'f' | b'g' | b'b' | b'_' | b'"' | b',' => 2,
+        b'y' | b'w' | b'v' | b'k' | b'=' | b'(' | b')' => 3,
+        _ => 4,
     }
 }

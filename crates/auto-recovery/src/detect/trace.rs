@@ -184,8 +184,9 @@ fn shape(language: Trace) -> Shape {
             r#"^[\s|E]*(?:File "(?<file>[^"]+)", line (?<line>\d+)|(?<file2>[^\s:]+\.py):(?<line2>\d+): )"#,
             true,
         ),
+        Trace::Faulthandler => (r#"^\s*File "(?<file>[^"]+)", line (?<line>\d+) in "#, false),
         Trace::Node => (
-            r"^[#\s]*(?:at )?(?:.*\()?(?:file://)?(?<file>[^\s()]+?):(?<line>\d+):\d+\)?",
+            r"^[#\s]*(?:at )?(?:.*\()?(?:async )?(?:file://)?(?<file>[^\s()]+?):(?<line>\d+):\d+\)?",
             false,
         ),
         Trace::Java => (
@@ -201,7 +202,6 @@ fn shape(language: Trace) -> Shape {
             r"^\s*(?:\([\w ./-]+\) )?(?<file>[^\s:()]+\.exs?):(?<line>\d+): ",
             false,
         ),
-        Trace::Rust => (r"^\s+at (?<file>[^\s:]+):(?<line>\d+)", false),
     };
     Shape { frame, above }
 }

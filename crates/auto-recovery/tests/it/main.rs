@@ -26,3 +26,4 @@ mod report;
 mod run;
 mod statistics;
 mod tidy;
+mod speed_tmp;
