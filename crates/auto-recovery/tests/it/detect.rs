@@ -39,7 +39,10 @@ fn builtin_rules_are_sound() {
             unguided += 1;
         }
     }
-    assert!(unguided <= 8, "{unguided} rules have no literals: give them find");
+    assert!(
+        unguided <= 8,
+        "{unguided} rules have no literals: give them find"
+    );
 }
 
 #[test]

@@ -26,4 +26,3 @@ mod report;
 mod run;
 mod statistics;
 mod tidy;
-mod speed_tmp;

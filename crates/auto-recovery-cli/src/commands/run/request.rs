@@ -134,30 +134,13 @@ pub(crate) fn user_rules(run: &RunSettings) -> Result<Option<Arc<Rules>>> {
 }
 
 fn rule(setting: &RuleSetting) -> Rule {
+    let codes = setting.exit_codes.iter();
     Rule {
-        id: setting.name.clone(),
-        category: setting.category,
         sign: Sign::Outcome,
         tools: setting.tools.clone(),
-        find: Vec::new(),
         line: setting.pattern.clone(),
-        except: None,
-        with: Vec::new(),
-        without: Vec::new(),
-        exit: setting
-            .exit_codes
-            .iter()
-            .filter_map(|code| i32::try_from(*code).ok())
-            .collect(),
-        signal: Vec::new(),
-        timed_out: None,
+        exit: codes.filter_map(|code| i32::try_from(*code).ok()).collect(),
         error_type: setting.error_type.clone(),
-        names: Vec::new(),
-        message: None,
-        source: None,
-        above: None,
-        below: None,
-        trace: None,
-        last: false,
+        ..Rule::new(setting.name.clone(), setting.category)
     }
 }
