@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use memchr::{memchr2_iter, memrchr2};
 use regex::bytes::{Captures, Regex};
 
 use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
@@ -81,10 +82,10 @@ impl Case<'_> {
             return None;
         }
         let mut found = Found::default();
-        let hit = match &prepared.line {
+        let hit = match prepared.line() {
             Some(line) => {
-                let hit = self.hit(prepared, line.get())?;
-                let captures = line.get().captures(hit.line)?;
+                let hit = self.hit(prepared, line)?;
+                let captures = line.captures(hit.line)?;
                 found.take(&captures);
                 Some(hit)
             }
@@ -130,11 +131,10 @@ impl Case<'_> {
                 let line = undecorated(line_at(text, start));
                 let excepted = || {
                     prepared
-                        .except
-                        .as_ref()
-                        .is_some_and(|except| except.get().is_match(line))
+                        .except()
+                        .is_some_and(|except| except.is_match(line))
                 };
-                let aside = || prepared.rule.sign.reads_prose() && is_aside(line);
+                let aside = || prepared.skips_asides && is_aside(line);
                 (pattern.is_match(line) && !excepted() && !aside()).then_some(Hit {
                     text,
                     start,
@@ -243,11 +243,11 @@ impl Found {
     }
 
     fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
-        if let Some(above) = &prepared.above {
-            self.take_first(above.get(), hit, starts_above(hit.text, hit.start));
+        if let Some(above) = prepared.above() {
+            self.take_first(above, hit, starts_above(hit.text, hit.start));
         }
-        if let Some(below) = &prepared.below {
-            self.take_first(below.get(), hit, starts_below(hit.text, hit.start));
+        if let Some(below) = prepared.below() {
+            self.take_first(below, hit, starts_below(hit.text, hit.start));
         }
         if let Some(language) = prepared.rule.trace {
             let read = trace::read(language, hit.text, hit.start);
@@ -274,18 +274,22 @@ impl Found {
 
 /// The starts of the lines within a bounded distance of either end.
 fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
-    let near = |range: Range<usize>| {
-        let after_newline = |at: &usize| *at == 0 || matches!(text[*at - 1], b'\n' | b'\r');
-        range.filter(after_newline)
-    };
     let head = text.len().min(ENDS_BYTES);
     let tail = text.len().saturating_sub(ENDS_BYTES).max(head);
-    near(0..head).chain(near(tail..text.len())).collect()
+    let after_newlines = |range: Range<usize>| {
+        let from = range.start;
+        memchr2_iter(b'\n', b'\r', &text[range]).map(move |at| from + at + 1)
+    };
+    std::iter::once(0)
+        .chain(after_newlines(0..head))
+        .chain(after_newlines(tail..text.len()))
+        .filter(|&start| start < text.len())
+        .collect()
 }
 
 fn last_line(text: &[u8]) -> Option<String> {
     let end = text.iter().rposition(|byte| !byte.is_ascii_whitespace())? + 1;
-    let start = memchr::memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
+    let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
     Some(shown(line_at(&text[..end], start)))
 }
 

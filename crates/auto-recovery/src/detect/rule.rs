@@ -240,6 +240,12 @@ impl Rule {
                 self.id
             )));
         }
+        if let Some(several) = literals().find(|literal| literal.contains(['\n', '\r'])) {
+            return Err(bad(format!(
+                "rule {}: the literal {several:?} spans more than one line",
+                self.id
+            )));
+        }
         if let Some(long) = literals().find(|literal| literal.len() > LITERAL_BYTES_MAX) {
             return Err(bad(format!(
                 "rule {}: a literal of {} bytes: use {LITERAL_BYTES_MAX} or fewer",

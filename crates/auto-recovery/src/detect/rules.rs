@@ -42,21 +42,15 @@ pub struct Rules {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) rule: Rule,
+    /// Whether lines that only warn, or quote, are not meant.
+    pub(super) skips_asides: bool,
     pub(super) find: Vec<usize>,
     pub(super) with: Vec<usize>,
     pub(super) without: Vec<usize>,
-    pub(super) line: Option<Lazy>,
-    pub(super) except: Option<Lazy>,
-    pub(super) above: Option<Lazy>,
-    pub(super) below: Option<Lazy>,
-}
-
-/// A pattern that is compiled when it is first tried. It was checked before: a user's when it was
-/// given, a built-in one by the tests.
-#[derive(Debug)]
-pub(super) struct Lazy {
-    pattern: String,
-    regex: OnceLock<Regex>,
+    line: OnceLock<Regex>,
+    except: OnceLock<Regex>,
+    above: OnceLock<Regex>,
+    below: OnceLock<Regex>,
 }
 
 /// The shape of a file of rules.
@@ -105,72 +99,76 @@ impl Rules {
 
     fn prepare(user: Vec<Rule>, mut builtin: Vec<Rule>) -> Self {
         builtin.sort_by_key(|rule| rule.sign);
+        let given = user.len();
+        let rules: Vec<Rule> = user.into_iter().chain(builtin).collect();
         let mut numbers = Numbers::default();
-        let ordered = user
-            .into_iter()
-            .chain(builtin)
-            .map(|rule| Prepared::new(rule, &mut numbers))
+        let numbered: Vec<[Vec<usize>; 3]> = rules
+            .iter()
+            .map(|rule| [&rule.find, &rule.with, &rule.without].map(|some| numbers.of(some)))
             .collect();
-        Self {
-            ordered,
-            literals: Literals::new(numbers.all),
-        }
+        let literals = Literals::new(numbers.all);
+        let ordered = std::iter::zip(rules, numbered)
+            .enumerate()
+            .map(|(at, (rule, [find, with, without]))| Prepared {
+                // A user who asks for a warning means it.
+                skips_asides: at >= given && rule.sign.reads_prose(),
+                rule,
+                find,
+                with,
+                without,
+                line: OnceLock::new(),
+                except: OnceLock::new(),
+                above: OnceLock::new(),
+                below: OnceLock::new(),
+            })
+            .collect();
+        Self { ordered, literals }
     }
 }
 
 impl Prepared {
-    fn new(rule: Rule, numbers: &mut Numbers) -> Self {
-        Self {
-            find: numbers.of(&rule.find),
-            with: numbers.of(&rule.with),
-            without: numbers.of(&rule.without),
-            line: rule.line.clone().map(Lazy::new),
-            except: rule.except.clone().map(Lazy::new),
-            above: rule.above.clone().map(Lazy::new),
-            below: rule.below.clone().map(Lazy::new),
-            rule,
-        }
+    pub(super) fn line(&self) -> Option<&Regex> {
+        compiled(&self.line, self.rule.line.as_deref())
+    }
+
+    pub(super) fn except(&self) -> Option<&Regex> {
+        compiled(&self.except, self.rule.except.as_deref())
+    }
+
+    pub(super) fn above(&self) -> Option<&Regex> {
+        compiled(&self.above, self.rule.above.as_deref())
+    }
+
+    pub(super) fn below(&self) -> Option<&Regex> {
+        compiled(&self.below, self.rule.below.as_deref())
     }
 }
 
-impl Lazy {
-    fn new(pattern: String) -> Self {
-        Self {
-            pattern,
-            regex: OnceLock::new(),
-        }
-    }
-
-    pub(super) fn get(&self) -> &Regex {
-        self.regex.get_or_init(|| {
-            compile(&self.pattern).expect("a user's pattern was checked, a built-in one is tested")
-        })
-    }
+fn compiled<'a>(regex: &'a OnceLock<Regex>, pattern: Option<&str>) -> Option<&'a Regex> {
+    let pattern = pattern?;
+    Some(regex.get_or_init(|| {
+        compile(pattern).expect("a user's pattern was checked, a built-in one is tested")
+    }))
 }
 
 /// Gives each literal one number.
 #[derive(Default)]
-struct Numbers {
+struct Numbers<'a> {
     all: Vec<String>,
-    by_literal: HashMap<String, usize>,
+    by_literal: HashMap<&'a str, usize>,
 }
 
-impl Numbers {
-    fn of(&mut self, literals: &[String]) -> Vec<usize> {
+impl<'a> Numbers<'a> {
+    fn of(&mut self, literals: &'a [String]) -> Vec<usize> {
         literals
             .iter()
-            .map(|literal| self.number(literal))
+            .map(|literal| {
+                *self.by_literal.entry(literal).or_insert_with(|| {
+                    self.all.push(literal.clone());
+                    self.all.len() - 1
+                })
+            })
             .collect()
-    }
-
-    fn number(&mut self, literal: &str) -> usize {
-        if let Some(&number) = self.by_literal.get(literal) {
-            return number;
-        }
-        let number = self.all.len();
-        self.all.push(literal.to_owned());
-        self.by_literal.insert(literal.to_owned(), number);
-        number
     }
 }
 

@@ -5,13 +5,12 @@
 //! literals compared. Nothing is built that costs a short run its speed. Letters compare without
 //! case, since tools disagree on it and the rules' patterns decide anyway.
 //!
-//! Memory stays bounded however often a literal occurs: of each, the first and the last few lines are
-//! kept. So does time: a position is compared with the few literals that share its four bytes.
+//! Memory and time stay bounded however often a literal occurs: of each, the first lines are kept,
+//! then its bit is cleared; the last lines come from a second look, backwards, at the text's end.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 
-use memchr::memrchr2;
+use memchr::{memchr2, memrchr2};
 
 use super::escape::strip_escapes;
 
@@ -22,13 +21,25 @@ pub(super) const LITERAL_BYTES_MIN: usize = 4;
 /// kind, and 64 of each leave room for look-alikes.
 const LINES_KEPT: usize = 64;
 
-/// The longest prefix of a line in which a literal counts. What stands further right is data that a
-/// program printed, not how a tool begins a report.
+/// The part of a line in which a literal counts. What stands further right is data that a program
+/// printed, not how a tool reports.
 const LINE_PREFIX_BYTES: usize = 4 * 1024;
+
+/// How far from the end the last lines with a literal are looked for: more than any summary needs.
+const TAIL_BYTES: usize = 1 << 20;
 
 /// Bits in the filter, as a power of two: 16 KiB stay in the fastest cache, and some 1,500 literals
 /// set about one bit in a hundred.
 const FILTER_BITS_LOG2: u32 = 17;
+
+/// The words that hold these bits.
+const FILTER_WORDS: usize = 1 << (FILTER_BITS_LOG2 - u64::BITS.ilog2());
+
+/// Slots by which the keys of a hash are found, a few times as many as there are keys.
+const SLOTS: u32 = 1 << 12;
+
+/// The bits of a hash below those that name its slot.
+const SLOT_SHIFT: u32 = FILTER_BITS_LOG2 - SLOTS.ilog2();
 
 /// Multiplier of Fibonacci hashing: 2^32 divided by the golden ratio.
 const HASH_MULTIPLIER: u32 = 0x9e37_79b9;
@@ -37,86 +48,182 @@ const HASH_MULTIPLIER: u32 = 0x9e37_79b9;
 #[derive(Debug)]
 pub(super) struct Literals {
     all: Vec<String>,
-    /// Which hashes of four bytes belong to some literal.
-    filter: Vec<u64>,
-    /// The literals by their four bytes, sorted by these.
+    /// The literals by the hash of their four bytes, sorted by it.
     keys: Vec<Key>,
+    /// Where the keys begin whose hashes have these upper bits.
+    slots: Vec<u16>,
 }
 
-/// Four bytes of a literal and where in it they stand.
+/// The hash of four bytes of a literal, where in it they stand, and what helps to tell it quickly.
 #[derive(Clone, Copy, Debug)]
 struct Key {
-    gram: u32,
+    hash: u32,
     literal: u16,
     offset: u16,
+    length: u16,
+    ends: [u8; 2],
 }
 
 /// Where the literals stand in one stream, and its text without escape sequences.
 #[derive(Debug)]
 pub(super) struct Scanned<'a> {
     pub(super) text: Cow<'a, [u8]>,
-    hits: Vec<Hits>,
-}
-
-/// The starts of the lines that hold one literal.
-#[derive(Clone, Debug, Default)]
-struct Hits {
-    found: bool,
-    first: Vec<usize>,
-    last: VecDeque<usize>,
-}
-
-/// The start of the line that the scan is in.
-#[derive(Debug, Default)]
-struct Line {
-    start: usize,
-    seen: usize,
+    first: Vec<Vec<usize>>,
+    last: Vec<Vec<usize>>,
 }
 
 impl Literals {
     pub(super) fn new(all: Vec<String>) -> Self {
-        let mut filter = vec![0; 1 << (FILTER_BITS_LOG2 - u64::BITS.ilog2())];
         let mut keys: Vec<Key> = all
             .iter()
             .enumerate()
             .map(|(literal, text)| Key::rarest(literal, text.as_bytes()))
             .collect();
-        keys.sort_unstable_by_key(|key| key.gram);
+        keys.sort_unstable_by_key(|key| key.hash);
+        let mut slots = vec![0; SLOTS as usize + 1];
         for key in &keys {
-            let (word, bit) = filter_place(key.gram);
-            filter[word] |= bit;
+            slots[(key.hash >> SLOT_SHIFT) as usize + 1] += 1;
         }
-        Self { all, filter, keys }
+        for slot in 1..slots.len() {
+            slots[slot] += slots[slot - 1];
+        }
+        Self { all, keys, slots }
     }
 
-    /// Reads a stream once.
+    /// The keys with this hash.
+    fn keys_of(&self, hash: u32) -> impl Iterator<Item = &Key> {
+        let slot = (hash >> SLOT_SHIFT) as usize;
+        let range = usize::from(self.slots[slot])..usize::from(self.slots[slot + 1]);
+        self.keys[range].iter().filter(move |key| key.hash == hash)
+    }
+
+    /// Reads a stream once, and its end once more where that is needed.
     pub(super) fn scan<'a>(&self, stream: &'a [u8]) -> Scanned<'a> {
         let text = strip_escapes(stream);
-        let mut hits = vec![Hits::default(); self.all.len()];
-        let mut line = Line::default();
-        for (at, four) in text.windows(LITERAL_BYTES_MIN).enumerate() {
-            let gram = gram(four);
-            let (word, bit) = filter_place(gram);
-            if self.filter[word] & bit != 0 {
-                self.compare(&text, at, gram, &mut line, &mut hits);
+        let mut head = Pass::new(self, vec![true; self.all.len()]);
+        let mut start = 0;
+        while start < text.len() {
+            let end = memchr2(b'\n', b'\r', &text[start..]).map_or(text.len(), |at| start + at);
+            head.read_line(&text, start, end);
+            start = end + 1;
+        }
+        let more = head.lines.iter().map(|lines| lines.len() == LINES_KEPT);
+        let mut tail = Pass::new(self, more.collect());
+        let mut end = text.len();
+        let floor = text.len().saturating_sub(TAIL_BYTES);
+        while end > floor && tail.open > 0 {
+            let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |at| at + 1);
+            tail.read_line(&text, start, end);
+            end = start.saturating_sub(1);
+        }
+        Scanned {
+            first: head.lines,
+            last: tail.lines,
+            text,
+        }
+    }
+}
+
+impl Scanned<'_> {
+    /// Whether the literal stands anywhere in the stream.
+    pub(super) fn has(&self, literal: usize) -> bool {
+        !self.first[literal].is_empty()
+    }
+
+    /// The starts of the lines that hold one of the literals, in order.
+    pub(super) fn lines_with(&self, literals: &[usize]) -> Vec<usize> {
+        let mut starts: Vec<usize> = literals
+            .iter()
+            .flat_map(|&literal| self.first[literal].iter().chain(&self.last[literal]))
+            .copied()
+            .collect();
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+}
+
+/// One look at a text, in one direction, for the literals that are still open.
+struct Pass<'a> {
+    literals: &'a Literals,
+    /// Which hashes of four bytes belong to an open literal.
+    filter: Box<[u64; FILTER_WORDS]>,
+    /// The starts of the lines that hold each literal, in the order in which they were read.
+    lines: Vec<Vec<usize>>,
+    is_open: Vec<bool>,
+    open: usize,
+}
+
+impl<'a> Pass<'a> {
+    fn new(literals: &'a Literals, is_open: Vec<bool>) -> Self {
+        let mut filter = Box::new([0; FILTER_WORDS]);
+        for key in &literals.keys {
+            if is_open[usize::from(key.literal)] {
+                let (word, bit) = filter_place(key.hash);
+                filter[word] |= bit;
             }
         }
-        Scanned { text, hits }
+        Self {
+            literals,
+            filter,
+            lines: vec![Vec::new(); literals.all.len()],
+            open: is_open.iter().filter(|is_open| **is_open).count(),
+            is_open,
+        }
+    }
+
+    fn read_line(&mut self, text: &[u8], start: usize, end: usize) {
+        let line = &text[start..end.min(start + LINE_PREFIX_BYTES)];
+        let mut from = 0;
+        while let Some((at, hash)) = next_candidate(&self.filter, line, from) {
+            self.compare(line, at, hash, start);
+            from = at + 1;
+        }
     }
 
     #[cold]
-    fn compare(&self, text: &[u8], at: usize, gram: u32, line: &mut Line, hits: &mut [Hits]) {
-        let from = self.keys.partition_point(|key| key.gram < gram);
-        for key in self.keys[from..].iter().take_while(|key| key.gram == gram) {
-            let literal = self.all[usize::from(key.literal)].as_bytes();
-            let found = at.checked_sub(usize::from(key.offset)).filter(|&start| {
-                text.get(start..start + literal.len())
-                    .is_some_and(|bytes| bytes.eq_ignore_ascii_case(literal))
-            });
-            if let Some(start) = found {
-                line.advance(text, at);
-                hits[usize::from(key.literal)].note(line.start_of(text, start), start);
+    fn compare(&mut self, line: &[u8], at: usize, hash: u32, line_start: usize) {
+        let literals = self.literals;
+        for key in literals.keys_of(hash) {
+            let literal = usize::from(key.literal);
+            let bytes = at
+                .checked_sub(usize::from(key.offset))
+                .and_then(|start| line.get(start..start + usize::from(key.length)));
+            // The ends differ more often than not, and are at hand without looking at the literal.
+            let may_be = bytes.is_some_and(|bytes| ends(bytes) == key.ends);
+            if may_be
+                && self.is_open[literal]
+                && bytes.is_some_and(|bytes| {
+                    bytes.eq_ignore_ascii_case(literals.all[literal].as_bytes())
+                })
+            {
+                self.note(literal, hash, line_start);
             }
+        }
+    }
+
+    fn note(&mut self, literal: usize, hash: u32, line_start: usize) {
+        let lines = &mut self.lines[literal];
+        if lines.last() == Some(&line_start) {
+            return;
+        }
+        lines.push(line_start);
+        if lines.len() == LINES_KEPT {
+            self.is_open[literal] = false;
+            self.open -= 1;
+            self.close(hash);
+        }
+    }
+
+    /// Clears the bit of `hash` when no open literal needs it.
+    fn close(&mut self, hash: u32) {
+        let needed = self
+            .literals
+            .keys_of(hash)
+            .any(|key| self.is_open[usize::from(key.literal)]);
+        if !needed {
+            let (word, bit) = filter_place(hash);
+            self.filter[word] &= !bit;
         }
     }
 }
@@ -127,95 +234,72 @@ impl Key {
         let (offset, four) = bytes
             .windows(LITERAL_BYTES_MIN)
             .enumerate()
-            .max_by_key(|(_, four)| four.iter().map(|&byte| rarity(byte)).sum::<u32>())
+            .max_by_key(|(_, four)| {
+                four.iter()
+                    .map(|&byte| RARITY[usize::from(byte)])
+                    .sum::<u8>()
+            })
             .expect("a rule is refused when a literal of it is shorter than that");
-        let narrow = |number| u16::try_from(number).expect("rules are refused beyond that");
         Self {
-            gram: gram(four),
+            hash: hash(four),
             literal: narrow(literal),
             offset: narrow(offset),
+            length: narrow(bytes.len()),
+            ends: ends(bytes),
         }
     }
 }
 
-impl Scanned<'_> {
-    /// Whether the literal stands anywhere in the stream.
-    pub(super) fn has(&self, literal: usize) -> bool {
-        self.hits[literal].found
-    }
-
-    /// The starts of the lines that hold one of the literals, in order.
-    pub(super) fn lines_with(&self, literals: &[usize]) -> Vec<usize> {
-        let mut starts: Vec<usize> = literals
-            .iter()
-            .flat_map(|&literal| {
-                let hits = &self.hits[literal];
-                hits.first.iter().chain(&hits.last).copied()
-            })
-            .collect();
-        starts.sort_unstable();
-        starts.dedup();
-        starts
-    }
+/// Numbers of literals and places in them, in two bytes.
+fn narrow(number: usize) -> u16 {
+    u16::try_from(number).expect("far fewer literals exist, and longer ones are refused")
 }
 
-impl Hits {
-    fn note(&mut self, line_start: usize, at: usize) {
-        self.found = true;
-        let known = self.last.back().or(self.first.last());
-        if known == Some(&line_start) || at - line_start > LINE_PREFIX_BYTES {
-            return;
-        }
-        if self.first.len() < LINES_KEPT {
-            self.first.push(line_start);
-            return;
-        }
-        if self.last.len() == LINES_KEPT {
-            self.last.pop_front();
-        }
-        self.last.push_back(line_start);
-    }
+/// The next place from `from` on where four bytes have a bit in the filter, and their hash.
+fn next_candidate(filter: &[u64; FILTER_WORDS], line: &[u8], from: usize) -> Option<(usize, u32)> {
+    let ahead = line.get(from..)?.windows(LITERAL_BYTES_MIN);
+    ahead.enumerate().find_map(|(at, four)| {
+        let hash = hash(four);
+        let (word, bit) = filter_place(hash);
+        (filter[word] & bit != 0).then_some((from + at, hash))
+    })
 }
 
-impl Line {
-    /// Moves on to the line of `at`. No byte is looked at twice.
-    fn advance(&mut self, text: &[u8], at: usize) {
-        if let Some(newline) = memrchr2(b'\n', b'\r', &text[self.seen..at]) {
-            self.start = self.seen + newline + 1;
-        }
-        self.seen = at;
-    }
-
-    /// The start of the line of `at`, which may lie a literal's length before the current one when
-    /// the literal holds a line's end.
-    fn start_of(&self, text: &[u8], at: usize) -> usize {
-        if self.start <= at {
-            return self.start;
-        }
-        memrchr2(b'\n', b'\r', &text[..at]).map_or(0, |newline| newline + 1)
-    }
+/// The first and the last byte, upper and lower case alike.
+fn ends(bytes: &[u8]) -> [u8; 2] {
+    [
+        bytes[0].to_ascii_lowercase(),
+        bytes[bytes.len() - 1].to_ascii_lowercase(),
+    ]
 }
 
-/// Four bytes as a number, upper and lower case alike.
-fn gram(four: &[u8]) -> u32 {
+/// Four bytes in as many bits as the filter counts with, upper and lower case alike.
+fn hash(four: &[u8]) -> u32 {
     /// The bit in which an ASCII letter's cases differ. Other bytes may collide, harmlessly: the
     /// literals are compared afterwards.
     const CASE_BITS: u32 = 0x2020_2020;
-    u32::from_le_bytes([four[0], four[1], four[2], four[3]]) | CASE_BITS
+    let number = u32::from_le_bytes([four[0], four[1], four[2], four[3]]) | CASE_BITS;
+    number.wrapping_mul(HASH_MULTIPLIER) >> (u32::BITS - FILTER_BITS_LOG2)
 }
 
-fn filter_place(gram: u32) -> (usize, u64) {
-    let hash = gram.wrapping_mul(HASH_MULTIPLIER) >> (u32::BITS - FILTER_BITS_LOG2);
-    ((hash >> 6) as usize, 1 << (hash & 63))
+/// The word of the filter and the bit in it that stand for a hash.
+fn filter_place(hash: u32) -> (usize, u64) {
+    (hash as usize / 64 % FILTER_WORDS, 1 << (hash % 64))
 }
 
-/// How rare a byte is in what programs print, roughly.
-fn rarity(byte: u8) -> u32 {
-    match byte.to_ascii_lowercase() {
-        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b' ' => 0,
-        b'l' | b'c' | b'd' | b'u' | b'm' | b'p' | b'h' | b'.' | b'/' | b'-' | b':' => 1,
-        b'0'..=b'9' | b'f' | b'g' | b'b' | b'_' | b'"' | b',' => 2,
-        b'y' | b'w' | b'v' | b'k' | b'=' | b'(' | b')' => 3,
-        _ => 4,
+/// How rare each byte is in what programs print, roughly, in either case.
+static RARITY: [u8; 256] = {
+    let mut rarity = [0; 256];
+    let mut byte = 0;
+    while byte < rarity.len() {
+        rarity[byte] = match (byte as u8).to_ascii_lowercase() {
+            b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b' ' => 0,
+            b'l' | b'c' | b'd' | b'u' | b'm' | b'p' | b'h' | b'.' | b'/' | b'-' | b':' => 1,
+            b'0'..=b'9' | b'f' | b'g' | b'b' | b'_' | b'"' | b',' => 2,
+            b'y' | b'w' | b'v' | b'k' | b'=' | b'(' | b')' => 3,
+            _ => 4,
+        };
+        byte += 1;
     }
-}
+    rarity
+};

@@ -18,7 +18,8 @@ pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, String> {
             rules.push(Rule::named(""));
             continue;
         }
-        let known = line.split_once(" = ").and_then(|(key, value)| {
+        let known = line.split_once(' ').and_then(|(key, value)| {
+            let value = value.strip_prefix("= ")?;
             let rule = rules.last_mut()?;
             if value == "[" {
                 rule.names = lines
@@ -72,15 +73,18 @@ fn string(value: &str) -> Option<String> {
 /// The string that `value` starts with, and what follows it.
 fn leading_string(value: &str) -> Option<(String, &str)> {
     if let Some(body) = value.strip_prefix("'''") {
-        // A quote may stand right before the closing three.
-        let end = body.rfind("'''")?;
-        return Some((body[..end].to_owned(), &body[end + 3..]));
+        // Only whole lines are written so, and a quote may stand right before the closing three.
+        return Some((body.strip_suffix("'''")?.to_owned(), ""));
     }
     if let Some(body) = value.strip_prefix('\'') {
         let (string, rest) = body.split_once('\'')?;
         return Some((string.to_owned(), rest));
     }
     let body = value.strip_prefix('"')?;
+    let plain = body.find(['"', '\\'])?;
+    if body.as_bytes()[plain] == b'"' {
+        return Some((body[..plain].to_owned(), &body[plain + 1..]));
+    }
     let mut string = String::new();
     let mut characters = body.char_indices();
     while let Some((at, character)) = characters.next() {

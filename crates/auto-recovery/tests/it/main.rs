@@ -26,3 +26,6 @@ mod report;
 mod run;
 mod statistics;
 mod tidy;
+mod classify;
+mod detect;
+mod detect_input;
