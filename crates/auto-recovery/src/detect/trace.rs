@@ -16,6 +16,9 @@ const GAP_LINES_MAX: usize = 8;
 /// Lines that may stand between the telling line and the first frame: a diff, a quoted function.
 const LEAD_LINES_MAX: usize = 60;
 
+/// Where one Python traceback begins, and so another one ends.
+const TRACEBACK: &[u8] = b"Traceback (most recent call last)";
+
 /// What a stack trace says.
 #[derive(Debug, Default)]
 pub(super) struct TraceRead {
@@ -96,9 +99,22 @@ pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
     let frames = if shape.above {
         frames(pattern, text, starts_above(text, start))
     } else {
-        frames(pattern, text, starts_below(text, start))
+        // Ruby names the innermost frame in the line of the exception itself.
+        let own = (language == Trace::Ruby).then_some(start);
+        let starts = own.into_iter().chain(starts_below(text, start));
+        frames(pattern, text, starts)
     };
-    let own = frames.iter().find(|frame| frame.is_project(language));
+    let is_own = |frame: &&Frame<'_>| frame.is_project(language);
+    // Of chained exceptions the first may lie wholly in libraries; a later one reaches the project.
+    let chained = if shape.above && !frames.iter().any(|frame| frame.is_project(language)) {
+        self::frames(pattern, text, starts_below(text, start))
+    } else {
+        Vec::new()
+    };
+    let own = frames
+        .iter()
+        .find(is_own)
+        .or_else(|| chained.iter().rev().find(is_own));
     TraceRead {
         text: extent(text, start, &frames),
         file: own.map(|frame| String::from_utf8_lossy(frame.file).into_owned()),
@@ -162,7 +178,7 @@ fn frames<'a>(
         } else {
             GAP_LINES_MAX
         };
-        if gap > gap_max || line.starts_with(b"Traceback (most recent call last)") {
+        if gap > gap_max || (!frames.is_empty() && line.starts_with(TRACEBACK)) {
             break;
         }
     }
