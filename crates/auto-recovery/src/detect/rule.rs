@@ -148,33 +148,6 @@ const PATTERN_SIZE_MAX: usize = 1 << 20;
 const LITERAL_BYTES_MAX: usize = 1024;
 
 impl Rule {
-    /// A rule of that name for failures of `category`, which says nothing more yet.
-    pub fn new(id: impl Into<String>, category: Category) -> Self {
-        Self {
-            id: id.into(),
-            category,
-            sign: Sign::default(),
-            tools: Vec::new(),
-            find: Vec::new(),
-            line: None,
-            except: None,
-            with: Vec::new(),
-            without: Vec::new(),
-            exit: Vec::new(),
-            signal: Vec::new(),
-            timed_out: None,
-            silent: None,
-            error_type: None,
-            names: Vec::new(),
-            message: None,
-            source: None,
-            above: None,
-            below: None,
-            trace: None,
-            last: false,
-        }
-    }
-
     /// A rule of this name that says nothing yet, with the category unknown.
     pub fn named(id: impl Into<String>) -> Self {
         Self {

@@ -51,7 +51,7 @@ impl FromStr for Tier {
             .into_iter()
             .find(|tier| tier.as_str() == text)
             .ok_or_else(|| {
-                let context = format!("unknown tier {text:?}: use safe, moderate or network");
+                let context = format!("`{text}` is no tier: use safe, moderate or network");
                 Error::new(ErrorKind::InvalidInput, context)
             })
     }

@@ -141,6 +141,7 @@ fn rule(setting: &RuleSetting) -> Rule {
         line: setting.pattern.clone(),
         exit: codes.filter_map(|code| i32::try_from(*code).ok()).collect(),
         error_type: setting.error_type.clone(),
-        ..Rule::new(setting.name.clone(), setting.category)
+        category: setting.category,
+        ..Rule::named(setting.name.clone())
     }
 }
