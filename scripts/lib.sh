@@ -44,19 +44,31 @@ have_component() {
 
 # need PROGRAM APT DNF APK BREW: the program is there, or its package is installed.
 need() {
-    ! have "$1" || return 0
+    have "$1" || install_package "$2" "$3" "$4" "$5"
+    have "$1" || die "$1 is missing and could not be installed: install it, then run this again"
+}
+
+# need_venv: Python can make virtual environments; some systems leave that to a package of its own.
+need_venv() {
+    need python3 python3 python3 python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install_package python3-venv python3 python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null ||
+        die "python3 has no venv and it could not be installed: install python3-venv, then run this again"
+}
+
+# install_package APT DNF APK BREW: as the system's package manager calls it.
+install_package() {
     say "installing $1 with the system's package manager"
     if have apt-get; then
         as_root apt-get update -qq
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >&2
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >&2
     elif have dnf; then
-        as_root dnf install -y -q "$3" >&2
+        as_root dnf install -y -q "$2" >&2
     elif have apk; then
-        as_root apk add --quiet "$4" >&2
+        as_root apk add --quiet "$3" >&2
     elif have brew; then
-        brew install --quiet "$5" >&2
+        brew install --quiet "$4" >&2
     fi || true
-    have "$1" || die "$1 is missing and could not be installed: install it, then run this again"
 }
 
 as_root() {

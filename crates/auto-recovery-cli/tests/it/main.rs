@@ -7,6 +7,7 @@ mod export;
 mod harness;
 mod log;
 mod outside;
+mod projects;
 mod read;
 mod run;
 mod terminal;

@@ -13,7 +13,7 @@ pub fn display_path(path: &[u8]) -> String {
     for chunk in path.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            write!(text, "\\x{byte:02X}").expect("writing to a string cannot fail");
+            write!(text, "\\x{byte:02x}").expect("writing to a string cannot fail");
         }
     }
     text

@@ -69,8 +69,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Notes an ignored file; `false` when the limit is reached.
+    /// Notes an ignored file; `false` when the limit is reached. Build directories that ignore
+    /// themselves, by a rule that they hold, are passed over like those that the project ignores.
     pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp, limit: usize) -> bool {
+        let mut above = path.split(|byte| *byte == b'/').rev().skip(1);
+        if above.any(is_build_dir) {
+            return true;
+        }
         if self.ignored.len() >= limit {
             self.is_partial = true;
             return false;

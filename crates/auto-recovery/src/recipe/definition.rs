@@ -98,7 +98,8 @@ pub struct Recipe {
     /// Flags put right after the words of `commands`.
     pub add: Vec<String>,
     /// The whole command, where it is not made of the failing one. `{file}` is the failure's file,
-    /// `{name}` the first word in quotes in its message.
+    /// `{name}` the first word in quotes in its message, `{args}` what follows the words of `commands`
+    /// without the flags of `drop`.
     pub run: Vec<String>,
     /// What it runs on the file of the failure when it mends for `tools`.
     pub on_file: Vec<String>,

@@ -31,8 +31,22 @@ pub struct Candidate<'r> {
 const ECHO_LINES_MAX: usize = 2_000;
 /// A longer line is no command that somebody reads.
 const ECHO_LINE_BYTES_MAX: usize = 1_000;
-/// What task runners put before the command they announce: npm and yarn, `sh -x`, and others.
-const ECHO_MARKS: [&str; 4] = ["> ", "$ ", "+ ", "Run "];
+/// In the command of a recipe, stands for the arguments of the failing one.
+const ARGUMENTS: &str = "{args}";
+/// What task runners put before the command they announce: `sh -x` and others.
+const ECHO_MARKS: [&str; 2] = ["+ ", "Run "];
+/// The same for those that run scripts of a `package.json`, npm and yarn among them. They find
+/// programs where no shell would look.
+const PACKAGE_MARKS: [&str; 2] = ["> ", "$ "];
+/// What finds those programs for us; it takes no other than an installed one.
+const PACKAGE_RUNNER: [&str; 2] = ["npx", "--no-install"];
+
+/// A command that a task runner announced.
+struct Announced {
+    argv: Vec<String>,
+    /// Whether it is a script of a package, whose programs the package brings along.
+    of_package: bool,
+}
 
 impl Recipe {
     /// What this recipe would run against `situation`; `None` if it does not fit.
@@ -77,10 +91,14 @@ impl Recipe {
         if (!self.with.is_empty() && !self.with.iter().any(has)) || self.without.iter().any(has) {
             return None;
         }
-        if !self.run.is_empty() {
-            return fill(&self.run, failure);
-        }
         let keep = |word: &&String| !self.drop.iter().any(|flag| is_flag(word, flag));
+        if !self.run.is_empty() {
+            let mut made = fill(&self.run, failure)?;
+            if let Some(at) = made.iter().position(|word| word == ARGUMENTS) {
+                made.splice(at..=at, words.tool[end..].iter().filter(keep).cloned());
+            }
+            return Some(made);
+        }
         let mut made = words.before;
         made.extend(words.tool[..end].iter().filter(keep).cloned());
         made.extend(self.add.iter().cloned());
@@ -100,22 +118,47 @@ impl Recipe {
             .lines()
             .take(ECHO_LINES_MAX)
             .filter(|line| line.len() <= ECHO_LINE_BYTES_MAX)
-            .find_map(|line| self.command_from(&announced_words(line)?, situation.failure));
+            .flat_map(announced)
+            .find_map(|announced| {
+                let made = self.command_from(&announced.argv, situation.failure)?;
+                Some(self.as_started(made, &announced))
+            });
         announced.or_else(|| match self.on_file.is_empty() {
             true => None,
             false => fill(&self.on_file, situation.failure),
         })
     }
+
+    /// `made` from a command that was announced, started as whoever announced it started that.
+    fn as_started(&self, made: Vec<String>, announced: &Announced) -> Vec<String> {
+        let is_of_packages = self
+            .on_file
+            .iter()
+            .zip(PACKAGE_RUNNER)
+            .all(|(word, own)| word == own);
+        let starts_tool = Words::of(&announced.argv).before.is_empty();
+        match announced.of_package && is_of_packages && starts_tool && !self.on_file.is_empty() {
+            true => PACKAGE_RUNNER
+                .map(str::to_owned)
+                .into_iter()
+                .chain(made)
+                .collect(),
+            false => made,
+        }
+    }
 }
 
-/// The words of a command that a task runner announced on `line`.
-fn announced_words(line: &str) -> Option<Vec<String>> {
+/// The commands that a task runner announced on `line`; a script of a package may chain several.
+fn announced(line: &str) -> impl Iterator<Item = Announced> {
     let line = line.trim();
-    let line = ECHO_MARKS
-        .iter()
-        .find_map(|mark| line.strip_prefix(mark))
-        .unwrap_or(line);
-    plain_words(line)
+    let after = |marks: &[&'static str]| marks.iter().find_map(|mark| line.strip_prefix(mark));
+    let (line, of_package) = match after(&PACKAGE_MARKS) {
+        Some(script) => (script, true),
+        None => (after(&ECHO_MARKS).unwrap_or(line), false),
+    };
+    line.split("&&")
+        .filter_map(plain_words)
+        .map(move |argv| Announced { argv, of_package })
 }
 
 /// Whether `tool` begins with the words of `command`; returns how many of its words those take.

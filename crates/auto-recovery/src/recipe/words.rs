@@ -97,13 +97,29 @@ impl Words {
     }
 }
 
-/// The words of `text`, if a shell would do nothing to it but split it at blanks.
+/// The words of `text`, if a shell would do nothing to it but split it at blanks and take quotes off.
 pub(super) fn plain_words(text: &str) -> Option<Vec<String>> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || " \t_-./=:@%+,".contains(c);
-    if !text.chars().all(is_plain) {
-        return None;
+    let mut words: Vec<String> = Vec::new();
+    let mut word = None;
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            ' ' | '\t' => words.extend(word.take()),
+            '"' | '\'' => {
+                let (inside, after) = rest.as_str().split_once(c)?;
+                if c == '"' && inside.contains(['$', '`', '\\']) {
+                    return None;
+                }
+                word.get_or_insert_default().push_str(inside);
+                rest = after.chars();
+            }
+            c if c.is_ascii_alphanumeric() || "_-./=:@%+,".contains(c) => {
+                word.get_or_insert_default().push(c);
+            }
+            _ => return None,
+        }
     }
-    let words: Vec<_> = text.split_ascii_whitespace().map(str::to_owned).collect();
+    words.extend(word);
     (!words.is_empty()).then_some(words)
 }
 
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_tool_is_seen_through_its_wrappers() {
-        let cases: [(&[&str], &[&str], &[&str]); 9] = [
+        let cases: [(&[&str], &[&str], &[&str]); 10] = [
             (&["black", "."], &[], &["black", "."]),
             (
                 &["npx", "--no-install", "eslint", "."],
@@ -169,6 +185,11 @@ mod tests {
                 &["ruff", "check", "."],
             ),
             (&["sh", "-c", "npx eslint ."], &["npx"], &["eslint", "."]),
+            (
+                &["sh", "-c", "eslint 'src/**/*.js' \"a b\"c"],
+                &[],
+                &["eslint", "src/**/*.js", "a bc"],
+            ),
             (&["npx"], &[], &["npx"]),
         ];
         for (given, before, tool) in cases {
@@ -184,7 +205,7 @@ mod tests {
     #[test]
     fn a_shell_text_with_more_than_words_is_left_alone() {
         for text in [
-            "a && b", "a; b", "a $X", "a 'b c'", "a > b", "a *.py", "a `b`",
+            "a && b", "a; b", "a $X", "a \"$X\"", "a 'b c", "a > b", "a *.py", "a `b`", "a \\b",
         ] {
             let words = Words::of(&argv(&["sh", "-c", text]));
             assert_eq!(words.tool, argv(&[text]), "{text}");

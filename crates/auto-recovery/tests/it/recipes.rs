@@ -73,7 +73,17 @@ fn a_check_becomes_the_command_that_mends_what_it_found() {
         "terraform fmt -check -recursive",
         &["terraform-fmt: terraform fmt -recursive"],
     );
-    check("biome ci src", &["biome: biome ci --write src"]);
+    check("biome ci src", &["biome-ci: biome check --write src"]);
+    check(
+        "cargo check -p price --offline --features tax",
+        &[
+            "cargo-fix: cargo fix --allow-dirty --allow-staged --allow-no-vcs --offline -p price --features tax",
+        ],
+    );
+    check(
+        "cargo test --locked ten_pieces",
+        &["cargo-fix-tests: cargo fix --allow-dirty --allow-staged --allow-no-vcs --offline"],
+    );
     check(
         "dart format --set-exit-if-changed .",
         &["dart-format: dart format ."],
@@ -118,6 +128,25 @@ fn a_tool_that_a_task_runner_ran_is_mended_as_it_was_announced_or_on_its_file() 
     );
     failure.file_path = Some("--config=evil".to_owned());
     assert!(candidates("make lint", &failure, Category::CodeQuality, "").is_empty());
+}
+
+#[test]
+fn a_script_of_a_package_runs_the_programs_of_the_package() {
+    let failure = Failure::new("formatting", "code style issues found", "prettier");
+    let check = |output: &str, expected: &str| {
+        let found = candidates("npm run lint", &failure, Category::CodeQuality, output);
+        assert_eq!(found, [format!("prettier: {expected}")], "{output}");
+    };
+    check(
+        "> prettier --check src\n",
+        "npx --no-install prettier --write src",
+    );
+    check(
+        "> tsc && prettier --check 'src/**/*.js' && jest\n",
+        "npx --no-install prettier --write src/**/*.js",
+    );
+    check("> npx prettier -c .\n", "npx prettier --write .");
+    check("prettier --check src\n", "prettier --write src");
 }
 
 #[test]

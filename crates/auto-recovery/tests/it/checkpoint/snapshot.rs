@@ -161,8 +161,8 @@ fn names_in_records_show_bytes_that_are_no_text() {
     let cases: [(&[u8], &str); 4] = [
         (b"plain", "plain"),
         ("h\u{e9}".as_bytes(), "h\u{e9}"),
-        (b"a\xffb", "a\\xFFb"),
-        (b"\xf0\x9f", "\\xF0\\x9F"),
+        (b"a\xffb", "a\\xffb"),
+        (b"\xf0\x9f", "\\xf0\\x9f"),
     ];
     for (path, shown) in cases {
         assert_eq!(display_path(path), shown);
@@ -185,7 +185,7 @@ fn records_name_what_changed_once_and_sorted() {
     tree.chmod("mode", 0o600);
     let after = session.snapshot("").unwrap();
     let names = store.files_modified(&before, &after);
-    assert_eq!(names, ["\\xFF", "empty", "mode", "new/b", "old/a"]);
+    assert_eq!(names, ["\\xff", "empty", "mode", "new/b", "old/a"]);
 }
 
 #[test]

@@ -1,0 +1,5 @@
+//! Prints a price.
+
+fn main() {
+    println!("{}", tax::gross(10));
+}

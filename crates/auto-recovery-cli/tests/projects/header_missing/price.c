@@ -1,0 +1,3 @@
+#include <pricelist.h>
+
+int price(int pieces) { return pieces * EACH; }

@@ -1,0 +1,6 @@
+def price(pieces):
+<<<<<<< HEAD
+    return pieces * 3
+=======
+    return pieces * 2
+>>>>>>> other

@@ -1,0 +1,3 @@
+const { full } = require("pricelist");
+
+console.log(full(10));

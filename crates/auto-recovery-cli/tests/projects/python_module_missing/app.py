@@ -1,0 +1,3 @@
+import pricelist
+
+print(pricelist.full(10))

@@ -1,0 +1,2 @@
+def price(pieces):
+    return {'full':pieces*3}

@@ -1,0 +1,6 @@
+//! Prints a price.
+
+fn main() {
+    let price: u64 = "thirty";
+    println!("{price}");
+}

@@ -1,0 +1,7 @@
+//! Prints a price.
+
+use pricelist::full;
+
+fn main() {
+    println!("{}", full(10));
+}

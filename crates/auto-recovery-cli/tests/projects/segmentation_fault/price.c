@@ -1,0 +1,5 @@
+int main(void) {
+  volatile int *price = 0;
+  *price = 30;
+  return 0;
+}

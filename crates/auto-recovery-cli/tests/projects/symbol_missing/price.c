@@ -1,0 +1,3 @@
+int tax(int);
+
+int main(void) { return tax(10); }
