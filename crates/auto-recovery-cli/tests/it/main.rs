@@ -4,6 +4,7 @@ mod clear;
 mod completions;
 mod config;
 mod export;
+mod fixers;
 mod harness;
 mod log;
 mod outside;

@@ -1,8 +1,4 @@
 //! Detection: the built-in rules one by one, and what they say of real outputs of real tools.
-#![expect(
-    clippy::print_stdout,
-    reason = "a failing score is told with its table"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
