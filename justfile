@@ -24,9 +24,10 @@ deny:
 ci:
     ./.ci/run
 
-# Long campaign: every property with many more random cases than the tests run
+# Long campaign: every property with many more random cases, a thousand fixers that resist their end
 faults cases="20000":
     PROPTEST_CASES={{cases}} cargo test --release --workspace --locked
+    cargo bench --locked -p auto-recovery --bench process -- faults 1000
 
 # Build recover and watch it recover two failures
 try:
