@@ -62,6 +62,8 @@ pub enum JournalEvent {
     SessionFinished(SessionFinished),
     /// A trail was removed.
     SessionCleared(SessionCleared),
+    /// The file of a cleared trail is gone. About no session: it may be another's by now.
+    TrailRemoved(TrailRemoved),
     /// Unreadable bytes were moved aside.
     TailQuarantined(TailQuarantined),
     /// A tree was put back to what a session recorded.
@@ -230,7 +232,18 @@ pub struct SessionCleared {
     pub trail_bytes: u64,
     /// How many lines it had.
     pub trail_lines: u64,
-    /// A hash of its beginning, by which it is known again if it could not be removed.
+    /// A hash of which file it was and of its beginning, by which it is known again if it could not be
+    /// removed.
+    pub trail_head: String,
+}
+
+/// The file of a cleared trail is gone. A file of its name is another from now on, whatever is in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrailRemoved {
+    /// The file.
+    pub file: String,
+    /// As in [`SessionCleared::trail_head`].
     pub trail_head: String,
 }
 

@@ -14,7 +14,7 @@ mod store;
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use journal::{
     AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, Restored,
-    SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined,
+    SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 pub use logger::{AttemptRecord, RecoveryAuditLogger};

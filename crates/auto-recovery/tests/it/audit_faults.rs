@@ -309,3 +309,18 @@ fn a_call_syncs_a_trail_once_however_many_entries_it_has() {
         .unwrap();
     store.append(vec![entry("s", 500)]).unwrap_err();
 }
+
+#[test]
+fn a_trail_that_comes_back_as_it_was_after_clearing_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s_audit.jsonl");
+    let store = crate::audit_support::store(dir.path());
+    store.append(vec![entry("s", 1)]).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for _ in 0..20 {
+        assert_eq!(store.clear("s").unwrap(), Some(1));
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read(&store, "s").0.len(), 1);
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 1);
+    }
+}

@@ -11,9 +11,9 @@ use super::events::{SessionEvents, head};
 use super::lines::Position;
 use super::records::{Verdict, walk};
 use super::root::{Root, regular};
-use super::tail::{End, TORN_INFIX, inspect};
+use super::tail::{End, TORN_INFIX, file_name, inspect};
 use super::view::EntryView;
-use crate::audit::{Durability, JournalEvent, SessionCleared};
+use crate::audit::{Durability, JournalEvent, SessionCleared, TrailRemoved};
 use crate::error::{Error, Result};
 use crate::statistics::Tally;
 
@@ -27,20 +27,57 @@ pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result
         None => None,
     };
     let was_there = cleared.is_some() || events.first_at.is_some();
+    let trail_head = match &cleared {
+        Some(cleared) => Some(cleared.trail_head.clone()),
+        None => events.cleared_head(),
+    };
     let cleared = cleared.unwrap_or_default();
     let entries = cleared.entries;
     if was_there {
-        let mut batch = Batch::new();
-        let event = JournalEvent::SessionCleared(cleared);
-        batch.push_line(&root.journal_line(Some(session_id), event)?);
-        journal.commit(batch)?;
+        record(
+            root,
+            journal,
+            Some(session_id),
+            JournalEvent::SessionCleared(cleared),
+        )?;
     }
     if file.is_some() {
         remove_trail(root, &path)?;
+        forget(root, journal, &path, trail_head);
     }
-    // Closing the file unlocks it, after it is gone.
+    // Closing the file unlocks it, and only then may its inode become another's.
     drop(file);
     Ok(was_there.then_some(entries))
+}
+
+fn record(
+    root: &Root,
+    journal: &Appender,
+    session_id: Option<&str>,
+    event: JournalEvent,
+) -> Result<()> {
+    let mut batch = Batch::new();
+    batch.push_line(&root.journal_line(session_id, event)?);
+    journal.commit(batch).map(drop)
+}
+
+/// Records that the trail is gone: what has its name from now on is another, even if it is the same to the
+/// byte, as when a trail is imported again.
+fn forget(root: &Root, journal: &Appender, path: &Path, trail_head: Option<String>) {
+    let Some(trail_head) = trail_head else {
+        return;
+    };
+    let removed = TrailRemoved {
+        file: file_name(path),
+        trail_head,
+    };
+    // If this cannot be written, the inode and the time it was made still tell the two apart.
+    drop(record(
+        root,
+        journal,
+        None,
+        JournalEvent::TrailRemoved(removed),
+    ));
 }
 
 /// The trail, locked; `None` if there is none.

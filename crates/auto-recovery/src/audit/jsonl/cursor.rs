@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::SystemTime;
 
 use super::lines::Position;
 use super::records::Walked;
@@ -17,8 +18,11 @@ pub(super) struct Cursor {
     pub from: Position,
     /// Where it stopped.
     pub at: Position,
-    /// The beginning of the last record before `at`, and where it stands. If a writer takes back what
-    /// it failed to write, or a file is removed and its inode used again, other bytes stand there.
+    /// When the file was made, where the file system tells: a file that is removed may leave its number
+    /// to the next.
+    made: Option<SystemTime>,
+    /// The beginning of the last record before `at`, or of what was read if there is no record in it,
+    /// and where it stands. If a writer takes back what it failed to write, other bytes stand there.
     witness: Vec<u8>,
     witness_at: u64,
 }
@@ -30,6 +34,7 @@ impl Cursor {
             file: FileId::of(metadata),
             from,
             at: from,
+            made: metadata.created().ok(),
             witness: Vec::new(),
             witness_at: from.offset,
         }
@@ -38,18 +43,21 @@ impl Cursor {
     /// Goes on to where a walk through `file` ended; false if the file is changing under it.
     pub(super) fn advance(&mut self, file: &File, walked: &Walked) -> bool {
         self.at = walked.end;
-        let Some(last) = walked.last else {
+        if let Some(last) = walked.last {
+            self.witness_at = last;
+        } else if !self.witness.is_empty() {
             return true;
-        };
-        self.witness_at = last;
-        let length = (walked.end.offset - last).min(WITNESS_BYTES);
+        }
+        let length = (walked.end.offset - self.witness_at).min(WITNESS_BYTES);
         self.witness = vec![0; usize::try_from(length).unwrap_or(0)];
-        file.read_exact_at(&mut self.witness, last).is_ok()
+        file.read_exact_at(&mut self.witness, self.witness_at)
+            .is_ok()
     }
 
     /// Whether `file` still has what was read before the cursor.
     pub(super) fn fits(&self, file: &File, metadata: &Metadata) -> bool {
-        if FileId::of(metadata) != self.file || metadata.len() < self.at.offset {
+        let same_file = FileId::of(metadata) == self.file && metadata.created().ok() == self.made;
+        if !same_file || metadata.len() < self.at.offset {
             return false;
         }
         let mut now = vec![0; self.witness.len()];

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,10 +15,11 @@ use super::append::lock;
 use super::cursor::Cursor;
 use super::lines::Position;
 use super::records::{Verdict, walk_to_end};
-use super::root::Root;
+use super::root::{Root, TRAIL_SUFFIX};
 use super::view::Text;
 use crate::audit::{
-    JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined,
+    JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
+    TailQuarantined, TrailRemoved, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::earlier;
@@ -73,6 +76,12 @@ impl SessionEvents {
             offset: cleared.trail_bytes,
             line: cleared.trail_lines + 1,
         })
+    }
+
+    /// By which the trail is known that was cleared last and may not be gone yet.
+    pub(super) fn cleared_head(&self) -> Option<String> {
+        let cleared = self.cleared.as_ref()?;
+        (cleared.trail_bytes > 0).then(|| cleared.trail_head.clone())
     }
 
     /// When the session began, if its first entry ended at `first_entry`.
@@ -179,6 +188,11 @@ impl JournalEvents {
         };
         check_version(header.v, at, place)?;
         let Some(session_id) = &header.session_id else {
+            if header.event.0 == "trail_removed"
+                && let Ok(removed) = fields(record)
+            {
+                self.trail_removed(&removed);
+            }
             return Ok(Verdict::Taken);
         };
         let session_id = session_id.0.as_ref();
@@ -191,6 +205,20 @@ impl JournalEvents {
             Ok(()) => Verdict::Taken,
             Err(error) => error.into(),
         })
+    }
+
+    /// The file that was cleared is gone, so no file is it any more.
+    fn trail_removed(&mut self, removed: &TrailRemoved) {
+        let stem = removed.file.strip_suffix(TRAIL_SUFFIX);
+        let session_id = stem.and_then(session_id::decode);
+        let Some(events) = session_id.and_then(|id| self.sessions.get_mut(&id)) else {
+            return;
+        };
+        // Another may have cleared the next trail of this name meanwhile.
+        let is_it = |cleared: &SessionCleared| cleared.trail_head == removed.trail_head;
+        if events.cleared.as_ref().is_some_and(is_it) {
+            Arc::make_mut(events).cleared = None;
+        }
     }
 }
 
@@ -224,15 +252,23 @@ fn fields<T: DeserializeOwned>(record: &[u8]) -> Result<T, serde_json::Error> {
 /// How much of a trail its head is made of.
 const HEAD_BYTES_MAX: u64 = 4096;
 
-/// A short text that tells a trail of `length` bytes from others: the FNV-1a hash of its first bytes,
-/// among which is the id of its first entry. It guards against mistakes, not against forgery.
-pub(super) fn head(file: &File, length: u64) -> std::io::Result<String> {
+/// A short text that tells a trail of `length` bytes from others: the FNV-1a hash of its inode, of when
+/// it was made, where the file system tells, and of its first bytes, among which is the id of its first
+/// entry. It guards against mistakes, not against forgery.
+pub(super) fn head(file: &File, length: u64) -> io::Result<String> {
     const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let mut bytes = [0; HEAD_BYTES_MAX as usize];
-    let bytes = &mut bytes[..usize::try_from(length.min(HEAD_BYTES_MAX)).unwrap_or(0)];
-    file.read_exact_at(bytes, 0)?;
-    let hash = bytes.iter().fold(OFFSET_BASIS, |hash, &byte| {
+    let metadata = file.metadata()?;
+    let made = metadata.created().ok();
+    let made = made.and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let made = made.unwrap_or_default().as_nanos();
+    let mut start = [0; HEAD_BYTES_MAX as usize];
+    let start = &mut start[..usize::try_from(length.min(HEAD_BYTES_MAX)).unwrap_or(0)];
+    file.read_exact_at(start, 0)?;
+    let inode = metadata.ino().to_le_bytes();
+    let made = made.to_le_bytes();
+    let bytes = inode.iter().chain(&made).chain(&*start);
+    let hash = bytes.fold(OFFSET_BASIS, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(PRIME)
     });
     Ok(format!("{hash:016x}"))

@@ -20,8 +20,9 @@
 //! A write that fails is taken back; a sync that fails closes the file to this store for good, because
 //! a second sync would report success for data that the system has already dropped.
 //!
-//! Clearing records `session_cleared` durably and then removes the file, all under its lock. If it dies
-//! in between, readers find from the record which bytes were meant, and do not show them.
+//! Clearing records `session_cleared` durably, removes the file, and records that it is gone, all under
+//! its lock. If it dies in between, readers find from the record which bytes were meant, and do not show
+//! them.
 //!
 //! # Reading
 //!

@@ -191,7 +191,8 @@ fn copy_path(path: &Path, at: u64, number: u32) -> PathBuf {
     name.into()
 }
 
-fn file_name(path: &Path) -> String {
+/// The name of the file at `path`.
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
