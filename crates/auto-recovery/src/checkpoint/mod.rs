@@ -14,6 +14,7 @@
 mod blobs;
 mod cache;
 mod commit;
+mod crew;
 mod durable;
 mod git;
 mod hands;

@@ -171,14 +171,9 @@ impl Known {
             | (Node::File { .. }, Kind::File)
             | (Node::Link { .. }, Kind::Link) => true,
             (Node::Opaque { why, .. }, Kind::Opaque(now)) => *why == now,
-            // What could not be read is tried again when its stamp says so.
-            (
-                Node::Opaque {
-                    why: Why::Unreadable,
-                    ..
-                },
-                Kind::File,
-            ) => true,
+            // What could not be read may be readable by now: for another user, or in an opened
+            // directory.
+            (Node::Opaque { why, .. }, Kind::File) => *why == Why::Unreadable && !first,
             _ => false,
         };
         let is_same = match found.kind {

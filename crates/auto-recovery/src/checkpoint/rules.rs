@@ -30,19 +30,16 @@ pub(super) struct Rules {
     protected: GlobSet,
 }
 
+/// One ignore file.
 #[derive(Debug)]
-struct RuleFile {
+pub(super) struct RuleFile {
     dir: Vec<u8>,
     text: Vec<u8>,
     matcher: Gitignore,
 }
 
 /// The ignore files that hold for a directory, outermost first.
-pub(super) type Chain = Arc<Vec<Arc<RuleFileRef>>>;
-
-/// One link of a [`Chain`].
-#[derive(Debug)]
-pub(super) struct RuleFileRef(Arc<RuleFile>);
+pub(super) type Chain = Arc<Vec<Arc<RuleFile>>>;
 
 impl Rules {
     /// Rules with `base` texts (weakest first) and `protect` globs, to be filled by a first walk.
@@ -58,20 +55,17 @@ impl Rules {
         })
     }
 
-    /// Adds the text of the ignore file in `dir`.
-    pub(super) fn add(&mut self, dir: &[u8], text: Vec<u8>) {
-        let file = RuleFile::new(dir.to_vec(), text);
-        self.by_dir.insert(dir.to_vec(), Arc::new(file));
+    /// Adds an ignore file of the tree.
+    pub(super) fn add(&mut self, file: Arc<RuleFile>) {
+        self.by_dir.insert(file.dir.clone(), file);
     }
 
     /// The chain for `dir`, given its parent's.
     pub(super) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
-        let Some(file) = self.by_dir.get(dir) else {
-            return Arc::clone(parent);
-        };
-        let mut chain: Vec<_> = parent.iter().map(Arc::clone).collect();
-        chain.push(Arc::new(RuleFileRef(Arc::clone(file))));
-        Arc::new(chain)
+        match self.by_dir.get(dir) {
+            Some(file) => longer(parent, Arc::clone(file)),
+            None => Arc::clone(parent),
+        }
     }
 
     /// Whether `path`, whose parent is not ignored and has `chain`, is ignored.
@@ -79,7 +73,7 @@ impl Rules {
         let nearest_first = chain
             .iter()
             .rev()
-            .map(|link| &*link.0)
+            .map(|file| &**file)
             .chain(self.base.iter().rev());
         for file in nearest_first {
             if let Some(ignored) = file.matched(path, is_dir) {
@@ -166,15 +160,22 @@ impl Rules {
         }
         let mut rules = Self::new(base, &protect)?;
         for (dir, text) in files {
-            rules.add(dir, text.to_vec());
+            rules.add(Arc::new(RuleFile::new(dir.to_vec(), text.to_vec())));
         }
         Ok(rules)
     }
 }
 
+/// `chain` with one more file, which is nearer than all others.
+pub(super) fn longer(chain: &Chain, file: Arc<RuleFile>) -> Chain {
+    let mut files = chain.to_vec();
+    files.push(file);
+    Arc::new(files)
+}
+
 impl RuleFile {
     /// Lines that the matcher cannot read are skipped, as git does: they ignore nothing.
-    fn new(dir: Vec<u8>, text: Vec<u8>) -> Self {
+    pub(super) fn new(dir: Vec<u8>, text: Vec<u8>) -> Self {
         let mut builder = GitignoreBuilder::new("");
         let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
         for line in body.split(|byte| *byte == b'\n') {

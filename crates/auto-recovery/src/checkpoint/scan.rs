@@ -6,18 +6,20 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
+use crate::checkpoint::crew;
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::options::{CheckpointLimits, MIB};
 use crate::checkpoint::path::{RelPath, ancestors, join, split, to_os};
 use crate::checkpoint::root::{Root, open_file_at, stamp_at};
-use crate::checkpoint::rules::{Chain, Rules};
+use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
-use crate::checkpoint::watch::{Watch, is_build_dir};
+use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::error::{Error, Result};
 
 /// Ignore files larger than this are read no further.
@@ -32,6 +34,9 @@ pub(super) struct Scanner<'a> {
     pub(super) limits: &'a CheckpointLimits,
     /// Directories, relative to the root, that are not part of the tree.
     pub(super) excluded: &'a [Vec<u8>],
+    pub(super) rules: &'a Rules,
+    /// Whether `rules` lack the ignore files of the tree, so that the walk reads them.
+    pub(super) collects: bool,
     pub(super) tracked: &'a Tracked,
     /// Trees whose paths are covered even when ignored.
     pub(super) kept: &'a [&'a Manifest],
@@ -47,6 +52,8 @@ pub(super) struct Scan {
     /// Covered paths, sorted.
     pub(super) found: Vec<Found>,
     pub(super) watch: Watch,
+    /// The ignore files that a collecting walk read.
+    pub(super) ignore_files: Vec<Arc<RuleFile>>,
 }
 
 /// One covered path.
@@ -66,52 +73,35 @@ pub(super) enum Kind {
     Opaque(Why),
 }
 
-/// The rules of a walk: to be collected by it, or given.
-pub(super) enum RuleSource<'a> {
-    Collect(&'a mut Rules),
-    Frozen(&'a Rules),
-}
-
-impl RuleSource<'_> {
-    fn rules(&self) -> &Rules {
-        match self {
-            Self::Collect(rules) => rules,
-            Self::Frozen(rules) => rules,
-        }
-    }
-}
-
 impl Scanner<'_> {
-    /// Walks the tree.
-    pub(super) fn scan(&self, rules: RuleSource<'_>) -> Result<Scan> {
-        let mut walk = Walk {
-            scanner: self,
-            rules,
-            scan: Scan::default(),
-            todo: vec![Todo::default()],
-            ignored_dirs: BTreeSet::new(),
-        };
-        while let Some(dir) = walk.todo.pop() {
-            walk.list(&dir)?;
-        }
-        Ok(walk.finish())
+    /// Walks the tree, with a few threads when it is large.
+    pub(super) fn scan(&self) -> Result<Scan> {
+        let room = AtomicUsize::new(self.limits.watched_max);
+        let walkers = (0..crew::size())
+            .map(|_| Walker::new(self, &room))
+            .collect();
+        let list =
+            |walker: &mut Walker<'_>, dir: Todo, todo: &mut Vec<Todo>| walker.list(&dir, todo);
+        let mut walkers = crew::run(Todo::default(), walkers, list)?.into_iter();
+        let mut all = walkers.next().unwrap_or_else(|| Walker::new(self, &room));
+        walkers.for_each(|walker| all.merge(walker));
+        Ok(all.finish())
     }
 
-    fn is_covered_anyway(&self, rules: &Rules, path: &[u8]) -> bool {
+    fn is_covered_anyway(&self, path: &[u8]) -> bool {
         self.tracked.contains(path)
             || self
                 .kept
                 .iter()
                 .any(|manifest| manifest.get(path).is_some())
-            || rules.is_protected(path)
+            || self.rules.is_protected(path)
     }
 
     /// Whether an ignored directory is worth listing: something in it is covered, or it is watched.
-    fn enters(&self, rules: &Rules, path: &[u8], watch: &Watch) -> bool {
+    fn enters(&self, path: &[u8], has_room: bool) -> bool {
         self.tracked.has_below(path)
             || self.kept.iter().any(|manifest| manifest.has_below(path))
-            || ((rules.protects() || watch.has_room(self.limits.watched_max))
-                && !is_build_dir(split(path).1))
+            || ((self.rules.protects() || has_room) && !is_build_dir(split(path).1))
     }
 
     fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
@@ -152,30 +142,41 @@ struct Name {
     is_dir: Option<bool>,
 }
 
-/// A walk under way.
-struct Walk<'s, 'r> {
-    scanner: &'s Scanner<'s>,
-    rules: RuleSource<'r>,
+/// One of those who walk.
+struct Walker<'a> {
+    scanner: &'a Scanner<'a>,
+    /// How many ignored files may still be watched, by all together.
+    room: &'a AtomicUsize,
     scan: Scan,
-    todo: Vec<Todo>,
     /// Ignored directories that hold something covered.
     ignored_dirs: BTreeSet<RelPath>,
+    /// Directories that may not be listed.
+    unreadable: Vec<Found>,
 }
 
-impl Walk<'_, '_> {
-    fn list(&mut self, dir: &Todo) -> Result<()> {
+impl<'a> Walker<'a> {
+    fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize) -> Self {
+        Self {
+            scanner,
+            room,
+            scan: Scan::default(),
+            ignored_dirs: BTreeSet::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    fn list(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<()> {
         let is_root = dir.path.is_empty();
-        match self.list_readable(dir) {
+        match self.list_readable(dir, todo) {
             Ok(()) => Ok(()),
             // It was there a moment ago; the next walk tells what took its place.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => Ok(()),
             Err(Errno::ACCESS) if !is_root => {
-                self.scan.found.retain(|found| found.path != dir.path);
-                if !dir.is_ignored {
-                    let kind = Kind::Opaque(Why::Unreadable);
-                    let (path, stamp) = (Arc::clone(&dir.path), dir.stamp);
-                    self.scan.found.push(Found { path, stamp, kind });
-                }
+                self.unreadable.push(Found {
+                    path: Arc::clone(&dir.path),
+                    stamp: dir.stamp,
+                    kind: Kind::Opaque(Why::Unreadable),
+                });
                 Ok(())
             }
             Err(errno) => {
@@ -185,10 +186,11 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn list_readable(&mut self, dir: &Todo) -> Result<(), Errno> {
+    fn list_readable(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<(), Errno> {
         let fd = self.scanner.root.open_dir_to_list(&dir.path)?;
         let names = names_in(&fd)?;
-        if let RuleSource::Collect(rules) = &mut self.rules
+        let mut chain = self.scanner.rules.chain(&dir.chain, &dir.path);
+        if self.scanner.collects
             && !dir.is_ignored
             && names.iter().any(|name| *name.name == *b".gitignore")
             && let Ok(file) = open_file_at(&fd, b".gitignore")
@@ -196,19 +198,29 @@ impl Walk<'_, '_> {
             let mut text = Vec::new();
             // What cannot be read ignores nothing.
             let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
-            rules.add(&dir.path, text);
+            let file = Arc::new(RuleFile::new(dir.path.to_vec(), text));
+            chain = longer(&chain, Arc::clone(&file));
+            self.scan.ignore_files.push(file);
         }
-        let chain = self.rules.rules().chain(&dir.chain, &dir.path);
         for name in names {
-            self.visit(dir, &fd, &chain, &name)?;
+            if let Some(looked) = self.visit(dir, &fd, &chain, &name)? {
+                self.add(dir, &chain, looked, todo);
+            }
         }
         Ok(())
     }
 
-    fn visit(&mut self, dir: &Todo, fd: &OwnedFd, chain: &Chain, name: &Name) -> Result<(), Errno> {
+    /// Looks at a name; `None` when it is not part of the walk.
+    fn visit(
+        &mut self,
+        dir: &Todo,
+        fd: &OwnedFd,
+        chain: &Chain,
+        name: &Name,
+    ) -> Result<Option<Looked>, Errno> {
         let path = join(&dir.path, &name.name);
         if self.is_outside(&path, &name.name) {
-            return Ok(());
+            return Ok(None);
         }
         // Whether it is a directory must be known before rules are asked; most file systems say so
         // while listing.
@@ -220,45 +232,39 @@ impl Walk<'_, '_> {
                 stamp.is_some_and(|stamp| FileType::from_raw_mode(stamp.mode).is_dir())
             }
         };
-        let rules = self.rules.rules();
+        let rules = self.scanner.rules;
         let is_ignored = dir.is_ignored || rules.is_ignored_in(chain, &path, is_dir);
-        let is_covered = !is_ignored || (!is_dir && self.scanner.is_covered_anyway(rules, &path));
+        let is_covered = !is_ignored || (!is_dir && self.scanner.is_covered_anyway(&path));
         if !is_covered && !self.is_worth_a_look(&path, is_dir) {
-            return Ok(());
+            return Ok(None);
         }
         let stamp = match stamp {
             Some(stamp) => Some(stamp),
             None => stamp_at(fd, &name.name)?,
         };
-        // Nothing: gone since it was listed.
-        if let Some(stamp) = stamp {
-            self.add(
-                dir,
-                chain,
-                Looked {
-                    path: path.into(),
-                    stamp,
-                    is_ignored,
-                    is_covered,
-                },
-            );
-        }
-        Ok(())
+        // No stamp: gone since it was listed.
+        Ok(stamp.map(|stamp| Looked {
+            path: path.into(),
+            stamp,
+            is_ignored,
+            is_covered,
+        }))
     }
 
     /// Whether an ignored path is entered or watched.
     fn is_worth_a_look(&mut self, path: &[u8], is_dir: bool) -> bool {
+        let has_room = self.room.load(Ordering::Relaxed) > 0;
         if is_dir {
-            return self
-                .scanner
-                .enters(self.rules.rules(), path, &self.scan.watch);
+            return self.scanner.enters(path, has_room);
         }
-        let has_room = self.scan.watch.has_room(self.scanner.limits.watched_max);
+        if is_in_build_dir(path) {
+            return false;
+        }
         self.scan.watch.is_partial |= !has_room;
         has_room
     }
 
-    fn add(&mut self, dir: &Todo, chain: &Chain, looked: Looked) {
+    fn add(&mut self, dir: &Todo, chain: &Chain, looked: Looked, todo: &mut Vec<Todo>) {
         let Looked {
             path,
             stamp,
@@ -267,7 +273,7 @@ impl Walk<'_, '_> {
         } = looked;
         let kind = self.scanner.kind(&path, &stamp);
         if kind == Kind::Dir {
-            self.todo.push(Todo {
+            todo.push(Todo {
                 path: Arc::clone(&path),
                 stamp,
                 chain: Arc::clone(chain),
@@ -276,14 +282,24 @@ impl Walk<'_, '_> {
         }
         if is_covered {
             if dir.is_ignored {
-                self.ignored_dirs
-                    .extend(ancestors(&path).map(RelPath::from));
+                let above = ancestors(&path).map(RelPath::from);
+                self.ignored_dirs.extend(above);
             }
             self.scan.found.push(Found { path, stamp, kind });
         } else if kind != Kind::Dir {
-            self.scan
-                .watch
-                .note(path, &stamp, self.scanner.limits.watched_max);
+            self.watch(path, &stamp);
+        }
+    }
+
+    /// Watches a path, while there is room.
+    fn watch(&mut self, path: RelPath, stamp: &Stamp) {
+        let fewer = |room: usize| room.checked_sub(1);
+        match self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
+        {
+            Ok(_) => self.scan.watch.note(path, stamp),
+            Err(_) => self.scan.watch.is_partial = true,
         }
     }
 
@@ -300,12 +316,11 @@ impl Walk<'_, '_> {
 
     /// Nested repositories: files in them are covered like any others, their git is watched.
     fn watch_nested(&mut self, path: &[u8]) {
-        let limit = self.scanner.limits.watched_max;
         let root = self.scanner.root;
         for name in [&b"HEAD"[..], b"packed-refs"] {
             let path = join(path, name);
             if let Ok(Some(stamp)) = root.stamp(&path) {
-                self.scan.watch.note(path.into(), &stamp, limit);
+                self.watch(path.into(), &stamp);
             }
         }
         if let Ok(Some(stamp)) = root.stamp(path) {
@@ -315,23 +330,37 @@ impl Walk<'_, '_> {
                 mtime_ns: 0,
                 ..stamp
             };
-            self.scan.watch.note(path.into(), &stamp, limit);
+            self.watch(path.into(), &stamp);
         }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.scan.found.extend(other.scan.found);
+        self.scan.watch.merge(other.scan.watch);
+        self.scan.ignore_files.extend(other.scan.ignore_files);
+        self.ignored_dirs.extend(other.ignored_dirs);
+        self.unreadable.extend(other.unreadable);
     }
 
     fn finish(self) -> Scan {
         let mut scan = self.scan;
         for path in self.ignored_dirs {
             if let Ok(Some(stamp)) = self.scanner.root.stamp(&path) {
-                scan.found.push(Found {
-                    path,
-                    stamp,
-                    kind: Kind::Dir,
-                });
+                let kind = Kind::Dir;
+                scan.found.push(Found { path, stamp, kind });
             }
         }
         scan.found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         scan.found.dedup_by(|a, b| a.path == b.path);
+        for unreadable in self.unreadable {
+            let at = scan
+                .found
+                .binary_search_by(|found| found.path.cmp(&unreadable.path));
+            // One that is not found is ignored.
+            if let Ok(at) = at {
+                scan.found[at] = unreadable;
+            }
+        }
         scan
     }
 }

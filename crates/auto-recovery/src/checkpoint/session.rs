@@ -23,7 +23,7 @@ use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::reserve;
 use crate::checkpoint::restore::{self, Expect, Plan, RestoreReport};
 use crate::checkpoint::rules::Rules;
-use crate::checkpoint::scan::{Found, Kind, RuleSource, Scan, Scanner};
+use crate::checkpoint::scan::{Found, Kind, Scan, Scanner};
 use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::{CheckpointStore, REFS, session_name};
@@ -322,24 +322,28 @@ impl CheckpointSession {
             .map(|also| &*also.manifest)
             .chain(last)
             .collect();
+        let frozen = self.rules.clone();
+        let first = match &frozen {
+            Some(_) => None,
+            None => Some(first_rules(store)?),
+        };
+        let rules = first.as_ref().or(frozen.as_deref());
         let scanner = Scanner {
             root: &store.root,
             limits: &store.options.limits,
             excluded: &store.excluded,
+            rules: rules.expect("without frozen ones they were just made"),
+            collects: first.is_some(),
             tracked: &tracked,
             kept: &kept,
             last,
             left_out: &self.left_out,
         };
-        let mut scan = match &self.rules {
-            Some(rules) => scanner.scan(RuleSource::Frozen(rules))?,
-            None => {
-                let mut rules = first_rules(store)?;
-                let scan = scanner.scan(RuleSource::Collect(&mut rules))?;
-                self.rules = Some(Arc::new(rules));
-                scan
-            }
-        };
+        let mut scan = scanner.scan()?;
+        if let Some(mut rules) = first {
+            scan.ignore_files.drain(..).for_each(|file| rules.add(file));
+            self.rules = Some(Arc::new(rules));
+        }
         if let Some(git_dir) = store.workspace.git_dir() {
             scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
         }

@@ -59,35 +59,36 @@ pub(super) fn is_build_dir(name: &[u8]) -> bool {
         || name.starts_with(b"cmake-build-")
 }
 
+/// Whether `path` lies in a build directory: also in one that ignores itself, by a rule it holds.
+pub(super) fn is_in_build_dir(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'/')
+        .rev()
+        .skip(1)
+        .any(is_build_dir)
+}
+
 /// Stamps of what is not covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Watch {
     ignored: BTreeMap<RelPath, (u32, u64, i64, u64)>,
     git: BTreeMap<Vec<u8>, u128>,
-    /// Whether the limit ended the watch early.
+    /// Whether the limit ended the watch of ignored files early.
     pub(super) is_partial: bool,
+    /// Whether the limit ended the watch of git's files early.
+    is_git_partial: bool,
 }
 
 impl Watch {
-    /// Notes an ignored file; `false` when the limit is reached. Build directories that ignore
-    /// themselves, by a rule that they hold, are passed over like those that the project ignores.
-    pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp, limit: usize) -> bool {
-        let mut above = path.split(|byte| *byte == b'/').rev().skip(1);
-        if above.any(is_build_dir) {
-            return true;
-        }
-        if self.ignored.len() >= limit {
-            self.is_partial = true;
-            return false;
-        }
+    /// Notes an ignored file.
+    pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp) {
         let seen = (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino);
         self.ignored.insert(path, seen);
-        true
     }
 
-    /// Whether more ignored files may be noted.
-    pub(super) fn has_room(&self, limit: usize) -> bool {
-        self.ignored.len() < limit
+    /// Adds what another walker of the same walk noted.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        self.ignored.append(&mut other.ignored);
+        self.is_partial |= other.is_partial;
     }
 
     /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`).
@@ -117,7 +118,7 @@ impl Watch {
         while let Some((dir, shown)) = todo.pop() {
             for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
                 if self.git.len() >= GIT_FILES_MAX {
-                    self.is_partial = true;
+                    self.is_git_partial = true;
                     return;
                 }
                 let shown = [&shown[..], b"/", entry.file_name().as_bytes()].concat();
@@ -198,6 +199,7 @@ pub(super) fn uncovered_changes(
     let is_whole = !before.1.is_partial && !after.1.is_partial;
     let ignored = changed_keys(&before.1.ignored, &after.1.ignored, is_whole);
     found.extend(ignored.map(|path| Uncovered::new(path, "ignored")));
+    let is_whole = !before.1.is_git_partial && !after.1.is_git_partial;
     let git = changed_keys(&before.1.git, &after.1.git, is_whole);
     found.extend(git.map(|path| Uncovered::new(path, "git's own")));
     found.sort_by(|a, b| a.display.cmp(&b.display));
