@@ -1,0 +1,135 @@
+//! What checkpoints of 20,000 files cost beside `git add -A` and `git write-tree` in a private
+//! repository: from nothing, of an unchanged tree, of a tree with one changed file, and in a process
+//! that knows only what its predecessors left on disk.
+//!
+//! `cargo bench --bench checkpoint` measures, each beside its rival in turn, and tells medians.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a measurement reads the clock, and spawns its rival"
+)]
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore, Workspace};
+use auto_recovery::host::SystemHost;
+
+/// 500 directories of 40 files of 4 KiB.
+const DIRS: usize = 500;
+const FILES: usize = 40;
+const BYTES: usize = 4096;
+
+/// Times a tree is looked at; stores from nothing are made in a third of these.
+const ROUNDS: usize = 15;
+
+fn main() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let root = dir.path().join("project");
+    fill(&root);
+    let mut cold = Pair::default();
+    for round in 0..ROUNDS / 3 {
+        let (ours, rivals) = (format!("state{round}"), format!("git{round}"));
+        cold.rival(|| add(&root, &dir.path().join(&rivals)));
+        cold.ours(|| take(&mut session(&root, &dir.path().join(&ours))));
+    }
+    cold.say("from nothing");
+    let (state, git) = (dir.path().join("state0"), dir.path().join("git0"));
+    let (mut first, mut same, mut changed) = (Pair::default(), Pair::default(), Pair::default());
+    for round in 0..ROUNDS {
+        first.rival(|| add(&root, &git));
+        let mut begun = None;
+        first.ours(|| take(begun.insert(session(&root, &state))));
+        let mut session = begun.expect("it was just begun");
+        same.rival(|| add(&root, &git));
+        same.ours(|| take(&mut session));
+        let file = root.join("d0/f0");
+        fs::write(&file, format!("rival {round}")).expect("written");
+        changed.rival(|| add(&root, &git));
+        fs::write(&file, format!("ours {round}")).expect("written");
+        changed.ours(|| take(&mut session));
+    }
+    first.say("first of a process");
+    same.say("unchanged");
+    changed.say("one file changed");
+}
+
+fn fill(root: &Path) {
+    for dir in 0..DIRS {
+        let dir = root.join(format!("d{dir}"));
+        fs::create_dir_all(&dir).expect("made");
+        for file in 0..FILES {
+            let line = format!("{} {file}: no two files are the same\n", dir.display());
+            let text = line.repeat(BYTES / line.len());
+            fs::write(dir.join(format!("f{file}")), text).expect("written");
+        }
+    }
+}
+
+fn session(root: &Path, state: &Path) -> CheckpointSession {
+    let workspace = Workspace::find(root, None).expect("a workspace");
+    let host = Arc::new(SystemHost::new());
+    let store = CheckpointStore::open(state, &workspace, Default::default(), host).expect("opened");
+    store.begin_session("bench").expect("begun")
+}
+
+fn take(session: &mut CheckpointSession) {
+    session.snapshot("bench").expect("a checkpoint");
+}
+
+/// What the rival does for one snapshot.
+fn add(root: &Path, git_dir: &Path) {
+    if !git_dir.exists() {
+        git(&["init", "--quiet", "--bare"], git_dir, root);
+    }
+    git(&["add", "-A"], git_dir, root);
+    git(&["write-tree"], git_dir, root);
+}
+
+fn git(args: &[&str], git_dir: &Path, root: &Path) {
+    let mut command = Command::new("git");
+    command.env("GIT_DIR", git_dir).current_dir(root);
+    if args[0] != "init" {
+        command.env("GIT_WORK_TREE", root);
+    }
+    let status = command.args(args).stdout(Stdio::null()).status();
+    assert!(status.expect("git runs").success(), "git {args:?}");
+}
+
+/// Times of ours and of the rival, taken in turn so that a busy machine slows both.
+#[derive(Default)]
+struct Pair {
+    ours: Vec<Duration>,
+    rival: Vec<Duration>,
+}
+
+impl Pair {
+    fn ours(&mut self, act: impl FnOnce()) {
+        self.ours.push(time(act));
+    }
+
+    fn rival(&mut self, act: impl FnOnce()) {
+        self.rival.push(time(act));
+    }
+
+    fn say(self, what: &str) {
+        let (ours, rival) = (median(self.ours), median(self.rival));
+        let ratio = ours.as_secs_f64() / rival.as_secs_f64();
+        let line = format!("{what:<20} ours {ours:>8.1?}  git {rival:>8.1?}  ratio {ratio:.2}");
+        writeln!(io::stdout(), "{line}").expect("told");
+    }
+}
+
+fn time(act: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    act();
+    began.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
