@@ -34,10 +34,15 @@ impl Steps {
             .filter(|part| !part.is_empty())
             .cloned()
             .collect::<Vec<_>>();
+        // What lines up needs no mark between; what is too long for that does.
+        let between = match what.chars().count() > ACTION_COLUMNS {
+            true => " · ",
+            false => " ",
+        };
         let line = match more.is_empty() {
             true => format!("{step:<STEP_COLUMNS$} {what}"),
             false => format!(
-                "{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$} {}",
+                "{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$}{between}{}",
                 more.join(" · ")
             ),
         };
