@@ -1,9 +1,9 @@
 //! Small real projects, each broken in one known way, from end to end.
 //!
-//! `tests/projects/` holds a folder for each, with what must become of it in its `project.toml`. A test
-//! is a folder: with none or a missing one a test fails. Whatever the project: what is said to be cured
-//! passes without `recover`, what is not leaves every byte and mode as they were, `.git` is never
-//! touched, no process stays, and the record says the same.
+//! `tests/projects/` holds a folder for each, with what must become of it in its `project.toml`, and
+//! each is a test of its own here. Whatever the project: what is said to be cured passes without
+//! `recover`, what is not leaves every byte and mode as they were, `.git` is never touched, no process
+//! stays, and the record says the same.
 
 #![expect(
     clippy::print_stdout,
@@ -18,17 +18,11 @@ mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use description::{Expected, Project};
 use stage::{Ended, Stage};
-
-/// How long a server of a project may take to be ready.
-const READY_MAX: Duration = Duration::from_secs(30);
-/// Between two looks whether it is.
-const READY_LOOK: Duration = Duration::from_millis(5);
 
 /// Declares the tests, one a folder.
 macro_rules! projects {
@@ -148,6 +142,7 @@ fn check_run(stage: &Stage, project: &Project, expected: &Expected) {
 
     assert_eq!(ended.code, expected.exit, "the exit code");
     assert_eq!(changes, expected.changes, "what changed");
+    assert!(expected.is_cure() || changes.is_empty(), "{changes:?}");
     assert_eq!(stage.left_running(), [""; 0], "what still runs");
     for words in &expected.says {
         assert!(

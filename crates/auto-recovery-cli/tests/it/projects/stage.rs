@@ -4,16 +4,21 @@ use std::fs;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::harness::Machine;
 use crate::projects::description::Project;
+use crate::projects::processes;
 use crate::projects::tools::Tools;
 use crate::projects::tree::{self, Tree};
-use crate::projects::{READY_LOOK, READY_MAX, processes};
+
+/// How long a server of a project may take to be ready.
+const READY_MAX: Duration = Duration::from_secs(30);
+/// Between two looks whether it is.
+const READY_LOOK: Duration = Duration::from_millis(5);
 
 /// The project's machine.
 pub(super) struct Stage {
