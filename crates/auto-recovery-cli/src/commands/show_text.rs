@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AttemptFinished, FailureDetected};
+use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected};
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, result_of};
@@ -98,7 +98,7 @@ pub(crate) fn attempt(
     };
     if let Some(started) = evidence.started(number) {
         add("did", &started.action);
-        add("recipe", started.recipe.as_deref().unwrap_or_default());
+        add("recipe", &recipe(started));
     }
     add(
         "failure",
@@ -133,6 +133,13 @@ fn failure(detected: &FailureDetected) -> String {
         .map(|place| format!(" · {place}"))
         .unwrap_or_default();
     format!("{}: {}{place}", failure.error_type, failure.message)
+}
+
+fn recipe(started: &AttemptStarted) -> String {
+    match (&started.recipe, started.tier) {
+        (Some(name), Some(tier)) => format!("{name}, {tier}"),
+        (name, _) => name.clone().unwrap_or_default(),
+    }
 }
 
 fn attempts(count: usize) -> String {

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Category, Failure};
+use crate::recipe::Tier;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +145,9 @@ pub struct AttemptStarted {
     /// The recipe it comes from.
     #[serde(default)]
     pub recipe: Option<String>,
+    /// The worst that recipe may do.
+    #[serde(default)]
+    pub tier: Option<Tier>,
     /// The tree before it.
     #[serde(default)]
     pub checkpoint: Option<String>,

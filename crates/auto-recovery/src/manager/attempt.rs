@@ -91,7 +91,7 @@ impl<'m> Recovering<'m> {
             strategy_attempt: turn.strategy_attempt,
             max_attempts: turn.step.max_attempts,
             action: &turn.step.action,
-            recipe: turn.step.recipe.as_deref(),
+            recipe: turn.step.recipe.as_ref(),
             foreign: &before.foreign,
         });
         let started = self.manager.host.monotonic();

@@ -217,7 +217,7 @@ impl AutoRecoveryManager {
                     .max_attempts()
                     .unwrap_or(self.settings.max_attempts),
                 action: strategy.action(),
-                recipe: strategy.recipe().map(str::to_owned),
+                recipe: strategy.recipe().cloned(),
             })
             .collect();
         let has_handler = match kind {

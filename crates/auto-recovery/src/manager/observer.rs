@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::recipe::RecipeRef;
 use crate::strategy::RecoveryStrategyType;
 
 /// A step of a recovery, as it happens.
@@ -27,7 +28,7 @@ pub enum Event<'a> {
         /// What is done.
         action: &'a str,
         /// The recipe it comes from.
-        recipe: Option<&'a str>,
+        recipe: Option<&'a RecipeRef>,
         /// Paths somebody else changed meanwhile; they are kept.
         foreign: &'a [String],
     },

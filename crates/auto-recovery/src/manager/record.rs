@@ -42,13 +42,15 @@ impl Recovering<'_> {
         number: u64,
         before: &Before,
     ) -> Result<()> {
+        let recipe = turn.step.recipe.as_ref();
         self.journal(JournalEvent::AttemptStarted(AttemptStarted {
             attempt_number: number,
             strategy: turn.step.kind.to_string(),
             strategy_attempt: turn.strategy_attempt,
             category: self.incident.category,
             action: turn.step.action.clone(),
-            recipe: turn.step.recipe.clone(),
+            recipe: recipe.map(|recipe| recipe.name.clone()),
+            tier: recipe.map(|recipe| recipe.tier),
             checkpoint: before.checkpoint.clone(),
             propensity: Some(1.0),
         }))

@@ -9,6 +9,7 @@ use crate::failure::{Category, Context, Failure};
 use crate::host::{Wait, timestamp};
 use crate::manager::attempt::Tried;
 use crate::manager::{AutoRecoveryManager, Backoff, Event};
+use crate::recipe::RecipeRef;
 use crate::strategy::RecoveryStrategyType;
 
 /// A failure that is to be recovered, and what is known of the run that showed it.
@@ -91,7 +92,7 @@ pub(super) struct Step {
     pub(super) plugin: Option<usize>,
     pub(super) max_attempts: u32,
     pub(super) action: String,
-    pub(super) recipe: Option<String>,
+    pub(super) recipe: Option<RecipeRef>,
 }
 
 /// What is after an attempt, decided before its entry is written.

@@ -57,6 +57,21 @@ impl FromStr for Tier {
     }
 }
 
+/// A recipe as records and messages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipeRef {
+    /// Its name.
+    pub name: String,
+    /// The worst it may do.
+    pub tier: Tier,
+}
+
+impl fmt::Display for RecipeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.name, self.tier)
+    }
+}
+
 /// Which strategy a recipe serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,5 +11,5 @@ mod matching;
 mod words;
 
 pub use book::RecipeBook;
-pub use definition::{Recipe, Remedy, Tier};
+pub use definition::{Recipe, RecipeRef, Remedy, Tier};
 pub use matching::{Candidate, Situation};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::process::{Completion, Process};
+use crate::recipe::RecipeRef;
 use crate::run::budget::RetryBudget;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
@@ -18,7 +19,7 @@ pub(super) struct CommandStrategy {
     pub(super) kind: RecoveryStrategyType,
     pub(super) command: StrategyCommand,
     /// The recipe it comes from; `None` if the user gave it.
-    pub(super) recipe: Option<String>,
+    pub(super) recipe: Option<RecipeRef>,
     /// What it left running when it acted last.
     pub(super) left: Vec<Process>,
 }
@@ -60,8 +61,8 @@ impl Strategy for CommandStrategy {
         self.command.display.clone()
     }
 
-    fn recipe(&self) -> Option<&str> {
-        self.recipe.as_deref()
+    fn recipe(&self) -> Option<&RecipeRef> {
+        self.recipe.as_ref()
     }
 
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {

@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
-use crate::recipe::{Recipe, RecipeBook, Remedy, Situation, Tier};
+use crate::recipe::{Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 
@@ -26,10 +26,8 @@ pub enum PlannedAction {
     Given(StrategyCommand),
     /// Runs a recipe's command.
     Recipe {
-        /// Its name.
-        name: String,
-        /// Its tier.
-        tier: Tier,
+        /// Which recipe.
+        recipe: RecipeRef,
         /// The command.
         command: StrategyCommand,
     },
@@ -177,8 +175,10 @@ impl RunPlan {
                 Refusal::None => {
                     let argv = candidate.argv.into_iter().map(Into::into).collect();
                     steps.push(step(PlannedAction::Recipe {
-                        name: recipe.name.clone(),
-                        tier: recipe.tier,
+                        recipe: RecipeRef {
+                            name: recipe.name.clone(),
+                            tier: recipe.tier,
+                        },
                         command: StrategyCommand { argv, display },
                     }));
                 }
@@ -202,12 +202,8 @@ impl PlannedStep {
         };
         let action = match &self.action {
             PlannedAction::Given(command) => command.display.clone(),
-            PlannedAction::Recipe {
-                name,
-                tier,
-                command,
-            } => {
-                format!("{} (recipe {name}, {tier})", command.display)
+            PlannedAction::Recipe { recipe, command } => {
+                format!("{} (recipe {recipe})", command.display)
             }
             PlannedAction::Again { .. } => "run it again".to_owned(),
             PlannedAction::Back(RollbackTarget::LastGood) => "to the last good tree".to_owned(),

@@ -316,11 +316,11 @@ fn add_strategies(
                 recipe: None,
                 left: Vec::new(),
             }),
-            PlannedAction::Recipe { name, command, .. } => Box::new(CommandStrategy {
+            PlannedAction::Recipe { recipe, command } => Box::new(CommandStrategy {
                 runner,
                 kind,
                 command: command.clone(),
-                recipe: Some(name.clone()),
+                recipe: Some(recipe.clone()),
                 left: Vec::new(),
             }),
             PlannedAction::Again { asked } => {

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use crate::failure::{Category, Context, Failure};
+use crate::recipe::RecipeRef;
 use crate::strategy::{Outcome, RecoveryStrategyType, Verification};
 
 /// What a handler or plug-in may fail with; its text ends up in the record.
@@ -44,7 +45,7 @@ pub trait Strategy: Send {
     fn action(&self) -> String;
 
     /// The recipe it comes from, if it is one of the product's own and was not asked for.
-    fn recipe(&self) -> Option<&str> {
+    fn recipe(&self) -> Option<&RecipeRef> {
         None
     }
 

@@ -498,6 +498,7 @@ fn intent() -> AttemptStarted {
         category: Category::CodeQuality,
         action: "cargo fmt".to_owned(),
         recipe: None,
+        tier: None,
         checkpoint: None,
         propensity: None,
     }

@@ -77,7 +77,7 @@ impl Steps {
                 foreign,
             } => {
                 let step = format!("{strategy} {strategy_attempt}/{max_attempts}");
-                let recipe = recipe.map(|name| format!("recipe {name}"));
+                let recipe = recipe.map(|recipe| format!("recipe {recipe}"));
                 let foreign = match foreign.is_empty() {
                     true => String::new(),
                     false => format!("somebody else changed {}, kept", paths(foreign)),

@@ -27,7 +27,7 @@ const MODULES: Table<'_> = &[
     ("entry", &["error"]),
     ("attempt", &["error", "failure", "strategy"]),
     // What is decided: pure.
-    ("strategy", &["error", "failure", "attempt"]),
+    ("strategy", &["error", "failure", "attempt", "recipe"]),
     ("detect", &["error", "failure"]),
     ("classify", &["error", "failure", "detect", "strategy"]),
     ("plan", &["error", "failure", "attempt", "strategy", "classify"]),
@@ -38,11 +38,11 @@ const MODULES: Table<'_> = &[
     ("process", &["error", "exit", "host"]),
     ("checkpoint", &["error", "host", "process"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "strategy", "statistics", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "strategy", "recipe", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "statistics", "exit", "host", "audit", "export"]),
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
     ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
 ];
 
