@@ -29,6 +29,11 @@ faults cases="20000":
     PROPTEST_CASES={{cases}} cargo test --release --workspace --locked
     cargo bench --locked -p auto-recovery --bench process -- faults 1000
 
+# Measure what matters, each figure beside its rival
+bench:
+    cargo bench --locked -p auto-recovery --bench detect --bench process --bench checkpoint
+    cargo bench --locked -p auto-recovery-cli --bench overhead
+
 # Build recover and watch it recover two failures
 try:
     ./scripts/try

@@ -8,15 +8,16 @@
     reason = "a measurement reads the clock, and spawns its rival"
 )]
 
+mod side_by_side;
+
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore, Workspace};
 use auto_recovery::host::SystemHost;
+use side_by_side::{Pair, say};
 
 /// 500 directories of 40 files of 4 KiB.
 const DIRS: usize = 500;
@@ -30,13 +31,19 @@ fn main() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let root = dir.path().join("project");
     fill(&root);
-    let mut cold = Pair::default();
-    for round in 0..ROUNDS / 3 {
-        let (ours, rivals) = (format!("state{round}"), format!("git{round}"));
-        cold.rival(|| add(&root, &dir.path().join(&rivals)));
-        cold.ours(|| take(&mut session(&root, &dir.path().join(&ours))));
-    }
-    cold.say("from nothing");
+    let mut gits = (0..).map(|round: usize| dir.path().join(format!("git{round}")));
+    let mut states = (0..).map(|round: usize| dir.path().join(format!("state{round}")));
+    let cold = Pair::take(
+        ROUNDS / 3,
+        || add(&root, &gits.next().expect("they do not end")),
+        || {
+            take(&mut session(
+                &root,
+                &states.next().expect("they do not end"),
+            ))
+        },
+    );
+    tell("from nothing", cold);
     let (state, git) = (dir.path().join("state0"), dir.path().join("git0"));
     let (mut first, mut same, mut changed) = (Pair::default(), Pair::default(), Pair::default());
     for round in 0..ROUNDS {
@@ -52,9 +59,9 @@ fn main() {
         fs::write(&file, format!("ours {round}")).expect("written");
         changed.ours(|| take(&mut session));
     }
-    first.say("first of a process");
-    same.say("unchanged");
-    changed.say("one file changed");
+    tell("first of a process", first);
+    tell("unchanged", same);
+    tell("one file changed", changed);
 }
 
 fn fill(root: &Path) {
@@ -99,37 +106,10 @@ fn git(args: &[&str], git_dir: &Path, root: &Path) {
     assert!(status.expect("git runs").success(), "git {args:?}");
 }
 
-/// Times of ours and of the rival, taken in turn so that a busy machine slows both.
-#[derive(Default)]
-struct Pair {
-    ours: Vec<Duration>,
-    rival: Vec<Duration>,
-}
-
-impl Pair {
-    fn ours(&mut self, act: impl FnOnce()) {
-        self.ours.push(time(act));
-    }
-
-    fn rival(&mut self, act: impl FnOnce()) {
-        self.rival.push(time(act));
-    }
-
-    fn say(self, what: &str) {
-        let (ours, rival) = (median(self.ours), median(self.rival));
-        let ratio = ours.as_secs_f64() / rival.as_secs_f64();
-        let line = format!("{what:<20} ours {ours:>8.1?}  git {rival:>8.1?}  ratio {ratio:.2}");
-        writeln!(io::stdout(), "{line}").expect("told");
-    }
-}
-
-fn time(act: impl FnOnce()) -> Duration {
-    let began = Instant::now();
-    act();
-    began.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
+fn tell(what: &str, pair: Pair) {
+    let (ours, rival) = pair.medians();
+    let ratio = ours.as_secs_f64() / rival.as_secs_f64();
+    say(&format!(
+        "{what:<20} ours {ours:>8.1?}  git {rival:>8.1?}  ratio {ratio:.2}"
+    ));
 }

@@ -8,8 +8,10 @@
     reason = "a measurement reads the clock, its arguments, and spawns its rival"
 )]
 
+mod side_by_side;
+
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::process::{
     self, CommandSpec, Completion, Discard, Interrupt, Leftovers, become_subreaper,
 };
+use side_by_side::{Pair, say};
 
 fn main() -> ExitCode {
     become_subreaper().expect("the kernel can do that");
@@ -33,19 +36,15 @@ fn main() -> ExitCode {
 }
 
 fn cost() -> ExitCode {
-    let rounds = 1000;
-    let bare = median(rounds, || {
+    let bare = || {
         let mut command = Command::new("true");
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.output().expect("it runs");
-    });
-    let ours = median(rounds, || {
-        run(&CommandSpec::new(["true"]));
-    });
-    say(&format!("true, bare                {bare:?}"));
-    say(&format!("true, run                 {ours:?}"));
+    };
+    let ours = || drop(run(&CommandSpec::new(["true"])));
+    tell("true", Pair::take(1000, bare, ours));
     let argv = ["head", "-c", "1073741824", "/dev/zero"];
-    let bare = median(3, || {
+    let bare = || {
         let mut command = Command::new(argv[0]);
         command.args(&argv[1..]).stdout(Stdio::piped());
         let mut child = command.spawn().expect("it runs");
@@ -53,25 +52,15 @@ fn cost() -> ExitCode {
         let mut null = fs::File::create("/dev/null").expect("null");
         io::copy(&mut pipe, &mut null).expect("copied");
         child.wait().expect("waited");
-    });
-    let ours = median(3, || {
-        run(&CommandSpec::new(argv));
-    });
-    say(&format!("1 GiB of output, bare     {bare:?}"));
-    say(&format!("1 GiB of output, run      {ours:?}"));
+    };
+    let ours = || drop(run(&CommandSpec::new(argv)));
+    tell("1 GiB of output", Pair::take(3, bare, ours));
     ExitCode::SUCCESS
 }
 
-fn median(rounds: usize, mut round: impl FnMut()) -> Duration {
-    let mut times: Vec<_> = (0..rounds)
-        .map(|_| {
-            let began = Instant::now();
-            round();
-            began.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    times[rounds / 2]
+fn tell(what: &str, pair: Pair) {
+    let (ours, bare) = pair.medians();
+    say(&format!("{what:<16} run {ours:>8.1?}  bare {bare:>8.1?}"));
 }
 
 fn faults(rounds: u32) -> ExitCode {
@@ -122,8 +111,4 @@ const SCRIPTS: [&str; 6] = [
 
 fn run(spec: &CommandSpec) -> Completion {
     process::run(spec, &mut Discard, &Interrupt::none(), &SystemHost::new()).expect("it runs")
-}
-
-fn say(line: &str) {
-    writeln!(io::stdout(), "{line}").expect("shown");
 }

@@ -1,5 +1,6 @@
 //! Where commands write to.
 
+use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -166,7 +167,32 @@ impl Printer {
 
 /// Prints `error` with its causes, as the last thing this process says.
 pub(crate) fn print_error(error: &Error) {
-    print_line(format_args!("error: {}", error.chain()));
+    let way_out = way_out(error)
+        .map(|way| format!("; {way}"))
+        .unwrap_or_default();
+    print_line(format_args!("error: {}{way_out}", error.chain()));
+}
+
+/// What helps when the operating system says no, which knows nothing of our settings.
+fn way_out(error: &Error) -> Option<&'static str> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
+                    "make room there, or name another place (RECOVER_STATE_DIR keeps the state, \
+                     --store the record)",
+                ),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(
+                    "make it accessible to you, or name another place (RECOVER_STATE_DIR keeps \
+                     the state, --store the record)",
+                ),
+                _ => None,
+            };
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// The error of a stdout that cannot be written.
