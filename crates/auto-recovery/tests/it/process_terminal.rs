@@ -275,6 +275,8 @@ fn a_signal_to_us_is_forwarded_and_we_die_of_it() {
             "trap 'echo told; exit 9' TERM; echo ready; sleep 100 & wait",
             false,
         );
+        // The end of a session's leader hangs its terminal up, which may lose what was just shown.
+        io::stdin().read_line(&mut String::new()).expect("read");
         process::die_by_signal(15);
         unreachable!("the signal ended us");
     }
@@ -286,6 +288,7 @@ fn a_signal_to_us_is_forwarded_and_we_die_of_it() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     screen.wait_for("told");
     screen.wait_for("over: exit 9, interrupted Some(15), raised Some(15), paused false.");
+    screen.type_keys(b"\n");
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(session.wait().unwrap().signal(), Some(15));
     assert_eq!(Exit::Signal(15).shell_code(), 143);
