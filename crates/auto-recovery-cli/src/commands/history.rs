@@ -1,9 +1,8 @@
 //! `recover history`: the attempts of a session.
 
-use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use auto_recovery::audit::{AuditStore, Damage};
+use auto_recovery::audit::{AuditStore, Damage, StoredEntry};
 use auto_recovery::{RecoveryAuditEntry, Result};
 
 use crate::commands::session;
@@ -41,21 +40,12 @@ fn print_json(
     last: Option<usize>,
     printer: &Printer,
 ) -> Result<Vec<Damage>> {
-    let tail = last
-        .map(|last| read_tail(store, session, last))
-        .transpose()?;
     printer.data(Escapes::Json, |out| {
         let mut array = JsonArray::begin(out).map_err(stdout_error)?;
-        let damage = match tail {
-            Some(tail) => {
-                for entry in &tail.entries {
-                    array.item(entry).map_err(stdout_error)?;
-                }
-                tail.damage
-            }
-            None => store.read_trail(session, &mut |stored| {
-                array.item(&stored.entry).map_err(stdout_error)
-            })?,
+        let mut add = |stored: StoredEntry<'_>| array.item(&*stored.entry()).map_err(stdout_error);
+        let damage = match last {
+            Some(last) => store.read_last(session, last, &mut add)?,
+            None => store.read_trail(session, &mut add)?,
         };
         array.end().map_err(stdout_error)?;
         Ok(damage)
@@ -89,12 +79,14 @@ fn print_table(
         table.row(row(entry, now));
     }
     printer.text(&table.render())?;
-    let earlier = tail.total - tail.entries.len();
-    if last.is_none() && earlier > 0 {
-        printer.note(format_args!(
-            "{earlier} earlier attempts are not shown; `--last {}` or `--json` shows them",
-            tail.total
-        ));
+    if last.is_none() && tail.entries.len() == ROWS_DEFAULT {
+        let total = store.statistics(session)?.total_attempts;
+        let earlier = total.saturating_sub(ROWS_DEFAULT as u64);
+        if earlier > 0 {
+            printer.note(format_args!(
+                "{earlier} earlier attempts are not shown; `--last {total}` or `--json` shows them",
+            ));
+        }
     }
     Ok(tail.damage)
 }
@@ -102,30 +94,19 @@ fn print_table(
 /// The end of a trail.
 pub(crate) struct Tail {
     /// Its last entries, in order.
-    pub(crate) entries: VecDeque<RecoveryAuditEntry>,
-    /// How many entries the trail has.
-    pub(crate) total: usize,
+    pub(crate) entries: Vec<RecoveryAuditEntry>,
     /// What could not be read.
     pub(crate) damage: Vec<Damage>,
 }
 
 /// Reads the last `count` entries of `session`.
 pub(crate) fn read_tail(store: &dyn AuditStore, session: &str, count: usize) -> Result<Tail> {
-    let mut entries = VecDeque::new();
-    let mut total = 0;
-    let damage = store.read_trail(session, &mut |stored| {
-        total += 1;
-        if entries.len() == count {
-            entries.pop_front();
-        }
-        entries.push_back(stored.entry);
+    let mut entries = Vec::new();
+    let damage = store.read_last(session, count, &mut |stored| {
+        entries.push(stored.into_entry());
         Ok(())
     })?;
-    Ok(Tail {
-        entries,
-        total,
-        damage,
-    })
+    Ok(Tail { entries, damage })
 }
 
 /// What became of an attempt, in a word or two.

@@ -56,7 +56,7 @@ pub(crate) fn show(
         Ok(())
     })?;
     if printer.json {
-        let entry = tail.entries.back().ok_or_else(|| {
+        let entry = tail.entries.last().ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
                 format!("nothing was tried in session {session}; `recover show` without --json tells why"),
@@ -69,13 +69,20 @@ pub(crate) fn show(
             output_file: evidence.output_file(entry.attempt_number),
         })?;
     } else {
-        let mut text = show_text::session(&session, &evidence, &tail, now, printer.columns);
+        let total = store.statistics(&session)?.total_attempts;
+        let facts = show_text::SessionFacts {
+            session: &session,
+            evidence: &evidence,
+            total,
+            last: tail.entries.last(),
+        };
+        let mut text = show_text::session(&facts, now, printer.columns);
         for entry in &tail.entries {
             let diff = diff_of(place, &session, entry)?;
             text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
         }
         printer.text(&text)?;
-        let earlier = tail.total.saturating_sub(tail.entries.len());
+        let earlier = total.saturating_sub(tail.entries.len() as u64);
         if wanted.attempt.is_none() && earlier > 0 {
             printer.note(format_args!(
                 "{earlier} earlier attempts are not shown; `recover history {session}` lists them"
@@ -96,18 +103,15 @@ fn diff_of(place: &Place, session: &str, entry: &RecoveryAuditEntry) -> Result<O
 /// the later one.
 fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Tail> {
     let mut found = None;
-    let mut total = 0;
     let damage = store.read_trail(session, &mut |stored| {
-        total += 1;
-        if stored.entry.attempt_number == number {
-            found = Some(stored.entry);
+        if stored.attempt_number() == number {
+            found = Some(stored.into_entry());
         }
         Ok(())
     })?;
     match found {
         Some(entry) => Ok(Tail {
-            entries: [entry].into(),
-            total,
+            entries: vec![entry],
             damage,
         }),
         None => Err(Error::new(

@@ -9,7 +9,7 @@ use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected};
 
 use crate::commands::evidence::Evidence;
-use crate::commands::history::{Tail, result_of};
+use crate::commands::history::result_of;
 use crate::commands::sessions::outcome_name;
 use crate::output::{
     Escapes, Facts, age, escape_bytes, escape_text, human_seconds, shell_words, without_colours,
@@ -22,16 +22,26 @@ const OUTPUT_BYTES_READ: u64 = 8 * 1024;
 /// Lines of a diff that are shown.
 const DIFF_LINES_SHOWN: usize = 200;
 
+/// A session as a whole.
+pub(crate) struct SessionFacts<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) evidence: &'a Evidence,
+    /// How many attempts it has.
+    pub(crate) total: u64,
+    /// The last of those that are shown.
+    pub(crate) last: Option<&'a RecoveryAuditEntry>,
+}
+
 /// What is known of the session as a whole.
-pub(crate) fn session(
-    session: &str,
-    evidence: &Evidence,
-    tail: &Tail,
-    now: SystemTime,
-    columns: Option<u16>,
-) -> String {
+pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u16>) -> String {
+    let SessionFacts {
+        session,
+        evidence,
+        total,
+        last,
+    } = of;
     let mut facts = Facts::new(columns);
-    facts.add("session", session);
+    facts.add("session", *session);
     if let Some(started) = evidence.session_started() {
         if let Some(command) = &started.command {
             facts.add("command", shell_words(command));
@@ -60,7 +70,7 @@ pub(crate) fn session(
                 format!(
                     "{}, {}, {}",
                     outcome_name(finished.outcome),
-                    attempts(tail.total),
+                    attempts(*total),
                     human_seconds(finished.duration_seconds)
                 ),
             );
@@ -68,9 +78,9 @@ pub(crate) fn session(
                 facts.add("because", &finished.reason);
             }
         }
-        None => facts.add("attempts", tail.total.to_string()),
+        None => facts.add("attempts", total.to_string()),
     }
-    if let Some(last) = tail.entries.back() {
+    if let Some(last) = last {
         facts.add("last try", age(&last.timestamp, now));
     }
     facts.render()
@@ -142,7 +152,7 @@ fn recipe(started: &AttemptStarted) -> String {
     }
 }
 
-fn attempts(count: usize) -> String {
+fn attempts(count: u64) -> String {
     match count {
         1 => "1 attempt".to_owned(),
         _ => format!("{count} attempts"),

@@ -164,7 +164,7 @@ fn a_report_for_programs_has_the_shape_of_the_specification() {
             report["report_metadata"]["report_type"],
             "recovery_audit_report"
         );
-        assert_eq!(report["summary"]["success_rate"], "33.3%");
+        assert_eq!(report["summary"]["success_rate"], "33.33%");
     }
     machine
         .recover(&["report", "build-7", "-q", "-o", "r.json"])

@@ -175,7 +175,7 @@ impl RecoveryAuditLogger {
     pub fn get_recovery_history(&self, session_id: &str) -> Result<Vec<RecoveryAuditEntry>> {
         let mut entries = Vec::new();
         self.store.read_trail(session_id, &mut |stored| {
-            entries.push(stored.entry);
+            entries.push(stored.into_entry());
             Ok(())
         })?;
         Ok(entries)

@@ -10,6 +10,7 @@ mod jsonl;
 mod logger;
 pub mod session_id;
 mod store;
+mod stored;
 
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use journal::{
@@ -18,4 +19,5 @@ pub use journal::{
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 pub use logger::{AttemptRecord, RecoveryAuditLogger};
-pub use store::{Appended, AuditStore, Damage, Durability, NewEntry, SessionSummary, StoredEntry};
+pub use store::{Appended, AuditStore, Damage, Durability, NewEntry, SessionSummary};
+pub use stored::StoredEntry;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::audit::{JournalEvent, JournalRecord, SessionOutcome};
+use crate::audit::{JournalEvent, JournalRecord, SessionOutcome, StoredEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::Result;
 use crate::statistics::RecoveryStatistics;
@@ -113,6 +113,18 @@ pub trait AuditStore: Send + Sync {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>>;
 
+    /// Calls `visit` for the last `count` entries of `session_id` in order, without reading all that
+    /// come before. Returns the damage met on the way.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `visit` fails.
+    fn read_last(
+        &self,
+        session_id: &str,
+        count: usize,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>>;
+
     /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the damage
     /// met on the way.
     ///
@@ -137,13 +149,4 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be written.
     fn clear(&self, session_id: &str) -> Result<Option<u64>>;
-}
-
-/// An entry as it was read, with the bytes it is stored as.
-#[derive(Clone, Debug)]
-pub struct StoredEntry<'a> {
-    /// The entry.
-    pub entry: RecoveryAuditEntry,
-    /// Its stored text: one compact line from us, or pretty-printed JSON from the original.
-    pub raw: &'a [u8],
 }

@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use csv::{Writer, WriterBuilder};
+use serde::Serialize;
 
-use crate::entry::RecoveryAuditEntry;
+use crate::audit::StoredEntry;
+use crate::entry::{EntryLine, RawText, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a formula can begin with.
@@ -30,31 +32,55 @@ impl<'o> Table<'o> {
     }
 
     /// Adds an entry.
-    pub(super) fn push(&mut self, entry: &RecoveryAuditEntry) -> Result<()> {
-        let cell = |text| self.cell(text);
-        let changes_made = list(&entry.changes_made);
-        let files_modified = list(&entry.files_modified);
-        let attempt_number = entry.attempt_number.to_string();
-        let duration = serde_json::to_string(&entry.duration_seconds).unwrap_or_default();
-        let record: [Cow<'_, str>; 14] = [
-            cell(&entry.entry_id),
-            cell(&entry.timestamp),
-            cell(&entry.session_id),
-            cell(&entry.error_type),
-            cell(&entry.strategy),
-            attempt_number.into(),
+    pub(super) fn push(&mut self, stored: &StoredEntry<'_>) -> Result<()> {
+        match stored.line() {
+            Some(line) => self.push_line(line),
+            None => self.push_entry(&stored.entry()),
+        }
+    }
+
+    fn push_line<'e>(&mut self, line: &EntryLine<'e>) -> Result<()> {
+        let cell = |text: RawText<'e>| self.cell(text.decoded());
+        self.push_cells([
+            &cell(line.entry_id),
+            &cell(line.timestamp),
+            &cell(line.session_id),
+            &cell(line.error_type),
+            &cell(line.strategy),
+            &line.attempt_number.to_string(),
+            truth(line.success),
+            line.changes_made.json,
+            line.files_modified.json,
+            truth(line.rollback_performed),
+            &cell(line.next_action),
+            line.duration_seconds,
+            &cell(line.error_message),
+            &cell(line.recovery_message),
+        ])
+    }
+
+    fn push_entry(&mut self, entry: &RecoveryAuditEntry) -> Result<()> {
+        let cell = |text: &str| self.cell(text.to_owned().into());
+        self.push_cells([
+            &cell(&entry.entry_id),
+            &cell(&entry.timestamp),
+            &cell(&entry.session_id),
+            &cell(&entry.error_type),
+            &cell(&entry.strategy),
+            &entry.attempt_number.to_string(),
             truth(entry.success),
-            changes_made.into(),
-            files_modified.into(),
+            &json(&entry.changes_made),
+            &json(&entry.files_modified),
             truth(entry.rollback_performed),
-            cell(&entry.next_action),
-            duration.into(),
-            cell(&entry.error_message),
-            cell(&entry.recovery_message),
-        ];
-        self.rows
-            .write_record(record.iter().map(|cell| cell.as_bytes()))
-            .map_err(failed)
+            &cell(&entry.next_action),
+            &json(&entry.duration_seconds),
+            &cell(&entry.error_message),
+            &cell(&entry.recovery_message),
+        ])
+    }
+
+    fn push_cells(&mut self, cells: [&str; 14]) -> Result<()> {
+        self.rows.write_record(cells).map_err(failed)
     }
 
     /// Writes what is left.
@@ -64,20 +90,20 @@ impl<'o> Table<'o> {
             .map_err(|error| Error::os("write the export", error))
     }
 
-    fn cell<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn cell<'t>(&self, text: Cow<'t, str>) -> Cow<'t, str> {
         if !self.raw_cells && text.starts_with(FORMULA_STARTS) {
             return format!("'{text}").into();
         }
-        text.into()
+        text
     }
 }
 
-fn truth(value: bool) -> Cow<'static, str> {
-    if value { "true" } else { "false" }.into()
+fn truth(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
-fn list(items: &[String]) -> String {
-    serde_json::to_string(items).expect("a list of strings always serialises")
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("numbers and lists of strings always serialise")
 }
 
 fn failed(error: csv::Error) -> Error {

@@ -4,14 +4,14 @@
 
 mod compact;
 mod csv;
+mod document;
 mod entries;
 mod file;
 mod format;
-mod json;
 mod trail;
 
-pub(crate) use entries::{Entries, Outcome};
+pub(crate) use document::Document;
+pub(crate) use entries::list_entries;
 pub use file::{create_in, file_stamp, replace};
 pub use format::{ExportFormat, ExportOptions, ExportSummary};
-pub(crate) use json::write_pretty;
 pub use trail::{export_all, export_session};

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 
 use super::compact::compact;
 use super::csv::Table;
-use super::entries::{Entries, Outcome};
+use super::document::Document;
+use super::entries::list_entries;
 use super::format::{ExportFormat, ExportOptions, ExportSummary};
-use super::json::{AllDocument, SessionDocument, Sessions, write_pretty};
-use crate::audit::{AuditStore, SessionSummary};
+use crate::audit::{AuditStore, Damage, SessionSummary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 
@@ -35,18 +35,30 @@ pub fn export_session(
     if options.format != ExportFormat::Json {
         return export_rows(store, &[session_id], options, out);
     }
-    let outcome = Outcome::default();
-    let document = SessionDocument {
-        session_id,
-        session_start: statistics.session_start.as_deref(),
-        export_timestamp: &timestamp(now),
-        total_entries: count,
-        entries: Entries::new(store, session_id, count, &outcome),
-    };
+    let mut document = Document::begin(out);
+    let start = statistics.session_start.as_deref();
+    let damage = session(&mut document, store, session_id, start, count, now)?;
+    document.finish()?;
     Ok(ExportSummary {
         entries: count,
-        damage: write_pretty(&document, &outcome, out)?,
+        damage,
     })
+}
+
+/// Adds the fields of a session's export to `document`.
+fn session(
+    document: &mut Document<'_>,
+    store: &dyn AuditStore,
+    session_id: &str,
+    session_start: Option<&str>,
+    count: u64,
+    now: SystemTime,
+) -> Result<Vec<Damage>> {
+    document.field("session_id", &session_id)?;
+    document.field("session_start", &session_start)?;
+    document.field("export_timestamp", &timestamp(now))?;
+    document.field("total_entries", &count)?;
+    list_entries(document, "entries", store, session_id, count)
 }
 
 /// Writes the trails of all sessions that have entries to `out`, the newest session first.
@@ -68,23 +80,25 @@ pub fn export_all(
             .collect();
         return export_rows(store, &ids, options, out);
     }
-    let outcome = Outcome::default();
-    let export_timestamp = timestamp(now);
     let total_entries = total(&summaries);
-    let document = AllDocument {
-        export_timestamp: &export_timestamp,
-        total_sessions: summaries.len() as u64,
-        total_entries,
-        sessions: Sessions {
-            store,
-            summaries: &summaries,
-            export_timestamp: &export_timestamp,
-            outcome: &outcome,
-        },
-    };
+    let mut document = Document::begin(out);
+    document.field("export_timestamp", &timestamp(now))?;
+    document.field("total_sessions", &summaries.len())?;
+    document.field("total_entries", &total_entries)?;
+    document.begin_list("sessions");
+    let mut damage = Vec::new();
+    for one in &summaries {
+        document.begin_item();
+        let start = one.session_start.as_deref();
+        let (id, count) = (&one.session_id, one.total_attempts);
+        damage.extend(session(&mut document, store, id, start, count, now)?);
+        document.end_item();
+    }
+    document.end_list();
+    document.finish()?;
     Ok(ExportSummary {
         entries: total_entries,
-        damage: write_pretty(&document, &outcome, out)?,
+        damage,
     })
 }
 
@@ -102,7 +116,7 @@ fn export_rows(
     match options.format {
         ExportFormat::Csv => {
             let mut table = Table::new(out, options.raw_cells)?;
-            let summary = each_entry(store, session_ids, &mut |stored| table.push(&stored.entry))?;
+            let summary = each_entry(store, session_ids, &mut |stored| table.push(&stored))?;
             table.finish()?;
             Ok(summary)
         }
@@ -110,7 +124,7 @@ fn export_rows(
             let failed = |error| Error::os("write the export", error);
             let mut out = BufWriter::with_capacity(64 * 1024, out);
             let summary = each_entry(store, session_ids, &mut |stored| {
-                out.write_all(&compact(stored.raw))
+                out.write_all(&compact(stored.raw()))
                     .and_then(|()| out.write_all(b"\n"))
                     .map_err(failed)
             })?;

@@ -372,12 +372,12 @@ impl AutoRecoveryManager {
             Some((session, number)) if session.as_deref() == session_id => *number,
             _ => match (&self.audit_logger, session_id) {
                 (Some(logger), Some(session_id)) => {
-                    let entries = logger.get_recovery_history(session_id)?;
-                    entries
-                        .iter()
-                        .map(|entry| entry.attempt_number)
-                        .max()
-                        .unwrap_or(0)
+                    let mut highest = 0;
+                    logger.store().read_trail(session_id, &mut |stored| {
+                        highest = stored.attempt_number().max(highest);
+                        Ok(())
+                    })?;
+                    highest
                 }
                 _ => 0,
             },

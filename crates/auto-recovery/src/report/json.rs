@@ -7,20 +7,11 @@ use serde::Serialize;
 
 use crate::audit::{AuditStore, Damage};
 use crate::error::Result;
-use crate::export::{Entries, Outcome, write_pretty};
+use crate::export::{Document, list_entries};
 use crate::host::timestamp;
-use crate::statistics::RecoveryStatistics;
 
 /// What `report_type` says.
 const REPORT_TYPE: &str = "recovery_audit_report";
-
-#[derive(Serialize)]
-struct Report<'s> {
-    report_metadata: Metadata<'s>,
-    summary: Summary,
-    statistics: &'s RecoveryStatistics,
-    detailed_entries: Entries<'s>,
-}
 
 #[derive(Serialize)]
 struct Metadata<'s> {
@@ -50,22 +41,25 @@ pub fn write_json(
     out: &mut dyn Write,
 ) -> Result<Vec<Damage>> {
     let statistics = store.statistics(session_id)?;
-    let outcome = Outcome::default();
-    let report = Report {
-        report_metadata: Metadata {
-            session_id,
-            generated_at: timestamp(now),
-            session_start: statistics.session_start.as_deref(),
-            report_type: REPORT_TYPE,
-        },
-        summary: Summary {
-            total_attempts: statistics.total_attempts,
-            success_rate: format!("{:.1}%", statistics.success_rate),
-            total_duration_seconds: statistics.total_duration_seconds,
-            files_modified: statistics.files_modified_count,
-        },
-        statistics: &statistics,
-        detailed_entries: Entries::new(store, session_id, statistics.total_attempts, &outcome),
+    let metadata = Metadata {
+        session_id,
+        generated_at: timestamp(now),
+        session_start: statistics.session_start.as_deref(),
+        report_type: REPORT_TYPE,
     };
-    write_pretty(&report, &outcome, out)
+    let summary = Summary {
+        total_attempts: statistics.total_attempts,
+        // As many decimals as it needs, and at least one.
+        success_rate: format!("{:?}%", statistics.success_rate),
+        total_duration_seconds: statistics.total_duration_seconds,
+        files_modified: statistics.files_modified_count,
+    };
+    let mut document = Document::begin(out);
+    document.field("report_metadata", &metadata)?;
+    document.field("summary", &summary)?;
+    document.field("statistics", &statistics)?;
+    let count = statistics.total_attempts;
+    let damage = list_entries(&mut document, "detailed_entries", store, session_id, count)?;
+    document.finish()?;
+    Ok(damage)
 }

@@ -30,7 +30,7 @@ pub fn write_markdown(
     let statistics = store.statistics(session_id)?;
     let mut last = None;
     store.read_trail(session_id, &mut |stored| {
-        last = Some(Last::of(&stored.entry));
+        last = Some(Last::of(&stored.entry()));
         Ok(())
     })?;
     let mut out = BufWriter::with_capacity(64 * 1024, out);
@@ -43,10 +43,10 @@ pub fn write_markdown(
         put("\n## What was tried\n\n".to_owned())?;
         put("| # | Strategy | Failure | Result | Took | Files | Next |\n".to_owned())?;
         put("|--:|---|---|---|--:|--:|---|\n".to_owned())?;
-        store.read_trail(session_id, &mut |stored| put(row(&stored.entry)))?;
+        store.read_trail(session_id, &mut |stored| put(row(&stored.entry())))?;
         put("\n## Each attempt\n".to_owned())?;
     }
-    let damage = store.read_trail(session_id, &mut |stored| put(details(&stored.entry)))?;
+    let damage = store.read_trail(session_id, &mut |stored| put(details(&stored.entry())))?;
     put(damage_note(&damage))?;
     out.flush()
         .map_err(|error| Error::os("write the report", error))?;

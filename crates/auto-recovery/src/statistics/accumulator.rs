@@ -2,9 +2,11 @@
 //!
 //! Durations are counted in whole milliseconds: floating point sums would depend on the order.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use super::RecoveryStatistics;
+use crate::entry::RecoveryAuditEntry;
 
 /// Milliseconds in a second.
 const MILLIS: f64 = 1000.0;
@@ -22,8 +24,8 @@ pub struct Observation<'a> {
     pub success: bool,
     /// Whether the tree was put back.
     pub rollback_performed: bool,
-    /// How long it took, in seconds.
-    pub duration_seconds: f64,
+    /// How long it took, in whole milliseconds.
+    pub duration_ms: u64,
 }
 
 /// The few sums that a list of sessions shows. Takes constant memory.
@@ -78,19 +80,35 @@ pub struct Accumulator {
 
 impl Accumulator {
     /// Adds one entry, which comes after all that were added before.
-    pub fn add<'f>(&mut self, entry: Observation<'_>, files: impl IntoIterator<Item = &'f str>) {
+    pub fn add<'f>(
+        &mut self,
+        entry: Observation<'_>,
+        files: impl IntoIterator<Item = Cow<'f, str>>,
+    ) {
         self.tally.add(entry.timestamp, entry.success);
         count(&mut self.strategies, entry.strategy, 1);
         count(&mut self.error_types, entry.error_type, 1);
-        self.duration_ms = self
-            .duration_ms
-            .saturating_add(whole_ms(entry.duration_seconds));
+        self.duration_ms = self.duration_ms.saturating_add(entry.duration_ms);
         self.rollbacks += u64::from(entry.rollback_performed);
         for file in files {
-            if !self.files.contains(file) {
+            if !self.files.contains(&*file) {
                 self.files.insert(file.into());
             }
         }
+    }
+
+    /// Adds one entry, which comes after all that were added before.
+    pub fn add_entry(&mut self, entry: &RecoveryAuditEntry) {
+        let observation = Observation {
+            timestamp: &entry.timestamp,
+            error_type: &entry.error_type,
+            strategy: &entry.strategy,
+            success: entry.success,
+            rollback_performed: entry.rollback_performed,
+            duration_ms: whole_ms(entry.duration_seconds),
+        };
+        let files = entry.files_modified.iter();
+        self.add(observation, files.map(|file| file.as_str().into()));
     }
 
     /// Adds the sums of the entries that come after all of these.

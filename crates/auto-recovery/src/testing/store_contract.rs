@@ -8,12 +8,12 @@ use std::thread;
 
 use crate::audit::{
     AttemptStarted, AuditStore, JournalEvent, NewEntry, SessionFinished, SessionOutcome,
-    SessionStarted,
+    SessionStarted, StoredEntry,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::ErrorKind;
 use crate::failure::Category;
-use crate::statistics::{Accumulator, Observation};
+use crate::statistics::Accumulator;
 
 /// A place that has a store of its own, empty at first.
 pub trait Place {
@@ -84,9 +84,9 @@ pub fn read(store: &dyn AuditStore, session_id: &str) -> Vec<RecoveryAuditEntry>
     let mut entries = Vec::new();
     let damage = store
         .read_trail(session_id, &mut |stored| {
-            let raw = RecoveryAuditEntry::from_json(std::str::from_utf8(stored.raw).unwrap());
-            assert_eq!(raw.unwrap(), stored.entry, "the raw text says the same");
-            entries.push(stored.entry);
+            let raw = RecoveryAuditEntry::from_json(std::str::from_utf8(stored.raw()).unwrap());
+            assert_eq!(raw.unwrap(), *stored.entry(), "the raw text says the same");
+            entries.push(stored.into_entry());
             Ok(())
         })
         .unwrap();
@@ -101,15 +101,7 @@ pub fn read(store: &dyn AuditStore, session_id: &str) -> Vec<RecoveryAuditEntry>
 pub fn assert_exact(store: &dyn AuditStore, session_id: &str) {
     let mut sums = Accumulator::default();
     for entry in read(store, session_id) {
-        let observation = Observation {
-            timestamp: &entry.timestamp,
-            error_type: &entry.error_type,
-            strategy: &entry.strategy,
-            success: entry.success,
-            rollback_performed: entry.rollback_performed,
-            duration_seconds: entry.duration_seconds,
-        };
-        sums.add(observation, entry.files_modified.iter().map(String::as_str));
+        sums.add_entry(&entry);
     }
     let statistics = store.statistics(session_id).unwrap();
     let start = statistics.session_start.clone();
@@ -144,6 +136,16 @@ fn round_trip(place: &dyn Place) {
     assert_exact(&*store, "s");
     store.append(vec![entry("s", 51)]).unwrap();
     assert_exact(&*store, "s");
+    for count in [0, 1, 20, 51, 60] {
+        let mut last = Vec::new();
+        let mut visit = |stored: StoredEntry<'_>| {
+            last.push(stored.attempt_number());
+            Ok(())
+        };
+        assert_eq!(store.read_last("s", count, &mut visit).unwrap(), []);
+        let first = 52 - count.min(51) as u64;
+        assert!(last.into_iter().eq(first..=51), "the last {count}");
+    }
     let reopened = place.open();
     assert_eq!(read(&*reopened, "s").len(), 51);
     assert_exact(&*reopened, "s");

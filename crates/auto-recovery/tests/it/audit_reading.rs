@@ -6,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
+use auto_recovery::{ErrorKind, RecoveryAuditEntry};
 
 use crate::audit_support::{entry, given, original, read, store};
 
@@ -30,6 +30,26 @@ fn check_bytes(bytes: &[u8], numbers: &[u64], damaged_lines: &[u64]) {
     let total = store.statistics("s").unwrap().total_attempts;
     assert_eq!(total, shown.len() as u64, "statistics count what is shown");
     assert_eq!(store.sessions().unwrap()[0].total_attempts, total);
+    for count in 0..=entries.len() + 1 {
+        check_end(&store, count, &entries, &lines);
+    }
+}
+
+/// The last `count` of `entries`, read from the end, are those, and damage behind them is told where it
+/// is.
+fn check_end(store: &JsonlStore, count: usize, entries: &[RecoveryAuditEntry], lines: &[u64]) {
+    let mut last = Vec::new();
+    let damage = store
+        .read_last("s", count, &mut |stored| {
+            last.push(stored.into_entry());
+            Ok(())
+        })
+        .unwrap();
+    let from = entries.len().saturating_sub(count);
+    assert_eq!(last, entries[from..], "the last {count}");
+    let found: Vec<u64> = damage.iter().map(|place| place.line).collect();
+    assert!(lines.ends_with(&found), "{found:?} of {lines:?}");
+    assert!(count <= entries.len() || found.len() == lines.len());
 }
 
 fn line(number: u64) -> String {

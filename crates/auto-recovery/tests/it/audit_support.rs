@@ -79,7 +79,7 @@ pub(crate) fn read(
     let mut entries = Vec::new();
     let damage = store
         .read_trail(session_id, &mut |stored| {
-            entries.push(stored.entry);
+            entries.push(stored.into_entry());
             Ok(())
         })
         .unwrap();

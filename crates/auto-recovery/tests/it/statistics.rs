@@ -1,7 +1,7 @@
 //! Statistics: the specification's four, and that parts merge into the whole.
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::statistics::{Accumulator, Observation};
+use auto_recovery::statistics::Accumulator;
 use auto_recovery::{RecoveryAuditEntry, RecoveryStatistics};
 use proptest::prelude::*;
 
@@ -111,15 +111,7 @@ fn the_fifteen_keys_stand_in_the_specified_order() {
 fn accumulate(entries: &[RecoveryAuditEntry]) -> Accumulator {
     let mut sums = Accumulator::default();
     for entry in entries {
-        let observation = Observation {
-            timestamp: &entry.timestamp,
-            error_type: &entry.error_type,
-            strategy: &entry.strategy,
-            success: entry.success,
-            rollback_performed: entry.rollback_performed,
-            duration_seconds: entry.duration_seconds,
-        };
-        sums.add(observation, entry.files_modified.iter().map(String::as_str));
+        sums.add_entry(entry);
     }
     sums
 }

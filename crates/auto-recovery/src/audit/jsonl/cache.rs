@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use super::append::lock;
 use super::cursor::Cursor;
 use super::io::wait_for_writer;
+use super::parts::walk_parts;
 use super::records::{Take, Verdict, Walked, close, walk};
 use super::root::Root;
 use super::trail::Trail;
-use super::view::EntryView;
+use crate::audit::StoredEntry;
 use crate::error::Result;
 use crate::statistics::{Accumulator, RecoveryStatistics};
 
@@ -103,12 +104,16 @@ impl TrailSums {
     /// Adds what was appended since. The tail is not added: it may grow.
     fn read_on(&mut self, trail: &Trail) -> Result<Walked> {
         let place = trail.place();
-        let mut take = counting(&mut self.sums);
-        let walked = walk(&trail.file, self.cursor.at, &place, &mut take)?;
+        let length = trail.metadata.len();
+        let (parts, walked) = walk_parts(&trail.file, self.cursor.at, length, &place, counted)?;
+        for part in parts {
+            self.sums.merge(part);
+        }
         if walked.tail.is_empty() {
             return Ok(walked);
         }
         wait_for_writer(&trail.file);
+        let mut take = counting(&mut self.sums);
         let mut again = walk(&trail.file, walked.end, &place, &mut take)?;
         again.last = again.last.or(walked.last);
         Ok(again)
@@ -117,16 +122,16 @@ impl TrailSums {
 
 /// Adds each entry to `sums`.
 fn counting(sums: &mut Accumulator) -> Box<Take<'_>> {
-    Box::new(|raw, _| {
-        Ok(match serde_json::from_slice::<EntryView<'_>>(raw) {
-            Ok(entry) => {
-                sums.add(
-                    entry.observation(),
-                    entry.files_modified.iter().map(|file| file.0.as_ref()),
-                );
-                Verdict::Taken
-            }
-            Err(error) => error.into(),
-        })
-    })
+    Box::new(|raw, _| Ok(counted(sums, raw)))
+}
+
+/// Adds the entry that `raw` is to `sums`.
+fn counted(sums: &mut Accumulator, raw: &[u8]) -> Verdict {
+    match StoredEntry::read(raw) {
+        Ok(stored) => {
+            stored.count(sums);
+            Verdict::Taken
+        }
+        Err(error) => error.into(),
+    }
 }

@@ -9,10 +9,10 @@ use super::batch::Batch;
 use super::cursor::FileId;
 use super::events::{SessionEvents, head};
 use super::lines::Position;
-use super::records::{Verdict, walk};
+use super::records::walk;
 use super::root::{Root, regular};
+use super::sessions::tallied;
 use super::tail::{End, TORN_INFIX, file_name, inspect};
-use super::view::EntryView;
 use crate::audit::{Durability, JournalEvent, SessionCleared, TrailRemoved};
 use crate::error::{Error, Result};
 use crate::statistics::Tally;
@@ -113,13 +113,7 @@ fn describe(
     let mut tally = Tally::default();
     let place = path.display().to_string();
     let walked = walk(file, from, &place, &mut |raw, _| {
-        Ok(match serde_json::from_slice::<EntryView<'_>>(raw) {
-            Ok(entry) => {
-                tally.add(&entry.timestamp.0, entry.success);
-                Verdict::Taken
-            }
-            Err(error) => error.into(),
-        })
+        Ok(tallied(&mut tally, raw))
     })?;
     if from != Position::START && from.offset == length {
         return Ok(None);

@@ -1,5 +1,6 @@
 //! What the journal says of sessions: who began one, how it ended, what of its trail was cleared.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
@@ -16,7 +17,6 @@ use super::cursor::Cursor;
 use super::lines::Position;
 use super::records::{Verdict, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
-use super::view::Text;
 use crate::audit::{
     JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
     TailQuarantined, TrailRemoved, session_id,
@@ -52,6 +52,10 @@ struct Header<'a> {
     #[serde(borrow)]
     event: Text<'a>,
 }
+
+/// A text, borrowed if it has no escapes. (A bare `Cow` in an option would never borrow.)
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl SessionEvents {
     /// Where in `file`, the session's trail, its entries begin. That is after what was cleared, if

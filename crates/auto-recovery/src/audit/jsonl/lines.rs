@@ -47,6 +47,16 @@ pub(super) struct Line<'a> {
     pub too_long: bool,
 }
 
+impl Line<'_> {
+    /// Where the next line begins.
+    pub(super) fn end(&self) -> Position {
+        Position {
+            offset: self.at.offset + self.length,
+            line: self.at.line + 1,
+        }
+    }
+}
+
 /// Reads lines.
 pub(super) struct LineReader<R> {
     source: R,

@@ -31,6 +31,7 @@
 //! two. What cannot be read is reported with its place and hides nothing else.
 
 mod append;
+mod backwards;
 mod batch;
 mod cache;
 mod call;
@@ -40,13 +41,13 @@ mod events;
 mod files;
 mod io;
 mod lines;
+mod parts;
 mod records;
 mod root;
 mod sessions;
 mod store;
 mod tail;
 mod trail;
-mod view;
 mod write;
 
 pub use io::{FileIo, SystemIo};

@@ -5,6 +5,7 @@
 //! begins a record, whatever came before it. That is what keeps damage from spreading.
 
 use std::fs::File;
+use std::io::Read;
 
 use serde::de::IgnoredAny;
 
@@ -68,20 +69,26 @@ pub(super) fn walk(
     place: &str,
     take: &mut Take<'_>,
 ) -> Result<Walked> {
-    let mut lines = LineReader::new(ReadAt::new(file, from.offset), from);
     let mut walk = Walk::new(place, from, take);
-    while let Some(line) = lines
-        .next_line()
-        .map_err(|error| Error::os(format!("read {place}"), error))?
-    {
-        walk.line(line)?;
-    }
-    Ok(Walked {
-        end: walk.end,
-        tail: walk.pending,
-        last: walk.last,
-        damage: walk.damage,
-    })
+    walk.lines(ReadAt::new(file, from.offset), from)?;
+    Ok(walk.into_walked())
+}
+
+/// As [`walk`], up to the offset `to`, where a line begins with `{`: whatever is not whole there never
+/// will be.
+pub(super) fn walk_up_to(
+    file: &File,
+    from: Position,
+    to: u64,
+    place: &str,
+    take: &mut Take<'_>,
+) -> Result<Walked> {
+    let mut walk = Walk::new(place, from, take);
+    let part = ReadAt::new(file, from.offset).take(to - from.offset);
+    let end = walk.lines(part, from)?;
+    walk.give_up_pending();
+    walk.end = end;
+    Ok(walk.into_walked())
 }
 
 /// As [`walk`], for readers that show all there is: looks again at a tail that may just be being
@@ -141,11 +148,31 @@ impl<'t, 'p> Walk<'t, 'p> {
         }
     }
 
+    /// Deals with every line of `source`, which stands at `from`. Returns where the last one ends.
+    fn lines(&mut self, source: impl Read, from: Position) -> Result<Position> {
+        let mut lines = LineReader::new(source, from);
+        let mut end = from;
+        while let Some(line) = lines
+            .next_line()
+            .map_err(|error| Error::os(format!("read {}", self.place), error))?
+        {
+            end = line.end();
+            self.line(line)?;
+        }
+        Ok(end)
+    }
+
+    fn into_walked(self) -> Walked {
+        Walked {
+            end: self.end,
+            tail: self.pending,
+            last: self.last,
+            damage: self.damage,
+        }
+    }
+
     fn line(&mut self, line: Line<'_>) -> Result<()> {
-        let next = Position {
-            offset: line.at.offset + line.length,
-            line: line.at.line + 1,
-        };
+        let next = line.end();
         if line.too_long {
             self.give_up_pending();
             self.damage(line.at, line.length, "longer than any record");
@@ -262,17 +289,23 @@ impl<'t, 'p> Walk<'t, 'p> {
     }
 
     fn damage(&mut self, at: Position, bytes: u64, reason: &str) {
-        if self.damage.len() < DAMAGE_MAX {
-            self.damage.push(Damage {
-                place: self.place.to_owned(),
-                line: at.line,
-                bytes,
-                reason: reason.to_owned(),
-            });
-        } else if let Some(last) = self.damage.last_mut() {
-            last.bytes += bytes;
-            last.reason = format!("this and all damage after it: more than {DAMAGE_MAX} places");
-        }
+        let damage = Damage {
+            place: self.place.to_owned(),
+            line: at.line,
+            bytes,
+            reason: reason.to_owned(),
+        };
+        push_damage(&mut self.damage, damage);
+    }
+}
+
+/// Adds `one` to `all`, or to the last of them where there are too many to tell one by one.
+pub(super) fn push_damage(all: &mut Vec<Damage>, one: Damage) {
+    if all.len() < DAMAGE_MAX {
+        all.push(one);
+    } else if let Some(last) = all.last_mut() {
+        last.bytes += one.bytes;
+        last.reason = format!("this and all damage after it: more than {DAMAGE_MAX} places");
     }
 }
 

@@ -7,11 +7,11 @@ use std::io;
 use rustix::process::{Pid, test_kill_process};
 
 use super::events::SessionEvents;
+use super::parts::{map_all, walk_parts};
 use super::records::{Verdict, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
 use super::trail::Trail;
-use super::view::EntryView;
-use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, session_id};
+use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, StoredEntry, session_id};
 use crate::error::{Error, Result};
 use crate::statistics::{Tally, instant};
 
@@ -19,16 +19,17 @@ use crate::statistics::{Tally, instant};
 pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
     let host = this_host();
     let mut summaries = HashMap::new();
-    for id in trail_ids(root)? {
-        let Some(trail) = Trail::open(root, &id)? else {
-            continue;
+    let found = map_all(&trail_ids(root)?, |id| {
+        let Some(trail) = Trail::open(root, id)? else {
+            return Ok(None);
         };
         let tally = tally(&trail)?;
         // A trail whose every entry was cleared is one that could not be removed.
-        if trail.from.offset == 0 || tally.total > 0 {
-            let summary = summary(id.clone(), &trail.events, tally, &host);
-            summaries.insert(id, summary);
-        }
+        let is_there = trail.from.offset == 0 || tally.total > 0;
+        Ok(is_there.then(|| summary(id.clone(), &trail.events, tally, &host)))
+    })?;
+    for summary in found.into_iter().flatten() {
+        summaries.insert(summary.session_id.clone(), summary);
     }
     for (id, events) in root.all_events()? {
         if events.first_at.is_some() && !summaries.contains_key(&id) {
@@ -64,18 +65,29 @@ fn trail_ids(root: &Root) -> Result<Vec<String>> {
 }
 
 fn tally(trail: &Trail) -> Result<Tally> {
-    let mut tally = Tally::default();
-    let mut take = |raw: &[u8], _| {
-        Ok(match serde_json::from_slice::<EntryView<'_>>(raw) {
-            Ok(entry) => {
-                tally.add(&entry.timestamp.0, entry.success);
-                Verdict::Taken
-            }
-            Err(error) => error.into(),
-        })
-    };
-    walk_to_end(&trail.file, trail.from, &trail.place(), &mut take)?;
+    let place = trail.place();
+    let length = trail.metadata.len();
+    let (parts, walked) = walk_parts(&trail.file, trail.from, length, &place, tallied)?;
+    let mut tally = parts.into_iter().fold(Tally::default(), |mut sum, part| {
+        sum.merge(part);
+        sum
+    });
+    if !walked.tail.is_empty() {
+        let mut take = |raw: &[u8], _| Ok(tallied(&mut tally, raw));
+        walk_to_end(&trail.file, walked.end, &place, &mut take)?;
+    }
     Ok(tally)
+}
+
+/// Adds the entry that `raw` is to `tally`.
+pub(super) fn tallied(tally: &mut Tally, raw: &[u8]) -> Verdict {
+    match StoredEntry::read(raw) {
+        Ok(stored) => {
+            stored.tally(tally);
+            Verdict::Taken
+        }
+        Err(error) => error.into(),
+    }
 }
 
 fn summary(

@@ -133,6 +133,15 @@ impl AuditStore for JsonlStore {
         trail::read_trail(&self.root, session_id, visit)
     }
 
+    fn read_last(
+        &self,
+        session_id: &str,
+        count: usize,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        trail::read_last(&self.root, session_id, count, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::backwards::{last_records, lines_before};
 use super::events::{SessionEvents, check_version, needle};
 use super::lines::Position;
-use super::records::{Verdict, walk_to_end};
+use super::records::{Take, Verdict, walk_to_end};
 use super::root::Root;
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
-use crate::entry::RecoveryAuditEntry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The trail of a session, open.
 pub(super) struct Trail {
@@ -58,18 +58,7 @@ pub(super) fn read_trail(
     let Some(trail) = Trail::open(root, session_id)? else {
         return Ok(Vec::new());
     };
-    let mut take = |raw: &[u8], _| {
-        Ok(match serde_json::from_slice::<RecoveryAuditEntry>(raw) {
-            Ok(entry) => {
-                visit(StoredEntry {
-                    entry,
-                    raw: raw.trim_ascii(),
-                })?;
-                Verdict::Taken
-            }
-            Err(error) => error.into(),
-        })
-    };
+    let mut take = visiting(visit);
     let mut damage = walk_to_end(&trail.file, trail.from, &trail.place(), &mut take)?.damage;
     damage.extend(
         trail
@@ -79,6 +68,81 @@ pub(super) fn read_trail(
             .map(|moved| quarantined(root, moved)),
     );
     Ok(damage)
+}
+
+/// Calls `visit` for the last `count` entries of `session_id`.
+pub(super) fn read_last(
+    root: &Root,
+    session_id: &str,
+    count: usize,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let Some(trail) = Trail::open(root, session_id)? else {
+        return Ok(Vec::new());
+    };
+    let mut wanted = count;
+    loop {
+        let failed = |error| Error::io("read", &trail.path, error);
+        let from = last_records(&trail.file, trail.from.offset, wanted).map_err(failed)?;
+        let from = Position {
+            offset: from,
+            line: 1,
+        };
+        let mut entries = 0;
+        let mut counting = |raw: &[u8], _| {
+            Ok(match StoredEntry::read(raw) {
+                Ok(_) => {
+                    entries += 1;
+                    Verdict::Taken
+                }
+                Err(error) => error.into(),
+            })
+        };
+        walk_to_end(&trail.file, from, &trail.place(), &mut counting)?;
+        if entries < count && from.offset > trail.from.offset {
+            // Some of what looked like records is damage, or several stand on one line.
+            wanted = wanted.saturating_mul(2).max(wanted + 1);
+            continue;
+        }
+        return visit_last(&trail, from, entries.saturating_sub(count), visit);
+    }
+}
+
+/// Calls `visit` for each entry from `from` on but the first `passed_over`.
+fn visit_last(
+    trail: &Trail,
+    from: Position,
+    mut passed_over: usize,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let mut visit = |stored: StoredEntry<'_>| {
+        if passed_over > 0 {
+            passed_over -= 1;
+            return Ok(());
+        }
+        visit(stored)
+    };
+    let place = trail.place();
+    let mut damage = walk_to_end(&trail.file, from, &place, &mut visiting(&mut visit))?.damage;
+    if !damage.is_empty() {
+        let before = lines_before(&trail.file, from.offset)
+            .map_err(|error| Error::io("read", &trail.path, error))?;
+        damage.iter_mut().for_each(|one| one.line += before);
+    }
+    Ok(damage)
+}
+
+/// Offers each entry to `visit`.
+fn visiting<'v>(visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>) -> Box<Take<'v>> {
+    Box::new(|raw, _| {
+        Ok(match StoredEntry::read(raw) {
+            Ok(stored) => {
+                visit(stored)?;
+                Verdict::Taken
+            }
+            Err(error) => error.into(),
+        })
+    })
 }
 
 fn quarantined(root: &Root, moved: &TailQuarantined) -> Damage {

@@ -1,7 +1,4 @@
-//! The audit record of one attempt: the 14 fields of the specification, in its order.
-//!
-//! This is the one domain type that derives serde for storage: its JSON form is the contract of the
-//! trail. Nothing may be added to it; what it has no field for goes to the journal.
+//! The record as a value.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

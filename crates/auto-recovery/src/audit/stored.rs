@@ -1,0 +1,106 @@
+//! An entry as a store reads it: decoded only if somebody asks for what must be decoded.
+
+use std::borrow::Cow;
+
+use crate::entry::{EntryLine, RecoveryAuditEntry};
+use crate::statistics::{Accumulator, Observation, Tally};
+
+/// An entry as it was read, with the text it is stored as.
+#[derive(Debug)]
+pub struct StoredEntry<'a> {
+    raw: &'a [u8],
+    content: Content<'a>,
+}
+
+/// What most readers need can be taken from a line as we write it; another's is decoded.
+#[derive(Debug)]
+enum Content<'a> {
+    Line(EntryLine<'a>),
+    Decoded(RecoveryAuditEntry),
+}
+
+impl<'a> StoredEntry<'a> {
+    /// The entry that `raw` is: one compact line from us, or JSON in any layout from others.
+    ///
+    /// # Errors
+    /// If it is no JSON, or no entry.
+    pub fn read(raw: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let raw = raw.trim_ascii();
+        let content = match EntryLine::parse(raw) {
+            Some(line) => Content::Line(line),
+            None => Content::Decoded(serde_json::from_slice(raw)?),
+        };
+        Ok(Self { raw, content })
+    }
+
+    /// Its text as it is stored.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Its text as we write it: compact JSON of the 14 fields, whoever wrote it.
+    pub fn json(&self) -> Cow<'a, str> {
+        match &self.content {
+            Content::Line(line) => line.json.into(),
+            Content::Decoded(entry) => entry.to_json().into(),
+        }
+    }
+
+    /// The entry.
+    pub fn entry(&self) -> Cow<'_, RecoveryAuditEntry> {
+        match &self.content {
+            Content::Line(line) => Cow::Owned(line.to_entry()),
+            Content::Decoded(entry) => Cow::Borrowed(entry),
+        }
+    }
+
+    /// The entry, for those who keep it.
+    pub fn into_entry(self) -> RecoveryAuditEntry {
+        match self.content {
+            Content::Line(line) => line.to_entry(),
+            Content::Decoded(entry) => entry,
+        }
+    }
+
+    /// The number of its attempt.
+    pub fn attempt_number(&self) -> u64 {
+        match &self.content {
+            Content::Line(line) => line.attempt_number,
+            Content::Decoded(entry) => entry.attempt_number,
+        }
+    }
+
+    /// Adds it to `sums`.
+    pub fn count(&self, sums: &mut Accumulator) {
+        match &self.content {
+            Content::Line(line) => sums.add(
+                Observation {
+                    timestamp: &line.timestamp.decoded(),
+                    error_type: &line.error_type.decoded(),
+                    strategy: &line.strategy.decoded(),
+                    success: line.success,
+                    rollback_performed: line.rollback_performed,
+                    duration_ms: line.duration_ms,
+                },
+                line.files_modified.items().map(|file| file.decoded()),
+            ),
+            Content::Decoded(entry) => sums.add_entry(entry),
+        }
+    }
+
+    /// Adds to `tally` what a list of sessions shows of it.
+    pub fn tally(&self, tally: &mut Tally) {
+        match &self.content {
+            Content::Line(line) => tally.add(&line.timestamp.decoded(), line.success),
+            Content::Decoded(entry) => tally.add(&entry.timestamp, entry.success),
+        }
+    }
+
+    /// Its line, if it is one as we write it.
+    pub(crate) fn line(&self) -> Option<&EntryLine<'a>> {
+        match &self.content {
+            Content::Line(line) => Some(line),
+            Content::Decoded(_) => None,
+        }
+    }
+}
