@@ -129,8 +129,12 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             };
             commands::show(&app.place()?, wanted, host.now(), printer)
         }
-        Command::Stats(StatsArgs { session }) => {
-            commands::stats(&*app.store()?, session, host.now(), printer)
+        Command::Stats(StatsArgs { session, all }) => {
+            let store = app.store()?;
+            if all {
+                return commands::stats_of_all(&*store, host.now(), printer);
+            }
+            commands::stats(&*store, session, host.now(), printer)
         }
         Command::Export(ExportArgs {
             session,

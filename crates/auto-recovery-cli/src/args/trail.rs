@@ -69,15 +69,20 @@ pub(crate) struct ShowArgs {
 const STATS_EXAMPLES: &str = "\
 Examples:
   recover stats                  how the newest session went
-  recover stats SESSION --json   the 15 keys of the statistics";
+  recover stats SESSION --json   the 15 keys of the statistics
+  recover stats --all            every session together";
 
-/// Sum up a session: how many attempts, which helped, how long they took
+/// Sum up a session, or all of them: how many attempts, which helped, how long they took
 #[derive(Args, Debug)]
 #[command(after_long_help = STATS_EXAMPLES)]
 pub(crate) struct StatsArgs {
     /// Session to sum up; the newest if left out
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", conflicts_with = "all")]
     pub(crate) session: Option<String>,
+
+    /// Every session together
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 const EXPORT_EXAMPLES: &str = "\

@@ -33,4 +33,4 @@ pub(crate) use restore::restore;
 pub(crate) use run::run;
 pub(crate) use sessions::sessions;
 pub(crate) use show::{Wanted, show};
-pub(crate) use stats::stats;
+pub(crate) use stats::{stats, stats_of_all};

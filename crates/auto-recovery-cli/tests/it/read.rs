@@ -189,6 +189,65 @@ fn stats_for_people() {
 }
 
 #[test]
+fn stats_of_all_sessions_for_people() {
+    let machine = Machine::with_trail();
+    let more = r#"{"session_id":"other","strategy":"fix","success":false,"error_type":"E1","duration_seconds":2,"timestamp":"2020-02-02T03:04:05Z"}"#;
+    assert_eq!(machine.recover_with(&["log"], more).code, 0);
+    insta::assert_snapshot!(machine.recover(&["stats", "--all"]).quiet(), @r"
+    sessions       2: 1 recovered, 0 escalated
+    first attempt  2020-01-02T03:04:05Z
+    last attempt   2020-02-02T03:04:05Z
+    attempts       4: 1 cured, 3 failed, 0 flaky
+    success rate   25.00 %, with 95 % confidence from 4.56 to 69.94 %
+    strategies     fix 2, alternative 1, retry 1
+    error types    E0308 2, E1 1, ImportError 1
+    time           1 min 33 s in all, 23 s on average
+    an attempt     half within 1.5 s, 95 % within 1 min 29 s, 99 % within 1 min 29 s
+    a recovery     half within 1 min 34 s, 95 % within 1 min 34 s
+    undone         1
+    files          2
+    ");
+    let empty = Machine::new().recover(&["stats", "--all"]);
+    assert!(empty.quiet().starts_with("sessions       0: "));
+}
+
+#[test]
+fn stats_of_all_sessions_for_programs() {
+    let machine = Machine::with_trail();
+    let stats = machine.recover(&["stats", "--all", "--json"]).json();
+    assert_eq!(
+        keys(&stats),
+        [
+            "total_attempts",
+            "successful_attempts",
+            "failed_attempts",
+            "success_rate",
+            "strategies_used",
+            "error_type_distribution",
+            "total_duration_seconds",
+            "average_duration_seconds",
+            "files_modified_count",
+            "rollback_count",
+            "first_attempt_timestamp",
+            "last_attempt_timestamp",
+            "sessions",
+            "recovered_sessions",
+            "escalated_sessions",
+            "flaky_attempts",
+            "success_rate_low",
+            "success_rate_high",
+            "duration_p50_seconds",
+            "duration_p95_seconds",
+            "duration_p99_seconds",
+            "recovery_p50_seconds",
+            "recovery_p95_seconds",
+        ]
+    );
+    assert_eq!(stats["success_rate_low"], json!(6.15));
+    assert_eq!(stats["duration_p50_seconds"], json!(1.5));
+}
+
+#[test]
 fn stats_for_programs_have_the_15_keys() {
     let machine = Machine::with_trail();
     let stats = machine.recover(&["stats", "build-7", "--json"]).json();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::audit::{JournalEvent, JournalRecord, SessionOutcome, StoredEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::Result;
-use crate::statistics::RecoveryStatistics;
+use crate::statistics::{AggregateStatistics, RecoveryStatistics};
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,6 +142,12 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics>;
+
+    /// The statistics of all sessions.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn aggregate(&self) -> Result<AggregateStatistics>;
 
     /// Removes the trail of `session_id` and leaves a journal record that it did. Returns how many
     /// entries went, `None` if there was no such session.

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
-use super::RecoveryStatistics;
+use super::{Durations, RecoveryStatistics};
 use crate::entry::RecoveryAuditEntry;
 
 /// Milliseconds in a second.
@@ -39,6 +39,8 @@ pub struct Tally {
     pub first_timestamp: Option<String>,
     /// Timestamp of the last entry.
     pub last_timestamp: Option<String>,
+    /// Whether the last entry succeeded.
+    pub last_succeeded: bool,
 }
 
 impl Tally {
@@ -46,6 +48,7 @@ impl Tally {
     pub fn add(&mut self, timestamp: &str, success: bool) {
         self.total += 1;
         self.successful += u64::from(success);
+        self.last_succeeded = success;
         if self.first_timestamp.is_none() {
             self.first_timestamp = Some(timestamp.to_owned());
         }
@@ -63,6 +66,7 @@ impl Tally {
         }
         if later.last_timestamp.is_some() {
             self.last_timestamp = later.last_timestamp;
+            self.last_succeeded = later.last_succeeded;
         }
     }
 }
@@ -70,12 +74,13 @@ impl Tally {
 /// All sums of the specification. Takes memory for each different strategy, error type and file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accumulator {
-    tally: Tally,
-    strategies: BTreeMap<String, u64>,
-    error_types: BTreeMap<String, u64>,
-    duration_ms: u64,
-    files: HashSet<Box<str>>,
-    rollbacks: u64,
+    pub(super) tally: Tally,
+    pub(super) strategies: BTreeMap<String, u64>,
+    pub(super) error_types: BTreeMap<String, u64>,
+    pub(super) duration_ms: u64,
+    pub(super) durations: Durations,
+    pub(super) files: HashSet<Box<str>>,
+    pub(super) rollbacks: u64,
 }
 
 impl Accumulator {
@@ -89,6 +94,7 @@ impl Accumulator {
         count(&mut self.strategies, entry.strategy, 1);
         count(&mut self.error_types, entry.error_type, 1);
         self.duration_ms = self.duration_ms.saturating_add(entry.duration_ms);
+        self.durations.add(entry.duration_ms);
         self.rollbacks += u64::from(entry.rollback_performed);
         for file in files {
             if !self.files.contains(&*file) {
@@ -121,6 +127,7 @@ impl Accumulator {
             count(&mut self.error_types, name, *number);
         }
         self.duration_ms = self.duration_ms.saturating_add(later.duration_ms);
+        self.durations.merge(&later.durations);
         self.files.extend(later.files);
         self.rollbacks += later.rollbacks;
     }
@@ -159,7 +166,7 @@ impl Accumulator {
     }
 }
 
-fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
+pub(super) fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
     match counts.get_mut(name) {
         Some(count) => *count += number,
         None => {
@@ -169,23 +176,23 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
 }
 
 /// `seconds` in whole milliseconds; 0 for what is no duration.
-fn whole_ms(seconds: f64) -> u64 {
+pub fn whole_ms(seconds: f64) -> u64 {
     // A cast from float saturates, and makes 0 of what is negative or not a number.
     (seconds * MILLIS).round() as u64
 }
 
-fn seconds(ms: u64) -> f64 {
+pub(super) fn seconds(ms: u64) -> f64 {
     ms as f64 / MILLIS
 }
 
 /// `part` of `whole` in percent with 2 decimals, halves up; 0 of nothing.
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     let hundredths = rounded_quotient(part.saturating_mul(100 * 100), whole);
     hundredths as f64 / 100.0
 }
 
 /// `dividend / divisor` to the nearest whole number, halves up; 0 if divided by 0.
-fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
+pub(super) fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
     if divisor == 0 {
         return 0;
     }

@@ -1,12 +1,17 @@
 //! What trails say when they are summed up.
 //!
 //! Pure: nothing here knows where entries come from. Stores feed an [`Accumulator`] as they read;
-//! accumulators of parts merge into that of the whole without losing anything.
+//! accumulators of parts merge into that of the whole without losing anything. An [`Aggregate`] sums up
+//! many sessions.
 
 mod accumulator;
+mod aggregate;
+mod durations;
 mod session;
 mod time;
 
-pub use accumulator::{Accumulator, Observation, Tally};
+pub use accumulator::{Accumulator, Observation, Tally, whole_ms};
+pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
+pub use durations::Durations;
 pub use session::RecoveryStatistics;
-pub use time::{earlier, instant};
+pub use time::{earlier, instant, later};

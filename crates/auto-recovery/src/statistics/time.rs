@@ -17,14 +17,27 @@ pub fn instant(text: &str) -> Option<i128> {
     Some(time.as_nanosecond())
 }
 
-/// The earlier of two times as it is written; `a` where they mean the same moment, and whichever is
-/// a time where only one is.
+/// The earlier of two times as it is written; whichever is a time where only one is. Where they mean the
+/// same moment, it does not depend on which is named first.
 pub fn earlier<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
+    pick(a, b, |a, b| a < b)
+}
+
+/// The later of two times, as [`earlier`] is the earlier.
+pub fn later<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
+    pick(a, b, |a, b| a > b)
+}
+
+fn pick<'a>(
+    a: Option<&'a str>,
+    b: Option<&'a str>,
+    comes_first: impl Fn((i128, &str), (i128, &str)) -> bool,
+) -> Option<&'a str> {
     let (Some(first), Some(second)) = (a, b) else {
         return a.or(b);
     };
     match (instant(first), instant(second)) {
-        (Some(x), Some(y)) if y < x => b,
+        (Some(x), Some(y)) if comes_first((y, second), (x, first)) => b,
         (None, Some(_)) => b,
         _ => a,
     }

@@ -96,6 +96,17 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
     Ok(statistics)
 }
 
+/// The sums of `trail` as it is now, read anew.
+pub(super) fn sum_up(trail: &Trail) -> Result<Accumulator> {
+    let mut known = TrailSums {
+        cursor: Cursor::new(&trail.metadata, trail.from),
+        sums: Accumulator::default(),
+    };
+    let walked = known.read_on(trail)?;
+    close(&walked, &trail.place(), &mut counting(&mut known.sums))?;
+    Ok(known.sums)
+}
+
 impl TrailSums {
     fn fits(&self, trail: &Trail) -> bool {
         self.cursor.from == trail.from && self.cursor.fits(&trail.file, &trail.metadata)

@@ -22,7 +22,7 @@ use crate::audit::{
     TailQuarantined, TrailRemoved, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::statistics::earlier;
+use crate::statistics::{earlier, whole_ms};
 
 /// What the journal says of one session since it was last cleared.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,10 @@ pub(super) struct SessionEvents {
     pub has_intents: bool,
     /// How it ended.
     pub outcome: Option<SessionOutcome>,
+    /// After how many milliseconds.
+    pub took_ms: Option<u64>,
+    /// How many of its recoveries passed by plain retry.
+    pub flaky: u64,
     /// What was moved aside of its trail.
     pub quarantined: Vec<TailQuarantined>,
     /// What was cleared last.
@@ -106,7 +110,12 @@ impl SessionEvents {
                 self.started = Some(fields(record)?);
                 self.outcome = None;
             }
-            "session_finished" => self.outcome = Some(fields::<SessionFinished>(record)?.outcome),
+            "session_finished" => {
+                let finished: SessionFinished = fields(record)?;
+                self.outcome = Some(finished.outcome);
+                self.took_ms = Some(whole_ms(finished.duration_seconds));
+                self.flaky += u64::from(finished.flaky);
+            }
             "attempt_started" => self.has_intents = true,
             "tail_quarantined" => {
                 let moved: TailQuarantined = fields(record)?;

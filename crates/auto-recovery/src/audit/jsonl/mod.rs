@@ -30,6 +30,7 @@
 //! what the Python original wrote (pretty-printed objects one after another) and any mixture of the
 //! two. What cannot be read is reported with its place and hides nothing else.
 
+mod aggregate;
 mod append;
 mod backwards;
 mod batch;

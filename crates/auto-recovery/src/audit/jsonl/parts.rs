@@ -35,34 +35,44 @@ pub(super) fn map_all<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
+    let shares = share_out(items, |share: &mut Vec<(usize, T)>, index, item| {
+        share.push((index, work(item)?));
+        Ok(())
+    })?;
+    let mut made: Vec<_> = shares.into_iter().flatten().collect();
+    made.sort_unstable_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, made)| made).collect())
+}
+
+/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its own.
+/// The first error ends the work.
+pub(super) fn share_out<I: Sync, S: Default + Send>(
+    items: &[I],
+    work: impl Fn(&mut S, usize, &I) -> Result<()> + Sync,
+) -> Result<Vec<S>> {
     let helpers = threads().min(items.len()).saturating_sub(1);
     let next = AtomicUsize::new(0);
     let share = || {
-        let mut done = Vec::new();
-        while let Some((index, item)) = {
+        let mut state = S::default();
+        loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            items.get(index).map(|item| (index, item))
-        } {
-            match work(item) {
-                Ok(made) => done.push((index, made)),
-                Err(error) => {
-                    next.store(items.len(), Ordering::Relaxed);
-                    return Err(error);
-                }
+            let Some(item) = items.get(index) else {
+                return Ok(state);
+            };
+            if let Err(error) = work(&mut state, index, item) {
+                next.store(items.len(), Ordering::Relaxed);
+                return Err(error);
             }
         }
-        Ok(done)
     };
-    let mut made = thread::scope(|scope| {
+    thread::scope(|scope| {
         let others: Vec<_> = (0..helpers).map(|_| scope.spawn(share)).collect();
-        let mut made = share()?;
+        let mut states = vec![share()];
         for other in others {
-            made.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            states.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
         }
-        Ok::<_, Error>(made)
-    })?;
-    made.sort_unstable_by_key(|(index, _)| *index);
-    Ok(made.into_iter().map(|(_, made)| made).collect())
+        states.into_iter().collect()
+    })
 }
 
 /// Walks `file`, which has `length` bytes, from `from` on. Each part has a state of its own, to which

@@ -46,7 +46,7 @@ pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
 }
 
 /// The sessions that have a trail. A file whose name is not one that we give is not ours.
-fn trail_ids(root: &Root) -> Result<Vec<String>> {
+pub(super) fn trail_ids(root: &Root) -> Result<Vec<String>> {
     let unreadable = |error| Error::io("list", &root.dir, error);
     let names = match fs::read_dir(&root.dir) {
         Ok(names) => names,

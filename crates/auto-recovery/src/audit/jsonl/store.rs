@@ -12,14 +12,14 @@ use super::events::JournalIndex;
 use super::files::OpenTrails;
 use super::io::{FileIo, SystemIo};
 use super::root::Root;
-use super::{call, clear, sessions, trail};
+use super::{aggregate, call, clear, sessions, trail};
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, JournalEvent, JournalRecord, NewEntry,
     SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::statistics::RecoveryStatistics;
+use crate::statistics::{AggregateStatistics, RecoveryStatistics};
 
 /// How a JSONL store works.
 #[derive(Clone, Debug)]
@@ -152,6 +152,10 @@ impl AuditStore for JsonlStore {
 
     fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
         self.statistics.statistics(&self.root, session_id)
+    }
+
+    fn aggregate(&self) -> Result<AggregateStatistics> {
+        aggregate::aggregate(&self.root)
     }
 
     fn clear(&self, session_id: &str) -> Result<Option<u64>> {
