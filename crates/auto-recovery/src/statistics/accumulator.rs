@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Durations, RecoveryStatistics};
 use crate::entry::RecoveryAuditEntry;
 
@@ -29,7 +31,7 @@ pub struct Observation<'a> {
 }
 
 /// The few sums that a list of sessions shows. Takes constant memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Number of entries.
     pub total: u64,
@@ -72,7 +74,7 @@ impl Tally {
 }
 
 /// All sums of the specification. Takes memory for each different strategy, error type and file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accumulator {
     pub(super) tally: Tally,
     pub(super) strategies: BTreeMap<String, u64>,
@@ -128,7 +130,10 @@ impl Accumulator {
         }
         self.duration_ms = self.duration_ms.saturating_add(later.duration_ms);
         self.durations.merge(&later.durations);
-        self.files.extend(later.files);
+        match self.files.is_empty() {
+            true => self.files = later.files,
+            false => self.files.extend(later.files),
+        }
         self.rollbacks += later.rollbacks;
     }
 
@@ -166,7 +171,7 @@ impl Accumulator {
     }
 }
 
-pub(super) fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
+fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
     match counts.get_mut(name) {
         Some(count) => *count += number,
         None => {

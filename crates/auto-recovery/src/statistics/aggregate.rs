@@ -1,12 +1,12 @@
 //! Statistics over many sessions. Sums of parts merge in any order into those of the whole.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::accumulator::{count, percent, rounded_quotient, seconds};
+use super::accumulator::{percent, rounded_quotient, seconds};
 use super::time::{earlier, later};
-use super::{Accumulator, Durations};
+use super::{Accumulator, Durations, Tally};
 
 /// How a session ended, as far as sums are concerned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,16 +23,9 @@ pub enum SessionEnd {
 /// Sums over sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aggregate {
-    attempts: u64,
-    successful: u64,
-    strategies: BTreeMap<String, u64>,
-    error_types: BTreeMap<String, u64>,
-    duration_ms: u64,
-    files: HashSet<Box<str>>,
-    rollbacks: u64,
+    entries: Accumulator,
     first_timestamp: Option<String>,
     last_timestamp: Option<String>,
-    durations: Durations,
     sessions: u64,
     recovered: u64,
     escalated: u64,
@@ -41,9 +34,20 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Adds a session with these sums, which ended like this and in which so many attempts passed by
-    /// plain retry.
+    /// Adds a session whose entries have these sums, which ended like this, and in which so many attempts
+    /// passed by plain retry.
     pub fn add_session(&mut self, sums: Accumulator, end: SessionEnd, flaky: u64) {
+        self.add_end(sums.tally(), end, flaky);
+        self.add_entries(sums);
+    }
+
+    /// Adds the entries of sessions that are told of with [`Self::add_end`].
+    pub fn add_entries(&mut self, sums: Accumulator) {
+        self.entries.merge(sums);
+    }
+
+    /// Adds a session, but for its entries.
+    pub fn add_end(&mut self, tally: &Tally, end: SessionEnd, flaky: u64) {
         self.sessions += 1;
         self.flaky += flaky;
         match end {
@@ -54,58 +58,28 @@ impl Aggregate {
             SessionEnd::Escalated => self.escalated += 1,
             SessionEnd::Other => {}
         }
-        self.attempts += sums.tally.total;
-        self.successful += sums.tally.successful;
-        add_counts(&mut self.strategies, &sums.strategies);
-        add_counts(&mut self.error_types, &sums.error_types);
-        self.duration_ms = self.duration_ms.saturating_add(sums.duration_ms);
-        add_files(&mut self.files, sums.files);
-        self.rollbacks += sums.rollbacks;
-        self.durations.merge(&sums.durations);
-        self.stretch(sums.tally.first_timestamp, sums.tally.last_timestamp);
-    }
-
-    /// Adds the sums over other sessions.
-    pub fn merge(&mut self, others: Self) {
-        self.attempts += others.attempts;
-        self.successful += others.successful;
-        add_counts(&mut self.strategies, &others.strategies);
-        add_counts(&mut self.error_types, &others.error_types);
-        self.duration_ms = self.duration_ms.saturating_add(others.duration_ms);
-        add_files(&mut self.files, others.files);
-        self.rollbacks += others.rollbacks;
-        self.durations.merge(&others.durations);
-        self.sessions += others.sessions;
-        self.recovered += others.recovered;
-        self.escalated += others.escalated;
-        self.flaky += others.flaky;
-        self.recoveries.merge(&others.recoveries);
-        self.stretch(others.first_timestamp, others.last_timestamp);
-    }
-
-    fn stretch(&mut self, first: Option<String>, last: Option<String>) {
-        let ours = self.first_timestamp.as_deref();
-        self.first_timestamp = earlier(ours, first.as_deref()).map(str::to_owned);
-        let ours = self.last_timestamp.as_deref();
-        self.last_timestamp = later(ours, last.as_deref()).map(str::to_owned);
+        stretch(&mut self.first_timestamp, &tally.first_timestamp, earlier);
+        stretch(&mut self.last_timestamp, &tally.last_timestamp, later);
     }
 
     /// The statistics.
     pub fn statistics(&self) -> AggregateStatistics {
-        let (success_rate_low, success_rate_high) = wilson(self.successful, self.attempts);
-        let after = |percent| self.durations.percentile(percent).map(seconds);
+        let entries = &self.entries;
+        let (attempts, successful) = (entries.tally.total, entries.tally.successful);
+        let (success_rate_low, success_rate_high) = wilson(successful, attempts);
+        let after = |percent| entries.durations.percentile(percent).map(seconds);
         let recovery = |percent| self.recoveries.percentile(percent).map(seconds);
         AggregateStatistics {
-            total_attempts: self.attempts,
-            successful_attempts: self.successful,
-            failed_attempts: self.attempts - self.successful,
-            success_rate: percent(self.successful, self.attempts),
-            strategies_used: self.strategies.clone(),
-            error_type_distribution: self.error_types.clone(),
-            total_duration_seconds: seconds(self.duration_ms),
-            average_duration_seconds: seconds(rounded_quotient(self.duration_ms, self.attempts)),
-            files_modified_count: self.files.len() as u64,
-            rollback_count: self.rollbacks,
+            total_attempts: attempts,
+            successful_attempts: successful,
+            failed_attempts: attempts - successful,
+            success_rate: percent(successful, attempts),
+            strategies_used: entries.strategies.clone(),
+            error_type_distribution: entries.error_types.clone(),
+            total_duration_seconds: seconds(entries.duration_ms),
+            average_duration_seconds: seconds(rounded_quotient(entries.duration_ms, attempts)),
+            files_modified_count: entries.files.len() as u64,
+            rollback_count: entries.rollbacks,
             first_attempt_timestamp: self.first_timestamp.clone(),
             last_attempt_timestamp: self.last_timestamp.clone(),
             sessions: self.sessions,
@@ -176,16 +150,15 @@ pub struct AggregateStatistics {
     pub recovery_p95_seconds: Option<f64>,
 }
 
-fn add_counts(all: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
-    for (name, number) in more {
-        count(all, name, *number);
-    }
-}
-
-fn add_files(all: &mut HashSet<Box<str>>, more: HashSet<Box<str>>) {
-    match all.is_empty() {
-        true => *all = more,
-        false => all.extend(more),
+/// Lets `ours` be whichever of the two times `pick` picks. Most often that is ours.
+fn stretch(
+    ours: &mut Option<String>,
+    theirs: &Option<String>,
+    pick: impl for<'a> Fn(Option<&'a str>, Option<&'a str>) -> Option<&'a str>,
+) {
+    let picked = pick(ours.as_deref(), theirs.as_deref());
+    if picked != ours.as_deref() {
+        *ours = picked.map(str::to_owned);
     }
 }
 

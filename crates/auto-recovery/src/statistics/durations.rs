@@ -3,6 +3,8 @@
 //!
 //! The buckets are made of whole numbers by shifts alone, so that any database can make the same.
 
+use serde::{Deserialize, Serialize};
+
 /// Durations below this, in milliseconds, have a bucket each.
 const EXACT_MS: u64 = 256;
 
@@ -11,7 +13,7 @@ const EXACT_MS: u64 = 256;
 const BUCKETS_A_DOUBLING: u64 = EXACT_MS / 2;
 
 /// Counts of durations. Those of parts merge into that of the whole without losing anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durations {
     /// How many fell into each bucket, up to the last that has any: at most 7,424 numbers.
     counts: Vec<u64>,

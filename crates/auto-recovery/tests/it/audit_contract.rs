@@ -45,5 +45,15 @@ fn with_one_trail_open_at_a_time() {
     check(JsonlOptions {
         durability: Durability::Flush,
         open_trails_max: 1,
+        ..JsonlOptions::default()
+    });
+}
+
+#[test]
+fn with_sums_left_by_whoever_asks() {
+    check(JsonlOptions {
+        durability: Durability::Flush,
+        rollup_bytes_min: 1,
+        ..JsonlOptions::default()
     });
 }

@@ -9,6 +9,7 @@ mod audit_logger;
 mod audit_model;
 mod audit_processes;
 mod audit_reading;
+mod audit_rollups;
 mod audit_support;
 mod audit_torn;
 mod checkpoint;

@@ -1,51 +1,245 @@
 //! All sessions summed up.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::sync::Arc;
 
-use super::cache::sum_up;
-use super::events::SessionEvents;
+use serde::{Deserialize, Serialize};
+
+use super::cache::{counting, walk_on};
+use super::cursor::Cursor;
+use super::events::{EventsBySession, SessionEvents};
+use super::lines::Position;
 use super::parts::share_out;
+use super::records::{Verdict, close};
+use super::rollup::{self, Stamp};
 use super::root::Root;
 use super::sessions::trail_ids;
 use super::trail::Trail;
-use crate::audit::SessionOutcome;
-use crate::error::Result;
-use crate::statistics::{Accumulator, Aggregate, AggregateStatistics, SessionEnd, instant};
+use crate::audit::{SessionOutcome, StoredEntry};
+use crate::error::{Error, Result};
+use crate::statistics::{Accumulator, Aggregate, AggregateStatistics, SessionEnd, Tally, instant};
 
 /// Nanoseconds in a millisecond.
 const NANOS: i128 = 1_000_000;
 
-/// The statistics of all sessions as they are now.
-pub(super) fn aggregate(root: &Root) -> Result<AggregateStatistics> {
-    let mut events: HashMap<_, _> = root.all_events()?;
-    let ids = trail_ids(root)?;
-    let shares = share_out(&ids, |sums: &mut Aggregate, _, id| {
-        if let Some(trail) = Trail::open(root, id)? {
-            let own = sum_up(&trail)?;
-            // A trail whose every entry was cleared is one that could not be removed.
-            if trail.from.offset == 0 || own.tally().total > 0 {
-                add(sums, own, &trail.events);
-            }
-        }
-        Ok(())
-    })?;
-    let mut sums = Aggregate::default();
-    shares.into_iter().for_each(|share| sums.merge(share));
-    ids.iter().for_each(|id| drop(events.remove(id)));
-    for events in events.values().filter(|events| events.first_at.is_some()) {
-        add(&mut sums, Accumulator::default(), events);
-    }
-    Ok(sums.statistics())
+/// What was known when all sessions were summed up last.
+#[derive(Default, Serialize, Deserialize)]
+struct Known {
+    /// The whole records of all trails.
+    entries: Accumulator,
+    sessions: HashMap<String, KnownSession>,
 }
 
-fn add(sums: &mut Aggregate, own: Accumulator, events: &SessionEvents) {
-    let end = end(&own, events);
-    sums.add_session(own, end, events.flaky);
+/// What was known of one session.
+#[derive(Clone, Serialize, Deserialize)]
+struct KnownSession {
+    stamp: Stamp,
+    cursor: Cursor,
+    /// On its own a session needs no more: its sums are in those of all.
+    tally: Tally,
+}
+
+/// What one thread found.
+#[derive(Default)]
+struct Share {
+    /// Records that were not known, and will be.
+    entries: Accumulator,
+    /// Records that will be read again: those at the very ends may still grow.
+    for_now: Accumulator,
+    /// What will be known.
+    sessions: Vec<(String, KnownSession)>,
+    /// Sessions as they are now.
+    ends: Vec<(String, Tally)>,
+    bytes_read: u64,
+    /// Whether what is to be known cannot be told from what else was read: a trail changed meanwhile.
+    must_not_be_kept: bool,
+    /// How many of the sessions that were known are still there, and say what they said.
+    known: usize,
+}
+
+/// The statistics of all sessions as they are now.
+pub(super) fn aggregate(root: &Root) -> Result<AggregateStatistics> {
+    let events = root.all_events()?;
+    let known = rollup::load::<Known>(root, rollup::ALL).unwrap_or_default();
+    match sum_up(root, &events, known)? {
+        Some(statistics) => Ok(statistics),
+        None => Ok(sum_up(root, &events, Known::default())?.expect("nothing known is never wrong")),
+    }
+}
+
+/// As [`aggregate`], given what is known; `None` if that is no longer so.
+fn sum_up(
+    root: &Root,
+    events: &EventsBySession,
+    known: Known,
+) -> Result<Option<AggregateStatistics>> {
+    let shares = share_out(&trail_ids(root)?, |share: &mut Share, _, id| {
+        let events = events.get(id).cloned().unwrap_or_default();
+        share.add(root, events, id, known.sessions.get(id))
+    })?;
+    let still_known: usize = shares.iter().map(|share| share.known).sum();
+    if still_known < known.sessions.len() {
+        return Ok(None);
+    }
+    let mut aggregate = Aggregate::default();
+    let mut now = Known {
+        entries: known.entries,
+        sessions: HashMap::new(),
+    };
+    let (mut bytes_read, mut may_be_kept) = (0, true);
+    let mut without_trail: HashMap<_, _> = events.iter().collect();
+    for share in shares {
+        bytes_read += share.bytes_read;
+        may_be_kept &= !share.must_not_be_kept;
+        now.entries.merge(share.entries);
+        now.sessions.extend(share.sessions);
+        aggregate.add_entries(share.for_now);
+        for (id, tally) in &share.ends {
+            let events = without_trail.remove(id).cloned().unwrap_or_default();
+            aggregate.add_end(tally, end(tally, &events), events.flaky);
+        }
+    }
+    for events in without_trail
+        .values()
+        .filter(|events| events.first_at.is_some())
+    {
+        let nothing = Tally::default();
+        aggregate.add_end(&nothing, end(&nothing, events), events.flaky);
+    }
+    if may_be_kept && bytes_read >= root.rollup_bytes_min {
+        rollup::save(root, rollup::ALL, &now);
+    }
+    aggregate.add_entries(now.entries);
+    Ok(Some(aggregate.statistics()))
+}
+
+impl Share {
+    /// Adds the session `id`, of which this is known.
+    fn add(
+        &mut self,
+        root: &Root,
+        events: Arc<SessionEvents>,
+        id: &str,
+        known: Option<&KnownSession>,
+    ) -> Result<()> {
+        if let Some(known) = known
+            && known.is_all_there_is(root, &events, id)?
+        {
+            self.known += 1;
+            self.sessions.push((id.to_owned(), known.clone()));
+            self.ends.push((id.to_owned(), known.tally.clone()));
+            return Ok(());
+        }
+        let Some(trail) = Trail::open_as(root, id, events)? else {
+            return Ok(());
+        };
+        let stamp = Stamp::of(&trail.metadata);
+        let known = known.filter(|known| {
+            known.stamp.may_have_grown_to(&stamp) && trail.has_all_before(&known.cursor)
+        });
+        self.known += usize::from(known.is_some());
+        self.read(root, &trail, id, known)
+    }
+
+    /// Adds what stands in `trail` behind what is `known` of it.
+    fn read(
+        &mut self,
+        root: &Root,
+        trail: &Trail,
+        id: &str,
+        known: Option<&KnownSession>,
+    ) -> Result<()> {
+        let mut cursor = match known {
+            Some(known) => known.cursor.clone(),
+            None => Cursor::new(&trail.metadata, trail.from),
+        };
+        let from = cursor.at;
+        let stamp = Stamp::of(&trail.metadata);
+        let settled = stamp.is_settled(root.host.now());
+        let into = match settled {
+            true => &mut self.entries,
+            false => &mut self.for_now,
+        };
+        let both = Both {
+            sums: std::mem::take(into),
+            tally: known.map(|known| known.tally.clone()).unwrap_or_default(),
+        };
+        let (Both { sums, tally }, walked) = walk_on(trail, from, both, Both::take, Both::merge)?;
+        *into = sums;
+        self.bytes_read += walked.end.offset - from.offset;
+        let mut end = tally.clone();
+        if !walked.tail.is_empty() {
+            let mut tail = Accumulator::default();
+            close(&walked, &trail.place(), &mut counting(&mut tail))?;
+            end.merge(tail.tally().clone());
+            self.for_now.merge(tail);
+        }
+        // A trail whose every entry was cleared is one that could not be removed.
+        if trail.from.offset == 0 || end.total > 0 {
+            self.ends.push((id.to_owned(), end));
+        }
+        let advanced = cursor.advance(&trail.file, &walked);
+        self.must_not_be_kept |= settled && !advanced;
+        let now = match settled {
+            true => Some(KnownSession {
+                stamp,
+                cursor,
+                tally,
+            }),
+            false => known.cloned(),
+        };
+        self.sessions.extend(now.map(|now| (id.to_owned(), now)));
+        Ok(())
+    }
+}
+
+/// What an entry is added to: the sums of all, and those of its session that are told apart.
+#[derive(Default)]
+struct Both {
+    sums: Accumulator,
+    tally: Tally,
+}
+
+impl Both {
+    fn take(&mut self, raw: &[u8]) -> Verdict {
+        match StoredEntry::read(raw) {
+            Ok(stored) => {
+                stored.count(&mut self.sums);
+                stored.tally(&mut self.tally);
+                Verdict::Taken
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.sums.merge(later.sums);
+        self.tally.merge(later.tally);
+    }
+}
+
+impl KnownSession {
+    /// Whether the trail is as it was, with nothing behind what was read.
+    fn is_all_there_is(&self, root: &Root, events: &SessionEvents, id: &str) -> Result<bool> {
+        if events.cleared_head().is_some() || self.cursor.from != Position::START {
+            return Ok(false);
+        }
+        let path = root.trail_path(id)?;
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => {
+                let is_read = metadata.len() == self.cursor.at.offset;
+                Ok(is_read && Stamp::of(&metadata) == self.stamp)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("look at", &path, error)),
+        }
+    }
 }
 
 /// How a session ended: as its recorder said or, where it said nothing, as its last entry did.
-fn end(own: &Accumulator, events: &SessionEvents) -> SessionEnd {
-    let tally = own.tally();
+fn end(tally: &Tally, events: &SessionEvents) -> SessionEnd {
     match events.outcome {
         Some(SessionOutcome::Recovered) => SessionEnd::Recovered(events.took_ms),
         Some(SessionOutcome::Escalated) => SessionEnd::Escalated,

@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use super::append::lock;
 use super::cursor::Cursor;
 use super::io::wait_for_writer;
+use super::lines::Position;
 use super::parts::walk_parts;
 use super::records::{Take, Verdict, Walked, close, walk};
+use super::rollup::{self, Stamp};
 use super::root::Root;
 use super::trail::Trail;
 use crate::audit::StoredEntry;
@@ -32,9 +36,17 @@ struct Sessions {
 /// What is known of one session's trail; nothing if it is to be read anew.
 type Sums = Option<TrailSums>;
 
+#[derive(Serialize, Deserialize)]
 struct TrailSums {
     cursor: Cursor,
     sums: Accumulator,
+}
+
+/// The sums of a long trail, and what it looked like when they were made.
+#[derive(Serialize, Deserialize)]
+struct Kept<S> {
+    stamp: Stamp,
+    trail: S,
 }
 
 impl StatisticsCache {
@@ -73,13 +85,11 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
         let start = root.events(session_id)?.session_start(None);
         return Ok(Accumulator::default().statistics(session_id, start));
     };
-    let mut known = match kept_before {
-        Some(known) if known.fits(&trail) => known,
-        _ => TrailSums {
-            cursor: Cursor::new(&trail.metadata, trail.from),
-            sums: Accumulator::default(),
-        },
-    };
+    let mut known = kept_before
+        .filter(|known| trail.has_all_before(&known.cursor))
+        .or_else(|| left_by_another(root, session_id, &trail))
+        .unwrap_or_else(|| TrailSums::new(&trail));
+    let from = known.cursor.at.offset;
     let walked = known.read_on(&trail)?;
     let mut with_tail = None;
     if !walked.tail.is_empty() {
@@ -91,53 +101,87 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
     let first = sums.tally().first_timestamp.as_deref();
     let statistics = sums.statistics(session_id, trail.events.session_start(first));
     if known.cursor.advance(&trail.file, &walked) {
+        if walked.end.offset - from >= root.rollup_bytes_min {
+            leave_to_others(root, session_id, &trail, &known);
+        }
         *kept = Some(known);
     }
     Ok(statistics)
 }
 
-/// The sums of `trail` as it is now, read anew.
-pub(super) fn sum_up(trail: &Trail) -> Result<Accumulator> {
-    let mut known = TrailSums {
-        cursor: Cursor::new(&trail.metadata, trail.from),
-        sums: Accumulator::default(),
-    };
-    let walked = known.read_on(trail)?;
-    close(&walked, &trail.place(), &mut counting(&mut known.sums))?;
-    Ok(known.sums)
+/// The sums that another process left of `trail`, if they are still true.
+fn left_by_another(root: &Root, session_id: &str, trail: &Trail) -> Option<TrailSums> {
+    if trail.metadata.len() < root.rollup_bytes_min {
+        return None;
+    }
+    let left: Kept<TrailSums> = rollup::load(root, &rollup::name_of(session_id)?)?;
+    let is_true = left.stamp.may_have_grown_to(&Stamp::of(&trail.metadata))
+        && trail.has_all_before(&left.trail.cursor);
+    is_true.then_some(left.trail)
+}
+
+fn leave_to_others(root: &Root, session_id: &str, trail: &Trail, known: &TrailSums) {
+    let stamp = Stamp::of(&trail.metadata);
+    if let Some(name) = rollup::name_of(session_id)
+        && stamp.is_settled(root.host.now())
+    {
+        let trail = known;
+        rollup::save(root, &name, &Kept { stamp, trail });
+    }
 }
 
 impl TrailSums {
-    fn fits(&self, trail: &Trail) -> bool {
-        self.cursor.from == trail.from && self.cursor.fits(&trail.file, &trail.metadata)
+    /// Nothing of `trail` yet.
+    fn new(trail: &Trail) -> Self {
+        Self {
+            cursor: Cursor::new(&trail.metadata, trail.from),
+            sums: Accumulator::default(),
+        }
     }
 
     /// Adds what was appended since. The tail is not added: it may grow.
     fn read_on(&mut self, trail: &Trail) -> Result<Walked> {
-        let place = trail.place();
-        let length = trail.metadata.len();
-        let (parts, walked) = walk_parts(&trail.file, self.cursor.at, length, &place, counted)?;
-        for part in parts {
-            self.sums.merge(part);
-        }
-        if walked.tail.is_empty() {
-            return Ok(walked);
-        }
-        wait_for_writer(&trail.file);
-        let mut take = counting(&mut self.sums);
-        let mut again = walk(&trail.file, walked.end, &place, &mut take)?;
-        again.last = again.last.or(walked.last);
-        Ok(again)
+        let sums = std::mem::take(&mut self.sums);
+        let (sums, walked) = walk_on(trail, self.cursor.at, sums, counted, |sums, more| {
+            sums.merge(more);
+        })?;
+        self.sums = sums;
+        Ok(walked)
     }
 }
 
+/// Walks `trail` from `from` on, by several threads if it is long: `take` adds records to `state` and to
+/// those of other threads, which `merge` adds to it in order. The tail is left: it may grow.
+pub(super) fn walk_on<S: Default + Send>(
+    trail: &Trail,
+    from: Position,
+    state: S,
+    take: impl Fn(&mut S, &[u8]) -> Verdict + Sync,
+    merge: impl Fn(&mut S, S),
+) -> Result<(S, Walked)> {
+    let place = trail.place();
+    let length = trail.metadata.len();
+    let (states, walked) = walk_parts(&trail.file, from, length, &place, state, &take)?;
+    let mut states = states.into_iter();
+    let mut state = states.next().unwrap_or_default();
+    states.for_each(|more| merge(&mut state, more));
+    if walked.tail.is_empty() {
+        return Ok((state, walked));
+    }
+    wait_for_writer(&trail.file);
+    let mut take = |raw: &[u8], _| Ok(take(&mut state, raw));
+    let mut again = walk(&trail.file, walked.end, &place, &mut take)?;
+    again.last = again.last.or(walked.last);
+    Ok((state, again))
+}
+
 /// Adds each entry to `sums`.
-fn counting(sums: &mut Accumulator) -> Box<Take<'_>> {
+pub(super) fn counting(sums: &mut Accumulator) -> Box<Take<'_>> {
     Box::new(|raw, _| Ok(counted(sums, raw)))
 }
 
 /// Adds the entry that `raw` is to `sums`.
-fn counted(sums: &mut Accumulator, raw: &[u8]) -> Verdict {
+pub(super) fn counted(sums: &mut Accumulator, raw: &[u8]) -> Verdict {
     match StoredEntry::read(raw) {
         Ok(stored) => {
             stored.count(sums);

@@ -10,6 +10,7 @@ use super::cursor::FileId;
 use super::events::{SessionEvents, head};
 use super::lines::Position;
 use super::records::walk;
+use super::rollup;
 use super::root::{Root, regular};
 use super::sessions::tallied;
 use super::tail::{End, TORN_INFIX, file_name, inspect};
@@ -43,6 +44,9 @@ pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result
     }
     if file.is_some() {
         remove_trail(root, &path)?;
+        if let Some(name) = rollup::name_of(session_id) {
+            rollup::remove(root, &name);
+        }
         forget(root, journal, &path, trail_head);
     }
     // Closing the file unlocks it, and only then may its inode become another's.

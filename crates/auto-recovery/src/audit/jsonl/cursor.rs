@@ -4,6 +4,8 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use super::lines::Position;
 use super::records::Walked;
 
@@ -11,7 +13,7 @@ use super::records::Walked;
 const WITNESS_BYTES: u64 = 256;
 
 /// A place in one file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cursor {
     file: FileId,
     /// Where reading began.
@@ -21,10 +23,12 @@ pub(super) struct Cursor {
     /// When the file was made, where the file system tells: a file that is removed may leave its number
     /// to the next.
     made: Option<SystemTime>,
-    /// The beginning of the last record before `at`, or of what was read if there is no record in it,
-    /// and where it stands. If a writer takes back what it failed to write, other bytes stand there.
-    witness: Vec<u8>,
+    /// The hash of the beginning of the last record before `at`, or of what was read if there is no record
+    /// in it, and where that stands. If a writer takes back what it failed to write, other bytes stand
+    /// there.
+    witness: u64,
     witness_at: u64,
+    witness_bytes: u64,
 }
 
 impl Cursor {
@@ -35,8 +39,9 @@ impl Cursor {
             from,
             at: from,
             made: metadata.created().ok(),
-            witness: Vec::new(),
+            witness: fnv1a([]),
             witness_at: from.offset,
+            witness_bytes: 0,
         }
     }
 
@@ -45,13 +50,13 @@ impl Cursor {
         self.at = walked.end;
         if let Some(last) = walked.last {
             self.witness_at = last;
-        } else if !self.witness.is_empty() {
+        } else if self.witness_bytes > 0 {
             return true;
         }
-        let length = (walked.end.offset - self.witness_at).min(WITNESS_BYTES);
-        self.witness = vec![0; usize::try_from(length).unwrap_or(0)];
-        file.read_exact_at(&mut self.witness, self.witness_at)
-            .is_ok()
+        self.witness_bytes = (walked.end.offset - self.witness_at).min(WITNESS_BYTES);
+        let seen = self.look(file);
+        self.witness = seen.unwrap_or_default();
+        seen.is_some()
     }
 
     /// Whether `file` still has what was read before the cursor.
@@ -60,13 +65,27 @@ impl Cursor {
         if !same_file || metadata.len() < self.at.offset {
             return false;
         }
-        let mut now = vec![0; self.witness.len()];
-        file.read_exact_at(&mut now, self.witness_at).is_ok() && now == self.witness
+        self.look(file) == Some(self.witness)
+    }
+
+    fn look(&self, file: &File) -> Option<u64> {
+        let mut bytes = [0; WITNESS_BYTES as usize];
+        let bytes = bytes.get_mut(..usize::try_from(self.witness_bytes).ok()?)?;
+        file.read_exact_at(bytes, self.witness_at).ok()?;
+        Some(fnv1a(bytes.iter().copied()))
     }
 }
 
+/// The FNV-1a hash of `bytes`, 64 bits. It guards against mistakes, not against forgery.
+pub(super) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    bytes.into_iter().fold(OFFSET_BASIS, step)
+}
+
 /// Which file a path or handle means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileId {
     device: u64,
     inode: u64,

@@ -2,20 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::append::lock;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, fnv1a};
 use super::lines::Position;
 use super::records::{Verdict, walk_to_end};
+use super::rollup::{self, Stamp};
 use super::root::{Root, TRAIL_SUFFIX};
 use crate::audit::{
     JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
@@ -25,7 +26,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::{earlier, whole_ms};
 
 /// What the journal says of one session since it was last cleared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct SessionEvents {
     /// When it is first mentioned; `None` if it is not.
     pub first_at: Option<String>,
@@ -147,6 +149,14 @@ struct JournalEvents {
     sessions: EventsBySession,
 }
 
+/// A long journal as far as it was read, and what it looked like then.
+#[derive(Serialize, Deserialize)]
+struct KnownJournal<S> {
+    stamp: Stamp,
+    cursor: Cursor,
+    sessions: HashMap<String, S>,
+}
+
 /// Shared with those who asked, so that nobody holds the index while touching trails.
 pub(super) type EventsBySession = HashMap<String, Arc<SessionEvents>>;
 
@@ -180,18 +190,56 @@ impl JournalEvents {
             Some(cursor) if cursor.fits(&file, &metadata) => cursor,
             _ => {
                 self.sessions.clear();
-                Cursor::new(&metadata, Position::START)
+                self.left_by_another(root, &file, &metadata)
+                    .unwrap_or_else(|| Cursor::new(&metadata, Position::START))
             }
         };
+        let from = cursor.at.offset;
         let place = path.display().to_string();
         let walked = walk_to_end(&file, cursor.at, &place, &mut |record, at| {
             self.take_record(record, at, &place)
         })?;
         // A tail that had no line's end is read again when it has one.
         if walked.tail.is_empty() && cursor.advance(&file, &walked) {
+            if walked.end.offset - from >= root.rollup_bytes_min {
+                self.leave_to_others(root, &metadata, &cursor);
+            }
             self.cursor = Some(cursor);
         }
         Ok(())
+    }
+
+    /// Takes over what another process left of a long journal, if it is still true. Returns where that
+    /// ends.
+    fn left_by_another(&mut self, root: &Root, file: &File, metadata: &Metadata) -> Option<Cursor> {
+        if metadata.len() < root.rollup_bytes_min {
+            return None;
+        }
+        let left: KnownJournal<SessionEvents> = rollup::load(root, rollup::JOURNAL)?;
+        let is_true =
+            left.stamp.may_have_grown_to(&Stamp::of(metadata)) && left.cursor.fits(file, metadata);
+        if !is_true {
+            return None;
+        }
+        let sessions = left.sessions.into_iter();
+        self.sessions = sessions.map(|(id, events)| (id, events.into())).collect();
+        Some(left.cursor)
+    }
+
+    fn leave_to_others(&self, root: &Root, metadata: &Metadata, cursor: &Cursor) {
+        let stamp = Stamp::of(metadata);
+        if !stamp.is_settled(root.host.now()) {
+            return;
+        }
+        let sessions = self.sessions.iter();
+        let known: KnownJournal<&SessionEvents> = KnownJournal {
+            stamp,
+            cursor: cursor.clone(),
+            sessions: sessions
+                .map(|(id, events)| (id.clone(), &**events))
+                .collect(),
+        };
+        rollup::save(root, rollup::JOURNAL, &known);
     }
 
     fn take_record(&mut self, record: &[u8], at: Position, place: &str) -> Result<Verdict> {
@@ -265,12 +313,9 @@ fn fields<T: DeserializeOwned>(record: &[u8]) -> Result<T, serde_json::Error> {
 /// How much of a trail its head is made of.
 const HEAD_BYTES_MAX: u64 = 4096;
 
-/// A short text that tells a trail of `length` bytes from others: the FNV-1a hash of its inode, of when
-/// it was made, where the file system tells, and of its first bytes, among which is the id of its first
-/// entry. It guards against mistakes, not against forgery.
+/// A short text that tells a trail of `length` bytes from others: the hash of its inode, of when it was
+/// made, where the file system tells, and of its first bytes, among which is the id of its first entry.
 pub(super) fn head(file: &File, length: u64) -> io::Result<String> {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
     let metadata = file.metadata()?;
     let made = metadata.created().ok();
     let made = made.and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -280,9 +325,6 @@ pub(super) fn head(file: &File, length: u64) -> io::Result<String> {
     file.read_exact_at(start, 0)?;
     let inode = metadata.ino().to_le_bytes();
     let made = made.to_le_bytes();
-    let bytes = inode.iter().chain(&made).chain(&*start);
-    let hash = bytes.fold(OFFSET_BASIS, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    });
+    let hash = fnv1a(inode.into_iter().chain(made).chain(start.iter().copied()));
     Ok(format!("{hash:016x}"))
 }

@@ -1,8 +1,11 @@
 //! Reading a file line by line in bounded memory, knowing where each line is.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+
+use serde::{Deserialize, Serialize};
 
 /// The longest line that is read into memory. Ours have at most 64 KiB in trails; the journal's
 /// longest is the list of files of one attempt, 100,000 paths of 160 bytes.
@@ -12,7 +15,7 @@ pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A place in a file at which a line begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
     /// Bytes before it.
     pub offset: u64,
@@ -66,12 +69,26 @@ pub(super) struct LineReader<R> {
     at: Position,
 }
 
+thread_local! {
+    /// The buffer that a reader of this thread left: there may be many short files to read.
+    static SPARE: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
+}
+
+impl<R> Drop for LineReader<R> {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() == CHUNK_BYTES {
+            SPARE.set(Some(buffer));
+        }
+    }
+}
+
 impl<R: Read> LineReader<R> {
     /// Reads the lines of `source`, which stands at `at`.
     pub(super) fn new(source: R, at: Position) -> Self {
         Self {
             source,
-            buffer: vec![0; CHUNK_BYTES],
+            buffer: SPARE.take().unwrap_or_else(|| vec![0; CHUNK_BYTES]),
             start: 0,
             end: 0,
             at,

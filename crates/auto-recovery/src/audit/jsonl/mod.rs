@@ -9,6 +9,8 @@
 //!   it.
 //! - `DIR/journal.jsonl`, the journal: one record a line, see [`crate::audit::JournalRecord`]. Its
 //!   field `v` is the version of the format; a reader refuses a newer one.
+//! - `DIR/rollups/`, sums that readers left to later ones. They are derived, and may be removed at any
+//!   time.
 //! - `DIR/<file>.torn-<offset>`, bytes that a cut short write left at `offset` of `<file>`.
 //!
 //! # Writing
@@ -44,6 +46,7 @@ mod io;
 mod lines;
 mod parts;
 mod records;
+mod rollup;
 mod root;
 mod sessions;
 mod store;

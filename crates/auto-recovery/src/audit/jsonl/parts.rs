@@ -8,6 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use memchr::memmem::Finder;
@@ -25,9 +26,12 @@ const PART_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// What is read at once while a part's beginning is looked for: some hundred records.
 const SEARCH_BYTES: usize = 64 * 1024;
 
-/// How many threads are of use here.
+/// How many threads are of use here. Finding out reads several files, which is not done for each trail.
 fn threads() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+    static THREADS: LazyLock<usize> = LazyLock::new(|| {
+        thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+    });
+    *THREADS
 }
 
 /// What `work` makes of each of `items`, in their order. The first error ends the work.
@@ -75,18 +79,19 @@ pub(super) fn share_out<I: Sync, S: Default + Send>(
     })
 }
 
-/// Walks `file`, which has `length` bytes, from `from` on. Each part has a state of its own, to which
-/// `take` adds its records. Returns the states in the order of the parts.
+/// Walks `file`, which has `length` bytes, from `from` on. `take` adds the records of the first part to
+/// `first`, and those of each other to a state of its own. Returns the states in the order of the parts.
 pub(super) fn walk_parts<S: Default + Send>(
     file: &File,
     from: Position,
     length: u64,
     place: &str,
+    first: S,
     take: impl Fn(&mut S, &[u8]) -> Verdict + Sync,
 ) -> Result<(Vec<S>, Walked)> {
     let starts = part_starts(file, from.offset, length, PART_BYTES_MIN)
         .map_err(|error| Error::os(format!("read {place}"), error))?;
-    walk_from(file, from, &starts, place, take)
+    walk_from(file, from, &starts, place, first, take)
 }
 
 /// As [`walk_parts`], for parts that begin at these offsets behind `from`.
@@ -95,13 +100,20 @@ fn walk_from<S: Default + Send>(
     from: Position,
     starts: &[u64],
     place: &str,
+    first: S,
     take: impl Fn(&mut S, &[u8]) -> Verdict + Sync,
 ) -> Result<(Vec<S>, Walked)> {
+    let first = Mutex::new(Some(first));
+    let start = from.offset;
     let ends = starts.iter().copied().map(Some).chain([None]);
     let starts = starts.iter().map(|&offset| Position { offset, line: 1 });
     let parts: Vec<_> = std::iter::once(from).chain(starts).zip(ends).collect();
     let walked = map_all(&parts, |&(from, to)| {
-        let mut state = S::default();
+        let mut state = match from.offset == start {
+            true => first.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            false => None,
+        }
+        .unwrap_or_default();
         let mut take = |raw: &[u8], _| Ok(take(&mut state, raw));
         let walked = match to {
             Some(to) => walk_up_to(file, from, to, place, &mut take),

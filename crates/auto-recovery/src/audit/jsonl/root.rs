@@ -24,6 +24,7 @@ pub(super) struct Root {
     pub io: Arc<dyn FileIo>,
     pub host: Arc<dyn Host>,
     pub durability: Durability,
+    pub rollup_bytes_min: u64,
     pub index: JournalIndex,
 }
 

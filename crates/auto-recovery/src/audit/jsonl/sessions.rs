@@ -19,8 +19,10 @@ use crate::statistics::{Tally, instant};
 pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
     let host = this_host();
     let mut summaries = HashMap::new();
+    let events = root.all_events()?;
     let found = map_all(&trail_ids(root)?, |id| {
-        let Some(trail) = Trail::open(root, id)? else {
+        let own = events.get(id).cloned().unwrap_or_default();
+        let Some(trail) = Trail::open_as(root, id, own)? else {
             return Ok(None);
         };
         let tally = tally(&trail)?;
@@ -31,10 +33,10 @@ pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
     for summary in found.into_iter().flatten() {
         summaries.insert(summary.session_id.clone(), summary);
     }
-    for (id, events) in root.all_events()? {
-        if events.first_at.is_some() && !summaries.contains_key(&id) {
-            let summary = summary(id.clone(), &events, Tally::default(), &host);
-            summaries.insert(id, summary);
+    for (id, events) in &events {
+        if events.first_at.is_some() && !summaries.contains_key(id) {
+            let summary = summary(id.clone(), events, Tally::default(), &host);
+            summaries.insert(id.clone(), summary);
         }
     }
     let mut list: Vec<SessionSummary> = summaries.into_values().collect();
@@ -67,7 +69,14 @@ pub(super) fn trail_ids(root: &Root) -> Result<Vec<String>> {
 fn tally(trail: &Trail) -> Result<Tally> {
     let place = trail.place();
     let length = trail.metadata.len();
-    let (parts, walked) = walk_parts(&trail.file, trail.from, length, &place, tallied)?;
+    let (parts, walked) = walk_parts(
+        &trail.file,
+        trail.from,
+        length,
+        &place,
+        Tally::default(),
+        tallied,
+    )?;
     let mut tally = parts.into_iter().fold(Tally::default(), |mut sum, part| {
         sum.merge(part);
         sum

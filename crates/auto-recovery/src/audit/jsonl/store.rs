@@ -28,6 +28,9 @@ pub struct JsonlOptions {
     pub durability: Durability,
     /// How many trails are kept open for appending. Systems allow a process 256 to 1,024 files.
     pub open_trails_max: usize,
+    /// How many bytes a question must have read for its sums to be left to later ones, in
+    /// `DIR/rollups`. Reading a mebibyte anew takes some milliseconds.
+    pub rollup_bytes_min: u64,
 }
 
 impl Default for JsonlOptions {
@@ -35,6 +38,7 @@ impl Default for JsonlOptions {
         Self {
             durability: Durability::default(),
             open_trails_max: 128,
+            rollup_bytes_min: 1 << 20,
         }
     }
 }
@@ -91,6 +95,7 @@ impl JsonlStore {
             io,
             host,
             durability: options.durability,
+            rollup_bytes_min: options.rollup_bytes_min,
             index: JournalIndex::default(),
         });
         let journal = Appender::new(Arc::clone(&root), root.journal_path(), Kind::Journal);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::backwards::{last_records, lines_before};
+use super::cursor::Cursor;
 use super::events::{SessionEvents, check_version, needle};
 use super::lines::Position;
 use super::records::{Take, Verdict, walk_to_end};
@@ -28,11 +29,28 @@ pub(super) struct Trail {
 impl Trail {
     /// The trail of `session_id`; `None` if there is none.
     pub(super) fn open(root: &Root, session_id: &str) -> Result<Option<Self>> {
+        Self::open_with(root, session_id, || root.events(session_id))
+    }
+
+    /// The same, where it is known what the journal says of the session.
+    pub(super) fn open_as(
+        root: &Root,
+        session_id: &str,
+        events: Arc<SessionEvents>,
+    ) -> Result<Option<Self>> {
+        Self::open_with(root, session_id, || Ok(events))
+    }
+
+    fn open_with(
+        root: &Root,
+        session_id: &str,
+        events: impl FnOnce() -> Result<Arc<SessionEvents>>,
+    ) -> Result<Option<Self>> {
         let path = root.trail_path(session_id)?;
         let Some((file, metadata)) = root.open_read(&path)? else {
             return Ok(None);
         };
-        let events = root.events(session_id)?;
+        let events = events()?;
         let from = events.first_entry(&file, &path)?;
         Ok(Some(Self {
             path,
@@ -41,6 +59,11 @@ impl Trail {
             from,
             events,
         }))
+    }
+
+    /// Whether it still has what was read before `cursor`.
+    pub(super) fn has_all_before(&self, cursor: &Cursor) -> bool {
+        cursor.from == self.from && cursor.fits(&self.file, &self.metadata)
     }
 
     /// How messages name it.

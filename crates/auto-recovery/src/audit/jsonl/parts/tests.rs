@@ -44,14 +44,14 @@ proptest! {
         file.write_all(text.as_bytes()).unwrap();
         let length = text.len() as u64;
         let from = Position::START;
-        let (whole, walked) = walk_from(&file, from, &[], "f", take).unwrap();
+        let (whole, walked) = walk_from(&file, from, &[], "f", Vec::new(), take).unwrap();
         let mut starts = Vec::new();
         let mut near = 0;
         while let Some(start) = next_record(&file, near).unwrap() {
             starts.push(start);
             near = start + part_bytes_min;
         }
-        let (parts, in_parts) = walk_from(&file, from, &starts, "f", take).unwrap();
+        let (parts, in_parts) = walk_from(&file, from, &starts, "f", Vec::new(), take).unwrap();
         prop_assert_eq!(parts.concat(), whole.concat());
         prop_assert_eq!(format!("{in_parts:?}"), format!("{walked:?}"));
         let starts = part_starts(&file, 0, length, part_bytes_min).unwrap();

@@ -21,6 +21,7 @@ fn writer(dir: &Path) -> Writer {
         io: Arc::new(SystemIo),
         host: Arc::new(SystemHost::new()),
         durability: Durability::Flush,
+        rollup_bytes_min: u64::MAX,
         index: JournalIndex::default(),
     };
     let path = root.journal_path();

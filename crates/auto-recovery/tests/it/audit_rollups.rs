@@ -1,0 +1,215 @@
+//! Sums that outlive a process are never believed of a file that says something else by now.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use auto_recovery::RecoveryStatistics;
+use auto_recovery::audit::{
+    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionFinished, SessionOutcome,
+};
+use auto_recovery::statistics::AggregateStatistics;
+use auto_recovery::testing::{FaultyIo, ScriptedHost};
+use proptest::prelude::*;
+
+use crate::audit_support::{entry, given};
+
+const SESSIONS: [&str; 3] = ["a", "b", "c"];
+
+/// Long enough that the clock of any file is behind: every stamp has settled.
+const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The store in `dir` as a process that starts sees it; it leaves its sums from so many bytes on.
+fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
+    let options = JsonlOptions {
+        durability: Durability::Flush,
+        rollup_bytes_min,
+        ..JsonlOptions::default()
+    };
+    let host = ScriptedHost::new();
+    host.advance(YEARS);
+    JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
+}
+
+type Told = (AggregateStatistics, Vec<RecoveryStatistics>);
+
+fn told(store: &JsonlStore) -> Told {
+    let each = SESSIONS.map(|id| store.statistics(id).unwrap());
+    (store.aggregate().unwrap(), each.into())
+}
+
+/// What the store says to a process that finds sums there is what it says to one that sums up itself.
+fn check(dir: &Path) {
+    let with_rollups = told(&started(dir, 1));
+    let anew = told(&started(dir, u64::MAX));
+    assert_eq!(with_rollups, anew);
+    let again = told(&started(dir, 1));
+    assert_eq!(again, anew, "the sums that were just left");
+    fs::remove_dir_all(dir.join("rollups")).ok();
+    assert_eq!(
+        told(&started(dir, u64::MAX)),
+        anew,
+        "nothing but the trails"
+    );
+    told(&started(dir, 1));
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Append(usize, u64),
+    Finish(usize, bool),
+    Clear(usize),
+    /// Another program writes over some bytes.
+    Overwrite(usize, prop::sample::Index, u8),
+    /// Another program puts other contents there.
+    Replace(usize, u64),
+    Shorten(usize, prop::sample::Index),
+    Remove(usize),
+    /// A line that has not ended yet.
+    BeginLine(usize, u64),
+    /// The sums themselves are damaged.
+    Damage(prop::sample::Index, prop::sample::Index),
+}
+
+fn actions() -> impl Strategy<Value = Vec<Action>> {
+    let any_index = any::<prop::sample::Index>;
+    let session = || 0..SESSIONS.len();
+    let action = prop_oneof![
+        6 => (session(), 1..6_u64).prop_map(|(id, count)| Action::Append(id, count)),
+        2 => (session(), any::<bool>()).prop_map(|(id, flaky)| Action::Finish(id, flaky)),
+        1 => session().prop_map(Action::Clear),
+        2 => (session(), any_index(), any::<u8>())
+            .prop_map(|(id, at, byte)| Action::Overwrite(id, at, byte)),
+        1 => (session(), 1..4_u64).prop_map(|(id, count)| Action::Replace(id, count)),
+        1 => (session(), any_index()).prop_map(|(id, at)| Action::Shorten(id, at)),
+        1 => session().prop_map(Action::Remove),
+        1 => (session(), 1..4_u64).prop_map(|(id, number)| Action::BeginLine(id, number)),
+        1 => (any_index(), any_index()).prop_map(|(file, at)| Action::Damage(file, at)),
+    ];
+    prop::collection::vec(action, 1..12)
+}
+
+fn act(dir: &Path, action: &Action, step: u64) {
+    let path = |id: &usize| dir.join(format!("{}_audit.jsonl", SESSIONS[*id]));
+    let lines = |id: &usize, count: u64| {
+        let one = |number| entry(SESSIONS[*id], step * 10 + number).to_json() + "\n";
+        (0..count).map(one).collect::<String>()
+    };
+    let store = started(dir, 1);
+    match action {
+        Action::Append(id, count) => {
+            let one = |number| given(entry(SESSIONS[*id], step * 10 + number));
+            store.append((0..*count).map(one).collect()).unwrap();
+        }
+        Action::Finish(id, flaky) => {
+            let finished = SessionFinished {
+                outcome: SessionOutcome::Recovered,
+                duration_seconds: step as f64,
+                flaky: *flaky,
+                ..SessionFinished::default()
+            };
+            let event = JournalEvent::SessionFinished(finished);
+            store.record(Some(SESSIONS[*id]), event).unwrap();
+        }
+        Action::Clear(id) => drop(store.clear(SESSIONS[*id]).unwrap()),
+        Action::Overwrite(id, at, byte) => overwrite(&path(id), at, *byte, step),
+        Action::Replace(id, count) => fs::write(path(id), lines(id, *count)).unwrap(),
+        Action::Shorten(id, at) => {
+            if let Ok(file) = File::options().write(true).open(path(id)) {
+                let length = file.metadata().unwrap().len() as usize;
+                file.set_len(at.index(length + 1) as u64).unwrap();
+            }
+        }
+        Action::Remove(id) => drop(fs::remove_file(path(id))),
+        Action::BeginLine(id, number) => {
+            let mut text = fs::read(path(id)).unwrap_or_default();
+            text.extend(lines(id, *number).trim_end().bytes());
+            // In its place, as an append is.
+            fs::write(path(id), text).unwrap();
+        }
+        Action::Damage(file, at) => {
+            let Ok(list) = fs::read_dir(dir.join("rollups")) else {
+                return;
+            };
+            let mut files: Vec<_> = list.map(|file| file.unwrap().path()).collect();
+            files.sort();
+            if !files.is_empty() {
+                overwrite(&files[file.index(files.len())], at, b'7', step);
+            }
+        }
+    }
+}
+
+/// Writes over one byte. The clock of files may be too coarse to show it, so the time is set.
+fn overwrite(path: &Path, at: &prop::sample::Index, byte: u8, step: u64) {
+    let Ok(file) = File::options().write(true).open(path) else {
+        return;
+    };
+    let length = file.metadata().unwrap().len() as usize;
+    if length > 0 {
+        file.write_at(&[byte], at.index(length) as u64).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + step);
+        file.set_modified(time).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_left_by_another_is_never_believed_of_another_file(actions in actions()) {
+        let dir = tempfile::tempdir().unwrap();
+        for (step, action) in actions.iter().enumerate() {
+            act(dir.path(), action, step as u64 + 1);
+            check(dir.path());
+        }
+    }
+}
+
+#[test]
+fn what_was_appended_is_all_that_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let batch = |from: u64| {
+        (from..from + 50)
+            .map(|number| given(entry("a", number)))
+            .collect()
+    };
+    started(dir.path(), 1).append(batch(1)).unwrap();
+    let before = told(&started(dir.path(), 1));
+    let trail = dir.path().join("a_audit.jsonl");
+    let length = fs::metadata(&trail).unwrap().len();
+    started(dir.path(), 1).append(batch(51)).unwrap();
+    // Whoever reads the first byte again would find it damaged.
+    File::options()
+        .write(true)
+        .open(&trail)
+        .unwrap()
+        .write_at(b"x", 0)
+        .unwrap();
+    let after = told(&started(dir.path(), 1));
+    assert_eq!(before.1[0].total_attempts, 50);
+    assert_eq!(after.1[0].total_attempts, 100);
+    assert_eq!(after.0.total_attempts, 100);
+    assert!(fs::metadata(&trail).unwrap().len() > length);
+}
+
+#[test]
+fn they_are_private_and_only_left_by_those_who_read_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let rollups = dir.path().join("rollups");
+    started(dir.path(), u64::MAX)
+        .append(vec![given(entry("a", 1))])
+        .unwrap();
+    told(&started(
+        dir.path(),
+        JsonlOptions::default().rollup_bytes_min,
+    ));
+    assert!(!rollups.exists());
+    told(&started(dir.path(), 1));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&rollups), 0o700);
+    assert_eq!(mode(&rollups.join("a_audit.json")), 0o600);
+    started(dir.path(), 1).clear("a").unwrap();
+    assert!(!rollups.join("a_audit.json").exists());
+}
