@@ -64,6 +64,7 @@ const ASIDE_PATTERN: &str = concat!(
 /// The line without what a carrier put before it: a time stamp, a build step, a service name, a box.
 pub(super) fn undecorated(line: &[u8]) -> &[u8] {
     let line = without_timestamp(line);
+    let line = without_carrier(line);
     let line = without_build_step(line);
     let line = without_service(line);
     let line = line.strip_prefix(b"##[error]").unwrap_or(line);
@@ -91,6 +92,29 @@ fn without_timestamp(line: &[u8]) -> &[u8] {
         .count();
     rest[end..].strip_prefix(b" ").unwrap_or(line)
 }
+
+/// What log collectors and runners of several tasks put before each line.
+fn without_carrier(line: &[u8]) -> &[u8] {
+    static CARRIER: OnceLock<Regex> = OnceLock::new();
+    let carrier = CARRIER
+        .get_or_init(|| compile(CARRIER_PATTERN).expect("the tests of this file try the pattern"));
+    match carrier.find(line) {
+        Some(prefix) => &line[prefix.end()..],
+        None => line,
+    }
+}
+
+/// See [`without_carrier`].
+const CARRIER_PATTERN: &str = concat!(
+    // `[2024-01-31T12:00:00.123Z] text`, `12:00:00 text`, `[12:00:00] text`
+    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +",
+    // `Jan 31 12:00:00 host unit[123]: text`
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:\[]+(?:\[\d+\])?: ",
+    // `[0] text`, `01E text`
+    r"|\[\d+\] |\d\d[OE] ",
+    // `web:build: text`, `packages/web build: text`
+    r"|(?:[@a-z][\w./-]*:|[\w@.-]+/[\w@./-]+ )(?:build|test|lint|check|typecheck|compile|dev|start): )",
+);
 
 /// `#12 3.456 text`, as image builders write it.
 fn without_build_step(line: &[u8]) -> &[u8] {
@@ -171,5 +195,15 @@ mod tests {
         check("│ Error: x", "Error: x");
         check("##[error]failed", "failed");
         check("error: x", "error: x");
+        check("[2024-01-31T12:00:00.123Z] error: x", "error: x");
+        check("2024-01-31T12:00:00.123456Z 01E error: x", "error: x");
+        check("12:00:00 web.1  | error: x", "error: x");
+        check("[12:00:00] error: x", "error: x");
+        check("Jan  1 12:00:00 host app[77]: error: x", "error: x");
+        check("[0] error: x", "error: x");
+        check("[1/2] compile", "[1/2] compile");
+        check("web:build: error: x", "error: x");
+        check("packages/web build: error: x", "error: x");
+        check("error: test: x", "error: test: x");
     }
 }

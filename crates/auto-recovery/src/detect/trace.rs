@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
-use super::line::{line_at, starts_above, starts_below};
+use super::line::{line_at, starts_above, starts_below, undecorated};
 use super::rule::{Trace, compile};
 
 /// The longest stack trace that is kept.
@@ -155,7 +155,7 @@ fn frames<'a>(
     let mut frames = Vec::new();
     let mut gap = 0;
     for start in starts {
-        let line = line_at(text, start);
+        let line = undecorated(line_at(text, start));
         match pattern.captures(line) {
             Some(captures) => {
                 gap = 0;
