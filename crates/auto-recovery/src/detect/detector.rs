@@ -6,7 +6,9 @@ use memchr::{memchr2_iter, memrchr2};
 use regex::bytes::{Captures, Regex};
 
 use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
+use super::naming;
 use super::observation::Observation;
+use super::rule::Sign;
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
 use super::tools::Tools;
@@ -19,8 +21,14 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 /// The bytes at either end of a stream in which a rule without literals is tried.
 const ENDS_BYTES: usize = 32 * 1024;
 
+/// Lines at the end of a stream that are looked at for its last words.
+const LAST_LINES_MAX: usize = 8;
+
 /// The name of what decided when no rule did.
 const NO_RULE: &str = "none";
+
+/// What rules call a file that is not there.
+const MISSING_FILE: &str = "MissingFile";
 
 /// What a command's end and output say.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +53,17 @@ pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
         tools: &tools,
         streams: &streams,
     };
-    rules
+    let Some(answer) = rules
         .ordered
         .iter()
-        .find_map(|prepared| case.ask(prepared))
-        .unwrap_or_else(|| case.unexplained())
+        .find_map(|prepared| case.ask(prepared, None))
+    else {
+        return case.unexplained();
+    };
+    match case.later_than_recovered(&answer, rules) {
+        Some(later) => later.detection,
+        None => answer.detection,
+    }
 }
 
 /// One observation, as the rules see it. Standard error comes first: tools report there.
@@ -59,11 +73,26 @@ struct Case<'a> {
     streams: &'a [Scanned<'a>; 2],
 }
 
+/// Where a line stands: the number of its stream, and its start in it.
+#[derive(Clone, Copy)]
+struct Place {
+    stream: usize,
+    start: usize,
+}
+
 /// A line that a rule meant.
 struct Hit<'a> {
     text: &'a [u8],
-    start: usize,
+    place: Place,
     line: &'a [u8],
+}
+
+/// What a rule says, and of which line.
+struct Answer {
+    detection: Detection,
+    sign: Sign,
+    is_users: bool,
+    place: Option<Place>,
 }
 
 /// What patterns captured so far; the first capture of each name stays.
@@ -77,14 +106,15 @@ struct Found {
 }
 
 impl Case<'_> {
-    fn ask(&self, prepared: &Prepared) -> Option<Detection> {
+    /// What the rule says, of a line below `after` when that is given.
+    fn ask(&self, prepared: &Prepared, after: Option<Place>) -> Option<Answer> {
         if !self.holds(prepared) {
             return None;
         }
         let mut found = Found::default();
         let hit = match prepared.line() {
             Some(line) => {
-                let hit = self.hit(prepared, line)?;
+                let hit = self.hit(prepared, line, after)?;
                 let captures = line.captures(hit.line)?;
                 found.take(&captures);
                 Some(hit)
@@ -94,24 +124,63 @@ impl Case<'_> {
         if let Some(hit) = &hit {
             found.look_around(hit, prepared);
         }
-        Some(self.detection(prepared, hit.as_ref(), found))
+        Some(Answer {
+            detection: self.detection(prepared, hit.as_ref(), found),
+            sign: prepared.rule.sign,
+            is_users: prepared.is_users,
+            place: hit.map(|hit| hit.place),
+        })
+    }
+
+    /// What went wrong below a passing failure that the output says was got over: tried again with
+    /// success, or done without. Only then does a later line tell more than the network's.
+    fn later_than_recovered(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
+        let place = answer.place?;
+        let passing = answer.detection.category == Category::Transient;
+        if !passing || answer.is_users || answer.sign == Sign::Outcome {
+            return None;
+        }
+        if self.any(&rules.gave_up) || self.any(&rules.chained) {
+            return None;
+        }
+        let done_without = self.any(&rules.done_without);
+        if !done_without && !self.any(&rules.tried_again) {
+            return None;
+        }
+        let tells = |prepared: &&Prepared| {
+            let rule = &prepared.rule;
+            // A missing dependency is what a failed download looks like.
+            !matches!(rule.category, Category::Transient | Category::Dependency)
+                && !matches!(rule.sign, Sign::Outcome | Sign::Words | Sign::Exit)
+                && rule.line.is_some()
+        };
+        let later = rules
+            .ordered
+            .iter()
+            .filter(tells)
+            .find_map(|prepared| self.ask(prepared, Some(place)))?;
+        // So is a file that nobody fetched, unless the program says that it went on without.
+        let may_follow = later.detection.failure.error_type == MISSING_FILE;
+        (done_without || !may_follow).then_some(later)
+    }
+
+    /// Whether one of the literals stands anywhere.
+    fn any(&self, literals: &[usize]) -> bool {
+        literals
+            .iter()
+            .any(|&literal| self.streams.iter().any(|stream| stream.has(literal)))
     }
 
     /// Whether everything but the line speaks for the rule.
     fn holds(&self, prepared: &Prepared) -> bool {
         let rule = &prepared.rule;
         let observation = self.observation;
-        let any = |literals: &[usize]| {
-            literals
-                .iter()
-                .any(|&literal| self.streams.iter().any(|stream| stream.has(literal)))
-        };
         let one_of = |allowed: &[i32], actual: Option<i32>| {
             allowed.is_empty() || actual.is_some_and(|actual| allowed.contains(&actual))
         };
-        (rule.line.is_none() || prepared.find.is_empty() || any(&prepared.find))
-            && (prepared.with.is_empty() || any(&prepared.with))
-            && !any(&prepared.without)
+        (rule.line.is_none() || prepared.find.is_empty() || self.any(&prepared.find))
+            && (prepared.with.is_empty() || self.any(&prepared.with))
+            && !self.any(&prepared.without)
             && rule
                 .timed_out
                 .is_none_or(|wanted| wanted == observation.timed_out)
@@ -124,42 +193,63 @@ impl Case<'_> {
     }
 
     /// The line that the rule means: standard error's before standard output's.
-    fn hit(&self, prepared: &Prepared, pattern: &Regex) -> Option<Hit<'_>> {
-        self.streams.iter().find_map(|stream| {
-            let text = stream.text.as_ref();
-            let meant = |start: usize| {
-                let line = undecorated(line_at(text, start));
-                let excepted = || {
-                    prepared
-                        .except()
-                        .is_some_and(|except| except.is_match(line))
+    fn hit(&self, prepared: &Prepared, pattern: &Regex, after: Option<Place>) -> Option<Hit<'_>> {
+        self.streams
+            .iter()
+            .enumerate()
+            .find_map(|(number, scanned)| {
+                let text = scanned.text.as_ref();
+                let meant = |start: usize| {
+                    let place = Place {
+                        stream: number,
+                        start,
+                    };
+                    if after.is_some_and(|after| !place.is_below(after)) {
+                        return None;
+                    }
+                    let line = undecorated(line_at(text, start));
+                    let excepted = || {
+                        prepared
+                            .except()
+                            .is_some_and(|except| except.is_match(line))
+                    };
+                    let aside = || prepared.skips_asides && is_aside(line);
+                    (pattern.is_match(line) && !excepted() && !aside()).then_some(Hit {
+                        text,
+                        place,
+                        line,
+                    })
                 };
-                let aside = || prepared.skips_asides && is_aside(line);
-                (pattern.is_match(line) && !excepted() && !aside()).then_some(Hit {
-                    text,
-                    start,
-                    line,
-                })
-            };
-            let starts = if prepared.find.is_empty() {
-                starts_near_the_ends(text)
-            } else {
-                stream.lines_with(&prepared.find)
-            };
-            if prepared.rule.last {
-                starts.into_iter().rev().find_map(meant)
-            } else {
-                starts.into_iter().find_map(meant)
-            }
-        })
+                let starts = if prepared.find.is_empty() {
+                    starts_near_the_ends(text)
+                } else {
+                    scanned.lines_with(&prepared.find)
+                };
+                if prepared.rule.last {
+                    starts.into_iter().rev().find_map(meant)
+                } else {
+                    starts.into_iter().find_map(meant)
+                }
+            })
     }
 
     fn detection(&self, prepared: &Prepared, hit: Option<&Hit<'_>>, found: Found) -> Detection {
         let rule = &prepared.rule;
+        let passing = hit.filter(|_| rule.category == Category::Transient);
         let error_type = found
             .error_type
             .map(|captured| renamed(captured, &rule.names))
-            .or_else(|| rule.error_type.clone())
+            .map(|name| match passing {
+                Some(hit) if name.contains(' ') => naming::precise(name, hit.line),
+                _ => name,
+            })
+            .or_else(|| {
+                let vague = rule.error_type.clone()?;
+                Some(match passing {
+                    Some(hit) if naming::is_vague(&vague) => naming::precise(vague, hit.line),
+                    _ => vague,
+                })
+            })
             .unwrap_or_else(|| self.exit_name());
         let message = found
             .message
@@ -214,6 +304,12 @@ impl Case<'_> {
     }
 }
 
+impl Place {
+    fn is_below(self, other: Self) -> bool {
+        self.stream == other.stream && self.start > other.start
+    }
+}
+
 impl Found {
     fn take(&mut self, captures: &Captures<'_>) {
         let text = |name: &str| {
@@ -244,13 +340,13 @@ impl Found {
 
     fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
         if let Some(above) = prepared.above() {
-            self.take_first(above, hit, starts_above(hit.text, hit.start));
+            self.take_first(above, hit, starts_above(hit.text, hit.place.start));
         }
         if let Some(below) = prepared.below() {
-            self.take_first(below, hit, starts_below(hit.text, hit.start));
+            self.take_first(below, hit, starts_below(hit.text, hit.place.start));
         }
         if let Some(language) = prepared.rule.trace {
-            let read = trace::read(language, hit.text, hit.start);
+            let read = trace::read(language, hit.text, hit.place.start);
             self.stack_trace = read.text;
             if self.file.is_none() {
                 self.file = read.file;
@@ -287,10 +383,30 @@ fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
         .collect()
 }
 
+/// The last line with anything in it, before what only repeats the exit code.
 fn last_line(text: &[u8]) -> Option<String> {
-    let end = text.iter().rposition(|byte| !byte.is_ascii_whitespace())? + 1;
-    let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
-    Some(shown(line_at(&text[..end], start)))
+    let mut rest = text;
+    let mut last = None;
+    for _ in 0..LAST_LINES_MAX {
+        let Some(end) = rest.iter().rposition(|byte| !byte.is_ascii_whitespace()) else {
+            break;
+        };
+        let start = memrchr2(b'\n', b'\r', &rest[..=end]).map_or(0, |newline| newline + 1);
+        let line = line_at(&rest[..=end], start);
+        if !repeats_exit(undecorated(line)) {
+            return Some(shown(line));
+        }
+        last = last.or_else(|| Some(shown(line)));
+        rest = &rest[..start];
+    }
+    last
+}
+
+/// Whether the line says no more than that a command ended with a code.
+fn repeats_exit(line: &[u8]) -> bool {
+    line.starts_with(b"exit status ")
+        || line.starts_with(b"Process completed with exit code")
+        || line.starts_with(b"make: *** [")
 }
 
 fn renamed(captured: String, names: &[(String, String)]) -> String {

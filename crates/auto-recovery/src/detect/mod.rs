@@ -9,6 +9,7 @@ mod batch;
 mod detector;
 mod escape;
 mod line;
+mod naming;
 mod observation;
 mod rule;
 mod rules;

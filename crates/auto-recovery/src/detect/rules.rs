@@ -36,12 +36,69 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
 pub struct Rules {
     pub(super) ordered: Vec<Prepared>,
     pub(super) literals: Literals,
+    pub(super) tried_again: Vec<usize>,
+    pub(super) done_without: Vec<usize>,
+    pub(super) chained: Vec<usize>,
+    pub(super) gave_up: Vec<usize>,
 }
+
+/// What programs say when they try again after a failure.
+const TRIED_AGAIN: &[&str] = &[
+    "retrying",
+    "will retry",
+    "retry 1",
+    "retry #1",
+    "attempt 1",
+    "attempt #1",
+    "trying again",
+    "reconnecting",
+];
+
+/// What programs say when they go on without what failed.
+const DONE_WITHOUT: &[&str] = &[
+    "falling back",
+    "fallback to",
+    "fall back to",
+    "using local",
+    "using cache",
+    "using the cache",
+    "from cache",
+    "continuing",
+    "(ignored)",
+    "Exception ignored in",
+    "non-fatal",
+    "recovered",
+    "succeeded on",
+    "using mirror",
+    "trying mirror",
+    "skipping",
+];
+
+/// What stands between failures of which one led to the other.
+const CHAINED: &[&str] = &[
+    "During handling of the above exception",
+    "direct cause of the following exception",
+    "Caused by:",
+    "[cause]:",
+];
+
+/// What programs say when trying again did not help.
+const GAVE_UP: &[&str] = &[
+    "giving up",
+    "gave up",
+    "no more retries",
+    "retries exhausted",
+    "retries exceeded",
+    "all attempts",
+    "out of retries",
+];
 
 /// A rule, its literals as numbers, its patterns compiled when first needed: most never are.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) rule: Rule,
+    /// Whether a user gave it, and means it whatever else the output says.
+    pub(super) is_users: bool,
     /// Whether lines that only warn, or quote, are not meant.
     pub(super) skips_asides: bool,
     pub(super) find: Vec<usize>,
@@ -106,10 +163,13 @@ impl Rules {
             .iter()
             .map(|rule| [&rule.find, &rule.with, &rule.without].map(|some| numbers.of(some)))
             .collect();
+        let [tried_again, done_without, chained, gave_up] =
+            [TRIED_AGAIN, DONE_WITHOUT, CHAINED, GAVE_UP].map(|said| numbers.of(said));
         let literals = Literals::new(numbers.all);
         let ordered = std::iter::zip(rules, numbered)
             .enumerate()
             .map(|(at, (rule, [find, with, without]))| Prepared {
+                is_users: at < given,
                 // A user who asks for a warning means it.
                 skips_asides: at >= given && rule.sign.reads_prose(),
                 rule,
@@ -122,7 +182,14 @@ impl Rules {
                 below: OnceLock::new(),
             })
             .collect();
-        Self { ordered, literals }
+        Self {
+            ordered,
+            literals,
+            tried_again,
+            done_without,
+            chained,
+            gave_up,
+        }
     }
 }
 
@@ -159,12 +226,13 @@ struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    fn of(&mut self, literals: &'a [String]) -> Vec<usize> {
+    fn of(&mut self, literals: &'a [impl AsRef<str>]) -> Vec<usize> {
         literals
             .iter()
+            .map(AsRef::as_ref)
             .map(|literal| {
                 *self.by_literal.entry(literal).or_insert_with(|| {
-                    self.all.push(literal.clone());
+                    self.all.push(literal.to_owned());
                     self.all.len() - 1
                 })
             })

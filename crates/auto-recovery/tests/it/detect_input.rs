@@ -53,6 +53,40 @@ fn programs_are_seen_through_their_launchers() {
 }
 
 #[test]
+fn what_was_got_over_is_not_the_failure() {
+    let check = |stderr: &str, expected: &str| {
+        let input = BatchInput {
+            argv: vec!["bash".to_owned(), "ci.sh".to_owned()],
+            exit_code: Some(1),
+            stderr: stderr.to_owned(),
+            ..BatchInput::default()
+        };
+        let got = input.classify(Rules::builtin());
+        assert_eq!(got.error_type, expected, "{stderr}");
+    };
+    let refused = "curl: (7) Failed to connect to 10.0.0.1 port 80: Connection refused\n";
+    let missing = "cp: cannot stat 'dist/app.tar': No such file or directory\n";
+    let compiler = "a.c:2:10: error: expected ';' before '}' token\n";
+    check(refused, "CURLE_COULDNT_CONNECT");
+    // The file is missing because nobody fetched it.
+    check(&format!("{refused}{missing}"), "CURLE_COULDNT_CONNECT");
+    check(
+        &format!("{refused}retrying\n{missing}"),
+        "CURLE_COULDNT_CONNECT",
+    );
+    check(
+        &format!("{refused}falling back to the bundled copy\n{missing}"),
+        "MissingFile",
+    );
+    check(&format!("{refused}retrying\n{compiler}"), "SyntaxError");
+    // What stands above is not what came after.
+    check(
+        &format!("{missing}{refused}falling back to the mirror\n{refused}giving up\n"),
+        "CURLE_COULDNT_CONNECT",
+    );
+}
+
+#[test]
 fn a_users_rule_comes_first() {
     let user = Rules::parse(
         "[[rule]]\nid = 'our-upstream'\ncategory = 'transient'\nfind = ['assertion']\n\
