@@ -17,6 +17,7 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("outcome", include_str!("rules/outcome.toml")),
     ("modules", include_str!("rules/modules.toml")),
     ("python", include_str!("rules/python.toml")),
+    ("installers", include_str!("rules/installers.toml")),
     ("rust", include_str!("rules/rust.toml")),
     ("node", include_str!("rules/node.toml")),
     ("go", include_str!("rules/go.toml")),
