@@ -30,9 +30,8 @@ faults cases="20000":
     cargo bench --locked -p auto-recovery --bench process -- faults 1000
 
 # Measure what matters, each figure beside its rival
-bench:
-    cargo bench --locked -p auto-recovery --bench detect --bench process --bench checkpoint
-    cargo bench --locked -p auto-recovery-cli --bench overhead
+bench *args:
+    ./benches/run {{args}}
 
 # Build recover and watch it recover two failures
 try:

@@ -72,26 +72,29 @@ def fill(directory, count, sessions):
 
 
 def run(argv, **options):
-    """Runs a command that must succeed. Returns its wall time in seconds and its peak memory in MiB."""
+    """Runs a command that must succeed. Returns its wall time in seconds."""
     began = time.perf_counter()
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, **options)
-    _, status, usage = os.wait4(process.pid, 0)
-    spent = time.perf_counter() - began
-    if status != 0:
-        sys.exit(f"{argv} ended with status {status}")
-    return spent, usage.ru_maxrss / 1024
+    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True, **options)
+    return time.perf_counter() - began
+
+
+def peak_memory(argv, **options):
+    """The peak memory of a command in MiB. Somebody small must start it: a process begins as a copy of
+    whoever did."""
+    with tempfile.NamedTemporaryFile("r") as file:
+        run(["time", "-f", "%M", "-o", file.name, *argv], **options)
+        return int(file.read()) / 1024
 
 
 def in_turn(ours, rival, rounds=ROUNDS, before=lambda: None):
-    """The median times of both, and the peak memory of ours."""
-    mine, theirs, memory = [], [], 0
+    """The median times of a command of ours and of the rival, and the peak memory of ours."""
+    mine, theirs = [], []
     for _ in range(rounds):
         theirs.append(rival())
         before()
-        spent, peak = ours()
-        mine.append(spent)
-        memory = max(memory, peak)
-    return statistics.median(mine), statistics.median(theirs), memory
+        mine.append(run(ours))
+    before()
+    return statistics.median(mine), statistics.median(theirs), peak_memory(ours)
 
 
 def timed(act):
@@ -180,17 +183,23 @@ def original_write(directory, count):
 
 def original_export(path, count, style):
     """What the original does to export entries that it has in memory. Scaled from a tenth of them."""
-    tenth = [dataclasses.asdict(entry) for entry in entries(count // 10, "original")]
+    tenth = list(entries(count // 10, "original"))
 
     def as_json():
+        document = {
+            "session_id": "s",
+            "total_entries": len(tenth),
+            "entries": [dataclasses.asdict(entry) for entry in tenth],
+        }
         with open(path, "w") as file:
-            json.dump({"session_id": "s", "total_entries": len(tenth), "entries": tenth}, file, indent=2)
+            json.dump(document, file, indent=2)
 
     def as_csv():
         with open(path, "w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=ENTRY_FIELDS)
             writer.writeheader()
-            writer.writerows(tenth)
+            for entry in tenth:
+                writer.writerow(dataclasses.asdict(entry))
 
     return timed(as_json if style == "json" else as_csv) * 10
 
@@ -209,7 +218,7 @@ def bare_syncs(path, lines, group):
 
 def stat_walk(directory):
     """One look at each file, by a program that does nothing else."""
-    return run(["find", str(directory), "-maxdepth", "1", "-name", "*.jsonl", "-size", "+0"])[0]
+    return run(["find", str(directory), "-maxdepth", "1", "-name", "*.jsonl", "-size", "+0"])
 
 
 def statistics_rows(table, recover, one, many):
@@ -219,23 +228,24 @@ def statistics_rows(table, recover, one, many):
     for what, argv, store in (("one session", of_one, one), ("10,000 sessions", of_all, many)):
         pattern = f"{store}/*.jsonl"
         forget = lambda: shutil.rmtree(store / "rollups", ignore_errors=True)
-        ours, rival, memory = in_turn(lambda: run(argv), lambda: duckdb_statistics(pattern), before=forget)
+        ours, rival, memory = in_turn(argv, lambda: duckdb_statistics(pattern), before=forget)
         title = f"statistics of 1 M entries, {what}, cold"
         table.row(title, ours, (f"DuckDB, {THREADS} threads", rival), "2 ×", memory)
-        forget()
-        ours, rival, memory = in_turn(lambda: run(argv), lambda: polars_statistics(pattern), 1)
+        ours, rival, memory = in_turn(argv, lambda: polars_statistics(pattern), before=forget)
         table.row(f"the same beside polars, {what}", ours, ("polars", rival), "", memory)
-    ours, rival, memory = in_turn(lambda: run(of_one), lambda: duckdb_statistics(f"{one}/*.jsonl"), 3)
+    run(of_one)
+    ours, rival, memory = in_turn(of_one, lambda: duckdb_statistics(f"{one}/*.jsonl"))
     table.row("statistics of 1 M entries, one session, again", ours, ("DuckDB", rival), "≤ 20 ms", memory)
-    ours, rival, memory = in_turn(lambda: run(of_all), lambda: stat_walk(many))
+    run(of_all)
+    ours, rival, memory = in_turn(of_all, lambda: stat_walk(many))
     table.row("10,000 sessions, again", ours, ("a bare stat walk", rival), "0.33 ×", memory)
 
 
 def append_to(store, recover, count):
-    lines = [json.dumps({"session_id": "session_00000000", "strategy": "fix", "success": False, "error_type": "E0308"})]
+    line = {"session_id": "session_00000000", "strategy": "fix", "success": False, "error_type": "E0308"}
     subprocess.run(
         [recover, "--store", f"jsonl:{store}", "log"],
-        input="\n".join(lines * count).encode(),
+        input=(json.dumps(line) + "\n").encode() * count,
         stdout=subprocess.DEVNULL,
         check=True,
     )
@@ -246,50 +256,39 @@ def reading_rows(table, recover, one, out):
     name = "session_00000000"
     append_to(one, recover, 100)
     argv = [*command, "stats", name, "--json"]
-    ours, rival, memory = in_turn(lambda: run(argv), lambda: duckdb_statistics(f"{one}/*.jsonl"), 1)
+    ours, rival, memory = in_turn(argv, lambda: duckdb_statistics(f"{one}/*.jsonl"), 1)
     table.row("again after 100 more entries", ours, ("DuckDB", rival), "≤ 20 ms", memory)
     argv = [*command, "history", name, "--last", "20"]
-    ours, rival, memory = in_turn(lambda: run(argv), lambda: run(["tail", "-n", "20", str(one / f"{name}_audit.jsonl")])[0])
+    trail = str(one / f"{name}_audit.jsonl")
+    ours, rival, memory = in_turn(argv, lambda: run(["tail", "-n", "20", trail]))
     table.row("history --last 20 of 1 M entries", ours, ("tail", rival), "", memory)
     for style in ("json", "csv"):
         argv = [*command, "-q", "export", name, "--format", style, "-o", str(out / f"ours.{style}")]
-        ours, rival, memory = in_turn(
-            lambda: run(argv), lambda: original_export(out / f"theirs.{style}", 1_000_000, style), 3
-        )
+        theirs = lambda: original_export(out / f"theirs.{style}", 1_000_000, style)
+        ours, rival, memory = in_turn(argv, theirs, 3)
         table.row(f"export of 1 M entries as {style.upper()}", ours, ("the original", rival), "10 ×", memory)
     argv = [*command, "-q", "report", name, "--format", "json", "-o", str(out / "report.json")]
-    ours, rival, memory = in_turn(lambda: run(argv), lambda: run(["sha256sum", str(one / f"{name}_audit.jsonl")])[0], 3)
+    ours, rival, memory = in_turn(argv, lambda: run(["sha256sum", trail]), 3)
     table.row("report of 1 M entries", ours, ("sha256sum of the trail", rival), "", memory)
 
 
 def writing_rows(table, recover, out):
     count = 64 * 400
-    given = [
-        json.dumps(
-            {key: value for key, value in dataclasses.asdict(entry).items() if key not in ("entry_id", "attempt_number")}
-        )
-        for entry in entries(count, "piped")
-    ]
-    stored = [json.dumps(dataclasses.asdict(entry), separators=(",", ":")).encode() + b"\n" for entry in entries(count, "piped")]
+    stored = []
     text = out / "given.jsonl"
-    text.write_text("\n".join(given) + "\n")
-
-    def piped():
-        with open(text) as file:
-            return run([recover, "--store", f"jsonl:{out}/piped", "log"], stdin=file)
-
+    with open(text, "w") as file:
+        for entry in entries(count, "piped"):
+            whole = dataclasses.asdict(entry)
+            stored.append(json.dumps(whole, separators=(",", ":")).encode() + b"\n")
+            given = {key: whole[key] for key in whole if key not in ("entry_id", "attempt_number")}
+            file.write(json.dumps(given) + "\n")
+    piped = ["sh", "-c", f"exec {recover} --store jsonl:{out}/piped log < {text}"]
     ours, rival, memory = in_turn(piped, lambda: bare_syncs(out / "bare", stored, 64))
     table.row(f"recover log, {count:,} lines, durable", ours, ("bare writes, 64 lines a sync", rival), "0.7 ×", memory)
     rival = original_write(out, 20_000)
-    each = flushed_append(recover, text, out, count)
+    flushed = f"RECOVER_DURABILITY=flush exec {recover} --store jsonl:{out}/flushed log < {text}"
+    each = statistics.median(run(["sh", "-c", flushed]) for _ in range(ROUNDS)) / count
     table.row("recover log without syncs, a line", each, ("the original, an entry", rival), "")
-
-
-def flushed_append(recover, text, out, count):
-    environment = {**os.environ, "RECOVER_DURABILITY": "flush"}
-    with open(text) as file:
-        spent, _ = run([recover, "--store", f"jsonl:{out}/flushed", "log"], stdin=file, env=environment)
-    return spent / count
 
 
 def growth(recover, work, plots):
@@ -304,8 +303,8 @@ def growth(recover, work, plots):
         cold = []
         for _ in range(3):
             shutil.rmtree(store / "rollups", ignore_errors=True)
-            cold.append(run(argv)[0])
-        again = statistics.median(run(argv)[0] for _ in range(3))
+            cold.append(run(argv))
+        again = statistics.median(run(argv) for _ in range(3))
         points.append((count, sessions, statistics.median(cold), again))
         print(f"| {count:,} | {sessions:,} | {show(points[-1][2])} | {show(again)} |", flush=True)
         shutil.rmtree(store)

@@ -58,7 +58,12 @@ fn main() {
         },
         || at_once(&durable, ENTRIES / CALLERS),
     );
-    tell("durable, 64 callers; bare with 64 lines a sync", pair, ENTRIES, "");
+    tell(
+        "durable, 64 callers; bare with 64 lines a sync",
+        pair,
+        ENTRIES,
+        "",
+    );
     let flushed = store(&dir.path().join("flushed"), Durability::Flush);
     let pair = Pair::take(
         ROUNDS / 3,

@@ -24,16 +24,16 @@ pub fn export_session(
     now: SystemTime,
     out: &mut dyn Write,
 ) -> Result<ExportSummary> {
+    if options.format != ExportFormat::Json {
+        if is_empty(store, session_id)? {
+            return Err(nothing_to_export(session_id));
+        }
+        return export_rows(store, &[session_id], options, out);
+    }
     let statistics = store.statistics(session_id)?;
     let count = statistics.total_attempts;
     if count == 0 {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("session {session_id} has no entries to export"),
-        ));
-    }
-    if options.format != ExportFormat::Json {
-        return export_rows(store, &[session_id], options, out);
+        return Err(nothing_to_export(session_id));
     }
     let mut document = Document::begin(out);
     let start = statistics.session_start.as_deref();
@@ -43,6 +43,22 @@ pub fn export_session(
         entries: count,
         damage,
     })
+}
+
+fn is_empty(store: &dyn AuditStore, session_id: &str) -> Result<bool> {
+    let mut is_empty = true;
+    store.read_last(session_id, 1, &mut |_| {
+        is_empty = false;
+        Ok(())
+    })?;
+    Ok(is_empty)
+}
+
+fn nothing_to_export(session_id: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("session {session_id} has no entries to export"),
+    )
 }
 
 /// Adds the fields of a session's export to `document`.
