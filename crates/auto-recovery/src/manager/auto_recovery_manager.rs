@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
+use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::{Event, Observer};
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{Incident, Recovering, Recovery, Step};
@@ -57,10 +58,10 @@ pub struct AutoRecoveryManager {
     pub current_session_id: Option<String>,
     /// The recoveries so far.
     pub recovery_history: Vec<RecoveryResult>,
+    /// Numbers the attempts. Managers that record in one session share it.
+    pub numbers: Arc<AttemptNumbers>,
     pub(super) strategies: Vec<Box<dyn Strategy>>,
     pub(super) host: Arc<dyn Host>,
-    /// The session that was numbered last, and its last number.
-    last_number: Option<(Option<String>, u64)>,
 }
 
 impl AutoRecoveryManager {
@@ -102,9 +103,9 @@ impl AutoRecoveryManager {
             audit_logger: logger,
             current_session_id: None,
             recovery_history: Vec::new(),
+            numbers: Arc::default(),
             strategies: Vec::new(),
             host,
-            last_number: None,
         }
     }
 
@@ -139,9 +140,12 @@ impl AutoRecoveryManager {
         }
         if self.audit_logger.is_none() {
             // Without a session there is nothing that numbers could continue.
-            self.last_number = None;
+            self.numbers.forget();
         }
-        let steps = self.steps(incident.category);
+        let steps: Vec<Step> = match &incident.order {
+            Some(order) => order.iter().flat_map(|kind| self.steps_of(kind)).collect(),
+            None => self.steps(incident.category),
+        };
         let started = self.host.monotonic();
         let last_exit = shell_code(incident.exit_code, incident.signal);
         let recovering = Recovering {
@@ -328,7 +332,7 @@ impl AutoRecoveryManager {
         if self.current_session_id.as_deref() == Some(session_id) {
             self.current_session_id = None;
         }
-        self.last_number = None;
+        self.numbers.forget();
         Ok(())
     }
 
@@ -368,22 +372,18 @@ impl AutoRecoveryManager {
 
     /// The number of the next attempt in `session_id`: after the last one there, whoever made it.
     pub(super) fn next_attempt_number(&mut self, session_id: Option<&str>) -> Result<u64> {
-        let last = match &self.last_number {
-            Some((session, number)) if session.as_deref() == session_id => *number,
-            _ => match (&self.audit_logger, session_id) {
-                (Some(logger), Some(session_id)) => {
-                    let mut highest = 0;
-                    logger.store().read_trail(session_id, &mut |stored| {
-                        highest = stored.attempt_number().max(highest);
-                        Ok(())
-                    })?;
-                    highest
-                }
-                _ => 0,
-            },
-        };
-        self.last_number = Some((session_id.map(str::to_owned), last + 1));
-        Ok(last + 1)
+        let logger = self.audit_logger.as_deref();
+        self.numbers.next(session_id, || {
+            let (Some(logger), Some(session_id)) = (logger, session_id) else {
+                return Ok(0);
+            };
+            let mut last = 0;
+            logger.store().read_trail(session_id, &mut |stored| {
+                last = last.max(stored.attempt_number());
+                Ok(())
+            })?;
+            Ok(last)
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 mod attempt;
 mod auto_recovery_manager;
 mod backoff;
+mod numbers;
 mod observer;
 mod record;
 mod recovery;
@@ -16,6 +17,7 @@ mod tree;
 
 pub use auto_recovery_manager::AutoRecoveryManager;
 pub use backoff::Backoff;
+pub use numbers::AttemptNumbers;
 pub use observer::{Event, Observer};
 pub use recovery::{Incident, Recovery, RecoveryEnd};
 pub use settings::{ManagerSettings, OnAuditFailure};

@@ -33,6 +33,8 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
+    /// The strategies to try, in this order, where the caller decides; `None` for the category's plan.
+    pub order: Option<Vec<RecoveryStrategyType>>,
 }
 
 impl Incident {
@@ -48,6 +50,7 @@ impl Incident {
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),
+            order: None,
         }
     }
 }

@@ -166,6 +166,26 @@ fn numbers_go_on_in_a_session_that_is_taken_up_again() {
 }
 
 #[test]
+fn managers_that_share_their_numbers_never_give_one_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (manager(dir.path()), manager(dir.path()));
+    second.numbers = Arc::clone(&first.numbers);
+    let mut numbers = Vec::new();
+    for manager in [&mut first, &mut second] {
+        manager.settings.max_attempts = 1;
+        manager.start_new_session(Some("shared")).unwrap();
+    }
+    for _ in 0..2 {
+        for manager in [&mut first, &mut second] {
+            let failure = failure("transient");
+            let result = manager.attempt_recovery(&failure, &no_context()).unwrap();
+            numbers.extend(result.attempts.iter().map(|one| one.attempt_number));
+        }
+    }
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[test]
 fn clearing_removes_the_trail_and_forgets_the_current_session() {
     let dir = tempfile::tempdir().unwrap();
     let mut manager = manager(dir.path());

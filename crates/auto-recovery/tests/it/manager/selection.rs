@@ -1,9 +1,11 @@
 //! Which strategies a failure gets, and in which order.
 
+use auto_recovery::Category;
 use auto_recovery::RecoveryStrategyType::{self, Alternative, Fix, Retry, Rollback};
 use auto_recovery::classify::classify;
+use auto_recovery::manager::Incident;
 
-use super::{failure, manager};
+use super::{failure, manager, no_context};
 
 fn selected(
     category: &str,
@@ -68,4 +70,24 @@ fn what_is_disabled_is_not_selected() {
     ] {
         assert_eq!(selected(category, disabled), expected, "{category}");
     }
+}
+
+#[test]
+fn a_caller_may_decide_the_order() {
+    let (mut manager, _) = manager();
+    manager.settings.max_attempts = 1;
+    manager.settings.enable_fix_generation = false;
+    manager.retry_handler = Some(Box::new(|_, _| Ok(false)));
+    let incident = Incident {
+        order: Some(vec![Alternative, Retry, Fix, Retry]),
+        ..Incident::new(failure("transient"), Category::Transient, "ours")
+    };
+    let recovery = manager.recover(incident, &no_context()).unwrap();
+    let tried: Vec<_> = recovery
+        .result
+        .attempts
+        .iter()
+        .map(|attempt| &attempt.strategy)
+        .collect();
+    assert_eq!(tried, [&Alternative, &Retry, &Fix, &Retry]);
 }
