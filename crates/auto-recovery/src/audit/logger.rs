@@ -20,6 +20,9 @@ use crate::statistics::RecoveryStatistics;
 /// How many sessions a logger remembers to have begun. Past it, it looks them up again.
 const BEGUN_MAX: usize = 10_000;
 
+/// The error type of an attempt whose failure nobody named.
+pub const ERROR_TYPE_UNKNOWN: &str = "unknown";
+
 /// What the record of an attempt says beside the attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptRecord {
@@ -127,7 +130,7 @@ impl RecoveryAuditLogger {
     ) -> Result<String> {
         let (error_type, error_message) = match &attempt.error_before {
             Some(failure) => (failure.error_type.clone(), failure.message.clone()),
-            None => Default::default(),
+            None => (ERROR_TYPE_UNKNOWN.to_owned(), String::new()),
         };
         let entry = RecoveryAuditEntry {
             entry_id: String::new(),

@@ -18,6 +18,6 @@ pub use journal::{
     SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
-pub use logger::{AttemptRecord, RecoveryAuditLogger};
+pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use store::{Appended, AuditStore, Damage, Durability, NewEntry, SessionSummary};
 pub use stored::StoredEntry;

@@ -44,6 +44,22 @@ fn opening_makes_nothing() {
 }
 
 #[test]
+fn an_attempt_without_a_failure_is_of_an_unknown_type() {
+    let dir = tempfile::tempdir().unwrap();
+    let logger = logger(dir.path());
+    let mut attempt = attempt(1, "fix", true);
+    attempt.error_before = None;
+    logger
+        .log_recovery_attempt(&attempt, "s", AttemptRecord::default())
+        .unwrap();
+    let entry = logger.get_recovery_history("s").unwrap().remove(0);
+    assert_eq!(
+        (entry.error_type.as_str(), entry.error_message.as_str()),
+        ("unknown", "")
+    );
+}
+
+#[test]
 fn a_session_without_a_name_gets_one_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let logger = logger(dir.path());
