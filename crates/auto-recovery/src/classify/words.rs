@@ -68,11 +68,14 @@ const TYPES: &[(Category, &str, &[&str])] = &[
     ),
 ];
 
-/// Sources that are test runners.
-const TEST_SOURCES: &[&str] = &[
-    "test", "tests", "pytest", "unittest", "jest", "vitest", "mocha", "rspec", "minitest",
-    "phpunit", "junit", "nextest", "ctest", "bats", "prove",
+/// Sources that are test runners: what fails there is a test, unless type and message agree otherwise.
+const TEST_RUNNERS: &[&str] = &[
+    "pytest", "unittest", "jest", "vitest", "mocha", "rspec", "minitest", "phpunit", "junit",
+    "nextest", "ctest", "bats", "prove",
 ];
+
+/// Sources that say no more than that something was tested: what the type or the message says counts first.
+const TEST_WORDS: &[&str] = &["test", "tests"];
 
 /// Types that a failed expectation has.
 const TEST_TYPES: &[&str] = &[
@@ -82,7 +85,8 @@ const TEST_TYPES: &[&str] = &[
     "expectationnotmeterror",
 ];
 
-/// Words of the specification, looked for in the message.
+/// Words of the specification, looked for in the message; the transient ones in the type as well, where
+/// they confirm what the message says.
 const TRANSIENT_WORDS: &[&str] = &["timeout", "timed out", "connection", "network", "temporary"];
 const DEPENDENCY_WORDS: &[&str] = &["import", "module", "dependency", "package"];
 
@@ -107,23 +111,32 @@ pub fn classify(failure: &Failure) -> (Category, &'static str) {
     let source = failure.source.to_lowercase();
     let has = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
 
-    let from_test = TEST_SOURCES.contains(&source.as_str());
+    let from_runner = TEST_RUNNERS.contains(&source.as_str());
+    let from_test = from_runner || TEST_WORDS.contains(&source.as_str());
+    let says_transient = has(&message, TRANSIENT_WORDS);
     if let Some((category, rule, _)) = TYPES.iter().find(|(category, _, names)| {
-        names.contains(&name) && !(from_test && *category == Category::Transient)
+        let outvoted = from_test && *category == Category::Transient && !says_transient;
+        names.contains(&name) && !outvoted
     }) {
         return (*category, rule);
     }
-    if from_test || TEST_TYPES.contains(&name) {
+    if says_transient && has(name, TRANSIENT_WORDS) {
+        return (Category::Transient, "type-transient");
+    }
+    if from_runner || TEST_TYPES.contains(&name) {
         return (Category::TestFailure, "source-test");
     }
     if has(name, CODE_WORDS) && !RUN_TIME_TYPES.contains(&name) {
         return (Category::CodeQuality, "type-words");
     }
-    if has(&message, TRANSIENT_WORDS) {
+    if says_transient {
         return (Category::Transient, "message-transient");
     }
     if has(name, CODE_WORDS) {
         return (Category::CodeQuality, "type-words");
+    }
+    if from_test {
+        return (Category::TestFailure, "source-test");
     }
     if has(&message, DEPENDENCY_WORDS) {
         return (Category::Dependency, "message-dependency");

@@ -5,13 +5,13 @@ use auto_recovery::{Category, Failure};
 
 use Category::{CodeQuality, Dependency, TestFailure, Transient, Unknown};
 
+fn check(error_type: &str, message: &str, source: &str, expected: Category) {
+    let failure = Failure::new(error_type, message, source);
+    assert_eq!(classify(&failure).0, expected, "{failure:?}");
+}
+
 #[test]
-fn failures_of_code_are_classified() {
-    let check = |error_type: &str, message: &str, source: &str, expected: Category| {
-        let failure = Failure::new(error_type, message, source);
-        assert_eq!(classify(&failure).0, expected, "{failure:?}");
-    };
-    // The specification's words.
+fn the_words_of_the_specification_classify() {
     check("TimeoutError", "Connection timed out", "network", Transient);
     check("NetworkError", "Network unreachable", "api", Transient);
     check("Error", "temporary outage", "api", Transient);
@@ -34,7 +34,10 @@ fn failures_of_code_are_classified() {
     check("Error", "package not found", "installer", Dependency);
     check("WeirdError", "Something odd", "x", Unknown);
     check("", "", "", Unknown);
-    // A type or a code is a better witness than a word in the message.
+}
+
+#[test]
+fn a_type_or_a_code_is_a_better_witness_than_a_word() {
     check(
         "SyntaxError",
         "in network.py: connection timeout",
@@ -62,6 +65,26 @@ fn failures_of_code_are_classified() {
     );
     check("Errno::ECONNREFUSED", "refused", "app", Transient);
     check("EADDRINUSE", "port 80", "server", Transient);
+}
+
+#[test]
+fn type_and_message_together_outvote_the_source() {
+    check("ConnectionError", "Connection refused", "pytest", Transient);
+    check("NetworkError", "Network timeout", "unittest", Transient);
+    check("TestFailure", "timeout waiting", "pytest", TestFailure);
+}
+
+#[test]
+fn a_source_that_is_no_runner_says_less_than_a_word() {
+    check("TimeoutError", "Operation timed out", "test", Transient);
+    check("Error", "temporary issue", "test", Transient);
+    check("StyleError", "line too long", "test", CodeQuality);
+    check(
+        "AssertionError",
+        "connection timed out",
+        "test",
+        TestFailure,
+    );
 }
 
 #[test]
