@@ -3,6 +3,8 @@
 //! This is the only module that reads a clock, sleeps or draws randomness, so whole recoveries run in
 //! tests without taking real time. Running commands has its own room, [`crate::process`].
 
+mod ids;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -95,5 +97,5 @@ pub fn timestamp(time: SystemTime) -> String {
 
 /// A new id `prefix` + UUIDv7 in hex, sortable by time.
 pub fn new_id(prefix: &str) -> String {
-    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+    format!("{prefix}_{}", ids::next().simple())
 }

@@ -32,6 +32,11 @@ pub(super) fn append(
     trails: &OpenTrails,
     mut entries: Vec<NewEntry>,
 ) -> Result<Vec<Appended>> {
+    if entries.len() == 1
+        && let Some(only) = entries.pop()
+    {
+        return append_one(root, journal, trails, only).map(|one| vec![one]);
+    }
     let mut parts: Vec<Part> = Vec::new();
     let mut part_of: HashMap<String, usize> = HashMap::new();
     for (place, new) in entries.iter_mut().enumerate() {
@@ -58,12 +63,33 @@ pub(super) fn append(
             numbers[place] = number;
         }
     }
-    let acknowledge = |(new, attempt_number): (NewEntry, u64)| Appended {
+    let entries = entries.into_iter().zip(numbers);
+    Ok(entries
+        .map(|(new, number)| acknowledged(new, number))
+        .collect())
+}
+
+/// The same for a single entry, which is the usual call and needs no sorting.
+fn append_one(
+    root: &Arc<Root>,
+    journal: &Arc<Appender>,
+    trails: &OpenTrails,
+    mut new: NewEntry,
+) -> Result<Appended> {
+    fill_in(root, &mut new);
+    let mut batch = Batch::new();
+    batch.push_entry(&mut new)?;
+    let trail = trails.get(root, journal, &new.entry.session_id)?;
+    let batch = trail.commit(batch)?;
+    Ok(acknowledged(new, batch.highest()))
+}
+
+fn acknowledged(new: NewEntry, attempt_number: u64) -> Appended {
+    Appended {
         entry_id: new.entry.entry_id,
         session_id: new.entry.session_id,
         attempt_number,
-    };
-    Ok(entries.into_iter().zip(numbers).map(acknowledge).collect())
+    }
 }
 
 /// Commits every part, even if one fails; the first error is the call's.
