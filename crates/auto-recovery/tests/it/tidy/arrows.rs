@@ -11,10 +11,12 @@ use super::tree::{File, Tree};
 
 type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 
-/// Each crate, and which of ours it may depend on. Nobody depends on the command line.
+/// Each crate, and which of ours it may depend on. Nobody depends on the command line
+/// or on the Python package.
 const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
     ("auto-recovery-cli", &["auto-recovery"]),
+    ("auto-recovery-python", &["auto-recovery"]),
 ];
 
 /// Each module of the library, and which others it may import.

@@ -1,0 +1,198 @@
+"""`RecoveryAuditLogger`: keeps the record of attempts.
+
+A plain Python class over the native log, so that it can be subclassed, patched and pickled as any
+other. The native log does the work, with the interpreter released.
+"""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from ._auto_recovery import AuditLog
+from ._errors import InvalidInputError
+from ._model import RecoveryAttempt, RecoveryAuditEntry
+from ._place import place
+
+_FORMATS = ("json", "csv", "jsonl")
+
+_open: "WeakSet[RecoveryAuditLogger]" = WeakSet()
+
+
+class RecoveryAuditLogger:
+    """Keeps the record of every attempt in a directory of text files.
+
+    ``audit_dir`` is the directory. Without one it is the user's state directory, which the command
+    ``recover`` uses too. ``store`` says the same as a URL: ``jsonl:DIR``. With
+    ``durability="sync"`` (the default) an entry is on disk when its id is returned; with
+    ``"flush"`` the system has it.
+    """
+
+    logger: logging.Logger
+
+    def __init__(
+        self,
+        audit_dir: str | os.PathLike[str] | None = None,
+        *,
+        store: str | None = None,
+        durability: str | None = None,
+    ) -> None:
+        self.logger = logging.getLogger("maestro.recovery_audit")
+        self._session_start_times: dict[str, str] = {}
+        self._place = place(audit_dir, store, durability)
+        self._reopen()
+
+    @property
+    def audit_dir(self) -> Path:
+        """Where the trail is, and where exports and reports go. May be set to another directory."""
+        return self._place.directory
+
+    @audit_dir.setter
+    def audit_dir(self, audit_dir: str | os.PathLike[str] | None) -> None:
+        self._place = place(audit_dir, None, self._place.durability)
+        self._reopen()
+
+    def start_session(self, session_id: str | None = None) -> str:
+        """Begins a session, or goes on with the one that has this id. Returns its id."""
+        session_id = self._log.start_session(session_id)
+        self._session_start_times[session_id] = self._log.statistics(session_id)["session_start"]
+        return session_id
+
+    def log_recovery_attempt(
+        self,
+        attempt: RecoveryAttempt,
+        session_id: str,
+        files_modified: Iterable[str] | None = None,
+        rollback_performed: bool = False,
+        next_action: str = "continue",
+    ) -> str:
+        """Records `attempt` and returns the id of its entry once it is durable."""
+        return self._log.log(attempt, session_id, files_modified, rollback_performed, next_action)
+
+    def get_recovery_history(self, session_id: str) -> list[RecoveryAuditEntry]:
+        """Every entry of a session, in order; none for an unknown one."""
+        return self._log.history(session_id)
+
+    def get_recovery_statistics(self, session_id: str) -> dict[str, Any]:
+        """The statistics of a session; zeros for an unknown one."""
+        return self._log.statistics(session_id)
+
+    def statistics(
+        self, session_id: str | None = None, all_sessions: bool = False
+    ) -> dict[str, Any]:
+        """The statistics of a session, or of all sessions: those have percentiles of durations, the
+        outcomes of sessions, and the 95 % interval of the success rate too.
+        """
+        if all_sessions:
+            if session_id is not None:
+                raise InvalidInputError("session_id and all_sessions exclude each other: give one")
+            return self._log.aggregate()
+        if session_id is None:
+            raise InvalidInputError("no session is named: give session_id, or all_sessions=True")
+        return self.get_recovery_statistics(session_id)
+
+    def export_audit_trail(self, session_id: str, format: str = "json") -> str:
+        """Writes a session's trail to a new file in `audit_dir` and returns its path.
+
+        Formats are `json`, `csv` and `jsonl`. Raises `ValueError` if the session has no entries,
+        or for another format.
+        """
+        self._need_entries(session_id)
+        if format.lower() not in _FORMATS:
+            raise InvalidInputError(f"Unsupported format: {format}")
+        return str(self._log.export(session_id, format))
+
+    def generate_recovery_report(
+        self, session_id: str, output_path: str | os.PathLike[str] | None = None
+    ) -> str:
+        """Writes the report of a session, as JSON, to `output_path` or to a new file in
+        `audit_dir`, and returns its path. Raises `ValueError` if the session has no entries.
+        """
+        self._need_entries(session_id)
+        return str(self._log.report(session_id, output_path))
+
+    def get_all_session_ids(self) -> list[str]:
+        """Every session that has entries, newest first, then those that this logger began and
+        that have none yet.
+        """
+        return list(dict.fromkeys([*self._log.session_ids(), *self._session_start_times]))
+
+    def to_records(self, session_id: str | None = None) -> list[dict[str, Any]]:
+        """The entries of a session, of all sessions if none is named, as flat dictionaries: what
+        `pandas.DataFrame` and `polars.from_dicts` take.
+        """
+        sessions = self._log.session_ids() if session_id is None else [session_id]
+        return [record for one in sessions for record in self._log.records(one)]
+
+    def clear_session(self, session_id: str) -> None:
+        """Removes the trail of a session. That it was removed stays on record."""
+        self._log.clear_session(session_id)
+        self._session_start_times.pop(session_id, None)
+
+    def clear_all_sessions(self) -> None:
+        """Removes the trails of all sessions in `audit_dir`, whoever recorded them."""
+        self._log.clear_all_sessions()
+        self._session_start_times.clear()
+
+    def close(self) -> None:
+        """Closes the files that are open. Whatever is asked next opens them again."""
+        self._log = self._opened()
+
+    def __enter__(self) -> "RecoveryAuditLogger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.audit_dir)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_log"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reopen()
+
+    def _write_entry_to_file(self, entry: RecoveryAuditEntry) -> None:
+        """Records an entry that is ready, as it is."""
+        self._log.write(entry)
+
+    def _need_entries(self, session_id: str) -> None:
+        if not self._log.statistics(session_id)["total_attempts"]:
+            raise InvalidInputError(f"No audit entries found for session: {session_id}")
+
+    def _reopen(self) -> None:
+        self.audit_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._log = self._opened()
+        _open.add(self)
+
+    def _opened(self) -> AuditLog:
+        return AuditLog(self._place.directory, self._place.durability)
+
+
+_RECORDS_ITSELF = RecoveryAuditLogger.log_recovery_attempt
+
+
+def records_itself(logger: RecoveryAuditLogger) -> bool:
+    """Whether `logger` records as this module does: nobody overrode or patched its method."""
+    return getattr(logger.log_recovery_attempt, "__func__", None) is _RECORDS_ITSELF
+
+
+def native_log(logger: RecoveryAuditLogger) -> AuditLog:
+    """The native log of `logger`."""
+    return logger._log
+
+
+def _after_fork() -> None:
+    """A forked child has a log of its own: a thread that the parent had, and the child has not,
+    may have held a lock of the parent's.
+    """
+    for logger in list(_open):
+        logger.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,116 @@
+"""The data classes of the specification: Python's own, so that everything Python does with data
+classes (``asdict``, ``replace``, ``match``, pickling, comparison) works on them.
+"""
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from typing import Any
+
+
+class RecoveryStrategyType(str, Enum):
+    """What can be tried. A member is also its name in the record: ``FIX == "fix"``."""
+
+    FIX = "fix"
+    RETRY = "retry"
+    ALTERNATIVE = "alternative"
+    ROLLBACK = "rollback"
+    ESCALATE = "escalate"
+
+
+class _Document:
+    """What every data class can also be."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as a dictionary; attempts and errors in it are dictionaries too."""
+        return _fields(self)
+
+    def to_json(self) -> str:
+        """The same as a JSON document."""
+        return json.dumps(self.to_dict(), indent=2, default=str)
+
+
+@dataclass
+class Error(_Document):
+    """What failed."""
+
+    error_type: str
+    message: str
+    source: str
+    context: dict[str, Any] = field(default_factory=dict)
+    stack_trace: str | None = None
+    file_path: str | None = None
+    line_number: int | None = None
+
+
+@dataclass
+class RecoveryAttempt(_Document):
+    """One try of one strategy."""
+
+    attempt_number: int
+    strategy: str
+    success: bool
+    error_before: Error | None
+    error_after: Error | None
+    changes_made: list[str]
+    timestamp: str
+    duration_seconds: float
+    message: str
+
+
+@dataclass
+class RecoveryResult(_Document):
+    """What came of one recovery."""
+
+    success: bool
+    strategy_used: RecoveryStrategyType
+    attempts: list[RecoveryAttempt]
+    final_error: Error | None
+    message: str
+    escalated_to_human: bool = False
+    timestamp: str = field(default_factory=lambda: now())
+
+
+@dataclass
+class RecoveryAuditEntry(_Document):
+    """The record of one attempt."""
+
+    entry_id: str
+    timestamp: str
+    session_id: str
+    error_type: str
+    strategy: str
+    attempt_number: int
+    success: bool
+    changes_made: list[str]
+    files_modified: list[str]
+    rollback_performed: bool
+    next_action: str
+    duration_seconds: float
+    error_message: str
+    recovery_message: str
+
+
+def now() -> str:
+    """The time, as the data classes write it."""
+    return datetime.now(timezone.utc).isoformat()
+
+
+def _fields(instance: Any) -> dict[str, Any]:
+    return {one.name: _plain(getattr(instance, one.name)) for one in fields(instance)}
+
+
+def _plain(value: Any) -> Any:
+    """`value` as `asdict` gives it, except that it copies only what can be copied: a context may
+    hold anything. Members of an enum become their values.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return _fields(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,71 @@
+//! The one table from the library's errors to Python's exceptions.
+
+use std::error::Error as StdError;
+use std::io;
+
+use auto_recovery::{Error, ErrorKind};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// The module that has the exceptions.
+const MODULE: &str = "auto_recovery._errors";
+
+/// The exception for `error`: its chain in words, the stable code of its kind, and the system's number
+/// where there is one.
+pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
+    raise(py, error).unwrap_or_else(|failed| failed)
+}
+
+/// A value that the caller gave and that cannot be used.
+pub(crate) fn invalid(py: Python<'_>, context: impl Into<String>) -> PyErr {
+    exception(py, &Error::new(ErrorKind::InvalidInput, context))
+}
+
+fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let class = class(py, error.kind())?;
+    let value = match (error.kind(), errno(error)) {
+        (ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned, Some(errno)) => {
+            class.call1((errno, error.chain()))?
+        }
+        _ => class.call1((error.chain(),))?,
+    };
+    value.setattr("code", error.kind().code())?;
+    Ok(PyErr::from_value(value))
+}
+
+fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<&Bound<'_, PyType>> {
+    static INVALID_INPUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static NOT_FOUND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static STORE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static DAMAGED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static RECOVERY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let (cell, name) = match kind {
+        ErrorKind::InvalidInput => (&INVALID_INPUT, "InvalidInputError"),
+        ErrorKind::NotFound => (&NOT_FOUND, "NotFoundError"),
+        ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned => (&STORE, "StoreError"),
+        ErrorKind::Damaged | ErrorKind::NewerFormat => (&DAMAGED, "DamagedError"),
+        ErrorKind::Busy
+        | ErrorKind::CommandNotFound
+        | ErrorKind::NotExecutable
+        | ErrorKind::Tool
+        | ErrorKind::Refused
+        | ErrorKind::TimedOut
+        | ErrorKind::Interrupted => (&RECOVERY, "RecoveryError"),
+        // The library may grow kinds; all of them are at least this.
+        _ => (&RECOVERY, "RecoveryError"),
+    };
+    cell.import(py, MODULE, name)
+}
+
+/// The system's number of the error that started it.
+fn errno(error: &Error) -> Option<i32> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.raw_os_error();
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,194 @@
+//! The audit log that Python's `RecoveryAuditLogger` keeps: the library's logger over one store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use auto_recovery::audit::{AttemptRecord, Durability, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::host::SystemHost;
+use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use serde::Serialize;
+
+use crate::attempt;
+use crate::entry;
+use crate::error::{exception, invalid};
+use crate::value::{optional_text, python, text, texts};
+
+/// An audit trail on disk. Threads may share it; each call releases the interpreter while it works.
+#[pyclass(frozen, module = "auto_recovery._auto_recovery")]
+#[derive(Debug)]
+pub(crate) struct AuditLog {
+    pub(crate) logger: Arc<RecoveryAuditLogger>,
+}
+
+#[pymethods]
+impl AuditLog {
+    /// The log in `directory`, where exports and reports go too. `durability` is `sync` or `flush`.
+    #[new]
+    fn new(py: Python<'_>, directory: PathBuf, durability: &str) -> PyResult<Self> {
+        let durability = match durability {
+            "sync" => Durability::Sync,
+            "flush" => Durability::Flush,
+            other => {
+                let context = format!("unknown durability {other:?}: use sync or flush");
+                return Err(invalid(py, context));
+            }
+        };
+        let options = JsonlOptions {
+            durability,
+            ..JsonlOptions::default()
+        };
+        let host = Arc::new(SystemHost::new());
+        let store = JsonlStore::open(&directory, options, host.clone())
+            .map_err(|error| exception(py, &error))?;
+        Ok(Self {
+            logger: Arc::new(RecoveryAuditLogger::new(
+                Arc::new(store),
+                host,
+                Some(directory),
+            )),
+        })
+    }
+
+    /// Begins a session, or goes on with the one that has this id; returns the id.
+    fn start_session(&self, session_id: &Bound<'_, PyAny>) -> PyResult<String> {
+        let py = session_id.py();
+        let session_id = optional_text(session_id)?;
+        self.released(py, |logger| logger.start_session(session_id.as_deref()))
+    }
+
+    /// Records `attempt` and returns the id of its entry.
+    fn log(
+        &self,
+        py: Python<'_>,
+        attempt: &Bound<'_, PyAny>,
+        session_id: &Bound<'_, PyAny>,
+        files_modified: &Bound<'_, PyAny>,
+        rollback_performed: bool,
+        next_action: &Bound<'_, PyAny>,
+    ) -> PyResult<String> {
+        let record = AttemptRecord {
+            files_modified: texts(files_modified)?,
+            rollback_performed,
+            next_action: text(next_action)?,
+        };
+        let new = attempt::entry(attempt, text(session_id)?, record)?;
+        let appended = self.released(py, |logger| logger.log_entries(vec![new]))?;
+        match appended.into_iter().next() {
+            Some(appended) => Ok(appended.entry_id),
+            None => Err(exception(
+                py,
+                &Error::new(ErrorKind::Damaged, "the store acknowledged nothing"),
+            )),
+        }
+    }
+
+    /// Records an entry that is ready, as it is.
+    fn write(&self, entry: &Bound<'_, PyAny>) -> PyResult<()> {
+        let new = NewEntry {
+            entry: entry::read(entry)?,
+            number_by_store: false,
+        };
+        self.released(entry.py(), |logger| logger.log_entries(vec![new]).map(drop))
+    }
+
+    /// The entries of a session, as instances of the data class.
+    fn history<'py>(&self, session_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.list(session_id, entry::instance)
+    }
+
+    /// The entries of a session, as flat dictionaries.
+    fn records<'py>(&self, session_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.list(session_id, entry::record)
+    }
+
+    /// The statistics of a session: the 15 keys of the specification.
+    fn statistics<'py>(&self, session_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let py = session_id.py();
+        let session_id = text(session_id)?;
+        let statistics = self.released(py, |logger| logger.get_recovery_statistics(&session_id))?;
+        dictionary(py, statistics)
+    }
+
+    /// The statistics of all sessions.
+    fn aggregate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let statistics = self.released(py, |logger| logger.store().aggregate())?;
+        dictionary(py, statistics)
+    }
+
+    /// Writes the trail of a session to a new file in the log's directory; returns its path.
+    fn export(&self, session_id: &Bound<'_, PyAny>, format: &str) -> PyResult<PathBuf> {
+        let py = session_id.py();
+        let session_id = text(session_id)?;
+        self.released(py, |logger| {
+            logger.export_audit_trail(&session_id, format.parse()?)
+        })
+    }
+
+    /// Writes the report of a session to `output_path` or to a new file in the log's directory; returns
+    /// its path.
+    fn report(
+        &self,
+        session_id: &Bound<'_, PyAny>,
+        output_path: Option<PathBuf>,
+    ) -> PyResult<PathBuf> {
+        let py = session_id.py();
+        let session_id = text(session_id)?;
+        self.released(py, |logger| {
+            logger.generate_recovery_report(&session_id, output_path.as_deref())
+        })
+    }
+
+    /// The sessions that have entries, newest first.
+    fn session_ids(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.released(py, RecoveryAuditLogger::get_all_session_ids)
+    }
+
+    /// Removes the trail of a session; returns how many entries went, `None` for an unknown one.
+    fn clear_session(&self, session_id: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+        let py = session_id.py();
+        let session_id = text(session_id)?;
+        self.released(py, |logger| logger.clear_session(&session_id))
+    }
+
+    /// Removes all trails; returns how many sessions went.
+    fn clear_all_sessions(&self, py: Python<'_>) -> PyResult<u64> {
+        self.released(py, RecoveryAuditLogger::clear_all_sessions)
+    }
+}
+
+impl AuditLog {
+    /// The entries of a session, each as `form` makes it.
+    fn list<'py, T>(
+        &self,
+        session_id: &Bound<'py, PyAny>,
+        form: impl Fn(Python<'py>, RecoveryAuditEntry) -> PyResult<Bound<'py, T>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = session_id.py();
+        let session_id = text(session_id)?;
+        let entries = self.released(py, |logger| logger.get_recovery_history(&session_id))?;
+        let list = PyList::empty(py);
+        for entry in entries {
+            list.append(form(py, entry)?.into_any())?;
+        }
+        Ok(list)
+    }
+
+    /// What `work` comes to with the interpreter released.
+    fn released<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&RecoveryAuditLogger) -> auto_recovery::Result<T> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| work(&self.logger))
+            .map_err(|error| exception(py, &error))
+    }
+}
+
+/// Statistics as a dictionary.
+fn dictionary(py: Python<'_>, statistics: impl Serialize) -> PyResult<Bound<'_, PyDict>> {
+    let json = serde_json::to_value(statistics)
+        .expect("a struct of strings, finite numbers, lists and maps serialises");
+    Ok(python(py, &json)?.cast_into()?)
+}
