@@ -40,6 +40,7 @@ def test_a_cure_ends_it(manager: AutoRecoveryManager, error: Error) -> None:
     assert attempt.strategy == "fix" and attempt.success
     assert attempt.changes_made == ["added the colon"]
     assert attempt.error_before is error and attempt.error_after is None
+    assert 0 < attempt.duration_seconds < 1
     (entry,) = manager.get_audit_trail()
     assert entry["next_action"] == "complete" and entry["error_type"] == "SyntaxError"
 

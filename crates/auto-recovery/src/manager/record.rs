@@ -193,9 +193,9 @@ fn finished(number: u64, entry_id: String, tried: &Tried) -> AttemptFinished {
     }
 }
 
-/// Seconds with milliseconds, as entries hold them.
+/// Seconds with milliseconds, as entries hold them. Rounded up: what was tried took some time.
 fn seconds(duration: std::time::Duration) -> f64 {
-    let milliseconds = (duration.as_nanos() + 500_000) / 1_000_000;
+    let milliseconds = duration.as_nanos().div_ceil(1_000_000);
     milliseconds as f64 / 1_000.0
 }
 
