@@ -97,5 +97,12 @@ pub fn timestamp(time: SystemTime) -> String {
 
 /// A new id `prefix` + UUIDv7 in hex, sortable by time.
 pub fn new_id(prefix: &str) -> String {
-    format!("{prefix}_{}", ids::next().simple())
+    new_id_in(std::process::id(), prefix)
+}
+
+/// The same for a caller that knows the id of this process.
+pub(crate) fn new_id_in(pid: u32, prefix: &str) -> String {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let hex = ids::next(pid).simple().encode_lower(&mut buffer);
+    [prefix, "_", hex].concat()
 }

@@ -33,10 +33,10 @@ thread_local! {
     };
 }
 
-/// A new id.
+/// A new id, in the process `pid`, which is this one.
 #[expect(clippy::disallowed_methods, reason = "this is the host")]
-pub(super) fn next() -> Uuid {
-    match DRAWN.with_borrow_mut(Drawn::take) {
+pub(super) fn next(pid: u32) -> Uuid {
+    match DRAWN.with_borrow_mut(|drawn| drawn.take(pid)) {
         Some(random) => at(SystemTime::now(), random),
         None => Uuid::now_v7(),
     }
@@ -58,8 +58,7 @@ fn at(time: SystemTime, random: [u8; ID_BYTES]) -> Uuid {
 
 impl Drawn {
     /// Randomness that nobody else gets; `None` if the system gives none.
-    fn take(&mut self) -> Option<[u8; ID_BYTES]> {
-        let pid = std::process::id();
+    fn take(&mut self, pid: u32) -> Option<[u8; ID_BYTES]> {
         if self.pid != pid || self.used == DRAWN_BYTES {
             let count = getrandom(&mut self.bytes, GetRandomFlags::empty()).ok()?;
             if count != DRAWN_BYTES {
@@ -82,7 +81,7 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_and_never_repeat() {
-        let ids: Vec<Uuid> = (0..10_000).map(|_| next()).collect();
+        let ids: Vec<Uuid> = (0..10_000).map(|_| next(1)).collect();
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
         assert!(ids.iter().all(|id| id.get_version_num() == 7));
         let time = |id: &Uuid| id.as_u128() >> 68;

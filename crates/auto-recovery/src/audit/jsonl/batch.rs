@@ -20,6 +20,9 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Line>,
     to_number: usize,
+    /// The process it is made in, which is the one that writes it. Asking the system is not free, and a
+    /// call asks once.
+    pid: u32,
 }
 
 /// What is to be known of a line.
@@ -36,8 +39,14 @@ impl Batch {
     pub(super) fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(LINE_BYTES_USUAL),
+            pid: std::process::id(),
             ..Self::default()
         }
+    }
+
+    /// The process it is made in.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// Adds an entry as a line.

@@ -71,7 +71,8 @@ impl Writer {
         if self.poisoned {
             return Err(self.poison_error());
         }
-        let (mut open, length) = self.open_locked()?;
+        let pid = group.first().map_or_else(std::process::id, Batch::pid);
+        let (mut open, length) = self.open_locked(pid)?;
         let written = self.write_locked(&mut open, length, group);
         // Should unlocking fail, closing the file unlocks it.
         if self.root.io.unlock(&open.file).is_ok() {
@@ -86,11 +87,11 @@ impl Writer {
 
     /// The file, open and locked, and its length. Another process may remove it while we wait for the
     /// lock; then there is a new one.
-    fn open_locked(&mut self) -> Result<(OpenFile, u64)> {
+    fn open_locked(&mut self, pid: u32) -> Result<(OpenFile, u64)> {
         for _ in 0..REOPEN_MAX {
             let open = match self.open.take() {
-                Some(open) if open.pid == std::process::id() => open,
-                _ => self.open_file()?,
+                Some(open) if open.pid == pid => open,
+                _ => self.open_file(pid)?,
             };
             self.root
                 .io
@@ -131,7 +132,7 @@ impl Writer {
         Ok(current.then_some(metadata.len()))
     }
 
-    fn open_file(&self) -> Result<OpenFile> {
+    fn open_file(&self, pid: u32) -> Result<OpenFile> {
         let file = match self.root.io.open_append(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.root.make_dir()?;
@@ -143,7 +144,7 @@ impl Writer {
         regular(&file, &self.path)?;
         Ok(OpenFile {
             file,
-            pid: std::process::id(),
+            pid,
             whole_length: None,
             name_synced: false,
             numbers: None,
