@@ -39,7 +39,7 @@ impl Stop {
 }
 
 /// The real world, with the interpreter released while it waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PythonHost {
     system: SystemHost,
     stop: Arc<Stop>,

@@ -12,14 +12,17 @@ use crate::error::invalid;
 /// `value` as text: a string as it is, with U+FFFD for what is no character (a lone surrogate), and
 /// anything else as `str` gives it.
 pub(crate) fn text(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    let string = match value.cast::<PyString>() {
-        Ok(string) => string.clone(),
-        Err(_) => value.str()?,
-    };
-    Ok(match string.to_str() {
+    match value.cast::<PyString>() {
+        Ok(string) => Ok(replaced(string)),
+        Err(_) => Ok(replaced(&value.str()?)),
+    }
+}
+
+fn replaced(string: &Bound<'_, PyString>) -> String {
+    match string.to_str() {
         Ok(text) => text.to_owned(),
         Err(_) => string.to_string_lossy().into_owned(),
-    })
+    }
 }
 
 /// As [`text`], `None` for `None`.
