@@ -68,7 +68,8 @@ proptest! {
         let json = entry.to_json();
         check(&json);
         // Digits and control characters beyond what it promises are the decoder's.
-        let rare = json.contains("\\u") || entry.attempt_number >= 10_u64.pow(19);
+        // A backslash that is itself escaped escapes nothing.
+        let rare = json.replace("\\\\", "").contains("\\u") || entry.attempt_number >= 10_u64.pow(19);
         prop_assert_eq!(EntryLine::parse(json.as_bytes()).is_none(), rare, "{}", json);
     }
 
