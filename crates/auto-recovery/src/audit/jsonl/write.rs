@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::append::Kind;
 use super::batch::Batch;
 use super::cursor::FileId;
+use super::io::length_and_links;
 use super::lines::Position;
 use super::records::{Verdict, walk};
 use super::root::{Root, regular};
@@ -118,10 +119,8 @@ impl Writer {
     fn length_if_current(&self, open: &OpenFile) -> Result<Option<u64>> {
         let failed = |error| Error::io("look at", &self.path, error);
         if self.root.durability == Durability::Flush {
-            // The plain call: std's asks the kernel for more, and takes half as long again.
-            let status = rustix::fs::fstat(&open.file).map_err(|error| failed(error.into()))?;
-            let length = u64::try_from(status.st_size).unwrap_or(0);
-            return Ok((status.st_nlink > 0).then_some(length));
+            let (length, links) = length_and_links(&open.file).map_err(failed)?;
+            return Ok((links > 0).then_some(length));
         }
         let metadata = open.file.metadata().map_err(failed)?;
         let current = match fs::symlink_metadata(&self.path) {
