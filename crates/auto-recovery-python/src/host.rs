@@ -1,15 +1,12 @@
-//! The library's host in an interpreter: waits end when Python has a signal to handle.
+//! The library's host in an interpreter: it waits as Python waits, with the interpreter released until
+//! the time is over or Python has a signal to handle.
 
-use std::sync::Arc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::host::{Host, SystemHost, Wait};
+use pyo3::intern;
 use pyo3::prelude::*;
-
-/// How long a wait goes on before it looks for signals. Ctrl-C ends a wait within this time; 20 looks a
-/// second cost nothing.
-const SLICE: Duration = Duration::from_millis(50);
 
 /// What ended a recovery from outside: `KeyboardInterrupt`, `SystemExit`, whatever a signal handler
 /// raised. It is raised again once everything is on record.
@@ -38,7 +35,7 @@ impl Stop {
     }
 }
 
-/// The real world, with the interpreter released while it waits.
+/// The real world.
 #[derive(Debug)]
 pub(crate) struct PythonHost {
     system: SystemHost,
@@ -65,19 +62,21 @@ impl Host for PythonHost {
     }
 
     fn sleep(&self, duration: Duration) -> Wait {
-        let end = self.monotonic().saturating_add(duration);
-        loop {
-            if let Err(error) = Python::attach(|py| py.check_signals()) {
-                self.stop.set(error);
-            }
-            if self.stop.is_set() {
-                return Wait::Interrupted;
-            }
-            let left = end.saturating_sub(self.monotonic());
-            if left.is_zero() {
-                return Wait::Elapsed;
-            }
-            self.system.sleep(left.min(SLICE));
+        if self.stop.is_set() {
+            return Wait::Interrupted;
+        }
+        // Looked up each time: callers patch it, so that their tests take no time.
+        let slept = Python::attach(|py| {
+            let time = py.import(intern!(py, "time"))?;
+            time.call_method1(intern!(py, "sleep"), (duration.as_secs_f64(),))
+                .map(drop)
+        });
+        if let Err(error) = slept {
+            self.stop.set(error);
+        }
+        match self.stop.is_set() {
+            true => Wait::Interrupted,
+            false => Wait::Elapsed,
         }
     }
 

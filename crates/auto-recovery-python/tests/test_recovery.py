@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, call, patch
 
 import pytest
 from auto_recovery import (
@@ -94,6 +94,18 @@ def test_waits_double_up_to_the_maximum(audit_dir: Path) -> None:
     waits = [after - before for before, after in itertools.pairwise(calls)]
     for waited, wanted in zip(waits, [0.1, 0.2, 0.3, 0.3], strict=True):
         assert wanted <= waited < wanted + 0.25
+
+
+@pytest.mark.parametrize("target", ["time.sleep", "auto_recovery.time.sleep"])
+def test_a_wait_is_a_sleep_that_can_be_patched(audit_dir: Path, target: str) -> None:
+    manager = AutoRecoveryManager(4, 1.0, 3.0, audit_dir=audit_dir)
+    manager.retry_handler = MagicMock(side_effect=[False, False, False, True])
+    started = time.monotonic()
+    with patch(target) as sleep:
+        result = manager.attempt_recovery(Error("TimeoutError", "timeout", "api"), {})
+    assert result.success
+    assert sleep.call_args_list == [call(1.0), call(2.0), call(3.0)]
+    assert time.monotonic() - started < 1.0
 
 
 def test_others_go_on_while_it_waits(audit_dir: Path, error: Error) -> None:

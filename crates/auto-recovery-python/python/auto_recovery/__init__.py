@@ -5,6 +5,9 @@ record are native. See ``docs/guide/python.md`` for what is the same, what is be
 differs.
 """
 
+# Callers of the original patch `auto_recovery.time.sleep`, and that is what waits.
+import time as time
+
 from ._auto_recovery import __version__
 from ._errors import (
     DamagedError,
