@@ -55,6 +55,7 @@ projects! {
     fix_in_two_steps
     fix_leaves_a_process
     fix_makes_it_worse
+    flaky_counter
     flaky_test
     header_missing
     isort_check
@@ -76,6 +77,7 @@ projects! {
     python_module_missing
     repository_inside
     repository_inside_undone
+    ruff_behind_make
     ruff_check
     ruff_check_and_another
     ruff_format

@@ -96,8 +96,7 @@ impl<'m> Recovering<'m> {
         });
         let started = self.manager.host.monotonic();
         let tried = self.act_and_settle(turn, number, before, started);
-        let mut tried = tried.map_err(|error| self.abandon(error))?;
-        tried.after = self.after(turn, &tried);
+        let tried = tried.map_err(|error| self.abandon(error))?;
         if let Err(error) = self.record_attempt(turn, number, &tried) {
             return Err(if tried.undone {
                 error
@@ -179,6 +178,10 @@ impl<'m> Recovering<'m> {
         if !tried.success {
             self.strategy_failed(turn, number);
         }
+        if tried.failure.is_none() && !tried.success {
+            tried.failure = Some(self.current.clone());
+        }
+        tried.after = self.after(turn, &tried);
         self.settle(turn, &mut tried)?;
         if tried.success || tried.kept {
             self.changed.extend(tried.files_modified.iter().cloned());
@@ -312,9 +315,6 @@ impl<'m> Recovering<'m> {
 
     /// Keeps what the attempt left, or puts it back.
     fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
-        if tried.failure.is_none() && !tried.success {
-            tried.failure = Some(self.current.clone());
-        }
         let Some(tree) = self.manager.tree.as_mut() else {
             return Ok(());
         };
@@ -347,6 +347,15 @@ impl<'m> Recovering<'m> {
             return Ok(());
         }
         let changed = tried.before.checkpoint != tried.checkpoint_verified;
+        let tries_again = matches!(tried.after, After::SameStrategy(_));
+        if tries_again && turn.step.kind == RecoveryStrategyType::Retry {
+            // A retry changes nothing by itself. What the command left may be what lets it pass next time:
+            // half a download, a warm cache. It goes when no try is left.
+            tree.leave();
+            tried.kept = changed;
+            self.left |= changed;
+            return Ok(());
+        }
         let undone = tree.undo()?;
         tried.undone = changed || undone.paths > 0;
         if !undone.foreign.is_empty() {

@@ -160,6 +160,7 @@ impl AutoRecoveryManager {
             incident,
             attempts: Vec::new(),
             kept: false,
+            left: false,
             changed: BTreeSet::new(),
             not_covered: BTreeSet::new(),
             last_exit,

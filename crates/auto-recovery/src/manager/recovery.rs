@@ -155,6 +155,8 @@ pub(super) struct Recovering<'m> {
     pub(super) attempts: Vec<RecoveryAttempt>,
     /// Whether a failed attempt's changes are still in the tree.
     pub(super) kept: bool,
+    /// Whether what the command left in a failed retry may still be in the tree.
+    pub(super) left: bool,
     /// Paths changed by attempts whose changes are in the tree.
     pub(super) changed: BTreeSet<String>,
     /// Paths changed by attempts that no checkpoint covers.
@@ -263,7 +265,7 @@ impl Recovering<'_> {
     fn finish(mut self, end: RecoveryEnd, cure: Option<&Tried>) -> Result<Recovery> {
         let success = end == RecoveryEnd::Recovered;
         if !success
-            && self.kept
+            && (self.kept || self.left)
             && !self.manager.settings.keep_failed_changes
             && let Some(tree) = self.manager.tree.as_mut()
         {

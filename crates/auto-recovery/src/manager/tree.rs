@@ -59,7 +59,10 @@ pub trait Tree: Send {
     /// Paths the attempt changed that no checkpoint covers: ignored or too large files, `.git`.
     fn not_covered(&mut self) -> Vec<String>;
 
-    /// Puts the tree back as `before` found it.
+    /// Leaves the tree to the next try of the same strategy: undoing that undoes this one too.
+    fn leave(&mut self);
+
+    /// Puts the tree back as `before` found it, or the first of the tries that were left to this one.
     ///
     /// # Errors
     /// If it is not exactly as it was.

@@ -47,6 +47,8 @@ pub(super) struct Guarded {
 struct Span {
     before: Checkpoint,
     after: Option<Checkpoint>,
+    /// Whether it is undone together with the attempt that came next.
+    left_to_next: bool,
 }
 
 impl GuardedTree {
@@ -137,6 +139,7 @@ impl Tree for GuardedTree {
         guarded.attempt = Some(Span {
             before: now.clone(),
             after: None,
+            left_to_next: false,
         });
         Ok(Before {
             checkpoint: Some(now.id()),
@@ -183,6 +186,7 @@ impl Tree for GuardedTree {
         let Some(Span {
             before,
             after: Some(after),
+            ..
         }) = &guarded.attempt
         else {
             return Vec::new();
@@ -194,24 +198,18 @@ impl Tree for GuardedTree {
             .collect()
     }
 
+    fn leave(&mut self) {
+        if let Some(span) = &mut self.lock().attempt {
+            span.left_to_next = true;
+        }
+    }
+
     fn undo(&mut self) -> Result<Undone> {
-        let mut guarded = self.lock();
-        let Some(span) = guarded.attempt.take() else {
-            return Ok(Undone::default());
-        };
-        guarded.put_back(span)
+        self.lock().put_back_while(|span| span.left_to_next)
     }
 
     fn undo_all(&mut self) -> Result<Undone> {
-        let mut guarded = self.lock();
-        let mut all = Undone::default();
-        loop {
-            let span = guarded.attempt.take().or_else(|| guarded.kept.pop());
-            let Some(span) = span else { return Ok(all) };
-            let undone = guarded.put_back(span)?;
-            all.paths += undone.paths;
-            all.foreign.extend(undone.foreign);
-        }
+        self.lock().put_back_while(|_| true)
     }
 
     fn accept(&mut self, proof: Proof) -> Result<()> {
@@ -286,8 +284,24 @@ impl Guarded {
         }
     }
 
+    /// Puts back the attempt under way, and then those that were kept, newest first, while they are
+    /// `meant`.
+    fn put_back_while(&mut self, meant: impl Fn(&Span) -> bool) -> Result<Undone> {
+        let mut all = Undone::default();
+        let mut next = self.attempt.take();
+        loop {
+            let kept = || self.kept.pop_if(|span| meant(span));
+            let Some(span) = next.take().or_else(kept) else {
+                return Ok(all);
+            };
+            let undone = self.put_back(span)?;
+            all.paths += undone.paths;
+            all.foreign.extend(undone.foreign);
+        }
+    }
+
     fn put_back(&mut self, span: Span) -> Result<Undone> {
-        let Span { before, after } = span;
+        let Span { before, after, .. } = span;
         let report = self.session.restore(&before, after.as_ref())?;
         self.ours = before;
         let RestoreReport {

@@ -98,6 +98,51 @@ fn a_pass_by_plain_retry_is_flaky() {
 }
 
 #[test]
+fn what_the_command_leaves_in_a_retry_is_there_for_the_next_and_goes_when_none_helps() {
+    for (needed, code, runs_left, undone) in [
+        (4, 0, 4, [false, false, false]),
+        (9, 1, 1, [false, false, true]),
+    ] {
+        let project = Project::new(&[]);
+        let script = format!("echo x >> runs; test $(wc -l < runs) -ge {needed}");
+        let policy = Policy {
+            retry: Some(3),
+            ..Policy::default()
+        };
+        let (outcome, _) = project.run(project.request(&["sh", "-c", &script], policy));
+        assert_eq!(outcome.unwrap().exit, RunExit::Code(code));
+        assert_eq!(project.read("runs").lines().count(), runs_left);
+        let told: Vec<bool> = project
+            .trail()
+            .iter()
+            .map(|one| one.rollback_performed)
+            .collect();
+        assert_eq!(told, undone);
+    }
+}
+
+#[test]
+fn what_retries_leave_is_undone_before_another_strategy() {
+    let project = Project::new(&[]);
+    let script = "echo x >> runs; test -e mended && exit; echo 'curl: (7) Failed to connect to localhost port 9: Connection refused' >&2; exit 7";
+    let policy = Policy {
+        retry: Some(2),
+        fixes: vec![StrategyCommand::shell(
+            "test $(wc -l < runs) = 1 && touch mended",
+        )],
+        ..Policy::default()
+    };
+    let (outcome, _) = project.run(project.request(&["sh", "-c", script], policy));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0));
+    let strategies: Vec<_> = project
+        .trail()
+        .into_iter()
+        .map(|one| one.strategy)
+        .collect();
+    assert_eq!(strategies, ["retry", "retry", "fix"]);
+}
+
+#[test]
 fn fail_on_flaky_exits_with_the_first_runs_code() {
     let project = Project::new(&[]);
     let script = "test -e ../once && exit 0; touch ../once; exit 3";
