@@ -202,6 +202,12 @@ fn check_record(stage: &Stage, expected: &Expected, changes: &[String]) {
     for cure in cures {
         assert_eq!(cure["strategy"], expected.cured_by.as_str());
         assert_eq!(cure["next_action"], "complete");
+        // What changes in a retry, the command changed, not the strategy.
+        let changes = if cure["strategy"] == "retry" {
+            &[][..]
+        } else {
+            changes
+        };
         assert_eq!(modified(entries), changes, "files modified: {entries:#?}");
     }
 }
