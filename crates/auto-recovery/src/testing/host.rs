@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::random::Random;
 use crate::host::{Host, Wait};
 
 /// Where every scripted clock starts: 2026-01-02T03:04:05Z, in seconds since the epoch.
@@ -22,7 +23,7 @@ struct State {
     sleeps: Vec<Duration>,
     interrupted: bool,
     interrupt_in_sleep: Option<usize>,
-    random: u64,
+    random: Random,
     fixed_random: Option<u64>,
 }
 
@@ -40,7 +41,7 @@ impl ScriptedHost {
                 sleeps: Vec::new(),
                 interrupted: false,
                 interrupt_in_sleep: None,
-                random: seed,
+                random: Random::new(seed),
                 fixed_random: None,
             }),
         }
@@ -117,11 +118,6 @@ impl Host for ScriptedHost {
         if let Some(bits) = state.fixed_random {
             return bits;
         }
-        // SplitMix64: every seed gives a full and well mixed sequence.
-        state.random = state.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = state.random;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
+        state.random.bits()
     }
 }

@@ -1,11 +1,18 @@
 //! What tests of this crate, and of the crates built on it, share: a host that takes no real time,
-//! file operations that fail on demand, and the contract that every store must keep.
+//! file operations that fail on demand, a disk whose power fails, the contract that every store must
+//! keep, and what campaigns count.
 //!
 //! Behind the feature `testing`; a product build has none of it. Nothing here is stable.
 
+mod campaign;
 mod faulty_io;
 mod host;
+mod random;
+mod simulated_disk;
 pub mod store_contract;
 
+pub use campaign::{Campaign, Found, Rounds, Wrong, quick_dir};
 pub use faulty_io::{Effect, Fault, FaultyIo, Operation};
 pub use host::ScriptedHost;
+pub use random::Random;
+pub use simulated_disk::{Moment, SimulatedDisk};
