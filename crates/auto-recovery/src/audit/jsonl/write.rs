@@ -204,7 +204,15 @@ impl Writer {
                     rest = &rest[count..];
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    match not_written(file, length, bytes) {
+                        Ok(left) => {
+                            rest = left;
+                            continue;
+                        }
+                        Err(error) => error,
+                    }
+                }
                 Err(error) => error,
             };
             // If this fails too, the next writer finds the torn tail and moves it aside.
@@ -281,6 +289,16 @@ impl Writer {
             _ => Ok(Position::START),
         }
     }
+}
+
+/// What of `bytes` is not in `file` yet, which had `length` and is locked. A write that was interrupted
+/// should have written nothing, but file systems across a network are known to have written some: doing
+/// it again would double that.
+fn not_written<'b>(file: &File, length: u64, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
+    let written = file.metadata()?.len().checked_sub(length);
+    written
+        .and_then(|written| bytes.get(usize::try_from(written).ok()?..))
+        .ok_or_else(|| io::Error::other("it changed while it was locked"))
 }
 
 /// The only field that numbering needs.
