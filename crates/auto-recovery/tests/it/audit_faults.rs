@@ -1,4 +1,8 @@
 //! Disks that fill up, fail to sync, and processes that die at any step.
+//!
+//! Every operation that a store makes on files is failed in turn, with every error of a full, broken or
+//! read-only disk and of a signal, both when it had no effect and when it took effect all the same.
+//! Reading is left alone: it acknowledges nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,6 +16,7 @@ use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
 
 use crate::audit_support::{read, store};
+use auto_recovery::testing::{Campaign, Found, quick_dir};
 
 fn faulty(dir: &Path, durability: Durability) -> (JsonlStore, Arc<FaultyIo>) {
     let io = Arc::new(FaultyIo::new());
@@ -46,12 +51,19 @@ struct Told {
     journaled: bool,
 }
 
+impl Told {
+    /// Whether nothing failed.
+    fn is_all_well(&self) -> bool {
+        self.journaled && self.refused.is_empty() && self.clear == Some(Ok(Some(1)))
+    }
+}
+
 /// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn line
 /// at first.
 fn live(store: &JsonlStore) -> Told {
     let mut told = Told::default();
-    let started = JournalEvent::SessionStarted(SessionStarted::default());
-    told.journaled = store.record(Some("kept"), started).is_ok();
+    let started = || JournalEvent::SessionStarted(SessionStarted::default());
+    told.journaled = store.record(Some("kept"), started()).is_ok();
     for number in 1..=6 {
         let mut batch = vec![entry("kept", number * 10), entry("kept", number * 10 + 1)];
         if number == 3 {
@@ -67,6 +79,8 @@ fn live(store: &JsonlStore) -> Told {
             told.clear = Some(store.clear("cleared").map_err(|error| error.kind()));
         }
     }
+    // Also what a clearing could not write, and need not, closes the journal.
+    told.journaled &= store.record(Some("kept"), started()).is_ok();
     told
 }
 
@@ -110,51 +124,82 @@ fn check(dir: &Path, told: &Told, case: &str) {
     }
 }
 
-/// Runs the life with the n-th operation failing, for every n, until none is left to fail.
-fn campaign(durability: Durability, and_all_after: bool) {
-    for operation in Operation::ALL {
-        for (errno, effect) in [
-            (libc::ENOSPC, Effect::None),
-            (libc::ENOSPC, Effect::Half),
-            (libc::EIO, Effect::None),
-            (libc::EIO, Effect::All),
-        ] {
-            for nth in 0.. {
-                let dir = tempfile::tempdir().unwrap();
-                tear(dir.path());
-                let (store, io) = faulty(dir.path(), durability);
-                io.fail(Fault {
-                    and_all_after,
-                    ..fault(operation, nth, errno, effect)
-                });
-                let told = live(&store);
-                let case = format!("{operation:?} {nth}, {errno}, {effect:?}, {and_all_after}");
-                check(dir.path(), &told, &case);
-                if io.hits() == 0 {
-                    assert_eq!(told.refused.len(), 0, "{case}");
-                    assert_eq!(told.clear, Some(Ok(Some(1))), "{case}");
-                    assert!(told.journaled, "{case}");
-                    break;
-                }
-                assert!(nth < 200, "{case}: the faults never end");
-            }
-        }
+/// What calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went read-only.
+const ERRNOS: [i32; 5] = [
+    libc::EIO,
+    libc::ENOSPC,
+    libc::EINTR,
+    libc::EDQUOT,
+    libc::EROFS,
+];
+
+/// What of a failing `operation` may happen nevertheless.
+fn effects(operation: Operation) -> &'static [Effect] {
+    match operation {
+        Operation::Write => &[Effect::None, Effect::Half, Effect::All],
+        _ => &[Effect::None, Effect::All],
     }
 }
 
+/// Runs the life with the n-th operation failing, for every operation, every n until none is left to
+/// fail, every error and every effect. Returns how many failures that were.
+fn campaign(durability: Durability, and_all_after: bool, errnos: &[i32]) -> u64 {
+    let mut failures = 0;
+    for operation in Operation::ALL {
+        for &effect in effects(operation) {
+            for &errno in errnos {
+                let mut nth = 0;
+                let fault = |nth| Fault {
+                    and_all_after,
+                    ..fault(operation, nth, errno, effect)
+                };
+                while live_with(durability, fault(nth)) {
+                    nth += 1;
+                    assert!(nth < 200, "{:?}: the faults never end", fault(nth));
+                }
+                failures += nth;
+            }
+        }
+    }
+    failures
+}
+
+/// A life with `fault`; whether it was met.
+fn live_with(durability: Durability, fault: Fault) -> bool {
+    let dir = quick_dir();
+    tear(dir.path());
+    let (store, io) = faulty(dir.path(), durability);
+    io.fail(fault);
+    let told = live(&store);
+    let case = format!("{fault:?}");
+    check(dir.path(), &told, &case);
+    if fault.operation == Operation::Sync && io.hits() > 0 {
+        assert!(!told.is_all_well(), "{case}: a failed sync is told");
+    }
+    if io.hits() == 0 {
+        assert!(told.is_all_well(), "{case}");
+    }
+    io.hits() > 0
+}
+
 #[test]
-fn one_operation_fails_durable() {
-    campaign(Durability::Sync, false);
+fn every_call_fails_once_with_every_error_and_nothing_acknowledged_is_lost() {
+    let campaign = Campaign::begin(
+        "20-calls",
+        "each file operation fails, each error and effect",
+    );
+    let failures = self::campaign(Durability::Sync, false, &ERRNOS);
+    campaign.end(&Found::nothing_in(failures));
 }
 
 #[test]
 fn one_operation_fails_flushed() {
-    campaign(Durability::Flush, false);
+    campaign(Durability::Flush, false, &ERRNOS[..2]);
 }
 
 #[test]
 fn everything_fails_from_one_operation_on() {
-    campaign(Durability::Sync, true);
+    campaign(Durability::Sync, true, &ERRNOS[..2]);
 }
 
 #[test]
@@ -272,17 +317,45 @@ fn clearing_that_dies_half_way_shows_nothing_of_what_it_cleared() {
 
 #[test]
 fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
-    // The directory above, the directory for the journal, the directory for the trail.
-    for nth in 0..3 {
+    let mut failed = Vec::new();
+    loop {
         let dir = tempfile::tempdir().unwrap();
-        let (store, io) = faulty(&dir.path().join("audit"), Durability::Sync);
+        let (store, io) = faulty(&dir.path().join("state/audit"), Durability::Sync);
+        let nth = failed.len() as u64;
         io.fail(fault(Operation::SyncDir, nth, libc::EIO, Effect::None));
         let started = JournalEvent::SessionStarted(SessionStarted::default());
-        let recorded = store.record(Some("s"), started);
-        let appended = store.append(vec![entry("s", 1)]);
-        assert_eq!(io.hits(), 1);
-        assert_eq!(recorded.is_err(), nth < 2);
-        assert_eq!(appended.is_err(), nth == 2);
+        let recorded = store.record(Some("s"), started).is_err();
+        let appended = store.append(vec![entry("s", 1)]).is_err();
+        if io.hits() == 0 {
+            break;
+        }
+        failed.push((recorded, appended));
+    }
+    // For the journal its directory and those above, of which the test made three; for the trail its
+    // directory.
+    let (last, journal) = failed.split_last().unwrap();
+    assert_eq!(*last, (false, true));
+    assert!(journal.len() >= 4, "{failed:?}");
+    assert!(
+        journal.iter().all(|one| *one == (true, false)),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn a_failed_sync_poisons_whatever_the_error() {
+    for errno in ERRNOS {
+        for effect in [Effect::None, Effect::All] {
+            for operation in [Operation::Sync, Operation::SyncDir] {
+                let dir = quick_dir();
+                let (store, io) = faulty(dir.path(), Durability::Sync);
+                io.fail(fault(operation, 0, errno, effect));
+                store.append(vec![entry("s", 1)]).unwrap_err();
+                io.heal();
+                let error = store.append(vec![entry("s", 2)]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Poisoned, "{operation:?} {errno}");
+            }
+        }
     }
 }
 

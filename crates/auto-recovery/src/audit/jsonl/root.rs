@@ -2,8 +2,10 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::events::{EventsBySession, JournalIndex, SessionEvents};
 use super::io::FileIo;
@@ -26,6 +28,8 @@ pub(super) struct Root {
     pub durability: Durability,
     pub rollup_bytes_min: u64,
     pub index: JournalIndex,
+    /// Whether the directory's own name, and those above it, are on the disk.
+    pub is_placed: AtomicBool,
 }
 
 impl Root {
@@ -83,27 +87,48 @@ impl Root {
     }
 
     fn make_dirs(&self, dir: &Path) -> Result<()> {
-        let parent = dir.parent();
         let mut made = self.io.make_dir(dir);
-        if let (Err(error), Some(parent)) = (&made, parent)
+        if let (Err(error), Some(parent)) = (&made, dir.parent())
             && error.kind() == io::ErrorKind::NotFound
         {
             self.make_dirs(parent)?;
             made = self.io.make_dir(dir);
         }
         match made {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {
-                return Ok(());
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+            result => result.map_err(|error| Error::io("create directory", dir, error)),
+        }
+    }
+
+    /// Brings the names of the files in the directory to the disk, and the first time the directory's
+    /// own: that it is there does not mean that whoever made it lived long enough to see to that.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        self.io.sync_dir(&self.dir)?;
+        if !self.is_placed.load(Ordering::Acquire) {
+            self.sync_place()?;
+            self.is_placed.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Syncs the directories above, as far up as one may just have been made for us: each in which a
+    /// directory of ours stands, on the same file system.
+    fn sync_place(&self) -> io::Result<()> {
+        let user = rustix::process::geteuid().as_raw();
+        let mut below = self.dir.metadata()?;
+        for above in self.dir.ancestors().skip(1) {
+            let metadata = above.metadata()?;
+            if below.uid() != user || below.dev() != metadata.dev() {
+                break;
             }
-            result => result.map_err(|error| Error::io("create directory", dir, error))?,
+            match self.io.sync_dir(above) {
+                // One that we may pass through but not open. Nothing more can be done.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                result => result?,
+            }
+            below = metadata;
         }
-        match parent {
-            Some(parent) if self.durability == Durability::Sync => self
-                .io
-                .sync_dir(parent)
-                .map_err(|error| Error::io("sync directory", parent, error)),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Opens a file to read, `None` if there is none.

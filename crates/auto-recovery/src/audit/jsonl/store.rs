@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::append::{Appender, Kind};
 use super::batch::Batch;
@@ -97,6 +98,7 @@ impl JsonlStore {
             durability: options.durability,
             rollup_bytes_min: options.rollup_bytes_min,
             index: JournalIndex::default(),
+            is_placed: AtomicBool::new(false),
         });
         let journal = Appender::new(Arc::clone(&root), root.journal_path(), Kind::Journal);
         Ok(Self {

@@ -230,7 +230,7 @@ impl Writer {
         };
         let mut result = self.root.io.sync_data(&open.file);
         if result.is_ok() && !open.name_synced {
-            result = self.root.io.sync_dir(&self.root.dir);
+            result = self.root.sync_names();
             open.name_synced = result.is_ok();
         }
         result.map_err(|error| {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
@@ -23,6 +24,7 @@ fn writer(dir: &Path) -> Writer {
         durability: Durability::Flush,
         rollup_bytes_min: u64::MAX,
         index: JournalIndex::default(),
+        is_placed: AtomicBool::new(false),
     };
     let path = root.journal_path();
     Writer::new(Arc::new(root), path, Kind::Journal)
