@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Damage, JournalEvent, TailQuarantined};
+use auto_recovery::audit::{
+    AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, TailQuarantined,
+};
+use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
 
 use crate::audit_support::{entry, given, original, read, store};
 
@@ -168,6 +171,48 @@ fn what_power_cuts_and_other_programs_leave_at_the_end() {
             "{tail:?}"
         );
     }
+}
+
+#[test]
+fn what_is_shown_stays_when_something_is_appended() {
+    let (whole, last) = (entry("s", 1), entry("s", 2));
+    let json = last.to_json();
+    let broken_over_lines = json.replacen(',', ",\r\n", 1) + "\n";
+    let behind_zeros = "\0".repeat(300) + &json;
+    for text in [broken_over_lines, behind_zeros] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s_audit.jsonl");
+        fs::write(&path, whole.to_json() + "\n" + &text).unwrap();
+        assert_eq!(read(&store(dir.path()), "s").0.len(), 2, "{text:?}");
+        let new = entry("s", 3);
+        store(dir.path()).append(vec![given(new.clone())]).unwrap();
+        let expected = [whole.clone(), last.clone(), new];
+        assert_eq!(read(&store(dir.path()), "s").0, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_no_pile_of_copies() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("s_audit.jsonl"), "{\"entry_id\":\"torn").unwrap();
+    let io = std::sync::Arc::new(FaultyIo::new());
+    let host = std::sync::Arc::new(ScriptedHost::new());
+    let options = JsonlOptions::default();
+    let store = JsonlStore::open_with_io(dir.path(), options, host, io.clone()).unwrap();
+    for _ in 0..150 {
+        io.fail(Fault {
+            operation: Operation::Write,
+            nth: 0,
+            and_all_after: false,
+            errno: libc::ENOSPC,
+            effect: Effect::None,
+        });
+        store.append(vec![given(entry("s", 1))]).unwrap_err();
+        io.heal();
+    }
+    assert_eq!(torn_files(dir.path()).len(), 0);
+    store.append(vec![given(entry("s", 1))]).unwrap();
+    assert_eq!(torn_files(dir.path()).len(), 1);
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub(super) fn walk_up_to(
     let mut walk = Walk::new(place, from, take);
     let part = ReadAt::new(file, from.offset).take(to - from.offset);
     let end = walk.lines(part, from)?;
-    walk.give_up_pending();
+    walk.give_up_pending()?;
     walk.end = end;
     Ok(walk.into_walked())
 }
@@ -174,13 +174,13 @@ impl<'t, 'p> Walk<'t, 'p> {
     fn line(&mut self, line: Line<'_>) -> Result<()> {
         let next = line.end();
         if line.too_long {
-            self.give_up_pending();
+            self.give_up_pending()?;
             self.damage(line.at, line.length, "longer than any record");
             self.end = next;
             return Ok(());
         }
         if !self.pending.is_empty() && (is_start(line.bytes) || !self.has_room_for(line.bytes)) {
-            self.give_up_pending();
+            self.give_up_pending()?;
             self.end = line.at;
         }
         if self.pending.is_empty() && line.ended {
@@ -208,7 +208,7 @@ impl<'t, 'p> Walk<'t, 'p> {
             self.record(&whole, at)?;
             if self.end == at {
                 // It closed at the margin and is still not whole, so it never will be.
-                self.give_up_pending();
+                self.give_up_pending()?;
             }
         }
         Ok(())
@@ -280,12 +280,20 @@ impl<'t, 'p> Walk<'t, 'p> {
         (text, at.after(bytes.len() - text.len()))
     }
 
-    fn give_up_pending(&mut self) {
-        if !self.pending.is_empty() {
-            let bytes = self.pending.len() as u64;
-            self.pending.clear();
+    /// Nothing more of what is pending will come. It may be whole, and only not have closed at the margin:
+    /// so it is shown at the end of a file, and must be when another record follows.
+    fn give_up_pending(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        if let Verdict::Taken = (self.take)(&pending, self.end)? {
+            self.last = Some(self.end.offset);
+        } else {
+            let bytes = pending.len() as u64;
             self.damage(self.end, bytes, "cut short: a write did not finish");
         }
+        Ok(())
     }
 
     fn damage(&mut self, at: Position, bytes: u64, reason: &str) {

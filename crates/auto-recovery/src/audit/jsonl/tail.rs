@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use super::append::Kind;
 use super::batch::Batch;
 use super::lines::{LINE_BYTES_MAX, ReadAt};
-use super::root::Root;
+use super::root::{Root, regular};
 use super::write::Writer;
 use crate::audit::{JournalEvent, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,15 +62,17 @@ pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
     }
     Ok(match &text[whole..] {
         rest if whole > line_in_text && rest.trim_ascii().is_empty() => End::Unended,
-        _ if whole == start => End::Torn(from + start as u64),
+        _ if whole == start => End::Torn(from + start.min(line_in_text) as u64),
         _ => End::Torn(from + whole.max(line_in_text) as u64),
     })
 }
 
-/// Where in `text` the record begins that the line at `line` belongs to: the nearest `{` at a margin.
+/// Where in `text` the record begins that the line at `line` belongs to: the nearest `{` at a margin, or
+/// behind the zero bytes there that a power cut left, as readers have it.
 fn record_start(text: &[u8], line: usize, from_first: bool) -> Option<usize> {
-    if text.get(line) == Some(&b'{') {
-        return Some(line);
+    let zeros = text[line..].iter().take_while(|&&byte| byte == 0).count();
+    if text.get(line + zeros) == Some(&b'{') {
+        return Some(line + zeros);
     }
     match memchr::memmem::rfind(&text[..line], b"\n{") {
         Some(newline) => Some(newline + 1),
@@ -146,19 +148,23 @@ fn copy_aside(writer: &Writer, file: &File, at: u64, length: u64) -> Result<Tail
     let root = &writer.root;
     for number in 1..=COPIES_MAX {
         let copy_path = copy_path(&writer.path, at, number);
-        let copy = match root.io.create_new(&copy_path) {
-            Ok(copy) => copy,
+        let (copy, is_whole) = match root.io.create_new(&copy_path) {
+            Ok(copy) => (copy, false),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                match is_copy(root, &copy_path, file, at, length)? {
-                    true => return Ok(moved(writer, &copy_path, at, length)),
-                    false => continue,
+                match earlier_copy(root, &copy_path, file, at, length)? {
+                    Some(earlier) => earlier,
+                    None => continue,
                 }
             }
             Err(error) => return Err(Error::io("create", &copy_path, error)),
         };
-        let mut rest = ReadAt::new(file, at);
-        copy_all(root, &mut rest, &copy)
-            .and_then(|()| root.io.sync_data(&copy))
+        if !is_whole && let Err(error) = copy_all(root, &mut ReadAt::new(file, at), &copy) {
+            // Or one would stay for each time that a full disk is tried again.
+            drop(root.io.remove(&copy_path));
+            return Err(Error::io("save a torn end to", &copy_path, error));
+        }
+        root.io
+            .sync_data(&copy)
             .and_then(|()| root.io.sync_dir(&root.dir))
             .map_err(|error| Error::io("save a torn end to", &copy_path, error))?;
         return Ok(moved(writer, &copy_path, at, length));
@@ -217,15 +223,27 @@ fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
     }
 }
 
-/// Whether an earlier, interrupted repair already saved the same bytes to `copy_path`.
-fn is_copy(root: &Root, copy_path: &Path, file: &File, at: u64, length: u64) -> Result<bool> {
-    let Some((copy, metadata)) = root.open_read(copy_path)? else {
-        return Ok(false);
-    };
-    if metadata.len() != length - at {
-        return Ok(false);
+/// What an interrupted repair left at `copy_path`, if it can be gone on with, and whether it is whole:
+/// the same bytes, which may not be on the disk yet, or none.
+fn earlier_copy(
+    root: &Root,
+    copy_path: &Path,
+    file: &File,
+    at: u64,
+    length: u64,
+) -> Result<Option<(File, bool)>> {
+    let copy = root
+        .io
+        .open_existing(copy_path)
+        .map_err(|error| Error::io("open", copy_path, error))?;
+    let copied = regular(&copy, copy_path)?.len();
+    if copied == 0 {
+        return Ok(Some((copy, false)));
     }
-    same(&copy, 0, file, at, length - at).map_err(|error| Error::io("compare", copy_path, error))
+    let is_whole = copied == length - at
+        && same(&copy, 0, file, at, copied)
+            .map_err(|error| Error::io("compare", copy_path, error))?;
+    Ok(is_whole.then_some((copy, true)))
 }
 
 fn same(a: &File, a_from: u64, b: &File, b_from: u64, length: u64) -> io::Result<bool> {
