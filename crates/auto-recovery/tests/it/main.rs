@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit_contract;
+mod audit_damage;
 mod audit_entry;
 mod audit_faults;
 mod audit_limits;
@@ -19,6 +20,7 @@ mod detect_input;
 mod examples;
 mod export;
 mod manager;
+mod power_cuts;
 mod process_ending;
 mod process_run;
 mod process_stdin;
