@@ -56,6 +56,9 @@ pub struct PendingRun {
     pub before: String,
     /// The tree as the attempt left it, once that is known.
     pub after: Option<String>,
+    /// Whether it is no run but a restore: `before` is the tree that it puts back, `after` the one that it
+    /// found.
+    pub is_restore: bool,
     /// Process groups that may still run.
     pub groups: Vec<StartedGroup>,
 }

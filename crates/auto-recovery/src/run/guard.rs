@@ -130,15 +130,26 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
     };
     let host = run.runner.host.clone();
     let store = CheckpointStore::open(&request.state_dir, &workspace, options, host)?;
-    let what = match pending.assess(&store)? {
-        PendingState::Clean => format!("session {session_id} died here; the tree is as it was"),
-        PendingState::Finishable(paths) => {
-            pending.finish(&store)?;
-            format!("session {session_id} died here; undone: {}", shown(&paths))
+    let is_restore = pending.run().is_restore;
+    let what = match (pending.assess(&store)?, is_restore) {
+        (PendingState::Clean, false) => {
+            format!("session {session_id} died here; the tree is as it was")
         }
-        PendingState::Conflicting(paths) => return Err(refusal(&session_id, &paths)),
+        (PendingState::Clean, true) => "a restore died here; it had put everything back".to_owned(),
+        (PendingState::Finishable(paths), is_restore) => {
+            pending.finish(&store)?;
+            let paths = shown(&paths);
+            match is_restore {
+                true => format!("a restore died here; put back: {paths}"),
+                false => format!("session {session_id} died here; undone: {paths}"),
+            }
+        }
+        (PendingState::Conflicting(paths), false) => return Err(refusal(&session_id, &paths)),
+        (PendingState::Conflicting(paths), true) => {
+            return Err(refusal_after_restore(&session_id, &paths));
+        }
     };
-    if pending.run().store == request.store.url() {
+    if !is_restore && pending.run().store == request.store.url() {
         let event = SessionFinished {
             outcome: SessionOutcome::Interrupted,
             reason: "it died; a later run here put things in order".to_owned(),
@@ -177,6 +188,16 @@ fn refusal(session_id: &str, paths: &[String]) -> Error {
         "session {session_id} died here in the middle of an attempt, and these paths are neither as \
          they were before it nor as it left them: {paths}; nothing was changed: `recover restore \
          {session_id}` puts the tree back, `recover checkpoint` accepts it as it is"
+    );
+    Error::new(ErrorKind::Refused, context)
+}
+
+fn refusal_after_restore(taken_back_by: &str, paths: &[String]) -> Error {
+    let paths = shown(paths);
+    let context = format!(
+        "a restore died here, and these paths are neither as it found them nor as it was to leave \
+         them: {paths}; nothing was changed: `recover restore {taken_back_by}` takes it back, \
+         `recover checkpoint` accepts the tree as it is"
     );
     Error::new(ErrorKind::Refused, context)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending,
+    Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending, PendingRun,
     RestoreReport, Workspace, WorkspaceLock, find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -162,12 +162,13 @@ impl Place {
         let mut session = store.begin_session(&taken_back_by)?;
         let now = session.snapshot_covering("before a restore", &[target])?;
         store.keep(&now)?;
+        let pending = self.begin_pending(workspace, &taken_back_by, target, &now)?;
         let RestoreReport {
             restored,
             foreign,
             not_covered,
         } = session.restore(target, Some(&now))?;
-        self.settle(workspace)?;
+        pending.end()?;
         Ok(TreeRestored {
             root: workspace.root().to_owned(),
             checkpoint: target.id(),
@@ -257,6 +258,29 @@ impl Place {
                 Err(Error::new(ErrorKind::Busy, context))
             }
         }
+    }
+
+    /// Leaves word for the next run here, in case this restore dies half-way. Takes the place of what a run
+    /// that died left, but for the mark of its processes, which are to be ended still.
+    fn begin_pending(
+        &self,
+        workspace: &Workspace,
+        taken_back_by: &str,
+        target: &Checkpoint,
+        now: &Checkpoint,
+    ) -> Result<Pending> {
+        let died = Pending::find(&self.state_dir, workspace)?;
+        let word = PendingRun {
+            session_id: taken_back_by.to_owned(),
+            run_id: died.map_or_else(String::new, |died| died.run().run_id.clone()),
+            pid: std::process::id(),
+            at: timestamp(self.host.now()),
+            before: target.id(),
+            after: Some(now.id()),
+            is_restore: true,
+            ..PendingRun::default()
+        };
+        Pending::begin(&self.state_dir, workspace, word)
     }
 
     /// Whoever says how the tree shall be has decided what a run that died here left open.
