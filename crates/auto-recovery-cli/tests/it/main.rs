@@ -6,6 +6,7 @@ mod config;
 mod export;
 mod fixers;
 mod harness;
+mod killed;
 mod log;
 mod outside;
 mod projects;

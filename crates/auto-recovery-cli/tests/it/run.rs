@@ -53,7 +53,7 @@ fn write(machine: &Machine, name: &str, text: &str) {
 }
 
 /// Whether a process whose command line holds `mark` is alive.
-fn is_running(mark: &str) -> bool {
+pub(crate) fn is_running(mark: &str) -> bool {
     let processes = fs::read_dir("/proc")
         .expect("read the process table")
         .flatten();
