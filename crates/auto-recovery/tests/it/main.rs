@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit_contract;
+mod audit_crowd;
 mod audit_damage;
 mod audit_entry;
 mod audit_faults;
