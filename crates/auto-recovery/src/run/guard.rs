@@ -1,12 +1,17 @@
 //! One recovery at a time a workspace, and finishing what one that died left undone.
 
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 use crate::audit::{JournalEvent, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
     CheckpointOptions, CheckpointStore, LockHolder, Locked, Pending, PendingState, Workspace,
     WorkspaceLock,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::timestamp;
+use crate::host::{Wait, timestamp};
 use crate::process;
 use crate::run::event::RunEvent;
 use crate::run::flow::Run;
@@ -14,6 +19,10 @@ use crate::run::runner::mark_of_run;
 
 /// Paths that a refusal names; more are counted.
 const PATHS_SHOWN: usize = 10;
+
+/// How often and how far apart a lock is asked for that its dead holder left for a moment: 2 s in all.
+const ORPHANED_LOCK_POLLS: u32 = 200;
+const ORPHANED_LOCK_POLL: Duration = Duration::from_millis(10);
 
 /// The right to recover in a workspace, held until dropped.
 pub(super) struct Claim {
@@ -112,11 +121,10 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
     let request = &run.runner.request;
     let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
     // Asked before anything is locked: a command that passes must not pay for a lock.
-    if Pending::find(&request.state_dir, &workspace)?.is_none() {
+    let Some(pending) = Pending::find(&request.state_dir, &workspace)? else {
         return Ok(());
-    }
-    let taken = WorkspaceLock::try_acquire(&request.state_dir, &workspace, &holder(run))?;
-    let Locked::Ours(_lock) = taken else {
+    };
+    let Some(_lock) = take_from(run, &workspace, pending.run().pid)? else {
         return Ok(());
     };
     let Some(pending) = Pending::find(&request.state_dir, &workspace)? else {
@@ -162,6 +170,30 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
     pending.end()?;
     run.observe(&RunEvent::Cleaned { what: &what });
     Ok(())
+}
+
+/// The lock on `workspace`, of which the process `pid` left word; `None` if that is still at work.
+///
+/// A process that was killed while it started another one leaves its lock to the copy of itself that is
+/// about to become the other: for milliseconds it is held by nobody who would clean up.
+fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
+    let state_dir = &run.runner.request.state_dir;
+    for _ in 0..ORPHANED_LOCK_POLLS {
+        if let Locked::Ours(lock) = WorkspaceLock::try_acquire(state_dir, workspace, &holder(run))?
+        {
+            return Ok(Some(lock));
+        }
+        if is_alive(pid) || run.runner.host.sleep(ORPHANED_LOCK_POLL) == Wait::Interrupted {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Whether there is such a process; somebody else's is refused, and so exists.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// Ends what the dead run still has running: everything it started carries its id.

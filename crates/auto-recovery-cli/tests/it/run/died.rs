@@ -89,3 +89,40 @@ fn after_a_death_the_tree_can_be_accepted_as_it_is() {
     assert_eq!(machine.recover(&["run", "--", "true"]).code, 0);
     assert_eq!(read(&machine, "value"), "half\n");
 }
+
+/// What a run leaves that dies between the copy of itself and the program it starts: its lock, held a moment
+/// longer than its life.
+#[test]
+fn a_lock_that_outlives_its_run_for_a_moment_is_waited_for() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let script = "grep -q mended value || exit 1; touch ../verifying; exec sleep 64.25";
+    let fix = "echo mended > value";
+    let mut run = start(&machine, &["run", "--fix", fix, "--", "sh", "-c", script]);
+    wait_for(&machine.root().join("verifying"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    let locks = std::fs::read_dir(machine.state().join("locks")).expect("list the locks");
+    let lock = locks.flatten().next().expect("one lock").path();
+    let lock = std::fs::File::open(lock).expect("open the lock");
+    lock.lock().expect("lock it");
+    let next = start(&machine, &["run", "--", "true"]);
+    super::until("the next run waits, or has ended", || {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", next.id()));
+        name.is_ok_and(|name| name.trim_end() == "recover") && is_at_rest(next.id())
+    });
+    lock.unlock().expect("unlock it");
+    let next = next.wait_with_output().expect("it ends");
+    assert!(
+        String::from_utf8_lossy(&next.stderr).contains("died here"),
+        "{next:?}"
+    );
+    assert_eq!(read(&machine, "value"), "broken\n");
+}
+
+/// Whether a process sleeps or has ended.
+fn is_at_rest(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    state.starts_with(['S', 'Z'])
+}
