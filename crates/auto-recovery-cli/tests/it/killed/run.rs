@@ -148,6 +148,9 @@ impl Scene {
         let left = tree(&self.machine);
         let next = self.machine.recover(&["run", "--", "true"]);
         let now = tree(&self.machine);
+        // What recover had started lived on, and may only then have told that it began.
+        let inside = phase.is_inside_an_attempt()
+            || Phase::of(&self.trace(), phase != Phase::Over).is_inside_an_attempt();
         let mut wrong = |what: &str| {
             let differ = difference(&self.before, &now);
             found.wrong(Wrong::Other, || {
@@ -160,7 +163,7 @@ impl Scene {
         match next.code {
             0 if as_before || may_be_cured => {}
             0 => wrong("the tree is not as it was"),
-            125 if !phase.is_inside_an_attempt() => wrong("both images were known"),
+            125 if !inside => wrong("both images were known"),
             125 if as_before => wrong("nothing was wrong with the tree"),
             125 if is_still && now != left => wrong("something was changed"),
             125 if !is_told(&next) => wrong("it does not say what to do"),
