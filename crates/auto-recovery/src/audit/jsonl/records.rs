@@ -15,7 +15,7 @@ use crate::audit::Damage;
 use crate::error::{Error, Result};
 
 /// What some editors put before UTF-8 text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How many damaged places are told one by one.
 const DAMAGE_MAX: usize = 1000;
@@ -287,10 +287,10 @@ impl<'t, 'p> Walk<'t, 'p> {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
-        if let Verdict::Taken = (self.take)(&pending, self.end)? {
-            self.last = Some(self.end.offset);
-        } else {
-            let bytes = pending.len() as u64;
+        self.record(&pending, self.end)?;
+        if !self.pending.is_empty() {
+            let bytes = self.pending.len() as u64;
+            self.pending.clear();
             self.damage(self.end, bytes, "cut short: a write did not finish");
         }
         Ok(())
@@ -322,6 +322,7 @@ fn is_start(bytes: &[u8]) -> bool {
     matches!(bytes.iter().find(|&&byte| byte != 0), Some(b'{'))
 }
 
-fn is_incomplete(bytes: &[u8]) -> bool {
+/// Whether `bytes` are the beginning of a JSON value.
+pub(super) fn is_incomplete(bytes: &[u8]) -> bool {
     matches!(serde_json::from_slice::<IgnoredAny>(bytes), Err(error) if error.is_eof())
 }

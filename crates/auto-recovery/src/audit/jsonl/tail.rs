@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 use super::append::Kind;
 use super::batch::Batch;
 use super::lines::{LINE_BYTES_MAX, ReadAt};
+use super::records::{BYTE_ORDER_MARK, is_incomplete};
 use super::root::{Root, regular};
 use super::write::Writer;
 use crate::audit::{JournalEvent, TailQuarantined};
@@ -60,23 +61,44 @@ pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
     while let Some(Ok(_)) = values.next() {
         whole = start + values.byte_offset();
     }
+    // Readers wait for the rest of what is only the beginning of a record, and of nothing else.
+    let is_begun = whole < line_in_text && is_incomplete(&text[whole..line_in_text]);
+    let last = &text[line_in_text..];
+    let last = match line {
+        0 => last.strip_prefix(BYTE_ORDER_MARK).unwrap_or(last),
+        _ => last,
+    };
+    let is_blank = last.trim_ascii().is_empty();
     Ok(match &text[whole..] {
         rest if whole > line_in_text && rest.trim_ascii().is_empty() => End::Unended,
-        _ if whole == start => End::Torn(from + start.min(line_in_text) as u64),
+        _ if is_blank && !is_begun => End::Unended,
+        _ if whole == start && is_begun => End::Torn(from + start as u64),
+        _ if whole == start => End::Torn(line),
         _ => End::Torn(from + whole.max(line_in_text) as u64),
     })
 }
 
-/// Where in `text` the record begins that the line at `line` belongs to: the nearest `{` at a margin, or
-/// behind the zero bytes there that a power cut left, as readers have it.
-fn record_start(text: &[u8], line: usize, from_first: bool) -> Option<usize> {
-    let zeros = text[line..].iter().take_while(|&&byte| byte == 0).count();
-    if text.get(line + zeros) == Some(&b'{') {
-        return Some(line + zeros);
-    }
-    match memchr::memmem::rfind(&text[..line], b"\n{") {
-        Some(newline) => Some(newline + 1),
-        None => (from_first && text.first() == Some(&b'{')).then_some(0),
+/// Where in `text` the record begins that the line at `line` belongs to: at the nearest line that begins
+/// one. `is_whole` says whether `text` is the whole file.
+fn record_start(text: &[u8], line: usize, is_whole: bool) -> Option<usize> {
+    let mut line = line;
+    loop {
+        let begin = &text[line..];
+        // What readers pass over: a byte order mark at the file's beginning, and what a power cut left.
+        let mark = match line {
+            0 if is_whole && begin.starts_with(BYTE_ORDER_MARK) => BYTE_ORDER_MARK.len(),
+            _ => 0,
+        };
+        let zeros = begin[mark..].iter().take_while(|&&byte| byte == 0).count();
+        if begin.get(mark + zeros) == Some(&b'{') {
+            return Some(line + mark + zeros);
+        }
+        // What stands before the first line's end of a part may be the middle of a line.
+        line = match memchr::memrchr(b'\n', &text[..line.checked_sub(1)?]) {
+            Some(newline) => newline + 1,
+            None if is_whole => 0,
+            None => return None,
+        };
     }
 }
 
