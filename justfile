@@ -24,10 +24,14 @@ deny:
 ci:
     ./.ci/run
 
-# Long campaign: every property with many more random cases, a thousand fixers that resist their end
+# Long campaigns: power cuts, failing calls, kills, damage, random cases; prints a table
 faults cases="20000":
-    PROPTEST_CASES={{cases}} cargo test --release --workspace --locked
-    cargo bench --locked -p auto-recovery --bench process -- faults 1000
+    ./scripts/faults {{cases}}
+
+# Fuzz one of trail, original, detection, config; needs a nightly toolchain and cargo-fuzz
+fuzz target *args:
+    cargo build --locked -p auto-recovery-cli
+    RECOVER="${CARGO_TARGET_DIR:-target}/debug/recover" cargo +nightly fuzz run {{target}} {{args}}
 
 # Measure what matters, each figure beside its rival
 bench *args:

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod export;
 mod fixers;
+mod fuzz_config;
 mod harness;
 mod killed;
 mod log;

@@ -1,11 +1,12 @@
 //! What tests of this crate, and of the crates built on it, share: a host that takes no real time,
 //! file operations that fail on demand, a disk whose power fails, the contract that every store must
-//! keep, and what campaigns count.
+//! keep, what must hold for any bytes, and what campaigns count.
 //!
 //! Behind the feature `testing`; a product build has none of it. Nothing here is stable.
 
 mod campaign;
 mod faulty_io;
+pub mod fuzz;
 mod host;
 mod random;
 mod simulated_disk;

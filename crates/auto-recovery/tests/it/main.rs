@@ -20,6 +20,7 @@ mod detect;
 mod detect_input;
 mod examples;
 mod export;
+mod fuzz_corpus;
 mod manager;
 mod power_cuts;
 mod process_ending;
