@@ -316,6 +316,22 @@ fn clearing_that_dies_half_way_shows_nothing_of_what_it_cleared() {
 }
 
 #[test]
+fn what_is_cleared_is_on_the_disk_before_the_journal_says_what_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s_audit.jsonl");
+    crate::audit_support::store(dir.path())
+        .append(vec![entry("s", 1)])
+        .unwrap();
+    // If a power cut tore it afterwards, a repair would make another trail of it, which nobody cleared.
+    let (store, io) = faulty(dir.path(), Durability::Sync);
+    io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
+    let error = store.clear("s").unwrap_err();
+    assert!(error.to_string().contains("s_audit.jsonl"), "{error}");
+    assert!(path.exists() && !dir.path().join("journal.jsonl").exists());
+    assert_eq!(store.clear("s").unwrap(), Some(1));
+}
+
+#[test]
 fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
     let mut failed = Vec::new();
     loop {

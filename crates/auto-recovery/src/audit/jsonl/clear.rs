@@ -113,6 +113,13 @@ fn describe(
     events: &SessionEvents,
 ) -> Result<Option<SessionCleared>> {
     let length = make_whole(root, file, path)?;
+    // Somebody may have written it and died before syncing. If a power cut tore what is about to be
+    // recorded as cleared, the repair would change it, and what readers know it by.
+    if root.durability == Durability::Sync {
+        root.io
+            .sync_data(file)
+            .map_err(|error| Error::io("sync", path, error))?;
+    }
     let from = events.first_entry(file, path)?;
     let mut tally = Tally::default();
     let place = path.display().to_string();
