@@ -62,7 +62,8 @@ pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
         whole = start + values.byte_offset();
     }
     // Readers wait for the rest of what is only the beginning of a record, and of nothing else.
-    let is_begun = whole < line_in_text && is_incomplete(&text[whole..line_in_text]);
+    let before = text.get(whole..line_in_text).unwrap_or_default();
+    let is_begun = !before.trim_ascii().is_empty() && is_incomplete(before);
     let last = &text[line_in_text..];
     let last = match line {
         0 => last.strip_prefix(BYTE_ORDER_MARK).unwrap_or(last),
