@@ -145,12 +145,14 @@ impl Scene {
 
     /// The next run, after a kill in `phase`.
     fn check_next(&self, phase: Phase, is_still: bool, found: &mut Found) {
-        let left = tree(&self.machine);
+        let (left, told_before) = (tree(&self.machine), self.trace());
         let next = self.machine.recover(&["run", "--", "true"]);
         let now = tree(&self.machine);
         // What recover had started lived on, and may only then have told that it began.
+        let told = self.trace();
+        let is_still = is_still && told == told_before;
         let inside = phase.is_inside_an_attempt()
-            || Phase::of(&self.trace(), phase != Phase::Over).is_inside_an_attempt();
+            || Phase::of(&told, phase != Phase::Over).is_inside_an_attempt();
         let mut wrong = |what: &str| {
             let differ = difference(&self.before, &now);
             found.wrong(Wrong::Other, || {
