@@ -2,17 +2,18 @@
 //! is lost, torn or doubled, and every answer is about some prefix that has all that was acknowledged.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
+use auto_recovery::audit::{AuditStore, FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::statistics::Accumulator;
 use auto_recovery::testing::store_contract::entry;
-use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong};
+use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong, quick_dir};
 use auto_recovery::{RecoveryAuditEntry, RecoveryStatistics};
 
 use crate::audit_support::read;
@@ -141,7 +142,7 @@ fn sixteen_processes_of_eight_threads_lose_and_mix_nothing() {
         "entries of 16 processes × 8 threads in one session",
     );
     let each = Rounds {
-        ordinary: 6,
+        ordinary: 20,
         long: 400,
     }
     .count();
@@ -189,4 +190,51 @@ fn sixteen_processes_of_eight_threads_lose_and_mix_nothing() {
         answers.len()
     ));
     campaign.end(&found);
+}
+
+/// The real operations on files, but for the lock, and slower to write: a store that is broken.
+struct Unlocked;
+
+impl FileIo for Unlocked {
+    fn lock(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
+        thread::yield_now();
+        SystemIo.write(file, bytes)
+    }
+
+    fn sync_data(&self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_that_does_not_lock_is_caught() {
+    const TRIES: usize = 100;
+    let is_caught = (0..TRIES).any(|_| {
+        let dir = quick_dir();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let (options, host) = (JsonlOptions::default(), ScriptedHost::new());
+                    let (host, io) = (Arc::new(host), Arc::new(Unlocked));
+                    let store = JsonlStore::open_with_io(dir.path(), options, host, io).unwrap();
+                    for number in 0..20 {
+                        let mut new = entry(SESSION, number);
+                        new.number_by_store = true;
+                        store.append(vec![new]).ok();
+                    }
+                });
+            }
+        });
+        let (entries, _) = read(&open(dir.path()), SESSION);
+        let numbers: BTreeSet<u64> = entries.iter().map(|one| one.attempt_number).collect();
+        numbers.len() < 80
+    });
+    assert!(
+        is_caught,
+        "{TRIES} tries without a lock, and no number was given twice"
+    );
 }
