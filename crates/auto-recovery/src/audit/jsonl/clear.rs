@@ -13,7 +13,7 @@ use super::records::walk;
 use super::rollup;
 use super::root::{Root, regular};
 use super::sessions::tallied;
-use super::tail::{End, TORN_INFIX, file_name, inspect};
+use super::tail::{End, Records, TORN_INFIX, file_name, inspect};
 use crate::audit::{Durability, JournalEvent, SessionCleared, TrailRemoved};
 use crate::error::{Error, Result};
 use crate::statistics::Tally;
@@ -144,7 +144,7 @@ fn describe(
 fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
     loop {
         let length = regular(file, path)?.len();
-        let done = match inspect(file, length) {
+        let done = match inspect(file, length, Records::Entries) {
             Ok(End::Whole) => return Ok(length),
             // The bytes go with the rest: there is nothing to save.
             Ok(End::Torn(at)) => root.io.truncate(file, at),

@@ -322,7 +322,6 @@ fn is_start(bytes: &[u8]) -> bool {
     matches!(bytes.iter().find(|&&byte| byte != 0), Some(b'{'))
 }
 
-/// Whether `bytes` are the beginning of a JSON value.
-pub(super) fn is_incomplete(bytes: &[u8]) -> bool {
+fn is_incomplete(bytes: &[u8]) -> bool {
     matches!(serde_json::from_slice::<IgnoredAny>(bytes), Err(error) if error.is_eof())
 }

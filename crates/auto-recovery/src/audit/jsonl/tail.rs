@@ -13,11 +13,11 @@ use serde::de::IgnoredAny;
 
 use super::append::Kind;
 use super::batch::Batch;
-use super::lines::{LINE_BYTES_MAX, ReadAt};
-use super::records::{BYTE_ORDER_MARK, is_incomplete};
+use super::lines::{LINE_BYTES_MAX, Position, ReadAt};
+use super::records::{BYTE_ORDER_MARK, Verdict, walk};
 use super::root::{Root, regular};
 use super::write::Writer;
-use crate::audit::{JournalEvent, TailQuarantined};
+use crate::audit::{JournalEvent, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How far back the beginning of a record is looked for that spans lines, as the original wrote them.
@@ -43,8 +43,17 @@ pub(super) enum End {
     Torn(u64),
 }
 
-/// How the first `length` bytes of `file` end.
-pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
+/// What a file holds.
+#[derive(Clone, Copy)]
+pub(super) enum Records {
+    /// Entries, of a trail.
+    Entries,
+    /// What a journal says.
+    Journal,
+}
+
+/// How the first `length` bytes of `file` end, which holds such records.
+pub(super) fn inspect(file: &File, length: u64, of: Records) -> io::Result<End> {
     if length == 0 || read_range(file, length - 1, length)? == b"\n" {
         return Ok(End::Whole);
     }
@@ -52,54 +61,43 @@ pub(super) fn inspect(file: &File, length: u64) -> io::Result<End> {
     if length - line > LINE_BYTES_MAX as u64 {
         return Ok(End::Torn(line));
     }
-    let from = line.min(length.saturating_sub(LOOK_BACK_BYTES));
-    let text = read_range(file, from, length)?;
-    let line_in_text = usize::try_from(line - from).expect("within what was read");
-    let start = record_start(&text, line_in_text, from == 0).unwrap_or(line_in_text);
-    let mut values = serde_json::Deserializer::from_slice(&text[start..]).into_iter::<IgnoredAny>();
-    let mut whole = start;
-    while let Some(Ok(_)) = values.next() {
-        whole = start + values.byte_offset();
-    }
-    // Readers wait for the rest of what is only the beginning of a record, and of nothing else.
-    let before = text.get(whole..line_in_text).unwrap_or_default();
-    let is_begun = !before.trim_ascii().is_empty() && is_incomplete(before);
-    let last = &text[line_in_text..];
-    let last = match line {
-        0 => last.strip_prefix(BYTE_ORDER_MARK).unwrap_or(last),
-        _ => last,
+    // Readers decide what belongs together: what they wait for the rest of is what must be mended.
+    let from = Position {
+        offset: line_start(file, line.saturating_sub(LOOK_BACK_BYTES))?,
+        line: 1,
     };
-    let is_blank = last.trim_ascii().is_empty();
-    Ok(match &text[whole..] {
-        rest if whole > line_in_text && rest.trim_ascii().is_empty() => End::Unended,
-        _ if is_blank && !is_begun => End::Unended,
-        _ if whole == start && is_begun => End::Torn(from + start as u64),
-        _ if whole == start => End::Torn(line),
-        _ => End::Torn(from + whole.max(line_in_text) as u64),
-    })
+    let mut take = |raw: &[u8], _| {
+        Ok(match of {
+            Records::Entries => StoredEntry::read(raw).map(drop),
+            Records::Journal => serde_json::from_slice::<IgnoredAny>(raw).map(drop),
+        }
+        .map_or_else(Verdict::from, |()| Verdict::Taken))
+    };
+    let walked = walk(file, from, "the end", &mut take).map_err(io::Error::other)?;
+    Ok(judge(&walked.tail, walked.end.offset))
 }
 
-/// Where in `text` the record begins that the line at `line` belongs to: at the nearest line that begins
-/// one. `is_whole` says whether `text` is the whole file.
-fn record_start(text: &[u8], line: usize, is_whole: bool) -> Option<usize> {
-    let mut line = line;
-    loop {
-        let begin = &text[line..];
-        // What readers pass over: a byte order mark at the file's beginning, and what a power cut left.
-        let mark = match line {
-            0 if is_whole && begin.starts_with(BYTE_ORDER_MARK) => BYTE_ORDER_MARK.len(),
-            _ => 0,
-        };
-        let zeros = begin[mark..].iter().take_while(|&&byte| byte == 0).count();
-        if begin.get(mark + zeros) == Some(&b'{') {
-            return Some(line + mark + zeros);
-        }
-        // What stands before the first line's end of a part may be the middle of a line.
-        line = match memchr::memrchr(b'\n', &text[..line.checked_sub(1)?]) {
-            Some(newline) => newline + 1,
-            None if is_whole => 0,
-            None => return None,
-        };
+/// How a file ends whose last bytes are `tail`, which stand at `at` and lack a line's end.
+fn judge(tail: &[u8], at: u64) -> End {
+    // What readers pass over: a byte order mark at the file's beginning, and what a power cut left.
+    let mark = match at == 0 && tail.starts_with(BYTE_ORDER_MARK) {
+        true => BYTE_ORDER_MARK.len(),
+        false => 0,
+    };
+    let zeros = tail[mark..].iter().take_while(|&&byte| byte == 0).count();
+    let text = &tail[mark + zeros..];
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let mut whole = 0;
+    while let Some(Ok(_)) = values.next() {
+        whole = values.byte_offset();
+    }
+    let is_ended = text[whole..].trim_ascii().is_empty();
+    match whole {
+        // Nothing but white space. Zero bytes are more than that.
+        0 if is_ended && zeros == 0 => End::Unended,
+        0 => End::Torn(at),
+        _ if is_ended => End::Unended,
+        _ => End::Torn(at + (mark + zeros + whole) as u64),
     }
 }
 
@@ -127,7 +125,12 @@ fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
 /// length then. What is to be written first, if anything, is added to the writer's buffer.
 pub(super) fn mend(writer: &mut Writer, file: &File, mut length: u64) -> Result<u64> {
     loop {
-        let end = inspect(file, length).map_err(|error| Error::io("read", &writer.path, error))?;
+        let of = match writer.kind {
+            Kind::Journal => Records::Journal,
+            Kind::Trail { .. } => Records::Entries,
+        };
+        let end =
+            inspect(file, length, of).map_err(|error| Error::io("read", &writer.path, error))?;
         match end {
             End::Whole => return Ok(length),
             End::Unended => length = writer.append(file, length, b"\n")?,
