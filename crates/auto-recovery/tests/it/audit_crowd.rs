@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -16,7 +16,7 @@ use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong, quick_dir};
 use auto_recovery::{RecoveryAuditEntry, RecoveryStatistics};
 
-use crate::audit_support::read;
+use crate::audit_support::{orders, read, start};
 
 const PROCESSES: u64 = 16;
 const THREADS: u64 = 8;
@@ -30,32 +30,13 @@ fn open(dir: &Path) -> JsonlStore {
     JsonlStore::open(dir, JsonlOptions::default(), host).unwrap()
 }
 
-/// A process that runs [`team`] on `dir`.
-#[expect(clippy::disallowed_methods, reason = "the test needs real processes")]
-fn start_team(dir: &Path, process: u64, each: u64) -> Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "audit_crowd::team", "--nocapture"])
-        .arg(format!("orders={process},{each},{}", dir.display()))
-        .env_clear()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// No test, but what [`start_team`] starts: does nothing without orders.
+/// No test, but what the processes run.
 #[test]
 fn team() {
-    let Some(orders) =
-        std::env::args().find_map(|arg| Some(arg.strip_prefix("orders=")?.to_owned()))
-    else {
+    let Some(([process, each], dir)) = orders() else {
         return;
     };
-    let mut orders = orders.splitn(3, ',');
-    let mut order = || orders.next().unwrap();
-    let process: u64 = order().parse().unwrap();
-    let each: u64 = order().parse().unwrap();
-    let store = open(Path::new(order()));
+    let store = open(&dir);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let store = &store;
@@ -150,7 +131,7 @@ fn sixteen_processes_of_eight_threads_lose_and_mix_nothing() {
     let highest = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
     let teams: Vec<Child> = (0..PROCESSES)
-        .map(|process| start_team(dir.path(), process, each))
+        .map(|process| start("audit_crowd::team", [process, each], dir.path()))
         .collect();
     let (acknowledged, answers) = thread::scope(|scope| {
         let asking = scope.spawn(|| ask(dir.path(), &highest, &is_over));

@@ -2,45 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 
-use crate::audit_support::{read, store};
+use crate::audit_support::{orders, read, start, store};
 
 const WRITERS: u64 = 4;
 
 /// What a writer prints before the id of an entry that was acknowledged.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
-/// A process that runs [`writer`] on `dir`.
-#[expect(clippy::disallowed_methods, reason = "the test needs real processes")]
-fn start_writer(dir: &Path, number: u64, count: u64) -> Child {
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "audit_processes::writer", "--nocapture"])
-        .arg(format!("orders={number},{count},{}", dir.display()))
-        .env_clear()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// No test, but what [`start_writer`] starts: appends as it is ordered, and does nothing without orders.
+/// No test, but what the processes run.
 #[test]
 fn writer() {
-    let Some(orders) =
-        std::env::args().find_map(|arg| Some(arg.strip_prefix("orders=")?.to_owned()))
-    else {
+    let Some(([number, count], dir)) = orders() else {
         return;
     };
-    let mut orders = orders.splitn(3, ',');
-    let mut order = || orders.next().unwrap();
-    let number: u64 = order().parse().unwrap();
-    let count: u64 = order().parse().unwrap();
-    let store = store(Path::new(order()));
+    let store = store(&dir);
     for index in 0..count {
         let mut shared = entry("shared", number * 1_000_000 + index);
         shared.number_by_store = true;
@@ -90,7 +70,7 @@ fn processes_share_a_trail_without_losing_or_mixing_anything() {
     const EACH: u64 = 150;
     let dir = tempfile::tempdir().unwrap();
     let writers: Vec<Child> = (0..WRITERS)
-        .map(|number| start_writer(dir.path(), number, EACH))
+        .map(|number| start("audit_processes::writer", [number, EACH], dir.path()))
         .collect();
     for mut writer in writers {
         assert_eq!(listen(&mut writer, usize::MAX).len() as u64, 2 * EACH);
@@ -111,7 +91,13 @@ fn killed_writers_lose_nothing_they_acknowledged() {
     let mut acknowledged = BTreeSet::new();
     for round in 0..6 {
         let writers: Vec<Child> = (0..WRITERS)
-            .map(|number| start_writer(dir.path(), round * WRITERS + number, 1_000_000))
+            .map(|number| {
+                start(
+                    "audit_processes::writer",
+                    [round * WRITERS + number, 1_000_000],
+                    dir.path(),
+                )
+            })
             .collect();
         for (index, mut writer) in writers.into_iter().enumerate() {
             acknowledged.extend(listen(&mut writer, 10 + 17 * index));
