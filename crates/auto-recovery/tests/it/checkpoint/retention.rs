@@ -115,10 +115,11 @@ fn what_is_in_use_stays() {
     assert_eq!(removed.unwrap_err().kind(), ErrorKind::Busy);
     assert!(has(&tree, &old));
     drop(lock);
-    assert_eq!(
-        prune_on(&tree, 100, &RetentionLimits::default()).sessions,
-        1
-    );
+    // What another test starts right now holds the lock too, until it has become its program.
+    let report = (0..10_000)
+        .map(|_| prune_on(&tree, 100, &RetentionLimits::default()))
+        .find(|report| report.busy == 0);
+    assert_eq!(report.unwrap().sessions, 1);
 }
 
 #[test]
