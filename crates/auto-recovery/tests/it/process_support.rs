@@ -72,16 +72,19 @@ pub(crate) fn pid_in(path: &Path) -> i32 {
     pid.expect("it was written")
 }
 
-/// Whether a process is there and has not ended: a zombie has.
+/// Whether a process is there and has not ended: a zombie has, and so has one that is taking itself apart.
 pub(crate) fn is_alive(pid: i32) -> bool {
+    /// What the kernel's `PF_EXITING` is among the flags of a process.
+    const EXITING: u64 = 0x4;
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
-    let state = stat
-        .rsplit(") ")
-        .next()
-        .and_then(|rest| rest.chars().next());
-    !matches!(state, Some('Z' | 'X') | None)
+    let Some((_, fields)) = stat.rsplit_once(") ") else {
+        return false;
+    };
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let flags: u64 = fields[6].parse().expect("flags are a number");
+    !matches!(fields[0], "Z" | "X") && flags & EXITING == 0
 }
 
 /// Set in a copy of the test binary that plays a part of one of its tests.
