@@ -12,12 +12,12 @@ use super::cursor::Cursor;
 use super::events::{EventsBySession, SessionEvents};
 use super::lines::Position;
 use super::parts::share_out;
-use super::records::{Verdict, close};
+use super::records::{Verdict, close, take_entry};
 use super::rollup::{self, Stamp};
 use super::root::Root;
 use super::sessions::trail_ids;
 use super::trail::Trail;
-use crate::audit::{SessionOutcome, StoredEntry};
+use crate::audit::SessionOutcome;
 use crate::error::{Error, Result};
 use crate::statistics::{Accumulator, Aggregate, AggregateStatistics, SessionEnd, Tally, instant};
 
@@ -204,14 +204,10 @@ struct Both {
 
 impl Both {
     fn take(&mut self, raw: &[u8]) -> Verdict {
-        match StoredEntry::read(raw) {
-            Ok(stored) => {
-                stored.count(&mut self.sums);
-                stored.tally(&mut self.tally);
-                Verdict::Taken
-            }
-            Err(error) => error.into(),
-        }
+        take_entry(raw, |stored| {
+            stored.count(&mut self.sums);
+            stored.tally(&mut self.tally);
+        })
     }
 
     fn merge(&mut self, later: Self) {

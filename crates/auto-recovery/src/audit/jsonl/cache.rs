@@ -10,11 +10,10 @@ use super::cursor::Cursor;
 use super::io::wait_for_writer;
 use super::lines::Position;
 use super::parts::walk_parts;
-use super::records::{Take, Verdict, Walked, close, walk};
+use super::records::{Take, Verdict, Walked, close, take_entry, walk};
 use super::rollup::{self, Stamp};
 use super::root::Root;
 use super::trail::Trail;
-use crate::audit::StoredEntry;
 use crate::error::Result;
 use crate::statistics::{Accumulator, RecoveryStatistics};
 
@@ -182,11 +181,5 @@ pub(super) fn counting(sums: &mut Accumulator) -> Box<Take<'_>> {
 
 /// Adds the entry that `raw` is to `sums`.
 pub(super) fn counted(sums: &mut Accumulator, raw: &[u8]) -> Verdict {
-    match StoredEntry::read(raw) {
-        Ok(stored) => {
-            stored.count(sums);
-            Verdict::Taken
-        }
-        Err(error) => error.into(),
-    }
+    take_entry(raw, |stored| stored.count(sums))
 }

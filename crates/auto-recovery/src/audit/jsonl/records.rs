@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 
 use super::io::wait_for_writer;
 use super::lines::{LINE_BYTES_MAX, Line, LineReader, Position, ReadAt};
-use crate::audit::Damage;
+use crate::audit::{Damage, StoredEntry};
 use crate::error::{Error, Result};
 
 /// What some editors put before UTF-8 text.
@@ -43,6 +43,17 @@ impl From<serde_json::Error> for Verdict {
         } else {
             format!("no JSON: {reason}")
         })
+    }
+}
+
+/// Deals with `raw` as `act` does with the entry that it is.
+pub(super) fn take_entry(raw: &[u8], act: impl FnOnce(StoredEntry<'_>)) -> Verdict {
+    match StoredEntry::read(raw) {
+        Ok(stored) => {
+            act(stored);
+            Verdict::Taken
+        }
+        Err(error) => error.into(),
     }
 }
 

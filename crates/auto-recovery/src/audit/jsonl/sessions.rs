@@ -8,10 +8,10 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::events::SessionEvents;
 use super::parts::{map_all, walk_parts};
-use super::records::{Verdict, walk_to_end};
+use super::records::{Verdict, take_entry, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
 use super::trail::Trail;
-use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, StoredEntry, session_id};
+use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, session_id};
 use crate::error::{Error, Result};
 use crate::statistics::{Tally, instant};
 
@@ -90,13 +90,7 @@ fn tally(trail: &Trail) -> Result<Tally> {
 
 /// Adds the entry that `raw` is to `tally`.
 pub(super) fn tallied(tally: &mut Tally, raw: &[u8]) -> Verdict {
-    match StoredEntry::read(raw) {
-        Ok(stored) => {
-            stored.tally(tally);
-            Verdict::Taken
-        }
-        Err(error) => error.into(),
-    }
+    take_entry(raw, |stored| stored.tally(tally))
 }
 
 fn summary(

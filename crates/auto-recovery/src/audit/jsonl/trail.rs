@@ -10,7 +10,7 @@ use super::backwards::{last_records, lines_before};
 use super::cursor::Cursor;
 use super::events::{SessionEvents, check_version, needle};
 use super::lines::Position;
-use super::records::{Take, Verdict, walk_to_end};
+use super::records::{Take, Verdict, take_entry, walk_to_end};
 use super::root::Root;
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, Result};
@@ -112,15 +112,7 @@ pub(super) fn read_last(
             line: 1,
         };
         let mut entries = 0;
-        let mut counting = |raw: &[u8], _| {
-            Ok(match StoredEntry::read(raw) {
-                Ok(_) => {
-                    entries += 1;
-                    Verdict::Taken
-                }
-                Err(error) => error.into(),
-            })
-        };
+        let mut counting = |raw: &[u8], _| Ok(take_entry(raw, |_| entries += 1));
         walk_to_end(&trail.file, from, &trail.place(), &mut counting)?;
         if entries < count && from.offset > trail.from.offset {
             // Some of what looked like records is damage, or several stand on one line.
