@@ -17,6 +17,9 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::process_support::{Taken, in_role, run, sh, start_role};
 
+/// How often a terminal may refuse to be read before it is taken to have hung up.
+const REFUSALS_MAX: u32 = 100_000;
+
 /// A terminal that a test looks at: what a person has in front of them.
 struct Screen {
     person: File,
@@ -63,6 +66,7 @@ impl Screen {
     /// Reads until `words` were shown.
     fn wait_for(&mut self, words: &str) {
         let mut buffer = [0; 1024];
+        let mut refused = 0;
         while !String::from_utf8_lossy(&self.seen).contains(words) {
             let mut fds = [PollFd::new(&self.person, PollFlags::IN)];
             let limit = Timespec {
@@ -74,7 +78,12 @@ impl Screen {
             assert!(ready > 0, "no {words:?} in {seen:?}");
             match self.person.read(&mut buffer) {
                 Ok(count) if count > 0 => self.seen.extend_from_slice(&buffer[..count]),
-                _ => panic!("no {words:?} in {:?}", String::from_utf8_lossy(&self.seen)),
+                // A terminal refuses for a moment while somebody else takes it up or lets it go.
+                Err(_) if refused < REFUSALS_MAX => {
+                    refused += 1;
+                    std::thread::yield_now();
+                }
+                end => panic!("no {words:?} but {end:?} in {seen:?}"),
             }
         }
     }
