@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, JournalEvent, JournalRecord, NewEntry, SessionSummary,
-    StoredEntry,
+    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
+    Removed, SessionSummary, StoredEntry,
 };
-use auto_recovery::statistics::{Aggregate, AggregateStatistics};
+use auto_recovery::statistics::{AggregateQuery, Aggregates, Grouping};
 use auto_recovery::{
     Error, ErrorKind, RecoveryAttempt, RecoveryStatistics, RecoveryStrategyType, Result,
 };
@@ -141,14 +141,21 @@ impl AuditStore for ForeignLog {
         }
     }
 
-    fn aggregate(&self) -> Result<AggregateStatistics> {
+    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
         match &self.journal {
-            Some(journal) => journal.aggregate(),
-            None => Ok(Aggregate::default().statistics()),
+            Some(journal) => journal.aggregate(query),
+            None => Ok(Grouping::default().aggregates()),
         }
     }
 
-    fn clear(&self, _session_id: &str) -> Result<Option<u64>> {
-        Ok(None)
+    fn remove(&self, _session_id: &str, _removal: &Removal) -> Result<Removed> {
+        Ok(Removed::Unknown)
+    }
+
+    fn importer(&self) -> Result<Box<dyn Importer + '_>> {
+        Err(Error::new(
+            ErrorKind::Refused,
+            "an audit logger of your own takes nothing over",
+        ))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{AttemptRecord, Durability, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::host::SystemHost;
+use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -113,8 +114,10 @@ impl AuditLog {
 
     /// The statistics of all sessions.
     fn aggregate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let statistics = self.released(py, |logger| logger.store().aggregate())?;
-        dictionary(py, statistics)
+        let aggregates = self.released(py, |logger| {
+            logger.store().aggregate(&AggregateQuery::default())
+        })?;
+        dictionary(py, aggregates.total)
     }
 
     /// Writes the trail of a session to a new file in the log's directory; returns its path.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::statistics::AggregateStatistics;
+use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use auto_recovery::{RecoveryStatistics, Result};
 
 use crate::commands::session;
@@ -37,7 +37,7 @@ pub(crate) fn stats_of_all(
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
-    let statistics = store.aggregate()?;
+    let statistics = store.aggregate(&AggregateQuery::default())?.total;
     if printer.json {
         printer.json(&statistics)?;
     } else {

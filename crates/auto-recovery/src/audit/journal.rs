@@ -61,8 +61,14 @@ pub enum JournalEvent {
     AttemptFinished(Box<AttemptFinished>),
     /// A session ended.
     SessionFinished(SessionFinished),
-    /// A trail was removed.
+    /// A trail was removed because somebody said so.
     SessionCleared(SessionCleared),
+    /// A trail was removed because a rule said so.
+    SessionPruned(SessionPruned),
+    /// A session is not to be removed.
+    SessionHeld(SessionHeld),
+    /// A session may be removed again.
+    SessionReleased(SessionReleased),
     /// The file of a cleared trail is gone. About no session: it may be another's by now.
     TrailRemoved(TrailRemoved),
     /// Unreadable bytes were moved aside.
@@ -239,6 +245,47 @@ pub struct SessionCleared {
     /// A hash of which file it was and of its beginning, by which it is known again if it could not be
     /// removed.
     pub trail_head: String,
+}
+
+/// A trail was removed because a rule said so: what it was, and who wanted it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionPruned {
+    /// What is gone.
+    #[serde(flatten)]
+    pub trail: SessionCleared,
+    /// SHA-256 of its entries as they were stored, each with a line's end, in hex.
+    pub sha256: String,
+    /// The rule, in words.
+    pub reason: String,
+    /// On whose behalf.
+    pub user: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
+    /// The file that has its entries now.
+    pub archive: Option<String>,
+}
+
+/// A session is not to be removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionHeld {
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// Who wants it.
+    pub user: Option<String>,
+    /// On which machine that was said.
+    pub host: Option<String>,
+}
+
+/// A session may be removed again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionReleased {
+    /// Who says so.
+    pub user: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
 }
 
 /// The file of a cleared trail is gone. A file of its name is another from now on, whatever is in it.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::jsonl::this_host;
+use super::this_host;
 use super::{
     Appended, AuditStore, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
     session_id,

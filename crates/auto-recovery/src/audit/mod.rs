@@ -4,20 +4,25 @@
 //! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation of
 //! its own that leaves a record in the journal; nothing ever updates an entry.
 
+mod facts;
 mod fit;
 mod journal;
 mod jsonl;
 mod logger;
+mod removal;
 pub mod session_id;
 mod store;
 mod stored;
 
+pub use facts::{SessionFacts, sort_newest_first, this_host};
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use journal::{
     AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, Restored,
-    SessionCleared, SessionFinished, SessionOutcome, SessionStarted, TailQuarantined, TrailRemoved,
+    SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased,
+    SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
-pub use store::{Appended, AuditStore, Damage, Durability, NewEntry, SessionSummary};
+pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
+pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};
 pub use stored::StoredEntry;

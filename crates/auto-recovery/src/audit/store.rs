@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::audit::{JournalEvent, JournalRecord, SessionOutcome, StoredEntry};
+use crate::audit::{
+    JournalEvent, JournalRecord, Removal, Removed, SessionHeld, SessionOutcome, StoredEntry,
+};
 use crate::entry::RecoveryAuditEntry;
-use crate::error::Result;
-use crate::statistics::{AggregateStatistics, RecoveryStatistics};
+use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,12 @@ pub struct SessionSummary {
     pub host: Option<String>,
     /// The user it ran as.
     pub user: Option<String>,
+    /// How many bytes its entries have, each with a line's end.
+    #[serde(skip)]
+    pub bytes: u64,
+    /// Who wants it kept, and why.
+    #[serde(skip)]
+    pub held: Option<SessionHeld>,
 }
 
 /// Where trails live. Shared between threads; several processes may use the same store at once.
@@ -143,16 +151,73 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics>;
 
-    /// The statistics of all sessions.
+    /// The statistics of the sessions and entries that `query` asks for, told apart as it says.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn aggregate(&self) -> Result<AggregateStatistics>;
+    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates>;
 
-    /// Removes the trail of `session_id` and leaves a journal record that it did. Returns how many
-    /// entries went, `None` if there was no such session.
+    /// Removes the trail of `session_id`, unless it is held or not what `removal` expects, and leaves a
+    /// journal record that it did.
     ///
     /// # Errors
     /// If the store cannot be written.
-    fn clear(&self, session_id: &str) -> Result<Option<u64>>;
+    fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed>;
+
+    /// Takes over what others hold.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn importer(&self) -> Result<Box<dyn Importer + '_>>;
+
+    /// Removes the trail of `session_id` because somebody said so. Returns how many entries went, `None`
+    /// if there was no such session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it is held; otherwise if the store cannot be written.
+    fn clear(&self, session_id: &str) -> Result<Option<u64>> {
+        match self.remove(session_id, &Removal::Cleared)? {
+            Removed::Gone { entries } => Ok(Some(entries)),
+            Removed::Unknown | Removed::Changed => Ok(None),
+            Removed::Held(held) => Err(held.refusal(session_id)),
+        }
+    }
+}
+
+impl SessionHeld {
+    /// Why the session is not removed, and the way out.
+    pub fn refusal(&self, session_id: &str) -> Error {
+        let by = self.user.as_deref().map(|user| format!(" by {user}"));
+        let why = self.reason.as_deref().map(|why| format!(" ({why})"));
+        Error::new(
+            ErrorKind::Refused,
+            format!(
+                "session {session_id} is held{}{}: `recover hold --release {session_id}` lets it go",
+                by.unwrap_or_default(),
+                why.unwrap_or_default()
+            ),
+        )
+    }
+}
+
+/// Takes over entries and records as they are; what is there already is not added again, so whatever was
+/// interrupted can be done again.
+///
+/// An entry is the one that is there if its session and its id are the same and it is as often in what is
+/// taken over. The entries of a session come one after the other, in order.
+pub trait Importer {
+    /// Adds the entries of `session_id` that `raw` are, each as it is to be stored, and returns how many
+    /// were not there, once they are durable. Calls for one session go on where the one before ended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if one is no entry of that session; otherwise if the store cannot be
+    /// read or written. What was added stays.
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
+
+    /// Adds `records` to the journal as they are, in order, and returns how many were not there, once
+    /// they are durable.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written. What was added stays.
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64>;
 }

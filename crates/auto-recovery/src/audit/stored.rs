@@ -2,8 +2,15 @@
 
 use std::borrow::Cow;
 
+use crate::audit::session_id;
 use crate::entry::{EntryLine, RecoveryAuditEntry};
-use crate::statistics::{Accumulator, Observation, Tally};
+use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::{
+    Accumulator, AggregateQuery, Observation, SessionGroups, SessionTraits, Tally,
+};
+
+/// How much of what is refused is shown.
+const SHOWN_BYTES: usize = 80;
 
 /// An entry as it was read, with the text it is stored as.
 #[derive(Debug)]
@@ -31,6 +38,44 @@ impl<'a> StoredEntry<'a> {
             None => Content::Decoded(serde_json::from_slice(raw)?),
         };
         Ok(Self { raw, content })
+    }
+
+    /// The same for what others hold: it must be an entry of `session_id`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is not.
+    pub fn import(session_id: &str, raw: &'a [u8]) -> Result<Self> {
+        session_id::encode(session_id)?;
+        let refused = |why: &str| {
+            let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_BYTES)]);
+            let text = format!("{shown:?} is no entry of session {session_id}: {why}");
+            Error::new(ErrorKind::InvalidInput, text)
+        };
+        if raw.trim_ascii_start().first() != Some(&b'{') {
+            return Err(refused("it is no JSON object"));
+        }
+        let entry =
+            Self::read(raw).map_err(|error| refused("it cannot be read").with_source(error))?;
+        match entry.session_id() == session_id {
+            true => Ok(entry),
+            false => Err(refused("it is of another")),
+        }
+    }
+
+    /// Its id.
+    pub fn entry_id(&self) -> Cow<'_, str> {
+        match &self.content {
+            Content::Line(line) => line.entry_id.decoded(),
+            Content::Decoded(entry) => entry.entry_id.as_str().into(),
+        }
+    }
+
+    /// Its session.
+    pub fn session_id(&self) -> Cow<'_, str> {
+        match &self.content {
+            Content::Line(line) => line.session_id.decoded(),
+            Content::Decoded(entry) => entry.session_id.as_str().into(),
+        }
     }
 
     /// Its text as it is stored.
@@ -67,6 +112,33 @@ impl<'a> StoredEntry<'a> {
         match &self.content {
             Content::Line(line) => line.attempt_number,
             Content::Decoded(entry) => entry.attempt_number,
+        }
+    }
+
+    /// Adds it to `groups`, as an entry of a session with these traits.
+    pub fn group(
+        &self,
+        groups: &mut SessionGroups,
+        query: &AggregateQuery,
+        session: &SessionTraits<'_>,
+    ) {
+        match &self.content {
+            Content::Line(line) => {
+                let observation = Observation {
+                    timestamp: &line.timestamp.decoded(),
+                    error_type: &line.error_type.decoded(),
+                    strategy: &line.strategy.decoded(),
+                    success: line.success,
+                    rollback_performed: line.rollback_performed,
+                    duration_ms: line.duration_ms,
+                };
+                let files = line.files_modified.items().map(|file| file.decoded());
+                groups.add(query, session, observation, files);
+            }
+            Content::Decoded(entry) => {
+                let files = entry.files_modified.iter().map(|file| file.as_str().into());
+                groups.add(query, session, Observation::of(entry), files);
+            }
         }
     }
 

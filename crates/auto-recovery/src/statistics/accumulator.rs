@@ -3,12 +3,15 @@
 //! Durations are counted in whole milliseconds: floating point sums would depend on the order.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Durations, RecoveryStatistics};
 use crate::entry::RecoveryAuditEntry;
+
+/// How many files are named as those that were modified most.
+pub const MOST_MODIFIED_MAX: usize = 10;
 
 /// Milliseconds in a second.
 const MILLIS: f64 = 1000.0;
@@ -28,6 +31,20 @@ pub struct Observation<'a> {
     pub rollback_performed: bool,
     /// How long it took, in whole milliseconds.
     pub duration_ms: u64,
+}
+
+impl<'a> Observation<'a> {
+    /// That of `entry`.
+    pub fn of(entry: &'a RecoveryAuditEntry) -> Self {
+        Self {
+            timestamp: &entry.timestamp,
+            error_type: &entry.error_type,
+            strategy: &entry.strategy,
+            success: entry.success,
+            rollback_performed: entry.rollback_performed,
+            duration_ms: whole_ms(entry.duration_seconds),
+        }
+    }
 }
 
 /// The few sums that a list of sessions shows. Takes constant memory.
@@ -81,7 +98,7 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    pub(super) files: HashSet<Box<str>>,
+    pub(super) files: HashMap<Box<str>, u64>,
     pub(super) rollbacks: u64,
 }
 
@@ -99,24 +116,20 @@ impl Accumulator {
         self.durations.add(entry.duration_ms);
         self.rollbacks += u64::from(entry.rollback_performed);
         for file in files {
-            if !self.files.contains(&*file) {
-                self.files.insert(file.into());
+            match self.files.get_mut(&*file) {
+                Some(times) => *times += 1,
+                None => drop(self.files.insert(file.into(), 1)),
             }
         }
     }
 
     /// Adds one entry, which comes after all that were added before.
     pub fn add_entry(&mut self, entry: &RecoveryAuditEntry) {
-        let observation = Observation {
-            timestamp: &entry.timestamp,
-            error_type: &entry.error_type,
-            strategy: &entry.strategy,
-            success: entry.success,
-            rollback_performed: entry.rollback_performed,
-            duration_ms: whole_ms(entry.duration_seconds),
-        };
         let files = entry.files_modified.iter();
-        self.add(observation, files.map(|file| file.as_str().into()));
+        self.add(
+            Observation::of(entry),
+            files.map(|file| file.as_str().into()),
+        );
     }
 
     /// Adds the sums of the entries that come after all of these.
@@ -132,9 +145,18 @@ impl Accumulator {
         self.durations.merge(&later.durations);
         match self.files.is_empty() {
             true => self.files = later.files,
-            false => self.files.extend(later.files),
+            false => {
+                for (file, times) in later.files {
+                    *self.files.entry(file).or_default() += times;
+                }
+            }
         }
         self.rollbacks += later.rollbacks;
+    }
+
+    /// The files that most entries name, and how often.
+    pub(super) fn most_modified_files(&self) -> Vec<(String, u64)> {
+        most(self.files.iter().map(|(file, times)| (&**file, *times)))
     }
 
     /// The sums that a list of sessions shows.
@@ -148,7 +170,7 @@ impl Accumulator {
         session_id: &str,
         session_start: Option<String>,
     ) -> RecoveryStatistics {
-        let mut files: Vec<String> = self.files.iter().map(|file| file.to_string()).collect();
+        let mut files: Vec<String> = self.files.keys().map(|file| file.to_string()).collect();
         files.sort_unstable();
         let total = self.tally.total;
         RecoveryStatistics {
@@ -169,6 +191,22 @@ impl Accumulator {
             last_attempt_timestamp: self.tally.last_timestamp.clone(),
         }
     }
+}
+
+/// The [`MOST_MODIFIED_MAX`] of `files` that are named most often, then by name.
+fn most<'f>(files: impl Iterator<Item = (&'f str, u64)>) -> Vec<(String, u64)> {
+    let mut most: Vec<(&str, u64)> = Vec::new();
+    for (file, times) in files {
+        let place = most.partition_point(|&(other, others_times)| {
+            (std::cmp::Reverse(others_times), other) < (std::cmp::Reverse(times), file)
+        });
+        if place < MOST_MODIFIED_MAX {
+            most.truncate(MOST_MODIFIED_MAX - 1);
+            most.insert(place, (file, times));
+        }
+    }
+    let most = most.into_iter();
+    most.map(|(file, times)| (file.to_owned(), times)).collect()
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {

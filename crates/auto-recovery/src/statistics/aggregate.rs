@@ -62,6 +62,18 @@ impl Aggregate {
         stretch(&mut self.last_timestamp, &tally.last_timestamp, later);
     }
 
+    /// Adds the sums of other sessions.
+    pub fn merge(&mut self, others: Self) {
+        self.entries.merge(others.entries);
+        stretch(&mut self.first_timestamp, &others.first_timestamp, earlier);
+        stretch(&mut self.last_timestamp, &others.last_timestamp, later);
+        self.sessions += others.sessions;
+        self.recovered += others.recovered;
+        self.escalated += others.escalated;
+        self.flaky += others.flaky;
+        self.recoveries.merge(&others.recoveries);
+    }
+
     /// The statistics.
     pub fn statistics(&self) -> AggregateStatistics {
         let entries = &self.entries;
@@ -79,6 +91,7 @@ impl Aggregate {
             total_duration_seconds: seconds(entries.duration_ms),
             average_duration_seconds: seconds(rounded_quotient(entries.duration_ms, attempts)),
             files_modified_count: entries.files.len() as u64,
+            most_modified_files: entries.most_modified_files(),
             rollback_count: entries.rollbacks,
             first_attempt_timestamp: self.first_timestamp.clone(),
             last_attempt_timestamp: self.last_timestamp.clone(),
@@ -118,6 +131,10 @@ pub struct AggregateStatistics {
     pub average_duration_seconds: f64,
     /// Number of different files that were modified.
     pub files_modified_count: u64,
+    /// The files that most entries name, at most [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX), and how
+    /// often; the most first, then by name. For people: it is no part of the JSON.
+    #[serde(skip)]
+    pub most_modified_files: Vec<(String, u64)>,
     /// Entries after which the tree was put back.
     pub rollback_count: u64,
     /// The earliest time of an entry.

@@ -7,11 +7,15 @@
 mod accumulator;
 mod aggregate;
 mod durations;
+mod groups;
+mod query;
 mod session;
 mod time;
 
-pub use accumulator::{Accumulator, Observation, Tally, whole_ms};
+pub use accumulator::{Accumulator, MOST_MODIFIED_MAX, Observation, Tally, whole_ms};
 pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
 pub use durations::Durations;
+pub use groups::{Grouping, SessionGroups, SessionTraits};
+pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;
-pub use time::{earlier, instant, later};
+pub use time::{earlier, hour_of, instant, later};

@@ -3,6 +3,12 @@
 //! They panic where a store breaks the contract, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod import;
+mod removal;
+mod sums;
+
+pub use sums::recount;
+
 use std::sync::Arc;
 use std::thread;
 
@@ -13,7 +19,7 @@ use crate::audit::{
 use crate::entry::RecoveryAuditEntry;
 use crate::error::ErrorKind;
 use crate::failure::Category;
-use crate::statistics::{Accumulator, Aggregate, SessionEnd};
+use crate::statistics::Accumulator;
 
 /// A place that has a store of its own, empty at first.
 pub trait Place {
@@ -29,7 +35,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 12] = [
+    let cases: [(&str, Case); 17] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -39,8 +45,13 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("ids that cannot be are refused", refused),
         ("the journal keeps every event", journal),
         ("sessions are listed with what is known", listed),
-        ("all sessions are summed up", aggregated),
+        ("all sessions are summed up", sums::of_all),
+        ("sums are told apart", sums::told_apart),
         ("cleared is cleared", cleared),
+        ("pruned is pruned, and only what was meant", removal::pruned),
+        ("held is held", removal::held),
+        ("entries are taken over once, as they are", import::entries),
+        ("records are taken over once, as they are", import::records),
         ("many write at once", at_once),
     ];
     for (name, case) in cases {
@@ -150,57 +161,6 @@ fn round_trip(place: &dyn Place) {
     let reopened = place.open();
     assert_eq!(read(&*reopened, "s").len(), 51);
     assert_exact(&*reopened, "s");
-}
-
-fn aggregated(place: &dyn Place) {
-    let store = place.open();
-    assert_eq!(
-        store.aggregate().unwrap(),
-        Aggregate::default().statistics()
-    );
-    let finished = |outcome, duration_seconds, flaky| {
-        JournalEvent::SessionFinished(SessionFinished {
-            outcome,
-            duration_seconds,
-            flaky,
-            ..SessionFinished::default()
-        })
-    };
-    let batch: Vec<NewEntry> = (1..=30)
-        .map(|number| entry(["a", "b", "c"][number as usize % 3], number))
-        .collect();
-    store.append(batch).unwrap();
-    let recovered = finished(SessionOutcome::Recovered, 2.5, true);
-    store.record(Some("a"), recovered).unwrap();
-    let escalated = finished(SessionOutcome::Escalated, 1.0, false);
-    store.record(Some("b"), escalated).unwrap();
-    let started = JournalEvent::SessionStarted(SessionStarted::default());
-    store.record(Some("nothing tried"), started).unwrap();
-    let mut expected = Aggregate::default();
-    for (session_id, end, flaky) in [
-        ("a", SessionEnd::Recovered(Some(2500)), 1),
-        ("b", SessionEnd::Escalated, 0),
-        ("c", SessionEnd::Other, 0),
-        ("nothing tried", SessionEnd::Other, 0),
-    ] {
-        let mut sums = Accumulator::default();
-        read(&*store, session_id)
-            .iter()
-            .for_each(|entry| sums.add_entry(entry));
-        expected.add_session(sums, end, flaky);
-    }
-    let statistics = store.aggregate().unwrap();
-    assert_eq!(statistics.sessions, 4);
-    // Whose recorder says nothing ended as its last entry did.
-    let last = read(&*store, "c").pop().unwrap();
-    assert!(
-        !last.success,
-        "this entry must not say more than its recorder"
-    );
-    assert_eq!(statistics, expected.statistics());
-    assert_eq!(place.open().aggregate().unwrap(), statistics);
-    store.clear("a").unwrap();
-    assert_eq!(store.aggregate().unwrap().sessions, 3);
 }
 
 fn filled_in(place: &dyn Place) {

@@ -10,7 +10,7 @@ use auto_recovery::RecoveryStatistics;
 use auto_recovery::audit::{
     AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionFinished, SessionOutcome,
 };
-use auto_recovery::statistics::AggregateStatistics;
+use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
 use proptest::prelude::*;
 
@@ -37,7 +37,10 @@ type Told = (AggregateStatistics, Vec<RecoveryStatistics>);
 
 fn told(store: &JsonlStore) -> Told {
     let each = SESSIONS.map(|id| store.statistics(id).unwrap());
-    (store.aggregate().unwrap(), each.into())
+    (
+        store.aggregate(&AggregateQuery::default()).unwrap().total,
+        each.into(),
+    )
 }
 
 /// What the store says to a process that finds sums there is what it says to one that sums up itself.

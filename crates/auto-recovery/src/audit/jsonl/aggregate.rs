@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::{counting, walk_on};
 use super::cursor::Cursor;
 use super::events::{EventsBySession, SessionEvents};
+use super::grouped::grouped;
 use super::lines::Position;
 use super::parts::share_out;
 use super::records::{Verdict, close, take_entry};
@@ -17,12 +18,10 @@ use super::rollup::{self, Stamp};
 use super::root::Root;
 use super::sessions::trail_ids;
 use super::trail::Trail;
-use crate::audit::SessionOutcome;
 use crate::error::{Error, Result};
-use crate::statistics::{Accumulator, Aggregate, AggregateStatistics, SessionEnd, Tally, instant};
-
-/// Nanoseconds in a millisecond.
-const NANOS: i128 = 1_000_000;
+use crate::statistics::{
+    Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Tally,
+};
 
 /// What was known when all sessions were summed up last.
 #[derive(Default, Serialize, Deserialize)]
@@ -59,8 +58,17 @@ struct Share {
     known: usize,
 }
 
-/// The statistics of all sessions as they are now.
-pub(super) fn aggregate(root: &Root) -> Result<AggregateStatistics> {
+/// What `query` asks for, as it is now. All sessions together are known from last time but for what is
+/// new; any other question reads every trail that it is about.
+pub(super) fn aggregate(root: &Root, query: &AggregateQuery) -> Result<Aggregates> {
+    if !query.is_of_all() || !query.by.is_empty() {
+        return grouped(root, query);
+    }
+    let total = of_all(root)?;
+    Ok(Aggregates::new(total, Vec::new()))
+}
+
+fn of_all(root: &Root) -> Result<AggregateStatistics> {
     let events = root.all_events()?;
     let known = rollup::load::<Known>(root, rollup::ALL).unwrap_or_default();
     match sum_up(root, &events, known)? {
@@ -69,7 +77,7 @@ pub(super) fn aggregate(root: &Root) -> Result<AggregateStatistics> {
     }
 }
 
-/// As [`aggregate`], given what is known; `None` if that is no longer so.
+/// As [`of_all`], given what is known; `None` if that is no longer so.
 fn sum_up(
     root: &Root,
     events: &EventsBySession,
@@ -98,15 +106,15 @@ fn sum_up(
         aggregate.add_entries(share.for_now);
         for (id, tally) in &share.ends {
             let events = without_trail.remove(id).cloned().unwrap_or_default();
-            aggregate.add_end(tally, end(tally, &events), events.flaky);
+            aggregate.add_end(tally, events.facts.end(tally), events.facts.flaky);
         }
     }
     for events in without_trail
         .values()
-        .filter(|events| events.first_at.is_some())
+        .filter(|events| events.facts.first_at.is_some())
     {
         let nothing = Tally::default();
-        aggregate.add_end(&nothing, end(&nothing, events), events.flaky);
+        aggregate.add_end(&nothing, events.facts.end(&nothing), events.facts.flaky);
     }
     if may_be_kept && bytes_read >= root.rollup_bytes_min {
         rollup::save(root, rollup::ALL, &now);
@@ -231,22 +239,5 @@ impl KnownSession {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(Error::io("look at", &path, error)),
         }
-    }
-}
-
-/// How a session ended: as its recorder said or, where it said nothing, as its last entry did.
-fn end(tally: &Tally, events: &SessionEvents) -> SessionEnd {
-    match events.outcome {
-        Some(SessionOutcome::Recovered) => SessionEnd::Recovered(events.took_ms),
-        Some(SessionOutcome::Escalated) => SessionEnd::Escalated,
-        None if tally.last_succeeded => {
-            let start = events.session_start(tally.first_timestamp.as_deref());
-            let moment = |time: Option<&str>| time.and_then(instant);
-            let took = moment(tally.last_timestamp.as_deref())
-                .zip(moment(start.as_deref()))
-                .and_then(|(end, start)| u64::try_from((end - start) / NANOS).ok());
-            SessionEnd::Recovered(took)
-        }
-        _ => SessionEnd::Other,
     }
 }

@@ -76,6 +76,12 @@ impl Batch {
         self.end_line(0, None);
     }
 
+    /// Adds an entry as it is, which has this number.
+    pub(super) fn push_imported(&mut self, raw: &[u8], number: u64) {
+        self.bytes.extend_from_slice(raw);
+        self.end_line(number, None);
+    }
+
     fn end_line(&mut self, number: u64, insert_at: Option<usize>) {
         self.bytes.push(b'\n');
         self.lines.push(Line { number, insert_at });

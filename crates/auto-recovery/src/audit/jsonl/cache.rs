@@ -81,7 +81,7 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
     // Taken out: if reading fails half-way, the sums would no longer fit the cursor.
     let kept_before = kept.take();
     let Some(trail) = Trail::open(root, session_id)? else {
-        let start = root.events(session_id)?.session_start(None);
+        let start = root.events(session_id)?.facts.session_start(None);
         return Ok(Accumulator::default().statistics(session_id, start));
     };
     let mut known = kept_before
@@ -98,7 +98,7 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
     }
     let sums = with_tail.as_ref().unwrap_or(&known.sums);
     let first = sums.tally().first_timestamp.as_deref();
-    let statistics = sums.statistics(session_id, trail.events.session_start(first));
+    let statistics = sums.statistics(session_id, trail.events.facts.session_start(first));
     if known.cursor.advance(&trail.file, &walked) {
         if walked.end.offset - from >= root.rollup_bytes_min {
             leave_to_others(root, session_id, &trail, &known);

@@ -19,31 +19,21 @@ use super::records::{Verdict, walk_to_end};
 use super::rollup::{self, Stamp};
 use super::root::{Root, TRAIL_SUFFIX};
 use crate::audit::{
-    JournalRecord, SessionCleared, SessionFinished, SessionOutcome, SessionStarted,
-    TailQuarantined, TrailRemoved, session_id,
+    JournalEvent, JournalRecord, SessionCleared, SessionFacts, TailQuarantined, TrailRemoved,
+    session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::statistics::{earlier, whole_ms};
 
-/// What the journal says of one session since it was last cleared.
+/// What the journal says of one session, and of the file its trail is in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
 pub(super) struct SessionEvents {
-    /// When it is first mentioned; `None` if it is not.
-    pub first_at: Option<String>,
-    /// Who recorded it last.
-    pub started: Option<SessionStarted>,
-    /// Whether an attempt began, so the recorder is one that also says how a session ends.
-    pub has_intents: bool,
-    /// How it ended.
-    pub outcome: Option<SessionOutcome>,
-    /// After how many milliseconds.
-    pub took_ms: Option<u64>,
-    /// How many of its recoveries passed by plain retry.
-    pub flaky: u64,
+    /// What it says of the session.
+    pub facts: SessionFacts,
     /// What was moved aside of its trail.
+    #[serde(default)]
     pub quarantined: Vec<TailQuarantined>,
-    /// What was cleared last.
+    /// What was removed last.
+    #[serde(default)]
     cleared: Option<SessionCleared>,
 }
 
@@ -94,43 +84,26 @@ impl SessionEvents {
         (cleared.trail_bytes > 0).then(|| cleared.trail_head.clone())
     }
 
-    /// When the session began, if its first entry ended at `first_entry`.
-    pub(super) fn session_start(&self, first_entry: Option<&str>) -> Option<String> {
-        earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
-    }
-
     fn apply(&mut self, event: &str, at: &str, record: &[u8]) -> Result<(), serde_json::Error> {
         match event {
-            "session_cleared" => {
+            "session_cleared" | "session_pruned" => {
                 *self = Self {
                     cleared: Some(fields(record)?),
                     ..Self::default()
                 };
-                return Ok(());
             }
-            "session_started" => {
-                self.started = Some(fields(record)?);
-                self.outcome = None;
-            }
-            "session_finished" => {
-                let finished: SessionFinished = fields(record)?;
-                self.outcome = Some(finished.outcome);
-                self.took_ms = Some(whole_ms(finished.duration_seconds));
-                self.flaky += u64::from(finished.flaky);
-            }
-            "attempt_started" => self.has_intents = true,
             "tail_quarantined" => {
                 let moved: TailQuarantined = fields(record)?;
                 // A repair that was interrupted and done again says so twice.
                 if !self.quarantined.contains(&moved) {
                     self.quarantined.push(moved);
                 }
-                return Ok(());
             }
-            _ => {}
-        }
-        if self.first_at.is_none() {
-            self.first_at = Some(at.to_owned());
+            // Of these it matters only that they are there: the rest need not be decoded.
+            "attempt_finished" | "restored" => self.facts.apply(at, &JournalEvent::Other),
+            _ => self
+                .facts
+                .apply(at, &fields::<JournalRecord>(record)?.event),
         }
         Ok(())
     }

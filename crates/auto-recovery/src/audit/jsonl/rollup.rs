@@ -26,7 +26,7 @@ use crate::audit::session_id;
 const DIR_NAME: &str = "rollups";
 
 /// The version of all of them. One that a release does not know is read anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How coarse the times of files are, with room: the clock that stamps them ticks every 10 ms or
 /// oftener. A file that was changed just now may be changed again and look the same.

@@ -4,20 +4,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 
-use rustix::process::{Pid, test_kill_process};
-
-use super::events::SessionEvents;
 use super::parts::{map_all, walk_parts};
 use super::records::{Verdict, take_entry, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
 use super::trail::Trail;
-use crate::audit::{SessionOutcome, SessionStarted, SessionSummary, session_id};
+use crate::audit::{SessionSummary, session_id, sort_newest_first};
 use crate::error::{Error, Result};
-use crate::statistics::{Tally, instant};
+use crate::statistics::Tally;
 
 /// Every session, newest first.
 pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
-    let host = this_host();
     let mut summaries = HashMap::new();
     let events = root.all_events()?;
     let found = map_all(&trail_ids(root)?, |id| {
@@ -28,22 +24,20 @@ pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
         let tally = tally(&trail)?;
         // A trail whose every entry was cleared is one that could not be removed.
         let is_there = trail.from.offset == 0 || tally.total > 0;
-        Ok(is_there.then(|| summary(id.clone(), &trail.events, tally, &host)))
+        let bytes = trail.metadata.len() - trail.from.offset;
+        Ok(is_there.then(|| trail.events.facts.summary(id.clone(), tally, bytes)))
     })?;
     for summary in found.into_iter().flatten() {
         summaries.insert(summary.session_id.clone(), summary);
     }
     for (id, events) in &events {
-        if events.first_at.is_some() && !summaries.contains_key(id) {
-            let summary = summary(id.clone(), events, Tally::default(), &host);
+        if events.facts.first_at.is_some() && !summaries.contains_key(id) {
+            let summary = events.facts.summary(id.clone(), Tally::default(), 0);
             summaries.insert(id.clone(), summary);
         }
     }
     let mut list: Vec<SessionSummary> = summaries.into_values().collect();
-    list.sort_by_cached_key(|summary| {
-        let start = summary.session_start.as_deref().and_then(instant);
-        std::cmp::Reverse((start, summary.session_id.clone()))
-    });
+    sort_newest_first(&mut list);
     Ok(list)
 }
 
@@ -91,72 +85,4 @@ fn tally(trail: &Trail) -> Result<Tally> {
 /// Adds the entry that `raw` is to `tally`.
 pub(super) fn tallied(tally: &mut Tally, raw: &[u8]) -> Verdict {
     take_entry(raw, |stored| stored.tally(tally))
-}
-
-fn summary(
-    session_id: String,
-    events: &SessionEvents,
-    tally: Tally,
-    this_host: &str,
-) -> SessionSummary {
-    let started = events.started.clone().unwrap_or_default();
-    SessionSummary {
-        session_id,
-        session_start: events.session_start(tally.first_timestamp.as_deref()),
-        last_attempt_timestamp: tally.last_timestamp,
-        total_attempts: tally.total,
-        successful_attempts: tally.successful,
-        outcome: outcome(events, this_host),
-        command: started.command,
-        cwd: started.cwd,
-        project: started.project,
-        host: started.host,
-        user: started.user,
-    }
-}
-
-/// How a session ended, as far as anybody can say.
-fn outcome(events: &SessionEvents, this_host: &str) -> SessionOutcome {
-    if let Some(outcome) = events.outcome {
-        return outcome;
-    }
-    let Some(started) = &events.started else {
-        return SessionOutcome::Unknown;
-    };
-    let elsewhere = started
-        .host
-        .as_deref()
-        .is_some_and(|host| host != this_host);
-    if elsewhere || started.pid == 0 {
-        SessionOutcome::Unknown
-    } else if is_alive(started.pid) {
-        SessionOutcome::Running
-    } else if is_run(started, events) {
-        SessionOutcome::Interrupted
-    } else {
-        // Who only logs attempts need not say that it was the last.
-        SessionOutcome::Unknown
-    }
-}
-
-/// Whether the recorder is one that says how its sessions end.
-fn is_run(started: &SessionStarted, events: &SessionEvents) -> bool {
-    started.command.is_some() || events.has_intents
-}
-
-/// Whether there is such a process. Another may have its number by now; nothing tells.
-fn is_alive(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-        return false;
-    };
-    // Refused because it is somebody else's: it exists.
-    !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
-}
-
-/// The name of this machine, as sessions record it.
-pub(crate) fn this_host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }

@@ -13,14 +13,14 @@ use super::events::JournalIndex;
 use super::files::OpenTrails;
 use super::io::{FileIo, SystemIo};
 use super::root::Root;
-use super::{aggregate, call, clear, sessions, trail};
+use super::{aggregate, call, import, remove, sessions, trail};
 use crate::audit::{
-    Appended, AuditStore, Damage, Durability, JournalEvent, JournalRecord, NewEntry,
-    SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
+    Removal, Removed, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::statistics::{AggregateStatistics, RecoveryStatistics};
+use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
 /// How a JSONL store works.
 #[derive(Clone, Debug)]
@@ -161,12 +161,17 @@ impl AuditStore for JsonlStore {
         self.statistics.statistics(&self.root, session_id)
     }
 
-    fn aggregate(&self) -> Result<AggregateStatistics> {
-        aggregate::aggregate(&self.root)
+    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
+        aggregate::aggregate(&self.root, query)
     }
 
-    fn clear(&self, session_id: &str) -> Result<Option<u64>> {
-        clear::clear(&self.root, &self.journal, session_id)
+    fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
+        remove::remove(&self.root, &self.journal, session_id, removal)
+    }
+
+    fn importer(&self) -> Result<Box<dyn Importer + '_>> {
+        let (root, journal, trails) = (&self.root, &self.journal, &self.trails);
+        Ok(Box::new(import::JsonlImporter::new(root, journal, trails)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Clearing a session: the journal says so, then the trail goes.
+//! Removing a session: the journal says so, then the trail goes.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,38 +9,49 @@ use super::batch::Batch;
 use super::cursor::FileId;
 use super::events::{SessionEvents, head};
 use super::lines::Position;
-use super::records::walk;
+use super::records::{take_entry, walk};
 use super::rollup;
 use super::root::{Root, regular};
 use super::sessions::tallied;
 use super::tail::{End, Records, TORN_INFIX, file_name, inspect};
-use crate::audit::{Durability, JournalEvent, SessionCleared, TrailRemoved};
+use crate::audit::{
+    Digester, Durability, JournalEvent, Removal, Removed, SessionCleared, TrailDigest, TrailRemoved,
+};
 use crate::error::{Error, Result};
 use crate::statistics::Tally;
 
-/// Removes the trail of `session_id`. Returns how many entries went, `None` if there was nothing.
-pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result<Option<u64>> {
+/// Removes the trail of `session_id` if `removal` allows it.
+pub(super) fn remove(
+    root: &Root,
+    journal: &Appender,
+    session_id: &str,
+    removal: &Removal,
+) -> Result<Removed> {
     let path = root.trail_path(session_id)?;
     let file = open_locked(root, &path)?;
     let events = root.events(session_id)?;
-    let cleared = match &file {
+    if let Some(held) = &events.facts.held {
+        return Ok(Removed::Held(held.clone()));
+    }
+    let trail = match &file {
         Some(file) => describe(root, file, &path, &events)?,
         None => None,
     };
-    let was_there = cleared.is_some() || events.first_at.is_some();
-    let trail_head = match &cleared {
-        Some(cleared) => Some(cleared.trail_head.clone()),
+    let was_there = trail.is_some() || events.facts.first_at.is_some();
+    if was_there
+        && let Some(expected) = removal.expected()
+        && *expected != digest(file.as_ref(), &path, &events)?
+    {
+        return Ok(Removed::Changed);
+    }
+    let trail_head = match &trail {
+        Some(trail) => Some(trail.trail_head.clone()),
         None => events.cleared_head(),
     };
-    let cleared = cleared.unwrap_or_default();
-    let entries = cleared.entries;
+    let trail = trail.unwrap_or_default();
+    let entries = trail.entries;
     if was_there {
-        record(
-            root,
-            journal,
-            Some(session_id),
-            JournalEvent::SessionCleared(cleared),
-        )?;
+        record(root, journal, Some(session_id), removal.event(trail))?;
     }
     if file.is_some() {
         remove_trail(root, &path)?;
@@ -51,7 +62,23 @@ pub(super) fn clear(root: &Root, journal: &Appender, session_id: &str) -> Result
     }
     // Closing the file unlocks it, and only then may its inode become another's.
     drop(file);
-    Ok(was_there.then_some(entries))
+    Ok(match was_there {
+        true => Removed::Gone { entries },
+        false => Removed::Unknown,
+    })
+}
+
+/// The digest of the entries in `file`.
+fn digest(file: Option<&File>, path: &Path, events: &SessionEvents) -> Result<TrailDigest> {
+    let mut digester = Digester::default();
+    if let Some(file) = file {
+        let from = events.first_entry(file, path)?;
+        let place = path.display().to_string();
+        walk(file, from, &place, &mut |raw, _| {
+            Ok(take_entry(raw, |stored| digester.push(stored.raw())))
+        })?;
+    }
+    Ok(digester.finish())
 }
 
 fn record(
@@ -163,10 +190,10 @@ fn remove_trail(root: &Root, path: &Path) -> Result<()> {
     for name in fs::read_dir(&root.dir).map_err(unreadable)? {
         let name = name.map_err(unreadable)?.file_name();
         if name.as_encoded_bytes().starts_with(torn.as_encoded_bytes()) {
-            remove(root, &root.dir.join(name))?;
+            remove_file(root, &root.dir.join(name))?;
         }
     }
-    remove(root, path)?;
+    remove_file(root, path)?;
     if root.durability == Durability::Sync {
         root.io
             .sync_dir(&root.dir)
@@ -175,7 +202,7 @@ fn remove_trail(root: &Root, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn remove(root: &Root, path: &Path) -> Result<()> {
+fn remove_file(root: &Root, path: &Path) -> Result<()> {
     match root.io.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("remove", path, error))

@@ -1,0 +1,174 @@
+//! What the journal says of a session, put together from its records: the same for every store.
+
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{JournalEvent, SessionHeld, SessionOutcome, SessionStarted, SessionSummary};
+use crate::statistics::{SessionEnd, SessionTraits, Tally, earlier, instant, whole_ms};
+
+/// Microseconds in a millisecond.
+const MICROS: i64 = 1000;
+
+/// What the journal says of one session since its trail was last removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SessionFacts {
+    /// When it is first mentioned; `None` if it is not.
+    pub first_at: Option<String>,
+    /// Who recorded it last.
+    pub started: Option<SessionStarted>,
+    /// Whether an attempt began, so the recorder is one that also says how a session ends.
+    pub has_intents: bool,
+    /// How it ended.
+    pub outcome: Option<SessionOutcome>,
+    /// After how many milliseconds.
+    pub took_ms: Option<u64>,
+    /// How many of its recoveries passed by plain retry.
+    pub flaky: u64,
+    /// The category of its last failure.
+    pub category: Option<String>,
+    /// Where its last failure was seen.
+    pub source: Option<String>,
+    /// Who wants it kept, and why.
+    pub held: Option<SessionHeld>,
+}
+
+impl SessionFacts {
+    /// Adds what a record of the session says that was written at `at`.
+    pub fn apply(&mut self, at: &str, event: &JournalEvent) {
+        match event {
+            JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => {
+                *self = Self::default();
+                return;
+            }
+            JournalEvent::SessionHeld(held) => {
+                self.held = Some(held.clone());
+                return;
+            }
+            JournalEvent::SessionReleased(_) => {
+                self.held = None;
+                return;
+            }
+            JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_) => return,
+            JournalEvent::SessionStarted(started) => {
+                self.started = Some(started.clone());
+                self.outcome = None;
+            }
+            JournalEvent::FailureDetected(detected) => {
+                self.category = Some(detected.category.as_str().to_owned());
+                let source = &detected.failure.source;
+                self.source = (!source.is_empty()).then(|| source.clone());
+            }
+            JournalEvent::SessionFinished(finished) => {
+                self.outcome = Some(finished.outcome);
+                self.took_ms = Some(whole_ms(finished.duration_seconds));
+                self.flaky += u64::from(finished.flaky);
+            }
+            JournalEvent::AttemptStarted(_) => self.has_intents = true,
+            JournalEvent::AttemptFinished(_) | JournalEvent::Restored(_) | JournalEvent::Other => {}
+        }
+        if self.first_at.is_none() {
+            self.first_at = Some(at.to_owned());
+        }
+    }
+
+    /// When the session began, if its first entry ended at `first_entry`.
+    pub fn session_start(&self, first_entry: Option<&str>) -> Option<String> {
+        earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
+    }
+
+    /// What a list of sessions shows of it, given the sums of its entries, which take so many bytes.
+    pub fn summary(&self, session_id: String, tally: Tally, bytes: u64) -> SessionSummary {
+        let started = self.started.clone().unwrap_or_default();
+        SessionSummary {
+            session_id,
+            session_start: self.session_start(tally.first_timestamp.as_deref()),
+            last_attempt_timestamp: tally.last_timestamp,
+            total_attempts: tally.total,
+            successful_attempts: tally.successful,
+            outcome: self.outcome(),
+            command: started.command,
+            cwd: started.cwd,
+            project: started.project,
+            host: started.host,
+            user: started.user,
+            bytes,
+            held: self.held.clone(),
+        }
+    }
+
+    /// By what its entries can be told apart.
+    pub fn traits(&self) -> SessionTraits<'_> {
+        let started = self.started.as_ref();
+        SessionTraits {
+            category: self.category.as_deref(),
+            source: self.source.as_deref(),
+            project: started.and_then(|started| started.project.as_deref()),
+            host: started.and_then(|started| started.host.as_deref()),
+        }
+    }
+
+    /// How it ended: as its recorder said or, where it said nothing, as the last of its entries did.
+    pub fn end(&self, tally: &Tally) -> SessionEnd {
+        match self.outcome {
+            Some(SessionOutcome::Recovered) => SessionEnd::Recovered(self.took_ms),
+            Some(SessionOutcome::Escalated) => SessionEnd::Escalated,
+            None if tally.last_succeeded => {
+                let start = self.session_start(tally.first_timestamp.as_deref());
+                let moment = |time: Option<&str>| time.and_then(instant);
+                let took = moment(tally.last_timestamp.as_deref())
+                    .zip(moment(start.as_deref()))
+                    .and_then(|(end, start)| u64::try_from((end - start) / MICROS).ok());
+                SessionEnd::Recovered(took)
+            }
+            _ => SessionEnd::Other,
+        }
+    }
+
+    /// How it ended, as far as anybody can say.
+    pub fn outcome(&self) -> SessionOutcome {
+        if let Some(outcome) = self.outcome {
+            return outcome;
+        }
+        let Some(started) = &self.started else {
+            return SessionOutcome::Unknown;
+        };
+        let host = started.host.as_deref();
+        let elsewhere = host.is_some_and(|host| host != this_host());
+        if elsewhere || started.pid == 0 {
+            SessionOutcome::Unknown
+        } else if is_alive(started.pid) {
+            SessionOutcome::Running
+        } else if started.command.is_some() || self.has_intents {
+            SessionOutcome::Interrupted
+        } else {
+            // Who only logs attempts need not say that it was the last.
+            SessionOutcome::Unknown
+        }
+    }
+}
+
+/// Whether there is such a process. Another may have its number by now; nothing tells.
+fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return false;
+    };
+    // Refused because it is somebody else's: it exists.
+    !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+}
+
+/// The name of this machine, as sessions record it.
+pub fn this_host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Puts sessions in the order in which they are listed: newest first.
+pub fn sort_newest_first(sessions: &mut [SessionSummary]) {
+    sessions.sort_by_cached_key(|session| {
+        let start = session.session_start.as_deref().and_then(instant);
+        std::cmp::Reverse((start, session.session_id.clone()))
+    });
+}

@@ -1,0 +1,173 @@
+//! Taking over entries and records as they are, each once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::append::Appender;
+use super::batch::Batch;
+use super::files::OpenTrails;
+use super::lines::LINE_BYTES_MAX;
+use super::root::Root;
+use super::trail;
+use crate::audit::{Importer, JournalRecord, StoredEntry};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Imports into a store of files.
+pub(super) struct JsonlImporter<'s> {
+    root: &'s Arc<Root>,
+    journal: &'s Arc<Appender>,
+    trails: &'s OpenTrails,
+    /// The session whose entries come, and what is known of them.
+    session: Option<(String, Known)>,
+    records: Option<Known>,
+}
+
+/// How often something is there, and how often it came. Of what it is, half a SHA-256 tells.
+#[derive(Default)]
+struct Known {
+    counts: HashMap<[u8; 16], Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    there: u32,
+    came: u32,
+}
+
+impl Known {
+    /// Notes that `text` is there.
+    fn is_there(&mut self, text: &[u8]) {
+        self.of(text).there += 1;
+    }
+
+    /// Notes that `text` came. Returns whether it is to be added, and then is there.
+    fn comes(&mut self, text: &[u8]) -> bool {
+        let counts = self.of(text);
+        counts.came += 1;
+        let is_new = counts.came > counts.there;
+        counts.there += u32::from(is_new);
+        is_new
+    }
+
+    fn of(&mut self, text: &[u8]) -> &mut Counts {
+        let hash = Sha256::digest(text);
+        let half = hash
+            .first_chunk()
+            .copied()
+            .expect("it has twice as many bytes");
+        self.counts.entry(half).or_default()
+    }
+}
+
+impl<'s> JsonlImporter<'s> {
+    pub(super) fn new(
+        root: &'s Arc<Root>,
+        journal: &'s Arc<Appender>,
+        trails: &'s OpenTrails,
+    ) -> Self {
+        Self {
+            root,
+            journal,
+            trails,
+            session: None,
+            records: None,
+        }
+    }
+
+    /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read anew.
+    fn take_session(&mut self, session_id: &str) -> Result<Known> {
+        if let Some((id, known)) = self.session.take()
+            && id == session_id
+        {
+            return Ok(known);
+        }
+        let mut known = Known::default();
+        trail::read_trail(self.root, session_id, &mut |stored| {
+            known.is_there(stored.entry_id().as_bytes());
+            Ok(())
+        })?;
+        Ok(known)
+    }
+
+    fn take_records(&mut self) -> Result<Known> {
+        if let Some(known) = self.records.take() {
+            return Ok(known);
+        }
+        let mut known = Known::default();
+        trail::read_journal(self.root, None, &mut |record| {
+            known.is_there(&line_of(&record)?);
+            Ok(())
+        })?;
+        Ok(known)
+    }
+}
+
+impl Importer for JsonlImporter<'_> {
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
+        let entries = raw.iter().map(|raw| entry_of(session_id, raw));
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        let mut known = self.take_session(session_id)?;
+        let mut batch = Batch::new();
+        let mut added = 0;
+        for entry in entries {
+            if known.comes(entry.entry_id().as_bytes()) {
+                batch.push_imported(entry.raw(), entry.attempt_number());
+                added += 1;
+            }
+        }
+        if added > 0 {
+            let trail = self.trails.get(self.root, self.journal, session_id)?;
+            trail.commit(batch)?;
+        }
+        self.session = Some((session_id.to_owned(), known));
+        Ok(added)
+    }
+
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+        let lines = records.iter().map(line_of).collect::<Result<Vec<_>>>()?;
+        let mut known = self.take_records()?;
+        let mut batch = Batch::new();
+        let mut added = 0;
+        for line in lines {
+            if known.comes(&line) {
+                batch.push_line(&line);
+                added += 1;
+            }
+        }
+        if added > 0 {
+            self.journal.commit(batch)?;
+        }
+        self.records = Some(known);
+        Ok(added)
+    }
+}
+
+fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
+    serde_json::to_vec(record).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+    })
+}
+
+/// The entry of `session_id` that `raw` is, if readers will find it where it is put.
+fn entry_of<'r>(session_id: &str, raw: &'r [u8]) -> Result<StoredEntry<'r>> {
+    let entry = StoredEntry::import(session_id, raw)?;
+    let begins_another = |line: &[u8]| line.first() == Some(&b'{');
+    let is_one = !entry
+        .raw()
+        .split(|&byte| byte == b'\n')
+        .skip(1)
+        .any(begins_another);
+    if is_one && entry.raw().len() <= LINE_BYTES_MAX {
+        return Ok(entry);
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!(
+            "entry {} of session {session_id} cannot be kept as it is: it has over {LINE_BYTES_MAX} \
+             bytes, or an object of it begins a line",
+            entry.entry_id()
+        ),
+    ))
+}

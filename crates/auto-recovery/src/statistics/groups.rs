@@ -1,0 +1,224 @@
+//! Entries told apart as they are read: one session's part, and the sums of many.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::time::{hour_of, instant};
+use super::{
+    Accumulator, Aggregate, AggregateGroup, AggregateQuery, Aggregates, Dimension, Observation,
+    SessionEnd, Tally,
+};
+
+/// What is the same for all entries of a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionTraits<'a> {
+    /// The category of the failure that it recovered from.
+    pub category: Option<&'a str>,
+    /// Where that failure was seen.
+    pub source: Option<&'a str>,
+    /// Its project.
+    pub project: Option<&'a str>,
+    /// Its machine.
+    pub host: Option<&'a str>,
+}
+
+/// The entries of one session that are asked for, by group. Those of parts merge in order into those of
+/// the whole.
+#[derive(Debug, Default)]
+pub struct SessionGroups {
+    /// Every entry.
+    all: Tally,
+    /// Those that are asked for.
+    selected: Tally,
+    groups: HashMap<Key, Accumulator>,
+    /// The group of the last of them.
+    last: Key,
+}
+
+impl SessionGroups {
+    /// Adds one entry, which comes after all that were added before, of a session with these traits.
+    pub fn add<'f>(
+        &mut self,
+        query: &AggregateQuery,
+        session: &SessionTraits<'_>,
+        entry: Observation<'_>,
+        files: impl IntoIterator<Item = Cow<'f, str>>,
+    ) {
+        self.all.add(entry.timestamp, entry.success);
+        let needs_moment = query.has_window() || query.by.iter().any(|by| by.is_time());
+        let moment = match needs_moment {
+            true => instant(entry.timestamp),
+            false => None,
+        };
+        if !query.includes(moment) {
+            return;
+        }
+        self.selected.add(entry.timestamp, entry.success);
+        self.last.clear();
+        for by in &query.by {
+            match by {
+                Dimension::Strategy => push(&mut self.last, Some(entry.strategy)),
+                Dimension::ErrorType => push(&mut self.last, Some(entry.error_type)),
+                of_session => push_trait(&mut self.last, *of_session, session, moment),
+            }
+        }
+        match self.groups.get_mut(&self.last) {
+            Some(sums) => sums.add(entry, files),
+            None => {
+                let sums = self.groups.entry(self.last.clone()).or_default();
+                sums.add(entry, files);
+            }
+        }
+    }
+
+    /// Adds the entries that come after all of these.
+    pub fn merge(&mut self, later: Self) {
+        self.all.merge(later.all);
+        if later.selected.total > 0 {
+            self.last = later.last;
+        }
+        self.selected.merge(later.selected);
+        for (key, sums) in later.groups {
+            self.groups.entry(key).or_default().merge(sums);
+        }
+    }
+
+    /// The sums of every entry, also of those that are not asked for.
+    pub fn all(&self) -> &Tally {
+        &self.all
+    }
+}
+
+/// The sums of many sessions, told apart. Those of parts merge in any order.
+#[derive(Debug, Default)]
+pub struct Grouping {
+    total: Aggregate,
+    groups: HashMap<Key, Aggregate>,
+}
+
+impl Grouping {
+    /// Adds a session that ended like this, that began at `start`, and so many of whose recoveries were
+    /// flaky.
+    pub fn add_session(
+        &mut self,
+        query: &AggregateQuery,
+        traits: &SessionTraits<'_>,
+        session: SessionGroups,
+        start: Option<&str>,
+        (end, flaky): (SessionEnd, u64),
+    ) {
+        if session.all.total == 0 {
+            return self.add_bare(query, traits, start, (end, flaky));
+        }
+        if session.selected.total == 0 {
+            return;
+        }
+        self.total.add_end(&session.selected, end, flaky);
+        for (key, sums) in session.groups {
+            if !query.by.is_empty() {
+                let (end, flaky) = match key == session.last {
+                    true => (end, flaky),
+                    false => (SessionEnd::Other, 0),
+                };
+                let group = self.groups.entry(key).or_default();
+                group.add_session(sums.clone(), end, flaky);
+            }
+            self.total.add_entries(sums);
+        }
+    }
+
+    /// Adds a session in which nothing was tried.
+    fn add_bare(
+        &mut self,
+        query: &AggregateQuery,
+        traits: &SessionTraits<'_>,
+        start: Option<&str>,
+        (end, flaky): (SessionEnd, u64),
+    ) {
+        let moment = start.and_then(instant);
+        if !query.includes(moment) {
+            return;
+        }
+        let nothing = Tally::default();
+        self.total.add_end(&nothing, end, flaky);
+        if !query.by.is_empty() {
+            let mut key = Key::new();
+            for by in &query.by {
+                push_trait(&mut key, *by, traits, moment);
+            }
+            let group = self.groups.entry(key).or_default();
+            group.add_end(&nothing, end, flaky);
+        }
+    }
+
+    /// Adds the sums of other sessions.
+    pub fn merge(&mut self, others: Self) {
+        self.total.merge(others.total);
+        for (key, sums) in others.groups {
+            self.groups.entry(key).or_default().merge(sums);
+        }
+    }
+
+    /// The sums as an answer.
+    pub fn aggregates(&self) -> Aggregates {
+        let groups = self.groups.iter();
+        let groups = groups.map(|(key, sums)| AggregateGroup {
+            key: values(key),
+            statistics: sums.statistics(),
+        });
+        Aggregates::new(self.total.statistics(), groups.collect())
+    }
+}
+
+/// The values of a group, one after the other: how long each is, then its bytes. Unlike a list of
+/// strings it is looked up without being made first.
+type Key = Vec<u8>;
+
+/// The length of a value that there is not.
+const NONE: u64 = u64::MAX;
+
+fn push(key: &mut Key, value: Option<&str>) {
+    let length = value.map_or(NONE, |value| value.len() as u64);
+    key.extend_from_slice(&length.to_le_bytes());
+    key.extend_from_slice(value.unwrap_or_default().as_bytes());
+}
+
+/// Adds what a session or a moment says. A session in which nothing was tried has no strategy.
+fn push_trait(key: &mut Key, by: Dimension, session: &SessionTraits<'_>, moment_us: Option<i64>) {
+    /// How much of an hour is its day.
+    const DAY_BYTES: usize = "2026-01-31".len();
+    match by {
+        Dimension::Strategy | Dimension::ErrorType => push(key, None),
+        Dimension::Category => push(key, session.category),
+        Dimension::Source => push(key, session.source),
+        Dimension::Project => push(key, session.project),
+        Dimension::Host => push(key, session.host),
+        Dimension::Day | Dimension::Hour => {
+            let hour = moment_us.map(hour_of);
+            let value = hour.as_deref().map(|hour| match by {
+                Dimension::Day => &hour[..DAY_BYTES],
+                _ => hour,
+            });
+            push(key, value);
+        }
+    }
+}
+
+fn values(key: &[u8]) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    let mut rest = key;
+    while let Some((length, after)) = rest.split_first_chunk() {
+        let length = u64::from_le_bytes(*length);
+        let (value, after) = match length {
+            NONE => (None, after),
+            _ => {
+                let (value, after) = after.split_at(length as usize);
+                let text = String::from_utf8_lossy(value);
+                (Some(text.into_owned()), after)
+            }
+        };
+        values.push(value);
+        rest = after;
+    }
+    values
+}
