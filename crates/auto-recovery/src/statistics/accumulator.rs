@@ -7,14 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Durations, RecoveryStatistics};
+use super::{Durations, EntrySums, RecoveryStatistics, whole_ms};
 use crate::entry::RecoveryAuditEntry;
 
 /// How many files are named as those that were modified most.
 pub const MOST_MODIFIED_MAX: usize = 10;
-
-/// Milliseconds in a second.
-const MILLIS: f64 = 1000.0;
 
 /// What the sums need to know of one entry.
 #[derive(Clone, Copy, Debug)]
@@ -170,25 +167,22 @@ impl Accumulator {
         session_id: &str,
         session_start: Option<String>,
     ) -> RecoveryStatistics {
-        let mut files: Vec<String> = self.files.keys().map(|file| file.to_string()).collect();
-        files.sort_unstable();
-        let total = self.tally.total;
-        RecoveryStatistics {
-            session_id: session_id.to_owned(),
-            session_start,
-            total_attempts: total,
-            successful_attempts: self.tally.successful,
-            failed_attempts: total - self.tally.successful,
-            success_rate: percent(self.tally.successful, total),
-            strategies_used: self.strategies.clone(),
-            error_type_distribution: self.error_types.clone(),
-            total_duration_seconds: seconds(self.duration_ms),
-            average_duration_seconds: seconds(rounded_quotient(self.duration_ms, total)),
-            files_modified_count: files.len() as u64,
-            files_modified: files,
-            rollback_count: self.rollbacks,
-            first_attempt_timestamp: self.tally.first_timestamp.clone(),
-            last_attempt_timestamp: self.tally.last_timestamp.clone(),
+        let files = self.files.keys().map(|file| file.to_string());
+        self.sums()
+            .statistics(session_id, session_start, files.collect())
+    }
+
+    /// The sums, without what is known of each file and duration.
+    pub(super) fn sums(&self) -> EntrySums {
+        EntrySums {
+            total: self.tally.total,
+            successful: self.tally.successful,
+            strategies: self.strategies.clone(),
+            error_types: self.error_types.clone(),
+            duration_ms: self.duration_ms,
+            rollbacks: self.rollbacks,
+            first_timestamp: self.tally.first_timestamp.clone(),
+            last_timestamp: self.tally.last_timestamp.clone(),
         }
     }
 }
@@ -216,30 +210,4 @@ fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
             counts.insert(name.to_owned(), number);
         }
     }
-}
-
-/// `seconds` in whole milliseconds; 0 for what is no duration.
-pub fn whole_ms(seconds: f64) -> u64 {
-    // A cast from float saturates, and makes 0 of what is negative or not a number.
-    (seconds * MILLIS).round() as u64
-}
-
-pub(super) fn seconds(ms: u64) -> f64 {
-    ms as f64 / MILLIS
-}
-
-/// `part` of `whole` in percent with 2 decimals, halves up; 0 of nothing.
-pub(super) fn percent(part: u64, whole: u64) -> f64 {
-    let hundredths = rounded_quotient(part.saturating_mul(100 * 100), whole);
-    hundredths as f64 / 100.0
-}
-
-/// `dividend / divisor` to the nearest whole number, halves up; 0 if divided by 0.
-pub(super) fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
-    if divisor == 0 {
-        return 0;
-    }
-    let quotient = (u128::from(dividend) + u128::from(divisor / 2)) / u128::from(divisor);
-    // It exceeds the dividend only by rounding, and only for a divisor of 1 it equals it.
-    u64::try_from(quotient).unwrap_or(u64::MAX)
 }

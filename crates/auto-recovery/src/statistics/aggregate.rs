@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::accumulator::{percent, rounded_quotient, seconds};
 use super::time::{earlier, later};
-use super::{Accumulator, Durations, Tally};
+use super::{Accumulator, AggregateSums, Durations, EntrySums, Tally};
 
 /// How a session ended, as far as sums are concerned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,37 +75,23 @@ impl Aggregate {
 
     /// The statistics.
     pub fn statistics(&self) -> AggregateStatistics {
-        let entries = &self.entries;
-        let (attempts, successful) = (entries.tally.total, entries.tally.successful);
-        let (success_rate_low, success_rate_high) = wilson(successful, attempts);
-        let after = |percent| entries.durations.percentile(percent).map(seconds);
-        let recovery = |percent| self.recoveries.percentile(percent).map(seconds);
-        AggregateStatistics {
-            total_attempts: attempts,
-            successful_attempts: successful,
-            failed_attempts: attempts - successful,
-            success_rate: percent(successful, attempts),
-            strategies_used: entries.strategies.clone(),
-            error_type_distribution: entries.error_types.clone(),
-            total_duration_seconds: seconds(entries.duration_ms),
-            average_duration_seconds: seconds(rounded_quotient(entries.duration_ms, attempts)),
-            files_modified_count: entries.files.len() as u64,
-            most_modified_files: entries.most_modified_files(),
-            rollback_count: entries.rollbacks,
-            first_attempt_timestamp: self.first_timestamp.clone(),
-            last_attempt_timestamp: self.last_timestamp.clone(),
+        let entries = EntrySums {
+            first_timestamp: self.first_timestamp.clone(),
+            last_timestamp: self.last_timestamp.clone(),
+            ..self.entries.sums()
+        };
+        let sums = AggregateSums {
+            entries,
+            durations: self.entries.durations.clone(),
+            files: self.entries.files.len() as u64,
+            most_modified_files: self.entries.most_modified_files(),
             sessions: self.sessions,
-            recovered_sessions: self.recovered,
-            escalated_sessions: self.escalated,
-            flaky_attempts: self.flaky,
-            success_rate_low,
-            success_rate_high,
-            duration_p50_seconds: after(50),
-            duration_p95_seconds: after(95),
-            duration_p99_seconds: after(99),
-            recovery_p50_seconds: recovery(50),
-            recovery_p95_seconds: recovery(95),
-        }
+            recovered: self.recovered,
+            escalated: self.escalated,
+            flaky: self.flaky,
+            recoveries: self.recoveries.clone(),
+        };
+        sums.statistics()
     }
 }
 
@@ -176,43 +161,5 @@ fn stretch(
     let picked = pick(ours.as_deref(), theirs.as_deref());
     if picked != ours.as_deref() {
         *ours = picked.map(str::to_owned);
-    }
-}
-
-/// The interval that holds the true rate of `successes` in `total` with 95 % confidence, in percent with
-/// 2 decimals; everything is possible of nothing. After E. B. Wilson, "Probable Inference, the Law of
-/// Succession, and Statistical Inference", 1927.
-fn wilson(successes: u64, total: u64) -> (f64, f64) {
-    /// The 0.975 quantile of the normal distribution.
-    const Z: f64 = 1.959_963_984_540_054;
-    if total == 0 {
-        return (0.0, 100.0);
-    }
-    let n = total as f64;
-    let rate = successes as f64 / n;
-    let scale = 1.0 + Z * Z / n;
-    let centre = (rate + Z * Z / (2.0 * n)) / scale;
-    let margin = Z / scale * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let percent = |rate: f64| (rate.clamp(0.0, 1.0) * 10_000.0).round() / 100.0;
-    (percent(centre - margin), percent(centre + margin))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wilsons_interval_is_that_of_the_tables() {
-        // As R's prop.test(correct = FALSE) gives it.
-        for (successes, total, expected) in [
-            (0, 10, (0.0, 27.75)),
-            (5, 10, (23.66, 76.34)),
-            (10, 10, (72.25, 100.0)),
-            (70, 100, (60.42, 78.11)),
-            (1, 1, (20.65, 100.0)),
-            (0, 0, (0.0, 100.0)),
-        ] {
-            assert_eq!(wilson(successes, total), expected, "{successes} of {total}");
-        }
     }
 }

@@ -23,12 +23,17 @@ pub struct Durations {
 impl Durations {
     /// Counts one more.
     pub fn add(&mut self, ms: u64) {
-        let bucket = bucket_of(ms);
+        self.add_to_bucket(bucket_of(ms), 1);
+    }
+
+    /// Counts `times` more that fall into the bucket of this number.
+    pub fn add_to_bucket(&mut self, bucket: u32, times: u64) {
+        let bucket = bucket as usize;
         if bucket >= self.counts.len() {
             self.counts.resize(bucket + 1, 0);
         }
-        self.counts[bucket] += 1;
-        self.total += 1;
+        self.counts[bucket] += times;
+        self.total += times;
     }
 
     /// Adds the counts of others.
@@ -55,10 +60,12 @@ impl Durations {
     }
 }
 
-fn bucket_of(ms: u64) -> usize {
+/// The number of the bucket that a duration falls into: itself below 256 ms; beyond, of the 8 bits that
+/// it begins with, 128 for each bit that follows them.
+pub fn bucket_of(ms: u64) -> u32 {
     let shift = (u64::BITS - ms.leading_zeros()).saturating_sub(EXACT_MS.ilog2());
     let bucket = BUCKETS_A_DOUBLING * u64::from(shift) + (ms >> shift);
-    usize::try_from(bucket).unwrap_or(usize::MAX)
+    u32::try_from(bucket).expect("at most 57 doublings of 128 buckets")
 }
 
 /// The middle of a bucket, in milliseconds.
@@ -77,10 +84,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_bucket_stands_for_its_durations(ms in prop_oneof![0..2000_u64, any::<u64>()]) {
-            let middle = middle_of(bucket_of(ms) as u64);
+            let middle = middle_of(u64::from(bucket_of(ms)));
             let off = middle.abs_diff(ms) as f64;
             prop_assert!(off <= 0.004 * ms as f64, "{ms} became {middle}");
-            prop_assert!(ms >= EXACT_MS || bucket_of(ms) as u64 == ms);
+            prop_assert!(ms >= EXACT_MS || u64::from(bucket_of(ms)) == ms);
             prop_assert!(bucket_of(ms) <= bucket_of(ms.saturating_add(1)));
         }
 

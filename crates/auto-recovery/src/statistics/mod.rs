@@ -10,12 +10,14 @@ mod durations;
 mod groups;
 mod query;
 mod session;
+mod sums;
 mod time;
 
-pub use accumulator::{Accumulator, MOST_MODIFIED_MAX, Observation, Tally, whole_ms};
+pub use accumulator::{Accumulator, MOST_MODIFIED_MAX, Observation, Tally};
 pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
-pub use durations::Durations;
+pub use durations::{Durations, bucket_of};
 pub use groups::{Grouping, SessionGroups, SessionTraits};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;
+pub use sums::{AggregateSums, EntrySums, whole_ms};
 pub use time::{earlier, hour_of, instant, later};
