@@ -129,13 +129,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             };
             commands::show(&app.place()?, wanted, host.now(), printer)
         }
-        Command::Stats(StatsArgs { session, all }) => {
-            let store = app.store()?;
-            if all {
-                return commands::stats_of_all(&*store, host.now(), printer);
-            }
-            commands::stats(&*store, session, host.now(), printer)
-        }
+        Command::Stats(args) => stats(app, args),
         Command::Export(ExportArgs {
             session,
             all,
@@ -163,6 +157,30 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             yes,
         }) => commands::clear(&*app.store()?, session, yes, state_dir, host, printer),
     }
+}
+
+fn stats(app: &App, args: StatsArgs) -> Result<Exit> {
+    let StatsArgs {
+        session,
+        all,
+        since,
+        until,
+        project,
+        host,
+        by,
+    } = args;
+    let now = app.host.now();
+    if !all {
+        return commands::stats(&*app.store()?, session, now, &app.printer);
+    }
+    let query = commands::Question {
+        since,
+        until,
+        project,
+        host,
+        by,
+    };
+    commands::stats_of_all(&*app.store()?, query, now, &app.printer)
 }
 
 fn log(app: &App) -> Result<Exit> {

@@ -16,4 +16,4 @@ pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate};
 pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};
-pub(crate) use value::{ExportFormat, ReportFormat};
+pub(crate) use value::{Dimension, ExportFormat, ReportFormat};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{ExportFormat, ReportFormat};
+use crate::args::{Dimension, ExportFormat, ReportFormat};
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
@@ -68,11 +68,16 @@ pub(crate) struct ShowArgs {
 
 const STATS_EXAMPLES: &str = "\
 Examples:
-  recover stats                  how the newest session went
-  recover stats SESSION --json   the 15 keys of the statistics
-  recover stats --all            every session together";
+  recover stats                               how the newest session went
+  recover stats SESSION --json                the 15 keys of the statistics
+  recover stats --all                         every session together
+  recover stats --all --since 30d --by day    what got better, what worse
+  recover stats --all --by project,strategy   where which strategy helps";
 
 /// Sum up a session, or all of them: how many attempts, which helped, how long they took
+///
+/// With --by, each group has its own sums. A session counts in every group that an attempt of it is in;
+/// how it ended counts in that of its last attempt. Days and hours are those of UTC.
 #[derive(Args, Debug)]
 #[command(after_long_help = STATS_EXAMPLES)]
 pub(crate) struct StatsArgs {
@@ -83,6 +88,32 @@ pub(crate) struct StatsArgs {
     /// Every session together
     #[arg(long)]
     pub(crate) all: bool,
+
+    /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no other)
+    #[arg(long, value_name = "WHEN", requires = "all")]
+    pub(crate) since: Option<String>,
+
+    /// Only attempts before then
+    #[arg(long, value_name = "WHEN", requires = "all")]
+    pub(crate) until: Option<String>,
+
+    /// Only sessions of this project
+    #[arg(long, value_name = "NAME", requires = "all")]
+    pub(crate) project: Option<String>,
+
+    /// Only sessions of this machine
+    #[arg(long, value_name = "NAME", requires = "all")]
+    pub(crate) host: Option<String>,
+
+    /// Tell apart by these, in this order
+    #[arg(
+        long,
+        value_name = "LIST",
+        requires = "all",
+        value_delimiter = ',',
+        value_enum
+    )]
+    pub(crate) by: Vec<Dimension>,
 }
 
 const EXPORT_EXAMPLES: &str = "\

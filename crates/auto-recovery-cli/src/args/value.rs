@@ -21,3 +21,25 @@ pub(crate) enum ReportFormat {
     /// For people
     Markdown,
 }
+
+/// What sums are told apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Dimension {
+    /// The strategy of the attempt
+    Strategy,
+    /// The type of the failure
+    ErrorType,
+    /// The category of the session's failure
+    Category,
+    /// The tool that reported it
+    Source,
+    /// The session's project
+    Project,
+    /// The session's machine
+    Host,
+    /// The day of the attempt
+    Day,
+    /// The hour of the attempt
+    Hour,
+}

@@ -18,6 +18,7 @@ mod sessions;
 mod show;
 mod show_text;
 mod stats;
+mod stats_of_all;
 
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use classify::classify;
@@ -33,4 +34,5 @@ pub(crate) use restore::restore;
 pub(crate) use run::run;
 pub(crate) use sessions::sessions;
 pub(crate) use show::{Wanted, show};
-pub(crate) use stats::{stats, stats_of_all};
+pub(crate) use stats::stats;
+pub(crate) use stats_of_all::{Question, stats_of_all};

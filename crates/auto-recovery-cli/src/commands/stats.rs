@@ -1,10 +1,9 @@
-//! `recover stats`: a session summed up, or all of them.
+//! `recover stats`: a session summed up.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use auto_recovery::{RecoveryStatistics, Result};
 
 use crate::commands::session;
@@ -31,87 +30,8 @@ pub(crate) fn stats(
     Ok(Exit::OK)
 }
 
-/// Sums up every session.
-pub(crate) fn stats_of_all(
-    store: &dyn AuditStore,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
-    let statistics = store.aggregate(&AggregateQuery::default())?.total;
-    if printer.json {
-        printer.json(&statistics)?;
-    } else {
-        printer.text(&text_of_all(&statistics, now, printer.columns))?;
-    }
-    Ok(Exit::OK)
-}
-
-fn text_of_all(statistics: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> String {
-    let of = statistics;
-    let mut facts = Facts::new(columns);
-    facts.add(
-        "sessions",
-        format!(
-            "{}: {} recovered, {} escalated",
-            of.sessions, of.recovered_sessions, of.escalated_sessions
-        ),
-    );
-    facts.add("first attempt", when(&of.first_attempt_timestamp, now));
-    facts.add("last attempt", when(&of.last_attempt_timestamp, now));
-    facts.add(
-        "attempts",
-        format!(
-            "{}: {} cured, {} failed, {} flaky",
-            of.total_attempts, of.successful_attempts, of.failed_attempts, of.flaky_attempts
-        ),
-    );
-    facts.add(
-        "success rate",
-        format!(
-            "{:.2} %, with 95 % confidence from {:.2} to {:.2} %",
-            of.success_rate, of.success_rate_low, of.success_rate_high
-        ),
-    );
-    facts.add("strategies", counts(&of.strategies_used));
-    facts.add("error types", counts(&of.error_type_distribution));
-    facts.add(
-        "time",
-        format!(
-            "{} in all, {} on average",
-            human_seconds(of.total_duration_seconds),
-            human_seconds(of.average_duration_seconds)
-        ),
-    );
-    let shares = [
-        (of.duration_p50_seconds, "half"),
-        (of.duration_p95_seconds, "95 %"),
-        (of.duration_p99_seconds, "99 %"),
-    ];
-    facts.add("an attempt", within(&shares));
-    let shares = [
-        (of.recovery_p50_seconds, "half"),
-        (of.recovery_p95_seconds, "95 %"),
-    ];
-    facts.add("a recovery", within(&shares));
-    facts.add("undone", of.rollback_count.to_string());
-    facts.add("files", of.files_modified_count.to_string());
-    facts.render()
-}
-
-/// What share took how long at most.
-fn within(shares: &[(Option<f64>, &str)]) -> String {
-    let parts: Vec<_> = shares
-        .iter()
-        .filter_map(|(time, share)| Some(format!("{share} within {}", human_seconds((*time)?))))
-        .collect();
-    match parts.is_empty() {
-        true => "none".to_owned(),
-        false => parts.join(", "),
-    }
-}
-
 /// A time and its age.
-fn when(time: &Option<String>, now: SystemTime) -> String {
+pub(super) fn when(time: &Option<String>, now: SystemTime) -> String {
     match time {
         Some(time) => match age(time, now) {
             age if time.starts_with(&age) => time.clone(),
@@ -165,7 +85,7 @@ fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) 
 }
 
 /// `counts`, the largest first.
-fn counts(counts: &BTreeMap<String, u64>) -> String {
+pub(super) fn counts(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let parts: Vec<_> = sorted

@@ -3,6 +3,7 @@
 //! All text that came from outside is escaped on its way to a terminal. Nothing here decides what is
 //! shown; the commands do.
 
+mod bar;
 mod escape;
 mod facts;
 mod file;
@@ -13,6 +14,7 @@ mod status;
 mod table;
 mod time;
 
+pub(crate) use bar::bar;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;

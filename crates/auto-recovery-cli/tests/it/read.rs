@@ -205,7 +205,7 @@ fn stats_of_all_sessions_for_people() {
     an attempt     half within 1.5 s, 95 % within 1 min 29 s, 99 % within 1 min 29 s
     a recovery     half within 1 min 34 s, 95 % within 1 min 34 s
     undone         1
-    files          2
+    files          2: most often src/lib.rs 1, src/main.rs 1
     ");
     let empty = Machine::new().recover(&["stats", "--all"]);
     assert!(empty.quiet().starts_with("sessions       0: "));
@@ -451,4 +451,116 @@ fn hostile_text_is_shown_and_never_obeyed() {
             .stdout
             .contains(r"fix\n\x1b[2J")
     );
+}
+
+#[test]
+fn sums_told_apart_for_people() {
+    let machine = Machine::new();
+    machine.recover_with(&["log"], &two_days()).quiet();
+    insta::assert_snapshot!(machine.recover(&["stats", "--all", "--by", "day"]).quiet(), @"
+    DAY         ATTEMPTS  CURED                 95 %  SESSIONS  RECOVERED  HALF WITHIN  95 % WITHIN  CHANGE
+    2020-01-02        20  ██████████ 100.0 %  84–100         1          1        1.5 s        1.5 s
+    2020-01-03        21  █·········   9.5 %    3–29         1          0        1.5 s        1.5 s  ▼ 90.5 worse
+
+    sessions       2: 1 recovered, 0 escalated
+    first attempt  2020-01-02T10:00:00.000Z
+    last attempt   2020-01-03T10:00:00.000Z
+    attempts       41: 22 cured, 19 failed, 0 flaky
+    success rate   53.66 %, with 95 % confidence from 38.75 to 67.94 %
+    strategies     fix 40, retry 1
+    error types    E 41
+    time           1 min 1 s in all, 1.5 s on average
+    an attempt     half within 1.5 s, 95 % within 1.5 s, 99 % within 1.5 s
+    a recovery     half within 0 ms, 95 % within 0 ms
+    undone         0
+    files          0
+    ");
+    let run = machine.recover(&[
+        "stats",
+        "--all",
+        "--by",
+        "strategy",
+        "--since",
+        "2020-01-03",
+    ]);
+    let rows: Vec<_> = run.quiet().lines().skip(1).take(2).collect();
+    assert!(
+        rows[0].starts_with("fix    "),
+        "most attempts first: {rows:?}"
+    );
+    assert!(rows[1].starts_with("retry  "), "{rows:?}");
+}
+
+#[test]
+fn sums_told_apart_for_programs() {
+    let machine = Machine::new();
+    machine.recover_with(&["log"], &two_days()).quiet();
+    let window = [
+        "--since",
+        "2020-01-02T12:00:00+01:00",
+        "--until",
+        "2020-01-04",
+    ];
+    let args = [
+        &["stats", "--all", "--by", "strategy,day", "--json"][..],
+        &window,
+    ]
+    .concat();
+    let answer = machine.recover(&args).json();
+    assert_eq!(
+        keys(&answer),
+        ["since", "until", "group_by", "total", "groups"]
+    );
+    assert_eq!(answer["since"], "2020-01-02T11:00:00.000Z");
+    assert_eq!(answer["group_by"], json!(["strategy", "day"]));
+    let groups = answer["groups"].as_array().unwrap();
+    assert_eq!(groups.len(), 2);
+    assert_eq!(keys(&groups[0])[..3], ["strategy", "day", "total_attempts"]);
+    assert_eq!(groups[0]["day"], "2020-01-03");
+    assert_eq!(groups[0]["total_attempts"], 20);
+    assert_eq!(answer["total"]["total_attempts"], 21);
+    let names = keys(&answer["total"]);
+    assert_eq!(
+        keys(&groups[0])[2..],
+        names[..],
+        "each group has what the total has"
+    );
+    let alone = machine.recover(&[&["stats", "--all", "--json"][..], &window].concat());
+    assert_eq!(alone.json(), answer["total"]);
+    let elsewhere = ["stats", "--all", "--json", "--host", "no such machine"];
+    assert_eq!(machine.recover(&elsewhere).json()["sessions"], 0);
+}
+
+#[test]
+fn what_cannot_be_asked_of_all_sessions_is_said() {
+    let machine = Machine::new();
+    let ask = |args: &[&str]| machine.recover(&[&["stats", "--all"], args].concat());
+    ask(&["--by", "day,day"]).fails(2, "flag --by: day stands there twice: name it once");
+    ask(&["--since", "yesterday"]).fails(
+        2,
+        "flag --since: `yesterday` is no time: write it like 30d (ago), 2026-01-31 or \
+         2026-01-31T12:00:00Z",
+    );
+    for args in [
+        &["stats", "--by", "day"][..],
+        &["stats", "--all", "--by", "mood"],
+    ] {
+        assert_eq!(machine.recover(args).code, 2);
+    }
+}
+
+/// Two days: on the first 20 of 20 attempts cure, on the second 2 of 21.
+fn two_days() -> String {
+    let attempt = |day: u32, strategy: &str, success: bool| {
+        format!(
+            r#"{{"session_id":"s{day}","strategy":"{strategy}","success":{success},"error_type":"E","timestamp":"2020-01-0{day}T10:00:00.000Z","duration_seconds":1.5}}"#
+        )
+    };
+    let first = (0..20).map(|_| attempt(2, "fix", true));
+    let second = (0..20).map(|n| attempt(3, "fix", n < 2));
+    let lines: Vec<_> = first
+        .chain(second)
+        .chain([attempt(3, "retry", false)])
+        .collect();
+    lines.join("\n")
 }

@@ -23,7 +23,7 @@ pub enum Dimension {
     Host,
     /// The day of the attempt in UTC, as `2026-01-31`.
     Day,
-    /// The hour of the attempt in UTC, as `2026-01-31T23`.
+    /// The hour of the attempt in UTC, as `2026-01-31T23:00:00Z`.
     Hour,
 }
 

@@ -21,10 +21,10 @@ pub fn instant(text: &str) -> Option<i64> {
     is_known.then(|| time.as_microsecond())
 }
 
-/// The hour of a moment in UTC, as `2026-01-31T23`.
+/// The hour of a moment in UTC, as `2026-01-31T23:00:00Z`.
 pub fn hour_of(moment_us: i64) -> String {
     let time = Timestamp::from_microsecond(moment_us).unwrap_or(Timestamp::UNIX_EPOCH);
-    time.strftime("%Y-%m-%dT%H").to_string()
+    time.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
 /// The earlier of two times as it is written; whichever is a time where only one is. It does not depend

@@ -1,0 +1,310 @@
+//! `recover stats --all`: sessions summed up together, and told apart.
+
+use std::cmp::Ordering;
+use std::time::SystemTime;
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::statistics::{
+    AggregateGroup, AggregateQuery, AggregateStatistics, Aggregates, Dimension,
+};
+use auto_recovery::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::args;
+use crate::commands::stats::{counts, when};
+use crate::exit::Exit;
+use crate::output::{Column, Facts, Printer, Table, bar, human_seconds};
+use crate::settings::parse_moment;
+
+/// What is asked for, as it was typed.
+pub(crate) struct Question {
+    /// Only attempts from then on.
+    pub(crate) since: Option<String>,
+    /// Only attempts before then.
+    pub(crate) until: Option<String>,
+    /// Only sessions of this project.
+    pub(crate) project: Option<String>,
+    /// Only sessions of this machine.
+    pub(crate) host: Option<String>,
+    /// By what sums are told apart.
+    pub(crate) by: Vec<args::Dimension>,
+}
+
+/// Sums up the sessions of `store` that are asked for.
+pub(crate) fn stats_of_all(
+    store: &dyn AuditStore,
+    question: Question,
+    now: SystemTime,
+    printer: &Printer,
+) -> Result<Exit> {
+    let query = query(question, now)?;
+    let aggregates = store.aggregate(&query)?;
+    if printer.json {
+        printer.json(&document(&query, &aggregates)?)?;
+        return Ok(Exit::OK);
+    }
+    if !query.by.is_empty() {
+        printer.text(&groups(&query, &aggregates, printer.columns))?;
+        printer.text("\n")?;
+    }
+    printer.text(&facts(&aggregates.total, now, printer.columns))?;
+    Ok(Exit::OK)
+}
+
+fn query(question: Question, now: SystemTime) -> Result<AggregateQuery> {
+    let Question {
+        since,
+        until,
+        project,
+        host,
+        by,
+    } = question;
+    let moment = |flag: &str, text: Option<String>| {
+        let refused = |why| Error::new(ErrorKind::InvalidInput, format!("flag --{flag}: {why}"));
+        text.map(|text| parse_moment(&text, now).map_err(refused))
+            .transpose()
+    };
+    let mut dimensions = Vec::new();
+    for by in by {
+        let by = dimension(by);
+        if dimensions.contains(&by) {
+            let text = format!("flag --by: {by} stands there twice: name it once");
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        dimensions.push(by);
+    }
+    Ok(AggregateQuery {
+        since_us: moment("since", since)?,
+        until_us: moment("until", until)?,
+        project,
+        host,
+        by: dimensions,
+    })
+}
+
+fn dimension(by: args::Dimension) -> Dimension {
+    match by {
+        args::Dimension::Strategy => Dimension::Strategy,
+        args::Dimension::ErrorType => Dimension::ErrorType,
+        args::Dimension::Category => Dimension::Category,
+        args::Dimension::Source => Dimension::Source,
+        args::Dimension::Project => Dimension::Project,
+        args::Dimension::Host => Dimension::Host,
+        args::Dimension::Day => Dimension::Day,
+        args::Dimension::Hour => Dimension::Hour,
+    }
+}
+
+/// The answer for programs: the sums alone or, told apart, with what was asked.
+fn document(query: &AggregateQuery, aggregates: &Aggregates) -> Result<Value> {
+    let total = value(&aggregates.total)?;
+    if query.by.is_empty() {
+        return Ok(total);
+    }
+    let time = |moment: Option<i64>| moment.map(rfc3339);
+    let names: Vec<_> = query.by.iter().map(|by| by.as_str()).collect();
+    let groups = aggregates.groups.iter();
+    let groups = groups.map(|group| {
+        let mut object = Map::new();
+        for (name, value) in names.iter().zip(&group.key) {
+            object.insert((*name).to_owned(), json!(value));
+        }
+        if let Value::Object(sums) = value(&group.statistics)? {
+            object.extend(sums);
+        }
+        Ok(Value::Object(object))
+    });
+    Ok(json!({
+        "since": time(query.since_us),
+        "until": time(query.until_us),
+        "group_by": names,
+        "total": total,
+        "groups": groups.collect::<Result<Vec<_>>>()?,
+    }))
+}
+
+fn value(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "write the statistics").with_source(error)
+    })
+}
+
+fn rfc3339(moment_us: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(moment_us);
+    time.map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
+/// A row for each group: by time where a time tells them apart, else most attempts first.
+fn groups(query: &AggregateQuery, aggregates: &Aggregates, width: Option<u16>) -> String {
+    let is_trend = query.by.iter().any(|by| by.is_time());
+    let mut groups: Vec<&AggregateGroup> = aggregates.groups.iter().collect();
+    if is_trend {
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+    let heads = query.by.iter().map(|by| head(*by));
+    let mut columns: Vec<Column> = heads.map(|head| Column::flexible(head, 14)).collect();
+    columns.extend([
+        Column::whole("ATTEMPTS").number(),
+        Column::whole("CURED"),
+        Column::whole("95 %").number().rank(3),
+        Column::whole("SESSIONS").number().rank(4),
+        Column::whole("RECOVERED").number().rank(5),
+        Column::whole("HALF WITHIN").number().rank(6),
+        Column::whole("95 % WITHIN").number().rank(7),
+    ]);
+    if is_trend {
+        columns.push(Column::whole("CHANGE").rank(2));
+    }
+    let mut table = Table::new(&columns, width);
+    for (index, group) in groups.iter().enumerate() {
+        let mut row = row(group);
+        if is_trend {
+            let before = groups[..index]
+                .iter()
+                .rfind(|before| same_but_for_time(query, before, group));
+            row.push(change(before.map(|one| &one.statistics), &group.statistics));
+        }
+        table.row(row);
+    }
+    table.render()
+}
+
+fn head(by: Dimension) -> &'static str {
+    match by {
+        Dimension::Strategy => "STRATEGY",
+        Dimension::ErrorType => "ERROR TYPE",
+        Dimension::Category => "CATEGORY",
+        Dimension::Source => "SOURCE",
+        Dimension::Project => "PROJECT",
+        Dimension::Host => "HOST",
+        Dimension::Day => "DAY",
+        Dimension::Hour => "HOUR",
+    }
+}
+
+fn row(group: &AggregateGroup) -> Vec<String> {
+    let of = &group.statistics;
+    let named = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".to_owned());
+    let time = |seconds: Option<f64>| seconds.map(human_seconds).unwrap_or_default();
+    let mut row: Vec<String> = group.key.iter().map(named).collect();
+    row.extend([
+        of.total_attempts.to_string(),
+        format!("{} {:>5.1} %", bar(of.success_rate), of.success_rate),
+        format!("{:.0}–{:.0}", of.success_rate_low, of.success_rate_high),
+        of.sessions.to_string(),
+        of.recovered_sessions.to_string(),
+        time(of.duration_p50_seconds),
+        time(of.duration_p95_seconds),
+    ]);
+    row
+}
+
+fn same_but_for_time(query: &AggregateQuery, one: &AggregateGroup, other: &AggregateGroup) -> bool {
+    let both = one.key.iter().zip(&other.key);
+    let mut values = query.by.iter().zip(both);
+    values.all(|(by, (one, other))| by.is_time() || one == other)
+}
+
+/// How the success rate differs from the time before, and whether that is more than chance.
+fn change(before: Option<&AggregateStatistics>, now: &AggregateStatistics) -> String {
+    let Some(before) = before.filter(|before| before.total_attempts > 0) else {
+        return String::new();
+    };
+    if now.total_attempts == 0 {
+        return String::new();
+    }
+    let points = now.success_rate - before.success_rate;
+    let sign = match points.partial_cmp(&0.0) {
+        Some(Ordering::Greater) => "▲",
+        Some(Ordering::Less) => "▼",
+        _ => "=",
+    };
+    let verdict = if now.success_rate_low > before.success_rate_high {
+        " better"
+    } else if now.success_rate_high < before.success_rate_low {
+        " worse"
+    } else {
+        ""
+    };
+    format!("{sign} {:>4.1}{verdict}", points.abs())
+}
+
+fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> String {
+    let mut facts = Facts::new(columns);
+    facts.add(
+        "sessions",
+        format!(
+            "{}: {} recovered, {} escalated",
+            of.sessions, of.recovered_sessions, of.escalated_sessions
+        ),
+    );
+    facts.add("first attempt", when(&of.first_attempt_timestamp, now));
+    facts.add("last attempt", when(&of.last_attempt_timestamp, now));
+    facts.add(
+        "attempts",
+        format!(
+            "{}: {} cured, {} failed, {} flaky",
+            of.total_attempts, of.successful_attempts, of.failed_attempts, of.flaky_attempts
+        ),
+    );
+    facts.add(
+        "success rate",
+        format!(
+            "{:.2} %, with 95 % confidence from {:.2} to {:.2} %",
+            of.success_rate, of.success_rate_low, of.success_rate_high
+        ),
+    );
+    facts.add("strategies", counts(&of.strategies_used));
+    facts.add("error types", counts(&of.error_type_distribution));
+    facts.add(
+        "time",
+        format!(
+            "{} in all, {} on average",
+            human_seconds(of.total_duration_seconds),
+            human_seconds(of.average_duration_seconds)
+        ),
+    );
+    let shares = [
+        (of.duration_p50_seconds, "half"),
+        (of.duration_p95_seconds, "95 %"),
+        (of.duration_p99_seconds, "99 %"),
+    ];
+    facts.add("an attempt", within(&shares));
+    let shares = [
+        (of.recovery_p50_seconds, "half"),
+        (of.recovery_p95_seconds, "95 %"),
+    ];
+    facts.add("a recovery", within(&shares));
+    facts.add("undone", of.rollback_count.to_string());
+    facts.add("files", files(of));
+    facts.render()
+}
+
+/// How many files, and those that were modified most.
+fn files(of: &AggregateStatistics) -> String {
+    let most = of.most_modified_files.iter();
+    let most: Vec<_> = most
+        .map(|(file, times)| format!("{file} {times}"))
+        .collect();
+    match most.is_empty() {
+        true => of.files_modified_count.to_string(),
+        false => format!(
+            "{}: most often {}",
+            of.files_modified_count,
+            most.join(", ")
+        ),
+    }
+}
+
+/// What share took how long at most.
+fn within(shares: &[(Option<f64>, &str)]) -> String {
+    let parts: Vec<_> = shares
+        .iter()
+        .filter_map(|(time, share)| Some(format!("{share} within {}", human_seconds((*time)?))))
+        .collect();
+    match parts.is_empty() {
+        true => "none".to_owned(),
+        false => parts.join(", "),
+    }
+}
