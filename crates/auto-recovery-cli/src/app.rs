@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, SystemHost, new_id};
+use auto_recovery::retention::RetentionRules;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, Result};
 use clap::Parser;
 
 use crate::args::{
-    ClearArgs, Cli, Command, ExportArgs, GlobalArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs,
+    ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
+    PruneArgs, ReportArgs, ShowArgs, StatsArgs,
 };
-use crate::commands::{self, Export, Wanted};
+use crate::commands::{self, Export, PruneRequest, Wanted};
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
@@ -93,7 +95,13 @@ impl App {
 
     /// Opens the store that the settings name.
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
-        store::open(&self.settings, self.host.clone())
+        store::open(&self.settings, &self.settings.store, self.host.clone())
+    }
+
+    /// Opens the store that an argument names.
+    fn store_at(&self, argument: &'static str, url: &OsString) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store_at(argument, url)?;
+        store::open(&self.settings, &store, self.host.clone())
     }
 }
 
@@ -118,44 +126,87 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         Command::History(HistoryArgs { session, last }) => {
             commands::history(&*app.store()?, session, last.flatten(), host.now(), printer)
         }
-        Command::Show(ShowArgs {
-            session,
-            attempt,
-            last,
-        }) => {
-            let wanted = Wanted {
-                session,
-                attempt: attempt.or(last.flatten()),
-            };
-            commands::show(&app.place()?, wanted, host.now(), printer)
-        }
+        Command::Show(args) => show(app, args),
         Command::Stats(args) => stats(app, args),
-        Command::Export(ExportArgs {
-            session,
-            all,
-            format,
-            output,
-            raw,
-        }) => {
-            let request = Export {
-                session,
-                all,
-                format,
-                output,
-                raw,
-            };
-            commands::export(&*app.store()?, request, host.now(), printer)
-        }
+        Command::Export(args) => export(app, args),
         Command::Report(ReportArgs {
             session,
             format,
             output,
         }) => commands::report(&*app.store()?, session, format, output, host.now(), printer),
+        Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
+        Command::Hold(HoldArgs {
+            session,
+            reason,
+            release,
+        }) => match release {
+            true => commands::release(app, session),
+            false => commands::hold(app, session, reason),
+        },
+        Command::Import(ImportArgs { files }) => commands::import(&*app.store()?, files, printer),
+        Command::Copy(CopyArgs { from, to }) => {
+            let store = |argument, url| app.store_at(argument, url);
+            commands::copy(&*store("FROM", &from)?, &*store("TO", &to)?, printer)
+        }
         Command::Clear(ClearArgs {
             session,
             all: _,
             yes,
         }) => commands::clear(&*app.store()?, session, yes, state_dir, host, printer),
+    }
+}
+
+fn show(app: &App, args: ShowArgs) -> Result<Exit> {
+    let ShowArgs {
+        session,
+        attempt,
+        last,
+    } = args;
+    let wanted = Wanted {
+        session,
+        attempt: attempt.or(last.flatten()),
+    };
+    commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
+}
+
+fn export(app: &App, args: ExportArgs) -> Result<Exit> {
+    let ExportArgs {
+        session,
+        all,
+        format,
+        output,
+        raw,
+    } = args;
+    let request = Export {
+        session,
+        all,
+        format,
+        output,
+        raw,
+    };
+    commands::export(&*app.store()?, request, app.host.now(), &app.printer)
+}
+
+fn prune_request(args: PruneArgs) -> PruneRequest {
+    let PruneArgs {
+        older_than,
+        keep_last,
+        max_size,
+        project,
+        archive,
+        dry_run,
+        yes,
+    } = args;
+    PruneRequest {
+        rules: RetentionRules {
+            older_than,
+            keep_last,
+            max_bytes: max_size,
+            project,
+        },
+        archive,
+        dry_run,
+        yes,
     }
 }
 

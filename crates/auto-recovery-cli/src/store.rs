@@ -6,14 +6,18 @@ use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
 use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::settings::{Settings, StoreUrl};
+use crate::settings::{Setting, Settings, StoreUrl};
 
-/// Opens the store of `settings`.
+/// Opens `store` as `settings` say.
 ///
 /// # Errors
 /// If it cannot be opened, or this build has no store of its scheme.
-pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn AuditStore>> {
-    match &settings.store.value {
+pub(crate) fn open(
+    settings: &Settings,
+    store: &Setting<StoreUrl>,
+    host: Arc<dyn Host>,
+) -> Result<Arc<dyn AuditStore>> {
+    match &store.value {
         StoreUrl::Jsonl(directory) => {
             let options = JsonlOptions {
                 durability: settings.durability.value,
@@ -26,7 +30,7 @@ pub(crate) fn open(settings: &Settings, host: Arc<dyn Host>) -> Result<Arc<dyn A
             format!(
                 "store `{masked}` ({}): this build of recover has no {scheme} store, only jsonl: \
                  write it like jsonl:DIR",
-                settings.store.origin
+                store.origin
             ),
         )),
     }

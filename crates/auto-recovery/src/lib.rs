@@ -23,11 +23,13 @@ pub mod plan;
 pub mod process;
 pub mod recipe;
 pub mod report;
+pub mod retention;
 pub mod run;
 pub mod statistics;
 pub mod strategy;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transfer;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};
 pub use audit::RecoveryAuditLogger;

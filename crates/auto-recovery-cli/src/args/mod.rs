@@ -4,6 +4,7 @@
 
 mod global;
 mod inspect;
+mod keep;
 mod maintain;
 mod run;
 mod top;
@@ -12,6 +13,7 @@ mod value;
 
 pub(crate) use global::GlobalArgs;
 pub(crate) use inspect::{CheckpointArgs, ClassifyArgs, PlanArgs, RestoreArgs};
+pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate};
 pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command};

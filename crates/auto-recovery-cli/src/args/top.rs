@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::args::{
-    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, ExportArgs, GlobalArgs, HistoryArgs,
-    PlanArgs, ReportArgs, RestoreArgs, RunArgs, ShowArgs, StatsArgs,
+    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExportArgs, GlobalArgs,
+    HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, ReportArgs, RestoreArgs, RunArgs,
+    ShowArgs, StatsArgs,
 };
 
 const AFTER_HELP: &str = "\
@@ -86,6 +87,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
     Restore(RestoreArgs),
+    Hold(HoldArgs),
+    Prune(PruneArgs),
+    Import(ImportArgs),
+    Copy(CopyArgs),
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,

@@ -30,18 +30,30 @@ pub(crate) fn clear(
     host: &Arc<dyn Host>,
     printer: &Printer,
 ) -> Result<Exit> {
+    let mut all_may_go = true;
     let (sessions, question) = match session {
         Some(session) => {
             let session = session::existing(store, session)?;
+            if let Some(held) = session::facts(store, &session)?.held {
+                printer.warn(held.refusal(&session));
+                return Ok(Exit::NOT_FOUND);
+            }
             let question = format!("remove session {session} with its outputs and checkpoints?");
             (vec![session], question)
         }
         None => {
-            let sessions: Vec<_> = store
+            let (held, sessions): (Vec<_>, Vec<_>) = store
                 .sessions()?
                 .into_iter()
-                .map(|session| session.session_id)
-                .collect();
+                .partition(|session| session.held.is_some());
+            for (session, held) in held
+                .iter()
+                .filter_map(|one| Some((one, one.held.as_ref()?)))
+            {
+                printer.warn(held.refusal(&session.session_id));
+            }
+            all_may_go = held.is_empty();
+            let sessions: Vec<_> = sessions.into_iter().map(|one| one.session_id).collect();
             let question = format!(
                 "remove all {} sessions of {} with their outputs and checkpoints?",
                 sessions.len(),
@@ -68,7 +80,10 @@ pub(crate) fn clear(
         }
     }
     tell(&cleared, printer)?;
-    Ok(Exit::OK)
+    Ok(match all_may_go {
+        true => Exit::OK,
+        false => Exit::NOT_FOUND,
+    })
 }
 
 fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
@@ -94,7 +109,7 @@ fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] where nobody can be asked.
-fn confirmed(question: &str) -> Result<bool> {
+pub(super) fn confirmed(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Error::new(
             ErrorKind::InvalidInput,

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
-    Policy, PolicyLayer, RecipeChange, RecipeSetting, RollbackTarget, RuleSetting, RunSettings,
-    Setting, Settings, StrategyCommand, durability_name, format_duration,
+    Policy, PolicyLayer, RecipeChange, RecipeSetting, RetentionSettings, RollbackTarget,
+    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, durability_name, format_duration,
+    human_size,
 };
 
 /// A setting as it is shown.
@@ -46,6 +47,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         store,
         state_dir,
         durability,
+        retention,
         color,
         run,
         cwd: _,
@@ -65,8 +67,28 @@ fn rows(settings: &Settings) -> Vec<Row> {
         }),
         row("color", color, |value| json!(value)),
     ];
+    push_retention(&mut rows, retention);
     push_run(&mut rows, run);
     rows
+}
+
+fn push_retention(rows: &mut Vec<Row>, retention: &RetentionSettings) {
+    let RetentionSettings {
+        older_than,
+        keep_last,
+        max_size,
+        archive,
+    } = retention;
+    rows.push(optional_row("retention.older_than", older_than, duration));
+    rows.push(optional_row("retention.keep_last", keep_last, |count| {
+        json!(count)
+    }));
+    rows.push(optional_row("retention.max_size", max_size, |bytes| {
+        json!(human_size(*bytes))
+    }));
+    rows.push(optional_row("retention.archive", archive, |path| {
+        json!(path.display().to_string())
+    }));
 }
 
 fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
@@ -236,6 +258,17 @@ fn row<T>(key: &str, setting: &Setting<T>, value: impl FnOnce(&T) -> Value) -> R
         key: key.to_owned(),
         value: value(&setting.value),
         origin: setting.origin.to_string(),
+    }
+}
+
+fn optional_row<T>(
+    key: &str,
+    setting: &Option<Setting<T>>,
+    value: impl FnOnce(&T) -> Value,
+) -> Row {
+    match setting {
+        Some(setting) => row(key, setting, value),
+        None => row(key, &Setting::default(()), |()| Value::Null),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which session a command is about.
 
-use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::audit::{AuditStore, SessionFacts};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::output::Printer;
@@ -46,17 +46,19 @@ pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String
     ))
 }
 
-/// Whether the store has an entry of `session`, or a journal record that is not of its clearing.
+/// Whether the store has an entry of `session`, or a journal record that its trail was not removed after.
 pub(crate) fn exists(store: &dyn AuditStore, session: &str) -> Result<bool> {
-    if has_entries(store, session)? {
-        return Ok(true);
-    }
-    let mut exists = false;
+    Ok(has_entries(store, session)? || facts(store, session)?.first_at.is_some())
+}
+
+/// What the journal says of `session`.
+pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<SessionFacts> {
+    let mut facts = SessionFacts::default();
     store.read_journal(Some(session), &mut |record| {
-        exists = !matches!(record.event, JournalEvent::SessionCleared(_));
+        facts.apply(&record.at, &record.event);
         Ok(())
     })?;
-    Ok(exists)
+    Ok(facts)
 }
 
 /// Whether the trail of `session` holds anything, found out by reading its beginning only.

@@ -55,7 +55,10 @@ fn row(session: &SessionSummary, now: SystemTime) -> [String; 6] {
     [
         session.session_id.clone(),
         last.map(|last| short_age(last, now)).unwrap_or_default(),
-        outcome_name(session.outcome).to_owned(),
+        match session.held {
+            Some(_) => format!("{}, held", outcome_name(session.outcome)),
+            None => outcome_name(session.outcome).to_owned(),
+        },
         format!("{}/{}", session.successful_attempts, session.total_attempts),
         session
             .command

@@ -16,8 +16,8 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    OnAuditFailure, RecipeSetting, RollbackTarget, RuleSetting, Setting, SourceFile, StoreUrl,
-    StrategyCommand, Tier,
+    OnAuditFailure, RecipeSetting, RetentionSettings, RollbackTarget, RuleSetting, Setting,
+    SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -27,6 +27,7 @@ pub(crate) struct Layer {
     pub(crate) state_dir: Option<Setting<PathBuf>>,
     pub(crate) durability: Option<Setting<Durability>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
+    pub(crate) retention: RetentionSettings,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -59,6 +60,15 @@ pub(crate) struct PolicyLayer {
     pub(crate) deadline: Option<Setting<Duration>>,
 }
 
+/// What a project cannot say.
+const USERS_ALONE: [&str; 5] = [
+    "store",
+    "state_dir",
+    "durability",
+    "on_audit_failure",
+    "retention",
+];
+
 impl Layer {
     /// What the user's own `file` says. It may set everything.
     ///
@@ -72,6 +82,7 @@ impl Layer {
                 state_dir: root.parsed("state_dir", absolute_path)?,
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
+                retention: retention(root)?,
                 ..Self::from_root(root)?
             };
             root.finish()?;
@@ -79,14 +90,14 @@ impl Layer {
         })
     }
 
-    /// What the project's `recover.toml` says. It cannot say where records go, how durable they are
-    /// and what happens when they fail: that is the user's alone.
+    /// What the project's `recover.toml` says. It cannot say where records go, how durable they are,
+    /// how long they are kept and what happens when they fail: that is the user's alone.
     ///
     /// # Errors
     /// As [`Layer::from_user_file`], and if it sets one of those.
     pub(crate) fn from_project_file(file: &SourceFile) -> Result<Self> {
         with_root(file, |root| {
-            for key in ["store", "state_dir", "durability", "on_audit_failure"] {
+            for key in USERS_ALONE {
                 if let Some(offset) = root.offset_of(key) {
                     return Err(complaint(
                         file,
@@ -110,6 +121,7 @@ impl Layer {
             state_dir: None,
             durability: None,
             on_audit_failure: None,
+            retention: RetentionSettings::default(),
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
@@ -197,7 +209,14 @@ fn relative_to(file: &Path, mut store: Setting<StoreUrl>) -> Setting<StoreUrl> {
     store
 }
 
-fn absolute_path(text: &str) -> Result<PathBuf, String> {
+fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
+    match root.table("retention")? {
+        Some(mut section) => RetentionSettings::read(&mut section),
+        None => Ok(RetentionSettings::default()),
+    }
+}
+
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.is_absolute() {
         Ok(path)

@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub(crate) enum Origin {
     /// This option of the command line.
     Flag(&'static str),
+    /// This argument of the command line.
+    Argument(&'static str),
     /// This variable of the environment.
     Environment(&'static str),
     /// This line of a file.
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) => write!(f, "flag --{name}"),
+            Self::Argument(name) => write!(f, "argument {name}"),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
             Self::Default => f.write_str("default"),

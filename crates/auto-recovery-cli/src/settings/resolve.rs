@@ -9,7 +9,8 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::GlobalArgs;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, Layer, Origin, RunSettings, Setting, Sources, StoreUrl, find_workspace,
+    Environment, Layer, Origin, RetentionSettings, RunSettings, Setting, Sources, StoreUrl,
+    find_workspace,
 };
 
 /// Every setting, resolved.
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: Setting<PathBuf>,
     /// When an append is acknowledged.
     pub(crate) durability: Setting<Durability>,
+    /// How long trails are kept by themselves.
+    pub(crate) retention: RetentionSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -88,6 +91,7 @@ impl Settings {
             durability: top
                 .durability
                 .unwrap_or_else(|| Setting::default(Durability::Sync)),
+            retention: top.retention,
             color: match environment.no_color {
                 true => from_variable("NO_COLOR", false),
                 false => Setting::default(true),
@@ -100,6 +104,33 @@ impl Settings {
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
         })
+    }
+}
+
+impl Settings {
+    /// The store that an argument of the command line names.
+    ///
+    /// # Errors
+    /// If its URL cannot be understood.
+    pub(crate) fn store_at(
+        &self,
+        argument: &'static str,
+        url: &OsString,
+    ) -> Result<Setting<StoreUrl>> {
+        let store = StoreUrl::parse(url).map_err(|reason| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("argument {argument}: {reason}"),
+            )
+        })?;
+        let origin = Origin::Argument(argument);
+        Ok(below(
+            &self.cwd,
+            Setting {
+                value: store,
+                origin,
+            },
+        ))
     }
 }
 

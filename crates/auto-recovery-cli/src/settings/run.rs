@@ -9,8 +9,8 @@ use auto_recovery::Category;
 
 use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 use crate::settings::{
-    Layer, OnAuditFailure, PolicyLayer, RecipeSetting, RollbackTarget, RuleSetting, Setting,
-    StrategyCommand, Tier,
+    Layer, OnAuditFailure, PolicyLayer, RecipeSetting, RetentionSettings, RollbackTarget,
+    RuleSetting, Setting, StrategyCommand, Tier,
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
@@ -313,6 +313,7 @@ impl Layer {
         fill(&mut self.state_dir, &weaker.state_dir);
         fill(&mut self.durability, &weaker.durability);
         fill(&mut self.on_audit_failure, &weaker.on_audit_failure);
+        self.retention.lay_over(&weaker.retention);
         self.policy.lay_over(&weaker.policy);
         fill(&mut self.grace, &weaker.grace);
         fill(&mut self.allow, &weaker.allow);
@@ -324,6 +325,15 @@ impl Layer {
         fill(&mut self.checkpoint, &weaker.checkpoint);
         fill(&mut self.hold_stdout, &weaker.hold_stdout);
         fill(&mut self.fail_on_flaky, &weaker.fail_on_flaky);
+    }
+}
+
+impl RetentionSettings {
+    fn lay_over(&mut self, weaker: &Self) {
+        fill(&mut self.older_than, &weaker.older_than);
+        fill(&mut self.keep_last, &weaker.keep_last);
+        fill(&mut self.max_size, &weaker.max_size);
+        fill(&mut self.archive, &weaker.archive);
     }
 }
 

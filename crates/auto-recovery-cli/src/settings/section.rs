@@ -123,6 +123,24 @@ impl<'d> Section<'d> {
         })
     }
 
+    /// The table at `key`.
+    pub(crate) fn table(&mut self, key: &'static str) -> Result<Option<Section<'d>>> {
+        self.asked.push(key);
+        let Some((span, value)) = self.find(key) else {
+            return Ok(None);
+        };
+        let DeValue::Table(table) = value else {
+            return Err(self.complaint(&span, &format!("`{key}` must be a table: [{key}]")));
+        };
+        Ok(Some(Section {
+            file: self.file,
+            name: self.full(key),
+            start: span.start,
+            table,
+            asked: Vec::new(),
+        }))
+    }
+
     /// The tables below `key`, each with its own name, in the order of the file.
     pub(crate) fn tables(&mut self, key: &'static str) -> Result<Vec<(String, Section<'d>)>> {
         self.asked.push(key);

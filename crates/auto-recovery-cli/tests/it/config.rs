@@ -37,32 +37,36 @@ fn a_fresh_machine_has_only_defaults() {
             .env("RECOVER_STATE_DIR", "/state"),
     );
     insta::assert_snapshot!(run.quiet(), @r"
-    SETTING              VALUE         FROM
-    store                jsonl:/state  default
-    state_dir            /state        environment RECOVER_STATE_DIR
-    durability           sync          default
-    color                true          default
-    fix                  none          default
-    alternative          none          default
-    retry                none          default
-    max_attempts         3             default
-    base_delay           1s            default
-    max_delay            1m            default
-    jitter               true          default
-    attempt_timeout      none          default
-    deadline             none          default
-    grace                10s           default
-    protect              none          default
-    allow                safe          default
-    approve              none          default
-    on_escalate          none          default
-    rollback             none          default
-    keep_progress        false         default
-    keep_failed_changes  false         default
-    checkpoint           true          default
-    hold_stdout          false         default
-    fail_on_flaky        false         default
-    on_audit_failure     stop          default
+    SETTING               VALUE         FROM
+    store                 jsonl:/state  default
+    state_dir             /state        environment RECOVER_STATE_DIR
+    durability            sync          default
+    color                 true          default
+    retention.older_than  none          default
+    retention.keep_last   none          default
+    retention.max_size    none          default
+    retention.archive     none          default
+    fix                   none          default
+    alternative           none          default
+    retry                 none          default
+    max_attempts          3             default
+    base_delay            1s            default
+    max_delay             1m            default
+    jitter                true          default
+    attempt_timeout       none          default
+    deadline              none          default
+    grace                 10s           default
+    protect               none          default
+    allow                 safe          default
+    approve               none          default
+    on_escalate           none          default
+    rollback              none          default
+    keep_progress         false         default
+    keep_failed_changes   false         default
+    checkpoint            true          default
+    hold_stdout           false         default
+    fail_on_flaky         false         default
+    on_audit_failure      stop          default
     ");
 }
 

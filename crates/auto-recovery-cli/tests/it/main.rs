@@ -7,6 +7,7 @@ mod export;
 mod fixers;
 mod fuzz_config;
 mod harness;
+mod keep;
 mod killed;
 mod log;
 mod outside;

@@ -456,7 +456,7 @@ fn hostile_text_is_shown_and_never_obeyed() {
 #[test]
 fn sums_told_apart_for_people() {
     let machine = Machine::new();
-    machine.recover_with(&["log"], &two_days()).quiet();
+    machine.recover_with(&["log"], two_days()).quiet();
     insta::assert_snapshot!(machine.recover(&["stats", "--all", "--by", "day"]).quiet(), @"
     DAY         ATTEMPTS  CURED                 95 %  SESSIONS  RECOVERED  HALF WITHIN  95 % WITHIN  CHANGE
     2020-01-02        20  ██████████ 100.0 %  84–100         1          1        1.5 s        1.5 s
@@ -494,7 +494,7 @@ fn sums_told_apart_for_people() {
 #[test]
 fn sums_told_apart_for_programs() {
     let machine = Machine::new();
-    machine.recover_with(&["log"], &two_days()).quiet();
+    machine.recover_with(&["log"], two_days()).quiet();
     let window = [
         "--since",
         "2020-01-02T12:00:00+01:00",

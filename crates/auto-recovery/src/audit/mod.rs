@@ -22,6 +22,7 @@ pub use journal::{
     SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+pub(crate) use jsonl::{Verdict, read_records};
 pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};

@@ -52,6 +52,10 @@ pub struct Damage {
     pub bytes: u64,
     /// What is wrong with them.
     pub reason: String,
+    /// Whether they are what a write left that was cut short, and were moved aside: nothing that was
+    /// acknowledged.
+    #[serde(skip)]
+    pub is_aside: bool,
 }
 
 /// What is known of one session without reading all of its entries.
@@ -215,7 +219,7 @@ pub trait Importer {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
 
     /// Adds `records` to the journal as they are, in order, and returns how many were not there, once
-    /// they are durable.
+    /// they are durable. Those of a session that stand before its trail was removed are not there.
     ///
     /// # Errors
     /// If the store cannot be read or written. What was added stays.

@@ -11,6 +11,7 @@ use auto_recovery::run::{self as library, RunExit, RunOutcome, World};
 use auto_recovery::{Error, Result};
 
 use crate::app::App;
+use crate::commands::prune_by_itself;
 use crate::commands::run::console::{Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::steps::Steps;
@@ -53,6 +54,9 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     let outcome = outcome?;
     if let Some(path) = &request.result_file {
         write_result(path, &outcome)?;
+    }
+    if outcome.session_id.is_some() {
+        prune_by_itself(app);
     }
     drop(signals);
     Ok(match outcome.exit {

@@ -11,7 +11,7 @@ use super::files::OpenTrails;
 use super::lines::LINE_BYTES_MAX;
 use super::root::Root;
 use super::trail;
-use crate::audit::{Importer, JournalRecord, StoredEntry};
+use crate::audit::{Importer, JournalEvent, JournalRecord, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Imports into a store of files.
@@ -21,7 +21,8 @@ pub(super) struct JsonlImporter<'s> {
     trails: &'s OpenTrails,
     /// The session whose entries come, and what is known of them.
     session: Option<(String, Known)>,
-    records: Option<Known>,
+    /// What is known of the records of each session since its trail was last removed.
+    records: Option<HashMap<String, Known>>,
 }
 
 /// How often something is there, and how often it came. Of what it is, half a SHA-256 tells.
@@ -91,13 +92,20 @@ impl<'s> JsonlImporter<'s> {
         Ok(known)
     }
 
-    fn take_records(&mut self) -> Result<Known> {
+    fn take_records(&mut self) -> Result<HashMap<String, Known>> {
         if let Some(known) = self.records.take() {
             return Ok(known);
         }
-        let mut known = Known::default();
+        let mut known: HashMap<String, Known> = HashMap::new();
         trail::read_journal(self.root, None, &mut |record| {
-            known.is_there(&line_of(&record)?);
+            let line = line_of(&record)?;
+            let session_id = record.session_id.unwrap_or_default();
+            match record.event {
+                JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => {
+                    known.remove(&session_id);
+                }
+                _ => known.entry(session_id).or_default().is_there(&line),
+            }
             Ok(())
         })?;
         Ok(known)
@@ -130,8 +138,9 @@ impl Importer for JsonlImporter<'_> {
         let mut known = self.take_records()?;
         let mut batch = Batch::new();
         let mut added = 0;
-        for line in lines {
-            if known.comes(&line) {
+        for (record, line) in records.iter().zip(lines) {
+            let session_id = record.session_id.clone().unwrap_or_default();
+            if known.entry(session_id).or_default().comes(&line) {
                 batch.push_line(&line);
                 added += 1;
             }

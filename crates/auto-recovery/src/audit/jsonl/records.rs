@@ -21,7 +21,7 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const DAMAGE_MAX: usize = 1000;
 
 /// What a taker says of the bytes it was offered.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// They are a record, and were dealt with.
     Taken,
     /// They are the beginning of one.
@@ -133,6 +133,22 @@ pub(super) fn close(walked: &Walked, place: &str, take: &mut Take<'_>) -> Result
         walk.damage(walk.end, bytes, "cut short: a write did not finish");
     }
     Ok(walk.damage)
+}
+
+/// Offers each record of `source` to `take`, in order, and returns what could not be read. `place` names
+/// where it comes from.
+pub(crate) fn read_records(
+    source: impl Read,
+    place: &str,
+    take: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
+) -> Result<Vec<Damage>> {
+    let mut take = |raw: &[u8], _| take(raw);
+    let mut walk = Walk::new(place, Position::START, &mut take);
+    walk.lines(source, Position::START)?;
+    let mut walked = walk.into_walked();
+    let mut damage = std::mem::take(&mut walked.damage);
+    damage.extend(close(&walked, place, &mut take)?);
+    Ok(damage)
 }
 
 struct Walk<'t, 'p> {
@@ -313,6 +329,7 @@ impl<'t, 'p> Walk<'t, 'p> {
             line: at.line,
             bytes,
             reason: reason.to_owned(),
+            is_aside: false,
         };
         push_damage(&mut self.damage, damage);
     }

@@ -169,6 +169,7 @@ fn quarantined(root: &Root, moved: &TailQuarantined) -> Damage {
             "cut short at byte {} of {} and moved here",
             moved.offset, moved.file
         ),
+        is_aside: true,
     }
 }
 

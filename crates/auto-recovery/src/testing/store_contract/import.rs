@@ -112,4 +112,10 @@ pub(super) fn records(place: &dyn Place) {
         Some("2026-01-02T03:00:00.000Z")
     );
     assert_eq!(sessions[0].outcome, SessionOutcome::Recovered);
+    // What was removed can be taken over again.
+    store.clear("s").unwrap();
+    assert_eq!(other.importer().unwrap().records(&all).unwrap(), 2);
+    assert_eq!(store.importer().unwrap().records(&all).unwrap(), 0);
+    let again = store.sessions().unwrap();
+    assert_eq!(again[0], sessions[0]);
 }

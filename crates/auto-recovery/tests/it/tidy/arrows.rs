@@ -43,6 +43,8 @@ const MODULES: Table<'_> = &[
     ("audit", &["error", "failure", "attempt", "entry", "strategy", "recipe", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
+    ("retention", &["error", "statistics", "audit"]),
+    ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
     ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),

@@ -1,0 +1,270 @@
+//! `recover prune`: old sessions go by rule; and the same by itself after a recovery.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::retention::{Doomed, PruneOptions, Pruned, RetentionRules, prune};
+use auto_recovery::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::artifacts;
+use crate::commands::clear::confirmed;
+use crate::exit::Exit;
+use crate::identity;
+use crate::output::{Column, Printer, Table, short_age};
+use crate::settings::human_size;
+
+/// How often the rules of the configuration are applied by themselves.
+const BY_ITSELF_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many sessions go by themselves at once: a person is waiting for the command that was run.
+const BY_ITSELF_MAX: usize = 1000;
+
+/// The file in the state that says when that was done last.
+const STAMP_NAME: &str = "retention.stamp";
+
+/// What is to go, and how.
+pub(crate) struct PruneRequest {
+    /// The rules; where there are none, those of the configuration count.
+    pub(crate) rules: RetentionRules,
+    /// The directory of archives; none if nothing is archived.
+    pub(crate) archive: Option<PathBuf>,
+    /// Whether it is only shown what would go.
+    pub(crate) dry_run: bool,
+    /// Whether nobody is asked.
+    pub(crate) yes: bool,
+}
+
+/// A session that went, or would.
+#[derive(Serialize)]
+struct Row {
+    session_id: String,
+    entries: u64,
+    bytes: u64,
+    last_attempt_timestamp: Option<String>,
+    reason: String,
+    pruned: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<String>,
+}
+
+/// Removes the sessions that the rules name.
+pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
+    let printer = &app.printer;
+    let PruneRequest {
+        mut rules,
+        archive,
+        dry_run,
+        yes,
+    } = request;
+    let configured = &app.settings.retention;
+    let archive = archive.or_else(|| configured.archive.as_ref().map(|one| one.value.clone()));
+    if rules.are_empty() {
+        let project = rules.project.take();
+        rules = RetentionRules {
+            project,
+            ..configured.rules()
+        };
+    }
+    if rules.are_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "prune needs a rule: --older-than, --keep-last or --max-size, or [retention] in your \
+             config.toml",
+        ));
+    }
+    let store = app.store()?;
+    let doomed = rules.select(store.sessions()?, app.host.now());
+    if doomed.is_empty() && !printer.json {
+        printer.note("nothing is to go by these rules");
+        return Ok(Exit::OK);
+    }
+    if dry_run {
+        let rows: Vec<_> = doomed.iter().map(row).collect();
+        show(&rows, app.host.now(), printer)?;
+        printer.note(format_args!("{} would go", sum(&rows)));
+        return Ok(Exit::OK);
+    }
+    if !doomed.is_empty() && !yes {
+        let rows: Vec<_> = doomed.iter().map(row).collect();
+        let question = format!("remove {} for good?", sum(&rows));
+        if !confirmed(&question)? {
+            printer.note("nothing was removed");
+            return Ok(Exit::NOT_FOUND);
+        }
+    }
+    let (rows, all_went) = prune_all(app, &*store, &doomed, archive)?;
+    if printer.json {
+        printer.json_lines(&rows)?;
+    }
+    printer.note(format_args!("removed {}", sum(&rows)));
+    Ok(match all_went {
+        true => Exit::OK,
+        false => Exit::NOT_FOUND,
+    })
+}
+
+/// Applies the rules of the configuration, if there are any and they were not applied today. What goes
+/// wrong is a warning: it says nothing about the command that was run.
+pub(crate) fn prune_by_itself(app: &App) {
+    let rules = app.settings.retention.rules();
+    if rules.are_empty() {
+        return;
+    }
+    if let Err(error) = prune_if_due(app, &rules) {
+        app.printer.warn(format_args!(
+            "old sessions could not be removed: {}",
+            error.chain()
+        ));
+    }
+}
+
+fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
+    let now = app.host.now();
+    let stamp = app.settings.state_dir.value.join(STAMP_NAME);
+    let Some(file) = take_turn(&stamp, now)? else {
+        return Ok(());
+    };
+    let store = app.store()?;
+    let mut doomed = rules.select(store.sessions()?, now);
+    doomed.truncate(BY_ITSELF_MAX);
+    let archive = app.settings.retention.archive.as_ref();
+    let archive = archive.map(|one| one.value.clone());
+    let (rows, _) = prune_all(app, &*store, &doomed, archive)?;
+    // Only now: what was not done is tried again by the next.
+    file.set_modified(now)
+        .map_err(|error| Error::io("set the time of", &stamp, error))?;
+    if !rows.is_empty() {
+        app.printer
+            .note(format_args!("removed {} as [retention] says", sum(&rows)));
+    }
+    Ok(())
+}
+
+/// The stamp, locked, if it is time; none if it is not, or somebody else is at it.
+fn take_turn(stamp: &Path, now: SystemTime) -> Result<Option<File>> {
+    let failed = |error| Error::io("open", stamp, error);
+    let is_new = !stamp.exists();
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(stamp)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => {
+            return Err(Error::io("lock", stamp, error));
+        }
+    }
+    let done = file
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .map_err(failed)?;
+    let age = now.duration_since(done).unwrap_or(Duration::ZERO);
+    Ok((is_new || age >= BY_ITSELF_EVERY).then_some(file))
+}
+
+/// Lets `doomed` go, one after the other. Returns those that went, and whether all did.
+fn prune_all(
+    app: &App,
+    store: &dyn AuditStore,
+    doomed: &[Doomed],
+    archive: Option<PathBuf>,
+) -> Result<(Vec<Row>, bool)> {
+    let started = identity::session_started(&app.settings, None);
+    let options = PruneOptions {
+        user: started.user,
+        host: started.host,
+        archive: archive.map(|dir| app.settings.cwd.join(dir)),
+    };
+    let mut rows = Vec::new();
+    let mut all_went = true;
+    for one in doomed {
+        let id = &one.session.session_id;
+        match prune(store, one, &options) {
+            Ok(Pruned::Gone {
+                entries: _,
+                archive,
+            }) => {
+                artifacts::remove(&app.settings.state_dir.value, id, &app.host)?;
+                let archive = archive.map(|path| path.display().to_string());
+                rows.push(Row {
+                    pruned: true,
+                    archive,
+                    ..row(one)
+                });
+            }
+            Ok(Pruned::Unknown) => {}
+            Ok(Pruned::Changed) => app
+                .printer
+                .note(format_args!("session {id} was gone on with and stays")),
+            Ok(Pruned::Held(_)) => app
+                .printer
+                .note(format_args!("session {id} is held and stays")),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                all_went = false;
+                app.printer.warn(error.chain());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((rows, all_went))
+}
+
+fn row(doomed: &Doomed) -> Row {
+    Row {
+        session_id: doomed.session.session_id.clone(),
+        entries: doomed.session.total_attempts,
+        bytes: doomed.session.bytes,
+        last_attempt_timestamp: doomed.session.last_attempt_timestamp.clone(),
+        reason: doomed.reason.to_string(),
+        pruned: false,
+        archive: None,
+    }
+}
+
+/// Shows what would go, oldest first.
+fn show(rows: &[Row], now: SystemTime, printer: &Printer) -> Result<()> {
+    if printer.json {
+        return printer.json_lines(rows);
+    }
+    let columns = [
+        Column::whole("SESSION"),
+        Column::whole("AGE").number(),
+        Column::whole("ATTEMPTS").number().rank(2),
+        Column::whole("SIZE").number().rank(3),
+        Column::flexible("REASON", 16).rank(1),
+    ];
+    let mut table = Table::new(&columns, printer.columns);
+    for row in rows {
+        let last = row.last_attempt_timestamp.as_deref();
+        table.row([
+            row.session_id.clone(),
+            last.map(|last| short_age(last, now)).unwrap_or_default(),
+            row.entries.to_string(),
+            human_size(row.bytes),
+            row.reason.clone(),
+        ]);
+    }
+    printer.text(&table.render())
+}
+
+fn sum(rows: &[Row]) -> String {
+    let entries: u64 = rows.iter().map(|row| row.entries).sum();
+    let bytes: u64 = rows.iter().map(|row| row.bytes).sum();
+    let sessions = match rows.len() {
+        1 => "1 session".to_owned(),
+        count => format!("{count} sessions"),
+    };
+    let entries = match entries {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    };
+    format!("{sessions} ({entries}, {})", human_size(bytes))
+}

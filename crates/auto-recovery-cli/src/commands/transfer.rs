@@ -1,0 +1,192 @@
+//! `recover import` and `recover copy`: trails brought into a store as they are.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
+use auto_recovery::{ErrorKind, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::output::{Printer, Verbosity, escape_text};
+
+/// What became of a file.
+#[derive(Serialize)]
+struct ImportedFile {
+    file: String,
+    entries: u64,
+    added: u64,
+    records: u64,
+    records_added: u64,
+    unknown_records: u64,
+    damaged: usize,
+}
+
+/// What became of a copy.
+#[derive(Serialize)]
+struct Copied {
+    from: String,
+    to: String,
+    sessions: u64,
+    entries: u64,
+    added: u64,
+    records: u64,
+    records_added: u64,
+    unknown_records: u64,
+    damaged: usize,
+    different: Vec<Different>,
+}
+
+/// A session whose trail there is another than here.
+#[derive(Serialize)]
+struct Different {
+    session_id: String,
+    reason: String,
+}
+
+/// Brings what `files` hold into `store`. One that cannot be read keeps none of the others out.
+pub(crate) fn import(
+    store: &dyn AuditStore,
+    files: Vec<PathBuf>,
+    printer: &Printer,
+) -> Result<Exit> {
+    let mut exit = Exit::OK;
+    let mut imported = Vec::new();
+    for file in &files {
+        let report = match transfer::import(file, store) {
+            Ok(report) => report,
+            Err(error) if error.kind() == ErrorKind::InvalidInput && files.len() > 1 => {
+                printer.warn(error.chain());
+                exit = Exit::NOT_FOUND;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let ImportReport {
+            entries,
+            records,
+            unknown_records,
+            damage,
+        } = report;
+        printer.note(format_args!(
+            "{}: {}{}",
+            file.display(),
+            counted(entries, records),
+            unknown(unknown_records)
+        ));
+        printer.damage(&damage);
+        if !damage.is_empty() {
+            exit = Exit::NOT_FOUND;
+        }
+        imported.push(ImportedFile {
+            file: file.display().to_string(),
+            entries: entries.read,
+            added: entries.added,
+            records: records.read,
+            records_added: records.added,
+            unknown_records,
+            damaged: damage.len(),
+        });
+    }
+    if printer.json {
+        printer.json_lines(&imported)?;
+    }
+    Ok(exit)
+}
+
+/// Copies every session of `from` to `to`.
+pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer) -> Result<Exit> {
+    let bar = progress_bar(from, printer)?;
+    let report = transfer::copy(from, to, &mut |copied| {
+        bar.inc(copied.session.total_attempts);
+        bar.set_message(escape_text(&copied.session.session_id));
+    });
+    bar.finish_and_clear();
+    let CopyReport {
+        sessions,
+        entries,
+        records,
+        unknown_records,
+        damage,
+        different,
+    } = report?;
+    printer.damage(&damage);
+    for (session, reason) in &different {
+        printer.warn(format_args!(
+            "session {session} is not the same in both stores: {reason}"
+        ));
+    }
+    printer.note(format_args!(
+        "{sessions} sessions, {}{}; {}",
+        counted(entries, records),
+        unknown(unknown_records),
+        match different.len() {
+            0 => "every trail there has the same entries and digest".to_owned(),
+            count => format!("{count} differ"),
+        }
+    ));
+    let is_whole = different.is_empty() && damage.iter().all(|damage| damage.is_aside);
+    if printer.json {
+        let different = different.into_iter();
+        printer.json(&Copied {
+            from: from.url(),
+            to: to.url(),
+            sessions,
+            entries: entries.read,
+            added: entries.added,
+            records: records.read,
+            records_added: records.added,
+            unknown_records,
+            damaged: damage.len(),
+            different: different
+                .map(|(session_id, reason)| Different { session_id, reason })
+                .collect(),
+        })?;
+    }
+    Ok(match is_whole {
+        true => Exit::OK,
+        false => Exit::NOT_FOUND,
+    })
+}
+
+/// A bar of how many entries were copied, where a person waits.
+fn progress_bar(from: &dyn AuditStore, printer: &Printer) -> Result<ProgressBar> {
+    if printer.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
+        return Ok(ProgressBar::hidden());
+    }
+    let sessions = from.sessions()?;
+    let entries = sessions.iter().map(|session| session.total_attempts).sum();
+    let style = "{bar:30} {human_pos}/{human_len} entries, {per_sec}, {eta} left  {msg:.dim}";
+    let style =
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(entries), ProgressDrawTarget::stderr());
+    Ok(bar.with_style(style))
+}
+
+fn counted(entries: Counts, records: Counts) -> String {
+    let entries = counted_of(entries, "entries");
+    match records.read {
+        0 => entries,
+        _ => format!("{entries}; {}", counted_of(records, "journal records")),
+    }
+}
+
+fn counted_of(counts: Counts, what: &str) -> String {
+    let known = counts.read - counts.added;
+    match (counts.added, known) {
+        (added, 0) => format!("{added} {what}"),
+        (0, known) => format!("nothing new, all {known} {what} were there"),
+        (added, known) => format!("{added} {what}, {known} more were there"),
+    }
+}
+
+fn unknown(records: u64) -> String {
+    match records {
+        0 => String::new(),
+        count => {
+            format!(", but not {count} journal records of a kind that this release does not know")
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Archives: the trail of a session and what the journal says of it, as compressed JSON lines.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::audit::{
+    AuditStore, Damage, Digester, JournalEvent, JournalRecord, TrailDigest, session_id,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How hard Zstandard tries: what most programs ask of it.
+const LEVEL: i32 = 3;
+
+/// How many archives of one name are kept apart.
+const NAMES_MAX: u32 = 10_000;
+
+/// An archive that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// The file that has the entries; none if there are none.
+    pub trail: Option<PathBuf>,
+    /// The file that has what the journal says of the session.
+    pub journal: PathBuf,
+    /// What was archived.
+    pub digest: TrailDigest,
+}
+
+/// Writes the trail of `session_id` to `DIR/<session>_audit.jsonl.zst` and its journal records to
+/// `DIR/<session>_journal.jsonl.zst`, both durable and read back before this returns. The directory is
+/// made if there is none, and nothing in it is ever changed: where there is such a file with something
+/// else in it, the new one has a number in its name.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] if something of the trail cannot be read; otherwise if the store cannot be read
+/// or the files not be written.
+pub fn archive_session(store: &dyn AuditStore, session_id: &str, dir: &Path) -> Result<Archived> {
+    let stem = session_id::encode(session_id)?;
+    make_dir(dir)?;
+    let journal = write_lines(dir, &format!("{stem}_journal"), &mut |push| {
+        for record in records(store, session_id)? {
+            let line = serde_json::to_vec(&record).map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+            })?;
+            push(&line)?;
+        }
+        Ok(())
+    })?;
+    let mut digester = Digester::default();
+    let mut damage = Vec::new();
+    let trail = write_lines(dir, &format!("{stem}_audit"), &mut |push| {
+        damage = store.read_trail(session_id, &mut |stored| {
+            digester.push(stored.raw());
+            push(stored.raw())
+        })?;
+        refuse(session_id, &damage)
+    })?;
+    let digest = digester.finish();
+    Ok(Archived {
+        trail: (digest.entries > 0).then_some(trail).flatten(),
+        journal: journal.unwrap_or_default(),
+        digest,
+    })
+}
+
+/// What of a trail cannot be read would be lost.
+pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
+    let damage: Vec<_> = damage.iter().filter(|damage| !damage.is_aside).collect();
+    let Some(first) = damage.first() else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::Damaged,
+        format!(
+            "{} of session {session_id} cannot be read, the first in line {} of {}: it stays until \
+             `recover clear {session_id}`",
+            match damage.len() {
+                1 => "1 place".to_owned(),
+                count => format!("{count} places"),
+            },
+            first.line,
+            first.place
+        ),
+    ))
+}
+
+/// What the journal says of the session since its trail was last removed.
+fn records(store: &dyn AuditStore, session_id: &str) -> Result<Vec<JournalRecord>> {
+    let mut records = Vec::new();
+    store.read_journal(Some(session_id), &mut |record| {
+        match record.event {
+            JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => records.clear(),
+            _ => records.push(record),
+        }
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+fn make_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| Error::io("create directory", dir, error))
+}
+
+/// Adds a line to what is written.
+type Push<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
+
+/// Writes the lines that `fill` pushes to a new file in `dir`, and returns its path; none if there are no
+/// lines.
+fn write_lines(
+    dir: &Path,
+    stem: &str,
+    fill: &mut dyn FnMut(&mut Push<'_>) -> Result<()>,
+) -> Result<Option<PathBuf>> {
+    let file =
+        NamedTempFile::new_in(dir).map_err(|error| Error::io("create a file in", dir, error))?;
+    let path = file.path().to_path_buf();
+    let failed = |error| Error::io("write", &path, error);
+    let mut out = zstd::Encoder::new(BufWriter::new(file.as_file()), LEVEL).map_err(failed)?;
+    out.include_checksum(true).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut is_empty = true;
+    fill(&mut |line| {
+        is_empty = false;
+        for part in [line, b"\n"] {
+            hash.update(part);
+            out.write_all(part).map_err(failed)?;
+        }
+        Ok(())
+    })?;
+    let mut buffered = out.finish().map_err(failed)?;
+    buffered.flush().map_err(failed)?;
+    drop(buffered);
+    file.as_file()
+        .sync_all()
+        .map_err(|error| Error::io("sync", &path, error))?;
+    let hash = hash.finalize();
+    if hash_of(&path)? != hash[..] {
+        let text = format!(
+            "{} does not read back as it was written: check the disk",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Damaged, text));
+    }
+    match is_empty {
+        true => Ok(None),
+        false => name(file, dir, stem, &hash).map(Some),
+    }
+}
+
+/// Gives `file`, whose lines have this hash, its name. If a file of that name has the same lines, as when
+/// whoever made it died before what it is for was done, that one is it.
+fn name(file: NamedTempFile, dir: &Path, stem: &str, hash: &[u8]) -> Result<PathBuf> {
+    let mut file = file;
+    for number in 1..=NAMES_MAX {
+        let path = dir.join(match number {
+            1 => format!("{stem}.jsonl.zst"),
+            _ => format!("{stem}-{number}.jsonl.zst"),
+        });
+        match file.persist_noclobber(&path) {
+            Ok(_) => {
+                sync_dir(dir)?;
+                return Ok(path);
+            }
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                // One that cannot be read is not it.
+                if hash_of(&path).is_ok_and(|other| other == hash) {
+                    sync_dir(dir)?;
+                    return Ok(path);
+                }
+                file = taken.file;
+            }
+            Err(failed) => return Err(Error::io("create", &path, failed.error)),
+        }
+    }
+    Err(Error::new(
+        ErrorKind::Busy,
+        format!("{NAMES_MAX} archives named {stem} exist already: use another directory"),
+    ))
+}
+
+fn hash_of(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error| Error::io("read", path, error);
+    let file = File::open(path).map_err(failed)?;
+    let mut lines = zstd::Decoder::new(BufReader::new(file)).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match lines.read(&mut chunk).map_err(failed)? {
+            0 => return Ok(hash.finalize().to_vec()),
+            count => hash.update(&chunk[..count]),
+        }
+    }
+}
+
+fn sync_dir(dir: &Path) -> Result<()> {
+    fs::File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| Error::io("sync directory", dir, error))
+}

@@ -1,0 +1,127 @@
+//! From one store to another.
+
+use std::collections::HashMap;
+
+use super::batches::{Batches, Counts};
+use crate::audit::{AuditStore, Damage, Digester, JournalEvent, SessionSummary, TrailDigest};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What became of one session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CopiedSession<'s> {
+    /// The session, as the store it comes from lists it.
+    pub session: &'s SessionSummary,
+    /// Its entries.
+    pub entries: Counts,
+}
+
+/// What became of all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CopyReport {
+    /// How many sessions came.
+    pub sessions: u64,
+    /// Their entries.
+    pub entries: Counts,
+    /// What the journal says of them.
+    pub records: Counts,
+    /// Journal records that this release does not know, and could not bring.
+    pub unknown_records: u64,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+    /// Sessions whose trail there is another than here, and why: both were written since they were copied.
+    pub different: Vec<(String, String)>,
+}
+
+/// Copies every session of `from` to `to`, oldest first, tells `progress` of each, and makes sure that what
+/// arrived is what was read: as many entries, and the same digest of their bytes.
+///
+/// # Errors
+/// If a store cannot be read or written. What was copied stays; doing it again copies the rest.
+pub fn copy(
+    from: &dyn AuditStore,
+    to: &dyn AuditStore,
+    progress: &mut dyn FnMut(CopiedSession<'_>),
+) -> Result<CopyReport> {
+    if from.url() == to.url() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("both stores are {}: name two", from.url()),
+        ));
+    }
+    let mut sessions = from.sessions()?;
+    sessions.reverse();
+    let mut report = CopyReport::default();
+    let mut batches = Batches::new(to.importer()?);
+    copy_records(from, &sessions, &mut batches, &mut report)?;
+    for session in &sessions {
+        let id = &session.session_id;
+        let before = batches.entry_counts;
+        let mut digester = Digester::default();
+        let damage = from.read_trail(id, &mut |stored| {
+            digester.push(stored.raw());
+            batches.entry(id, stored.raw())
+        })?;
+        report.damage.extend(damage);
+        batches.flush()?;
+        let entries = Counts {
+            read: batches.entry_counts.read - before.read,
+            added: batches.entry_counts.added - before.added,
+        };
+        if let Some(why) = differs(&digester.finish(), &TrailDigest::of(to, id)?.0) {
+            report.different.push((id.clone(), why));
+        }
+        report.sessions += 1;
+        progress(CopiedSession { session, entries });
+    }
+    report.entries = batches.entry_counts;
+    report.records = batches.record_counts;
+    Ok(report)
+}
+
+/// Brings what the journal says of `sessions` since their trails were last removed.
+fn copy_records(
+    from: &dyn AuditStore,
+    sessions: &[SessionSummary],
+    batches: &mut Batches<'_>,
+    report: &mut CopyReport,
+) -> Result<()> {
+    // For each session, how many of the first records are of trails that are gone.
+    let sessions = sessions.iter().map(|one| (one.session_id.as_str(), 0));
+    let mut gone: HashMap<&str, u64> = sessions.collect();
+    let mut number = 0;
+    from.read_journal(None, &mut |record| {
+        number += 1;
+        if let JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) = record.event
+            && let Some(gone) = gone.get_mut(record.session_id.as_deref().unwrap_or_default())
+        {
+            *gone = number;
+        }
+        Ok(())
+    })?;
+    number = 0;
+    let damage = from.read_journal(None, &mut |record| {
+        number += 1;
+        let session_id = record.session_id.as_deref().unwrap_or_default();
+        match (&record.event, gone.get(session_id)) {
+            (JournalEvent::Other, _) => report.unknown_records += 1,
+            // Which file was damaged says nothing in another store.
+            (JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_), _) => {}
+            (_, Some(gone)) if number > *gone => batches.record(record)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    report.damage.extend(damage);
+    batches.flush()
+}
+
+/// In what `there` is not `here`; `None` if it is.
+fn differs(here: &TrailDigest, there: &TrailDigest) -> Option<String> {
+    if here == there {
+        return None;
+    }
+    Some(match here.entries == there.entries {
+        true => format!("as many entries, {}, but not the same bytes", here.entries),
+        false => format!("{} entries here, {} there", here.entries, there.entries),
+    })
+}

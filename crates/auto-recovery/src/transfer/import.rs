@@ -1,0 +1,144 @@
+//! From files into a store: trails and journals as JSON lines, ours and the Python original's, JSON exports,
+//! and any of these compressed with Zstandard.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::batches::{Batches, Counts};
+use super::document;
+use crate::audit::{
+    AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, read_records,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a file that is compressed with Zstandard begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How much is looked at to tell what a file is.
+const LOOK_BYTES: usize = 64 * 1024;
+
+/// What became of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImportReport {
+    /// Its entries.
+    pub entries: Counts,
+    /// Its journal records.
+    pub records: Counts,
+    /// Journal records that this release does not know, and could not take over.
+    pub unknown_records: u64,
+    /// What could not be taken over, and where it stands.
+    pub damage: Vec<Damage>,
+}
+
+/// Takes over what the file at `path` holds.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it is no file, or a document that cannot be understood; otherwise if it
+/// cannot be read or the store not be written. What was added stays; doing it again adds the rest.
+pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
+    let failed = |error| Error::io("read", path, error);
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "{0} is a directory: name the files in it, or `recover copy jsonl:{0} STORE`",
+                path.display()
+            ),
+        ));
+    }
+    let mut source = BufReader::with_capacity(LOOK_BYTES, file);
+    let is_compressed = look(&mut source).map_err(failed)?.starts_with(&ZSTD_MAGIC);
+    let source: Box<dyn Read> = match is_compressed {
+        true => Box::new(zstd::Decoder::with_buffer(source).map_err(failed)?),
+        false => Box::new(source),
+    };
+    let mut source = BufReader::with_capacity(LOOK_BYTES, source);
+    let is_document = document::is_one(look(&mut source).map_err(failed)?);
+    let mut batches = Batches::new(to.importer()?);
+    let mut report = ImportReport::default();
+    match is_document {
+        true => document::read(source, path, &mut batches)?,
+        false => lines(source, path, &mut batches, &mut report)?,
+    }
+    batches.flush()?;
+    report.entries = batches.entry_counts;
+    report.records = batches.record_counts;
+    Ok(report)
+}
+
+/// What comes next, as far as it is known: all of it, or enough.
+fn look(source: &mut BufReader<impl Read>) -> std::io::Result<&[u8]> {
+    source.fill_buf()
+}
+
+fn lines(
+    source: impl Read,
+    path: &Path,
+    batches: &mut Batches<'_>,
+    report: &mut ImportReport,
+) -> Result<()> {
+    let place = path.display().to_string();
+    let damage = read_records(source, &place, &mut |raw| {
+        take(raw, batches, &mut report.unknown_records)
+    })?;
+    report.damage.extend(damage);
+    Ok(())
+}
+
+/// Takes over the entry or record that `raw` is.
+fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verdict> {
+    let not_an_entry = match StoredEntry::read(raw) {
+        Ok(stored) => {
+            let session_id = stored.session_id().into_owned();
+            return match batches.entry(&session_id, stored.raw()) {
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    Ok(Verdict::Bad(error.to_string()))
+                }
+                result => result.map(|()| Verdict::Taken),
+            };
+        }
+        Err(error) => error,
+    };
+    let Ok(Header { v, event: _ }) = serde_json::from_slice(raw) else {
+        return Ok(not_an_entry.into());
+    };
+    if v > JournalRecord::VERSION {
+        return Ok(Verdict::Bad(format!(
+            "a journal record of format {v}, and this release reads up to {}",
+            JournalRecord::VERSION
+        )));
+    }
+    let record: JournalRecord = match serde_json::from_slice(raw) {
+        Ok(record) => record,
+        Err(error) => return Ok(error.into()),
+    };
+    match (&record.event, &record.session_id) {
+        (JournalEvent::Other, _) => *unknown += 1,
+        // What happened to files elsewhere did not happen here.
+        (
+            JournalEvent::TailQuarantined(_)
+            | JournalEvent::TrailRemoved(_)
+            | JournalEvent::SessionCleared(_)
+            | JournalEvent::SessionPruned(_),
+            _,
+        )
+        | (_, None) => {}
+        _ => batches.record(record)?,
+    }
+    Ok(Verdict::Taken)
+}
+
+/// What every journal record has.
+#[derive(Deserialize)]
+struct Header {
+    v: u32,
+    #[expect(
+        dead_code,
+        reason = "that it is there tells a record from other objects"
+    )]
+    event: serde::de::IgnoredAny,
+}
