@@ -120,9 +120,10 @@ const EXPORT_EXAMPLES: &str = "\
 Examples:
   recover export SESSION -o trail.csv      the ending names the format
   recover export --all --format jsonl      every entry, as stored, on stdout
+  recover export --all -o all.parquet      typed columns, for DuckDB, polars or pandas
   recover export | jq '.entries[].strategy'";
 
-/// Write trails out whole, as JSON, CSV or JSONL
+/// Write trails out whole, as JSON, CSV, JSONL or Parquet
 ///
 /// Without `-o` the export goes to stdout. With `-o FILE` it is written beside FILE and takes its
 /// place once it is whole and on disk, readable by you alone.

@@ -11,6 +11,8 @@ pub(crate) enum ExportFormat {
     Csv,
     /// The entry lines as they are stored
     Jsonl,
+    /// A file of typed columns, for DuckDB, polars, pandas and Spark
+    Parquet,
 }
 
 /// What a report is written as.

@@ -50,6 +50,7 @@ pub(crate) fn export(
     let escapes = match format {
         ExportFormat::Json | ExportFormat::Jsonl => Escapes::Json,
         ExportFormat::Csv => Escapes::Text,
+        ExportFormat::Parquet => refuse_terminal(output.as_deref(), printer)?,
     };
     let session = match all {
         true => None,
@@ -73,6 +74,18 @@ pub(crate) fn export(
     Ok(Exit::OK)
 }
 
+/// A file for programs is nothing to look at.
+fn refuse_terminal(output: Option<&Path>, printer: &Printer) -> Result<Escapes> {
+    let is_file = output.is_some_and(|path| path != Path::new("-"));
+    if is_file || !printer.is_terminal {
+        return Ok(Escapes::Text);
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "a Parquet file is nothing for a terminal: name a file with -o",
+    ))
+}
+
 /// `session`, if it has anything to export.
 fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
     if session::has_entries(store, &session)? {
@@ -89,6 +102,7 @@ fn by_ending(path: &Path) -> Option<ExportFormat> {
         "json" => Some(ExportFormat::Json),
         "csv" => Some(ExportFormat::Csv),
         "jsonl" | "ndjson" => Some(ExportFormat::Jsonl),
+        "parquet" => Some(ExportFormat::Parquet),
         _ => None,
     }
 }
@@ -98,5 +112,6 @@ fn library_format(format: ExportFormat) -> export::ExportFormat {
         ExportFormat::Json => export::ExportFormat::Json,
         ExportFormat::Csv => export::ExportFormat::Csv,
         ExportFormat::Jsonl => export::ExportFormat::Jsonl,
+        ExportFormat::Parquet => export::ExportFormat::Parquet,
     }
 }

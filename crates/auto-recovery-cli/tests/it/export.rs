@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use serde_json::{Value, json};
 
 use crate::harness::{Machine, keys};
+use crate::projects::tools::Tools;
 
 fn two_sessions() -> Machine {
     let machine = Machine::with_trail();
@@ -181,4 +182,85 @@ fn a_report_for_people_is_markdown() {
     assert!(run.stdout.contains("| alternative |"), "{run:?}");
     let file = machine.recover(&["report", "build-7", "-o", "r.md"]);
     assert_eq!(file.stderr, "recover: wrote r.md\n");
+}
+
+/// Prints the rows of the file as JSON, as two programs read them.
+const READ_PARQUET: &str = r#"
+import json, sys
+import duckdb, polars
+name = sys.argv[1]
+frame = polars.read_parquet(name)
+table = duckdb.sql(f"select * from '{name}'")
+rows = [dict(zip(table.columns, row)) for row in table.fetchall()]
+print(json.dumps({"polars": frame.to_dicts(), "duckdb": rows}))
+"#;
+
+#[test]
+fn a_parquet_file_says_the_same_to_those_who_read_it() {
+    let machine = Machine::with_trail();
+    let hostile = r#"{"session_id":"build-7","strategy":"=1+1","success":true,"error_type":"\u0000\u001b[31m","changes_made":["","a,b","\ud83e\udd80"],"files_modified":[],"attempt_number":18446744073709551615}"#;
+    machine.recover_with(&["log"], hostile).quiet();
+    let file = machine.root().join("all.parquet");
+    let args = [
+        "export",
+        "--all",
+        "-q",
+        "-o",
+        file.to_str().expect("a path"),
+    ];
+    machine.recover(&args).quiet();
+    let entries = machine.recover(&["history", "build-7", "--json"]).json();
+    let tools = Tools::get();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests start the programs they test with"
+    )]
+    let read = std::process::Command::new(tools.folder.join("venv/bin/python"))
+        .args(["-c", READ_PARQUET])
+        .arg(&file)
+        .output()
+        .expect("start Python");
+    let text = String::from_utf8_lossy(&read.stdout);
+    assert!(
+        read.status.success(),
+        "{}",
+        String::from_utf8_lossy(&read.stderr)
+    );
+    let rows: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(rows["polars"], entries);
+    assert_eq!(rows["duckdb"], entries);
+}
+
+#[test]
+fn a_parquet_file_of_many_entries_has_them_all_in_order() {
+    let machine = Machine::new();
+    let line = |n: u32| {
+        let text = "x".repeat(1000);
+        format!(
+            r#"{{"session_id":"s","strategy":"fix","success":true,"error_type":"E","error_message":"{n} {text}"}}"#
+        )
+    };
+    // More text than one group of rows takes.
+    let lines: Vec<_> = (0..20_000).map(line).collect();
+    machine.recover_with(&["log"], lines.join("\n")).quiet();
+    let file = machine.root().join("s.parquet");
+    machine
+        .recover(&["export", "s", "-q", "-o", file.to_str().expect("a path")])
+        .quiet();
+    let count = "import sys, polars; frame = polars.read_parquet(sys.argv[1]); \
+                 print(frame.height, frame['attempt_number'].is_sorted())";
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests start the programs they test with"
+    )]
+    let read = std::process::Command::new(Tools::get().folder.join("venv/bin/python"))
+        .args(["-c", count])
+        .arg(&file)
+        .output()
+        .expect("start Python");
+    assert_eq!(
+        String::from_utf8_lossy(&read.stdout),
+        "20000 True\n",
+        "{read:?}"
+    );
 }

@@ -13,7 +13,7 @@
 mod description;
 mod processes;
 mod stage;
-mod tools;
+pub(crate) mod tools;
 mod tree;
 
 use std::fs;

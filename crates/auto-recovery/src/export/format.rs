@@ -16,11 +16,20 @@ pub enum ExportFormat {
     Csv,
     /// The entries as they are stored, one a line.
     Jsonl,
+    /// A file of typed columns.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 impl ExportFormat {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Json, Self::Csv, Self::Jsonl];
+    pub const ALL: &[Self] = &[
+        Self::Json,
+        Self::Csv,
+        Self::Jsonl,
+        #[cfg(feature = "parquet")]
+        Self::Parquet,
+    ];
 
     /// Its name, which is also the extension of its files.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +37,8 @@ impl ExportFormat {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Jsonl => "jsonl",
+            #[cfg(feature = "parquet")]
+            Self::Parquet => "parquet",
         }
     }
 }
@@ -42,15 +53,16 @@ impl FromStr for ExportFormat {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("unknown export format {text:?}: use json, csv or jsonl"),
-                )
-            })
+        let mut all = Self::ALL.iter();
+        let found = all.find(|format| format.as_str().eq_ignore_ascii_case(text));
+        found.copied().ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|format| format.as_str()).collect();
+            let names = names.join(", ");
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("unknown export format {text:?}: use one of {names}"),
+            )
+        })
     }
 }
 

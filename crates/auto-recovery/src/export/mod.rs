@@ -1,4 +1,4 @@
-//! Trails as JSON, CSV and JSONL, streamed in constant memory, and the files they go to.
+//! Trails as JSON, CSV, JSONL and, with the feature `parquet`, Parquet, streamed in constant memory, and the files they go to.
 //!
 //! What a spreadsheet would run is made harmless in CSV. Entries are never changed otherwise.
 
@@ -8,6 +8,8 @@ mod document;
 mod entries;
 mod file;
 mod format;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod trail;
 
 pub(crate) use document::Document;

@@ -8,7 +8,7 @@ use super::csv::Table;
 use super::document::Document;
 use super::entries::list_entries;
 use super::format::{ExportFormat, ExportOptions, ExportSummary};
-use crate::audit::{AuditStore, Damage, SessionSummary};
+use crate::audit::{AuditStore, Damage, SessionSummary, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 
@@ -136,6 +136,14 @@ fn export_rows(
             table.finish()?;
             Ok(summary)
         }
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => {
+            let mut table = super::parquet::Table::new(out)?;
+            let mut push = |stored: StoredEntry<'_>| table.push(stored.into_entry());
+            let summary = each_entry(store, session_ids, &mut push)?;
+            table.finish()?;
+            Ok(summary)
+        }
         ExportFormat::Json | ExportFormat::Jsonl => {
             let failed = |error| Error::os("write the export", error);
             let mut out = BufWriter::with_capacity(64 * 1024, out);
@@ -153,7 +161,7 @@ fn export_rows(
 fn each_entry(
     store: &dyn AuditStore,
     session_ids: &[&str],
-    visit: &mut dyn FnMut(crate::audit::StoredEntry<'_>) -> Result<()>,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<ExportSummary> {
     let mut summary = ExportSummary::default();
     for session_id in session_ids {

@@ -84,7 +84,7 @@ fn a_session_is_there_whole_or_archived_whole() {
                 format!("{} entries are nowhere", lost.len())
             });
         }
-        if left.len() % ENTRIES != 0 {
+        if !left.len().is_multiple_of(ENTRIES) {
             found.wrong(Wrong::Torn, || format!("{} entries are left", left.len()));
         }
         let again = machine.recover(&PRUNE);

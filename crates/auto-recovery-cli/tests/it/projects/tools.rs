@@ -7,16 +7,16 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Installed tools.
-pub(super) struct Tools {
+pub(crate) struct Tools {
     /// Their folder.
-    pub(super) folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Where programs are looked for.
-    pub(super) path: OsString,
+    pub(crate) path: OsString,
 }
 
 impl Tools {
     /// The tools; the first caller installs what is missing.
-    pub(super) fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static TOOLS: OnceLock<Tools> = OnceLock::new();
         TOOLS.get_or_init(Self::install)
     }
