@@ -33,14 +33,17 @@ fn exported(store: &dyn AuditStore, session_id: &str, options: ExportOptions) ->
 
 #[test]
 fn a_format_is_known_by_its_name() {
-    for format in ExportFormat::ALL {
+    for &format in ExportFormat::ALL {
         assert_eq!(format.as_str().parse::<ExportFormat>().unwrap(), format);
         let upper = format.as_str().to_uppercase();
         assert_eq!(upper.parse::<ExportFormat>().unwrap(), format);
     }
     let error = "xml".parse::<ExportFormat>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("json, csv or jsonl"), "{error}");
+    assert!(
+        error.to_string().contains("use one of json, csv, jsonl"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -230,7 +233,7 @@ fn damage_is_told_and_the_rest_exported() {
     );
     fs::write(dir.path().join("s_audit.jsonl"), text).unwrap();
     let store = store(dir.path());
-    for format in ExportFormat::ALL {
+    for &format in ExportFormat::ALL {
         let mut out = Vec::new();
         let summary = export_session(&store, "s", &options(format), now(), &mut out).unwrap();
         assert_eq!(summary.entries, 2);
@@ -243,7 +246,7 @@ fn damage_is_told_and_the_rest_exported() {
 fn an_empty_session_has_nothing_to_export() {
     let dir = tempfile::tempdir().unwrap();
     let store = store(dir.path());
-    for format in ExportFormat::ALL {
+    for &format in ExportFormat::ALL {
         let mut out = Vec::new();
         let error =
             export_session(&store, "nobody", &options(format), now(), &mut out).unwrap_err();
@@ -272,8 +275,13 @@ fn a_reader_that_is_gone_can_be_told_from_other_errors() {
     let store = store(dir.path());
     let entries = (1..=2000).map(|number| given(entry("s", number)));
     store.append(entries.collect()).unwrap();
-    for format in ExportFormat::ALL {
-        for writes in [0, 1, 3] {
+    for &format in ExportFormat::ALL {
+        // A Parquet file is written group by group, and has one here, and its end.
+        let writes = match format {
+            ExportFormat::Parquet => &[0, 1][..],
+            _ => &[0, 1, 3],
+        };
+        for &writes in writes {
             let error = export_session(&store, "s", &options(format), now(), &mut Gone(writes))
                 .unwrap_err();
             let source = std::error::Error::source(&error).unwrap();
