@@ -33,6 +33,28 @@ pub struct SessionGroups {
     groups: HashMap<Key, Accumulator>,
     /// The group of the last of them.
     last: Key,
+    /// The hour of the last of them: the next is often of the same.
+    hour: Hour,
+}
+
+/// An hour, and how it is written.
+#[derive(Debug, Default)]
+struct Hour {
+    number: Option<i64>,
+    text: String,
+}
+
+impl Hour {
+    /// How the hour of a moment is written.
+    fn of(&mut self, moment_us: i64) -> &str {
+        const HOUR_US: i64 = 3_600_000_000;
+        let number = moment_us.div_euclid(HOUR_US);
+        if self.number != Some(number) {
+            self.number = Some(number);
+            self.text = hour_of(moment_us);
+        }
+        &self.text
+    }
 }
 
 impl SessionGroups {
@@ -59,7 +81,14 @@ impl SessionGroups {
             match by {
                 Dimension::Strategy => push(&mut self.last, Some(entry.strategy)),
                 Dimension::ErrorType => push(&mut self.last, Some(entry.error_type)),
-                of_session => push_trait(&mut self.last, *of_session, session, moment),
+                Dimension::Day | Dimension::Hour => {
+                    push_time(
+                        &mut self.last,
+                        *by,
+                        moment.map(|moment| self.hour.of(moment)),
+                    );
+                }
+                of_session => push_trait(&mut self.last, *of_session, session),
             }
         }
         match self.groups.get_mut(&self.last) {
@@ -143,8 +172,12 @@ impl Grouping {
         self.total.add_end(&nothing, end, flaky);
         if !query.by.is_empty() {
             let mut key = Key::new();
+            let hour = moment.map(hour_of);
             for by in &query.by {
-                push_trait(&mut key, *by, traits, moment);
+                match by.is_time() {
+                    true => push_time(&mut key, *by, hour.as_deref()),
+                    false => push_trait(&mut key, *by, traits),
+                }
             }
             let group = self.groups.entry(key).or_default();
             group.add_end(&nothing, end, flaky);
@@ -183,25 +216,29 @@ fn push(key: &mut Key, value: Option<&str>) {
     key.extend_from_slice(value.unwrap_or_default().as_bytes());
 }
 
-/// Adds what a session or a moment says. A session in which nothing was tried has no strategy.
-fn push_trait(key: &mut Key, by: Dimension, session: &SessionTraits<'_>, moment_us: Option<i64>) {
-    /// How much of an hour is its day.
-    const DAY_BYTES: usize = "2026-01-31".len();
+/// Adds what a session says. One in which nothing was tried has no strategy.
+fn push_trait(key: &mut Key, by: Dimension, session: &SessionTraits<'_>) {
     match by {
-        Dimension::Strategy | Dimension::ErrorType => push(key, None),
         Dimension::Category => push(key, session.category),
         Dimension::Source => push(key, session.source),
         Dimension::Project => push(key, session.project),
         Dimension::Host => push(key, session.host),
-        Dimension::Day | Dimension::Hour => {
-            let hour = moment_us.map(hour_of);
-            let value = hour.as_deref().map(|hour| match by {
-                Dimension::Day => &hour[..DAY_BYTES],
-                _ => hour,
-            });
-            push(key, value);
+        Dimension::Strategy | Dimension::ErrorType | Dimension::Day | Dimension::Hour => {
+            push(key, None);
         }
     }
+}
+
+/// Adds the hour, or its day.
+fn push_time(key: &mut Key, by: Dimension, hour: Option<&str>) {
+    const DAY_BYTES: usize = "2026-01-31".len();
+    push(
+        key,
+        hour.map(|hour| match by {
+            Dimension::Day => &hour[..DAY_BYTES],
+            _ => hour,
+        }),
+    );
 }
 
 fn values(key: &[u8]) -> Vec<Option<String>> {
