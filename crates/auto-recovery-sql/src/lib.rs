@@ -4,5 +4,9 @@
 //! numbers as the store of files. Sums are made by the database. This crate never prints and reads no
 //! environment.
 
+mod group;
 mod row;
+mod sqlite;
 mod text;
+
+pub use sqlite::{SqliteOptions, SqliteStore};
