@@ -100,10 +100,12 @@ impl Database {
             .prepare_cached("BEGIN")
             .and_then(|mut begin| begin.execute([]))
             .at("read", &self.path)?;
-        Ok(Some(Reader {
+        let reader = Reader {
             database: self,
             link: Some(link),
-        }))
+        };
+        migrations::check(reader.database(), &self.path)?;
+        Ok(Some(reader))
     }
 
     /// Whether `link` is connected to the file that has the name, by this process.

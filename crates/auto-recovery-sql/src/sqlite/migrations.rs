@@ -56,19 +56,25 @@ pub(super) fn format(database: &Connection, path: &Path) -> Result<Format> {
     }
     let newest = MIGRATIONS.len() as i64;
     if version > newest {
-        return Err(Error::new(
-            ErrorKind::NewerFormat,
-            format!(
-                "{} has format {version}, and this release reads up to {newest}: use the release that \
-                 wrote it, or a newer one",
-                path.display()
-            ),
-        ));
+        return Err(newer(version, path));
     }
     Ok(match version == newest {
         true => Format::Ours,
         false => Format::Older,
     })
+}
+
+/// Makes sure that the database at `path` still has the format that it was found to have: a newer release
+/// may be at work too.
+pub(super) fn check(database: &Connection, path: &Path) -> Result<()> {
+    let version: i64 = database
+        .prepare_cached("PRAGMA user_version")
+        .and_then(|mut select| select.query_row([], |row| row.get(0)))
+        .at("read", path)?;
+    match version == MIGRATIONS.len() as i64 {
+        true => Ok(()),
+        false => Err(newer(version, path)),
+    }
 }
 
 /// Brings the database at `path` to the newest format. Several processes may do so at once.
@@ -141,4 +147,16 @@ fn write_ahead(database: &Connection, path: &Path) -> Result<()> {
             Err(error) => return Err(super::failure::failed("set up", path, error)),
         }
     }
+}
+
+fn newer(version: i64, path: &Path) -> Error {
+    Error::new(
+        ErrorKind::NewerFormat,
+        format!(
+            "{} has format {version}, and this release reads up to {}: use the release that wrote it, \
+             or a newer one",
+            path.display(),
+            MIGRATIONS.len()
+        ),
+    )
 }

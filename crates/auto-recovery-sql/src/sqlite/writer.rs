@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::error::{Error, Result};
+use auto_recovery::error::Result;
 use rusqlite::Connection;
 
 use super::connection::{Database, Link};
 use super::failure::At;
-use super::remove;
+use super::{migrations, remove};
 
 /// Writes to the database, for one at a time.
 pub(super) struct Writer {
@@ -79,12 +79,12 @@ pub(super) fn transaction<T>(
         ran.map(drop).at("write to", path)
     };
     run("BEGIN IMMEDIATE")?;
-    let written = act(database, path).and_then(|done| run("COMMIT").map(|()| done));
-    written.map_err(|error: Error| {
-        // Some failures have taken it back already. Any that this cannot, closing does.
-        if !database.is_autocommit() {
-            drop(run("ROLLBACK"));
-        }
-        error
-    })
+    let written = migrations::check(database, path)
+        .and_then(|()| act(database, path))
+        .and_then(|done| run("COMMIT").map(|()| done));
+    if written.is_err() && !database.is_autocommit() {
+        // If this fails too, closing takes it back.
+        drop(run("ROLLBACK"));
+    }
+    written
 }
