@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auto_recovery::audit::{AuditStore, Durability};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
+use auto_recovery::testing::store_model;
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -36,4 +37,17 @@ fn durable() {
 #[test]
 fn flushed() {
     check(Durability::Flush);
+}
+
+#[test]
+fn lives_like_the_model() {
+    for seed in 0..48 {
+        let dir = Dir {
+            dir: tempfile::tempdir().unwrap(),
+            options: SqliteOptions {
+                durability: Durability::Flush,
+            },
+        };
+        store_model::live(&dir, seed);
+    }
 }
