@@ -7,7 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
+use crate::host::{Host, timestamp};
 use crate::recipe::Tier;
 
 /// How a session ended.
@@ -45,6 +47,38 @@ pub struct JournalRecord {
 impl JournalRecord {
     /// The newest format version this release reads, and the one it writes.
     pub const VERSION: u32 = 1;
+
+    /// The largest record that is written, in bytes of JSON. The longest of ours is the list of files of
+    /// one attempt, 100,000 paths of 160 bytes.
+    pub const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+    /// That `event` happened now, to `session_id` if it is about a session.
+    pub fn new(host: &dyn Host, session_id: Option<&str>, event: JournalEvent) -> Self {
+        Self {
+            v: Self::VERSION,
+            at: timestamp(host.now()),
+            session_id: session_id.map(str::to_owned),
+            event,
+        }
+    }
+
+    /// The record as one line of compact JSON, without the line's end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it has more than [`Self::BYTES_MAX`].
+    pub fn to_json(&self) -> Result<String> {
+        let line = serde_json::to_string(self).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+        })?;
+        if line.len() > Self::BYTES_MAX {
+            let (size, most) = (line.len(), Self::BYTES_MAX);
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("a journal record has {size} bytes: at most {most} can be kept"),
+            ));
+        }
+        Ok(line)
+    }
 }
 
 /// What happened. The JSON field `event` names it.

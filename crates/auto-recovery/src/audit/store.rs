@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use crate::audit::{
-    JournalEvent, JournalRecord, Removal, Removed, SessionHeld, SessionOutcome, StoredEntry,
+    ENTRY_BYTES_MAX, JournalEvent, JournalRecord, Removal, Removed, SessionHeld, SessionOutcome,
+    StoredEntry, write_fitted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
 /// When an append is acknowledged.
@@ -27,6 +29,33 @@ pub struct NewEntry {
     pub entry: RecoveryAuditEntry,
     /// Whether the store gives the session's next attempt number instead of the entry's own.
     pub number_by_store: bool,
+}
+
+impl NewEntry {
+    /// Gives it the id and the time that it lacks, in the process `pid`, which is this one.
+    pub fn fill_in(&mut self, host: &dyn Host, pid: u32) {
+        if self.entry.entry_id.is_empty() {
+            self.entry.entry_id = new_id_in(pid, "entry");
+        }
+        if self.entry.timestamp.is_empty() {
+            self.entry.timestamp = timestamp(host.now());
+        }
+    }
+
+    /// Appends it to `out` as the text that every store keeps of it, cutting what is too large. Where the
+    /// store gives the number, a 0 stands in for it, and whatever number follows fits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if its duration is no duration.
+    pub fn write_fitted(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        /// The digits of the largest attempt number.
+        const NUMBER_BYTES_MAX: usize = 20;
+        if !self.number_by_store {
+            return write_fitted(&mut self.entry, ENTRY_BYTES_MAX, out);
+        }
+        self.entry.attempt_number = 0;
+        write_fitted(&mut self.entry, ENTRY_BYTES_MAX - NUMBER_BYTES_MAX, out)
+    }
 }
 
 /// An entry that was appended, and is as durable as the store was asked to make it.

@@ -7,11 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Durations, EntrySums, RecoveryStatistics, whole_ms};
+use super::{Durations, EntrySums, MostModified, RecoveryStatistics, whole_ms};
 use crate::entry::RecoveryAuditEntry;
-
-/// How many files are named as those that were modified most.
-pub const MOST_MODIFIED_MAX: usize = 10;
 
 /// What the sums need to know of one entry.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +150,11 @@ impl Accumulator {
 
     /// The files that most entries name, and how often.
     pub(super) fn most_modified_files(&self) -> Vec<(String, u64)> {
-        most(self.files.iter().map(|(file, times)| (&**file, *times)))
+        let mut most = MostModified::default();
+        for (file, times) in &self.files {
+            most.add(file, *times);
+        }
+        most.finish()
     }
 
     /// The sums that a list of sessions shows.
@@ -185,22 +186,6 @@ impl Accumulator {
             last_timestamp: self.tally.last_timestamp.clone(),
         }
     }
-}
-
-/// The [`MOST_MODIFIED_MAX`] of `files` that are named most often, then by name.
-fn most<'f>(files: impl Iterator<Item = (&'f str, u64)>) -> Vec<(String, u64)> {
-    let mut most: Vec<(&str, u64)> = Vec::new();
-    for (file, times) in files {
-        let place = most.partition_point(|&(other, others_times)| {
-            (std::cmp::Reverse(others_times), other) < (std::cmp::Reverse(times), file)
-        });
-        if place < MOST_MODIFIED_MAX {
-            most.truncate(MOST_MODIFIED_MAX - 1);
-            most.insert(place, (file, times));
-        }
-    }
-    let most = most.into_iter();
-    most.map(|(file, times)| (file.to_owned(), times)).collect()
 }
 
 fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {

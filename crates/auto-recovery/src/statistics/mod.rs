@@ -8,15 +8,17 @@ mod accumulator;
 mod aggregate;
 mod durations;
 mod groups;
+mod most_modified;
 mod query;
 mod session;
 mod sums;
 mod time;
 
-pub use accumulator::{Accumulator, MOST_MODIFIED_MAX, Observation, Tally};
+pub use accumulator::{Accumulator, Observation, Tally};
 pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
 pub use durations::{Durations, bucket_of};
 pub use groups::{Grouping, SessionGroups, SessionTraits};
+pub use most_modified::{MOST_MODIFIED_MAX, MostModified};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;
 pub use sums::{AggregateSums, EntrySums, whole_ms};

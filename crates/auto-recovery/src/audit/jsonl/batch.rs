@@ -1,11 +1,7 @@
 //! Lines on their way to a file.
 
 use crate::audit::NewEntry;
-use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The digits of the largest attempt number.
-const NUMBER_BYTES_MAX: usize = 20;
 
 /// What most entries take.
 const LINE_BYTES_USUAL: usize = 768;
@@ -52,14 +48,11 @@ impl Batch {
     /// Adds an entry as a line.
     pub(super) fn push_entry(&mut self, new: &mut NewEntry) -> Result<()> {
         let start = self.bytes.len();
+        new.write_fitted(&mut self.bytes)?;
         if !new.number_by_store {
-            write_fitted(&mut new.entry, ENTRY_BYTES_MAX, &mut self.bytes)?;
             self.end_line(new.entry.attempt_number, None);
             return Ok(());
         }
-        new.entry.attempt_number = 0;
-        let limit = ENTRY_BYTES_MAX - NUMBER_BYTES_MAX;
-        write_fitted(&mut new.entry, limit, &mut self.bytes)?;
         let key = memchr::memmem::find(&self.bytes[start..], NUMBER_KEY)
             .expect("every entry has an attempt number");
         let insert_at = start + key + NUMBER_KEY.len();

@@ -12,7 +12,6 @@ use super::files::OpenTrails;
 use super::root::Root;
 use crate::audit::{Appended, NewEntry, session_id};
 use crate::error::Result;
-use crate::host::{new_id_in, timestamp};
 
 /// How many trails one call writes and syncs at the same time.
 const TRAILS_AT_ONCE: usize = 16;
@@ -53,7 +52,7 @@ pub(super) fn append(
                 parts.len() - 1
             }
         };
-        fill_in(root, parts[index].batch.pid(), new);
+        new.fill_in(&*root.host, parts[index].batch.pid());
         parts[index].batch.push_entry(new)?;
         parts[index].places.push(place);
     }
@@ -77,7 +76,7 @@ fn append_one(
     mut new: NewEntry,
 ) -> Result<Appended> {
     let mut batch = Batch::new();
-    fill_in(root, batch.pid(), &mut new);
+    new.fill_in(&*root.host, batch.pid());
     batch.push_entry(&mut new)?;
     let trail = trails.get(root, journal, &new.entry.session_id)?;
     let batch = trail.commit(batch)?;
@@ -123,13 +122,4 @@ fn commit_all(
             .collect()
     });
     results.into_iter().collect()
-}
-
-fn fill_in(root: &Root, pid: u32, new: &mut NewEntry) {
-    if new.entry.entry_id.is_empty() {
-        new.entry.entry_id = new_id_in(pid, "entry");
-    }
-    if new.entry.timestamp.is_empty() {
-        new.entry.timestamp = timestamp(root.host.now());
-    }
 }

@@ -154,9 +154,7 @@ impl Importer for JsonlImporter<'_> {
 }
 
 fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-    })
+    Ok(record.to_json()?.into_bytes())
 }
 
 /// The entry of `session_id` that `raw` is, if readers will find it where it is put.

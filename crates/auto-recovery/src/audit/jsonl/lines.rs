@@ -7,9 +7,11 @@ use std::os::unix::fs::FileExt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest line that is read into memory. Ours have at most 64 KiB in trails; the journal's
-/// longest is the list of files of one attempt, 100,000 paths of 160 bytes.
-pub(super) const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::audit::JournalRecord;
+
+/// The longest line that is read into memory. Ours have at most 64 KiB in trails; the journal's are the
+/// longest.
+pub(super) const LINE_BYTES_MAX: usize = JournalRecord::BYTES_MAX;
 
 /// What is read at once: few system calls, and it stays in the processor's cache.
 const CHUNK_BYTES: usize = 64 * 1024;

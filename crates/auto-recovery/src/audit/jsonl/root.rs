@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::events::{EventsBySession, JournalIndex, SessionEvents};
 use super::io::FileIo;
-use super::lines::LINE_BYTES_MAX;
 use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Host, timestamp};
+use crate::host::Host;
 
 /// What the name of a trail ends with.
 pub(super) const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -60,25 +59,8 @@ impl Root {
         session_id: Option<&str>,
         event: JournalEvent,
     ) -> Result<Vec<u8>> {
-        let record = JournalRecord {
-            v: JournalRecord::VERSION,
-            at: timestamp(self.host.now()),
-            session_id: session_id.map(str::to_owned),
-            event,
-        };
-        let line = serde_json::to_vec(&record).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-        })?;
-        if line.len() > LINE_BYTES_MAX {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "a journal record has {} bytes: at most {LINE_BYTES_MAX} can be kept",
-                    line.len()
-                ),
-            ));
-        }
-        Ok(line)
+        let record = JournalRecord::new(&*self.host, session_id, event);
+        Ok(record.to_json()?.into_bytes())
     }
 
     /// Makes the directory and those above it that do not exist.

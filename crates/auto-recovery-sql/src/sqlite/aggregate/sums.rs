@@ -1,0 +1,129 @@
+//! From a query to its answer.
+
+use std::collections::HashMap;
+
+use auto_recovery::error::Result;
+use auto_recovery::statistics::{AggregateGroup, AggregateQuery, Aggregates, SessionEnd};
+use rusqlite::{Connection, Row, ToSql};
+
+use super::answer::{Answer, Key, SessionPart, end, key};
+use super::question::Question;
+use crate::sqlite::connection::Database;
+use crate::sqlite::failure::At;
+
+/// What is known so far.
+#[derive(Default)]
+struct Sums {
+    total: Answer,
+    groups: HashMap<Key, Answer>,
+}
+
+/// The statistics of what `query` asks for.
+pub(in crate::sqlite) fn aggregate(
+    database: &Database,
+    query: &AggregateQuery,
+) -> Result<Aggregates> {
+    let sums = match database.reader()? {
+        Some(reader) => {
+            let sums = Sums::read(reader.database(), query);
+            sums.at("sum up", &database.path)?
+        }
+        None => Sums::default(),
+    };
+    let groups = sums.groups.into_iter().map(|(key, answer)| AggregateGroup {
+        key,
+        statistics: answer.finish().statistics(),
+    });
+    let total = sums.total.finish().statistics();
+    Ok(Aggregates::new(total, groups.collect()))
+}
+
+impl Sums {
+    fn read(database: &Connection, query: &AggregateQuery) -> rusqlite::Result<Self> {
+        let mut sums = Self::default();
+        let by = query.by.as_slice();
+        let question = Question::new(query, by);
+        let tells_apart = !by.is_empty();
+        each(database, &question, &question.entries(), |row| {
+            sums.total.add_entries(row, by.len())?;
+            match tells_apart {
+                true => sums.group(key(row, 0, by)?).add_entries(row, by.len()),
+                false => Ok(()),
+            }
+        })?;
+        let mut parts: Vec<SessionPart> = Vec::new();
+        each(database, &question, &question.sessions(), |row| {
+            let part = SessionPart::of(row, by)?;
+            if parts.first().is_some_and(|one| one.session != part.session) {
+                sums.add_session(&mut parts, tells_apart);
+            }
+            parts.push(part);
+            Ok(())
+        })?;
+        sums.add_session(&mut parts, tells_apart);
+        each(database, &question, &question.bare_sessions(), |row| {
+            let (end, flaky) = end(row, 0)?;
+            sums.total.add_session(end, flaky);
+            if tells_apart {
+                sums.group(key(row, 3, by)?).add_session(end, flaky);
+            }
+            Ok(())
+        })?;
+        let together = Question::new(query, &[]);
+        each(database, &together, &together.files(), |row| {
+            sums.total.add_file(row, 0)
+        })?;
+        if tells_apart {
+            each(database, &question, &question.files(), |row| {
+                sums.group(key(row, 0, by)?).add_file(row, by.len())
+            })?;
+        }
+        Ok(sums)
+    }
+
+    fn group(&mut self, key: Key) -> &mut Answer {
+        self.groups.entry(key).or_default()
+    }
+
+    /// Adds a session that has these parts, and takes them out. How it ended counts in the group of the
+    /// last of its entries.
+    fn add_session(&mut self, parts: &mut Vec<SessionPart>, tells_apart: bool) {
+        let first = parts.iter().min_by_key(|part| part.entries.0);
+        let last = parts.iter().max_by_key(|part| part.entries.1);
+        let (Some(first), Some(last)) = (first, last) else {
+            return;
+        };
+        self.total.add_session(last.end, last.flaky);
+        self.total.stretch(&first.first, &last.last);
+        let last_entry = last.entries.1;
+        for part in parts.drain(..).filter(|_| tells_apart) {
+            let (end, flaky) = match part.entries.1 == last_entry {
+                true => (part.end, part.flaky),
+                false => (SessionEnd::Other, 0),
+            };
+            let group = self.group(part.key);
+            group.add_session(end, flaky);
+            group.stretch(&part.first, &part.last);
+        }
+    }
+}
+
+/// Calls `take` for each row that `sql` answers the question with.
+fn each(
+    database: &Connection,
+    question: &Question<'_>,
+    sql: &str,
+    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let parameters = question.parameters();
+    let parameters: Vec<(&str, &dyn ToSql)> = parameters
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    let mut select = database.prepare_cached(sql)?;
+    let mut rows = select.query(parameters.as_slice())?;
+    while let Some(row) = rows.next()? {
+        take(row)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Connections: one that writes, and some that read.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use auto_recovery::audit::Durability;
+use auto_recovery::error::Result;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::failure::{At, failed};
+use super::file::{self, FileId};
+use super::migrations::{self, Format};
+use crate::group::lock;
+
+/// How long one waits for others that write. A commit takes milliseconds, removing a trail of a million
+/// entries some seconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Statements kept ready: more than there are.
+const STATEMENTS_MAX: usize = 128;
+
+/// Connections for reading that are kept. More are opened when more read at once.
+const READERS_KEPT: usize = 4;
+
+/// Where the database is, and the connections that read it.
+pub(super) struct Database {
+    pub(super) path: PathBuf,
+    pub(super) durability: Durability,
+    readers: Mutex<Vec<Link>>,
+}
+
+/// A connection.
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    /// The process that opened it. Its child must not use it.
+    pid: u32,
+    /// The file that it is connected to.
+    file: FileId,
+}
+
+/// A connection for reading, kept for the next who reads.
+pub(super) struct Reader<'d> {
+    database: &'d Database,
+    link: Option<Link>,
+}
+
+impl Database {
+    pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
+        Self {
+            path,
+            durability,
+            readers: Mutex::default(),
+        }
+    }
+
+    /// A connection for writing. Makes the file, and brings an older one to the newest format.
+    pub(super) fn open_writer(&self) -> Result<Link> {
+        file::make(&self.path)?;
+        let link = self.open()?;
+        let database = &link.connection;
+        migrations::migrate(database, &self.path)?;
+        let synchronous = match self.durability {
+            Durability::Sync => "FULL",
+            Durability::Flush => "NORMAL",
+        };
+        database
+            .pragma_update(None, "synchronous", synchronous)
+            .at("open", &self.path)?;
+        if self.durability == Durability::Sync {
+            file::sync_names(&self.path)?;
+        }
+        Ok(link)
+    }
+
+    /// A connection for reading, in a transaction: it sees the database as it is now. `None` if there is
+    /// nothing yet.
+    pub(super) fn reader(&self) -> Result<Option<Reader<'_>>> {
+        let Some(found) = file::find(&self.path)? else {
+            return Ok(None);
+        };
+        let link = loop {
+            let kept = lock(&self.readers).pop();
+            match kept {
+                Some(link) if link.is_usable(found) => break link,
+                Some(link) => link.discard(),
+                None => {
+                    let link = self.open()?;
+                    match migrations::format(&link.connection, &self.path)? {
+                        Format::Ours => {}
+                        Format::Older => migrations::migrate(&link.connection, &self.path)?,
+                        Format::Empty => return Ok(None),
+                    }
+                    break link;
+                }
+            }
+        };
+        link.connection
+            .prepare_cached("BEGIN")
+            .and_then(|mut begin| begin.execute([]))
+            .at("read", &self.path)?;
+        let reader = Reader {
+            database: self,
+            link: Some(link),
+        };
+        migrations::check(reader.database(), &self.path)?;
+        Ok(Some(reader))
+    }
+
+    /// Whether `link` is connected to the file that has the name, by this process.
+    pub(super) fn is_current(&self, link: &Link) -> Result<bool> {
+        let found = file::find(&self.path)?;
+        Ok(found.is_some_and(|found| link.is_usable(found)))
+    }
+
+    fn open(&self) -> Result<Link> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(&self.path, flags);
+        let connection = opened.at("open", &self.path)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .at("open", &self.path)?;
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .at("open", &self.path)?;
+        let Some(file) = file::find(&self.path)? else {
+            let gone = rusqlite::Error::InvalidPath(self.path.clone());
+            return Err(failed("open", &self.path, gone));
+        };
+        Ok(Link {
+            connection,
+            pid: std::process::id(),
+            file,
+        })
+    }
+}
+
+impl Link {
+    fn is_usable(&self, file: FileId) -> bool {
+        self.file == file && self.pid == std::process::id()
+    }
+
+    /// Closes it. A child that closes what its parent opened must leave the log alone: the parent, and
+    /// whoever else is connected, goes on with it.
+    pub(super) fn discard(self) {
+        if self.pid != std::process::id() {
+            let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            drop(self.connection.set_db_config(flag, true));
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// The connection.
+    pub(super) fn database(&self) -> &Connection {
+        let link = self.link.as_ref();
+        &link.expect("it is there until it is dropped").connection
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        let ended = link
+            .connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut end| end.execute([]));
+        let mut kept = lock(&self.database.readers);
+        if ended.is_ok() && kept.len() < READERS_KEPT {
+            kept.push(link);
+        }
+    }
+}

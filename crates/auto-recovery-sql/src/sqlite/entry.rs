@@ -1,0 +1,144 @@
+//! The rows of an entry.
+
+use std::borrow::Cow;
+
+use auto_recovery::RecoveryAuditEntry;
+use rusqlite::{Connection, Row, params};
+
+use super::column::{json, number};
+use crate::row::EntryRow;
+use crate::text::{from_column, to_column};
+
+/// An entry on its way to the database, with all that can be made of it beforehand.
+pub(super) struct ReadyEntry {
+    pub(super) row: EntryRow,
+    /// Whether it is to get the session's next number. The row then has a 0.
+    pub(super) number_by_store: bool,
+    changes_made: String,
+    files_modified: String,
+}
+
+impl ReadyEntry {
+    /// `entry`, which is stored as `raw`.
+    pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, number_by_store: bool) -> Self {
+        Self {
+            changes_made: json(&entry.changes_made),
+            files_modified: json(&entry.files_modified),
+            row: EntryRow::new(entry, raw),
+            number_by_store,
+        }
+    }
+
+    /// Gives it its number in place of the 0.
+    pub(super) fn set_number(&mut self, number: u64) {
+        self.row.entry.attempt_number = number;
+        // The first digit stands where the 0 stood.
+        self.row.bytes += i64::from(number.max(1).ilog10());
+        if i64::try_from(number).is_err() {
+            self.row.raw = Some(self.row.entry.to_json());
+        }
+    }
+}
+
+/// Adds the rows of `ready` as entry `id` of `session`.
+pub(super) fn insert(
+    database: &Connection,
+    session: i64,
+    id: i64,
+    ready: &ReadyEntry,
+) -> rusqlite::Result<()> {
+    let row = &ready.row;
+    let entry = &row.entry;
+    database
+        .prepare_cached("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            id,
+            row.at_us,
+            to_column(&entry.strategy),
+            to_column(&entry.error_type),
+            entry.success,
+            entry.rollback_performed,
+            row.duration_ms,
+            row.duration_bucket,
+        ])?;
+    let entry_id = to_column(&entry.entry_id);
+    database
+        .prepare_cached(
+            "INSERT INTO entry_text (id, entry_id, occurrence, timestamp, attempt_number, \
+             changes_made, files_modified, next_action, error_message, recovery_message, raw) \
+             VALUES (?1, ?2, (SELECT count(*) FROM entry_text WHERE session = ?11 AND entry_id = ?2), \
+             ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            id,
+            entry_id,
+            to_column(&entry.timestamp),
+            row.attempt_number(),
+            ready.changes_made,
+            ready.files_modified,
+            to_column(&entry.next_action),
+            to_column(&entry.error_message),
+            to_column(&entry.recovery_message),
+            row.raw,
+            session,
+        ])?;
+    Ok(())
+}
+
+/// How often `session` has an entry with this id.
+pub(super) fn occurrences(
+    database: &Connection,
+    session: i64,
+    entry_id: &str,
+) -> rusqlite::Result<u64> {
+    database
+        .prepare_cached("SELECT count(*) FROM entry_text WHERE session = ? AND entry_id = ?")?
+        .query_row(params![session, to_column(entry_id)], |row| number(row, 0))
+}
+
+/// The columns that [`raw`] reads, of the entries `?1` to `?2`, in order.
+pub(super) const SELECT: &str = "SELECT raw, entry_id, timestamp, error_type, strategy, attempt_number, success, changes_made, \
+     files_modified, rollback_performed, next_action, duration_ms, error_message, recovery_message, \
+     e.id FROM entry e JOIN entry_text t ON t.id = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id";
+
+/// What the entry of `session_id` in `row` was stored as.
+pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Cow<'r, str>> {
+    if let Some(raw) = row.get_ref(0)?.as_str_or_null()? {
+        return Ok(raw.into());
+    }
+    let text = |index: usize| -> rusqlite::Result<String> { Ok(from_column(row.get(index)?)) };
+    let entry = RecoveryAuditEntry {
+        entry_id: text(1)?,
+        timestamp: text(2)?,
+        session_id: session_id.to_owned(),
+        error_type: text(3)?,
+        strategy: text(4)?,
+        attempt_number: number(row, 5)?,
+        success: row.get(6)?,
+        changes_made: list(row, 7)?,
+        files_modified: list(row, 8)?,
+        rollback_performed: row.get(9)?,
+        next_action: text(10)?,
+        duration_seconds: 0.0,
+        error_message: text(12)?,
+        recovery_message: text(13)?,
+    };
+    let made_anew = EntryRow {
+        entry,
+        at_us: None,
+        duration_ms: row.get(11)?,
+        duration_bucket: 0,
+        raw: None,
+        bytes: 0,
+    };
+    Ok(made_anew.into_raw().into())
+}
+
+/// The list in a column, which has it as JSON.
+fn list(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
+    let json = row.get_ref(index)?.as_str()?;
+    serde_json::from_str(json).map_err(|error| {
+        let column = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
+    })
+}

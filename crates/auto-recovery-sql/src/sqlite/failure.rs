@@ -1,0 +1,50 @@
+//! What SQLite says went wrong, as an error of ours.
+
+use std::path::Path;
+
+use auto_recovery::error::{Error, ErrorKind};
+use rusqlite::ErrorCode;
+
+/// The error that `error` is, met while doing `what` (for example "read" or "write to") to the database
+/// at `path`.
+pub(super) fn failed(what: &str, path: &Path, error: rusqlite::Error) -> Error {
+    let file = path.display();
+    let (kind, way_out) = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
+            ErrorKind::Busy,
+            ": others have been writing to it for too long; try again",
+        ),
+        Some(ErrorCode::DiskFull) => (ErrorKind::NoSpace, ": make room and try again"),
+        Some(ErrorCode::ReadOnly) => (
+            ErrorKind::Io,
+            ": it, or the directory it is in, cannot be written",
+        ),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => (
+            ErrorKind::Io,
+            ": it must be possible to read it and to make files beside it",
+        ),
+        Some(ErrorCode::DatabaseCorrupt) => (
+            ErrorKind::Damaged,
+            ": it is damaged; `sqlite3 FILE .recover` may save what is left",
+        ),
+        Some(ErrorCode::NotADatabase) => (
+            ErrorKind::InvalidInput,
+            ": it is no SQLite database; give another file",
+        ),
+        Some(ErrorCode::TooBig) => (ErrorKind::InvalidInput, ": it is too large for SQLite"),
+        _ => (ErrorKind::Io, ""),
+    };
+    Error::new(kind, format!("{what} {file}{way_out}")).with_source(error)
+}
+
+/// A failure at `path`, told when it is known.
+pub(super) trait At<T> {
+    /// The same with what was done, and to which database.
+    fn at(self, what: &str, path: &Path) -> Result<T, Error>;
+}
+
+impl<T> At<T> for rusqlite::Result<T> {
+    fn at(self, what: &str, path: &Path) -> Result<T, Error> {
+        self.map_err(|error| failed(what, path, error))
+    }
+}

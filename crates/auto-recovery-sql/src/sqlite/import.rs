@@ -1,0 +1,131 @@
+//! Taking over entries and records as they are, each once.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
+use auto_recovery::error::{Error, ErrorKind, Result};
+use rusqlite::Connection;
+
+use super::batch::Batch;
+use super::entry::{self, ReadyEntry};
+use super::failure::At;
+use super::journal;
+use super::writer::Writer;
+use crate::group::lock;
+
+/// Imports into a database. How often something is there already, the database says in the transaction
+/// that adds to it; how often it came is counted here.
+pub(super) struct SqliteImporter<'s> {
+    writer: &'s Mutex<Writer>,
+    /// The session whose entries come, and how often each id came.
+    session: Option<(String, HashMap<String, u64>)>,
+    /// How often each record came.
+    records: HashMap<String, u64>,
+}
+
+impl<'s> SqliteImporter<'s> {
+    pub(super) fn new(writer: &'s Mutex<Writer>) -> Self {
+        Self {
+            writer,
+            session: None,
+            records: HashMap::new(),
+        }
+    }
+}
+
+impl Importer for SqliteImporter<'_> {
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
+        let ready = raw.iter().map(|raw| ready(session_id, raw));
+        let ready = ready.collect::<Result<Vec<_>>>()?;
+        let mut came = match self.session.take() {
+            Some((id, came)) if id == session_id => came,
+            _ => HashMap::new(),
+        };
+        let added = lock(self.writer).write(|database, path| {
+            add_entries(database, session_id, &ready, &mut came).at("write to", path)
+        })?;
+        self.session = Some((session_id.to_owned(), came));
+        Ok(added)
+    }
+
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+        let lines = records.iter().map(|record| {
+            check_version(record)?;
+            Ok((record, record.to_json()?))
+        });
+        let lines = lines.collect::<Result<Vec<_>>>()?;
+        let mut came = std::mem::take(&mut self.records);
+        let added = lock(self.writer).write(|database, path| {
+            add_records(database, &lines, &mut came).at("write to", path)
+        })?;
+        self.records = came;
+        Ok(added)
+    }
+}
+
+fn add_entries(
+    database: &Connection,
+    session_id: &str,
+    entries: &[ReadyEntry],
+    came: &mut HashMap<String, u64>,
+) -> rusqlite::Result<u64> {
+    let mut batch = Batch::new(database);
+    let session = batch.session(session_id)?.id;
+    let mut added = 0;
+    for ready in entries {
+        let id = &ready.row.entry.entry_id;
+        let times = came.entry(id.clone()).or_default();
+        *times += 1;
+        if *times > entry::occurrences(database, session, id)? {
+            batch.add_entry(ready)?;
+            added += 1;
+        }
+    }
+    batch.finish()?;
+    Ok(added)
+}
+
+fn add_records(
+    database: &Connection,
+    lines: &[(&JournalRecord, String)],
+    came: &mut HashMap<String, u64>,
+) -> rusqlite::Result<u64> {
+    let mut batch = Batch::new(database);
+    let mut added = 0;
+    for (record, json) in lines {
+        let times = came.entry(json.clone()).or_default();
+        *times += 1;
+        if *times > journal::occurrences(database, json)? {
+            batch.add_record(record, json)?;
+            added += 1;
+        }
+    }
+    batch.finish()?;
+    Ok(added)
+}
+
+/// The entry of `session_id` that `raw` is.
+fn ready(session_id: &str, raw: &[u8]) -> Result<ReadyEntry> {
+    let stored = StoredEntry::import(session_id, raw)?;
+    let text = std::str::from_utf8(stored.raw()).map_err(|error| {
+        let id = stored.entry_id();
+        let text = format!("entry {id} of session {session_id} is no UTF-8: mend it first");
+        Error::new(ErrorKind::InvalidInput, text).with_source(error)
+    })?;
+    Ok(ReadyEntry::new(stored.entry().into_owned(), text, false))
+}
+
+fn check_version(record: &JournalRecord) -> Result<()> {
+    let (version, known) = (record.v, JournalRecord::VERSION);
+    if version <= known {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NewerFormat,
+        format!(
+            "a journal record has format {version}, and this release reads up to {known}: use the \
+             release that wrote it, or a newer one"
+        ),
+    ))
+}

@@ -1,0 +1,108 @@
+//! The journal's rows.
+
+use std::path::Path;
+
+use auto_recovery::audit::{Damage, JournalRecord};
+use auto_recovery::error::{Error, ErrorKind, Result};
+use rusqlite::{Connection, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::column::number;
+use super::connection::Database;
+use super::failure::{At, failed};
+use crate::text::to_column;
+
+/// Adds `record`, whose JSON is `json`.
+pub(super) fn insert(
+    database: &Connection,
+    record: &JournalRecord,
+    json: &str,
+) -> rusqlite::Result<()> {
+    let event = serde_json::to_value(&record.event).unwrap_or_default();
+    database
+        .prepare_cached(
+            "INSERT INTO journal (session_id, at, event, v, record, digest) \
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            record.session_id.as_deref().map(to_column),
+            to_column(&record.at),
+            event["event"].as_str().unwrap_or_default(),
+            record.v,
+            json,
+            digest(json),
+        ])?;
+    Ok(())
+}
+
+/// How often the journal has the record whose JSON is `json`.
+pub(super) fn occurrences(database: &Connection, json: &str) -> rusqlite::Result<u64> {
+    database
+        .prepare_cached("SELECT count(*) FROM journal WHERE digest = ? AND record = ?")?
+        .query_row(params![digest(json), json], |row| number(row, 0))
+}
+
+/// By which a record is looked for.
+fn digest(json: &str) -> i64 {
+    let hash = Sha256::digest(json);
+    let head = hash.first_chunk().copied();
+    i64::from_be_bytes(head.expect("it has four times as many bytes"))
+}
+
+/// Calls `visit` for each record, of `session_id` if given, in order. Returns the damage met on the way.
+pub(super) fn read(
+    database: &Database,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    const ALL: &str = "SELECT id, v, record FROM journal ORDER BY id";
+    const OF_SESSION: &str = "SELECT id, v, record FROM journal WHERE session_id = ? ORDER BY id";
+    let mut damage = Vec::new();
+    let Some(reader) = database.reader()? else {
+        return Ok(damage);
+    };
+    let path = &database.path;
+    let sql = match session_id {
+        Some(_) => OF_SESSION,
+        None => ALL,
+    };
+    let mut select = reader.database().prepare_cached(sql).at("read", path)?;
+    let of = rusqlite::params_from_iter(session_id.map(to_column));
+    let mut rows = select.query(of).at("read", path)?;
+    while let Some(row) = rows.next().at("read", path)? {
+        match record(row, path)? {
+            Ok(record) => visit(record)?,
+            Err(unreadable) => damage.push(unreadable),
+        }
+    }
+    Ok(damage)
+}
+
+/// The record in `row`, or why it cannot be read.
+///
+/// # Errors
+/// [`ErrorKind::NewerFormat`] if it has a format that this release does not know.
+fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
+    let read = |error| failed("read", path, error);
+    let id: i64 = row.get(0).map_err(read)?;
+    let version: u32 = row.get(1).map_err(read)?;
+    if version > JournalRecord::VERSION {
+        return Err(Error::new(
+            ErrorKind::NewerFormat,
+            format!(
+                "{} has a journal record of format {version}, number {id}, and this release reads up \
+                 to {}: use the release that wrote it, or a newer one",
+                path.display(),
+                JournalRecord::VERSION
+            ),
+        ));
+    }
+    let json = row.get_ref(2).map_err(read)?;
+    let json = json.as_bytes().unwrap_or_default();
+    Ok(serde_json::from_slice(json).map_err(|error| Damage {
+        place: format!("journal of {}", path.display()),
+        line: id as u64,
+        bytes: json.len() as u64,
+        reason: error.to_string(),
+    }))
+}

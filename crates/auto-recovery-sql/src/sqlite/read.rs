@@ -1,0 +1,81 @@
+//! Reading trails.
+
+use auto_recovery::audit::{Damage, StoredEntry, session_id};
+use auto_recovery::error::Result;
+use rusqlite::Row;
+
+use super::connection::Database;
+use super::entry;
+use super::failure::At;
+use super::session::{PLACE_BITS, SessionRow};
+
+/// What is called for each entry.
+type Visit<'v> = dyn FnMut(StoredEntry<'_>) -> Result<()> + 'v;
+
+/// Calls `visit` for each entry of `session_id`, or for the last `count`, in order. Returns the damage met
+/// on the way.
+pub(super) fn trail(
+    database: &Database,
+    session_id: &str,
+    count: Option<usize>,
+    visit: &mut Visit<'_>,
+) -> Result<Vec<Damage>> {
+    session_id::encode(session_id)?;
+    let mut damage = Vec::new();
+    let path = &database.path;
+    let Some(reader) = database.reader()? else {
+        return Ok(damage);
+    };
+    let found = SessionRow::find(reader.database(), session_id).at("read", path)?;
+    let Some(session) = found else {
+        return Ok(damage);
+    };
+    let (mut first, last) = session.entries();
+    if let Some(count) = count {
+        // Places are given one after the other, and entries only go all at once.
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        first += session.next_place.saturating_sub(count).max(0);
+    }
+    let mut select = reader
+        .database()
+        .prepare_cached(entry::SELECT)
+        .at("read", path)?;
+    let mut rows = select.query([first, last]).at("read", path)?;
+    while let Some(row) = rows.next().at("read", path)? {
+        visit_row(database, row, session_id, visit, &mut damage)?;
+    }
+    Ok(damage)
+}
+
+fn visit_row(
+    database: &Database,
+    row: &Row<'_>,
+    session_id: &str,
+    visit: &mut Visit<'_>,
+    damage: &mut Vec<Damage>,
+) -> Result<()> {
+    let path = &database.path;
+    let id: i64 = row.get(14).at("read", path)?;
+    let mut unreadable = |bytes: usize, reason: String| {
+        damage.push(Damage {
+            place: format!("entries of {session_id} in {}", path.display()),
+            line: (id & ((1 << PLACE_BITS) - 1)) as u64 + 1,
+            bytes: bytes as u64,
+            reason,
+        });
+    };
+    let raw = match entry::raw(row, session_id) {
+        Ok(raw) => raw,
+        Err(error) => {
+            unreadable(0, error.to_string());
+            return Ok(());
+        }
+    };
+    match StoredEntry::read(raw.as_bytes()) {
+        Ok(stored) => visit(stored),
+        Err(error) => {
+            unreadable(raw.len(), error.to_string());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Removing a session: it goes from sight in the transaction that records it, and its entries then.
+
+use std::path::Path;
+
+use auto_recovery::audit::{
+    Digester, JournalRecord, Removal, Removed, SessionCleared, TrailDigest, session_id,
+};
+use auto_recovery::error::Result;
+use auto_recovery::host::Host;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::entry;
+use super::failure::At;
+use super::journal;
+use super::session::{PLACE_BITS, SessionRow};
+use super::writer::{Writer, transaction};
+
+/// How many entries are deleted in one transaction. It bounds how long others wait: a million take
+/// seconds.
+const ENTRIES_AT_ONCE: i64 = 10_000;
+
+/// The tables that have entries.
+const TABLES: [(&str, &str); 3] = [
+    ("entry", "id"),
+    ("entry_text", "id"),
+    ("entry_file", "entry"),
+];
+
+/// Takes the entries `?1` to `?2` out of the sums.
+const TALLY: &str = "UPDATE tally SET entries = tally.entries - old.entries, \
+     successes = tally.successes - old.successes, rollbacks = tally.rollbacks - old.rollbacks, \
+     ms_high = tally.ms_high - old.ms_high, ms_low = tally.ms_low - old.ms_low \
+     FROM (SELECT strategy, error_type, duration_bucket, count(*) AS entries, \
+     sum(success) AS successes, sum(rollback_performed) AS rollbacks, \
+     sum(duration_ms >> 32) AS ms_high, sum(duration_ms & 4294967295) AS ms_low \
+     FROM entry WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) old \
+     WHERE tally.strategy = old.strategy AND tally.error_type = old.error_type \
+     AND tally.duration_bucket = old.duration_bucket";
+
+const TALLY_GONE: &str = "DELETE FROM tally WHERE entries = 0 \
+     AND (strategy, error_type, duration_bucket) IN \
+     (SELECT strategy, error_type, duration_bucket FROM entry WHERE id BETWEEN ?1 AND ?2)";
+
+/// Takes what the entries `?1` to `?2` name out of the files.
+const FILES: &str = "UPDATE file SET mentions = file.mentions - old.times \
+     FROM (SELECT file, count(*) AS times FROM entry_file WHERE entry BETWEEN ?1 AND ?2 \
+     GROUP BY file) old WHERE file.id = old.file";
+
+const FILES_GONE: &str = "DELETE FROM file WHERE mentions = 0 \
+     AND id IN (SELECT file FROM entry_file WHERE entry BETWEEN ?1 AND ?2)";
+
+/// Removes the trail of `session_id` if `removal` allows it.
+pub(super) fn remove(
+    writer: &mut Writer,
+    host: &dyn Host,
+    session_id: &str,
+    removal: &Removal,
+) -> Result<Removed> {
+    session_id::encode(session_id)?;
+    let removed = writer.write(|database, path| {
+        let found = SessionRow::find(database, session_id).at("read", path)?;
+        let Some(mut session) = found else {
+            return Ok(Removed::Unknown);
+        };
+        let facts = session.all_facts(database).at("read", path)?;
+        if let Some(held) = &facts.held {
+            return Ok(Removed::Held(held.clone()));
+        }
+        if !session.is_there() {
+            return Ok(Removed::Unknown);
+        }
+        if let Some(expected) = removal.expected()
+            && *expected != digest(database, &session).at("read", path)?
+        {
+            return Ok(Removed::Changed);
+        }
+        let record = record(host, &session, removal);
+        let json = record.to_json()?;
+        journal::insert(database, &record, &json).at("write to", path)?;
+        unlink(database, &session).at("write to", path)?;
+        Ok(Removed::Gone {
+            entries: session.tally.total,
+        })
+    })?;
+    if matches!(removed, Removed::Gone { .. }) {
+        // It is gone whether or not its entries are by now: whoever writes next goes on.
+        drop(writer.finish_removals());
+    }
+    Ok(removed)
+}
+
+fn record(host: &dyn Host, session: &SessionRow, removal: &Removal) -> JournalRecord {
+    let tally = &session.tally;
+    let trail = SessionCleared {
+        entries: tally.total,
+        first_timestamp: tally.first_timestamp.clone(),
+        last_timestamp: tally.last_timestamp.clone(),
+        trail_bytes: session.bytes as u64,
+        trail_lines: tally.total,
+        trail_head: String::new(),
+    };
+    JournalRecord::new(host, Some(&session.session_id), removal.event(trail))
+}
+
+fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<TrailDigest> {
+    let mut digester = Digester::default();
+    let (first, last) = session.entries();
+    let mut select = database.prepare_cached(entry::SELECT)?;
+    let mut rows = select.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        digester.push(entry::raw(row, &session.session_id)?.as_bytes());
+    }
+    Ok(digester.finish())
+}
+
+/// Takes the session, and its part in the sums, away. Its entries are nobody's then.
+fn unlink(database: &Connection, session: &SessionRow) -> rusqlite::Result<()> {
+    let (first, last) = session.entries();
+    for sql in [TALLY, TALLY_GONE, FILES, FILES_GONE] {
+        database.prepare_cached(sql)?.execute([first, last])?;
+    }
+    for sql in [
+        "DELETE FROM session WHERE id = ?",
+        "INSERT INTO leftover (session) VALUES (?)",
+    ] {
+        database.prepare_cached(sql)?.execute([session.id])?;
+    }
+    if session.tally.total <= ENTRIES_AT_ONCE as u64 {
+        delete(database, session.id)?;
+    }
+    Ok(())
+}
+
+/// Deletes what is left of sessions that were removed.
+pub(super) fn finish(database: &Connection, path: &Path) -> Result<()> {
+    loop {
+        let left: Option<i64> = database
+            .prepare_cached("SELECT session FROM leftover LIMIT 1")
+            .and_then(|mut select| select.query_row([], |row| row.get(0)).optional())
+            .at("read", path)?;
+        let Some(session) = left else {
+            return Ok(());
+        };
+        transaction(database, path, |database, path| {
+            delete(database, session).at("write to", path)
+        })?;
+    }
+}
+
+/// Deletes some of the entries of a session that was removed, and forgets it once there are none.
+fn delete(database: &Connection, session: i64) -> rusqlite::Result<()> {
+    let first = session << PLACE_BITS;
+    let beyond = (session + 1) << PLACE_BITS;
+    let last: Option<i64> = database
+        .prepare_cached(
+            "SELECT id FROM entry WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1 OFFSET ?3",
+        )?
+        .query_row([first, beyond, ENTRIES_AT_ONCE], |row| row.get(0))
+        .optional()?;
+    let until = last.unwrap_or(beyond);
+    for (table, column) in TABLES {
+        database
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE {column} >= ? AND {column} < ?"
+            ))?
+            .execute([first, until])?;
+    }
+    if last.is_none() {
+        database
+            .prepare_cached("DELETE FROM leftover WHERE session = ?")?
+            .execute([session])?;
+    }
+    Ok(())
+}

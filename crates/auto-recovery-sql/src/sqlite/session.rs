@@ -1,0 +1,265 @@
+//! The row of a session: what lists and sums need of it, kept up as entries and records come.
+
+use auto_recovery::audit::{SessionFacts, SessionOutcome, SessionSummary, sort_newest_first};
+use auto_recovery::error::Result;
+use auto_recovery::statistics::{SessionEnd, Tally, instant};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::column::{json, optional, signed, unsigned};
+use super::connection::Database;
+use super::failure::At;
+use crate::text::{from_column, to_column};
+
+/// How many places a trail can have: the rest of an entry's id is its session.
+pub(super) const PLACE_BITS: u32 = 32;
+
+/// What a session's row says.
+#[derive(Clone, Debug)]
+pub(super) struct SessionRow {
+    pub(super) id: i64,
+    pub(super) session_id: String,
+    pub(super) tally: Tally,
+    pub(super) bytes: i64,
+    pub(super) highest_number: u64,
+    pub(super) next_place: i64,
+    /// What the journal says, as far as sums need it; all of it once it was loaded.
+    pub(super) facts: SessionFacts,
+    /// Whether all of `facts` is there.
+    has_all_facts: bool,
+    /// Whether `facts` is to be saved.
+    facts_changed: bool,
+}
+
+const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
+     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky \
+     FROM session WHERE session_id = ?";
+
+const ALL: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
+     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, facts \
+     FROM session LEFT JOIN session_facts ON session = id \
+     WHERE entries > 0 OR first_at IS NOT NULL";
+
+/// The names of outcomes in columns: those that JSON has.
+const OUTCOMES: [(SessionOutcome, &str); 5] = [
+    (SessionOutcome::Recovered, "recovered"),
+    (SessionOutcome::Escalated, "escalated"),
+    (SessionOutcome::Interrupted, "interrupted"),
+    (SessionOutcome::Running, "running"),
+    (SessionOutcome::Unknown, "unknown"),
+];
+
+impl SessionRow {
+    /// The row of `session_id`, if it has one.
+    pub(super) fn find(
+        database: &Connection,
+        session_id: &str,
+    ) -> rusqlite::Result<Option<SessionRow>> {
+        database
+            .prepare_cached(FIND)?
+            .query_row([to_column(session_id)], Self::of)
+            .optional()
+    }
+
+    /// The row of `session_id`, made if it has none.
+    pub(super) fn find_or_make(database: &Connection, session_id: &str) -> rusqlite::Result<Self> {
+        if let Some(found) = Self::find(database, session_id)? {
+            return Ok(found);
+        }
+        database
+            .prepare_cached("INSERT INTO session (session_id) VALUES (?)")?
+            .execute([to_column(session_id)])?;
+        Ok(Self {
+            id: database.last_insert_rowid(),
+            session_id: session_id.to_owned(),
+            tally: Tally::default(),
+            bytes: 0,
+            highest_number: 0,
+            next_place: 0,
+            facts: SessionFacts::default(),
+            has_all_facts: true,
+            facts_changed: false,
+        })
+    }
+
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let text = |text: Option<String>| text.map(from_column);
+        Ok(Self {
+            id: row.get(0)?,
+            session_id: from_column(row.get(1)?),
+            tally: Tally {
+                total: unsigned(row.get(2)?),
+                successful: unsigned(row.get(3)?),
+                first_timestamp: text(row.get(7)?),
+                last_timestamp: text(row.get(8)?),
+                last_succeeded: row.get(9)?,
+            },
+            bytes: row.get(4)?,
+            highest_number: unsigned(row.get(5)?),
+            next_place: row.get(6)?,
+            facts: SessionFacts {
+                first_at: text(row.get(10)?),
+                outcome: outcome(row.get_ref(11)?.as_str_or_null()?),
+                took_ms: row.get::<_, Option<i64>>(12)?.map(unsigned),
+                flaky: unsigned(row.get(13)?),
+                ..SessionFacts::default()
+            },
+            has_all_facts: false,
+            facts_changed: false,
+        })
+    }
+
+    /// Whether there is such a session, and not just something said of one that there is not.
+    pub(super) fn is_there(&self) -> bool {
+        self.tally.total > 0 || self.facts.first_at.is_some()
+    }
+
+    /// The ids of its entries, the first and the last that there can be.
+    pub(super) fn entries(&self) -> (i64, i64) {
+        let first = self.id << PLACE_BITS;
+        (first, first + (1 << PLACE_BITS) - 1)
+    }
+
+    /// All that the journal says of it.
+    pub(super) fn all_facts(&mut self, database: &Connection) -> rusqlite::Result<&SessionFacts> {
+        if !self.has_all_facts {
+            let facts: Option<String> = database
+                .prepare_cached("SELECT facts FROM session_facts WHERE session = ?")?
+                .query_row([self.id], |row| row.get(0))
+                .optional()?;
+            if let Some(facts) = facts {
+                self.facts = read_facts(&facts)?;
+            }
+            self.has_all_facts = true;
+        }
+        Ok(&self.facts)
+    }
+
+    /// What the journal says of it, to be changed.
+    pub(super) fn facts_mut(
+        &mut self,
+        database: &Connection,
+    ) -> rusqlite::Result<&mut SessionFacts> {
+        self.all_facts(database)?;
+        self.facts_changed = true;
+        Ok(&mut self.facts)
+    }
+
+    /// Brings the row up to what is known.
+    pub(super) fn save(&self, database: &Connection) -> rusqlite::Result<()> {
+        let tally = &self.tally;
+        let start = self.facts.session_start(tally.first_timestamp.as_deref());
+        let moment = |text: &Option<String>| text.as_deref().and_then(instant);
+        let (ended, ended_ms) = match self.facts.end(tally) {
+            SessionEnd::Recovered(ms) => (Some("recovered"), ms),
+            SessionEnd::Escalated => (Some("escalated"), None),
+            SessionEnd::Other => (None, None),
+        };
+        database
+            .prepare_cached(
+                "UPDATE session SET entries = ?, successes = ?, bytes = ?, highest_number = ?, \
+                 next_place = ?, first_timestamp = ?, first_us = ?, last_timestamp = ?, last_us = ?, \
+                 last_succeeded = ?, start = ?, start_us = ?, ended = ?, ended_ms = ? WHERE id = ?",
+            )?
+            .execute(params![
+                signed(tally.total),
+                signed(tally.successful),
+                self.bytes,
+                signed(self.highest_number),
+                self.next_place,
+                optional(&tally.first_timestamp),
+                moment(&tally.first_timestamp),
+                optional(&tally.last_timestamp),
+                moment(&tally.last_timestamp),
+                tally.last_succeeded,
+                optional(&start),
+                moment(&start),
+                ended,
+                ended_ms.map(signed),
+                self.id,
+            ])?;
+        match self.facts_changed {
+            true => self.save_facts(database),
+            false => Ok(()),
+        }
+    }
+
+    fn save_facts(&self, database: &Connection) -> rusqlite::Result<()> {
+        let facts = &self.facts;
+        let traits = facts.traits();
+        database
+            .prepare_cached(
+                "UPDATE session SET first_at = ?, outcome = ?, took_ms = ?, flaky = ?, category = ?, \
+                 source = ?, project = ?, host = ? WHERE id = ?",
+            )?
+            .execute(params![
+                optional(&facts.first_at),
+                facts.outcome.map(name_of),
+                facts.took_ms.map(signed),
+                signed(facts.flaky),
+                traits.category.map(to_column),
+                traits.source.map(to_column),
+                traits.project.map(to_column),
+                traits.host.map(to_column),
+                self.id,
+            ])?;
+        let started = facts.started.as_ref();
+        database
+            .prepare_cached(
+                "INSERT INTO session_facts (session, command, cwd, user, held, facts) \
+                 VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (session) DO UPDATE SET \
+                 command = excluded.command, cwd = excluded.cwd, user = excluded.user, \
+                 held = excluded.held, facts = excluded.facts",
+            )?
+            .execute(params![
+                self.id,
+                started.and_then(|one| one.command.as_ref()).map(json),
+                started.and_then(|one| one.cwd.as_deref()).map(to_column),
+                started.and_then(|one| one.user.as_deref()).map(to_column),
+                facts.held.as_ref().map(json),
+                json(facts),
+            ])?;
+        Ok(())
+    }
+}
+
+/// Every session, newest first.
+pub(super) fn list(database: &Database) -> Result<Vec<SessionSummary>> {
+    let Some(reader) = database.reader()? else {
+        return Ok(Vec::new());
+    };
+    let mut list = all(reader.database()).at("list the sessions of", &database.path)?;
+    drop(reader);
+    sort_newest_first(&mut list);
+    Ok(list)
+}
+
+fn all(database: &Connection) -> rusqlite::Result<Vec<SessionSummary>> {
+    let mut select = database.prepare_cached(ALL)?;
+    let summaries = select.query_map([], |row| {
+        let session = SessionRow::of(row)?;
+        let facts = match row.get_ref(14)?.as_str_or_null()? {
+            Some(facts) => read_facts(facts)?,
+            None => session.facts,
+        };
+        Ok(facts.summary(session.session_id, session.tally, unsigned(session.bytes)))
+    })?;
+    summaries.collect()
+}
+
+fn read_facts(facts: &str) -> rusqlite::Result<SessionFacts> {
+    serde_json::from_str(facts).map_err(|error| {
+        let column = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(0, column, Box::new(error))
+    })
+}
+
+fn outcome(name: Option<&str>) -> Option<SessionOutcome> {
+    let name = name?;
+    let known = OUTCOMES.into_iter().find(|(_, known)| *known == name);
+    Some(known.map(|(outcome, _)| outcome).unwrap_or_default())
+}
+
+fn name_of(outcome: SessionOutcome) -> &'static str {
+    let known = OUTCOMES.into_iter().find(|(known, _)| *known == outcome);
+    known.map_or("unknown", |(_, name)| name)
+}

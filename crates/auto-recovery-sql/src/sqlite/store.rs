@@ -1,0 +1,146 @@
+//! The store as its callers see it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use auto_recovery::audit::{
+    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
+    Removal, Removed, SessionSummary, StoredEntry,
+};
+use auto_recovery::error::{Error, Result};
+use auto_recovery::host::Host;
+use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+
+use super::aggregate::aggregate;
+use super::append::{self, Work};
+use super::connection::Database;
+use super::failure::At;
+use super::file;
+use super::import::SqliteImporter;
+use super::writer::Writer;
+use super::{journal, read, remove, session, statistics};
+use crate::group::{Group, lock};
+
+/// How a SQLite store works.
+#[derive(Clone, Debug, Default)]
+pub struct SqliteOptions {
+    /// When an append is acknowledged.
+    pub durability: Durability,
+}
+
+/// A store of trails in a SQLite database, see the module's page for the format.
+pub struct SqliteStore {
+    database: Arc<Database>,
+    host: Arc<dyn Host>,
+    group: Group<Work, Vec<Appended>>,
+    writer: Mutex<Writer>,
+}
+
+impl SqliteStore {
+    /// The store in the database at `path`. Makes nothing: a file that does not exist is an empty store,
+    /// and the first write makes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](auto_recovery::ErrorKind::InvalidInput) if `path` is no file or no
+    /// database, [`ErrorKind::Refused`](auto_recovery::ErrorKind::Refused) if it is another program's,
+    /// [`ErrorKind::NewerFormat`](auto_recovery::ErrorKind::NewerFormat) if a newer release wrote it,
+    /// [`ErrorKind::Io`](auto_recovery::ErrorKind::Io) if it cannot be read.
+    pub fn open(path: &Path, options: SqliteOptions, host: Arc<dyn Host>) -> Result<Self> {
+        // Whoever changes the current directory later still means this one.
+        let path = std::path::absolute(path)
+            .map_err(|error| Error::io("find audit database", path, error))?;
+        file::find(&path)?;
+        let database = Arc::new(Database::new(path, options.durability));
+        // What cannot be read is better known now than after a recovery.
+        drop(database.reader()?);
+        Ok(Self {
+            writer: Mutex::new(Writer::new(Arc::clone(&database))),
+            database,
+            host,
+            group: Group::default(),
+        })
+    }
+
+    fn commit(&self, work: Work) -> Result<Vec<Appended>> {
+        self.group.commit(work, |group| {
+            lock(&self.writer)
+                .write(|database, path| append::write(database, group).at("write to", path))
+        })
+    }
+}
+
+impl AuditStore for SqliteStore {
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.database.path.display())
+    }
+
+    fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.commit(Work::entries(&*self.host, entries)?)
+    }
+
+    fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
+        self.commit(Work::record(&*self.host, session_id, event)?)
+            .map(drop)
+    }
+
+    fn sessions(&self) -> Result<Vec<SessionSummary>> {
+        session::list(&self.database)
+    }
+
+    fn read_trail(
+        &self,
+        session_id: &str,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        read::trail(&self.database, session_id, None, visit)
+    }
+
+    fn read_last(
+        &self,
+        session_id: &str,
+        count: usize,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        read::trail(&self.database, session_id, Some(count), visit)
+    }
+
+    fn read_journal(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        journal::read(&self.database, session_id, visit)
+    }
+
+    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
+        statistics::of_session(&self.database, session_id)
+    }
+
+    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
+        aggregate(&self.database, query)
+    }
+
+    fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
+        if file::find(&self.database.path)?.is_none() {
+            auto_recovery::audit::session_id::encode(session_id)?;
+            return Ok(Removed::Unknown);
+        }
+        remove::remove(&mut lock(&self.writer), &*self.host, session_id, removal)
+    }
+
+    fn importer(&self) -> Result<Box<dyn Importer + '_>> {
+        Ok(Box::new(SqliteImporter::new(&self.writer)))
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
+    }
+}

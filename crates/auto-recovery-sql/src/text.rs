@@ -1,0 +1,58 @@
+//! Text as a column can hold it.
+//!
+//! PostgreSQL has no text with a NUL in it, and many programs that read SQLite stop at one. A NUL is kept
+//! as two characters, the first of which means nothing and is kept as two itself, so that what is read is
+//! what was written, and different texts stay different.
+
+use std::borrow::Cow;
+
+/// Begins what is kept as two characters: a noncharacter that no text has reason to contain.
+const MARK: char = '\u{10fffe}';
+
+/// `text` without NULs.
+pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\0', MARK]) {
+        return text.into();
+    }
+    let mut kept = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\0' => kept.extend([MARK, '0']),
+            MARK => kept.extend([MARK, '1']),
+            other => kept.push(other),
+        }
+    }
+    kept.into()
+}
+
+/// The text that `kept` stands for.
+pub(crate) fn from_column(kept: String) -> String {
+    if !kept.contains(MARK) {
+        return kept;
+    }
+    let mut text = String::with_capacity(kept.len());
+    let mut characters = kept.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            MARK if characters.next() == Some('0') => '\0',
+            other => other,
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_comes_back_and_has_no_nul(text in "[a\0\u{10fffe}01]{0,12}") {
+            let kept = to_column(&text).into_owned();
+            prop_assert!(!kept.contains('\0'));
+            prop_assert_eq!(from_column(kept), text);
+        }
+    }
+}
