@@ -87,7 +87,7 @@ impl App {
         Ok(Place {
             state_dir: settings.state_dir.value.clone(),
             store: self.store()?,
-            store_dir: settings.store.value.directory(),
+            store_paths: settings.store.value.paths(),
             home: settings.home.clone(),
             host: Arc::clone(&self.host),
         })

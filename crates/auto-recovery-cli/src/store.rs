@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
 use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
+use auto_recovery_sql::{SqliteOptions, SqliteStore};
 
 use crate::settings::{Setting, Settings, StoreUrl};
 
@@ -25,13 +26,15 @@ pub(crate) fn open(
             };
             Ok(Arc::new(JsonlStore::open(directory, options, host)?))
         }
-        StoreUrl::Unsupported { scheme, masked } => Err(Error::new(
+        StoreUrl::Sqlite(file) => {
+            let options = SqliteOptions {
+                durability: settings.durability.value,
+            };
+            Ok(Arc::new(SqliteStore::open(file, options, host)?))
+        }
+        StoreUrl::Postgres(url) => Err(Error::new(
             ErrorKind::InvalidInput,
-            format!(
-                "store `{masked}` ({}): this build of recover has no {scheme} store, only jsonl: \
-                 write it like jsonl:DIR",
-                store.origin
-            ),
+            format!("store `{url}` ({}): not yet", store.origin),
         )),
     }
 }

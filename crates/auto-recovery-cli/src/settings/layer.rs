@@ -201,12 +201,15 @@ fn each(list: Setting<Vec<String>>) -> Vec<Setting<String>> {
         .collect()
 }
 
-/// A relative directory in a file is meant from where the file stands.
-fn relative_to(file: &Path, mut store: Setting<StoreUrl>) -> Setting<StoreUrl> {
-    if let (StoreUrl::Jsonl(directory), Some(parent)) = (&mut store.value, file.parent()) {
-        *directory = parent.join(&*directory);
+/// A relative path in a file is meant from where the file stands.
+fn relative_to(file: &Path, store: Setting<StoreUrl>) -> Setting<StoreUrl> {
+    match file.parent() {
+        Some(parent) => Setting {
+            value: store.value.below(parent),
+            origin: store.origin,
+        },
+        None => store,
     }
-    store
 }
 
 fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {

@@ -235,9 +235,9 @@ fn from_variable<T>(name: &'static str, value: T) -> Setting<T> {
     }
 }
 
-fn below(cwd: &Path, mut store: Setting<StoreUrl>) -> Setting<StoreUrl> {
-    if let StoreUrl::Jsonl(directory) = &mut store.value {
-        *directory = cwd.join(&*directory);
+fn below(cwd: &Path, store: Setting<StoreUrl>) -> Setting<StoreUrl> {
+    Setting {
+        value: store.value.below(cwd),
+        origin: store.origin,
     }
-    store
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
 
@@ -46,59 +46,110 @@ impl fmt::Display for StrategyCommand {
 pub(crate) enum StoreUrl {
     /// A directory of text files.
     Jsonl(PathBuf),
-    /// A scheme that this build has no store for, with its URL, passwords masked.
-    Unsupported {
-        /// The scheme.
-        scheme: String,
-        /// The URL, fit to be shown.
-        masked: String,
-    },
+    /// An SQLite database.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(SecretUrl),
+}
+
+/// A URL that may have a password in it, which nobody is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SecretUrl(String);
+
+impl SecretUrl {
+    /// The URL with its password, for who connects.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&mask_password(&self.0))
+    }
 }
 
 impl StoreUrl {
-    /// The store that `text` names. Whether this build can open it is decided where it is opened.
+    /// The store that `text` names.
     ///
     /// # Errors
     /// What is wrong with it and how to write it; never with a password in it.
     pub(crate) fn parse(text: &OsString) -> Result<Self, String> {
-        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+        use std::os::unix::ffi::OsStrExt;
 
         let bytes = text.as_bytes();
         let Some(colon) = bytes.iter().position(|byte| *byte == b':') else {
             let shown = text.to_string_lossy();
             return Err(format!(
-                "store `{shown}` has no scheme: write it like jsonl:{shown}"
+                "store `{shown}` has no scheme: write it like jsonl:{shown}, or sqlite:{shown}"
             ));
         };
         let (scheme, rest) = (&bytes[..colon], &bytes[colon + 1..]);
-        if scheme != b"jsonl" {
-            return Ok(Self::Unsupported {
-                scheme: String::from_utf8_lossy(scheme).into_owned(),
-                masked: mask_password(&text.to_string_lossy()),
-            });
-        }
-        match rest {
-            b"" => {
-                Err("store `jsonl:` names no directory: write it like jsonl:/var/lib/audit".into())
-            }
-            [b'~', ..] => Err(format!(
-                "`~` is not expanded in store `{}`: write the whole path",
-                text.to_string_lossy()
+        match scheme {
+            b"jsonl" => local_path(text, rest, "directory", "/var/lib/audit").map(Self::Jsonl),
+            b"sqlite" => local_path(text, rest, "file", "/var/lib/audit.db").map(Self::Sqlite),
+            b"postgres" | b"postgresql" => match text.to_str() {
+                Some(url) if rest.starts_with(b"//") => {
+                    Ok(Self::Postgres(SecretUrl(url.to_owned())))
+                }
+                _ => Err(format!(
+                    "store `{}` names no database: write it like postgres://USER@HOST/DATABASE",
+                    mask_password(&text.to_string_lossy())
+                )),
+            },
+            _ => Err(format!(
+                "store `{}`: there is no such kind of store: use jsonl:DIR, sqlite:FILE or \
+                 postgres://USER@HOST/DATABASE",
+                mask_password(&text.to_string_lossy())
             )),
-            _ => Ok(Self::Jsonl(PathBuf::from(OsString::from_vec(
-                rest.to_vec(),
-            )))),
+        }
+    }
+
+    /// The files or the directory it is kept in, if they are on this machine and known.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Jsonl(directory) => vec![directory.clone()],
+            Self::Sqlite(file) => ["", "-wal", "-shm", "-journal"]
+                .into_iter()
+                .map(|ending| {
+                    let mut name = file.clone().into_os_string();
+                    name.push(ending);
+                    name.into()
+                })
+                .collect(),
+            Self::Postgres(_) => Vec::new(),
+        }
+    }
+
+    /// The same, a relative path meant from `directory`.
+    pub(crate) fn below(self, directory: &Path) -> Self {
+        match self {
+            Self::Jsonl(path) => Self::Jsonl(directory.join(path)),
+            Self::Sqlite(path) => Self::Sqlite(directory.join(path)),
+            Self::Postgres(url) => Self::Postgres(url),
         }
     }
 }
 
-impl StoreUrl {
-    /// The directory it names, if it is one.
-    pub(crate) fn directory(&self) -> Option<PathBuf> {
-        match self {
-            Self::Jsonl(directory) => Some(directory.clone()),
-            Self::Unsupported { .. } => None,
-        }
+/// The path that follows the scheme in `text`.
+fn local_path(text: &OsString, rest: &[u8], what: &str, example: &str) -> Result<PathBuf, String> {
+    use std::os::unix::ffi::OsStringExt;
+
+    let shown = text.to_string_lossy();
+    match rest {
+        b"" => Err(format!(
+            "store `{shown}` names no {what}: write it like {shown}{example}"
+        )),
+        [b'~', ..] => Err(format!(
+            "`~` is not expanded in store `{shown}`: write the whole path"
+        )),
+        _ => Ok(PathBuf::from(OsString::from_vec(rest.to_vec()))),
     }
 }
 
@@ -106,7 +157,8 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Jsonl(directory) => write!(f, "jsonl:{}", directory.display()),
-            Self::Unsupported { masked, .. } => f.write_str(masked),
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            Self::Postgres(url) => fmt::Display::fmt(url, f),
         }
     }
 }

@@ -96,7 +96,7 @@ fn add_records(
     for (record, json) in lines {
         let times = came.entry(json.clone()).or_default();
         *times += 1;
-        if *times > journal::occurrences(database, json)? {
+        if *times > journal::occurrences(database, record.session_id.as_deref(), json)? {
             batch.add_record(record, json)?;
             added += 1;
         }

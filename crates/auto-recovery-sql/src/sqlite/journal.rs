@@ -35,11 +35,23 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// How often the journal has the record whose JSON is `json`.
-pub(super) fn occurrences(database: &Connection, json: &str) -> rusqlite::Result<u64> {
+/// How often the journal has the record of `session_id` whose JSON is `json`, since the session's trail
+/// was last removed.
+pub(super) fn occurrences(
+    database: &Connection,
+    session_id: Option<&str>,
+    json: &str,
+) -> rusqlite::Result<u64> {
+    const COUNT: &str =
+        "SELECT count(*) FROM journal WHERE digest = ?1 AND record = ?2 AND id > coalesce((
+        SELECT max(id) FROM journal
+        WHERE session_id = ?3 AND event IN ('session_cleared', 'session_pruned')
+    ), 0)";
     database
-        .prepare_cached("SELECT count(*) FROM journal WHERE digest = ? AND record = ?")?
-        .query_row(params![digest(json), json], |row| number(row, 0))
+        .prepare_cached(COUNT)?
+        .query_row(params![digest(json), json, session_id], |row| {
+            number(row, 0)
+        })
 }
 
 /// By which a record is looked for.
@@ -104,5 +116,6 @@ fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
         line: id as u64,
         bytes: json.len() as u64,
         reason: error.to_string(),
+        is_aside: false,
     }))
 }

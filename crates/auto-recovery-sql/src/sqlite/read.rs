@@ -62,6 +62,7 @@ fn visit_row(
             line: (id & ((1 << PLACE_BITS) - 1)) as u64 + 1,
             bytes: bytes as u64,
             reason,
+            is_aside: false,
         });
     };
     let raw = match entry::raw(row, session_id) {

@@ -41,8 +41,9 @@ pub struct CheckpointOptions {
     pub limits: CheckpointLimits,
     /// Globs, relative to the root, of files that are covered even when they are ignored.
     pub protect: Vec<String>,
-    /// Absolute directories that are left out when they lie in the tree: the store, the state.
-    pub exclude_dirs: Vec<PathBuf>,
+    /// Absolute paths that are left out when they lie in the tree, and all below them: the store, the
+    /// state. They need not exist yet.
+    pub exclude: Vec<PathBuf>,
     /// The user's own ignore file for all projects (git's `core.excludesFile`).
     pub excludes_file: Option<PathBuf>,
     /// The program `git`; a bare name is looked for on the path.

@@ -63,7 +63,7 @@ impl CheckpointStore {
         let dir = workspace_dir(state_dir, workspace);
         let git = Git::new(options.git_program.as_deref(), dir.join("git"));
         prepare(&dir, &git, workspace)?;
-        let excluded = excluded(workspace.root(), state_dir, &options.exclude_dirs)?;
+        let excluded = excluded(workspace.root(), state_dir, &options.exclude)?;
         Ok(Arc::new(Self {
             state_dir: state_dir.to_owned(),
             dir,
@@ -204,11 +204,8 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
 /// What is left out of the tree, relative to `root`: our own state, and what the caller names.
 fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let mut excluded = Vec::new();
-    for dir in named.iter().map(PathBuf::as_path).chain([state_dir]) {
-        let Ok(dir) = fs::canonicalize(dir) else {
-            continue;
-        };
-        if let Ok(inside) = dir.strip_prefix(root) {
+    for path in named.iter().map(PathBuf::as_path).chain([state_dir]) {
+        if let Ok(inside) = real(path).strip_prefix(root) {
             if inside.as_os_str().is_empty() {
                 return Err(Error::new(
                     ErrorKind::Refused,
@@ -223,4 +220,19 @@ fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<
         }
     }
     Ok(excluded)
+}
+
+/// `path` without links, as far as there is such a path: what is to be made may not be there yet.
+fn real(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let Ok(real) = fs::canonicalize(above)
+            && let Ok(rest) = path.strip_prefix(above)
+        {
+            return match rest.as_os_str().is_empty() {
+                true => real,
+                false => real.join(rest),
+            };
+        }
+    }
+    path.to_owned()
 }

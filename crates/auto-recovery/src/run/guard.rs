@@ -133,7 +133,7 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
     let session_id = pending.run().session_id.clone();
     end_processes(run, &session_id, &pending.run().run_id)?;
     let options = CheckpointOptions {
-        exclude_dirs: request.store_dir.iter().cloned().collect(),
+        exclude: request.store_paths.clone(),
         ..CheckpointOptions::default()
     };
     let host = run.runner.host.clone();

@@ -131,8 +131,8 @@ pub struct RunRequest {
     pub state_dir: PathBuf,
     /// Where the record goes.
     pub store: Arc<dyn AuditStore>,
-    /// The directory of the store, if it is one; left out of checkpoints.
-    pub store_dir: Option<PathBuf>,
+    /// The files or the directory that the store is kept in; left out of checkpoints.
+    pub store_paths: Vec<PathBuf>,
     /// Who runs.
     pub identity: Identity,
     /// The id of the session, if the user chose one.

@@ -21,8 +21,8 @@ pub struct Place {
     pub state_dir: PathBuf,
     /// Where the record goes.
     pub store: Arc<dyn AuditStore>,
-    /// The directory of the store, if it is one; left out of checkpoints.
-    pub store_dir: Option<PathBuf>,
+    /// The files or the directory that the store is kept in; left out of checkpoints.
+    pub store_paths: Vec<PathBuf>,
     /// The user's home directory, which is never checkpointed.
     pub home: Option<PathBuf>,
     /// Clock, sleep and randomness.
@@ -233,9 +233,8 @@ impl Place {
     }
 
     fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
-        let exclude_dirs = self.store_dir.iter().cloned().collect();
         let options = CheckpointOptions {
-            exclude_dirs,
+            exclude: self.store_paths.clone(),
             ..CheckpointOptions::default()
         };
         CheckpointStore::open(&self.state_dir, workspace, options, self.host.clone())

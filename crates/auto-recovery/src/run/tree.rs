@@ -57,7 +57,7 @@ impl GuardedTree {
         let request = &run.runner.request;
         let options = CheckpointOptions {
             protect: request.protect.clone(),
-            exclude_dirs: request.store_dir.iter().cloned().collect(),
+            exclude: request.store_paths.clone(),
             ..CheckpointOptions::default()
         };
         let host = run.runner.host.clone();

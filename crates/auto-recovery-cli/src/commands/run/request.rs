@@ -30,7 +30,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         home: settings.home.clone(),
         state_dir: settings.state_dir.value.clone(),
         store: app.store()?,
-        store_dir: settings.store.value.directory(),
+        store_paths: settings.store.value.paths(),
         identity: library::Identity {
             host: identity.host,
             user: identity.user,

@@ -225,7 +225,7 @@ fn a_state_inside_the_tree_is_no_part_of_it() {
     let audit = tree.path("audit");
     fs::create_dir_all(&audit).unwrap();
     let options = CheckpointOptions {
-        exclude_dirs: vec![audit],
+        exclude: vec![audit],
         ..Default::default()
     };
     let host = Arc::new(SystemHost::new());

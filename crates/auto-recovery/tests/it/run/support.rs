@@ -144,7 +144,7 @@ impl Project {
             home: None,
             state_dir: self.state(),
             store: Arc::new(store),
-            store_dir: Some(self.state()),
+            store_paths: vec![self.state()],
             identity: Identity::default(),
             session_id: Some("s".to_owned()),
             parent_session: None,

@@ -15,7 +15,7 @@ type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 /// or on the Python package.
 const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
-    ("auto-recovery-cli", &["auto-recovery"]),
+    ("auto-recovery-cli", &["auto-recovery", "auto-recovery-sql"]),
     ("auto-recovery-python", &["auto-recovery"]),
     ("auto-recovery-sql", &["auto-recovery"]),
 ];
