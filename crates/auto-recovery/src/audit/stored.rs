@@ -75,14 +75,14 @@ impl<'a> StoredEntry<'a> {
         match &self.content {
             Content::Line(line) => sums.add(
                 Observation {
-                    timestamp: &line.timestamp.decoded(),
-                    error_type: &line.error_type.decoded(),
-                    strategy: &line.strategy.decoded(),
+                    timestamp: &line.text(line.timestamp),
+                    error_type: &line.text(line.error_type),
+                    strategy: &line.text(line.strategy),
                     success: line.success,
                     rollback_performed: line.rollback_performed,
                     duration_ms: line.duration_ms,
                 },
-                line.files_modified.items().map(|file| file.decoded()),
+                line.items(line.files_modified),
             ),
             Content::Decoded(entry) => sums.add_entry(entry),
         }
@@ -91,7 +91,7 @@ impl<'a> StoredEntry<'a> {
     /// Adds to `tally` what a list of sessions shows of it.
     pub fn tally(&self, tally: &mut Tally) {
         match &self.content {
-            Content::Line(line) => tally.add(&line.timestamp.decoded(), line.success),
+            Content::Line(line) => tally.add(&line.text(line.timestamp), line.success),
             Content::Decoded(entry) => tally.add(&entry.timestamp, entry.success),
         }
     }
