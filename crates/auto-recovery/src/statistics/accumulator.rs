@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::{Durations, RecoveryStatistics};
@@ -81,7 +82,8 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    pub(super) files: HashSet<Box<str>>,
+    /// With a fast hash: most of what is looked up is known, and nobody can choose names for its seed.
+    pub(super) files: HashSet<Box<str>, RandomState>,
     pub(super) rollbacks: u64,
 }
 
