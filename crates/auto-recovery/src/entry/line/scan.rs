@@ -7,8 +7,8 @@
 const WORD_BYTES: usize = size_of::<u64>();
 
 /// The lowest and the highest bit of each byte.
-const ONES: u64 = u64::from_le_bytes([1; WORD_BYTES]);
-const TOPS: u64 = ONES << 7;
+const ONES: u64 = each(1);
+const TOPS: u64 = each(1 << 7);
 
 /// Where the first byte of `text` from `from` on is that ends a string or may not stand in one as it is: a
 /// quote, a backslash or a control character.
@@ -32,10 +32,15 @@ pub(super) fn next_special(text: &[u8], from: usize) -> Option<usize> {
 /// A byte below the number that is taken from it sets its top bit, and borrows from the bytes above it
 /// alone. Bytes beyond ASCII have that bit from the beginning, and are none of these.
 fn specials(word: u64) -> u64 {
-    let quotes = (word ^ ONES * u64::from(b'"')).wrapping_sub(ONES);
-    let backslashes = (word ^ ONES * u64::from(b'\\')).wrapping_sub(ONES);
-    let controls = word.wrapping_sub(ONES * u64::from(b' '));
+    let quotes = (word ^ each(b'"')).wrapping_sub(ONES);
+    let backslashes = (word ^ each(b'\\')).wrapping_sub(ONES);
+    let controls = word.wrapping_sub(each(b' '));
     (quotes | backslashes | controls) & !word & TOPS
+}
+
+/// A word all of whose bytes are `byte`.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; WORD_BYTES])
 }
 
 #[cfg(test)]
