@@ -1,6 +1,7 @@
 //! What checkpoints of 20,000 files cost beside `git add -A` and `git write-tree` in a private
 //! repository: from nothing, of an unchanged tree, of a tree with one changed file, and in a process
-//! that knows only what its predecessors left on disk.
+//! that knows only what its predecessors left on disk. Of a tree with some changed files also beside
+//! `git stash create`, which keeps less: only changes, and only of files that are tracked.
 //!
 //! `cargo bench --bench checkpoint` measures, each beside its rival in turn, and tells medians.
 #![expect(
@@ -23,6 +24,9 @@ use side_by_side::{Pair, say};
 const DIRS: usize = 500;
 const FILES: usize = 40;
 const BYTES: usize = 4096;
+
+/// Files that are changed between two looks by whoever is measured beside `git stash create`.
+const CHANGED: usize = 20;
 
 /// Times a tree is looked at; stores from nothing are made in a third of these.
 const ROUNDS: usize = 15;
@@ -62,6 +66,29 @@ fn main() {
     tell("first of a process", first);
     tell("unchanged", same);
     tell("one file changed", changed);
+    let name = format!("{CHANGED} files changed");
+    tell_beside("git stash create", &name, beside_stash(&root, &state, &git));
+}
+
+/// Snapshots of a tree some of whose files changed, by a process that has looked at it before.
+fn beside_stash(root: &Path, state: &Path, git_dir: &Path) -> Pair {
+    commit(root, git_dir);
+    let mut session = session(root, state);
+    take(&mut session);
+    let change = |who: &str, round: usize| {
+        for number in 0..CHANGED {
+            let file = root.join(format!("d{number}/f1"));
+            fs::write(file, format!("{who} {round} {number}")).expect("written");
+        }
+    };
+    let mut pair = Pair::default();
+    for round in 0..ROUNDS {
+        change("rival", round);
+        pair.rival(|| git(&["stash", "create"], git_dir, root));
+        change("ours", round);
+        pair.ours(|| take(&mut session));
+    }
+    pair
 }
 
 fn fill(root: &Path) {
@@ -96,6 +123,15 @@ fn add(root: &Path, git_dir: &Path) {
     git(&["write-tree"], git_dir, root);
 }
 
+/// A commit of everything, which a stash is made against.
+fn commit(root: &Path, git_dir: &Path) {
+    git(&["config", "user.name", "bench"], git_dir, root);
+    git(&["config", "user.email", "bench@localhost"], git_dir, root);
+    git(&["config", "core.bare", "false"], git_dir, root);
+    add(root, git_dir);
+    git(&["commit", "--quiet", "--message", "all"], git_dir, root);
+}
+
 fn git(args: &[&str], git_dir: &Path, root: &Path) {
     let mut command = Command::new("git");
     command.env("GIT_DIR", git_dir).current_dir(root);
@@ -107,9 +143,13 @@ fn git(args: &[&str], git_dir: &Path, root: &Path) {
 }
 
 fn tell(what: &str, pair: Pair) {
+    tell_beside("git", what, pair);
+}
+
+fn tell_beside(rival_name: &str, what: &str, pair: Pair) {
     let (ours, rival) = pair.medians();
     let ratio = ours.as_secs_f64() / rival.as_secs_f64();
     say(&format!(
-        "{what:<20} ours {ours:>8.1?}  git {rival:>8.1?}  ratio {ratio:.2}"
+        "{what:<20} ours {ours:>8.1?}  {rival_name} {rival:>8.1?}  ratio {ratio:.2}"
     ));
 }

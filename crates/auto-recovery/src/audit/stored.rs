@@ -65,7 +65,7 @@ impl<'a> StoredEntry<'a> {
     /// Its id.
     pub fn entry_id(&self) -> Cow<'_, str> {
         match &self.content {
-            Content::Line(line) => line.entry_id.decoded(),
+            Content::Line(line) => line.text(line.entry_id),
             Content::Decoded(entry) => entry.entry_id.as_str().into(),
         }
     }
@@ -73,7 +73,7 @@ impl<'a> StoredEntry<'a> {
     /// Its session.
     pub fn session_id(&self) -> Cow<'_, str> {
         match &self.content {
-            Content::Line(line) => line.session_id.decoded(),
+            Content::Line(line) => line.text(line.session_id),
             Content::Decoded(entry) => entry.session_id.as_str().into(),
         }
     }
@@ -125,14 +125,14 @@ impl<'a> StoredEntry<'a> {
         match &self.content {
             Content::Line(line) => {
                 let observation = Observation {
-                    timestamp: &line.timestamp.decoded(),
-                    error_type: &line.error_type.decoded(),
-                    strategy: &line.strategy.decoded(),
+                    timestamp: &line.text(line.timestamp),
+                    error_type: &line.text(line.error_type),
+                    strategy: &line.text(line.strategy),
                     success: line.success,
                     rollback_performed: line.rollback_performed,
                     duration_ms: line.duration_ms,
                 };
-                let files = line.files_modified.items().map(|file| file.decoded());
+                let files = line.items(line.files_modified);
                 groups.add(query, session, observation, files);
             }
             Content::Decoded(entry) => {
@@ -147,14 +147,14 @@ impl<'a> StoredEntry<'a> {
         match &self.content {
             Content::Line(line) => sums.add(
                 Observation {
-                    timestamp: &line.timestamp.decoded(),
-                    error_type: &line.error_type.decoded(),
-                    strategy: &line.strategy.decoded(),
+                    timestamp: &line.text(line.timestamp),
+                    error_type: &line.text(line.error_type),
+                    strategy: &line.text(line.strategy),
                     success: line.success,
                     rollback_performed: line.rollback_performed,
                     duration_ms: line.duration_ms,
                 },
-                line.files_modified.items().map(|file| file.decoded()),
+                line.items(line.files_modified),
             ),
             Content::Decoded(entry) => sums.add_entry(entry),
         }
@@ -163,7 +163,7 @@ impl<'a> StoredEntry<'a> {
     /// Adds to `tally` what a list of sessions shows of it.
     pub fn tally(&self, tally: &mut Tally) {
         match &self.content {
-            Content::Line(line) => tally.add(&line.timestamp.decoded(), line.success),
+            Content::Line(line) => tally.add(&line.text(line.timestamp), line.success),
             Content::Decoded(entry) => tally.add(&entry.timestamp, entry.success),
         }
     }

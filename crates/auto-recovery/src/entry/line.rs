@@ -6,10 +6,11 @@
 //! that it uses, durations in milliseconds. Of anything else it says that it does not know, and the
 //! caller decodes it; so what this accepts and what the decoder accepts can never differ in meaning.
 
+mod scan;
+
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
+use self::scan::next_special;
 use super::RecoveryAuditEntry;
 
 /// Digits of whole seconds up to which the shortest decimal of a number is the one that stands there:
@@ -19,65 +20,72 @@ const SECONDS_DIGITS_MAX: usize = 12;
 /// Digits of an attempt number that fit into 64 bits whatever they are.
 const NUMBER_DIGITS_MAX: usize = 19;
 
-/// One entry, its values as they stand in the line.
+/// One entry, and where its values stand in the line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryLine<'a> {
     /// The whole line.
     pub(crate) json: &'a str,
-    pub(crate) entry_id: RawText<'a>,
-    pub(crate) timestamp: RawText<'a>,
-    pub(crate) session_id: RawText<'a>,
-    pub(crate) error_type: RawText<'a>,
-    pub(crate) strategy: RawText<'a>,
+    pub(crate) entry_id: Text,
+    pub(crate) timestamp: Text,
+    pub(crate) session_id: Text,
+    pub(crate) error_type: Text,
+    pub(crate) strategy: Text,
     pub(crate) attempt_number: u64,
     pub(crate) success: bool,
-    pub(crate) changes_made: RawList<'a>,
-    pub(crate) files_modified: RawList<'a>,
+    pub(crate) changes_made: List,
+    pub(crate) files_modified: List,
     pub(crate) rollback_performed: bool,
-    pub(crate) next_action: RawText<'a>,
-    pub(crate) duration_seconds: &'a str,
+    pub(crate) next_action: Text,
+    duration_seconds: Span,
     pub(crate) duration_ms: u64,
-    pub(crate) error_message: RawText<'a>,
-    pub(crate) recovery_message: RawText<'a>,
+    pub(crate) error_message: Text,
+    pub(crate) recovery_message: Text,
 }
 
-/// A string as it stands between its quotes.
+/// Where something stands in a line. Small, so that it is handed on in registers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RawText<'a> {
-    raw: &'a str,
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// Where a string stands, without its quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    span: Span,
     escaped: bool,
 }
 
-/// A list of strings as it stands, brackets included.
+/// Where a list of strings stands, brackets included.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RawList<'a> {
-    pub(crate) json: &'a str,
+pub(crate) struct List {
+    span: Span,
 }
 
 impl<'a> EntryLine<'a> {
     /// The entry on `line`, which has no line end; `None` if it is not written as we write it.
+    #[inline(always)]
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
-        if has_control_characters(line) {
-            return None;
-        }
+        // Places in it are numbers of 32 bits.
+        u32::try_from(line.len()).ok()?;
         let json = std::str::from_utf8(line).ok()?;
-        let mut rest = Rest { json, at: 0 };
-        let entry_id = rest.key("{\"entry_id\":")?.text()?;
-        let timestamp = rest.key(",\"timestamp\":")?.text()?;
-        let session_id = rest.key(",\"session_id\":")?.text()?;
-        let error_type = rest.key(",\"error_type\":")?.text()?;
-        let strategy = rest.key(",\"strategy\":")?.text()?;
-        let attempt_number = rest.key(",\"attempt_number\":")?;
+        let mut rest = Rest { line, at: 0 };
+        let entry_id = rest.key(b"{\"entry_id\":")?.text()?;
+        let timestamp = rest.key(b",\"timestamp\":")?.text()?;
+        let session_id = rest.key(b",\"session_id\":")?.text()?;
+        let error_type = rest.key(b",\"error_type\":")?.text()?;
+        let strategy = rest.key(b",\"strategy\":")?.text()?;
+        let attempt_number = rest.key(b",\"attempt_number\":")?;
         let attempt_number = number(attempt_number.digits(NUMBER_DIGITS_MAX)?);
-        let success = rest.key(",\"success\":")?.truth()?;
-        let changes_made = rest.key(",\"changes_made\":")?.list()?;
-        let files_modified = rest.key(",\"files_modified\":")?.list()?;
-        let rollback_performed = rest.key(",\"rollback_performed\":")?.truth()?;
-        let next_action = rest.key(",\"next_action\":")?.text()?;
-        let (duration_seconds, duration_ms) = rest.key(",\"duration_seconds\":")?.seconds()?;
-        let error_message = rest.key(",\"error_message\":")?.text()?;
-        let recovery_message = rest.key(",\"recovery_message\":")?.text()?;
-        rest.is_last("}").then_some(Self {
+        let success = rest.key(b",\"success\":")?.truth()?;
+        let changes_made = rest.key(b",\"changes_made\":")?.list()?;
+        let files_modified = rest.key(b",\"files_modified\":")?.list()?;
+        let rollback_performed = rest.key(b",\"rollback_performed\":")?.truth()?;
+        let next_action = rest.key(b",\"next_action\":")?.text()?;
+        let (duration_seconds, duration_ms) = rest.key(b",\"duration_seconds\":")?.seconds()?;
+        let error_message = rest.key(b",\"error_message\":")?.text()?;
+        let recovery_message = rest.key(b",\"recovery_message\":")?.text()?;
+        rest.is_last(b"}").then_some(Self {
             json,
             entry_id,
             timestamp,
@@ -98,159 +106,198 @@ impl<'a> EntryLine<'a> {
     }
 }
 
-impl EntryLine<'_> {
+impl<'a> EntryLine<'a> {
+    /// The string that stands at `text`.
+    pub(crate) fn text(&self, text: Text) -> Cow<'a, str> {
+        let raw = text.span.of(self.json);
+        match text.escaped {
+            true => unescaped(raw).into(),
+            false => raw.into(),
+        }
+    }
+
+    /// The list that stands at `list`, as it is written.
+    pub(crate) fn list(&self, list: List) -> &'a str {
+        list.span.of(self.json)
+    }
+
+    /// The strings of the list that stands at `list`, in order.
+    pub(crate) fn items(&self, list: List) -> impl Iterator<Item = Cow<'a, str>> {
+        let line = *self;
+        // Behind the bracket, then behind the comma, stands the next item or the end.
+        let mut rest = Rest {
+            line: self.json.as_bytes(),
+            at: list.span.start as usize + 1,
+        };
+        std::iter::from_fn(move || {
+            let item = rest.text()?;
+            rest.at += 1;
+            Some(line.text(item))
+        })
+    }
+
+    /// How long the attempt took, as it is written.
+    pub(crate) fn duration_seconds(&self) -> &'a str {
+        self.duration_seconds.of(self.json)
+    }
+
     /// The entry as a value.
     pub(crate) fn to_entry(self) -> RecoveryAuditEntry {
-        let list = |list: RawList<'_>| {
-            list.items()
-                .map(|item| item.decoded().into_owned())
-                .collect()
-        };
+        let text = |text| self.text(text).into_owned();
+        let list = |list| self.items(list).map(Cow::into_owned).collect();
         RecoveryAuditEntry {
-            entry_id: self.entry_id.decoded().into_owned(),
-            timestamp: self.timestamp.decoded().into_owned(),
-            session_id: self.session_id.decoded().into_owned(),
-            error_type: self.error_type.decoded().into_owned(),
-            strategy: self.strategy.decoded().into_owned(),
+            entry_id: text(self.entry_id),
+            timestamp: text(self.timestamp),
+            session_id: text(self.session_id),
+            error_type: text(self.error_type),
+            strategy: text(self.strategy),
             attempt_number: self.attempt_number,
             success: self.success,
             changes_made: list(self.changes_made),
             files_modified: list(self.files_modified),
             rollback_performed: self.rollback_performed,
-            next_action: self.next_action.decoded().into_owned(),
+            next_action: text(self.next_action),
             duration_seconds: self.duration_ms as f64 / 1000.0,
-            error_message: self.error_message.decoded().into_owned(),
-            recovery_message: self.recovery_message.decoded().into_owned(),
+            error_message: text(self.error_message),
+            recovery_message: text(self.recovery_message),
         }
     }
 }
 
-impl<'a> RawText<'a> {
-    /// The text.
-    pub(crate) fn decoded(self) -> Cow<'a, str> {
-        if !self.escaped {
-            return self.raw.into();
+impl Span {
+    /// What of a line stands between these bytes. Whoever made a span looked that the line is short
+    /// enough.
+    fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
         }
-        let mut text = String::with_capacity(self.raw.len());
-        let mut rest = self.raw;
-        while let Some(at) = rest.find('\\') {
-            text.push_str(&rest[..at]);
-            text.push(match rest.as_bytes()[at + 1] {
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                quote_or_backslash => quote_or_backslash.into(),
-            });
-            rest = &rest[at + 2..];
-        }
-        text.push_str(rest);
-        text.into()
+    }
+
+    fn of(self, json: &str) -> &str {
+        &json[self.start as usize..self.end as usize]
     }
 }
 
-impl<'a> RawList<'a> {
-    /// Its items, in order.
-    pub(crate) fn items(self) -> impl Iterator<Item = RawText<'a>> {
-        // Behind the bracket, then behind the comma, stands the next item or the end.
-        let mut rest = Rest {
-            json: self.json,
-            at: 1,
-        };
-        std::iter::from_fn(move || {
-            let item = rest.text();
-            rest.at += 1;
-            item
-        })
+/// The text that `raw` stands for, whose escapes were looked at.
+fn unescaped(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        text.push(match rest.as_bytes()[at + 1] {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            quote_or_backslash => quote_or_backslash.into(),
+        });
+        rest = &rest[at + 2..];
     }
+    text.push_str(rest);
+    text
 }
 
-/// What of a line is still to be taken.
+/// What of a line is still to be taken. Most of what takes it is inlined whatever it costs in code, so that
+/// the place stays in a register: a third of the time goes to keeping it in memory otherwise.
 struct Rest<'a> {
-    json: &'a str,
+    line: &'a [u8],
     at: usize,
 }
 
 impl<'a> Rest<'a> {
     fn bytes(&self) -> &'a [u8] {
-        self.json.as_bytes().get(self.at..).unwrap_or_default()
+        self.line.get(self.at..).unwrap_or_default()
     }
 
-    fn key(&mut self, key: &str) -> Option<&mut Self> {
+    #[inline(always)]
+    fn key<const LENGTH: usize>(&mut self, key: &[u8; LENGTH]) -> Option<&mut Self> {
         self.skip(key).then_some(self)
     }
 
-    fn skip(&mut self, token: &str) -> bool {
-        let found = self.bytes().starts_with(token.as_bytes());
+    /// The length is a constant so that a comparison is a few instructions, and no call.
+    #[inline(always)]
+    fn skip<const LENGTH: usize>(&mut self, token: &[u8; LENGTH]) -> bool {
+        let found = self.bytes().first_chunk() == Some(token);
         if found {
-            self.at += token.len();
+            self.at += LENGTH;
         }
         found
     }
 
-    fn is_last(&self, token: &str) -> bool {
-        self.bytes() == token.as_bytes()
+    fn is_last(&self, token: &[u8]) -> bool {
+        self.bytes() == token
     }
 
-    fn text(&mut self) -> Option<RawText<'a>> {
-        if !self.skip("\"") {
+    #[inline(always)]
+    fn text(&mut self) -> Option<Text> {
+        if !self.skip(b"\"") {
             return None;
         }
-        let bytes = self.json.as_bytes();
         let start = self.at;
-        let mut end = start;
-        let mut escaped = false;
-        loop {
-            end += memchr2(b'"', b'\\', &bytes[end..])?;
-            if bytes[end] == b'"' {
-                break;
-            }
-            // Other escapes have a shorter form, or mean what was refused above.
+        let end = next_special(self.line, start)?;
+        if self.line[end] != b'"' {
+            return self.text_with_escapes(start, end);
+        }
+        self.at = end + 1;
+        let span = Span::new(start, end);
+        Some(Text {
+            span,
+            escaped: false,
+        })
+    }
+
+    /// A string that begins at `start` and has a byte at `end` that is not its end.
+    #[inline(never)]
+    fn text_with_escapes(&mut self, start: usize, mut end: usize) -> Option<Text> {
+        while self.line[end] != b'"' {
+            // A string may hold control characters only as escapes. Those that are not among these have a
+            // shorter form, or mean a control character that has none.
+            let escape = self.line.get(end..end + 2)?;
             if !matches!(
-                bytes.get(end + 1)?,
-                b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't'
+                escape,
+                [b'\\', b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't']
             ) {
                 return None;
             }
-            escaped = true;
-            end += 2;
+            end = next_special(self.line, end + 2)?;
         }
         self.at = end + 1;
-        Some(RawText {
-            raw: &self.json[start..end],
-            escaped,
-        })
+        let span = Span::new(start, end);
+        let escaped = true;
+        Some(Text { span, escaped })
     }
 
-    fn list(&mut self) -> Option<RawList<'a>> {
+    #[inline(always)]
+    fn list(&mut self) -> Option<List> {
         let start = self.at;
-        if !self.skip("[") {
+        if !self.skip(b"[") {
             return None;
         }
-        if !self.skip("]") {
+        if !self.skip(b"]") {
             self.text()?;
-            while self.skip(",") {
+            while self.skip(b",") {
                 self.text()?;
             }
-            if !self.skip("]") {
+            if !self.skip(b"]") {
                 return None;
             }
         }
-        Some(RawList {
-            json: &self.json[start..self.at],
-        })
+        let span = Span::new(start, self.at);
+        Some(List { span })
     }
 
+    #[inline(always)]
     fn truth(&mut self) -> Option<bool> {
-        if self.skip("true") {
+        if self.skip(b"true") {
             return Some(true);
         }
-        self.skip("false").then_some(false)
+        self.skip(b"false").then_some(false)
     }
 
     /// A whole number without leading zeros.
-    fn digits(&mut self, digits_max: usize) -> Option<&'a str> {
+    fn digits(&mut self, digits_max: usize) -> Option<&'a [u8]> {
         let bytes = self.bytes();
         let length = bytes
             .iter()
@@ -260,16 +307,15 @@ impl<'a> Rest<'a> {
         if length == 0 || length > digits_max || leading_zero {
             return None;
         }
-        let start = self.at;
         self.at += length;
-        Some(&self.json[start..self.at])
+        Some(&bytes[..length])
     }
 
     /// Seconds as serde writes those that are whole milliseconds, and how many of these.
-    fn seconds(&mut self) -> Option<(&'a str, u64)> {
+    fn seconds(&mut self) -> Option<(Span, u64)> {
         let start = self.at;
         let whole = self.digits(SECONDS_DIGITS_MAX)?;
-        if !self.skip(".") {
+        if !self.skip(b".") {
             return None;
         }
         let bytes = self.bytes();
@@ -286,25 +332,14 @@ impl<'a> Rest<'a> {
         let thousandths = [100, 10, 1].iter().zip(decimals);
         let below = thousandths.map(|(weight, digit)| weight * u64::from(digit - b'0'));
         let ms = number(whole) * 1000 + below.sum::<u64>();
-        Some((&self.json[start..self.at], ms))
+        Some((Span::new(start, self.at), ms))
     }
 }
 
-fn number(digits: &str) -> u64 {
+fn number(digits: &[u8]) -> u64 {
     digits
-        .bytes()
+        .iter()
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
-}
-
-/// Whether there is a byte that a JSON string may hold only as an escape. In blocks, so that many are
-/// compared at once.
-fn has_control_characters(line: &[u8]) -> bool {
-    const BLOCK_BYTES: usize = 64;
-    line.chunks(BLOCK_BYTES).any(|block| {
-        block
-            .iter()
-            .fold(false, |found, &byte| found | (byte < b' '))
-    })
 }
 
 #[cfg(test)]

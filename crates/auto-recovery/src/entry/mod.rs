@@ -8,4 +8,4 @@ mod audit_entry;
 mod line;
 
 pub use audit_entry::RecoveryAuditEntry;
-pub(crate) use line::{EntryLine, RawText};
+pub(crate) use line::{EntryLine, Text};

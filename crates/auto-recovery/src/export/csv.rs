@@ -10,7 +10,7 @@ use csv::{Writer, WriterBuilder};
 use serde::Serialize;
 
 use crate::audit::StoredEntry;
-use crate::entry::{EntryLine, RawText, RecoveryAuditEntry};
+use crate::entry::{EntryLine, RecoveryAuditEntry, Text};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a formula can begin with.
@@ -39,8 +39,8 @@ impl<'o> Table<'o> {
         }
     }
 
-    fn push_line<'e>(&mut self, line: &EntryLine<'e>) -> Result<()> {
-        let cell = |text: RawText<'e>| self.cell(text.decoded());
+    fn push_line(&mut self, line: &EntryLine<'_>) -> Result<()> {
+        let cell = |text: Text| self.cell(line.text(text));
         self.push_cells([
             &cell(line.entry_id),
             &cell(line.timestamp),
@@ -49,11 +49,11 @@ impl<'o> Table<'o> {
             &cell(line.strategy),
             &line.attempt_number.to_string(),
             truth(line.success),
-            line.changes_made.json,
-            line.files_modified.json,
+            line.list(line.changes_made),
+            line.list(line.files_modified),
             truth(line.rollback_performed),
             &cell(line.next_action),
-            line.duration_seconds,
+            line.duration_seconds(),
             &cell(line.error_message),
             &cell(line.recovery_message),
         ])

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::{Durations, EntrySums, MostModified, RecoveryStatistics, whole_ms};
@@ -92,7 +93,9 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    pub(super) files: HashMap<Box<str>, u64>,
+    /// How often each file is named. With a fast hash: most of what is looked up is known, and nobody can
+    /// choose names for its seed.
+    pub(super) files: HashMap<Box<str>, u64, RandomState>,
     pub(super) rollbacks: u64,
 }
 

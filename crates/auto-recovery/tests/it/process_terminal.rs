@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::process::Child;
 use std::sync::Arc;
 
 use auto_recovery::host::SystemHost;
@@ -16,9 +17,6 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::process_support::{Taken, in_role, run, sh, start_role};
-
-/// How often a terminal may refuse to be read before it is taken to have hung up.
-const REFUSALS_MAX: u32 = 100_000;
 
 /// A terminal that a test looks at: what a person has in front of them.
 struct Screen {
@@ -66,7 +64,6 @@ impl Screen {
     /// Reads until `words` were shown.
     fn wait_for(&mut self, words: &str) {
         let mut buffer = [0; 1024];
-        let mut refused = 0;
         while !String::from_utf8_lossy(&self.seen).contains(words) {
             let mut fds = [PollFd::new(&self.person, PollFlags::IN)];
             let limit = Timespec {
@@ -76,13 +73,9 @@ impl Screen {
             let ready = poll(&mut fds, Some(&limit)).expect("polled");
             let seen = String::from_utf8_lossy(&self.seen);
             assert!(ready > 0, "no {words:?} in {seen:?}");
+            // It never hangs up: we hold the program's end as well, and the session waits for us.
             match self.person.read(&mut buffer) {
                 Ok(count) if count > 0 => self.seen.extend_from_slice(&buffer[..count]),
-                // A terminal refuses for a moment while somebody else takes it up or lets it go.
-                Err(_) if refused < REFUSALS_MAX => {
-                    refused += 1;
-                    std::thread::yield_now();
-                }
                 end => panic!("no {words:?} but {end:?} in {seen:?}"),
             }
         }
@@ -183,16 +176,21 @@ fn run_in_session(script: &str, piped: bool) {
 }
 
 /// What a shell with job control does for the person: the job, and `fg` when it was stopped.
-fn start_session(screen: &Screen, name: &str) -> std::process::Child {
-    let shell = [
-        "setsid",
-        "-c",
-        "sh",
-        "-mc",
-        "\"$@\" || { echo stopped; fg; }; :",
-        "sh",
-    ];
+fn start_session(screen: &Screen, name: &str) -> Child {
+    start_shell(screen, name, "-mc", "\"$@\" || { echo stopped; fg; }")
+}
+
+/// A shell that leads the session and stays until [`end_session`]: when it ends the terminal hangs up,
+/// and what was not read yet is lost.
+fn start_shell(screen: &Screen, name: &str, options: &str, script: &str) -> Child {
+    let script = format!("{script}; read end");
+    let shell = ["setsid", "-c", "sh", options, &script, "sh"];
     start_role(&shell, name, &screen.program)
+}
+
+fn end_session(mut screen: Screen, mut session: Child) {
+    screen.type_keys(b"\n");
+    session.wait().expect("it was started");
 }
 
 #[test]
@@ -202,11 +200,11 @@ fn an_interrupt_that_is_typed_reaches_the_command_and_counts() {
         return run_in_session("echo ready; exec sleep 100", false);
     }
     let mut screen = Screen::new();
-    let mut session = start_session(&screen, name);
+    let session = start_session(&screen, name);
     screen.wait_for("ready");
     screen.type_keys(b"\x03");
     screen.wait_for("over: SIGINT, interrupted Some(2), raised Some(2), paused false.");
-    session.wait().unwrap();
+    end_session(screen, session);
 }
 
 #[test]
@@ -216,12 +214,12 @@ fn a_command_reads_from_the_terminal() {
         return run_in_session("echo ready; read line; echo \"got $line\"", false);
     }
     let mut screen = Screen::new();
-    let mut session = start_session(&screen, name);
+    let session = start_session(&screen, name);
     screen.wait_for("ready");
     screen.type_keys(b"hello\n");
     screen.wait_for("got hello");
     screen.wait_for("over: exit 0, interrupted None, raised None, paused false.");
-    session.wait().unwrap();
+    end_session(screen, session);
 }
 
 #[test]
@@ -231,12 +229,12 @@ fn a_command_in_a_pipeline_gets_the_terminal_when_it_reaches_for_it() {
         return run_in_session("echo ready; read line </dev/tty; echo \"got $line\"", true);
     }
     let mut screen = Screen::new();
-    let mut session = start_session(&screen, name);
+    let session = start_session(&screen, name);
     screen.wait_for("ready");
     screen.type_keys(b"hello\n");
     screen.wait_for("got hello");
     screen.wait_for("over: exit 0");
-    session.wait().unwrap();
+    end_session(screen, session);
 }
 
 #[test]
@@ -246,7 +244,7 @@ fn a_command_that_is_stopped_stops_us_and_goes_on_with_us() {
         return run_in_session("read a; echo \"ready $a\"; read b; echo \"got $b\"", false);
     }
     let mut screen = Screen::new();
-    let mut session = start_session(&screen, name);
+    let session = start_session(&screen, name);
     // What is typed while the foreground is still being lent may go to us instead.
     screen.type_keys(b"now\n");
     screen.wait_for("ready now");
@@ -255,7 +253,7 @@ fn a_command_that_is_stopped_stops_us_and_goes_on_with_us() {
     screen.type_keys(b"hello\n");
     screen.wait_for("got hello");
     screen.wait_for("over: exit 0, interrupted None, raised None, paused true.");
-    session.wait().unwrap();
+    end_session(screen, session);
 }
 
 #[test]
@@ -267,31 +265,29 @@ fn when_we_are_asked_to_stop_the_command_stops_first() {
         return run_in_session(script, true);
     }
     let mut screen = Screen::new();
-    let mut session = start_session(&screen, name);
+    let session = start_session(&screen, name);
     screen.wait_for("ready");
     screen.type_keys(b"\x1a");
     screen.wait_for("stopped");
     screen.wait_for("continued");
     screen.wait_for("over: exit 3, interrupted None, raised None, paused true.");
-    session.wait().unwrap();
+    end_session(screen, session);
 }
 
 #[test]
 fn a_signal_to_us_is_forwarded_and_we_die_of_it() {
     let name = "process_terminal::a_signal_to_us_is_forwarded_and_we_die_of_it";
     if in_role() {
-        run_in_session(
-            "trap 'echo told; exit 9' TERM; echo \"we are $PPID.\"; sleep 100 & wait",
-            false,
-        );
+        // What the command starts must end by itself: a program may miss a signal that comes while the
+        // shell is about to become it, and is then killed only after the grace.
+        let script = "trap 'echo told; exit 9' TERM; echo \"we are $PPID.\"; \
+                      while :; do sleep 0.01; done";
+        run_in_session(script, false);
         process::die_by_signal(15);
         unreachable!("the signal ended us");
     }
     let mut screen = Screen::new();
-    // The shell stays until everything was read: its end hangs the terminal up.
-    let script = "\"$@\"; echo \"ended with $?.\"; read end";
-    let shell = ["setsid", "-c", "sh", "-c", script, "sh"];
-    let mut session = start_role(&shell, name, &screen.program);
+    let session = start_shell(&screen, name, "-c", "\"$@\"; echo \"ended with $?.\"");
     screen.wait_for("we are ");
     screen.wait_for(".");
     let seen = String::from_utf8_lossy(&screen.seen).into_owned();
@@ -302,7 +298,6 @@ fn a_signal_to_us_is_forwarded_and_we_die_of_it() {
     screen.wait_for("told");
     screen.wait_for("over: exit 9, interrupted Some(15), raised Some(15), paused false.");
     screen.wait_for("ended with 143.");
-    screen.type_keys(b"\n");
-    session.wait().unwrap();
+    end_session(screen, session);
     assert_eq!(Exit::Signal(15).shell_code(), 143);
 }

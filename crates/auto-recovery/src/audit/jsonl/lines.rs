@@ -14,7 +14,7 @@ use crate::audit::JournalRecord;
 pub(super) const LINE_BYTES_MAX: usize = JournalRecord::BYTES_MAX;
 
 /// What is read at once: few system calls, and it stays in the processor's cache.
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 128 * 1024;
 
 /// A place in a file at which a line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
