@@ -3,19 +3,47 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::Durability;
+use auto_recovery::Result;
+use auto_recovery::audit::{AuditStore, Durability, StoredEntry};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
+use rusqlite::Connection;
 
 /// The database in `dir`.
 pub(crate) fn file(dir: &Path) -> PathBuf {
     dir.join("trails.db")
 }
 
-/// The store in the database in `dir`, which never waits for the disk and whose clock stands still.
-pub(crate) fn store(dir: &Path) -> SqliteStore {
+/// The store in `file`, which never waits for the disk and whose clock stands still.
+pub(crate) fn open(file: &Path) -> Result<SqliteStore> {
     let options = SqliteOptions {
         durability: Durability::Flush,
     };
-    SqliteStore::open(&file(dir), options, Arc::new(ScriptedHost::new())).unwrap()
+    SqliteStore::open(file, options, Arc::new(ScriptedHost::new()))
+}
+
+/// The store in the database in `dir`.
+pub(crate) fn store(dir: &Path) -> SqliteStore {
+    open(&file(dir)).unwrap()
+}
+
+/// The database in `dir`, as any program opens it.
+pub(crate) fn database(dir: &Path) -> Connection {
+    Connection::open(file(dir)).unwrap()
+}
+
+/// The number that `sql` asks the database in `dir` for.
+pub(crate) fn number(dir: &Path, sql: &str) -> i64 {
+    database(dir).query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Every entry of a trail as it is stored.
+pub(crate) fn trail(store: &dyn AuditStore, session_id: &str) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    let mut visit = |stored: StoredEntry<'_>| {
+        all.push(stored.raw().to_vec());
+        Ok(())
+    };
+    assert_eq!(store.read_trail(session_id, &mut visit).unwrap(), []);
+    all
 }

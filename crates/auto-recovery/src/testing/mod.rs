@@ -12,6 +12,7 @@ mod random;
 mod simulated_disk;
 pub mod store_contract;
 pub mod store_model;
+pub mod store_processes;
 
 pub use campaign::{Campaign, Found, Rounds, Wrong, quick_dir};
 pub use faulty_io::{Effect, Fault, FaultyIo, Operation};

@@ -1,0 +1,70 @@
+//! Rows that were changed by hand so that they cannot be read: they are told of, and hide nothing else.
+
+use auto_recovery::ErrorKind;
+use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};
+use auto_recovery::testing::store_contract::entry;
+
+use crate::sqlite_support::{database, file, open, store};
+
+#[test]
+fn an_unreadable_entry_is_told_of_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    store
+        .append((1..=5).map(|n| entry("s", n)).collect())
+        .unwrap();
+    database(dir.path())
+        .execute_batch(
+            "UPDATE entry_text SET changes_made = '[oops' WHERE attempt_number = 2; \
+             UPDATE entry_text SET raw = '{}' WHERE attempt_number = 4",
+        )
+        .unwrap();
+    let mut numbers = Vec::new();
+    let mut visit = |stored: auto_recovery::audit::StoredEntry<'_>| {
+        numbers.push(stored.attempt_number());
+        Ok(())
+    };
+    let damage = store.read_trail("s", &mut visit).unwrap();
+    assert_eq!(numbers, [1, 3, 5]);
+    let lines: Vec<u64> = damage.iter().map(|one| one.line).collect();
+    assert_eq!(lines, [2, 4]);
+    assert!(damage[0].place.contains("entries of s in"), "{damage:?}");
+}
+
+#[test]
+fn an_unreadable_record_is_told_of_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    for _ in 0..3 {
+        let event = JournalEvent::SessionStarted(SessionStarted::default());
+        store.record(Some("s"), event).unwrap();
+    }
+    database(dir.path())
+        .execute_batch("UPDATE journal SET record = 'oops' WHERE id = 2")
+        .unwrap();
+    let mut records = 0;
+    let mut visit = |_| {
+        records += 1;
+        Ok(())
+    };
+    let damage = store.read_journal(None, &mut visit).unwrap();
+    assert_eq!((records, damage.len()), (2, 1));
+    assert_eq!((damage[0].line, damage[0].bytes), (2, 4));
+}
+
+#[test]
+fn a_damaged_file_is_no_empty_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    store
+        .append((1..=500).map(|n| entry("s", n)).collect())
+        .unwrap();
+    drop(store);
+    let path = file(dir.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let half = bytes.len() / 2;
+    bytes[100..half].fill(0x55);
+    std::fs::write(&path, bytes).unwrap();
+    let error = open(&path).and_then(|store| store.sessions()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{}", error.chain());
+}
