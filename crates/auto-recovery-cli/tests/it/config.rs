@@ -455,38 +455,42 @@ category = "transient"
 }
 
 #[test]
-fn the_store_must_be_one_that_this_build_knows() {
+fn the_store_must_be_one_that_there_is() {
     let machine = Machine::new();
     for (url, says) in [
         (
             "/var/audit",
-            "flag --store: store `/var/audit` has no scheme: write it like jsonl:/var/audit",
+            "store `/var/audit` has no scheme: write it like jsonl:/var/audit, or sqlite:/var/audit",
         ),
         (
             "jsonl:",
-            "flag --store: store `jsonl:` names no directory: write it like jsonl:/var/lib/audit",
+            "store `jsonl:` names no directory: write it like jsonl:/var/lib/audit",
+        ),
+        (
+            "sqlite:",
+            "store `sqlite:` names no file: write it like sqlite:/var/lib/audit.db",
         ),
         (
             "jsonl:~/audit",
-            "flag --store: `~` is not expanded in store `jsonl:~/audit`: write the whole path",
+            "`~` is not expanded in store `jsonl:~/audit`: write the whole path",
         ),
         (
-            "sqlite:x.db",
-            "store `sqlite:x.db` (flag --store): this build of recover has no sqlite store, only jsonl: write it like jsonl:DIR",
+            "mysql://me:hunt/er2@x@h/db?sslpassword=hunter2&x=1",
+            "store `mysql://me:***@h/db?sslpassword=***&x=1`: there is no such kind of store: use jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
         ),
         (
-            "postgres://me:hunter2@h/db?sslpassword=hunter2&x=1",
-            "store `postgres://me:***@h/db?sslpassword=***&x=1` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR",
-        ),
-        (
-            "postgres://me:hunt/er2@x@h/db",
-            "store `postgres://me:***@h/db` (flag --store): this build of recover has no postgres store, only jsonl: write it like jsonl:DIR",
+            "postgres:db",
+            "store `postgres:db` names no database: write it like postgres://USER@HOST/DATABASE",
         ),
     ] {
         machine
             .recover(&["sessions", "--store", url])
-            .fails(2, says);
+            .fails(2, &format!("flag --store: {says}"));
     }
+    machine.recover(&["copy", "here", "jsonl:there"]).fails(
+        2,
+        "argument FROM: store `here` has no scheme: write it like jsonl:here, or sqlite:here",
+    );
     let shown = machine.recover(&["config", "--store", "postgres://me:hunter2@h/db", "-v"]);
     assert_eq!(shown.code, 0);
     assert!(!format!("{shown:?}").contains("hunter2"));

@@ -14,5 +14,6 @@ mod outside;
 mod projects;
 mod read;
 mod run;
+mod stores;
 mod terminal;
 mod usage;
