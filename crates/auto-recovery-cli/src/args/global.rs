@@ -9,7 +9,7 @@ use clap::Args;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Where trails live, as a URL: `jsonl:DIR`
+    /// Where trails live: `jsonl:DIR`, `sqlite:FILE` or `postgres://USER@HOST/DATABASE`
     ///
     /// The default is the state directory: $RECOVER_STATE_DIR, else auto-recovery in $XDG_STATE_HOME
     /// (~/.local/state). Also RECOVER_STORE.
