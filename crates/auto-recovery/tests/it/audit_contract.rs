@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auto_recovery::audit::{AuditStore, Durability, JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
+use auto_recovery::testing::store_model;
 use tempfile::TempDir;
 
 struct Dir {
@@ -56,4 +57,18 @@ fn with_sums_left_by_whoever_asks() {
         rollup_bytes_min: 1,
         ..JsonlOptions::default()
     });
+}
+
+#[test]
+fn lives_like_the_model() {
+    for seed in 0..48 {
+        let dir = Dir {
+            dir: tempfile::tempdir().unwrap(),
+            options: JsonlOptions {
+                durability: Durability::Flush,
+                ..JsonlOptions::default()
+            },
+        };
+        store_model::live(&dir, seed);
+    }
 }

@@ -13,10 +13,11 @@ use std::thread;
 use auto_recovery::audit::{AuditStore, FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::statistics::Accumulator;
 use auto_recovery::testing::store_contract::entry;
+use auto_recovery::testing::store_processes::{orders, start};
 use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong, quick_dir};
 use auto_recovery::{RecoveryAuditEntry, RecoveryStatistics};
 
-use crate::audit_support::{orders, read, start};
+use crate::audit_support::read;
 
 const PROCESSES: u64 = 16;
 const THREADS: u64 = 8;

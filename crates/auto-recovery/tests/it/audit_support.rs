@@ -1,7 +1,6 @@
 //! What the tests of the audit trail share: stores in directories of their own, entries, attempts.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::audit::{
@@ -90,27 +89,4 @@ pub(crate) fn read(
 /// `entry` as the Python original wrote it: pretty-printed, with times that end in `+00:00`.
 pub(crate) fn original(entry: &RecoveryAuditEntry) -> String {
     serde_json::to_string_pretty(entry).unwrap() + "\n"
-}
-
-/// A process that runs the test `name`, which does nothing without [`orders`].
-#[expect(clippy::disallowed_methods, reason = "the tests need real processes")]
-pub(crate) fn start(name: &str, numbers: [u64; 2], dir: &Path) -> Child {
-    let [first, second] = numbers;
-    std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .arg(format!("orders={first},{second},{}", dir.display()))
-        .env_clear()
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// What [`start`] was given, in the process that it started.
-pub(crate) fn orders() -> Option<([u64; 2], PathBuf)> {
-    let orders = std::env::args().find_map(|arg| Some(arg.strip_prefix("orders=")?.to_owned()))?;
-    let mut orders = orders.splitn(3, ',');
-    let mut order = || orders.next().unwrap();
-    let numbers = [order().parse().unwrap(), order().parse().unwrap()];
-    Some((numbers, PathBuf::from(order())))
 }

@@ -17,6 +17,7 @@ const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
     ("auto-recovery-cli", &["auto-recovery"]),
     ("auto-recovery-python", &["auto-recovery"]),
+    ("auto-recovery-sql", &["auto-recovery"]),
 ];
 
 /// Each module of the library, and which others it may import.
