@@ -4,5 +4,8 @@
 //! numbers as the store of files. Sums are made by the database. This crate never prints and reads no
 //! environment.
 
+pub mod postgres;
 mod row;
 mod text;
+
+pub use postgres::{PostgresOptions, PostgresStore};
