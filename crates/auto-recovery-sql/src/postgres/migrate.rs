@@ -19,7 +19,10 @@ const MIGRATIONS: [(&str, &str); 1] = [(
 /// Keeps those who migrate one database apart.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";
 
-const IS_THERE: &str = "SELECT to_regclass('auto_recovery.migration') IS NOT NULL";
+/// Asks the catalog itself: what a session remembers of it may be older than the lock.
+const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c \
+     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE n.nspname = 'auto_recovery' AND c.relname = 'migration')";
 
 const VERSION: &str = "SELECT coalesce(max(version), 0) FROM auto_recovery.migration";
 

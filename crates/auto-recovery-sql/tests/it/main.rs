@@ -1,5 +1,10 @@
 //! The tests of the stores in SQL databases: one binary, one module a topic.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod postgres_access;
 mod postgres_contract;
+mod postgres_equality;
+mod postgres_follow;
+mod postgres_processes;
 mod postgres_server;
+mod postgres_spool;

@@ -42,7 +42,6 @@ wait "$server"
 pub(crate) struct Server {
     dir: TempDir,
     port: u16,
-    is_safe: bool,
     guard: Mutex<Option<Child>>,
     databases: AtomicU64,
 }
@@ -60,7 +59,6 @@ impl Server {
         open_to_all(dir.path());
         let server = Self {
             port: free_port(),
-            is_safe,
             guard: Mutex::default(),
             databases: AtomicU64::new(0),
             dir,
@@ -161,11 +159,6 @@ impl Server {
         fs::read_to_string(self.data().with_extension("log")).unwrap_or_default()
     }
 
-    /// Its data directory, for files that it reads.
-    pub(crate) fn data_dir(&self) -> PathBuf {
-        self.data()
-    }
-
     /// A new empty database.
     pub(crate) fn database(&'static self) -> Database {
         self.database_of(Some(self))
@@ -222,16 +215,10 @@ impl Server {
             .trim_end()
             .to_owned()
     }
-
-    /// The port it listens on.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.is_safe;
         self.stop();
     }
 }
