@@ -95,13 +95,14 @@ impl App {
 
     /// Opens the store that the settings name.
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
-        store::open(&self.settings, &self.settings.store, self.host.clone())
+        let store = &self.settings.store;
+        store::open(&self.settings, store, self.host.clone(), &self.printer)
     }
 
     /// Opens the store that an argument names.
     fn store_at(&self, argument: &'static str, url: &OsString) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store_at(argument, url)?;
-        store::open(&self.settings, &store, self.host.clone())
+        store::open(&self.settings, &store, self.host.clone(), &self.printer)
     }
 }
 

@@ -1,22 +1,26 @@
 //! Opening the store that a URL names: the only place that knows every store.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
+use auto_recovery::Result;
+use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, session_id};
 use auto_recovery::host::Host;
-use auto_recovery::{Error, ErrorKind, Result};
-use auto_recovery_sql::{SqliteOptions, SqliteStore};
+use auto_recovery_sql::postgres::Notice;
+use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 
-use crate::settings::{Setting, Settings, StoreUrl};
+use crate::output::Printer;
+use crate::settings::{SecretUrl, Setting, Settings, StoreUrl};
 
-/// Opens `store` as `settings` say.
+/// Opens `store` as `settings` say. `printer` tells what callers should know of it.
 ///
 /// # Errors
-/// If it cannot be opened, or this build has no store of its scheme.
+/// If it cannot be opened.
 pub(crate) fn open(
     settings: &Settings,
     store: &Setting<StoreUrl>,
     host: Arc<dyn Host>,
+    printer: &Printer,
 ) -> Result<Arc<dyn AuditStore>> {
     match &store.value {
         StoreUrl::Jsonl(directory) => {
@@ -32,9 +36,30 @@ pub(crate) fn open(
             };
             Ok(Arc::new(SqliteStore::open(file, options, host)?))
         }
-        StoreUrl::Postgres(url) => Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("store `{url}` ({}): not yet", store.origin),
-        )),
+        StoreUrl::Postgres(url) => {
+            let printer = printer.clone();
+            let options = PostgresOptions {
+                durability: settings.durability.value,
+                spool: Some(spool(&settings.state_dir.value, url)?),
+                on_notice: Some(Arc::new(move |notice| tell(&printer, notice))),
+                ..PostgresOptions::default()
+            };
+            Ok(Arc::new(PostgresStore::open(url.expose(), options, host)?))
+        }
+    }
+}
+
+/// Where what is meant for the database of `url` waits while its server cannot be reached: in the state,
+/// under a name that stays whoever connects and however.
+fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
+    Ok(state_dir
+        .join("spool")
+        .join(session_id::encode(url.place())?))
+}
+
+fn tell(printer: &Printer, notice: &Notice) {
+    match notice {
+        Notice::Delivered { .. } => printer.note(notice),
+        _ => printer.warn(notice),
     }
 }

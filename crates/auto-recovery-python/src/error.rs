@@ -43,7 +43,9 @@ fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<&Bound<'_, PyType>> {
     let (cell, name) = match kind {
         ErrorKind::InvalidInput => (&INVALID_INPUT, "InvalidInputError"),
         ErrorKind::NotFound => (&NOT_FOUND, "NotFoundError"),
-        ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned => (&STORE, "StoreError"),
+        ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned | ErrorKind::Unreachable => {
+            (&STORE, "StoreError")
+        }
         ErrorKind::Damaged | ErrorKind::NewerFormat => (&DAMAGED, "DamagedError"),
         ErrorKind::Busy
         | ErrorKind::CommandNotFound

@@ -5,8 +5,10 @@
 //! environment.
 
 mod group;
+pub mod postgres;
 mod row;
 mod sqlite;
 mod text;
 
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};

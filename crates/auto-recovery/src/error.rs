@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Refused,
     /// A limit on time passed.
     TimedOut,
+    /// A server that is needed cannot be reached, or does not answer.
+    Unreachable,
     /// The user asked to stop.
     Interrupted,
 }
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::Tool => "tool",
             Self::Refused => "refused",
             Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
             Self::Interrupted => "interrupted",
         }
     }
@@ -69,7 +72,7 @@ impl ErrorKind {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Busy | Self::TimedOut => true,
+            Self::Busy | Self::TimedOut | Self::Unreachable => true,
             Self::InvalidInput
             | Self::NotFound
             | Self::Io

@@ -32,5 +32,5 @@ pub(crate) use resolve::Settings;
 pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
 pub(crate) use size::{human_size, parse_size};
-pub(crate) use value::{StoreUrl, StrategyCommand, durability_name};
+pub(crate) use value::{SecretUrl, StoreUrl, StrategyCommand, durability_name};
 pub(crate) use workspace::find_workspace;

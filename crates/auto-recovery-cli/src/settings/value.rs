@@ -61,6 +61,13 @@ impl SecretUrl {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The host, the port and the database, as they are written: where it leads, whoever goes there.
+    pub(crate) fn place(&self) -> &str {
+        let (_, behind) = self.0.split_once("://").unwrap_or_default();
+        let behind = behind.split('?').next().unwrap_or_default();
+        behind.rsplit_once('@').map_or(behind, |(_, place)| place)
+    }
 }
 
 impl fmt::Debug for SecretUrl {

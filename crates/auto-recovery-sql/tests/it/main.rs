@@ -2,6 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod guide;
+mod postgres_access;
+mod postgres_contract;
+mod postgres_equality;
+mod postgres_follow;
+mod postgres_processes;
+mod postgres_server;
+mod postgres_spool;
 mod sqlite_contract;
 mod sqlite_damage;
 mod sqlite_equality;

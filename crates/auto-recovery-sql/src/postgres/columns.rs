@@ -1,0 +1,212 @@
+//! An entry as a row of `stored_entry`, and back.
+
+use auto_recovery::RecoveryAuditEntry;
+use auto_recovery::audit::StoredEntry;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::row::EntryRow;
+use crate::text::{from_column, to_column};
+
+/// How many columns a row has.
+pub(super) const COUNT: usize = 21;
+
+/// Adds rows, many at once.
+pub(super) const COPY: &str = "COPY auto_recovery.stored_entry (\
+     session, place, at_us, attempt_number, duration_ms, bytes, duration_bucket, occurrence, success, \
+     rollback_performed, id_hash, entry_id, \"timestamp\", error_type, strategy, next_action, changes_made, \
+     files_modified, error_message, recovery_message, raw) FROM STDIN (FORMAT binary)";
+
+/// Adds one row.
+pub(super) const INSERT: &str = "INSERT INTO auto_recovery.stored_entry (\
+     session, place, at_us, attempt_number, duration_ms, bytes, duration_bucket, occurrence, success, \
+     rollback_performed, id_hash, entry_id, \"timestamp\", error_type, strategy, next_action, changes_made, \
+     files_modified, error_message, recovery_message, raw) VALUES (\
+     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+
+/// The rows of a session from a place on.
+pub(super) const SELECT: &str = "SELECT place, at_us, attempt_number, duration_ms, bytes, duration_bucket, \
+     success, rollback_performed, entry_id, \"timestamp\", error_type, strategy, next_action, changes_made, \
+     files_modified, error_message, recovery_message, raw \
+     FROM auto_recovery.stored_entry WHERE session = $1 AND place > $2 ORDER BY place LIMIT $3";
+
+/// What the columns are, in order.
+pub(super) const TYPES: [Type; COUNT] = [
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT8,
+    Type::INT4,
+    Type::INT4,
+    Type::BOOL,
+    Type::BOOL,
+    Type::BYTEA,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::TEXT,
+    Type::TEXT,
+    Type::TEXT,
+];
+
+/// A row as it is sent.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub session: i64,
+    pub place: i64,
+    pub occurrence: i32,
+    pub id_hash: Vec<u8>,
+    attempt_number: i64,
+    /// Its texts are as columns can hold them.
+    row: EntryRow,
+}
+
+impl Columns {
+    /// The row of `entry`, which is stored as `raw`.
+    pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, id_hash: Vec<u8>) -> Self {
+        let mut row = EntryRow::new(entry, raw);
+        let entry = &mut row.entry;
+        for text in [
+            &mut entry.entry_id,
+            &mut entry.timestamp,
+            &mut entry.error_type,
+            &mut entry.strategy,
+            &mut entry.next_action,
+            &mut entry.error_message,
+            &mut entry.recovery_message,
+        ] {
+            keep(text);
+        }
+        entry.changes_made.iter_mut().for_each(keep);
+        entry.files_modified.iter_mut().for_each(keep);
+        row.raw.iter_mut().for_each(keep);
+        Self {
+            session: 0,
+            place: 0,
+            occurrence: 0,
+            id_hash,
+            attempt_number: row.attempt_number(),
+            row,
+        }
+    }
+
+    /// The row as `stored` is, to the byte.
+    pub(super) fn of_stored(stored: StoredEntry<'_>) -> Self {
+        let raw = String::from_utf8_lossy(stored.raw()).into_owned();
+        let entry = stored.into_entry();
+        let id_hash = hash_of(entry.entry_id.as_bytes());
+        Self::new(entry, &raw, id_hash)
+    }
+
+    /// How many bytes its line has.
+    pub(super) fn bytes(&self) -> i64 {
+        self.row.bytes
+    }
+
+    /// When it was, in microseconds since the epoch.
+    pub(super) fn at_us(&self) -> Option<i64> {
+        self.row.at_us
+    }
+
+    /// Its timestamp, as its column holds it.
+    pub(super) fn timestamp(&self) -> &str {
+        &self.row.entry.timestamp
+    }
+
+    /// Whether its attempt succeeded.
+    pub(super) fn success(&self) -> bool {
+        self.row.entry.success
+    }
+
+    /// What the columns are given.
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); COUNT] {
+        let (row, entry) = (&self.row, &self.row.entry);
+        [
+            &self.session,
+            &self.place,
+            &row.at_us,
+            &self.attempt_number,
+            &row.duration_ms,
+            &row.bytes,
+            &row.duration_bucket,
+            &self.occurrence,
+            &entry.success,
+            &entry.rollback_performed,
+            &self.id_hash,
+            &entry.entry_id,
+            &entry.timestamp,
+            &entry.error_type,
+            &entry.strategy,
+            &entry.next_action,
+            &entry.changes_made,
+            &entry.files_modified,
+            &entry.error_message,
+            &entry.recovery_message,
+            &row.raw,
+        ]
+    }
+}
+
+/// The bytes that the entry in `row`, as [`SELECT`] gives it, was stored as, and its place.
+pub(super) fn read(
+    session_id: &str,
+    row: &Row,
+) -> std::result::Result<(i64, String), tokio_postgres::Error> {
+    let text = |index| row.try_get::<_, String>(index).map(from_column);
+    let texts = |index| -> std::result::Result<Vec<String>, tokio_postgres::Error> {
+        let kept: Vec<String> = row.try_get(index)?;
+        Ok(kept.into_iter().map(from_column).collect())
+    };
+    let place = row.try_get(0)?;
+    if let Some(raw) = row.try_get::<_, Option<String>>(17)? {
+        return Ok((place, from_column(raw)));
+    }
+    let duration_ms: i64 = row.try_get(3)?;
+    let entry = RecoveryAuditEntry {
+        entry_id: text(8)?,
+        timestamp: text(9)?,
+        session_id: session_id.to_owned(),
+        error_type: text(10)?,
+        strategy: text(11)?,
+        attempt_number: row.try_get::<_, i64>(2)? as u64,
+        success: row.try_get(6)?,
+        changes_made: texts(13)?,
+        files_modified: texts(14)?,
+        rollback_performed: row.try_get(7)?,
+        next_action: text(12)?,
+        duration_seconds: 0.0,
+        error_message: text(15)?,
+        recovery_message: text(16)?,
+    };
+    let row = EntryRow {
+        entry,
+        at_us: row.try_get(1)?,
+        duration_ms,
+        duration_bucket: row.try_get(5)?,
+        raw: None,
+        bytes: row.try_get(4)?,
+    };
+    Ok((place, row.into_raw()))
+}
+
+/// What tells texts apart, whatever their length: half a SHA-256.
+pub(super) fn hash_of(text: &[u8]) -> Vec<u8> {
+    const HALF: usize = 16;
+    Sha256::digest(text)[..HALF].to_vec()
+}
+
+/// Makes `text` one that a column can hold.
+fn keep(text: &mut String) {
+    let kept = match to_column(text) {
+        std::borrow::Cow::Borrowed(_) => return,
+        std::borrow::Cow::Owned(kept) => kept,
+    };
+    *text = kept;
+}

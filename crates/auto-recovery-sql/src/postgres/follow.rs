@@ -1,0 +1,139 @@
+//! Waiting for what others commit.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use auto_recovery::Result;
+use auto_recovery::host::Wait;
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::core::Core;
+use super::failure::{explain, unreachable};
+use super::write::CHANNEL;
+
+/// How long the first pause before connecting again is; each further one is twice as long, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How many sessions are named at once; the rest with the next call.
+const NAMED_MAX: usize = 1000;
+
+/// What came while somebody waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// Something was written to these sessions, or they were removed.
+    Sessions(Vec<String>),
+    /// Something may have been missed: look at everything. So it is at first, and when the connection was lost.
+    Anything,
+    /// Nothing, for as long as the caller wanted to wait.
+    Nothing,
+}
+
+/// Waits for what is committed to a store, by whomever.
+pub struct PostgresFollower {
+    core: Arc<Core>,
+    listening: Option<Listening>,
+}
+
+struct Listening {
+    /// Kept, because the connection ends with it.
+    _client: Client,
+    told: Receiver<String>,
+}
+
+impl PostgresFollower {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            listening: None,
+        }
+    }
+
+    /// Waits until something is committed, at most for `timeout`. If the server cannot be reached it tries
+    /// again, and says [`Followed::Nothing`] when the time is over.
+    ///
+    /// # Errors
+    /// If the server does not let us in, or its tables are of a newer release; if the user asks to stop.
+    pub fn wait(&mut self, timeout: Duration) -> Result<Followed> {
+        let host = Arc::clone(&self.core.host);
+        let begin = host.monotonic();
+        let left = || timeout.saturating_sub(host.monotonic() - begin);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some(listening) = &self.listening else {
+                match self.listen() {
+                    Ok(listening) => {
+                        self.listening = Some(listening);
+                        return Ok(Followed::Anything);
+                    }
+                    Err(error) if error.is_retryable() => {}
+                    Err(error) => return Err(error),
+                }
+                let wait = pause.min(left());
+                if wait.is_zero() || host.sleep(wait) == Wait::Interrupted {
+                    return Ok(Followed::Nothing);
+                }
+                pause = (pause * 2).min(PAUSE_MAX);
+                continue;
+            };
+            match listening.told.recv_timeout(left()) {
+                Ok(first) => return Ok(Followed::Sessions(listening.all(first))),
+                Err(RecvTimeoutError::Timeout) => return Ok(Followed::Nothing),
+                Err(RecvTimeoutError::Disconnected) => self.listening = None,
+            }
+        }
+    }
+
+    fn listen(&self) -> Result<Listening> {
+        let core = &self.core;
+        // It makes the tables too, so that whoever is told can read.
+        core.connection()?.give_back();
+        let link = core.link()?;
+        let (tell, told) = channel();
+        let opening = async {
+            let failed = |error| explain(&core.address, "listen", error);
+            let connected = core.address.config.connect(core.address.tls.clone());
+            let (client, mut driver) = connected.await.map_err(failed)?;
+            let mut messages = poll_fn(move |context| driver.poll_message(context));
+            tokio::spawn(async move {
+                while let Some(Ok(message)) = messages.next().await {
+                    if let AsyncMessage::Notification(notification) = message
+                        && tell.send(notification.payload().to_owned()).is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+            let listening = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
+            listening.map_err(failed)?;
+            Ok(client)
+        };
+        let limit = core.options.connect_timeout * 2;
+        let client = link.run("listen", limit, opening)?;
+        if client.is_closed() {
+            return Err(unreachable(&core.address, "listen"));
+        }
+        Ok(Listening {
+            _client: client,
+            told,
+        })
+    }
+}
+
+impl Listening {
+    /// The session that was told of, and those that were meanwhile, each once.
+    fn all(&self, first: String) -> Vec<String> {
+        let mut sessions = vec![first];
+        while sessions.len() < NAMED_MAX
+            && let Ok(next) = self.told.try_recv()
+        {
+            if !sessions.contains(&next) {
+                sessions.push(next);
+            }
+        }
+        sessions
+    }
+}

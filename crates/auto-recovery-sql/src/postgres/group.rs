@@ -1,0 +1,176 @@
+//! What is written together: entries and journal records of one caller or of many, in one transaction.
+
+use std::collections::HashMap;
+
+use auto_recovery::audit::{Appended, JournalRecord, NewEntry, StoredEntry, session_id};
+use auto_recovery::host::Host;
+use auto_recovery::{RecoveryAuditEntry, Result};
+
+use super::columns::{Columns, hash_of};
+
+/// One thing to be written.
+pub(super) enum Item {
+    /// An entry that we write.
+    Entry(Box<Pending>),
+    /// An entry that is kept as it is.
+    Stored(Box<Kept>),
+    /// A journal record.
+    Record(Box<Line>),
+}
+
+/// An entry on its way, cut so that it fits.
+pub(super) struct Pending {
+    pub entry: RecoveryAuditEntry,
+    pub number_by_store: bool,
+    /// Whether its id is one that we made, which nothing else has.
+    pub has_new_id: bool,
+    /// Its row, once it has its number and place.
+    pub columns: Option<Columns>,
+}
+
+/// An entry that is kept to the byte.
+pub(super) struct Kept {
+    pub session_id: String,
+    pub attempt_number: u64,
+    pub columns: Columns,
+    /// How many with its id came before it in what is taken over, if it is only to be added where there
+    /// are no more.
+    pub came_before: Option<i64>,
+    /// Whether it was added.
+    pub is_added: bool,
+}
+
+/// A journal record on its way.
+pub(super) struct Line {
+    pub record: JournalRecord,
+    /// As JSON.
+    pub json: String,
+    /// What happened, in the word of the record.
+    pub event: String,
+    pub hash: Vec<u8>,
+    /// As [`Kept::came_before`].
+    pub came_before: Option<i64>,
+    /// As [`Kept::is_added`].
+    pub is_added: bool,
+}
+
+impl Item {
+    /// `new` with the id and the time that it lacks.
+    ///
+    /// # Errors
+    /// If it cannot be recorded.
+    pub(super) fn entry(mut new: NewEntry, host: &dyn Host, text: &mut Vec<u8>) -> Result<Self> {
+        session_id::encode(&new.entry.session_id)?;
+        let has_new_id = new.entry.entry_id.is_empty();
+        new.fill_in(host, std::process::id());
+        text.clear();
+        // It is cut as the text that every store keeps would be.
+        new.write_fitted(text)?;
+        Ok(Self::Entry(Box::new(Pending {
+            entry: new.entry,
+            number_by_store: new.number_by_store,
+            has_new_id,
+            columns: None,
+        })))
+    }
+
+    /// `stored` as it is.
+    pub(super) fn stored(stored: StoredEntry<'_>, came_before: Option<i64>) -> Self {
+        Self::Stored(Box::new(Kept {
+            session_id: stored.session_id().into_owned(),
+            attempt_number: stored.attempt_number(),
+            columns: Columns::of_stored(stored),
+            came_before,
+            is_added: false,
+        }))
+    }
+
+    /// `record` as it is.
+    ///
+    /// # Errors
+    /// If it is too large.
+    pub(super) fn record(record: JournalRecord, came_before: Option<i64>) -> Result<Self> {
+        if let Some(session_id) = &record.session_id {
+            session_id::encode(session_id)?;
+        }
+        let json = record.to_json()?;
+        Ok(Self::Record(Box::new(Line {
+            hash: hash_of(json.as_bytes()),
+            event: event_of(&json).to_owned(),
+            record,
+            json,
+            came_before,
+            is_added: false,
+        })))
+    }
+
+    /// The session it is about.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        match self {
+            Self::Entry(pending) => Some(&pending.entry.session_id),
+            Self::Stored(kept) => Some(&kept.session_id),
+            Self::Record(line) => line.record.session_id.as_deref(),
+        }
+    }
+}
+
+impl Pending {
+    /// What its caller is told.
+    pub(super) fn appended(&self) -> Appended {
+        Appended {
+            entry_id: self.entry.entry_id.clone(),
+            session_id: self.entry.session_id.clone(),
+            attempt_number: self.entry.attempt_number,
+        }
+    }
+}
+
+/// How much of a spool is delivered with a group: what was delivered before must be what we think.
+pub(super) struct Delivery {
+    pub segment: String,
+    /// Empty for the journal.
+    pub session_id: String,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// What is written in one transaction.
+#[derive(Default)]
+pub(super) struct Group {
+    pub items: Vec<Item>,
+    pub delivery: Option<Delivery>,
+    /// What tells this write from every other.
+    pub token: Vec<u8>,
+    /// The highest number of each session it wrote to, once it is written.
+    pub highest: HashMap<String, u64>,
+}
+
+impl Group {
+    /// `items`, in a write of their own.
+    pub(super) fn new(items: Vec<Item>, host: &dyn Host) -> Self {
+        let mut token = host.random().to_le_bytes().to_vec();
+        token.extend_from_slice(&host.random().to_le_bytes());
+        Self {
+            items,
+            delivery: None,
+            token,
+            highest: HashMap::new(),
+        }
+    }
+
+    /// The sessions that it writes to, each once, in the order in which everybody locks them.
+    pub(super) fn session_ids(&self) -> Vec<String> {
+        let ids = self.items.iter().filter_map(Item::session_id);
+        let mut ids: Vec<String> = ids.map(str::to_owned).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+/// The word for what happened. Quotes inside of texts are escaped, so this stands nowhere else.
+fn event_of(json: &str) -> &str {
+    let after = json.split_once("\"event\":\"").map(|(_, after)| after);
+    let word = after.and_then(|after| after.split_once('"'));
+    word.map_or("", |(word, _)| word)
+}

@@ -1,0 +1,112 @@
+//! Taking over entries and records as they are, each once.
+
+use std::collections::HashMap;
+
+use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
+use auto_recovery::{Error, ErrorKind, Result};
+
+use super::columns::hash_of;
+use super::core::Core;
+use super::group::{Group, Item};
+
+/// How many entries or records are added in one transaction.
+const BATCH: usize = 10_000;
+
+/// Imports into a store in PostgreSQL.
+pub(super) struct PostgresImporter<'s> {
+    core: &'s Core,
+    /// The session whose entries come, and how often each id came.
+    session: Option<(String, Came)>,
+    records: Came,
+}
+
+/// How often something came, by its hash.
+type Came = HashMap<Vec<u8>, i64>;
+
+impl<'s> PostgresImporter<'s> {
+    pub(super) fn new(core: &'s Core) -> Self {
+        Self {
+            core,
+            session: None,
+            records: Came::new(),
+        }
+    }
+
+    /// Adds `items`, and returns how many were not there. What is taken over is not acknowledged before the
+    /// server has it: whoever lost the answer imports again.
+    fn add(&self, items: Vec<Item>) -> Result<u64> {
+        let mut group = Group::new(items, &*self.core.host);
+        let written = self.core.write_to_server(&mut group, true);
+        written.map_err(|failed| failed.error)?;
+        let is_added = |item: &&Item| match item {
+            Item::Stored(kept) => kept.is_added,
+            Item::Record(line) => line.is_added,
+            Item::Entry(_) => true,
+        };
+        Ok(group.items.iter().filter(is_added).count() as u64)
+    }
+}
+
+/// Counts one more of what has this hash, and returns how many came before.
+fn came_before(came: &mut Came, hash: Vec<u8>) -> i64 {
+    let count = came.entry(hash).or_default();
+    *count += 1;
+    *count - 1
+}
+
+impl Importer for PostgresImporter<'_> {
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
+        let entries = raw.iter().map(|raw| entry_of(session_id, raw));
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        // Taken out: if adding fails half-way, what came is counted anew.
+        let mut came = match self.session.take() {
+            Some((id, came)) if id == session_id => came,
+            _ => Came::new(),
+        };
+        let mut added = 0;
+        let mut items = Vec::new();
+        for entry in entries {
+            let before = came_before(&mut came, hash_of(entry.entry_id().as_bytes()));
+            items.push(Item::stored(entry, Some(before)));
+            if items.len() == BATCH {
+                added += self.add(std::mem::take(&mut items))?;
+            }
+        }
+        if !items.is_empty() {
+            added += self.add(items)?;
+        }
+        self.session = Some((session_id.to_owned(), came));
+        Ok(added)
+    }
+
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+        let mut came = std::mem::take(&mut self.records);
+        let mut added = 0;
+        for some in records.chunks(BATCH) {
+            let items = some.iter().map(|record| {
+                let hash = hash_of(record.to_json()?.as_bytes());
+                Item::record(record.clone(), Some(came_before(&mut came, hash)))
+            });
+            let items = items.collect::<Result<Vec<_>>>()?;
+            added += self.add(items)?;
+        }
+        self.records = came;
+        Ok(added)
+    }
+}
+
+/// The entry of `session_id` that `raw` is, if a column can hold it.
+fn entry_of<'r>(session_id: &str, raw: &'r [u8]) -> Result<StoredEntry<'r>> {
+    let entry = StoredEntry::import(session_id, raw)?;
+    if std::str::from_utf8(entry.raw()).is_ok() && entry.raw().len() <= JournalRecord::BYTES_MAX {
+        return Ok(entry);
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!(
+            "entry {} of session {session_id} cannot be kept as it is: it is no UTF-8, or has over {} bytes",
+            entry.entry_id(),
+            JournalRecord::BYTES_MAX
+        ),
+    ))
+}

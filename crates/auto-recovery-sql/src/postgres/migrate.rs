@@ -1,0 +1,87 @@
+//! Making the tables, and bringing them up to date.
+//!
+//! Each file in `migrations/postgres` is applied once, in order and in one transaction; files are never
+//! edited later. Whoever finds them missing takes a lock first, so that two never do it at once.
+
+use auto_recovery::{Error, ErrorKind, Result};
+
+use super::address::Address;
+use super::connection::Connection;
+use super::failure::explain;
+use super::session::get;
+
+/// The migrations, in order: the version is the place, from 1.
+const MIGRATIONS: [(&str, &str); 1] = [(
+    "0001_trails",
+    include_str!("../../migrations/postgres/0001_trails.sql"),
+)];
+
+/// Keeps those who migrate one database apart.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";
+
+/// Asks the catalog itself: what a session remembers of it may be older than the lock.
+const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c \
+     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE n.nspname = 'auto_recovery' AND c.relname = 'migration')";
+
+const VERSION: &str = "SELECT coalesce(max(version), 0) FROM auto_recovery.migration";
+
+const FIRST: &str = "CREATE SCHEMA IF NOT EXISTS auto_recovery; \
+     CREATE TABLE IF NOT EXISTS auto_recovery.migration (\
+     version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
+
+const DONE: &str = "INSERT INTO auto_recovery.migration (version, name) VALUES ($1, $2)";
+
+/// Sees to it that the tables are as this release wants them.
+pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result<()> {
+    let current = MIGRATIONS.len() as i32;
+    if version(address, connection).await? == current {
+        return Ok(());
+    }
+    let failed = |error| explain(address, "create the tables of the audit trail", error);
+    connection.batch("BEGIN").await.map_err(failed)?;
+    connection.batch(LOCK).await.map_err(failed)?;
+    // Somebody else may have been quicker.
+    let version = version(address, connection).await?;
+    if version == 0 {
+        connection.batch(FIRST).await.map_err(failed)?;
+    }
+    for (number, (name, sql)) in (1..).zip(MIGRATIONS) {
+        if number > version {
+            connection.batch(sql).await.map_err(failed)?;
+            connection
+                .execute(DONE, &[&number, &name])
+                .await
+                .map_err(failed)?;
+        }
+    }
+    connection.batch("COMMIT").await.map_err(failed)
+}
+
+/// Which version the tables have; 0 for none.
+async fn version(address: &Address, connection: &Connection) -> Result<i32> {
+    let failed = |error| explain(address, "look at the tables of the audit trail", error);
+    let rows = connection.rows(IS_THERE, &[]).await.map_err(failed)?;
+    let is_there = rows.first().map(|row| get(row, 0)).transpose()?;
+    if is_there != Some(true) {
+        return Ok(0);
+    }
+    let rows = connection.rows(VERSION, &[]).await.map_err(failed)?;
+    let version = rows
+        .first()
+        .map(|row| get(row, 0))
+        .transpose()?
+        .unwrap_or(0);
+    let newest = MIGRATIONS.len() as i32;
+    if version > newest {
+        return Err(Error::new(
+            ErrorKind::NewerFormat,
+            format!(
+                "database {} on {} has tables of version {version}, and this release knows up to {newest}: use \
+                 the release that made them, or a newer one",
+                address.database, address.server
+            ),
+        ));
+    }
+    Ok(version)
+}

@@ -1,0 +1,243 @@
+//! Reading trails, the journal and the list of sessions.
+//!
+//! A reader sees the store as it was at one moment, however long it takes: it reads page after page in one
+//! transaction that sees nothing newer.
+
+use auto_recovery::audit::{
+    Damage, JournalRecord, SessionSummary, StoredEntry, session_id, sort_newest_first,
+};
+use auto_recovery::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use tokio_postgres::Row;
+
+use super::columns;
+use super::connection::Params;
+use super::core::Core;
+use super::failure::explain;
+use super::link::Lease;
+use super::session::{self, Session, get};
+
+/// Begins a transaction that sees nothing newer.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// How many journal records are read at once. Most have less than a kilobyte.
+const RECORDS_A_PAGE: i64 = 500;
+
+/// Those about one session, from an id on.
+const RECORDS_OF: &str = "SELECT id, record::text FROM auto_recovery.journal \
+     WHERE session_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+
+/// All, from an id on.
+const RECORDS: &str =
+    "SELECT id, record::text FROM auto_recovery.journal WHERE id > $1 ORDER BY id LIMIT $2";
+
+const SESSION: &str = "SELECT id, session_id, entries, successful, bytes, highest_number, first_timestamp, \
+     first_us, last_timestamp, last_us, last_succeeded, facts \
+     FROM auto_recovery.stored_session WHERE session_id = $1";
+
+const SESSION_LOCKED: &str = "SELECT id, session_id, entries, successful, bytes, highest_number, \
+     first_timestamp, first_us, last_timestamp, last_us, last_succeeded, facts \
+     FROM auto_recovery.stored_session WHERE session_id = $1 FOR UPDATE";
+
+/// Who reads.
+pub(super) struct Reader<'r> {
+    pub core: &'r Core,
+    pub lease: &'r Lease,
+}
+
+impl Reader<'_> {
+    /// The rows that `sql` gives.
+    pub(super) fn rows(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
+        let asked = async {
+            let rows = self.lease.rows(sql, params).await;
+            rows.map_err(|error| self.failed(error))
+        };
+        self.run(asked)
+    }
+
+    /// Runs statements that are given nothing.
+    pub(super) fn batch(&self, sql: &str) -> Result<()> {
+        self.run(async {
+            self.lease
+                .batch(sql)
+                .await
+                .map_err(|error| self.failed(error))
+        })
+    }
+
+    /// Waits for an answer.
+    pub(super) fn run<T: Send>(&self, asked: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let limit = self.core.options.read_timeout;
+        self.lease.link().run("read the audit trail", limit, asked)
+    }
+
+    /// `error` in our words.
+    pub(super) fn failed(&self, error: tokio_postgres::Error) -> Error {
+        explain(&self.core.address, "read the audit trail", error)
+    }
+
+    /// What `read` gives, all of it as of one moment.
+    pub(super) fn at_one_moment<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.batch(BEGIN)?;
+        let result = read()?;
+        self.batch("COMMIT")?;
+        Ok(result)
+    }
+
+    /// The session of this id, if there is one.
+    pub(super) fn session(&self, session_id: &str) -> Result<Option<Session>> {
+        self.one(SESSION, session_id)
+    }
+
+    /// The same, locked until the transaction ends.
+    pub(super) fn session_locked(&self, session_id: &str) -> Result<Option<Session>> {
+        self.one(SESSION_LOCKED, session_id)
+    }
+
+    fn one(&self, sql: &'static str, session_id: &str) -> Result<Option<Session>> {
+        let rows = self.rows(sql, &[&session_id])?;
+        rows.first().map(Session::read).transpose()
+    }
+
+    /// Calls `visit` for each entry of `session` that stands behind a place, in order.
+    pub(super) fn entries(
+        &self,
+        session: &Session,
+        after: i64,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        let page = session.page_rows();
+        let mut damage = Vec::new();
+        let mut last = after;
+        loop {
+            let rows = self.rows(columns::SELECT, &[&session.id, &last, &page])?;
+            let is_end = (rows.len() as i64) < page;
+            for row in rows {
+                let read = columns::read(&session.session_id, &row);
+                let (place, raw) = read.map_err(|error| self.failed(error))?;
+                last = place;
+                match StoredEntry::read(raw.as_bytes()) {
+                    Ok(stored) => visit(stored)?,
+                    Err(error) => damage.push(damaged("stored_entry", place, &raw, &error)),
+                }
+            }
+            if is_end {
+                return Ok(damage);
+            }
+        }
+    }
+}
+
+/// Calls `visit` for the entries of `session_id`, the last `count` if that is given.
+pub(super) fn trail(
+    core: &Core,
+    session_id: &str,
+    count: Option<usize>,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    session_id::encode(session_id)?;
+    core.ask(|lease| {
+        let reader = Reader { core, lease };
+        reader.at_one_moment(|| {
+            let Some(session) = reader.session(session_id)? else {
+                return Ok(Vec::new());
+            };
+            let count = count.and_then(|count| i64::try_from(count).ok());
+            let after = count.map_or(0, |count| (session.entries - count).max(0));
+            match after < session.entries {
+                true => reader.entries(&session, after, visit),
+                false => Ok(Vec::new()),
+            }
+        })
+    })
+}
+
+/// Calls `visit` for each journal record, of `session_id` if given.
+pub(super) fn journal(
+    core: &Core,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    core.ask(|lease| {
+        let reader = Reader { core, lease };
+        reader.at_one_moment(|| {
+            let mut damage = Vec::new();
+            let mut last = 0_i64;
+            loop {
+                let rows = match &session_id {
+                    Some(id) => reader.rows(RECORDS_OF, &[id, &last, &RECORDS_A_PAGE])?,
+                    None => reader.rows(RECORDS, &[&last, &RECORDS_A_PAGE])?,
+                };
+                let is_end = (rows.len() as i64) < RECORDS_A_PAGE;
+                for row in rows {
+                    last = get(&row, 0)?;
+                    let text: String = get(&row, 1)?;
+                    match record_of(&text, last)? {
+                        Ok(record) => visit(record)?,
+                        Err(error) => damage.push(damaged("journal", last, &text, &error)),
+                    }
+                }
+                if is_end {
+                    return Ok(damage);
+                }
+            }
+        })
+    })
+}
+
+/// Every session, newest first.
+pub(super) fn sessions(core: &Core) -> Result<Vec<SessionSummary>> {
+    core.ask(|lease| {
+        let reader = Reader { core, lease };
+        let sql = session::select("WHERE entries > 0 OR first_at IS NOT NULL");
+        let asked = async {
+            let rows = lease.client().query(&sql, &[]).await;
+            rows.map_err(|error| reader.failed(error))
+        };
+        let rows = reader.run(asked)?;
+        let sessions = rows
+            .iter()
+            .map(|row| Session::read(row).map(|one| one.summary()));
+        let mut sessions = sessions.collect::<Result<Vec<_>>>()?;
+        sort_newest_first(&mut sessions);
+        Ok(sessions)
+    })
+}
+
+/// The record that `text` is. The version is looked at first: the rest of a newer one may be anything.
+fn record_of(text: &str, id: i64) -> Result<serde_json::Result<JournalRecord>> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    match serde_json::from_str::<Version>(text) {
+        Ok(version) => check_version(version.v, id)?,
+        Err(error) => return Ok(Err(error)),
+    }
+    Ok(serde_json::from_str(text))
+}
+
+/// Refuses a record of a version that this release does not know.
+fn check_version(version: u32, id: i64) -> Result<()> {
+    if version <= JournalRecord::VERSION {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NewerFormat,
+        format!(
+            "auto_recovery.journal has a record of format {version} with the id {id}, and this release reads up \
+             to {}: use the release that wrote it, or a newer one",
+            JournalRecord::VERSION
+        ),
+    ))
+}
+
+fn damaged(table: &str, line: i64, text: &str, error: &serde_json::Error) -> Damage {
+    Damage {
+        place: format!("auto_recovery.{table}"),
+        line: line as u64,
+        bytes: text.len() as u64,
+        reason: error.to_string(),
+        is_aside: false,
+    }
+}

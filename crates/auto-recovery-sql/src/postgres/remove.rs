@@ -1,0 +1,122 @@
+//! Removing a session: its row goes together with the record of it, its entries follow in bounded steps.
+//!
+//! Entries belong to the row, not to the session's id: as soon as the row is gone nobody sees them, and what
+//! comes under that id belongs to another row. Whoever dies before all are deleted leaves a note, by which
+//! the next who opens the store or removes something goes on.
+
+use auto_recovery::Result;
+use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared, session_id};
+use tokio_postgres::types::ToSql;
+
+use super::columns::hash_of;
+use super::core::Core;
+use super::failure::explain;
+use super::link::Lease;
+use super::read::Reader;
+use super::session::{Session, get};
+
+/// How many entries are deleted in one transaction.
+const DELETED_AT_ONCE: i64 = 10_000;
+
+const DELETE_SESSION: &str = "WITH gone AS (\
+         DELETE FROM auto_recovery.stored_session WHERE id = $1 RETURNING id, entries\
+     ) INSERT INTO auto_recovery.removed_trail (session, entries) SELECT id, entries FROM gone";
+
+const RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, event, record, hash, token) \
+     VALUES ($1, $2, $3, $4::text::json, $5, $5)";
+
+const NOTIFY: &str = "SELECT pg_notify('auto_recovery', $1)";
+
+const LEFT: &str = "SELECT session, entries FROM auto_recovery.removed_trail ORDER BY session";
+
+const DELETE_ENTRIES: &str =
+    "DELETE FROM auto_recovery.stored_entry WHERE session = $1 AND place > $2 AND place <= $3";
+
+const FORGET: &str = "DELETE FROM auto_recovery.removed_trail WHERE session = $1";
+
+/// Removes the trail of `session_id` if `removal` allows it.
+pub(super) fn remove(core: &Core, session_id: &str, removal: &Removal) -> Result<Removed> {
+    session_id::encode(session_id)?;
+    core.ask(|lease| {
+        let reader = Reader { core, lease };
+        reader.batch("BEGIN")?;
+        let removed = match reader.session_locked(session_id)? {
+            None => Removed::Unknown,
+            Some(session) => remove_locked(&reader, &session, removal)?,
+        };
+        reader.batch("COMMIT")?;
+        if matches!(removed, Removed::Gone { .. }) {
+            core.forget(session_id);
+            finish(core, lease)?;
+        }
+        Ok(removed)
+    })
+}
+
+fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> Result<Removed> {
+    if let Some(held) = &session.facts.held {
+        return Ok(Removed::Held(held.clone()));
+    }
+    if !session.is_there() {
+        return Ok(Removed::Unknown);
+    }
+    if let Some(expected) = removal.expected() {
+        let mut digester = Digester::default();
+        reader.entries(session, 0, &mut |stored| {
+            digester.push(stored.raw());
+            Ok(())
+        })?;
+        if *expected != digester.finish() {
+            return Ok(Removed::Changed);
+        }
+    }
+    let tally = session.tally();
+    let event = removal.event(SessionCleared {
+        entries: tally.total,
+        first_timestamp: tally.first_timestamp,
+        last_timestamp: tally.last_timestamp,
+        // There is no file of it.
+        ..SessionCleared::default()
+    });
+    let event_name = match removal {
+        Removal::Cleared => "session_cleared",
+        Removal::Pruned(_) => "session_pruned",
+    };
+    let id = &session.session_id;
+    let record = JournalRecord::new(&*reader.core.host, Some(id), event);
+    let json = record.to_json()?;
+    let hash = hash_of(json.as_bytes());
+    let params: [&(dyn ToSql + Sync); 5] = [id, &record.at, &event_name, &json, &hash];
+    reader.rows(RECORD, &params)?;
+    reader.rows(DELETE_SESSION, &[&session.id])?;
+    reader.rows(NOTIFY, &[id])?;
+    Ok(Removed::Gone {
+        entries: tally.total,
+    })
+}
+
+/// Deletes the entries of trails that were removed.
+pub(super) fn finish(core: &Core, lease: &Lease) -> Result<()> {
+    let failed = |error| explain(&core.address, "delete what was removed", error);
+    let limit = core.options.read_timeout;
+    let run = |sql: &'static str, params: Vec<i64>| {
+        let done = async {
+            let params: Vec<&(dyn ToSql + Sync)> = params
+                .iter()
+                .map(|one| one as &(dyn ToSql + Sync))
+                .collect();
+            lease.rows(sql, &params).await.map_err(failed)
+        };
+        lease.link().run("delete what was removed", limit, done)
+    };
+    for row in run(LEFT, Vec::new())? {
+        let (session, entries): (i64, i64) = (get(&row, 0)?, get(&row, 1)?);
+        let mut from = 0;
+        while from < entries {
+            run(DELETE_ENTRIES, vec![session, from, from + DELETED_AT_ONCE])?;
+            from += DELETED_AT_ONCE;
+        }
+        run(FORGET, vec![session])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,418 @@
+//! Where entries and events wait while the server cannot be reached.
+//!
+//! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store jsonl:SEGMENT`
+//! shows what waits. Their names are in the order in which they began.
+//!
+//! - `segment_<id>` is written to, by every process that shares the spool, one at a time under `lock`.
+//! - `segment_<id>.sealed` is complete, and delivered by whoever holds `delivering`.
+//! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not be read.
+//!
+//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file says by what the
+//! server can be asked whether it took effect. How much of a segment is delivered stands with the server, in
+//! the same transactions as what was delivered.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::host::{Host, Wait, new_id};
+use auto_recovery::{Error, ErrorKind, Result};
+
+use super::core::lock;
+use super::group::{Group, Item, Pending};
+use super::write::Probe;
+
+const PREFIX: &str = "segment";
+const SEALED: &str = ".sealed";
+const GONE: &str = ".gone";
+const DAMAGED: &str = ".damaged";
+const PROBE: &str = "maybe_written.json";
+
+/// What a trail's file name ends with.
+const TRAIL_SUFFIX: &str = "_audit.jsonl";
+
+/// How long somebody else's delivery is waited for, and how often it is looked at: 30 s.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+const LOOKS_MAX: u32 = 600;
+
+/// The spool of a store.
+pub(super) struct Spool {
+    dir: PathBuf,
+    bytes_max: u64,
+    host: Arc<dyn Host>,
+    current: Mutex<Option<Current>>,
+}
+
+/// The segment that this process wrote to last.
+struct Current {
+    name: String,
+    store: JsonlStore,
+    /// Those sessions to which this process wrote here: the store knows how to go on numbering them.
+    begun: HashSet<String>,
+}
+
+impl Spool {
+    /// The spool in `dir`, which is made when it is needed.
+    pub(super) fn new(dir: &Path, bytes_max: u64, host: Arc<dyn Host>) -> Result<Self> {
+        let dir = std::path::absolute(dir).map_err(|error| Error::io("find spool", dir, error))?;
+        Ok(Self {
+            dir,
+            bytes_max,
+            host,
+            current: Mutex::default(),
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How many entries wait, as far as anybody can see.
+    pub(super) fn waiting(&self) -> u64 {
+        let mut waiting = 0;
+        for name in self.segments().unwrap_or_default() {
+            for file in files(&self.dir.join(name)).unwrap_or_default() {
+                let is_trail = file.to_string_lossy().ends_with(TRAIL_SUFFIX);
+                if is_trail && let Ok(bytes) = fs::read(file) {
+                    waiting += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+                }
+            }
+        }
+        waiting
+    }
+
+    /// Keeps what is in `group`, durably, and gives the numbers that the store would give: those that follow
+    /// the highest that was `seen` or waits. `probe` tells whether the server may have it already.
+    pub(super) fn keep(
+        &self,
+        group: &mut Group,
+        probe: Option<&Probe>,
+        seen: &HashMap<String, u64>,
+        server: &str,
+    ) -> Result<()> {
+        let mut current = lock(&self.current);
+        let _locked = self.locked()?;
+        self.check_room(group, server)?;
+        if probe.is_some() {
+            self.seal_open(&mut current)?;
+        }
+        let mut open = self.open(&mut current)?;
+        if let Some(probe) = probe {
+            self.write_probe(&open.name, probe)?;
+        }
+        let kept = self.keep_in(&mut open, group, probe.is_some(), seen);
+        *current = Some(open);
+        if probe.is_some() {
+            self.seal_open(&mut current)?;
+        }
+        kept
+    }
+
+    fn keep_in(
+        &self,
+        open: &mut Current,
+        group: &mut Group,
+        is_numbered: bool,
+        seen: &HashMap<String, u64>,
+    ) -> Result<()> {
+        let mut entries = Vec::new();
+        let mut highest: HashMap<String, u64> = HashMap::new();
+        for item in &group.items {
+            match item {
+                Item::Entry(pending) => {
+                    entries.push(self.numbered(open, pending, is_numbered, seen, &mut highest)?);
+                }
+                Item::Record(line) => {
+                    let record = &line.record;
+                    let session_id = record.session_id.as_deref();
+                    open.store.record(session_id, record.event.clone())?;
+                }
+                Item::Stored(_) => {
+                    unreachable!("what is taken over is not acknowledged before the server has it")
+                }
+            }
+        }
+        let mut appended = open.store.append(entries)?.into_iter();
+        for item in &mut group.items {
+            if let Item::Entry(pending) = item {
+                let one = appended.next().expect("an acknowledgement for each entry");
+                pending.entry.attempt_number = one.attempt_number;
+                let highest = group.highest.entry(one.session_id).or_default();
+                *highest = one.attempt_number.max(*highest);
+            }
+        }
+        Ok(())
+    }
+
+    /// `pending` as it is given to the segment, whose store numbers what follows the first.
+    fn numbered(
+        &self,
+        open: &mut Current,
+        pending: &Pending,
+        is_numbered: bool,
+        seen: &HashMap<String, u64>,
+        highest: &mut HashMap<String, u64>,
+    ) -> Result<NewEntry> {
+        let mut new = NewEntry {
+            entry: pending.entry.clone(),
+            number_by_store: pending.number_by_store && !is_numbered,
+        };
+        let session_id = new.entry.session_id.clone();
+        if new.number_by_store && !open.begun.contains(&session_id) {
+            let before = seen.get(&session_id).copied().unwrap_or(0);
+            let in_call = highest.get(&session_id).copied().unwrap_or(0);
+            let last = before.max(in_call).max(self.highest(&session_id)?);
+            new.entry.attempt_number = last.saturating_add(1);
+            new.number_by_store = false;
+            open.begun.insert(session_id.clone());
+        }
+        if !new.number_by_store {
+            let highest = highest.entry(session_id).or_default();
+            *highest = new.entry.attempt_number.max(*highest);
+        }
+        Ok(new)
+    }
+
+    /// The highest number of `session_id` that waits.
+    fn highest(&self, session_id: &str) -> Result<u64> {
+        let mut highest = 0;
+        for name in self.segments()? {
+            self.store(&name)?.read_trail(session_id, &mut |stored| {
+                highest = stored.attempt_number().max(highest);
+                Ok(())
+            })?;
+        }
+        Ok(highest)
+    }
+
+    /// A segment as a store.
+    pub(super) fn store(&self, name: &str) -> Result<JsonlStore> {
+        let path = self.dir.join(name);
+        JsonlStore::open(&path, JsonlOptions::default(), Arc::clone(&self.host))
+    }
+
+    /// The segment to write to: the one that is open, or a new one.
+    fn open(&self, current: &mut Option<Current>) -> Result<Current> {
+        let names = self.segments()?;
+        let is_open = |name: &&String| !name.ends_with(SEALED);
+        let name = names.iter().rfind(is_open).cloned();
+        match (current.take(), name) {
+            (Some(current), Some(name)) if current.name == name => Ok(current),
+            (_, name) => {
+                let name = name.unwrap_or_else(|| new_id(PREFIX));
+                Ok(Current {
+                    store: self.store(&name)?,
+                    name,
+                    begun: HashSet::new(),
+                })
+            }
+        }
+    }
+
+    /// Seals what is written to. The caller holds the lock.
+    fn seal_open(&self, current: &mut Option<Current>) -> Result<()> {
+        *current = None;
+        for name in self.segments()? {
+            if !name.ends_with(SEALED) {
+                self.rename(&name, &format!("{name}{SEALED}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything waits.
+    pub(super) fn has_any(&self) -> Result<bool> {
+        Ok(!self.segments()?.is_empty())
+    }
+
+    /// Waits for the turn to deliver. It ends when what is returned is dropped.
+    pub(super) fn turn(&self) -> Result<File> {
+        let file = self.open_file("delivering")?;
+        for _ in 0..LOOKS_MAX {
+            if file.try_lock().is_ok() {
+                return Ok(file);
+            }
+            if self.host.sleep(LOOK_PAUSE) == Wait::Interrupted {
+                break;
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Busy,
+            format!(
+                "the spool {} is being delivered by another process: wait for it",
+                self.dir.display()
+            ),
+        ))
+    }
+
+    /// Seals what is there, and returns the names of all, the oldest first. The caller has the turn.
+    pub(super) fn sealed(&self) -> Result<Vec<String>> {
+        let mut current = lock(&self.current);
+        let _locked = self.locked()?;
+        self.seal_open(&mut current)?;
+        for name in names(&self.dir)?.filter(|name| name.ends_with(GONE)) {
+            self.delete(&name)?;
+        }
+        self.segments()
+    }
+
+    /// By what is found out whether the server has a segment already, if that is in doubt.
+    pub(super) fn probe(&self, name: &str) -> Result<Option<Probe>> {
+        let path = self.dir.join(name).join(PROBE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &path, error)),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            let what = format!("{} cannot be read: move its directory away", path.display());
+            Error::new(ErrorKind::Damaged, what).with_source(error)
+        })
+    }
+
+    /// Removes a segment that is delivered.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        let gone = format!("{name}{GONE}");
+        self.rename(name, &gone)?;
+        self.delete(&gone)
+    }
+
+    /// Sets a segment aside that is delivered as far as it could be read. Returns where it is.
+    pub(super) fn set_aside(&self, name: &str) -> Result<PathBuf> {
+        let aside = format!("{name}{DAMAGED}");
+        self.rename(name, &aside)?;
+        Ok(self.dir.join(aside))
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        let path = self.dir.join(name);
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.dir.join(from), self.dir.join(to));
+        fs::rename(&from, &to).map_err(|error| Error::io("rename", &from, error))?;
+        sync_dir(&self.dir)
+    }
+
+    fn write_probe(&self, name: &str, probe: &Probe) -> Result<()> {
+        let dir = self.dir.join(name);
+        make_dir(&dir)?;
+        let path = dir.join(PROBE);
+        let text = serde_json::to_vec(probe).expect("numbers and texts");
+        let written = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
+        written.map_err(|error| Error::io("write", &path, error))?;
+        sync_dir(&dir)?;
+        sync_dir(&self.dir)
+    }
+
+    /// Keeps others from writing until what is returned is dropped.
+    fn locked(&self) -> Result<File> {
+        let file = self.open_file("lock")?;
+        file.lock()
+            .map_err(|error| Error::io("lock", &self.dir.join("lock"), error))?;
+        Ok(file)
+    }
+
+    fn open_file(&self, name: &str) -> Result<File> {
+        make_dir(&self.dir)?;
+        let path = self.dir.join(name);
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| Error::io("open", &path, error))
+    }
+
+    /// The names of the segments that wait, the oldest first.
+    fn segments(&self) -> Result<Vec<String>> {
+        let waits = |name: &String| {
+            name.starts_with(PREFIX) && !name.ends_with(GONE) && !name.ends_with(DAMAGED)
+        };
+        let mut waiting: Vec<String> = names(&self.dir)?.filter(waits).collect();
+        waiting.sort_unstable();
+        Ok(waiting)
+    }
+
+    fn check_room(&self, group: &Group, server: &str) -> Result<()> {
+        let coming: usize = group.items.iter().map(size_of_item).sum();
+        let mut bytes = coming as u64;
+        for name in self.segments()? {
+            for file in files(&self.dir.join(name))? {
+                bytes += fs::metadata(file).map_or(0, |metadata| metadata.len());
+            }
+        }
+        if bytes <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::NoSpace,
+            format!(
+                "the spool {} is full: {} entries wait, and it may have {} bytes. Bring PostgreSQL at {server} \
+                 back, or allow the spool more",
+                self.dir.display(),
+                self.waiting(),
+                self.bytes_max
+            ),
+        ))
+    }
+}
+
+fn size_of_item(item: &Item) -> usize {
+    match item {
+        Item::Entry(pending) => pending.entry.to_json().len() + 1,
+        Item::Record(line) => line.json.len() + 1,
+        Item::Stored(_) => 0,
+    }
+}
+
+/// What stands in `dir`; nothing if there is no such directory.
+fn names(dir: &Path) -> Result<impl Iterator<Item = String>> {
+    let mut names = Vec::new();
+    match fs::read_dir(dir) {
+        Ok(found) => {
+            for name in found {
+                let name = name.map_err(|error| Error::io("list", dir, error))?;
+                names.push(name.file_name().to_string_lossy().into_owned());
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("list", dir, error)),
+    }
+    Ok(names.into_iter())
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>> {
+    Ok(names(dir)?.map(|name| dir.join(name)).collect())
+}
+
+fn make_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| Error::io("create directory", dir, error))
+}
+
+fn sync_dir(dir: &Path) -> Result<()> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|error| Error::io("sync directory", dir, error))
+}

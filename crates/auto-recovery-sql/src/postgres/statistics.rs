@@ -1,0 +1,73 @@
+//! The statistics of one session, its sums made by the server.
+
+use std::collections::BTreeMap;
+
+use auto_recovery::Result;
+use auto_recovery::audit::session_id;
+use auto_recovery::statistics::{EntrySums, RecoveryStatistics};
+
+use super::core::Core;
+use super::read::Reader;
+use super::session::{Session, get};
+use crate::text::from_column;
+
+/// Sums by strategy and by error type, told apart by the first column: 1 is by strategy, 2 by error type,
+/// 3 all together.
+const SUMS: &str = "SELECT GROUPING(strategy, error_type), coalesce(strategy, error_type), count(*), \
+     least(sum(duration_ms), 18446744073709551615)::text, count(*) FILTER (WHERE rollback_performed) \
+     FROM auto_recovery.stored_entry WHERE session = $1 \
+     GROUP BY GROUPING SETS ((strategy), (error_type), ())";
+
+const FILES: &str = "SELECT DISTINCT file FROM auto_recovery.stored_entry, unnest(files_modified) AS file \
+     WHERE session = $1";
+
+/// The statistics of `session_id`; zeros for an unknown one.
+pub(super) fn of_session(core: &Core, session_id: &str) -> Result<RecoveryStatistics> {
+    session_id::encode(session_id)?;
+    core.ask(|lease| {
+        let reader = Reader { core, lease };
+        reader.at_one_moment(|| match reader.session(session_id)? {
+            Some(session) => sums(&reader, &session),
+            None => Ok(EntrySums::default().statistics(session_id, None, Vec::new())),
+        })
+    })
+}
+
+fn sums(reader: &Reader<'_>, session: &Session) -> Result<RecoveryStatistics> {
+    let tally = session.tally();
+    let start = session
+        .facts
+        .session_start(tally.first_timestamp.as_deref());
+    let mut sums = EntrySums {
+        total: tally.total,
+        successful: tally.successful,
+        first_timestamp: tally.first_timestamp,
+        last_timestamp: tally.last_timestamp,
+        ..EntrySums::default()
+    };
+    let mut files = Vec::new();
+    if session.entries > 0 {
+        for row in reader.rows(SUMS, &[&session.id])? {
+            let count = get::<i64>(&row, 2)? as u64;
+            let counts: &mut BTreeMap<String, u64> = match get::<i32>(&row, 0)? {
+                1 => &mut sums.strategies,
+                2 => &mut sums.error_types,
+                _ => {
+                    sums.duration_ms = whole(&get::<String>(&row, 3)?);
+                    sums.rollbacks = get::<i64>(&row, 4)? as u64;
+                    continue;
+                }
+            };
+            counts.insert(from_column(get(&row, 1)?), count);
+        }
+        for row in reader.rows(FILES, &[&session.id])? {
+            files.push(from_column(get(&row, 0)?));
+        }
+    }
+    Ok(sums.statistics(&session.session_id, start, files))
+}
+
+/// A sum that is too large for a column's number, and is given as text.
+pub(super) fn whole(text: &str) -> u64 {
+    text.parse().unwrap_or(u64::MAX)
+}

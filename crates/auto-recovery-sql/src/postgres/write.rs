@@ -1,0 +1,507 @@
+//! One write: a transaction that locks its sessions, gives numbers and places, and adds everything or
+//! nothing.
+//!
+//! Sessions are locked in the order of their ids, so that no two writers wait for each other. What can be
+//! sent without waiting for an answer is: one entry takes two round trips.
+
+use std::collections::HashMap;
+use std::pin::pin;
+
+use auto_recovery::{Error, ErrorKind, Result};
+use futures_util::future::{join, join_all, join3};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::address::Address;
+use super::columns::{self, Columns, hash_of};
+use super::connection::Connection;
+use super::failure::explain;
+use super::group::{Delivery, Group, Item, Line};
+use super::session::{self, Session};
+use crate::text::to_column;
+
+/// Up to so many rows are sent as statements of their own; more are copied, which costs a round trip more.
+const INSERTED_MAX: usize = 8;
+
+/// Up to so many statements are sent together with the commit.
+const PIPELINED_MAX: usize = 24;
+
+/// The channel that what was written is told on: the payload is the session's id.
+pub const CHANNEL: &str = "auto_recovery";
+
+/// Keeps imports of records apart: two of one record must see each other.
+const LOCK_RECORDS: &str = "SELECT pg_advisory_xact_lock(4702394921427285)";
+
+const KNOWN_ENTRIES: &str = "SELECT session, id_hash, count(*) FROM auto_recovery.stored_entry \
+     WHERE (session, id_hash) IN (SELECT * FROM unnest($1::bigint[], $2::bytea[])) GROUP BY 1, 2";
+
+const KNOWN_RECORDS: &str =
+    "SELECT hash, count(*) FROM auto_recovery.journal AS known WHERE hash = ANY($1::bytea[]) \
+     AND id > coalesce((SELECT max(id) FROM auto_recovery.journal AS gone \
+     WHERE gone.session_id = known.session_id AND gone.event IN ('session_cleared', 'session_pruned')), 0) \
+     GROUP BY 1";
+
+const INSERT_RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, event, record, hash, token) \
+     VALUES ($1, $2, $3, $4::text::json, $5, $6)";
+
+const COPY_RECORDS: &str = "COPY auto_recovery.journal (session_id, at, event, record, hash, token) \
+     FROM STDIN (FORMAT binary)";
+
+/// Told in a transaction of its own, which waits for no disk: one that tells keeps all others from
+/// committing.
+const NOTIFY: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('auto_recovery', told) \
+     FROM unnest($1::text[]) AS told";
+
+/// Counts what is delivered, if what was delivered before is what we think.
+const COUNT_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivery AS of (segment, session_id, delivered) \
+     VALUES ($1, $2, $4) ON CONFLICT (segment, session_id) DO UPDATE SET delivered = excluded.delivered, \
+     at = now() WHERE of.delivered = $3";
+
+/// By what it is found out whether a write took effect whose answer was lost: one thing that it added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Probe {
+    /// A session that it locked.
+    session_id: Option<String>,
+    added: Added,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Added {
+    Entry {
+        session: i64,
+        place: i64,
+        id_hash: Vec<u8>,
+    },
+    /// The records of this token.
+    Records { token: Vec<u8> },
+}
+
+/// A write that did not succeed, as far as we know.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: Error,
+    /// By what it can be found out, if it may have taken effect nevertheless.
+    pub probe: Option<Probe>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, probe: None }
+    }
+}
+
+/// Writes `group`, which then knows the numbers that were given.
+pub(super) async fn write(
+    address: &Address,
+    connection: &Connection,
+    group: &mut Group,
+) -> Result<(), Failed> {
+    let failed = |error| explain(address, "write", error);
+    let mut sessions = lock(connection, group).await.map_err(|error| match error {
+        Trouble::Server(error) => failed(error),
+        Trouble::Ours(error) => error,
+    })?;
+    if group.items.iter().any(is_imported_record) {
+        connection.batch(LOCK_RECORDS).await.map_err(failed)?;
+    }
+    let mut known = Known::read(connection, group, &sessions)
+        .await
+        .map_err(failed)?;
+    for item in &mut group.items {
+        known.place(item, &mut sessions)?;
+    }
+    let (entries, records) = added(&group.items);
+    if entries.is_empty() && records.is_empty() && group.delivery.is_none() {
+        return connection
+            .batch("COMMIT")
+            .await
+            .map_err(|error| failed(error).into());
+    }
+    let touched: Vec<session::Update> = sessions.values().map(Session::update).collect();
+    let ids: Vec<String> = sessions.keys().cloned().collect();
+    let probe = probe_of(group);
+    let mut sent = Sent {
+        connection,
+        entries: &entries,
+        records: &records,
+        sessions: &touched,
+        token: &group.token,
+    };
+    let statements = entries.len() + records.len() + touched.len();
+    let committed = if group.delivery.is_none() && statements <= PIPELINED_MAX {
+        sent.with_commit(&ids).await
+    } else {
+        sent.copied().await.map_err(failed)?;
+        if let Some(delivery) = &group.delivery {
+            count_delivered(address, connection, delivery).await?;
+        }
+        commit(connection, &ids).await
+    };
+    group.highest = sessions
+        .values()
+        .map(|one| (one.session_id.clone(), one.highest))
+        .collect();
+    committed.map_err(|error| Failed {
+        error: failed(error),
+        probe,
+    })
+}
+
+/// By what it is found out whether `group` took effect, if it may have got so far as to be committed.
+pub(super) fn probe_of(group: &Group) -> Option<Probe> {
+    let (entries, records) = added(&group.items);
+    let added = match (entries.first(), records.is_empty()) {
+        (Some(entry), _) => Added::Entry {
+            session: entry.session,
+            place: entry.place,
+            id_hash: entry.id_hash.clone(),
+        },
+        (None, false) => Added::Records {
+            token: group.token.clone(),
+        },
+        (None, true) => return None,
+    };
+    Some(Probe {
+        session_id: group.session_ids().pop(),
+        added,
+    })
+}
+
+/// Whether a write took effect. One that is not over yet is waited for: it holds the lock of its session.
+pub(super) async fn has_taken_effect(
+    address: &Address,
+    connection: &Connection,
+    probe: &Probe,
+) -> Result<bool> {
+    const ENTRY: &str = "SELECT 1 FROM auto_recovery.stored_entry \
+         WHERE session = $1 AND place = $2 AND id_hash = $3";
+    const RECORDS: &str = "SELECT 1 FROM auto_recovery.journal WHERE token = $1 LIMIT 1";
+    let asked = async {
+        connection.batch("BEGIN").await?;
+        if let Some(session_id) = &probe.session_id {
+            connection
+                .rows(session::LOCK, &[&[session_id].as_slice()])
+                .await?;
+        }
+        let rows = match &probe.added {
+            Added::Entry {
+                session,
+                place,
+                id_hash,
+            } => connection.rows(ENTRY, &[session, place, id_hash]).await?,
+            Added::Records { token } => connection.rows(RECORDS, &[token]).await?,
+        };
+        connection.batch("ROLLBACK").await?;
+        Ok(!rows.is_empty())
+    };
+    let asked: Result<bool, tokio_postgres::Error> = asked.await;
+    asked.map_err(|error| explain(address, "ask what became of a write", error))
+}
+
+async fn count_delivered(
+    address: &Address,
+    connection: &Connection,
+    delivery: &Delivery,
+) -> Result<()> {
+    let Delivery {
+        segment,
+        session_id,
+        from,
+        to,
+    } = delivery;
+    let params: [&(dyn ToSql + Sync); 4] = [segment, session_id, from, to];
+    let counted = connection.execute(COUNT_DELIVERED, &params).await;
+    match counted.map_err(|error| explain(address, "write", error))? {
+        1 => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Busy,
+            format!("{segment} of the spool is being delivered by somebody else: wait for them"),
+        )),
+    }
+}
+
+/// What stops a write before it has sent anything.
+enum Trouble {
+    Server(tokio_postgres::Error),
+    Ours(Error),
+}
+
+/// Begins, and locks the sessions of `group`.
+async fn lock(connection: &Connection, group: &Group) -> Result<HashMap<String, Session>, Trouble> {
+    let ids = group.session_ids();
+    let begin = connection.batch("BEGIN");
+    if ids.is_empty() {
+        begin.await.map_err(Trouble::Server)?;
+        return Ok(HashMap::new());
+    }
+    let (begun, rows) = join(begin, connection.rows(session::LOCK, &[&ids])).await;
+    begun.map_err(Trouble::Server)?;
+    let mut sessions = HashMap::new();
+    for row in rows.map_err(Trouble::Server)? {
+        let session = Session::read(&row).map_err(Trouble::Ours)?;
+        sessions.insert(session.session_id.clone(), session);
+    }
+    Ok(sessions)
+}
+
+fn is_imported_record(item: &Item) -> bool {
+    matches!(item, Item::Record(line) if line.came_before.is_some())
+}
+
+/// How often what is to be added is there already.
+#[derive(Default)]
+struct Known {
+    entries: HashMap<(i64, Vec<u8>), i64>,
+    records: HashMap<Vec<u8>, i64>,
+}
+
+impl Known {
+    async fn read(
+        connection: &Connection,
+        group: &Group,
+        sessions: &HashMap<String, Session>,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let mut known = Self::default();
+        let (mut ids, mut hashes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+        for item in &group.items {
+            let hash = match item {
+                Item::Entry(pending) if pending.has_new_id => continue,
+                Item::Entry(pending) => hash_of(pending.entry.entry_id.as_bytes()),
+                Item::Stored(kept) => kept.columns.id_hash.clone(),
+                Item::Record(line) => {
+                    lines.extend(line.came_before.map(|_| &line.hash));
+                    continue;
+                }
+            };
+            let session = item.session_id().and_then(|id| sessions.get(id));
+            if let Some(session) = session.filter(|session| session.entries > 0) {
+                ids.push(session.id);
+                hashes.push(hash);
+            }
+        }
+        if !ids.is_empty() {
+            for row in connection.rows(KNOWN_ENTRIES, &[&ids, &hashes]).await? {
+                known
+                    .entries
+                    .insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
+            }
+        }
+        if !lines.is_empty() {
+            for row in connection.rows(KNOWN_RECORDS, &[&lines]).await? {
+                known.records.insert(row.try_get(0)?, row.try_get(1)?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Gives `item` its place in its session, unless it is there already.
+    fn place(&mut self, item: &mut Item, sessions: &mut HashMap<String, Session>) -> Result<()> {
+        let session = item.session_id().and_then(|id| sessions.get_mut(id));
+        match (item, session) {
+            (Item::Entry(pending), Some(session)) => {
+                let entry = &mut pending.entry;
+                if pending.number_by_store {
+                    entry.attempt_number = session.next_number()?;
+                }
+                let hash = hash_of(entry.entry_id.as_bytes());
+                let mut columns = Columns::new(entry.clone(), &entry.to_json(), hash);
+                if !pending.has_new_id {
+                    columns.occurrence = self.next(session.id, &columns.id_hash);
+                }
+                session.add(&mut columns, entry.attempt_number);
+                pending.columns = Some(columns);
+            }
+            (Item::Stored(kept), Some(session)) => {
+                let there = self.entry(session.id, &kept.columns.id_hash);
+                kept.is_added = kept.came_before.is_none_or(|came| came >= *there);
+                if kept.is_added {
+                    kept.columns.occurrence = self.next(session.id, &kept.columns.id_hash);
+                    session.add(&mut kept.columns, kept.attempt_number);
+                }
+            }
+            (Item::Record(line), session) => {
+                let there = self.records.entry(line.hash.clone()).or_default();
+                line.is_added = line.came_before.is_none_or(|came| came >= *there);
+                if line.is_added {
+                    *there += 1;
+                    if let Some(session) = session {
+                        session.apply(&line.record.at, &line.record.event);
+                    }
+                }
+            }
+            (Item::Entry(_) | Item::Stored(_), None) => {
+                unreachable!("the sessions of all entries were locked")
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, session: i64, id_hash: &[u8]) -> &mut i64 {
+        self.entries.entry((session, id_hash.to_vec())).or_default()
+    }
+
+    /// How many of this id come before the next.
+    fn next(&mut self, session: i64, id_hash: &[u8]) -> i32 {
+        let there = self.entry(session, id_hash);
+        *there += 1;
+        i32::try_from(*there - 1).unwrap_or(i32::MAX)
+    }
+}
+
+/// What of `items` is added.
+fn added(items: &[Item]) -> (Vec<&Columns>, Vec<&Line>) {
+    let (mut entries, mut records) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            Item::Entry(pending) => entries.extend(&pending.columns),
+            Item::Stored(kept) if kept.is_added => entries.push(&kept.columns),
+            Item::Record(line) if line.is_added => records.push(&**line),
+            Item::Stored(_) | Item::Record(_) => {}
+        }
+    }
+    (entries, records)
+}
+
+/// What is sent.
+struct Sent<'g> {
+    connection: &'g Connection,
+    entries: &'g [&'g Columns],
+    records: &'g [&'g Line],
+    sessions: &'g [session::Update],
+    token: &'g Vec<u8>,
+}
+
+impl Sent<'_> {
+    /// Sends everything as statements, and the commit behind them without waiting for answers: if one
+    /// fails, the commit takes back the rest.
+    async fn with_commit(&mut self, ids: &[String]) -> Result<(), tokio_postgres::Error> {
+        // What is not ready yet would be sent too late.
+        for sql in [
+            columns::INSERT,
+            INSERT_RECORD,
+            session::UPDATE,
+            session::UPDATE_SUMS,
+            NOTIFY,
+        ] {
+            self.connection.prepared(sql).await?;
+        }
+        let inserts = join_all(
+            self.entries
+                .iter()
+                .map(|entry| insert(self.connection, entry)),
+        );
+        let rest = join(self.records_inserted(), self.sessions_updated());
+        let (inserted, rest, committed) = join3(inserts, rest, commit(self.connection, ids)).await;
+        inserted.into_iter().try_for_each(|one| one)?;
+        rest.0?;
+        rest.1?;
+        committed
+    }
+
+    /// Sends everything, copying what is many.
+    async fn copied(&mut self) -> Result<(), tokio_postgres::Error> {
+        if self.entries.len() <= INSERTED_MAX {
+            for entry in self.entries {
+                insert(self.connection, entry).await?;
+            }
+        } else {
+            self.entries_copied().await?;
+        }
+        if self.records.len() <= INSERTED_MAX {
+            self.records_inserted().await?;
+        } else {
+            self.records_copied().await?;
+        }
+        self.sessions_updated().await
+    }
+
+    async fn entries_copied(&self) -> Result<(), tokio_postgres::Error> {
+        let statement = self.connection.prepared(columns::COPY).await?;
+        let sink = self.connection.client().copy_in(&statement).await?;
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, &columns::TYPES));
+        for entry in self.entries {
+            writer.as_mut().write(&entry.params()).await?;
+        }
+        writer.finish().await.map(drop)
+    }
+
+    async fn records_inserted(&self) -> Result<(), tokio_postgres::Error> {
+        let inserts = self.records.iter().map(|line| async {
+            let at = to_column(&line.record.at).into_owned();
+            let session_id = &line.record.session_id;
+            let params: [&(dyn ToSql + Sync); 6] = [
+                session_id,
+                &at,
+                &line.event,
+                &line.json,
+                &line.hash,
+                self.token,
+            ];
+            self.connection.execute(INSERT_RECORD, &params).await
+        });
+        let inserted = join_all(inserts).await;
+        inserted.into_iter().try_for_each(|one| one.map(drop))
+    }
+
+    async fn records_copied(&self) -> Result<(), tokio_postgres::Error> {
+        // JSON is sent as its text.
+        const TYPES: [Type; 6] = [
+            Type::TEXT,
+            Type::TEXT,
+            Type::TEXT,
+            Type::TEXT,
+            Type::BYTEA,
+            Type::BYTEA,
+        ];
+        let statement = self.connection.prepared(COPY_RECORDS).await?;
+        let sink = self.connection.client().copy_in(&statement).await?;
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
+        for line in self.records {
+            let at = to_column(&line.record.at).into_owned();
+            let session_id = &line.record.session_id;
+            let params: [&(dyn ToSql + Sync); 6] = [
+                session_id,
+                &at,
+                &line.event,
+                &line.json,
+                &line.hash,
+                self.token,
+            ];
+            writer.as_mut().write(&params).await?;
+        }
+        writer.finish().await.map(drop)
+    }
+
+    async fn sessions_updated(&self) -> Result<(), tokio_postgres::Error> {
+        let updates = self.sessions.iter().map(|session| async {
+            let sql = match session.changes_facts {
+                true => session::UPDATE,
+                false => session::UPDATE_SUMS,
+            };
+            self.connection.execute(sql, &session.params()).await
+        });
+        let updated = join_all(updates).await;
+        updated.into_iter().try_for_each(|one| one.map(drop))
+    }
+}
+
+async fn insert(connection: &Connection, entry: &Columns) -> Result<(), tokio_postgres::Error> {
+    connection
+        .execute(columns::INSERT, &entry.params())
+        .await
+        .map(drop)
+}
+
+/// Commits, and tells who listens.
+async fn commit(connection: &Connection, ids: &[String]) -> Result<(), tokio_postgres::Error> {
+    let told = async {
+        match ids.is_empty() {
+            true => Ok(Vec::new()),
+            false => connection.rows(NOTIFY, &[&ids]).await,
+        }
+    };
+    let (committed, _) = join(connection.batch("COMMIT"), told).await;
+    committed
+}

@@ -1,0 +1,218 @@
+//! Getting in: migrations, versions, passwords, encryption.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::thread;
+
+use auto_recovery::ErrorKind;
+use auto_recovery::audit::{AuditStore, Removal, Removed};
+use auto_recovery::host::SystemHost;
+use auto_recovery::testing::store_contract::entry;
+use auto_recovery_sql::{PostgresOptions, PostgresStore};
+
+use crate::postgres_server::{Server, own, shared};
+
+fn open(url: &str) -> PostgresStore {
+    PostgresStore::open(url, PostgresOptions::default(), Arc::new(SystemHost::new())).unwrap()
+}
+
+#[test]
+fn two_may_make_the_tables_at_once() {
+    for _ in 0..4 {
+        let database = shared().database();
+        thread::scope(|scope| {
+            for number in 0..6 {
+                let store = open(&database.url);
+                scope.spawn(move || store.append(vec![entry("s", number)]).unwrap());
+            }
+        });
+        assert_eq!(
+            database.ask("SELECT count(*) FROM auto_recovery.entries"),
+            "6"
+        );
+        assert_eq!(
+            database.ask("SELECT count(*) FROM auto_recovery.migration"),
+            "1"
+        );
+    }
+}
+
+#[test]
+fn newer_tables_are_refused() {
+    let database = shared().database();
+    open(&database.url).append(vec![entry("s", 1)]).unwrap();
+    database.ask("INSERT INTO auto_recovery.migration (version, name) VALUES (999, 'later')");
+    let store = open(&database.url);
+    for error in [
+        store.append(vec![entry("s", 2)]).map(drop).unwrap_err(),
+        store.sessions().map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::NewerFormat, "{error}");
+        assert!(error.to_string().contains("999"), "{error}");
+    }
+    assert_eq!(
+        database.ask("SELECT count(*) FROM auto_recovery.entries"),
+        "1"
+    );
+}
+
+#[test]
+fn refusals_are_clear_and_keep_the_password() {
+    let database = shared().database();
+    let spool = tempfile::tempdir().unwrap();
+    let options = || PostgresOptions {
+        spool: Some(spool.path().to_owned()),
+        ..PostgresOptions::default()
+    };
+    let open =
+        |url: &str| PostgresStore::open(url, options(), Arc::new(SystemHost::new())).unwrap();
+    let wrong = database.url.replace("the%20secret", "hunter2");
+    let store = open(&wrong);
+    assert!(
+        store.url().contains("postgres:***@127.0.0.1"),
+        "{}",
+        store.url()
+    );
+    assert!(!format!("{store:?}").contains("hunter2"));
+    let error = store.append(vec![entry("s", 1)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+    assert!(
+        !format!("{error:?} {}", error.chain()).contains("hunter2"),
+        "{error:?}"
+    );
+    let nowhere = database.url.replace(&database.name, "nowhere");
+    let error = open(&nowhere).append(vec![entry("s", 1)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.chain());
+    database.ask("CREATE USER nobody_much PASSWORD 'the secret'");
+    let poor = database.url.replace("//postgres:", "//nobody_much:");
+    let error = open(&poor).append(vec![entry("s", 1)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+    assert!(error.to_string().contains("grant"), "{error}");
+    assert_eq!(
+        open(&database.url).waiting(),
+        0,
+        "none of it is kept for later"
+    );
+}
+
+#[test]
+fn people_can_ask_the_views() {
+    let database = shared().database();
+    let store = open(&database.url);
+    store
+        .append((1..=7).map(|n| entry("s", n)).collect())
+        .unwrap();
+    let asked = database.ask(
+        "SELECT session_id, total_attempts, successful_attempts, outcome, session_start FROM auto_recovery.sessions",
+    );
+    assert_eq!(asked, "s|7|2|unknown|2026-01-02T03:00:01.000Z");
+    let asked = database.ask(
+        "SELECT entry_id, files_modified[2], duration_seconds, at AT TIME ZONE 'UTC' FROM auto_recovery.entries \
+         WHERE attempt_number = 3",
+    );
+    assert_eq!(
+        asked,
+        "entry_00000000000000000000000000000003|same.rs|0.125|2026-01-02 03:00:03"
+    );
+    let statistics = store.statistics("s").unwrap();
+    let asked = database.ask(
+        "SELECT success_rate, strategies_used, total_duration_seconds, average_duration_seconds, \
+         files_modified_count, rollback_count FROM auto_recovery.session_statistics",
+    );
+    let expected = format!(
+        "{}|{{\"fix\": 4, \"retry\": 3}}|{}|{}|{}|{}",
+        statistics.success_rate,
+        statistics.total_duration_seconds,
+        statistics.average_duration_seconds,
+        statistics.files_modified_count,
+        statistics.rollback_count
+    );
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn what_a_remover_left_is_deleted_by_the_next() {
+    let database = shared().database();
+    let store = open(&database.url);
+    store
+        .append((0..25_000).map(|n| entry("s", n)).collect())
+        .unwrap();
+    store.append(vec![entry("t", 1)]).unwrap();
+    let entries = || database.ask("SELECT count(*) FROM auto_recovery.stored_entry");
+    // It died after the session was gone.
+    database.ask(
+        "WITH gone AS (DELETE FROM auto_recovery.stored_session WHERE session_id = 's' RETURNING id, entries) \
+         INSERT INTO auto_recovery.removed_trail SELECT id, entries FROM gone",
+    );
+    assert_eq!(store.statistics("s").unwrap().total_attempts, 0);
+    assert_eq!(entries(), "25001");
+    let removed = store.remove("t", &Removal::Cleared).unwrap();
+    assert_eq!(removed, Removed::Gone { entries: 1 });
+    assert_eq!(entries(), "0");
+    assert_eq!(
+        database.ask("SELECT count(*) FROM auto_recovery.removed_trail"),
+        "0"
+    );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test needs a certificate")]
+fn connections_are_encrypted_as_far_as_is_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (key, certificate) = (dir.path().join("key"), dir.path().join("certificate"));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .unwrap();
+    crate::postgres_server::assert_done("openssl", &made);
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    own(&key);
+    own(&certificate);
+    let files = format!(
+        "ssl_cert_file = '{}'\nssl_key_file = '{}'",
+        certificate.display(),
+        key.display()
+    );
+    let server = Server::start(false, &["ssl = on", &files]);
+    let database = server.own_database();
+    let by_name = database.url.replace("127.0.0.1", "localhost");
+    let try_with = |url: &str, parameters: &str| {
+        let store = open(&format!("{url}?{parameters}"));
+        store.append(vec![entry("s", 1)]).map(drop)
+    };
+    let root = format!("sslrootcert={}", certificate.display());
+    for (url, parameters, is_let_in) in [
+        (&database.url, "sslmode=disable".to_owned(), true),
+        (&database.url, "sslmode=prefer".to_owned(), true),
+        (&database.url, "sslmode=require".to_owned(), true),
+        (&database.url, "sslmode=verify-ca".to_owned(), false),
+        (&database.url, format!("sslmode=verify-ca&{root}"), true),
+        (&database.url, format!("sslmode=verify-full&{root}"), false),
+        (&by_name, format!("sslmode=verify-full&{root}"), true),
+        (&by_name, "sslmode=verify-full".to_owned(), false),
+    ] {
+        let result = try_with(url, &parameters);
+        assert_eq!(result.is_ok(), is_let_in, "{parameters}: {result:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+        }
+    }
+    // Who asks for it does not go without.
+    let plain = shared().database();
+    let error = try_with(&plain.url, "sslmode=require").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+}

@@ -1,0 +1,59 @@
+//! Whoever waits is told of what others commit, also after the server was gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auto_recovery::audit::{AuditStore, Removal};
+use auto_recovery::host::SystemHost;
+use auto_recovery::testing::store_contract::entry;
+use auto_recovery_sql::postgres::Followed;
+use auto_recovery_sql::{PostgresOptions, PostgresStore};
+
+use crate::postgres_server::{Server, shared};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn open(url: &str) -> PostgresStore {
+    PostgresStore::open(url, PostgresOptions::default(), Arc::new(SystemHost::new())).unwrap()
+}
+
+fn sessions(ids: &[&str]) -> Followed {
+    Followed::Sessions(ids.iter().map(|id| (*id).to_owned()).collect())
+}
+
+#[test]
+fn a_follower_is_told_of_what_is_committed() {
+    let database = shared().database();
+    let mut follower = open(&database.url).follow();
+    assert_eq!(follower.wait(LONG).unwrap(), Followed::Anything);
+    assert_eq!(follower.wait(Duration::ZERO).unwrap(), Followed::Nothing);
+    let other = open(&database.url);
+    other.append(vec![entry("ä b", 1)]).unwrap();
+    assert_eq!(follower.wait(LONG).unwrap(), sessions(&["ä b"]));
+    assert_eq!(
+        follower.wait(Duration::from_millis(20)).unwrap(),
+        Followed::Nothing
+    );
+    std::thread::scope(|scope| {
+        scope.spawn(|| other.remove("ä b", &Removal::Cleared).unwrap());
+        assert_eq!(follower.wait(LONG).unwrap(), sessions(&["ä b"]));
+    });
+}
+
+#[test]
+fn a_follower_comes_back_with_the_server() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let store = open(&database.url);
+    let mut follower = store.follow();
+    assert_eq!(follower.wait(LONG).unwrap(), Followed::Anything);
+    server.kill();
+    assert_eq!(
+        follower.wait(Duration::from_millis(300)).unwrap(),
+        Followed::Nothing
+    );
+    server.run();
+    assert_eq!(follower.wait(LONG).unwrap(), Followed::Anything);
+    store.append(vec![entry("s", 1)]).unwrap();
+    assert_eq!(follower.wait(LONG).unwrap(), sessions(&["s"]));
+}

@@ -1,0 +1,328 @@
+//! A PostgreSQL of the tests' own: made in a temporary directory, gone when the tests are.
+#![expect(clippy::disallowed_methods, reason = "the tests need a real server")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery_sql::{PostgresOptions, PostgresStore};
+use tempfile::TempDir;
+
+/// Where Debian keeps what is not in PATH.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+const PASSWORD: &str = "the%20secret";
+
+/// How to get a server where there is none.
+const MISSING: &str = "PostgreSQL is not installed: install the package `postgresql` (`scripts/test` does), then run this again";
+
+/// Waits for the server for at most 60 s.
+const LOOKS_MAX: u32 = 1200;
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What runs the server: it ends, and takes the server along, when the test process does, however that ends.
+/// `$1` is the data directory, `$2` the program, the rest are its arguments.
+const GUARD: &str = r#"
+data=$1; shift
+"$@" >> "$data.log" 2>&1 < /dev/null &
+server=$!
+cat > /dev/null
+kill -QUIT "$server" 2> /dev/null
+wait "$server"
+"#;
+
+/// A server.
+pub(crate) struct Server {
+    dir: TempDir,
+    port: u16,
+    guard: Mutex<Option<Child>>,
+    databases: AtomicU64,
+}
+
+/// The server that tests share which do not kill it. It waits for no disk.
+pub(crate) fn shared() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(false, &[]))
+}
+
+impl Server {
+    /// A new server with these settings; `is_safe` if its disk must survive what the tests do to it.
+    pub(crate) fn start(is_safe: bool, settings: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        open_to_all(dir.path());
+        let server = Self {
+            port: free_port(),
+            guard: Mutex::default(),
+            databases: AtomicU64::new(0),
+            dir,
+        };
+        let password = server.dir.path().join("password");
+        fs::write(&password, PASSWORD.replace("%20", " ")).unwrap();
+        own(server.dir.path());
+        own(&password);
+        let made = as_user(&program("initdb"))
+            .arg("--pgdata")
+            .arg(server.data())
+            .args([
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+            ])
+            .args(["--locale=C", "--no-sync", "--pwfile"])
+            .arg(&password)
+            .output()
+            .unwrap();
+        assert_done("initdb", &made);
+        let mut config = settings.join("\n");
+        if !is_safe {
+            config.push_str("\nfsync = off\nfull_page_writes = off\n");
+        }
+        let file = fs::OpenOptions::new()
+            .append(true)
+            .open(server.data().join("postgresql.conf"));
+        writeln!(file.unwrap(), "{config}").unwrap();
+        server.run();
+        server
+    }
+
+    /// Starts it, again if it was stopped.
+    pub(crate) fn run(&self) {
+        let mut guard = as_user(Path::new("sh"))
+            .args(["-c", GUARD, "sh"])
+            .arg(self.data())
+            .arg(program("postgres"))
+            .arg("-D")
+            .arg(self.data())
+            .args([
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "max_connections=200",
+            ])
+            .arg("-c")
+            .arg(format!("port={}", self.port))
+            .arg("-c")
+            .arg(format!(
+                "unix_socket_directories={}",
+                self.dir.path().display()
+            ))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        for _ in 0..LOOKS_MAX {
+            if self.psql("postgres", "SELECT 1").status.success() {
+                *self.guard.lock().unwrap() = Some(guard);
+                return;
+            }
+            let _ = SystemHost::new().sleep(LOOK_PAUSE);
+        }
+        drop(guard.kill());
+        panic!("the server does not start: {}", self.log());
+    }
+
+    /// Kills it as the end of the world would: every process, none of them asked.
+    pub(crate) fn kill(&self) {
+        let guard = self.guard.lock().unwrap().take();
+        let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().to_owned();
+        let children = Command::new("ps")
+            .args(["-o", "pid=", "--ppid", &pid])
+            .output()
+            .unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        let mut all = vec![pid.as_str()];
+        all.extend(children.split_whitespace());
+        let killed = Command::new("kill").arg("-9").args(&all).status();
+        assert!(killed.unwrap().success() || all.len() > 1);
+        end(guard);
+    }
+
+    /// Stops it; who is connected is disconnected.
+    pub(crate) fn stop(&self) {
+        end(self.guard.lock().unwrap().take());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.data().with_extension("log")).unwrap_or_default()
+    }
+
+    /// A new empty database.
+    pub(crate) fn database(&'static self) -> Database {
+        self.database_of(Some(self))
+    }
+
+    fn database_of(&self, server: Option<&'static Server>) -> Database {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("d{number}");
+        let made = self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        assert_done("CREATE DATABASE", &made);
+        Database {
+            url: format!(
+                "postgres://postgres:{PASSWORD}@127.0.0.1:{}/{name}",
+                self.port
+            ),
+            name,
+            server,
+        }
+    }
+
+    /// A new empty database of a server that is not shared.
+    pub(crate) fn own_database(&self) -> Database {
+        self.database_of(None)
+    }
+
+    /// What psql prints of `sql`.
+    pub(crate) fn psql(&self, database: &str, sql: &str) -> Output {
+        Command::new(program("psql"))
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+            ])
+            .args(["-p", &self.port.to_string(), "-d", database, "-c", sql])
+            .env("PGPASSWORD", PASSWORD.replace("%20", " "))
+            .env("PGCONNECT_TIMEOUT", "5")
+            .output()
+            .unwrap()
+    }
+
+    /// The lines that `sql` gives.
+    pub(crate) fn ask(&self, database: &str, sql: &str) -> String {
+        let output = self.psql(database, sql);
+        assert_done(sql, &output);
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A database of a server.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) name: String,
+    server: Option<&'static Server>,
+}
+
+impl Database {
+    /// The store in it.
+    pub(crate) fn open(&self, options: PostgresOptions) -> PostgresStore {
+        PostgresStore::open(&self.url, options, Arc::new(SystemHost::new())).unwrap()
+    }
+
+    /// The lines that `sql` gives, where the server is shared.
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        self.server.unwrap().ask(&self.name, sql)
+    }
+}
+
+/// Ends a guard, and with it the server.
+fn end(guard: Option<Child>) {
+    if let Some(mut guard) = guard {
+        drop(guard.stdin.take());
+        guard.wait().unwrap();
+    }
+}
+
+/// The program of this name of the newest PostgreSQL.
+fn program(name: &str) -> PathBuf {
+    let in_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&in_path).collect();
+    let mut versions: Vec<PathBuf> = fs::read_dir(DEBIAN)
+        .map(|found| found.map(|one| one.unwrap().path()).collect())
+        .unwrap_or_default();
+    versions.sort();
+    places.extend(versions.iter().rev().map(|version| version.join("bin")));
+    let found = places
+        .iter()
+        .map(|place| place.join(name))
+        .find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{MISSING}"))
+}
+
+/// `program` as a user that PostgreSQL does not refuse to run as: it refuses root.
+fn as_user(program: &Path) -> Command {
+    let mut command = match user() {
+        None => Command::new(program),
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid", user, "--regid", user, "--clear-groups", "--"])
+                .arg(program);
+            command
+        }
+    };
+    command.current_dir("/");
+    command
+}
+
+/// Whom to run the server as, if not as whoever runs the tests.
+fn user() -> Option<&'static str> {
+    static USER: OnceLock<Option<String>> = OnceLock::new();
+    let user = USER.get_or_init(|| {
+        let id = Command::new("id").arg("-u").output().unwrap();
+        if id.stdout.trim_ascii() != b"0" {
+            return None;
+        }
+        let users = fs::read_to_string("/etc/passwd").unwrap();
+        let of = |name: &str| {
+            let line = users
+                .lines()
+                .find(|line| line.split(':').next() == Some(name))?;
+            line.split(':').nth(2).map(str::to_owned)
+        };
+        Some(of("postgres").or_else(|| of("nobody")).unwrap())
+    });
+    user.as_deref()
+}
+
+/// Gives `path` to whom the server runs as.
+pub(crate) fn own(path: &Path) {
+    if let Some(user) = user() {
+        let id = user.parse().unwrap();
+        std::os::unix::fs::chown(path, Some(id), None).unwrap();
+    }
+}
+
+/// Lets the server's user through to what it owns.
+fn open_to_all(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+pub(crate) fn assert_done(what: &str, output: &Output) {
+    let mut words = String::new();
+    output.stderr.as_slice().read_to_string(&mut words).unwrap();
+    assert!(output.status.success(), "{what}: {words}");
+}

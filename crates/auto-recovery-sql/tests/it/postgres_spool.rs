@@ -1,0 +1,241 @@
+//! The server cannot be reached: what comes is kept, and delivered once and in order when it is back.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use auto_recovery::ErrorKind;
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::host::SystemHost;
+use auto_recovery::testing::store_contract::{assert_exact, entry, read};
+use auto_recovery::testing::store_processes::{orders, start};
+use auto_recovery_sql::postgres::Notice;
+use auto_recovery_sql::{PostgresOptions, PostgresStore};
+
+use crate::postgres_server::Server;
+
+const DELIVERER: &str = "postgres_spool::deliverer";
+
+fn options(spool: &Path) -> PostgresOptions {
+    PostgresOptions {
+        spool: Some(spool.to_owned()),
+        ..PostgresOptions::default()
+    }
+}
+
+fn numbered(session_id: &str, number: u64) -> NewEntry {
+    NewEntry {
+        number_by_store: true,
+        ..entry(session_id, number)
+    }
+}
+
+fn started() -> JournalEvent {
+    JournalEvent::SessionStarted(SessionStarted {
+        project: Some("red".to_owned()),
+        ..SessionStarted::default()
+    })
+}
+
+fn numbers(store: &dyn AuditStore, session_id: &str) -> Vec<u64> {
+    let entries = read(store, session_id);
+    entries.iter().map(|entry| entry.attempt_number).collect()
+}
+
+#[test]
+fn what_comes_meanwhile_is_delivered_once_and_in_order() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let spool = dir.path().join("deep/spool");
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&notices);
+    let store = database.open(PostgresOptions {
+        on_notice: Some(Arc::new(move |notice: &Notice| {
+            told.lock().unwrap().push(notice.clone());
+        })),
+        ..options(&spool)
+    });
+    store
+        .append(vec![numbered("s", 1), numbered("s", 2)])
+        .unwrap();
+    server.kill();
+    // It goes on numbering where the server was, and what was given twice is there twice.
+    let mut appended = store.append(vec![numbered("s", 3), entry("t", 9)]).unwrap();
+    store.record(Some("s"), started()).unwrap();
+    appended.extend(
+        store
+            .append(vec![numbered("s", 4), entry("s", 2), numbered("s", 5)])
+            .unwrap(),
+    );
+    let acknowledged: Vec<u64> = appended.iter().map(|one| one.attempt_number).collect();
+    assert_eq!(acknowledged, [3, 9, 4, 2, 5]);
+    assert_eq!(store.waiting(), 5);
+    let mode = fs::metadata(&spool).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+    let error = store.sessions().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains("5 entries wait"), "{error}");
+    assert_eq!(notices.lock().unwrap().len(), 1, "it is told once");
+    // Another process shares the spool, and knows nothing of the session but what waits.
+    let other = database.open(options(&spool));
+    assert_eq!(
+        other.append(vec![numbered("s", 6)]).unwrap()[0].attempt_number,
+        6
+    );
+    server.run();
+    let delivered = other.deliver().unwrap();
+    assert_eq!((delivered.entries, delivered.records), (6, 1));
+    assert_eq!(other.deliver().unwrap().entries, 0);
+    store.append(vec![numbered("s", 7)]).unwrap();
+    store.deliver().unwrap();
+    assert_eq!(numbers(&store, "s"), [1, 2, 3, 4, 2, 5, 6, 7]);
+    assert_eq!(numbers(&store, "t"), [9]);
+    assert_exact(&store, "s");
+    assert_eq!(store.waiting(), 0);
+    let left = server.ask(
+        &database.name,
+        "SELECT count(*) FROM auto_recovery.spool_delivery",
+    );
+    assert_eq!(left, "0");
+    let project = server.ask(
+        &database.name,
+        "SELECT project FROM auto_recovery.sessions WHERE session_id = 's'",
+    );
+    assert_eq!(project, "red");
+}
+
+#[test]
+fn the_next_write_comes_after_what_waits() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = database.open(options(dir.path()));
+        server.stop();
+        for number in 1..=30 {
+            store.append(vec![numbered("s", number)]).unwrap();
+        }
+    }
+    server.run();
+    let store = database.open(options(dir.path()));
+    assert_eq!(
+        store.append(vec![numbered("s", 31)]).unwrap()[0].attempt_number,
+        31
+    );
+    assert_eq!(numbers(&store, "s"), (1..=31).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_full_spool_refuses_and_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = "postgres://u:secret@127.0.0.1:1/d";
+    let options = PostgresOptions {
+        spool_bytes_max: 4000,
+        ..options(dir.path())
+    };
+    let store = PostgresStore::open(url, options, Arc::new(SystemHost::new())).unwrap();
+    let mut kept = 0;
+    let error = loop {
+        match store.append(vec![entry("s", kept)]) {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!((3..12).contains(&kept), "{kept}");
+    assert_eq!(error.kind(), ErrorKind::NoSpace);
+    let words = error.chain();
+    let dir = dir.path().display().to_string();
+    for part in [dir.as_str(), "4000 bytes", "127.0.0.1:1"] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(!words.contains("secret"), "{words}");
+    assert_eq!(store.waiting(), kept);
+}
+
+#[test]
+fn without_a_spool_nothing_is_kept() {
+    let url = "postgres://u:secret@127.0.0.1:1/d";
+    let host = Arc::new(SystemHost::new());
+    let store = PostgresStore::open(url, PostgresOptions::default(), host).unwrap();
+    for error in [
+        store.append(vec![entry("s", 1)]).map(drop).unwrap_err(),
+        store.record(None, started()).unwrap_err(),
+        store.sessions().map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        let words = error.chain();
+        assert!(
+            words.contains("127.0.0.1:1") && !words.contains("secret"),
+            "{words}"
+        );
+    }
+}
+
+/// No test, but what is killed while it delivers.
+#[test]
+fn deliverer() {
+    if let Some((_, dir)) = orders() {
+        let url = fs::read_to_string(dir.join("url")).unwrap();
+        let options = options(&dir.join("spool"));
+        let store = PostgresStore::open(&url, options, Arc::new(SystemHost::new())).unwrap();
+        store.deliver().unwrap();
+    }
+}
+
+#[test]
+fn whoever_dies_while_delivering_neither_loses_nor_doubles() {
+    const ENTRIES: u64 = 12_000;
+    const SESSIONS: u64 = 8;
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("url"), &database.url).unwrap();
+    let store = database.open(options(&dir.path().join("spool")));
+    server.stop();
+    for first in (0..ENTRIES).step_by(500) {
+        let batch = (first..first + 500).map(|n| numbered(&format!("s{}", n % SESSIONS), n));
+        store.append(batch.collect()).unwrap();
+        store.record(Some("s0"), started()).unwrap();
+    }
+    server.run();
+    let count = || {
+        let sql =
+            "SELECT CASE WHEN to_regclass('auto_recovery.stored_entry') IS NULL THEN 0 ELSE 1 END";
+        match server.ask(&database.name, sql).as_str() {
+            "0" => 0,
+            _ => server
+                .ask(
+                    &database.name,
+                    "SELECT count(*) FROM auto_recovery.stored_entry",
+                )
+                .parse::<u64>()
+                .unwrap(),
+        }
+    };
+    let mut seen = BTreeSet::new();
+    for round in 1..=8 {
+        let mut child = start(DELIVERER, [0, 0], dir.path());
+        // At another moment each time: when so much has arrived.
+        while count() < (round * ENTRIES / 9) && child.try_wait().unwrap().is_none() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen.insert(count());
+    }
+    assert!(seen.len() > 3, "it was killed in the midst: {seen:?}");
+    store.deliver().unwrap();
+    let ids = server.ask(
+        &database.name,
+        "SELECT count(DISTINCT entry_id), count(*) FROM auto_recovery.entries",
+    );
+    assert_eq!(ids, format!("{ENTRIES}|{ENTRIES}"));
+    let records = server.ask(&database.name, "SELECT count(*) FROM auto_recovery.journal");
+    assert_eq!(records, (ENTRIES / 500).to_string());
+    for session in 0..SESSIONS {
+        let expected: Vec<u64> = (1..=ENTRIES / SESSIONS).collect();
+        assert_eq!(numbers(&store, &format!("s{session}")), expected);
+    }
+    assert_eq!(store.waiting(), 0);
+}
