@@ -56,6 +56,24 @@ need_venv() {
         die "python3 has no venv and it could not be installed: install python3-venv, then run this again"
 }
 
+# need_postgres: the programs of a PostgreSQL server are there. The tests start one of their own.
+need_postgres() {
+    have_postgres || install_postgres
+    have_postgres || die "PostgreSQL is missing and could not be installed: install it, then run this again"
+}
+
+have_postgres() { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+
+install_postgres() {
+    local conf=/etc/postgresql-common/createcluster.conf
+    if have apt-get; then
+        # Else the package starts a server that nobody asked for.
+        install_package postgresql-common - - -
+        [ ! -e "$conf" ] || as_root sed -i 's/^#*\(create_main_cluster\) .*$/\1 = false/' "$conf" || true
+    fi
+    install_package postgresql postgresql-server postgresql postgresql
+}
+
 # install_package APT DNF APK BREW: as the system's package manager calls it.
 install_package() {
     say "installing $1 with the system's package manager"

@@ -28,6 +28,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const FIRST_REST: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(30);
 
+/// How much longer a write may take for each thing in it.
+const ITEM_TIMEOUT: Duration = Duration::from_millis(1);
+
 /// Of how many sessions the highest number is remembered, for when the server cannot be asked.
 const SEEN_MAX: usize = 65_536;
 
@@ -117,12 +120,28 @@ impl Core {
 
     /// Asks the server, and says so if it cannot be reached.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Lease) -> Result<T>) -> Result<T> {
-        let asked = self.connection().and_then(|lease| {
+        let asked = self.connection_soon().and_then(|lease| {
             let answer = question(&lease)?;
             lease.give_back();
             Ok(answer)
         });
         asked.map_err(|error| self.with_waiting(error))
+    }
+
+    /// A connection, also if the server is just being started.
+    fn connection_soon(&self) -> Result<Lease> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES_MAX {
+            match self.connection() {
+                Err(error) if error.kind() == ErrorKind::Unreachable => {}
+                connected => return connected,
+            }
+            if self.host.sleep(pause) == Wait::Interrupted {
+                break;
+            }
+            pause *= 2;
+        }
+        self.connection()
     }
 
     /// `error`, saying what waits in the spool if that is why it may matter.
@@ -237,9 +256,8 @@ impl Core {
 
     /// Writes `group` on a connection.
     pub(super) fn write_on(&self, lease: &Lease, group: &mut Group) -> Result<(), Failed> {
-        let limit = self.options.write_timeout;
-        // A copy that is large may take its time; it is answered all along.
-        let limit = limit.max(Duration::from_micros(100 * group.items.len() as u64) * 10);
+        // What is much may take its time.
+        let limit = self.options.write_timeout + ITEM_TIMEOUT * group.items.len() as u32;
         let mut result = Ok(());
         let writing = async {
             result = write::write(&self.address, lease, group).await;

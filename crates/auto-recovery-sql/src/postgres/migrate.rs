@@ -32,6 +32,13 @@ const FIRST: &str = "CREATE SCHEMA IF NOT EXISTS auto_recovery; \
 
 const DONE: &str = "INSERT INTO auto_recovery.migration (version, name) VALUES ($1, $2)";
 
+/// What the tables need of a server, and of its database.
+const SERVER: &str = "SELECT current_setting('server_version_num')::integer, \
+     current_setting('server_version'), getdatabaseencoding()::text";
+
+/// The oldest server that has all that the tables use: 14.
+const SERVER_VERSION_MIN: i32 = 140_000;
+
 /// Sees to it that the tables are as this release wants them.
 pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result<()> {
     let current = MIGRATIONS.len() as i32;
@@ -41,6 +48,7 @@ pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result
     let failed = |error| explain(address, "create the tables of the audit trail", error);
     connection.batch("BEGIN").await.map_err(failed)?;
     connection.batch(LOCK).await.map_err(failed)?;
+    check_server(address, connection).await?;
     // Somebody else may have been quicker.
     let version = version(address, connection).await?;
     if version == 0 {
@@ -56,6 +64,35 @@ pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result
         }
     }
     connection.batch("COMMIT").await.map_err(failed)
+}
+
+/// Refuses a server that cannot have the tables.
+async fn check_server(address: &Address, connection: &Connection) -> Result<()> {
+    let failed = |error| explain(address, "look at the server", error);
+    for row in connection.rows(SERVER, &[]).await.map_err(failed)? {
+        let (number, version): (i32, String) = (get(&row, 0)?, get(&row, 1)?);
+        if number < SERVER_VERSION_MIN {
+            let what = format!(
+                "{} is PostgreSQL {version}: at least 14 is needed",
+                address.server
+            );
+            return Err(Error::new(ErrorKind::Refused, what));
+        }
+        let encoding: String = get(&row, 2)?;
+        if encoding != "UTF8" {
+            let Address {
+                database, server, ..
+            } = address;
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "database {database} on {server} has the encoding {encoding}, which not every text fits \
+                     into: use a database made with `ENCODING 'UTF8'`"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Which version the tables have; 0 for none.

@@ -52,6 +52,6 @@ mod write;
 
 pub use deliver::Delivered;
 pub use follow::{Followed, PostgresFollower};
-pub use options::{Notice, PostgresOptions, SPOOL_BYTES_MAX};
+pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
 pub use write::CHANNEL;

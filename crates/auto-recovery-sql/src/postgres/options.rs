@@ -10,6 +10,9 @@ use auto_recovery::audit::Durability;
 /// How large the spool may grow unless somebody says otherwise: some 300,000 entries.
 pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// Whom the store tells what callers should know.
+pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
+
 /// How a store in PostgreSQL works.
 #[derive(Clone)]
 pub struct PostgresOptions {
@@ -30,7 +33,7 @@ pub struct PostgresOptions {
     /// How many connections the store opens at most.
     pub connections_max: usize,
     /// Is told what callers should know, and goes on.
-    pub on_notice: Option<Arc<dyn Fn(&Notice) + Send + Sync>>,
+    pub on_notice: Option<OnNotice>,
 }
 
 impl Default for PostgresOptions {

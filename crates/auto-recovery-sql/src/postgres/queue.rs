@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use auto_recovery::{Error, Result};
+use auto_recovery::{Error, ErrorKind, Result};
 
 use super::core::{Core, lock};
 use super::group::{Group, Item};
@@ -52,7 +52,11 @@ impl Queue {
             let group = state.take_group();
             drop(state);
             // Also if writing panics, the others must not wait for ever.
-            let leading = Leading { queue: self };
+            let tickets = group.iter().map(|(ticket, _)| *ticket).collect();
+            let leading = Leading {
+                queue: self,
+                tickets,
+            };
             let results = write(core, group);
             state = lock(&self.state);
             state.done.extend(results);
@@ -66,11 +70,19 @@ impl Queue {
 /// While it lives, somebody is writing.
 struct Leading<'q> {
     queue: &'q Queue,
+    tickets: Vec<u64>,
 }
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        lock(&self.queue.state).is_led = false;
+        let mut state = lock(&self.queue.state);
+        state.is_led = false;
+        if std::thread::panicking() {
+            let lost = || Error::new(ErrorKind::Io, "whoever wrote for others too has panicked");
+            let results = self.tickets.iter().map(|ticket| (*ticket, Err(lost())));
+            state.done.extend(results);
+        }
+        drop(state);
         self.queue.turn.notify_all();
     }
 }

@@ -6,6 +6,7 @@ mod postgres_access;
 mod postgres_contract;
 mod postgres_equality;
 mod postgres_follow;
+mod postgres_lost;
 mod postgres_processes;
 mod postgres_server;
 mod postgres_spool;

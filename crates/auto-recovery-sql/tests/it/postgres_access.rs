@@ -58,6 +58,16 @@ fn newer_tables_are_refused() {
 }
 
 #[test]
+fn databases_that_not_every_text_fits_into_are_refused() {
+    let database = shared().database();
+    database.ask("CREATE DATABASE narrow ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    let narrow = database.url.replace(&database.name, "narrow");
+    let error = open(&narrow).append(vec![entry("s", 1)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+    assert!(error.to_string().contains("LATIN1"), "{error}");
+}
+
+#[test]
 fn refusals_are_clear_and_keep_the_password() {
     let database = shared().database();
     let spool = tempfile::tempdir().unwrap();

@@ -134,15 +134,14 @@ impl Server {
         let guard = self.guard.lock().unwrap().take();
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
-        let children = Command::new("ps")
-            .args(["-o", "pid=", "--ppid", &pid])
-            .output()
-            .unwrap();
-        let children = String::from_utf8(children.stdout).unwrap();
-        let mut all = vec![pid.as_str()];
-        all.extend(children.split_whitespace());
-        let killed = Command::new("kill").arg("-9").args(&all).status();
-        assert!(killed.unwrap().success() || all.len() > 1);
+        let mut all = children(&pid);
+        // The parent first, or it would see to it that the others are followed by new ones.
+        all.insert(0, pid);
+        let killed = Command::new("sh")
+            .args(["-c", "kill -9 \"$@\" 2> /dev/null; true", "sh"])
+            .args(&all)
+            .status();
+        assert!(killed.unwrap().success());
         end(guard);
     }
 
@@ -240,6 +239,24 @@ impl Database {
     pub(crate) fn ask(&self, sql: &str) -> String {
         self.server.unwrap().ask(&self.name, sql)
     }
+}
+
+/// The processes that `pid` started, and that live.
+fn children(pid: &str) -> Vec<String> {
+    let mut children = Vec::new();
+    for process in fs::read_dir("/proc").unwrap() {
+        let process = process.unwrap();
+        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // Behind the name, which may hold anything: the state, then the parent.
+        let parent = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.split(' ').nth(1));
+        if parent == Some(pid) {
+            children.push(process.file_name().into_string().unwrap());
+        }
+    }
+    children
 }
 
 /// Ends a guard, and with it the server.
