@@ -1,23 +1,21 @@
 //! Taking over entries and records as they are, each once.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
 use super::batch::Batch;
+use super::connection::Database;
 use super::entry::{self, ReadyEntry};
 use super::failure::At;
 use super::journal;
-use super::writer::Writer;
-use crate::group::lock;
 
 /// Imports into a database. How often something is there already, the database says in the transaction
 /// that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
-    writer: &'s Mutex<Writer>,
+    database: &'s Database,
     /// The session whose entries come, and how often each id came.
     session: Option<(String, HashMap<String, u64>)>,
     /// How often each record came.
@@ -25,9 +23,9 @@ pub(super) struct SqliteImporter<'s> {
 }
 
 impl<'s> SqliteImporter<'s> {
-    pub(super) fn new(writer: &'s Mutex<Writer>) -> Self {
+    pub(super) fn new(database: &'s Database) -> Self {
         Self {
-            writer,
+            database,
             session: None,
             records: HashMap::new(),
         }
@@ -42,7 +40,7 @@ impl Importer for SqliteImporter<'_> {
             Some((id, came)) if id == session_id => came,
             _ => HashMap::new(),
         };
-        let added = lock(self.writer).write(|database, path| {
+        let added = self.database.write(|database, path| {
             add_entries(database, session_id, &ready, &mut came).at("write to", path)
         })?;
         self.session = Some((session_id.to_owned(), came));
@@ -56,7 +54,7 @@ impl Importer for SqliteImporter<'_> {
         });
         let lines = lines.collect::<Result<Vec<_>>>()?;
         let mut came = std::mem::take(&mut self.records);
-        let added = lock(self.writer).write(|database, path| {
+        let added = self.database.write(|database, path| {
             add_records(database, &lines, &mut came).at("write to", path)
         })?;
         self.records = came;

@@ -9,11 +9,12 @@ use auto_recovery::error::Result;
 use auto_recovery::host::Host;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::connection::Database;
 use super::entry;
 use super::failure::At;
 use super::journal;
 use super::session::{PLACE_BITS, SessionRow};
-use super::writer::{Writer, transaction};
+use super::writer::transaction;
 
 /// How many entries are deleted in one transaction. It bounds how long others wait: a million take
 /// seconds.
@@ -51,13 +52,13 @@ const FILES_GONE: &str = "DELETE FROM file WHERE mentions = 0 \
 
 /// Removes the trail of `session_id` if `removal` allows it.
 pub(super) fn remove(
-    writer: &mut Writer,
+    database: &Database,
     host: &dyn Host,
     session_id: &str,
     removal: &Removal,
 ) -> Result<Removed> {
     session_id::encode(session_id)?;
-    let removed = writer.write(|database, path| {
+    let removed = database.write(|database, path| {
         let found = SessionRow::find(database, session_id).at("read", path)?;
         let Some(mut session) = found else {
             return Ok(Removed::Unknown);
@@ -84,7 +85,7 @@ pub(super) fn remove(
     })?;
     if matches!(removed, Removed::Gone { .. }) {
         // It is gone whether or not its entries are by now: whoever writes next goes on.
-        drop(writer.finish_removals());
+        drop(database.finish_removals());
     }
     Ok(removed)
 }
