@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Durability, NewEntry};
+use auto_recovery::audit::{AuditStore, Durability, NewEntry, StoredEntry};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
-use auto_recovery::statistics::AggregateQuery;
+use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use rusqlite::{Connection, params};
 use side_by_side::{Pair, say};
@@ -223,6 +223,27 @@ fn sum_up(dir: &Path) {
         || drop(store.aggregate(&all).expect("summed up")),
     );
     times("the same beside SQL over the table of entries", pair, "");
+    let by_strategy = AggregateQuery {
+        by: vec![Dimension::Strategy],
+        ..AggregateQuery::default()
+    };
+    let pair = Pair::take(
+        3,
+        || sql_by_strategy(&database),
+        || drop(store.aggregate(&by_strategy).expect("summed up")),
+    );
+    times("told apart by strategy", pair, "");
+    let pair = Pair::take(
+        3,
+        || {
+            walk(
+                &database,
+                "SELECT * FROM entry JOIN entry_text USING (id) ORDER BY id",
+            )
+        },
+        || read_all(&store),
+    );
+    times("every trail read; beside its rows", pair, "");
 }
 
 fn times(what: &str, pair: Pair, limit: &str) {
@@ -266,6 +287,27 @@ fn sql_over_entries(database: &Connection) {
         "SELECT ended_ms, count(*) FROM session WHERE ended = 'recovered' GROUP BY ended_ms",
     ] {
         walk(database, sql);
+    }
+}
+
+/// The same numbers by hand for each strategy.
+fn sql_by_strategy(database: &Connection) {
+    for sql in [
+        "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
+         sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
+        "SELECT strategy, file, count(*) FROM entry JOIN entry_file ON entry.id = entry GROUP BY 1, 2",
+        "SELECT strategy, id >> 32, min(id), max(id) FROM entry GROUP BY 1, 2",
+    ] {
+        walk(database, sql);
+    }
+}
+
+fn read_all(store: &SqliteStore) {
+    for session in store.sessions().expect("listed") {
+        let mut visit = |_: StoredEntry<'_>| Ok(());
+        store
+            .read_trail(&session.session_id, &mut visit)
+            .expect("read");
     }
 }
 

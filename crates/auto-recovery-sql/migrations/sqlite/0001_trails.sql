@@ -77,22 +77,10 @@ CREATE TABLE entry_text (
 
 CREATE UNIQUE INDEX entry_identity ON entry_text (session, entry_id, occurrence);
 
--- Every file that an entry names, and how many times entries do.
-CREATE TABLE file (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    mentions INTEGER NOT NULL
-) STRICT;
-
--- Which entry names which file: files_modified, to be counted.
-CREATE TABLE entry_file (
-    entry INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    file INTEGER NOT NULL,
-    PRIMARY KEY (entry, place)
-) STRICT, WITHOUT ROWID;
-
--- The sums of all entries. Durations are summed up in two halves, for a sum of large ones overflows.
+-- The sums of all entries but those in `uncounted`: a writer adds these whenever they are many, so that
+-- an append touches one table instead of two.
+--
+-- Durations are summed up in two halves, for a sum of large ones overflows.
 CREATE TABLE tally (
     strategy TEXT NOT NULL,
     error_type TEXT NOT NULL,
@@ -104,6 +92,18 @@ CREATE TABLE tally (
     ms_low INTEGER NOT NULL, -- of duration_ms & 4294967295
     PRIMARY KEY (strategy, error_type, duration_bucket)
 ) STRICT, WITHOUT ROWID;
+
+-- Every file that entries name but for those in `uncounted`, and how many times they do.
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    mentions INTEGER NOT NULL
+) STRICT;
+
+-- Entries that are in neither sum yet.
+CREATE TABLE uncounted (
+    entry INTEGER PRIMARY KEY
+) STRICT;
 
 -- The journal, in order.
 CREATE TABLE journal (
@@ -186,8 +186,8 @@ SELECT
     coalesce(d.total_ms, 0) / 1000.0 AS total_duration_seconds,
     round(coalesce(d.total_ms / s.entries, 0) / 1000.0, 3) AS average_duration_seconds,
     (
-        SELECT count(DISTINCT file) FROM entry_file
-        WHERE entry BETWEEN s.id << 32 AND (s.id << 32) + 4294967295
+        SELECT count(DISTINCT value) FROM entry_text, json_each(files_modified)
+        WHERE id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295
     ) AS files_modified_count,
     coalesce(d.rollbacks, 0) AS rollback_count,
     s.first_timestamp AS first_attempt_timestamp,

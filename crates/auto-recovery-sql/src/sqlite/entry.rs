@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use auto_recovery::RecoveryAuditEntry;
 use rusqlite::{Connection, Row, params};
 
-use super::column::{json, number};
+use super::column::{list, number, read_list};
 use crate::row::EntryRow;
 use crate::text::{from_column, to_column};
 
@@ -22,8 +22,8 @@ impl ReadyEntry {
     /// `entry`, which is stored as `raw`.
     pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, number_by_store: bool) -> Self {
         Self {
-            changes_made: json(&entry.changes_made),
-            files_modified: json(&entry.files_modified),
+            changes_made: list(&entry.changes_made),
+            files_modified: list(&entry.files_modified),
             row: EntryRow::new(entry, raw),
             number_by_store,
         }
@@ -115,8 +115,8 @@ pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Co
         strategy: text(4)?,
         attempt_number: number(row, 5)?,
         success: row.get(6)?,
-        changes_made: list(row, 7)?,
-        files_modified: list(row, 8)?,
+        changes_made: read_list(row, 7)?,
+        files_modified: read_list(row, 8)?,
         rollback_performed: row.get(9)?,
         next_action: text(10)?,
         duration_seconds: 0.0,
@@ -132,13 +132,4 @@ pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Co
         bytes: 0,
     };
     Ok(made_anew.into_raw().into())
-}
-
-/// The list in a column, which has it as JSON.
-fn list(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
-    let json = row.get_ref(index)?.as_str()?;
-    serde_json::from_str(json).map_err(|error| {
-        let column = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
-    })
 }

@@ -10,6 +10,7 @@ use auto_recovery::host::Host;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::Database;
+use super::counted;
 use super::entry;
 use super::failure::At;
 use super::journal;
@@ -21,34 +22,7 @@ use super::writer::transaction;
 const ENTRIES_AT_ONCE: i64 = 10_000;
 
 /// The tables that have entries.
-const TABLES: [(&str, &str); 3] = [
-    ("entry", "id"),
-    ("entry_text", "id"),
-    ("entry_file", "entry"),
-];
-
-/// Takes the entries `?1` to `?2` out of the sums.
-const TALLY: &str = "UPDATE tally SET entries = tally.entries - old.entries, \
-     successes = tally.successes - old.successes, rollbacks = tally.rollbacks - old.rollbacks, \
-     ms_high = tally.ms_high - old.ms_high, ms_low = tally.ms_low - old.ms_low \
-     FROM (SELECT strategy, error_type, duration_bucket, count(*) AS entries, \
-     sum(success) AS successes, sum(rollback_performed) AS rollbacks, \
-     sum(duration_ms >> 32) AS ms_high, sum(duration_ms & 4294967295) AS ms_low \
-     FROM entry WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) old \
-     WHERE tally.strategy = old.strategy AND tally.error_type = old.error_type \
-     AND tally.duration_bucket = old.duration_bucket";
-
-const TALLY_GONE: &str = "DELETE FROM tally WHERE entries = 0 \
-     AND (strategy, error_type, duration_bucket) IN \
-     (SELECT strategy, error_type, duration_bucket FROM entry WHERE id BETWEEN ?1 AND ?2)";
-
-/// Takes what the entries `?1` to `?2` name out of the files.
-const FILES: &str = "UPDATE file SET mentions = file.mentions - old.times \
-     FROM (SELECT file, count(*) AS times FROM entry_file WHERE entry BETWEEN ?1 AND ?2 \
-     GROUP BY file) old WHERE file.id = old.file";
-
-const FILES_GONE: &str = "DELETE FROM file WHERE mentions = 0 \
-     AND id IN (SELECT file FROM entry_file WHERE entry BETWEEN ?1 AND ?2)";
+const TABLES: [&str; 2] = ["entry", "entry_text"];
 
 /// Removes the trail of `session_id` if `removal` allows it.
 pub(super) fn remove(
@@ -117,9 +91,8 @@ fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<Trail
 /// Takes the session, and its part in the sums, away. Its entries are nobody's then.
 fn unlink(database: &Connection, session: &SessionRow) -> rusqlite::Result<()> {
     let (first, last) = session.entries();
-    for sql in [TALLY, TALLY_GONE, FILES, FILES_GONE] {
-        database.prepare_cached(sql)?.execute([first, last])?;
-    }
+    counted::count(database, true)?;
+    counted::take_out(database, first, last)?;
     for sql in [
         "DELETE FROM session WHERE id = ?",
         "INSERT INTO leftover (session) VALUES (?)",
@@ -159,11 +132,9 @@ fn delete(database: &Connection, session: i64) -> rusqlite::Result<()> {
         .query_row([first, beyond, ENTRIES_AT_ONCE], |row| row.get(0))
         .optional()?;
     let until = last.unwrap_or(beyond);
-    for (table, column) in TABLES {
+    for table in TABLES {
         database
-            .prepare_cached(&format!(
-                "DELETE FROM {table} WHERE {column} >= ? AND {column} < ?"
-            ))?
+            .prepare_cached(&format!("DELETE FROM {table} WHERE id >= ? AND id < ?"))?
             .execute([first, until])?;
     }
     if last.is_none() {

@@ -15,6 +15,21 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 const ENTRIES: &str = "session s CROSS JOIN entry e \
      ON e.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295";
 
+/// The sums of all entries: those that stand ready, and those of what is not in them yet.
+const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entries, successes, \
+     rollbacks, ms_high, ms_low FROM tally UNION ALL \
+     SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
+     sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
+     FROM uncounted CROSS JOIN entry ON entry.id = uncounted.entry GROUP BY 1, 2, 3";
+
+/// The same of files.
+const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, count(*) AS times \
+     FROM uncounted CROSS JOIN entry_text t ON t.id = uncounted.entry \
+     CROSS JOIN json_each(t.files_modified) n GROUP BY n.value) \
+     SELECT file.name, file.mentions + coalesce(more.times, 0) \
+     FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
+     SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
+
 /// A question, told apart by some dimensions.
 pub(super) struct Question<'q> {
     query: &'q AggregateQuery,
@@ -38,9 +53,7 @@ impl<'q> Question<'q> {
     /// halves of durations.
     pub(super) fn entries(&self) -> String {
         if self.is_ready() {
-            return "SELECT strategy, error_type, duration_bucket, entries, successes, rollbacks, \
-                    ms_high, ms_low FROM tally"
-                .to_owned();
+            return READY_ENTRIES.to_owned();
         }
         format!(
             "SELECT {} e.strategy, e.error_type, e.duration_bucket, count(*), sum(e.success), \
@@ -96,16 +109,11 @@ impl<'q> Question<'q> {
     /// The files that entries name: key, name, how often.
     pub(super) fn files(&self) -> String {
         if self.is_ready() {
-            return "SELECT name, mentions FROM file WHERE mentions > 0".to_owned();
+            return READY_FILES.to_owned();
         }
-        let keys: String = (0..self.by.len())
-            .map(|key| format!("g.k{key}, "))
-            .collect();
         format!(
-            "SELECT {keys} f.name, g.times FROM \
-             (SELECT {} n.file AS file, count(*) AS times \
-             FROM {ENTRIES} CROSS JOIN entry_file n ON n.entry = e.id {} GROUP BY {}) g \
-             CROSS JOIN file f ON f.id = g.file",
+            "SELECT {} n.value, count(*) FROM {ENTRIES} CROSS JOIN entry_text t ON t.id = e.id \
+             CROSS JOIN json_each(t.files_modified) n {} GROUP BY {}",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
             ordinals(1, self.by.len() + 1),
