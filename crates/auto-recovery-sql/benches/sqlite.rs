@@ -234,12 +234,7 @@ fn sum_up(dir: &Path) {
     times("told apart by strategy", pair, "");
     let pair = Pair::take(
         3,
-        || {
-            walk(
-                &database,
-                "SELECT * FROM entry JOIN entry_text USING (id) ORDER BY id",
-            )
-        },
+        || walk(&database, "SELECT * FROM entry ORDER BY id"),
         || read_all(&store),
     );
     times("every trail read; beside its rows", pair, "");
@@ -279,7 +274,7 @@ fn sql_over_entries(database: &Connection) {
     for sql in [
         "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
          sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
-        "SELECT value, count(*) AS n FROM entry_text, json_each(files_modified) GROUP BY value \
+        "SELECT value, count(*) AS n FROM entry, json_each(files_modified) GROUP BY value \
          ORDER BY n DESC, value",
         "SELECT count(*), sum(ended = 'recovered'), sum(ended = 'escalated'), sum(flaky), \
          min(first_us), max(last_us) FROM session",
@@ -294,9 +289,9 @@ fn sql_by_strategy(database: &Connection) {
     for sql in [
         "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
          sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
-        "SELECT strategy, value, count(*) FROM entry JOIN entry_text USING (id), \
+        "SELECT strategy, value, count(*) FROM entry, \
          json_each(files_modified) GROUP BY 1, 2",
-        "SELECT strategy, id >> 32, min(id), max(id) FROM entry GROUP BY 1, 2",
+        "SELECT strategy, session, min(id), max(id) FROM entry GROUP BY 1, 2",
     ] {
         walk(database, sql);
     }

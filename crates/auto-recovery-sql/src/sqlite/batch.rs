@@ -7,7 +7,7 @@ use auto_recovery::audit::JournalRecord;
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
-use super::counted;
+use super::counted::Uncounted;
 use super::entry::{self, ReadyEntry};
 use super::journal;
 use super::session::{PLACE_BITS, SessionRow};
@@ -16,16 +16,18 @@ use super::session::{PLACE_BITS, SessionRow};
 pub(super) struct Batch<'c> {
     database: &'c Connection,
     sessions: HashMap<String, SessionRow>,
-    /// Whether any was added.
-    has_entries: bool,
+    /// How many entries were added.
+    added: u64,
+    uncounted: &'c Uncounted,
 }
 
 impl<'c> Batch<'c> {
-    pub(super) fn new(database: &'c Connection) -> Self {
+    pub(super) fn new(database: &'c Connection, uncounted: &'c Uncounted) -> Self {
         Self {
             database,
             sessions: HashMap::new(),
-            has_entries: false,
+            added: 0,
+            uncounted,
         }
     }
 
@@ -80,10 +82,7 @@ impl<'c> Batch<'c> {
         session.highest_number = session.highest_number.max(row.entry.attempt_number);
         session.tally.add(&row.entry.timestamp, row.entry.success);
         entry::insert(database, session.id, id, ready)?;
-        database
-            .prepare_cached("INSERT INTO uncounted VALUES (?)")?
-            .execute([id])?;
-        self.has_entries = true;
+        self.added += 1;
         Ok(())
     }
 
@@ -109,9 +108,9 @@ impl<'c> Batch<'c> {
         for session in self.sessions.values() {
             session.save(self.database)?;
         }
-        match self.has_entries {
-            true => counted::count(self.database, false),
-            false => Ok(()),
+        match self.added {
+            0 => Ok(()),
+            added => self.uncounted.add(self.database, added),
         }
     }
 }

@@ -9,6 +9,7 @@ use auto_recovery::error::Result;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::counted::Uncounted;
 use super::failure::{At, failed};
 use super::file::{self, FileId};
 use super::migrations::{self, Format};
@@ -34,6 +35,7 @@ pub(super) struct Database {
     durability: Durability,
     readers: Mutex<Vec<Link>>,
     pub(super) writer: Mutex<Option<Link>>,
+    pub(super) uncounted: Uncounted,
 }
 
 /// A connection.
@@ -58,6 +60,7 @@ impl Database {
             durability,
             readers: Mutex::default(),
             writer: Mutex::default(),
+            uncounted: Uncounted::default(),
         }
     }
 
@@ -67,6 +70,7 @@ impl Database {
         let link = self.open()?;
         let database = &link.connection;
         migrations::migrate(database, &self.path)?;
+        self.uncounted.look(database).at("read", &self.path)?;
         let synchronous = match self.durability {
             Durability::Sync => "FULL",
             Durability::Flush => "NORMAL",

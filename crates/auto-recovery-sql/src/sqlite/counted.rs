@@ -1,44 +1,70 @@
-//! The sums that stand ready for questions about every entry. An append only notes what is to be counted;
-//! when that is much, the writer counts it.
+//! The sums that stand ready for questions about every entry. An append leaves its entries uncounted;
+//! when these are many, the writer counts them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
 use super::column::number;
 
-/// How many entries wait to be counted: counting them takes milliseconds, once for so many, and whoever
-/// asks for all sums counts as many for itself.
+/// How many entries a process leaves uncounted: counting them takes milliseconds, once for so many, and
+/// whoever asks for all sums counts as many for itself.
 const UNCOUNTED_MAX: u64 = 1024;
+
+/// How many entries are uncounted, as far as this process knows.
+#[derive(Debug, Default)]
+pub(super) struct Uncounted(AtomicU64);
 
 /// Adds what is uncounted to the sums of entries.
 const TALLY: &str = "INSERT INTO tally \
      SELECT strategy, error_type, duration_bucket, count(*), sum(success), sum(rollback_performed), \
      sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
-     FROM uncounted CROSS JOIN entry ON entry.id = uncounted.entry GROUP BY 1, 2, 3 \
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     WHERE s.counted < s.next_place GROUP BY 1, 2, 3 \
      ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, \
      successes = successes + excluded.successes, rollbacks = rollbacks + excluded.rollbacks, \
      ms_high = ms_high + excluded.ms_high, ms_low = ms_low + excluded.ms_low";
 
-const FILES: &str = "INSERT INTO file (name, mentions) SELECT value, count(*) \
-     FROM uncounted CROSS JOIN entry_text t ON t.id = uncounted.entry, json_each(t.files_modified) \
-     WHERE true GROUP BY value \
+const FILES: &str = "INSERT INTO file (name, mentions) SELECT n.value, count(*) \
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     CROSS JOIN json_each(e.files_modified) n \
+     WHERE s.counted < s.next_place GROUP BY n.value \
      ON CONFLICT (name) DO UPDATE SET mentions = mentions + excluded.mentions";
 
-/// Counts what is uncounted, if that is much, or anyway.
-pub(super) fn count(database: &Connection, anyway: bool) -> rusqlite::Result<()> {
-    let waiting = database
-        .prepare_cached("SELECT count(*) FROM uncounted")?
-        .query_row([], |row| number(row, 0))?;
-    if waiting == 0 || (waiting < UNCOUNTED_MAX && !anyway) {
-        return Ok(());
+const COUNTED: &str = "UPDATE session INDEXED BY session_uncounted SET counted = next_place \
+     WHERE counted < next_place";
+
+impl Uncounted {
+    /// Finds out how many are.
+    pub(super) fn look(&self, database: &Connection) -> rusqlite::Result<()> {
+        let uncounted = database
+            .prepare_cached(
+                "SELECT coalesce(sum(next_place - counted), 0) \
+                 FROM session INDEXED BY session_uncounted WHERE counted < next_place",
+            )?
+            .query_row([], |row| number(row, 0))?;
+        self.0.store(uncounted, Ordering::Relaxed);
+        Ok(())
     }
-    for sql in [TALLY, FILES, "DELETE FROM uncounted"] {
-        database.prepare_cached(sql)?.execute([])?;
+
+    /// Notes that so many were added, and counts all if that is due.
+    pub(super) fn add(&self, database: &Connection, entries: u64) -> rusqlite::Result<()> {
+        let before = self.0.fetch_add(entries, Ordering::Relaxed);
+        if before + entries < UNCOUNTED_MAX {
+            return Ok(());
+        }
+        for sql in [TALLY, FILES, COUNTED] {
+            database.prepare_cached(sql)?.execute([])?;
+        }
+        self.0.store(0, Ordering::Relaxed);
+        Ok(())
     }
-    Ok(())
 }
 
-/// Takes the entries from the first to the last id, which are counted, out of the sums.
-pub(super) fn take_out(database: &Connection, first: i64, last: i64) -> rusqlite::Result<()> {
+/// Takes the entries of a session that are counted out of the sums.
+pub(super) fn take_out(database: &Connection, session: i64) -> rusqlite::Result<()> {
     for sql in [
         "UPDATE tally SET entries = tally.entries - old.entries, \
          successes = tally.successes - old.successes, rollbacks = tally.rollbacks - old.rollbacks, \
@@ -46,20 +72,26 @@ pub(super) fn take_out(database: &Connection, first: i64, last: i64) -> rusqlite
          FROM (SELECT strategy, error_type, duration_bucket, count(*) AS entries, \
          sum(success) AS successes, sum(rollback_performed) AS rollbacks, \
          sum(duration_ms >> 32) AS ms_high, sum(duration_ms & 4294967295) AS ms_low \
-         FROM entry WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) old \
+         FROM session s CROSS JOIN entry e \
+         ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted WHERE s.id = ?1 \
+         GROUP BY 1, 2, 3) old \
          WHERE tally.strategy = old.strategy AND tally.error_type = old.error_type \
          AND tally.duration_bucket = old.duration_bucket",
         "DELETE FROM tally WHERE entries = 0 \
          AND (strategy, error_type, duration_bucket) IN \
-         (SELECT strategy, error_type, duration_bucket FROM entry WHERE id BETWEEN ?1 AND ?2)",
+         (SELECT strategy, error_type, duration_bucket FROM session s CROSS JOIN entry e \
+         ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted WHERE s.id = ?1)",
         "UPDATE file SET mentions = file.mentions - old.times \
-         FROM (SELECT value, count(*) AS times FROM entry_text, json_each(files_modified) \
-         WHERE entry_text.id BETWEEN ?1 AND ?2 GROUP BY value) old WHERE file.name = old.value",
+         FROM (SELECT n.value, count(*) AS times FROM session s CROSS JOIN entry e \
+         ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
+         CROSS JOIN json_each(e.files_modified) n WHERE s.id = ?1 GROUP BY n.value) old \
+         WHERE file.name = old.value",
         "DELETE FROM file WHERE mentions = 0 AND name IN \
-         (SELECT value FROM entry_text, json_each(files_modified) \
-         WHERE entry_text.id BETWEEN ?1 AND ?2)",
+         (SELECT n.value FROM session s CROSS JOIN entry e \
+         ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
+         CROSS JOIN json_each(e.files_modified) n WHERE s.id = ?1)",
     ] {
-        database.prepare_cached(sql)?.execute([first, last])?;
+        database.prepare_cached(sql)?.execute([session])?;
     }
     Ok(())
 }

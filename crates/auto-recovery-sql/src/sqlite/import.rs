@@ -41,7 +41,8 @@ impl Importer for SqliteImporter<'_> {
             _ => HashMap::new(),
         };
         let added = self.database.write(|database, path| {
-            add_entries(database, session_id, &ready, &mut came).at("write to", path)
+            let batch = Batch::new(database, &self.database.uncounted);
+            add_entries(database, batch, session_id, &ready, &mut came).at("write to", path)
         })?;
         self.session = Some((session_id.to_owned(), came));
         Ok(added)
@@ -55,7 +56,8 @@ impl Importer for SqliteImporter<'_> {
         let lines = lines.collect::<Result<Vec<_>>>()?;
         let mut came = std::mem::take(&mut self.records);
         let added = self.database.write(|database, path| {
-            add_records(database, &lines, &mut came).at("write to", path)
+            let batch = Batch::new(database, &self.database.uncounted);
+            add_records(database, batch, &lines, &mut came).at("write to", path)
         })?;
         self.records = came;
         Ok(added)
@@ -64,11 +66,11 @@ impl Importer for SqliteImporter<'_> {
 
 fn add_entries(
     database: &Connection,
+    mut batch: Batch<'_>,
     session_id: &str,
     entries: &[ReadyEntry],
     came: &mut HashMap<String, u64>,
 ) -> rusqlite::Result<u64> {
-    let mut batch = Batch::new(database);
     let session = batch.session(session_id)?.id;
     let mut added = 0;
     for ready in entries {
@@ -86,10 +88,10 @@ fn add_entries(
 
 fn add_records(
     database: &Connection,
+    mut batch: Batch<'_>,
     lines: &[(&JournalRecord, String)],
     came: &mut HashMap<String, u64>,
 ) -> rusqlite::Result<u64> {
-    let mut batch = Batch::new(database);
     let mut added = 0;
     for (record, json) in lines {
         let times = came.entry(json.clone()).or_default();

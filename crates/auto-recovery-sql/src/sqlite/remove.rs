@@ -21,9 +21,6 @@ use super::writer::transaction;
 /// seconds.
 const ENTRIES_AT_ONCE: i64 = 10_000;
 
-/// The tables that have entries.
-const TABLES: [&str; 2] = ["entry", "entry_text"];
-
 /// Removes the trail of `session_id` if `removal` allows it.
 pub(super) fn remove(
     database: &Database,
@@ -90,9 +87,7 @@ fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<Trail
 
 /// Takes the session, and its part in the sums, away. Its entries are nobody's then.
 fn unlink(database: &Connection, session: &SessionRow) -> rusqlite::Result<()> {
-    let (first, last) = session.entries();
-    counted::count(database, true)?;
-    counted::take_out(database, first, last)?;
+    counted::take_out(database, session.id)?;
     for sql in [
         "DELETE FROM session WHERE id = ?",
         "INSERT INTO leftover (session) VALUES (?)",
@@ -132,11 +127,9 @@ fn delete(database: &Connection, session: i64) -> rusqlite::Result<()> {
         .query_row([first, beyond, ENTRIES_AT_ONCE], |row| row.get(0))
         .optional()?;
     let until = last.unwrap_or(beyond);
-    for table in TABLES {
-        database
-            .prepare_cached(&format!("DELETE FROM {table} WHERE id >= ? AND id < ?"))?
-            .execute([first, until])?;
-    }
+    database
+        .prepare_cached("DELETE FROM entry WHERE id >= ? AND id < ?")?
+        .execute([first, until])?;
     if last.is_none() {
         database
             .prepare_cached("DELETE FROM leftover WHERE session = ?")?

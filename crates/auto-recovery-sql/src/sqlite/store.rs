@@ -61,8 +61,9 @@ impl SqliteStore {
 
     fn commit(&self, work: Work) -> Result<Vec<Appended>> {
         self.group.commit(work, |group| {
-            self.database
-                .write(|database, path| append::write(database, group).at("write to", path))
+            self.database.write(|database, path| {
+                append::write(database, &self.database.uncounted, group).at("write to", path)
+            })
         })
     }
 }

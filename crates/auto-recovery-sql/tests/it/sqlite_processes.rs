@@ -68,8 +68,8 @@ fn assert_whole(dir: &std::path::Path) {
     assert_eq!(check, "ok");
     for (sums, recount) in [
         (
-            "SELECT coalesce(sum(entries), 0) + (SELECT count(*) FROM uncounted) FROM tally",
-            "SELECT count(*) FROM entry",
+            "SELECT coalesce(sum(entries), 0) FROM tally",
+            "SELECT sum(counted) FROM session",
         ),
         (
             "SELECT sum(entries) FROM session",
@@ -77,12 +77,8 @@ fn assert_whole(dir: &std::path::Path) {
         ),
         (
             "SELECT coalesce(sum(mentions), 0) FROM file",
-            "SELECT count(*) FROM entry_text, json_each(files_modified) \
-             WHERE entry_text.id NOT IN (SELECT entry FROM uncounted)",
-        ),
-        (
-            "SELECT coalesce(sum(ms_low), 0) FROM tally",
-            "SELECT coalesce(sum(duration_ms), 0) FROM entry WHERE id NOT IN (SELECT entry FROM uncounted)",
+            "SELECT count(*) FROM session s JOIN entry e ON s.id = e.session, \
+             json_each(files_modified) WHERE e.id < (s.id << 32) + s.counted",
         ),
     ] {
         assert_eq!(number(dir, sums), number(dir, recount), "{sums}");

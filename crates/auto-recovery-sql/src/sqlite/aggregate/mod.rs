@@ -3,7 +3,7 @@
 //! Three questions are asked in one transaction: the sums of entries, how the sessions ended that they
 //! are of, and which files they name. Where every entry is asked for, together, the answers stand ready:
 //! in `tally`, `session` and `file`, but for the newest entries, which are added. Otherwise they are made
-//! from the narrow table `entry` and the lists of files.
+//! from the entries.
 
 mod answer;
 mod question;

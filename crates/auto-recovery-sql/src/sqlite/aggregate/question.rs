@@ -20,12 +20,16 @@ const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entri
      rollbacks, ms_high, ms_low FROM tally UNION ALL \
      SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
      sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
-     FROM uncounted CROSS JOIN entry ON entry.id = uncounted.entry GROUP BY 1, 2, 3";
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     WHERE s.counted < s.next_place GROUP BY 1, 2, 3";
 
 /// The same of files.
 const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, count(*) AS times \
-     FROM uncounted CROSS JOIN entry_text t ON t.id = uncounted.entry \
-     CROSS JOIN json_each(t.files_modified) n GROUP BY n.value) \
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     CROSS JOIN json_each(e.files_modified) n \
+     WHERE s.counted < s.next_place GROUP BY n.value) \
      SELECT file.name, file.mentions + coalesce(more.times, 0) \
      FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
      SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
@@ -79,12 +83,11 @@ impl<'q> Question<'q> {
             .collect();
         format!(
             "SELECT g.session, s.ended, s.ended_ms, s.flaky, g.first, g.last, {keys} \
-             ef.at_us, tf.timestamp, el.at_us, tl.timestamp FROM \
+             f.at_us, f.timestamp, l.at_us, l.timestamp FROM \
              (SELECT s.id AS session, {} min(e.id) AS first, max(e.id) AS last FROM {ENTRIES} {} \
              GROUP BY {}) g \
              CROSS JOIN session s ON s.id = g.session \
-             CROSS JOIN entry ef ON ef.id = g.first CROSS JOIN entry_text tf ON tf.id = g.first \
-             CROSS JOIN entry el ON el.id = g.last CROSS JOIN entry_text tl ON tl.id = g.last \
+             CROSS JOIN entry f ON f.id = g.first CROSS JOIN entry l ON l.id = g.last \
              ORDER BY g.session",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
@@ -112,8 +115,8 @@ impl<'q> Question<'q> {
             return READY_FILES.to_owned();
         }
         format!(
-            "SELECT {} n.value, count(*) FROM {ENTRIES} CROSS JOIN entry_text t ON t.id = e.id \
-             CROSS JOIN json_each(t.files_modified) n {} GROUP BY {}",
+            "SELECT {} n.value, count(*) FROM {ENTRIES} \
+             CROSS JOIN json_each(e.files_modified) n {} GROUP BY {}",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
             ordinals(1, self.by.len() + 1),
