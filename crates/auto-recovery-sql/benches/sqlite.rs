@@ -211,7 +211,7 @@ fn sum_up(dir: &Path) {
     let database = Connection::open(&path).expect("opened");
     let all = AggregateQuery::default();
     let pair = Pair::take(
-        5,
+        ROUNDS,
         || best_sql(&database),
         || drop(store.aggregate(&all).expect("summed up")),
     );

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::{from_column, to_column};
+use crate::text::{from_column, is_as_it_was, to_column};
 
 /// All 64 bits of `number`: a database counts with signs, and few numbers are so large that it shows.
 pub(super) fn signed(number: u64) -> i64 {
@@ -50,4 +50,13 @@ pub(super) fn read_list(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Resu
         rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
     })?;
     Ok(kept.into_iter().map(from_column).collect())
+}
+
+/// The text in a column, decoded only if it must be.
+pub(super) fn text<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Cow<'r, str>> {
+    let kept = row.get_ref(index)?.as_str()?;
+    Ok(match is_as_it_was(kept) {
+        true => kept.into(),
+        false => from_column(kept.to_owned()).into(),
+    })
 }

@@ -49,7 +49,7 @@ impl<'q> Question<'q> {
     }
 
     /// Whether its answers stand ready.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.query.is_of_all() && self.by.is_empty()
     }
 
@@ -71,10 +71,11 @@ impl<'q> Question<'q> {
 
     /// The sessions that have entries, each as often as it has different keys, one after the other:
     /// session, how it ended, after how long, how many were flaky, its first and last entry; key; and of
-    /// these entries the moments and timestamps.
+    /// these entries the moments and timestamps. Where the answers stand ready, each session comes once
+    /// and it is only how it ended, moments and timestamps.
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
-            return "SELECT id, ended, ended_ms, flaky, 0, 0, first_us, first_timestamp, last_us, \
+            return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
                     last_timestamp FROM session WHERE entries > 0"
                 .to_owned();
         }
