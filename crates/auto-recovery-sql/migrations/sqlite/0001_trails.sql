@@ -18,6 +18,7 @@ CREATE TABLE session (
     highest_number INTEGER NOT NULL DEFAULT 0, -- attempt number; the 64 bits of an unsigned number
     next_place INTEGER NOT NULL DEFAULT 0,
     counted INTEGER NOT NULL DEFAULT 0, -- its entries before this place are in tally and file
+    is_counted INTEGER NOT NULL DEFAULT 1, -- whether that is all of them
     first_timestamp TEXT, -- of the first entry
     first_us INTEGER,
     last_timestamp TEXT, -- of the last entry
@@ -37,7 +38,7 @@ CREATE TABLE session (
     ended_ms INTEGER -- after how many milliseconds it was recovered
 ) STRICT;
 
-CREATE INDEX session_uncounted ON session (id) WHERE counted < next_place;
+CREATE INDEX session_uncounted ON session (id) WHERE is_counted = 0;
 
 -- What else the journal says of a session.
 CREATE TABLE session_facts (

@@ -76,8 +76,7 @@ impl<'c> Batch<'c> {
         let row = &ready.row;
         let database = self.database;
         let session = self.session(&row.entry.session_id)?;
-        let id = (session.id << PLACE_BITS) + session.next_place;
-        session.next_place += 1;
+        let id = (session.id << PLACE_BITS) + session.take_place();
         session.bytes += row.bytes;
         session.highest_number = session.highest_number.max(row.entry.attempt_number);
         session.tally.add(&row.entry.timestamp, row.entry.success);

@@ -21,7 +21,7 @@ const TALLY: &str = "INSERT INTO tally \
      sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
      FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
      ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
-     WHERE s.counted < s.next_place GROUP BY 1, 2, 3 \
+     WHERE s.is_counted = 0 GROUP BY 1, 2, 3 \
      ON CONFLICT DO UPDATE SET entries = entries + excluded.entries, \
      successes = successes + excluded.successes, rollbacks = rollbacks + excluded.rollbacks, \
      ms_high = ms_high + excluded.ms_high, ms_low = ms_low + excluded.ms_low";
@@ -30,11 +30,11 @@ const FILES: &str = "INSERT INTO file (name, mentions) SELECT n.value, count(*) 
      FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
      ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
      CROSS JOIN json_each(e.files_modified) n \
-     WHERE s.counted < s.next_place GROUP BY n.value \
+     WHERE s.is_counted = 0 GROUP BY n.value \
      ON CONFLICT (name) DO UPDATE SET mentions = mentions + excluded.mentions";
 
-const COUNTED: &str = "UPDATE session INDEXED BY session_uncounted SET counted = next_place \
-     WHERE counted < next_place";
+const COUNTED: &str = "UPDATE session INDEXED BY session_uncounted SET counted = next_place, is_counted = 1 \
+     WHERE is_counted = 0";
 
 impl Uncounted {
     /// Finds out how many are.
@@ -42,7 +42,7 @@ impl Uncounted {
         let uncounted = database
             .prepare_cached(
                 "SELECT coalesce(sum(next_place - counted), 0) \
-                 FROM session INDEXED BY session_uncounted WHERE counted < next_place",
+                 FROM session INDEXED BY session_uncounted WHERE is_counted = 0",
             )?
             .query_row([], |row| number(row, 0))?;
         self.0.store(uncounted, Ordering::Relaxed);

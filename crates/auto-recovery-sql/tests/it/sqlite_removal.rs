@@ -54,7 +54,7 @@ fn what_a_removal_left_that_died_is_nobodys_and_goes_with_the_next_write() {
         .execute_batch(
             "INSERT INTO leftover SELECT id FROM session WHERE session_id = 'long'; \
              DELETE FROM session WHERE session_id = 'long'; \
-             DELETE FROM tally; DELETE FROM file; UPDATE session SET counted = 0",
+             DELETE FROM tally; DELETE FROM file; UPDATE session SET counted = 0, is_counted = 0",
         )
         .unwrap();
     let store = store(dir.path());

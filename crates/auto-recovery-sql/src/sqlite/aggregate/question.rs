@@ -22,14 +22,14 @@ const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entri
      sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
      FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
      ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
-     WHERE s.counted < s.next_place GROUP BY 1, 2, 3";
+     WHERE s.is_counted = 0 GROUP BY 1, 2, 3";
 
 /// The same of files.
 const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, count(*) AS times \
      FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
      ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
      CROSS JOIN json_each(e.files_modified) n \
-     WHERE s.counted < s.next_place GROUP BY n.value) \
+     WHERE s.is_counted = 0 GROUP BY n.value) \
      SELECT file.name, file.mentions + coalesce(more.times, 0) \
      FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
      SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
