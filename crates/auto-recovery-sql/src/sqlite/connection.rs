@@ -19,10 +19,6 @@ use crate::group::lock;
 /// entries some seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Pages in the log, of 4 KiB, at which a commit brings them to their places: often enough that the log
-/// stays small, seldom enough that pages written again and again go there once.
-const LOG_PAGES_MAX: i64 = 4000;
-
 /// Statements kept ready: more than there are.
 const STATEMENTS_MAX: usize = 128;
 
@@ -133,11 +129,9 @@ impl Database {
         connection
             .busy_timeout(BUSY_TIMEOUT)
             .at("open", &self.path)?;
-        for (pragma, value) in [("foreign_keys", 1), ("wal_autocheckpoint", LOG_PAGES_MAX)] {
-            connection
-                .pragma_update(None, pragma, value)
-                .at("open", &self.path)?;
-        }
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .at("open", &self.path)?;
         let Some(file) = file::find(&self.path)? else {
             let gone = rusqlite::Error::InvalidPath(self.path.clone());
             return Err(failed("open", &self.path, gone));
