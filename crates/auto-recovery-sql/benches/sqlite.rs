@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Durability, NewEntry};
+use auto_recovery::audit::{AuditStore, Durability, NewEntry, StoredEntry};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
-use auto_recovery::statistics::AggregateQuery;
+use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use rusqlite::{Connection, params};
 use side_by_side::{Pair, say};
@@ -30,6 +30,9 @@ const ROUNDS: usize = 31;
 
 /// Callers at once, and rows that a bare transaction has.
 const CALLERS: usize = 64;
+
+/// Appends of each caller a round: enough that starting threads does not count.
+const EACH: usize = 64;
 
 /// Entries that are summed up, in sessions of so many.
 const SUMMED: u64 = 1_000_000;
@@ -59,26 +62,22 @@ fn append(dir: &Path) {
         || (0..ENTRIES).for_each(|_| bare.append(1)),
         || (0..ENTRIES).for_each(|_| append_one(&store)),
     );
-    rates("durable, one by one, entries/s", pair, "≥ 0.9");
+    rates("durable, one by one, entries/s", pair, ENTRIES, "≥ 0.9");
     let pair = Pair::take(
         ROUNDS,
-        || (0..ENTRIES / CALLERS * 4).for_each(|_| bare.append(CALLERS)),
-        || at_once(&store, ENTRIES / CALLERS * 4),
+        || (0..EACH).for_each(|_| bare.append(CALLERS)),
+        || at_once(&store, EACH),
     );
     rates(
         "durable, 64 callers; bare with 64 rows a transaction, entries/s",
         pair,
+        CALLERS * EACH,
         "≥ 0.7",
     );
 }
 
-fn rates(what: &str, pair: Pair, limit: &str) {
+fn rates(what: &str, pair: Pair, count: usize, limit: &str) {
     let (ours, rival) = pair.medians();
-    let count = if what.contains("64") {
-        4 * ENTRIES
-    } else {
-        ENTRIES
-    };
     let rate = |time: Duration| count as f64 / time.as_secs_f64();
     say(&format!(
         "| {what} | {:.0} | {:.0} | {:.2} | {limit} |",
@@ -212,7 +211,7 @@ fn sum_up(dir: &Path) {
     let database = Connection::open(&path).expect("opened");
     let all = AggregateQuery::default();
     let pair = Pair::take(
-        5,
+        ROUNDS,
         || best_sql(&database),
         || drop(store.aggregate(&all).expect("summed up")),
     );
@@ -223,6 +222,22 @@ fn sum_up(dir: &Path) {
         || drop(store.aggregate(&all).expect("summed up")),
     );
     times("the same beside SQL over the table of entries", pair, "");
+    let by_strategy = AggregateQuery {
+        by: vec![Dimension::Strategy],
+        ..AggregateQuery::default()
+    };
+    let pair = Pair::take(
+        3,
+        || sql_by_strategy(&database),
+        || drop(store.aggregate(&by_strategy).expect("summed up")),
+    );
+    times("told apart by strategy", pair, "");
+    let pair = Pair::take(
+        3,
+        || walk(&database, "SELECT * FROM entry ORDER BY id"),
+        || read_all(&store),
+    );
+    times("every trail read; beside its rows", pair, "");
 }
 
 fn times(what: &str, pair: Pair, limit: &str) {
@@ -259,13 +274,35 @@ fn sql_over_entries(database: &Connection) {
     for sql in [
         "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
          sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
-        "SELECT name, n FROM (SELECT file, count(*) AS n FROM entry_file GROUP BY file) \
-         JOIN file ON id = file ORDER BY n DESC, name",
+        "SELECT value, count(*) AS n FROM entry, json_each(files_modified) GROUP BY value \
+         ORDER BY n DESC, value",
         "SELECT count(*), sum(ended = 'recovered'), sum(ended = 'escalated'), sum(flaky), \
          min(first_us), max(last_us) FROM session",
         "SELECT ended_ms, count(*) FROM session WHERE ended = 'recovered' GROUP BY ended_ms",
     ] {
         walk(database, sql);
+    }
+}
+
+/// The same numbers by hand for each strategy.
+fn sql_by_strategy(database: &Connection) {
+    for sql in [
+        "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
+         sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
+        "SELECT strategy, value, count(*) FROM entry, \
+         json_each(files_modified) GROUP BY 1, 2",
+        "SELECT strategy, session, min(id), max(id) FROM entry GROUP BY 1, 2",
+    ] {
+        walk(database, sql);
+    }
+}
+
+fn read_all(store: &SqliteStore) {
+    for session in store.sessions().expect("listed") {
+        let mut visit = |_: StoredEntry<'_>| Ok(());
+        store
+            .read_trail(&session.session_id, &mut visit)
+            .expect("read");
     }
 }
 

@@ -182,3 +182,6 @@ fn shared<Done>(error: Error, count: usize) -> Vec<Result<Done>> {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

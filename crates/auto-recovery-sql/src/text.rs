@@ -25,9 +25,14 @@ pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
     kept.into()
 }
 
+/// Whether `kept` stands for itself.
+pub(crate) fn is_as_it_was(kept: &str) -> bool {
+    !kept.contains(MARK)
+}
+
 /// The text that `kept` stands for.
 pub(crate) fn from_column(kept: String) -> String {
-    if !kept.contains(MARK) {
+    if is_as_it_was(&kept) {
         return kept;
     }
     let mut text = String::with_capacity(kept.len());

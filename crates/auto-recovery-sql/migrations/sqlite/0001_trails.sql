@@ -17,6 +17,8 @@ CREATE TABLE session (
     bytes INTEGER NOT NULL DEFAULT 0, -- of its entries as JSON, each with a line's end
     highest_number INTEGER NOT NULL DEFAULT 0, -- attempt number; the 64 bits of an unsigned number
     next_place INTEGER NOT NULL DEFAULT 0,
+    counted INTEGER NOT NULL DEFAULT 0, -- its entries before this place are in tally and file
+    is_counted INTEGER NOT NULL DEFAULT 1, -- whether that is all of them
     first_timestamp TEXT, -- of the first entry
     first_us INTEGER,
     last_timestamp TEXT, -- of the last entry
@@ -36,6 +38,8 @@ CREATE TABLE session (
     ended_ms INTEGER -- after how many milliseconds it was recovered
 ) STRICT;
 
+CREATE INDEX session_uncounted ON session (id) WHERE is_counted = 0;
+
 -- What else the journal says of a session.
 CREATE TABLE session_facts (
     session INTEGER PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE,
@@ -46,53 +50,36 @@ CREATE TABLE session_facts (
     facts TEXT NOT NULL -- all of it, as a JSON object
 ) STRICT;
 
--- What sums need of an entry. It is narrow so that sums over many need not read messages. The id is
--- session.id * 4294967296 + the place in the trail, so a trail lies together, in order.
+-- The entries. The id is session.id * 4294967296 + the place in the trail, so a trail lies together, in
+-- order. What sums need stands first, so that they need not read messages.
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,
+    session INTEGER NOT NULL GENERATED ALWAYS AS (id >> 32) VIRTUAL,
     at_us INTEGER,
     strategy TEXT NOT NULL,
     error_type TEXT NOT NULL,
     success INTEGER NOT NULL,
     rollback_performed INTEGER NOT NULL,
     duration_ms INTEGER NOT NULL,
-    duration_bucket INTEGER NOT NULL -- exact below 256 ms, then 128 of equal width to each doubling
-) STRICT;
-
--- The rest of an entry.
-CREATE TABLE entry_text (
-    id INTEGER PRIMARY KEY, -- that of entry
-    session INTEGER NOT NULL GENERATED ALWAYS AS (id >> 32) VIRTUAL,
+    duration_bucket INTEGER NOT NULL, -- exact below 256 ms, then 128 of equal width to each doubling
+    attempt_number INTEGER NOT NULL,
     entry_id TEXT NOT NULL,
     occurrence INTEGER NOT NULL, -- how often the session had this entry_id before
     timestamp TEXT NOT NULL,
-    attempt_number INTEGER NOT NULL,
-    changes_made TEXT NOT NULL, -- a JSON array
     files_modified TEXT NOT NULL, -- a JSON array
+    changes_made TEXT NOT NULL, -- a JSON array
     next_action TEXT NOT NULL,
     error_message TEXT NOT NULL,
     recovery_message TEXT NOT NULL,
     raw TEXT -- the text as it was stored, where the columns would give another
 ) STRICT;
 
-CREATE UNIQUE INDEX entry_identity ON entry_text (session, entry_id, occurrence);
+CREATE UNIQUE INDEX entry_identity ON entry (session, entry_id, occurrence);
 
--- Every file that an entry names, and how many times entries do.
-CREATE TABLE file (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    mentions INTEGER NOT NULL
-) STRICT;
-
--- Which entry names which file: files_modified, to be counted.
-CREATE TABLE entry_file (
-    entry INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    file INTEGER NOT NULL,
-    PRIMARY KEY (entry, place)
-) STRICT, WITHOUT ROWID;
-
--- The sums of all entries. Durations are summed up in two halves, for a sum of large ones overflows.
+-- The sums of all entries that are counted, see session.counted. A writer counts whenever it has much to
+-- count, so that an append need not touch these tables.
+--
+-- Durations are summed up in two halves, for a sum of large ones overflows.
 CREATE TABLE tally (
     strategy TEXT NOT NULL,
     error_type TEXT NOT NULL,
@@ -104,6 +91,13 @@ CREATE TABLE tally (
     ms_low INTEGER NOT NULL, -- of duration_ms & 4294967295
     PRIMARY KEY (strategy, error_type, duration_bucket)
 ) STRICT, WITHOUT ROWID;
+
+-- Every file that entries name which are counted, and how many times they do.
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    mentions INTEGER NOT NULL
+) STRICT;
 
 -- The journal, in order.
 CREATE TABLE journal (
@@ -148,20 +142,20 @@ WHERE s.entries > 0 OR s.first_at IS NOT NULL;
 -- Every entry, by session and in order: its 14 fields, and what is known of its session.
 CREATE VIEW entries AS
 SELECT
-    t.entry_id,
-    t.timestamp,
+    e.entry_id,
+    e.timestamp,
     s.session_id,
     e.error_type,
     e.strategy,
-    t.attempt_number,
+    e.attempt_number,
     e.success,
-    t.changes_made,
-    t.files_modified,
+    e.changes_made,
+    e.files_modified,
     e.rollback_performed,
-    t.next_action,
+    e.next_action,
     e.duration_ms / 1000.0 AS duration_seconds,
-    t.error_message,
-    t.recovery_message,
+    e.error_message,
+    e.recovery_message,
     s.project,
     s.host,
     f.user,
@@ -171,7 +165,6 @@ SELECT
     e.id
 FROM session s
 CROSS JOIN entry e ON e.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295
-CROSS JOIN entry_text t ON t.id = e.id
 LEFT JOIN session_facts f ON f.session = s.id;
 
 -- The statistics of every session.
@@ -186,8 +179,8 @@ SELECT
     coalesce(d.total_ms, 0) / 1000.0 AS total_duration_seconds,
     round(coalesce(d.total_ms / s.entries, 0) / 1000.0, 3) AS average_duration_seconds,
     (
-        SELECT count(DISTINCT file) FROM entry_file
-        WHERE entry BETWEEN s.id << 32 AND (s.id << 32) + 4294967295
+        SELECT count(DISTINCT value) FROM entry, json_each(files_modified)
+        WHERE entry.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295
     ) AS files_modified_count,
     coalesce(d.rollbacks, 0) AS rollback_count,
     s.first_timestamp AS first_attempt_timestamp,

@@ -6,6 +6,7 @@ use auto_recovery::host::Host;
 use rusqlite::Connection;
 
 use super::batch::Batch;
+use super::counted::Uncounted;
 use super::entry::ReadyEntry;
 
 /// What a call has to write.
@@ -52,9 +53,10 @@ impl Work {
 /// Writes what several calls have to, in order, and returns what each is told.
 pub(super) fn write(
     database: &Connection,
+    uncounted: &Uncounted,
     group: Vec<Work>,
 ) -> rusqlite::Result<Vec<Result<Vec<Appended>>>> {
-    let mut batch = Batch::new(database);
+    let mut batch = Batch::new(database, uncounted);
     let mut results = Vec::with_capacity(group.len());
     for work in group {
         results.push(match work {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::text::to_column;
+use crate::text::{from_column, is_as_it_was, to_column};
 
 /// All 64 bits of `number`: a database counts with signs, and few numbers are so large that it shows.
 pub(super) fn signed(number: u64) -> i64 {
@@ -17,11 +17,6 @@ pub(super) fn unsigned(column: i64) -> u64 {
 /// A text that may be missing.
 pub(super) fn optional(text: &Option<String>) -> Option<Cow<'_, str>> {
     text.as_deref().map(to_column)
-}
-
-/// The two halves in which durations are summed up.
-pub(super) fn halves(ms: i64) -> (i64, i64) {
-    (ms >> 32, ms & 0xffff_ffff)
 }
 
 /// The sum whose halves these are, as far as it can be counted.
@@ -39,4 +34,29 @@ pub(super) fn json(value: &impl serde::Serialize) -> String {
 /// The number in a column that has no sign.
 pub(super) fn number(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
     row.get(index).map(unsigned)
+}
+
+/// A list of texts as a column holds it: a JSON array of texts as columns hold them.
+pub(super) fn list(texts: &[String]) -> String {
+    let kept: Vec<Cow<'_, str>> = texts.iter().map(|text| to_column(text)).collect();
+    json(&kept)
+}
+
+/// The list that [`list`] made this of.
+pub(super) fn read_list(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
+    let kept = row.get_ref(index)?.as_str()?;
+    let kept: Vec<String> = serde_json::from_str(kept).map_err(|error| {
+        let column = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
+    })?;
+    Ok(kept.into_iter().map(from_column).collect())
+}
+
+/// The text in a column, decoded only if it must be.
+pub(super) fn text<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Cow<'r, str>> {
+    let kept = row.get_ref(index)?.as_str()?;
+    Ok(match is_as_it_was(kept) {
+        true => kept.into(),
+        false => from_column(kept.to_owned()).into(),
+    })
 }

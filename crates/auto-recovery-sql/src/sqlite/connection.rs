@@ -9,6 +9,7 @@ use auto_recovery::error::Result;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::counted::Uncounted;
 use super::failure::{At, failed};
 use super::file::{self, FileId};
 use super::migrations::{self, Format};
@@ -24,11 +25,13 @@ const STATEMENTS_MAX: usize = 128;
 /// Connections for reading that are kept. More are opened when more read at once.
 const READERS_KEPT: usize = 4;
 
-/// Where the database is, and the connections that read it.
+/// Where the database is, and the connections to it that are kept.
 pub(super) struct Database {
     pub(super) path: PathBuf,
-    pub(super) durability: Durability,
+    durability: Durability,
     readers: Mutex<Vec<Link>>,
+    pub(super) writer: Mutex<Option<Link>>,
+    pub(super) uncounted: Uncounted,
 }
 
 /// A connection.
@@ -52,6 +55,8 @@ impl Database {
             path,
             durability,
             readers: Mutex::default(),
+            writer: Mutex::default(),
+            uncounted: Uncounted::default(),
         }
     }
 
@@ -61,6 +66,7 @@ impl Database {
         let link = self.open()?;
         let database = &link.connection;
         migrations::migrate(database, &self.path)?;
+        self.uncounted.look(database).at("read", &self.path)?;
         let synchronous = match self.durability {
             Durability::Sync => "FULL",
             Durability::Flush => "NORMAL",
@@ -115,6 +121,7 @@ impl Database {
     }
 
     fn open(&self) -> Result<Link> {
+        self.discard_inherited();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(&self.path, flags);
         let connection = opened.at("open", &self.path)?;
@@ -134,6 +141,24 @@ impl Database {
             pid: std::process::id(),
             file,
         })
+    }
+}
+
+impl Database {
+    /// Closes what the parent of this process had opened. SQLite knows by it which locks its process has,
+    /// and this one has none of them.
+    fn discard_inherited(&self) {
+        let pid = std::process::id();
+        let mut readers = lock(&self.readers);
+        let inherited: Vec<Link> = readers.extract_if(.., |link| link.pid != pid).collect();
+        drop(readers);
+        inherited.into_iter().for_each(Link::discard);
+        // Whoever has it locked does the same.
+        if let Ok(mut writer) = self.writer.try_lock()
+            && writer.as_ref().is_some_and(|link| link.pid != pid)
+        {
+            writer.take().into_iter().for_each(Link::discard);
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! The rows of an entry.
+//! The row of an entry.
 
 use std::borrow::Cow;
 
 use auto_recovery::RecoveryAuditEntry;
 use rusqlite::{Connection, Row, params};
 
-use super::column::{json, number};
+use super::column::{list, number, read_list};
 use crate::row::EntryRow;
 use crate::text::{from_column, to_column};
 
@@ -22,8 +22,8 @@ impl ReadyEntry {
     /// `entry`, which is stored as `raw`.
     pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, number_by_store: bool) -> Self {
         Self {
-            changes_made: json(&entry.changes_made),
-            files_modified: json(&entry.files_modified),
+            changes_made: list(&entry.changes_made),
+            files_modified: list(&entry.files_modified),
             row: EntryRow::new(entry, raw),
             number_by_store,
         }
@@ -40,7 +40,14 @@ impl ReadyEntry {
     }
 }
 
-/// Adds the rows of `ready` as entry `id` of `session`.
+const INSERT: &str = "INSERT INTO entry (id, at_us, strategy, error_type, success, \
+     rollback_performed, duration_ms, duration_bucket, attempt_number, entry_id, occurrence, \
+     timestamp, files_modified, changes_made, next_action, error_message, recovery_message, raw) \
+     VALUES (?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+     (SELECT count(*) FROM entry WHERE session = ?2 AND entry_id = ?11), \
+     ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+/// Adds the row of `ready` as entry `id` of `session`.
 pub(super) fn insert(
     database: &Connection,
     session: i64,
@@ -49,39 +56,26 @@ pub(super) fn insert(
 ) -> rusqlite::Result<()> {
     let row = &ready.row;
     let entry = &row.entry;
-    database
-        .prepare_cached("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![
-            id,
-            row.at_us,
-            to_column(&entry.strategy),
-            to_column(&entry.error_type),
-            entry.success,
-            entry.rollback_performed,
-            row.duration_ms,
-            row.duration_bucket,
-        ])?;
-    let entry_id = to_column(&entry.entry_id);
-    database
-        .prepare_cached(
-            "INSERT INTO entry_text (id, entry_id, occurrence, timestamp, attempt_number, \
-             changes_made, files_modified, next_action, error_message, recovery_message, raw) \
-             VALUES (?1, ?2, (SELECT count(*) FROM entry_text WHERE session = ?11 AND entry_id = ?2), \
-             ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )?
-        .execute(params![
-            id,
-            entry_id,
-            to_column(&entry.timestamp),
-            row.attempt_number(),
-            ready.changes_made,
-            ready.files_modified,
-            to_column(&entry.next_action),
-            to_column(&entry.error_message),
-            to_column(&entry.recovery_message),
-            row.raw,
-            session,
-        ])?;
+    database.prepare_cached(INSERT)?.execute(params![
+        id,
+        session,
+        row.at_us,
+        to_column(&entry.strategy),
+        to_column(&entry.error_type),
+        entry.success,
+        entry.rollback_performed,
+        row.duration_ms,
+        row.duration_bucket,
+        row.attempt_number(),
+        to_column(&entry.entry_id),
+        to_column(&entry.timestamp),
+        ready.files_modified,
+        ready.changes_made,
+        to_column(&entry.next_action),
+        to_column(&entry.error_message),
+        to_column(&entry.recovery_message),
+        row.raw,
+    ])?;
     Ok(())
 }
 
@@ -92,14 +86,14 @@ pub(super) fn occurrences(
     entry_id: &str,
 ) -> rusqlite::Result<u64> {
     database
-        .prepare_cached("SELECT count(*) FROM entry_text WHERE session = ? AND entry_id = ?")?
+        .prepare_cached("SELECT count(*) FROM entry WHERE session = ? AND entry_id = ?")?
         .query_row(params![session, to_column(entry_id)], |row| number(row, 0))
 }
 
 /// The columns that [`raw`] reads, of the entries `?1` to `?2`, in order.
 pub(super) const SELECT: &str = "SELECT raw, entry_id, timestamp, error_type, strategy, attempt_number, success, changes_made, \
      files_modified, rollback_performed, next_action, duration_ms, error_message, recovery_message, \
-     e.id FROM entry e JOIN entry_text t ON t.id = e.id WHERE e.id BETWEEN ?1 AND ?2 ORDER BY e.id";
+     id FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
 /// What the entry of `session_id` in `row` was stored as.
 pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Cow<'r, str>> {
@@ -115,8 +109,8 @@ pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Co
         strategy: text(4)?,
         attempt_number: number(row, 5)?,
         success: row.get(6)?,
-        changes_made: list(row, 7)?,
-        files_modified: list(row, 8)?,
+        changes_made: read_list(row, 7)?,
+        files_modified: read_list(row, 8)?,
         rollback_performed: row.get(9)?,
         next_action: text(10)?,
         duration_seconds: 0.0,
@@ -132,13 +126,4 @@ pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Co
         bytes: 0,
     };
     Ok(made_anew.into_raw().into())
-}
-
-/// The list in a column, which has it as JSON.
-fn list(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
-    let json = row.get_ref(index)?.as_str()?;
-    serde_json::from_str(json).map_err(|error| {
-        let column = rusqlite::types::Type::Text;
-        rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
-    })
 }

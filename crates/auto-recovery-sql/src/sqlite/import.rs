@@ -1,23 +1,21 @@
 //! Taking over entries and records as they are, each once.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
 use super::batch::Batch;
+use super::connection::Database;
 use super::entry::{self, ReadyEntry};
 use super::failure::At;
 use super::journal;
-use super::writer::Writer;
-use crate::group::lock;
 
 /// Imports into a database. How often something is there already, the database says in the transaction
 /// that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
-    writer: &'s Mutex<Writer>,
+    database: &'s Database,
     /// The session whose entries come, and how often each id came.
     session: Option<(String, HashMap<String, u64>)>,
     /// How often each record came.
@@ -25,9 +23,9 @@ pub(super) struct SqliteImporter<'s> {
 }
 
 impl<'s> SqliteImporter<'s> {
-    pub(super) fn new(writer: &'s Mutex<Writer>) -> Self {
+    pub(super) fn new(database: &'s Database) -> Self {
         Self {
-            writer,
+            database,
             session: None,
             records: HashMap::new(),
         }
@@ -42,8 +40,9 @@ impl Importer for SqliteImporter<'_> {
             Some((id, came)) if id == session_id => came,
             _ => HashMap::new(),
         };
-        let added = lock(self.writer).write(|database, path| {
-            add_entries(database, session_id, &ready, &mut came).at("write to", path)
+        let added = self.database.write(|database, path| {
+            let batch = Batch::new(database, &self.database.uncounted);
+            add_entries(database, batch, session_id, &ready, &mut came).at("write to", path)
         })?;
         self.session = Some((session_id.to_owned(), came));
         Ok(added)
@@ -56,8 +55,9 @@ impl Importer for SqliteImporter<'_> {
         });
         let lines = lines.collect::<Result<Vec<_>>>()?;
         let mut came = std::mem::take(&mut self.records);
-        let added = lock(self.writer).write(|database, path| {
-            add_records(database, &lines, &mut came).at("write to", path)
+        let added = self.database.write(|database, path| {
+            let batch = Batch::new(database, &self.database.uncounted);
+            add_records(database, batch, &lines, &mut came).at("write to", path)
         })?;
         self.records = came;
         Ok(added)
@@ -66,11 +66,11 @@ impl Importer for SqliteImporter<'_> {
 
 fn add_entries(
     database: &Connection,
+    mut batch: Batch<'_>,
     session_id: &str,
     entries: &[ReadyEntry],
     came: &mut HashMap<String, u64>,
 ) -> rusqlite::Result<u64> {
-    let mut batch = Batch::new(database);
     let session = batch.session(session_id)?.id;
     let mut added = 0;
     for ready in entries {
@@ -88,10 +88,10 @@ fn add_entries(
 
 fn add_records(
     database: &Connection,
+    mut batch: Batch<'_>,
     lines: &[(&JournalRecord, String)],
     came: &mut HashMap<String, u64>,
 ) -> rusqlite::Result<u64> {
-    let mut batch = Batch::new(database);
     let mut added = 0;
     for (record, json) in lines {
         let times = came.entry(json.clone()).or_default();

@@ -32,15 +32,14 @@ pub(super) enum Format {
 /// # Errors
 /// [`ErrorKind::NewerFormat`] if a newer release wrote it, [`ErrorKind::Refused`] if it is not ours.
 pub(super) fn format(database: &Connection, path: &Path) -> Result<Format> {
-    let number = |pragma: &str| -> Result<i64> {
-        database
-            .pragma_query_value(None, pragma, |row| row.get(0))
-            .at("read", path)
-    };
-    let version = number("user_version")?;
-    let application = number("application_id")?;
-    let tables: i64 = database
-        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+    // In one statement, so that all three are of the same moment: another process may be at it.
+    let (version, application, tables): (i64, i64, i64) = database
+        .query_row(
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) \
+             FROM pragma_user_version, pragma_application_id",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
         .at("read", path)?;
     if tables == 0 && version == 0 {
         return Ok(Format::Empty);

@@ -30,6 +30,7 @@ mod append;
 mod batch;
 mod column;
 mod connection;
+mod counted;
 mod entry;
 mod failure;
 mod file;

@@ -9,55 +9,27 @@ use auto_recovery::error::Result;
 use auto_recovery::host::Host;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::connection::Database;
+use super::counted;
 use super::entry;
 use super::failure::At;
 use super::journal;
 use super::session::{PLACE_BITS, SessionRow};
-use super::writer::{Writer, transaction};
+use super::writer::transaction;
 
 /// How many entries are deleted in one transaction. It bounds how long others wait: a million take
 /// seconds.
 const ENTRIES_AT_ONCE: i64 = 10_000;
 
-/// The tables that have entries.
-const TABLES: [(&str, &str); 3] = [
-    ("entry", "id"),
-    ("entry_text", "id"),
-    ("entry_file", "entry"),
-];
-
-/// Takes the entries `?1` to `?2` out of the sums.
-const TALLY: &str = "UPDATE tally SET entries = tally.entries - old.entries, \
-     successes = tally.successes - old.successes, rollbacks = tally.rollbacks - old.rollbacks, \
-     ms_high = tally.ms_high - old.ms_high, ms_low = tally.ms_low - old.ms_low \
-     FROM (SELECT strategy, error_type, duration_bucket, count(*) AS entries, \
-     sum(success) AS successes, sum(rollback_performed) AS rollbacks, \
-     sum(duration_ms >> 32) AS ms_high, sum(duration_ms & 4294967295) AS ms_low \
-     FROM entry WHERE id BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) old \
-     WHERE tally.strategy = old.strategy AND tally.error_type = old.error_type \
-     AND tally.duration_bucket = old.duration_bucket";
-
-const TALLY_GONE: &str = "DELETE FROM tally WHERE entries = 0 \
-     AND (strategy, error_type, duration_bucket) IN \
-     (SELECT strategy, error_type, duration_bucket FROM entry WHERE id BETWEEN ?1 AND ?2)";
-
-/// Takes what the entries `?1` to `?2` name out of the files.
-const FILES: &str = "UPDATE file SET mentions = file.mentions - old.times \
-     FROM (SELECT file, count(*) AS times FROM entry_file WHERE entry BETWEEN ?1 AND ?2 \
-     GROUP BY file) old WHERE file.id = old.file";
-
-const FILES_GONE: &str = "DELETE FROM file WHERE mentions = 0 \
-     AND id IN (SELECT file FROM entry_file WHERE entry BETWEEN ?1 AND ?2)";
-
 /// Removes the trail of `session_id` if `removal` allows it.
 pub(super) fn remove(
-    writer: &mut Writer,
+    database: &Database,
     host: &dyn Host,
     session_id: &str,
     removal: &Removal,
 ) -> Result<Removed> {
     session_id::encode(session_id)?;
-    let removed = writer.write(|database, path| {
+    let removed = database.write(|database, path| {
         let found = SessionRow::find(database, session_id).at("read", path)?;
         let Some(mut session) = found else {
             return Ok(Removed::Unknown);
@@ -84,7 +56,7 @@ pub(super) fn remove(
     })?;
     if matches!(removed, Removed::Gone { .. }) {
         // It is gone whether or not its entries are by now: whoever writes next goes on.
-        drop(writer.finish_removals());
+        drop(database.finish_removals());
     }
     Ok(removed)
 }
@@ -115,10 +87,7 @@ fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<Trail
 
 /// Takes the session, and its part in the sums, away. Its entries are nobody's then.
 fn unlink(database: &Connection, session: &SessionRow) -> rusqlite::Result<()> {
-    let (first, last) = session.entries();
-    for sql in [TALLY, TALLY_GONE, FILES, FILES_GONE] {
-        database.prepare_cached(sql)?.execute([first, last])?;
-    }
+    counted::take_out(database, session.id)?;
     for sql in [
         "DELETE FROM session WHERE id = ?",
         "INSERT INTO leftover (session) VALUES (?)",
@@ -158,13 +127,9 @@ fn delete(database: &Connection, session: i64) -> rusqlite::Result<()> {
         .query_row([first, beyond, ENTRIES_AT_ONCE], |row| row.get(0))
         .optional()?;
     let until = last.unwrap_or(beyond);
-    for (table, column) in TABLES {
-        database
-            .prepare_cached(&format!(
-                "DELETE FROM {table} WHERE {column} >= ? AND {column} < ?"
-            ))?
-            .execute([first, until])?;
-    }
+    database
+        .prepare_cached("DELETE FROM entry WHERE id >= ? AND id < ?")?
+        .execute([first, until])?;
     if last.is_none() {
         database
             .prepare_cached("DELETE FROM leftover WHERE session = ?")?

@@ -24,6 +24,10 @@ pub(super) struct SessionRow {
     pub(super) next_place: i64,
     /// What the journal says, as far as sums need it; all of it once it was loaded.
     pub(super) facts: SessionFacts,
+    /// Whether all of its entries are in the sums of all.
+    is_counted: bool,
+    /// Whether that is to be saved as no longer so.
+    is_newly_uncounted: bool,
     /// Whether all of `facts` is there.
     has_all_facts: bool,
     /// Whether `facts` is to be saved.
@@ -31,11 +35,11 @@ pub(super) struct SessionRow {
 }
 
 const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
-     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky \
+     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted \
      FROM session WHERE session_id = ?";
 
 const ALL: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
-     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, facts \
+     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted, facts \
      FROM session LEFT JOIN session_facts ON session = id \
      WHERE entries > 0 OR first_at IS NOT NULL";
 
@@ -76,6 +80,8 @@ impl SessionRow {
             highest_number: 0,
             next_place: 0,
             facts: SessionFacts::default(),
+            is_counted: true,
+            is_newly_uncounted: false,
             has_all_facts: true,
             facts_changed: false,
         })
@@ -103,6 +109,8 @@ impl SessionRow {
                 flaky: unsigned(row.get(13)?),
                 ..SessionFacts::default()
             },
+            is_counted: row.get(14)?,
+            is_newly_uncounted: false,
             has_all_facts: false,
             facts_changed: false,
         })
@@ -117,6 +125,13 @@ impl SessionRow {
     pub(super) fn entries(&self) -> (i64, i64) {
         let first = self.id << PLACE_BITS;
         (first, first + (1 << PLACE_BITS) - 1)
+    }
+
+    /// The place for one more entry.
+    pub(super) fn take_place(&mut self) -> i64 {
+        self.is_newly_uncounted |= std::mem::take(&mut self.is_counted);
+        self.next_place += 1;
+        self.next_place - 1
     }
 
     /// All that the journal says of it.
@@ -177,6 +192,12 @@ impl SessionRow {
                 ended_ms.map(signed),
                 self.id,
             ])?;
+        if self.is_newly_uncounted {
+            // On its own, for it touches an index.
+            database
+                .prepare_cached("UPDATE session SET is_counted = 0 WHERE id = ?")?
+                .execute([self.id])?;
+        }
         match self.facts_changed {
             true => self.save_facts(database),
             false => Ok(()),
@@ -237,7 +258,7 @@ fn all(database: &Connection) -> rusqlite::Result<Vec<SessionSummary>> {
     let mut select = database.prepare_cached(ALL)?;
     let summaries = select.query_map([], |row| {
         let session = SessionRow::of(row)?;
-        let facts = match row.get_ref(14)?.as_str_or_null()? {
+        let facts = match row.get_ref(15)?.as_str_or_null()? {
             Some(facts) => read_facts(facts)?,
             None => session.facts,
         };

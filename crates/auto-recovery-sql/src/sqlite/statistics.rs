@@ -62,7 +62,8 @@ fn read(database: &Connection, session_id: &str) -> rusqlite::Result<Option<Reco
 
 fn files(database: &Connection, first: i64, last: i64) -> rusqlite::Result<Vec<String>> {
     let mut select = database.prepare_cached(
-        "SELECT name FROM file WHERE id IN (SELECT file FROM entry_file WHERE entry BETWEEN ? AND ?)",
+        "SELECT DISTINCT value FROM entry, json_each(files_modified) \
+         WHERE entry.id BETWEEN ? AND ?",
     )?;
     let names = select.query_map([first, last], |row| Ok(from_column(row.get(0)?)))?;
     names.collect()

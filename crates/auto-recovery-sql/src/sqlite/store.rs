@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
@@ -18,9 +18,8 @@ use super::connection::Database;
 use super::failure::At;
 use super::file;
 use super::import::SqliteImporter;
-use super::writer::Writer;
 use super::{journal, read, remove, session, statistics};
-use crate::group::{Group, lock};
+use crate::group::Group;
 
 /// How a SQLite store works.
 #[derive(Clone, Debug, Default)]
@@ -31,10 +30,9 @@ pub struct SqliteOptions {
 
 /// A store of trails in a SQLite database, see the module's page for the format.
 pub struct SqliteStore {
-    database: Arc<Database>,
+    database: Database,
     host: Arc<dyn Host>,
     group: Group<Work, Vec<Appended>>,
-    writer: Mutex<Writer>,
 }
 
 impl SqliteStore {
@@ -51,11 +49,10 @@ impl SqliteStore {
         let path = std::path::absolute(path)
             .map_err(|error| Error::io("find audit database", path, error))?;
         file::find(&path)?;
-        let database = Arc::new(Database::new(path, options.durability));
+        let database = Database::new(path, options.durability);
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
-            writer: Mutex::new(Writer::new(Arc::clone(&database))),
             database,
             host,
             group: Group::default(),
@@ -64,8 +61,9 @@ impl SqliteStore {
 
     fn commit(&self, work: Work) -> Result<Vec<Appended>> {
         self.group.commit(work, |group| {
-            lock(&self.writer)
-                .write(|database, path| append::write(database, group).at("write to", path))
+            self.database.write(|database, path| {
+                append::write(database, &self.database.uncounted, group).at("write to", path)
+            })
         })
     }
 }
@@ -129,11 +127,11 @@ impl AuditStore for SqliteStore {
             auto_recovery::audit::session_id::encode(session_id)?;
             return Ok(Removed::Unknown);
         }
-        remove::remove(&mut lock(&self.writer), &*self.host, session_id, removal)
+        remove::remove(&self.database, &*self.host, session_id, removal)
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
-        Ok(Box::new(SqliteImporter::new(&self.writer)))
+        Ok(Box::new(SqliteImporter::new(&self.database)))
     }
 }
 
@@ -144,3 +142,6 @@ impl fmt::Debug for SqliteStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! The one connection of a process that writes, and its transactions.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use auto_recovery::error::Result;
 use rusqlite::Connection;
@@ -9,60 +8,38 @@ use rusqlite::Connection;
 use super::connection::{Database, Link};
 use super::failure::At;
 use super::{migrations, remove};
+use crate::group::lock;
 
-/// Writes to the database, for one at a time.
-pub(super) struct Writer {
-    database: Arc<Database>,
-    link: Option<Link>,
-}
-
-impl Writer {
-    pub(super) fn new(database: Arc<Database>) -> Self {
-        Self {
-            database,
-            link: None,
-        }
-    }
-
+impl Database {
     /// What `act` does, in one transaction: all of it, once this returns, or nothing.
-    pub(super) fn write<T>(
-        &mut self,
-        act: impl FnOnce(&Connection, &Path) -> Result<T>,
-    ) -> Result<T> {
-        self.connect()?;
-        let database = Arc::clone(&self.database);
-        let link = self.link.as_ref().expect("just connected");
-        let written = transaction(&link.connection, &database.path, act);
-        if written.is_err() && !link.connection.is_autocommit() {
-            // It could not even be taken back. Closing does that.
-            self.link = None;
-        }
-        written
+    pub(super) fn write<T>(&self, act: impl FnOnce(&Connection, &Path) -> Result<T>) -> Result<T> {
+        self.with_writer(|database| transaction(database, &self.path, act))
     }
 
     /// Deletes what is left of sessions that were removed.
-    pub(super) fn finish_removals(&mut self) -> Result<()> {
-        self.connect()?;
-        match &self.link {
-            Some(link) => remove::finish(&link.connection, &self.database.path),
-            None => Ok(()),
-        }
+    pub(super) fn finish_removals(&self) -> Result<()> {
+        self.with_writer(|database| remove::finish(database, &self.path))
     }
 
-    fn connect(&mut self) -> Result<()> {
-        if let Some(link) = self.link.take() {
-            match self.database.is_current(&link)? {
-                true => {
-                    self.link = Some(link);
-                    return Ok(());
-                }
-                false => link.discard(),
+    /// What `act` does with the connection that writes, which is one caller's at a time.
+    fn with_writer<T>(&self, act: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        // Taken out: one that a panic leaves in the midst of something is closed.
+        let link = match writer.take() {
+            Some(link) if self.is_current(&link)? => link,
+            other => {
+                other.into_iter().for_each(Link::discard);
+                let link = self.open_writer()?;
+                remove::finish(&link.connection, &self.path)?;
+                link
             }
+        };
+        let done = act(&link.connection);
+        // Of one that could not even take back what failed, closing does.
+        if link.connection.is_autocommit() {
+            *writer = Some(link);
         }
-        let link = self.database.open_writer()?;
-        remove::finish(&link.connection, &self.database.path)?;
-        self.link = Some(link);
-        Ok(())
+        done
     }
 }
 

@@ -15,8 +15,8 @@ fn an_unreadable_entry_is_told_of_with_its_place() {
         .unwrap();
     database(dir.path())
         .execute_batch(
-            "UPDATE entry_text SET changes_made = '[oops' WHERE attempt_number = 2; \
-             UPDATE entry_text SET raw = '{}' WHERE attempt_number = 4",
+            "UPDATE entry SET changes_made = '[oops' WHERE attempt_number = 2; \
+             UPDATE entry SET raw = '{}' WHERE attempt_number = 4",
         )
         .unwrap();
     let mut numbers = Vec::new();

@@ -68,20 +68,17 @@ fn assert_whole(dir: &std::path::Path) {
     assert_eq!(check, "ok");
     for (sums, recount) in [
         (
-            "SELECT sum(entries) FROM tally",
-            "SELECT count(*) FROM entry",
+            "SELECT coalesce(sum(entries), 0) FROM tally",
+            "SELECT sum(counted) FROM session",
         ),
         (
             "SELECT sum(entries) FROM session",
             "SELECT count(*) FROM entry",
         ),
         (
-            "SELECT sum(mentions) FROM file",
-            "SELECT count(*) FROM entry_file",
-        ),
-        (
-            "SELECT sum(ms_low) FROM tally",
-            "SELECT sum(duration_ms) FROM entry",
+            "SELECT coalesce(sum(mentions), 0) FROM file",
+            "SELECT count(*) FROM session s JOIN entry e ON s.id = e.session, \
+             json_each(files_modified) WHERE e.id < (s.id << 32) + s.counted",
         ),
     ] {
         assert_eq!(number(dir, sums), number(dir, recount), "{sums}");

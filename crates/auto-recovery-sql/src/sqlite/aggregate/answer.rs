@@ -1,9 +1,11 @@
 //! What the database answers, added up.
 
+use std::collections::BTreeMap;
+
 use auto_recovery::statistics::{AggregateSums, Dimension, MostModified, SessionEnd, hour_of};
 use rusqlite::{Row, types::ValueRef};
 
-use crate::sqlite::column::{number, unsigned, whole};
+use crate::sqlite::column::{number, text, unsigned, whole};
 use crate::text::from_column;
 
 /// The value of each dimension, in order.
@@ -21,7 +23,15 @@ pub(super) struct Answer {
 }
 
 /// When an entry was: its moment, if it is one, and its timestamp.
-type Moment = (Option<i64>, String);
+pub(super) type Moment = (Option<i64>, String);
+
+/// The same, borrowed.
+pub(super) type When<'a> = (Option<i64>, &'a str);
+
+/// `moment`, borrowed.
+pub(super) fn when(moment: &Moment) -> When<'_> {
+    (moment.0, &moment.1)
+}
 
 /// The row of one session, and of one key of it.
 pub(super) struct SessionPart {
@@ -41,8 +51,8 @@ impl Answer {
         let sums = &mut self.sums.entries;
         let number = |index: usize| number(row, at + index);
         let entries = number(3)?;
-        *sums.strategies.entry(text(row, at)?).or_default() += entries;
-        *sums.error_types.entry(text(row, at + 1)?).or_default() += entries;
+        count(&mut sums.strategies, &text(row, at)?, entries);
+        count(&mut sums.error_types, &text(row, at + 1)?, entries);
         let bucket = row.get(at + 2)?;
         self.sums.durations.add_to_bucket(bucket, entries);
         sums.total += entries;
@@ -69,18 +79,20 @@ impl Answer {
     }
 
     /// Adds when the first and the last entry of a session were.
-    pub(super) fn stretch(&mut self, first: &Moment, last: &Moment) {
-        // What is no time comes last among firsts and first among lasts.
-        let order = |moment: &Moment| (moment.0.is_none(), moment.0);
-        let is_earlier = self
+    pub(super) fn stretch(&mut self, first: When<'_>, last: When<'_>) {
+        /// What is no time comes last among firsts; it comes first among lasts.
+        fn order<'a>((moment, text): When<'a>) -> (bool, When<'a>) {
+            (moment.is_none(), (moment, text))
+        }
+        let is_first = self
             .first
             .as_ref()
-            .is_none_or(|ours| (order(first), &first.1) < (order(ours), &ours.1));
-        if is_earlier {
-            self.first = Some(first.clone());
+            .is_none_or(|ours| order(first) < order(when(ours)));
+        if is_first {
+            self.first = Some((first.0, first.1.to_owned()));
         }
-        if self.last.as_ref().is_none_or(|ours| *last > *ours) {
-            self.last = Some(last.clone());
+        if self.last.as_ref().is_none_or(|ours| last > when(ours)) {
+            self.last = Some((last.0, last.1.to_owned()));
         }
     }
 
@@ -113,8 +125,8 @@ impl SessionPart {
             flaky,
             entries: (row.get(4)?, row.get(5)?),
             key: key(row, 6, by)?,
-            first: (row.get(at)?, text(row, at + 1)?),
-            last: (row.get(at + 2)?, text(row, at + 3)?),
+            first: (row.get(at)?, text(row, at + 1)?.into_owned()),
+            last: (row.get(at + 2)?, text(row, at + 3)?.into_owned()),
         })
     }
 }
@@ -150,6 +162,9 @@ pub(super) fn key(row: &Row<'_>, at: usize, by: &[Dimension]) -> rusqlite::Resul
     by.iter().enumerate().map(value).collect()
 }
 
-fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
-    Ok(from_column(row.get(index)?))
+fn count(counts: &mut BTreeMap<String, u64>, name: &str, number: u64) {
+    match counts.get_mut(name) {
+        Some(count) => *count += number,
+        None => drop(counts.insert(name.to_owned(), number)),
+    }
 }

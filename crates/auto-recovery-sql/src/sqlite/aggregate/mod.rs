@@ -2,8 +2,8 @@
 //!
 //! Three questions are asked in one transaction: the sums of entries, how the sessions ended that they
 //! are of, and which files they name. Where every entry is asked for, together, the answers stand ready:
-//! in `tally`, `session` and `file`. Otherwise they are made from the narrow tables `entry` and
-//! `entry_file`.
+//! in `tally`, `session` and `file`, but for the newest entries, which are added. Otherwise they are made
+//! from the entries.
 
 mod answer;
 mod question;

@@ -15,6 +15,25 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 const ENTRIES: &str = "session s CROSS JOIN entry e \
      ON e.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295";
 
+/// The sums of all entries: those that stand ready, and those of what is not in them yet.
+const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entries, successes, \
+     rollbacks, ms_high, ms_low FROM tally UNION ALL \
+     SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
+     sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     WHERE s.is_counted = 0 GROUP BY 1, 2, 3";
+
+/// The same of files.
+const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, count(*) AS times \
+     FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
+     ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
+     CROSS JOIN json_each(e.files_modified) n \
+     WHERE s.is_counted = 0 GROUP BY n.value) \
+     SELECT file.name, file.mentions + coalesce(more.times, 0) \
+     FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
+     SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
+
 /// A question, told apart by some dimensions.
 pub(super) struct Question<'q> {
     query: &'q AggregateQuery,
@@ -30,7 +49,7 @@ impl<'q> Question<'q> {
     }
 
     /// Whether its answers stand ready.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.query.is_of_all() && self.by.is_empty()
     }
 
@@ -38,9 +57,7 @@ impl<'q> Question<'q> {
     /// halves of durations.
     pub(super) fn entries(&self) -> String {
         if self.is_ready() {
-            return "SELECT strategy, error_type, duration_bucket, entries, successes, rollbacks, \
-                    ms_high, ms_low FROM tally"
-                .to_owned();
+            return READY_ENTRIES.to_owned();
         }
         format!(
             "SELECT {} e.strategy, e.error_type, e.duration_bucket, count(*), sum(e.success), \
@@ -54,10 +71,11 @@ impl<'q> Question<'q> {
 
     /// The sessions that have entries, each as often as it has different keys, one after the other:
     /// session, how it ended, after how long, how many were flaky, its first and last entry; key; and of
-    /// these entries the moments and timestamps.
+    /// these entries the moments and timestamps. Where the answers stand ready, each session comes once
+    /// and it is only how it ended, moments and timestamps.
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
-            return "SELECT id, ended, ended_ms, flaky, 0, 0, first_us, first_timestamp, last_us, \
+            return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
                     last_timestamp FROM session WHERE entries > 0"
                 .to_owned();
         }
@@ -66,12 +84,11 @@ impl<'q> Question<'q> {
             .collect();
         format!(
             "SELECT g.session, s.ended, s.ended_ms, s.flaky, g.first, g.last, {keys} \
-             ef.at_us, tf.timestamp, el.at_us, tl.timestamp FROM \
+             f.at_us, f.timestamp, l.at_us, l.timestamp FROM \
              (SELECT s.id AS session, {} min(e.id) AS first, max(e.id) AS last FROM {ENTRIES} {} \
              GROUP BY {}) g \
              CROSS JOIN session s ON s.id = g.session \
-             CROSS JOIN entry ef ON ef.id = g.first CROSS JOIN entry_text tf ON tf.id = g.first \
-             CROSS JOIN entry el ON el.id = g.last CROSS JOIN entry_text tl ON tl.id = g.last \
+             CROSS JOIN entry f ON f.id = g.first CROSS JOIN entry l ON l.id = g.last \
              ORDER BY g.session",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
@@ -96,16 +113,11 @@ impl<'q> Question<'q> {
     /// The files that entries name: key, name, how often.
     pub(super) fn files(&self) -> String {
         if self.is_ready() {
-            return "SELECT name, mentions FROM file WHERE mentions > 0".to_owned();
+            return READY_FILES.to_owned();
         }
-        let keys: String = (0..self.by.len())
-            .map(|key| format!("g.k{key}, "))
-            .collect();
         format!(
-            "SELECT {keys} f.name, g.times FROM \
-             (SELECT {} n.file AS file, count(*) AS times \
-             FROM {ENTRIES} CROSS JOIN entry_file n ON n.entry = e.id {} GROUP BY {}) g \
-             CROSS JOIN file f ON f.id = g.file",
+            "SELECT {} n.value, count(*) FROM {ENTRIES} \
+             CROSS JOIN json_each(e.files_modified) n {} GROUP BY {}",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
             ordinals(1, self.by.len() + 1),

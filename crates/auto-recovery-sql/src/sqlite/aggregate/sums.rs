@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use auto_recovery::error::Result;
-use auto_recovery::statistics::{AggregateGroup, AggregateQuery, Aggregates, SessionEnd};
+use auto_recovery::statistics::{
+    AggregateGroup, AggregateQuery, Aggregates, Dimension, SessionEnd,
+};
 use rusqlite::{Connection, Row, ToSql};
 
-use super::answer::{Answer, Key, SessionPart, end, key};
+use super::answer::{Answer, Key, SessionPart, end, key, when};
 use super::question::Question;
+use crate::sqlite::column::text;
 use crate::sqlite::connection::Database;
 use crate::sqlite::failure::At;
 
@@ -51,16 +54,7 @@ impl Sums {
                 false => Ok(()),
             }
         })?;
-        let mut parts: Vec<SessionPart> = Vec::new();
-        each(database, &question, &question.sessions(), |row| {
-            let part = SessionPart::of(row, by)?;
-            if parts.first().is_some_and(|one| one.session != part.session) {
-                sums.add_session(&mut parts, tells_apart);
-            }
-            parts.push(part);
-            Ok(())
-        })?;
-        sums.add_session(&mut parts, tells_apart);
+        sums.read_sessions(database, &question, by)?;
         each(database, &question, &question.bare_sessions(), |row| {
             let (end, flaky) = end(row, 0)?;
             sums.total.add_session(end, flaky);
@@ -81,6 +75,37 @@ impl Sums {
         Ok(sums)
     }
 
+    fn read_sessions(
+        &mut self,
+        database: &Connection,
+        question: &Question<'_>,
+        by: &[Dimension],
+    ) -> rusqlite::Result<()> {
+        if question.is_ready() {
+            // A row a session, and there may be as many as entries.
+            return each(database, question, &question.sessions(), |row| {
+                let (end, flaky) = end(row, 0)?;
+                self.total.add_session(end, flaky);
+                let (first, last) = (text(row, 4)?, text(row, 6)?);
+                self.total
+                    .stretch((row.get(3)?, &first), (row.get(5)?, &last));
+                Ok(())
+            });
+        }
+        let tells_apart = !by.is_empty();
+        let mut parts: Vec<SessionPart> = Vec::new();
+        each(database, question, &question.sessions(), |row| {
+            let part = SessionPart::of(row, by)?;
+            if parts.first().is_some_and(|one| one.session != part.session) {
+                self.add_session(&mut parts, tells_apart);
+            }
+            parts.push(part);
+            Ok(())
+        })?;
+        self.add_session(&mut parts, tells_apart);
+        Ok(())
+    }
+
     fn group(&mut self, key: Key) -> &mut Answer {
         self.groups.entry(key).or_default()
     }
@@ -94,7 +119,7 @@ impl Sums {
             return;
         };
         self.total.add_session(last.end, last.flaky);
-        self.total.stretch(&first.first, &last.last);
+        self.total.stretch(when(&first.first), when(&last.last));
         let last_entry = last.entries.1;
         for part in parts.drain(..).filter(|_| tells_apart) {
             let (end, flaky) = match part.entries.1 == last_entry {
@@ -103,7 +128,7 @@ impl Sums {
             };
             let group = self.group(part.key);
             group.add_session(end, flaky);
-            group.stretch(&part.first, &part.last);
+            group.stretch(when(&part.first), when(&part.last));
         }
     }
 }
