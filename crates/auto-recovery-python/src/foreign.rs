@@ -100,6 +100,13 @@ impl AuditStore for ForeignLog {
         Ok(Vec::new())
     }
 
+    fn is_known(&self, session_id: &str) -> Result<bool> {
+        match &self.journal {
+            Some(journal) => journal.is_known(session_id),
+            None => Ok(false),
+        }
+    }
+
     fn read_trail(
         &self,
         session_id: &str,

@@ -42,7 +42,7 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
     };
     let restored = place.restore(&session_id, tree).or_else(|error| {
         let is_unknown =
-            error.kind() == ErrorKind::NotFound && !session::exists(&*place.store, &session_id)?;
+            error.kind() == ErrorKind::NotFound && !place.store.is_known(&session_id)?;
         Err(match is_unknown {
             true => Error::new(
                 ErrorKind::NotFound,

@@ -37,18 +37,13 @@ pub(crate) fn named_or_newest(
 /// # Errors
 /// [`ErrorKind::NotFound`] if it has not.
 pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String> {
-    if exists(store, &session)? {
+    if store.is_known(&session)? {
         return Ok(session);
     }
     Err(Error::new(
         ErrorKind::NotFound,
         format!("no session {session}; `recover sessions` lists them"),
     ))
-}
-
-/// Whether the store has an entry of `session`, or a journal record that its trail was not removed after.
-pub(crate) fn exists(store: &dyn AuditStore, session: &str) -> Result<bool> {
-    Ok(has_entries(store, session)? || facts(store, session)?.first_at.is_some())
 }
 
 /// What the journal says of `session`.

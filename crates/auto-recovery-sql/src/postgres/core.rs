@@ -131,7 +131,12 @@ impl Core {
     /// A connection, also if the server is just being started.
     fn connection_soon(&self) -> Result<Lease> {
         let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES_MAX {
+        // Who was not there a moment ago is not waited for.
+        let tries = match self.is_resting() {
+            true => 1,
+            false => TRIES_MAX,
+        };
+        for _ in 1..tries {
             match self.connection() {
                 Err(error) if error.kind() == ErrorKind::Unreachable => {}
                 connected => return connected,
@@ -289,6 +294,14 @@ impl Core {
         if let Some(on_notice) = &self.options.on_notice {
             on_notice(notice);
         }
+    }
+
+    /// The highest number of a session as far as it is known here; `None` if nothing is kept here.
+    pub(super) fn highest_known(&self, session_id: &str) -> Option<u64> {
+        let spool = self.spool.as_ref()?;
+        let seen = lock(&self.seen).get(session_id).copied();
+        let waiting = spool.highest(session_id).ok();
+        Some(seen.max(waiting).unwrap_or(0))
     }
 
     /// Forgets the highest number of a session that is gone.

@@ -152,6 +152,24 @@ pub(super) fn trail(
     })
 }
 
+/// Whether there is such a session.
+pub(super) fn is_known(core: &Core, session_id: &str) -> Result<bool> {
+    session_id::encode(session_id)?;
+    core.ask(|lease| {
+        let session = Reader { core, lease }.session(session_id)?;
+        Ok(session.is_some_and(|one| one.entries > 0 || one.facts.first_at.is_some()))
+    })
+}
+
+/// The highest attempt number of `session_id`.
+pub(super) fn highest_number(core: &Core, session_id: &str) -> Result<u64> {
+    session_id::encode(session_id)?;
+    core.ask(|lease| {
+        let session = Reader { core, lease }.session(session_id)?;
+        Ok(session.map_or(0, |session| session.highest))
+    })
+}
+
 /// Calls `visit` for each journal record, of `session_id` if given.
 pub(super) fn journal(
     core: &Core,

@@ -179,8 +179,18 @@ impl Spool {
         Ok(new)
     }
 
+    /// Whether something of `session_id` waits.
+    pub(super) fn is_known(&self, session_id: &str) -> Result<bool> {
+        for name in self.segments()? {
+            if self.store(&name)?.is_known(session_id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The highest number of `session_id` that waits.
-    fn highest(&self, session_id: &str) -> Result<u64> {
+    pub(super) fn highest(&self, session_id: &str) -> Result<u64> {
         let mut highest = 0;
         for name in self.segments()? {
             self.store(&name)?.read_trail(session_id, &mut |stored| {

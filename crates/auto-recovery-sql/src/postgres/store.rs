@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use auto_recovery::Result;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
     Removed, SessionSummary, StoredEntry,
 };
 use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use auto_recovery::{ErrorKind, Result};
 
 use super::core::Core;
 use super::deliver::{self, Delivered};
@@ -98,6 +98,16 @@ impl AuditStore for PostgresStore {
         read::sessions(&self.core)
     }
 
+    fn is_known(&self, session_id: &str) -> Result<bool> {
+        match read::is_known(&self.core, session_id) {
+            Err(error) if error.kind() == ErrorKind::Unreachable => match &self.core.spool {
+                Some(spool) => spool.is_known(session_id),
+                None => Err(error),
+            },
+            result => result,
+        }
+    }
+
     fn read_trail(
         &self,
         session_id: &str,
@@ -113,6 +123,15 @@ impl AuditStore for PostgresStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         read::trail(&self.core, session_id, Some(count), visit)
+    }
+
+    fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
+        match read::highest_number(&self.core, session_id) {
+            Err(error) if error.kind() == ErrorKind::Unreachable => {
+                self.core.highest_known(session_id).ok_or(error)
+            }
+            result => result,
+        }
     }
 
     fn read_journal(

@@ -36,8 +36,7 @@ const LOCK_RECORDS: &str = "SELECT pg_advisory_xact_lock(4702394921427285)";
 const KNOWN_ENTRIES: &str = "SELECT session, id_hash, count(*) FROM auto_recovery.stored_entry \
      WHERE (session, id_hash) IN (SELECT * FROM unnest($1::bigint[], $2::bytea[])) GROUP BY 1, 2";
 
-const KNOWN_RECORDS: &str =
-    "SELECT hash, count(*) FROM auto_recovery.journal AS known WHERE hash = ANY($1::bytea[]) \
+const KNOWN_RECORDS: &str = "SELECT hash, count(*) FROM auto_recovery.journal AS known WHERE hash = ANY($1::bytea[]) \
      AND id > coalesce((SELECT max(id) FROM auto_recovery.journal AS gone \
      WHERE gone.session_id = known.session_id AND gone.event IN ('session_cleared', 'session_pruned')), 0) \
      GROUP BY 1";

@@ -1,6 +1,8 @@
 //! The row of a session: what lists and sums need of it, kept up as entries and records come.
 
-use auto_recovery::audit::{SessionFacts, SessionOutcome, SessionSummary, sort_newest_first};
+use auto_recovery::audit::{
+    SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,
+};
 use auto_recovery::error::Result;
 use auto_recovery::statistics::{SessionEnd, Tally, instant};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -241,6 +243,25 @@ impl SessionRow {
             ])?;
         Ok(())
     }
+}
+
+/// Whether there is such a session.
+pub(super) fn is_known(database: &Database, session_id: &str) -> Result<bool> {
+    session_id::encode(session_id)?;
+    let Some(reader) = database.reader()? else {
+        return Ok(false);
+    };
+    let session = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
+    Ok(session.is_some_and(|one| one.tally.total > 0 || one.facts.first_at.is_some()))
+}
+
+/// The highest attempt number of `session_id`.
+pub(super) fn highest_number(database: &Database, session_id: &str) -> Result<u64> {
+    let Some(reader) = database.reader()? else {
+        return Ok(0);
+    };
+    let session = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
+    Ok(session.map_or(0, |session| session.highest_number))
 }
 
 /// Every session, newest first.

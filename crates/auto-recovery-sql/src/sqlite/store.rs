@@ -89,6 +89,10 @@ impl AuditStore for SqliteStore {
         session::list(&self.database)
     }
 
+    fn is_known(&self, session_id: &str) -> Result<bool> {
+        session::is_known(&self.database, session_id)
+    }
+
     fn read_trail(
         &self,
         session_id: &str,
@@ -104,6 +108,10 @@ impl AuditStore for SqliteStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         read::trail(&self.database, session_id, Some(count), visit)
+    }
+
+    fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
+        session::highest_number(&self.database, session_id)
     }
 
     fn read_journal(

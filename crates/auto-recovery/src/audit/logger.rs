@@ -285,25 +285,12 @@ impl RecoveryAuditLogger {
         if known {
             return Ok(());
         }
-        if self.has_entries(session_id)? {
+        if self.store.is_known(session_id)? {
             self.remember(session_id);
             return Ok(());
         }
         self.begin_session(Some(session_id), self.unnamed_start())
             .map(drop)
-    }
-
-    fn has_entries(&self, session_id: &str) -> Result<bool> {
-        let mut found = false;
-        let read = self.store.read_trail(session_id, &mut |_| {
-            found = true;
-            // One is enough; the error only ends the reading.
-            Err(Error::new(ErrorKind::Interrupted, "seen enough"))
-        });
-        match read {
-            Err(error) if !found => Err(error),
-            _ => Ok(found),
-        }
     }
 
     fn remember(&self, session_id: &str) {

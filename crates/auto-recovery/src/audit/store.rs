@@ -143,6 +143,13 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn sessions(&self) -> Result<Vec<SessionSummary>>;
 
+    /// Whether there is such a session: it has an entry, or a journal record since its trail was last
+    /// removed. A store that keeps what is written while it cannot be asked answers as far as it knows.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn is_known(&self, session_id: &str) -> Result<bool>;
+
     /// Calls `visit` for each entry of `session_id` in order; an unknown session has none. Returns
     /// the damage met on the way.
     ///
@@ -165,6 +172,20 @@ pub trait AuditStore: Send + Sync {
         count: usize,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>>;
+
+    /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it goes on
+    /// from there. A store that keeps what is written while it cannot be asked answers as far as it knows.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
+        let mut highest = 0;
+        self.read_trail(session_id, &mut |stored| {
+            highest = stored.attempt_number().max(highest);
+            Ok(())
+        })?;
+        Ok(highest)
+    }
 
     /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the damage
     /// met on the way.

@@ -378,12 +378,7 @@ impl AutoRecoveryManager {
             let (Some(logger), Some(session_id)) = (logger, session_id) else {
                 return Ok(0);
             };
-            let mut last = 0;
-            logger.store().read_trail(session_id, &mut |stored| {
-                last = last.max(stored.attempt_number());
-                Ok(())
-            })?;
-            Ok(last)
+            logger.store().highest_attempt_number(session_id)
         })
     }
 }

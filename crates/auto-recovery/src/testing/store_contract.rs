@@ -130,6 +130,7 @@ fn empty(place: &dyn Place) {
     assert_eq!(statistics.total_attempts, 0);
     assert_eq!(statistics.session_start, None);
     assert_eq!(store.clear("nobody").unwrap(), None);
+    assert!(!store.is_known("nobody").unwrap());
     assert!(store.sessions().unwrap().is_empty());
 }
 
@@ -208,7 +209,10 @@ fn numbered(place: &dyn Place) {
         .map(|entry| entry.attempt_number)
         .collect();
     assert_eq!(stored, [1, 2, 7, 8, 3, 9, 10, 11]);
+    assert_eq!(other.highest_attempt_number("s").unwrap(), 11);
+    assert_eq!(other.highest_attempt_number("nobody").unwrap(), 0);
     store.clear("s").unwrap();
+    assert_eq!(other.highest_attempt_number("s").unwrap(), 0);
     assert_eq!(numbers(store.append(vec![by_store()]).unwrap()), [1]);
 }
 
@@ -403,8 +407,10 @@ fn cleared(place: &dyn Place) {
         .unwrap();
     store.append(vec![entry("stays", 1)]).unwrap();
     assert_exact(&*other, "s");
+    assert!(other.is_known("s").unwrap() && other.is_known("stays").unwrap());
     assert_eq!(store.clear("s").unwrap(), Some(3));
     for store in [&store, &other] {
+        assert!(!store.is_known("s").unwrap());
         assert!(read(&**store, "s").is_empty());
         assert_exact(&**store, "s");
         assert_eq!(store.statistics("s").unwrap().session_start, None);
@@ -432,6 +438,7 @@ fn cleared(place: &dyn Place) {
     );
     // A session that only the journal knows can be cleared too.
     store.record(Some("journaled"), start).unwrap();
+    assert!(other.is_known("journaled").unwrap());
     assert_eq!(store.clear("journaled").unwrap(), Some(0));
     assert_eq!(store.sessions().unwrap().len(), 1);
     // Both go on, and see only what is new.

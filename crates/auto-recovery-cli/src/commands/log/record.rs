@@ -8,7 +8,6 @@ use auto_recovery::{Error, Result};
 
 use crate::commands::log::entry;
 use crate::commands::log::lines::{Input, LINE_BYTES_MAX, Line, Lines};
-use crate::commands::session;
 use crate::exit::{Exit, is_closed_output};
 use crate::output::{Escapes, Printer, stdout_error};
 
@@ -120,11 +119,11 @@ impl Recorder<'_> {
     }
 }
 
-/// Which sessions have begun, so that the journal says it once a session and never once an entry.
+/// Which sessions are known to have begun, so that the journal says it once a session and never once an
+/// entry.
 #[derive(Default)]
 struct Journaled {
     known: HashSet<String>,
-    is_journal_read: bool,
 }
 
 impl Journaled {
@@ -134,32 +133,10 @@ impl Journaled {
             return Ok(true);
         }
         if self.known.len() >= SESSIONS_REMEMBERED_MAX {
-            *self = Self::default();
+            self.known.clear();
         }
-        let mut has_begun = session::has_entries(store, session)?;
-        if !has_begun && !self.is_journal_read {
-            self.read_journal(store)?;
-            has_begun = self.known.contains(session);
-        }
+        let has_begun = store.is_known(session)?;
         self.known.insert(session.to_owned());
         Ok(has_begun)
-    }
-
-    /// Learns of the sessions that have begun and have no entry yet, in one pass for all of them.
-    fn read_journal(&mut self, store: &dyn AuditStore) -> Result<()> {
-        self.is_journal_read = true;
-        store.read_journal(None, &mut |record| {
-            match (record.session_id, record.event) {
-                (Some(session), JournalEvent::SessionStarted(_)) => {
-                    self.known.insert(session);
-                }
-                (Some(session), JournalEvent::SessionCleared(_)) => {
-                    self.known.remove(&session);
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
-        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use super::parts::{map_all, walk_parts};
 use super::records::{Verdict, take_entry, walk_to_end};
 use super::root::{Root, TRAIL_SUFFIX};
-use super::trail::Trail;
+use super::trail::{Trail, read_last};
 use crate::audit::{SessionSummary, session_id, sort_newest_first};
 use crate::error::{Error, Result};
 use crate::statistics::Tally;
@@ -39,6 +39,19 @@ pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
     let mut list: Vec<SessionSummary> = summaries.into_values().collect();
     sort_newest_first(&mut list);
     Ok(list)
+}
+
+/// Whether `session_id` is one of them.
+pub(super) fn is_known(root: &Root, session_id: &str) -> Result<bool> {
+    if root.events(session_id)?.facts.first_at.is_some() {
+        return Ok(true);
+    }
+    let mut is_known = false;
+    read_last(root, session_id, 1, &mut |_| {
+        is_known = true;
+        Ok(())
+    })?;
+    Ok(is_known)
 }
 
 /// The sessions that have a trail. A file whose name is not one that we give is not ours.

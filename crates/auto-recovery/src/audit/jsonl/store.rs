@@ -132,6 +132,10 @@ impl AuditStore for JsonlStore {
         sessions::list(&self.root)
     }
 
+    fn is_known(&self, session_id: &str) -> Result<bool> {
+        sessions::is_known(&self.root, session_id)
+    }
+
     fn read_trail(
         &self,
         session_id: &str,
