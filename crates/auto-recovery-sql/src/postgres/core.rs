@@ -315,10 +315,13 @@ impl Core {
         seen.extend(group.highest.drain());
     }
 
-    /// Whether the server could not be reached a moment ago, and is left alone.
+    /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits any more,
+    /// somebody else has reached it.
     fn is_resting(&self) -> bool {
         let until = lock(&self.rest).until;
-        self.spool.is_some() && until.is_some_and(|until| self.host.monotonic() < until)
+        let is_early = until.is_some_and(|until| self.host.monotonic() < until);
+        let waits = |spool: &Spool| spool.has_any().unwrap_or(true);
+        is_early && self.spool.as_ref().is_some_and(waits)
     }
 
     /// Leaves the server alone for a while.

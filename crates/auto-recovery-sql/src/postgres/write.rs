@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::failure::explain;
 use super::group::{Delivery, Group, Item, Line};
 use super::known::Known;
+use super::migrate;
 use super::probe::Probe;
 use super::session::{self, Session};
 use crate::text::to_column;
@@ -71,10 +72,7 @@ pub(super) async fn write(
     group: &mut Group,
 ) -> Result<(), Failed> {
     let failed = |error| explain(address, "write", error);
-    let mut sessions = lock(connection, group).await.map_err(|error| match error {
-        Trouble::Server(error) => failed(error),
-        Trouble::Ours(error) => error,
-    })?;
+    let mut sessions = lock(address, connection, group).await?;
     if group.items.iter().any(is_imported_record) {
         connection.batch(LOCK_RECORDS).await.map_err(failed)?;
     }
@@ -143,25 +141,27 @@ async fn count_delivered(
     }
 }
 
-/// What stops a write before it has sent anything.
-enum Trouble {
-    Server(tokio_postgres::Error),
-    Ours(Error),
-}
-
-/// Begins, and locks the sessions of `group`.
-async fn lock(connection: &Connection, group: &Group) -> Result<HashMap<String, Session>, Trouble> {
+/// Begins, sees that the tables are still as this release knows them, and locks the sessions of `group`.
+async fn lock(
+    address: &Address,
+    connection: &Connection,
+    group: &Group,
+) -> Result<HashMap<String, Session>> {
+    let failed = |error| explain(address, "write", error);
     let ids = group.session_ids();
-    let begin = connection.batch("BEGIN");
-    if ids.is_empty() {
-        begin.await.map_err(Trouble::Server)?;
-        return Ok(HashMap::new());
-    }
-    let (begun, rows) = join(begin, connection.rows(session::LOCK, &[&ids])).await;
-    begun.map_err(Trouble::Server)?;
+    let locked = async {
+        match ids.is_empty() {
+            true => Ok(Vec::new()),
+            false => connection.rows(session::LOCK, &[&ids]).await,
+        }
+    };
+    let known = migrate::known_version(address, connection);
+    let (begun, known, rows) = join3(connection.batch("BEGIN"), known, locked).await;
+    begun.map_err(failed)?;
+    known?;
     let mut sessions = HashMap::new();
-    for row in rows.map_err(Trouble::Server)? {
-        let session = Session::read(&row).map_err(Trouble::Ours)?;
+    for row in rows.map_err(failed)? {
+        let session = Session::read(&row)?;
         sessions.insert(session.session_id.clone(), session);
     }
     Ok(sessions)
