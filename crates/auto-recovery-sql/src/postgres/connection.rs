@@ -15,6 +15,10 @@ use super::failure::explain;
 /// What a statement is given.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// What the server may use for one step of one question: the groups of some hundred thousand sessions or
+/// files. What is more goes to its disk.
+const WORK_MEM: &str = "64MB";
+
 /// A connection to the server.
 pub(super) struct Connection {
     client: Client,
@@ -37,9 +41,10 @@ impl Connection {
             Durability::Sync => "on",
             Durability::Flush => "off",
         };
+        // Compiling a question takes longer than answering most.
         let settings = format!(
             "SET synchronous_commit = {commit}; SET statement_timeout = {}; \
-             SET idle_in_transaction_session_timeout = {}",
+             SET idle_in_transaction_session_timeout = {}; SET jit = off; SET work_mem = '{WORK_MEM}'",
             statement_timeout.as_millis(),
             statement_timeout.as_millis(),
         );

@@ -9,12 +9,13 @@ use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::address::Address;
-use super::failure::is_conflict;
+use super::failure::{is_conflict, unreachable};
 use super::group::{Group, Item};
 use super::link::{Lease, Link};
 use super::options::{Notice, PostgresOptions};
+use super::probe::{self, Probe};
 use super::spool::Spool;
-use super::write::{Failed, Probe};
+use super::write::Failed;
 use super::{deliver, migrate, remove, write};
 
 /// How often a write is tried before it is given up or kept in the spool.
@@ -165,7 +166,7 @@ impl Core {
     /// Writes `group` to the server or, if that cannot be reached, to the spool.
     pub(super) fn write(&self, group: &mut Group) -> Result<()> {
         let failed = match self.is_resting() {
-            true => self.resting(),
+            true => unreachable(&self.address, "write").into(),
             false => match self.write_to_server(group, true) {
                 Ok(()) => return Ok(()),
                 Err(failed) => failed,
@@ -180,7 +181,7 @@ impl Core {
             self.leave_alone(&failed.error, spool);
         }
         self.may_wait.store(true, Ordering::Release);
-        let seen = lock(&self.seen).clone_of(group);
+        let seen = self.seen_of(group);
         spool.keep(group, failed.probe.as_ref(), &seen, &self.address.server)?;
         self.remember(group);
         Ok(())
@@ -234,7 +235,7 @@ impl Core {
         let mut attempt = || -> Result<(), Failed> {
             let (link, limit) = (lease.link(), self.options.write_timeout);
             if let Some(asked) = probe.take() {
-                let answer = write::has_taken_effect(&self.address, &lease, &asked);
+                let answer = probe::has_taken_effect(&self.address, &lease, &asked);
                 match link.run("ask what became of a write", limit, answer) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {}
@@ -273,7 +274,7 @@ impl Core {
             Ok(()) => result,
             Err(error) => Err(Failed {
                 error,
-                probe: write::probe_of(group),
+                probe: Probe::of(group),
             }),
         }
     }
@@ -304,6 +305,15 @@ impl Core {
         Some(seen.max(waiting).unwrap_or(0))
     }
 
+    /// The highest numbers that this process has seen of the sessions in `group`.
+    fn seen_of(&self, group: &Group) -> HashMap<String, u64> {
+        let seen = lock(&self.seen);
+        let ids = group.items.iter().filter_map(Item::session_id);
+        ids.filter_map(|id| seen.get_key_value(id))
+            .map(|(id, highest)| (id.clone(), *highest))
+            .collect()
+    }
+
     /// Forgets the highest number of a session that is gone.
     pub(super) fn forget(&self, session_id: &str) {
         lock(&self.seen).remove(session_id);
@@ -318,14 +328,13 @@ impl Core {
         seen.extend(group.highest.drain());
     }
 
-    /// Whether the server could not be reached a moment ago, and is left alone.
+    /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits any more,
+    /// somebody else has reached it.
     fn is_resting(&self) -> bool {
         let until = lock(&self.rest).until;
-        self.spool.is_some() && until.is_some_and(|until| self.host.monotonic() < until)
-    }
-
-    fn resting(&self) -> Failed {
-        super::failure::unreachable(&self.address, "write").into()
+        let is_early = until.is_some_and(|until| self.host.monotonic() < until);
+        let waits = |spool: &Spool| spool.has_any().unwrap_or(true);
+        is_early && self.spool.as_ref().is_some_and(waits)
     }
 
     /// Leaves the server alone for a while.
@@ -347,20 +356,6 @@ impl Core {
 
     fn is_back(&self) {
         *lock(&self.rest) = Rest::default();
-    }
-}
-
-/// Of a group's sessions, the highest numbers that this process has seen.
-trait CloneOf {
-    fn clone_of(&self, group: &Group) -> HashMap<String, u64>;
-}
-
-impl CloneOf for HashMap<String, u64> {
-    fn clone_of(&self, group: &Group) -> HashMap<String, u64> {
-        let ids = group.items.iter().filter_map(Item::session_id);
-        ids.filter_map(|id| self.get_key_value(id))
-            .map(|(id, highest)| (id.clone(), *highest))
-            .collect()
     }
 }
 

@@ -13,9 +13,9 @@ use super::failure::explain;
 use super::group::{Delivery, Group, Item};
 use super::link::Lease;
 use super::options::Notice;
+use super::probe;
 use super::session::get;
 use super::spool::Spool;
-use super::write;
 
 /// How much is delivered in one transaction.
 const BATCH: usize = 1000;
@@ -65,7 +65,7 @@ impl Segment<'_> {
         let (core, lease) = (self.core, self.lease);
         if let Some(probe) = self.spool.probe(self.name)? {
             let limit = core.options.write_timeout;
-            let asked = write::has_taken_effect(&core.address, lease, &probe);
+            let asked = probe::has_taken_effect(&core.address, lease, &probe);
             if lease
                 .link()
                 .run("ask what became of a write", limit, asked)?

@@ -166,6 +166,20 @@ impl Group {
         ids.dedup();
         ids
     }
+
+    /// What of it is added.
+    pub(super) fn added(&self) -> (Vec<&Columns>, Vec<&Line>) {
+        let (mut entries, mut records) = (Vec::new(), Vec::new());
+        for item in &self.items {
+            match item {
+                Item::Entry(pending) => entries.extend(&pending.columns),
+                Item::Stored(kept) if kept.is_added => entries.push(&kept.columns),
+                Item::Record(line) if line.is_added => records.push(&**line),
+                Item::Stored(_) | Item::Record(_) => {}
+            }
+        }
+        (entries, records)
+    }
 }
 
 /// The word for what happened. Quotes inside of texts are escaped, so this stands nowhere else.

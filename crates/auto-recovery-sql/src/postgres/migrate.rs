@@ -30,6 +30,9 @@ const FIRST: &str = "CREATE SCHEMA IF NOT EXISTS auto_recovery; \
      CREATE TABLE IF NOT EXISTS auto_recovery.migration (\
      version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
 
+/// Waits for those who use the tables as they are, and keeps others from it.
+const WAIT: &str = "LOCK TABLE auto_recovery.migration IN ACCESS EXCLUSIVE MODE";
+
 const DONE: &str = "INSERT INTO auto_recovery.migration (version, name) VALUES ($1, $2)";
 
 /// What the tables need of a server, and of its database.
@@ -51,9 +54,8 @@ pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result
     check_server(address, connection).await?;
     // Somebody else may have been quicker.
     let version = version(address, connection).await?;
-    if version == 0 {
-        connection.batch(FIRST).await.map_err(failed)?;
-    }
+    let first = if version == 0 { FIRST } else { WAIT };
+    connection.batch(first).await.map_err(failed)?;
     for (number, (name, sql)) in (1..).zip(MIGRATIONS) {
         if number > version {
             connection.batch(sql).await.map_err(failed)?;
@@ -103,6 +105,16 @@ async fn version(address: &Address, connection: &Connection) -> Result<i32> {
     if is_there != Some(true) {
         return Ok(0);
     }
+    known_version(address, connection).await
+}
+
+/// Which version the tables have, which are there. In a transaction that goes on, it stays like that: whoever
+/// migrates waits for its end.
+///
+/// # Errors
+/// If it is one that this release does not know.
+pub(super) async fn known_version(address: &Address, connection: &Connection) -> Result<i32> {
+    let failed = |error| explain(address, "look at the tables of the audit trail", error);
     let rows = connection.rows(VERSION, &[]).await.map_err(failed)?;
     let version = rows
         .first()

@@ -23,6 +23,8 @@
 //! go on from the highest that this process has seen, and stay as they were told. A server that refuses (the
 //! password, the database, the rights) is an error at once, and nothing is kept.
 //!
+//! The way to the server must keep its sessions: a pooler that gives each transaction another will not do.
+//!
 //! # Reading
 //!
 //! Each question is answered as of one moment. Sums are made by the server.
@@ -37,9 +39,11 @@ mod failure;
 mod follow;
 mod group;
 mod import;
+mod known;
 mod link;
 mod migrate;
 mod options;
+mod probe;
 mod queue;
 mod read;
 mod remove;

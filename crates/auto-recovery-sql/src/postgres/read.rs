@@ -7,6 +7,7 @@ use auto_recovery::audit::{
     Damage, JournalRecord, SessionSummary, StoredEntry, session_id, sort_newest_first,
 };
 use auto_recovery::{Error, ErrorKind, Result};
+use futures_util::future::join;
 use serde::Deserialize;
 use tokio_postgres::Row;
 
@@ -15,6 +16,7 @@ use super::connection::Params;
 use super::core::Core;
 use super::failure::explain;
 use super::link::Lease;
+use super::migrate;
 use super::session::{self, Session, get};
 
 /// Begins a transaction that sees nothing newer.
@@ -78,7 +80,12 @@ impl Reader<'_> {
 
     /// What `read` gives, all of it as of one moment.
     pub(super) fn at_one_moment<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.batch(BEGIN)?;
+        let known = migrate::known_version(&self.core.address, self.lease);
+        self.run(async {
+            let (begun, known) = join(self.lease.batch(BEGIN), known).await;
+            begun.map_err(|error| self.failed(error))?;
+            known
+        })?;
         let result = read()?;
         self.batch("COMMIT")?;
         Ok(result)
@@ -212,7 +219,7 @@ pub(super) fn sessions(core: &Core) -> Result<Vec<SessionSummary>> {
             let rows = lease.client().query(&sql, &[]).await;
             rows.map_err(|error| reader.failed(error))
         };
-        let rows = reader.run(asked)?;
+        let rows = reader.at_one_moment(|| reader.run(asked))?;
         let sessions = rows
             .iter()
             .map(|row| Session::read(row).map(|one| one.summary()));

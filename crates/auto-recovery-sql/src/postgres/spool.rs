@@ -25,7 +25,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use super::core::lock;
 use super::group::{Group, Item, Pending};
-use super::write::Probe;
+use super::probe::Probe;
 
 const PREFIX: &str = "segment";
 const SEALED: &str = ".sealed";

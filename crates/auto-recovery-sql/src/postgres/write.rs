@@ -9,15 +9,17 @@ use std::pin::pin;
 
 use auto_recovery::{Error, ErrorKind, Result};
 use futures_util::future::{join, join_all, join3};
-use serde::{Deserialize, Serialize};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::address::Address;
-use super::columns::{self, Columns, hash_of};
+use super::columns::{self, Columns};
 use super::connection::Connection;
 use super::failure::explain;
 use super::group::{Delivery, Group, Item, Line};
+use super::known::Known;
+use super::migrate;
+use super::probe::Probe;
 use super::session::{self, Session};
 use crate::text::to_column;
 
@@ -32,14 +34,6 @@ pub const CHANNEL: &str = "auto_recovery";
 
 /// Keeps imports of records apart: two of one record must see each other.
 const LOCK_RECORDS: &str = "SELECT pg_advisory_xact_lock(4702394921427285)";
-
-const KNOWN_ENTRIES: &str = "SELECT session, id_hash, count(*) FROM auto_recovery.stored_entry \
-     WHERE (session, id_hash) IN (SELECT * FROM unnest($1::bigint[], $2::bytea[])) GROUP BY 1, 2";
-
-const KNOWN_RECORDS: &str = "SELECT hash, count(*) FROM auto_recovery.journal AS known WHERE hash = ANY($1::bytea[]) \
-     AND id > coalesce((SELECT max(id) FROM auto_recovery.journal AS gone \
-     WHERE gone.session_id = known.session_id AND gone.event IN ('session_cleared', 'session_pruned')), 0) \
-     GROUP BY 1";
 
 const INSERT_RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, event, record, hash, token) \
      VALUES ($1, $2, $3, $4::text::json, $5, $6)";
@@ -56,26 +50,6 @@ const NOTIFY: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_n
 const COUNT_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivery AS of (segment, session_id, delivered) \
      VALUES ($1, $2, $4) ON CONFLICT (segment, session_id) DO UPDATE SET delivered = excluded.delivered, \
      at = now() WHERE of.delivered = $3";
-
-/// By what it is found out whether a write took effect whose answer was lost: one thing that it added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Probe {
-    /// A session that it locked.
-    session_id: Option<String>,
-    added: Added,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Added {
-    Entry {
-        session: i64,
-        place: i64,
-        id_hash: Vec<u8>,
-    },
-    /// The records of this token.
-    Records { token: Vec<u8> },
-}
 
 /// A write that did not succeed, as far as we know.
 #[derive(Debug)]
@@ -98,10 +72,7 @@ pub(super) async fn write(
     group: &mut Group,
 ) -> Result<(), Failed> {
     let failed = |error| explain(address, "write", error);
-    let mut sessions = lock(connection, group).await.map_err(|error| match error {
-        Trouble::Server(error) => failed(error),
-        Trouble::Ours(error) => error,
-    })?;
+    let mut sessions = lock(address, connection, group).await?;
     if group.items.iter().any(is_imported_record) {
         connection.batch(LOCK_RECORDS).await.map_err(failed)?;
     }
@@ -111,7 +82,7 @@ pub(super) async fn write(
     for item in &mut group.items {
         known.place(item, &mut sessions)?;
     }
-    let (entries, records) = added(&group.items);
+    let (entries, records) = group.added();
     if entries.is_empty() && records.is_empty() && group.delivery.is_none() {
         return connection
             .batch("COMMIT")
@@ -120,8 +91,8 @@ pub(super) async fn write(
     }
     let touched: Vec<session::Update> = sessions.values().map(Session::update).collect();
     let ids: Vec<String> = sessions.keys().cloned().collect();
-    let probe = probe_of(group);
-    let mut sent = Sent {
+    let probe = Probe::of(group);
+    let sent = Sent {
         connection,
         entries: &entries,
         records: &records,
@@ -148,57 +119,6 @@ pub(super) async fn write(
     })
 }
 
-/// By what it is found out whether `group` took effect, if it may have got so far as to be committed.
-pub(super) fn probe_of(group: &Group) -> Option<Probe> {
-    let (entries, records) = added(&group.items);
-    let added = match (entries.first(), records.is_empty()) {
-        (Some(entry), _) => Added::Entry {
-            session: entry.session,
-            place: entry.place,
-            id_hash: entry.id_hash.clone(),
-        },
-        (None, false) => Added::Records {
-            token: group.token.clone(),
-        },
-        (None, true) => return None,
-    };
-    Some(Probe {
-        session_id: group.session_ids().pop(),
-        added,
-    })
-}
-
-/// Whether a write took effect. One that is not over yet is waited for: it holds the lock of its session.
-pub(super) async fn has_taken_effect(
-    address: &Address,
-    connection: &Connection,
-    probe: &Probe,
-) -> Result<bool> {
-    const ENTRY: &str = "SELECT 1 FROM auto_recovery.stored_entry \
-         WHERE session = $1 AND place = $2 AND id_hash = $3";
-    const RECORDS: &str = "SELECT 1 FROM auto_recovery.journal WHERE token = $1 LIMIT 1";
-    let asked = async {
-        connection.batch("BEGIN").await?;
-        if let Some(session_id) = &probe.session_id {
-            connection
-                .rows(session::LOCK, &[&[session_id].as_slice()])
-                .await?;
-        }
-        let rows = match &probe.added {
-            Added::Entry {
-                session,
-                place,
-                id_hash,
-            } => connection.rows(ENTRY, &[session, place, id_hash]).await?,
-            Added::Records { token } => connection.rows(RECORDS, &[token]).await?,
-        };
-        connection.batch("ROLLBACK").await?;
-        Ok(!rows.is_empty())
-    };
-    let asked: Result<bool, tokio_postgres::Error> = asked.await;
-    asked.map_err(|error| explain(address, "ask what became of a write", error))
-}
-
 async fn count_delivered(
     address: &Address,
     connection: &Connection,
@@ -221,25 +141,27 @@ async fn count_delivered(
     }
 }
 
-/// What stops a write before it has sent anything.
-enum Trouble {
-    Server(tokio_postgres::Error),
-    Ours(Error),
-}
-
-/// Begins, and locks the sessions of `group`.
-async fn lock(connection: &Connection, group: &Group) -> Result<HashMap<String, Session>, Trouble> {
+/// Begins, sees that the tables are still as this release knows them, and locks the sessions of `group`.
+async fn lock(
+    address: &Address,
+    connection: &Connection,
+    group: &Group,
+) -> Result<HashMap<String, Session>> {
+    let failed = |error| explain(address, "write", error);
     let ids = group.session_ids();
-    let begin = connection.batch("BEGIN");
-    if ids.is_empty() {
-        begin.await.map_err(Trouble::Server)?;
-        return Ok(HashMap::new());
-    }
-    let (begun, rows) = join(begin, connection.rows(session::LOCK, &[&ids])).await;
-    begun.map_err(Trouble::Server)?;
+    let locked = async {
+        match ids.is_empty() {
+            true => Ok(Vec::new()),
+            false => connection.rows(session::LOCK, &[&ids]).await,
+        }
+    };
+    let known = migrate::known_version(address, connection);
+    let (begun, known, rows) = join3(connection.batch("BEGIN"), known, locked).await;
+    begun.map_err(failed)?;
+    known?;
     let mut sessions = HashMap::new();
-    for row in rows.map_err(Trouble::Server)? {
-        let session = Session::read(&row).map_err(Trouble::Ours)?;
+    for row in rows.map_err(failed)? {
+        let session = Session::read(&row)?;
         sessions.insert(session.session_id.clone(), session);
     }
     Ok(sessions)
@@ -247,120 +169,6 @@ async fn lock(connection: &Connection, group: &Group) -> Result<HashMap<String, 
 
 fn is_imported_record(item: &Item) -> bool {
     matches!(item, Item::Record(line) if line.came_before.is_some())
-}
-
-/// How often what is to be added is there already.
-#[derive(Default)]
-struct Known {
-    entries: HashMap<(i64, Vec<u8>), i64>,
-    records: HashMap<Vec<u8>, i64>,
-}
-
-impl Known {
-    async fn read(
-        connection: &Connection,
-        group: &Group,
-        sessions: &HashMap<String, Session>,
-    ) -> Result<Self, tokio_postgres::Error> {
-        let mut known = Self::default();
-        let (mut ids, mut hashes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-        for item in &group.items {
-            let hash = match item {
-                Item::Entry(pending) if pending.has_new_id => continue,
-                Item::Entry(pending) => hash_of(pending.entry.entry_id.as_bytes()),
-                Item::Stored(kept) => kept.columns.id_hash.clone(),
-                Item::Record(line) => {
-                    lines.extend(line.came_before.map(|_| &line.hash));
-                    continue;
-                }
-            };
-            let session = item.session_id().and_then(|id| sessions.get(id));
-            if let Some(session) = session.filter(|session| session.entries > 0) {
-                ids.push(session.id);
-                hashes.push(hash);
-            }
-        }
-        if !ids.is_empty() {
-            for row in connection.rows(KNOWN_ENTRIES, &[&ids, &hashes]).await? {
-                known
-                    .entries
-                    .insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
-            }
-        }
-        if !lines.is_empty() {
-            for row in connection.rows(KNOWN_RECORDS, &[&lines]).await? {
-                known.records.insert(row.try_get(0)?, row.try_get(1)?);
-            }
-        }
-        Ok(known)
-    }
-
-    /// Gives `item` its place in its session, unless it is there already.
-    fn place(&mut self, item: &mut Item, sessions: &mut HashMap<String, Session>) -> Result<()> {
-        let session = item.session_id().and_then(|id| sessions.get_mut(id));
-        match (item, session) {
-            (Item::Entry(pending), Some(session)) => {
-                let entry = &mut pending.entry;
-                if pending.number_by_store {
-                    entry.attempt_number = session.next_number()?;
-                }
-                let hash = hash_of(entry.entry_id.as_bytes());
-                let mut columns = Columns::new(entry.clone(), &entry.to_json(), hash);
-                if !pending.has_new_id {
-                    columns.occurrence = self.next(session.id, &columns.id_hash);
-                }
-                session.add(&mut columns, entry.attempt_number);
-                pending.columns = Some(columns);
-            }
-            (Item::Stored(kept), Some(session)) => {
-                let there = self.entry(session.id, &kept.columns.id_hash);
-                kept.is_added = kept.came_before.is_none_or(|came| came >= *there);
-                if kept.is_added {
-                    kept.columns.occurrence = self.next(session.id, &kept.columns.id_hash);
-                    session.add(&mut kept.columns, kept.attempt_number);
-                }
-            }
-            (Item::Record(line), session) => {
-                let there = self.records.entry(line.hash.clone()).or_default();
-                line.is_added = line.came_before.is_none_or(|came| came >= *there);
-                if line.is_added {
-                    *there += 1;
-                    if let Some(session) = session {
-                        session.apply(&line.record.at, &line.record.event);
-                    }
-                }
-            }
-            (Item::Entry(_) | Item::Stored(_), None) => {
-                unreachable!("the sessions of all entries were locked")
-            }
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, session: i64, id_hash: &[u8]) -> &mut i64 {
-        self.entries.entry((session, id_hash.to_vec())).or_default()
-    }
-
-    /// How many of this id come before the next.
-    fn next(&mut self, session: i64, id_hash: &[u8]) -> i32 {
-        let there = self.entry(session, id_hash);
-        *there += 1;
-        i32::try_from(*there - 1).unwrap_or(i32::MAX)
-    }
-}
-
-/// What of `items` is added.
-fn added(items: &[Item]) -> (Vec<&Columns>, Vec<&Line>) {
-    let (mut entries, mut records) = (Vec::new(), Vec::new());
-    for item in items {
-        match item {
-            Item::Entry(pending) => entries.extend(&pending.columns),
-            Item::Stored(kept) if kept.is_added => entries.push(&kept.columns),
-            Item::Record(line) if line.is_added => records.push(&**line),
-            Item::Stored(_) | Item::Record(_) => {}
-        }
-    }
-    (entries, records)
 }
 
 /// What is sent.
@@ -375,7 +183,7 @@ struct Sent<'g> {
 impl Sent<'_> {
     /// Sends everything as statements, and the commit behind them without waiting for answers: if one
     /// fails, the commit takes back the rest.
-    async fn with_commit(&mut self, ids: &[String]) -> Result<(), tokio_postgres::Error> {
+    async fn with_commit(&self, ids: &[String]) -> Result<(), tokio_postgres::Error> {
         // What is not ready yet would be sent too late.
         for sql in [
             columns::INSERT,
@@ -400,7 +208,7 @@ impl Sent<'_> {
     }
 
     /// Sends everything, copying what is many.
-    async fn copied(&mut self) -> Result<(), tokio_postgres::Error> {
+    async fn copied(&self) -> Result<(), tokio_postgres::Error> {
         if self.entries.len() <= INSERTED_MAX {
             for entry in self.entries {
                 insert(self.connection, entry).await?;

@@ -41,12 +41,16 @@ fn two_may_make_the_tables_at_once() {
 #[test]
 fn newer_tables_are_refused() {
     let database = shared().database();
-    open(&database.url).append(vec![entry("s", 1)]).unwrap();
+    let before = open(&database.url);
+    before.append(vec![entry("s", 1)]).unwrap();
     database.ask("INSERT INTO auto_recovery.migration (version, name) VALUES (999, 'later')");
     let store = open(&database.url);
     for error in [
         store.append(vec![entry("s", 2)]).map(drop).unwrap_err(),
         store.sessions().map(drop).unwrap_err(),
+        // So it is for whoever was at work before.
+        before.append(vec![entry("s", 2)]).map(drop).unwrap_err(),
+        before.sessions().map(drop).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::NewerFormat, "{error}");
         assert!(error.to_string().contains("999"), "{error}");

@@ -157,6 +157,48 @@ fn answers_are_the_same_to_the_byte() {
     }
 }
 
+#[test]
+fn what_files_hold_is_taken_over_once_and_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = shared().database();
+    let [files, _] = both(&dir, &database);
+    let empty = shared().database();
+    let host = Arc::new(ScriptedHost::new());
+    let ours = PostgresStore::open(&empty.url, PostgresOptions::default(), host).unwrap();
+    let mut records = Vec::new();
+    let mut visit = |record| {
+        records.push(record);
+        Ok(())
+    };
+    assert_eq!(files.read_journal(None, &mut visit).unwrap(), []);
+    let sessions = files.sessions().unwrap();
+    for round in 0..2 {
+        let mut importer = ours.importer().unwrap();
+        let mut added = importer.records(&records).unwrap();
+        for session in &sessions {
+            let raw = trail(&*files, &session.session_id);
+            for some in raw.chunks(30) {
+                added += importer.entries(&session.session_id, some).unwrap();
+            }
+        }
+        let all = ATTEMPTS + records.len() as u64;
+        assert_eq!(added, if round == 0 { all } else { 0 });
+        assert_eq!(sessions, ours.sessions().unwrap());
+    }
+    for session in &sessions {
+        let id = &session.session_id;
+        assert!(trail(&*files, id) == trail(&ours, id), "{id}");
+    }
+    let query = AggregateQuery {
+        by: vec![Dimension::Project, Dimension::Strategy],
+        ..AggregateQuery::default()
+    };
+    assert_eq!(
+        files.aggregate(&query).unwrap(),
+        ours.aggregate(&query).unwrap()
+    );
+}
+
 fn queries() -> Vec<AggregateQuery> {
     let day = |day: i64| Some(1_767_225_600_000_000 + day * 86_400_000_000);
     let windows = [

@@ -94,7 +94,7 @@ impl Server {
 
     /// Starts it, again if it was stopped.
     pub(crate) fn run(&self) {
-        let mut guard = as_user(Path::new("sh"))
+        let guard = as_user(Path::new("sh"))
             .args(["-c", GUARD, "sh"])
             .arg(self.data())
             .arg(program("postgres"))
@@ -125,7 +125,7 @@ impl Server {
             }
             let _ = SystemHost::new().sleep(LOOK_PAUSE);
         }
-        drop(guard.kill());
+        end(Some(guard));
         panic!("the server does not start: {}", self.log());
     }
 
