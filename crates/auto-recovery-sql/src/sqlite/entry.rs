@@ -1,13 +1,11 @@
 //! The row of an entry.
 
-use std::borrow::Cow;
-
 use auto_recovery::RecoveryAuditEntry;
 use rusqlite::{Connection, Row, params};
 
 use super::column::{list, number, read_list};
 use crate::row::EntryRow;
-use crate::text::{from_column, to_column};
+use crate::text::{from_column, is_as_it_was, to_column};
 
 /// An entry on its way to the database, with all that can be made of it beforehand.
 pub(super) struct ReadyEntry {
@@ -95,11 +93,61 @@ pub(super) const SELECT: &str = "SELECT raw, entry_id, timestamp, error_type, st
      files_modified, rollback_performed, next_action, duration_ms, error_message, recovery_message, \
      id FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
-/// What the entry of `session_id` in `row` was stored as.
-pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Cow<'r, str>> {
+/// What the entry of `session_id` in `row` was stored as. What must be made anew is made in `made`.
+pub(super) fn raw<'r>(
+    row: &'r Row<'_>,
+    session_id: &str,
+    made: &'r mut Vec<u8>,
+) -> rusqlite::Result<&'r [u8]> {
     if let Some(raw) = row.get_ref(0)?.as_str_or_null()? {
-        return Ok(raw.into());
+        return Ok(raw.as_bytes());
     }
+    made.clear();
+    if !copy(row, session_id, made)? {
+        *made = decoded(row, session_id)?.into_bytes();
+    }
+    Ok(made)
+}
+
+/// Writes the entry in `row` to `out` as its JSON, with texts and lists as the columns have them: most
+/// stand for themselves. Returns whether all do.
+fn copy(row: &Row<'_>, session_id: &str, out: &mut Vec<u8>) -> rusqlite::Result<bool> {
+    let mut are_as_they_were = true;
+    let mut column = |index: usize| -> rusqlite::Result<&str> {
+        let kept = row.get_ref(index)?.as_str()?;
+        are_as_they_were &= is_as_it_was(kept);
+        Ok(kept)
+    };
+    let truth = |index: usize| row.get::<_, bool>(index);
+    put(out, "{\"entry_id\":", column(1)?);
+    put(out, ",\"timestamp\":", column(2)?);
+    put(out, ",\"session_id\":", session_id);
+    put(out, ",\"error_type\":", column(3)?);
+    put(out, ",\"strategy\":", column(4)?);
+    put(out, ",\"attempt_number\":", &number(row, 5)?);
+    put(out, ",\"success\":", &truth(6)?);
+    out.extend_from_slice(b",\"changes_made\":");
+    out.extend_from_slice(column(7)?.as_bytes());
+    out.extend_from_slice(b",\"files_modified\":");
+    out.extend_from_slice(column(8)?.as_bytes());
+    put(out, ",\"rollback_performed\":", &truth(9)?);
+    put(out, ",\"next_action\":", column(10)?);
+    let seconds = row.get::<_, i64>(11)? as f64 / 1000.0;
+    put(out, ",\"duration_seconds\":", &seconds);
+    put(out, ",\"error_message\":", column(12)?);
+    put(out, ",\"recovery_message\":", column(13)?);
+    out.push(b'}');
+    Ok(are_as_they_were)
+}
+
+/// Writes `key`, and `value` as JSON.
+fn put(out: &mut Vec<u8>, key: &str, value: &(impl serde::Serialize + ?Sized)) {
+    out.extend_from_slice(key.as_bytes());
+    serde_json::to_writer(out, value).expect("texts, numbers and bools always serialise");
+}
+
+/// The same, by way of the entry that the columns hold.
+fn decoded(row: &Row<'_>, session_id: &str) -> rusqlite::Result<String> {
     let text = |index: usize| -> rusqlite::Result<String> { Ok(from_column(row.get(index)?)) };
     let entry = RecoveryAuditEntry {
         entry_id: text(1)?,
@@ -125,5 +173,5 @@ pub(super) fn raw<'r>(row: &'r Row<'_>, session_id: &str) -> rusqlite::Result<Co
         raw: None,
         bytes: 0,
     };
-    Ok(made_anew.into_raw().into())
+    Ok(made_anew.into_raw())
 }

@@ -41,42 +41,36 @@ pub(super) fn trail(
         .prepare_cached(entry::SELECT)
         .at("read", path)?;
     let mut rows = select.query([first, last]).at("read", path)?;
+    let mut made = Vec::new();
     while let Some(row) = rows.next().at("read", path)? {
-        visit_row(database, row, session_id, visit, &mut damage)?;
+        let unreadable = match entry::raw(row, session_id, &mut made) {
+            Ok(raw) => match StoredEntry::read(raw) {
+                Ok(stored) => {
+                    visit(stored)?;
+                    continue;
+                }
+                Err(error) => (raw.len(), error.to_string()),
+            },
+            Err(error) => (0, error.to_string()),
+        };
+        damage.push(damaged(database, row, session_id, unreadable)?);
     }
     Ok(damage)
 }
 
-fn visit_row(
+/// Says that the entry in `row` has so many bytes that cannot be read, and why.
+fn damaged(
     database: &Database,
     row: &Row<'_>,
     session_id: &str,
-    visit: &mut Visit<'_>,
-    damage: &mut Vec<Damage>,
-) -> Result<()> {
-    let path = &database.path;
-    let id: i64 = row.get(14).at("read", path)?;
-    let mut unreadable = |bytes: usize, reason: String| {
-        damage.push(Damage {
-            place: format!("entries of {session_id} in {}", path.display()),
-            line: (id & ((1 << PLACE_BITS) - 1)) as u64 + 1,
-            bytes: bytes as u64,
-            reason,
-            is_aside: false,
-        });
-    };
-    let raw = match entry::raw(row, session_id) {
-        Ok(raw) => raw,
-        Err(error) => {
-            unreadable(0, error.to_string());
-            return Ok(());
-        }
-    };
-    match StoredEntry::read(raw.as_bytes()) {
-        Ok(stored) => visit(stored),
-        Err(error) => {
-            unreadable(raw.len(), error.to_string());
-            Ok(())
-        }
-    }
+    (bytes, reason): (usize, String),
+) -> Result<Damage> {
+    let id: i64 = row.get(14).at("read", &database.path)?;
+    Ok(Damage {
+        place: format!("entries of {session_id} in {}", database.path.display()),
+        line: (id & ((1 << PLACE_BITS) - 1)) as u64 + 1,
+        bytes: bytes as u64,
+        reason,
+        is_aside: false,
+    })
 }

@@ -79,8 +79,9 @@ fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<Trail
     let (first, last) = session.entries();
     let mut select = database.prepare_cached(entry::SELECT)?;
     let mut rows = select.query([first, last])?;
+    let mut made = Vec::new();
     while let Some(row) = rows.next()? {
-        digester.push(entry::raw(row, &session.session_id)?.as_bytes());
+        digester.push(entry::raw(row, &session.session_id, &mut made)?);
     }
     Ok(digester.finish())
 }
