@@ -9,7 +9,7 @@ use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::address::Address;
-use super::failure::{is_conflict, unreachable};
+use super::failure::{explain, is_conflict, unreachable};
 use super::group::{Group, Item};
 use super::link::{Lease, Link};
 use super::options::{Notice, PostgresOptions};
@@ -252,12 +252,30 @@ impl Core {
             }
             self.write_on(&lease, group)
         };
-        attempt().map_err(|failed| NotWritten {
+        let attempted = attempt();
+        match &attempted {
+            Err(failed) if failed.error.kind() == ErrorKind::Unreachable => drop(lease),
+            Err(_) => self.take_back(lease),
+            Ok(()) => lease.give_back(),
+        }
+        attempted.map_err(|failed| NotWritten {
             failed,
             was_connected: true,
-        })?;
-        lease.give_back();
-        Ok(())
+        })
+    }
+
+    /// Takes back what was begun on a connection, so that others can use it.
+    fn take_back(&self, lease: Lease) {
+        let failed = |error| explain(&self.address, "take back a write", error);
+        let taking_back = async { lease.batch("ROLLBACK").await.map_err(failed) };
+        let limit = self.options.write_timeout;
+        if lease
+            .link()
+            .run("take back a write", limit, taking_back)
+            .is_ok()
+        {
+            lease.give_back();
+        }
     }
 
     /// Writes `group` on a connection.

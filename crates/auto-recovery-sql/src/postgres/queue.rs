@@ -100,7 +100,8 @@ impl State {
     }
 }
 
-/// Writes what some callers have, together.
+/// Writes what some callers have, together. If the server takes it from none of them, each is tried alone: one
+/// caller's mistake is not another's.
 fn write(core: &Core, callers: Vec<(u64, Vec<Item>)>) -> Vec<(u64, Result<Vec<Item>>)> {
     let mut all = Vec::new();
     let mut shares = Vec::new();
@@ -111,20 +112,41 @@ fn write(core: &Core, callers: Vec<(u64, Vec<Item>)>) -> Vec<(u64, Result<Vec<It
     let mut group = Group::new(all, &*core.host);
     let written = core.write(&mut group);
     let mut items = group.items.into_iter();
-    let mut failure = written.err();
-    let words = failure.as_ref().map(|error| (error.kind(), error.chain()));
-    shares
-        .into_iter()
-        .map(|(ticket, count)| {
-            let share: Vec<Item> = items.by_ref().take(count).collect();
-            let result = match &words {
-                None => Ok(share),
-                // The cause itself goes to the first; the others get its words.
-                Some((kind, words)) => Err(failure
-                    .take()
-                    .unwrap_or_else(|| Error::new(*kind, words.clone()))),
-            };
-            (ticket, result)
-        })
-        .collect()
+    let shares = shares.into_iter();
+    let shares = shares.map(|(ticket, count)| (ticket, items.by_ref().take(count).collect()));
+    let shares: Vec<(u64, Vec<Item>)> = shares.collect();
+    match written {
+        Ok(()) => {
+            let done = shares.into_iter();
+            done.map(|(ticket, items)| (ticket, Ok(items))).collect()
+        }
+        Err(error) if shares.len() > 1 && is_anothers(&error) => {
+            let alone = shares.into_iter();
+            alone.flat_map(|caller| write(core, vec![caller])).collect()
+        }
+        Err(error) => refused(error, &shares),
+    }
+}
+
+/// Whether what went wrong may concern only some of those who wrote together. Of what is lost on the way or
+/// did not fit the spool nobody knows how far it got.
+fn is_anothers(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::Unreachable | ErrorKind::Busy | ErrorKind::NoSpace | ErrorKind::TimedOut
+    )
+}
+
+/// The same failure for each. The cause itself goes to the first; the others get its words.
+fn refused(error: Error, shares: &[(u64, Vec<Item>)]) -> Vec<(u64, Result<Vec<Item>>)> {
+    let (kind, words) = (error.kind(), error.chain());
+    let mut first = Some(error);
+    let each = shares.iter().map(|(ticket, _)| {
+        let error = first.take();
+        (
+            *ticket,
+            Err(error.unwrap_or_else(|| Error::new(kind, words.clone()))),
+        )
+    });
+    each.collect()
 }

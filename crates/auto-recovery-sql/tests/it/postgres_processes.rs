@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::ErrorKind;
+use auto_recovery::audit::{AuditStore, NewEntry};
 use auto_recovery::host::SystemHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::store_processes;
@@ -115,6 +116,34 @@ fn a_killed_server_loses_and_doubles_nothing() {
     assert_eq!(trail(&store, "shared").len(), all.len());
     assert_exact(&store, "shared");
     assert_whole(&|sql| server.ask(&database.name, sql));
+}
+
+#[test]
+fn callers_who_write_together_do_not_share_mistakes() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 30;
+    let database = shared().database();
+    let store = database.open(PostgresOptions::default());
+    store.append(vec![entry("full", u64::MAX)]).unwrap();
+    let numbered = |session_id: &str, number| NewEntry {
+        number_by_store: true,
+        ..entry(session_id, number)
+    };
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let store = &store;
+            scope.spawn(move || {
+                for index in 0..EACH {
+                    let own = format!("own{thread}");
+                    store.append(vec![numbered(&own, index)]).unwrap();
+                    let error = store.append(vec![numbered("full", index)]).unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+                }
+            });
+        }
+    });
+    let entries = database.ask("SELECT count(*) FROM auto_recovery.entries");
+    assert_eq!(entries, (1 + THREADS * EACH).to_string());
 }
 
 /// Asserts that the sums that are kept are those of the entries.
