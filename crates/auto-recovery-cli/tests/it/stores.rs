@@ -1,11 +1,16 @@
 //! The same commands over other stores than the directory of files.
 
+#[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
+#[expect(dead_code, reason = "the tests of the store need more of a server")]
+mod postgres_server;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
 
+use self::postgres_server::Server;
 use crate::harness::{Machine, TRAIL};
 
 const SQLITE: &str = "sqlite:trails.db";
@@ -117,4 +122,99 @@ fn what_is_no_database_is_refused_by_name() {
     let run = machine.recover_with(&["log", "--store", "sqlite:/proc/nowhere/x.db"], TRAIL);
     assert_eq!(run.code, 125, "{run:?}");
     assert!(run.stderr.contains("/proc/nowhere"), "{}", run.stderr);
+}
+
+#[test]
+fn every_reader_says_the_same_of_a_server() {
+    let machine = Machine::with_trail();
+    let database = postgres_server::shared().database();
+    let from = format!("jsonl:{}", machine.state().display());
+    let copied = machine.recover(&["copy", &from, &database.url, "--json"]);
+    assert_eq!(copied.json()["added"], 3);
+    for args in READERS {
+        let there = machine.recover(&[args, &["--store", &database.url, "-q"]].concat());
+        let here = machine.recover(&[args, &["-q"]].concat());
+        assert_eq!(there.quiet(), here.quiet(), "{args:?}");
+    }
+    let back = format!("jsonl:{}", machine.root().join("back").display());
+    assert_eq!(machine.recover(&["copy", &database.url, &back]).code, 0);
+    let trail = |dir: &Path| fs::read(dir.join("build-7_audit.jsonl")).expect("the trail");
+    assert_eq!(trail(&machine.root().join("back")), trail(&machine.state()));
+}
+
+#[test]
+fn work_goes_on_while_the_server_is_away_and_the_record_arrives_when_it_is_back() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let machine = Machine::new();
+    machine.write(
+        "user/.config/recover/config.toml",
+        &format!("store = \"{}\"\n", database.url),
+    );
+    machine.write("project/value", "broken\n");
+    machine.recover_with(&["log", "-q"], TRAIL).quiet();
+    server.kill();
+    let run = machine.recover(&[
+        "run",
+        "--session",
+        "away",
+        "--fix",
+        "false",
+        "--fix",
+        "echo mended > value",
+        "--",
+        "grep",
+        "-q",
+        "mended",
+        "value",
+    ]);
+    assert_eq!(
+        run.code, 0,
+        "the record is kept, so the recovery goes on: {run:?}"
+    );
+    let told = run.stderr.matches("cannot be reached").count();
+    assert_eq!(told, 1, "and it is told once: {}", run.stderr);
+    assert!(
+        !run.stderr.contains(postgres_server::PASSWORD),
+        "{}",
+        run.stderr
+    );
+    let line = r#"{"session_id":"build-7","strategy":"fix","success":true,"error_type":"E"}"#;
+    let logged = machine.recover_with(&["log"], line);
+    assert_eq!(
+        (logged.code, logged.stdout.lines().count()),
+        (0, 1),
+        "{logged:?}"
+    );
+    let sessions = machine.recover(&["sessions"]);
+    assert_eq!(sessions.code, 125);
+    assert!(
+        sessions.stderr.contains("5 entries wait in"),
+        "{}",
+        sessions.stderr
+    );
+    server.run();
+    let run = machine.recover(&["run", "--retry", "0", "--", "false"]);
+    assert!(run.stderr.contains("delivered 5 entries"), "{}", run.stderr);
+    let entries = machine.recover(&["history", "away", "--json"]).json();
+    let numbers: Vec<_> = entries.as_array().expect("a list").iter().collect();
+    let numbers: Vec<_> = numbers
+        .iter()
+        .map(|entry| &entry["attempt_number"])
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    assert_eq!(
+        machine
+            .recover(&["history", "build-7", "--json"])
+            .json()
+            .as_array()
+            .map(Vec::len),
+        Some(4)
+    );
+    let again = machine.recover(&["run", "--retry", "0", "--", "false"]);
+    assert!(
+        !again.stderr.contains("delivered"),
+        "once: {}",
+        again.stderr
+    );
 }

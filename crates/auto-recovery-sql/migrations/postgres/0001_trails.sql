@@ -165,6 +165,11 @@ SELECT
     duration_ms::double precision / 1000 AS duration_seconds,
     error_message,
     recovery_message,
+    project,
+    host,
+    "user",
+    category,
+    source,
     timestamptz 'epoch' + at_us * interval '1 microsecond' AS at,
     place
 FROM auto_recovery.stored_entry

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 /// Where Debian keeps what is not in PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-const PASSWORD: &str = "the%20secret";
+pub(crate) const PASSWORD: &str = "the%20secret";
 
 /// How to get a server where there is none.
 const MISSING: &str = "PostgreSQL is not installed: install the package `postgresql` (`scripts/test` does), then run this again";
