@@ -1,7 +1,11 @@
 //! The same commands over other stores than the directory of files.
 
 #[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
-#[expect(dead_code, reason = "the tests of the store need more of a server")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "it is of the store's own tests, which need more of a server"
+)]
 mod postgres_server;
 
 use std::fs;
