@@ -27,15 +27,17 @@ const MISSING: &str = "PostgreSQL is not installed: install the package `postgre
 const LOOKS_MAX: u32 = 1200;
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
-/// What runs the server: it ends, and takes the server along, when the test process does, however that ends.
-/// `$1` is the data directory, `$2` the program, the rest are its arguments.
+/// What runs the server: it ends, and takes the server and its directory along, when the test process does,
+/// however that ends. If it is told to `keep`, the directory stays. `$1` is the data directory, `$2` the
+/// program, the rest are its arguments.
 const GUARD: &str = r#"
 data=$1; shift
 "$@" >> "$data.log" 2>&1 < /dev/null &
 server=$!
-cat > /dev/null
+word=$(cat)
 kill -QUIT "$server" 2> /dev/null
 wait "$server"
+[ "$word" = keep ] || rm -rf "$(dirname "$data")"
 "#;
 
 /// A server.
@@ -135,14 +137,15 @@ impl Server {
         let guard = self.guard.lock().unwrap().take();
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
-        let mut all = children(&pid);
-        // The parent first, or it would see to it that the others are followed by new ones.
-        all.insert(0, pid);
-        let killed = Command::new("sh")
-            .args(["-c", "kill -9 \"$@\" 2> /dev/null; true", "sh"])
-            .args(&all)
-            .status();
-        assert!(killed.unwrap().success());
+        // The parent first: it follows those that die by new ones.
+        kill_all(&[pid]);
+        loop {
+            let left = processes_in(&self.data());
+            if left.is_empty() {
+                break;
+            }
+            kill_all(&left);
+        }
         end(guard);
     }
 
@@ -242,28 +245,31 @@ impl Database {
     }
 }
 
-/// The processes that `pid` started, and that live.
-fn children(pid: &str) -> Vec<String> {
-    let mut children = Vec::new();
+fn kill_all(pids: &[String]) {
+    let killed = Command::new("sh")
+        .args(["-c", "kill -9 \"$@\" 2> /dev/null; true", "sh"])
+        .args(pids)
+        .status();
+    assert!(killed.unwrap().success());
+}
+
+/// The processes that stand in `dir`, as all of a server do, and that have not ended.
+fn processes_in(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
     for process in fs::read_dir("/proc").unwrap() {
         let process = process.unwrap();
-        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // Behind the name, which may hold anything: the state, then the parent.
-        let parent = stat
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.split(' ').nth(1));
-        if parent == Some(pid) {
-            children.push(process.file_name().into_string().unwrap());
+        if fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == dir) {
+            found.push(process.file_name().into_string().unwrap());
         }
     }
-    children
+    found
 }
 
 /// Ends a guard, and with it the server.
 fn end(guard: Option<Child>) {
     if let Some(mut guard) = guard {
-        drop(guard.stdin.take());
+        // It may have died.
+        drop(guard.stdin.take().map(|mut guard| guard.write_all(b"keep")));
         guard.wait().unwrap();
     }
 }
