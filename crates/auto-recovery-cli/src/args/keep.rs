@@ -18,7 +18,7 @@ Examples:
 ///
 /// Whole sessions go, oldest first: those whose newest attempt is older than --older-than, then the oldest
 /// while all together have more than --max-size. --keep-last protects the newest; alone it removes all
-/// others. Sessions that are held or still running stay. Without a rule here, those of [retention] in your
+/// others. Sessions that are held or still running stay. Without a rule here, those of `[retention]` in your
 /// config.toml count; they are also applied after a recovery, at most once a day.
 #[derive(Args, Debug)]
 #[command(after_long_help = PRUNE_EXAMPLES)]
