@@ -13,8 +13,8 @@ use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::store_processes;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
-use crate::postgres_equality::trail;
 use crate::postgres_server::{Database, Server, shared};
+use crate::support::trail;
 
 const WRITER: &str = "postgres_processes::writer";
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::audit::{AuditStore, Durability, StoredEntry};
+use auto_recovery::audit::Durability;
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
@@ -35,15 +35,4 @@ pub(crate) fn database(dir: &Path) -> Connection {
 /// The number that `sql` asks the database in `dir` for.
 pub(crate) fn number(dir: &Path, sql: &str) -> i64 {
     database(dir).query_row(sql, [], |row| row.get(0)).unwrap()
-}
-
-/// Every entry of a trail as it is stored.
-pub(crate) fn trail(store: &dyn AuditStore, session_id: &str) -> Vec<Vec<u8>> {
-    let mut all = Vec::new();
-    let mut visit = |stored: StoredEntry<'_>| {
-        all.push(stored.raw().to_vec());
-        Ok(())
-    };
-    assert_eq!(store.read_trail(session_id, &mut visit).unwrap(), []);
-    all
 }

@@ -1,5 +1,5 @@
-//! The store of files and the SQLite store are given the same: whatever is asked, they answer the same to
-//! the byte.
+//! All three stores are given the same: whatever is asked, they answer the same to the byte, and what is
+//! copied from one to the next comes back as it was.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,22 +12,52 @@ use auto_recovery::export::{ExportFormat, ExportOptions, export_all, export_sess
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::{Random, ScriptedHost};
+use auto_recovery::transfer;
+use auto_recovery_sql::{PostgresOptions, PostgresStore};
 use tempfile::TempDir;
 
-use crate::sqlite_support::{store, trail};
+use crate::postgres_server::shared;
+use crate::sqlite_support::open;
+use crate::support::trail;
 
 const ATTEMPTS: u64 = 5000;
 const SESSIONS: u64 = 60;
 
-/// Both stores, given the same 5,000 attempts.
-fn both(dir: &TempDir) -> [Box<dyn AuditStore>; 2] {
-    let options = JsonlOptions {
-        durability: Durability::Flush,
-        ..JsonlOptions::default()
-    };
-    let host = Arc::new(ScriptedHost::new());
-    let files = JsonlStore::open(&dir.path().join("files"), options, host).unwrap();
-    let stores: [Box<dyn AuditStore>; 2] = [Box::new(files), Box::new(store(dir.path()))];
+/// One store of each kind, empty, with what keeps it alive.
+struct Stores {
+    _dir: TempDir,
+    stores: [Box<dyn AuditStore>; 3],
+}
+
+impl Stores {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = JsonlOptions {
+            durability: Durability::Flush,
+            ..JsonlOptions::default()
+        };
+        let host = Arc::new(ScriptedHost::new());
+        let files = JsonlStore::open(&dir.path().join("files"), options, host.clone()).unwrap();
+        let sqlite = open(&dir.path().join("trails.db")).unwrap();
+        let url = shared().database().url;
+        let postgres = PostgresStore::open(&url, PostgresOptions::default(), host).unwrap();
+        Self {
+            _dir: dir,
+            stores: [Box::new(files), Box::new(sqlite), Box::new(postgres)],
+        }
+    }
+
+    /// What each says of `question`, which must be the same.
+    fn same<T: PartialEq>(&self, what: &str, question: impl Fn(&dyn AuditStore) -> T) -> T {
+        let [files, sqlite, postgres] = self.stores.each_ref().map(|store| question(&**store));
+        assert!(files == sqlite, "{what} in SQLite");
+        assert!(files == postgres, "{what} in PostgreSQL");
+        files
+    }
+}
+
+/// The same 5,000 attempts, and what is said of their sessions.
+fn fill(stores: &[&dyn AuditStore]) {
     let mut random = Random::new(1);
     let mut left = ATTEMPTS;
     while left > 0 {
@@ -38,12 +68,14 @@ fn both(dir: &TempDir) -> [Box<dyn AuditStore>; 2] {
         left -= count;
         let session_id = batch[0].entry.session_id.clone();
         let event = event(&mut random);
-        for store in &stores {
-            store.append(batch.clone()).unwrap();
+        let mut acknowledged = stores.iter().map(|store| {
+            let appended = store.append(batch.clone()).unwrap();
             store.record(Some(&session_id), event.clone()).unwrap();
-        }
+            appended
+        });
+        let first = acknowledged.next().unwrap();
+        assert!(acknowledged.all(|other| other == first));
     }
-    stores
 }
 
 fn attempt(random: &mut Random, number: u64) -> NewEntry {
@@ -86,7 +118,7 @@ fn attempt(random: &mut Random, number: u64) -> NewEntry {
 fn event(random: &mut Random) -> JournalEvent {
     match random.chance(50) {
         true => JournalEvent::SessionStarted(SessionStarted {
-            command: Some(vec!["make".to_owned(), "a b".to_owned()]),
+            command: Some(vec!["make".to_owned(), "a\0b".to_owned()]),
             cwd: Some("/src".to_owned()),
             project: Some(random.one_of(&["red", "blue"]).to_owned()),
             host: Some(random.one_of(&["alpha", "beta"]).to_owned()),
@@ -102,13 +134,9 @@ fn event(random: &mut Random) -> JournalEvent {
     }
 }
 
-#[test]
-fn answers_are_the_same_to_the_byte() {
-    let dir = tempfile::tempdir().unwrap();
-    let stores = both(&dir);
-    let [files, sqlite] = &stores;
-    let sessions = files.sessions().unwrap();
-    assert_eq!(sessions, sqlite.sessions().unwrap());
+/// What `stores` say of each session is the same.
+fn assert_same(stores: &Stores) {
+    let sessions = stores.same("the list of sessions", |store| store.sessions().unwrap());
     assert_eq!(sessions.len() as u64, SESSIONS);
     let now = SystemTime::UNIX_EPOCH;
     for format in [ExportFormat::Json, ExportFormat::Csv, ExportFormat::Jsonl] {
@@ -116,32 +144,63 @@ fn answers_are_the_same_to_the_byte() {
             format,
             ..ExportOptions::default()
         };
-        let [ours, theirs] = stores.each_ref().map(|store| {
+        stores.same(&format!("{format:?} of all"), |store| {
             let mut out = Vec::new();
-            let summary = export_all(&**store, &options, now, &mut out).unwrap();
+            let summary = export_all(store, &options, now, &mut out).unwrap();
             assert_eq!(summary.entries, ATTEMPTS);
             out
         });
-        assert!(ours == theirs, "{format:?} of all");
-        let [ours, theirs] = stores.each_ref().map(|store| {
+        stores.same(&format!("{format:?} of one"), |store| {
             let mut out = Vec::new();
-            export_session(&**store, "session 7", &options, now, &mut out).unwrap();
+            export_session(store, "session 7", &options, now, &mut out).unwrap();
             out
         });
-        assert!(ours == theirs, "{format:?} of one");
     }
     for session in &sessions {
         let id = &session.session_id;
-        assert!(trail(&**files, id) == trail(&**sqlite, id), "{id}");
-        assert_eq!(
-            files.statistics(id).unwrap(),
-            sqlite.statistics(id).unwrap()
-        );
+        stores.same(id, |store| trail(store, id));
+        stores.same(id, |store| store.statistics(id).unwrap());
+        stores.same(id, |store| store.highest_attempt_number(id).unwrap());
     }
+}
+
+#[test]
+fn answers_are_the_same_to_the_byte() {
+    let stores = Stores::new();
+    fill(&stores.stores.each_ref().map(|store| &**store));
+    assert_same(&stores);
     for query in queries() {
-        let answer = files.aggregate(&query).unwrap();
-        assert_eq!(answer, sqlite.aggregate(&query).unwrap(), "{query:?}");
+        stores.same(&format!("{query:?}"), |store| {
+            store.aggregate(&query).unwrap()
+        });
     }
+}
+
+#[test]
+fn what_is_copied_from_one_to_the_next_arrives_whole_and_once() {
+    let all = Stores::new();
+    let [files, sqlite, postgres] = all.stores.each_ref().map(|store| &**store);
+    fill(&[files]);
+    for (from, to) in [(files, sqlite), (sqlite, postgres)] {
+        for expected in [ATTEMPTS, 0] {
+            let report = transfer::copy(from, to, &mut |_| {}).unwrap();
+            assert_eq!(
+                (report.entries.read, report.entries.added),
+                (ATTEMPTS, expected)
+            );
+            assert_eq!((report.damage, report.different), (Vec::new(), Vec::new()));
+        }
+    }
+    assert_same(&all);
+    // And back: what arrives is what was there in the beginning.
+    let again = Stores::new();
+    let back = &*again.stores[0];
+    transfer::copy(postgres, back, &mut |_| {}).unwrap();
+    for session in files.sessions().unwrap() {
+        let id = &session.session_id;
+        assert!(trail(files, id) == trail(back, id), "{id}");
+    }
+    assert_eq!(files.sessions().unwrap(), back.sessions().unwrap());
 }
 
 fn queries() -> Vec<AggregateQuery> {
