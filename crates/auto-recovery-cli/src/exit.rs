@@ -41,6 +41,7 @@ impl Exit {
             | ErrorKind::Tool
             | ErrorKind::Refused
             | ErrorKind::TimedOut
+            | ErrorKind::Unreachable
             | ErrorKind::Interrupted => Self::FAILED,
             // The library may grow kinds; one that this table does not know is a failure of ours.
             _ => Self::FAILED,
