@@ -7,9 +7,6 @@ use std::thread;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 
-/// How many calls a leader writes at once. It bounds how long the next one waits.
-const GROUP_CALLS_MAX: usize = 1024;
-
 /// How often a leader lets others run before it takes what is queued, as long as that grows: those whom
 /// the last leader woke come back with their next call, and then share a sync.
 const GATHER_ROUNDS_MAX: usize = 64;
@@ -17,6 +14,11 @@ const GATHER_ROUNDS_MAX: usize = 64;
 /// The queue of those who write to one place.
 pub(crate) struct Group<Work, Done> {
     queue: Mutex<Queue<Work, Done>>,
+    /// How much a leader writes at once, one caller's work not divided. It bounds how long the next one
+    /// waits.
+    size_max: usize,
+    /// How much a caller's work is.
+    size: fn(&Work) -> usize,
 }
 
 struct Queue<Work, Done> {
@@ -37,18 +39,19 @@ enum Turn<Done> {
     Lead,
 }
 
-impl<Work, Done> Default for Group<Work, Done> {
-    fn default() -> Self {
+impl<Work, Done> Group<Work, Done> {
+    /// A queue of nobody, whose leaders write at most `size_max` at once, as `size` counts it.
+    pub(crate) fn new(size_max: usize, size: fn(&Work) -> usize) -> Self {
         Self {
             queue: Mutex::new(Queue {
                 led: false,
                 waiting: Vec::new(),
             }),
+            size_max,
+            size,
         }
     }
-}
 
-impl<Work, Done> Group<Work, Done> {
     /// Has `work` written by `write`, by this thread or another, and returns what came of it. `write`
     /// gets the work of one or many callers and returns a result for each, or the error of all.
     pub(crate) fn commit(
@@ -79,7 +82,13 @@ impl<Work, Done> Group<Work, Done> {
     fn lead(&self, write: impl FnOnce(Vec<Work>) -> Result<Vec<Result<Done>>>) -> Result<Done> {
         self.gather();
         let mut queue = lock(&self.queue);
-        let count = queue.waiting.len().min(GROUP_CALLS_MAX);
+        let mut taken = 0;
+        let fitting = queue.waiting.iter().take_while(|(work, _)| {
+            let fits = taken == 0 || taken + (self.size)(work) <= self.size_max;
+            taken += (self.size)(work);
+            fits
+        });
+        let count = fitting.count();
         let group: Vec<_> = queue.waiting.drain(..count).collect();
         drop(queue);
         let (work, mut slots): (Vec<Work>, Vec<_>) = group.into_iter().unzip();

@@ -10,7 +10,7 @@ const EACH: usize = 200;
 
 #[test]
 fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
-    let group = Group::<(usize, usize), (usize, usize)>::default();
+    let group = Group::<(usize, usize), (usize, usize)>::new(1024, |_| 1);
     let written = Mutex::new(Vec::new());
     let writing = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -42,7 +42,7 @@ fn led(
     first: impl FnOnce() -> Result<Vec<Result<u32>>> + Send,
     second: impl FnOnce(Vec<u32>) -> Result<Vec<Result<u32>>> + Send,
 ) -> (thread::Result<Result<u32>>, thread::Result<Result<u32>>) {
-    let group = Group::<u32, u32>::default();
+    let group = Group::<u32, u32>::new(1024, |_| 1);
     let leading = Barrier::new(2);
     thread::scope(|scope| {
         let one = scope.spawn(|| {
@@ -84,4 +84,34 @@ fn a_failure_is_of_all_who_shared_it_and_of_nobody_else() {
             (ErrorKind::NoSpace, "as if")
         );
     }
+}
+
+#[test]
+fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
+    let group = &Group::<Vec<u32>, ()>::new(10, Vec::len);
+    let sizes = &Mutex::new(Vec::new());
+    let held = &Barrier::new(2);
+    let write = |work: Vec<Vec<u32>>| {
+        lock(sizes).push(work.iter().map(Vec::len).collect::<Vec<_>>());
+        Ok(work.iter().map(|_| Ok(())).collect())
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            group.commit(Vec::new(), |work| {
+                held.wait();
+                while lock(&group.queue).waiting.len() < 4 {
+                    thread::yield_now();
+                }
+                write(work)
+            })
+        });
+        held.wait();
+        for (waiting, size) in [6, 4, 1, 30].into_iter().enumerate() {
+            scope.spawn(move || group.commit(vec![0; size], write));
+            while lock(&group.queue).waiting.len() <= waiting && lock(sizes).is_empty() {
+                thread::yield_now();
+            }
+        }
+    });
+    assert_eq!(*lock(sizes), [vec![0], vec![6, 4], vec![1], vec![30]]);
 }

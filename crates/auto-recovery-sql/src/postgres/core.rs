@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::host::{Host, Wait};
@@ -17,6 +17,7 @@ use super::probe::{self, Probe};
 use super::spool::Spool;
 use super::write::Failed;
 use super::{deliver, migrate, remove, write};
+use crate::group::lock;
 
 /// How often a write is tried before it is given up or kept in the spool.
 const TRIES_MAX: u32 = 4;
@@ -375,9 +376,4 @@ impl Core {
     fn is_back(&self) {
         *lock(&self.rest) = Rest::default();
     }
-}
-
-/// What is behind `mutex`, whoever panicked with it.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

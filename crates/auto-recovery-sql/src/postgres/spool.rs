@@ -23,9 +23,9 @@ use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::host::{Host, Wait, new_id};
 use auto_recovery::{Error, ErrorKind, Result};
 
-use super::core::lock;
 use super::group::{Group, Item, Pending};
 use super::probe::Probe;
+use crate::group::lock;
 
 const PREFIX: &str = "segment";
 const SEALED: &str = ".sealed";

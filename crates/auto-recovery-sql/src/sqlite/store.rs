@@ -21,6 +21,9 @@ use super::import::SqliteImporter;
 use super::{journal, read, remove, session, statistics};
 use crate::group::Group;
 
+/// How many calls share a transaction.
+const CALLS_MAX: usize = 1024;
+
 /// How a SQLite store works.
 #[derive(Clone, Debug, Default)]
 pub struct SqliteOptions {
@@ -55,7 +58,7 @@ impl SqliteStore {
         Ok(Self {
             database,
             host,
-            group: Group::default(),
+            group: Group::new(CALLS_MAX, |_| 1),
         })
     }
 
