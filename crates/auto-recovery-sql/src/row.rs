@@ -21,22 +21,38 @@ pub(crate) struct EntryRow {
 }
 
 impl EntryRow {
-    /// The row of `entry`, which is stored as `raw`.
+    /// The row of `entry`, which is stored as `raw`, by whomever.
     pub(crate) fn new(entry: RecoveryAuditEntry, raw: &str) -> Self {
+        let mut row = Self::written(entry, raw);
+        if row.raw.is_none() && row.entry.to_json() != raw {
+            row.raw = Some(raw.to_owned());
+        }
+        row
+    }
+
+    /// The row of `entry`, of which `raw` is the JSON that we write.
+    pub(crate) fn written(entry: RecoveryAuditEntry, raw: &str) -> Self {
         let duration_ms = whole_ms(entry.duration_seconds);
-        let kept = limit(duration_ms);
         let mut row = Self {
             at_us: instant(&entry.timestamp),
-            duration_ms: kept,
+            duration_ms: limit(duration_ms),
             duration_bucket: bucket_of(duration_ms) as i32,
             raw: None,
             bytes: limit(raw.len() as u64 + 1),
             entry,
         };
-        if row.made_anew() != raw {
-            row.raw = Some(raw.to_owned());
-        }
+        row.raw = (!row.has_all()).then(|| raw.to_owned());
         row
+    }
+
+    /// Whether the columns that hold numbers hold these whole.
+    fn has_all(&self) -> bool {
+        let (seconds, number) = (self.entry.duration_seconds, self.entry.attempt_number);
+        seconds.to_bits() == self.seconds().to_bits() && number == self.attempt_number() as u64
+    }
+
+    fn seconds(&self) -> f64 {
+        self.duration_ms as f64 / 1000.0
     }
 
     /// The number of its attempt, as far as a column can hold it.
@@ -56,7 +72,7 @@ impl EntryRow {
     fn made_anew(&self) -> String {
         let entry = RecoveryAuditEntry {
             attempt_number: self.attempt_number() as u64,
-            duration_seconds: self.duration_ms as f64 / 1000.0,
+            duration_seconds: self.seconds(),
             ..self.entry.clone()
         };
         entry.to_json()

@@ -69,9 +69,14 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The row of `entry`, which is stored as `raw`.
-    pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, id_hash: Vec<u8>) -> Self {
-        let mut row = EntryRow::new(entry, raw);
+    /// The row of `entry`, which we write.
+    pub(super) fn new(entry: RecoveryAuditEntry) -> Self {
+        let raw = entry.to_json();
+        Self::of(EntryRow::written(entry, &raw))
+    }
+
+    fn of(mut row: EntryRow) -> Self {
+        let id_hash = hash_of(row.entry.entry_id.as_bytes());
         let entry = &mut row.entry;
         for text in [
             &mut entry.entry_id,
@@ -100,9 +105,7 @@ impl Columns {
     /// The row as `stored` is, to the byte.
     pub(super) fn of_stored(stored: StoredEntry<'_>) -> Self {
         let raw = String::from_utf8_lossy(stored.raw()).into_owned();
-        let entry = stored.into_entry();
-        let id_hash = hash_of(entry.entry_id.as_bytes());
-        Self::new(entry, &raw, id_hash)
+        Self::of(EntryRow::new(stored.into_entry(), &raw))
     }
 
     /// How many bytes its line has.

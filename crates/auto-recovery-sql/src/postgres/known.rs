@@ -78,8 +78,7 @@ impl Known {
                 if pending.number_by_store {
                     entry.attempt_number = session.next_number()?;
                 }
-                let hash = hash_of(entry.entry_id.as_bytes());
-                let mut columns = Columns::new(entry.clone(), &entry.to_json(), hash);
+                let mut columns = Columns::new(entry.clone());
                 if !pending.has_new_id {
                     columns.occurrence = self.next(session.id, &columns.id_hash);
                 }

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::batch::Batch;
 use super::counted::Uncounted;
 use super::entry::ReadyEntry;
+use crate::row::EntryRow;
 
 /// What a call has to write.
 pub(super) enum Work {
@@ -30,7 +31,8 @@ impl Work {
             let text = std::str::from_utf8(&raw).map_err(|error| {
                 Error::new(ErrorKind::InvalidInput, "write an entry").with_source(error)
             })?;
-            Ok(ReadyEntry::new(new.entry, text, new.number_by_store))
+            let row = EntryRow::written(new.entry, text);
+            Ok(ReadyEntry::new(row, new.number_by_store))
         });
         Ok(Self::Entries(ready.collect::<Result<_>>()?))
     }

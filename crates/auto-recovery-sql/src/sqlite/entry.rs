@@ -17,12 +17,12 @@ pub(super) struct ReadyEntry {
 }
 
 impl ReadyEntry {
-    /// `entry`, which is stored as `raw`.
-    pub(super) fn new(entry: RecoveryAuditEntry, raw: &str, number_by_store: bool) -> Self {
+    /// The entry of `row`.
+    pub(super) fn new(row: EntryRow, number_by_store: bool) -> Self {
         Self {
-            changes_made: list(&entry.changes_made),
-            files_modified: list(&entry.files_modified),
-            row: EntryRow::new(entry, raw),
+            changes_made: list(&row.entry.changes_made),
+            files_modified: list(&row.entry.files_modified),
+            row,
             number_by_store,
         }
     }

@@ -11,6 +11,7 @@ use super::connection::Database;
 use super::entry::{self, ReadyEntry};
 use super::failure::At;
 use super::journal;
+use crate::row::EntryRow;
 
 /// Imports into a database. How often something is there already, the database says in the transaction
 /// that adds to it; how often it came is counted here.
@@ -113,7 +114,8 @@ fn ready(session_id: &str, raw: &[u8]) -> Result<ReadyEntry> {
         let text = format!("entry {id} of session {session_id} is no UTF-8: mend it first");
         Error::new(ErrorKind::InvalidInput, text).with_source(error)
     })?;
-    Ok(ReadyEntry::new(stored.entry().into_owned(), text, false))
+    let row = EntryRow::new(stored.entry().into_owned(), text);
+    Ok(ReadyEntry::new(row, false))
 }
 
 fn check_version(record: &JournalRecord) -> Result<()> {
