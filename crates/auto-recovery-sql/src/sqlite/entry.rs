@@ -32,7 +32,7 @@ impl ReadyEntry {
         self.row.entry.attempt_number = number;
         // The first digit stands where the 0 stood.
         self.row.bytes += i64::from(number.max(1).ilog10());
-        if i64::try_from(number).is_err() {
+        if self.row.raw.is_some() || i64::try_from(number).is_err() {
             self.row.raw = Some(self.row.entry.to_json());
         }
     }

@@ -177,6 +177,21 @@ fn answers_are_the_same_to_the_byte() {
 }
 
 #[test]
+fn a_number_that_is_given_stands_in_what_no_column_can_hold() {
+    let stores = Stores::new();
+    let mut new = entry("s", 1);
+    // More milliseconds than a column of whole numbers holds.
+    new.entry.duration_seconds = 1.0e17;
+    new.number_by_store = true;
+    for store in &stores.stores {
+        store.append(vec![new.clone(), new.clone()]).unwrap();
+    }
+    let trail = stores.same("the trail", |store| trail(store, "s"));
+    let second = String::from_utf8(trail[1].clone()).unwrap();
+    assert!(second.contains("\"attempt_number\":2,"), "{second}");
+}
+
+#[test]
 fn what_is_copied_from_one_to_the_next_arrives_whole_and_once() {
     let all = Stores::new();
     let [files, sqlite, postgres] = all.stores.each_ref().map(|store| &**store);
