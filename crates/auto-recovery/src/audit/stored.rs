@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use crate::audit::session_id;
 use crate::entry::{EntryLine, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::statistics::{
-    Accumulator, AggregateQuery, Observation, SessionGroups, SessionTraits, Tally,
-};
+use crate::statistics::{Observation, Observer, Tally};
 
 /// How much of what is refused is shown.
 const SHOWN_BYTES: usize = 80;
@@ -115,37 +113,10 @@ impl<'a> StoredEntry<'a> {
         }
     }
 
-    /// Adds it to `groups`, as an entry of a session with these traits.
-    pub fn group(
-        &self,
-        groups: &mut SessionGroups,
-        query: &AggregateQuery,
-        session: &SessionTraits<'_>,
-    ) {
+    /// Tells `observer` of it.
+    pub fn tell(&self, observer: &mut impl Observer) {
         match &self.content {
-            Content::Line(line) => {
-                let observation = Observation {
-                    timestamp: &line.text(line.timestamp),
-                    error_type: &line.text(line.error_type),
-                    strategy: &line.text(line.strategy),
-                    success: line.success,
-                    rollback_performed: line.rollback_performed,
-                    duration_ms: line.duration_ms,
-                };
-                let files = line.items(line.files_modified);
-                groups.add(query, session, observation, files);
-            }
-            Content::Decoded(entry) => {
-                let files = entry.files_modified.iter().map(|file| file.as_str().into());
-                groups.add(query, session, Observation::of(entry), files);
-            }
-        }
-    }
-
-    /// Adds it to `sums`.
-    pub fn count(&self, sums: &mut Accumulator) {
-        match &self.content {
-            Content::Line(line) => sums.add(
+            Content::Line(line) => observer.observe(
                 Observation {
                     timestamp: &line.text(line.timestamp),
                     error_type: &line.text(line.error_type),
@@ -156,7 +127,7 @@ impl<'a> StoredEntry<'a> {
                 },
                 line.items(line.files_modified),
             ),
-            Content::Decoded(entry) => sums.add_entry(entry),
+            Content::Decoded(entry) => observer.add_entry(entry),
         }
     }
 

@@ -42,6 +42,25 @@ impl<'a> Observation<'a> {
     }
 }
 
+/// Whom entries are told, one after the other.
+pub trait Observer {
+    /// Adds one entry, which names these files and comes after all that were told before.
+    fn observe<'f>(
+        &mut self,
+        entry: Observation<'_>,
+        files: impl IntoIterator<Item = Cow<'f, str>>,
+    );
+
+    /// The same for an entry that is at hand.
+    fn add_entry(&mut self, entry: &RecoveryAuditEntry) {
+        let files = entry.files_modified.iter();
+        self.observe(
+            Observation::of(entry),
+            files.map(|file| file.as_str().into()),
+        );
+    }
+}
+
 /// The few sums that a list of sessions shows. Takes constant memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
@@ -99,9 +118,8 @@ pub struct Accumulator {
     pub(super) rollbacks: u64,
 }
 
-impl Accumulator {
-    /// Adds one entry, which comes after all that were added before.
-    pub fn add<'f>(
+impl Observer for Accumulator {
+    fn observe<'f>(
         &mut self,
         entry: Observation<'_>,
         files: impl IntoIterator<Item = Cow<'f, str>>,
@@ -119,16 +137,9 @@ impl Accumulator {
             }
         }
     }
+}
 
-    /// Adds one entry, which comes after all that were added before.
-    pub fn add_entry(&mut self, entry: &RecoveryAuditEntry) {
-        let files = entry.files_modified.iter();
-        self.add(
-            Observation::of(entry),
-            files.map(|file| file.as_str().into()),
-        );
-    }
-
+impl Accumulator {
     /// Adds the sums of the entries that come after all of these.
     pub fn merge(&mut self, later: Self) {
         self.tally.merge(later.tally);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::time::{hour_of, instant};
 use super::{
     Accumulator, Aggregate, AggregateGroup, AggregateQuery, Aggregates, Dimension, Observation,
-    SessionEnd, Tally,
+    Observer, SessionEnd, Tally,
 };
 
 /// What is the same for all entries of a session.
@@ -58,45 +58,16 @@ impl Hour {
 }
 
 impl SessionGroups {
-    /// Adds one entry, which comes after all that were added before, of a session with these traits.
-    pub fn add<'f>(
-        &mut self,
-        query: &AggregateQuery,
-        session: &SessionTraits<'_>,
-        entry: Observation<'_>,
-        files: impl IntoIterator<Item = Cow<'f, str>>,
-    ) {
-        self.all.add(entry.timestamp, entry.success);
-        let needs_moment = query.has_window() || query.by.iter().any(|by| by.is_time());
-        let moment = match needs_moment {
-            true => instant(entry.timestamp),
-            false => None,
-        };
-        if !query.includes(moment) {
-            return;
-        }
-        self.selected.add(entry.timestamp, entry.success);
-        self.last.clear();
-        for by in &query.by {
-            match by {
-                Dimension::Strategy => push(&mut self.last, Some(entry.strategy)),
-                Dimension::ErrorType => push(&mut self.last, Some(entry.error_type)),
-                Dimension::Day | Dimension::Hour => {
-                    push_time(
-                        &mut self.last,
-                        *by,
-                        moment.map(|moment| self.hour.of(moment)),
-                    );
-                }
-                of_session => push_trait(&mut self.last, *of_session, session),
-            }
-        }
-        match self.groups.get_mut(&self.last) {
-            Some(sums) => sums.add(entry, files),
-            None => {
-                let sums = self.groups.entry(self.last.clone()).or_default();
-                sums.add(entry, files);
-            }
+    /// Whom the entries of a session with these traits are told, of which `query` asks for some.
+    pub fn observer<'g>(
+        &'g mut self,
+        query: &'g AggregateQuery,
+        session: &'g SessionTraits<'g>,
+    ) -> GroupObserver<'g> {
+        GroupObserver {
+            groups: self,
+            query,
+            session,
         }
     }
 
@@ -115,6 +86,52 @@ impl SessionGroups {
     /// The sums of every entry, also of those that are not asked for.
     pub fn all(&self) -> &Tally {
         &self.all
+    }
+}
+
+/// Tells the entries of one session apart.
+#[derive(Debug)]
+pub struct GroupObserver<'g> {
+    groups: &'g mut SessionGroups,
+    query: &'g AggregateQuery,
+    session: &'g SessionTraits<'g>,
+}
+
+impl Observer for GroupObserver<'_> {
+    fn observe<'f>(
+        &mut self,
+        entry: Observation<'_>,
+        files: impl IntoIterator<Item = Cow<'f, str>>,
+    ) {
+        let (of, query) = (&mut *self.groups, self.query);
+        of.all.add(entry.timestamp, entry.success);
+        let needs_moment = query.has_window() || query.by.iter().any(|by| by.is_time());
+        let moment = match needs_moment {
+            true => instant(entry.timestamp),
+            false => None,
+        };
+        if !query.includes(moment) {
+            return;
+        }
+        of.selected.add(entry.timestamp, entry.success);
+        of.last.clear();
+        for by in &query.by {
+            match by {
+                Dimension::Strategy => push(&mut of.last, Some(entry.strategy)),
+                Dimension::ErrorType => push(&mut of.last, Some(entry.error_type)),
+                Dimension::Day | Dimension::Hour => {
+                    push_time(&mut of.last, *by, moment.map(|moment| of.hour.of(moment)));
+                }
+                of_session => push_trait(&mut of.last, *of_session, self.session),
+            }
+        }
+        match of.groups.get_mut(&of.last) {
+            Some(sums) => sums.observe(entry, files),
+            None => {
+                let sums = of.groups.entry(of.last.clone()).or_default();
+                sums.observe(entry, files);
+            }
+        }
     }
 }
 

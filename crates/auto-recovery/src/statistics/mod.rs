@@ -14,10 +14,10 @@ mod session;
 mod sums;
 mod time;
 
-pub use accumulator::{Accumulator, Observation, Tally};
+pub use accumulator::{Accumulator, Observation, Observer, Tally};
 pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
 pub use durations::{Durations, bucket_of};
-pub use groups::{Grouping, SessionGroups, SessionTraits};
+pub use groups::{GroupObserver, Grouping, SessionGroups, SessionTraits};
 pub use most_modified::{MOST_MODIFIED_MAX, MostModified};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;

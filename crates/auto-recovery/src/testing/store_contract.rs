@@ -19,7 +19,7 @@ use crate::audit::{
 use crate::entry::RecoveryAuditEntry;
 use crate::error::ErrorKind;
 use crate::failure::Category;
-use crate::statistics::Accumulator;
+use crate::statistics::{Accumulator, Observer};
 
 /// A place that has a store of its own, empty at first.
 pub trait Place {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use auto_recovery::audit::{AuditStore, FileIo, JsonlOptions, JsonlStore, SystemIo};
-use auto_recovery::statistics::Accumulator;
+use auto_recovery::statistics::{Accumulator, Observer};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::store_processes::{orders, start};
 use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong, quick_dir};

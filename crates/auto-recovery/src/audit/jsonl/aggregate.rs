@@ -213,7 +213,7 @@ struct Both {
 impl Both {
     fn take(&mut self, raw: &[u8]) -> Verdict {
         take_entry(raw, |stored| {
-            stored.count(&mut self.sums);
+            stored.tell(&mut self.sums);
             stored.tally(&mut self.tally);
         })
     }

@@ -181,5 +181,5 @@ pub(super) fn counting(sums: &mut Accumulator) -> Box<Take<'_>> {
 
 /// Adds the entry that `raw` is to `sums`.
 pub(super) fn counted(sums: &mut Accumulator, raw: &[u8]) -> Verdict {
-    take_entry(raw, |stored| stored.count(sums))
+    take_entry(raw, |stored| stored.tell(sums))
 }

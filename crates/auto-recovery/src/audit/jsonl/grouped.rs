@@ -61,7 +61,9 @@ fn read(
     traits: &SessionTraits<'_>,
 ) -> Result<SessionGroups> {
     let take = |groups: &mut SessionGroups, raw: &[u8]| {
-        take_entry(raw, |stored| stored.group(groups, query, traits))
+        take_entry(raw, |stored| {
+            stored.tell(&mut groups.observer(query, traits))
+        })
     };
     let groups = SessionGroups::default();
     let (mut groups, walked) = walk_on(trail, trail.from, groups, take, SessionGroups::merge)?;

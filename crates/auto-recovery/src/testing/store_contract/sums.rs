@@ -10,7 +10,7 @@ use crate::audit::{
 use crate::failure::{Category, Failure};
 use crate::statistics::{
     Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Dimension, Grouping,
-    Observation, SessionEnd, SessionGroups, instant,
+    Observer, SessionEnd, SessionGroups, instant,
 };
 
 fn total(store: &dyn AuditStore) -> AggregateStatistics {
@@ -92,9 +92,7 @@ pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
         }
         let mut groups = SessionGroups::default();
         for entry in read(store, &session.session_id) {
-            let files = entry.files_modified.iter();
-            let files = files.map(|file| file.into());
-            groups.add(query, &traits, Observation::of(&entry), files);
+            groups.observer(query, &traits).add_entry(&entry);
         }
         let end = facts.end(groups.all());
         let start = session.session_start.as_deref();
