@@ -98,8 +98,9 @@ pub(crate) fn import(
 
 /// Copies every session of `from` to `to`.
 pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer) -> Result<Exit> {
-    let bar = progress_bar(from, printer)?;
+    let bar = progress_bar(printer);
     let report = transfer::copy(from, to, &mut |copied| {
+        bar.set_length(copied.entries_of_all);
         bar.inc(copied.session.total_attempts);
         bar.set_message(escape_text(&copied.session.session_id));
     });
@@ -152,17 +153,15 @@ pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer
 }
 
 /// A bar of how many entries were copied, where a person waits.
-fn progress_bar(from: &dyn AuditStore, printer: &Printer) -> Result<ProgressBar> {
+fn progress_bar(printer: &Printer) -> ProgressBar {
     if printer.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
-        return Ok(ProgressBar::hidden());
+        return ProgressBar::hidden();
     }
-    let sessions = from.sessions()?;
-    let entries = sessions.iter().map(|session| session.total_attempts).sum();
     let style = "{bar:30} {human_pos}/{human_len} entries, {per_sec}, {eta} left  {msg:.dim}";
     let style =
         ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(entries), ProgressDrawTarget::stderr());
-    Ok(bar.with_style(style))
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.with_style(style)
 }
 
 fn counted(entries: Counts, records: Counts) -> String {

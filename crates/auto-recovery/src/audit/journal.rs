@@ -114,6 +114,14 @@ pub enum JournalEvent {
     Other,
 }
 
+impl JournalEvent {
+    /// Whether it says that a trail was removed: what the journal says of the session before is of a trail
+    /// that is gone.
+    pub fn is_removal(&self) -> bool {
+        matches!(self, Self::SessionCleared(_) | Self::SessionPruned(_))
+    }
+}
+
 /// A session began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -21,8 +21,8 @@ pub use journal::{
     SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased,
     SessionStarted, TailQuarantined, TrailRemoved,
 };
+pub(crate) use jsonl::{BYTE_ORDER_MARK, Verdict, read_records};
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
-pub(crate) use jsonl::{Verdict, read_records};
 pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};

@@ -43,20 +43,25 @@ impl<'a> StoredEntry<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it is not.
     pub fn import(session_id: &str, raw: &'a [u8]) -> Result<Self> {
+        let unreadable = |error| refused(raw, session_id, "it cannot be read").with_source(error);
+        let entry = Self::read(raw).map_err(unreadable)?;
+        entry.check(session_id)?;
+        Ok(entry)
+    }
+
+    /// Whether others may take it over as an entry of `session_id`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is none, or there can be no such session.
+    pub fn check(&self, session_id: &str) -> Result<()> {
         session_id::encode(session_id)?;
-        let refused = |why: &str| {
-            let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_BYTES)]);
-            let text = format!("{shown:?} is no entry of session {session_id}: {why}");
-            Error::new(ErrorKind::InvalidInput, text)
-        };
-        if raw.trim_ascii_start().first() != Some(&b'{') {
-            return Err(refused("it is no JSON object"));
+        // A list of the values in order would be read, too.
+        if self.raw.first() != Some(&b'{') {
+            return Err(refused(self.raw, session_id, "it is no JSON object"));
         }
-        let entry =
-            Self::read(raw).map_err(|error| refused("it cannot be read").with_source(error))?;
-        match entry.session_id() == session_id {
-            true => Ok(entry),
-            false => Err(refused("it is of another")),
+        match self.session_id() == session_id {
+            true => Ok(()),
+            false => Err(refused(self.raw, session_id, "it is of another")),
         }
     }
 
@@ -146,4 +151,10 @@ impl<'a> StoredEntry<'a> {
             Content::Decoded(_) => None,
         }
     }
+}
+
+fn refused(raw: &[u8], session_id: &str, why: &str) -> Error {
+    let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_BYTES)]);
+    let text = format!("{shown:?} is no entry of session {session_id}: {why}");
+    Error::new(ErrorKind::InvalidInput, text)
 }

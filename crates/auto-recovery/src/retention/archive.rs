@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::audit::{
-    AuditStore, Damage, Digester, JournalEvent, JournalRecord, TrailDigest, session_id,
-};
+use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How hard Zstandard tries: what most programs ask of it.
@@ -92,9 +90,9 @@ pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
 fn records(store: &dyn AuditStore, session_id: &str) -> Result<Vec<JournalRecord>> {
     let mut records = Vec::new();
     store.read_journal(Some(session_id), &mut |record| {
-        match record.event {
-            JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => records.clear(),
-            _ => records.push(record),
+        match record.event.is_removal() {
+            true => records.clear(),
+            false => records.push(record),
         }
         Ok(())
     })?;

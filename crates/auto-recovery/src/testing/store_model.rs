@@ -382,7 +382,7 @@ impl World<'_> {
         let (mut events, mut removals) = (Vec::new(), 0);
         let mut visit = |record: JournalRecord| {
             match record.event {
-                JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => removals += 1,
+                removal if removal.is_removal() => removals += 1,
                 event => events.push(event),
             }
             Ok(())

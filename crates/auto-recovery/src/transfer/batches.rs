@@ -45,12 +45,12 @@ impl<'i> Batches<'i> {
         }
     }
 
-    /// Adds the entry of `session_id` that `raw` is.
+    /// Adds `entry` of `session_id`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::InvalidInput`] if it is none; otherwise if the store fails.
-    pub(super) fn entry(&mut self, session_id: &str, raw: &[u8]) -> Result<()> {
-        StoredEntry::import(session_id, raw)?;
+    pub(super) fn entry(&mut self, session_id: &str, entry: &StoredEntry<'_>) -> Result<()> {
+        entry.check(session_id)?;
         let entries = match self.entries.get_mut(session_id) {
             Some(entries) => entries,
             None => {
@@ -58,9 +58,9 @@ impl<'i> Batches<'i> {
                 self.entries.entry(session_id.to_owned()).or_default()
             }
         };
-        entries.push(raw.to_vec());
+        entries.push(entry.raw().to_vec());
         self.entry_counts.read += 1;
-        self.make_room(raw.len())
+        self.make_room(entry.raw().len())
     }
 
     /// Adds a journal record.

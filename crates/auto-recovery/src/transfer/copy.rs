@@ -13,6 +13,8 @@ pub struct CopiedSession<'s> {
     pub session: &'s SessionSummary,
     /// Its entries.
     pub entries: Counts,
+    /// How many entries all sessions have that are copied.
+    pub entries_of_all: u64,
 }
 
 /// What became of all.
@@ -50,6 +52,7 @@ pub fn copy(
     }
     let mut sessions = from.sessions()?;
     sessions.reverse();
+    let entries_of_all = sessions.iter().map(|session| session.total_attempts).sum();
     let mut report = CopyReport::default();
     let mut batches = Batches::new(to.importer()?);
     copy_records(from, &sessions, &mut batches, &mut report)?;
@@ -59,7 +62,7 @@ pub fn copy(
         let mut digester = Digester::default();
         let damage = from.read_trail(id, &mut |stored| {
             digester.push(stored.raw());
-            batches.entry(id, stored.raw())
+            batches.entry(id, &stored)
         })?;
         report.damage.extend(damage);
         batches.flush()?;
@@ -71,7 +74,11 @@ pub fn copy(
             report.different.push((id.clone(), why));
         }
         report.sessions += 1;
-        progress(CopiedSession { session, entries });
+        progress(CopiedSession {
+            session,
+            entries,
+            entries_of_all,
+        });
     }
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
@@ -91,7 +98,7 @@ fn copy_records(
     let mut number = 0;
     from.read_journal(None, &mut |record| {
         number += 1;
-        if let JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) = record.event
+        if record.event.is_removal()
             && let Some(gone) = gone.get_mut(record.session_id.as_deref().unwrap_or_default())
         {
             *gone = number;

@@ -9,6 +9,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::batches::Batches;
+use crate::audit::{BYTE_ORDER_MARK, StoredEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,7 +30,7 @@ const ENTRY_LISTS: [&str; 2] = ["entries", "detailed_entries"];
 
 /// Whether what begins with `bytes` is a document, and no line of its own.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let begin = bytes.trim_ascii_start();
     if begin.first() == Some(&b'[') {
         return true;
@@ -88,12 +89,11 @@ impl<R: Read> SkippingMark<R> {
 
 impl<R: Read> Read for SkippingMark<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        const MARK: &[u8] = b"\xef\xbb\xbf";
         let count = self.source.read(buffer)?;
         let begins = !std::mem::replace(&mut self.begun, true);
-        if begins && buffer[..count].starts_with(MARK) {
-            buffer.copy_within(MARK.len()..count, 0);
-            return Ok(count - MARK.len());
+        if begins && buffer[..count].starts_with(BYTE_ORDER_MARK) {
+            buffer.copy_within(BYTE_ORDER_MARK.len()..count, 0);
+            return Ok(count - BYTE_ORDER_MARK.len());
         }
         Ok(count)
     }
@@ -195,7 +195,8 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(entry) = list.next_element::<RecoveryAuditEntry>()? {
             let raw = entry.to_json();
-            if let Err(error) = self.0.batches.entry(&entry.session_id, raw.as_bytes()) {
+            let stored = StoredEntry::read(raw.as_bytes()).map_err(A::Error::custom)?;
+            if let Err(error) = self.0.batches.entry(&entry.session_id, &stored) {
                 *self.0.failed = Some(error);
                 return Err(A::Error::custom("the store refused it"));
             }

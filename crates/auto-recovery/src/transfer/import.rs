@@ -94,7 +94,7 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
     let not_an_entry = match StoredEntry::read(raw) {
         Ok(stored) => {
             let session_id = stored.session_id().into_owned();
-            return match batches.entry(&session_id, stored.raw()) {
+            return match batches.entry(&session_id, &stored) {
                 Err(error) if error.kind() == ErrorKind::InvalidInput => {
                     Ok(Verdict::Bad(error.to_string()))
                 }

@@ -11,7 +11,7 @@ use super::files::OpenTrails;
 use super::lines::LINE_BYTES_MAX;
 use super::root::Root;
 use super::trail;
-use crate::audit::{Importer, JournalEvent, JournalRecord, StoredEntry};
+use crate::audit::{Importer, JournalRecord, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Imports into a store of files.
@@ -100,11 +100,9 @@ impl<'s> JsonlImporter<'s> {
         trail::read_journal(self.root, None, &mut |record| {
             let line = line_of(&record)?;
             let session_id = record.session_id.unwrap_or_default();
-            match record.event {
-                JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => {
-                    known.remove(&session_id);
-                }
-                _ => known.entry(session_id).or_default().is_there(&line),
+            match record.event.is_removal() {
+                true => drop(known.remove(&session_id)),
+                false => known.entry(session_id).or_default().is_there(&line),
             }
             Ok(())
         })?;

@@ -15,7 +15,7 @@ use crate::audit::{Damage, StoredEntry};
 use crate::error::{Error, Result};
 
 /// What some editors put before UTF-8 text.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How many damaged places are told one by one.
 const DAMAGE_MAX: usize = 1000;
