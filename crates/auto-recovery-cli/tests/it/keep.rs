@@ -457,3 +457,30 @@ fn a_store_is_copied_whole_and_once() {
             .replace(&machine.root().display().to_string(), "[ROOT]"),
     );
 }
+
+#[test]
+fn an_entry_in_the_wrong_trail_keeps_no_other_from_being_copied() {
+    let machine = with_years();
+    let trail = |id: &str| machine.state().join(format!("{id}_audit.jsonl"));
+    let stray = fs::read_to_string(trail("s1")).expect("a trail");
+    let own = fs::read_to_string(trail("s0")).expect("a trail");
+    fs::write(trail("s0"), format!("{stray}{own}")).expect("put it there");
+    let from = format!("jsonl:{}", machine.state().display());
+    let to = format!("jsonl:{}", machine.root().join("copy").display());
+    let run = machine.recover(&["copy", &from, &to, "--json"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("\"added\": 10,"), "{run:?}");
+    assert!(run.stderr.contains("session s0 of "), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("no entry of session s0: it is of another"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .contains("session s0 is not the same in both stores: 2 entries here, 1 there"),
+        "{}",
+        run.stderr
+    );
+}

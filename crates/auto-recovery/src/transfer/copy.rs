@@ -60,11 +60,25 @@ pub fn copy(
         let id = &session.session_id;
         let before = batches.entry_counts;
         let mut digester = Digester::default();
+        let (mut refused, mut line) = (Vec::new(), 0);
         let damage = from.read_trail(id, &mut |stored| {
+            line += 1;
             digester.push(stored.raw());
-            batches.entry(id, &stored)
+            match batches.entry(id, &stored) {
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    refused.push(Damage {
+                        place: format!("session {id} of {}", from.url()),
+                        line,
+                        bytes: stored.raw().len() as u64,
+                        reason: error.to_string(),
+                        is_aside: false,
+                    });
+                    Ok(())
+                }
+                result => result,
+            }
         })?;
-        report.damage.extend(damage);
+        report.damage.extend(damage.into_iter().chain(refused));
         batches.flush()?;
         let entries = Counts {
             read: batches.entry_counts.read - before.read,
