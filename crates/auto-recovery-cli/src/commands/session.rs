@@ -56,18 +56,12 @@ pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<SessionFact
     Ok(facts)
 }
 
-/// Whether the trail of `session` holds anything, found out by reading its beginning only.
+/// Whether the trail of `session` holds anything, found out by reading its end only.
 pub(crate) fn has_entries(store: &dyn AuditStore, session: &str) -> Result<bool> {
     let mut found = false;
-    let outcome = store.read_trail(session, &mut |_| {
+    store.read_last(session, 1, &mut |_| {
         found = true;
-        Err(Error::new(
-            ErrorKind::Interrupted,
-            "the first entry was enough",
-        ))
-    });
-    match outcome {
-        Err(error) if !found => Err(error),
-        _ => Ok(found),
-    }
+        Ok(())
+    })?;
+    Ok(found)
 }
