@@ -28,7 +28,18 @@ pub fn file_stamp(time: SystemTime) -> String {
 /// # Errors
 /// If `fill` fails, or the file cannot be made. There is no file then.
 pub fn create_in(dir: &Path, stem: &str, extension: &str, fill: &mut Fill<'_>) -> Result<PathBuf> {
-    let mut file = filled(dir, fill)?;
+    persist_new(filled(dir, fill)?, dir, stem, extension, &|_| false)
+}
+
+/// Gives `file`, which is whole, its name in `dir` as [`create_in`] does. If a file that has the name `is_it`
+/// already, that one is it.
+pub(crate) fn persist_new(
+    mut file: NamedTempFile,
+    dir: &Path,
+    stem: &str,
+    extension: &str,
+    is_it: &dyn Fn(&Path) -> bool,
+) -> Result<PathBuf> {
     for number in 1..=NAMES_MAX {
         let path = dir.join(match number {
             1 => format!("{stem}.{extension}"),
@@ -39,7 +50,13 @@ pub fn create_in(dir: &Path, stem: &str, extension: &str, fill: &mut Fill<'_>) -
                 sync_dir(dir)?;
                 return Ok(path);
             }
-            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => file = taken.file,
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
+                if is_it(&path) {
+                    sync_dir(dir)?;
+                    return Ok(path);
+                }
+                file = taken.file;
+            }
             Err(failed) => return Err(Error::io("create", &path, failed.error)),
         }
     }

@@ -14,6 +14,7 @@ mod trail;
 
 pub(crate) use document::Document;
 pub(crate) use entries::list_entries;
+pub(crate) use file::persist_new;
 pub use file::{create_in, file_stamp, replace};
 pub use format::{ExportFormat, ExportOptions, ExportSummary};
 pub use trail::{export_all, export_session};

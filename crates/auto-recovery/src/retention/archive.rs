@@ -1,7 +1,7 @@
 //! Archives: the trail of a session and what the journal says of it, as compressed JSON lines.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::fs::{DirBuilder, File};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,10 @@ use tempfile::NamedTempFile;
 
 use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
 use crate::error::{Error, ErrorKind, Result};
+use crate::export;
 
 /// How hard Zstandard tries: what most programs ask of it.
 const LEVEL: i32 = 3;
-
-/// How many archives of one name are kept apart.
-const NAMES_MAX: u32 = 10_000;
 
 /// An archive that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,41 +145,13 @@ fn write_lines(
         );
         return Err(Error::new(ErrorKind::Damaged, text));
     }
-    match is_empty {
-        true => Ok(None),
-        false => name(file, dir, stem, &hash).map(Some),
+    if is_empty {
+        return Ok(None);
     }
-}
-
-/// Gives `file`, whose lines have this hash, its name. If a file of that name has the same lines, as when
-/// whoever made it died before what it is for was done, that one is it.
-fn name(file: NamedTempFile, dir: &Path, stem: &str, hash: &[u8]) -> Result<PathBuf> {
-    let mut file = file;
-    for number in 1..=NAMES_MAX {
-        let path = dir.join(match number {
-            1 => format!("{stem}.jsonl.zst"),
-            _ => format!("{stem}-{number}.jsonl.zst"),
-        });
-        match file.persist_noclobber(&path) {
-            Ok(_) => {
-                sync_dir(dir)?;
-                return Ok(path);
-            }
-            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
-                // One that cannot be read is not it.
-                if hash_of(&path).is_ok_and(|other| other == hash) {
-                    sync_dir(dir)?;
-                    return Ok(path);
-                }
-                file = taken.file;
-            }
-            Err(failed) => return Err(Error::io("create", &path, failed.error)),
-        }
-    }
-    Err(Error::new(
-        ErrorKind::Busy,
-        format!("{NAMES_MAX} archives named {stem} exist already: use another directory"),
-    ))
+    // Whoever made one before may have died before what it is for was done. One that cannot be read is not
+    // it.
+    let is_it = |path: &Path| hash_of(path).is_ok_and(|other| other == hash[..]);
+    export::persist_new(file, dir, stem, "jsonl.zst", &is_it).map(Some)
 }
 
 fn hash_of(path: &Path) -> Result<Vec<u8>> {
@@ -196,10 +166,4 @@ fn hash_of(path: &Path) -> Result<Vec<u8>> {
             count => hash.update(&chunk[..count]),
         }
     }
-}
-
-fn sync_dir(dir: &Path) -> Result<()> {
-    fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| Error::io("sync directory", dir, error))
 }

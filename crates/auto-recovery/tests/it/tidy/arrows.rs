@@ -44,7 +44,7 @@ const MODULES: Table<'_> = &[
     ("audit", &["error", "failure", "attempt", "entry", "strategy", "recipe", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
-    ("retention", &["error", "statistics", "audit"]),
+    ("retention", &["error", "statistics", "audit", "export"]),
     ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
