@@ -31,24 +31,34 @@ const READERS: [&[&str]; 8] = [
     &["show", "build-7", "2", "--json"],
 ];
 
-#[test]
-fn every_reader_says_the_same_of_a_database() {
+/// Copies a trail to the store of this URL, asks both, and copies it back.
+fn assert_same_in(url: &str) {
     let machine = Machine::with_trail();
     let from = format!("jsonl:{}", machine.state().display());
-    let copied = machine.recover(&["copy", &from, SQLITE, "--json"]).json();
+    let copied = machine.recover(&["copy", &from, url, "--json"]).json();
     assert_eq!(
         (&copied["entries"], &copied["added"]),
         (&json!(3), &json!(3))
     );
     for args in READERS {
-        let there = machine.recover(&[args, &["--store", SQLITE, "-q"]].concat());
+        let there = machine.recover(&[args, &["--store", url, "-q"]].concat());
         let here = machine.recover(&[args, &["-q"]].concat());
         assert_eq!(there.quiet(), here.quiet(), "{args:?}");
     }
     let back = format!("jsonl:{}", machine.root().join("back").display());
-    assert_eq!(machine.recover(&["copy", SQLITE, &back]).code, 0);
+    assert_eq!(machine.recover(&["copy", url, &back]).code, 0);
     let trail = |dir: &Path| fs::read(dir.join("build-7_audit.jsonl")).expect("the trail");
     assert_eq!(trail(&machine.root().join("back")), trail(&machine.state()));
+}
+
+#[test]
+fn every_reader_says_the_same_of_a_database() {
+    assert_same_in(SQLITE);
+}
+
+#[test]
+fn every_reader_says_the_same_of_a_server() {
+    assert_same_in(&postgres_server::shared().database().url);
 }
 
 #[test]
@@ -126,24 +136,6 @@ fn what_is_no_database_is_refused_by_name() {
     let run = machine.recover_with(&["log", "--store", "sqlite:/proc/nowhere/x.db"], TRAIL);
     assert_eq!(run.code, 125, "{run:?}");
     assert!(run.stderr.contains("/proc/nowhere"), "{}", run.stderr);
-}
-
-#[test]
-fn every_reader_says_the_same_of_a_server() {
-    let machine = Machine::with_trail();
-    let database = postgres_server::shared().database();
-    let from = format!("jsonl:{}", machine.state().display());
-    let copied = machine.recover(&["copy", &from, &database.url, "--json"]);
-    assert_eq!(copied.json()["added"], 3);
-    for args in READERS {
-        let there = machine.recover(&[args, &["--store", &database.url, "-q"]].concat());
-        let here = machine.recover(&[args, &["-q"]].concat());
-        assert_eq!(there.quiet(), here.quiet(), "{args:?}");
-    }
-    let back = format!("jsonl:{}", machine.root().join("back").display());
-    assert_eq!(machine.recover(&["copy", &database.url, &back]).code, 0);
-    let trail = |dir: &Path| fs::read(dir.join("build-7_audit.jsonl")).expect("the trail");
-    assert_eq!(trail(&machine.root().join("back")), trail(&machine.state()));
 }
 
 #[test]
