@@ -66,12 +66,14 @@ have_postgres() { have initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >
 
 install_postgres() {
     local conf=/etc/postgresql-common/createcluster.conf
-    if have apt-get; then
-        # Else the package starts a server that nobody asked for.
-        install_package postgresql-common - - -
-        [ ! -e "$conf" ] || as_root sed -i 's/^#*\(create_main_cluster\) .*$/\1 = false/' "$conf" || true
+    ! have apt-get || install_package postgresql-common - - -
+    if [ -e "$conf" ]; then
+        # Else the package starts a server that nobody asked for. What was set is set again afterwards.
+        as_root cp -p "$conf" "$conf.before-tests" || true
+        as_root sed -i 's/^#*\(create_main_cluster\) .*$/\1 = false/' "$conf" || true
     fi
     install_package postgresql postgresql-server postgresql postgresql
+    [ ! -e "$conf.before-tests" ] || as_root mv "$conf.before-tests" "$conf"
 }
 
 # install_package APT DNF APK BREW: as the system's package manager calls it.
