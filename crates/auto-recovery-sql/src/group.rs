@@ -1,42 +1,46 @@
 //! Group commit: callers queue what they have to write. One of them, the leader, writes all that is
-//! queued while the others wait; what is queued meanwhile goes with the next leader. There is no thread
-//! of our own, and each waiting caller is woken once.
+//! queued, and what is queued while it does, as one batch, while the others wait. What comes later goes
+//! with the next leader. There is no thread of our own, and all whose work is written are woken at once.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 
-/// How often a leader lets others run before it takes what is queued, as long as that grows: those whom
-/// the last leader woke come back with their next call, and then share a sync.
-const GATHER_ROUNDS_MAX: usize = 64;
-
 /// The queue of those who write to one place.
 pub(crate) struct Group<Work, Done> {
     queue: Mutex<Queue<Work, Done>>,
-    /// How much a leader writes at once, one caller's work not divided. It bounds how long the next one
-    /// waits.
+    /// How large a batch becomes, one caller's work not divided. It bounds how long the next one waits.
     size_max: usize,
-    /// How much a caller's work is.
+    /// How large a caller's work is.
     size: fn(&Work) -> usize,
 }
 
 struct Queue<Work, Done> {
-    /// Whether somebody is writing.
+    /// Whether somebody is writing. If so, what it writes is the first batch, until there is no more of it.
     led: bool,
-    waiting: Vec<(Work, Arc<Slot<Done>>)>,
+    /// What is to be written, in order. Whoever comes joins the last.
+    batches: VecDeque<Batch<Work, Done>>,
 }
 
-/// Where a caller waits.
-struct Slot<Done> {
-    turn: Mutex<Option<Turn<Done>>>,
+/// What is written at once.
+struct Batch<Work, Done> {
+    /// What the leader has not taken yet.
+    waiting: VecDeque<Work>,
+    /// How many callers joined.
+    callers: usize,
+    /// How large their work is.
+    size: usize,
+    ending: Arc<Ending<Done>>,
+}
+
+/// What came of a batch.
+struct Ending<Done> {
+    /// A result for each caller, until it takes it. Nothing before the end.
+    results: Mutex<Vec<Option<Result<Done>>>>,
+    /// That there are results, or that nobody leads.
     changed: Condvar,
-}
-
-/// What a waiting caller is woken for.
-enum Turn<Done> {
-    Done(Result<Done>),
-    Lead,
 }
 
 impl<Work, Done> Group<Work, Done> {
@@ -45,7 +49,7 @@ impl<Work, Done> Group<Work, Done> {
         Self {
             queue: Mutex::new(Queue {
                 led: false,
-                waiting: Vec::new(),
+                batches: VecDeque::new(),
             }),
             size_max,
             size,
@@ -57,118 +61,140 @@ impl<Work, Done> Group<Work, Done> {
     pub(crate) fn commit(
         &self,
         work: Work,
-        write: impl FnOnce(Vec<Work>) -> Result<Vec<Result<Done>>>,
+        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Done>>>,
     ) -> Result<Done> {
         let mut queue = lock(&self.queue);
-        if !queue.led {
-            queue.led = true;
+        let (ending, place) = self.join(&mut queue, work);
+        loop {
+            if let Some(result) = ending.take(place) {
+                return result;
+            }
+            if queue.led {
+                let woken = ending.changed.wait(queue);
+                queue = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            // The own batch, or one before it whose callers did not wake up yet.
+            let Some(lead) = Lead::take(self, &mut queue) else {
+                return Err(abandoned());
+            };
             drop(queue);
-            let mut results = Lead::of(self, Vec::new()).write(vec![work], write);
-            return results.pop().unwrap_or_else(|| Err(abandoned()));
+            lead.write(&write);
+            queue = lock(&self.queue);
         }
-        let slot = Arc::new(Slot {
-            turn: Mutex::new(None),
+    }
+
+    /// Puts `work` into the last batch, or a new one, and returns where its result will be.
+    fn join(&self, queue: &mut Queue<Work, Done>, work: Work) -> (Arc<Ending<Done>>, usize) {
+        let size = (self.size)(&work);
+        let last = queue.batches.back_mut();
+        if let Some(batch) = last.filter(|batch| batch.size + size <= self.size_max) {
+            batch.waiting.push_back(work);
+            batch.callers += 1;
+            batch.size += size;
+            return (Arc::clone(&batch.ending), batch.callers - 1);
+        }
+        let ending = Arc::new(Ending {
+            results: Mutex::default(),
             changed: Condvar::new(),
         });
-        queue.waiting.push((work, Arc::clone(&slot)));
-        drop(queue);
-        match slot.wait() {
-            Turn::Done(result) => result,
-            Turn::Lead => self.lead(write),
-        }
-    }
-
-    /// Writes what is queued, first of which is the caller's own, and returns what came of that.
-    fn lead(&self, write: impl FnOnce(Vec<Work>) -> Result<Vec<Result<Done>>>) -> Result<Done> {
-        self.gather();
-        let mut queue = lock(&self.queue);
-        let mut taken = 0;
-        let fitting = queue.waiting.iter().take_while(|(work, _)| {
-            let fits = taken == 0 || taken + (self.size)(work) <= self.size_max;
-            taken += (self.size)(work);
-            fits
+        queue.batches.push_back(Batch {
+            waiting: VecDeque::from([work]),
+            callers: 1,
+            size,
+            ending: Arc::clone(&ending),
         });
-        let count = fitting.count();
-        let group: Vec<_> = queue.waiting.drain(..count).collect();
-        drop(queue);
-        let (work, mut slots): (Vec<Work>, Vec<_>) = group.into_iter().unzip();
-        slots.remove(0);
-        let lead = Lead::of(self, slots);
-        let mut results = lead.write(work, write).into_iter();
-        results.next().unwrap_or_else(|| Err(abandoned()))
-    }
-
-    fn gather(&self) {
-        let mut known = 0;
-        for _ in 0..GATHER_ROUNDS_MAX {
-            let waiting = lock(&self.queue).waiting.len();
-            if waiting == known {
-                return;
-            }
-            known = waiting;
-            thread::yield_now();
-        }
+        (ending, 0)
     }
 }
 
-/// A leader's duty to tell those who wait, and to have somebody lead after it, also if it panics.
+/// A leader, which takes the work of the first batch one by one. Its duty is to tell those who wait, and
+/// to have somebody lead after it, also if it panics.
 struct Lead<'g, Work, Done> {
     group: &'g Group<Work, Done>,
-    /// Those whose work it writes, but for its own.
-    followers: Vec<Arc<Slot<Done>>>,
+    ending: Arc<Ending<Done>>,
+    /// How many callers the batch has, once nobody can join it any more.
+    callers: Option<usize>,
+    results: Vec<Result<Done>>,
 }
 
 impl<'g, Work, Done> Lead<'g, Work, Done> {
-    fn of(group: &'g Group<Work, Done>, followers: Vec<Arc<Slot<Done>>>) -> Self {
-        Self { group, followers }
+    /// Leads. `None` if there is nothing to write.
+    fn take(group: &'g Group<Work, Done>, queue: &mut Queue<Work, Done>) -> Option<Self> {
+        let ending = Arc::clone(&queue.batches.front()?.ending);
+        queue.led = true;
+        Some(Self {
+            group,
+            ending,
+            callers: None,
+            results: Vec::new(),
+        })
     }
 
-    /// Writes `work`, tells the followers, and returns what came of the leader's own, which is the first.
     fn write(
         mut self,
-        work: Vec<Work>,
-        write: impl FnOnce(Vec<Work>) -> Result<Vec<Result<Done>>>,
-    ) -> Vec<Result<Done>> {
-        let count = work.len();
-        let mut results = write(work).unwrap_or_else(|error| shared(error, count));
-        let own = results.drain(..1.min(count)).collect();
-        for (slot, result) in self.followers.drain(..).zip(results) {
-            slot.wake(Turn::Done(result));
+        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Done>>>,
+    ) {
+        let written = write(&mut self);
+        let callers = self.close();
+        self.results = written.unwrap_or_else(|error| shared(error, callers));
+    }
+
+    /// Lets nobody else join, and returns how many did.
+    fn close(&mut self) -> usize {
+        let group = self.group;
+        *self.callers.get_or_insert_with(|| {
+            let batch = lock(&group.queue).batches.pop_front();
+            batch.map_or(0, |batch| batch.callers)
+        })
+    }
+}
+
+impl<Work, Done> Iterator for Lead<'_, Work, Done> {
+    type Item = Work;
+
+    fn next(&mut self) -> Option<Work> {
+        if self.callers.is_some() {
+            return None;
         }
-        own
+        let mut queue = lock(&self.group.queue);
+        // Those whom the last leader woke are on their way back with their next call.
+        if queue.batches.front()?.waiting.is_empty() {
+            drop(queue);
+            thread::yield_now();
+            queue = lock(&self.group.queue);
+        }
+        let next = queue.batches.front_mut()?.waiting.pop_front();
+        if next.is_none() {
+            let batch = queue.batches.pop_front();
+            self.callers = batch.map(|batch| batch.callers);
+        }
+        next
     }
 }
 
 impl<Work, Done> Drop for Lead<'_, Work, Done> {
     fn drop(&mut self) {
-        for slot in self.followers.drain(..) {
-            slot.wake(Turn::Done(Err(abandoned())));
-        }
+        let callers = self.close();
+        let mut results = std::mem::take(&mut self.results);
+        results.resize_with(callers, || Err(abandoned()));
+        *lock(&self.ending.results) = results.into_iter().map(Some).collect();
         let mut queue = lock(&self.group.queue);
-        match queue.waiting.first() {
-            Some((_, next)) => next.wake(Turn::Lead),
-            None => queue.led = false,
+        queue.led = false;
+        let next = queue.batches.front().map(|next| Arc::clone(&next.ending));
+        drop(queue);
+        if callers > 1 {
+            self.ending.changed.notify_all();
+        }
+        if let Some(next) = next {
+            next.changed.notify_one();
         }
     }
 }
 
-impl<Done> Slot<Done> {
-    fn wake(&self, turn: Turn<Done>) {
-        *lock(&self.turn) = Some(turn);
-        self.changed.notify_one();
-    }
-
-    fn wait(&self) -> Turn<Done> {
-        let mut turn = lock(&self.turn);
-        loop {
-            if let Some(turn) = turn.take() {
-                return turn;
-            }
-            turn = self
-                .changed
-                .wait(turn)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+impl<Done> Ending<Done> {
+    fn take(&self, place: usize) -> Option<Result<Done>> {
+        lock(&self.results).get_mut(place)?.take()
     }
 }
 

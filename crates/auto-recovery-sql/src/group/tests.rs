@@ -5,6 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
+/// How many callers wait behind the one that leads.
+fn waiting<Work, Done>(group: &Group<Work, Done>) -> usize {
+    let queue = lock(&group.queue);
+    queue.batches.iter().map(|batch| batch.waiting.len()).sum()
+}
+
 const CALLERS: usize = 32;
 const EACH: usize = 200;
 
@@ -20,6 +26,7 @@ fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
                 for number in 0..EACH {
                     let done = group.commit((caller, number), |work| {
                         assert_eq!(writing.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
+                        let work: Vec<_> = work.collect();
                         lock(written).extend(&work);
                         writing.fetch_sub(1, Ordering::SeqCst);
                         Ok(work.into_iter().map(Ok).collect())
@@ -37,53 +44,85 @@ fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
     }
 }
 
-/// Has one caller lead until another waits, and then end like this. Returns what each was told.
-fn led(
-    first: impl FnOnce() -> Result<Vec<Result<u32>>> + Send,
-    second: impl FnOnce(Vec<u32>) -> Result<Vec<Result<u32>>> + Send,
-) -> (thread::Result<Result<u32>>, thread::Result<Result<u32>>) {
-    let group = Group::<u32, u32>::new(1024, |_| 1);
-    let leading = Barrier::new(2);
+/// What a caller is told, unless its thread panicked.
+type Told = thread::Result<Result<u32>>;
+
+/// Has one caller lead, another join its batch, and a third come after that, and the leader end like
+/// this. Returns what each was told.
+fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
+    let group = &Group::<u32, u32>::new(1024, |_| 1);
+    let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
+    let write = |work: &mut dyn Iterator<Item = u32>| Ok(work.map(Ok).collect());
+    let until_waiting = |count| {
+        while waiting(group) < count {
+            thread::yield_now();
+        }
+    };
     thread::scope(|scope| {
-        let one = scope.spawn(|| {
-            group.commit(1, |_| {
+        let leader = scope.spawn(|| {
+            group.commit(1, |work| {
                 leading.wait();
-                while lock(&group.queue).waiting.is_empty() {
-                    thread::yield_now();
-                }
-                first()
+                until_waiting(2);
+                assert!(work.eq([1, 2]));
+                closed.wait();
+                until_waiting(1);
+                end()
             })
         });
         leading.wait();
-        let two = scope.spawn(|| group.commit(2, second));
-        (one.join(), two.join())
+        let joined = scope.spawn(move || group.commit(2, write));
+        closed.wait();
+        let after = scope.spawn(move || group.commit(3, write));
+        [leader, joined, after].map(thread::ScopedJoinHandle::join)
     })
 }
 
 #[test]
 fn a_leader_that_panics_leaves_the_lead_to_the_next() {
-    let (one, two) = led(
-        || panic!("as if"),
-        |work| Ok(work.into_iter().map(Ok).collect()),
+    let [leader, joined, after] = led(|| panic!("as if"));
+    assert!(leader.is_err());
+    assert_eq!(
+        joined.unwrap().unwrap_err().to_string(),
+        abandoned().to_string()
     );
-    assert!(one.is_err());
-    assert_eq!(two.unwrap().unwrap(), 2);
+    assert_eq!(after.unwrap().unwrap(), 3);
 }
 
 #[test]
 fn a_failure_is_of_all_who_shared_it_and_of_nobody_else() {
-    let failed = || Err(Error::new(ErrorKind::NoSpace, "as if"));
-    let (one, two) = led(failed, |work| Ok(work.into_iter().map(Ok).collect()));
-    assert_eq!(one.unwrap().unwrap_err().kind(), ErrorKind::NoSpace);
-    assert_eq!(two.unwrap().unwrap(), 2);
-    let shared = shared::<u32>(Error::new(ErrorKind::NoSpace, "as if"), 3);
-    for result in shared {
-        let error = result.unwrap_err();
+    let [leader, joined, after] = led(|| Err(Error::new(ErrorKind::NoSpace, "as if")));
+    for told in [leader, joined] {
+        let error = told.unwrap().unwrap_err();
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
             (ErrorKind::NoSpace, "as if")
         );
     }
+    assert_eq!(after.unwrap().unwrap(), 3);
+}
+
+#[test]
+fn who_comes_while_a_leader_writes_is_written_with_the_others() {
+    let group = &Group::<u32, u32>::new(1024, |_| 1);
+    let batches = AtomicUsize::new(0);
+    let write = |work: &mut dyn Iterator<Item = u32>| {
+        batches.fetch_add(1, Ordering::SeqCst);
+        let mut written = Vec::new();
+        for (already, number) in work.enumerate() {
+            written.push(Ok(number));
+            while already < 3 && waiting(group) == 0 {
+                thread::yield_now();
+            }
+        }
+        Ok(written)
+    };
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let write = &write;
+            scope.spawn(move || assert_eq!(group.commit(number, write).unwrap(), number));
+        }
+    });
+    assert_eq!(batches.into_inner(), 1);
 }
 
 #[test]
@@ -91,27 +130,28 @@ fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
     let group = &Group::<Vec<u32>, ()>::new(10, Vec::len);
     let sizes = &Mutex::new(Vec::new());
     let held = &Barrier::new(2);
-    let write = |work: Vec<Vec<u32>>| {
-        lock(sizes).push(work.iter().map(Vec::len).collect::<Vec<_>>());
+    let write = |work: &mut dyn Iterator<Item = Vec<u32>>| {
+        let work: Vec<_> = work.map(|work| work.len()).collect();
+        lock(sizes).push(work.clone());
         Ok(work.iter().map(|_| Ok(())).collect())
     };
     thread::scope(|scope| {
         scope.spawn(|| {
-            group.commit(Vec::new(), |work| {
+            group.commit(vec![0; 3], |work| {
                 held.wait();
-                while lock(&group.queue).waiting.len() < 4 {
+                while waiting(group) < 5 {
                     thread::yield_now();
                 }
                 write(work)
             })
         });
         held.wait();
-        for (waiting, size) in [6, 4, 1, 30].into_iter().enumerate() {
+        for (before, size) in [6, 4, 1, 30].into_iter().enumerate() {
             scope.spawn(move || group.commit(vec![0; size], write));
-            while lock(&group.queue).waiting.len() <= waiting && lock(sizes).is_empty() {
+            while waiting(group) < before + 2 && lock(sizes).is_empty() {
                 thread::yield_now();
             }
         }
     });
-    assert_eq!(*lock(sizes), [vec![0], vec![6, 4], vec![1], vec![30]]);
+    assert_eq!(*lock(sizes), [vec![3, 6], vec![4, 1], vec![30]]);
 }

@@ -25,7 +25,8 @@ impl Default for Queue {
 impl Queue {
     /// Writes `items` and returns them, with the numbers that they were given, once they are durable.
     pub(super) fn commit(&self, core: &Core, items: Vec<Item>) -> Result<Vec<Item>> {
-        self.callers.commit(items, |callers| write(core, callers))
+        self.callers
+            .commit(items, |callers| write(core, callers.collect()))
     }
 }
 

@@ -37,6 +37,20 @@ impl Work {
         Ok(Self::Entries(ready.collect::<Result<_>>()?))
     }
 
+    /// What its caller is told once it is written.
+    pub(super) fn acknowledged(self) -> Vec<Appended> {
+        let entries = match self {
+            Self::Entries(entries) => entries,
+            Self::Record(..) => Vec::new(),
+        };
+        let told = entries.into_iter().map(|ready| Appended {
+            entry_id: ready.row.entry.entry_id,
+            session_id: ready.row.entry.session_id,
+            attempt_number: ready.row.entry.attempt_number,
+        });
+        told.collect()
+    }
+
     /// That `event` happened.
     pub(super) fn record(
         host: &dyn Host,
@@ -52,42 +66,32 @@ impl Work {
     }
 }
 
-/// Writes what several calls have to, in order, and returns what each is told.
+/// Writes what several calls have to, in order, and returns it to each with the numbers that it got.
 pub(super) fn write(
     database: &Connection,
     uncounted: &Uncounted,
-    group: Vec<Work>,
-) -> rusqlite::Result<Vec<Result<Vec<Appended>>>> {
+    work: &mut dyn Iterator<Item = Work>,
+) -> rusqlite::Result<Vec<Result<Work>>> {
     let mut batch = Batch::new(database, uncounted);
-    let mut results = Vec::with_capacity(group.len());
-    for work in group {
-        results.push(match work {
-            Work::Entries(mut entries) => match batch.number(&mut entries)? {
-                Ok(numbers) => {
-                    for ready in &entries {
+    let mut results = Vec::new();
+    for mut work in work {
+        let refused = match &mut work {
+            Work::Entries(entries) => match batch.number(entries)? {
+                Ok(()) => {
+                    for ready in entries {
                         batch.add_entry(ready)?;
                     }
-                    let told = entries.into_iter().zip(numbers);
-                    Ok(told
-                        .map(|(ready, number)| acknowledged(ready, number))
-                        .collect())
+                    None
                 }
-                Err(refused) => Err(refused),
+                Err(refused) => Some(refused),
             },
             Work::Record(record, json) => {
-                batch.add_record(&record, &json)?;
-                Ok(Vec::new())
+                batch.add_record(record, json)?;
+                None
             }
-        });
+        };
+        results.push(refused.map_or(Ok(work), Err));
     }
     batch.finish()?;
     Ok(results)
-}
-
-fn acknowledged(ready: ReadyEntry, attempt_number: u64) -> Appended {
-    Appended {
-        entry_id: ready.row.entry.entry_id,
-        session_id: ready.row.entry.session_id,
-        attempt_number,
-    }
 }

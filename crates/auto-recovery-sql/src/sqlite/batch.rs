@@ -41,16 +41,12 @@ impl<'c> Batch<'c> {
         Ok(session.expect("just put there"))
     }
 
-    /// Numbers the entries of one call that want it, and returns the numbers of all.
+    /// Numbers the entries of one call that want it, each the next of its session.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] inside if no number is left. Nothing of the call is added then.
-    pub(super) fn number(
-        &mut self,
-        entries: &mut [ReadyEntry],
-    ) -> rusqlite::Result<Result<Vec<u64>>> {
+    pub(super) fn number(&mut self, entries: &mut [ReadyEntry]) -> rusqlite::Result<Result<()>> {
         let mut highest: HashMap<String, u64> = HashMap::new();
-        let mut numbers = Vec::with_capacity(entries.len());
         for ready in entries {
             let session_id = ready.row.entry.session_id.as_str();
             let before = match highest.get(session_id) {
@@ -66,9 +62,8 @@ impl<'c> Batch<'c> {
             if ready.number_by_store {
                 ready.set_number(number);
             }
-            numbers.push(number);
         }
-        Ok(Ok(numbers))
+        Ok(Ok(()))
     }
 
     /// Adds an entry that has its number.

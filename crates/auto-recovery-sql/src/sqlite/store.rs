@@ -35,7 +35,7 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     database: Database,
     host: Arc<dyn Host>,
-    group: Group<Work, Vec<Appended>>,
+    group: Group<Work, Work>,
 }
 
 impl SqliteStore {
@@ -62,7 +62,7 @@ impl SqliteStore {
         })
     }
 
-    fn commit(&self, work: Work) -> Result<Vec<Appended>> {
+    fn commit(&self, work: Work) -> Result<Work> {
         self.group.commit(work, |group| {
             self.database.write(|database, path| {
                 append::write(database, &self.database.uncounted, group).at("write to", path)
@@ -81,6 +81,7 @@ impl AuditStore for SqliteStore {
             return Ok(Vec::new());
         }
         self.commit(Work::entries(&*self.host, entries)?)
+            .map(Work::acknowledged)
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
