@@ -75,7 +75,7 @@ impl<'c> Batch<'c> {
         session.bytes += row.bytes;
         session.highest_number = session.highest_number.max(row.entry.attempt_number);
         session.tally.add(&row.entry.timestamp, row.entry.success);
-        entry::insert(database, session.id, id, ready)?;
+        entry::insert(database, id, ready)?;
         self.added += 1;
         Ok(())
     }
