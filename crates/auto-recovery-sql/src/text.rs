@@ -6,12 +6,17 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2};
+
 /// Begins what is kept as two characters: a noncharacter that no text has reason to contain.
 const MARK: char = '\u{10fffe}';
 
+/// Begins it, and some other rare characters, in UTF-8.
+const MARK_FIRST_BYTE: u8 = 0xf4;
+
 /// `text` without NULs.
 pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\0', MARK]) {
+    if memchr2(0, MARK_FIRST_BYTE, text.as_bytes()).is_none() {
         return text.into();
     }
     let mut kept = String::with_capacity(text.len() + 8);
@@ -27,7 +32,7 @@ pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
 
 /// Whether `kept` stands for itself.
 pub(crate) fn is_as_it_was(kept: &str) -> bool {
-    !kept.contains(MARK)
+    memchr(MARK_FIRST_BYTE, kept.as_bytes()).is_none() || !kept.contains(MARK)
 }
 
 /// The text that `kept` stands for.
