@@ -13,9 +13,9 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_trails
 /// Says that a database is ours: "AURL".
 const APPLICATION_ID: i64 = 0x4155_524C;
 
-/// How large pages are. An append changes three, each of which is written to the log whole: small ones make
-/// it a tenth faster where syncs are fast, and most entries fit into half of one.
-const PAGE_BYTES: u32 = 1024;
+/// How large pages are. An append changes three, each of which is written to the log whole: smaller ones are
+/// faster where entries come one by one and syncs are fast, larger ones where many come at once.
+const PAGE_BYTES: u32 = 2048;
 
 /// How often the mode of a new database is tried to be set while others do so too. Each waits for them.
 const MODE_ROUNDS_MAX: usize = 100;
