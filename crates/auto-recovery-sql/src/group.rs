@@ -20,6 +20,8 @@ pub(crate) struct Group<Work, Done> {
 struct Queue<Work, Done> {
     /// Whether somebody is writing. If so, what it writes is the first batch, until there is no more of it.
     led: bool,
+    /// Whether the last batch had several callers, so that the next may have.
+    is_shared: bool,
     /// What is to be written, in order. Whoever comes joins the last.
     batches: VecDeque<Batch<Work, Done>>,
 }
@@ -49,6 +51,7 @@ impl<Work, Done> Group<Work, Done> {
         Self {
             queue: Mutex::new(Queue {
                 led: false,
+                is_shared: false,
                 batches: VecDeque::new(),
             }),
             size_max,
@@ -108,6 +111,16 @@ impl<Work, Done> Group<Work, Done> {
     }
 }
 
+impl<Work, Done> Queue<Work, Done> {
+    /// Lets nobody else join the first batch, and returns how many did.
+    fn close(&mut self) -> usize {
+        let batch = self.batches.pop_front();
+        let callers = batch.map_or(0, |batch| batch.callers);
+        self.is_shared = callers > 1;
+        callers
+    }
+}
+
 /// A leader, which takes the work of the first batch one by one. Its duty is to tell those who wait, and
 /// to have somebody lead after it, also if it panics.
 struct Lead<'g, Work, Done> {
@@ -143,10 +156,9 @@ impl<'g, Work, Done> Lead<'g, Work, Done> {
     /// Lets nobody else join, and returns how many did.
     fn close(&mut self) -> usize {
         let group = self.group;
-        *self.callers.get_or_insert_with(|| {
-            let batch = lock(&group.queue).batches.pop_front();
-            batch.map_or(0, |batch| batch.callers)
-        })
+        *self
+            .callers
+            .get_or_insert_with(|| lock(&group.queue).close())
     }
 }
 
@@ -158,16 +170,15 @@ impl<Work, Done> Iterator for Lead<'_, Work, Done> {
             return None;
         }
         let mut queue = lock(&self.group.queue);
-        // Those whom the last leader woke are on their way back with their next call.
-        if queue.batches.front()?.waiting.is_empty() {
+        if queue.is_shared && queue.batches.front()?.waiting.is_empty() {
+            // Those whom the last leader woke are on their way back with their next call.
             drop(queue);
             thread::yield_now();
             queue = lock(&self.group.queue);
         }
         let next = queue.batches.front_mut()?.waiting.pop_front();
         if next.is_none() {
-            let batch = queue.batches.pop_front();
-            self.callers = batch.map(|batch| batch.callers);
+            self.callers = Some(queue.close());
         }
         next
     }
