@@ -38,47 +38,16 @@ impl ReadyEntry {
     }
 }
 
-/// What adds an entry that has this many of the same id before it in its session.
-macro_rules! insert {
-    ($occurrence:literal) => {
-        concat!(
-            "INSERT INTO entry (id, at_us, strategy, error_type, success, rollback_performed, \
-             duration_ms, duration_bucket, attempt_number, entry_id, timestamp, files_modified, \
-             changes_made, next_action, error_message, recovery_message, raw, occurrence) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ",
-            $occurrence,
-            ")"
-        )
-    };
-}
-
-/// Adds the first of its id, and nothing if it is not. Most are: not to count first is a tenth faster.
-const INSERT_FIRST: &str = concat!(
-    insert!("0"),
-    " ON CONFLICT (session, entry_id, occurrence) DO NOTHING"
-);
-
-/// Adds any.
-const INSERT: &str =
-    insert!("(SELECT count(*) FROM entry WHERE session = ?1 >> 32 AND entry_id = ?10)");
+const INSERT: &str = "INSERT INTO entry (id, at_us, strategy, error_type, success, \
+     rollback_performed, duration_ms, duration_bucket, attempt_number, entry_id, timestamp, \
+     files_modified, changes_made, next_action, error_message, recovery_message, raw) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Adds the row of `ready` as entry `id`, which says which session's it is.
 pub(super) fn insert(database: &Connection, id: i64, ready: &ReadyEntry) -> rusqlite::Result<()> {
-    match insert_by(INSERT_FIRST, database, id, ready)? {
-        0 => insert_by(INSERT, database, id, ready).map(drop),
-        _ => Ok(()),
-    }
-}
-
-fn insert_by(
-    sql: &str,
-    database: &Connection,
-    id: i64,
-    ready: &ReadyEntry,
-) -> rusqlite::Result<usize> {
     let row = &ready.row;
     let entry = &row.entry;
-    database.prepare_cached(sql)?.execute(params![
+    database.prepare_cached(INSERT)?.execute(params![
         id,
         row.at_us,
         to_column(&entry.strategy),
@@ -96,18 +65,23 @@ fn insert_by(
         to_column(&entry.error_message),
         to_column(&entry.recovery_message),
         row.raw,
-    ])
+    ])?;
+    Ok(())
 }
 
-/// How often `session` has an entry with this id.
-pub(super) fn occurrences(
+/// Calls `visit` with the id of each entry from `first` to `last`, as the columns have it.
+pub(super) fn for_each_id(
     database: &Connection,
-    session: i64,
-    entry_id: &str,
-) -> rusqlite::Result<u64> {
-    database
-        .prepare_cached("SELECT count(*) FROM entry WHERE session = ? AND entry_id = ?")?
-        .query_row(params![session, to_column(entry_id)], |row| number(row, 0))
+    (first, last): (i64, i64),
+    mut visit: impl FnMut(String),
+) -> rusqlite::Result<()> {
+    let mut select = database
+        .prepare_cached("SELECT entry_id FROM entry WHERE id BETWEEN ? AND ? ORDER BY id")?;
+    let mut rows = select.query([first, last])?;
+    while let Some(row) = rows.next()? {
+        visit(from_column(row.get(0)?));
+    }
+    Ok(())
 }
 
 /// The columns that [`raw`] reads, of the entries `?1` to `?2`, in order.

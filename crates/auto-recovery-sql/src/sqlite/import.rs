@@ -17,10 +17,26 @@ use crate::row::EntryRow;
 /// that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
     database: &'s Database,
-    /// The session whose entries come, and how often each id came.
-    session: Option<(String, HashMap<String, u64>)>,
+    /// The session whose entries come.
+    session: Option<Known>,
     /// How often each record came.
     records: HashMap<String, u64>,
+}
+
+/// What is known of the entries of a session.
+#[derive(Default)]
+struct Known {
+    session_id: String,
+    ids: HashMap<String, Times>,
+    /// The first entry that was not looked at yet.
+    next: i64,
+}
+
+/// How often an id came, and how often it is there.
+#[derive(Default)]
+struct Times {
+    came: u64,
+    there: u64,
 }
 
 impl<'s> SqliteImporter<'s> {
@@ -37,15 +53,19 @@ impl Importer for SqliteImporter<'_> {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
         let ready = raw.iter().map(|raw| ready(session_id, raw));
         let ready = ready.collect::<Result<Vec<_>>>()?;
-        let mut came = match self.session.take() {
-            Some((id, came)) if id == session_id => came,
-            _ => HashMap::new(),
+        let known = self.session.take();
+        let mut known = match known.filter(|known| known.session_id == session_id) {
+            Some(known) => known,
+            None => Known {
+                session_id: session_id.to_owned(),
+                ..Known::default()
+            },
         };
         let added = self.database.write(|database, path| {
             let batch = Batch::new(database, &self.database.uncounted);
-            add_entries(database, batch, session_id, &ready, &mut came).at("write to", path)
+            add_entries(database, batch, &ready, &mut known).at("write to", path)
         })?;
-        self.session = Some((session_id.to_owned(), came));
+        self.session = Some(known);
         Ok(added)
     }
 
@@ -68,21 +88,30 @@ impl Importer for SqliteImporter<'_> {
 fn add_entries(
     database: &Connection,
     mut batch: Batch<'_>,
-    session_id: &str,
     entries: &[ReadyEntry],
-    came: &mut HashMap<String, u64>,
+    known: &mut Known,
 ) -> rusqlite::Result<u64> {
-    let session = batch.session(session_id)?.id;
+    let (first, last) = batch.session(&known.session_id)?.entries();
+    if !(first..=last).contains(&known.next) {
+        // The session is new here, or was removed and is another one now.
+        known.next = first;
+        known.ids.values_mut().for_each(|times| times.there = 0);
+    }
+    entry::for_each_id(database, (known.next, last), |id| {
+        known.ids.entry(id).or_default().there += 1;
+    })?;
     let mut added = 0;
     for ready in entries {
         let id = &ready.row.entry.entry_id;
-        let times = came.entry(id.clone()).or_default();
-        *times += 1;
-        if *times > entry::occurrences(database, session, id)? {
+        let times = known.ids.entry(id.clone()).or_default();
+        times.came += 1;
+        if times.came > times.there {
+            times.there += 1;
             batch.add_entry(ready)?;
             added += 1;
         }
     }
+    known.next = first + batch.session(&known.session_id)?.next_place;
     batch.finish()?;
     Ok(added)
 }

@@ -13,10 +13,6 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_trails
 /// Says that a database is ours: "AURL".
 const APPLICATION_ID: i64 = 0x4155_524C;
 
-/// How large pages are. An append changes three, each of which is written to the log whole: smaller ones are
-/// faster where entries come one by one and syncs are fast, larger ones where many come at once.
-const PAGE_BYTES: u32 = 2048;
-
 /// How often the mode of a new database is tried to be set while others do so too. Each waits for them.
 const MODE_ROUNDS_MAX: usize = 100;
 
@@ -85,10 +81,6 @@ pub(super) fn migrate(database: &Connection, path: &Path) -> Result<()> {
     if format(database, path)? == Format::Ours {
         return Ok(());
     }
-    // Has an effect on a file that is new.
-    database
-        .pragma_update(None, "page_size", PAGE_BYTES)
-        .at("set up", path)?;
     write_ahead(database, path)?;
     database.execute_batch("BEGIN IMMEDIATE").at("lock", path)?;
     let migrated = apply(database, path);
