@@ -64,6 +64,7 @@ CREATE TABLE entry (
     duration_bucket INTEGER NOT NULL, -- exact below 256 ms, then 128 of equal width to each doubling
     attempt_number INTEGER NOT NULL,
     entry_id TEXT NOT NULL,
+    occurrence INTEGER NOT NULL, -- how often the session had this entry_id before
     timestamp TEXT NOT NULL,
     files_modified TEXT NOT NULL, -- a JSON array
     changes_made TEXT NOT NULL, -- a JSON array
@@ -72,6 +73,8 @@ CREATE TABLE entry (
     recovery_message TEXT NOT NULL,
     raw TEXT -- the text as it was stored, where the columns would give another
 ) STRICT;
+
+CREATE UNIQUE INDEX entry_identity ON entry (session, entry_id, occurrence);
 
 -- The sums of all entries that are counted, see session.counted. A writer counts whenever it has much to
 -- count, so that an append need not touch these tables.

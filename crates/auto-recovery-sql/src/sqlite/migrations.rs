@@ -8,7 +8,10 @@ use rusqlite::Connection;
 use super::failure::At;
 
 /// What makes each format out of the one before. Those that were released are never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_trails.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_trails.sql"),
+    include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
+];
 
 /// Says that a database is ours: "AURL".
 const APPLICATION_ID: i64 = 0x4155_524C;

@@ -9,6 +9,7 @@ use auto_recovery::ErrorKind;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::store_contract::{entry, read};
+use auto_recovery_sql::SqliteStore;
 
 use crate::sqlite_support::{database, file, number, open, store};
 
@@ -83,6 +84,33 @@ fn an_empty_file_is_an_empty_store() {
     assert!(store.sessions().unwrap().is_empty());
     store.append(vec![entry("s", 1)]).unwrap();
     assert_eq!(read(&store, "s").len(), 1);
+}
+
+/// Takes the newest format back to the one before it.
+const AS_FORMAT_1: &str = "ALTER TABLE entry ADD COLUMN occurrence INTEGER NOT NULL DEFAULT 0; \
+     CREATE UNIQUE INDEX entry_identity ON entry (session, entry_id, occurrence); \
+     PRAGMA user_version = 1";
+
+#[test]
+fn a_database_of_an_older_format_is_brought_to_the_newest_with_all_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    store(dir.path()).append(vec![entry("s", 1)]).unwrap();
+    let before = read(&store(dir.path()), "s");
+    for newest_comes_by in [
+        |store: &SqliteStore| drop(store.sessions().unwrap()),
+        |store: &SqliteStore| drop(store.append(vec![entry("t", 1)]).unwrap()),
+    ] {
+        database(dir.path()).execute_batch(AS_FORMAT_1).unwrap();
+        let store = store(dir.path());
+        newest_comes_by(&store);
+        assert_eq!(
+            number(dir.path(), "SELECT user_version FROM pragma_user_version"),
+            2
+        );
+        let old = "SELECT count(*) FROM sqlite_schema WHERE name = 'entry_identity'";
+        assert_eq!(number(dir.path(), old), 0);
+        assert_eq!(read(&store, "s"), before);
+    }
 }
 
 #[test]
