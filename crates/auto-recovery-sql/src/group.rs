@@ -9,43 +9,43 @@ use std::thread;
 use auto_recovery::error::{Error, ErrorKind, Result};
 
 /// The queue of those who write to one place.
-pub(crate) struct Group<Work, Done> {
-    queue: Mutex<Queue<Work, Done>>,
+pub(crate) struct Group<Work> {
+    queue: Mutex<Queue<Work>>,
     /// How large a batch becomes, one caller's work not divided. It bounds how long the next one waits.
     size_max: usize,
     /// How large a caller's work is.
     size: fn(&Work) -> usize,
 }
 
-struct Queue<Work, Done> {
+struct Queue<Work> {
     /// Whether somebody is writing. If so, what it writes is the first batch, until there is no more of it.
     led: bool,
     /// Whether the last batch had several callers, so that the next may have.
     is_shared: bool,
     /// What is to be written, in order. Whoever comes joins the last.
-    batches: VecDeque<Batch<Work, Done>>,
+    batches: VecDeque<Batch<Work>>,
 }
 
 /// What is written at once.
-struct Batch<Work, Done> {
+struct Batch<Work> {
     /// What the leader has not taken yet.
     waiting: VecDeque<Work>,
     /// How many callers joined.
     callers: usize,
     /// How large their work is.
     size: usize,
-    ending: Arc<Ending<Done>>,
+    ending: Arc<Ending<Work>>,
 }
 
 /// What came of a batch.
-struct Ending<Done> {
+struct Ending<Work> {
     /// A result for each caller, until it takes it. Nothing before the end.
-    results: Mutex<Vec<Option<Result<Done>>>>,
+    results: Mutex<Vec<Option<Result<Work>>>>,
     /// That there are results, or that nobody leads.
     changed: Condvar,
 }
 
-impl<Work, Done> Group<Work, Done> {
+impl<Work> Group<Work> {
     /// A queue of nobody, whose leaders write at most `size_max` at once, as `size` counts it.
     pub(crate) fn new(size_max: usize, size: fn(&Work) -> usize) -> Self {
         Self {
@@ -59,13 +59,14 @@ impl<Work, Done> Group<Work, Done> {
         }
     }
 
-    /// Has `work` written by `write`, by this thread or another, and returns what came of it. `write`
-    /// gets the work of one or many callers and returns a result for each, or the error of all.
+    /// Has `work` written by `write`, by this thread or another, and returns it as it was written: it is
+    /// freed by who made it. `write` gets the work of one or many callers and returns that of each or why
+    /// it was not written, or the error of all.
     pub(crate) fn commit(
         &self,
         work: Work,
-        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Done>>>,
-    ) -> Result<Done> {
+        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
+    ) -> Result<Work> {
         let mut queue = lock(&self.queue);
         let (ending, place) = self.join(&mut queue, work);
         loop {
@@ -88,7 +89,7 @@ impl<Work, Done> Group<Work, Done> {
     }
 
     /// Puts `work` into the last batch, or a new one, and returns where its result will be.
-    fn join(&self, queue: &mut Queue<Work, Done>, work: Work) -> (Arc<Ending<Done>>, usize) {
+    fn join(&self, queue: &mut Queue<Work>, work: Work) -> (Arc<Ending<Work>>, usize) {
         let size = (self.size)(&work);
         let last = queue.batches.back_mut();
         if let Some(batch) = last.filter(|batch| batch.size + size <= self.size_max) {
@@ -111,7 +112,7 @@ impl<Work, Done> Group<Work, Done> {
     }
 }
 
-impl<Work, Done> Queue<Work, Done> {
+impl<Work> Queue<Work> {
     /// Lets nobody else join the first batch, and returns how many did.
     fn close(&mut self) -> usize {
         let batch = self.batches.pop_front();
@@ -123,17 +124,17 @@ impl<Work, Done> Queue<Work, Done> {
 
 /// A leader, which takes the work of the first batch one by one. Its duty is to tell those who wait, and
 /// to have somebody lead after it, also if it panics.
-struct Lead<'g, Work, Done> {
-    group: &'g Group<Work, Done>,
-    ending: Arc<Ending<Done>>,
+struct Lead<'g, Work> {
+    group: &'g Group<Work>,
+    ending: Arc<Ending<Work>>,
     /// How many callers the batch has, once nobody can join it any more.
     callers: Option<usize>,
-    results: Vec<Result<Done>>,
+    results: Vec<Result<Work>>,
 }
 
-impl<'g, Work, Done> Lead<'g, Work, Done> {
+impl<'g, Work> Lead<'g, Work> {
     /// Leads. `None` if there is nothing to write.
-    fn take(group: &'g Group<Work, Done>, queue: &mut Queue<Work, Done>) -> Option<Self> {
+    fn take(group: &'g Group<Work>, queue: &mut Queue<Work>) -> Option<Self> {
         let ending = Arc::clone(&queue.batches.front()?.ending);
         queue.led = true;
         Some(Self {
@@ -146,7 +147,7 @@ impl<'g, Work, Done> Lead<'g, Work, Done> {
 
     fn write(
         mut self,
-        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Done>>>,
+        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
     ) {
         let written = write(&mut self);
         let callers = self.close();
@@ -162,7 +163,7 @@ impl<'g, Work, Done> Lead<'g, Work, Done> {
     }
 }
 
-impl<Work, Done> Iterator for Lead<'_, Work, Done> {
+impl<Work> Iterator for Lead<'_, Work> {
     type Item = Work;
 
     fn next(&mut self) -> Option<Work> {
@@ -184,7 +185,7 @@ impl<Work, Done> Iterator for Lead<'_, Work, Done> {
     }
 }
 
-impl<Work, Done> Drop for Lead<'_, Work, Done> {
+impl<Work> Drop for Lead<'_, Work> {
     fn drop(&mut self) {
         let callers = self.close();
         let mut results = std::mem::take(&mut self.results);
@@ -203,8 +204,8 @@ impl<Work, Done> Drop for Lead<'_, Work, Done> {
     }
 }
 
-impl<Done> Ending<Done> {
-    fn take(&self, place: usize) -> Option<Result<Done>> {
+impl<Work> Ending<Work> {
+    fn take(&self, place: usize) -> Option<Result<Work>> {
         lock(&self.results).get_mut(place)?.take()
     }
 }
@@ -217,7 +218,7 @@ fn abandoned() -> Error {
 }
 
 /// `error` for each of `count` callers: the first has it with its source, the others in words.
-fn shared<Done>(error: Error, count: usize) -> Vec<Result<Done>> {
+fn shared<Work>(error: Error, count: usize) -> Vec<Result<Work>> {
     let words = error.chain();
     let kind = error.kind();
     let mut results = vec![Err(error)];

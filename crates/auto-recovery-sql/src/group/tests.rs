@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// How many callers wait behind the one that leads.
-fn waiting<Work, Done>(group: &Group<Work, Done>) -> usize {
+fn waiting<Work>(group: &Group<Work>) -> usize {
     let queue = lock(&group.queue);
     queue.batches.iter().map(|batch| batch.waiting.len()).sum()
 }
@@ -16,7 +16,7 @@ const EACH: usize = 200;
 
 #[test]
 fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
-    let group = Group::<(usize, usize), (usize, usize)>::new(1024, |_| 1);
+    let group = Group::<(usize, usize)>::new(1024, |_| 1);
     let written = Mutex::new(Vec::new());
     let writing = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -50,7 +50,7 @@ type Told = thread::Result<Result<u32>>;
 /// Has one caller lead, another join its batch, and a third come after that, and the leader end like
 /// this. Returns what each was told.
 fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
-    let group = &Group::<u32, u32>::new(1024, |_| 1);
+    let group = &Group::<u32>::new(1024, |_| 1);
     let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
     let write = |work: &mut dyn Iterator<Item = u32>| Ok(work.map(Ok).collect());
     let until_waiting = |count| {
@@ -103,7 +103,7 @@ fn a_failure_is_of_all_who_shared_it_and_of_nobody_else() {
 
 #[test]
 fn who_comes_while_a_leader_writes_is_written_with_the_others() {
-    let group = &Group::<u32, u32>::new(1024, |_| 1);
+    let group = &Group::<u32>::new(1024, |_| 1);
     let batches = AtomicUsize::new(0);
     let write = |work: &mut dyn Iterator<Item = u32>| {
         batches.fetch_add(1, Ordering::SeqCst);
@@ -127,13 +127,13 @@ fn who_comes_while_a_leader_writes_is_written_with_the_others() {
 
 #[test]
 fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
-    let group = &Group::<Vec<u32>, ()>::new(10, Vec::len);
+    let group = &Group::<Vec<u32>>::new(10, Vec::len);
     let sizes = &Mutex::new(Vec::new());
     let held = &Barrier::new(2);
     let write = |work: &mut dyn Iterator<Item = Vec<u32>>| {
-        let work: Vec<_> = work.map(|work| work.len()).collect();
-        lock(sizes).push(work.clone());
-        Ok(work.iter().map(|_| Ok(())).collect())
+        let work: Vec<_> = work.collect();
+        lock(sizes).push(work.iter().map(Vec::len).collect::<Vec<_>>());
+        Ok(work.into_iter().map(Ok).collect())
     };
     thread::scope(|scope| {
         scope.spawn(|| {

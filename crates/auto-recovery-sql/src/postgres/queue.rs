@@ -11,7 +11,7 @@ const GROUP_ITEMS_MAX: usize = 10_000;
 
 /// The callers of one store.
 pub(super) struct Queue {
-    callers: group::Group<Vec<Item>, Vec<Item>>,
+    callers: group::Group<Vec<Item>>,
 }
 
 impl Default for Queue {

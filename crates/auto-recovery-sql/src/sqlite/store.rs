@@ -35,7 +35,7 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     database: Database,
     host: Arc<dyn Host>,
-    group: Group<Work, Work>,
+    group: Group<Work>,
 }
 
 impl SqliteStore {
