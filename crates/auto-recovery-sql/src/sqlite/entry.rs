@@ -69,7 +69,7 @@ pub(super) fn insert(database: &Connection, id: i64, ready: &ReadyEntry) -> rusq
     Ok(())
 }
 
-/// Calls `visit` with the id of each entry from `first` to `last`, as the columns have it.
+/// Calls `visit` with the `entry_id` of each row from `first` to `last`, in order.
 pub(super) fn for_each_id(
     database: &Connection,
     (first, last): (i64, i64),

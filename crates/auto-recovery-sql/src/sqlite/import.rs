@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
+use auto_recovery::audit::{Importer, JournalRecord, Known, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
@@ -17,26 +17,18 @@ use crate::row::EntryRow;
 /// that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
     database: &'s Database,
-    /// The session whose entries come.
-    session: Option<Known>,
+    /// The session whose entries come, and what is known of them.
+    session: Option<(String, Looked)>,
     /// How often each record came.
     records: HashMap<String, u64>,
 }
 
 /// What is known of the entries of a session.
 #[derive(Default)]
-struct Known {
-    session_id: String,
-    ids: HashMap<String, Times>,
-    /// The first entry that was not looked at yet.
+struct Looked {
+    ids: Known,
+    /// The first that was not looked at yet.
     next: i64,
-}
-
-/// How often an id came, and how often it is there.
-#[derive(Default)]
-struct Times {
-    came: u64,
-    there: u64,
 }
 
 impl<'s> SqliteImporter<'s> {
@@ -53,19 +45,15 @@ impl Importer for SqliteImporter<'_> {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
         let ready = raw.iter().map(|raw| ready(session_id, raw));
         let ready = ready.collect::<Result<Vec<_>>>()?;
-        let known = self.session.take();
-        let mut known = match known.filter(|known| known.session_id == session_id) {
-            Some(known) => known,
-            None => Known {
-                session_id: session_id.to_owned(),
-                ..Known::default()
-            },
+        let mut looked = match self.session.take() {
+            Some((id, looked)) if id == session_id => looked,
+            _ => Looked::default(),
         };
         let added = self.database.write(|database, path| {
             let batch = Batch::new(database, &self.database.uncounted);
-            add_entries(database, batch, &ready, &mut known).at("write to", path)
+            add_entries(database, batch, session_id, &ready, &mut looked).at("write to", path)
         })?;
-        self.session = Some(known);
+        self.session = Some((session_id.to_owned(), looked));
         Ok(added)
     }
 
@@ -88,30 +76,29 @@ impl Importer for SqliteImporter<'_> {
 fn add_entries(
     database: &Connection,
     mut batch: Batch<'_>,
+    session_id: &str,
     entries: &[ReadyEntry],
-    known: &mut Known,
+    looked: &mut Looked,
 ) -> rusqlite::Result<u64> {
-    let (first, last) = batch.session(&known.session_id)?.entries();
-    if !(first..=last).contains(&known.next) {
+    let (first, last) = batch.session(session_id)?.entries();
+    if !(first..=last).contains(&looked.next) {
         // The session is new here, or was removed and is another one now.
-        known.next = first;
-        known.ids.values_mut().for_each(|times| times.there = 0);
+        *looked = Looked {
+            ids: Known::default(),
+            next: first,
+        };
     }
-    entry::for_each_id(database, (known.next, last), |id| {
-        known.ids.entry(id).or_default().there += 1;
+    entry::for_each_id(database, (looked.next, last), |id| {
+        looked.ids.is_there(id.as_bytes());
     })?;
     let mut added = 0;
     for ready in entries {
-        let id = &ready.row.entry.entry_id;
-        let times = known.ids.entry(id.clone()).or_default();
-        times.came += 1;
-        if times.came > times.there {
-            times.there += 1;
+        if looked.ids.comes(ready.row.entry.entry_id.as_bytes()) {
             batch.add_entry(ready)?;
             added += 1;
         }
     }
-    known.next = first + batch.session(&known.session_id)?.next_place;
+    looked.next = first + batch.session(session_id)?.next_place;
     batch.finish()?;
     Ok(added)
 }

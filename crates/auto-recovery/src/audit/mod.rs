@@ -8,6 +8,7 @@ mod facts;
 mod fit;
 mod journal;
 mod jsonl;
+mod known;
 mod logger;
 mod removal;
 pub mod session_id;
@@ -23,6 +24,7 @@ pub use journal::{
 };
 pub(crate) use jsonl::{BYTE_ORDER_MARK, Verdict, read_records};
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+pub use known::Known;
 pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};

@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::append::Appender;
 use super::batch::Batch;
 use super::files::OpenTrails;
 use super::lines::LINE_BYTES_MAX;
 use super::root::Root;
 use super::trail;
-use crate::audit::{Importer, JournalRecord, StoredEntry};
+use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Imports into a store of files.
@@ -23,43 +21,6 @@ pub(super) struct JsonlImporter<'s> {
     session: Option<(String, Known)>,
     /// What is known of the records of each session since its trail was last removed.
     records: Option<HashMap<String, Known>>,
-}
-
-/// How often something is there, and how often it came. Of what it is, half a SHA-256 tells.
-#[derive(Default)]
-struct Known {
-    counts: HashMap<[u8; 16], Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    there: u32,
-    came: u32,
-}
-
-impl Known {
-    /// Notes that `text` is there.
-    fn is_there(&mut self, text: &[u8]) {
-        self.of(text).there += 1;
-    }
-
-    /// Notes that `text` came. Returns whether it is to be added, and then is there.
-    fn comes(&mut self, text: &[u8]) -> bool {
-        let counts = self.of(text);
-        counts.came += 1;
-        let is_new = counts.came > counts.there;
-        counts.there += u32::from(is_new);
-        is_new
-    }
-
-    fn of(&mut self, text: &[u8]) -> &mut Counts {
-        let hash = Sha256::digest(text);
-        let half = hash
-            .first_chunk()
-            .copied()
-            .expect("it has twice as many bytes");
-        self.counts.entry(half).or_default()
-    }
 }
 
 impl<'s> JsonlImporter<'s> {
