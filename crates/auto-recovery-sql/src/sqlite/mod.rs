@@ -6,7 +6,7 @@
 //! makes them, and the directory with mode 0700 if there is none. The tables are described in
 //! `migrations/sqlite`; people ask the views `sessions`, `entries` and `session_statistics`. The
 //! database's `application_id` says that it is ours, its `user_version` which format it has: older ones
-//! are brought up when they are opened for writing, newer ones refused.
+//! are brought up when they are opened, newer ones refused.
 //!
 //! # Writing
 //!
