@@ -1,8 +1,12 @@
 //! What the outside does to the command: readers that go away, disks that are full, closed streams.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::process::Stdio;
 
-use crate::harness::{Machine, TRAIL};
+use serde_json::Value;
+
+use crate::harness::{Machine, Run, TRAIL};
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
@@ -49,6 +53,69 @@ fn a_full_disk_is_told_and_exits_with_125() {
         for words in ["No space left on device", "make room there"] {
             assert!(run.stderr.contains(words), "{args:?}: {run:?}");
         }
+    }
+}
+
+/// Runs `recover log` on 24 lines of two sessions, which are in `lines.jsonl`, with no file growing beyond
+/// `blocks` of 512 bytes.
+fn log_within(machine: &Machine, store: &str, blocks: u64) -> Run {
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {blocks}; exec \"$RECOVER\" --store {store} log <lines.jsonl"
+    );
+    machine.run(
+        machine
+            .shell(&script)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped()),
+    )
+}
+
+fn ids(jsonl: &str) -> Vec<String> {
+    let id = |line| serde_json::from_str::<Value>(line).expect("JSON")["entry_id"].clone();
+    let ids = jsonl.lines().map(id);
+    ids.map(|id| id.as_str().expect("text").to_owned())
+        .collect()
+}
+
+#[test]
+fn files_that_cannot_grow_lose_nothing_that_was_acknowledged() {
+    const LINES: usize = 24;
+    let line = |number: usize| {
+        format!(
+            "{{\"session_id\":\"s{}\",\"strategy\":\"fix\",\"success\":false,\
+             \"error_type\":\"{number}\",\"error_message\":\"{}\"}}\n",
+            number % 2,
+            "x".repeat(number * 97 % 1500)
+        )
+    };
+    for (store, step) in [("jsonl:trails", 2), ("sqlite:trails.db", 24)] {
+        let mut failed = 0;
+        for limit in (0..).step_by(step) {
+            let machine = Machine::new();
+            let lines: String = (0..LINES).map(line).collect();
+            machine.write("project/lines.jsonl", &lines);
+            let run = log_within(&machine, store, limit);
+            let acknowledged = ids(&run.stdout);
+            if run.code == 0 {
+                assert_eq!(acknowledged.len(), LINES, "{store} {limit}: {run:?}");
+                break;
+            }
+            failed += 1;
+            assert!(matches!(run.code, 1 | 125), "{store} {limit}: {run:?}");
+            assert!(run.stderr.contains("recover: error: "), "{run:?}");
+            // Room is made.
+            let run = machine.recover_with(&["--store", store, "log"], &lines);
+            assert_eq!(run.code, 0, "{store} {limit}: {run:?}");
+            let acknowledged = [acknowledged, ids(&run.stdout)].concat();
+            let run = machine.recover(&["--store", store, "export", "--all", "--format", "jsonl"]);
+            let there = ids(run.quiet());
+            let distinct: BTreeSet<&String> = there.iter().collect();
+            assert_eq!(distinct.len(), there.len(), "{store} {limit}: doubled");
+            for id in &acknowledged {
+                assert!(distinct.contains(id), "{store} {limit}: {id} is lost");
+            }
+        }
+        assert!(failed > 5, "{store}: {failed}");
     }
 }
 

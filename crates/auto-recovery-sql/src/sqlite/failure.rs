@@ -32,9 +32,21 @@ pub(super) fn failed(what: &str, path: &Path, error: rusqlite::Error) -> Error {
             ": it is no SQLite database; give another file",
         ),
         Some(ErrorCode::TooBig) => (ErrorKind::InvalidInput, ": it is too large for SQLite"),
+        Some(ErrorCode::SystemIoFailure) => (
+            ErrorKind::Io,
+            ": its disk, or a limit on the size of files, refused; the system's log may say more",
+        ),
         _ => (ErrorKind::Io, ""),
     };
-    Error::new(kind, format!("{what} {file}{way_out}")).with_source(error)
+    Error::new(kind, format!("{what} {file}{way_out}")).with_source(in_words(&error))
+}
+
+/// What SQLite says, once, with its number for it: <https://www.sqlite.org/rescode.html>.
+fn in_words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(failure) => format!("{error} (SQLite error {})", failure.extended_code),
+        None => error.to_string(),
+    }
 }
 
 /// A failure at `path`, told when it is known.
