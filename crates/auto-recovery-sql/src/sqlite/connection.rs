@@ -1,6 +1,6 @@
 //! Connections: one that writes, and some that read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(super) struct Link {
     pid: u32,
     /// The file that it is connected to.
     file: FileId,
+    /// Whether it takes the file for one that nobody can change.
+    is_immutable: bool,
 }
 
 /// A connection for reading, kept for the next who reads.
@@ -92,7 +94,7 @@ impl Database {
                 Some(link) if link.is_usable(found) => break link,
                 Some(link) => link.discard(),
                 None => {
-                    let link = self.open()?;
+                    let link = self.open_reader()?;
                     match migrations::format(&link.connection, &self.path)? {
                         Format::Ours => {}
                         Format::Older => migrations::migrate(&link.connection, &self.path)?,
@@ -120,10 +122,28 @@ impl Database {
         Ok(found.is_some_and(|found| link.is_usable(found)))
     }
 
+    /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it is
+    /// told that nobody changes: otherwise it wants to make files beside the database.
+    fn open_reader(&self) -> Result<Link> {
+        if !file::is_frozen(&self.path) {
+            return self.open();
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut link = self.connect(&file::immutable_uri(&self.path), flags)?;
+        link.is_immutable = true;
+        Ok(link)
+    }
+
     fn open(&self) -> Result<Link> {
-        self.discard_inherited();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let opened = Connection::open_with_flags(&self.path, flags);
+        self.connect(&self.path, flags)
+    }
+
+    fn connect(&self, name: &Path, flags: OpenFlags) -> Result<Link> {
+        self.discard_inherited();
+        let opened = Connection::open_with_flags(name, flags);
         let connection = opened.at("open", &self.path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection
@@ -140,6 +160,7 @@ impl Database {
             connection,
             pid: std::process::id(),
             file,
+            is_immutable: false,
         })
     }
 }
@@ -195,7 +216,8 @@ impl Drop for Reader<'_> {
             .prepare_cached("COMMIT")
             .and_then(|mut end| end.execute([]));
         let mut kept = lock(&self.database.readers);
-        if ended.is_ok() && kept.len() < READERS_KEPT {
+        // The next may find that the file can be changed after all.
+        if ended.is_ok() && !link.is_immutable && kept.len() < READERS_KEPT {
             kept.push(link);
         }
     }

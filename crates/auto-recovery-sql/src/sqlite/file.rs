@@ -1,12 +1,15 @@
 //! The database's file, before SQLite opens it.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
+use rustix::fs::StatVfsMountFlags;
 
 use crate::group::lock;
 
@@ -68,6 +71,30 @@ pub(super) fn make(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether nobody can be writing to the database at `path`: its file system cannot be written, and it has
+/// no log of somebody who writes to it where it can.
+pub(super) fn is_frozen(path: &Path) -> bool {
+    let is_read_only = rustix::fs::statvfs(path)
+        .is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    is_read_only && !Path::new(&log).exists()
+}
+
+/// The name of `path` under which SQLite takes it for a file that nobody changes:
+/// <https://www.sqlite.org/uri.html>.
+pub(super) fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = b"file://".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.extend_from_slice(format!("%{byte:02x}").as_bytes()),
+            _ => uri.push(*byte),
+        }
+    }
+    uri.extend_from_slice(b"?immutable=1");
+    PathBuf::from(OsString::from_vec(uri))
+}
+
 fn make_dirs(dir: &Path) -> Result<()> {
     let make = || DirBuilder::new().mode(0o700).create(dir);
     let mut made = make();
@@ -101,4 +128,30 @@ pub(super) fn sync_names(path: &Path) -> Result<()> {
         below = metadata;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, OpenFlags};
+
+    use super::immutable_uri;
+
+    #[test]
+    fn an_immutable_database_is_read_whatever_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a?immutable=0#%41.db", "ü &+ '\".db", "\n%", "plain.db"] {
+            let path = dir.path().join(name);
+            let database = Connection::open(&path).unwrap();
+            let made = "CREATE TABLE t (a); INSERT INTO t VALUES (7)";
+            database.execute_batch(made).unwrap();
+            // Locked, which only one that takes nobody to be there does not mind.
+            database.execute_batch("BEGIN EXCLUSIVE").unwrap();
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            let reader = Connection::open_with_flags(immutable_uri(&path), flags).unwrap();
+            let read: i64 = reader
+                .query_row("SELECT a FROM t", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(read, 7, "{name}");
+        }
+    }
 }
