@@ -79,7 +79,7 @@ impl<Work> Group<Work> {
                 continue;
             }
             // The own batch, or one before it whose callers did not wake up yet.
-            let Some(lead) = Lead::take(self, &mut queue) else {
+            let Some(lead) = Lead::take(self, &mut queue, &ending) else {
                 return Err(abandoned());
             };
             drop(queue);
@@ -127,17 +127,24 @@ impl<Work> Queue<Work> {
 struct Lead<'g, Work> {
     group: &'g Group<Work>,
     ending: Arc<Ending<Work>>,
+    /// Whether the leader is one of those who joined the batch.
+    is_own: bool,
     /// How many callers the batch has, once nobody can join it any more.
     callers: Option<usize>,
     results: Vec<Result<Work>>,
 }
 
 impl<'g, Work> Lead<'g, Work> {
-    /// Leads. `None` if there is nothing to write.
-    fn take(group: &'g Group<Work>, queue: &mut Queue<Work>) -> Option<Self> {
+    /// Has the caller whose batch ends as `own` lead. `None` if there is nothing to write.
+    fn take(
+        group: &'g Group<Work>,
+        queue: &mut Queue<Work>,
+        own: &Arc<Ending<Work>>,
+    ) -> Option<Self> {
         let ending = Arc::clone(&queue.batches.front()?.ending);
         queue.led = true;
         Some(Self {
+            is_own: Arc::ptr_eq(&ending, own),
             group,
             ending,
             callers: None,
@@ -195,7 +202,7 @@ impl<Work> Drop for Lead<'_, Work> {
         queue.led = false;
         let next = queue.batches.front().map(|next| Arc::clone(&next.ending));
         drop(queue);
-        if callers > 1 {
+        if callers > usize::from(self.is_own) {
             self.ending.changed.notify_all();
         }
         if let Some(next) = next {

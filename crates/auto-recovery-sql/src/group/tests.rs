@@ -155,3 +155,19 @@ fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
     });
     assert_eq!(*lock(sizes), [vec![3, 6], vec![4, 1], vec![30]]);
 }
+
+#[test]
+fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
+    let group = &Group::<usize>::new(1, |_| 1);
+    thread::scope(|scope| {
+        for caller in 0..4 {
+            scope.spawn(move || {
+                for number in 0..5000 {
+                    let write = |work: &mut dyn Iterator<Item = usize>| Ok(work.map(Ok).collect());
+                    let done = group.commit(caller + number, write);
+                    assert_eq!(done.unwrap(), caller + number);
+                }
+            });
+        }
+    });
+}
