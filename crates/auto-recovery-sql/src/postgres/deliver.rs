@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, JournalEvent, JsonlStore};
+use auto_recovery::{ErrorKind, Result};
 
 use super::core::Core;
 use super::failure::explain;
@@ -63,7 +63,11 @@ struct Segment<'d> {
 impl Segment<'_> {
     fn deliver(&self, delivered: &mut Delivered) -> Result<()> {
         let (core, lease) = (self.core, self.lease);
-        if let Some(probe) = self.spool.probe(self.name)? {
+        let probe = match self.spool.probe(self.name) {
+            Err(error) if error.kind() == ErrorKind::Damaged => return self.set_aside(1),
+            probe => probe?,
+        };
+        if let Some(probe) = probe {
             let limit = core.options.write_timeout;
             let asked = probe::has_taken_effect(&core.address, lease, &probe);
             if lease
@@ -83,13 +87,18 @@ impl Segment<'_> {
             delivered.entries += entries;
             damaged += more;
         }
-        if damaged > 0 {
-            let place = self.spool.set_aside(self.name)?;
-            core.tell(&Notice::SpoolDamaged { place, damaged });
-        } else {
-            self.spool.remove(self.name)?;
+        match damaged {
+            0 => self.spool.remove(self.name)?,
+            damaged => self.set_aside(damaged)?,
         }
         self.forget()
+    }
+
+    /// Keeps the segment out of the way, of which so much could not be read.
+    fn set_aside(&self, damaged: usize) -> Result<()> {
+        let place = self.spool.set_aside(self.name)?;
+        self.core.tell(&Notice::SpoolDamaged { place, damaged });
+        Ok(())
     }
 
     fn records(&self, store: &JsonlStore, done: i64) -> Result<(u64, usize)> {

@@ -13,13 +13,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::export;
 use auto_recovery::host::{Host, Wait, new_id};
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -106,12 +107,13 @@ impl Spool {
         if let Some(probe) = probe {
             self.write_probe(&open.name, probe)?;
         }
-        let kept = self.keep_in(&mut open, group, probe.is_some(), seen);
+        // One to which a write failed is opened anew: what it has, and how that is numbered, is read.
+        self.keep_in(&mut open, group, probe.is_some(), seen)?;
         *current = Some(open);
         if probe.is_some() {
             self.seal_open(&mut current)?;
         }
-        kept
+        Ok(())
     }
 
     fn keep_in(
@@ -211,7 +213,12 @@ impl Spool {
     fn open(&self, current: &mut Option<Current>) -> Result<Current> {
         let names = self.segments()?;
         let is_open = |name: &&String| !name.ends_with(SEALED);
-        let name = names.iter().rfind(is_open).cloned();
+        let mut name = names.iter().rfind(is_open).cloned();
+        // Whoever began it died before it was sealed. What comes now is of another write.
+        if name.as_ref().is_some_and(|name| self.has_probe(name)) {
+            self.seal_open(current)?;
+            name = None;
+        }
         match (current.take(), name) {
             (Some(current), Some(name)) if current.name == name => Ok(current),
             (_, name) => {
@@ -272,7 +279,14 @@ impl Spool {
         self.segments()
     }
 
+    fn has_probe(&self, name: &str) -> bool {
+        self.dir.join(name).join(PROBE).exists()
+    }
+
     /// By what is found out whether the server has a segment already, if that is in doubt.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if that cannot be read any more.
     pub(super) fn probe(&self, name: &str) -> Result<Option<Probe>> {
         let path = self.dir.join(name).join(PROBE);
         let text = match fs::read(&path) {
@@ -281,8 +295,7 @@ impl Spool {
             Err(error) => return Err(Error::io("read", &path, error)),
         };
         serde_json::from_slice(&text).map(Some).map_err(|error| {
-            let what = format!("{} cannot be read: move its directory away", path.display());
-            Error::new(ErrorKind::Damaged, what).with_source(error)
+            Error::new(ErrorKind::Damaged, format!("read {}", path.display())).with_source(error)
         })
     }
 
@@ -319,16 +332,13 @@ impl Spool {
     fn write_probe(&self, name: &str, probe: &Probe) -> Result<()> {
         let dir = self.dir.join(name);
         make_dir(&dir)?;
-        let path = dir.join(PROBE);
         let text = serde_json::to_vec(probe).expect("numbers and texts");
-        let written = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
-        written.map_err(|error| Error::io("write", &path, error))?;
-        sync_dir(&dir)?;
+        let path = dir.join(PROBE);
+        // Whole or not at all: half a question could not be asked.
+        export::replace(&path, &mut |file| {
+            file.write_all(&text)
+                .map_err(|error| Error::io("write", &path, error))
+        })?;
         sync_dir(&self.dir)
     }
 

@@ -107,6 +107,63 @@ fn what_comes_meanwhile_is_delivered_once_and_in_order() {
     assert_eq!(project, "red");
 }
 
+/// Puts a segment into `spool` as somebody left it who died before it was sealed, with `question` for the
+/// server.
+fn leave_segment(spool: &Path, question: &str) {
+    let segment = spool.join("segment_00");
+    fs::create_dir_all(&segment).unwrap();
+    fs::write(segment.join("maybe_written.json"), question).unwrap();
+}
+
+#[test]
+fn what_follows_a_writer_who_died_is_not_taken_for_what_it_wrote() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let store = database.open(options(dir.path()));
+    store.append(vec![numbered("s", 1)]).unwrap();
+    // The server has what the one who died asks for.
+    let question = server.ask(
+        &database.name,
+        "SELECT json_build_object('session_id', 's', 'added', json_build_object('entry', \
+         json_build_object('session', session, 'place', place, 'id_hash', \
+         (SELECT json_agg(get_byte(id_hash, n)) FROM generate_series(0, length(id_hash) - 1) n)))) \
+         FROM auto_recovery.stored_entry",
+    );
+    drop(store);
+    server.stop();
+    leave_segment(dir.path(), &question);
+    let store = database.open(options(dir.path()));
+    store.append(vec![entry("s", 2)]).unwrap();
+    server.run();
+    assert_eq!(store.deliver().unwrap().entries, 1);
+    assert_eq!(numbers(&store, "s"), [1, 2]);
+}
+
+#[test]
+fn a_question_that_cannot_be_read_is_set_aside_and_told() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    leave_segment(dir.path(), "");
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&notices);
+    let store = database.open(PostgresOptions {
+        on_notice: Some(Arc::new(move |notice: &Notice| {
+            told.lock().unwrap().push(notice.clone());
+        })),
+        ..options(dir.path())
+    });
+    store.append(vec![numbered("s", 1)]).unwrap();
+    assert_eq!(numbers(&store, "s"), [1]);
+    let place = dir.path().join("segment_00.sealed.damaged");
+    assert!(place.join("maybe_written.json").exists());
+    assert!(matches!(
+        notices.lock().unwrap().as_slice(),
+        [Notice::SpoolDamaged { place: told, damaged: 1 }] if *told == place
+    ));
+}
+
 #[test]
 fn the_next_write_comes_after_what_waits() {
     let server = Server::start(true, &[]);
