@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub spool: Option<Spool>,
     link: Mutex<Option<Arc<Link>>>,
     is_migrated: AtomicBool,
+    /// Whether entries of removed trails may be left by somebody who died.
+    may_be_left: AtomicBool,
     /// Whether something may wait in the spool.
     may_wait: AtomicBool,
     rest: Mutex<Rest>,
@@ -79,6 +81,7 @@ impl Core {
             host,
             link: Mutex::default(),
             is_migrated: AtomicBool::new(false),
+            may_be_left: AtomicBool::new(true),
             may_wait: AtomicBool::new(true),
             rest: Mutex::default(),
             seen: Mutex::default(),
@@ -115,7 +118,6 @@ impl Core {
             let ensured = migrate::ensure(&self.address, &lease);
             lease.link().run("look at the tables", limit, ensured)?;
             self.is_migrated.store(true, Ordering::Release);
-            remove::finish(self, &lease)?;
         }
         Ok(lease)
     }
@@ -251,7 +253,11 @@ impl Core {
             if in_turn {
                 self.deliver_first(&lease)?;
             }
-            self.write_on(&lease, group)
+            self.write_on(&lease, group)?;
+            if self.may_be_left.swap(false, Ordering::AcqRel) {
+                remove::finish(self, &lease);
+            }
+            Ok(())
         };
         let attempted = attempt();
         match &attempted {

@@ -2,7 +2,7 @@
 //!
 //! Entries belong to the row, not to the session's id: as soon as the row is gone nobody sees them, and what
 //! comes under that id belongs to another row. Whoever dies before all are deleted leaves a note, by which
-//! the next who opens the store or removes something goes on.
+//! the next who writes or removes something goes on.
 
 use auto_recovery::Result;
 use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared, session_id};
@@ -47,7 +47,7 @@ pub(super) fn remove(core: &Core, session_id: &str, removal: &Removal) -> Result
         reader.batch("COMMIT")?;
         if matches!(removed, Removed::Gone { .. }) {
             core.forget(session_id);
-            finish(core, lease)?;
+            finish(core, lease);
         }
         Ok(removed)
     })
@@ -95,8 +95,13 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
     })
 }
 
-/// Deletes the entries of trails that were removed.
-pub(super) fn finish(core: &Core, lease: &Lease) -> Result<()> {
+/// Deletes the entries of trails that were removed. Nobody sees them any more: what goes wrong here, the
+/// next who writes does again.
+pub(super) fn finish(core: &Core, lease: &Lease) {
+    drop(delete_removed(core, lease));
+}
+
+fn delete_removed(core: &Core, lease: &Lease) -> Result<()> {
     let failed = |error| explain(&core.address, "delete what was removed", error);
     let limit = core.options.read_timeout;
     let run = |sql: &'static str, params: Vec<i64>| {
