@@ -18,11 +18,11 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Adds the next record. What came before a clearing is of another life of the session.
+    /// Adds the next record. What came before a removal is of another life of the session.
     pub(crate) fn add(&mut self, record: JournalRecord) {
         let place = self.records.len();
         match &record.event {
-            JournalEvent::SessionCleared(_) => {
+            event if event.is_removal() => {
                 *self = Self::default();
                 return;
             }

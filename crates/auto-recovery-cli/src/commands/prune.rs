@@ -1,5 +1,6 @@
 //! `recover prune`: old sessions go by rule; and the same by itself after a recovery.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -78,7 +79,7 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
         ));
     }
     let store = app.store()?;
-    let doomed = rules.select(store.sessions()?, app.host.now());
+    let mut doomed = rules.select(store.sessions()?, app.host.now());
     if doomed.is_empty() && !printer.json {
         printer.note("nothing is to go by these rules");
         return Ok(Exit::OK);
@@ -96,6 +97,9 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
             printer.note("nothing was removed");
             return Ok(Exit::NOT_FOUND);
         }
+        // While somebody thought about it, others may have gone on.
+        let sessions = store.sessions()?;
+        doomed = still_doomed(doomed, &rules.select(sessions, app.host.now()), printer);
     }
     let (rows, all_went) = prune_all(app, &*store, &doomed, archive)?;
     if printer.json {
@@ -106,6 +110,25 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
         true => Exit::OK,
         false => Exit::NOT_FOUND,
     })
+}
+
+/// Those of `agreed` that are to go by the rules `now` too, as they were. It is told which stay.
+fn still_doomed(agreed: Vec<Doomed>, now: &[Doomed], printer: &Printer) -> Vec<Doomed> {
+    let now: HashMap<&str, &Doomed> = now
+        .iter()
+        .map(|one| (one.session.session_id.as_str(), one))
+        .collect();
+    let (doomed, stay): (Vec<_>, Vec<_>) = agreed.into_iter().partition(|one| {
+        let now = now.get(one.session.session_id.as_str());
+        now.is_some_and(|now| now.session == one.session)
+    });
+    for one in stay {
+        printer.note(format_args!(
+            "session {} is another than it was, and stays",
+            one.session.session_id
+        ));
+    }
+    doomed
 }
 
 /// Applies the rules of the configuration, if there are any and they were not applied today. What goes
@@ -162,12 +185,17 @@ fn take_turn(stamp: &Path, now: SystemTime) -> Result<Option<File>> {
             return Err(Error::io("lock", stamp, error));
         }
     }
+    if is_new {
+        // Nothing was done yet, and if this time nothing is, the next tries again.
+        file.set_modified(SystemTime::UNIX_EPOCH).map_err(failed)?;
+        return Ok(Some(file));
+    }
     let done = file
         .metadata()
         .and_then(|metadata| metadata.modified())
         .map_err(failed)?;
     let age = now.duration_since(done).unwrap_or(Duration::ZERO);
-    Ok((is_new || age >= BY_ITSELF_EVERY).then_some(file))
+    Ok((age >= BY_ITSELF_EVERY).then_some(file))
 }
 
 /// Lets `doomed` go, one after the other. Returns those that went, and whether all did.
@@ -187,12 +215,14 @@ fn prune_all(
     let mut all_went = true;
     for one in doomed {
         let id = &one.session.session_id;
-        match prune(store, one, &options) {
+        // What hangs on the trail goes first: if that fails, the session is still there to go later.
+        let removed = artifacts::remove(&app.settings.state_dir.value, id, &app.host)
+            .and_then(|()| prune(store, one, &options));
+        match removed {
             Ok(Pruned::Gone {
                 entries: _,
                 archive,
             }) => {
-                artifacts::remove(&app.settings.state_dir.value, id, &app.host)?;
                 let archive = archive.map(|path| path.display().to_string());
                 rows.push(Row {
                     pruned: true,
@@ -207,7 +237,7 @@ fn prune_all(
             Ok(Pruned::Held(_)) => app
                 .printer
                 .note(format_args!("session {id} is held and stays")),
-            Err(error) if error.kind() == ErrorKind::Damaged => {
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Busy) => {
                 all_went = false;
                 app.printer.warn(error.chain());
             }

@@ -45,6 +45,34 @@ fn journal(machine: &Machine) -> Vec<Value> {
 }
 
 #[test]
+fn what_went_is_not_told_of_whoever_comes_under_its_name() {
+    let machine = Machine::new();
+    let run = |command: &str| {
+        let args = [
+            "run",
+            "--session",
+            "x",
+            "--retry",
+            "0",
+            "--fix",
+            "true",
+            "--",
+        ];
+        let run = machine.recover(&[&args[..], &["sh", "-c", command]].concat());
+        assert_eq!(run.code, 1, "{run:?}");
+    };
+    run("echo first; false");
+    machine
+        .recover(&["prune", "--older-than", "0s", "--yes", "-q"])
+        .quiet();
+    run("echo second; false");
+    let shown = machine.recover(&["show", "x", "--json"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.stdout.contains("echo second"), "{}", shown.stdout);
+    assert!(!shown.stdout.contains("echo first"), "{}", shown.stdout);
+}
+
+#[test]
 fn what_would_go_is_shown_and_stays() {
     let machine = with_years();
     let run = machine.recover(&["prune", "--keep-last", "8", "--dry-run"]);
@@ -288,6 +316,29 @@ fn the_rules_of_the_configuration_are_applied_after_a_recovery_once_a_day() {
 }
 
 #[test]
+fn rules_that_could_not_be_applied_are_tried_again_by_the_next() {
+    let machine = with_years();
+    let configure = |archive: &str| {
+        machine.write(
+            "user/.config/recover/config.toml",
+            &format!("[retention]\nkeep_last = 3\narchive = \"{archive}\"\n"),
+        )
+    };
+    let file = machine.write("file", "");
+    configure(&file.join("below").display().to_string());
+    let run = machine.recover(&["run", "--no-checkpoint", "--", "false"]);
+    assert!(
+        run.stderr.contains("old sessions could not be removed"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(ids(&machine).len(), 11);
+    configure(&machine.root().join("old").display().to_string());
+    machine.recover(&["run", "--no-checkpoint", "--", "false"]);
+    assert_eq!(ids(&machine).len(), 3);
+}
+
+#[test]
 fn a_project_cannot_say_how_long_trails_are_kept() {
     let machine = with_years();
     machine.write("project/recover.toml", "[retention]\nolder_than = \"0s\"\n");
@@ -394,14 +445,50 @@ fn what_cannot_be_taken_over_is_located_and_keeps_nothing_else_out() {
         "cut.json",
         &machine.recover(&["export", "build-7"]).stdout[..700],
     );
-    let run = Machine::new().recover(&["import", cut.to_str().expect("a path")]);
-    assert_eq!(run.code, 2);
+    let third = Machine::new();
+    let run = third.recover(&["import", cut.to_str().expect("a path")]);
+    assert_eq!(run.code, 1);
     assert!(
-        run.stderr
-            .contains("is no export that can be read to its end"),
+        run.stderr.contains("the rest cannot be read"),
         "{}",
         run.stderr
     );
+    let taken_over = out(&third, &["export", "build-7", "--format", "jsonl"]);
+    assert_eq!(taken_over.lines().count(), 1);
+    assert!(good.starts_with(&taken_over));
+    let none = machine.write("none.json", "[{}]");
+    let run = third.recover(&["import", none.to_str().expect("a path")]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr.contains("none.json is no export with entries"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_session_that_there_cannot_be_is_not_taken_over() {
+    let machine = Machine::new();
+    let record = |id: &str| {
+        let at = "2020-01-01T00:00:00Z";
+        json!({"v": 1, "at": at, "session_id": id, "event": "session_started"}).to_string()
+    };
+    let ids_given = ["", "a\nb", &"é".repeat(150), "fine"];
+    let lines: Vec<_> = ids_given.into_iter().map(record).collect();
+    let file = machine.write("journal.jsonl", &lines.join("\n"));
+    for store in ["jsonl:trails", "sqlite:trails.db"] {
+        let run = machine.recover(&["--store", store, "import", file.to_str().expect("a path")]);
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(
+            run.stderr.contains("journal.jsonl line 2: "),
+            "{}",
+            run.stderr
+        );
+        let sessions = machine.recover(&["--store", store, "sessions", "--json"]);
+        let ids: Vec<_> = sessions.json().as_array().expect("a list").clone();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        assert_eq!(ids[0]["session_id"], "fine");
+    }
 }
 
 #[test]

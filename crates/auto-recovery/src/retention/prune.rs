@@ -36,7 +36,7 @@ pub enum Pruned {
     Held(SessionHeld),
 }
 
-/// Removes `doomed` from `store`. If this dies at any moment, the session is there as it was or it is gone
+/// Removes `doomed` from `store`, unless it has other entries by now than when it was chosen. If this dies at any moment, the session is there as it was or it is gone
 /// whole, archived and on record; doing it again does the rest.
 ///
 /// # Errors
@@ -55,6 +55,9 @@ pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) ->
             (digest, None)
         }
     };
+    if digest.entries != doomed.session.total_attempts {
+        return Ok(Pruned::Changed);
+    }
     let removal = Removal::Pruned(Pruning {
         reason: doomed.reason.to_string(),
         user: options.user.clone(),
@@ -68,4 +71,37 @@ pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) ->
         Removed::Changed => Pruned::Changed,
         Removed::Held(held) => Pruned::Held(held),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::audit::{JsonlOptions, JsonlStore};
+    use crate::host::SystemHost;
+    use crate::retention::RetentionRules;
+    use crate::testing::store_contract::entry;
+
+    #[test]
+    fn a_session_with_which_somebody_went_on_since_it_was_chosen_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Arc::new(SystemHost::new());
+        let store = JsonlStore::open(dir.path(), JsonlOptions::default(), host).unwrap();
+        store.append(vec![entry("s", 1)]).unwrap();
+        let rules = RetentionRules {
+            older_than: Some(Duration::ZERO),
+            ..RetentionRules::default()
+        };
+        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        let doomed = rules.select(store.sessions().unwrap(), later);
+        store.append(vec![entry("s", 2)]).unwrap();
+        let pruned = prune(&store, &doomed[0], &PruneOptions::default()).unwrap();
+        assert_eq!(pruned, Pruned::Changed);
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 2);
+        let doomed = rules.select(store.sessions().unwrap(), later);
+        let pruned = prune(&store, &doomed[0], &PruneOptions::default()).unwrap();
+        assert!(matches!(pruned, Pruned::Gone { entries: 2, .. }));
+    }
 }

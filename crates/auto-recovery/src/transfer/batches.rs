@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::audit::{Importer, JournalRecord, StoredEntry};
+use crate::audit::{Importer, JournalRecord, StoredEntry, session_id};
 use crate::error::Result;
 
 /// How many bytes are gathered before they are added.
@@ -23,9 +23,10 @@ pub struct Counts {
 /// Entries and records that are gathered.
 pub(super) struct Batches<'i> {
     importer: Box<dyn Importer + 'i>,
-    /// The sessions in the order in which they came.
-    order: Vec<String>,
-    entries: HashMap<String, Vec<Vec<u8>>>,
+    /// The entries of each session, in the order in which the sessions came.
+    sessions: Vec<(String, Vec<Vec<u8>>)>,
+    /// Where each session stands there.
+    places: HashMap<String, usize>,
     records: Vec<JournalRecord>,
     bytes: usize,
     pub(super) entry_counts: Counts,
@@ -36,8 +37,8 @@ impl<'i> Batches<'i> {
     pub(super) fn new(importer: Box<dyn Importer + 'i>) -> Self {
         Self {
             importer,
-            order: Vec::new(),
-            entries: HashMap::new(),
+            sessions: Vec::new(),
+            places: HashMap::new(),
             records: Vec::new(),
             bytes: 0,
             entry_counts: Counts::default(),
@@ -45,25 +46,29 @@ impl<'i> Batches<'i> {
         }
     }
 
-    /// Adds `entry` of `session_id`.
+    /// Adds `entry` of `session_id`, which was checked.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::InvalidInput`] if it is none; otherwise if the store fails.
+    /// If the store fails.
     pub(super) fn entry(&mut self, session_id: &str, entry: &StoredEntry<'_>) -> Result<()> {
-        entry.check(session_id)?;
-        let entries = match self.entries.get_mut(session_id) {
-            Some(entries) => entries,
+        let place = match self.places.get(session_id) {
+            Some(place) => *place,
             None => {
-                self.order.push(session_id.to_owned());
-                self.entries.entry(session_id.to_owned()).or_default()
+                self.sessions.push((session_id.to_owned(), Vec::new()));
+                let place = self.sessions.len() - 1;
+                self.places.insert(session_id.to_owned(), place);
+                place
             }
         };
-        entries.push(entry.raw().to_vec());
+        self.sessions[place].1.push(entry.raw().to_vec());
         self.entry_counts.read += 1;
         self.make_room(entry.raw().len())
     }
 
-    /// Adds a journal record.
+    /// Adds a journal record, which was checked.
+    ///
+    /// # Errors
+    /// If the store fails.
     pub(super) fn record(&mut self, record: JournalRecord) -> Result<()> {
         self.records.push(record);
         self.record_counts.read += 1;
@@ -79,16 +84,30 @@ impl<'i> Batches<'i> {
     }
 
     /// Brings all that was gathered into the store.
+    ///
+    /// # Errors
+    /// If the store fails. What was not added by then is gathered no more.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
-        if !self.records.is_empty() {
-            self.record_counts.added += self.importer.records(&self.records)?;
-            self.records.clear();
+        self.places.clear();
+        let records = std::mem::take(&mut self.records);
+        if !records.is_empty() {
+            self.record_counts.added += self.importer.records(&records)?;
         }
-        for session_id in self.order.drain(..) {
-            let entries = self.entries.remove(&session_id).unwrap_or_default();
+        for (session_id, entries) in std::mem::take(&mut self.sessions) {
             self.entry_counts.added += self.importer.entries(&session_id, &entries)?;
         }
         Ok(())
+    }
+}
+
+/// Whether `record` may be taken over.
+///
+/// # Errors
+/// [`crate::ErrorKind::InvalidInput`] if there can be no such session.
+pub(super) fn check_record(record: &JournalRecord) -> Result<()> {
+    match &record.session_id {
+        Some(session_id) => session_id::encode(session_id).map(drop),
+        None => Ok(()),
     }
 }

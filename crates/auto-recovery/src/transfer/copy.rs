@@ -64,19 +64,17 @@ pub fn copy(
         let damage = from.read_trail(id, &mut |stored| {
             line += 1;
             digester.push(stored.raw());
-            match batches.entry(id, &stored) {
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                    refused.push(Damage {
-                        place: format!("session {id} of {}", from.url()),
-                        line,
-                        bytes: stored.raw().len() as u64,
-                        reason: error.to_string(),
-                        is_aside: false,
-                    });
-                    Ok(())
-                }
-                result => result,
-            }
+            let Err(error) = stored.check(id) else {
+                return batches.entry(id, &stored);
+            };
+            refused.push(Damage {
+                place: format!("session {id} of {}", from.url()),
+                line,
+                bytes: stored.raw().len() as u64,
+                reason: error.to_string(),
+                is_aside: false,
+            });
+            Ok(())
         })?;
         report.damage.extend(damage.into_iter().chain(refused));
         batches.flush()?;

@@ -9,7 +9,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::batches::Batches;
-use crate::audit::{BYTE_ORDER_MARK, StoredEntry};
+use crate::audit::{BYTE_ORDER_MARK, Damage, StoredEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -47,8 +47,16 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
     })
 }
 
-/// Takes over the entries of the document that `source` is.
-pub(super) fn read(source: impl Read, path: &Path, batches: &mut Batches<'_>) -> Result<()> {
+/// Takes over the entries of the document that `source` is. Returns where it ends too early, if it does:
+/// what stands before that is taken over.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if there is nothing before that; otherwise if the store fails.
+pub(super) fn read(
+    source: impl Read,
+    path: &Path,
+    batches: &mut Batches<'_>,
+) -> Result<Option<Damage>> {
     let mut failed = None;
     let mut json = serde_json::Deserializer::from_reader(SkippingMark::new(source));
     let sink = Sink {
@@ -60,13 +68,17 @@ pub(super) fn read(source: impl Read, path: &Path, batches: &mut Batches<'_>) ->
         .and_then(|()| json.end());
     match (failed, read) {
         (Some(error), _) => Err(error),
-        (None, Ok(())) => Ok(()),
+        (None, Ok(())) => Ok(None),
+        (None, Err(error)) if batches.entry_counts.read > 0 => Ok(Some(Damage {
+            place: path.display().to_string(),
+            line: error.line() as u64,
+            bytes: 0,
+            reason: format!("the rest cannot be read: {error}"),
+            is_aside: false,
+        })),
         (None, Err(error)) => Err(Error::new(
             ErrorKind::InvalidInput,
-            format!(
-                "{} is no export that can be read to its end: what came before was taken over",
-                path.display()
-            ),
+            format!("{} is no export with entries", path.display()),
         )
         .with_source(error)),
     }
@@ -196,6 +208,7 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
         while let Some(entry) = list.next_element::<RecoveryAuditEntry>()? {
             let raw = entry.to_json();
             let stored = StoredEntry::read(raw.as_bytes()).map_err(A::Error::custom)?;
+            stored.check(&entry.session_id).map_err(A::Error::custom)?;
             if let Err(error) = self.0.batches.entry(&entry.session_id, &stored) {
                 *self.0.failed = Some(error);
                 return Err(A::Error::custom("the store refused it"));

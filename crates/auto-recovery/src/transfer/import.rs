@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::batches::{Batches, Counts};
+use super::batches::{Batches, Counts, check_record};
 use super::document;
 use crate::audit::{
     AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, read_records,
@@ -36,8 +36,8 @@ pub struct ImportReport {
 /// Takes over what the file at `path` holds.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is no file, or a document that cannot be understood; otherwise if it
-/// cannot be read or the store not be written. What was added stays; doing it again adds the rest.
+/// [`ErrorKind::InvalidInput`] if it is no file, or a document without any entry that can be understood;
+/// otherwise if it cannot be read or the store not be written. What was added stays; doing it again adds the rest.
 pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
     let failed = |error| Error::io("read", path, error);
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
@@ -61,7 +61,9 @@ pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
     let mut batches = Batches::new(to.importer()?);
     let mut report = ImportReport::default();
     match is_document {
-        true => document::read(source, path, &mut batches)?,
+        true => report
+            .damage
+            .extend(document::read(source, path, &mut batches)?),
         false => lines(source, path, &mut batches, &mut report)?,
     }
     batches.flush()?;
@@ -94,12 +96,11 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
     let not_an_entry = match StoredEntry::read(raw) {
         Ok(stored) => {
             let session_id = stored.session_id().into_owned();
-            return match batches.entry(&session_id, &stored) {
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                    Ok(Verdict::Bad(error.to_string()))
-                }
-                result => result.map(|()| Verdict::Taken),
-            };
+            if let Err(error) = stored.check(&session_id) {
+                return Ok(Verdict::Bad(error.to_string()));
+            }
+            batches.entry(&session_id, &stored)?;
+            return Ok(Verdict::Taken);
         }
         Err(error) => error,
     };
@@ -116,6 +117,9 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
         Ok(record) => record,
         Err(error) => return Ok(error.into()),
     };
+    if let Err(error) = check_record(&record) {
+        return Ok(Verdict::Bad(error.to_string()));
+    }
     match (&record.event, &record.session_id) {
         (JournalEvent::Other, _) => *unknown += 1,
         // What happened to files elsewhere did not happen here.
