@@ -62,6 +62,24 @@ pub struct ResultFile<'a> {
     timestamp: &'a str,
 }
 
+impl<'a> ResultFile<'a> {
+    /// What the file holds where there is no outcome, because `recover` itself failed with `message` at
+    /// `timestamp`.
+    pub fn of_failure(message: &'a str, timestamp: &'a str) -> Self {
+        Self {
+            session_id: None,
+            success: false,
+            strategy_used: None,
+            attempts: &[],
+            final_error: None,
+            message,
+            escalated_to_human: false,
+            flaky: false,
+            timestamp,
+        }
+    }
+}
+
 impl RunOutcome {
     /// What `--result-file` holds. A command that passed at once used no strategy.
     pub fn result_file(&self) -> ResultFile<'_> {

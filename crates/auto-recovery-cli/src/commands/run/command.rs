@@ -5,9 +5,10 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auto_recovery::host::SystemHost;
+use auto_recovery::export;
+use auto_recovery::host::{SystemHost, timestamp};
 use auto_recovery::process::{self, Interrupt, Signals};
-use auto_recovery::run::{self as library, RunExit, RunOutcome, World};
+use auto_recovery::run::{self as library, ResultFile, RunExit, World};
 use auto_recovery::{Error, Result};
 
 use crate::app::App;
@@ -24,6 +25,23 @@ use crate::settings::RunRequest;
 /// # Errors
 /// If `recover` itself fails.
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
+    let Some(path) = request.result_file.clone() else {
+        return run_and_prune(app, request);
+    };
+    // What an earlier run says must not be taken for what this one does, whatever ends it.
+    if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+    }
+    run_and_prune(app, request).inspect_err(|error| {
+        let (message, now) = (error.chain(), timestamp(app.host.now()));
+        let failure = ResultFile::of_failure(&message, &now);
+        if let Err(error) = write_result(&path, &failure) {
+            app.printer.warn(error.chain());
+        }
+    })
+}
+
+fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
     let library_request = library_request(app, &request)?;
     let interrupt = Arc::new(Interrupt::new()?);
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
@@ -53,7 +71,7 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     }
     let outcome = outcome?;
     if let Some(path) = &request.result_file {
-        write_result(path, &outcome)?;
+        write_result(path, &outcome.result_file())?;
     }
     if outcome.session_id.is_some() {
         prune_by_itself(app);
@@ -65,8 +83,12 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     })
 }
 
-fn write_result(path: &Path, outcome: &RunOutcome) -> Result<()> {
-    let text = serde_json::to_vec_pretty(&outcome.result_file())
+/// Puts `result` into the file at `path`, whole or not at all, for its owner alone.
+fn write_result(path: &Path, result: &ResultFile<'_>) -> Result<()> {
+    let text = serde_json::to_vec_pretty(result)
         .map_err(|error| Error::os("serialise the result", io::Error::from(error)))?;
-    fs::write(path, text).map_err(|error| Error::io("write the result to", path, error))
+    export::replace(path, &mut |file| {
+        file.write_all(&text)
+            .map_err(|error| Error::io("write the result to", path, error))
+    })
 }

@@ -1,5 +1,8 @@
 //! Cures and their absence, as seen from outside.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
 use super::{Machine, read, write};
 
 #[test]
@@ -122,6 +125,33 @@ fn the_result_file_is_written_on_every_run() {
         (&result["session_id"], &result["strategy_used"]),
         (&"mine".into(), &"fix".into())
     );
+}
+
+#[test]
+fn the_result_file_tells_when_recover_itself_failed() {
+    let machine = Machine::new();
+    let run = |store: &str, command: &str| {
+        let args = [
+            "--store",
+            store,
+            "run",
+            "--result-file",
+            "result.json",
+            "--",
+        ];
+        machine.recover(&[&args[..], &[command]].concat()).code
+    };
+    assert_eq!(run("jsonl:trails", "true"), 0);
+    let path = machine.work().join("result.json");
+    let mode = fs::metadata(&path).expect("it").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    machine.write("project/file", "");
+    assert_eq!(run("jsonl:file/below", "false"), 125);
+    let result: serde_json::Value =
+        serde_json::from_str(&read(&machine, "result.json")).expect("JSON");
+    assert_eq!(result["success"], false);
+    let message = result["message"].as_str().expect("text");
+    assert!(message.contains("project/file"), "{message}");
 }
 
 #[test]
