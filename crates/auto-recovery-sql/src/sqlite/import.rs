@@ -1,7 +1,5 @@
 //! Taking over entries and records as they are, each once.
 
-use std::collections::HashMap;
-
 use auto_recovery::audit::{Importer, JournalRecord, Known, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
@@ -20,7 +18,7 @@ pub(super) struct SqliteImporter<'s> {
     /// The session whose entries come, and what is known of them.
     session: Option<(String, Looked)>,
     /// How often each record came.
-    records: HashMap<String, u64>,
+    records: Known,
 }
 
 /// What is known of the entries of a session.
@@ -36,7 +34,7 @@ impl<'s> SqliteImporter<'s> {
         Self {
             database,
             session: None,
-            records: HashMap::new(),
+            records: Known::default(),
         }
     }
 }
@@ -107,13 +105,12 @@ fn add_records(
     database: &Connection,
     mut batch: Batch<'_>,
     lines: &[(&JournalRecord, String)],
-    came: &mut HashMap<String, u64>,
+    came: &mut Known,
 ) -> rusqlite::Result<u64> {
     let mut added = 0;
     for (record, json) in lines {
-        let times = came.entry(json.clone()).or_default();
-        *times += 1;
-        if *times > journal::occurrences(database, record.session_id.as_deref(), json)? {
+        let there = journal::occurrences(database, record.session_id.as_deref(), json)?;
+        if came.comes_beyond(json.as_bytes(), there) {
             batch.add_record(record, json)?;
             added += 1;
         }

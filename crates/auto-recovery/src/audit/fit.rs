@@ -31,7 +31,11 @@ pub fn write_fitted(entry: &mut RecoveryAuditEntry, limit: usize, out: &mut Vec<
             format!("duration_seconds is {seconds}: give a number of seconds, 0 or more"),
         ));
     }
-    entry.duration_seconds = (seconds * 1000.0).round() / 1000.0;
+    let rounded = (seconds * 1000.0).round() / 1000.0;
+    // One that is too long to be rounded has no part of a second.
+    if rounded.is_finite() {
+        entry.duration_seconds = rounded;
+    }
     let start = out.len();
     write(entry, out);
     if out.len() - start > limit {

@@ -31,6 +31,13 @@ impl Known {
         is_new
     }
 
+    /// The same where somebody else counts how often `text` is there. Returns whether it came more often.
+    pub fn comes_beyond(&mut self, text: &[u8], there: u64) -> bool {
+        let counts = self.of(text);
+        counts.came += 1;
+        u64::from(counts.came) > there
+    }
+
     fn of(&mut self, text: &[u8]) -> &mut Counts {
         let hash = Sha256::digest(text);
         let half = hash

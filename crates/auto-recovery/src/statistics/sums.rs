@@ -118,10 +118,13 @@ impl AggregateSums {
     }
 }
 
-/// `seconds` in whole milliseconds; 0 for what is no duration.
+/// The longest duration that is counted, in milliseconds: what the column of a database holds.
+const MS_MAX: u64 = i64::MAX as u64;
+
+/// `seconds` in whole milliseconds, at most [`i64::MAX`]; 0 for what is no duration.
 pub fn whole_ms(seconds: f64) -> u64 {
     // A cast from float saturates, and makes 0 of what is negative or not a number.
-    (seconds * MILLIS).round() as u64
+    ((seconds * MILLIS).round() as u64).min(MS_MAX)
 }
 
 fn seconds(ms: u64) -> f64 {

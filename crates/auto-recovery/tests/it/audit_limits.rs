@@ -88,3 +88,13 @@ proptest! {
         prop_assert_eq!(kept == one, fits);
     }
 }
+
+#[test]
+fn the_longest_duration_is_kept_as_it_is() {
+    for seconds in [1e17, 1e306, f64::MAX] {
+        let mut given = entry("s", 1);
+        given.duration_seconds = seconds;
+        let (kept, _) = stored(given, false);
+        assert_eq!(kept.duration_seconds, seconds);
+    }
+}

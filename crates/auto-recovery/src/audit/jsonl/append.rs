@@ -91,7 +91,7 @@ impl Appender {
         let mut batch = [batch];
         lock(&self.writer).write(&mut batch)?;
         let [batch] = batch;
-        Ok(batch)
+        batch.outcome()
     }
 
     /// Whether a sync failed, so that nothing can be appended any more.
@@ -108,7 +108,7 @@ impl Appender {
         };
         let written = lock(&self.writer).write(&mut batches);
         lead.results = match written {
-            Ok(()) => batches.into_iter().map(Ok).collect(),
+            Ok(()) => batches.into_iter().map(Batch::outcome).collect(),
             Err(error) => shared(error, lead.tickets.len()),
         };
     }

@@ -16,6 +16,8 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     lines: Vec<Line>,
     to_number: usize,
+    /// Why it was left out.
+    refused: Option<Error>,
     /// The process it is made in, which is the one that writes it. Asking the system is not free, and a
     /// call asks once.
     pid: u32,
@@ -96,12 +98,19 @@ impl Batch {
     }
 
     /// Appends its bytes to `out`, giving numbers that follow `last`, the highest so far. `last` is
-    /// then the highest.
-    pub(super) fn render(&mut self, last: &mut u64, out: &mut Vec<u8>) -> Result<()> {
+    /// then the highest. If there are not enough numbers, all of it is left out, and is refused.
+    pub(super) fn render(&mut self, last: &mut u64, out: &mut Vec<u8>) {
+        let before = (*last, out.len());
         let mut done = 0;
         for line in &mut self.lines {
             if let Some(insert_at) = line.insert_at {
-                line.number = last.checked_add(1).ok_or_else(no_number_left)?;
+                let Some(number) = last.checked_add(1) else {
+                    self.refused = Some(no_number_left());
+                    *last = before.0;
+                    out.truncate(before.1);
+                    return;
+                };
+                line.number = number;
                 out.extend_from_slice(&self.bytes[done..insert_at]);
                 out.extend_from_slice(line.number.to_string().as_bytes());
                 done = insert_at;
@@ -109,7 +118,14 @@ impl Batch {
             *last = line.number.max(*last);
         }
         out.extend_from_slice(&self.bytes[done..]);
-        Ok(())
+    }
+
+    /// It, as it was written, or why it was left out.
+    pub(super) fn outcome(mut self) -> Result<Self> {
+        match self.refused.take() {
+            Some(refused) => Err(refused),
+            None => Ok(self),
+        }
     }
 
     /// The highest number among its lines.
@@ -131,4 +147,40 @@ fn no_number_left() -> Error {
             u64::MAX
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::store_contract::entry;
+
+    #[test]
+    fn a_call_for_which_no_number_is_left_is_refused_alone_and_whole() {
+        let batch = |numbers: &[Option<u64>]| {
+            let mut batch = Batch::new();
+            for number in numbers {
+                let mut new = entry("s", number.unwrap_or(0));
+                new.number_by_store = number.is_none();
+                batch.push_entry(&mut new).unwrap();
+            }
+            batch
+        };
+        let mut group = [
+            batch(&[Some(u64::MAX - 1)]),
+            batch(&[None, None]),
+            batch(&[None]),
+            batch(&[Some(5)]),
+        ];
+        let (mut last, mut out) = (0, Vec::new());
+        for one in &mut group {
+            one.render(&mut last, &mut out);
+        }
+        let told = group.map(|one| one.outcome().map(|one| one.numbers().collect::<Vec<_>>()));
+        let [first, refused, numbered, given] = told;
+        assert_eq!(first.unwrap(), [u64::MAX - 1]);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(numbered.unwrap(), [u64::MAX]);
+        assert_eq!(given.unwrap(), [5]);
+        assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
 }

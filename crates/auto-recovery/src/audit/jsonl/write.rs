@@ -67,7 +67,8 @@ impl Writer {
         self.poisoned
     }
 
-    /// Appends the lines of `group` in order, and returns once they are as durable as they should be.
+    /// Appends the lines of `group` in order, and returns once they are as durable as they should be. A
+    /// batch that was left out says so.
     pub(super) fn write(&mut self, group: &mut [Batch]) -> Result<()> {
         if self.poisoned {
             return Err(self.poison_error());
@@ -173,7 +174,7 @@ impl Writer {
             _ => {
                 let mut buffer = std::mem::take(&mut self.buffer);
                 for batch in group.iter_mut() {
-                    batch.render(&mut highest, &mut buffer)?;
+                    batch.render(&mut highest, &mut buffer);
                 }
                 let written = self.append(&open.file, length, &buffer);
                 self.buffer = buffer;
