@@ -74,7 +74,7 @@ pub(crate) struct StrategyArgs {
 
     /// Run the command again up to N times, whatever the failure; 0 for never
     ///
-    /// Left out, only failures that look transient are simply tried again.
+    /// Left out, failures that look transient and tests that failed are tried again, up to 3 times.
     #[arg(long, value_name = "N")]
     pub(crate) retry: Option<u32>,
 

@@ -37,8 +37,8 @@ A line, `?` marking what may be left out:
    \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
 
 Lines without a session id share one new session. A missing attempt number is the session's next. A
-given timestamp is kept as it is. A key that is not listed is an error of its line. When the reader of
-the acknowledgements goes away, recording goes on.
+given timestamp is kept as it is. A key that is not listed is an error of its line. When the
+reader of the acknowledgements goes away, recording goes on.
 
 Example:
   echo '{\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E0308\"}' | recover log";

@@ -26,6 +26,8 @@ pub(crate) fn completions(
             out.write_all(&to_stdout(what)?).map_err(stdout_error)
         })?,
         Some(directory) => {
+            fs::create_dir_all(directory)
+                .map_err(|error| Error::io("create directory", directory, error))?;
             for file in files(what)? {
                 let path = directory.join(file.name);
                 fs::write(&path, file.content).map_err(|error| Error::io("write", &path, error))?;

@@ -66,7 +66,12 @@ fn a_directory_gets_the_name_that_the_shell_looks_for() {
         (run.code, run.stderr.as_str()),
         (0, "recover: wrote ./_recover\n")
     );
-    let run = machine.recover(&["completions", "zsh", "missing"]);
+    machine
+        .recover(&["completions", "man", "not/there/yet", "-q"])
+        .quiet();
+    assert!(machine.work().join("not/there/yet/recover.1").exists());
+    machine.write("project/file", "");
+    let run = machine.recover(&["completions", "zsh", "file"]);
     assert_eq!(run.code, 125);
-    assert!(run.stderr.contains("missing/_recover"), "{run:?}");
+    assert!(run.stderr.contains("create directory file"), "{run:?}");
 }

@@ -3,7 +3,8 @@
 //! # Layout
 //!
 //! `FILE` and beside it, while it is in use, `FILE-wal` and `FILE-shm`, all of mode 0600; the first write
-//! makes them, and the directory with mode 0700 if there is none. The tables are described in
+//! makes them, and the directory with mode 0700 if there is none. A file that is there keeps its mode, and
+//! those beside it take it. The tables are described in
 //! `migrations/sqlite`; people ask the views `sessions`, `entries` and `session_statistics`. The
 //! database's `application_id` says that it is ours, its `user_version` which format it has: older ones
 //! are brought up when they are opened, newer ones refused.

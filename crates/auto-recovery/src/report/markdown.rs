@@ -253,8 +253,9 @@ fn duration(seconds: f64) -> String {
     if seconds < MINUTE {
         return format!("{seconds} s");
     }
+    // Truncation is meant: 119.7 s are not 1 min 60 s.
     let minutes = (seconds / MINUTE).floor();
-    format!("{minutes} min {:.0} s", seconds - minutes * MINUTE)
+    format!("{minutes} min {} s", (seconds % MINUTE).floor())
 }
 
 fn plural(count: u64, noun: &str) -> String {

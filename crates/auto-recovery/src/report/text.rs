@@ -21,7 +21,7 @@ pub(super) fn inline(text: &str) -> String {
             '.' | ')' if index == digits => digits > 0,
             // Readers make links of bare addresses.
             ':' => rest.starts_with("//"),
-            '.' => text[..index].to_ascii_lowercase().ends_with("www"),
+            '.' => ends_with_www(&text[..index]),
             other if index == 0 => MARKUP_FIRST.contains(&other) || MARKUP.contains(&other),
             other => MARKUP.contains(&other),
         };
@@ -37,6 +37,11 @@ pub(super) fn inline(text: &str) -> String {
         }
     }
     out
+}
+
+fn ends_with_www(text: &str) -> bool {
+    let end = text.as_bytes().last_chunk::<3>();
+    end.is_some_and(|end| end.eq_ignore_ascii_case(b"www"))
 }
 
 /// `text` as a block of code, whatever is in it.

@@ -286,7 +286,7 @@ fn count(number: usize, what: &str) -> String {
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     match seconds {
-        s if s >= 90.0 => format!("{} min {:.0} s", (s / 60.0) as u64, s % 60.0),
+        s if s >= 90.0 => format!("{} min {} s", s as u64 / 60, s as u64 % 60),
         s if s >= 10.0 => format!("{s:.0} s"),
         s => format!("{s:.1} s"),
     }
