@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::artifacts;
 use crate::commands::session;
 use crate::exit::Exit;
-use crate::output::{Printer, escape_text};
+use crate::output::{Printer, counted, escape_text};
 
 /// A session that was removed.
 #[derive(Serialize)]
@@ -55,8 +55,8 @@ pub(crate) fn clear(
             all_may_go = held.is_empty();
             let sessions: Vec<_> = sessions.into_iter().map(|one| one.session_id).collect();
             let question = format!(
-                "remove all {} sessions of {} with their outputs and checkpoints?",
-                sessions.len(),
+                "remove all of {}, {}, with their outputs and checkpoints?",
+                counted(sessions.len() as u64, "session"),
                 store.url()
             );
             (sessions, question)
@@ -91,15 +91,13 @@ fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
         return printer.json_lines(cleared);
     }
     let entries: u64 = cleared.iter().map(|cleared| cleared.entries).sum();
+    let entries = counted(entries, "entry");
     match cleared {
         [] => printer.note("there was nothing to remove"),
-        [one] => printer.note(format_args!(
-            "removed {} ({entries} entries)",
-            one.session_id
-        )),
+        [one] => printer.note(format_args!("removed {} ({entries})", one.session_id)),
         many => printer.note(format_args!(
-            "removed {} sessions ({entries} entries)",
-            many.len()
+            "removed {} ({entries})",
+            counted(many.len() as u64, "session")
         )),
     }
     Ok(())

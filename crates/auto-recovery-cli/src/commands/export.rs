@@ -10,7 +10,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::ExportFormat;
 use crate::commands::session;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, write_output};
+use crate::output::{Escapes, Printer, counted, write_output};
 
 /// What is exported, and how.
 pub(crate) struct Export {
@@ -65,8 +65,8 @@ pub(crate) fn export(
     })?;
     if let Some(path) = output.filter(|path| path != Path::new("-")) {
         printer.note(format_args!(
-            "wrote {} entries to {}",
-            summary.entries,
+            "wrote {} to {}",
+            counted(summary.entries, "entry"),
             path.display()
         ));
     }

@@ -16,7 +16,7 @@ use crate::artifacts;
 use crate::commands::clear::confirmed;
 use crate::exit::Exit;
 use crate::identity;
-use crate::output::{Column, Printer, Table, short_age};
+use crate::output::{Column, Printer, Table, counted, short_age};
 use crate::settings::human_size;
 
 /// How often the rules of the configuration are applied by themselves.
@@ -288,13 +288,7 @@ fn show(rows: &[Row], now: SystemTime, printer: &Printer) -> Result<()> {
 fn sum(rows: &[Row]) -> String {
     let entries: u64 = rows.iter().map(|row| row.entries).sum();
     let bytes: u64 = rows.iter().map(|row| row.bytes).sum();
-    let sessions = match rows.len() {
-        1 => "1 session".to_owned(),
-        count => format!("{count} sessions"),
-    };
-    let entries = match entries {
-        1 => "1 entry".to_owned(),
-        count => format!("{count} entries"),
-    };
+    let sessions = counted(rows.len() as u64, "session");
+    let entries = counted(entries, "entry");
     format!("{sessions} ({entries}, {})", human_size(bytes))
 }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::args::RestoreArgs;
 use crate::commands::session;
 use crate::exit::Exit;
+use crate::output::counted;
 
 /// A tree that was put back.
 #[derive(Serialize)]
@@ -83,7 +84,8 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     match restored.restored.len() {
         0 => printer.note(format_args!("{workspace} was as wanted already")),
         count => printer.note(format_args!(
-            "put back {count} paths in {workspace} · take it back with `recover restore {}`",
+            "put back {} in {workspace} · take it back with `recover restore {}`",
+            counted(count as u64, "path"),
             restored.taken_back_by
         )),
     }

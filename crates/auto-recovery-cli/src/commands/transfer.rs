@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::output::{Printer, Verbosity, escape_text};
+use crate::output::{Printer, Verbosity, counted, escape_text};
 
 /// What became of a file.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ pub(crate) fn import(
         printer.note(format_args!(
             "{}: {}{}",
             file.display(),
-            counted(entries, records),
+            all_counted(entries, records),
             unknown(unknown_records)
         ));
         printer.damage(&damage);
@@ -120,8 +120,9 @@ pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer
         ));
     }
     printer.note(format_args!(
-        "{sessions} sessions, {}{}; {}",
-        counted(entries, records),
+        "{}, {}{}; {}",
+        counted(sessions, "session"),
+        all_counted(entries, records),
         unknown(unknown_records),
         match different.len() {
             0 => "every trail there has the same entries and digest".to_owned(),
@@ -164,20 +165,23 @@ fn progress_bar(printer: &Printer) -> ProgressBar {
     bar.with_style(style)
 }
 
-fn counted(entries: Counts, records: Counts) -> String {
-    let entries = counted_of(entries, "entries");
+fn all_counted(entries: Counts, records: Counts) -> String {
+    let entries = told(entries, "entry");
     match records.read {
         0 => entries,
-        _ => format!("{entries}; {}", counted_of(records, "journal records")),
+        _ => format!("{entries}; {}", told(records, "journal record")),
     }
 }
 
-fn counted_of(counts: Counts, what: &str) -> String {
+fn told(counts: Counts, what: &str) -> String {
     let known = counts.read - counts.added;
+    let added = counted(counts.added, what);
     match (counts.added, known) {
-        (added, 0) => format!("{added} {what}"),
-        (0, known) => format!("nothing new, all {known} {what} were there"),
-        (added, known) => format!("{added} {what}, {known} more were there"),
+        (_, 0) => added,
+        (0, 1) => format!("nothing new, the 1 {what} was there"),
+        (0, known) => format!("nothing new, all {} were there", counted(known, what)),
+        (_, 1) => format!("{added}, 1 more was there"),
+        (_, known) => format!("{added}, {known} more were there"),
     }
 }
 
@@ -185,7 +189,8 @@ fn unknown(records: u64) -> String {
     match records {
         0 => String::new(),
         count => {
-            format!(", but not {count} journal records of a kind that this release does not know")
+            let records = counted(count, "journal record");
+            format!(", but not {records} of a kind that this release does not know")
         }
     }
 }

@@ -4,6 +4,7 @@
 //! shown; the commands do.
 
 mod bar;
+mod count;
 mod escape;
 mod facts;
 mod file;
@@ -15,6 +16,7 @@ mod table;
 mod time;
 
 pub(crate) use bar::bar;
+pub(crate) use count::counted;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;

@@ -534,7 +534,7 @@ fn a_store_is_copied_whole_and_once() {
     assert_eq!(run.code, 1);
     assert!(
         run.stderr
-            .contains("session s5 is not the same in both stores: 1 entries here, 2 there"),
+            .contains("session s5 is not the same in both stores: entries here: 1, there: 2"),
         "{}",
         run.stderr
     );
@@ -566,7 +566,7 @@ fn an_entry_in_the_wrong_trail_keeps_no_other_from_being_copied() {
     );
     assert!(
         run.stderr
-            .contains("session s0 is not the same in both stores: 2 entries here, 1 there"),
+            .contains("session s0 is not the same in both stores: entries here: 2, there: 1"),
         "{}",
         run.stderr
     );

@@ -141,6 +141,6 @@ fn differs(here: &TrailDigest, there: &TrailDigest) -> Option<String> {
     }
     Some(match here.entries == there.entries {
         true => format!("as many entries, {}, but not the same bytes", here.entries),
-        false => format!("{} entries here, {} there", here.entries, there.entries),
+        false => format!("entries here: {}, there: {}", here.entries, there.entries),
     })
 }

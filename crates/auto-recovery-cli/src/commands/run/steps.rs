@@ -6,7 +6,7 @@ use std::time::Duration;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
 
-use crate::output::{Printer, Status};
+use crate::output::{Printer, Status, counted};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -160,7 +160,7 @@ impl RunObserver for Steps {
                     0 => "",
                     _ => " · `recover show --last` has every try and its diff",
                 };
-                let tries = count(*attempts, "attempt");
+                let tries = counted(*attempts as u64, "attempt");
                 self.say(&format!(
                     "{why} after {tries}, {}{tree}{next}",
                     seconds(*duration)
@@ -243,7 +243,7 @@ impl Steps {
         } else {
             ""
         };
-        let tries = count(*attempts, "attempt");
+        let tries = counted(*attempts as u64, "attempt");
         self.say(&format!(
             "recovered by {strategy}{flaky}, {tries}, {} · see `recover show --last`{undo}",
             seconds(*duration)
@@ -273,13 +273,6 @@ fn short(message: &str) -> String {
     match line.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line.to_owned(),
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
     }
 }
 
