@@ -31,7 +31,9 @@ pub(super) fn list(root: &Root) -> Result<Vec<SessionSummary>> {
         summaries.insert(summary.session_id.clone(), summary);
     }
     for (id, events) in &events {
-        if events.facts.first_at.is_some() && !summaries.contains_key(id) {
+        // Under a name that no trail can have, nobody could be asked for it, or remove it.
+        let is_one = session_id::encode(id).is_ok();
+        if is_one && events.facts.first_at.is_some() && !summaries.contains_key(id) {
             let summary = events.facts.summary(id.clone(), Tally::default(), 0);
             summaries.insert(id.clone(), summary);
         }
