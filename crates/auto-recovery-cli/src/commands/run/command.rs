@@ -9,7 +9,7 @@ use auto_recovery::export;
 use auto_recovery::host::{SystemHost, timestamp};
 use auto_recovery::process::{self, Interrupt, Signals};
 use auto_recovery::run::{self as library, ResultFile, RunExit, World};
-use auto_recovery::{Error, Result};
+use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
@@ -28,17 +28,31 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     let Some(path) = request.result_file.clone() else {
         return run_and_prune(app, request);
     };
-    // What an earlier run says must not be taken for what this one does, whatever ends it.
-    if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-        fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
-    }
+    make_room(&path)?;
     run_and_prune(app, request).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
-        let failure = ResultFile::of_failure(&message, &now);
-        if let Err(error) = write_result(&path, &failure) {
-            app.printer.warn(error.chain());
-        }
+        // If this fails, `error` is told all the same.
+        drop(write_result(&path, &ResultFile::of_failure(&message, &now)));
     })
+}
+
+/// Makes sure that a result can be written to `path` in the end, and that what an earlier run says there is
+/// not taken for what this one does, whatever ends it.
+fn make_room(path: &Path) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = dir.filter(|dir| !dir.is_dir()) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "--result-file: {} is no directory: make it first",
+                dir.display()
+            ),
+        ));
+    }
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
+    }
+    Ok(())
 }
 
 fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {

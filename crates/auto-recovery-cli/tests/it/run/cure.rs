@@ -147,6 +147,11 @@ fn the_result_file_tells_when_recover_itself_failed() {
     assert_eq!(mode & 0o777, 0o600);
     machine.write("project/file", "");
     assert_eq!(run("jsonl:file/below", "false"), 125);
+    let args = ["run", "--result-file", "not/there", "--", "touch", "ran"];
+    machine
+        .recover(&args)
+        .fails(2, "--result-file: not is no directory: make it first");
+    assert!(!machine.work().join("ran").exists());
     let result: serde_json::Value =
         serde_json::from_str(&read(&machine, "result.json")).expect("JSON");
     assert_eq!(result["success"], false);
