@@ -53,6 +53,7 @@ pub(crate) use path::fnv128;
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
 pub use restore::RestoreReport;
 pub use retention::{PruneReport, RetentionLimits, find_session, prune, remove_session};
+pub use rules::Protected;
 pub use session::CheckpointSession;
 pub use store::CheckpointStore;
 pub use watch::Uncovered;

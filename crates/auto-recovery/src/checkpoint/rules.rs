@@ -13,7 +13,7 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::checkpoint::path::{ancestors, split};
+use crate::checkpoint::path::ancestors;
 use crate::error::{Error, ErrorKind, Result};
 
 /// First bytes of the stored form.
@@ -27,7 +27,16 @@ pub(super) struct Rules {
     /// The ignore files of the tree by the directory they stand in.
     by_dir: HashMap<Vec<u8>, Arc<RuleFile>>,
     protect: Vec<String>,
-    protected: GlobSet,
+    protected: Protected,
+}
+
+/// Which paths are protected. Globs as in ignore files: one without a slash matches a name at any depth;
+/// a directory means all that lies below it.
+#[derive(Debug)]
+pub struct Protected {
+    globs: GlobSet,
+    /// The first components of each glob that begins at the root of the tree.
+    anchored: Vec<Vec<String>>,
 }
 
 /// One ignore file.
@@ -51,7 +60,7 @@ impl Rules {
                 .collect(),
             by_dir: HashMap::new(),
             protect: protect.to_vec(),
-            protected: globs(protect)?,
+            protected: Protected::new(protect)?,
         })
     }
 
@@ -85,7 +94,12 @@ impl Rules {
 
     /// Whether `path` is covered although it may be ignored.
     pub(super) fn is_protected(&self, path: &[u8]) -> bool {
-        !self.protect.is_empty() && self.protected.is_match(Path::new(OsStr::from_bytes(path)))
+        self.protected.matches(path)
+    }
+
+    /// Whether something below `dir` is protected by a glob that leads there.
+    pub(super) fn protects_below(&self, dir: &[u8]) -> bool {
+        self.protected.leads_into(dir)
     }
 
     /// Whether anything is protected at all.
@@ -206,38 +220,56 @@ impl RuleFile {
     }
 }
 
-/// Globs as in ignore files: one without a slash matches a name at any depth; a directory means all
-/// that lies below it.
-fn globs(patterns: &[String]) -> Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let trimmed = pattern.trim_start_matches('/').trim_end_matches('/');
-        let (_, name) = split(trimmed.as_bytes());
-        let is_anchored = name.len() != trimmed.len() || pattern.starts_with('/');
-        let whole = if is_anchored {
-            trimmed.to_owned()
-        } else {
-            format!("**/{trimmed}")
-        };
-        for glob in [format!("{whole}/**"), whole] {
-            let glob = GlobBuilder::new(&glob)
-                .literal_separator(true)
-                .build()
-                .map_err(|e| {
-                    Error::new(
-                        ErrorKind::InvalidInput,
-                        format!("protect glob {pattern:?} is not valid"),
-                    )
-                    .with_source(e)
-                })?;
-            set.add(glob);
+impl Protected {
+    /// What `patterns` mean.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if one is no glob, or names nothing.
+    pub fn new(patterns: &[String]) -> Result<Self> {
+        let mut set = GlobSetBuilder::new();
+        let mut anchored = Vec::new();
+        for pattern in patterns {
+            let invalid = |reason: &str| {
+                let context = format!("protect {pattern:?} {reason}");
+                Error::new(ErrorKind::InvalidInput, context)
+            };
+            let from_root = pattern.trim_start_matches("./");
+            let trimmed = from_root.trim_matches('/');
+            if trimmed.is_empty() {
+                return Err(invalid("names nothing"));
+            }
+            let is_anchored = trimmed.contains('/') || from_root.len() != pattern.len();
+            let whole = if is_anchored || pattern.starts_with('/') {
+                anchored.push(trimmed.split('/').map(str::to_owned).collect());
+                trimmed.to_owned()
+            } else {
+                format!("**/{trimmed}")
+            };
+            for glob in [format!("{whole}/**"), whole] {
+                let glob = GlobBuilder::new(&glob).literal_separator(true).build();
+                set.add(glob.map_err(|error| invalid("is not a glob").with_source(error))?);
+            }
         }
+        let globs = set.build().map_err(|error| {
+            let context = "the protect globs are too large together";
+            Error::new(ErrorKind::InvalidInput, context).with_source(error)
+        })?;
+        Ok(Self { globs, anchored })
     }
-    set.build().map_err(|e| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "the protect globs are too large together",
-        )
-        .with_source(e)
-    })
+
+    /// Whether the path of these bytes is protected.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        !self.globs.is_empty() && self.globs.is_match(Path::new(OsStr::from_bytes(path)))
+    }
+
+    /// Whether a glob that begins at the root of the tree leads into `dir`.
+    fn leads_into(&self, dir: &[u8]) -> bool {
+        let fits = |glob: &String, name: &[u8]| {
+            glob.as_bytes() == name || (glob != "**" && glob.contains(['*', '?', '[', '{']))
+        };
+        self.anchored.iter().any(|glob| {
+            let mut names = dir.split(|byte| *byte == b'/').zip(glob);
+            names.all(|(name, glob)| fits(glob, name))
+        })
+    }
 }

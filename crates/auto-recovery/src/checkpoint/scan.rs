@@ -101,6 +101,7 @@ impl Scanner<'_> {
     fn enters(&self, path: &[u8], has_room: bool) -> bool {
         self.tracked.has_below(path)
             || self.kept.iter().any(|manifest| manifest.has_below(path))
+            || self.rules.protects_below(path)
             || ((self.rules.protects() || has_room) && !is_build_dir(split(path).1))
     }
 
