@@ -56,6 +56,47 @@ fn a_full_disk_is_told_and_exits_with_125() {
     }
 }
 
+#[test]
+fn a_command_whose_output_is_lost_has_not_passed() {
+    let machine = Machine::new();
+    machine.write("project/text", "text");
+    for (args, command) in [
+        (&[][..], &["cat", "text"][..]),
+        (&["--alternative", "cat text"], &["sh", "-c", "exit 3"]),
+        (
+            &["--fix", "touch ok"],
+            &["sh", "-c", "test -e ok && cat text"],
+        ),
+    ] {
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full");
+        let all = [&["run", "--max-attempts", "1"], args, &["--"], command].concat();
+        let run = machine.run(machine.command(&all).stdout(full));
+        assert_ne!(run.code, 0, "{command:?}: {run:?}");
+        let lost = "No space left on device";
+        let told = machine.recover(&["show", "--last"]);
+        assert!(
+            run.stderr.contains(lost) || told.stdout.contains(lost),
+            "{command:?}: {run:?} {told:?}"
+        );
+        assert!(!machine.work().join("ok").exists());
+    }
+}
+
+#[test]
+fn a_command_that_nobody_reads_ends_as_it_would() {
+    let machine = Machine::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let script = "yes 2>&-; exit 3";
+    let args = ["run", "--retry", "3", "--", "sh", "-c", script];
+    let run = machine.run(machine.command(&args).stdout(writer));
+    assert_eq!((run.code, run.stderr.as_str()), (3, ""));
+    assert!(!machine.state().exists(), "there is nothing to recover");
+}
+
 /// Runs `recover log` on 24 lines of two sessions, which are in `lines.jsonl`, with no file growing beyond
 /// `blocks` of 512 bytes.
 fn log_within(machine: &Machine, store: &str, blocks: u64) -> Run {

@@ -60,15 +60,18 @@ impl WorkspaceLock {
         Self::try_key(state_dir, &workspace.key(), holder)
     }
 
-    /// Takes the workspace, waiting for whoever holds it. `on_wait` is told once, when a wait begins.
+    /// Takes the workspace, waiting for whoever holds it, at most until `deadline` on the host's monotonic
+    /// clock. `on_wait` is told once, when a wait begins.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile.
+    /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile, [`ErrorKind::TimedOut`] when the
+    /// deadline passes.
     pub fn acquire(
         state_dir: &Path,
         workspace: &Workspace,
         holder: &LockHolder,
         host: &dyn Host,
+        deadline: Option<Duration>,
         on_wait: &mut dyn FnMut(Option<&LockHolder>),
     ) -> Result<Self> {
         let mut is_told = false;
@@ -81,7 +84,14 @@ impl WorkspaceLock {
                     }
                 }
             }
-            if host.sleep(POLL) == Wait::Interrupted {
+            let left = deadline.map(|at| at.saturating_sub(host.monotonic()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Error::new(
+                    ErrorKind::TimedOut,
+                    format!("the deadline passed in {}", workspace.root().display()),
+                ));
+            }
+            if host.sleep(left.map_or(POLL, |left| left.min(POLL))) == Wait::Interrupted {
                 return Err(Error::new(
                     ErrorKind::Interrupted,
                     format!("stopped waiting for {}", workspace.root().display()),

@@ -430,7 +430,11 @@ impl<'a> Running<'a> {
             duration: self.ran_for,
             paused: self.clock.paused,
             left_running,
-            output_error: self.ends.pumps.iter_mut().find_map(Pump::take_error),
+            output_error: self
+                .ends
+                .pumps
+                .iter_mut()
+                .find_map(|pump| Some((pump.stream(), pump.take_error()?))),
             capture: self.capture,
         })
     }

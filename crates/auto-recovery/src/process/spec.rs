@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::capture::Capture;
+use super::capture::{Capture, Stream};
 use super::descendants::Process;
 use super::foreground::ControllingTerminal;
 use super::pty::Terminals;
@@ -172,8 +172,8 @@ pub struct Completion {
     pub left_running: Vec<Process>,
     /// What it wrote.
     pub capture: Capture,
-    /// Why its output could not be passed on to the end: a `BrokenPipe` when the reader went away.
-    pub output_error: Option<io::Error>,
+    /// Which stream could not be passed on to the end, and why: a `BrokenPipe` when the reader went away.
+    pub output_error: Option<(Stream, io::Error)>,
 }
 
 impl Completion {

@@ -87,7 +87,7 @@ impl Strategy for CommandStrategy {
             {
                 Ok(Outcome::not_possible(error.chain()))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error.chain().into()),
         }
     }
 

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::attempt::RecoveryResult;
+use crate::checkpoint::Protected;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
-use crate::process::{Completion, Exit, Interrupt};
+use crate::process::{Completion, Exit, Interrupt, Stream};
 use crate::recipe::RecipeBook;
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{claim_workspace, clean_up, record_pass_after_waiting};
@@ -55,6 +56,8 @@ enum Ran {
     Failed(Box<Failed>),
     /// The user stopped it, or the deadline did: nothing is recovered.
     Stopped(RunExit),
+    /// Nobody reads what it writes any more, which is why it failed: nothing is recovered.
+    Unread(RunExit),
 }
 
 /// Runs a command and, if it fails, recovers it.
@@ -63,8 +66,9 @@ enum Ran {
 /// If `recover` itself fails: the record cannot be written, the tree cannot be kept safe, another
 /// recovery holds the workspace and waiting was not wanted. A command that fails is no error.
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
-    // A recipe that is not sound is told before anything runs, not when it is needed.
+    // What is not sound is told before anything runs, not when it is needed.
     RecipeBook::check(&request.recipes)?;
+    Protected::new(&request.protect)?;
     let World {
         host,
         interrupt,
@@ -87,6 +91,7 @@ impl Run {
         let failed = match self.first_run()? {
             Ran::Passed => return Ok(self.passed()),
             Ran::Stopped(exit) => return Ok(self.stopped(exit)),
+            Ran::Unread(exit) => return Ok(self.unread(exit)),
             Ran::Failed(failed) => failed,
         };
         self.show(&failed);
@@ -97,6 +102,9 @@ impl Run {
             Ok(claim) => claim,
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 return Ok(self.stopped(self.interrupted()));
+            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                return Ok(self.stopped(RunExit::Code(EXIT_TIMED_OUT)));
             }
             Err(error) => return Err(error),
         };
@@ -109,6 +117,7 @@ impl Run {
                     return Ok(self.passed());
                 }
                 Ran::Stopped(exit) => return Ok(self.stopped(exit)),
+                Ran::Unread(exit) => return Ok(self.unread(exit)),
                 Ran::Failed(failed) => {
                     self.show(&failed);
                     failed
@@ -132,6 +141,9 @@ impl Run {
         if ran.is_success() {
             return Ok(Ran::Passed);
         }
+        if let Some((Stream::Stdout, _)) = ran.output_error {
+            return Ok(Ran::Unread(ran.exit.into()));
+        }
         let detection = self.runner.detect(&ran);
         Ok(Ran::Failed(Box::new(Failed {
             failure: detection.failure,
@@ -150,6 +162,9 @@ impl Run {
             ErrorKind::NotExecutable => ("NotExecutable", Category::Unknown, EXIT_CANNOT_RUN),
             ErrorKind::Interrupted => {
                 return Ok(Ran::Stopped(self.interrupted()));
+            }
+            ErrorKind::TimedOut => {
+                return Ok(Ran::Stopped(RunExit::Code(EXIT_TIMED_OUT)));
             }
             _ => return Err(error),
         };
@@ -208,6 +223,17 @@ impl Run {
             duration: self.elapsed(),
             tree_is_as_it_was: true,
         });
+        RunOutcome {
+            exit,
+            session_id: None,
+            result: self.without_attempts(false, message),
+            flaky: false,
+        }
+    }
+
+    /// As the command would have ended without us: silently.
+    fn unread(&self, exit: RunExit) -> RunOutcome {
+        let message = format!("nobody read what `{}` wrote", self.runner.command);
         RunOutcome {
             exit,
             session_id: None,

@@ -4,12 +4,13 @@
 //! place of the output are given to it.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::detect::{self, Detection, Observation, Rules};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
 use crate::host::{Host, new_id};
@@ -163,7 +164,10 @@ impl Runner {
         {
             self.interrupt.raise(signal);
         }
-        Ok(ran)
+        match role {
+            Role::Command => passed_on(&spec, ran),
+            Role::Helper => Ok(ran),
+        }
     }
 
     /// Ends what the helper of attempt `number` left running.
@@ -262,6 +266,22 @@ impl Runner {
         self.state
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// `ran`, unless what it wrote to stdout is lost: then nothing it says of itself counts. A reader that went
+/// away lost nothing it wanted.
+fn passed_on(spec: &CommandSpec, mut ran: Completion) -> Result<Completion> {
+    match ran.output_error.take() {
+        Some((Stream::Stdout, error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let program = spec.program().to_string_lossy();
+            let context = format!("pass on what `{program}` wrote to stdout");
+            Err(Error::os(context, error))
+        }
+        other => {
+            ran.output_error = other;
+            Ok(ran)
+        }
     }
 }
 

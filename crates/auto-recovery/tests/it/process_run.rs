@@ -103,7 +103,8 @@ fn a_sink_that_ends_closes_the_commands_pipe() {
     let spec = CommandSpec::new(["yes"]);
     let done = process::run(&spec, &mut Full, &Interrupt::none(), &SystemHost::new()).unwrap();
     assert_eq!(done.exit, Exit::Signal(13), "as `yes | true`");
-    let error = done.output_error.expect("the sink failed");
+    let (stream, error) = done.output_error.expect("the sink failed");
+    assert_eq!(stream, Stream::Stdout);
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 }
 

@@ -40,6 +40,21 @@ fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
 }
 
 #[test]
+fn a_wait_for_another_recovery_ends_at_the_deadline() {
+    let machine = Machine::new();
+    let fix = "touch ../started; until [ -e ../go ]; do sleep 0.01; done";
+    let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
+    let mut first = start(&machine, &args);
+    wait_for(&machine.root().join("started"));
+    let args = ["run", "--deadline", "200ms", "--fix", "true", "--", "false"];
+    assert_eq!(machine.recover(&args).code, 124);
+    write(&machine, "../go", "");
+    first.wait().expect("it ends");
+    let none = ["run", "--deadline", "0s", "--", "true"];
+    assert_eq!(machine.recover(&none).code, 124);
+}
+
+#[test]
 fn a_wait_for_another_recovery_can_be_interrupted() {
     let machine = Machine::new();
     let fix = "touch ../fixing; while ! test -e ../go; do sleep 0.02; done";

@@ -40,7 +40,14 @@ fn a_waiter_waits_once_told_and_then_has_it() {
         let waiter = scope.spawn(|| {
             let mut on_wait = |other: Option<&LockHolder>| told.send(other.cloned()).unwrap();
             let host = SystemHost::new();
-            WorkspaceLock::acquire(&state, &workspace, &holder("second"), &host, &mut on_wait)
+            WorkspaceLock::acquire(
+                &state,
+                &workspace,
+                &holder("second"),
+                &host,
+                None,
+                &mut on_wait,
+            )
         });
         assert_eq!(is_told.recv().unwrap(), Some(holder("first")));
         drop(first);
