@@ -7,12 +7,12 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, readlinkat, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, readlinkat, stat, statat};
 use rustix::io::Errno;
 
 use crate::checkpoint::path::split;
 use crate::checkpoint::stamp::Stamp;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How a directory is opened.
 pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
@@ -39,6 +39,27 @@ impl Root {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes sure that the directory of that name is still the one that was opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it was moved, removed or replaced.
+    pub(super) fn check(&self) -> Result<()> {
+        let named = stat(&self.path).ok();
+        let opened = fstat(&self.fd).map_err(|e| Error::io("look at", &self.path, e.into()))?;
+        let is_same = named
+            .is_some_and(|named| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino));
+        match is_same {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{} is not the directory any more that it was: nothing was put back into it",
+                    self.path.display()
+                ),
+            )),
+        }
     }
 
     /// Opens a directory below the root.

@@ -117,6 +117,14 @@ impl CheckpointStore {
         patch::write(&self.git, before, after, out)
     }
 
+    /// Makes sure that the directory of the workspace is still the one that was opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it was moved, removed or replaced.
+    pub fn check_root(&self) -> Result<()> {
+        self.root.check()
+    }
+
     /// What changed between two snapshots of this process without being covered.
     pub fn not_covered_changes(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<Uncovered> {
         let none = Watch::default();

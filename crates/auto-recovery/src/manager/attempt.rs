@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::manager::Event;
+use crate::manager::RecoveryEnd;
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Turn};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof};
@@ -104,6 +105,9 @@ impl<'m> Recovering<'m> {
                 self.abandon(error)
             });
         }
+        if let Some(error) = self.not_put_back.take() {
+            return Err(self.abandon(error));
+        }
         if tried.success
             && let Some(tree) = self.manager.tree.as_mut()
         {
@@ -182,7 +186,7 @@ impl<'m> Recovering<'m> {
             tried.failure = Some(self.current.clone());
         }
         tried.after = self.after(turn, &tried);
-        self.settle(turn, &mut tried)?;
+        self.settle(turn, &mut tried);
         if tried.success || tried.kept {
             self.changed.extend(tried.files_modified.iter().cloned());
         }
@@ -292,7 +296,10 @@ impl<'m> Recovering<'m> {
             files_modified: &tried.files_modified,
         };
         let refusal = match guarded(|| approver.approve(&change)) {
-            Ok(true) => return,
+            Ok(true) => match self.is_still(tried) {
+                true => return,
+                false => "not kept: the tree changed while it was being approved".to_owned(),
+            },
             Ok(false) => "not approved".to_owned(),
             Err(reason) => format!("not approved: {reason}"),
         };
@@ -301,6 +308,16 @@ impl<'m> Recovering<'m> {
         tried.stood_in = false;
         tried.add(&refusal);
         tried.repeatable = turn.step.recipe.is_none();
+    }
+
+    /// Whether the tree is as it was verified. What cannot be told is a no.
+    fn is_still(&mut self, tried: &Tried) -> bool {
+        match self.manager.tree.as_mut() {
+            Some(tree) => tree
+                .verified()
+                .is_ok_and(|now| now == tried.checkpoint_verified),
+            None => true,
+        }
     }
 
     /// Lets a plug-in end what it left running, before anything is undone.
@@ -313,8 +330,17 @@ impl<'m> Recovering<'m> {
         self.manager.strategies[index].failed(&call);
     }
 
-    /// Keeps what the attempt left, or puts it back.
-    fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
+    /// Keeps what the attempt left, or puts it back. If it cannot be put back, the attempt is on record all
+    /// the same, and nothing more is tried.
+    fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+        if let Err(error) = self.keep_or_undo(turn, tried) {
+            tried.add(&format!("could not be put back: {}", error.chain()));
+            tried.after = After::End(RecoveryEnd::Escalated);
+            self.not_put_back = Some(error);
+        }
+    }
+
+    fn keep_or_undo(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
         let Some(tree) = self.manager.tree.as_mut() else {
             return Ok(());
         };
@@ -357,7 +383,7 @@ impl<'m> Recovering<'m> {
             return Ok(());
         }
         let undone = tree.undo()?;
-        tried.undone = changed || undone.paths > 0;
+        tried.undone = undone.paths > 0;
         if !undone.foreign.is_empty() {
             let kept = format!(
                 "kept what somebody else changed: {}",
@@ -408,7 +434,11 @@ impl<'m> Recovering<'m> {
         match tree.undo_all() {
             Ok(_) => error,
             Err(undo) => {
-                let context = format!("put the tree back ({}) after a failure", undo.chain());
+                let context = format!(
+                    "put the tree back ({}) after a failure; once that is mended, the next run here or \
+                     `recover restore` puts it back",
+                    undo.chain()
+                );
                 Error::new(ErrorKind::Io, context).with_source(error)
             }
         }

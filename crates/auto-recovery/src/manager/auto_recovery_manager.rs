@@ -161,6 +161,7 @@ impl AutoRecoveryManager {
             attempts: Vec::new(),
             kept: false,
             left: false,
+            not_put_back: None,
             changed: BTreeSet::new(),
             not_covered: BTreeSet::new(),
             last_exit,

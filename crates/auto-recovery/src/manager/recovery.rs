@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::attempt::{RecoveryAttempt, RecoveryResult};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::failure::{Category, Context, Failure};
 use crate::host::{Wait, timestamp};
 use crate::manager::attempt::Tried;
@@ -157,6 +157,8 @@ pub(super) struct Recovering<'m> {
     pub(super) kept: bool,
     /// Whether what the command left in a failed retry may still be in the tree.
     pub(super) left: bool,
+    /// Why the attempt being recorded could not be put back, which ends the recovery.
+    pub(super) not_put_back: Option<Error>,
     /// Paths changed by attempts whose changes are in the tree.
     pub(super) changed: BTreeSet<String>,
     /// Paths changed by attempts that no checkpoint covers.

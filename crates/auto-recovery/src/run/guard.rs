@@ -11,8 +11,8 @@ use crate::checkpoint::{
     WorkspaceLock,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Wait, timestamp};
-use crate::process;
+use crate::host::{Host, Wait, timestamp};
+use crate::process::{self, Interrupt};
 use crate::run::event::RunEvent;
 use crate::run::flow::Run;
 use crate::run::runner::mark_of_run;
@@ -84,6 +84,7 @@ pub(super) fn claim_workspace(run: &Run) -> Result<Claim> {
         &workspace,
         &holder,
         &*run.runner.host,
+        run.runner.deadline(),
         &mut |other| {
             run.observe(&RunEvent::WaitingForOther {
                 holder: &in_words(other),
@@ -131,7 +132,13 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
         return Ok(());
     };
     let session_id = pending.run().session_id.clone();
-    end_processes(run, &session_id, &pending.run().run_id)?;
+    end_processes(
+        &session_id,
+        &pending.run().run_id,
+        request.grace,
+        &run.runner.interrupt,
+        &*run.runner.host,
+    )?;
     let options = CheckpointOptions {
         exclude: request.store_paths.clone(),
         ..CheckpointOptions::default()
@@ -197,14 +204,18 @@ fn is_alive(pid: u32) -> bool {
 }
 
 /// Ends what the dead run still has running: everything it started carries its id.
-fn end_processes(run: &Run, session_id: &str, run_id: &str) -> Result<()> {
+pub(super) fn end_processes(
+    session_id: &str,
+    run_id: &str,
+    grace: Duration,
+    interrupt: &Interrupt,
+    host: &dyn Host,
+) -> Result<()> {
     if run_id.is_empty() {
         return Ok(());
     }
     let marker = mark_of_run(run_id);
-    let runner = &run.runner;
-    let grace = runner.request.grace;
-    let left = process::end(&[], Some(&marker), grace, &runner.interrupt, &*runner.host)?;
+    let left = process::end(&[], Some(&marker), grace, interrupt, host)?;
     if left.is_empty() {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
@@ -13,6 +14,11 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
+use crate::process::Interrupt;
+use crate::run::guard::end_processes;
+
+/// How long what a dead run left running may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Where trees and records are.
 #[derive(Clone)]
@@ -87,6 +93,7 @@ impl Place {
         let workspace = Workspace::find(cwd, self.home.as_deref())?;
         workspace.checkpointable()?;
         let _lock = self.claim(&workspace)?;
+        self.end_processes(&workspace)?;
         let store = self.open(&workspace)?;
         let mut session = store.begin_session(&new_id("mark"))?;
         let checkpoint = session.snapshot("marked as good")?;
@@ -123,6 +130,7 @@ impl Place {
         // A tree that a restore replaced has a name of its own, and no record to add to.
         let recorded = trees.beginning.is_some().then_some(session_id);
         let lock = self.claim(&workspace)?;
+        self.end_processes(&workspace)?;
         let store = self.open(&workspace)?;
         let id = match (id, tree) {
             (Some(id), _) => id,
@@ -256,6 +264,19 @@ impl Place {
                 let context = format!("a recovery works in {root}{who}: wait until it has ended");
                 Err(Error::new(ErrorKind::Busy, context))
             }
+        }
+    }
+
+    /// Ends what a run that died here left running: it would change the tree once more.
+    fn end_processes(&self, workspace: &Workspace) -> Result<()> {
+        match Pending::find(&self.state_dir, workspace)? {
+            Some(pending) => {
+                let died = pending.run();
+                let interrupt = Interrupt::none();
+                let host = &*self.host;
+                end_processes(&died.session_id, &died.run_id, GRACE, &interrupt, host)
+            }
+            None => Ok(()),
         }
     }
 

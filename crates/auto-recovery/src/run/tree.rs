@@ -3,16 +3,15 @@
 //! Each step's own changes lie between two snapshots, and only they are put back: what somebody else
 //! changed between steps is in neither difference, so it stays.
 
-use std::os::unix::ffi::OsStrExt as _;
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::checkpoint::{
     Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Mark, Pending,
-    PendingRun, RestoreReport,
+    PendingRun, Protected, RestoreReport,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone};
 use crate::run::flow::Run;
@@ -29,7 +28,7 @@ pub(super) struct Guarded {
     /// The command and where it runs: what a good tree is good for.
     argv: Vec<String>,
     cwd: String,
-    protect: GlobSet,
+    protected: Protected,
     /// The tree as the recovery found it.
     ground: Checkpoint,
     /// The tree as our last step left it.
@@ -38,6 +37,8 @@ pub(super) struct Guarded {
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
     kept: Vec<Span>,
+    /// What failed attempts changed that undo does not cover: it is ours, too.
+    left: HashSet<String>,
     /// What the next run here would need if this one died; not inside another recovery.
     pending: Option<Pending>,
 }
@@ -55,8 +56,10 @@ impl GuardedTree {
     /// Takes the tree into safety before anything changes it.
     pub(super) fn open(run: &Run, claim: &Claim, session_id: &str) -> Result<Self> {
         let request = &run.runner.request;
+        let protect = from_root(&request.protect, claim.workspace().root());
+        let protected = Protected::new(&protect)?;
         let options = CheckpointOptions {
-            protect: request.protect.clone(),
+            protect,
             exclude: request.store_paths.clone(),
             ..CheckpointOptions::default()
         };
@@ -69,13 +72,14 @@ impl GuardedTree {
             false => None,
         };
         Ok(Self(Arc::new(Mutex::new(Guarded {
-            protect: globs(&request.protect)?,
+            protected,
             argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
             ground,
             attempt: None,
             kept: Vec::new(),
+            left: HashSet::new(),
             pending,
             session,
             store,
@@ -124,7 +128,8 @@ impl Tree for GuardedTree {
         let now = guarded
             .session
             .snapshot(&format!("before attempt {attempt_number}"))?;
-        let foreign = guarded.store.files_modified(&guarded.ours, &now);
+        let mut foreign = guarded.store.files_modified(&guarded.ours, &now);
+        foreign.retain(|path| !guarded.left.contains(path));
         if guarded.kept.is_empty() {
             guarded.ground = now.clone();
         }
@@ -156,16 +161,16 @@ impl Tree for GuardedTree {
             .map_or(&guarded.ground, |span| &span.before);
         let files_modified = guarded.store.files_modified(before, &now);
         let changes = guarded.store.changes(before, &now);
-        let mut protected: Vec<_> = changes
+        let changed = changes
             .iter()
-            .filter(|change| {
-                guarded
-                    .protect
-                    .is_match(std::path::Path::new(std::ffi::OsStr::from_bytes(
-                        &change.path,
-                    )))
-            })
+            .filter(|change| guarded.protected.matches(&change.path));
+        let uncovered = guarded.store.not_covered_changes(before, &now);
+        let uncovered = uncovered
+            .into_iter()
+            .filter(|one| guarded.protected.matches(one.display.as_bytes()));
+        let mut protected: Vec<_> = changed
             .map(|change| change.display.clone())
+            .chain(uncovered.map(|one| one.display))
             .collect();
         protected.sort_unstable();
         protected.dedup();
@@ -294,16 +299,28 @@ impl Guarded {
             let Some(span) = next.take().or_else(kept) else {
                 return Ok(all);
             };
-            let undone = self.put_back(span)?;
+            let undone = match self.put_back(&span) {
+                Ok(undone) => undone,
+                Err(error) => {
+                    // It is still to be undone: by us, by the next run here, or by a person.
+                    self.attempt = Some(span);
+                    return Err(error);
+                }
+            };
             all.paths += undone.paths;
             all.foreign.extend(undone.foreign);
         }
     }
 
-    fn put_back(&mut self, span: Span) -> Result<Undone> {
+    fn put_back(&mut self, span: &Span) -> Result<Undone> {
         let Span { before, after, .. } = span;
-        let report = self.session.restore(&before, after.as_ref())?;
-        self.ours = before;
+        self.store.check_root()?;
+        let report = self.session.restore(before, after.as_ref())?;
+        if let Some(after) = after {
+            let left = self.store.not_covered_changes(before, after).into_iter();
+            self.left.extend(left.map(|one| one.display));
+        }
+        self.ours = before.clone();
         let RestoreReport {
             restored,
             foreign,
@@ -339,16 +356,11 @@ fn begin_pending(
     Pending::begin(&request.state_dir, claim.workspace(), word)
 }
 
-fn globs(patterns: &[String]) -> Result<GlobSet> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let glob = Glob::new(pattern).map_err(|error| {
-            let context = format!("protect {pattern:?} is not a glob");
-            Error::new(ErrorKind::InvalidInput, context).with_source(error)
-        })?;
-        set.add(glob);
-    }
-    set.build().map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "build the globs to protect").with_source(error)
-    })
+/// What `patterns` say of the tree at `root`: whole paths into it are meant as those from there.
+fn from_root(patterns: &[String], root: &Path) -> Vec<String> {
+    let of = |pattern: &String| match Path::new(pattern).strip_prefix(root) {
+        Ok(below) => format!("/{}", below.display()),
+        Err(_) => pattern.clone(),
+    };
+    patterns.iter().map(of).collect()
 }

@@ -160,6 +160,82 @@ fn the_result_file_tells_when_recover_itself_failed() {
 }
 
 #[test]
+fn what_is_protected_is_protected_however_it_is_named_and_whatever_ignores_it() {
+    for (glob, dir) in [
+        ("tests", "tests"),
+        ("tests/", "tests"),
+        ("/tests/**", "tests"),
+        ("./tests/**", "tests"),
+        ("WORK/tests", "tests"),
+        ("t?sts/*", "tests"),
+        ("case.txt", "tests"),
+        ("dist/**", "dist"),
+        ("node_modules/kept", "node_modules/kept"),
+    ] {
+        let machine = Machine::new();
+        let case = format!("{dir}/case.txt");
+        write(&machine, &case, "expected\n");
+        write(&machine, ".gitignore", "dist/\nnode_modules/\n");
+        let glob = glob.replace("WORK", machine.work().to_str().expect("a path"));
+        let fix = format!("echo other > {case}; touch ok");
+        let args = ["run", "--max-attempts", "1", "--protect", &glob];
+        let rest = ["--fix", &fix, "--", "test", "-e", "ok"];
+        let run = machine.recover(&[&args[..], &rest].concat());
+        assert_eq!(run.code, 1, "{glob}: {run:?}");
+        assert!(run.stderr.contains("is protected"), "{glob}: {run:?}");
+    }
+    let machine = Machine::new();
+    for (glob, error) in [("", "protect \"\" names nothing"), ("[", "is not a glob")] {
+        let run = machine.recover(&["run", "--protect", glob, "--", "touch", "ran"]);
+        assert_eq!(run.code, 2, "{run:?}");
+        assert!(run.stderr.contains(error), "{run:?}");
+        assert!(!machine.work().join("ran").exists());
+    }
+}
+
+#[test]
+fn who_approves_may_not_change_what_was_proved() {
+    let machine = Machine::new();
+    let approved_by = |approve: &str| {
+        let args = ["run", "--max-attempts", "1", "--approve", approve];
+        let rest = ["--fix", "touch ok", "--", "test", "-e", "ok"];
+        machine.recover(&[&args[..], &rest].concat())
+    };
+    let run = approved_by("rm ok; touch other");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.stderr
+            .contains("the tree changed while it was being approved")
+    );
+    assert!(!machine.work().join("other").exists());
+    assert_eq!(approved_by("test -e ok").code, 0);
+}
+
+#[test]
+fn what_undo_does_not_cover_is_never_called_undone_or_somebody_elses() {
+    let machine = Machine::new();
+    let fix = "head -c 11000000 /dev/zero > large; date +%N >> large";
+    let args = [
+        "run",
+        "--base-delay",
+        "1ms",
+        "--max-attempts",
+        "2",
+        "--fix",
+        fix,
+    ];
+    let run = machine.recover(&[&args[..], &["--", "false"]].concat());
+    assert!(run.stderr.contains("not covered by undo: large"), "{run:?}");
+    for untrue in ["undone", "somebody else", "the tree is as it was"] {
+        assert!(!run.stderr.contains(untrue), "{untrue}: {run:?}");
+    }
+    let history = machine.recover(&["history", "--json"]);
+    for entry in history.json().as_array().expect("a list") {
+        assert_eq!(entry["rollback_performed"], false, "{entry}");
+    }
+}
+
+#[test]
 fn held_stdout_is_the_deciding_runs_only() {
     let machine = Machine::new();
     let script = "echo run; test -e good && echo good";

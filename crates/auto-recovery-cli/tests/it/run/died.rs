@@ -77,6 +77,57 @@ fn killed_in_the_middle_of_a_fix_nothing_is_guessed() {
 }
 
 #[test]
+fn a_restore_ends_what_would_change_the_tree_once_more() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; touch ../started; sleep 63.25; echo late > value";
+    let mut run = start(&machine, &["run", "--fix", fix, "--", "false"]);
+    wait_for(&machine.root().join("started"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    let restored = machine.recover(&["restore", "--last"]);
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert!(!is_running("sleep 63.25"));
+    assert_eq!(read(&machine, "value"), "broken\n");
+}
+
+#[test]
+fn an_attempt_in_which_recover_died_is_told() {
+    let machine = Machine::new();
+    let args = ["run", "--session", "dead", "--fix", "kill -9 $PPID", "--"];
+    let mut run = start(&machine, &[&args[..], &["false"]].concat());
+    run.wait().expect("it ends");
+    let words = "it is under way, or recover died in it";
+    let history = machine.recover(&["history", "dead"]);
+    assert!(history.stderr.contains(words), "{history:?}");
+    assert!(history.stderr.contains("attempt 1, fix `kill -9 $PPID`"));
+    let shown = machine.recover(&["show", "dead"]);
+    assert!(shown.stdout.contains(words), "{shown:?}");
+    let shown = machine.recover(&["show", "dead", "--json"]);
+    assert_eq!(shown.code, 1);
+    assert!(shown.stderr.contains("no attempt has an end"), "{shown:?}");
+}
+
+#[test]
+fn a_tree_that_cannot_be_put_back_is_not_called_as_it_was() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "cd ..; cp -r project other; mv project moved; mv other project; \
+               echo half > project/value";
+    let args = ["run", "--session", "s", "--max-attempts", "1", "--fix", fix];
+    let run = machine.recover(&[&args[..], &["--", "false"]].concat());
+    assert_eq!(run.code, 125, "{run:?}");
+    assert!(run.stderr.contains("`recover restore` puts it back"));
+    let history = machine.recover(&["history", "s"]);
+    assert!(history.stdout.contains("failed"), "{history:?}");
+    let next = machine.recover(&["run", "--", "true"]);
+    assert_eq!(next.code, 125, "{next:?}");
+    assert_eq!(machine.recover(&["restore", "s"]).code, 0);
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert_eq!(machine.recover(&["run", "--", "true"]).code, 0);
+}
+
+#[test]
 fn after_a_death_the_tree_can_be_accepted_as_it_is() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
