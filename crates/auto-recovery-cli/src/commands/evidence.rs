@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use auto_recovery::Result;
 use auto_recovery::audit::{
-    AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, SessionFinished,
-    SessionStarted,
+    AttemptFinished, AttemptStarted, AuditStore, Damage, FailureDetected, JournalEvent,
+    JournalRecord, SessionFinished, SessionStarted,
 };
 
 /// The journal of one session.
@@ -18,6 +19,16 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// What the journal says of `session`, and what of it could not be read.
+    pub(crate) fn of(store: &dyn AuditStore, session: &str) -> Result<(Self, Vec<Damage>)> {
+        let mut evidence = Self::default();
+        let damage = store.read_journal(Some(session), &mut |record| {
+            evidence.add(record);
+            Ok(())
+        })?;
+        Ok((evidence, damage))
+    }
+
     /// Adds the next record. What came before a removal is of another life of the session.
     pub(crate) fn add(&mut self, record: JournalRecord) {
         let place = self.records.len();
@@ -55,6 +66,14 @@ impl Evidence {
             JournalEvent::AttemptStarted(event) => Some(event),
             _ => None,
         }
+    }
+
+    /// The attempt that began after attempt `last` and has no end on record: it is under way, or `recover`
+    /// died in it.
+    pub(crate) fn without_end(&self, last: u64) -> Option<&AttemptStarted> {
+        let (number, _) = self.started.last_key_value()?;
+        let has_end = *number <= last || self.finished.contains_key(number);
+        self.started(*number).filter(|_| !has_end)
     }
 
     /// How attempt `number` ended.

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use auto_recovery::audit::{AuditStore, Damage, StoredEntry};
 use auto_recovery::{RecoveryAuditEntry, Result};
 
+use crate::commands::evidence::Evidence;
 use crate::commands::session;
 use crate::exit::Exit;
 use crate::output::{
@@ -61,7 +62,9 @@ fn print_table(
 ) -> Result<Vec<Damage>> {
     let tail = read_tail(store, session, last.unwrap_or(ROWS_DEFAULT))?;
     if tail.entries.is_empty() {
-        printer.note("nothing was tried in this session; `recover show` tells why");
+        if !note_without_end(store, session, 0, printer)? {
+            printer.note("nothing was tried in this session; `recover show` tells why");
+        }
         return Ok(tail.damage);
     }
     let columns = [
@@ -79,6 +82,9 @@ fn print_table(
         table.row(row(entry, now));
     }
     printer.text(&table.render())?;
+    if let Some(entry) = tail.entries.last().filter(|entry| goes_on(entry)) {
+        note_without_end(store, session, entry.attempt_number, printer)?;
+    }
     if last.is_none() && tail.entries.len() == ROWS_DEFAULT {
         let total = store.statistics(session)?.total_attempts;
         let earlier = total.saturating_sub(ROWS_DEFAULT as u64);
@@ -89,6 +95,29 @@ fn print_table(
         }
     }
     Ok(tail.damage)
+}
+
+/// Whether another attempt is to come after `entry`.
+fn goes_on(entry: &RecoveryAuditEntry) -> bool {
+    matches!(entry.next_action.as_str(), "retry" | "continue")
+}
+
+/// Tells of an attempt after `last` that has no end on record. Returns whether there is one.
+fn note_without_end(
+    store: &dyn AuditStore,
+    session: &str,
+    last: u64,
+    printer: &Printer,
+) -> Result<bool> {
+    let (evidence, _damage) = Evidence::of(store, session)?;
+    let Some(started) = evidence.without_end(last) else {
+        return Ok(false);
+    };
+    printer.note(format_args!(
+        "attempt {}, {} `{}`, has no end on record: it is under way, or recover died in it",
+        started.attempt_number, started.strategy, started.action
+    ));
+    Ok(true)
 }
 
 /// The end of a trail.

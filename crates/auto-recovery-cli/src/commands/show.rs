@@ -50,16 +50,20 @@ pub(crate) fn show(
             if printer.json { 1 } else { ATTEMPTS_SHOWN },
         )?,
     };
-    let mut evidence = Evidence::default();
-    let journal_damage = store.read_journal(Some(&session), &mut |record| {
-        evidence.add(record);
-        Ok(())
-    })?;
+    let (evidence, journal_damage) = Evidence::of(store, &session)?;
+    let last = tail.entries.last().map_or(0, |entry| entry.attempt_number);
+    let without_end = evidence
+        .without_end(last)
+        .filter(|_| wanted.attempt.is_none());
     if printer.json {
         let entry = tail.entries.last().ok_or_else(|| {
+            let what = match without_end {
+                Some(_) => "no attempt has an end",
+                None => "nothing was tried",
+            };
             Error::new(
                 ErrorKind::NotFound,
-                format!("nothing was tried in session {session}; `recover show` without --json tells why"),
+                format!("{what} in session {session}; `recover show` without --json tells why"),
             )
         })?;
         printer.json(&Shown {
@@ -80,6 +84,9 @@ pub(crate) fn show(
         for entry in &tail.entries {
             let diff = diff_of(place, &session, entry)?;
             text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
+        }
+        if let Some(started) = without_end {
+            text.push_str(&show_text::without_end(started));
         }
         printer.text(&text)?;
         let earlier = total.saturating_sub(tail.entries.len() as u64);

@@ -86,6 +86,17 @@ pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u1
     facts.render()
 }
 
+/// An attempt that has no end on record.
+pub(crate) fn without_end(started: &AttemptStarted) -> String {
+    format!(
+        "\nattempt {}  {} · no end on record: it is under way, or recover died in it\n  {:<11}{}\n",
+        started.attempt_number,
+        escape_text(&started.strategy),
+        "did",
+        escape_text(&started.action),
+    )
+}
+
 /// One attempt, with what it changed and what was printed.
 pub(crate) fn attempt(
     entry: &RecoveryAuditEntry,

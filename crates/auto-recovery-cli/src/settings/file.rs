@@ -3,7 +3,7 @@
 //! `recover.toml` comes with a project that somebody else may have written, so it is taken only from
 //! the workspace, only when the user or root owns it, and only when nobody else can write it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,13 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
         let path = directory.join(PROJECT_FILE);
+        // Opening a pipe would wait for somebody who writes to it.
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("configuration file {} is no file", path.display()),
+            ));
+        }
         if let Some(file) = read(&path, |file| check_owner(file, &path))? {
             return Ok(Some(file));
         }
