@@ -1,6 +1,6 @@
 //! `recover prune`: old sessions go by rule; and the same by itself after a recovery.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -82,6 +82,9 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
     let mut doomed = rules.select(store.sessions()?, app.host.now());
     if doomed.is_empty() && !printer.json {
         printer.note("nothing is to go by these rules");
+        if !dry_run {
+            remove_artifacts_of_gone(app, &*store)?;
+        }
         return Ok(Exit::OK);
     }
     if dry_run {
@@ -101,15 +104,16 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
         let sessions = store.sessions()?;
         doomed = still_doomed(doomed, &rules.select(sessions, app.host.now()), printer);
     }
-    let (rows, all_went) = prune_all(app, &*store, &doomed, archive)?;
+    let outcome = prune_all(app, &*store, &doomed, archive)?;
     if printer.json {
-        printer.json_lines(&rows)?;
+        printer.json_lines(&outcome.rows)?;
     }
-    printer.note(format_args!("removed {}", sum(&rows)));
-    Ok(match all_went {
-        true => Exit::OK,
-        false => Exit::NOT_FOUND,
-    })
+    printer.note(format_args!("removed {}", sum(&outcome.rows)));
+    match (outcome.error, outcome.has_left) {
+        (Some(error), _) => Err(error),
+        (None, true) => Ok(Exit::NOT_FOUND),
+        (None, false) => Ok(Exit::OK),
+    }
 }
 
 /// Those of `agreed` that are to go by the rules `now` too, as they were. It is told which stay.
@@ -157,15 +161,18 @@ fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
     doomed.truncate(BY_ITSELF_MAX);
     let archive = app.settings.retention.archive.as_ref();
     let archive = archive.map(|one| one.value.clone());
-    let (rows, _) = prune_all(app, &*store, &doomed, archive)?;
-    // Only now: what was not done is tried again by the next.
-    file.set_modified(now)
-        .map_err(|error| Error::io("set the time of", &stamp, error))?;
+    let Outcome { rows, error, .. } = prune_all(app, &*store, &doomed, archive)?;
     if !rows.is_empty() {
         app.printer
             .note(format_args!("removed {} as [retention] says", sum(&rows)));
     }
-    Ok(())
+    match error {
+        Some(error) => Err(error),
+        // Only now: what was not done is tried again by the next.
+        None => file
+            .set_modified(now)
+            .map_err(|error| Error::io("set the time of", &stamp, error)),
+    }
 }
 
 /// The stamp, locked, if it is time; none if it is not, or somebody else is at it.
@@ -198,53 +205,93 @@ fn take_turn(stamp: &Path, now: SystemTime) -> Result<Option<File>> {
     Ok((age >= BY_ITSELF_EVERY).then_some(file))
 }
 
-/// Lets `doomed` go, one after the other. Returns those that went, and whether all did.
+/// What came of letting sessions go.
+#[derive(Default)]
+struct Outcome {
+    /// Those that went.
+    rows: Vec<Row>,
+    /// Whether something stays that should have gone.
+    has_left: bool,
+    /// Why the store could not let one go; the others were tried all the same.
+    error: Option<Error>,
+}
+
+/// Lets `doomed` go, one after the other, and what hangs on sessions that are gone.
 fn prune_all(
     app: &App,
     store: &dyn AuditStore,
     doomed: &[Doomed],
     archive: Option<PathBuf>,
-) -> Result<(Vec<Row>, bool)> {
+) -> Result<Outcome> {
     let started = identity::session_started(&app.settings, None);
     let options = PruneOptions {
         user: started.user,
         host: started.host,
         archive: archive.map(|dir| app.settings.cwd.join(dir)),
     };
-    let mut rows = Vec::new();
-    let mut all_went = true;
+    let printer = &app.printer;
+    let mut outcome = Outcome::default();
     for one in doomed {
         let id = &one.session.session_id;
-        // What hangs on the trail goes first: if that fails, the session is still there to go later.
-        let removed = artifacts::remove(&app.settings.state_dir.value, id, &app.host)
-            .and_then(|()| prune(store, one, &options));
-        match removed {
+        match prune(store, one, &options) {
             Ok(Pruned::Gone {
                 entries: _,
                 archive,
             }) => {
                 let archive = archive.map(|path| path.display().to_string());
-                rows.push(Row {
+                outcome.rows.push(Row {
                     pruned: true,
                     archive,
                     ..row(one)
                 });
             }
             Ok(Pruned::Unknown) => {}
-            Ok(Pruned::Changed) => app
-                .printer
-                .note(format_args!("session {id} was gone on with and stays")),
-            Ok(Pruned::Held(_)) => app
-                .printer
-                .note(format_args!("session {id} is held and stays")),
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Busy) => {
-                all_went = false;
-                app.printer.warn(error.chain());
+            Ok(Pruned::Changed) => {
+                printer.note(format_args!("session {id} was gone on with and stays"));
             }
-            Err(error) => return Err(error),
+            Ok(Pruned::Held(_)) => printer.note(format_args!("session {id} is held and stays")),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                outcome.has_left = true;
+                printer.warn(error.chain());
+            }
+            Err(error) if outcome.error.is_none() => outcome.error = Some(error),
+            // Most likely the same again.
+            Err(_) => {}
         }
     }
-    Ok((rows, all_went))
+    outcome.has_left |= !remove_artifacts_of_gone(app, store)?;
+    Ok(outcome)
+}
+
+/// Removes what hangs on sessions that the journal says are gone: those that went just now, and those that
+/// somebody removed who died before this. Returns whether nothing is left.
+fn remove_artifacts_of_gone(app: &App, store: &dyn AuditStore) -> Result<bool> {
+    let state_dir = &app.settings.state_dir.value;
+    let mut gone = BTreeSet::new();
+    store.read_journal(None, &mut |record| {
+        if let Some(id) = record.session_id {
+            match record.event.is_removal() {
+                true => gone.insert(id),
+                false => gone.remove(&id),
+            };
+        }
+        Ok(())
+    })?;
+    let mut is_done = true;
+    for id in &gone {
+        // Outputs go last.
+        if !artifacts::outputs_dir(state_dir, id)?.exists() {
+            continue;
+        }
+        if let Err(error) = artifacts::remove(state_dir, id, &app.host) {
+            is_done = false;
+            app.printer.warn(format_args!(
+                "session {id} is gone, but not yet its outputs and checkpoints: {}",
+                error.chain()
+            ));
+        }
+    }
+    Ok(is_done)
 }
 
 fn row(doomed: &Doomed) -> Row {

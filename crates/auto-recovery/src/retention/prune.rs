@@ -55,7 +55,9 @@ pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) ->
             (digest, None)
         }
     };
-    if digest.entries != doomed.session.total_attempts {
+    // Where there is nothing, somebody else may have removed it, as the store tells.
+    let is_there = digest.entries > 0;
+    if is_there && digest.entries != doomed.session.total_attempts {
         return Ok(Pruned::Changed);
     }
     let removal = Removal::Pruned(Pruning {

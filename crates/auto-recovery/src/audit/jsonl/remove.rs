@@ -44,6 +44,10 @@ pub(super) fn remove(
     {
         return Ok(Removed::Changed);
     }
+    // Looking at a long trail takes a while, in which somebody may have wanted it kept.
+    if let Some(held) = &root.events(session_id)?.facts.held {
+        return Ok(Removed::Held(held.clone()));
+    }
     let trail_head = match &trail {
         Some(trail) => Some(trail.trail_head.clone()),
         None => events.cleared_head(),
