@@ -1,11 +1,12 @@
 //! `recover import` and `recover copy`: trails brought into a store as they are.
 
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
-use auto_recovery::{ErrorKind, Result};
+use auto_recovery::{Error, ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -55,6 +56,13 @@ pub(crate) fn import(
     let mut exit = Exit::OK;
     let mut imported = Vec::new();
     for file in &files {
+        if files.len() > 1
+            && let Err(error) = File::open(file)
+        {
+            printer.warn(Error::io("open", file, error).chain());
+            exit = Exit::NOT_FOUND;
+            continue;
+        }
         let report = match transfer::import(file, store) {
             Ok(report) => report,
             Err(error) if error.kind() == ErrorKind::InvalidInput && files.len() > 1 => {
@@ -119,17 +127,18 @@ pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer
             "session {session} is not the same in both stores: {reason}"
         ));
     }
+    let is_whole = different.is_empty() && damage.iter().all(|damage| damage.is_aside);
     printer.note(format_args!(
         "{}, {}{}; {}",
         counted(sessions, "session"),
         all_counted(entries, records),
         unknown(unknown_records),
         match different.len() {
-            0 => "every trail there has the same entries and digest".to_owned(),
+            0 if is_whole => "every trail there has the same entries and digest".to_owned(),
+            0 => "what could be read is the same there".to_owned(),
             count => format!("{count} differ"),
         }
     ));
-    let is_whole = different.is_empty() && damage.iter().all(|damage| damage.is_aside);
     if printer.json {
         let different = different.into_iter();
         printer.json(&Copied {

@@ -146,10 +146,20 @@ impl Printer {
             return;
         }
         for place in damage.iter().take(PLACES_MAX) {
-            self.warn(format_args!(
-                "{} line {}: {} bytes could not be read: {}",
-                place.place, place.line, place.bytes, place.reason
-            ));
+            let Damage {
+                place,
+                line,
+                bytes,
+                reason,
+                ..
+            } = place;
+            match (line, bytes) {
+                (0, _) => self.warn(format_args!("{place}: {reason}")),
+                (_, 0) => self.warn(format_args!("{place} line {line}: {reason}")),
+                _ => self.warn(format_args!(
+                    "{place} line {line}: {bytes} bytes could not be read: {reason}"
+                )),
+            }
         }
         if damage.len() > PLACES_MAX {
             self.warn(format_args!(

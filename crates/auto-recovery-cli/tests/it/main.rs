@@ -16,4 +16,5 @@ mod read;
 mod run;
 mod stores;
 mod terminal;
+mod transfer;
 mod usage;

@@ -71,13 +71,13 @@ pub struct Appended {
 }
 
 /// A place in a trail or journal that could not be read, and is not hidden.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Damage {
     /// The file, as a path, or the table.
     pub place: String,
-    /// The line there, counted from 1.
+    /// The line there, counted from 1; 0 if that is not known.
     pub line: u64,
-    /// How many bytes could not be read.
+    /// How many bytes could not be read; 0 if that is not known.
     pub bytes: u64,
     /// What is wrong with them.
     pub reason: String,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::audit::session_id;
+use crate::audit::{JournalRecord, session_id};
 use crate::entry::{EntryLine, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::{Observation, Observer, Tally};
@@ -55,6 +55,19 @@ impl<'a> StoredEntry<'a> {
     /// [`ErrorKind::InvalidInput`] if it is none, or there can be no such session.
     pub fn check(&self, session_id: &str) -> Result<()> {
         session_id::encode(session_id)?;
+        if self.raw.len() > JournalRecord::BYTES_MAX {
+            let reason = format!("it has over {} bytes", JournalRecord::BYTES_MAX);
+            return Err(refused(self.raw, session_id, &reason));
+        }
+        // Readers of lines would take it for two.
+        let mut further = self.raw.split(|byte| *byte == b'\n').skip(1);
+        if further.any(|line| line.first() == Some(&b'{')) {
+            return Err(refused(
+                self.raw,
+                session_id,
+                "an object of it begins a line",
+            ));
+        }
         // A list of the values in order would be read, too.
         if self.raw.first() != Some(&b'{') {
             return Err(refused(self.raw, session_id, "it is no JSON object"));

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::batches::Batches;
-use crate::audit::{BYTE_ORDER_MARK, Damage, StoredEntry};
+use crate::audit::{BYTE_ORDER_MARK, Damage, JournalRecord, StoredEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -32,6 +33,11 @@ const ENTRY_LISTS: [&str; 2] = ["entries", "detailed_entries"];
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let begin = bytes.trim_ascii_start();
+    let line = begin.split(|byte| *byte == b'\n').next().unwrap_or(begin);
+    // In whichever order its fields come.
+    if StoredEntry::read(line).is_ok() || serde_json::from_slice::<JournalRecord>(line).is_ok() {
+        return false;
+    }
     if begin.first() == Some(&b'[') {
         return true;
     }
@@ -47,41 +53,68 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
     })
 }
 
-/// Takes over the entries of the document that `source` is. Returns where it ends too early, if it does:
-/// what stands before that is taken over.
+/// Takes over the entries of the document that `source` is. What in it is none, and where it ends too early,
+/// is added to `damage`; all else is taken over.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if there is nothing before that; otherwise if the store fails.
+/// [`ErrorKind::InvalidInput`] if there are no entries in it; otherwise if the store fails.
 pub(super) fn read(
     source: impl Read,
     path: &Path,
     batches: &mut Batches<'_>,
-) -> Result<Option<Damage>> {
-    let mut failed = None;
+    damage: &mut Vec<Damage>,
+) -> Result<()> {
     let mut json = serde_json::Deserializer::from_reader(SkippingMark::new(source));
+    let mut found = Found::default();
     let sink = Sink {
         batches,
-        failed: &mut failed,
+        found: &mut found,
     };
     let read = Document(sink)
         .deserialize(&mut json)
         .and_then(|()| json.end());
-    match (failed, read) {
-        (Some(error), _) => Err(error),
-        (None, Ok(())) => Ok(None),
-        (None, Err(error)) if batches.entry_counts.read > 0 => Ok(Some(Damage {
-            place: path.display().to_string(),
-            line: error.line() as u64,
-            bytes: 0,
-            reason: format!("the rest cannot be read: {error}"),
-            is_aside: false,
-        })),
-        (None, Err(error)) => Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("{} is no export with entries", path.display()),
-        )
-        .with_source(error)),
+    if let Some(error) = found.failed {
+        return Err(error);
     }
+    let place = path.display().to_string();
+    damage.extend(found.bad.into_iter().map(|reason| Damage {
+        place: place.clone(),
+        reason,
+        ..Damage::default()
+    }));
+    match read {
+        Ok(()) if found.has_list => Ok(()),
+        Err(error) if found.count > 0 => {
+            damage.push(Damage {
+                place,
+                line: error.line() as u64,
+                reason: format!("the rest cannot be read: {error}"),
+                ..Damage::default()
+            });
+            Ok(())
+        }
+        read => {
+            let context = format!("{place} is no export with entries");
+            let none = Error::new(ErrorKind::InvalidInput, context);
+            Err(match read {
+                Ok(()) => none,
+                Err(error) => none.with_source(error),
+            })
+        }
+    }
+}
+
+/// What was found in a document.
+#[derive(Default)]
+struct Found {
+    /// Whether there was a list of entries.
+    has_list: bool,
+    /// How many things these lists had.
+    count: u64,
+    /// Why some of them are no entries.
+    bad: Vec<String>,
+    /// An error of the store, which cannot pass through the parser.
+    failed: Option<Error>,
 }
 
 /// Leaves out the mark that some editors put before UTF-8 text.
@@ -111,17 +144,17 @@ impl<R: Read> Read for SkippingMark<R> {
     }
 }
 
-/// Where entries go. An error of the store cannot pass through the parser, so it is kept aside.
+/// Where entries go.
 struct Sink<'s, 'i> {
     batches: &'s mut Batches<'i>,
-    failed: &'s mut Option<Error>,
+    found: &'s mut Found,
 }
 
 impl<'i> Sink<'_, 'i> {
     fn again(&mut self) -> Sink<'_, 'i> {
         Sink {
             batches: self.batches,
-            failed: self.failed,
+            found: self.found,
         }
     }
 }
@@ -205,12 +238,25 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(entry) = list.next_element::<RecoveryAuditEntry>()? {
+        let Sink { batches, found } = self.0;
+        found.has_list = true;
+        while let Some(element) = list.next_element::<Box<RawValue>>()? {
+            found.count += 1;
+            let entry: RecoveryAuditEntry = match serde_json::from_str(element.get()) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    found.bad.push(format!("entry {}: {error}", found.count));
+                    continue;
+                }
+            };
             let raw = entry.to_json();
             let stored = StoredEntry::read(raw.as_bytes()).map_err(A::Error::custom)?;
-            stored.check(&entry.session_id).map_err(A::Error::custom)?;
-            if let Err(error) = self.0.batches.entry(&entry.session_id, &stored) {
-                *self.0.failed = Some(error);
+            if let Err(error) = stored.check(&entry.session_id) {
+                found.bad.push(format!("entry {}: {error}", found.count));
+                continue;
+            }
+            if let Err(error) = batches.entry(&entry.session_id, &stored) {
+                found.failed = Some(error);
                 return Err(A::Error::custom("the store refused it"));
             }
         }

@@ -1,6 +1,7 @@
 //! From files into a store: trails and journals as JSON lines, ours and the Python original's, JSON exports,
 //! and any of these compressed with Zstandard.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -56,20 +57,56 @@ pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
         true => Box::new(zstd::Decoder::with_buffer(source).map_err(failed)?),
         false => Box::new(source),
     };
+    let broken = RefCell::new(None);
+    let source = UntilBroken {
+        source,
+        broken: &broken,
+    };
     let mut source = BufReader::with_capacity(LOOK_BYTES, source);
     let is_document = document::is_one(look(&mut source).map_err(failed)?);
     let mut batches = Batches::new(to.importer()?);
     let mut report = ImportReport::default();
-    match is_document {
-        true => report
-            .damage
-            .extend(document::read(source, path, &mut batches)?),
-        false => lines(source, path, &mut batches, &mut report)?,
-    }
+    let read = match is_document {
+        true => document::read(source, path, &mut batches, &mut report.damage),
+        false => lines(source, path, &mut batches, &mut report),
+    };
     batches.flush()?;
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
+    match broken.into_inner() {
+        Some(error) if report.entries.read + report.records.read == 0 => {
+            let context = format!("{} cannot be read", path.display());
+            return Err(Error::new(ErrorKind::InvalidInput, context).with_source(error));
+        }
+        Some(error) => report.damage.push(Damage {
+            place: path.display().to_string(),
+            reason: format!("the rest cannot be read: {error}"),
+            ..Damage::default()
+        }),
+        None => read?,
+    }
     Ok(report)
+}
+
+/// Ends where it cannot be read any further, and notes why: what was read by then counts.
+struct UntilBroken<'b, R> {
+    source: R,
+    broken: &'b RefCell<Option<std::io::Error>>,
+}
+
+impl<R: Read> Read for UntilBroken<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.broken.borrow().is_some() {
+            return Ok(0);
+        }
+        match self.source.read(buffer) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
+                self.broken.replace(Some(error));
+                Ok(0)
+            }
+            read => read,
+        }
+    }
 }
 
 /// What comes next, as far as it is known: all of it, or enough.

@@ -1,16 +1,19 @@
 //! Taking over entries and records as they are, each once.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use super::append::Appender;
 use super::batch::Batch;
 use super::files::OpenTrails;
-use super::lines::LINE_BYTES_MAX;
 use super::root::Root;
 use super::trail;
 use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+
+/// The file that an importer locks: there is one at a time.
+const LOCK_NAME: &str = "import.lock";
 
 /// Imports into a store of files.
 pub(super) struct JsonlImporter<'s> {
@@ -21,6 +24,8 @@ pub(super) struct JsonlImporter<'s> {
     session: Option<(String, Known)>,
     /// What is known of the records of each session since its trail was last removed.
     records: Option<HashMap<String, Known>>,
+    /// Locked: another importer would add what this one is adding.
+    _turn: File,
 }
 
 impl<'s> JsonlImporter<'s> {
@@ -28,14 +33,22 @@ impl<'s> JsonlImporter<'s> {
         root: &'s Arc<Root>,
         journal: &'s Arc<Appender>,
         trails: &'s OpenTrails,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        root.make_dir()?;
+        let path = root.dir.join(LOCK_NAME);
+        let turn = root.io.open_append(&path);
+        let turn = turn.map_err(|error| Error::io("open", &path, error))?;
+        root.io
+            .lock(&turn)
+            .map_err(|error| Error::io("lock", &path, error))?;
+        Ok(Self {
             root,
             journal,
             trails,
             session: None,
             records: None,
-        }
+            _turn: turn,
+        })
     }
 
     /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read anew.
@@ -73,7 +86,7 @@ impl<'s> JsonlImporter<'s> {
 
 impl Importer for JsonlImporter<'_> {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
-        let entries = raw.iter().map(|raw| entry_of(session_id, raw));
+        let entries = raw.iter().map(|raw| StoredEntry::import(session_id, raw));
         let entries = entries.collect::<Result<Vec<_>>>()?;
         let mut known = self.take_session(session_id)?;
         let mut batch = Batch::new();
@@ -114,26 +127,4 @@ impl Importer for JsonlImporter<'_> {
 
 fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
     Ok(record.to_json()?.into_bytes())
-}
-
-/// The entry of `session_id` that `raw` is, if readers will find it where it is put.
-fn entry_of<'r>(session_id: &str, raw: &'r [u8]) -> Result<StoredEntry<'r>> {
-    let entry = StoredEntry::import(session_id, raw)?;
-    let begins_another = |line: &[u8]| line.first() == Some(&b'{');
-    let is_one = !entry
-        .raw()
-        .split(|&byte| byte == b'\n')
-        .skip(1)
-        .any(begins_another);
-    if is_one && entry.raw().len() <= LINE_BYTES_MAX {
-        return Ok(entry);
-    }
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        format!(
-            "entry {} of session {session_id} cannot be kept as it is: it has over {LINE_BYTES_MAX} \
-             bytes, or an object of it begins a line",
-            entry.entry_id()
-        ),
-    ))
 }

@@ -175,7 +175,8 @@ impl AuditStore for JsonlStore {
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
         let (root, journal, trails) = (&self.root, &self.journal, &self.trails);
-        Ok(Box::new(import::JsonlImporter::new(root, journal, trails)))
+        let importer = import::JsonlImporter::new(root, journal, trails)?;
+        Ok(Box::new(importer))
     }
 }
 
