@@ -9,7 +9,7 @@ use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, SystemHost, new_id};
 use auto_recovery::retention::RetentionRules;
 use auto_recovery::run::Place;
-use auto_recovery::{Error, Result};
+use auto_recovery::{Error, ErrorKind, Result};
 use clap::Parser;
 
 use crate::args::{
@@ -20,7 +20,7 @@ use crate::commands::{self, Export, PruneRequest, Wanted};
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
-use crate::settings::{Environment, Layer, RunRequest, Settings};
+use crate::settings::{Environment, Layer, RunRequest, Settings, StoreUrl};
 use crate::store;
 
 /// Does what `args` ask for.
@@ -104,6 +104,19 @@ impl App {
         let store = self.settings.store_at(argument, url)?;
         store::open(&self.settings, &store, self.host.clone(), &self.printer)
     }
+
+    /// Makes sure that there is such a store: of a name that was mistyped, nothing would be copied, and that
+    /// would look like success.
+    fn must_exist(&self, argument: &'static str, url: &OsString) -> Result<()> {
+        let store = self.settings.store_at(argument, url)?;
+        match &store.value {
+            StoreUrl::Jsonl(path) | StoreUrl::Sqlite(path) if !path.exists() => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no store at {}", path.display()),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn dispatch(app: &App, command: Command) -> Result<Exit> {
@@ -147,6 +160,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         Command::Import(ImportArgs { files }) => commands::import(&*app.store()?, files, printer),
         Command::Copy(CopyArgs { from, to }) => {
             let store = |argument, url| app.store_at(argument, url);
+            app.must_exist("FROM", &from)?;
             commands::copy(&*store("FROM", &from)?, &*store("TO", &to)?, printer)
         }
         Command::Clear(ClearArgs {

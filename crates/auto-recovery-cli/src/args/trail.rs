@@ -90,19 +90,39 @@ pub(crate) struct StatsArgs {
     pub(crate) all: bool,
 
     /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no other)
-    #[arg(long, value_name = "WHEN", requires = "all")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        requires = "all",
+        conflicts_with = "session"
+    )]
     pub(crate) since: Option<String>,
 
     /// Only attempts before then
-    #[arg(long, value_name = "WHEN", requires = "all")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        requires = "all",
+        conflicts_with = "session"
+    )]
     pub(crate) until: Option<String>,
 
     /// Only sessions of this project
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "all",
+        conflicts_with = "session"
+    )]
     pub(crate) project: Option<String>,
 
     /// Only sessions of this machine
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "all",
+        conflicts_with = "session"
+    )]
     pub(crate) host: Option<String>,
 
     /// Tell apart by these, in this order
@@ -110,6 +130,7 @@ pub(crate) struct StatsArgs {
         long,
         value_name = "LIST",
         requires = "all",
+        conflicts_with = "session",
         value_delimiter = ',',
         value_enum
     )]

@@ -198,7 +198,7 @@ print(json.dumps({"polars": frame.to_dicts(), "duckdb": rows}))
 #[test]
 fn a_parquet_file_says_the_same_to_those_who_read_it() {
     let machine = Machine::with_trail();
-    let hostile = r#"{"session_id":"build-7","strategy":"=1+1","success":true,"error_type":"\u0000\u001b[31m","changes_made":["","a,b","\ud83e\udd80"],"files_modified":[],"attempt_number":18446744073709551615}"#;
+    let hostile = r#"{"session_id":"build-7","strategy":"=1+1","success":true,"error_type":"\u0000\u001b[31m","changes_made":["","a,b","\ud83e\udd80"],"files_modified":[],"attempt_number":9223372036854775807}"#;
     machine.recover_with(&["log"], hostile).quiet();
     let file = machine.root().join("all.parquet");
     let args = [

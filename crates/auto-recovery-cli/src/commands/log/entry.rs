@@ -58,6 +58,10 @@ pub(crate) fn parse(line: &[u8], default_session: &str) -> Result<NewEntry, Stri
     if attempt_number == Some(0) {
         return Err("`attempt_number` is 0: attempts are counted from 1".to_owned());
     }
+    // Beyond, there would soon be no next one.
+    if attempt_number.is_some_and(|number| i64::try_from(number).is_err()) {
+        return Err(format!("`attempt_number` is greater than {}", i64::MAX));
+    }
     if duration_seconds < 0.0 {
         return Err(format!(
             "`duration_seconds` is {duration_seconds}: it cannot be negative"
