@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AttemptRecord, Durability, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::audit::{AttemptRecord, Damage, Durability, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::host::SystemHost;
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use serde::Serialize;
@@ -170,7 +171,15 @@ impl AuditLog {
     ) -> PyResult<Bound<'py, PyList>> {
         let py = session_id.py();
         let session_id = text(session_id)?;
-        let entries = self.released(py, |logger| logger.get_recovery_history(&session_id))?;
+        let (entries, damage) = self.released(py, |logger| {
+            let mut entries = Vec::new();
+            let damage = logger.store().read_trail(&session_id, &mut |stored| {
+                entries.push(stored.into_entry());
+                Ok(())
+            })?;
+            Ok((entries, damage))
+        })?;
+        warn(py, &damage)?;
         let list = PyList::empty(py);
         for entry in entries {
             list.append(form(py, entry)?.into_any())?;
@@ -187,6 +196,23 @@ impl AuditLog {
         py.detach(|| work(&self.logger))
             .map_err(|error| exception(py, &error))
     }
+}
+
+/// Tells the log of what could not be read.
+fn warn(py: Python<'_>, damage: &[Damage]) -> PyResult<()> {
+    if damage.is_empty() {
+        return Ok(());
+    }
+    let logging = py.import(intern!(py, "logging"))?;
+    let logger = logging.call_method1(intern!(py, "getLogger"), ("maestro.auto_recovery",))?;
+    for place in damage {
+        let words = format!(
+            "{} line {}: {} bytes could not be read: {}",
+            place.place, place.line, place.bytes, place.reason
+        );
+        logger.call_method1(intern!(py, "warning"), ("%s", words))?;
+    }
+    Ok(())
 }
 
 /// Statistics as a dictionary.

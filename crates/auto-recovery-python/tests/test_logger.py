@@ -304,3 +304,13 @@ def test_it_can_be_pickled_copied_and_subclassed(
             self.extra = 1
 
     assert Own(into=logger.audit_dir).get_all_session_ids() == ["s"]
+
+
+def test_what_cannot_be_read_is_told(
+    logger: RecoveryAuditLogger, attempt: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.log_recovery_attempt(attempt(), "s")
+    trail = logger.audit_dir / "s_audit.jsonl"
+    trail.write_text(f'{{"entry_id": NaN}}\n{trail.read_text()}')
+    assert len(logger.get_recovery_history("s")) == 1
+    assert "s_audit.jsonl line 1: " in caplog.text

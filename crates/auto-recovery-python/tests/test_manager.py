@@ -4,8 +4,10 @@ import inspect
 import json
 import logging
 import pickle
+from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import MagicMock
+from typing import Any
+from unittest.mock import MagicMock, Mock, create_autospec
 
 import pytest
 from auto_recovery import (
@@ -289,3 +291,22 @@ def test_a_store_is_named_by_its_url(tmp_path: Path) -> None:
         AutoRecoveryManager(audit_dir=tmp_path, store=f"jsonl:{tmp_path}")
     with pytest.raises(ValueError, match="unknown durability"):
         AutoRecoveryManager(audit_dir=tmp_path, durability="sometimes")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Mock(spec=RecoveryAuditLogger),
+        lambda: MagicMock(spec=RecoveryAuditLogger),
+        lambda: create_autospec(RecoveryAuditLogger, instance=True),
+    ],
+)
+def test_a_mock_that_passes_for_a_logger_is_asked_to_record(
+    manager: AutoRecoveryManager, error: Error, make: Callable[[], Any]
+) -> None:
+    logger = make()
+    logger.start_session.return_value = "mocked"
+    manager.audit_logger = logger
+    result = manager.attempt_recovery(error)
+    assert logger.log_recovery_attempt.call_count == len(result.attempts)
+    assert manager.current_session_id == "mocked"

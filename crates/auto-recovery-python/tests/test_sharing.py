@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from auto_recovery import RecoveryAttempt, RecoveryAuditLogger
+from auto_recovery import AutoRecoveryManager, Error, RecoveryAttempt, RecoveryAuditLogger
 
 Make = Callable[..., RecoveryAttempt]
 
@@ -31,6 +31,24 @@ def test_threads_lose_nothing(audit_dir: Path, attempt: Make, durability: str) -
         thread.join()
     history = logger.get_recovery_history("s")
     assert len(history) == len({entry.entry_id for entry in history}) == 1600
+
+
+def test_threads_share_the_session_that_the_first_begins(
+    manager: AutoRecoveryManager, error: Error
+) -> None:
+    barrier = threading.Barrier(8)
+
+    def recover() -> None:
+        barrier.wait()
+        manager.attempt_recovery(error)
+
+    threads = [threading.Thread(target=recover) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert manager.audit_logger is not None
+    assert len(manager.audit_logger.get_all_session_ids()) == 1
 
 
 def test_two_processes_share_a_session(audit_dir: Path, attempt: Make) -> None:

@@ -176,14 +176,18 @@ class RecoveryAuditLogger:
 _RECORDS_ITSELF = RecoveryAuditLogger.log_recovery_attempt
 
 
-def records_itself(logger: RecoveryAuditLogger) -> bool:
+def records_itself(logger: object) -> bool:
     """Whether `logger` records as this module does: nobody overrode or patched its method."""
-    return getattr(logger.log_recovery_attempt, "__func__", None) is _RECORDS_ITSELF
+    method = getattr(logger, "log_recovery_attempt", None)
+    return getattr(method, "__func__", None) is _RECORDS_ITSELF
 
 
-def native_log(logger: RecoveryAuditLogger) -> AuditLog:
-    """The native log of `logger`."""
-    return logger._log
+def native_log(logger: object) -> AuditLog | None:
+    """The native log of `logger`; none of a mock that passes for one, or of a subclass that did not
+    call `super().__init__`: these are asked to record each attempt, and keep no journal.
+    """
+    log = getattr(logger, "__dict__", {}).get("_log")
+    return log if isinstance(log, AuditLog) else None
 
 
 def _after_fork() -> None:

@@ -7,6 +7,7 @@ them, the waiting and the record are native, and call back into these methods.
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,7 +130,9 @@ class AutoRecoveryManager:
         """
         context = {} if context is None else context
         if self.audit_logger is not None and self.current_session_id is None:
-            self.current_session_id = self.audit_logger.start_session()
+            with self._beginning:
+                if self.current_session_id is None:
+                    self.current_session_id = self.audit_logger.start_session()
         strategies = self._select_recovery_strategies(error, context)
         return recover(self, error, context, self._request(strategies))
 
@@ -308,8 +311,8 @@ class AutoRecoveryManager:
         if self.audit_logger is None or session_id is None:
             return
         self.audit_logger.clear_session(session_id)
-        self._numbers.forget()
         if self.current_session_id == session_id:
+            self._numbers.forget()
             self.current_session_id = None
 
     # The recoveries that this manager made.
@@ -339,7 +342,8 @@ class AutoRecoveryManager:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_numbers"}
+        own = ("_numbers", "_beginning")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -347,14 +351,17 @@ class AutoRecoveryManager:
 
     def _number_attempts(self) -> None:
         self._numbers = AttemptNumbers()
+        # Threads that share a manager share the session that the first of them begins.
+        self._beginning = threading.RLock()
         _alive.add(self)
 
     def _request(self, strategies: Sequence[RecoveryStrategyType]) -> "_Request":
         is_own_category = getattr(self._classify_error, "__func__", None) is _CLASSIFY
         native = journal = None
-        if isinstance(self.audit_logger, RecoveryAuditLogger):
-            log = native_log(self.audit_logger)
-            native, journal = (log, None) if records_itself(self.audit_logger) else (None, log)
+        log = native_log(self.audit_logger)
+        if log is not None:
+            records = records_itself(self.audit_logger)
+            native, journal = (log, None) if records else (None, log)
         return _Request(list(strategies), is_own_category, native, journal)
 
     def _why_none(self) -> str:
@@ -370,6 +377,7 @@ def _after_fork() -> None:
     """
     for manager in list(_alive):
         manager._numbers = AttemptNumbers()
+        manager._beginning = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
