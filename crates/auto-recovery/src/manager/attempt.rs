@@ -296,7 +296,7 @@ impl<'m> Recovering<'m> {
             files_modified: &tried.files_modified,
         };
         let refusal = match guarded(|| approver.approve(&change)) {
-            Ok(true) => match self.is_still(tried) {
+            Ok(true) => match self.is_as_verified() {
                 true => return,
                 false => "not kept: the tree changed while it was being approved".to_owned(),
             },
@@ -311,13 +311,9 @@ impl<'m> Recovering<'m> {
     }
 
     /// Whether the tree is as it was verified. What cannot be told is a no.
-    fn is_still(&mut self, tried: &Tried) -> bool {
-        match self.manager.tree.as_mut() {
-            Some(tree) => tree
-                .verified()
-                .is_ok_and(|now| now == tried.checkpoint_verified),
-            None => true,
-        }
+    fn is_as_verified(&mut self) -> bool {
+        let tree = self.manager.tree.as_mut();
+        tree.is_none_or(|tree| tree.is_as_verified().unwrap_or(false))
     }
 
     /// Lets a plug-in end what it left running, before anything is undone.
@@ -390,6 +386,7 @@ impl<'m> Recovering<'m> {
                 undone.foreign.join(", ")
             );
             tried.add(&kept);
+            self.not_covered.extend(undone.foreign);
         }
         Ok(())
     }

@@ -83,7 +83,8 @@ pub struct Recovery {
     pub files_modified: Vec<String>,
     /// Processes that the cure left running, as `pid command`.
     pub left_running: Vec<String>,
-    /// Paths that attempts changed and that no checkpoint covers; sorted.
+    /// Paths that attempts changed and that no checkpoint covers, and those that somebody else changed
+    /// meanwhile and that were kept; sorted.
     pub not_covered: Vec<String>,
 }
 
@@ -161,7 +162,7 @@ pub(super) struct Recovering<'m> {
     pub(super) not_put_back: Option<Error>,
     /// Paths changed by attempts whose changes are in the tree.
     pub(super) changed: BTreeSet<String>,
-    /// Paths changed by attempts that no checkpoint covers.
+    /// Paths changed by attempts that no checkpoint covers, or by somebody else meanwhile.
     pub(super) not_covered: BTreeSet<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,

@@ -56,6 +56,12 @@ pub trait Tree: Send {
     /// If it cannot be kept.
     fn verified(&mut self) -> Result<Option<String>>;
 
+    /// Whether the tree still is as it was then.
+    ///
+    /// # Errors
+    /// If it cannot be seen.
+    fn is_as_verified(&mut self) -> Result<bool>;
+
     /// Paths the attempt changed that no checkpoint covers: ignored or too large files, `.git`.
     fn not_covered(&mut self) -> Vec<String>;
 

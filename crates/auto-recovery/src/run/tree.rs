@@ -186,6 +186,13 @@ impl Tree for GuardedTree {
         Ok(Some(self.lock().look("after verification")?.id()))
     }
 
+    fn is_as_verified(&mut self) -> Result<bool> {
+        let mut guarded = self.lock();
+        // Only looked at: what somebody else changed meanwhile must not be undone as ours.
+        let now = guarded.session.snapshot("after approval")?;
+        Ok(now.fingerprint() == guarded.ours.fingerprint())
+    }
+
     fn not_covered(&mut self) -> Vec<String> {
         let guarded = self.lock();
         let Some(Span {
