@@ -54,10 +54,8 @@ pub(super) struct Failed {
 enum Ran {
     Passed,
     Failed(Box<Failed>),
-    /// The user stopped it, or the deadline did: nothing is recovered.
-    Stopped(RunExit),
-    /// Nobody reads what it writes any more, which is why it failed: nothing is recovered.
-    Unread(RunExit),
+    /// The user stopped it, or the deadline did, or nobody reads what it writes: nothing is recovered.
+    Over(Box<RunOutcome>),
 }
 
 /// Runs a command and, if it fails, recovers it.
@@ -90,8 +88,7 @@ impl Run {
         clean_up(&self)?;
         let failed = match self.first_run()? {
             Ran::Passed => return Ok(self.passed()),
-            Ran::Stopped(exit) => return Ok(self.stopped(exit)),
-            Ran::Unread(exit) => return Ok(self.unread(exit)),
+            Ran::Over(outcome) => return Ok(*outcome),
             Ran::Failed(failed) => failed,
         };
         self.show(&failed);
@@ -100,13 +97,7 @@ impl Run {
         }
         let claim = match claim_workspace(&self) {
             Ok(claim) => claim,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                return Ok(self.stopped(self.interrupted()));
-            }
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                return Ok(self.stopped(RunExit::Code(EXIT_TIMED_OUT)));
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.stopped_by(error),
         };
         let failed = match claim.waited() {
             false => failed,
@@ -116,8 +107,7 @@ impl Run {
                     self.observe(&RunEvent::PassedAfterWaiting);
                     return Ok(self.passed());
                 }
-                Ran::Stopped(exit) => return Ok(self.stopped(exit)),
-                Ran::Unread(exit) => return Ok(self.unread(exit)),
+                Ran::Over(outcome) => return Ok(*outcome),
                 Ran::Failed(failed) => {
                     self.show(&failed);
                     failed
@@ -133,16 +123,17 @@ impl Run {
             Err(error) => return self.could_not_start(error),
         };
         if let Some(signal) = ran.interrupted {
-            return Ok(Ran::Stopped(RunExit::Signal(signal)));
+            return Ok(Ran::Over(Box::new(self.stopped(RunExit::Signal(signal)))));
         }
         if ran.deadline_passed {
-            return Ok(Ran::Stopped(RunExit::Code(EXIT_TIMED_OUT)));
+            let exit = RunExit::Code(EXIT_TIMED_OUT);
+            return Ok(Ran::Over(Box::new(self.stopped(exit))));
         }
         if ran.is_success() {
             return Ok(Ran::Passed);
         }
         if let Some((Stream::Stdout, _)) = ran.output_error {
-            return Ok(Ran::Unread(ran.exit.into()));
+            return Ok(Ran::Over(Box::new(self.unread(ran.exit.into()))));
         }
         let detection = self.runner.detect(&ran);
         Ok(Ran::Failed(Box::new(Failed {
@@ -160,13 +151,11 @@ impl Run {
         let (error_type, category, code) = match error.kind() {
             ErrorKind::CommandNotFound => ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND),
             ErrorKind::NotExecutable => ("NotExecutable", Category::Unknown, EXIT_CANNOT_RUN),
-            ErrorKind::Interrupted => {
-                return Ok(Ran::Stopped(self.interrupted()));
+            _ => {
+                return self
+                    .stopped_by(error)
+                    .map(|outcome| Ran::Over(Box::new(outcome)));
             }
-            ErrorKind::TimedOut => {
-                return Ok(Ran::Stopped(RunExit::Code(EXIT_TIMED_OUT)));
-            }
-            _ => return Err(error),
         };
         let program = self.runner.request.argv.first();
         let program = program
@@ -179,6 +168,15 @@ impl Run {
             exit: RunExit::Code(code),
             ran: None,
         })))
+    }
+
+    /// The end of a run that `error` stopped, if that is the user's wish or the deadline.
+    fn stopped_by(&self, error: Error) -> Result<RunOutcome> {
+        match error.kind() {
+            ErrorKind::Interrupted => Ok(self.stopped(self.interrupted())),
+            ErrorKind::TimedOut => Ok(self.stopped(RunExit::Code(EXIT_TIMED_OUT))),
+            _ => Err(error),
+        }
     }
 
     /// How a run that the user interrupted ends.

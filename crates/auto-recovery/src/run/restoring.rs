@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
@@ -14,11 +13,8 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
-use crate::process::Interrupt;
+use crate::process::{DEFAULT_GRACE, Interrupt};
 use crate::run::guard::end_processes;
-
-/// How long what a dead run left running may take to end before it is killed.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Where trees and records are.
 #[derive(Clone)]
@@ -274,7 +270,13 @@ impl Place {
                 let died = pending.run();
                 let interrupt = Interrupt::none();
                 let host = &*self.host;
-                end_processes(&died.session_id, &died.run_id, GRACE, &interrupt, host)
+                end_processes(
+                    &died.session_id,
+                    &died.run_id,
+                    DEFAULT_GRACE,
+                    &interrupt,
+                    host,
+                )
             }
             None => Ok(()),
         }
