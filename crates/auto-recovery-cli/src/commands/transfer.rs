@@ -1,12 +1,11 @@
 //! `recover import` and `recover copy`: trails brought into a store as they are.
 
-use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
-use auto_recovery::{Error, ErrorKind, Result};
+use auto_recovery::{ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -56,16 +55,17 @@ pub(crate) fn import(
     let mut exit = Exit::OK;
     let mut imported = Vec::new();
     for file in &files {
-        if files.len() > 1
-            && let Err(error) = File::open(file)
-        {
-            printer.warn(Error::io("open", file, error).chain());
-            exit = Exit::NOT_FOUND;
-            continue;
-        }
-        let report = match transfer::import(file, store) {
+        // Of several, one that cannot be opened or understood is left out; a store that fails ends it.
+        let report = match transfer::open(file) {
+            Err(error) => Err(error),
+            Ok(opened) => match transfer::import(opened, file, store) {
+                Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
+                report => report,
+            },
+        };
+        let report = match report {
             Ok(report) => report,
-            Err(error) if error.kind() == ErrorKind::InvalidInput && files.len() > 1 => {
+            Err(error) if files.len() > 1 => {
                 printer.warn(error.chain());
                 exit = Exit::NOT_FOUND;
                 continue;

@@ -60,8 +60,7 @@ impl<'a> StoredEntry<'a> {
             return Err(refused(self.raw, session_id, &reason));
         }
         // Readers of lines would take it for two.
-        let mut further = self.raw.split(|byte| *byte == b'\n').skip(1);
-        if further.any(|line| line.first() == Some(&b'{')) {
+        if memchr::memmem::find(self.raw, b"\n{").is_some() {
             return Err(refused(
                 self.raw,
                 session_id,

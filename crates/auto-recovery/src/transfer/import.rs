@@ -34,14 +34,13 @@ pub struct ImportReport {
     pub damage: Vec<Damage>,
 }
 
-/// Takes over what the file at `path` holds.
+/// Opens the file at `path`, to be taken over.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is no file, or a document without any entry that can be understood;
-/// otherwise if it cannot be read or the store not be written. What was added stays; doing it again adds the rest.
-pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
-    let failed = |error| Error::io("read", path, error);
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+/// [`ErrorKind::InvalidInput`] if it is a directory; otherwise if it cannot be opened.
+pub fn open(path: &Path) -> Result<File> {
+    let failed = |error| Error::io("open", path, error);
+    let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -51,6 +50,16 @@ pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
             ),
         ));
     }
+    Ok(file)
+}
+
+/// Takes over what `file`, which is at `path`, holds.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if nothing in it can be understood; otherwise if the store cannot be written.
+/// What was added stays; doing it again adds the rest.
+pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
+    let failed = |error| Error::io("read", path, error);
     let mut source = BufReader::with_capacity(LOOK_BYTES, file);
     let is_compressed = look(&mut source).map_err(failed)?.starts_with(&ZSTD_MAGIC);
     let source: Box<dyn Read> = match is_compressed {
@@ -69,6 +78,10 @@ pub fn import(path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
     let read = match is_document {
         true => document::read(source, path, &mut batches, &mut report.damage),
         false => lines(source, path, &mut batches, &mut report),
+    };
+    let read = match read {
+        Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
+        read => read,
     };
     batches.flush()?;
     report.entries = batches.entry_counts;

@@ -10,4 +10,4 @@ mod import;
 
 pub use batches::Counts;
 pub use copy::{CopiedSession, CopyReport, copy};
-pub use import::{ImportReport, import};
+pub use import::{ImportReport, import, open};
