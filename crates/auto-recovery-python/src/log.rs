@@ -171,14 +171,7 @@ impl AuditLog {
     ) -> PyResult<Bound<'py, PyList>> {
         let py = session_id.py();
         let session_id = text(session_id)?;
-        let (entries, damage) = self.released(py, |logger| {
-            let mut entries = Vec::new();
-            let damage = logger.store().read_trail(&session_id, &mut |stored| {
-                entries.push(stored.into_entry());
-                Ok(())
-            })?;
-            Ok((entries, damage))
-        })?;
+        let (entries, damage) = self.released(py, |logger| logger.read_history(&session_id))?;
         warn(py, &damage)?;
         let list = PyList::empty(py);
         for entry in entries {
@@ -206,11 +199,7 @@ fn warn(py: Python<'_>, damage: &[Damage]) -> PyResult<()> {
     let logging = py.import(intern!(py, "logging"))?;
     let logger = logging.call_method1(intern!(py, "getLogger"), ("maestro.auto_recovery",))?;
     for place in damage {
-        let words = format!(
-            "{} line {}: {} bytes could not be read: {}",
-            place.place, place.line, place.bytes, place.reason
-        );
-        logger.call_method1(intern!(py, "warning"), ("%s", words))?;
+        logger.call_method1(intern!(py, "warning"), ("%s", place.to_string()))?;
     }
     Ok(())
 }

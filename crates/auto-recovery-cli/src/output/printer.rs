@@ -9,7 +9,7 @@ use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
 
-use crate::output::{Escapes, EscapingWriter, JsonArray, escape_text};
+use crate::output::{Escapes, EscapingWriter, JsonArray, counted, escape_text};
 
 /// Columns taken for a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: u16 = 80;
@@ -146,20 +146,7 @@ impl Printer {
             return;
         }
         for place in damage.iter().take(PLACES_MAX) {
-            let Damage {
-                place,
-                line,
-                bytes,
-                reason,
-                ..
-            } = place;
-            match (line, bytes) {
-                (0, _) => self.warn(format_args!("{place}: {reason}")),
-                (_, 0) => self.warn(format_args!("{place} line {line}: {reason}")),
-                _ => self.warn(format_args!(
-                    "{place} line {line}: {bytes} bytes could not be read: {reason}"
-                )),
-            }
+            self.warn(place);
         }
         if damage.len() > PLACES_MAX {
             self.warn(format_args!(
@@ -168,9 +155,8 @@ impl Printer {
             ));
         }
         self.warn(format_args!(
-            "{} damaged {}; everything else is shown",
-            damage.len(),
-            if damage.len() == 1 { "place" } else { "places" }
+            "{}; everything else is shown",
+            counted(damage.len() as u64, "damaged place")
         ));
     }
 }

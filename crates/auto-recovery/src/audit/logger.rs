@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::this_host;
 use super::{
-    Appended, AuditStore, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
+    Appended, AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
     session_id,
 };
 use crate::attempt::RecoveryAttempt;
@@ -176,12 +176,20 @@ impl RecoveryAuditLogger {
     /// # Errors
     /// If the store cannot be read.
     pub fn get_recovery_history(&self, session_id: &str) -> Result<Vec<RecoveryAuditEntry>> {
+        self.read_history(session_id).map(|(entries, _)| entries)
+    }
+
+    /// The same, and what of the trail could not be read.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read_history(&self, session_id: &str) -> Result<(Vec<RecoveryAuditEntry>, Vec<Damage>)> {
         let mut entries = Vec::new();
-        self.store.read_trail(session_id, &mut |stored| {
+        let damage = self.store.read_trail(session_id, &mut |stored| {
             entries.push(stored.into_entry());
             Ok(())
         })?;
-        Ok(entries)
+        Ok((entries, damage))
     }
 
     /// The statistics of a session; zeros for an unknown one.

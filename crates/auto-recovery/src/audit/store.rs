@@ -1,5 +1,7 @@
 //! What a store of trails must do.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::audit::{
@@ -85,6 +87,19 @@ pub struct Damage {
     /// acknowledged.
     #[serde(skip)]
     pub is_aside: bool,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)?;
+        if self.line > 0 {
+            write!(f, " line {}", self.line)?;
+        }
+        if self.bytes > 0 {
+            write!(f, ": {} bytes could not be read", self.bytes)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
 }
 
 /// What is known of one session without reading all of its entries.
