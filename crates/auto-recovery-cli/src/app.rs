@@ -105,16 +105,20 @@ impl App {
         store::open(&self.settings, &store, self.host.clone(), &self.printer)
     }
 
-    /// Makes sure that there is such a store: of a name that was mistyped, nothing would be copied, and that
-    /// would look like success.
-    fn must_exist(&self, argument: &'static str, url: &OsString) -> Result<()> {
+    /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that would look
+    /// like success.
+    fn existing_store_at(
+        &self,
+        argument: &'static str,
+        url: &OsString,
+    ) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store_at(argument, url)?;
         match &store.value {
             StoreUrl::Jsonl(path) | StoreUrl::Sqlite(path) if !path.exists() => Err(Error::new(
                 ErrorKind::NotFound,
                 format!("there is no store at {}", path.display()),
             )),
-            _ => Ok(()),
+            _ => store::open(&self.settings, &store, self.host.clone(), &self.printer),
         }
     }
 }
@@ -159,9 +163,8 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         },
         Command::Import(ImportArgs { files }) => commands::import(&*app.store()?, files, printer),
         Command::Copy(CopyArgs { from, to }) => {
-            let store = |argument, url| app.store_at(argument, url);
-            app.must_exist("FROM", &from)?;
-            commands::copy(&*store("FROM", &from)?, &*store("TO", &to)?, printer)
+            let from = app.existing_store_at("FROM", &from)?;
+            commands::copy(&*from, &*app.store_at("TO", &to)?, printer)
         }
         Command::Clear(ClearArgs {
             session,

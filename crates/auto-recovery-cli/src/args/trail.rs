@@ -82,7 +82,10 @@ Examples:
 #[command(after_long_help = STATS_EXAMPLES)]
 pub(crate) struct StatsArgs {
     /// Session to sum up; the newest if left out
-    #[arg(value_name = "SESSION", conflicts_with = "all")]
+    #[arg(
+        value_name = "SESSION",
+        conflicts_with_all = ["all", "since", "until", "project", "host", "by"]
+    )]
     pub(crate) session: Option<String>,
 
     /// Every session together
@@ -90,39 +93,19 @@ pub(crate) struct StatsArgs {
     pub(crate) all: bool,
 
     /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no other)
-    #[arg(
-        long,
-        value_name = "WHEN",
-        requires = "all",
-        conflicts_with = "session"
-    )]
+    #[arg(long, value_name = "WHEN", requires = "all")]
     pub(crate) since: Option<String>,
 
     /// Only attempts before then
-    #[arg(
-        long,
-        value_name = "WHEN",
-        requires = "all",
-        conflicts_with = "session"
-    )]
+    #[arg(long, value_name = "WHEN", requires = "all")]
     pub(crate) until: Option<String>,
 
     /// Only sessions of this project
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "all",
-        conflicts_with = "session"
-    )]
+    #[arg(long, value_name = "NAME", requires = "all")]
     pub(crate) project: Option<String>,
 
     /// Only sessions of this machine
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "all",
-        conflicts_with = "session"
-    )]
+    #[arg(long, value_name = "NAME", requires = "all")]
     pub(crate) host: Option<String>,
 
     /// Tell apart by these, in this order
@@ -130,7 +113,6 @@ pub(crate) struct StatsArgs {
         long,
         value_name = "LIST",
         requires = "all",
-        conflicts_with = "session",
         value_delimiter = ',',
         value_enum
     )]

@@ -12,7 +12,8 @@ use crate::commands::evidence::Evidence;
 use crate::commands::history::result_of;
 use crate::commands::sessions::outcome_name;
 use crate::output::{
-    Escapes, Facts, age, escape_bytes, escape_text, human_seconds, shell_words, without_colours,
+    Escapes, Facts, age, counted, escape_bytes, escape_text, human_seconds, shell_words,
+    without_colours,
 };
 
 /// Lines of an attempt's output that are shown; the file holds all.
@@ -70,7 +71,7 @@ pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u1
                 format!(
                     "{}, {}, {}",
                     outcome_name(finished.outcome),
-                    attempts(*total),
+                    counted(*total, "attempt"),
                     human_seconds(finished.duration_seconds)
                 ),
             );
@@ -160,13 +161,6 @@ fn recipe(started: &AttemptStarted) -> String {
     match (&started.recipe, started.tier) {
         (Some(name), Some(tier)) => format!("{name}, {tier}"),
         (name, _) => name.clone().unwrap_or_default(),
-    }
-}
-
-fn attempts(count: u64) -> String {
-    match count {
-        1 => "1 attempt".to_owned(),
-        _ => format!("{count} attempts"),
     }
 }
 

@@ -3,13 +3,14 @@
 //! `recover.toml` comes with a project that somebody else may have written, so it is taken only from
 //! the workspace, only when the user or root owns it, and only when nobody else can write it.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::{Error, ErrorKind, Result};
+use rustix::fs::OFlags;
 
 use crate::settings::Environment;
 
@@ -49,7 +50,7 @@ impl Sources {
         workspace: &Path,
     ) -> Result<Self> {
         if let Some(path) = named {
-            let user = read(path, |_| Ok(()))?.ok_or_else(|| {
+            let user = read(path, File::options().read(true), |_| Ok(()))?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidInput,
                     format!("configuration file {} does not exist", path.display()),
@@ -63,7 +64,7 @@ impl Sources {
         Ok(Self {
             project: read_project(cwd, workspace)?,
             user: match user_path(environment) {
-                Some(path) => read(&path, |_| Ok(()))?,
+                Some(path) => read(&path, File::options().read(true), |_| Ok(()))?,
                 None => None,
             },
         })
@@ -83,14 +84,11 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
         let path = directory.join(PROJECT_FILE);
-        // Opening a pipe would wait for somebody who writes to it.
-        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("configuration file {} is no file", path.display()),
-            ));
-        }
-        if let Some(file) = read(&path, |file| check_owner(file, &path))? {
+        let check = |file: &File| {
+            check_is_file(file, &path)?;
+            check_owner(file, &path)
+        };
+        if let Some(file) = read(&path, &without_waiting(), check)? {
             return Ok(Some(file));
         }
         if directory == workspace {
@@ -100,15 +98,40 @@ fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     Ok(None)
 }
 
-/// Reads `path` if it exists and `check` lets it pass.
-fn read(path: &Path, check: impl Fn(&File) -> Result<()>) -> Result<Option<SourceFile>> {
+/// Opens for reading, and never waits for whoever writes to a pipe.
+fn without_waiting() -> OpenOptions {
+    let mut options = File::options();
+    options
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    options
+}
+
+fn check_is_file(file: &File, path: &Path) -> Result<()> {
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|error| Error::io("look at", path, error))?;
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("configuration file {} is no file", path.display()),
+        )),
+    }
+}
+
+/// Reads `path`, opened as `options` say, if it exists and `check` lets it pass.
+fn read(
+    path: &Path,
+    options: &OpenOptions,
+    check: impl Fn(&File) -> Result<()>,
+) -> Result<Option<SourceFile>> {
     let refused = |reason: &str| {
         Error::new(
             ErrorKind::InvalidInput,
             format!("configuration file {} {reason}", path.display()),
         )
     };
-    let file = match File::open(path) {
+    let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(Error::io("open", path, error)),
