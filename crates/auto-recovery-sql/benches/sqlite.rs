@@ -32,7 +32,7 @@ const ROUNDS: usize = 31;
 const CALLERS: usize = 64;
 
 /// Appends of each caller a round: enough that starting threads does not count.
-const EACH: usize = 64;
+const EACH: usize = 512;
 
 /// Entries that are summed up, in sessions of so many.
 const SUMMED: u64 = 1_000_000;

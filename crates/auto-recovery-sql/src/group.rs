@@ -1,12 +1,30 @@
 //! Group commit: callers queue what they have to write. One of them, the leader, writes all that is
-//! queued, and what is queued while it does, as one batch, while the others wait. What comes later goes
-//! with the next leader. There is no thread of our own, and all whose work is written are woken at once.
+//! queued, and what is queued while it does, as one batch, while the others wait. If many came meanwhile, it
+//! goes on with these. There is no thread of our own.
+//!
+//! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes longer
+//! than all the rest. So a caller lets others run for a while before it sleeps, the leader gives those whom
+//! it has just told a chance to come back, and leaves it to one of them to wake the others.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::{mem, thread, vec};
 
 use auto_recovery::error::{Error, ErrorKind, Result};
+
+/// How many batches a leader writes before it returns to its caller, which waits for no more than that.
+const LED_MAX: usize = 16;
+
+/// How many callers a batch must have for a leader to go on with it: without the leader's own, it is the
+/// smaller by one.
+const LED_CALLERS_MIN: usize = 4;
+
+/// How often a leader lets others run while its batch has fewer callers than the last.
+const GATHERS_MAX: usize = 2;
+
+/// How often a caller lets others run before it sleeps.
+const YIELDS_MAX: usize = 30;
 
 /// The queue of those who write to one place.
 pub(crate) struct Group<Work> {
@@ -18,10 +36,10 @@ pub(crate) struct Group<Work> {
 }
 
 struct Queue<Work> {
-    /// Whether somebody is writing. If so, what it writes is the first batch, until there is no more of it.
+    /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of it.
     led: bool,
-    /// Whether the last batch had several callers, so that the next may have.
-    is_shared: bool,
+    /// How many callers the last batch had: as many may come again.
+    callers_before: usize,
     /// What is to be written, in order. Whoever comes joins the last.
     batches: VecDeque<Batch<Work>>,
 }
@@ -29,20 +47,12 @@ struct Queue<Work> {
 /// What is written at once.
 struct Batch<Work> {
     /// What the leader has not taken yet.
-    waiting: VecDeque<Work>,
+    waiting: Vec<Work>,
     /// How many callers joined.
     callers: usize,
     /// How large their work is.
     size: usize,
     ending: Arc<Ending<Work>>,
-}
-
-/// What came of a batch.
-struct Ending<Work> {
-    /// A result for each caller, until it takes it. Nothing before the end.
-    results: Mutex<Vec<Option<Result<Work>>>>,
-    /// That there are results, or that nobody leads.
-    changed: Condvar,
 }
 
 impl<Work> Group<Work> {
@@ -51,7 +61,7 @@ impl<Work> Group<Work> {
         Self {
             queue: Mutex::new(Queue {
                 led: false,
-                is_shared: false,
+                callers_before: 0,
                 batches: VecDeque::new(),
             }),
             size_max,
@@ -69,23 +79,13 @@ impl<Work> Group<Work> {
     ) -> Result<Work> {
         let mut queue = lock(&self.queue);
         let (ending, place) = self.join(&mut queue, work);
-        loop {
-            if let Some(result) = ending.take(place) {
-                return result;
-            }
-            if queue.led {
-                let woken = ending.changed.wait(queue);
-                queue = woken.unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            // The own batch, or one before it whose callers did not wake up yet.
-            let Some(lead) = Lead::take(self, &mut queue, &ending) else {
-                return Err(abandoned());
-            };
-            drop(queue);
-            lead.write(&write);
-            queue = lock(&self.queue);
+        let is_first = !mem::replace(&mut queue.led, true);
+        drop(queue);
+        if !is_first && let Some(result) = ending.wait(place) {
+            return result;
         }
+        Leader { group: self }.lead(&write);
+        ending.take(place).unwrap_or_else(|| Err(abandoned()))
     }
 
     /// Puts `work` into the last batch, or a new one, and returns where its result will be.
@@ -93,17 +93,14 @@ impl<Work> Group<Work> {
         let size = (self.size)(&work);
         let last = queue.batches.back_mut();
         if let Some(batch) = last.filter(|batch| batch.size + size <= self.size_max) {
-            batch.waiting.push_back(work);
+            batch.waiting.push(work);
             batch.callers += 1;
             batch.size += size;
             return (Arc::clone(&batch.ending), batch.callers - 1);
         }
-        let ending = Arc::new(Ending {
-            results: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let ending = Arc::new(Ending::new());
         queue.batches.push_back(Batch {
-            waiting: VecDeque::from([work]),
+            waiting: vec![work],
             callers: 1,
             size,
             ending: Arc::clone(&ending),
@@ -112,49 +109,72 @@ impl<Work> Group<Work> {
     }
 }
 
-impl<Work> Queue<Work> {
-    /// Lets nobody else join the first batch, and returns how many did.
-    fn close(&mut self) -> usize {
-        let batch = self.batches.pop_front();
-        let callers = batch.map_or(0, |batch| batch.callers);
-        self.is_shared = callers > 1;
-        callers
+/// The one that writes. Its duty is to have somebody lead after it, also if it panics.
+struct Leader<'g, Work> {
+    group: &'g Group<Work>,
+}
+
+impl<Work> Leader<'_, Work> {
+    /// Writes the first batch, in which is the caller's own work, and others after it.
+    fn lead(self, write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>) {
+        for led in 0..LED_MAX {
+            let callers_min = if led == 0 { 1 } else { LED_CALLERS_MIN };
+            let Some(ending) = self.next(callers_min) else {
+                break;
+            };
+            Writing::new(self.group, ending).write(write);
+        }
+    }
+
+    /// The ending of the batch that is next, if it has so many callers.
+    fn next(&self, callers_min: usize) -> Option<Arc<Ending<Work>>> {
+        let queue = lock(&self.group.queue);
+        let next = queue.batches.front()?;
+        (next.callers >= callers_min).then(|| Arc::clone(&next.ending))
     }
 }
 
-/// A leader, which takes the work of the first batch one by one. Its duty is to tell those who wait, and
-/// to have somebody lead after it, also if it panics.
-struct Lead<'g, Work> {
+impl<Work> Drop for Leader<'_, Work> {
+    fn drop(&mut self) {
+        let mut queue = lock(&self.group.queue);
+        let next = queue.batches.front().map(|next| Arc::clone(&next.ending));
+        queue.led = next.is_some();
+        drop(queue);
+        if let Some(next) = next {
+            next.have_led();
+        }
+    }
+}
+
+/// A batch while it is written, its work taken as it comes. Its duty is to tell its callers, also if the
+/// leader panics.
+struct Writing<'g, Work> {
     group: &'g Group<Work>,
     ending: Arc<Ending<Work>>,
-    /// Whether the leader is one of those who joined the batch.
-    is_own: bool,
+    /// What was taken and not yet asked for.
+    taken: vec::IntoIter<Work>,
+    /// How often others were let run so that they join.
+    gathers: usize,
     /// How many callers the batch has, once nobody can join it any more.
     callers: Option<usize>,
     results: Vec<Result<Work>>,
 }
 
-impl<'g, Work> Lead<'g, Work> {
-    /// Has the caller whose batch ends as `own` lead. `None` if there is nothing to write.
-    fn take(
-        group: &'g Group<Work>,
-        queue: &mut Queue<Work>,
-        own: &Arc<Ending<Work>>,
-    ) -> Option<Self> {
-        let ending = Arc::clone(&queue.batches.front()?.ending);
-        queue.led = true;
-        Some(Self {
-            is_own: Arc::ptr_eq(&ending, own),
+impl<'g, Work> Writing<'g, Work> {
+    fn new(group: &'g Group<Work>, ending: Arc<Ending<Work>>) -> Self {
+        Self {
             group,
             ending,
+            taken: Vec::new().into_iter(),
+            gathers: 0,
             callers: None,
             results: Vec::new(),
-        })
+        }
     }
 
     fn write(
         mut self,
-        write: impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
+        write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
     ) {
         let written = write(&mut self);
         let callers = self.close();
@@ -170,50 +190,138 @@ impl<'g, Work> Lead<'g, Work> {
     }
 }
 
-impl<Work> Iterator for Lead<'_, Work> {
+impl<Work> Queue<Work> {
+    /// Lets nobody else join the first batch, and returns how many did.
+    fn close(&mut self) -> usize {
+        let batch = self.batches.pop_front();
+        self.callers_before = batch.map_or(0, |batch| batch.callers);
+        self.callers_before
+    }
+}
+
+impl<Work> Iterator for Writing<'_, Work> {
     type Item = Work;
 
     fn next(&mut self) -> Option<Work> {
+        if let Some(work) = self.taken.next() {
+            return Some(work);
+        }
         if self.callers.is_some() {
             return None;
         }
         let mut queue = lock(&self.group.queue);
-        if queue.is_shared && queue.batches.front()?.waiting.is_empty() {
-            // Those whom the last leader woke are on their way back with their next call.
+        loop {
+            let callers_before = queue.callers_before;
+            let batch = queue.batches.front_mut()?;
+            self.taken = mem::take(&mut batch.waiting).into_iter();
+            if let Some(work) = self.taken.next() {
+                return Some(work);
+            }
+            if batch.callers >= callers_before || self.gathers == GATHERS_MAX {
+                self.callers = Some(queue.close());
+                return None;
+            }
+            self.gathers += 1;
             drop(queue);
             thread::yield_now();
             queue = lock(&self.group.queue);
         }
-        let next = queue.batches.front_mut()?.waiting.pop_front();
-        if next.is_none() {
-            self.callers = Some(queue.close());
-        }
-        next
     }
 }
 
-impl<Work> Drop for Lead<'_, Work> {
+impl<Work> Drop for Writing<'_, Work> {
     fn drop(&mut self) {
         let callers = self.close();
-        let mut results = std::mem::take(&mut self.results);
+        let mut results = mem::take(&mut self.results);
         results.resize_with(callers, || Err(abandoned()));
-        *lock(&self.ending.results) = results.into_iter().map(Some).collect();
-        let mut queue = lock(&self.group.queue);
-        queue.led = false;
-        let next = queue.batches.front().map(|next| Arc::clone(&next.ending));
-        drop(queue);
-        if callers > usize::from(self.is_own) {
-            self.ending.changed.notify_all();
-        }
-        if let Some(next) = next {
-            next.changed.notify_one();
-        }
+        self.ending.tell(results);
     }
+}
+
+/// What comes of a batch, and how its callers get to know.
+struct Ending<Work> {
+    state: Mutex<State<Work>>,
+    /// Whether `state` is another than at first: something to look at without its lock.
+    is_changed: AtomicBool,
+    changed: Condvar,
+}
+
+struct State<Work> {
+    /// A result for each caller, until it takes it. Nothing before the end.
+    results: Vec<Option<Result<Work>>>,
+    /// Whether one of the callers is to lead.
+    is_leaderless: bool,
+    /// How many callers sleep, as far as nobody has woken them all.
+    sleeping: usize,
 }
 
 impl<Work> Ending<Work> {
+    fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                results: Vec::new(),
+                is_leaderless: false,
+                sleeping: 0,
+            }),
+            is_changed: AtomicBool::new(false),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Tells each caller its result.
+    fn tell(&self, results: Vec<Result<Work>>) {
+        self.change(|state| state.results = results.into_iter().map(Some).collect());
+    }
+
+    /// Has one of the callers lead.
+    fn have_led(&self) {
+        self.change(|state| state.is_leaderless = true);
+    }
+
+    /// Changes the state, and wakes one who sleeps: if it is for all, that one wakes the others, while this
+    /// thread goes on.
+    fn change(&self, change: impl FnOnce(&mut State<Work>)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        let is_awaited = state.sleeping > 0;
+        drop(state);
+        self.is_changed.store(true, Ordering::Release);
+        if is_awaited {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits for the result of the caller at `place`. `None` if that caller is to lead.
+    fn wait(&self, place: usize) -> Option<Result<Work>> {
+        for _ in 0..YIELDS_MAX {
+            if self.is_changed.load(Ordering::Acquire) {
+                break;
+            }
+            thread::yield_now();
+        }
+        let mut state = lock(&self.state);
+        loop {
+            let result = state.results.get_mut(place).and_then(Option::take);
+            if result.is_some() {
+                if mem::take(&mut state.sleeping) > 0 {
+                    drop(state);
+                    self.changed.notify_all();
+                }
+                return result;
+            }
+            if mem::take(&mut state.is_leaderless) {
+                return None;
+            }
+            state.sleeping += 1;
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state.sleeping = state.sleeping.saturating_sub(1);
+        }
+    }
+
+    /// The result of the caller at `place`, if it is there.
     fn take(&self, place: usize) -> Option<Result<Work>> {
-        lock(&self.results).get_mut(place)?.take()
+        lock(&self.state).results.get_mut(place)?.take()
     }
 }
 

@@ -11,6 +11,11 @@ fn waiting<Work>(group: &Group<Work>) -> usize {
     queue.batches.iter().map(|batch| batch.waiting.len()).sum()
 }
 
+/// How many callers the batch has that is written.
+fn joined<Work>(group: &Group<Work>) -> usize {
+    lock(&group.queue).batches[0].callers
+}
+
 const CALLERS: usize = 32;
 const EACH: usize = 200;
 
@@ -110,7 +115,7 @@ fn who_comes_while_a_leader_writes_is_written_with_the_others() {
         let mut written = Vec::new();
         for (already, number) in work.enumerate() {
             written.push(Ok(number));
-            while already < 3 && waiting(group) == 0 {
+            while already < 3 && joined(group) < already + 2 {
                 thread::yield_now();
             }
         }
@@ -170,4 +175,47 @@ fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
             });
         }
     });
+}
+
+#[test]
+fn a_leader_goes_on_with_what_many_wait_for_but_not_for_ever() {
+    let group = &Group::<()>::new(LED_CALLERS_MIN, |()| 1);
+    let leaders = &Mutex::new(Vec::new());
+    let callers = LED_CALLERS_MIN * (LED_MAX + 1);
+    let write = |work: &mut dyn Iterator<Item = ()>| {
+        while lock(leaders).is_empty() && waiting(group) < callers {
+            thread::yield_now();
+        }
+        lock(leaders).push(thread::current().id());
+        Ok(work.map(Ok).collect())
+    };
+    thread::scope(|scope| {
+        for _ in 0..callers {
+            scope.spawn(|| group.commit((), write).unwrap());
+        }
+    });
+    let leaders = lock(leaders);
+    let first = leaders.iter().take_while(|leader| **leader == leaders[0]);
+    assert_eq!((first.count(), leaders.len()), (LED_MAX, LED_MAX + 1));
+}
+
+#[test]
+fn a_leader_does_not_go_on_for_few() {
+    let group = &Group::<()>::new(1, |()| 1);
+    let leaders = &Mutex::new(Vec::new());
+    let write = |work: &mut dyn Iterator<Item = ()>| {
+        while lock(leaders).is_empty() && waiting(group) < 2 {
+            thread::yield_now();
+        }
+        lock(leaders).push(thread::current().id());
+        Ok(work.map(Ok).collect())
+    };
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| group.commit((), write).unwrap());
+        }
+    });
+    let leaders = lock(leaders);
+    assert_eq!(leaders.len(), 2);
+    assert_ne!(leaders[0], leaders[1]);
 }
