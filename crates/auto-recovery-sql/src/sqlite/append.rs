@@ -3,12 +3,13 @@
 use auto_recovery::audit::{Appended, JournalEvent, JournalRecord, NewEntry, session_id};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::host::Host;
-use rusqlite::Connection;
 
 use super::batch::Batch;
-use super::counted::Uncounted;
 use super::entry::ReadyEntry;
 use crate::row::EntryRow;
+
+/// Room for the text of most entries.
+const RAW_BYTES: usize = 1024;
 
 /// What a call has to write.
 pub(super) enum Work {
@@ -22,7 +23,7 @@ impl Work {
     /// The entries of a call. What cannot be recorded is refused before anything is written.
     pub(super) fn entries(host: &dyn Host, entries: Vec<NewEntry>) -> Result<Self> {
         let pid = std::process::id();
-        let mut raw = Vec::new();
+        let mut raw = Vec::with_capacity(RAW_BYTES);
         let ready = entries.into_iter().map(|mut new| {
             session_id::encode(&new.entry.session_id)?;
             new.fill_in(host, pid);
@@ -68,11 +69,9 @@ impl Work {
 
 /// Writes what several calls have to, in order, and returns it to each with the numbers that it got.
 pub(super) fn write(
-    database: &Connection,
-    uncounted: &Uncounted,
+    batch: &mut Batch<'_>,
     work: &mut dyn Iterator<Item = Work>,
 ) -> rusqlite::Result<Vec<Result<Work>>> {
-    let mut batch = Batch::new(database, uncounted);
     let mut results = Vec::new();
     for mut work in work {
         let refused = match &mut work {
@@ -92,6 +91,5 @@ pub(super) fn write(
         };
         results.push(refused.map_or(Ok(work), Err));
     }
-    batch.finish()?;
     Ok(results)
 }

@@ -7,38 +7,30 @@ use auto_recovery::audit::JournalRecord;
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
-use super::counted::Uncounted;
-use super::entry::{self, ReadyEntry};
+use super::entry::{Insert, ReadyEntry};
 use super::journal;
-use super::session::{PLACE_BITS, SessionRow};
+use super::recent::Recent;
+use super::session::SessionRow;
 
 /// Rows and sums on their way to the database.
 pub(super) struct Batch<'c> {
-    database: &'c Connection,
-    sessions: HashMap<String, SessionRow>,
-    /// How many entries were added.
-    added: u64,
-    uncounted: &'c Uncounted,
+    pub(super) database: &'c Connection,
+    recent: &'c mut Recent,
+    insert: Insert<'c>,
 }
 
 impl<'c> Batch<'c> {
-    pub(super) fn new(database: &'c Connection, uncounted: &'c Uncounted) -> Self {
-        Self {
+    pub(super) fn new(database: &'c Connection, recent: &'c mut Recent) -> rusqlite::Result<Self> {
+        Ok(Self {
             database,
-            sessions: HashMap::new(),
-            added: 0,
-            uncounted,
-        }
+            recent,
+            insert: Insert::new(database)?,
+        })
     }
 
     /// The row of `session_id`, made if it has none.
     pub(super) fn session(&mut self, session_id: &str) -> rusqlite::Result<&mut SessionRow> {
-        if !self.sessions.contains_key(session_id) {
-            let session = SessionRow::find_or_make(self.database, session_id)?;
-            self.sessions.insert(session_id.to_owned(), session);
-        }
-        let session = self.sessions.get_mut(session_id);
-        Ok(session.expect("just put there"))
+        self.recent.session(self.database, session_id)
     }
 
     /// Numbers the entries of one call that want it, each the next of its session.
@@ -68,15 +60,9 @@ impl<'c> Batch<'c> {
 
     /// Adds an entry that has its number.
     pub(super) fn add_entry(&mut self, ready: &ReadyEntry) -> rusqlite::Result<()> {
-        let row = &ready.row;
-        let database = self.database;
-        let session = self.session(&row.entry.session_id)?;
-        let id = (session.id << PLACE_BITS) + session.take_place();
-        session.bytes += row.bytes;
-        session.highest_number = session.highest_number.max(row.entry.attempt_number);
-        session.tally.add(&row.entry.timestamp, row.entry.success);
-        entry::insert(database, id, ready)?;
-        self.added += 1;
+        let id = self.session(&ready.row.entry.session_id)?.add(&ready.row);
+        self.insert.run(id, ready)?;
+        self.recent.add(ready);
         Ok(())
     }
 
@@ -99,13 +85,7 @@ impl<'c> Batch<'c> {
 
     /// Brings the sums up to what was added.
     pub(super) fn finish(self) -> rusqlite::Result<()> {
-        for session in self.sessions.values() {
-            session.save(self.database)?;
-        }
-        match self.added {
-            0 => Ok(()),
-            added => self.uncounted.add(self.database, added),
-        }
+        self.recent.save(self.database)
     }
 }
 

@@ -44,12 +44,17 @@ pub(super) fn list(texts: &[String]) -> String {
 
 /// The list that [`list`] made this of.
 pub(super) fn read_list(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
+    let kept = kept_list(row, index)?;
+    Ok(kept.into_iter().map(from_column).collect())
+}
+
+/// The same, its texts as columns hold them.
+pub(super) fn kept_list(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
     let kept = row.get_ref(index)?.as_str()?;
-    let kept: Vec<String> = serde_json::from_str(kept).map_err(|error| {
+    serde_json::from_str(kept).map_err(|error| {
         let column = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(index, column, Box::new(error))
-    })?;
-    Ok(kept.into_iter().map(from_column).collect())
+    })
 }
 
 /// The text in a column, decoded only if it must be.

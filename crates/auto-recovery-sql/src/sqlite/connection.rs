@@ -9,10 +9,10 @@ use auto_recovery::error::Result;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::counted::Uncounted;
 use super::failure::{At, failed};
 use super::file::{self, FileId};
 use super::migrations::{self, Format};
+use super::recent::Recent;
 use crate::group::lock;
 
 /// How long one waits for others that write. A commit takes milliseconds, removing a trail of a million
@@ -31,7 +31,6 @@ pub(super) struct Database {
     durability: Durability,
     readers: Mutex<Vec<Link>>,
     pub(super) writer: Mutex<Option<Link>>,
-    pub(super) uncounted: Uncounted,
 }
 
 /// A connection.
@@ -43,6 +42,8 @@ pub(super) struct Link {
     file: FileId,
     /// Whether it takes the file for one that nobody can change.
     is_immutable: bool,
+    /// What it wrote last, if it is the one that writes.
+    pub(super) recent: Recent,
 }
 
 /// A connection for reading, kept for the next who reads.
@@ -58,17 +59,16 @@ impl Database {
             durability,
             readers: Mutex::default(),
             writer: Mutex::default(),
-            uncounted: Uncounted::default(),
         }
     }
 
     /// A connection for writing. Makes the file, and brings an older one to the newest format.
     pub(super) fn open_writer(&self) -> Result<Link> {
         file::make(&self.path)?;
-        let link = self.open()?;
+        let mut link = self.open()?;
         let database = &link.connection;
         migrations::migrate(database, &self.path)?;
-        self.uncounted.look(database).at("read", &self.path)?;
+        link.recent = Recent::new(database).at("read", &self.path)?;
         let synchronous = match self.durability {
             Durability::Sync => "FULL",
             Durability::Flush => "NORMAL",
@@ -161,6 +161,7 @@ impl Database {
             pid: std::process::id(),
             file,
             is_immutable: false,
+            recent: Recent::default(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The row of an entry.
 
 use auto_recovery::RecoveryAuditEntry;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::column::{list, number, read_list};
 use crate::row::EntryRow;
@@ -43,30 +43,39 @@ const INSERT: &str = "INSERT INTO entry (id, at_us, strategy, error_type, succes
      files_modified, changes_made, next_action, error_message, recovery_message, raw) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// Adds the row of `ready` as entry `id`, which says which session's it is.
-pub(super) fn insert(database: &Connection, id: i64, ready: &ReadyEntry) -> rusqlite::Result<()> {
-    let row = &ready.row;
-    let entry = &row.entry;
-    database.prepare_cached(INSERT)?.execute(params![
-        id,
-        row.at_us,
-        to_column(&entry.strategy),
-        to_column(&entry.error_type),
-        entry.success,
-        entry.rollback_performed,
-        row.duration_ms,
-        row.duration_bucket,
-        row.attempt_number(),
-        to_column(&entry.entry_id),
-        to_column(&entry.timestamp),
-        ready.files_modified,
-        ready.changes_made,
-        to_column(&entry.next_action),
-        to_column(&entry.error_message),
-        to_column(&entry.recovery_message),
-        row.raw,
-    ])?;
-    Ok(())
+/// Adds rows.
+pub(super) struct Insert<'c>(CachedStatement<'c>);
+
+impl<'c> Insert<'c> {
+    pub(super) fn new(database: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self(database.prepare_cached(INSERT)?))
+    }
+
+    /// Adds the row of `ready` as entry `id`, which says which session's it is.
+    pub(super) fn run(&mut self, id: i64, ready: &ReadyEntry) -> rusqlite::Result<()> {
+        let row = &ready.row;
+        let entry = &row.entry;
+        self.0.execute(params![
+            id,
+            row.at_us,
+            to_column(&entry.strategy),
+            to_column(&entry.error_type),
+            entry.success,
+            entry.rollback_performed,
+            row.duration_ms,
+            row.duration_bucket,
+            row.attempt_number(),
+            to_column(&entry.entry_id),
+            to_column(&entry.timestamp),
+            ready.files_modified,
+            ready.changes_made,
+            to_column(&entry.next_action),
+            to_column(&entry.error_message),
+            to_column(&entry.recovery_message),
+            row.raw,
+        ])?;
+        Ok(())
+    }
 }
 
 /// Calls `visit` with the `entry_id` of each row from `first` to `last`, in order.

@@ -2,12 +2,10 @@
 
 use auto_recovery::audit::{Importer, JournalRecord, Known, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
-use rusqlite::Connection;
 
 use super::batch::Batch;
 use super::connection::Database;
 use super::entry::{self, ReadyEntry};
-use super::failure::At;
 use super::journal;
 use crate::row::EntryRow;
 
@@ -47,10 +45,9 @@ impl Importer for SqliteImporter<'_> {
             Some((id, looked)) if id == session_id => looked,
             _ => Looked::default(),
         };
-        let added = self.database.write(|database, path| {
-            let batch = Batch::new(database, &self.database.uncounted);
-            add_entries(database, batch, session_id, &ready, &mut looked).at("write to", path)
-        })?;
+        let added = self
+            .database
+            .append(|batch| add_entries(batch, session_id, &ready, &mut looked))?;
         self.session = Some((session_id.to_owned(), looked));
         Ok(added)
     }
@@ -62,18 +59,16 @@ impl Importer for SqliteImporter<'_> {
         });
         let lines = lines.collect::<Result<Vec<_>>>()?;
         let mut came = std::mem::take(&mut self.records);
-        let added = self.database.write(|database, path| {
-            let batch = Batch::new(database, &self.database.uncounted);
-            add_records(database, batch, &lines, &mut came).at("write to", path)
-        })?;
+        let added = self
+            .database
+            .append(|batch| add_records(batch, &lines, &mut came))?;
         self.records = came;
         Ok(added)
     }
 }
 
 fn add_entries(
-    database: &Connection,
-    mut batch: Batch<'_>,
+    batch: &mut Batch<'_>,
     session_id: &str,
     entries: &[ReadyEntry],
     looked: &mut Looked,
@@ -86,7 +81,7 @@ fn add_entries(
             next: first,
         };
     }
-    entry::for_each_id(database, (looked.next, last), |id| {
+    entry::for_each_id(batch.database, (looked.next, last), |id| {
         looked.ids.is_there(id.as_bytes());
     })?;
     let mut added = 0;
@@ -97,25 +92,22 @@ fn add_entries(
         }
     }
     looked.next = first + batch.session(session_id)?.next_place;
-    batch.finish()?;
     Ok(added)
 }
 
 fn add_records(
-    database: &Connection,
-    mut batch: Batch<'_>,
+    batch: &mut Batch<'_>,
     lines: &[(&JournalRecord, String)],
     came: &mut Known,
 ) -> rusqlite::Result<u64> {
     let mut added = 0;
     for (record, json) in lines {
-        let there = journal::occurrences(database, record.session_id.as_deref(), json)?;
+        let there = journal::occurrences(batch.database, record.session_id.as_deref(), json)?;
         if came.comes_beyond(json.as_bytes(), there) {
             batch.add_record(record, json)?;
             added += 1;
         }
     }
-    batch.finish()?;
     Ok(added)
 }
 

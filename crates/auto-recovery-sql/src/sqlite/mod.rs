@@ -39,6 +39,7 @@ mod import;
 mod journal;
 mod migrations;
 mod read;
+mod recent;
 mod remove;
 mod session;
 mod statistics;

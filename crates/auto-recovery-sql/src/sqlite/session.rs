@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::column::{json, optional, signed, unsigned};
 use super::connection::Database;
 use super::failure::At;
+use crate::row::EntryRow;
 use crate::text::{from_column, to_column};
 
 /// How many places a trail can have: the rest of an entry's id is its session.
@@ -34,6 +35,8 @@ pub(super) struct SessionRow {
     has_all_facts: bool,
     /// Whether `facts` is to be saved.
     facts_changed: bool,
+    /// Whether anything is to be saved.
+    is_changed: bool,
 }
 
 const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
@@ -86,6 +89,7 @@ impl SessionRow {
             is_newly_uncounted: false,
             has_all_facts: true,
             facts_changed: false,
+            is_changed: false,
         })
     }
 
@@ -115,6 +119,7 @@ impl SessionRow {
             is_newly_uncounted: false,
             has_all_facts: false,
             facts_changed: false,
+            is_changed: false,
         })
     }
 
@@ -129,11 +134,21 @@ impl SessionRow {
         (first, first + (1 << PLACE_BITS) - 1)
     }
 
-    /// The place for one more entry.
-    pub(super) fn take_place(&mut self) -> i64 {
-        self.is_newly_uncounted |= std::mem::take(&mut self.is_counted);
+    /// Adds an entry to what the row says, and returns the id for it.
+    pub(super) fn add(&mut self, row: &EntryRow) -> i64 {
+        let id = (self.id << PLACE_BITS) + self.next_place;
         self.next_place += 1;
-        self.next_place - 1
+        self.bytes += row.bytes;
+        self.highest_number = self.highest_number.max(row.entry.attempt_number);
+        self.tally.add(&row.entry.timestamp, row.entry.success);
+        self.is_newly_uncounted |= std::mem::take(&mut self.is_counted);
+        self.is_changed = true;
+        id
+    }
+
+    /// Notes that all of its entries are in the sums of all.
+    pub(super) fn set_counted(&mut self) {
+        self.is_counted = true;
     }
 
     /// All that the journal says of it.
@@ -158,11 +173,15 @@ impl SessionRow {
     ) -> rusqlite::Result<&mut SessionFacts> {
         self.all_facts(database)?;
         self.facts_changed = true;
+        self.is_changed = true;
         Ok(&mut self.facts)
     }
 
-    /// Brings the row up to what is known.
-    pub(super) fn save(&self, database: &Connection) -> rusqlite::Result<()> {
+    /// Brings the row in the database up to what was changed.
+    pub(super) fn save(&mut self, database: &Connection) -> rusqlite::Result<()> {
+        if !std::mem::take(&mut self.is_changed) {
+            return Ok(());
+        }
         let tally = &self.tally;
         let start = self.facts.session_start(tally.first_timestamp.as_deref());
         let moment = |text: &Option<String>| text.as_deref().and_then(instant);
@@ -194,13 +213,13 @@ impl SessionRow {
                 ended_ms.map(signed),
                 self.id,
             ])?;
-        if self.is_newly_uncounted {
+        if std::mem::take(&mut self.is_newly_uncounted) {
             // On its own, for it touches an index.
             database
                 .prepare_cached("UPDATE session SET is_counted = 0 WHERE id = ?")?
                 .execute([self.id])?;
         }
-        match self.facts_changed {
+        match std::mem::take(&mut self.facts_changed) {
             true => self.save_facts(database),
             false => Ok(()),
         }

@@ -15,7 +15,6 @@ use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 use super::aggregate::aggregate;
 use super::append::{self, Work};
 use super::connection::Database;
-use super::failure::At;
 use super::file;
 use super::import::SqliteImporter;
 use super::{journal, read, remove, session, statistics};
@@ -64,9 +63,7 @@ impl SqliteStore {
 
     fn commit(&self, work: Work) -> Result<Work> {
         self.group.commit(work, |group| {
-            self.database.write(|database, path| {
-                append::write(database, &self.database.uncounted, group).at("write to", path)
-            })
+            self.database.append(|batch| append::write(batch, group))
         })
     }
 }

@@ -1,9 +1,10 @@
 //! What cannot be brought about from outside: a full disk, connections that break.
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{Removal, Removed};
+use auto_recovery::audit::{Removal, Removed, SessionReleased};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
+use proptest::prelude::*;
 
 use super::*;
 use crate::group::lock;
@@ -101,4 +102,111 @@ fn who_waits_for_too_long_is_told_that_others_write() {
     store.append(vec![entry("s", 2)]).unwrap();
     let removed = store.remove("s", &Removal::Cleared).unwrap();
     assert_eq!(removed, Removed::Gone { entries: 2 });
+}
+
+/// What the sums of all come to, with what is not in them yet, and the same from the entries.
+const SUMS: [&str; 2] = [
+    "WITH part AS (SELECT strategy, error_type, duration_bucket, entries, successes, rollbacks, \
+     ms_high, ms_low FROM tally UNION ALL \
+     SELECT strategy, error_type, duration_bucket, 1, success, rollback_performed, \
+     duration_ms >> 32, duration_ms & 4294967295 \
+     FROM session s JOIN entry e ON e.id >> 32 = s.id AND e.id & 4294967295 >= s.counted) \
+     SELECT strategy, error_type, duration_bucket, sum(entries), sum(successes), sum(rollbacks), \
+     sum(ms_high), sum(ms_low) FROM part GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "WITH part AS (SELECT name, mentions FROM file UNION ALL SELECT value, 1 \
+     FROM session s JOIN entry e ON e.id >> 32 = s.id AND e.id & 4294967295 >= s.counted \
+     JOIN json_each(files_modified)) \
+     SELECT name, sum(mentions) FROM part GROUP BY 1 ORDER BY 1",
+];
+const SUMS_OF_ENTRIES: [&str; 2] = [
+    "SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
+     sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
+     FROM entry GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "SELECT value, count(*) FROM entry JOIN json_each(files_modified) GROUP BY 1 ORDER BY 1",
+];
+
+fn rows(path: &Path, sql: &str) -> Vec<Vec<rusqlite::types::Value>> {
+    let database = rusqlite::Connection::open(path).unwrap();
+    let mut select = database.prepare(sql).unwrap();
+    let columns = select.column_count();
+    let rows = select.query_map([], |row| (0..columns).map(|index| row.get(index)).collect());
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// What one of two processes does.
+#[derive(Clone, Debug)]
+enum Act {
+    Append { session: u8, entries: u16 },
+    FailToAppend { session: u8 },
+    Remove { session: u8 },
+    Hold { session: u8 },
+}
+
+fn acts() -> impl Strategy<Value = Vec<(bool, Act)>> {
+    let session = 0..3_u8;
+    let act = prop_oneof![
+        6 => (session.clone(), 1..700_u16)
+            .prop_map(|(session, entries)| Act::Append { session, entries }),
+        1 => session.clone().prop_map(|session| Act::FailToAppend { session }),
+        1 => session.clone().prop_map(|session| Act::Remove { session }),
+        1 => session.prop_map(|session| Act::Hold { session }),
+    ];
+    prop::collection::vec((prop::bool::weighted(0.2), act), 1..16)
+}
+
+fn some_entries(session: u8, entries: u16) -> Vec<NewEntry> {
+    let some = (0..u64::from(entries)).map(|number| {
+        let mut new = entry(&format!("s{session}"), number);
+        new.number_by_store = true;
+        new.entry.strategy = ["fix", "re\0try"][number as usize % 2].to_owned();
+        new.entry.success = number % 3 == 0;
+        new.entry.duration_seconds = [0.5, 1e13][usize::from(number % 97 == 0)];
+        let file = number * 31 % 50;
+        new.entry.files_modified = vec![format!("{file}"), "\0\"".to_owned(), "\0\"".to_owned()];
+        new
+    });
+    some.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_and_rows_are_those_of_the_entries_whoever_writes(acts in acts()) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("trails.db");
+        let stores = [store(&path), store(&path)];
+        stores[0].append(some_entries(0, 1)).unwrap();
+        for (second, act) in acts {
+            let store = &stores[usize::from(second)];
+            match act {
+                Act::Append { session, entries } => {
+                    store.append(some_entries(session, entries)).unwrap();
+                }
+                Act::FailToAppend { session } => {
+                    store.append(some_entries(session, 1)).unwrap();
+                    limit_pages(store, 1);
+                    // Unless what was removed left room.
+                    drop(store.append(some_entries(session, 500)));
+                    limit_pages(store, u32::MAX);
+                }
+                Act::Remove { session } => {
+                    store.remove(&format!("s{session}"), &Removal::Cleared).unwrap();
+                }
+                Act::Hold { session } => {
+                    let event = JournalEvent::SessionReleased(SessionReleased::default());
+                    store.record(Some(&format!("s{session}")), event).unwrap();
+                }
+            }
+            for (sums, entries) in SUMS.iter().zip(SUMS_OF_ENTRIES) {
+                prop_assert_eq!(rows(&path, sums), rows(&path, entries));
+            }
+            let counted = "SELECT session_id, entries, next_place, highest_number FROM session \
+                           WHERE entries > 0 ORDER BY 1";
+            let entries = "SELECT session_id, count(*), max(e.id & 4294967295) + 1, \
+                           max(attempt_number) FROM session s JOIN entry e ON e.id >> 32 = s.id \
+                           GROUP BY 1 ORDER BY 1";
+            prop_assert_eq!(rows(&path, counted), rows(&path, entries));
+        }
+    }
 }
