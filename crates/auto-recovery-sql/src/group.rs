@@ -115,14 +115,17 @@ struct Leader<'g, Work> {
 }
 
 impl<Work> Leader<'_, Work> {
-    /// Writes the first batch, in which is the caller's own work, and others after it.
+    /// Writes the first batch, in which is the caller's own work, and others after it until one fails: that
+    /// can have taken long, and the next may too.
     fn lead(self, write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>) {
         for led in 0..LED_MAX {
             let callers_min = if led == 0 { 1 } else { LED_CALLERS_MIN };
             let Some(ending) = self.next(callers_min) else {
                 break;
             };
-            Writing::new(self.group, ending).write(write);
+            if !Writing::new(self.group, ending).write(write) {
+                break;
+            }
         }
     }
 
@@ -172,13 +175,16 @@ impl<'g, Work> Writing<'g, Work> {
         }
     }
 
+    /// Writes the batch. Returns whether that could be done.
     fn write(
         mut self,
         write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
-    ) {
+    ) -> bool {
         let written = write(&mut self);
+        let is_written = written.is_ok();
         let callers = self.close();
         self.results = written.unwrap_or_else(|error| shared(error, callers));
+        is_written
     }
 
     /// Lets nobody else join, and returns how many did.

@@ -177,45 +177,47 @@ fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
     });
 }
 
-#[test]
-fn a_leader_goes_on_with_what_many_wait_for_but_not_for_ever() {
-    let group = &Group::<()>::new(LED_CALLERS_MIN, |()| 1);
+/// Has so many callers write batches of so many, all there before the first is written, and returns who
+/// wrote each.
+fn leaders(
+    callers: usize,
+    batch: usize,
+    end: impl Fn() -> Result<()> + Copy + Send + Sync,
+) -> Vec<thread::ThreadId> {
+    let group = &Group::<()>::new(batch, |()| 1);
     let leaders = &Mutex::new(Vec::new());
-    let callers = LED_CALLERS_MIN * (LED_MAX + 1);
     let write = |work: &mut dyn Iterator<Item = ()>| {
         while lock(leaders).is_empty() && waiting(group) < callers {
             thread::yield_now();
         }
         lock(leaders).push(thread::current().id());
+        end()?;
         Ok(work.map(Ok).collect())
     };
     thread::scope(|scope| {
         for _ in 0..callers {
-            scope.spawn(|| group.commit((), write).unwrap());
+            scope.spawn(move || drop(group.commit((), write)));
         }
     });
-    let leaders = lock(leaders);
+    std::mem::take(&mut lock(leaders))
+}
+
+#[test]
+fn a_leader_goes_on_with_what_many_wait_for_but_not_for_ever() {
+    let callers = LED_CALLERS_MIN * (LED_MAX + 1);
+    let leaders = leaders(callers, LED_CALLERS_MIN, || Ok(()));
     let first = leaders.iter().take_while(|leader| **leader == leaders[0]);
     assert_eq!((first.count(), leaders.len()), (LED_MAX, LED_MAX + 1));
 }
 
 #[test]
-fn a_leader_does_not_go_on_for_few() {
-    let group = &Group::<()>::new(1, |()| 1);
-    let leaders = &Mutex::new(Vec::new());
-    let write = |work: &mut dyn Iterator<Item = ()>| {
-        while lock(leaders).is_empty() && waiting(group) < 2 {
-            thread::yield_now();
-        }
-        lock(leaders).push(thread::current().id());
-        Ok(work.map(Ok).collect())
-    };
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| group.commit((), write).unwrap());
-        }
-    });
-    let leaders = lock(leaders);
-    assert_eq!(leaders.len(), 2);
-    assert_ne!(leaders[0], leaders[1]);
+fn a_leader_does_not_go_on_for_few_or_after_a_failure() {
+    let failed = || Err(Error::new(ErrorKind::Io, "as if"));
+    for leaders in [
+        leaders(2, 1, || Ok(())),
+        leaders(2 * LED_CALLERS_MIN, LED_CALLERS_MIN, failed),
+    ] {
+        assert_eq!(leaders.len(), 2);
+        assert_ne!(leaders[0], leaders[1]);
+    }
 }

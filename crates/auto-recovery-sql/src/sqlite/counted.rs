@@ -19,7 +19,7 @@ const NAMES_BYTES_MAX: usize = 4 << 20;
 /// The entries that are uncounted.
 #[derive(Default)]
 pub(super) struct Uncounted {
-    /// How many there are, as far as this process knows.
+    /// How many there are, as far as this connection knows.
     entries: u64,
     /// What they come to, if that is known.
     sums: Option<Sums>,

@@ -78,6 +78,7 @@ impl Recent {
         if self.uncounted.count_many(database)? {
             self.sessions.values_mut().for_each(SessionRow::set_counted);
         }
+        self.sessions.retain(|_, session| !session.has_all_facts());
         if self.sessions.len() > SESSIONS_MAX {
             self.sessions.clear();
         }

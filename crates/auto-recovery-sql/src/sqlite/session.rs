@@ -87,7 +87,7 @@ impl SessionRow {
             facts: SessionFacts::default(),
             is_counted: true,
             is_newly_uncounted: false,
-            has_all_facts: true,
+            has_all_facts: false,
             facts_changed: false,
             is_changed: false,
         })
@@ -149,6 +149,11 @@ impl SessionRow {
     /// Notes that all of its entries are in the sums of all.
     pub(super) fn set_counted(&mut self) {
         self.is_counted = true;
+    }
+
+    /// Whether it has all that the journal says of it, which can be much.
+    pub(super) fn has_all_facts(&self) -> bool {
+        self.has_all_facts
     }
 
     /// All that the journal says of it.
