@@ -260,10 +260,12 @@ fn best_sql(database: &Connection) {
         "SELECT duration_bucket, sum(entries) FROM tally GROUP BY duration_bucket",
         "SELECT count(*) FROM file WHERE mentions > 0",
         "SELECT name, mentions FROM file ORDER BY mentions DESC, name LIMIT 10",
-        "SELECT count(*), sum(ended = 'recovered'), sum(ended = 'escalated'), sum(flaky) FROM session",
+        "SELECT count(*), sum(iif(outcome IS NULL, last_succeeded, outcome = 'recovered')), \
+         sum(outcome = 'escalated'), sum(flaky) FROM session",
         "SELECT first_timestamp FROM session ORDER BY first_us, first_timestamp LIMIT 1",
         "SELECT last_timestamp FROM session ORDER BY last_us DESC, last_timestamp DESC LIMIT 1",
-        "SELECT ended_ms, count(*) FROM session WHERE ended = 'recovered' GROUP BY ended_ms",
+        "SELECT iif(outcome IS NULL, (last_us - start_us) / 1000, took_ms), count(*) FROM session \
+         WHERE iif(outcome IS NULL, last_succeeded, outcome = 'recovered') GROUP BY 1",
     ] {
         walk(database, sql);
     }
@@ -276,9 +278,11 @@ fn sql_over_entries(database: &Connection) {
          sum(rollback_performed), sum(duration_ms) FROM entry GROUP BY 1, 2, 3",
         "SELECT value, count(*) AS n FROM entry, json_each(files_modified) GROUP BY value \
          ORDER BY n DESC, value",
-        "SELECT count(*), sum(ended = 'recovered'), sum(ended = 'escalated'), sum(flaky), \
+        "SELECT count(*), sum(iif(outcome IS NULL, last_succeeded, outcome = 'recovered')), \
+         sum(outcome = 'escalated'), sum(flaky), \
          min(first_us), max(last_us) FROM session",
-        "SELECT ended_ms, count(*) FROM session WHERE ended = 'recovered' GROUP BY ended_ms",
+        "SELECT iif(outcome IS NULL, (last_us - start_us) / 1000, took_ms), count(*) FROM session \
+         WHERE iif(outcome IS NULL, last_succeeded, outcome = 'recovered') GROUP BY 1",
     ] {
         walk(database, sql);
     }

@@ -60,8 +60,10 @@ impl<'c> Batch<'c> {
 
     /// Adds an entry that has its number.
     pub(super) fn add_entry(&mut self, ready: &ReadyEntry) -> rusqlite::Result<()> {
-        let id = self.session(&ready.row.entry.session_id)?.add(&ready.row);
-        self.insert.run(id, ready)?;
+        let session = self
+            .recent
+            .session(self.database, &ready.row.entry.session_id)?;
+        self.insert.run(session, ready)?;
         self.recent.add(ready);
         Ok(())
     }

@@ -60,16 +60,19 @@ const ADD_TALLY: &str = "INSERT INTO tally VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
 const ADD_MENTIONS: &str = "INSERT INTO file (name, mentions) VALUES (?, ?) \
      ON CONFLICT (name) DO UPDATE SET mentions = mentions + excluded.mentions";
 
-const SET_COUNTED: &str = "UPDATE session INDEXED BY session_uncounted SET counted = next_place, is_counted = 1 \
-     WHERE is_counted = 0";
+const SET_COUNTED: &str = "UPDATE session INDEXED BY session_uncounted \
+     SET entries = now.entries, successes = now.successes, bytes = now.bytes, \
+     highest_number = now.highest_number, last_timestamp = now.last_timestamp, \
+     last_us = now.last_us, last_succeeded = now.last_succeeded, \
+     counted = now.entries, is_counted = 1 \
+     FROM session_now now WHERE now.id = session.id AND session.is_counted = 0";
 
 impl Uncounted {
     /// Finds out how many are.
     pub(super) fn look(&mut self, database: &Connection) -> rusqlite::Result<()> {
         self.entries = database
             .prepare_cached(
-                "SELECT coalesce(sum(next_place - counted), 0) \
-                 FROM session INDEXED BY session_uncounted WHERE is_counted = 0",
+                "SELECT coalesce(sum(entries - counted), 0) FROM session_now WHERE is_counted = 0",
             )?
             .query_row([], |row| number(row, 0))?;
         Ok(())

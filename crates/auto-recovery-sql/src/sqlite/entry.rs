@@ -3,7 +3,8 @@
 use auto_recovery::RecoveryAuditEntry;
 use rusqlite::{CachedStatement, Connection, Row, params};
 
-use super::column::{list, number, read_list};
+use super::column::{list, number, read_list, signed};
+use super::session::SessionRow;
 use crate::row::EntryRow;
 use crate::text::{from_column, is_as_it_was, to_column};
 
@@ -40,8 +41,9 @@ impl ReadyEntry {
 
 const INSERT: &str = "INSERT INTO entry (id, at_us, strategy, error_type, success, \
      rollback_performed, duration_ms, duration_bucket, attempt_number, entry_id, timestamp, \
-     files_modified, changes_made, next_action, error_message, recovery_message, raw) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+     files_modified, changes_made, next_action, error_message, recovery_message, raw, \
+     trail_successes, trail_bytes, trail_highest_number) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// Adds rows.
 pub(super) struct Insert<'c>(CachedStatement<'c>);
@@ -51,8 +53,13 @@ impl<'c> Insert<'c> {
         Ok(Self(database.prepare_cached(INSERT)?))
     }
 
-    /// Adds the row of `ready` as entry `id`, which says which session's it is.
-    pub(super) fn run(&mut self, id: i64, ready: &ReadyEntry) -> rusqlite::Result<()> {
+    /// Adds the row of `ready` to `session`.
+    pub(super) fn run(
+        &mut self,
+        session: &mut SessionRow,
+        ready: &ReadyEntry,
+    ) -> rusqlite::Result<()> {
+        let id = session.add(&ready.row);
         let row = &ready.row;
         let entry = &row.entry;
         self.0.execute(params![
@@ -73,6 +80,9 @@ impl<'c> Insert<'c> {
             to_column(&entry.error_message),
             to_column(&entry.recovery_message),
             row.raw,
+            signed(session.tally.successful),
+            session.bytes,
+            signed(session.highest_number),
         ])?;
         Ok(())
     }

@@ -91,7 +91,7 @@ fn add_entries(
             added += 1;
         }
     }
-    looked.next = first + batch.session(session_id)?.next_place;
+    looked.next = batch.session(session_id)?.next_id();
     Ok(added)
 }
 

@@ -12,10 +12,11 @@
 //! # Writing
 //!
 //! Each process writes through one connection, and concurrent callers share a transaction, which takes
-//! the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows and brings the sums along that
-//! lists and statistics are made of, so these are exact whenever anybody looks. `Durability::Sync` is
-//! `synchronous=FULL`: the log is synced before a commit is acknowledged. `Durability::Flush` is
-//! `synchronous=NORMAL`: what a power cut takes is the end of the log.
+//! the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows of entries, each of which says
+//! what its trail comes to with it; once in many entries it brings up the rows of sessions and the sums
+//! that lists and statistics are made of. Who reads those adds what came since, so they are exact whenever
+//! anybody looks. `Durability::Sync` is `synchronous=FULL`: the log is synced before a commit is
+//! acknowledged. `Durability::Flush` is `synchronous=NORMAL`: what a power cut takes is the end of the log.
 //!
 //! Removing a session takes its row, and with it all its entries from sight, in the transaction that
 //! records it. The entries of a long trail are deleted after that, some at a time; whoever writes next

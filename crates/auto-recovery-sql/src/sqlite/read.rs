@@ -32,9 +32,8 @@ pub(super) fn trail(
     };
     let (mut first, last) = session.entries();
     if let Some(count) = count {
-        // Places are given one after the other, and entries only go all at once.
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        first += session.next_place.saturating_sub(count).max(0);
+        first = session.next_id().saturating_sub(count).max(first);
     }
     let mut select = reader
         .database()

@@ -4,7 +4,7 @@ use auto_recovery::audit::{
     SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,
 };
 use auto_recovery::error::Result;
-use auto_recovery::statistics::{SessionEnd, Tally, instant};
+use auto_recovery::statistics::{Tally, instant};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::column::{json, optional, signed, unsigned};
@@ -24,7 +24,6 @@ pub(super) struct SessionRow {
     pub(super) tally: Tally,
     pub(super) bytes: i64,
     pub(super) highest_number: u64,
-    pub(super) next_place: i64,
     /// What the journal says, as far as sums need it; all of it once it was loaded.
     pub(super) facts: SessionFacts,
     /// Whether all of its entries are in the sums of all.
@@ -35,17 +34,15 @@ pub(super) struct SessionRow {
     has_all_facts: bool,
     /// Whether `facts` is to be saved.
     facts_changed: bool,
-    /// Whether anything is to be saved.
-    is_changed: bool,
 }
 
-const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
+const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, \
      first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted \
-     FROM session WHERE session_id = ?";
+     FROM session_now WHERE session_id = ?";
 
-const ALL: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, next_place, \
+const ALL: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, \
      first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted, facts \
-     FROM session LEFT JOIN session_facts ON session = id \
+     FROM session_now LEFT JOIN session_facts ON session = id \
      WHERE entries > 0 OR first_at IS NOT NULL";
 
 /// The names of outcomes in columns: those that JSON has.
@@ -83,13 +80,11 @@ impl SessionRow {
             tally: Tally::default(),
             bytes: 0,
             highest_number: 0,
-            next_place: 0,
             facts: SessionFacts::default(),
             is_counted: true,
             is_newly_uncounted: false,
             has_all_facts: false,
             facts_changed: false,
-            is_changed: false,
         })
     }
 
@@ -101,25 +96,23 @@ impl SessionRow {
             tally: Tally {
                 total: unsigned(row.get(2)?),
                 successful: unsigned(row.get(3)?),
-                first_timestamp: text(row.get(7)?),
-                last_timestamp: text(row.get(8)?),
-                last_succeeded: row.get(9)?,
+                first_timestamp: text(row.get(6)?),
+                last_timestamp: text(row.get(7)?),
+                last_succeeded: row.get(8)?,
             },
             bytes: row.get(4)?,
             highest_number: unsigned(row.get(5)?),
-            next_place: row.get(6)?,
             facts: SessionFacts {
-                first_at: text(row.get(10)?),
-                outcome: outcome(row.get_ref(11)?.as_str_or_null()?),
-                took_ms: row.get::<_, Option<i64>>(12)?.map(unsigned),
-                flaky: unsigned(row.get(13)?),
+                first_at: text(row.get(9)?),
+                outcome: outcome(row.get_ref(10)?.as_str_or_null()?),
+                took_ms: row.get::<_, Option<i64>>(11)?.map(unsigned),
+                flaky: unsigned(row.get(12)?),
                 ..SessionFacts::default()
             },
-            is_counted: row.get(14)?,
+            is_counted: row.get(13)?,
             is_newly_uncounted: false,
             has_all_facts: false,
             facts_changed: false,
-            is_changed: false,
         })
     }
 
@@ -134,15 +127,18 @@ impl SessionRow {
         (first, first + (1 << PLACE_BITS) - 1)
     }
 
+    /// The id of the next entry: places are given one after the other, and entries only go all at once.
+    pub(super) fn next_id(&self) -> i64 {
+        (self.id << PLACE_BITS) + signed(self.tally.total)
+    }
+
     /// Adds an entry to what the row says, and returns the id for it.
     pub(super) fn add(&mut self, row: &EntryRow) -> i64 {
-        let id = (self.id << PLACE_BITS) + self.next_place;
-        self.next_place += 1;
+        let id = self.next_id();
         self.bytes += row.bytes;
         self.highest_number = self.highest_number.max(row.entry.attempt_number);
         self.tally.add(&row.entry.timestamp, row.entry.success);
         self.is_newly_uncounted |= std::mem::take(&mut self.is_counted);
-        self.is_changed = true;
         id
     }
 
@@ -178,35 +174,31 @@ impl SessionRow {
     ) -> rusqlite::Result<&mut SessionFacts> {
         self.all_facts(database)?;
         self.facts_changed = true;
-        self.is_changed = true;
         Ok(&mut self.facts)
     }
 
-    /// Brings the row in the database up to what was changed.
+    /// Brings the row in the database up to what was changed, but for what the last of its entries says:
+    /// most appends write the entry alone.
     pub(super) fn save(&mut self, database: &Connection) -> rusqlite::Result<()> {
-        if !std::mem::take(&mut self.is_changed) {
+        let facts_changed = std::mem::take(&mut self.facts_changed);
+        let is_newly_uncounted = std::mem::take(&mut self.is_newly_uncounted);
+        if !facts_changed && !is_newly_uncounted {
             return Ok(());
         }
         let tally = &self.tally;
         let start = self.facts.session_start(tally.first_timestamp.as_deref());
         let moment = |text: &Option<String>| text.as_deref().and_then(instant);
-        let (ended, ended_ms) = match self.facts.end(tally) {
-            SessionEnd::Recovered(ms) => (Some("recovered"), ms),
-            SessionEnd::Escalated => (Some("escalated"), None),
-            SessionEnd::Other => (None, None),
-        };
         database
             .prepare_cached(
                 "UPDATE session SET entries = ?, successes = ?, bytes = ?, highest_number = ?, \
-                 next_place = ?, first_timestamp = ?, first_us = ?, last_timestamp = ?, last_us = ?, \
-                 last_succeeded = ?, start = ?, start_us = ?, ended = ?, ended_ms = ? WHERE id = ?",
+                 first_timestamp = ?, first_us = ?, last_timestamp = ?, last_us = ?, \
+                 last_succeeded = ?, start = ?, start_us = ? WHERE id = ?",
             )?
             .execute(params![
                 signed(tally.total),
                 signed(tally.successful),
                 self.bytes,
                 signed(self.highest_number),
-                self.next_place,
                 optional(&tally.first_timestamp),
                 moment(&tally.first_timestamp),
                 optional(&tally.last_timestamp),
@@ -214,17 +206,15 @@ impl SessionRow {
                 tally.last_succeeded,
                 optional(&start),
                 moment(&start),
-                ended,
-                ended_ms.map(signed),
                 self.id,
             ])?;
-        if std::mem::take(&mut self.is_newly_uncounted) {
+        if is_newly_uncounted {
             // On its own, for it touches an index.
             database
                 .prepare_cached("UPDATE session SET is_counted = 0 WHERE id = ?")?
                 .execute([self.id])?;
         }
-        match std::mem::take(&mut self.facts_changed) {
+        match facts_changed {
             true => self.save_facts(database),
             false => Ok(()),
         }
@@ -303,7 +293,7 @@ fn all(database: &Connection) -> rusqlite::Result<Vec<SessionSummary>> {
     let mut select = database.prepare_cached(ALL)?;
     let summaries = select.query_map([], |row| {
         let session = SessionRow::of(row)?;
-        let facts = match row.get_ref(15)?.as_str_or_null()? {
+        let facts = match row.get_ref(14)?.as_str_or_null()? {
             Some(facts) => read_facts(facts)?,
             None => session.facts,
         };

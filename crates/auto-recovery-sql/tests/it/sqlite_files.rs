@@ -6,9 +6,9 @@ use std::path::Path;
 use std::thread;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, StoredEntry};
 use auto_recovery::statistics::AggregateQuery;
-use auto_recovery::testing::store_contract::{entry, read};
+use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 
 use crate::sqlite_support::{database, file, number, open, store};
 
@@ -85,25 +85,72 @@ fn an_empty_file_is_an_empty_store() {
     assert_eq!(read(&store, "s").len(), 1);
 }
 
-/// Takes the newest format back to the one before it.
-const AS_FORMAT_1: &str = "ALTER TABLE entry ADD COLUMN occurrence INTEGER NOT NULL DEFAULT 0; \
-     CREATE UNIQUE INDEX entry_identity ON entry (session, entry_id, occurrence); \
-     PRAGMA user_version = 1";
+/// What made the older formats, each out of the one before.
+const OLDER: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_trails.sql"),
+    include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
+];
+
+/// A trail as releases of format 1 wrote it: of its three entries, the last is not counted yet.
+const TRAIL_1: &str = r#"
+    PRAGMA journal_mode = WAL;
+    PRAGMA application_id = 0x4155524C;
+    INSERT INTO session (session_id, entries, successes, bytes, highest_number, next_place, counted,
+        is_counted, first_timestamp, first_us, last_timestamp, last_us, last_succeeded, start,
+        start_us, ended, ended_ms)
+    VALUES ('s', 3, 1, 974, 7, 3, 2, 0, '2026-01-01T00:00:01Z', 1767225601000000,
+        '2026-01-01T00:00:03Z', 1767225603000000, 1, '2026-01-01T00:00:01Z', 1767225601000000,
+        'recovered', 2000);
+    INSERT INTO entry
+    SELECT (1 << 32) + value - 1, 1767225600000000 + value * 1000000, 'fix', 'E1', value = 3, 0, 250,
+        250, iif(value = 2, 7, value), 'entry_' || value, 0, '2026-01-01T00:00:0' || value || 'Z',
+        '["src/main.rs"]', '[]', 'none', 'mismatched', 'mended', NULL
+    FROM json_each('[1, 2, 3]');
+    INSERT INTO tally VALUES ('fix', 'E1', 250, 2, 0, 0, 0, 500);
+    INSERT INTO file VALUES (1, 'src/main.rs', 2);
+"#;
 
 #[test]
 fn a_database_of_an_older_format_is_brought_to_the_newest_with_all_it_has() {
-    let dir = tempfile::tempdir().unwrap();
-    store(dir.path()).append(vec![entry("s", 1)]).unwrap();
-    let before = read(&store(dir.path()), "s");
-    database(dir.path()).execute_batch(AS_FORMAT_1).unwrap();
-    let store = store(dir.path());
-    let version = "SELECT user_version FROM pragma_user_version";
-    assert_eq!(number(dir.path(), version), 2);
-    let old = "SELECT count(*) FROM sqlite_schema WHERE name = 'entry_identity'";
-    assert_eq!(number(dir.path(), old), 0);
-    assert_eq!(read(&store, "s"), before);
-    store.append(vec![entry("t", 1)]).unwrap();
-    assert_eq!(read(&store, "t").len(), 1);
+    for format in 1..=OLDER.len() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = database(dir.path());
+        old.execute_batch(OLDER[0]).unwrap();
+        old.execute_batch(TRAIL_1).unwrap();
+        for migration in &OLDER[1..format] {
+            old.execute_batch(migration).unwrap();
+        }
+        old.pragma_update(None, "user_version", format as i64)
+            .unwrap();
+        drop(old);
+        let store = store(dir.path());
+        assert_known(&store, 3);
+        let version = "SELECT user_version FROM pragma_user_version";
+        assert_eq!(number(dir.path(), version), OLDER.len() as i64 + 1);
+        let mut next = entry("s", 0);
+        next.number_by_store = true;
+        let appended = store.append(vec![next]).unwrap();
+        assert_eq!(appended[0].attempt_number, 8);
+        assert_known(&store, 4);
+    }
+}
+
+/// Asserts that all that is said of the session, and of all, is what its so many entries say.
+fn assert_known(store: &dyn AuditStore, entries: u64) {
+    assert_eq!(read(store, "s").len() as u64, entries);
+    assert_exact(store, "s");
+    let sessions = store.sessions().unwrap();
+    let mut bytes = 0;
+    let mut visit = |stored: StoredEntry<'_>| {
+        bytes += stored.raw().len() as u64 + 1;
+        Ok(())
+    };
+    store.read_trail("s", &mut visit).unwrap();
+    assert_eq!(sessions[0].bytes, bytes);
+    assert_eq!(sessions[0].total_attempts, entries);
+    let all = store.aggregate(&AggregateQuery::default()).unwrap().total;
+    assert_eq!(all.total_attempts, entries);
+    assert_eq!(all.sessions, 1);
 }
 
 #[test]

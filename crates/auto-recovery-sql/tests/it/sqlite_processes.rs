@@ -72,7 +72,7 @@ fn assert_whole(dir: &std::path::Path) {
             "SELECT sum(counted) FROM session",
         ),
         (
-            "SELECT sum(entries) FROM session",
+            "SELECT sum(entries) FROM session_now",
             "SELECT count(*) FROM entry",
         ),
         (

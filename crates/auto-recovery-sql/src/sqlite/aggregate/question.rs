@@ -76,7 +76,7 @@ impl<'q> Question<'q> {
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
             return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
-                    last_timestamp FROM session WHERE entries > 0"
+                    last_timestamp FROM session_now WHERE entries > 0"
                 .to_owned();
         }
         let keys: String = (0..self.by.len())
@@ -87,7 +87,7 @@ impl<'q> Question<'q> {
              f.at_us, f.timestamp, l.at_us, l.timestamp FROM \
              (SELECT s.id AS session, {} min(e.id) AS first, max(e.id) AS last FROM {ENTRIES} {} \
              GROUP BY {}) g \
-             CROSS JOIN session s ON s.id = g.session \
+             CROSS JOIN session_now s ON s.id = g.session \
              CROSS JOIN entry f ON f.id = g.first CROSS JOIN entry l ON l.id = g.last \
              ORDER BY g.session",
             self.keys("e.at_us", ","),
@@ -105,7 +105,7 @@ impl<'q> Question<'q> {
             .replace("e.strategy", "NULL")
             .replace("e.error_type", "NULL");
         format!(
-            "SELECT s.ended, s.ended_ms, s.flaky{comma} {keys} FROM session s {}",
+            "SELECT s.ended, s.ended_ms, s.flaky{comma} {keys} FROM session_now s {}",
             self.conditions("s.start_us", "s.entries = 0 AND s.first_at IS NOT NULL"),
         )
     }

@@ -125,12 +125,33 @@ const SUMS_OF_ENTRIES: [&str; 2] = [
     "SELECT value, count(*) FROM entry JOIN json_each(files_modified) GROUP BY 1 ORDER BY 1",
 ];
 
+/// What is known of the sessions that have entries, and the same from the entries.
+const SESSIONS: &str = "SELECT session_id, entries, successes, highest_number, first_timestamp, \
+     last_timestamp, last_us, last_succeeded, ended FROM session_now WHERE entries > 0 ORDER BY 1";
+const SESSIONS_OF_ENTRIES: &str = "SELECT session_id, count(*), sum(e.success), \
+     max(e.attempt_number), f.timestamp, l.timestamp, l.at_us, l.success, \
+     iif(l.success, 'recovered', NULL) FROM session s JOIN entry e ON e.id >> 32 = s.id \
+     JOIN entry f ON f.id = s.id << 32 \
+     JOIN entry l ON l.id = (SELECT max(id) FROM entry WHERE id < (s.id + 1) << 32) \
+     GROUP BY 1 ORDER BY 1";
+
 fn rows(path: &Path, sql: &str) -> Vec<Vec<rusqlite::types::Value>> {
     let database = rusqlite::Connection::open(path).unwrap();
     let mut select = database.prepare(sql).unwrap();
     let columns = select.column_count();
     let rows = select.query_map([], |row| (0..columns).map(|index| row.get(index)).collect());
     rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+/// How many bytes the trail of `session_id` has as lines.
+fn bytes(store: &SqliteStore, session_id: &str) -> u64 {
+    let mut bytes = 0;
+    let mut visit = |stored: StoredEntry<'_>| {
+        bytes += stored.raw().len() as u64 + 1;
+        Ok(())
+    };
+    store.read_trail(session_id, &mut visit).unwrap();
+    bytes
 }
 
 /// What one of two processes does.
@@ -201,12 +222,10 @@ proptest! {
             for (sums, entries) in SUMS.iter().zip(SUMS_OF_ENTRIES) {
                 prop_assert_eq!(rows(&path, sums), rows(&path, entries));
             }
-            let counted = "SELECT session_id, entries, next_place, highest_number FROM session \
-                           WHERE entries > 0 ORDER BY 1";
-            let entries = "SELECT session_id, count(*), max(e.id & 4294967295) + 1, \
-                           max(attempt_number) FROM session s JOIN entry e ON e.id >> 32 = s.id \
-                           GROUP BY 1 ORDER BY 1";
-            prop_assert_eq!(rows(&path, counted), rows(&path, entries));
+            prop_assert_eq!(rows(&path, SESSIONS), rows(&path, SESSIONS_OF_ENTRIES));
+        }
+        for session in stores[0].sessions().unwrap() {
+            prop_assert_eq!(session.bytes, bytes(&stores[1], &session.session_id));
         }
     }
 }
