@@ -152,6 +152,10 @@ impl Database {
         connection
             .pragma_update(None, "foreign_keys", true)
             .at("open", &self.path)?;
+        // One plan for a statement, whatever it is asked with: a new one takes longer than most answers.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+            .at("open", &self.path)?;
         let Some(file) = file::find(&self.path)? else {
             let gone = rusqlite::Error::InvalidPath(self.path.clone());
             return Err(failed("open", &self.path, gone));

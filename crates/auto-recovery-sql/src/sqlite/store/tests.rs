@@ -104,6 +104,23 @@ fn who_waits_for_too_long_is_told_that_others_write() {
     assert_eq!(removed, Removed::Gone { entries: 2 });
 }
 
+#[test]
+fn a_statement_is_planned_once_whatever_it_is_asked_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir.path().join("trails.db"));
+    store.append(vec![entry("s", 1), entry("t", 2)]).unwrap();
+    let reader = store.database.reader().unwrap().unwrap();
+    for session_id in ["s", "t"] {
+        let mut select = reader
+            .database()
+            .prepare_cached("SELECT entries FROM session_now WHERE session_id = ?")
+            .unwrap();
+        let entries: i64 = select.query_row([session_id], |row| row.get(0)).unwrap();
+        let replans = select.get_status(rusqlite::StatementStatus::RePrepare);
+        assert_eq!((entries, replans), (1, 0));
+    }
+}
+
 /// What the sums of all come to, with what is not in them yet, and the same from the entries.
 const SUMS: [&str; 2] = [
     "WITH part AS (SELECT strategy, error_type, duration_bucket, entries, successes, rollbacks, \
