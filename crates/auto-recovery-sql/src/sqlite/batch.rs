@@ -1,5 +1,5 @@
-//! What is written in one transaction: rows as they come, and the sums of all of them at the end, each
-//! once however many entries there are.
+//! What is written in one transaction: rows of entries and records as they come, and at the end what of
+//! sessions and sums is to be brought up, each once however many entries there are.
 
 use std::collections::HashMap;
 
@@ -85,7 +85,7 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    /// Brings the sums up to what was added.
+    /// Brings rows of sessions and sums up as far as that is due.
     pub(super) fn finish(self) -> rusqlite::Result<()> {
         self.recent.save(self.database)
     }

@@ -97,6 +97,9 @@ impl Database {
                     let link = self.open_reader()?;
                     match migrations::format(&link.connection, &self.path)? {
                         Format::Ours => {}
+                        Format::Older if link.is_immutable => {
+                            return Err(migrations::older(&self.path));
+                        }
                         Format::Older => migrations::migrate(&link.connection, &self.path)?,
                         Format::Empty => return Ok(None),
                     }

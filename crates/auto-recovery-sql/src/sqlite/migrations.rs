@@ -152,6 +152,18 @@ fn write_ahead(database: &Connection, path: &Path) -> Result<()> {
     }
 }
 
+/// Why the database at `path`, of an older format, cannot be read where it cannot be written.
+pub(super) fn older(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Refused,
+        format!(
+            "{} has an older format, and is on a file system that cannot be written: copy it to where \
+             it can be brought to the newest, or use the release that wrote it",
+            path.display()
+        ),
+    )
+}
+
 fn newer(version: i64, path: &Path) -> Error {
     Error::new(
         ErrorKind::NewerFormat,

@@ -17,7 +17,7 @@ const SESSIONS_MAX: usize = 64;
 pub(super) struct Recent {
     /// As `PRAGMA data_version` says: another once another connection has written.
     version: Option<i64>,
-    /// The rows of some sessions, as they are in the database, and what is to be saved of them.
+    /// Some sessions as they are now, and what of their rows is to be saved.
     sessions: HashMap<String, SessionRow>,
     uncounted: Uncounted,
 }
@@ -70,7 +70,7 @@ impl Recent {
         self.uncounted.add(ready);
     }
 
-    /// Brings the rows and sums in the database up to what was changed.
+    /// Brings rows in the database up to what was changed, and once in many entries the sums.
     pub(super) fn save(&mut self, database: &Connection) -> rusqlite::Result<()> {
         for session in self.sessions.values_mut() {
             session.save(database)?;

@@ -1,4 +1,5 @@
-//! The row of a session: what lists and sums need of it, kept up as entries and records come.
+//! What lists and sums need of a session: its row, and what the last of its entries says where the row is
+//! behind.
 
 use auto_recovery::audit::{
     SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,

@@ -126,7 +126,11 @@ fn event(random: &mut Random) -> JournalEvent {
             ..SessionStarted::default()
         }),
         false => JournalEvent::SessionFinished(SessionFinished {
-            outcome: random.one_of(&[SessionOutcome::Recovered, SessionOutcome::Escalated]),
+            outcome: random.one_of(&[
+                SessionOutcome::Recovered,
+                SessionOutcome::Escalated,
+                SessionOutcome::Interrupted,
+            ]),
             duration_seconds: random.below(10_000_000) as f64 / 1000.0,
             flaky: random.chance(20),
             ..SessionFinished::default()
