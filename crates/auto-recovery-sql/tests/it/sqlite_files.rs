@@ -6,11 +6,12 @@ use std::path::Path;
 use std::thread;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AuditStore, StoredEntry};
+use auto_recovery::audit::AuditStore;
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 
 use crate::sqlite_support::{database, file, number, open, store};
+use crate::support::trail;
 
 fn refusal(path: &Path) -> (ErrorKind, String) {
     let error = open(path).unwrap_err();
@@ -140,13 +141,10 @@ fn assert_known(store: &dyn AuditStore, entries: u64) {
     assert_eq!(read(store, "s").len() as u64, entries);
     assert_exact(store, "s");
     let sessions = store.sessions().unwrap();
-    let mut bytes = 0;
-    let mut visit = |stored: StoredEntry<'_>| {
-        bytes += stored.raw().len() as u64 + 1;
-        Ok(())
-    };
-    store.read_trail("s", &mut visit).unwrap();
-    assert_eq!(sessions[0].bytes, bytes);
+    let lines = trail(store, "s")
+        .into_iter()
+        .map(|raw| raw.len() as u64 + 1);
+    assert_eq!(sessions[0].bytes, lines.sum::<u64>());
     assert_eq!(sessions[0].total_attempts, entries);
     let all = store.aggregate(&AggregateQuery::default()).unwrap().total;
     assert_eq!(all.total_attempts, entries);
