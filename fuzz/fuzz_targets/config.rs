@@ -1,4 +1,5 @@
-//! The configuration: any bytes as a file, through the binary in `RECOVER`, since that has no library.
+//! The configuration: any bytes as a file, through the binary in `RECOVER`, since that has no
+//! library.
 #![no_main]
 
 use std::io::Write as _;

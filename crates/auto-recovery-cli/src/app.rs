@@ -105,8 +105,8 @@ impl App {
         store::open(&self.settings, &store, self.host.clone(), &self.printer)
     }
 
-    /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that would look
-    /// like success.
+    /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that
+    /// would look like success.
     fn existing_store_at(
         &self,
         argument: &'static str,

@@ -6,8 +6,8 @@ use crate::output::Escapes;
 use crate::output::escape_bytes;
 use crate::settings::Settings;
 
-/// The journal's words about a session that begins in this process. `command` is the user's command,
-/// if there is one.
+/// The journal's words about a session that begins in this process. `command` is the user's
+/// command, if there is one.
 pub(crate) fn session_started(settings: &Settings, command: Option<Vec<String>>) -> SessionStarted {
     let name = settings.workspace.file_name();
     SessionStarted {

@@ -9,8 +9,9 @@ use pyo3::types::PyType;
 
 use crate::value::{float, text, texts, whole};
 
-/// The entry of `attempt`, any object with the attributes of the data class, which `record` says more
-/// of. It is made at once, without the library's attempt in between: logging is what must be fast.
+/// The entry of `attempt`, any object with the attributes of the data class, which `record` says
+/// more of. It is made at once, without the library's attempt in between: logging is what must be
+/// fast.
 pub(crate) fn entry(
     attempt: &Bound<'_, PyAny>,
     session_id: String,

@@ -39,8 +39,8 @@ impl Case {
         push(&self.errors_after, error);
     }
 
-    /// The error that the try at `index` left, `None` if it said nothing of one; the last try's without
-    /// an index.
+    /// The error that the try at `index` left, `None` if it said nothing of one; the last try's
+    /// without an index.
     pub(crate) fn error_after<'py>(
         &self,
         py: Python<'py>,

@@ -11,8 +11,8 @@ use pyo3::types::PyType;
 /// The module that has the exceptions.
 const MODULE: &str = "auto_recovery._errors";
 
-/// The exception for `error`: its chain in words, the stable code of its kind, and the system's number
-/// where there is one.
+/// The exception for `error`: its chain in words, the stable code of its kind, and the system's
+/// number where there is one.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     raise(py, error).unwrap_or_else(|failed| failed)
 }

@@ -1,7 +1,7 @@
 //! Python's `Error` as the library's failure, and what kind of failure it is.
 //!
-//! Any object with the seven attributes will do. Nothing in it fails a recovery: a context value that
-//! JSON has no form for is recorded as its `repr`.
+//! Any object with the seven attributes will do. Nothing in it fails a recovery: a context value
+//! that JSON has no form for is recorded as its `repr`.
 
 use auto_recovery::failure::{Context, Failure};
 use pyo3::exceptions::PyException;
@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use crate::value::{optional_text, text};
 
-/// How much of one text goes to the journal, in bytes. Five texts of a failure and its context of at
-/// most [`CONTEXT_BYTES_MAX`] are escaped to at most 6 times that and stay below the 16 MiB of a line.
+/// How much of one text goes to the journal, in bytes. Five texts of a failure and its context of
+/// at most [`CONTEXT_BYTES_MAX`] are escaped to at most 6 times that and stay below the 16 MiB of a
+/// line.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 
 /// How much of a context goes to the journal, in bytes of JSON.
@@ -105,8 +106,8 @@ fn represented(value: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
-/// `result`, `None` where it is an `Exception`. What is none, such as `KeyboardInterrupt`, is nobody's to
-/// swallow.
+/// `result`, `None` where it is an `Exception`. What is none, such as `KeyboardInterrupt`, is
+/// nobody's to swallow.
 fn unless_exception<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -19,7 +19,8 @@ use crate::attempt::{self, Failures};
 use crate::case::Case;
 use crate::value::text;
 
-/// A store whose entries go to a Python logger. It reads nothing: who asks for a trail asks the logger.
+/// A store whose entries go to a Python logger. It reads nothing: who asks for a trail asks the
+/// logger.
 pub(crate) struct ForeignLog {
     pub(crate) logger: Py<PyAny>,
     /// The session as the manager has it.

@@ -1,5 +1,5 @@
-//! The library's host in an interpreter: it waits as Python waits, with the interpreter released until
-//! the time is over or Python has a signal to handle.
+//! The library's host in an interpreter: it waits as Python waits, with the interpreter released
+//! until the time is over or Python has a signal to handle.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};

@@ -1,7 +1,8 @@
 //! The native half of the Python package `auto_recovery`.
 //!
-//! It parses, calls and renders: every rule is the library's. Waiting, disk and statistics happen with
-//! the interpreter released; it is attached only where Python objects are read, made or called.
+//! It parses, calls and renders: every rule is the library's. Waiting, disk and statistics happen
+//! with the interpreter released; it is attached only where Python objects are read, made or
+//! called.
 
 mod attempt;
 mod case;

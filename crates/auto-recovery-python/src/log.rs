@@ -130,8 +130,8 @@ impl AuditLog {
         })
     }
 
-    /// Writes the report of a session to `output_path` or to a new file in the log's directory; returns
-    /// its path.
+    /// Writes the report of a session to `output_path` or to a new file in the log's directory;
+    /// returns its path.
     fn report(
         &self,
         session_id: &Bound<'_, PyAny>,

@@ -121,7 +121,8 @@ fn settings(manager: &Bound<'_, PyAny>, host: &dyn Host) -> PyResult<ManagerSett
     })
 }
 
-/// The library's logger for this recovery: the log's own, or one whose entries go to a Python logger.
+/// The library's logger for this recovery: the log's own, or one whose entries go to a Python
+/// logger.
 fn logger(
     manager: &Bound<'_, PyAny>,
     request: &Request<'_>,

@@ -1,4 +1,5 @@
-//! Python values as the library's, and back. Nothing here refuses text: what is no Unicode is replaced.
+//! Python values as the library's, and back. Nothing here refuses text: what is no Unicode is
+//! replaced.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! What the PostgreSQL store costs beside PostgreSQL itself: many entries at once beside `\copy` of the same
-//! rows, and one after the other beside bare inserts.
+//! What the PostgreSQL store costs beside PostgreSQL itself: many entries at once beside `\copy` of
+//! the same rows, and one after the other beside bare inserts.
 //!
-//! `cargo bench -p auto-recovery-sql --bench postgres` starts a server of its own, in the directory that
-//! TMPDIR names, with its settings as they come; it syncs.
+//! `cargo bench -p auto-recovery-sql --bench postgres` starts a server of its own, in the directory
+//! that TMPDIR names, with its settings as they come; it syncs.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 #![expect(
     clippy::unwrap_used,

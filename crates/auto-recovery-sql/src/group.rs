@@ -1,10 +1,11 @@
 //! Group commit: callers queue what they have to write. One of them, the leader, writes all that is
-//! queued, and what is queued while it does, as one batch, while the others wait. If many came meanwhile, it
-//! goes on with these. There is no thread of our own.
+//! queued, and what is queued while it does, as one batch, while the others wait. If many came
+//! meanwhile, it goes on with these. There is no thread of our own.
 //!
-//! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes longer
-//! than all the rest. So a caller lets others run for a while before it sleeps, the leader gives those whom
-//! it has just told a chance to come back, and leaves it to one of them to wake the others.
+//! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes
+//! longer than all the rest. So a caller lets others run for a while before it sleeps, the leader
+//! gives those whom it has just told a chance to come back, and leaves it to one of them to wake
+//! the others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +14,12 @@ use std::{mem, thread, vec};
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 
-/// How many batches a leader writes before it returns to its caller, which waits for no more than that.
+/// How many batches a leader writes before it returns to its caller, which waits for no more than
+/// that.
 const LED_MAX: usize = 16;
 
-/// How many callers a batch must have for a leader to go on with it: without the leader's own, it is the
-/// smaller by one.
+/// How many callers a batch must have for a leader to go on with it: without the leader's own, it
+/// is the smaller by one.
 const LED_CALLERS_MIN: usize = 4;
 
 /// How often a leader lets others run while its batch has fewer callers than the last.
@@ -29,14 +31,16 @@ const YIELDS_MAX: usize = 30;
 /// The queue of those who write to one place.
 pub(crate) struct Group<Work> {
     queue: Mutex<Queue<Work>>,
-    /// How large a batch becomes, one caller's work not divided. It bounds how long the next one waits.
+    /// How large a batch becomes, one caller's work not divided. It bounds how long the next one
+    /// waits.
     size_max: usize,
     /// How large a caller's work is.
     size: fn(&Work) -> usize,
 }
 
 struct Queue<Work> {
-    /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of it.
+    /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of
+    /// it.
     led: bool,
     /// How many callers the last batch had: as many may come again.
     callers_before: usize,
@@ -69,9 +73,9 @@ impl<Work> Group<Work> {
         }
     }
 
-    /// Has `work` written by `write`, by this thread or another, and returns it as it was written: it is
-    /// freed by who made it. `write` gets the work of one or many callers and returns that of each or why
-    /// it was not written, or the error of all.
+    /// Has `work` written by `write`, by this thread or another, and returns it as it was written:
+    /// it is freed by who made it. `write` gets the work of one or many callers and returns that of
+    /// each or why it was not written, or the error of all.
     pub(crate) fn commit(
         &self,
         work: Work,
@@ -115,8 +119,8 @@ struct Leader<'g, Work> {
 }
 
 impl<Work> Leader<'_, Work> {
-    /// Writes the first batch, in which is the caller's own work, and others after it until one fails: that
-    /// can have taken long, and the next may too.
+    /// Writes the first batch, in which is the caller's own work, and others after it until one
+    /// fails: that can have taken long, and the next may too.
     fn lead(self, write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>) {
         for led in 0..LED_MAX {
             let callers_min = if led == 0 { 1 } else { LED_CALLERS_MIN };
@@ -149,8 +153,8 @@ impl<Work> Drop for Leader<'_, Work> {
     }
 }
 
-/// A batch while it is written, its work taken as it comes. Its duty is to tell its callers, also if the
-/// leader panics.
+/// A batch while it is written, its work taken as it comes. Its duty is to tell its callers, also
+/// if the leader panics.
 struct Writing<'g, Work> {
     group: &'g Group<Work>,
     ending: Arc<Ending<Work>>,
@@ -284,8 +288,8 @@ impl<Work> Ending<Work> {
         self.change(|state| state.is_leaderless = true);
     }
 
-    /// Changes the state, and wakes one who sleeps: if it is for all, that one wakes the others, while this
-    /// thread goes on.
+    /// Changes the state, and wakes one who sleeps: if it is for all, that one wakes the others,
+    /// while this thread goes on.
     fn change(&self, change: impl FnOnce(&mut State<Work>)) {
         let mut state = lock(&self.state);
         change(&mut state);

@@ -1,8 +1,8 @@
 //! Text as a column can hold it.
 //!
-//! PostgreSQL has no text with a NUL in it, and many programs that read SQLite stop at one. A NUL is kept
-//! as two characters, the first of which means nothing and is kept as two itself, so that what is read is
-//! what was written, and different texts stay different.
+//! PostgreSQL has no text with a NUL in it, and many programs that read SQLite stop at one. A NUL
+//! is kept as two characters, the first of which means nothing and is kept as two itself, so that
+//! what is read is what was written, and different texts stay different.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
-//! What appending to a trail costs beside a bare file: one entry after the other, each durable, and many
-//! callers at once.
+//! What appending to a trail costs beside a bare file: one entry after the other, each durable, and
+//! many callers at once.
 //!
-//! `cargo bench --bench append` appends to both in turn and tells medians. The directory that TMPDIR
-//! names should be on the disk that is of interest.
+//! `cargo bench --bench append` appends to both in turn and tells medians. The directory that
+//! TMPDIR names should be on the disk that is of interest.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 mod side_by_side;

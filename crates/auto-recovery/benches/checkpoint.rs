@@ -1,7 +1,8 @@
 //! What checkpoints of 20,000 files cost beside `git add -A` and `git write-tree` in a private
-//! repository: from nothing, of an unchanged tree, of a tree with one changed file, and in a process
-//! that knows only what its predecessors left on disk. Of a tree with some changed files also beside
-//! `git stash create`, which keeps less: only changes, and only of files that are tracked.
+//! repository: from nothing, of an unchanged tree, of a tree with one changed file, and in a
+//! process that knows only what its predecessors left on disk. Of a tree with some changed files
+//! also beside `git stash create`, which keeps less: only changes, and only of files that are
+//! tracked.
 //!
 //! `cargo bench --bench checkpoint` measures, each beside its rival in turn, and tells medians.
 #![expect(

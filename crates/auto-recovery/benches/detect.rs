@@ -1,6 +1,7 @@
 //! What detection of a large output costs beside one bare scan of the same bytes for newlines.
 //!
-//! `cargo bench --bench detect` measures both in turn, on several kinds of output, and tells medians.
+//! `cargo bench --bench detect` measures both in turn, on several kinds of output, and tells
+//! medians.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 mod side_by_side;

@@ -1,4 +1,5 @@
-//! Recover one failure with audit logging, and read the statistics: the specification's basic usage.
+//! Recover one failure with audit logging, and read the statistics: the specification's basic
+//! usage.
 //!
 //! `cargo run --example basic -- DIR` keeps the trail in DIR.
 

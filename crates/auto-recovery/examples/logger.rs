@@ -1,5 +1,5 @@
-//! The audit logger by itself, for callers that recover in their own way: the specification's direct
-//! usage.
+//! The audit logger by itself, for callers that recover in their own way: the specification's
+//! direct usage.
 //!
 //! `cargo run --example logger -- DIR` keeps the trail in DIR.
 

@@ -1,7 +1,7 @@
 //! The outside world as an argument: clock, sleep and randomness.
 //!
-//! This is the only module that reads a clock, sleeps or draws randomness, so whole recoveries run in
-//! tests without taking real time. Running commands has its own room, [`crate::process`].
+//! This is the only module that reads a clock, sleeps or draws randomness, so whole recoveries run
+//! in tests without taking real time. Running commands has its own room, [`crate::process`].
 
 mod ids;
 

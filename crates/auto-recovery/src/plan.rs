@@ -1,8 +1,8 @@
 //! Category to ordered strategies. Pure: knows nothing of handlers, trees or time.
 //!
 //! The order is the specification's. What is disabled is never tried; retry and rollback are tried
-//! only where there is something to do; rollback comes after all others. Escalation is not a step: it
-//! is what is left when the steps are exhausted.
+//! only where there is something to do; rollback comes after all others. Escalation is not a step:
+//! it is what is left when the steps are exhausted.
 
 use crate::failure::Category;
 use crate::strategy::RecoveryStrategyType::{self, Alternative, Custom, Fix, Retry, Rollback};

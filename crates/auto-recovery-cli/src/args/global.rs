@@ -11,8 +11,8 @@ use clap::Args;
 pub(crate) struct GlobalArgs {
     /// Where trails live: `jsonl:DIR`, `sqlite:FILE` or `postgres://USER@HOST/DATABASE`
     ///
-    /// The default is the state directory: $RECOVER_STATE_DIR, else auto-recovery in $XDG_STATE_HOME
-    /// (~/.local/state). Also RECOVER_STORE.
+    /// The default is the state directory: $RECOVER_STATE_DIR, else auto-recovery in
+    /// $XDG_STATE_HOME (~/.local/state). Also RECOVER_STORE.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) store: Option<OsString>,
 

@@ -1,4 +1,5 @@
-//! Arguments of the commands around a run: what would be tried, what a failure is, where the tree was.
+//! Arguments of the commands around a run: what would be tried, what a failure is, where the tree
+//! was.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,8 +56,8 @@ pub(crate) struct ClassifyArgs {
 
 /// Mark the tree as good, for a later rollback
 ///
-/// For agents and scripts, at points where they know that all is well. `recover run --rollback` goes
-/// back to the newest mark, or to the last tree at which its command passed.
+/// For agents and scripts, at points where they know that all is well. `recover run --rollback`
+/// goes back to the newest mark, or to the last tree at which its command passed.
 #[derive(Args, Debug)]
 pub(crate) struct CheckpointArgs {}
 

@@ -16,10 +16,11 @@ Examples:
 
 /// Remove old sessions by rule, and leave a record of what went
 ///
-/// Whole sessions go, oldest first: those whose newest attempt is older than --older-than, then the oldest
-/// while all together have more than --max-size. --keep-last protects the newest; alone it removes all
-/// others. Sessions that are held or still running stay. Without a rule here, those of `[retention]` in your
-/// config.toml count; they are also applied after a recovery, at most once a day.
+/// Whole sessions go, oldest first: those whose newest attempt is older than --older-than, then the
+/// oldest while all together have more than --max-size. --keep-last protects the newest; alone it
+/// removes all others. Sessions that are held or still running stay. Without a rule here, those of
+/// `[retention]` in your config.toml count; they are also applied after a recovery, at most once a
+/// day.
 #[derive(Args, Debug)]
 #[command(after_long_help = PRUNE_EXAMPLES)]
 pub(crate) struct PruneArgs {
@@ -82,9 +83,9 @@ Examples:
 
 /// Take over the entries of files, as they are
 ///
-/// Trails and journals as JSON lines, ours and the Python original's, JSON exports, and any of these
-/// compressed with zstd. Ids, times and every byte stay; what is there already is not added again. What
-/// cannot be read is named with its line, the rest still lands, and the exit code is 1.
+/// Trails and journals as JSON lines, ours and the Python original's, JSON exports, and any of
+/// these compressed with zstd. Ids, times and every byte stay; what is there already is not added
+/// again. What cannot be read is named with its line, the rest still lands, and the exit code is 1.
 #[derive(Args, Debug)]
 #[command(after_long_help = IMPORT_EXAMPLES)]
 pub(crate) struct ImportArgs {
@@ -100,9 +101,9 @@ Examples:
 
 /// Copy every session of one store to another, and prove that it arrived
 ///
-/// Ids, times and every byte of every entry stay. What is there already is not added again, so a copy that
-/// was interrupted is simply done once more. In the end the entries of each session are counted and their
-/// digests compared; the exit code is 1 if one differs.
+/// Ids, times and every byte of every entry stay. What is there already is not added again, so a
+/// copy that was interrupted is simply done once more. In the end the entries of each session are
+/// counted and their digests compared; the exit code is 1 if one differs.
 #[derive(Args, Debug)]
 #[command(after_long_help = COPY_EXAMPLES)]
 pub(crate) struct CopyArgs {

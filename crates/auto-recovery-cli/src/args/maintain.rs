@@ -12,9 +12,9 @@ Examples:
 
 /// Remove trails, with their outputs and checkpoints, and leave a record that they were removed
 ///
-/// Asks first on a terminal. Where nobody can be asked, `--yes` is needed, or nothing is removed and
-/// the exit code is 2. What the journal said of a session, its command and the text of its failure
-/// among it, stays in the journal.
+/// Asks first on a terminal. Where nobody can be asked, `--yes` is needed, or nothing is removed
+/// and the exit code is 2. What the journal said of a session, its command and the text of its
+/// failure among it, stays in the journal.
 #[derive(Args, Debug)]
 #[command(after_long_help = CLEAR_EXAMPLES)]
 pub(crate) struct ClearArgs {

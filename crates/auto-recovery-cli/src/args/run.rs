@@ -34,10 +34,10 @@ not found.";
 
 /// Run a command; when it fails, recover it
 ///
-/// The command's output passes through as it comes, and a command that passes costs nothing and leaves
-/// nothing behind. When it fails, strategies are tried in the order that suits the failure. A cure is
-/// proved by running the command again. Each attempt that did not help is undone, byte for byte, and
-/// every attempt is on record before the next begins.
+/// The command's output passes through as it comes, and a command that passes costs nothing and
+/// leaves nothing behind. When it fails, strategies are tried in the order that suits the failure.
+/// A cure is proved by running the command again. Each attempt that did not help is undone, byte
+/// for byte, and every attempt is on record before the next begins.
 #[derive(Args, Debug)]
 #[command(after_long_help = RUN_EXAMPLES)]
 pub(crate) struct RunArgs {

@@ -46,8 +46,8 @@ Example:
 /// Run any command; when it fails, recover it, and keep a record of every attempt
 ///
 /// recover runs a command and passes its output and exit code through. When the command fails, it
-/// finds out what kind of failure that is, tries the strategies that suit it, proves a cure by running
-/// the command again, puts back what did not help, and records every attempt durably.
+/// finds out what kind of failure that is, tries the strategies that suit it, proves a cure by
+/// running the command again, puts back what did not help, and records every attempt durably.
 #[derive(Debug, Parser)]
 #[command(
     name = "recover",
@@ -74,8 +74,8 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     /// Record attempts that something else made, as JSONL on stdin
     ///
-    /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that cannot
-    /// be used is named on stderr and the others still land; the exit code is 1 then.
+    /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that
+    /// cannot be used is named on stderr and the others still land; the exit code is 1 then.
     #[command(after_long_help = LOG_EXAMPLES)]
     Log,
     /// List every recovery so far, newest first

@@ -76,8 +76,8 @@ Examples:
 
 /// Sum up a session, or all of them: how many attempts, which helped, how long they took
 ///
-/// With --by, each group has its own sums. A session counts in every group that an attempt of it is in;
-/// how it ended counts in that of its last attempt. Days and hours are those of UTC.
+/// With --by, each group has its own sums. A session counts in every group that an attempt of it is
+/// in; how it ended counts in that of its last attempt. Days and hours are those of UTC.
 #[derive(Args, Debug)]
 #[command(after_long_help = STATS_EXAMPLES)]
 pub(crate) struct StatsArgs {
@@ -92,7 +92,8 @@ pub(crate) struct StatsArgs {
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no other)
+    /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no
+    /// other)
     #[arg(long, value_name = "WHEN", requires = "all")]
     pub(crate) since: Option<String>,
 
@@ -151,7 +152,8 @@ pub(crate) struct ExportArgs {
 
     /// CSV only: leave text exact that a spreadsheet would run as a formula
     ///
-    /// Such a cell (it begins with one of = + - @, a tab or a carriage return) gets a leading ' otherwise.
+    /// Such a cell (it begins with one of = + - @, a tab or a carriage return) gets a leading '
+    /// otherwise.
     #[arg(long)]
     pub(crate) raw: bool,
 }

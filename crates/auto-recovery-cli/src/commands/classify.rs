@@ -100,8 +100,8 @@ fn read(file: Option<&Path>) -> Result<Capture> {
     }
 }
 
-/// Answers each line of standard input with a line, in order. A line that cannot be read is named by
-/// its number; the others are answered.
+/// Answers each line of standard input with a line, in order. A line that cannot be read is named
+/// by its number; the others are answered.
 fn batch(app: &App, rules: &Rules) -> Result<Exit> {
     let mut input = io::stdin().lock();
     let mut exit = Exit::OK;

@@ -68,8 +68,8 @@ pub(crate) fn clear(
     }
     let mut cleared = Vec::new();
     for session_id in sessions {
-        // What hangs on the trail goes first: if that fails, the session is still there to be cleared
-        // once more.
+        // What hangs on the trail goes first: if that fails, the session is still there to be
+        // cleared once more.
         artifacts::remove(state_dir, &session_id, host)?;
         // A session that is gone by now was cleared by somebody else.
         if let Some(entries) = store.clear(&session_id)? {

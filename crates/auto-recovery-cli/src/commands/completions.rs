@@ -14,8 +14,8 @@ use crate::output::{Escapes, Printer, stdout_error};
 /// The name of the binary.
 const NAME: &str = "recover";
 
-/// Writes completions or manual pages to stdout, or below `directory` under the names that shells and
-/// `man` look for.
+/// Writes completions or manual pages to stdout, or below `directory` under the names that shells
+/// and `man` look for.
 pub(crate) fn completions(
     what: Generate,
     directory: Option<&Path>,

@@ -68,8 +68,8 @@ impl Evidence {
         }
     }
 
-    /// The attempt that began after attempt `last` and has no end on record: it is under way, or `recover`
-    /// died in it.
+    /// The attempt that began after attempt `last` and has no end on record: it is under way, or
+    /// `recover` died in it.
     pub(crate) fn without_end(&self, last: u64) -> Option<&AttemptStarted> {
         let (number, _) = self.started.last_key_value()?;
         let has_end = *number <= last || self.finished.contains_key(number);

@@ -135,8 +135,8 @@ fn still_doomed(agreed: Vec<Doomed>, now: &[Doomed], printer: &Printer) -> Vec<D
     doomed
 }
 
-/// Applies the rules of the configuration, if there are any and they were not applied today. What goes
-/// wrong is a warning: it says nothing about the command that was run.
+/// Applies the rules of the configuration, if there are any and they were not applied today. What
+/// goes wrong is a warning: it says nothing about the command that was run.
 pub(crate) fn prune_by_itself(app: &App) {
     let rules = app.settings.retention.rules();
     if rules.are_empty() {
@@ -263,8 +263,8 @@ fn prune_all(
     Ok(outcome)
 }
 
-/// Removes what hangs on sessions that the journal says are gone: those that went just now, and those that
-/// somebody removed who died before this. Returns whether nothing is left.
+/// Removes what hangs on sessions that the journal says are gone: those that went just now, and
+/// those that somebody removed who died before this. Returns whether nothing is left.
 fn remove_artifacts_of_gone(app: &App, store: &dyn AuditStore) -> Result<bool> {
     let state_dir = &app.settings.state_dir.value;
     let mut gone = BTreeSet::new();

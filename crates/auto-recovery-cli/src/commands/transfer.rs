@@ -55,7 +55,8 @@ pub(crate) fn import(
     let mut exit = Exit::OK;
     let mut imported = Vec::new();
     for file in &files {
-        // Of several, one that cannot be opened or understood is left out; a store that fails ends it.
+        // Of several, one that cannot be opened or understood is left out; a store that fails ends
+        // it.
         let report = match transfer::open(file) {
             Err(error) => Err(error),
             Ok(opened) => match transfer::import(opened, file, store) {

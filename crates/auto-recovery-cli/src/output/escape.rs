@@ -41,8 +41,9 @@ pub(crate) fn escape_bytes(bytes: &[u8], escapes: Escapes) -> String {
     out
 }
 
-/// `bytes` without the sequences that set colours and weights (`ESC [ … m`), which tools write by the
-/// dozen and which say nothing where output is quoted. Every other sequence stays, to be escaped.
+/// `bytes` without the sequences that set colours and weights (`ESC [ … m`), which tools write by
+/// the dozen and which say nothing where output is quoted. Every other sequence stays, to be
+/// escaped.
 pub(crate) fn without_colours(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

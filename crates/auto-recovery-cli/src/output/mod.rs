@@ -1,7 +1,7 @@
 //! What people and programs get to see: data on stdout, everything else on stderr.
 //!
-//! All text that came from outside is escaped on its way to a terminal. Nothing here decides what is
-//! shown; the commands do.
+//! All text that came from outside is escaped on its way to a terminal. Nothing here decides what
+//! is shown; the commands do.
 
 mod bar;
 mod count;

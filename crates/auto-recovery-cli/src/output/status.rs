@@ -1,7 +1,7 @@
 //! The one line that moves: what is being done right now, on a terminal, below everything else.
 //!
-//! It is there only while stderr is a terminal and the last thing written ended its line, so that it
-//! never covers what a command wrote. Elsewhere it does nothing.
+//! It is there only while stderr is a terminal and the last thing written ended its line, so that
+//! it never covers what a command wrote. Elsewhere it does nothing.
 
 use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,8 +35,8 @@ struct State {
 }
 
 impl Status {
-    /// A line on stderr, if that is a terminal and `printer` may say more than warnings. The run may
-    /// last for `limit`.
+    /// A line on stderr, if that is a terminal and `printer` may say more than warnings. The run
+    /// may last for `limit`.
     pub(crate) fn new(printer: &Printer, host: Arc<dyn Host>, limit: Option<Duration>) -> Self {
         let wanted = io::stderr().is_terminal() && printer.verbosity >= Verbosity::Normal;
         let state = State {

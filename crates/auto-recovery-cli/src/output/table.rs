@@ -146,8 +146,8 @@ impl Table {
     }
 }
 
-/// How wide each column is to be so that all fit into `width`, given how wide each would like to be;
-/// none for a column that is left out.
+/// How wide each column is to be so that all fit into `width`, given how wide each would like to
+/// be; none for a column that is left out.
 fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>> {
     let least = |index: usize| match columns[index].flexible {
         Some(min) => natural[index].min(min),

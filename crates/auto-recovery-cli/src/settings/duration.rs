@@ -13,8 +13,8 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// The longest duration that can be given: 100 years of 365 days. Far from the range where adding it
-/// to a time could overflow.
+/// The longest duration that can be given: 100 years of 365 days. Far from the range where adding
+/// it to a time could overflow.
 const DURATION_MS_MAX: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /// The duration that `text` says.

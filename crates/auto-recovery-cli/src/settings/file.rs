@@ -1,7 +1,7 @@
 //! Finding and opening configuration files.
 //!
-//! `recover.toml` comes with a project that somebody else may have written, so it is taken only from
-//! the workspace, only when the user or root owns it, and only when nobody else can write it.
+//! `recover.toml` comes with a project that somebody else may have written, so it is taken only
+//! from the workspace, only when the user or root owns it, and only when nobody else can write it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

@@ -90,8 +90,8 @@ impl Layer {
         })
     }
 
-    /// What the project's `recover.toml` says. It cannot say where records go, how durable they are,
-    /// how long they are kept and what happens when they fail: that is the user's alone.
+    /// What the project's `recover.toml` says. It cannot say where records go, how durable they
+    /// are, how long they are kept and what happens when they fail: that is the user's alone.
     ///
     /// # Errors
     /// As [`Layer::from_user_file`], and if it sets one of those.

@@ -16,7 +16,6 @@ mod run;
 mod section;
 mod size;
 mod value;
-mod workspace;
 
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
@@ -33,4 +32,3 @@ pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
 pub(crate) use size::{human_size, parse_size};
 pub(crate) use value::{SecretUrl, StoreUrl, StrategyCommand, durability_name};
-pub(crate) use workspace::find_workspace;

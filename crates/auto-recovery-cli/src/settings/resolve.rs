@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
+use auto_recovery::checkpoint::Workspace;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
 use crate::settings::value::parse_durability;
 use crate::settings::{
     Environment, Layer, Origin, RetentionSettings, RunSettings, Setting, Sources, StoreUrl,
-    find_workspace,
 };
 
 /// Every setting, resolved.
@@ -60,7 +60,9 @@ impl Settings {
             quiet: _,
             verbose: _,
         } = global;
-        let workspace = find_workspace(&cwd);
+        let workspace = Workspace::find(&cwd, environment.home.as_deref())?
+            .root()
+            .to_owned();
         let named = config.as_ref().or(environment.config.as_ref());
         let named = named.map(PathBuf::as_path);
         let mut layers = vec![

@@ -309,45 +309,87 @@ impl Policy {
 impl Layer {
     /// Takes from `weaker` whatever single value this layer says nothing about.
     pub(crate) fn lay_over(&mut self, weaker: &Self) {
-        fill(&mut self.store, &weaker.store);
-        fill(&mut self.state_dir, &weaker.state_dir);
-        fill(&mut self.durability, &weaker.durability);
-        fill(&mut self.on_audit_failure, &weaker.on_audit_failure);
-        self.retention.lay_over(&weaker.retention);
-        self.policy.lay_over(&weaker.policy);
-        fill(&mut self.grace, &weaker.grace);
-        fill(&mut self.allow, &weaker.allow);
-        fill(&mut self.approve, &weaker.approve);
-        fill(&mut self.on_escalate, &weaker.on_escalate);
-        fill(&mut self.rollback, &weaker.rollback);
-        fill(&mut self.keep_progress, &weaker.keep_progress);
-        fill(&mut self.keep_failed_changes, &weaker.keep_failed_changes);
-        fill(&mut self.checkpoint, &weaker.checkpoint);
-        fill(&mut self.hold_stdout, &weaker.hold_stdout);
-        fill(&mut self.fail_on_flaky, &weaker.fail_on_flaky);
+        // Destructured, so that the compiler names a setting that is forgotten here.
+        let Self {
+            store,
+            state_dir,
+            durability,
+            on_audit_failure,
+            retention,
+            policy,
+            grace,
+            allow,
+            approve,
+            on_escalate,
+            rollback,
+            keep_progress,
+            keep_failed_changes,
+            checkpoint,
+            hold_stdout,
+            fail_on_flaky,
+            // Lists from every layer count.
+            protect: _,
+            categories: _,
+            error_types: _,
+            recipes: _,
+            rules: _,
+        } = weaker;
+        fill(&mut self.store, store);
+        fill(&mut self.state_dir, state_dir);
+        fill(&mut self.durability, durability);
+        fill(&mut self.on_audit_failure, on_audit_failure);
+        self.retention.lay_over(retention);
+        self.policy.lay_over(policy);
+        fill(&mut self.grace, grace);
+        fill(&mut self.allow, allow);
+        fill(&mut self.approve, approve);
+        fill(&mut self.on_escalate, on_escalate);
+        fill(&mut self.rollback, rollback);
+        fill(&mut self.keep_progress, keep_progress);
+        fill(&mut self.keep_failed_changes, keep_failed_changes);
+        fill(&mut self.checkpoint, checkpoint);
+        fill(&mut self.hold_stdout, hold_stdout);
+        fill(&mut self.fail_on_flaky, fail_on_flaky);
     }
 }
 
 impl RetentionSettings {
     fn lay_over(&mut self, weaker: &Self) {
-        fill(&mut self.older_than, &weaker.older_than);
-        fill(&mut self.keep_last, &weaker.keep_last);
-        fill(&mut self.max_size, &weaker.max_size);
-        fill(&mut self.archive, &weaker.archive);
+        let Self {
+            older_than,
+            keep_last,
+            max_size,
+            archive,
+        } = weaker;
+        fill(&mut self.older_than, older_than);
+        fill(&mut self.keep_last, keep_last);
+        fill(&mut self.max_size, max_size);
+        fill(&mut self.archive, archive);
     }
 }
 
 impl PolicyLayer {
     fn lay_over(&mut self, weaker: &Self) {
-        fill(&mut self.fix, &weaker.fix);
-        fill(&mut self.alternative, &weaker.alternative);
-        fill(&mut self.retry, &weaker.retry);
-        fill(&mut self.max_attempts, &weaker.max_attempts);
-        fill(&mut self.base_delay, &weaker.base_delay);
-        fill(&mut self.max_delay, &weaker.max_delay);
-        fill(&mut self.jitter, &weaker.jitter);
-        fill(&mut self.attempt_timeout, &weaker.attempt_timeout);
-        fill(&mut self.deadline, &weaker.deadline);
+        let Self {
+            fix,
+            alternative,
+            retry,
+            max_attempts,
+            base_delay,
+            max_delay,
+            jitter,
+            attempt_timeout,
+            deadline,
+        } = weaker;
+        fill(&mut self.fix, fix);
+        fill(&mut self.alternative, alternative);
+        fill(&mut self.retry, retry);
+        fill(&mut self.max_attempts, max_attempts);
+        fill(&mut self.base_delay, base_delay);
+        fill(&mut self.max_delay, max_delay);
+        fill(&mut self.jitter, jitter);
+        fill(&mut self.attempt_timeout, attempt_timeout);
+        fill(&mut self.deadline, deadline);
     }
 }
 

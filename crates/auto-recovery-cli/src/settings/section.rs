@@ -105,8 +105,8 @@ impl<'d> Section<'d> {
         self.value(key, command)
     }
 
-    /// The commands at `key`: one as [`Section::command`] takes it, or a list with lists in it, each
-    /// item one command.
+    /// The commands at `key`: one as [`Section::command`] takes it, or a list with lists in it,
+    /// each item one command.
     pub(crate) fn commands(
         &mut self,
         key: &'static str,

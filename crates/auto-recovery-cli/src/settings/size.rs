@@ -1,7 +1,7 @@
 //! Sizes as people write them: `500M`, `2GiB`, `1048576`.
 
-/// The units. One letter and `iB` are powers of 1024, as disks are filled; `B` alone behind the letter is
-/// a power of 1000, as disks are sold.
+/// The units. One letter and `iB` are powers of 1024, as disks are filled; `B` alone behind the
+/// letter is a power of 1000, as disks are sold.
 const UNITS: [(&str, u64); 14] = [
     ("", 1),
     ("B", 1),

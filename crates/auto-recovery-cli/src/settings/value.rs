@@ -62,7 +62,8 @@ impl SecretUrl {
         &self.0
     }
 
-    /// The host, the port and the database, as they are written: where it leads, whoever goes there.
+    /// The host, the port and the database, as they are written: where it leads, whoever goes
+    /// there.
     pub(crate) fn place(&self) -> &str {
         let (_, behind) = self.0.split_once("://").unwrap_or_default();
         let behind = behind.split('?').next().unwrap_or_default();

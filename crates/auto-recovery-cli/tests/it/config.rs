@@ -524,3 +524,20 @@ fn a_machine_without_a_home_is_told_what_to_set() {
     );
     assert_eq!(run.code, 0, "{run:?}");
 }
+
+#[test]
+fn a_recipe_needs_every_program_that_it_requires() {
+    let machine = Machine::new();
+    for (requires, expected) in [
+        ("\"sh\", \"true\"", true),
+        ("\"sh\", \"no-such-tool\"", false),
+    ] {
+        let recipe = format!(
+            "[recipe.own]\nargv = [\"false\"]\nfix = [\"true\"]\nrequires = [{requires}]\n"
+        );
+        machine.write("project/recover.toml", &recipe);
+        let plan = machine.recover(&["plan", "--", "false"]);
+        let is_missing = plan.stdout.contains("no-such-tool is not installed");
+        assert_eq!(is_missing, !expected, "{plan:?}");
+    }
+}

@@ -1,4 +1,5 @@
-//! Any bytes as a configuration: taken, or refused in one line that names the file; the same each time.
+//! Any bytes as a configuration: taken, or refused in one line that names the file; the same each
+//! time.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! How long trails are kept, and how they move: `prune`, `hold`, `import`, `copy`, and the rules of the
-//! configuration.
+//! How long trails are kept, and how they move: `prune`, `hold`, `import`, `copy`, and the rules of
+//! the configuration.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

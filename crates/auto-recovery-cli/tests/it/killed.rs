@@ -1,8 +1,8 @@
 //! `kill -9` at any instant: of `recover log`, of `recover run`, of `recover restore`, of
 //! `recover prune`.
 //!
-//! The instants are spread over what a run takes that is not killed, by a seeded generator; which phase
-//! each kill met is found out from what the run left, and told by the long campaign.
+//! The instants are spread over what a run takes that is not killed, by a seeded generator; which
+//! phase each kill met is found out from what the run left, and told by the long campaign.
 
 mod log;
 mod prune;

@@ -97,8 +97,8 @@ fn a_command_that_nobody_reads_ends_as_it_would() {
     assert!(!machine.state().exists(), "there is nothing to recover");
 }
 
-/// Runs `recover log` on 24 lines of two sessions, which are in `lines.jsonl`, with no file growing beyond
-/// `blocks` of 512 bytes.
+/// Runs `recover log` on 24 lines of two sessions, which are in `lines.jsonl`, with no file growing
+/// beyond `blocks` of 512 bytes.
 fn log_within(machine: &Machine, store: &str, blocks: u64) -> Run {
     let script = format!(
         "trap '' XFSZ; ulimit -f {blocks}; exec \"$RECOVER\" --store {store} log <lines.jsonl"

@@ -1,9 +1,9 @@
 //! Small real projects, each broken in one known way, from end to end.
 //!
-//! `tests/projects/` holds a folder for each, with what must become of it in its `project.toml`, and
-//! each is a test of its own here. Whatever the project: what is said to be cured passes without
-//! `recover`, what is not leaves every byte and mode as they were, `.git` is never touched, no process
-//! stays, and the record says the same.
+//! `tests/projects/` holds a folder for each, with what must become of it in its `project.toml`,
+//! and each is a test of its own here. Whatever the project: what is said to be cured passes
+//! without `recover`, what is not leaves every byte and mode as they were, `.git` is never touched,
+//! no process stays, and the record says the same.
 
 #![expect(
     clippy::print_stdout,

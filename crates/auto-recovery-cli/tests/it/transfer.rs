@@ -1,5 +1,5 @@
-//! What comes with `import` and `copy` when files are broken, somebody else imports too, or there is nothing
-//! to come.
+//! What comes with `import` and `copy` when files are broken, somebody else imports too, or there
+//! is nothing to come.
 
 use std::fs;
 use std::path::Path;

@@ -52,8 +52,8 @@ fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
 /// What a caller is told, unless its thread panicked.
 type Told = thread::Result<Result<u32>>;
 
-/// Has one caller lead, another join its batch, and a third come after that, and the leader end like
-/// this. Returns what each was told.
+/// Has one caller lead, another join its batch, and a third come after that, and the leader end
+/// like this. Returns what each was told.
 fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
     let group = &Group::<u32>::new(1024, |_| 1);
     let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
@@ -177,8 +177,8 @@ fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
     });
 }
 
-/// Has so many callers write batches of so many, all there before the first is written, and returns who
-/// wrote each.
+/// Has so many callers write batches of so many, all there before the first is written, and returns
+/// who wrote each.
 fn leaders(
     callers: usize,
     batch: usize,

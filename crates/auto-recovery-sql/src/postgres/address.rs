@@ -133,7 +133,8 @@ fn masked(url: &str) -> Result<String> {
     Ok(shown)
 }
 
-/// `url` without the parameters that are ours to honour, the `sslmode` and the file of `sslrootcert`.
+/// `url` without the parameters that are ours to honour, the `sslmode` and the file of
+/// `sslrootcert`.
 fn take_tls_parameters(url: &str, shown: &str) -> Result<(String, String, Option<PathBuf>)> {
     let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
     let mut mode = "prefer".to_owned();

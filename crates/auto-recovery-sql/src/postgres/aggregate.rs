@@ -1,8 +1,8 @@
 //! Statistics over many sessions, their sums made by the server.
 //!
-//! Three statements give the sums of the groups that a question tells apart: one by session, one of what
-//! entries are counted by, one of the files that they name. A question that tells groups apart asks all three
-//! again for the total, in the same transaction.
+//! Three statements give the sums of the groups that a question tells apart: one by session, one of
+//! what entries are counted by, one of the files that they name. A question that tells groups apart
+//! asks all three again for the total, in the same transaction.
 
 use std::collections::HashMap;
 
@@ -214,7 +214,8 @@ impl<'q> Question<'q> {
         )
     }
 
-    /// Whether `moment` is asked for. What has no time is only asked for by those who ask for all times.
+    /// Whether `moment` is asked for. What has no time is only asked for by those who ask for all
+    /// times.
     fn window(&self, moment: &str) -> String {
         let limits = format!(
             "($1::bigint IS NULL OR {moment} >= $1) AND ($2::bigint IS NULL OR {moment} < $2)"
@@ -225,7 +226,8 @@ impl<'q> Question<'q> {
         }
     }
 
-    /// Sums by session, and of these by group. A session's end counts in the group of its last entry.
+    /// Sums by session, and of these by group. A session's end counts in the group of its last
+    /// entry.
     fn sessions(&self) -> String {
         let selected = self.selected();
         let names = self.names();
@@ -268,7 +270,8 @@ impl<'q> Question<'q> {
         )
     }
 
-    /// How many entries of each strategy (0b011), error type (0b101) and bucket of durations (0b110).
+    /// How many entries of each strategy (0b011), error type (0b101) and bucket of durations
+    /// (0b110).
     fn counts(&self) -> String {
         let selected = self.selected();
         let names = self.names();

@@ -15,8 +15,8 @@ use super::failure::explain;
 /// What a statement is given.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// What the server may use for one step of one question: the groups of some hundred thousand sessions or
-/// files. What is more goes to its disk.
+/// What the server may use for one step of one question: the groups of some hundred thousand
+/// sessions or files. What is more goes to its disk.
 const WORK_MEM: &str = "64MB";
 
 /// A connection to the server.

@@ -1,4 +1,5 @@
-//! What every part of the store needs: the way to the server, and what becomes of writes when there is none.
+//! What every part of the store needs: the way to the server, and what becomes of writes when there
+//! is none.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +26,8 @@ const TRIES_MAX: u32 = 4;
 /// How long the second try waits; each further one twice as long: 0.35 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a server that could not be reached is left alone, at first and at most, where a spool takes
-/// what comes.
+/// How long a server that could not be reached is left alone, at first and at most, where a spool
+/// takes what comes.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(30);
 
@@ -104,7 +105,8 @@ impl Core {
             self.options.connections_max,
         )?);
         if let Some(of_parent) = link.replace(Arc::clone(&new)) {
-            // Its locks may be held by threads that a fork did not take along: it is never touched again.
+            // Its locks may be held by threads that a fork did not take along: it is never touched
+            // again.
             Box::leak(Box::new(of_parent));
         }
         Ok(new)
@@ -353,8 +355,8 @@ impl Core {
         seen.extend(group.highest.drain());
     }
 
-    /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits any more,
-    /// somebody else has reached it.
+    /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits
+    /// any more, somebody else has reached it.
     fn is_resting(&self) -> bool {
         let until = lock(&self.rest).until;
         let is_early = until.is_some_and(|until| self.host.monotonic() < until);

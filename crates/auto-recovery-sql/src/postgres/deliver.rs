@@ -1,7 +1,7 @@
 //! Bringing what waits in the spool to the server: in order, each thing once.
 //!
-//! How much of a segment is delivered is counted by the server, in the transactions that deliver it: whoever
-//! dies in between leaves a count that is true.
+//! How much of a segment is delivered is counted by the server, in the transactions that deliver
+//! it: whoever dies in between leaves a count that is true.
 
 use std::collections::HashMap;
 

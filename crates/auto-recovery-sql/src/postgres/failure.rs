@@ -1,5 +1,5 @@
-//! What goes wrong between us and a server, in our words: which of it means that the server cannot be
-//! reached, and what a person can do about the rest.
+//! What goes wrong between us and a server, in our words: which of it means that the server cannot
+//! be reached, and what a person can do about the rest.
 
 use std::error::Error as StdError;
 use std::io;

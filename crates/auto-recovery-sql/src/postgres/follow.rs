@@ -14,7 +14,8 @@ use super::core::Core;
 use super::failure::{explain, unreachable};
 use super::write::CHANNEL;
 
-/// How long the first pause before connecting again is; each further one is twice as long, up to the last.
+/// How long the first pause before connecting again is; each further one is twice as long, up to
+/// the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -26,7 +27,8 @@ const NAMED_MAX: usize = 1000;
 pub enum Followed {
     /// Something was written to these sessions, or they were removed.
     Sessions(Vec<String>),
-    /// Something may have been missed: look at everything. So it is at first, and when the connection was lost.
+    /// Something may have been missed: look at everything. So it is at first, and when the
+    /// connection was lost.
     Anything,
     /// Nothing, for as long as the caller wanted to wait.
     Nothing,
@@ -52,11 +54,12 @@ impl PostgresFollower {
         }
     }
 
-    /// Waits until something is committed, at most for `timeout`. If the server cannot be reached it tries
-    /// again, and says [`Followed::Nothing`] when the time is over.
+    /// Waits until something is committed, at most for `timeout`. If the server cannot be reached
+    /// it tries again, and says [`Followed::Nothing`] when the time is over.
     ///
     /// # Errors
-    /// If the server does not let us in, or its tables are of a newer release; if the user asks to stop.
+    /// If the server does not let us in, or its tables are of a newer release; if the user asks to
+    /// stop.
     pub fn wait(&mut self, timeout: Duration) -> Result<Followed> {
         let host = Arc::clone(&self.core.host);
         let begin = host.monotonic();

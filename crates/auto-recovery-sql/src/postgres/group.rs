@@ -1,4 +1,5 @@
-//! What is written together: entries and journal records of one caller or of many, in one transaction.
+//! What is written together: entries and journal records of one caller or of many, in one
+//! transaction.
 
 use std::collections::HashMap;
 
@@ -33,8 +34,8 @@ pub(super) struct Kept {
     pub session_id: String,
     pub attempt_number: u64,
     pub columns: Columns,
-    /// How many with its id came before it in what is taken over, if it is only to be added where there
-    /// are no more.
+    /// How many with its id came before it in what is taken over, if it is only to be added where
+    /// there are no more.
     pub came_before: Option<i64>,
     /// Whether it was added.
     pub is_added: bool,

@@ -32,8 +32,8 @@ impl<'s> PostgresImporter<'s> {
         }
     }
 
-    /// Adds `items`, and returns how many were not there. What is taken over is not acknowledged before the
-    /// server has it: whoever lost the answer imports again.
+    /// Adds `items`, and returns how many were not there. What is taken over is not acknowledged
+    /// before the server has it: whoever lost the answer imports again.
     fn add(&self, items: Vec<Item>) -> Result<u64> {
         let mut group = Group::new(items, &*self.core.host);
         let written = self.core.write_to_server(&mut group, true);

@@ -1,7 +1,7 @@
 //! The way to the server: a runtime on a thread of its own, and the connections that are open.
 //!
-//! Callers block; what they wait for is driven by the runtime's thread. A thread that is inside a runtime
-//! already waits on another.
+//! Callers block; what they wait for is driven by the runtime's thread. A thread that is inside a
+//! runtime already waits on another.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -17,7 +17,8 @@ use super::address::Address;
 use super::connection::Connection;
 use super::failure::unreachable;
 
-/// How many times `write_timeout` or `connect_timeout` a caller waits for another to give back a connection.
+/// How many times `write_timeout` or `connect_timeout` a caller waits for another to give back a
+/// connection.
 const TURNS_WAITED: u32 = 4;
 
 /// The way to a server.
@@ -68,7 +69,8 @@ impl Link {
         })
     }
 
-    /// Waits for `future`, at most for `limit`. What takes longer counts as a server that cannot be reached.
+    /// Waits for `future`, at most for `limit`. What takes longer counts as a server that cannot be
+    /// reached.
     pub(super) fn run<T: Send>(
         &self,
         doing: &str,
@@ -165,8 +167,8 @@ impl Drop for Link {
     }
 }
 
-/// A connection that is lent to one caller. Unless it is given back it is closed: what it was in the middle
-/// of is nobody's business any more.
+/// A connection that is lent to one caller. Unless it is given back it is closed: what it was in
+/// the middle of is nobody's business any more.
 pub(super) struct Lease {
     link: Arc<Link>,
     connection: Option<Connection>,

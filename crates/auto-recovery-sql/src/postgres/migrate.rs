@@ -1,7 +1,8 @@
 //! Making the tables, and bringing them up to date.
 //!
-//! Each file in `migrations/postgres` is applied once, in order and in one transaction; files are never
-//! edited later. Whoever finds them missing takes a lock first, so that two never do it at once.
+//! Each file in `migrations/postgres` is applied once, in order and in one transaction; files are
+//! never edited later. Whoever finds them missing takes a lock first, so that two never do it at
+//! once.
 
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -108,8 +109,8 @@ async fn version(address: &Address, connection: &Connection) -> Result<i32> {
     known_version(address, connection).await
 }
 
-/// Which version the tables have, which are there. In a transaction that goes on, it stays like that: whoever
-/// migrates waits for its end.
+/// Which version the tables have, which are there. In a transaction that goes on, it stays like
+/// that: whoever migrates waits for its end.
 ///
 /// # Errors
 /// If it is one that this release does not know.

@@ -2,28 +2,32 @@
 //!
 //! # Tables
 //!
-//! Everything stands in the schema `auto_recovery` of the database that the URL names; the first use makes it.
-//! For people there are the views `sessions`, `entries` (the 14 fields, and `at` as a `timestamptz`) and
-//! `session_statistics`. The tables behind them are `stored_session` (one row a session, with the sums of its
-//! entries and what its journal says), `stored_entry`, `journal`, `removed_trail`, `spool_delivery` and
-//! `migration`; `migrations/postgres` has them in full. A newer version of them is refused.
+//! Everything stands in the schema `auto_recovery` of the database that the URL names; the first
+//! use makes it. For people there are the views `sessions`, `entries` (the 14 fields, and `at` as a
+//! `timestamptz`) and `session_statistics`. The tables behind them are `stored_session` (one row a
+//! session, with the sums of its entries and what its journal says), `stored_entry`, `journal`,
+//! `removed_trail`, `spool_delivery` and `migration`; `migrations/postgres` has them in full. A
+//! newer version of them is refused.
 //!
 //! # Writing
 //!
-//! Callers that write at the same time share a transaction. It locks the rows of its sessions in the order of
-//! their ids, gives numbers and places, adds the entries, and brings the rows up to date. What was committed is
-//! told on the channel `auto_recovery`, whose payload is the session's id. An entry is known by its session, its
-//! id, and how many with that id stand before it. If the connection is lost while a commit is on its way, the
-//! server is asked whether it took effect before anything is sent again.
+//! Callers that write at the same time share a transaction. It locks the rows of its sessions in
+//! the order of their ids, gives numbers and places, adds the entries, and brings the rows up to
+//! date. What was committed is told on the channel `auto_recovery`, whose payload is the session's
+//! id. An entry is known by its session, its id, and how many with that id stand before it. If the
+//! connection is lost while a commit is on its way, the server is asked whether it took effect
+//! before anything is sent again.
 //!
 //! # When the server cannot be reached
 //!
-//! Entries and events are kept in a spool on this machine, durably, and delivered in order and once before the
-//! next write succeeds; how much is delivered is counted by the server in the same transactions. Attempt numbers
-//! go on from the highest that this process has seen, and stay as they were told. A server that refuses (the
-//! password, the database, the rights) is an error at once, and nothing is kept.
+//! Entries and events are kept in a spool on this machine, durably, and delivered in order and once
+//! before the next write succeeds; how much is delivered is counted by the server in the same
+//! transactions. Attempt numbers go on from the highest that this process has seen, and stay as
+//! they were told. A server that refuses (the password, the database, the rights) is an error at
+//! once, and nothing is kept.
 //!
-//! The way to the server must keep its sessions: a pooler that gives each transaction another will not do.
+//! The way to the server must keep its sessions: a pooler that gives each transaction another will
+//! not do.
 //!
 //! # Reading
 //!

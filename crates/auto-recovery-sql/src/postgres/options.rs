@@ -16,11 +16,11 @@ pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
 /// How a store in PostgreSQL works.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// When an append is acknowledged. [`Durability::Flush`] leaves the sync of the server's log to the
-    /// server (`synchronous_commit = off`): a crash of it may lose the last moments.
+    /// When an append is acknowledged. [`Durability::Flush`] leaves the sync of the server's log to
+    /// the server (`synchronous_commit = off`): a crash of it may lose the last moments.
     pub durability: Durability,
-    /// The directory that entries and events are kept in while the server cannot be reached. Several
-    /// processes may share it. Without one, they are refused then.
+    /// The directory that entries and events are kept in while the server cannot be reached.
+    /// Several processes may share it. Without one, they are refused then.
     pub spool: Option<PathBuf>,
     /// How many bytes may wait there.
     pub spool_bytes_max: u64,
@@ -64,8 +64,8 @@ impl fmt::Debug for PostgresOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The server cannot be reached: what comes is kept in the spool, and is durable there. Told once
-    /// until the server is back.
+    /// The server cannot be reached: what comes is kept in the spool, and is durable there. Told
+    /// once until the server is back.
     Spooling {
         /// Why, with the server's address.
         reason: String,

@@ -9,7 +9,8 @@ use super::failure::explain;
 use super::group::Group;
 use super::session;
 
-/// By what it is found out whether a write took effect whose answer was lost: one thing that it added.
+/// By what it is found out whether a write took effect whose answer was lost: one thing that it
+/// added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Probe {
     /// A session that it locked.
@@ -51,7 +52,8 @@ impl Probe {
     }
 }
 
-/// Whether a write took effect. One that is not over yet is waited for: it holds the lock of its session.
+/// Whether a write took effect. One that is not over yet is waited for: it holds the lock of its
+/// session.
 pub(super) async fn has_taken_effect(
     address: &Address,
     connection: &Connection,

@@ -6,7 +6,8 @@ use super::core::Core;
 use super::group::{Group, Item};
 use crate::group;
 
-/// How many things a leader writes at once, one caller's not divided. It bounds how long sessions are locked.
+/// How many things a leader writes at once, one caller's not divided. It bounds how long sessions
+/// are locked.
 const GROUP_ITEMS_MAX: usize = 10_000;
 
 /// The callers of one store.
@@ -23,15 +24,16 @@ impl Default for Queue {
 }
 
 impl Queue {
-    /// Writes `items` and returns them, with the numbers that they were given, once they are durable.
+    /// Writes `items` and returns them, with the numbers that they were given, once they are
+    /// durable.
     pub(super) fn commit(&self, core: &Core, items: Vec<Item>) -> Result<Vec<Item>> {
         self.callers
             .commit(items, |callers| write(core, callers.collect()))
     }
 }
 
-/// Writes what some callers have, together. If the server takes it from none of them, each is tried alone: one
-/// caller's mistake is not another's.
+/// Writes what some callers have, together. If the server takes it from none of them, each is tried
+/// alone: one caller's mistake is not another's.
 fn write(core: &Core, callers: Vec<Vec<Item>>) -> Result<Vec<Result<Vec<Item>>>> {
     let counts: Vec<usize> = callers.iter().map(Vec::len).collect();
     let mut group = Group::new(callers.into_iter().flatten().collect(), &*core.host);
@@ -56,8 +58,8 @@ fn write_alone(core: &Core, items: Vec<Item>) -> Result<Vec<Item>> {
     Ok(group.items)
 }
 
-/// Whether what went wrong may concern only some of those who wrote together. Of what is lost on the way or
-/// did not fit the spool nobody knows how far it got.
+/// Whether what went wrong may concern only some of those who wrote together. Of what is lost on
+/// the way or did not fit the spool nobody knows how far it got.
 fn is_anothers(error: &Error) -> bool {
     !matches!(
         error.kind(),

@@ -1,7 +1,7 @@
 //! Reading trails, the journal and the list of sessions.
 //!
-//! A reader sees the store as it was at one moment, however long it takes: it reads page after page in one
-//! transaction that sees nothing newer.
+//! A reader sees the store as it was at one moment, however long it takes: it reads page after page
+//! in one transaction that sees nothing newer.
 
 use auto_recovery::audit::{
     Damage, JournalRecord, SessionSummary, StoredEntry, session_id, sort_newest_first,
@@ -229,7 +229,8 @@ pub(super) fn sessions(core: &Core) -> Result<Vec<SessionSummary>> {
     })
 }
 
-/// The record that `text` is. The version is looked at first: the rest of a newer one may be anything.
+/// The record that `text` is. The version is looked at first: the rest of a newer one may be
+/// anything.
 fn record_of(text: &str, id: i64) -> Result<serde_json::Result<JournalRecord>> {
     #[derive(Deserialize)]
     struct Version {

@@ -1,8 +1,9 @@
-//! Removing a session: its row goes together with the record of it, its entries follow in bounded steps.
+//! Removing a session: its row goes together with the record of it, its entries follow in bounded
+//! steps.
 //!
-//! Entries belong to the row, not to the session's id: as soon as the row is gone nobody sees them, and what
-//! comes under that id belongs to another row. Whoever dies before all are deleted leaves a note, by which
-//! the next who writes or removes something goes on.
+//! Entries belong to the row, not to the session's id: as soon as the row is gone nobody sees them,
+//! and what comes under that id belongs to another row. Whoever dies before all are deleted leaves
+//! a note, by which the next who writes or removes something goes on.
 
 use auto_recovery::Result;
 use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared, session_id};
@@ -95,8 +96,8 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
     })
 }
 
-/// Deletes the entries of trails that were removed. Nobody sees them any more: what goes wrong here, the
-/// next who writes does again.
+/// Deletes the entries of trails that were removed. Nobody sees them any more: what goes wrong
+/// here, the next who writes does again.
 pub(super) fn finish(core: &Core, lease: &Lease) {
     drop(delete_removed(core, lease));
 }

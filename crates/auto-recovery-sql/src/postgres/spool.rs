@@ -1,15 +1,17 @@
 //! Where entries and events wait while the server cannot be reached.
 //!
-//! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store jsonl:SEGMENT`
-//! shows what waits. Their names are in the order in which they began.
+//! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store
+//! jsonl:SEGMENT` shows what waits. Their names are in the order in which they began.
 //!
-//! - `segment_<id>` is written to, by every process that shares the spool, one at a time under `lock`.
+//! - `segment_<id>` is written to, by every process that shares the spool, one at a time under
+//!   `lock`.
 //! - `segment_<id>.sealed` is complete, and delivered by whoever holds `delivering`.
-//! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not be read.
+//! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not
+//!   be read.
 //!
-//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file says by what the
-//! server can be asked whether it took effect. How much of a segment is delivered stands with the server, in
-//! the same transactions as what was delivered.
+//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file says by
+//! what the server can be asked whether it took effect. How much of a segment is delivered stands
+//! with the server, in the same transactions as what was delivered.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -53,7 +55,8 @@ pub(super) struct Spool {
 struct Current {
     name: String,
     store: JsonlStore,
-    /// Those sessions to which this process wrote here: the store knows how to go on numbering them.
+    /// Those sessions to which this process wrote here: the store knows how to go on numbering
+    /// them.
     begun: HashSet<String>,
 }
 
@@ -88,8 +91,9 @@ impl Spool {
         waiting
     }
 
-    /// Keeps what is in `group`, durably, and gives the numbers that the store would give: those that follow
-    /// the highest that was `seen` or waits. `probe` tells whether the server may have it already.
+    /// Keeps what is in `group`, durably, and gives the numbers that the store would give: those
+    /// that follow the highest that was `seen` or waits. `probe` tells whether the server may have
+    /// it already.
     pub(super) fn keep(
         &self,
         group: &mut Group,
@@ -107,7 +111,8 @@ impl Spool {
         if let Some(probe) = probe {
             self.write_probe(&open.name, probe)?;
         }
-        // One to which a write failed is opened anew: what it has, and how that is numbered, is read.
+        // One to which a write failed is opened anew: what it has, and how that is numbered, is
+        // read.
         self.keep_in(&mut open, group, probe.is_some(), seen)?;
         *current = Some(open);
         if probe.is_some() {
@@ -268,7 +273,8 @@ impl Spool {
         ))
     }
 
-    /// Seals what is there, and returns the names of all, the oldest first. The caller has the turn.
+    /// Seals what is there, and returns the names of all, the oldest first. The caller has the
+    /// turn.
     pub(super) fn sealed(&self) -> Result<Vec<String>> {
         let mut current = lock(&self.current);
         let _locked = self.locked()?;

@@ -11,8 +11,8 @@ use super::read::Reader;
 use super::session::{Session, get};
 use crate::text::from_column;
 
-/// Sums by strategy and by error type, told apart by the first column: 1 is by strategy, 2 by error type,
-/// 3 all together.
+/// Sums by strategy and by error type, told apart by the first column: 1 is by strategy, 2 by error
+/// type, 3 all together.
 const SUMS: &str = "SELECT GROUPING(strategy, error_type), coalesce(strategy, error_type), count(*), \
      least(sum(duration_ms), 18446744073709551615)::text, count(*) FILTER (WHERE rollback_performed) \
      FROM auto_recovery.stored_entry WHERE session = $1 \

@@ -27,13 +27,15 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// The store in the database that `url` names: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with the
-    /// parameters `sslmode` (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`), `sslrootcert` (a
-    /// file of PEM certificates), `connect_timeout`, `application_name`, `options`, `target_session_attrs` and
-    /// those for TCP keepalives. Connects when it is first used, and then makes the tables that are missing.
+    /// The store in the database that `url` names: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`,
+    /// with the parameters `sslmode` (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`),
+    /// `sslrootcert` (a file of PEM certificates), `connect_timeout`, `application_name`,
+    /// `options`, `target_session_attrs` and those for TCP keepalives. Connects when it is first
+    /// used, and then makes the tables that are missing.
     ///
     /// # Errors
-    /// [`auto_recovery::ErrorKind::InvalidInput`] if the URL cannot be used. No error holds its password.
+    /// [`auto_recovery::ErrorKind::InvalidInput`] if the URL cannot be used. No error holds its
+    /// password.
     pub fn open(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
         Ok(Self {
             core: Arc::new(Core::new(url, options, host)?),
@@ -44,8 +46,9 @@ impl PostgresStore {
     /// Delivers what waits in the spool, and returns how much that was.
     ///
     /// # Errors
-    /// [`auto_recovery::ErrorKind::Unreachable`] if the server cannot be reached, [`auto_recovery::ErrorKind::Busy`] if another process is
-    /// delivering, and otherwise if the spool cannot be read or the server not be written.
+    /// [`auto_recovery::ErrorKind::Unreachable`] if the server cannot be reached,
+    /// [`auto_recovery::ErrorKind::Busy`] if another process is delivering, and otherwise if the
+    /// spool cannot be read or the server not be written.
     pub fn deliver(&self) -> Result<Delivered> {
         match &self.core.spool {
             Some(spool) => self

@@ -40,7 +40,8 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Trusts what leads to the certificates in `root` or, without it, to those that browsers trust.
+    /// Trusts what leads to the certificates in `root` or, without it, to those that browsers
+    /// trust.
     pub(super) fn new(trust: Trust, root: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Verifier::new(trust, root, Arc::clone(&provider))?;
@@ -61,7 +62,8 @@ impl Tls {
 /// Looks at a server's certificate as much as was asked for.
 struct Verifier {
     trust: Trust,
-    /// Those that are trusted, to the byte: a server that signed its own certificate is vouched for by it.
+    /// Those that are trusted, to the byte: a server that signed its own certificate is vouched for
+    /// by it.
     pinned: Vec<CertificateDer<'static>>,
     chain: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,

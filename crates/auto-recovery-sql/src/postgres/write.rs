@@ -1,8 +1,8 @@
-//! One write: a transaction that locks its sessions, gives numbers and places, and adds everything or
-//! nothing.
+//! One write: a transaction that locks its sessions, gives numbers and places, and adds everything
+//! or nothing.
 //!
-//! Sessions are locked in the order of their ids, so that no two writers wait for each other. What can be
-//! sent without waiting for an answer is: one entry takes two round trips.
+//! Sessions are locked in the order of their ids, so that no two writers wait for each other. What
+//! can be sent without waiting for an answer is: one entry takes two round trips.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -23,7 +23,8 @@ use super::probe::Probe;
 use super::session::{self, Session};
 use crate::text::to_column;
 
-/// Up to so many rows are sent as statements of their own; more are copied, which costs a round trip more.
+/// Up to so many rows are sent as statements of their own; more are copied, which costs a round
+/// trip more.
 const INSERTED_MAX: usize = 8;
 
 /// Up to so many statements are sent together with the commit.
@@ -141,7 +142,8 @@ async fn count_delivered(
     }
 }
 
-/// Begins, sees that the tables are still as this release knows them, and locks the sessions of `group`.
+/// Begins, sees that the tables are still as this release knows them, and locks the sessions of
+/// `group`.
 async fn lock(
     address: &Address,
     connection: &Connection,
@@ -181,8 +183,8 @@ struct Sent<'g> {
 }
 
 impl Sent<'_> {
-    /// Sends everything as statements, and the commit behind them without waiting for answers: if one
-    /// fails, the commit takes back the rest.
+    /// Sends everything as statements, and the commit behind them without waiting for answers: if
+    /// one fails, the commit takes back the rest.
     async fn with_commit(&self, ids: &[String]) -> Result<(), tokio_postgres::Error> {
         // What is not ready yet would be sent too late.
         for sql in [

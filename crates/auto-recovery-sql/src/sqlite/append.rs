@@ -1,4 +1,5 @@
-//! Appending: what a call has to write, made ready by its own thread, and written with that of others.
+//! Appending: what a call has to write, made ready by its own thread, and written with that of
+//! others.
 
 use auto_recovery::audit::{Appended, JournalEvent, JournalRecord, NewEntry, session_id};
 use auto_recovery::error::{Error, ErrorKind, Result};
@@ -67,7 +68,8 @@ impl Work {
     }
 }
 
-/// Writes what several calls have to, in order, and returns it to each with the numbers that it got.
+/// Writes what several calls have to, in order, and returns it to each with the numbers that it
+/// got.
 pub(super) fn write(
     batch: &mut Batch<'_>,
     work: &mut dyn Iterator<Item = Work>,

@@ -1,5 +1,5 @@
-//! What is written in one transaction: rows of entries and records as they come, and at the end what of
-//! sessions and sums is to be brought up, each once however many entries there are.
+//! What is written in one transaction: rows of entries and records as they come, and at the end
+//! what of sessions and sums is to be brought up, each once however many entries there are.
 
 use std::collections::HashMap;
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::text::{from_column, is_as_it_was, to_column};
 
-/// All 64 bits of `number`: a database counts with signs, and few numbers are so large that it shows.
+/// All 64 bits of `number`: a database counts with signs, and few numbers are so large that it
+/// shows.
 pub(super) fn signed(number: u64) -> i64 {
     number as i64
 }

@@ -15,8 +15,8 @@ use super::migrations::{self, Format};
 use super::recent::Recent;
 use crate::group::lock;
 
-/// How long one waits for others that write. A commit takes milliseconds, removing a trail of a million
-/// entries some seconds.
+/// How long one waits for others that write. A commit takes milliseconds, removing a trail of a
+/// million entries some seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Statements kept ready: more than there are.
@@ -82,8 +82,8 @@ impl Database {
         Ok(link)
     }
 
-    /// A connection for reading, in a transaction: it sees the database as it is now. `None` if there is
-    /// nothing yet.
+    /// A connection for reading, in a transaction: it sees the database as it is now. `None` if
+    /// there is nothing yet.
     pub(super) fn reader(&self) -> Result<Option<Reader<'_>>> {
         let Some(found) = file::find(&self.path)? else {
             return Ok(None);
@@ -125,8 +125,8 @@ impl Database {
         Ok(found.is_some_and(|found| link.is_usable(found)))
     }
 
-    /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it is
-    /// told that nobody changes: otherwise it wants to make files beside the database.
+    /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it
+    /// is told that nobody changes: otherwise it wants to make files beside the database.
     fn open_reader(&self) -> Result<Link> {
         if !file::is_frozen(&self.path) {
             return self.open();
@@ -155,7 +155,8 @@ impl Database {
         connection
             .pragma_update(None, "foreign_keys", true)
             .at("open", &self.path)?;
-        // One plan for a statement, whatever it is asked with: a new one takes longer than most answers.
+        // One plan for a statement, whatever it is asked with: a new one takes longer than most
+        // answers.
         connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
             .at("open", &self.path)?;
@@ -174,8 +175,8 @@ impl Database {
 }
 
 impl Database {
-    /// Closes what the parent of this process had opened. SQLite knows by it which locks its process has,
-    /// and this one has none of them.
+    /// Closes what the parent of this process had opened. SQLite knows by it which locks its
+    /// process has, and this one has none of them.
     fn discard_inherited(&self) {
         let pid = std::process::id();
         let mut readers = lock(&self.readers);
@@ -196,8 +197,8 @@ impl Link {
         self.file == file && self.pid == std::process::id()
     }
 
-    /// Closes it. A child that closes what its parent opened must leave the log alone: the parent, and
-    /// whoever else is connected, goes on with it.
+    /// Closes it. A child that closes what its parent opened must leave the log alone: the parent,
+    /// and whoever else is connected, goes on with it.
     pub(super) fn discard(self) {
         if self.pid != std::process::id() {
             let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;

@@ -1,5 +1,5 @@
-//! The sums that stand ready for questions about every entry. An append leaves its entries uncounted;
-//! when these are many, the writer counts them.
+//! The sums that stand ready for questions about every entry. An append leaves its entries
+//! uncounted; when these are many, the writer counts them.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,12 @@ use super::column::{kept_list, number};
 use super::entry::ReadyEntry;
 use crate::text::to_column;
 
-/// How many entries a process leaves uncounted: counting them takes a millisecond, once for so many, and
-/// whoever asks for all sums counts as many for itself.
+/// How many entries a process leaves uncounted: counting them takes a millisecond, once for so
+/// many, and whoever asks for all sums counts as many for itself.
 const UNCOUNTED_MAX: u64 = 1024;
 
-/// How many bytes of names are kept in memory: more than many entries have, unless they are strange.
+/// How many bytes of names are kept in memory: more than many entries have, unless they are
+/// strange.
 const NAMES_BYTES_MAX: usize = 4 << 20;
 
 /// The entries that are uncounted.

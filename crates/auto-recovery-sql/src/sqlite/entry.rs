@@ -124,8 +124,8 @@ pub(super) fn raw<'r>(
     Ok(made)
 }
 
-/// Writes the entry in `row` to `out` as its JSON, with texts and lists as the columns have them: most
-/// stand for themselves. Returns whether all do.
+/// Writes the entry in `row` to `out` as its JSON, with texts and lists as the columns have them:
+/// most stand for themselves. Returns whether all do.
 fn copy(row: &Row<'_>, session_id: &str, out: &mut Vec<u8>) -> rusqlite::Result<bool> {
     let mut are_as_they_were = true;
     let mut column = |index: usize| -> rusqlite::Result<&str> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use auto_recovery::error::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
-/// The error that `error` is, met while doing `what` (for example "read" or "write to") to the database
-/// at `path`.
+/// The error that `error` is, met while doing `what` (for example "read" or "write to") to the
+/// database at `path`.
 pub(super) fn failed(what: &str, path: &Path, error: rusqlite::Error) -> Error {
     let file = path.display();
     let (kind, way_out) = match error.sqlite_error_code() {

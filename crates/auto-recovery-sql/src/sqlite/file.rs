@@ -13,8 +13,8 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::group::lock;
 
-/// Held while the file is made and closed again: closing a file takes the locks that the same process has
-/// on it, those of SQLite among them.
+/// Held while the file is made and closed again: closing a file takes the locks that the same
+/// process has on it, those of SQLite among them.
 static MAKING: Mutex<()> = Mutex::new(());
 
 /// Which file it is, whatever its name.
@@ -49,8 +49,8 @@ pub(super) fn find(path: &Path) -> Result<Option<FileId>> {
     }))
 }
 
-/// Makes the file at `path` and the directories above it where there are none, for their owner alone. The
-/// files that SQLite puts beside it take its mode.
+/// Makes the file at `path` and the directories above it where there are none, for their owner
+/// alone. The files that SQLite puts beside it take its mode.
 pub(super) fn make(path: &Path) -> Result<()> {
     let _making = lock(&MAKING);
     if find(path)?.is_some() {
@@ -71,8 +71,8 @@ pub(super) fn make(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether nobody can be writing to the database at `path`: its file system cannot be written, and it has
-/// no log of somebody who writes to it where it can.
+/// Whether nobody can be writing to the database at `path`: its file system cannot be written, and
+/// it has no log of somebody who writes to it where it can.
 pub(super) fn is_frozen(path: &Path) -> bool {
     let is_read_only = rustix::fs::statvfs(path)
         .is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::RDONLY));
@@ -110,8 +110,8 @@ fn make_dirs(dir: &Path) -> Result<()> {
     }
 }
 
-/// Brings the names of the file at `path`, and of the directories above it that may just have been made
-/// for it, to the disk: each in which a directory of ours stands, on the same file system.
+/// Brings the names of the file at `path`, and of the directories above it that may just have been
+/// made for it, to the disk: each in which a directory of ours stands, on the same file system.
 pub(super) fn sync_names(path: &Path) -> Result<()> {
     let failed = |error| Error::io("sync the directory of", path, error);
     let mut below = fs::metadata(path).map_err(failed)?;

@@ -9,8 +9,8 @@ use super::entry::{self, ReadyEntry};
 use super::journal;
 use crate::row::EntryRow;
 
-/// Imports into a database. How often something is there already, the database says in the transaction
-/// that adds to it; how often it came is counted here.
+/// Imports into a database. How often something is there already, the database says in the
+/// transaction that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
     database: &'s Database,
     /// The session whose entries come, and what is known of them.

@@ -35,8 +35,8 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// How often the journal has the record of `session_id` whose JSON is `json`, since the session's trail
-/// was last removed.
+/// How often the journal has the record of `session_id` whose JSON is `json`, since the session's
+/// trail was last removed.
 pub(super) fn occurrences(
     database: &Connection,
     session_id: Option<&str>,
@@ -61,7 +61,8 @@ fn digest(json: &str) -> i64 {
     i64::from_be_bytes(head.expect("it has four times as many bytes"))
 }
 
-/// Calls `visit` for each record, of `session_id` if given, in order. Returns the damage met on the way.
+/// Calls `visit` for each record, of `session_id` if given, in order. Returns the damage met on the
+/// way.
 pub(super) fn read(
     database: &Database,
     session_id: Option<&str>,

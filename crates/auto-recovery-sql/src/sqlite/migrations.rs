@@ -17,7 +17,8 @@ const MIGRATIONS: [&str; 3] = [
 /// Says that a database is ours: "AURL".
 const APPLICATION_ID: i64 = 0x4155_524C;
 
-/// How often the mode of a new database is tried to be set while others do so too. Each waits for them.
+/// How often the mode of a new database is tried to be set while others do so too. Each waits for
+/// them.
 const MODE_ROUNDS_MAX: usize = 100;
 
 /// What a file is.
@@ -34,7 +35,8 @@ pub(super) enum Format {
 /// What the database at `path` is.
 ///
 /// # Errors
-/// [`ErrorKind::NewerFormat`] if a newer release wrote it, [`ErrorKind::Refused`] if it is not ours.
+/// [`ErrorKind::NewerFormat`] if a newer release wrote it, [`ErrorKind::Refused`] if it is not
+/// ours.
 pub(super) fn format(database: &Connection, path: &Path) -> Result<Format> {
     // In one statement, so that all three are of the same moment: another process may be at it.
     let (version, application, tables): (i64, i64, i64) = database
@@ -67,8 +69,8 @@ pub(super) fn format(database: &Connection, path: &Path) -> Result<Format> {
     })
 }
 
-/// Makes sure that the database at `path` still has the format that it was found to have: a newer release
-/// may be at work too.
+/// Makes sure that the database at `path` still has the format that it was found to have: a newer
+/// release may be at work too.
 pub(super) fn check(database: &Connection, path: &Path) -> Result<()> {
     let version: i64 = database
         .prepare_cached("PRAGMA user_version")
@@ -119,8 +121,8 @@ fn apply(database: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Has the database written through a log, which is a property of the file. SQLite does not wait for
-/// others to do this, but for others to write.
+/// Has the database written through a log, which is a property of the file. SQLite does not wait
+/// for others to do this, but for others to write.
 fn write_ahead(database: &Connection, path: &Path) -> Result<()> {
     let mut rounds = 0;
     loop {

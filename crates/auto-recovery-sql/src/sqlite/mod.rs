@@ -2,30 +2,31 @@
 //!
 //! # Layout
 //!
-//! `FILE` and beside it, while it is in use, `FILE-wal` and `FILE-shm`, all of mode 0600; the first write
-//! makes them, and the directory with mode 0700 if there is none. A file that is there keeps its mode, and
-//! those beside it take it. The tables are described in
-//! `migrations/sqlite`; people ask the views `sessions`, `entries` and `session_statistics`. The
-//! database's `application_id` says that it is ours, its `user_version` which format it has: older ones
-//! are brought up when they are opened, newer ones refused.
+//! `FILE` and beside it, while it is in use, `FILE-wal` and `FILE-shm`, all of mode 0600; the first
+//! write makes them, and the directory with mode 0700 if there is none. A file that is there keeps
+//! its mode, and those beside it take it. The tables are described in `migrations/sqlite`; people
+//! ask the views `sessions`, `entries` and `session_statistics`. The database's `application_id`
+//! says that it is ours, its `user_version` which format it has: older ones are brought up when
+//! they are opened, newer ones refused.
 //!
 //! # Writing
 //!
-//! Each process writes through one connection, and concurrent callers share a transaction, which takes
-//! the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows of entries, each of which says
-//! what its trail comes to with it; once in many entries it brings up the rows of sessions and the sums
-//! that lists and statistics are made of. Who reads those adds what came since, so they are exact whenever
-//! anybody looks. `Durability::Sync` is `synchronous=FULL`: the log is synced before a commit is
-//! acknowledged. `Durability::Flush` is `synchronous=NORMAL`: what a power cut takes is the end of the log.
+//! Each process writes through one connection, and concurrent callers share a transaction, which
+//! takes the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows of entries, each of
+//! which says what its trail comes to with it; once in many entries it brings up the rows of
+//! sessions and the sums that lists and statistics are made of. Who reads those adds what came
+//! since, so they are exact whenever anybody looks. `Durability::Sync` is `synchronous=FULL`: the
+//! log is synced before a commit is acknowledged. `Durability::Flush` is `synchronous=NORMAL`: what
+//! a power cut takes is the end of the log.
 //!
-//! Removing a session takes its row, and with it all its entries from sight, in the transaction that
-//! records it. The entries of a long trail are deleted after that, some at a time; whoever writes next
-//! goes on where one that did so died.
+//! Removing a session takes its row, and with it all its entries from sight, in the transaction
+//! that records it. The entries of a long trail are deleted after that, some at a time; whoever
+//! writes next goes on where one that did so died.
 //!
 //! # Reading
 //!
-//! Readers have connections of their own and see the database as it was when they began: they wait for
-//! nobody and keep nobody waiting. What cannot be read is reported with its place.
+//! Readers have connections of their own and see the database as it was when they began: they wait
+//! for nobody and keep nobody waiting. What cannot be read is reported with its place.
 
 mod aggregate;
 mod append;

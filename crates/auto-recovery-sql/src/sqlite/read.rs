@@ -12,8 +12,8 @@ use super::session::{PLACE_BITS, SessionRow};
 /// What is called for each entry.
 type Visit<'v> = dyn FnMut(StoredEntry<'_>) -> Result<()> + 'v;
 
-/// Calls `visit` for each entry of `session_id`, or for the last `count`, in order. Returns the damage met
-/// on the way.
+/// Calls `visit` for each entry of `session_id`, or for the last `count`, in order. Returns the
+/// damage met on the way.
 pub(super) fn trail(
     database: &Database,
     session_id: &str,

@@ -1,5 +1,5 @@
-//! What the connection that writes knows from what it wrote last: rows of sessions that need not be asked
-//! for again, and what uncounted entries come to. It holds as long as nobody else writes.
+//! What the connection that writes knows from what it wrote last: rows of sessions that need not be
+//! asked for again, and what uncounted entries come to. It holds as long as nobody else writes.
 
 use std::collections::HashMap;
 
@@ -37,8 +37,8 @@ impl Recent {
         self.uncounted.forget();
     }
 
-    /// Forgets all if another connection has written since. Returns whether one may have. To be asked in
-    /// the transaction that is to use it.
+    /// Forgets all if another connection has written since. Returns whether one may have. To be
+    /// asked in the transaction that is to use it.
     pub(super) fn look(&mut self, database: &Connection) -> rusqlite::Result<bool> {
         let version = database
             .prepare_cached("PRAGMA data_version")?

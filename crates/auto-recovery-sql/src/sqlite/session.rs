@@ -1,5 +1,5 @@
-//! What lists and sums need of a session: its row, and what the last of its entries says where the row is
-//! behind.
+//! What lists and sums need of a session: its row, and what the last of its entries says where the
+//! row is behind.
 
 use auto_recovery::audit::{
     SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,
@@ -128,7 +128,8 @@ impl SessionRow {
         (first, first + (1 << PLACE_BITS) - 1)
     }
 
-    /// The id of the next entry: places are given one after the other, and entries only go all at once.
+    /// The id of the next entry: places are given one after the other, and entries only go all at
+    /// once.
     pub(super) fn next_id(&self) -> i64 {
         (self.id << PLACE_BITS) + signed(self.tally.total)
     }
@@ -178,8 +179,8 @@ impl SessionRow {
         Ok(&mut self.facts)
     }
 
-    /// Brings the row in the database up to what was changed, but for what the last of its entries says:
-    /// most appends write the entry alone.
+    /// Brings the row in the database up to what was changed, but for what the last of its entries
+    /// says: most appends write the entry alone.
     pub(super) fn save(&mut self, database: &Connection) -> rusqlite::Result<()> {
         let facts_changed = std::mem::take(&mut self.facts_changed);
         let is_newly_uncounted = std::mem::take(&mut self.is_newly_uncounted);

@@ -70,7 +70,8 @@ impl Database {
     }
 }
 
-/// What `act` does to the database at `path`, in one transaction that has its lock from the beginning.
+/// What `act` does to the database at `path`, in one transaction that has its lock from the
+/// beginning.
 pub(super) fn transaction<T>(
     database: &Connection,
     path: &Path,

@@ -1,5 +1,5 @@
-//! All three stores are given the same: whatever is asked, they answer the same to the byte, and what is
-//! copied from one to the next comes back as it was.
+//! All three stores are given the same: whatever is asked, they answer the same to the byte, and
+//! what is copied from one to the next comes back as it was.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,4 +1,5 @@
-//! What people ask a database: the views say what the store says, and the questions of the guide's page run.
+//! What people ask a database: the views say what the store says, and the questions of the guide's
+//! page run.
 
 use auto_recovery::audit::{AuditStore, FailureDetected, JournalEvent, SessionStarted};
 use auto_recovery::testing::store_contract::{entry, read};
@@ -32,7 +33,8 @@ fn questions() -> Vec<(usize, String)> {
     questions
 }
 
-/// Two sessions: one of the project `red` that was detected to be a test failure, one that nobody knows of.
+/// Two sessions: one of the project `red` that was detected to be a test failure, one that nobody
+/// knows of.
 fn fill(store: &dyn AuditStore) {
     let started = SessionStarted {
         command: Some(vec!["make".to_owned(), "a b".to_owned()]),

@@ -1,4 +1,5 @@
-//! Many processes write to one database; some are killed, and the server is: what was acknowledged is there.
+//! Many processes write to one database; some are killed, and the server is: what was acknowledged
+//! is there.
 
 use std::fs;
 use std::path::Path;

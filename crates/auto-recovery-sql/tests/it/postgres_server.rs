@@ -27,9 +27,9 @@ const MISSING: &str = "PostgreSQL is not installed: install the package `postgre
 const LOOKS_MAX: u32 = 1200;
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
-/// What runs the server: it ends, and takes the server and its directory along, when the test process does,
-/// however that ends. If it is told to `keep`, the directory stays. `$1` is the data directory, `$2` the
-/// program, the rest are its arguments.
+/// What runs the server: it ends, and takes the server and its directory along, when the test
+/// process does, however that ends. If it is told to `keep`, the directory stays. `$1` is the data
+/// directory, `$2` the program, the rest are its arguments.
 const GUARD: &str = r#"
 data=$1; shift
 "$@" >> "$data.log" 2>&1 < /dev/null &
@@ -55,7 +55,8 @@ pub(crate) fn shared() -> &'static Server {
 }
 
 impl Server {
-    /// A new server with these settings; `is_safe` if its disk must survive what the tests do to it.
+    /// A new server with these settings; `is_safe` if its disk must survive what the tests do to
+    /// it.
     pub(crate) fn start(is_safe: bool, settings: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
         open_to_all(dir.path());

@@ -1,4 +1,5 @@
-//! The server cannot be reached: what comes is kept, and delivered once and in order when it is back.
+//! The server cannot be reached: what comes is kept, and delivered once and in order when it is
+//! back.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -107,8 +108,8 @@ fn what_comes_meanwhile_is_delivered_once_and_in_order() {
     assert_eq!(project, "red");
 }
 
-/// Puts a segment into `spool` as somebody left it who died before it was sealed, with `question` for the
-/// server.
+/// Puts a segment into `spool` as somebody left it who died before it was sealed, with `question`
+/// for the server.
 fn leave_segment(spool: &Path, question: &str) {
     let segment = spool.join("segment_00");
     fs::create_dir_all(&segment).unwrap();

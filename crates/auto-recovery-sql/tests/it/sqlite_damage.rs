@@ -1,4 +1,5 @@
-//! Rows that were changed by hand so that they cannot be read: they are told of, and hide nothing else.
+//! Rows that were changed by hand so that they cannot be read: they are told of, and hide nothing
+//! else.
 
 use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};

@@ -1,5 +1,5 @@
-//! Several processes and threads write to one database, and some are killed: what was acknowledged is
-//! there.
+//! Several processes and threads write to one database, and some are killed: what was acknowledged
+//! is there.
 
 use std::sync::Arc;
 use std::thread;

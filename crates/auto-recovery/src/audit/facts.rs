@@ -77,7 +77,8 @@ impl SessionFacts {
         earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
     }
 
-    /// What a list of sessions shows of it, given the sums of its entries, which take so many bytes.
+    /// What a list of sessions shows of it, given the sums of its entries, which take so many
+    /// bytes.
     pub fn summary(&self, session_id: String, tally: Tally, bytes: u64) -> SessionSummary {
         let started = self.started.clone().unwrap_or_default();
         SessionSummary {
@@ -108,7 +109,8 @@ impl SessionFacts {
         }
     }
 
-    /// How it ended: as its recorder said or, where it said nothing, as the last of its entries did.
+    /// How it ended: as its recorder said or, where it said nothing, as the last of its entries
+    /// did.
     pub fn end(&self, tally: &Tally) -> SessionEnd {
         match self.outcome {
             Some(SessionOutcome::Recovered) => SessionEnd::Recovered(self.took_ms),

@@ -7,8 +7,8 @@
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The largest entry that we write, in bytes of compact JSON: 2^16 - 1, the limit of an entry in the
-/// bundles of C2SP transparency logs.
+/// The largest entry that we write, in bytes of compact JSON: 2^16 - 1, the limit of an entry in
+/// the bundles of C2SP transparency logs.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
 /// What a short text (type, strategy, action, id, time) may take when an entry is too large, in

@@ -1,9 +1,9 @@
 //! The journal: the store's record of session events, and of what an entry has no field for.
 //!
-//! Each record is one line of compact JSON: `v` (format version), `at` (RFC 3339 UTC), `session_id`,
-//! `event`, and the event's own fields. Readers ignore fields they do not know, keep events they do
-//! not know as [`JournalEvent::Other`], and refuse a version newer than [`JournalRecord::VERSION`].
-//! An intent without an outcome is itself evidence: of a run that died.
+//! Each record is one line of compact JSON: `v` (format version), `at` (RFC 3339 UTC),
+//! `session_id`, `event`, and the event's own fields. Readers ignore fields they do not know, keep
+//! events they do not know as [`JournalEvent::Other`], and refuse a version newer than
+//! [`JournalRecord::VERSION`]. An intent without an outcome is itself evidence: of a run that died.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +48,8 @@ impl JournalRecord {
     /// The newest format version this release reads, and the one it writes.
     pub const VERSION: u32 = 1;
 
-    /// The largest record that is written, in bytes of JSON. The longest of ours is the list of files of
-    /// one attempt, 100,000 paths of 160 bytes.
+    /// The largest record that is written, in bytes of JSON. The longest of ours is the list of
+    /// files of one attempt, 100,000 paths of 160 bytes.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
     /// That `event` happened now, to `session_id` if it is about a session.
@@ -115,8 +115,8 @@ pub enum JournalEvent {
 }
 
 impl JournalEvent {
-    /// Whether it says that a trail was removed: what the journal says of the session before is of a trail
-    /// that is gone.
+    /// Whether it says that a trail was removed: what the journal says of the session before is of
+    /// a trail that is gone.
     pub fn is_removal(&self) -> bool {
         matches!(self, Self::SessionCleared(_) | Self::SessionPruned(_))
     }
@@ -284,8 +284,8 @@ pub struct SessionCleared {
     pub trail_bytes: u64,
     /// How many lines it had.
     pub trail_lines: u64,
-    /// A hash of which file it was and of its beginning, by which it is known again if it could not be
-    /// removed.
+    /// A hash of which file it was and of its beginning, by which it is known again if it could not
+    /// be removed.
     pub trail_head: String,
 }
 
@@ -330,7 +330,8 @@ pub struct SessionReleased {
     pub host: Option<String>,
 }
 
-/// The file of a cleared trail is gone. A file of its name is another from now on, whatever is in it.
+/// The file of a cleared trail is gone. A file of its name is another from now on, whatever is in
+/// it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrailRemoved {

@@ -31,7 +31,8 @@ impl Known {
         is_new
     }
 
-    /// The same where somebody else counts how often `text` is there. Returns whether it came more often.
+    /// The same where somebody else counts how often `text` is there. Returns whether it came more
+    /// often.
     pub fn comes_beyond(&mut self, text: &[u8], there: u64) -> bool {
         let counts = self.of(text);
         counts.came += 1;

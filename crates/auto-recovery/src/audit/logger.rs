@@ -43,8 +43,8 @@ pub struct RecoveryAuditLogger {
 }
 
 impl RecoveryAuditLogger {
-    /// A logger that writes to `store`. Exports and reports go to `audit_dir` unless they are given a
-    /// path.
+    /// A logger that writes to `store`. Exports and reports go to `audit_dir` unless they are given
+    /// a path.
     pub fn new(
         store: Arc<dyn AuditStore>,
         host: Arc<dyn Host>,
@@ -120,8 +120,8 @@ impl RecoveryAuditLogger {
     /// durable. A session that is new begins.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the id or the attempt cannot be recorded; otherwise if the store
-    /// cannot be written. Nothing is recorded then.
+    /// [`ErrorKind::InvalidInput`] if the id or the attempt cannot be recorded; otherwise if the
+    /// store cannot be written. Nothing is recorded then.
     pub fn log_recovery_attempt(
         &self,
         attempt: &RecoveryAttempt,
@@ -159,8 +159,8 @@ impl RecoveryAuditLogger {
             .ok_or_else(|| Error::new(ErrorKind::Damaged, "the store acknowledged no entry"))
     }
 
-    /// Records entries that are ready, in order, and returns once all are durable. Sessions that are
-    /// new begin.
+    /// Records entries that are ready, in order, and returns once all are durable. Sessions that
+    /// are new begin.
     ///
     /// # Errors
     /// As [`RecoveryAuditLogger::log_recovery_attempt`].
@@ -221,12 +221,12 @@ impl RecoveryAuditLogger {
         })
     }
 
-    /// Writes the report of a session, as JSON, to `path` or to a new file in the audit directory, and
-    /// returns its path. A session without entries has a report too.
+    /// Writes the report of a session, as JSON, to `path` or to a new file in the audit directory,
+    /// and returns its path. A session without entries has a report too.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if there is neither a path nor an audit directory; otherwise if the
-    /// store cannot be read or the file not be written.
+    /// [`ErrorKind::InvalidInput`] if there is neither a path nor an audit directory; otherwise if
+    /// the store cannot be read or the file not be written.
     pub fn generate_recovery_report(
         &self,
         session_id: &str,
@@ -282,8 +282,8 @@ impl RecoveryAuditLogger {
         })
     }
 
-    /// Journals that `session_id` begins, unless it did: once a session, not once a process that logs
-    /// to it.
+    /// Journals that `session_id` begins, unless it did: once a session, not once a process that
+    /// logs to it.
     fn begin_if_new(&self, session_id: &str) -> Result<()> {
         let known = self
             .begun

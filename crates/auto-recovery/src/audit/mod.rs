@@ -1,8 +1,8 @@
 //! The audit trail: what was tried, when, and what came of it.
 //!
 //! [`RecoveryAuditLogger`] is what callers use. It writes to an [`AuditStore`]; the one built in is
-//! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation of
-//! its own that leaves a record in the journal; nothing ever updates an entry.
+//! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation
+//! of its own that leaves a record in the journal; nothing ever updates an entry.
 
 mod facts;
 mod fit;

@@ -1,9 +1,9 @@
 //! Session ids: which there are, and how they become file names.
 //!
 //! An id is any text of 1 to 200 characters without control characters. In file names everything
-//! outside `[A-Za-z0-9._-]`, and a leading dot, is percent-encoded byte by byte, so no id can name a
-//! path outside the store, a hidden file or a file of the store's own; the encoded name has at most
-//! 200 bytes.
+//! outside `[A-Za-z0-9._-]`, and a leading dot, is percent-encoded byte by byte, so no id can name
+//! a path outside the store, a hidden file or a file of the store's own; the encoded name has at
+//! most 200 bytes.
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -44,8 +44,8 @@ impl NewEntry {
         }
     }
 
-    /// Appends it to `out` as the text that every store keeps of it, cutting what is too large. Where the
-    /// store gives the number, a 0 stands in for it, and whatever number follows fits.
+    /// Appends it to `out` as the text that every store keeps of it, cutting what is too large.
+    /// Where the store gives the number, a 0 stands in for it, and whatever number follows fits.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if its duration is no duration.
@@ -83,8 +83,8 @@ pub struct Damage {
     pub bytes: u64,
     /// What is wrong with them.
     pub reason: String,
-    /// Whether they are what a write left that was cut short, and were moved aside: nothing that was
-    /// acknowledged.
+    /// Whether they are what a write left that was cut short, and were moved aside: nothing that
+    /// was acknowledged.
     #[serde(skip)]
     pub is_aside: bool,
 }
@@ -158,8 +158,9 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn sessions(&self) -> Result<Vec<SessionSummary>>;
 
-    /// Whether there is such a session: it has an entry, or a journal record since its trail was last
-    /// removed. A store that keeps what is written while it cannot be asked answers as far as it knows.
+    /// Whether there is such a session: it has an entry, or a journal record since its trail was
+    /// last removed. A store that keeps what is written while it cannot be asked answers as far as
+    /// it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -176,8 +177,8 @@ pub trait AuditStore: Send + Sync {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>>;
 
-    /// Calls `visit` for the last `count` entries of `session_id` in order, without reading all that
-    /// come before. Returns the damage met on the way.
+    /// Calls `visit` for the last `count` entries of `session_id` in order, without reading all
+    /// that come before. Returns the damage met on the way.
     ///
     /// # Errors
     /// If the store cannot be read, or `visit` fails.
@@ -188,8 +189,9 @@ pub trait AuditStore: Send + Sync {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>>;
 
-    /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it goes on
-    /// from there. A store that keeps what is written while it cannot be asked answers as far as it knows.
+    /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it
+    /// goes on from there. A store that keeps what is written while it cannot be asked answers as
+    /// far as it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -202,8 +204,8 @@ pub trait AuditStore: Send + Sync {
         Ok(highest)
     }
 
-    /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the damage
-    /// met on the way.
+    /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the
+    /// damage met on the way.
     ///
     /// # Errors
     /// If the store cannot be read, or `visit` fails.
@@ -226,8 +228,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates>;
 
-    /// Removes the trail of `session_id`, unless it is held or not what `removal` expects, and leaves a
-    /// journal record that it did.
+    /// Removes the trail of `session_id`, unless it is held or not what `removal` expects, and
+    /// leaves a journal record that it did.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -239,8 +241,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn importer(&self) -> Result<Box<dyn Importer + '_>>;
 
-    /// Removes the trail of `session_id` because somebody said so. Returns how many entries went, `None`
-    /// if there was no such session.
+    /// Removes the trail of `session_id` because somebody said so. Returns how many entries went,
+    /// `None` if there was no such session.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if it is held; otherwise if the store cannot be written.
@@ -269,22 +271,24 @@ impl SessionHeld {
     }
 }
 
-/// Takes over entries and records as they are; what is there already is not added again, so whatever was
-/// interrupted can be done again.
+/// Takes over entries and records as they are; what is there already is not added again, so
+/// whatever was interrupted can be done again.
 ///
-/// An entry is the one that is there if its session and its id are the same and it is as often in what is
-/// taken over. The entries of a session come one after the other, in order.
+/// An entry is the one that is there if its session and its id are the same and it is as often in
+/// what is taken over. The entries of a session come one after the other, in order.
 pub trait Importer {
-    /// Adds the entries of `session_id` that `raw` are, each as it is to be stored, and returns how many
-    /// were not there, once they are durable. Calls for one session go on where the one before ended.
+    /// Adds the entries of `session_id` that `raw` are, each as it is to be stored, and returns how
+    /// many were not there, once they are durable. Calls for one session go on where the one before
+    /// ended.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if one is no entry of that session; otherwise if the store cannot be
-    /// read or written. What was added stays.
+    /// [`ErrorKind::InvalidInput`] if one is no entry of that session; otherwise if the store
+    /// cannot be read or written. What was added stays.
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
 
-    /// Adds `records` to the journal as they are, in order, and returns how many were not there, once
-    /// they are durable. Those of a session that stand before its trail was removed are not there.
+    /// Adds `records` to the journal as they are, in order, and returns how many were not there,
+    /// once they are durable. Those of a session that stand before its trail was removed are not
+    /// there.
     ///
     /// # Errors
     /// If the store cannot be read or written. What was added stays.

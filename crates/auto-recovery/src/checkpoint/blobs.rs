@@ -75,8 +75,8 @@ impl Blobs {
         })
     }
 
-    /// Copies the object asked for, of `len` bytes. When the receiver refuses, the rest is read over,
-    /// so that the next question finds its answer.
+    /// Copies the object asked for, of `len` bytes. When the receiver refuses, the rest is read
+    /// over, so that the next question finds its answer.
     pub(super) fn copy(&mut self, len: u64, sink: &mut dyn Write) -> Result<(), CopyError> {
         let mut left = len;
         let mut refused = None;

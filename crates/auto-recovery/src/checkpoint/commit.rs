@@ -1,8 +1,8 @@
 //! A checkpoint: one snapshot as a commit of the private repository.
 //!
-//! The commit's root holds `tree/` (the files, under their own names, so that git can show patches),
-//! `side` (what a git tree does not say) and `rules` (what belonged to the snapshot). It has no
-//! parent: each checkpoint can be kept or pruned by itself.
+//! The commit's root holds `tree/` (the files, under their own names, so that git can show
+//! patches), `side` (what a git tree does not say) and `rules` (what belonged to the snapshot). It
+//! has no parent: each checkpoint can be kept or pruned by itself.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,8 +37,9 @@ impl Checkpoint {
         self.id.to_string()
     }
 
-    /// Names the content: equal for two snapshots of the same workspace exactly when their trees are
-    /// equal in everything that a checkpoint covers, and in the stamps of the files it leaves out.
+    /// Names the content: equal for two snapshots of the same workspace exactly when their trees
+    /// are equal in everything that a checkpoint covers, and in the stamps of the files it leaves
+    /// out.
     pub fn fingerprint(&self) -> String {
         format!("{:032x}", self.fingerprint)
     }

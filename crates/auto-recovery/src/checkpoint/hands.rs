@@ -148,8 +148,8 @@ impl<'a> Hands<'a> {
         }
     }
 
-    /// Puts a file with what `fill` writes at `path`, by way of `temp` in the same directory: at every
-    /// moment either the old or the whole new file stands there.
+    /// Puts a file with what `fill` writes at `path`, by way of `temp` in the same directory: at
+    /// every moment either the old or the whole new file stands there.
     pub(super) fn put_file(
         &mut self,
         path: &[u8],
@@ -224,7 +224,8 @@ impl<'a> Hands<'a> {
         }
     }
 
-    /// Sets back what was opened, deepest first, each to what `mode` says of it, else to what it was.
+    /// Sets back what was opened, deepest first, each to what `mode` says of it, else to what it
+    /// was.
     pub(super) fn close(&mut self, mode: impl Fn(&[u8]) -> Option<u16>) -> Result<(), Errno> {
         while let Some((path, was)) = self.opened.pop_last() {
             let bits = mode(&path).unwrap_or((was & 0o7777) as u16);

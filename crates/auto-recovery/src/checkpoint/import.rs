@@ -1,8 +1,8 @@
 //! Putting contents into the private repository: one `git fast-import`, from the first new blob to
 //! the commit and its ref.
 //!
-//! Its stream takes bytes as they are (no filter, no end-of-line conversion, no index) and names any
-//! path. Either everything is in one synced pack and the ref stands, or nothing counts.
+//! Its stream takes bytes as they are (no filter, no end-of-line conversion, no index) and names
+//! any path. Either everything is in one synced pack and the ref stands, or nothing counts.
 
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -38,8 +38,8 @@ impl Importer {
     pub(super) fn start(git: &Git) -> Result<Self> {
         let mut command =
             git.command(&["fast-import", "--quiet", "--done", "--force", "--depth=0"]);
-        // git takes and returns the memory of its compressor for every blob; told (glibc only) to keep
-        // it, it needs a third less time for twenty thousand files.
+        // git takes and returns the memory of its compressor for every blob; told (glibc only) to
+        // keep it, it needs a third less time for twenty thousand files.
         command
             .env("MALLOC_MMAP_THRESHOLD_", MALLOC_KEEP)
             .env("MALLOC_TRIM_THRESHOLD_", MALLOC_KEEP);
@@ -146,8 +146,8 @@ impl Importer {
         self.id()
     }
 
-    /// The ids of the last `count` blobs, in their order. Asked for together: an answer a blob would
-    /// make git and us wait for each other twenty thousand times.
+    /// The ids of the last `count` blobs, in their order. Asked for together: an answer a blob
+    /// would make git and us wait for each other twenty thousand times.
     pub(super) fn ids(&mut self, count: usize) -> Result<Vec<ObjectId>> {
         let first = self.marks + 1 - count as u64;
         for mark in first..=self.marks {

@@ -55,8 +55,8 @@ pub(super) fn stands(
     }
 }
 
-/// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle: one
-/// that changes its type is absent for a moment, a new directory has its mode a moment later.
+/// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle:
+/// one that changes its type is absent for a moment, a new directory has its mode a moment later.
 pub(super) fn is_between(
     hands: &mut Hands<'_>,
     path: &[u8],

@@ -1,7 +1,7 @@
 //! One recovery at a time a workspace: a lock that its holder's death releases.
 //!
-//! A `flock` on a file of the state that is never removed. What stands in the file is for people who
-//! wait; whether the lock is held, only the kernel says.
+//! A `flock` on a file of the state that is never removed. What stands in the file is for people
+//! who wait; whether the lock is held, only the kernel says.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -60,12 +60,12 @@ impl WorkspaceLock {
         Self::try_key(state_dir, &workspace.key(), holder)
     }
 
-    /// Takes the workspace, waiting for whoever holds it, at most until `deadline` on the host's monotonic
-    /// clock. `on_wait` is told once, when a wait begins.
+    /// Takes the workspace, waiting for whoever holds it, at most until `deadline` on the host's
+    /// monotonic clock. `on_wait` is told once, when a wait begins.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile, [`ErrorKind::TimedOut`] when the
-    /// deadline passes.
+    /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile, [`ErrorKind::TimedOut`]
+    /// when the deadline passes.
     pub fn acquire(
         state_dir: &Path,
         workspace: &Workspace,

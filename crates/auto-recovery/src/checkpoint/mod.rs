@@ -1,14 +1,14 @@
 //! Checkpoints: byte-exact snapshots of a working tree, what changed between two, and the way back.
 //!
-//! Each workspace has a private bare git repository in the state directory, whether the project uses
-//! git or not. Our own walk decides which paths belong to a snapshot and whether a file may have
-//! changed (by a cache of file stamps, as git's index does); `git fast-import` keeps the contents and
-//! `git cat-file` gives them back. No index, filter, attribute or hook of anybody stands between
-//! the bytes of a file and the bytes of its blob.
+//! Each workspace has a private bare git repository in the state directory, whether the project
+//! uses git or not. Our own walk decides which paths belong to a snapshot and whether a file may
+//! have changed (by a cache of file stamps, as git's index does); `git fast-import` keeps the
+//! contents and `git cat-file` gives them back. No index, filter, attribute or hook of anybody
+//! stands between the bytes of a file and the bytes of its blob.
 //!
 //! What this module refuses: writing to the user's `.git`, in any way; following a symbolic link
-//! anywhere below the root; overwriting an edit that no step of ours made; and claiming to have undone
-//! what it does not hold (files over the size limit, ignored files, special files, extended
+//! anywhere below the root; overwriting an edit that no step of ours made; and claiming to have
+//! undone what it does not hold (files over the size limit, ignored files, special files, extended
 //! attributes, hard-link identity).
 
 mod blobs;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// One mebibyte.
 pub(super) const MIB: u64 = 1024 * 1024;
 
-/// Limits of one snapshot. Each has its reason; a larger tree is a reason to ignore files, or to run
-/// without checkpoints knowingly, rather than to fill a disk.
+/// Limits of one snapshot. Each has its reason; a larger tree is a reason to ignore files, or to
+/// run without checkpoints knowingly, rather than to fill a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointLimits {
     /// Files larger than this many bytes are left out and watched. 10 MiB: what a person edits or a
@@ -41,8 +41,8 @@ pub struct CheckpointOptions {
     pub limits: CheckpointLimits,
     /// Globs, relative to the root, of files that are covered even when they are ignored.
     pub protect: Vec<String>,
-    /// Absolute paths that are left out when they lie in the tree, and all below them: the store, the
-    /// state. They need not exist yet.
+    /// Absolute paths that are left out when they lie in the tree, and all below them: the store,
+    /// the state. They need not exist yet.
     pub exclude: Vec<PathBuf>,
     /// The user's own ignore file for all projects (git's `core.excludesFile`).
     pub excludes_file: Option<PathBuf>,

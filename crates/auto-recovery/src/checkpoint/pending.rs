@@ -1,8 +1,8 @@
 //! The record of a run that may die: what it had changed, so that the next run can finish its undo.
 //!
 //! `pending.json` stands in the workspace's state from before the first change of a run until its
-//! end; one JSON object, replaced durably. Whoever holds the workspace lock and finds it, finds a run
-//! that died. It is finished only where every path is as it was before or after the attempt.
+//! end; one JSON object, replaced durably. Whoever holds the workspace lock and finds it, finds a
+//! run that died. It is finished only where every path is as it was before or after the attempt.
 
 use std::fs;
 use std::io;
@@ -56,8 +56,8 @@ pub struct PendingRun {
     pub before: String,
     /// The tree as the attempt left it, once that is known.
     pub after: Option<String>,
-    /// Whether it is no run but a restore: `before` is the tree that it puts back, `after` the one that it
-    /// found.
+    /// Whether it is no run but a restore: `before` is the tree that it puts back, `after` the one
+    /// that it found.
     pub is_restore: bool,
     /// Process groups that may still run.
     pub groups: Vec<StartedGroup>,
@@ -97,8 +97,8 @@ impl Pending {
     /// The run that died in `workspace`, if one did. To be asked by the holder of its lock.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] or [`ErrorKind::NewerFormat`] when a record stands there that cannot be
-    /// understood; it is kept.
+    /// [`ErrorKind::Damaged`] or [`ErrorKind::NewerFormat`] when a record stands there that cannot
+    /// be understood; it is kept.
     pub fn find(state_dir: &Path, workspace: &Workspace) -> Result<Option<Self>> {
         let path = workspace_dir(state_dir, workspace).join("pending.json");
         let text = match fs::read(&path) {

@@ -1,9 +1,10 @@
 //! The way back: putting a tree from one snapshot to another.
 //!
-//! Only paths at which the two differ are touched, and each only while it still is what the snapshot
-//! of the present says: an edit that came after it is foreign, is kept, and is named. What is written
-//! comes before what is removed, each path changes in one step, so a restore that was killed is run
-//! again to the exact end. What no snapshot holds (see [`Uncovered`]) is never touched.
+//! Only paths at which the two differ are touched, and each only while it still is what the
+//! snapshot of the present says: an edit that came after it is foreign, is kept, and is named. What
+//! is written comes before what is removed, each path changes in one step, so a restore that was
+//! killed is run again to the exact end. What no snapshot holds (see [`Uncovered`]) is never
+//! touched.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -62,8 +62,8 @@ pub struct PruneReport {
 }
 
 impl CheckpointStore {
-    /// Keeps `checkpoint`, which a rollback or a restore is about to replace, until it is old: pruning
-    /// for size does not take it.
+    /// Keeps `checkpoint`, which a rollback or a restore is about to replace, until it is old:
+    /// pruning for size does not take it.
     pub fn keep(&self, checkpoint: &Checkpoint) -> Result<()> {
         let id = checkpoint.id();
         self.git

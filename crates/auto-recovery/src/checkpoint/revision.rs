@@ -1,7 +1,9 @@
-//! A commit of the user's repository as a checkpoint: what a checkout of it would put into the tree.
+//! A commit of the user's repository as a checkpoint: what a checkout of it would put into the
+//! tree.
 //!
-//! The user's repository is only read: its files are checked out into our state, through an index of
-//! our own, with filters and line endings as the user's configuration has them. Files that git does not track stay as they are.
+//! The user's repository is only read: its files are checked out into our state, through an index
+//! of our own, with filters and line endings as the user's configuration has them. Files that git
+//! does not track stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,8 +29,8 @@ struct Listed {
 }
 
 impl CheckpointSession {
-    /// The tree that checking out `revision` over `now` would give, as a checkpoint of this session:
-    /// what git tracks as the revision has it, all else as it is.
+    /// The tree that checking out `revision` over `now` would give, as a checkpoint of this
+    /// session: what git tracks as the revision has it, all else as it is.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the workspace has no git or no such revision.

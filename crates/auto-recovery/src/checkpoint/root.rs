@@ -84,7 +84,8 @@ impl Root {
         }
     }
 
-    /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no directory.
+    /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no
+    /// directory.
     pub(super) fn stamp(&self, path: &[u8]) -> Result<Option<Stamp>, Errno> {
         let (dir, name) = split(path);
         match self.open_dir(dir) {

@@ -30,8 +30,8 @@ pub(super) struct Rules {
     protected: Protected,
 }
 
-/// Which paths are protected. Globs as in ignore files: one without a slash matches a name at any depth;
-/// a directory means all that lies below it.
+/// Which paths are protected. Globs as in ignore files: one without a slash matches a name at any
+/// depth; a directory means all that lies below it.
 #[derive(Debug)]
 pub struct Protected {
     globs: GlobSet,

@@ -1,8 +1,8 @@
 //! Taking snapshots: the checkpoints of one session.
 //!
 //! A snapshot is repeated until a walk finds nothing that was not read, so it is the tree at one
-//! moment; what keeps changing meanwhile is named as a warning. Within a session the ignore rules, and
-//! which files are too large, stay as the first snapshot found them.
+//! moment; what keeps changing meanwhile is named as a warning. Within a session the ignore rules,
+//! and which files are too large, stay as the first snapshot found them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -114,8 +114,8 @@ impl CheckpointSession {
         }
     }
 
-    /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from` by
-    /// now is foreign: it is kept and named, and so is what appeared since.
+    /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from`
+    /// by now is foreign: it is kept and named, and so is what appeared since.
     ///
     /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
     /// whatever differs is put back: nobody's edits can be told apart then.
@@ -140,7 +140,8 @@ impl CheckpointSession {
         Ok(report)
     }
 
-    /// Every path that may be other than in `before`, and whether it is as `before` or `after` says.
+    /// Every path that may be other than in `before`, and whether it is as `before` or `after`
+    /// says.
     pub(super) fn hold_against(
         &mut self,
         before: &Checkpoint,

@@ -81,7 +81,8 @@ impl CheckpointStore {
         &self.workspace
     }
 
-    /// Begins (or takes up again) the checkpoints of a session. The caller holds the workspace lock.
+    /// Begins (or takes up again) the checkpoints of a session. The caller holds the workspace
+    /// lock.
     pub fn begin_session(self: &Arc<Self>, session_id: &str) -> Result<CheckpointSession> {
         CheckpointSession::begin(Arc::clone(self), session_id)
     }
@@ -94,8 +95,8 @@ impl CheckpointStore {
         commit::load(&self.git, id)
     }
 
-    /// Every path at which two checkpoints differ, in path order: also directories, permission bits,
-    /// and paths whose content neither holds.
+    /// Every path at which two checkpoints differ, in path order: also directories, permission
+    /// bits, and paths whose content neither holds.
     pub fn changes(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<Change> {
         let differences = before.manifest.differences(&after.manifest);
         differences.iter().map(Change::of).collect()

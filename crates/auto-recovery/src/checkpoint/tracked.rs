@@ -1,7 +1,7 @@
 //! The paths that the user's index lists: covered even when an ignore rule matches them.
 //!
-//! Read with `git ls-files`, which takes no lock and refreshes nothing, and only when the index file
-//! has another stamp than last time.
+//! Read with `git ls-files`, which takes no lock and refreshes nothing, and only when the index
+//! file has another stamp than last time.
 
 use std::path::Path;
 use std::sync::Arc;

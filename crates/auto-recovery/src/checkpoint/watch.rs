@@ -1,6 +1,7 @@
 //! What no snapshot holds but a change of which is worth a word: ignored files, and the user's git.
 //!
-//! Watched by stamp only, within limits, so that "changed, not covered" can be said; never restored.
+//! Watched by stamp only, within limits, so that "changed, not covered" can be said; never
+//! restored.
 
 use std::collections::BTreeMap;
 use std::fs;

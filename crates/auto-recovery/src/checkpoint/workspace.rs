@@ -25,18 +25,12 @@ impl Workspace {
         let cwd =
             fs::canonicalize(cwd).map_err(|e| Error::io("find the current directory", cwd, e))?;
         let home = home.and_then(|home| fs::canonicalize(home).ok());
-        for dir in cwd.ancestors() {
-            if let Some(git_dir) = git_dir_of(dir) {
-                return Ok(Self {
-                    root: dir.to_owned(),
-                    git_dir: Some(git_dir),
-                    home,
-                });
-            }
-        }
+        let root = cwd.ancestors().find(|dir| is_top_level(dir));
+        let root = root.map_or(cwd.clone(), Path::to_owned);
+        let git_dir = git_dir_of(&root);
         Ok(Self {
-            root: cwd,
-            git_dir: None,
+            root,
+            git_dir,
             home,
         })
     }
@@ -90,6 +84,13 @@ impl Workspace {
             home: None,
         }
     }
+}
+
+/// Whether `dir` is the top of a work tree: also of one whose `.git` points to a repository that is
+/// gone. git looks no further up from there, so neither do we. An empty directory `.git` is none.
+fn is_top_level(dir: &Path) -> bool {
+    let points_away = || fs::read(dir.join(".git")).is_ok_and(|text| text.starts_with(b"gitdir:"));
+    git_dir_of(dir).is_some() || points_away()
 }
 
 /// The git directory whose work tree is `dir`: `dir/.git`, or where the file `dir/.git` points.

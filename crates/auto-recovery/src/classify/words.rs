@@ -68,13 +68,15 @@ const TYPES: &[(Category, &str, &[&str])] = &[
     ),
 ];
 
-/// Sources that are test runners: what fails there is a test, unless type and message agree otherwise.
+/// Sources that are test runners: what fails there is a test, unless type and message agree
+/// otherwise.
 const TEST_RUNNERS: &[&str] = &[
     "pytest", "unittest", "jest", "vitest", "mocha", "rspec", "minitest", "phpunit", "junit",
     "nextest", "ctest", "bats", "prove",
 ];
 
-/// Sources that say no more than that something was tested: what the type or the message says counts first.
+/// Sources that say no more than that something was tested: what the type or the message says
+/// counts first.
 const TEST_WORDS: &[&str] = &["test", "tests"];
 
 /// Types that a failed expectation has.
@@ -85,8 +87,8 @@ const TEST_TYPES: &[&str] = &[
     "expectationnotmeterror",
 ];
 
-/// Words of the specification, looked for in the message; the transient ones in the type as well, where
-/// they confirm what the message says.
+/// Words of the specification, looked for in the message; the transient ones in the type as well,
+/// where they confirm what the message says.
 const TRANSIENT_WORDS: &[&str] = &["timeout", "timed out", "connection", "network", "temporary"];
 const DEPENDENCY_WORDS: &[&str] = &["import", "module", "dependency", "package"];
 

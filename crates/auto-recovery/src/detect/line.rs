@@ -61,7 +61,8 @@ const ASIDE_PATTERN: &str = concat!(
     r")|\b(?:retrying|will retry|retry in|trying again|reconnecting)\b",
 );
 
-/// The line without what a carrier put before it: a time stamp, a build step, a service name, a box.
+/// The line without what a carrier put before it: a time stamp, a build step, a service name, a
+/// box.
 pub(super) fn undecorated(line: &[u8]) -> &[u8] {
     let line = without_timestamp(line);
     let line = without_carrier(line);

@@ -1,8 +1,8 @@
 //! Output of a command to failure: what went wrong, as a person would name it.
 //!
 //! One pass over the output finds the few lines that any rule could mean; the rules, ordered by how
-//! telling they are, are then tried on those lines alone. The rules are data (`rules/*.toml`), and a
-//! user's own come first. Pure: no clock, no files, no processes, and nothing here interprets the
+//! telling they are, are then tried on those lines alone. The rules are data (`rules/*.toml`), and
+//! a user's own come first. Pure: no clock, no files, no processes, and nothing here interprets the
 //! text it reads. It refuses to guess: when no rule speaks, the category is unknown.
 
 mod batch;

@@ -1,4 +1,5 @@
-//! What a person names a passing failure of the network, where the tool has no name of its own for it.
+//! What a person names a passing failure of the network, where the tool has no name of its own for
+//! it.
 
 /// Types that rules give when they know no more than that something could not be reached.
 const VAGUE: &[&str] = &[

@@ -1,10 +1,11 @@
 //! A line of a trail taken apart without being decoded: readers that only count, or that write what
 //! they read in another shape, touch each byte once and allocate nothing.
 //!
-//! Only what [`RecoveryAuditEntry::to_json`](super::RecoveryAuditEntry::to_json) writes is understood,
-//! to the byte: the same names in the same order, no space between tokens, strings with the escapes
-//! that it uses, durations in milliseconds. Of anything else it says that it does not know, and the
-//! caller decodes it; so what this accepts and what the decoder accepts can never differ in meaning.
+//! Only what [`RecoveryAuditEntry::to_json`](super::RecoveryAuditEntry::to_json) writes is
+//! understood, to the byte: the same names in the same order, no space between tokens, strings with
+//! the escapes that it uses, durations in milliseconds. Of anything else it says that it does not
+//! know, and the caller decodes it; so what this accepts and what the decoder accepts can never
+//! differ in meaning.
 
 mod scan;
 
@@ -13,8 +14,8 @@ use std::borrow::Cow;
 use self::scan::next_special;
 use super::RecoveryAuditEntry;
 
-/// Digits of whole seconds up to which the shortest decimal of a number is the one that stands there:
-/// with three decimals they stay within the 15 digits that a double always tells apart.
+/// Digits of whole seconds up to which the shortest decimal of a number is the one that stands
+/// there: with three decimals they stay within the 15 digits that a double always tells apart.
 const SECONDS_DIGITS_MAX: usize = 12;
 
 /// Digits of an attempt number that fit into 64 bits whatever they are.
@@ -199,8 +200,9 @@ fn unescaped(raw: &str) -> String {
     text
 }
 
-/// What of a line is still to be taken. Most of what takes it is inlined whatever it costs in code, so that
-/// the place stays in a register: a third of the time goes to keeping it in memory otherwise.
+/// What of a line is still to be taken. Most of what takes it is inlined whatever it costs in code,
+/// so that the place stays in a register: a third of the time goes to keeping it in memory
+/// otherwise.
 struct Rest<'a> {
     line: &'a [u8],
     at: usize,
@@ -252,8 +254,8 @@ impl<'a> Rest<'a> {
     #[inline(never)]
     fn text_with_escapes(&mut self, start: usize, mut end: usize) -> Option<Text> {
         while self.line[end] != b'"' {
-            // A string may hold control characters only as escapes. Those that are not among these have a
-            // shorter form, or mean a control character that has none.
+            // A string may hold control characters only as escapes. Those that are not among these
+            // have a shorter form, or mean a control character that has none.
             let escape = self.line.get(end..end + 2)?;
             if !matches!(
                 escape,

@@ -1,7 +1,8 @@
 //! Entries as CSV.
 //!
 //! A cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return is a formula to a
-//! spreadsheet, and what a failing program printed decides what is in it. Such text gets a leading `'`.
+//! spreadsheet, and what a failing program printed decides what is in it. Such text gets a leading
+//! `'`.
 
 use std::borrow::Cow;
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! JSON documents of any size in constant memory: written as they are read, indented by 2.
 //!
-//! What stands in them is given as compact JSON and laid out by the byte; nothing is decoded for it.
+//! What stands in them is given as compact JSON and laid out by the byte; nothing is decoded for
+//! it.
 
 use std::io::Write;
 

@@ -4,9 +4,9 @@ use crate::audit::{AuditStore, Damage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::Document;
 
-/// Adds the first `count` entries of `session_id` to `document`, as the list `name`. Those that arrive
-/// while it is written are left out, so that a document says the same everywhere. Returns what could
-/// not be read.
+/// Adds the first `count` entries of `session_id` to `document`, as the list `name`. Those that
+/// arrive while it is written are left out, so that a document says the same everywhere. Returns
+/// what could not be read.
 pub(crate) fn list_entries(
     document: &mut Document<'_>,
     name: &str,

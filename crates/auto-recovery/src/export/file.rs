@@ -22,8 +22,8 @@ pub fn file_stamp(time: SystemTime) -> String {
     time.strftime("%Y%m%d_%H%M%S").to_string()
 }
 
-/// Makes the file `STEM.EXTENSION` in `dir` with what `fill` writes, and returns its path. A file that
-/// exists stays: the new one is then `STEM-2.EXTENSION`, and so on.
+/// Makes the file `STEM.EXTENSION` in `dir` with what `fill` writes, and returns its path. A file
+/// that exists stays: the new one is then `STEM-2.EXTENSION`, and so on.
 ///
 /// # Errors
 /// If `fill` fails, or the file cannot be made. There is no file then.
@@ -31,8 +31,8 @@ pub fn create_in(dir: &Path, stem: &str, extension: &str, fill: &mut Fill<'_>) -
     persist_new(filled(dir, fill)?, dir, stem, extension, &|_| false)
 }
 
-/// Gives `file`, which is whole, its name in `dir` as [`create_in`] does. If a file that has the name `is_it`
-/// already, that one is it.
+/// Gives `file`, which is whole, its name in `dir` as [`create_in`] does. If a file that has the
+/// name `is_it` already, that one is it.
 pub(crate) fn persist_new(
     mut file: NamedTempFile,
     dir: &Path,
@@ -66,8 +66,8 @@ pub(crate) fn persist_new(
     ))
 }
 
-/// Makes `path` a file with what `fill` writes, in the place of one that may be there. A link stays and
-/// what it points at is replaced; a device or pipe is written to.
+/// Makes `path` a file with what `fill` writes, in the place of one that may be there. A link stays
+/// and what it points at is replaced; a device or pipe is written to.
 ///
 /// # Errors
 /// If `fill` fails, or the file cannot be made. What was there stays then.

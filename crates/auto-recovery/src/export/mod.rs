@@ -1,4 +1,5 @@
-//! Trails as JSON, CSV, JSONL and, with the feature `parquet`, Parquet, streamed in constant memory, and the files they go to.
+//! Trails as JSON, CSV, JSONL and, with the feature `parquet`, Parquet, streamed in constant
+//! memory, and the files they go to.
 //!
 //! What a spreadsheet would run is made harmless in CSV. Entries are never changed otherwise.
 

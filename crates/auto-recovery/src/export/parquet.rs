@@ -1,9 +1,9 @@
 //! Entries as a Parquet file: the 14 fields as typed columns, list fields as lists, compressed with
 //! Zstandard.
 //!
-//! Rows are gathered into groups, and a group is written when it is full, so memory is bounded whatever is
-//! exported. The format wants a writer that other threads might use and `dyn Write` is none, so each group
-//! is made in memory and passed on.
+//! Rows are gathered into groups, and a group is written when it is full, so memory is bounded
+//! whatever is exported. The format wants a writer that other threads might use and `dyn Write` is
+//! none, so each group is made in memory and passed on.
 
 use std::io::{self, Write};
 use std::mem;

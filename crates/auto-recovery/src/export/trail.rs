@@ -15,8 +15,8 @@ use crate::host::timestamp;
 /// Writes the trail of `session_id` to `out`.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it has no entries; otherwise if the store cannot be read or `out` not
-/// be written.
+/// [`ErrorKind::InvalidInput`] if it has no entries; otherwise if the store cannot be read or `out`
+/// not be written.
 pub fn export_session(
     store: &dyn AuditStore,
     session_id: &str,

@@ -49,8 +49,8 @@ impl Tried {
         self.verdict = join(&self.verdict, words);
     }
 
-    /// Whether asking a deterministic strategy once more could only bring the same: it left the tree
-    /// as it found it, or as its `previous` try left it, and the failure is the same too.
+    /// Whether asking a deterministic strategy once more could only bring the same: it left the
+    /// tree as it found it, or as its `previous` try left it, and the failure is the same too.
     pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {
         let same_failure = match (
             &self.failure,
@@ -326,8 +326,8 @@ impl<'m> Recovering<'m> {
         self.manager.strategies[index].failed(&call);
     }
 
-    /// Keeps what the attempt left, or puts it back. If it cannot be put back, the attempt is on record all
-    /// the same, and nothing more is tried.
+    /// Keeps what the attempt left, or puts it back. If it cannot be put back, the attempt is on
+    /// record all the same, and nothing more is tried.
     fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
         if let Err(error) = self.keep_or_undo(turn, tried) {
             tried.add(&format!("could not be put back: {}", error.chain()));
@@ -371,8 +371,8 @@ impl<'m> Recovering<'m> {
         let changed = tried.before.checkpoint != tried.checkpoint_verified;
         let tries_again = matches!(tried.after, After::SameStrategy(_));
         if tries_again && turn.step.kind == RecoveryStrategyType::Retry {
-            // A retry changes nothing by itself. What the command left may be what lets it pass next time:
-            // half a download, a warm cache. It goes when no try is left.
+            // A retry changes nothing by itself. What the command left may be what lets it pass
+            // next time: half a download, a warm cache. It goes when no try is left.
             tree.leave();
             tried.kept = changed;
             self.left |= changed;
@@ -391,7 +391,8 @@ impl<'m> Recovering<'m> {
         Ok(())
     }
 
-    /// What a strategy or verifier is told. Borrows nothing of `self`, whose handlers are asked next.
+    /// What a strategy or verifier is told. Borrows nothing of `self`, whose handlers are asked
+    /// next.
     fn call<'c>(
         &self,
         turn: &Turn<'c>,

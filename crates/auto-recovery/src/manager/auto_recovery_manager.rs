@@ -130,7 +130,8 @@ impl AutoRecoveryManager {
         Ok(self.recover(incident, context)?.result)
     }
 
-    /// As [`attempt_recovery`](Self::attempt_recovery), for a caller that knows more of the failure.
+    /// As [`attempt_recovery`](Self::attempt_recovery), for a caller that knows more of the
+    /// failure.
     ///
     /// # Errors
     /// As there.
@@ -304,8 +305,8 @@ impl AutoRecoveryManager {
         logger.get_recovery_statistics(session_id).map(Some)
     }
 
-    /// Writes the report of a session and says where; `None` when audit logging is disabled or there
-    /// is no session.
+    /// Writes the report of a session and says where; `None` when audit logging is disabled or
+    /// there is no session.
     ///
     /// # Errors
     /// If the trail cannot be read or the file cannot be written.

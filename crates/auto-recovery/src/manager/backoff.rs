@@ -16,8 +16,8 @@ pub struct Backoff {
 impl Backoff {
     /// The delay before try `attempt` (from 1), given 64 random bits.
     ///
-    /// Try 1 comes at once; before try k ≥ 2 it is min(base · 2^(k−2), max), computed so that no try
-    /// number can overflow it.
+    /// Try 1 comes at once; before try k ≥ 2 it is min(base · 2^(k−2), max), computed so that no
+    /// try number can overflow it.
     pub fn delay(&self, attempt: u32, random: u64) -> Duration {
         let Some(doublings) = attempt.checked_sub(2) else {
             return Duration::ZERO;

@@ -1,9 +1,9 @@
 //! The manager: takes a failure through the strategies that suit it, and records every attempt.
 //!
 //! It has the only loop of the product. It decides nothing about files, processes or formats: the
-//! tree, the verifier, the strategies and the audit logger are given to it. It records the intent of
-//! an attempt before acting and the outcome before the next step; a record that cannot be written
-//! stops the recovery.
+//! tree, the verifier, the strategies and the audit logger are given to it. It records the intent
+//! of an attempt before acting and the outcome before the next step; a record that cannot be
+//! written stops the recovery.
 
 mod attempt;
 mod auto_recovery_manager;

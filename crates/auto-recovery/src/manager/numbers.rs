@@ -19,8 +19,8 @@ struct Last {
 }
 
 impl AttemptNumbers {
-    /// The number of the next attempt of `session_id`. `last_on_record` is asked what the last one was
-    /// when another session was numbered before.
+    /// The number of the next attempt of `session_id`. `last_on_record` is asked what the last one
+    /// was when another session was numbered before.
     pub(super) fn next(
         &self,
         session_id: Option<&str>,

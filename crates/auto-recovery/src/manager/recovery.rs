@@ -33,7 +33,8 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
-    /// The strategies to try, in this order, where the caller decides; `None` for the category's plan.
+    /// The strategies to try, in this order, where the caller decides; `None` for the category's
+    /// plan.
     pub order: Option<Vec<RecoveryStrategyType>>,
 }
 
@@ -83,8 +84,8 @@ pub struct Recovery {
     pub files_modified: Vec<String>,
     /// Processes that the cure left running, as `pid command`.
     pub left_running: Vec<String>,
-    /// Paths that attempts changed and that no checkpoint covers, and those that somebody else changed
-    /// meanwhile and that were kept; sorted.
+    /// Paths that attempts changed and that no checkpoint covers, and those that somebody else
+    /// changed meanwhile and that were kept; sorted.
     pub not_covered: Vec<String>,
 }
 

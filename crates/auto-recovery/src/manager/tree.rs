@@ -1,5 +1,5 @@
-//! What the manager asks of the working tree. The checkpoints fulfil it; a recovery without files to
-//! guard has no tree.
+//! What the manager asks of the working tree. The checkpoints fulfil it; a recovery without files
+//! to guard has no tree.
 
 use crate::error::Result;
 use crate::failure::{Category, Failure};
@@ -36,7 +36,8 @@ pub struct Undone {
     pub foreign: Vec<String>,
 }
 
-/// The working tree, as the manager sees it. Between `before` and the next `before` lies one attempt.
+/// The working tree, as the manager sees it. Between `before` and the next `before` lies one
+/// attempt.
 pub trait Tree: Send {
     /// Takes the tree as the ground of attempt `attempt_number`.
     ///
@@ -68,7 +69,8 @@ pub trait Tree: Send {
     /// Leaves the tree to the next try of the same strategy: undoing that undoes this one too.
     fn leave(&mut self);
 
-    /// Puts the tree back as `before` found it, or the first of the tries that were left to this one.
+    /// Puts the tree back as `before` found it, or the first of the tries that were left to this
+    /// one.
     ///
     /// # Errors
     /// If it is not exactly as it was.

@@ -1,12 +1,12 @@
 //! Finding what a command started, wherever it went.
 //!
-//! A process leaves its group with `setsid` or `setpgid` and loses its parent when that exits. It is
-//! still found, in one reading of `/proc`, by any of these: it is in the command's group; a chain of
-//! parents leads to one that is; it became our child, which it does when its parent exits and we
-//! are a subreaper; it carries the run's marker in the environment it was started with.
+//! A process leaves its group with `setsid` or `setpgid` and loses its parent when that exits. It
+//! is still found, in one reading of `/proc`, by any of these: it is in the command's group; a
+//! chain of parents leads to one that is; it became our child, which it does when its parent exits
+//! and we are a subreaper; it carries the run's marker in the environment it was started with.
 //!
-//! A process is identified by its id and the moment it started, so that one that was given a used id
-//! again is never mistaken for the one we knew. Zombies have ended: they count as gone.
+//! A process is identified by its id and the moment it started, so that one that was given a used
+//! id again is never mistaken for the one we knew. Zombies have ended: they count as gone.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -222,8 +222,8 @@ impl Family {
     }
 }
 
-/// Makes orphans below this program its children, so that nothing a command starts can hide from its
-/// end. For a binary that runs one command at a time and starts programs only through
+/// Makes orphans below this program its children, so that nothing a command starts can hide from
+/// its end. For a binary that runs one command at a time and starts programs only through
 /// [`run`](super::run()) or in its own process group; a library must not change its host so.
 pub fn become_subreaper() -> Result<()> {
     rustix::process::set_child_subreaper(Some(getpid()))
@@ -274,8 +274,8 @@ impl Stat {
         Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// `pid (name) state parent group …`, the start time being field 22. The name may hold anything,
-    /// brackets included, so the fields are counted from its last bracket.
+    /// `pid (name) state parent group …`, the start time being field 22. The name may hold
+    /// anything, brackets included, so the fields are counted from its last bracket.
     fn parse(pid: i32, line: &[u8]) -> Option<Self> {
         let open = memchr::memchr(b'(', line)?;
         let close = memchr::memrchr(b')', line)?;

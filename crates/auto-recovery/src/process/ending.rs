@@ -82,8 +82,8 @@ impl Others {
             .extend(members.map(|(other, _)| other.process.clone()));
     }
 
-    /// Asks those to end that were not asked before. A stopped process acts on no signal until it is
-    /// continued.
+    /// Asks those to end that were not asked before. A stopped process acts on no signal until it
+    /// is continued.
     pub(super) fn ask(&mut self) {
         for (other, handle) in &self.alive {
             if self.asked.insert(other.process.clone()) {

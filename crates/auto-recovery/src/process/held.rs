@@ -27,8 +27,8 @@ pub struct Held<S> {
 }
 
 impl<S: OutputSink> Held<S> {
-    /// Holds back what `inner` would get. What is held beyond a MiB goes to a file without a name in
-    /// `spool`.
+    /// Holds back what `inner` would get. What is held beyond a MiB goes to a file without a name
+    /// in `spool`.
     pub fn new(inner: S, spool: &Path) -> Self {
         Self {
             inner,

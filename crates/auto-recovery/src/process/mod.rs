@@ -1,8 +1,8 @@
 //! Running commands: process groups, time limits, signals, capture.
 //!
-//! [`run()`] starts one command in a process group of its own, passes its output on as it comes, keeps
-//! a bounded copy, and returns when the command is over and everything that had to end with it has
-//! ended. It waits on file descriptors with exact timeouts; nothing here ticks.
+//! [`run()`] starts one command in a process group of its own, passes its output on as it comes,
+//! keeps a bounded copy, and returns when the command is over and everything that had to end with
+//! it has ended. It waits on file descriptors with exact timeouts; nothing here ticks.
 //!
 //! This room is the only one that starts programs. It never prints: bytes go to the
 //! [`OutputSink`] that the caller hands in. It never reads the environment, never becomes a

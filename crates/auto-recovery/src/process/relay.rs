@@ -1,9 +1,9 @@
 //! What a process that outlives its command goes on writing.
 //!
 //! It writes to a pipe or a terminal of ours. When we close that, its next line ends it, though we
-//! said that it is kept. So a small program of the system, `cat`, takes our place and passes on what
-//! comes to where the command's output went, for as long as anybody writes. It stands in a group
-//! of its own, where a Ctrl-C does not reach it, and ends by itself.
+//! said that it is kept. So a small program of the system, `cat`, takes our place and passes on
+//! what comes to where the command's output went, for as long as anybody writes. It stands in a
+//! group of its own, where a Ctrl-C does not reach it, and ends by itself.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -11,8 +11,8 @@ use std::process::{Command, Stdio};
 
 use rustix::io::ioctl_fionbio;
 
-/// Passes on from `source` to `target`, or to nowhere. Without the program the pipe closes, which is
-/// what would happen anyway.
+/// Passes on from `source` to `target`, or to nowhere. Without the program the pipe closes, which
+/// is what would happen anyway.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the room that starts programs"

@@ -454,8 +454,8 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// What is typed goes to the command alone while it has the terminal. One that ends as a program
-    /// does that was interrupted was interrupted by the user, and everybody is told.
+    /// What is typed goes to the command alone while it has the terminal. One that ends as a
+    /// program does that was interrupted was interrupted by the user, and everybody is told.
     fn notice_typed_signal(&mut self, exit: Exit, foreground: &Foreground) {
         let typed = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
         let signal = match exit {

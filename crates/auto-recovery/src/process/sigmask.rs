@@ -1,8 +1,9 @@
 //! Keeping `SIGTTOU` away from the current thread.
 //!
-//! Whoever is not the terminal's foreground job is stopped by `SIGTTOU` when it takes the foreground
-//! back, or writes to a terminal set to `tostop`. We do both while a command has the foreground.
-//! POSIX lets a thread that blocks the signal do them; there is no safe call to block one.
+//! Whoever is not the terminal's foreground job is stopped by `SIGTTOU` when it takes the
+//! foreground back, or writes to a terminal set to `tostop`. We do both while a command has the
+//! foreground. POSIX lets a thread that blocks the signal do them; there is no safe call to block
+//! one.
 #![expect(unsafe_code, reason = "pthread_sigmask has no safe form")]
 
 use std::marker::PhantomData;

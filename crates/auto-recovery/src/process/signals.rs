@@ -1,7 +1,8 @@
 //! Signals to the program itself, for a binary to install; the library never does by itself.
 //!
-//! A thread takes the signals in and turns them into an [`Interrupt`]: nothing is done in a handler.
-//! Signals that the program was started to ignore, as `nohup` does with `SIGHUP`, stay ignored.
+//! A thread takes the signals in and turns them into an [`Interrupt`]: nothing is done in a
+//! handler. Signals that the program was started to ignore, as `nohup` does with `SIGHUP`, stay
+//! ignored.
 
 use std::fs;
 use std::io;

@@ -10,9 +10,9 @@ use super::outlet::Outlet;
 /// Takes a command's output as it comes.
 pub trait OutputSink {
     /// Takes some of `bytes`, at least one, and says how many. `WouldBlock` means "not now": the
-    /// rest is offered again when [`wait_on`](Self::wait_on) is writable, and until then the command
-    /// is not read from. Any other error ends the stream: the command then finds its pipe closed,
-    /// as it would without us.
+    /// rest is offered again when [`wait_on`](Self::wait_on) is writable, and until then the
+    /// command is not read from. Any other error ends the stream: the command then finds its pipe
+    /// closed, as it would without us.
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize>;
 
     /// What becomes writable when a `WouldBlock` is over.

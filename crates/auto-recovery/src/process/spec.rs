@@ -172,7 +172,8 @@ pub struct Completion {
     pub left_running: Vec<Process>,
     /// What it wrote.
     pub capture: Capture,
-    /// Which stream could not be passed on to the end, and why: a `BrokenPipe` when the reader went away.
+    /// Which stream could not be passed on to the end, and why: a `BrokenPipe` when the reader went
+    /// away.
     pub output_error: Option<(Stream, io::Error)>,
 }
 

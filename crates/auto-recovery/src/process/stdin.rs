@@ -1,11 +1,12 @@
 //! Input that later attempts can read again.
 //!
-//! What the first attempt reads from a pipe is gone, unless it is kept. So the command gets a pipe of
-//! ours, and what it takes out of it is kept for the next attempt, up to [`ReplayedInput::KEPT_MAX`].
-//! No more is taken from the caller's pipe than the command took from ours: a command that reads
-//! nothing leaves everything to whoever reads after it, as it would without us. That works by
-//! looking before taking. `tee` copies what lies in a pipe, a peek what lies in a socket; our pipe
-//! holds one piece only, so that room in it means that the piece was read; then the piece is taken.
+//! What the first attempt reads from a pipe is gone, unless it is kept. So the command gets a pipe
+//! of ours, and what it takes out of it is kept for the next attempt, up to
+//! [`ReplayedInput::KEPT_MAX`]. No more is taken from the caller's pipe than the command took from
+//! ours: a command that reads nothing leaves everything to whoever reads after it, as it would
+//! without us. That works by looking before taking. `tee` copies what lies in a pipe, a peek what
+//! lies in a socket; our pipe holds one piece only, so that room in it means that the piece was
+//! read; then the piece is taken.
 //!
 //! A regular file is read again by going back to where it stood. A terminal and anything else is
 //! inherited: a later attempt reads on from it.

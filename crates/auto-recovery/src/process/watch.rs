@@ -2,8 +2,8 @@
 //!
 //! A process descriptor tells of exits only, and a handler for `SIGCHLD` is not a library's to
 //! install. So one thread waits for this one child and writes what it sees to a pipe that the event
-//! loop polls. It leaves the exit status for the loop to collect: until then the process id, and the
-//! group named after it, can belong to nobody else.
+//! loop polls. It leaves the exit status for the loop to collect: until then the process id, and
+//! the group named after it, can belong to nobody else.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -33,8 +33,8 @@ impl RecipeBook {
     /// replaces it; one that is off removes it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if a recipe has no name, names nothing to match, or says nothing to
-    /// run.
+    /// [`ErrorKind::InvalidInput`] if a recipe has no name, names nothing to match, or says nothing
+    /// to run.
     pub fn with_user(user: Vec<Recipe>) -> Result<Self> {
         Self::check(&user)?;
         let is_replaced = |built_in: &Recipe| user.iter().any(|own| own.name == built_in.name);

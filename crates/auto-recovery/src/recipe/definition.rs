@@ -1,4 +1,4 @@
-//! One recipe, as it stands in the data file and in `recover.toml`.
+//! One recipe, as it stands in the data file. `recover.toml` has a form of its own, for people.
 
 use std::fmt;
 use std::str::FromStr;
@@ -113,15 +113,15 @@ pub struct Recipe {
     /// Flags put right after the words of `commands`.
     pub add: Vec<String>,
     /// The whole command, where it is not made of the failing one. `{file}` is the failure's file,
-    /// `{name}` the first word in quotes in its message, `{args}` what follows the words of `commands`
-    /// without the flags of `drop`.
+    /// `{name}` the first word in quotes in its message, `{args}` what follows the words of
+    /// `commands` without the flags of `drop`.
     pub run: Vec<String>,
     /// What it runs on the file of the failure when it mends for `tools`.
     pub on_file: Vec<String>,
     /// The worst it may do.
     pub tier: Tier,
-    /// A program that must be installed; the first word of its command if empty.
-    pub requires: String,
+    /// Programs that must be installed, each of them; the first word of its command if empty.
+    pub requires: Vec<String>,
     /// Files of which the workspace must have one, if any are named.
     pub files: Vec<String>,
     /// Switches a built-in recipe off, in `recover.toml`.

@@ -106,8 +106,8 @@ impl Recipe {
         Some(made)
     }
 
-    /// The mending command for a tool that something else ran: made from the command that the output
-    /// shows, else from the file that the failure names.
+    /// The mending command for a tool that something else ran: made from the command that the
+    /// output shows, else from the file that the failure names.
     fn command_for_tool(&self, situation: &Situation<'_>) -> Option<Vec<String>> {
         let source = &situation.failure?.source;
         if !self.tools.iter().any(|tool| tool == source) {
@@ -204,8 +204,8 @@ fn is_flag(word: &str, flag: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with('=')))
 }
 
-/// `template` with its placeholders filled, left as they are before any failure; `None` if the failure does not say what goes there, or
-/// says something that a program could take for an option.
+/// `template` with its placeholders filled, left as they are before any failure; `None` if the
+/// failure does not say what goes there, or says something that a program could take for an option.
 fn fill(template: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
     let Some(failure) = failure else {
         return Some(template.to_vec());

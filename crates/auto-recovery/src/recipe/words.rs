@@ -1,8 +1,9 @@
 //! Seeing the command that matters through the words around it.
 //!
-//! `npx eslint .`, `python -m black .`, `env CI=1 timeout 60 cargo fmt` and `sh -c 'ruff check .'` all
-//! run a tool that a recipe may know. What stands before it is kept, so that the mending command runs
-//! the same tool in the same way. A shell text is looked into only if it holds nothing but words.
+//! `npx eslint .`, `python -m black .`, `env CI=1 timeout 60 cargo fmt` and `sh -c 'ruff check .'`
+//! all run a tool that a recipe may know. What stands before it is kept, so that the mending
+//! command runs the same tool in the same way. A shell text is looked into only if it holds nothing
+//! but words.
 
 /// A command, split into what stands before the tool and the tool with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +98,8 @@ impl Words {
     }
 }
 
-/// The words of `text`, if a shell would do nothing to it but split it at blanks and take quotes off.
+/// The words of `text`, if a shell would do nothing to it but split it at blanks and take quotes
+/// off.
 pub(super) fn plain_words(text: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let mut word = None;

@@ -27,13 +27,13 @@ pub struct Archived {
 }
 
 /// Writes the trail of `session_id` to `DIR/<session>_audit.jsonl.zst` and its journal records to
-/// `DIR/<session>_journal.jsonl.zst`, both durable and read back before this returns. The directory is
-/// made if there is none, and nothing in it is ever changed: where there is such a file with something
-/// else in it, the new one has a number in its name.
+/// `DIR/<session>_journal.jsonl.zst`, both durable and read back before this returns. The directory
+/// is made if there is none, and nothing in it is ever changed: where there is such a file with
+/// something else in it, the new one has a number in its name.
 ///
 /// # Errors
-/// [`ErrorKind::Damaged`] if something of the trail cannot be read; otherwise if the store cannot be read
-/// or the files not be written.
+/// [`ErrorKind::Damaged`] if something of the trail cannot be read; otherwise if the store cannot
+/// be read or the files not be written.
 pub fn archive_session(store: &dyn AuditStore, session_id: &str, dir: &Path) -> Result<Archived> {
     let stem = session_id::encode(session_id)?;
     make_dir(dir)?;
@@ -108,8 +108,8 @@ fn make_dir(dir: &Path) -> Result<()> {
 /// Adds a line to what is written.
 type Push<'p> = dyn FnMut(&[u8]) -> Result<()> + 'p;
 
-/// Writes the lines that `fill` pushes to a new file in `dir`, and returns its path; none if there are no
-/// lines.
+/// Writes the lines that `fill` pushes to a new file in `dir`, and returns its path; none if there
+/// are no lines.
 fn write_lines(
     dir: &Path,
     stem: &str,
@@ -148,8 +148,8 @@ fn write_lines(
     if is_empty {
         return Ok(None);
     }
-    // Whoever made one before may have died before what it is for was done. One that cannot be read is not
-    // it.
+    // Whoever made one before may have died before what it is for was done. One that cannot be read
+    // is not it.
     let is_it = |path: &Path| hash_of(path).is_ok_and(|other| other == hash[..]);
     export::persist_new(file, dir, stem, "jsonl.zst", &is_it).map(Some)
 }

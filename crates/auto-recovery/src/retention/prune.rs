@@ -36,12 +36,13 @@ pub enum Pruned {
     Held(SessionHeld),
 }
 
-/// Removes `doomed` from `store`, unless it has other entries by now than when it was chosen. If this dies at any moment, the session is there as it was or it is gone
-/// whole, archived and on record; doing it again does the rest.
+/// Removes `doomed` from `store`, unless it has other entries by now than when it was chosen. If
+/// this dies at any moment, the session is there as it was or it is gone whole, archived and on
+/// record; doing it again does the rest.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Damaged`] if something of it cannot be read: it stays. Otherwise if the store cannot
-/// be read or written, or the archive not be written.
+/// [`crate::ErrorKind::Damaged`] if something of it cannot be read: it stays. Otherwise if the
+/// store cannot be read or written, or the archive not be written.
 pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) -> Result<Pruned> {
     let session_id = &doomed.session.session_id;
     let (digest, archive) = match &options.archive {

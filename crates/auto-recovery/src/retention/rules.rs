@@ -11,7 +11,8 @@ use crate::statistics::instant;
 pub struct RetentionRules {
     /// Sessions whose newest entry is older go.
     pub older_than: Option<Duration>,
-    /// So many of the newest sessions stay whatever the other rules say. Alone, it removes all others.
+    /// So many of the newest sessions stay whatever the other rules say. Alone, it removes all
+    /// others.
     pub keep_last: Option<u64>,
     /// While the entries of all have more bytes than this, the oldest session goes.
     pub max_bytes: Option<u64>,
@@ -123,8 +124,8 @@ impl RetentionRules {
     }
 }
 
-/// When a session was last heard of, in microseconds since the epoch. One that has no time counts as the
-/// newest: nobody can say that it is old.
+/// When a session was last heard of, in microseconds since the epoch. One that has no time counts
+/// as the newest: nobody can say that it is old.
 fn age_key(session: &SessionSummary) -> i64 {
     let last = session.last_attempt_timestamp.as_deref();
     let time = last.or(session.session_start.as_deref());

@@ -1,9 +1,9 @@
-//! The crash-loop breaker: what `recover` tries by itself against one failure on one tree is not tried
-//! for ever.
+//! The crash-loop breaker: what `recover` tries by itself against one failure on one tree is not
+//! tried for ever.
 //!
-//! When the same failure on the same tree was escalated [`ESCALATIONS_MAX`] times within [`WINDOW`],
-//! nothing that comes from `recover` itself is tried any more: it escalates at once. It survives
-//! restarts, and never overrides what somebody asks for.
+//! When the same failure on the same tree was escalated [`ESCALATIONS_MAX`] times within
+//! [`WINDOW`], nothing that comes from `recover` itself is tried any more: it escalates at once. It
+//! survives restarts, and never overrides what somebody asks for.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The retry budget: how often, on this machine, a command is simply run again without anybody having
-//! asked for it.
+//! The retry budget: how often, on this machine, a command is simply run again without anybody
+//! having asked for it.
 //!
 //! A token bucket shared by all runs of a user. When many things fail at once, as when a service is
 //! down, it keeps their retries from becoming the next failure. A retry that helps costs nothing.

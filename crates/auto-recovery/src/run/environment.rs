@@ -1,7 +1,7 @@
 //! What strategy commands are told: a failure as data, in variables and files.
 //!
-//! Failure text comes from a program nobody controls. It is never put into a command line; variables
-//! hold at most [`VALUE_BYTES_MAX`] of it, and the files hold all.
+//! Failure text comes from a program nobody controls. It is never put into a command line;
+//! variables hold at most [`VALUE_BYTES_MAX`] of it, and the files hold all.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -50,8 +50,8 @@ pub(super) fn variables(
     .to_vec()
 }
 
-/// `value` as a variable can hold it: at most [`VALUE_BYTES_MAX`], cut at a character, without the NUL
-/// that would end it.
+/// `value` as a variable can hold it: at most [`VALUE_BYTES_MAX`], cut at a character, without the
+/// NUL that would end it.
 fn cut(value: &[u8]) -> OsString {
     let mut end = value.len().min(VALUE_BYTES_MAX);
     while end < value.len() && end > 0 && (value[end] & 0b1100_0000) == 0b1000_0000 {

@@ -50,8 +50,8 @@ impl Approver for ApprovalCommand {
     }
 }
 
-/// Calls the command that gets a person, if there is one. That it fails changes nothing of the run's
-/// end, and is told.
+/// Calls the command that gets a person, if there is one. That it fails changes nothing of the
+/// run's end, and is told.
 pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
     let Some(command) = &run.runner.request.on_escalate else {
         return;

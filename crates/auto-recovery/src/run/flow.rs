@@ -54,7 +54,8 @@ pub(super) struct Failed {
 enum Ran {
     Passed,
     Failed(Box<Failed>),
-    /// The user stopped it, or the deadline did, or nobody reads what it writes: nothing is recovered.
+    /// The user stopped it, or the deadline did, or nobody reads what it writes: nothing is
+    /// recovered.
     Over(Box<RunOutcome>),
 }
 

@@ -20,7 +20,8 @@ use crate::run::runner::mark_of_run;
 /// Paths that a refusal names; more are counted.
 const PATHS_SHOWN: usize = 10;
 
-/// How often and how far apart a lock is asked for that its dead holder left for a moment: 2 s in all.
+/// How often and how far apart a lock is asked for that its dead holder left for a moment: 2 s in
+/// all.
 const ORPHANED_LOCK_POLLS: u32 = 200;
 const ORPHANED_LOCK_POLL: Duration = Duration::from_millis(10);
 
@@ -116,8 +117,8 @@ pub(super) fn record_pass_after_waiting(run: &Run) -> Result<()> {
 /// command runs on a tree that is half-way.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if paths are neither as they were before nor as the run left them; nothing
-/// is changed then.
+/// [`ErrorKind::Refused`] if paths are neither as they were before nor as the run left them;
+/// nothing is changed then.
 pub(super) fn clean_up(run: &Run) -> Result<()> {
     let request = &run.runner.request;
     let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
@@ -181,8 +182,8 @@ pub(super) fn clean_up(run: &Run) -> Result<()> {
 
 /// The lock on `workspace`, of which the process `pid` left word; `None` if that is still at work.
 ///
-/// A process that was killed while it started another one leaves its lock to the copy of itself that is
-/// about to become the other: for milliseconds it is held by nobody who would clean up.
+/// A process that was killed while it started another one leaves its lock to the copy of itself
+/// that is about to become the other: for milliseconds it is held by nobody who would clean up.
 fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
     let state_dir = &run.runner.request.state_dir;
     for _ in 0..ORPHANED_LOCK_POLLS {

@@ -1,8 +1,9 @@
 //! Recovering a command: run it, and if it fails, recover it.
 //!
-//! [`run`] is the whole of `recover run` but for the terminal: it starts the command, finds out what
-//! kind of failure it is, plans, guards the tree, lets the manager work, and says how to exit. It
-//! prints nothing and reads no environment: streams, settings and whoever watches are given to it.
+//! [`run`] is the whole of `recover run` but for the terminal: it starts the command, finds out
+//! what kind of failure it is, plans, guards the tree, lets the manager work, and says how to exit.
+//! It prints nothing and reads no environment: streams, settings and whoever watches are given to
+//! it.
 
 mod breaker;
 mod budget;

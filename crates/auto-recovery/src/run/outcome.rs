@@ -63,8 +63,8 @@ pub struct ResultFile<'a> {
 }
 
 impl<'a> ResultFile<'a> {
-    /// What the file holds where there is no outcome, because `recover` itself failed with `message` at
-    /// `timestamp`.
+    /// What the file holds where there is no outcome, because `recover` itself failed with
+    /// `message` at `timestamp`.
     pub fn of_failure(message: &'a str, timestamp: &'a str) -> Self {
         Self {
             session_id: None,

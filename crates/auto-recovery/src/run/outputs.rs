@@ -1,9 +1,10 @@
 //! The kept output of a session's commands: `STATE/outputs/<session>/`.
 //!
-//! `000.log` is what the command wrote when it failed first. `NNN.log` is what attempt NNN wrote: the
-//! strategy's command, then the verification, each below a line `$ command`. `failure.json` and
+//! `000.log` is what the command wrote when it failed first. `NNN.log` is what attempt NNN wrote:
+//! the strategy's command, then the verification, each below a line `$ command`. `failure.json` and
 //! `failure.log` are what strategy commands are given: the failure they face and the output that
-//! shows it; `approve.diff` is what an approval command is given. Directories are 0700 and files 0600; each stream is kept with a bounded head and tail.
+//! shows it; `approve.diff` is what an approval command is given. Directories are 0700 and files
+//! 0600; each stream is kept with a bounded head and tail.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;

@@ -246,14 +246,19 @@ fn refusal(recipe: &Recipe, argv: &[String], around: &Circumstances<'_>) -> Refu
             recipe.tier
         ));
     }
-    let program = match recipe.requires.is_empty() {
-        true => argv.first().map_or("", String::as_str),
-        false => &recipe.requires,
+    let own = argv.get(..1).unwrap_or_default();
+    let programs = if recipe.requires.is_empty() {
+        own
+    } else {
+        &recipe.requires
     };
-    if !(around.is_installed)(program) {
-        return Refusal::Because(format!("{program} is not installed"));
+    let missing = programs
+        .iter()
+        .find(|program| !(around.is_installed)(program));
+    match missing {
+        Some(program) => Refusal::Because(format!("{program} is not installed")),
+        None => Refusal::None,
     }
-    Refusal::None
 }
 
 /// How many plain retries there are, and whether somebody asked for them.

@@ -80,8 +80,8 @@ struct Trees {
 }
 
 impl Place {
-    /// Marks the tree that `cwd` lies in as good, for a later rollback; also accepts it as it is after
-    /// a run died here.
+    /// Marks the tree that `cwd` lies in as good, for a later rollback; also accepts it as it is
+    /// after a run died here.
     ///
     /// # Errors
     /// If it cannot be checkpointed, or a recovery works here.
@@ -282,8 +282,8 @@ impl Place {
         }
     }
 
-    /// Leaves word for the next run here, in case this restore dies half-way. Takes the place of what a run
-    /// that died left, but for the mark of its processes, which are to be ended still.
+    /// Leaves word for the next run here, in case this restore dies half-way. Takes the place of
+    /// what a run that died left, but for the mark of its processes, which are to be ended still.
     fn begin_pending(
         &self,
         workspace: &Workspace,

@@ -1,6 +1,7 @@
 //! How long the state is kept: checkpoints by their own limits, outputs as long as checkpoints.
 //!
-//! Done after a recovery, at most once an hour, and never a reason to fail: the next one tries again.
+//! Done after a recovery, at most once an hour, and never a reason to fail: the next one tries
+//! again.
 
 use std::fs;
 use std::path::Path;

@@ -269,8 +269,8 @@ impl Runner {
     }
 }
 
-/// `ran`, unless what it wrote to stdout is lost: then nothing it says of itself counts. A reader that went
-/// away lost nothing it wanted.
+/// `ran`, unless what it wrote to stdout is lost: then nothing it says of itself counts. A reader
+/// that went away lost nothing it wanted.
 fn passed_on(spec: &CommandSpec, mut ran: Completion) -> Result<Completion> {
     match ran.output_error.take() {
         Some((Stream::Stdout, error)) if error.kind() != io::ErrorKind::BrokenPipe => {

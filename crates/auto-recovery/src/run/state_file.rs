@@ -1,7 +1,8 @@
-//! Small JSON files in the state that several processes change: read, change and write under a lock.
+//! Small JSON files in the state that several processes change: read, change and write under a
+//! lock.
 //!
-//! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot be
-//! written restrains nothing: it is never a reason to fail.
+//! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot
+//! be written restrains nothing: it is never a reason to fail.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};

@@ -1,7 +1,7 @@
 //! The working tree of a run, guarded by checkpoints: fulfils what the manager asks of a tree.
 //!
-//! Each step's own changes lie between two snapshots, and only they are put back: what somebody else
-//! changed between steps is in neither difference, so it stays.
+//! Each step's own changes lie between two snapshots, and only they are put back: what somebody
+//! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -262,8 +262,8 @@ impl Guarded {
         self.session.import_revision(revision, &self.ours)
     }
 
-    /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in a
-    /// checkpoint first, also what is ignored now and was not then.
+    /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in
+    /// a checkpoint first, also what is ignored now and was not then.
     pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<u64> {
         let from = self
             .session

@@ -112,8 +112,8 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    /// How often each file is named. With a fast hash: most of what is looked up is known, and nobody can
-    /// choose names for its seed.
+    /// How often each file is named. With a fast hash: most of what is looked up is known, and
+    /// nobody can choose names for its seed.
     pub(super) files: HashMap<Box<str>, u64, RandomState>,
     pub(super) rollbacks: u64,
 }

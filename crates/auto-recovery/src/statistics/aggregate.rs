@@ -33,8 +33,8 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Adds a session whose entries have these sums, which ended like this, and in which so many attempts
-    /// passed by plain retry.
+    /// Adds a session whose entries have these sums, which ended like this, and in which so many
+    /// attempts passed by plain retry.
     pub fn add_session(&mut self, sums: Accumulator, end: SessionEnd, flaky: u64) {
         self.add_end(sums.tally(), end, flaky);
         self.add_entries(sums);
@@ -116,8 +116,8 @@ pub struct AggregateStatistics {
     pub average_duration_seconds: f64,
     /// Number of different files that were modified.
     pub files_modified_count: u64,
-    /// The files that most entries name, at most [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX), and how
-    /// often; the most first, then by name. For people: it is no part of the JSON.
+    /// The files that most entries name, at most [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX),
+    /// and how often; the most first, then by name. For people: it is no part of the JSON.
     #[serde(skip)]
     pub most_modified_files: Vec<(String, u64)>,
     /// Entries after which the tree was put back.
@@ -128,8 +128,8 @@ pub struct AggregateStatistics {
     pub last_attempt_timestamp: Option<String>,
     /// Number of sessions.
     pub sessions: u64,
-    /// Sessions that ended recovered: that the journal says so of or, where it does not say, whose last
-    /// entry succeeded.
+    /// Sessions that ended recovered: that the journal says so of or, where it does not say, whose
+    /// last entry succeeded.
     pub recovered_sessions: u64,
     /// Sessions that ended with a person being asked.
     pub escalated_sessions: u64,
@@ -139,8 +139,8 @@ pub struct AggregateStatistics {
     pub success_rate_low: f64,
     /// Upper bound of the success rate.
     pub success_rate_high: f64,
-    /// The duration that half of the attempts did not exceed, as [`Durations::percentile`]; `None` for
-    /// none. So are the others.
+    /// The duration that half of the attempts did not exceed, as [`Durations::percentile`]; `None`
+    /// for none. So are the others.
     pub duration_p50_seconds: Option<f64>,
     /// The duration that 95 % did not exceed.
     pub duration_p95_seconds: Option<f64>,

@@ -1,5 +1,5 @@
-//! How durations are distributed, in bounded memory: counts in buckets that are exact up to a quarter of
-//! a second and less than 1 % wide beyond.
+//! How durations are distributed, in bounded memory: counts in buckets that are exact up to a
+//! quarter of a second and less than 1 % wide beyond.
 //!
 //! The buckets are made of whole numbers by shifts alone, so that any database can make the same.
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Durations below this, in milliseconds, have a bucket each.
 const EXACT_MS: u64 = 256;
 
-/// Buckets of each doubling beyond: the widest is 1/128 of its smallest duration, so its middle is less
-/// than 0.4 % off.
+/// Buckets of each doubling beyond: the widest is 1/128 of its smallest duration, so its middle is
+/// less than 0.4 % off.
 const BUCKETS_A_DOUBLING: u64 = EXACT_MS / 2;
 
 /// Counts of durations. Those of parts merge into that of the whole without losing anything.
@@ -60,8 +60,8 @@ impl Durations {
     }
 }
 
-/// The number of the bucket that a duration falls into: itself below 256 ms; beyond, of the 8 bits that
-/// it begins with, 128 for each bit that follows them.
+/// The number of the bucket that a duration falls into: itself below 256 ms; beyond, of the 8 bits
+/// that it begins with, 128 for each bit that follows them.
 pub fn bucket_of(ms: u64) -> u32 {
     let shift = (u64::BITS - ms.leading_zeros()).saturating_sub(EXACT_MS.ilog2());
     let bucket = BUCKETS_A_DOUBLING * u64::from(shift) + (ms >> shift);

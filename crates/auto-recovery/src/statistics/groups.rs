@@ -22,8 +22,8 @@ pub struct SessionTraits<'a> {
     pub host: Option<&'a str>,
 }
 
-/// The entries of one session that are asked for, by group. Those of parts merge in order into those of
-/// the whole.
+/// The entries of one session that are asked for, by group. Those of parts merge in order into
+/// those of the whole.
 #[derive(Debug, Default)]
 pub struct SessionGroups {
     /// Every entry.
@@ -143,8 +143,8 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// Adds a session that ended like this, that began at `start`, and so many of whose recoveries were
-    /// flaky.
+    /// Adds a session that ended like this, that began at `start`, and so many of whose recoveries
+    /// were flaky.
     pub fn add_session(
         &mut self,
         query: &AggregateQuery,

@@ -1,8 +1,8 @@
 //! What trails say when they are summed up.
 //!
 //! Pure: nothing here knows where entries come from. Stores feed an [`Accumulator`] as they read;
-//! accumulators of parts merge into that of the whole without losing anything. An [`Aggregate`] sums up
-//! many sessions.
+//! accumulators of parts merge into that of the whole without losing anything. An [`Aggregate`]
+//! sums up many sessions.
 
 mod accumulator;
 mod aggregate;

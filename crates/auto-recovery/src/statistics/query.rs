@@ -84,9 +84,10 @@ impl FromStr for Dimension {
 
 /// Which entries are summed up, and by what they are told apart. The default is all, together.
 ///
-/// A session is counted in every group that an entry of it is in. How it ended, when it recovered and
-/// how many of its recoveries were flaky counts once: in the group of the last of its entries that are
-/// asked for. A session without any entry is asked for by the time it began, and has no strategy.
+/// A session is counted in every group that an entry of it is in. How it ended, when it recovered
+/// and how many of its recoveries were flaky counts once: in the group of the last of its entries
+/// that are asked for. A session without any entry is asked for by the time it began, and has no
+/// strategy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AggregateQuery {
     /// Only entries of this time or later, in microseconds since the epoch.
@@ -112,8 +113,8 @@ impl AggregateQuery {
         self.since_us.is_some() || self.until_us.is_some()
     }
 
-    /// Whether something of this moment is asked for. What has no time is only asked for by those who
-    /// ask for all times.
+    /// Whether something of this moment is asked for. What has no time is only asked for by those
+    /// who ask for all times.
     pub fn includes(&self, moment_us: Option<i64>) -> bool {
         match moment_us {
             Some(moment) => {
@@ -138,7 +139,8 @@ impl AggregateQuery {
 pub struct Aggregates {
     /// All that was asked for, together.
     pub total: AggregateStatistics,
-    /// The same told apart, most attempts first and then by key; none if nothing was to be told apart.
+    /// The same told apart, most attempts first and then by key; none if nothing was to be told
+    /// apart.
     pub groups: Vec<AggregateGroup>,
 }
 

@@ -29,7 +29,8 @@ pub struct EntrySums {
 }
 
 impl EntrySums {
-    /// The statistics of `session_id`, which began at `session_start` and whose entries name `files`.
+    /// The statistics of `session_id`, which began at `session_start` and whose entries name
+    /// `files`.
     pub fn statistics(
         self,
         session_id: &str,
@@ -60,15 +61,15 @@ impl EntrySums {
 /// Sums over sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AggregateSums {
-    /// Those of their entries. The times are the earliest of the sessions' first and the latest of their
-    /// last entries.
+    /// Those of their entries. The times are the earliest of the sessions' first and the latest of
+    /// their last entries.
     pub entries: EntrySums,
     /// How long attempts took.
     pub durations: Durations,
     /// How many different files entries name.
     pub files: u64,
-    /// The [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX) files that entries name most often and how
-    /// often: the most first, then by name.
+    /// The [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX) files that entries name most often and
+    /// how often: the most first, then by name.
     pub most_modified_files: Vec<(String, u64)>,
     /// How many sessions.
     pub sessions: u64,
@@ -147,9 +148,9 @@ fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
     u64::try_from(quotient).unwrap_or(u64::MAX)
 }
 
-/// The interval that holds the true rate of `successes` in `total` with 95 % confidence, in percent with
-/// 2 decimals; everything is possible of nothing. After E. B. Wilson, "Probable Inference, the Law of
-/// Succession, and Statistical Inference", 1927.
+/// The interval that holds the true rate of `successes` in `total` with 95 % confidence, in percent
+/// with 2 decimals; everything is possible of nothing. After E. B. Wilson, "Probable Inference, the
+/// Law of Succession, and Statistical Inference", 1927.
 fn wilson(successes: u64, total: u64) -> (f64, f64) {
     /// The 0.975 quantile of the normal distribution.
     const Z: f64 = 1.959_963_984_540_054;

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 const FIRST_US: i64 = -62_167_219_200_000_000;
 const LAST_US: i64 = 253_402_300_799_999_999;
 
-/// Microseconds since the epoch of what `text` says: RFC 3339 with any offset, or without one, which
-/// is then UTC. `None` if it is no time. Databases know no finer times.
+/// Microseconds since the epoch of what `text` says: RFC 3339 with any offset, or without one,
+/// which is then UTC. `None` if it is no time. Databases know no finer times.
 pub fn instant(text: &str) -> Option<i64> {
     if let Some(moment) = ours(text.as_bytes()) {
         return Some(moment);
@@ -53,8 +53,8 @@ fn ours(text: &[u8]) -> Option<i64> {
     Some((seconds * 1000 + number(20, 23)) * 1000)
 }
 
-/// Days from the epoch to a date. After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms":
-/// years begin in March, so that a leap day is the last of its year.
+/// Days from the epoch to a date. After Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms": years begin in March, so that a leap day is the last of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -68,8 +68,8 @@ pub fn hour_of(moment_us: i64) -> String {
     time.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
-/// The earlier of two times as it is written; whichever is a time where only one is. It does not depend
-/// on which is named first, also where they mean the same moment or neither is a time.
+/// The earlier of two times as it is written; whichever is a time where only one is. It does not
+/// depend on which is named first, also where they mean the same moment or neither is a time.
 pub fn earlier<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
     pick(a, b, |a, b| a < b)
 }

@@ -10,7 +10,8 @@ use crate::strategy::{HandlerResult, Outcome};
 /// Makes a fix for a failure and says what it did; an empty text means that it found none.
 pub type FixGenerator = Box<dyn FnMut(&Failure, &Context) -> HandlerResult<String> + Send>;
 
-/// List items taken over from a suggestion. Five say what was done; the whole text is the handler's.
+/// List items taken over from a suggestion. Five say what was done; the whole text is the
+/// handler's.
 const LIST_ITEMS_MAX: usize = 5;
 /// Characters of a suggestion that has no structure.
 const SUMMARY_CHARS: usize = 100;

@@ -1,7 +1,7 @@
 //! How many rounds the campaigns take, and where they tell what they found.
 //!
-//! Ordinary test runs take a sample that lasts seconds. With `RECOVER_FAULTS` naming a directory, as
-//! `just faults` has it, they are long, and each leaves its row for the table there.
+//! Ordinary test runs take a sample that lasts seconds. With `RECOVER_FAULTS` naming a directory,
+//! as `just faults` has it, they are long, and each leaves its row for the table there.
 #![expect(clippy::unwrap_used, reason = "this is for tests")]
 
 use std::ffi::OsString;

@@ -69,8 +69,8 @@ pub struct Fault {
     pub effect: Effect,
 }
 
-/// The real thing, but for what is to fail, and for syncs: they only take time, and nothing that stays
-/// on this machine can tell whether they happened.
+/// The real thing, but for what is to fail, and for syncs: they only take time, and nothing that
+/// stays on this machine can tell whether they happened.
 #[derive(Debug, Default)]
 pub struct FaultyIo {
     state: Mutex<State>,

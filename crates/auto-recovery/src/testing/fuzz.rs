@@ -1,7 +1,8 @@
-//! What must hold for any bytes: the bodies of the fuzz targets, as functions that panic where it does not.
+//! What must hold for any bytes: the bodies of the fuzz targets, as functions that panic where it
+//! does not.
 //!
-//! `fuzz/` calls them with what libFuzzer makes up; the ordinary tests with what is kept in `fuzz/corpus`
-//! and with seeded changes of it.
+//! `fuzz/` calls them with what libFuzzer makes up; the ordinary tests with what is kept in
+//! `fuzz/corpus` and with seeded changes of it.
 #![expect(clippy::unwrap_used, reason = "this is for tests")]
 
 use std::fs;
@@ -34,7 +35,8 @@ fn open(dir: &Path) -> JsonlStore {
     JsonlStore::open(dir, options, Arc::new(ScriptedHost::new())).unwrap()
 }
 
-/// The entries and damage of session `s`, and how many bytes the entries take that are no white space.
+/// The entries and damage of session `s`, and how many bytes the entries take that are no white
+/// space.
 fn read(store: &JsonlStore) -> Shown {
     let mut entries = Vec::new();
     let mut bytes = 0;
@@ -61,8 +63,8 @@ fn dense(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// A trail of any bytes: read the same each time, every byte accounted for, damage inside the file, and
-/// an append adds one entry and takes nothing.
+/// A trail of any bytes: read the same each time, every byte accounted for, damage inside the file,
+/// and an append adds one entry and takes nothing.
 ///
 /// # Panics
 /// If that does not hold.
@@ -139,11 +141,11 @@ pub fn original(bytes: &[u8]) {
     trail(bytes);
 }
 
-/// A command that ended somehow and wrote any bytes: the same failure each time, of bounded size, that
-/// names a type.
+/// A command that ended somehow and wrote any bytes: the same failure each time, of bounded size,
+/// that names a type.
 ///
-/// The first byte is the exit code; what follows is cut at `\xff` into arguments (the first piece, at
-/// white space), standard error and standard output.
+/// The first byte is the exit code; what follows is cut at `\xff` into arguments (the first piece,
+/// at white space), standard error and standard output.
 ///
 /// # Panics
 /// If that does not hold.

@@ -1,6 +1,7 @@
 //! What tests of this crate, and of the crates built on it, share: a host that takes no real time,
-//! file operations that fail on demand, a disk whose power fails, the contract that every store must
-//! keep and the model that it must live like, what must hold for any bytes, and what campaigns count.
+//! file operations that fail on demand, a disk whose power fails, the contract that every store
+//! must keep and the model that it must live like, what must hold for any bytes, and what campaigns
+//! count.
 //!
 //! Behind the feature `testing`; a product build has none of it. Nothing here is stable.
 

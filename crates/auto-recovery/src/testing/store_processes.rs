@@ -1,7 +1,8 @@
-//! Processes of the tests' own that write to one store, some of which are killed: what they were told is
-//! there must be there.
+//! Processes of the tests' own that write to one store, some of which are killed: what they were
+//! told is there must be there.
 //!
-//! A process is started as the test binary with one test, which does nothing unless it finds its orders.
+//! A process is started as the test binary with one test, which does nothing unless it finds its
+//! orders.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeSet;
@@ -47,8 +48,8 @@ pub fn orders() -> Option<([u64; 2], PathBuf)> {
     Some((numbers, PathBuf::from(order())))
 }
 
-/// What a writer does, once it has its orders: it appends so many entries to a session that all share and
-/// to one of its own, and says which were acknowledged.
+/// What a writer does, once it has its orders: it appends so many entries to a session that all
+/// share and to one of its own, and says which were acknowledged.
 ///
 /// # Panics
 /// If one cannot be appended.
@@ -69,7 +70,8 @@ fn acknowledge(session_id: &str, entry_id: &str) {
     println!("{ACKNOWLEDGED}{session_id} {entry_id}");
 }
 
-/// Has processes that run the test `writer` in `dir` write to one store at once, which `open` opens.
+/// Has processes that run the test `writer` in `dir` write to one store at once, which `open`
+/// opens.
 ///
 /// # Panics
 /// If anything is lost or mixed.
@@ -127,8 +129,8 @@ pub fn kill(writer: &str, dir: &Path, open: &dyn Fn() -> Arc<dyn AuditStore>) {
     assert_eq!(different.len(), numbers.len(), "no number is given twice");
 }
 
-/// The acknowledged entries as `session entry`, until the writer ends, or `enough` were seen and it is
-/// killed.
+/// The acknowledged entries as `session entry`, until the writer ends, or `enough` were seen and it
+/// is killed.
 fn listen(writer: &mut Child, enough: usize) -> Vec<(String, String)> {
     let mut acknowledged = Vec::new();
     let lines = BufReader::new(writer.stdout.take().unwrap()).lines();

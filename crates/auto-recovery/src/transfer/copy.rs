@@ -30,12 +30,13 @@ pub struct CopyReport {
     pub unknown_records: u64,
     /// What could not be read.
     pub damage: Vec<Damage>,
-    /// Sessions whose trail there is another than here, and why: both were written since they were copied.
+    /// Sessions whose trail there is another than here, and why: both were written since they were
+    /// copied.
     pub different: Vec<(String, String)>,
 }
 
-/// Copies every session of `from` to `to`, oldest first, tells `progress` of each, and makes sure that what
-/// arrived is what was read: as many entries, and the same digest of their bytes.
+/// Copies every session of `from` to `to`, oldest first, tells `progress` of each, and makes sure
+/// that what arrived is what was read: as many entries, and the same digest of their bytes.
 ///
 /// # Errors
 /// If a store cannot be read or written. What was copied stays; doing it again copies the rest.

@@ -1,5 +1,5 @@
-//! JSON exports, reports and lists of entries, read as they come: a document of any size takes no more
-//! memory than its longest entry.
+//! JSON exports, reports and lists of entries, read as they come: a document of any size takes no
+//! more memory than its longest entry.
 
 use std::fmt;
 use std::io::Read;
@@ -53,8 +53,8 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
     })
 }
 
-/// Takes over the entries of the document that `source` is. What in it is none, and where it ends too early,
-/// is added to `damage`; all else is taken over.
+/// Takes over the entries of the document that `source` is. What in it is none, and where it ends
+/// too early, is added to `damage`; all else is taken over.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if there are no entries in it; otherwise if the store fails.

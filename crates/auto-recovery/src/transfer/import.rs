@@ -1,5 +1,5 @@
-//! From files into a store: trails and journals as JSON lines, ours and the Python original's, JSON exports,
-//! and any of these compressed with Zstandard.
+//! From files into a store: trails and journals as JSON lines, ours and the Python original's, JSON
+//! exports, and any of these compressed with Zstandard.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -56,8 +56,8 @@ pub fn open(path: &Path) -> Result<File> {
 /// Takes over what `file`, which is at `path`, holds.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if nothing in it can be understood; otherwise if the store cannot be written.
-/// What was added stays; doing it again adds the rest.
+/// [`ErrorKind::InvalidInput`] if nothing in it can be understood; otherwise if the store cannot be
+/// written. What was added stays; doing it again adds the rest.
 pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
     let failed = |error| Error::io("read", path, error);
     let mut source = BufReader::with_capacity(LOOK_BYTES, file);

@@ -1,5 +1,6 @@
-//! Sixteen processes with eight threads each write to one session, durably, while a reader asks: nothing
-//! is lost, torn or doubled, and every answer is about some prefix that has all that was acknowledged.
+//! Sixteen processes with eight threads each write to one session, durably, while a reader asks:
+//! nothing is lost, torn or doubled, and every answer is about some prefix that has all that was
+//! acknowledged.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -59,8 +60,8 @@ fn acknowledge(line: &str) {
     println!("{ACKNOWLEDGED}{line}");
 }
 
-/// Listens to `team` until it ends. Returns the ids that it says are durable; `highest` follows their
-/// numbers.
+/// Listens to `team` until it ends. Returns the ids that it says are durable; `highest` follows
+/// their numbers.
 fn listen(mut team: Child, highest: &AtomicU64) -> Vec<String> {
     let lines = BufReader::new(team.stdout.take().unwrap()).lines();
     let mut acknowledged = Vec::new();

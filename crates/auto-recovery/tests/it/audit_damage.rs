@@ -1,7 +1,8 @@
-//! Twelve kinds of damage, each at every byte of a trail: what is whole is shown as it was, what is not
-//! is told and kept, and doing it again changes nothing.
+//! Twelve kinds of damage, each at every byte of a trail: what is whole is shown as it was, what is
+//! not is told and kept, and doing it again changes nothing.
 //!
-//! What was damaged is decided here, from the bytes: a line that is as it was must be shown as it was.
+//! What was damaged is decided here, from the bytes: a line that is as it was must be shown as it
+//! was.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,8 +20,9 @@ use crate::audit_support::{entry, given, read, store};
 /// Makes damage at a byte of a trail.
 type Harm = fn(&[u8], usize) -> Vec<u8>;
 
-/// The kinds. The first three classes that people report (cut JSON, cut UTF-8, a whole object without its
-/// line's end) are one here: the trail is cut at every byte, and some of those are inside of characters.
+/// The kinds. The first three classes that people report (cut JSON, cut UTF-8, a whole object
+/// without its line's end) are one here: the trail is cut at every byte, and some of those are
+/// inside of characters.
 const KINDS: [(&str, Harm); 9] = [
     ("cut, also inside of a character", |text, at| {
         text[..at].to_vec()
@@ -224,8 +226,8 @@ fn dies_at(dir: &Path, operation: Operation, nth: u64) -> (JsonlStore, Arc<Fault
     (store, io)
 }
 
-/// Repairs the trail at `dir` with a process that dies at each step in turn, again and again; then with
-/// one that lives.
+/// Repairs the trail at `dir` with a process that dies at each step in turn, again and again; then
+/// with one that lives.
 fn repair(dir: &Path, cut: &[u8], whole: &[RecoveryAuditEntry], found: &mut Found) {
     let path = dir.join("s_audit.jsonl");
     for operation in Operation::ALL {

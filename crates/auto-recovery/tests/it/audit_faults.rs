@@ -1,8 +1,8 @@
 //! Disks that fill up, fail to sync, and processes that die at any step.
 //!
-//! Every operation that a store makes on files is failed in turn, with every error of a full, broken or
-//! read-only disk and of a signal, both when it had no effect and when it took effect all the same.
-//! Reading is left alone: it acknowledges nothing.
+//! Every operation that a store makes on files is failed in turn, with every error of a full,
+//! broken or read-only disk and of a signal, both when it had no effect and when it took effect all
+//! the same. Reading is left alone: it acknowledges nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -58,8 +58,8 @@ impl Told {
     }
 }
 
-/// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn line
-/// at first.
+/// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn
+/// line at first.
 fn live(store: &JsonlStore) -> Told {
     let mut told = Told::default();
     let started = || JournalEvent::SessionStarted(SessionStarted::default());
@@ -124,7 +124,8 @@ fn check(dir: &Path, told: &Told, case: &str) {
     }
 }
 
-/// What calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went read-only.
+/// What calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went
+/// read-only.
 const ERRNOS: [i32; 5] = [
     libc::EIO,
     libc::ENOSPC,
@@ -141,8 +142,8 @@ fn effects(operation: Operation) -> &'static [Effect] {
     }
 }
 
-/// Runs the life with the n-th operation failing, for every operation, every n until none is left to
-/// fail, every error and every effect. Returns how many failures that were.
+/// Runs the life with the n-th operation failing, for every operation, every n until none is left
+/// to fail, every error and every effect. Returns how many failures that were.
 fn campaign(durability: Durability, and_all_after: bool, errnos: &[i32]) -> u64 {
     let mut failures = 0;
     for operation in Operation::ALL {
@@ -322,7 +323,8 @@ fn what_is_cleared_is_on_the_disk_before_the_journal_says_what_it_was() {
     crate::audit_support::store(dir.path())
         .append(vec![entry("s", 1)])
         .unwrap();
-    // If a power cut tore it afterwards, a repair would make another trail of it, which nobody cleared.
+    // If a power cut tore it afterwards, a repair would make another trail of it, which nobody
+    // cleared.
     let (store, io) = faulty(dir.path(), Durability::Sync);
     io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
     let error = store.clear("s").unwrap_err();
@@ -347,8 +349,8 @@ fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
         }
         failed.push((recorded, appended));
     }
-    // For the journal its directory and those above, of which the test made three; for the trail its
-    // directory.
+    // For the journal its directory and those above, of which the test made three; for the trail
+    // its directory.
     let (last, journal) = failed.split_last().unwrap();
     assert_eq!(*last, (false, true));
     assert!(journal.len() >= 4, "{failed:?}");

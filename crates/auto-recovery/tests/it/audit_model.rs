@@ -1,5 +1,5 @@
-//! Random lives of a store against a model that a person can check: several handles, foreign writers,
-//! crashes that cut the file, clearing, reopening.
+//! Random lives of a store against a model that a person can check: several handles, foreign
+//! writers, crashes that cut the file, clearing, reopening.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};

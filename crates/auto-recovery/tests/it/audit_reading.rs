@@ -35,8 +35,8 @@ fn check_bytes(bytes: &[u8], numbers: &[u64], damaged_lines: &[u64]) {
     }
 }
 
-/// The last `count` of `entries`, read from the end, are those, and damage behind them is told where it
-/// is.
+/// The last `count` of `entries`, read from the end, are those, and damage behind them is told
+/// where it is.
 fn check_end(store: &JsonlStore, count: usize, entries: &[RecoveryAuditEntry], lines: &[u64]) {
     let mut last = Vec::new();
     let damage = store

@@ -43,7 +43,8 @@ fn told(store: &JsonlStore) -> Told {
     )
 }
 
-/// What the store says to a process that finds sums there is what it says to one that sums up itself.
+/// What the store says to a process that finds sums there is what it says to one that sums up
+/// itself.
 fn check(dir: &Path) {
     let with_rollups = told(&started(dir, 1));
     let anew = told(&started(dir, u64::MAX));

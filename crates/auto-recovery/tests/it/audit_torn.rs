@@ -36,8 +36,8 @@ fn torn_files(dir: &Path) -> Vec<Vec<u8>> {
     names.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// A trail holds `bytes`. Reads it, appends to it, and checks that `whole` entries and the new one are
-/// there, and that `torn` bytes are kept beside it.
+/// A trail holds `bytes`. Reads it, appends to it, and checks that `whole` entries and the new one
+/// are there, and that `torn` bytes are kept beside it.
 fn check(bytes: &[u8], whole: &[RecoveryAuditEntry], torn: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s_audit.jsonl");
@@ -119,7 +119,8 @@ fn a_trail_of_the_original_cut_at_every_byte() {
         let start = [0, first, text.len()][whole];
         let torn = &bytes[start.min(cut)..];
         if torn.ends_with(b"\n") {
-            // It ends with a line's end and so does not disturb the next entry: it stays, as damage.
+            // It ends with a line's end and so does not disturb the next entry: it stays, as
+            // damage.
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("s_audit.jsonl"), bytes).unwrap();
             let store = store(dir.path());

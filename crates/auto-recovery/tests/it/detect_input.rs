@@ -225,7 +225,8 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Whatever a program prints, detection answers, the same each time, and colour does not matter.
+    /// Whatever a program prints, detection answers, the same each time, and colour does not
+    /// matter.
     #[test]
     fn any_output_is_answered(fragments in prop::collection::vec(fragment(), 0..60), exit in 1..256) {
         let argv = ["python3".to_owned()];

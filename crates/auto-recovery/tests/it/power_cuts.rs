@@ -1,10 +1,10 @@
 //! Power cuts: a disk that keeps or loses whatever was not synced, in any order and in pieces.
 //!
-//! A store lives a random life on a [`SimulatedDisk`], is stopped between or inside of operations, and
-//! what the disk may hold then is opened with the real operations on files. Sometimes only the process
-//! dies at first, and the power fails under the next one; and what one power cut left is where the
-//! next life begins, so repairs are cut as well. Lives of one caller come out the same for the same
-//! seed; where several call at once, the threads' order is the system's.
+//! A store lives a random life on a [`SimulatedDisk`], is stopped between or inside of operations,
+//! and what the disk may hold then is opened with the real operations on files. Sometimes only the
+//! process dies at first, and the power fails under the next one; and what one power cut left is
+//! where the next life begins, so repairs are cut as well. Lives of one caller come out the same
+//! for the same seed; where several call at once, the threads' order is the system's.
 
 mod check;
 mod ledger;
@@ -116,8 +116,8 @@ fn nothing_acknowledged_is_lost_with_several_callers() {
     campaign.end(&disks(rounds.count(), SEVERAL_CALLERS));
 }
 
-/// Processes on one disk, each of which is stopped after one more operation, until one gets through: then
-/// the power fails.
+/// Processes on one disk, each of which is stopped after one more operation, until one gets
+/// through: then the power fails.
 fn stop_each_process(disk: &Arc<SimulatedDisk>, ledger: &mut Ledger) {
     let mut made = 0;
     for operation in 0.. {

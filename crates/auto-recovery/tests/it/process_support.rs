@@ -72,7 +72,8 @@ pub(crate) fn pid_in(path: &Path) -> i32 {
     pid.expect("it was written")
 }
 
-/// Whether a process is there and has not ended: a zombie has, and so has one that is taking itself apart.
+/// Whether a process is there and has not ended: a zombie has, and so has one that is taking itself
+/// apart.
 pub(crate) fn is_alive(pid: i32) -> bool {
     /// What the kernel's `PF_EXITING` is among the flags of a process.
     const EXITING: u64 = 0x4;
@@ -99,7 +100,8 @@ pub(crate) fn in_role() -> bool {
     std::env::var_os(ROLE).is_some()
 }
 
-/// Starts `wrapper` with a copy of this binary that plays its part of the test `name` on `terminal`.
+/// Starts `wrapper` with a copy of this binary that plays its part of the test `name` on
+/// `terminal`.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test stands for the person's shell"

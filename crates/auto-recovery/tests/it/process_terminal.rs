@@ -146,7 +146,8 @@ fn a_terminal_that_is_resized_resizes_the_commands() {
 }
 
 /// In a session whose terminal is the screen, under a shell with job control: runs `script`, having
-/// signal handlers, and shows what came of it. `piped` says that another program reads what we write.
+/// signal handlers, and shows what came of it. `piped` says that another program reads what we
+/// write.
 fn run_in_session(script: &str, piped: bool) {
     let interrupt = Arc::new(Interrupt::new().expect("an interrupt"));
     let signals = Signals::install(interrupt.clone()).expect("handlers");
@@ -180,8 +181,8 @@ fn start_session(screen: &Screen, name: &str) -> Child {
     start_shell(screen, name, "-mc", "\"$@\" || { echo stopped; fg; }")
 }
 
-/// A shell that leads the session and stays until [`end_session`]: when it ends the terminal hangs up,
-/// and what was not read yet is lost.
+/// A shell that leads the session and stays until [`end_session`]: when it ends the terminal hangs
+/// up, and what was not read yet is lost.
 fn start_shell(screen: &Screen, name: &str, options: &str, script: &str) -> Child {
     let script = format!("{script}; read end");
     let shell = ["setsid", "-c", "sh", options, &script, "sh"];
@@ -278,8 +279,8 @@ fn when_we_are_asked_to_stop_the_command_stops_first() {
 fn a_signal_to_us_is_forwarded_and_we_die_of_it() {
     let name = "process_terminal::a_signal_to_us_is_forwarded_and_we_die_of_it";
     if in_role() {
-        // What the command starts must end by itself: a program may miss a signal that comes while the
-        // shell is about to become it, and is then killed only after the grace.
+        // What the command starts must end by itself: a program may miss a signal that comes while
+        // the shell is about to become it, and is then killed only after the grace.
         let script = "trap 'echo told; exit 9' TERM; echo \"we are $PPID.\"; \
                       while :; do sleep 0.01; done";
         run_in_session(script, false);

@@ -5,6 +5,7 @@
 //! are pure functions of text with their own cases, so a rule that has gone blind fails as well.
 
 mod arrows;
+mod circles;
 mod house;
 mod limits;
 mod rust;
@@ -30,6 +31,16 @@ fn crates_depend_along_the_arrows() {
 }
 
 #[test]
+fn files_import_each_other_in_no_circle() {
+    assert_clean(circles::among_files(&Tree::read()));
+}
+
+#[test]
+fn every_workspace_dependency_is_used() {
+    assert_clean(arrows::unused_dependencies(&Tree::read()));
+}
+
+#[test]
 fn functions_are_short() {
     assert_clean(limits::function_lengths(&Tree::read()));
 }
@@ -37,6 +48,11 @@ fn functions_are_short() {
 #[test]
 fn files_are_short() {
     assert_clean(limits::file_lengths(&Tree::read()));
+}
+
+#[test]
+fn comments_are_as_wide_as_code() {
+    assert_clean(limits::wide_comments(&Tree::read()));
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(crate) enum Line {
 }
 
 /// How long more input is waited for when the last time brought more lines than this time so far:
-/// whoever keeps many lines under way is still writing the rest, and a sync costs ten times as much.
-/// Whoever sends a line at a time is never waited for.
+/// whoever keeps many lines under way is still writing the rest, and a sync costs ten times as
+/// much. Whoever sends a line at a time is never waited for.
 const GATHER: Duration = Duration::from_micros(100);
 
 /// A stream of lines that can say whether there is more.
@@ -59,7 +59,8 @@ impl<I: Input> Lines<I> {
         }
     }
 
-    /// Waits for input and returns the lines that it completes, which may be none; `None` at the end.
+    /// Waits for input and returns the lines that it completes, which may be none; `None` at the
+    /// end.
     ///
     /// # Errors
     /// If the input cannot be read.
@@ -122,8 +123,8 @@ impl<I: Input> Lines<I> {
 }
 
 impl Input for StdinLock<'_> {
-    // The lock's own buffer is passed by where more is asked for than it holds, as `READ_BYTES` is, so
-    // what the system says of the stream is all there is to say.
+    // The lock's own buffer is passed by where more is asked for than it holds, as `READ_BYTES` is,
+    // so what the system says of the stream is all there is to say.
     fn is_ready_within(&mut self, patience: Duration) -> bool {
         let patience = Timespec {
             tv_sec: 0,

@@ -14,8 +14,8 @@ use crate::output::{Escapes, Printer, stdout_error};
 /// Entries appended at once: more would only delay the acknowledgement of the first.
 const BATCH_ENTRIES_MAX: usize = 1024;
 
-/// Sessions remembered as known to the journal, at some 100 bytes each. When there are more, they are
-/// forgotten and looked up again.
+/// Sessions remembered as known to the journal, at some 100 bytes each. When there are more, they
+/// are forgotten and looked up again.
 const SESSIONS_REMEMBERED_MAX: usize = 100_000;
 
 /// Records each line of `input` in `store`, and acknowledges it once it is durable. Lines without a
@@ -119,8 +119,8 @@ impl Recorder<'_> {
     }
 }
 
-/// Which sessions are known to have begun, so that the journal says it once a session and never once an
-/// entry.
+/// Which sessions are known to have begun, so that the journal says it once a session and never
+/// once an entry.
 #[derive(Default)]
 struct Journaled {
     known: HashSet<String>,

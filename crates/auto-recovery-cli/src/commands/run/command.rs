@@ -20,7 +20,8 @@ use crate::exit::Exit;
 use crate::output::{Status, stdout_error};
 use crate::settings::RunRequest;
 
-/// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once recovered.
+/// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once
+/// recovered.
 ///
 /// # Errors
 /// If `recover` itself fails.
@@ -36,8 +37,8 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     })
 }
 
-/// Makes sure that a result can be written to `path` in the end, and that what an earlier run says there is
-/// not taken for what this one does, whatever ends it.
+/// Makes sure that a result can be written to `path` in the end, and that what an earlier run says
+/// there is not taken for what this one does, whatever ends it.
 fn make_room(path: &Path) -> Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     if let Some(dir) = dir.filter(|dir| !dir.is_dir()) {

@@ -1,4 +1,5 @@
-//! `recover run`, `recover plan`: settings become a request to the library, its events become lines.
+//! `recover run`, `recover plan`: settings become a request to the library, its events become
+//! lines.
 
 mod command;
 mod console;

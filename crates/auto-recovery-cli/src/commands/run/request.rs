@@ -116,7 +116,7 @@ fn recipe(setting: &RecipeSetting) -> Recipe {
         on_file: run.clone(),
         run,
         tier: own.tier,
-        requires: own.requires.first().cloned().unwrap_or_default(),
+        requires: own.requires.clone(),
         ..Recipe::default()
     }
 }

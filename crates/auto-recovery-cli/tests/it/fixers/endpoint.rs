@@ -1,5 +1,5 @@
-//! A stand-in for a model's endpoint: speaks the same protocol on a port of its own, gives the answers
-//! it was made with, and keeps what it was asked.
+//! A stand-in for a model's endpoint: speaks the same protocol on a port of its own, gives the
+//! answers it was made with, and keeps what it was asked.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,8 @@ use super::tree::{CHANGE_ALL, Tree, difference, tree, write_project};
 use super::{Phases, duration_of, instant, kill_after};
 use crate::harness::Machine;
 
-/// A machine on which session `s` was recovered by a fix that changed everything, and the tree before.
+/// A machine on which session `s` was recovered by a fix that changed everything, and the tree
+/// before.
 fn recovered() -> (Machine, Tree) {
     let machine = Machine::new();
     write_project(&machine);

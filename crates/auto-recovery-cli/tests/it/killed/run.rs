@@ -1,5 +1,5 @@
-//! `recover run`, killed: the next run ends what is left of it and finishes its undo, or changes nothing
-//! and says so.
+//! `recover run`, killed: the next run ends what is left of it and finishes its undo, or changes
+//! nothing and says so.
 
 use std::fs;
 
@@ -72,8 +72,8 @@ impl Phase {
     }
 }
 
-/// The command that fails until the second fix; each writes a line to the trace when it begins and when
-/// it ends.
+/// The command that fails until the second fix; each writes a line to the trace when it begins and
+/// when it ends.
 const COMMAND: &str = "echo command >> ../trace; sleep 0.01; grep -q mended value; code=$?; \
      echo ended >> ../trace; exit $code";
 

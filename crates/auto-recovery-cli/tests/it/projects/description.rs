@@ -28,7 +28,8 @@ pub(super) struct Project {
     /// repositories, a staging area. It finds the tools in `$TOOLS`.
     #[serde(default)]
     pub(super) setup: String,
-    /// A shell command that runs meanwhile, such as a server; it is ready once `$HOME/ready` exists.
+    /// A shell command that runs meanwhile, such as a server; it is ready once `$HOME/ready`
+    /// exists.
     #[serde(default)]
     pub(super) meanwhile: String,
     /// Whether the command never ends by itself.

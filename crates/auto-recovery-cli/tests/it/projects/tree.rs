@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-/// Folders that the tools of the projects keep for themselves and write on every run, recover or not.
+/// Folders that the tools of the projects keep for themselves and write on every run, recover or
+/// not.
 const CACHES: [&str; 6] = [
     "node_modules",
     "target",

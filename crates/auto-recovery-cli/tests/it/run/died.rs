@@ -1,4 +1,5 @@
-//! A run that is killed: the next one ends what it left and finishes its undo, or says what it found.
+//! A run that is killed: the next one ends what it left and finishes its undo, or says what it
+//! found.
 
 use rustix::process::Signal;
 
@@ -141,8 +142,8 @@ fn after_a_death_the_tree_can_be_accepted_as_it_is() {
     assert_eq!(read(&machine, "value"), "half\n");
 }
 
-/// What a run leaves that dies between the copy of itself and the program it starts: its lock, held a moment
-/// longer than its life.
+/// What a run leaves that dies between the copy of itself and the program it starts: its lock, held
+/// a moment longer than its life.
 #[test]
 fn a_lock_that_outlives_its_run_for_a_moment_is_waited_for() {
     let machine = Machine::new();

@@ -53,8 +53,8 @@ impl<'q> Question<'q> {
         self.query.is_of_all() && self.by.is_empty()
     }
 
-    /// The sums of entries: key, strategy, error type, bucket, how many, successes, rollbacks, and the
-    /// halves of durations.
+    /// The sums of entries: key, strategy, error type, bucket, how many, successes, rollbacks, and
+    /// the halves of durations.
     pub(super) fn entries(&self) -> String {
         if self.is_ready() {
             return READY_ENTRIES.to_owned();
@@ -70,9 +70,9 @@ impl<'q> Question<'q> {
     }
 
     /// The sessions that have entries, each as often as it has different keys, one after the other:
-    /// session, how it ended, after how long, how many were flaky, its first and last entry; key; and of
-    /// these entries the moments and timestamps. Where the answers stand ready, each session comes once
-    /// and it is only how it ended, moments and timestamps.
+    /// session, how it ended, after how long, how many were flaky, its first and last entry; key;
+    /// and of these entries the moments and timestamps. Where the answers stand ready, each session
+    /// comes once and it is only how it ended, moments and timestamps.
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
             return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
@@ -96,7 +96,8 @@ impl<'q> Question<'q> {
         )
     }
 
-    /// The sessions in which nothing was tried: how it ended, after how long, how many were flaky; key.
+    /// The sessions in which nothing was tried: how it ended, after how long, how many were flaky;
+    /// key.
     pub(super) fn bare_sessions(&self) -> String {
         let mut keys = self.keys("s.start_us", ",");
         keys.truncate(keys.trim_end().trim_end_matches(',').len());

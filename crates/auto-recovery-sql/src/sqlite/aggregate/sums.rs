@@ -110,8 +110,8 @@ impl Sums {
         self.groups.entry(key).or_default()
     }
 
-    /// Adds a session that has these parts, and takes them out. How it ended counts in the group of the
-    /// last of its entries.
+    /// Adds a session that has these parts, and takes them out. How it ended counts in the group of
+    /// the last of its entries.
     fn add_session(&mut self, parts: &mut Vec<SessionPart>, tells_apart: bool) {
         let first = parts.iter().min_by_key(|part| part.entries.0);
         let last = parts.iter().max_by_key(|part| part.entries.1);

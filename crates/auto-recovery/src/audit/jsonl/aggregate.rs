@@ -52,14 +52,15 @@ struct Share {
     /// Sessions as they are now.
     ends: Vec<(String, Tally)>,
     bytes_read: u64,
-    /// Whether what is to be known cannot be told from what else was read: a trail changed meanwhile.
+    /// Whether what is to be known cannot be told from what else was read: a trail changed
+    /// meanwhile.
     must_not_be_kept: bool,
     /// How many of the sessions that were known are still there, and say what they said.
     known: usize,
 }
 
-/// What `query` asks for, as it is now. All sessions together are known from last time but for what is
-/// new; any other question reads every trail that it is about.
+/// What `query` asks for, as it is now. All sessions together are known from last time but for what
+/// is new; any other question reads every trail that it is about.
 pub(super) fn aggregate(root: &Root, query: &AggregateQuery) -> Result<Aggregates> {
     if !query.is_of_all() || !query.by.is_empty() {
         return grouped(root, query);

@@ -11,8 +11,8 @@ use super::lines::ReadAt;
 /// What is read at once: a few hundred records.
 const BLOCK_BYTES: u64 = 256 * 1024;
 
-/// Where the last `count` lines of `file` begin that begin a record, or `floor` if there are not as many
-/// behind it.
+/// Where the last `count` lines of `file` begin that begin a record, or `floor` if there are not as
+/// many behind it.
 pub(super) fn last_records(file: &File, floor: u64, count: usize) -> io::Result<u64> {
     let mut end = file.metadata()?.len();
     if count == 0 {

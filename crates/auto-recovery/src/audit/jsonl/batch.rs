@@ -6,8 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// What most entries take.
 const LINE_BYTES_USUAL: usize = 768;
 
-/// What stands before the number in an entry. Unescaped quotes end strings, so this can stand nowhere
-/// else in one.
+/// What stands before the number in an entry. Unescaped quotes end strings, so this can stand
+/// nowhere else in one.
 const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
 
 /// Lines to be written together, as bytes that are ready but for the numbers the writer gives.
@@ -18,8 +18,8 @@ pub(super) struct Batch {
     to_number: usize,
     /// Why it was left out.
     refused: Option<Error>,
-    /// The process it is made in, which is the one that writes it. Asking the system is not free, and a
-    /// call asks once.
+    /// The process it is made in, which is the one that writes it. Asking the system is not free,
+    /// and a call asks once.
     pid: u32,
 }
 

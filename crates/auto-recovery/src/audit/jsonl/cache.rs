@@ -149,8 +149,8 @@ impl TrailSums {
     }
 }
 
-/// Walks `trail` from `from` on, by several threads if it is long: `take` adds records to `state` and to
-/// those of other threads, which `merge` adds to it in order. The tail is left: it may grow.
+/// Walks `trail` from `from` on, by several threads if it is long: `take` adds records to `state`
+/// and to those of other threads, which `merge` adds to it in order. The tail is left: it may grow.
 pub(super) fn walk_on<S: Default + Send>(
     trail: &Trail,
     from: Position,

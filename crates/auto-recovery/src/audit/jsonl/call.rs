@@ -1,5 +1,5 @@
-//! One call to append: its entries made ready, sorted by session, and written to all their trails at
-//! the same time, so that their syncs take the time of one.
+//! One call to append: its entries made ready, sorted by session, and written to all their trails
+//! at the same time, so that their syncs take the time of one.
 
 use std::collections::HashMap;
 use std::panic::resume_unwind;

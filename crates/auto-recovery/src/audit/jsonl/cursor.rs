@@ -20,12 +20,12 @@ pub(super) struct Cursor {
     pub from: Position,
     /// Where it stopped.
     pub at: Position,
-    /// When the file was made, where the file system tells: a file that is removed may leave its number
-    /// to the next.
+    /// When the file was made, where the file system tells: a file that is removed may leave its
+    /// number to the next.
     made: Option<SystemTime>,
-    /// The hash of the beginning of the last record before `at`, or of what was read if there is no record
-    /// in it, and where that stands. If a writer takes back what it failed to write, other bytes stand
-    /// there.
+    /// The hash of the beginning of the last record before `at`, or of what was read if there is no
+    /// record in it, and where that stands. If a writer takes back what it failed to write, other
+    /// bytes stand there.
     witness: u64,
     witness_at: u64,
     witness_bytes: u64,

@@ -109,7 +109,8 @@ impl SessionEvents {
     }
 }
 
-/// What the journal says of every session, kept between questions: each reads only what was appended.
+/// What the journal says of every session, kept between questions: each reads only what was
+/// appended.
 #[derive(Default)]
 pub(super) struct JournalIndex {
     read: Mutex<JournalEvents>,
@@ -182,8 +183,8 @@ impl JournalEvents {
         Ok(())
     }
 
-    /// Takes over what another process left of a long journal, if it is still true. Returns where that
-    /// ends.
+    /// Takes over what another process left of a long journal, if it is still true. Returns where
+    /// that ends.
     fn left_by_another(&mut self, root: &Root, file: &File, metadata: &Metadata) -> Option<Cursor> {
         if metadata.len() < root.rollup_bytes_min {
             return None;
@@ -286,8 +287,9 @@ fn fields<T: DeserializeOwned>(record: &[u8]) -> Result<T, serde_json::Error> {
 /// How much of a trail its head is made of.
 const HEAD_BYTES_MAX: u64 = 4096;
 
-/// A short text that tells a trail of `length` bytes from others: the hash of its inode, of when it was
-/// made, where the file system tells, and of its first bytes, among which is the id of its first entry.
+/// A short text that tells a trail of `length` bytes from others: the hash of its inode, of when it
+/// was made, where the file system tells, and of its first bytes, among which is the id of its
+/// first entry.
 pub(super) fn head(file: &File, length: u64) -> io::Result<String> {
     let metadata = file.metadata()?;
     let made = metadata.created().ok();

@@ -1,5 +1,5 @@
-//! The trails that are open for appending: as many as are in use, but never many more than a process
-//! may have files open.
+//! The trails that are open for appending: as many as are in use, but never many more than a
+//! process may have files open.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -51,7 +51,8 @@ impl<'s> JsonlImporter<'s> {
         })
     }
 
-    /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read anew.
+    /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read
+    /// anew.
     fn take_session(&mut self, session_id: &str) -> Result<Known> {
         if let Some((id, known)) = self.session.take()
             && id == session_id

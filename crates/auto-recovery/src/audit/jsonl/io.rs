@@ -1,4 +1,5 @@
-//! The operations on files that a store is made of, as an argument: tests make the n-th of them fail.
+//! The operations on files that a store is made of, as an argument: tests make the n-th of them
+//! fail.
 //!
 //! Every method does the real thing unless it is overridden. A call through it costs nothing beside
 //! the system call it makes.
@@ -144,8 +145,8 @@ pub struct SystemIo;
 
 impl FileIo for SystemIo {}
 
-/// Whether `file` could be locked for reading without waiting for long: waits for a writer that is in
-/// the middle of its write, and gives up where the file system has no locks.
+/// Whether `file` could be locked for reading without waiting for long: waits for a writer that is
+/// in the middle of its write, and gives up where the file system has no locks.
 pub(super) fn wait_for_writer(file: &File) {
     if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
         // A writer holds the lock only around one write.
@@ -156,8 +157,9 @@ pub(super) fn wait_for_writer(file: &File) {
 
 /// The length of `file`, and how many names it has.
 ///
-/// Nothing else is asked for: Linux keeps the times of a file to the nanosecond from one question for
-/// them to the next write, which then has to store them, and that takes half as long as the write.
+/// Nothing else is asked for: Linux keeps the times of a file to the nanosecond from one question
+/// for them to the next write, which then has to store them, and that takes half as long as the
+/// write.
 #[cfg(target_os = "linux")]
 pub(super) fn length_and_links(file: &File) -> io::Result<(u64, u64)> {
     use rustix::fs::{AtFlags, StatxFlags, statx};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::JournalRecord;
 
-/// The longest line that is read into memory. Ours have at most 64 KiB in trails; the journal's are the
-/// longest.
+/// The longest line that is read into memory. Ours have at most 64 KiB in trails; the journal's are
+/// the longest.
 pub(super) const LINE_BYTES_MAX: usize = JournalRecord::BYTES_MAX;
 
 /// What is read at once: few system calls, and it stays in the processor's cache.

@@ -26,7 +26,8 @@ const PART_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// What is read at once while a part's beginning is looked for: some hundred records.
 const SEARCH_BYTES: usize = 64 * 1024;
 
-/// How many threads are of use here. Finding out reads several files, which is not done for each trail.
+/// How many threads are of use here. Finding out reads several files, which is not done for each
+/// trail.
 fn threads() -> usize {
     static THREADS: LazyLock<usize> = LazyLock::new(|| {
         thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
@@ -48,8 +49,8 @@ pub(super) fn map_all<I: Sync, T: Send>(
     Ok(made.into_iter().map(|(_, made)| made).collect())
 }
 
-/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its own.
-/// The first error ends the work.
+/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its
+/// own. The first error ends the work.
 pub(super) fn share_out<I: Sync, S: Default + Send>(
     items: &[I],
     work: impl Fn(&mut S, usize, &I) -> Result<()> + Sync,
@@ -79,8 +80,9 @@ pub(super) fn share_out<I: Sync, S: Default + Send>(
     })
 }
 
-/// Walks `file`, which has `length` bytes, from `from` on. `take` adds the records of the first part to
-/// `first`, and those of each other to a state of its own. Returns the states in the order of the parts.
+/// Walks `file`, which has `length` bytes, from `from` on. `take` adds the records of the first
+/// part to `first`, and those of each other to a state of its own. Returns the states in the order
+/// of the parts.
 pub(super) fn walk_parts<S: Default + Send>(
     file: &File,
     from: Position,

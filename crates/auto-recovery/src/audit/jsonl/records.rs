@@ -1,8 +1,8 @@
 //! From lines to records: finds the JSON objects in a file, and what is none.
 //!
 //! Ours stand one on a line. The original's are pretty-printed over several, the first of which
-//! begins with `{` and the last with `}` at the margin; a line that begins with `{` therefore always
-//! begins a record, whatever came before it. That is what keeps damage from spreading.
+//! begins with `{` and the last with `}` at the margin; a line that begins with `{` therefore
+//! always begins a record, whatever came before it. That is what keeps damage from spreading.
 
 use std::fs::File;
 use std::io::Read;
@@ -85,8 +85,8 @@ pub(super) fn walk(
     Ok(walk.into_walked())
 }
 
-/// As [`walk`], up to the offset `to`, where a line begins with `{`: whatever is not whole there never
-/// will be.
+/// As [`walk`], up to the offset `to`, where a line begins with `{`: whatever is not whole there
+/// never will be.
 pub(super) fn walk_up_to(
     file: &File,
     from: Position,
@@ -135,8 +135,8 @@ pub(super) fn close(walked: &Walked, place: &str, take: &mut Take<'_>) -> Result
     Ok(walk.damage)
 }
 
-/// Offers each record of `source` to `take`, in order, and returns what could not be read. `place` names
-/// where it comes from.
+/// Offers each record of `source` to `take`, in order, and returns what could not be read. `place`
+/// names where it comes from.
 pub(crate) fn read_records(
     source: impl Read,
     place: &str,
@@ -154,7 +154,8 @@ pub(crate) fn read_records(
 struct Walk<'t, 'p> {
     place: &'p str,
     take: &'p mut Take<'t>,
-    /// The beginning of a record that is not whole yet, and stands at `end`; empty if there is none.
+    /// The beginning of a record that is not whole yet, and stands at `end`; empty if there is
+    /// none.
     pending: Vec<u8>,
     /// Where everything before was dealt with.
     end: Position,
@@ -245,8 +246,8 @@ impl<'t, 'p> Walk<'t, 'p> {
         self.pending.len() + bytes.len() <= LINE_BYTES_MAX
     }
 
-    /// Deals with `bytes`, which stand at `at` and should be a record. What is only the beginning of
-    /// one becomes pending.
+    /// Deals with `bytes`, which stand at `at` and should be a record. What is only the beginning
+    /// of one becomes pending.
     fn record(&mut self, bytes: &[u8], at: Position) -> Result<()> {
         let (bytes, at) = self.without_filler(bytes, at);
         if bytes.trim_ascii().is_empty() {
@@ -307,8 +308,8 @@ impl<'t, 'p> Walk<'t, 'p> {
         (text, at.after(bytes.len() - text.len()))
     }
 
-    /// Nothing more of what is pending will come. It may be whole, and only not have closed at the margin:
-    /// so it is shown at the end of a file, and must be when another record follows.
+    /// Nothing more of what is pending will come. It may be whole, and only not have closed at the
+    /// margin: so it is shown at the end of a file, and must be when another record follows.
     fn give_up_pending(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());

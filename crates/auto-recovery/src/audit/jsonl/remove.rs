@@ -96,8 +96,8 @@ fn record(
     journal.commit(batch).map(drop)
 }
 
-/// Records that the trail is gone: what has its name from now on is another, even if it is the same to the
-/// byte, as when a trail is imported again.
+/// Records that the trail is gone: what has its name from now on is another, even if it is the same
+/// to the byte, as when a trail is imported again.
 fn forget(root: &Root, journal: &Appender, path: &Path, trail_head: Option<String>) {
     let Some(trail_head) = trail_head else {
         return;
@@ -170,8 +170,8 @@ fn describe(
     }))
 }
 
-/// Makes `file` end with a whole line, so that no later repair changes what was cleared. Returns its
-/// length.
+/// Makes `file` end with a whole line, so that no later repair changes what was cleared. Returns
+/// its length.
 fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
     loop {
         let length = regular(file, path)?.len();

@@ -1,12 +1,13 @@
 //! Sums that outlive a process, so that asking again costs what was appended since.
 //!
-//! They are derived and disposable: `DIR/rollups/<name>.json`, a line that says the version and the hash
-//! of what follows, then JSON. Whoever sums up much leaves them, and nobody waits for them to reach the
-//! disk; what cannot be read, or was written by another release, is as if it were not there.
+//! They are derived and disposable: `DIR/rollups/<name>.json`, a line that says the version and the
+//! hash of what follows, then JSON. Whoever sums up much leaves them, and nobody waits for them to
+//! reach the disk; what cannot be read, or was written by another release, is as if it were not
+//! there.
 //!
-//! A file that is as it was, by inode, length and both its times, says what it said. One that has grown
-//! says what it said and more, if the record that was last still stands where it stood. Any other is
-//! read anew.
+//! A file that is as it was, by inode, length and both its times, says what it said. One that has
+//! grown says what it said and more, if the record that was last still stands where it stood. Any
+//! other is read anew.
 
 use std::fs::{self, Metadata};
 use std::io::Write;
@@ -102,8 +103,8 @@ pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
     is_whole.then(|| serde_json::from_slice(body).ok())?
 }
 
-/// Leaves `value` as `name`, if that can be done. Only in a directory of one's own: another's could not
-/// replace it.
+/// Leaves `value` as `name`, if that can be done. Only in a directory of one's own: another's could
+/// not replace it.
 pub(super) fn save<T: Serialize>(root: &Root, name: &str, value: &T) {
     let _ = try_save(root, name, value);
 }

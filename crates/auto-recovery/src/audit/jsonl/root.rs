@@ -82,8 +82,9 @@ impl Root {
         }
     }
 
-    /// Brings the names of the files in the directory to the disk, and the first time the directory's
-    /// own: that it is there does not mean that whoever made it lived long enough to see to that.
+    /// Brings the names of the files in the directory to the disk, and the first time the
+    /// directory's own: that it is there does not mean that whoever made it lived long enough to
+    /// see to that.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.io.sync_dir(&self.dir)?;
         if !self.is_placed.load(Ordering::Acquire) {
@@ -93,8 +94,8 @@ impl Root {
         Ok(())
     }
 
-    /// Syncs the directories above, as far up as one may just have been made for us: each in which a
-    /// directory of ours stands, on the same file system.
+    /// Syncs the directories above, as far up as one may just have been made for us: each in which
+    /// a directory of ours stands, on the same file system.
     fn sync_place(&self) -> io::Result<()> {
         let user = rustix::process::geteuid().as_raw();
         let mut below = self.dir.metadata()?;

@@ -53,12 +53,12 @@ pub struct JsonlStore {
 }
 
 impl JsonlStore {
-    /// The store in `dir`. Makes nothing: a directory that does not exist is an empty store, and the
-    /// first write makes it.
+    /// The store in `dir`. Makes nothing: a directory that does not exist is an empty store, and
+    /// the first write makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if `dir` is something else than a directory, [`ErrorKind::Io`] if it
-    /// cannot be looked at.
+    /// [`ErrorKind::InvalidInput`] if `dir` is something else than a directory, [`ErrorKind::Io`]
+    /// if it cannot be looked at.
     pub fn open(dir: &Path, options: JsonlOptions, host: Arc<dyn Host>) -> Result<Self> {
         Self::open_with_io(dir, options, host, Arc::new(SystemIo))
     }

@@ -1,8 +1,8 @@
 //! The end of a file that a crash cut: made whole before anything is appended to it.
 //!
-//! A whole record that lacks only its line's end gets it. Anything else behind the last whole record
-//! is moved to a file of its own, in this order: the copy is durable, the journal says so, the original
-//! goes. A crash in between leaves a second copy at worst.
+//! A whole record that lacks only its line's end gets it. Anything else behind the last whole
+//! record is moved to a file of its own, in this order: the copy is durable, the journal says so,
+//! the original goes. A crash in between leaves a second copy at worst.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,7 +20,8 @@ use super::write::Writer;
 use crate::audit::{JournalEvent, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How far back the beginning of a record is looked for that spans lines, as the original wrote them.
+/// How far back the beginning of a record is looked for that spans lines, as the original wrote
+/// them.
 const LOOK_BACK_BYTES: u64 = 1024 * 1024;
 
 /// What stands between a file's name and the place it was torn at, in the name of the copy.
@@ -121,8 +122,8 @@ fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes `file`, which `writer` has locked and which has `length`, end with a whole line. Returns its
-/// length then. What is to be written first, if anything, is added to the writer's buffer.
+/// Makes `file`, which `writer` has locked and which has `length`, end with a whole line. Returns
+/// its length then. What is to be written first, if anything, is added to the writer's buffer.
 pub(super) fn mend(writer: &mut Writer, file: &File, mut length: u64) -> Result<u64> {
     loop {
         let of = match writer.kind {
@@ -249,8 +250,8 @@ fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
     }
 }
 
-/// What an interrupted repair left at `copy_path`, if it can be gone on with, and whether it is whole:
-/// the same bytes, which may not be on the disk yet, or none.
+/// What an interrupted repair left at `copy_path`, if it can be gone on with, and whether it is
+/// whole: the same bytes, which may not be on the disk yet, or none.
 fn earlier_copy(
     root: &Root,
     copy_path: &Path,

@@ -67,8 +67,8 @@ impl Writer {
         self.poisoned
     }
 
-    /// Appends the lines of `group` in order, and returns once they are as durable as they should be. A
-    /// batch that was left out says so.
+    /// Appends the lines of `group` in order, and returns once they are as durable as they should
+    /// be. A batch that was left out says so.
     pub(super) fn write(&mut self, group: &mut [Batch]) -> Result<()> {
         if self.poisoned {
             return Err(self.poison_error());
@@ -87,8 +87,8 @@ impl Writer {
         }
     }
 
-    /// The file, open and locked, and its length. Another process may remove it while we wait for the
-    /// lock; then there is a new one.
+    /// The file, open and locked, and its length. Another process may remove it while we wait for
+    /// the lock; then there is a new one.
     fn open_locked(&mut self, pid: u32) -> Result<(OpenFile, u64)> {
         for _ in 0..REOPEN_MAX {
             let open = match self.open.take() {
@@ -114,9 +114,9 @@ impl Writer {
 
     /// The length of the file, unless it is no longer the one that readers will find.
     ///
-    /// Where every write waits for the disk, it is looked for by its name. Where it does not, only its
-    /// removal is noticed, which takes a third of the time: who moves it away by hand takes what is
-    /// written until it is closed along.
+    /// Where every write waits for the disk, it is looked for by its name. Where it does not, only
+    /// its removal is noticed, which takes a third of the time: who moves it away by hand takes
+    /// what is written until it is closed along.
     fn length_if_current(&self, open: &OpenFile) -> Result<Option<u64>> {
         let failed = |error| Error::io("look at", &self.path, error);
         if self.root.durability == Durability::Flush {
@@ -292,9 +292,9 @@ impl Writer {
     }
 }
 
-/// What of `bytes` is not in `file` yet, which had `length` and is locked. A write that was interrupted
-/// should have written nothing, but file systems across a network are known to have written some: doing
-/// it again would double that.
+/// What of `bytes` is not in `file` yet, which had `length` and is locked. A write that was
+/// interrupted should have written nothing, but file systems across a network are known to have
+/// written some: doing it again would double that.
 fn not_written<'b>(file: &File, length: u64, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
     let written = file.metadata()?.len().checked_sub(length);
     written

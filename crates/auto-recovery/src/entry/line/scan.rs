@@ -1,7 +1,7 @@
 //! Where a JSON string stops being plain text.
 //!
-//! Strings of entries are short: what is found eight bytes at a time, in a register, is found before a
-//! search made for long texts has begun.
+//! Strings of entries are short: what is found eight bytes at a time, in a register, is found
+//! before a search made for long texts has begun.
 
 /// Bytes looked at at once.
 const WORD_BYTES: usize = size_of::<u64>();
@@ -10,8 +10,8 @@ const WORD_BYTES: usize = size_of::<u64>();
 const ONES: u64 = each(1);
 const TOPS: u64 = each(1 << 7);
 
-/// Where the first byte of `text` from `from` on is that ends a string or may not stand in one as it is: a
-/// quote, a backslash or a control character.
+/// Where the first byte of `text` from `from` on is that ends a string or may not stand in one as
+/// it is: a quote, a backslash or a control character.
 #[inline(always)]
 pub(super) fn next_special(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
@@ -29,8 +29,8 @@ pub(super) fn next_special(text: &[u8], from: usize) -> Option<usize> {
 
 /// The top bit of the first such byte of `word`, if there is one; bits above it mean nothing.
 ///
-/// A byte below the number that is taken from it sets its top bit, and borrows from the bytes above it
-/// alone. Bytes beyond ASCII have that bit from the beginning, and are none of these.
+/// A byte below the number that is taken from it sets its top bit, and borrows from the bytes above
+/// it alone. Bytes beyond ASCII have that bit from the beginning, and are none of these.
 fn specials(word: u64) -> u64 {
     let quotes = (word ^ each(b'"')).wrapping_sub(ONES);
     let backslashes = (word ^ each(b'\\')).wrapping_sub(ONES);

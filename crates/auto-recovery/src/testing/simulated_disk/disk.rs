@@ -70,8 +70,8 @@ impl SimulatedDisk {
         &self.root
     }
 
-    /// Every `operation` from now on is acknowledged without being done. For syncs only: this is how a
-    /// test shows that it would notice.
+    /// Every `operation` from now on is acknowledged without being done. For syncs only: this is
+    /// how a test shows that it would notice.
     pub fn leave_out(&self, operation: Operation) {
         self.state().left_out = Some(operation);
     }
@@ -99,8 +99,8 @@ impl SimulatedDisk {
         state.operations = 0;
     }
 
-    /// The power had failed: turns the directory into one of the states that may be found then. Each
-    /// seed gives one, and the next call another of the same moment.
+    /// The power had failed: turns the directory into one of the states that may be found then.
+    /// Each seed gives one, and the next call another of the same moment.
     ///
     /// # Errors
     /// If files cannot be written.

@@ -100,8 +100,8 @@ fn open(dir: &Path) -> JsonlStore {
     JsonlStore::open(dir, JsonlOptions::default(), host).unwrap()
 }
 
-/// A reader that knows nothing but that an entry is a line decides whether there is damage; the store
-/// must say the same.
+/// A reader that knows nothing but that an entry is a line decides whether there is damage; the
+/// store must say the same.
 fn check_damage(
     dir: &Path,
     id: &str,
@@ -133,7 +133,8 @@ fn check_damage(
     }
 }
 
-/// Every record that was acknowledged is there once; what was moved aside is where the journal says.
+/// Every record that was acknowledged is there once; what was moved aside is where the journal
+/// says.
 fn check_journal(dir: &Path, store: &JsonlStore, ledger: &Ledger, found: &mut Found) {
     let mut times: BTreeMap<String, u64> = BTreeMap::new();
     let mut moved: Vec<TailQuarantined> = Vec::new();

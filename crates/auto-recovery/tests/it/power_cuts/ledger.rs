@@ -17,8 +17,8 @@ pub(super) struct Ledger {
 /// What callers were told of one session.
 #[derive(Clone, Default)]
 pub(super) struct Session {
-    /// What stood between clearings that nobody acknowledged. Any of those may have happened, and then
-    /// all before it is gone; the last group has none after it.
+    /// What stood between clearings that nobody acknowledged. Any of those may have happened, and
+    /// then all before it is gone; the last group has none after it.
     groups: Vec<Group>,
     /// What must never be shown again.
     gone: BTreeSet<String>,

@@ -183,8 +183,8 @@ impl<'d> Life<'d> {
         }
     }
 
-    /// As [`Life::told`] where other callers wrote at the same time: only one caller's own order counts,
-    /// and a session of its own shows it.
+    /// As [`Life::told`] where other callers wrote at the same time: only one caller's own order
+    /// counts, and a session of its own shows it.
     fn told_in_any_order(&mut self, batch: Vec<NewEntry>, acknowledged: bool) {
         for new in batch {
             let session = self.ledger.session(&new.entry.session_id);

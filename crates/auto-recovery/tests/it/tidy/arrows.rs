@@ -1,8 +1,9 @@
-//! Who may import whom: between crates by their manifests, inside the library by what its code names.
+//! Who may import whom: between crates by their manifests, inside the library by what its code
+//! names.
 //!
 //! The tables are the rule. A new module or crate gets its row here first, and a row that is no
-//! longer true goes. Tests are free: what `#[cfg(test)]` covers, and the module `testing`, import whom
-//! they like; nothing that ships imports `testing`, for it has no row.
+//! longer true goes. Tests are free: what `#[cfg(test)]` covers, and the module `testing`, import
+//! whom they like; nothing that ships imports `testing`, for it has no row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,27 +29,27 @@ const MODULES: Table<'_> = &[
     ("exit", &[]),
     ("failure", &["error"]),
     ("entry", &["error"]),
-    ("attempt", &["error", "failure", "strategy"]),
+    ("attempt", &["failure", "strategy"]),
     // What is decided: pure.
-    ("strategy", &["error", "failure", "attempt", "recipe"]),
+    ("strategy", &["failure", "recipe"]),
     ("detect", &["error", "failure"]),
-    ("classify", &["error", "failure", "detect", "strategy"]),
-    ("plan", &["error", "failure", "attempt", "strategy", "classify"]),
+    ("classify", &["failure"]),
+    ("plan", &["failure", "strategy"]),
     ("recipe", &["error", "failure"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
-    ("host", &["error", "process"]),
+    ("host", &["process"]),
     ("process", &["error", "exit", "host"]),
-    ("checkpoint", &["error", "host", "process"]),
+    ("checkpoint", &["error", "host"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "strategy", "recipe", "statistics", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "audit", "export"]),
     ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "entry", "strategy", "detect", "classify", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -78,6 +79,7 @@ fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {
     let table: BTreeMap<_, _> = table.iter().copied().collect();
     let mut findings = Vec::new();
     let mut met = BTreeSet::new();
+    let mut used = BTreeSet::new();
     for file in tree.rust().filter(|file| !file.is_test()) {
         let Some(place) = file.path.strip_prefix(LIBRARY) else {
             continue;
@@ -107,12 +109,21 @@ fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {
                     file.path
                 ));
             }
+            used.insert((module, import));
         }
     }
     let gone = table.keys().filter(|module| !met.contains(*module));
     findings.extend(
         gone.map(|module| format!("the tidy table has a row for `{module}`: no such module")),
     );
+    for (module, allowed) in &table {
+        let is_unused = |import: &&&str| !used.contains(&(*module, (**import).to_owned()));
+        findings.extend(allowed.iter().filter(is_unused).map(|import| {
+            format!(
+                "the tidy table lets `{module}` import `{import}`, which it does not: strike it"
+            )
+        }));
+    }
     findings
 }
 
@@ -151,7 +162,8 @@ fn above(code: &str, depth: usize) -> Option<&str> {
     Some(rest)
 }
 
-/// The first names of the path or group that follows: `::a::b` has `a`, `::{a, b::{c, d}}` has `a`, `b`.
+/// The first names of the path or group that follows: `::a::b` has `a`, `::{a, b::{c, d}}` has `a`,
+/// `b`.
 fn heads(path: &str) -> Vec<String> {
     let Some(path) = path.trim_start().strip_prefix("::").map(str::trim_start) else {
         return Vec::new();
@@ -216,6 +228,33 @@ pub(super) fn between_crates(tree: &Tree) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Dependencies that the workspace lists and no crate takes.
+pub(super) fn unused_dependencies(tree: &Tree) -> Vec<String> {
+    let manifests = tree
+        .files
+        .iter()
+        .filter(|file| file.path.ends_with("/Cargo.toml") && file.path.matches('/').count() == 2);
+    let mut taken = BTreeSet::new();
+    for file in manifests {
+        let manifest: toml::Table = file.text.parse().expect("cargo has read it already");
+        let sections = ["dependencies", "build-dependencies", "dev-dependencies"];
+        let sections = sections
+            .iter()
+            .filter_map(|section| manifest.get(*section)?.as_table());
+        taken.extend(sections.flat_map(|section| section.keys().cloned()));
+    }
+    let root = tree.get("Cargo.toml").map_or("", |file| &file.text);
+    let root: toml::Table = root.parse().expect("cargo has read it already");
+    let listed = root
+        .get("workspace")
+        .and_then(|table| table.get("dependencies"));
+    let listed = listed.and_then(toml::Value::as_table).into_iter().flatten();
+    listed
+        .filter(|(name, _)| !taken.contains(*name))
+        .map(|(name, _)| format!("Cargo.toml: no crate takes `{name}`: strike it"))
+        .collect()
 }
 
 /// Every dependency that ships, by name; what tests need is free.
@@ -297,15 +336,35 @@ fn rejects_a_wrong_arrow() {
             assert!(finding.contains(expected), "{finding}");
         }
     };
+    let unused = "lets `b` import `a`, which it does not";
     check("use crate::a::A;", "use crate::a::A;", &[]);
-    check("use crate::b::B;", "", &["`a` must not import `b`"]);
-    check("", "use crate::A;", &["`crate::A` names no module"]);
+    check(
+        "use crate::b::B;",
+        "use crate::a::A;",
+        &["`a` must not import `b`"],
+    );
+    check("", "use crate::A;", &["`crate::A` names no module", unused]);
+    check("", "#[cfg(test)] use crate::a::A;", &[unused]);
     let tree = Tree::of(&[("crates/auto-recovery/src/c.rs", "")]);
     assert_eq!(
         arrows_of_modules(&tree, table).len(),
-        3,
-        "one without a row, two rows without one"
+        4,
+        "one without a row, two rows without one, one permission that nobody uses"
     );
+}
+
+#[test]
+fn rejects_an_unused_dependency() {
+    let check = |manifest: &str, expected: usize| {
+        let tree = Tree::of(&[
+            ("Cargo.toml", "[workspace.dependencies]\na = \"1\"\n"),
+            ("crates/b/Cargo.toml", manifest),
+        ]);
+        assert_eq!(unused_dependencies(&tree).len(), expected, "{manifest}");
+    };
+    check("[dependencies]\na.workspace = true", 0);
+    check("[dev-dependencies]\na = { workspace = true }", 0);
+    check("[dependencies]\nb = \"1\"", 1);
 }
 
 #[test]

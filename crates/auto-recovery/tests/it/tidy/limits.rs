@@ -14,6 +14,9 @@ const FILE_LINES_WITHOUT_REASON_MAX: usize = 600;
 /// A longer file is split, whatever it says.
 const FILE_LINES_MAX: usize = 1000;
 
+/// Columns of a comment; rustfmt sees to code only.
+const COMMENT_COLUMNS_MAX: usize = 100;
+
 const LONG_FILE_REASON: &str = "// long because ";
 
 /// What must not be written: the pattern, whether tests may, the way out.
@@ -84,6 +87,22 @@ pub(super) fn file_lengths(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
+pub(super) fn wide_comments(tree: &Tree) -> Vec<String> {
+    let mut findings = Vec::new();
+    for file in tree.rust() {
+        for (index, line) in file.text.lines().enumerate() {
+            let columns = line.chars().count();
+            if columns > COMMENT_COLUMNS_MAX && line.trim_start().starts_with("//") {
+                let at = format!("{}:{}", file.path, index + 1);
+                findings.push(format!(
+                    "{at}: a comment of {columns} columns, at most {COMMENT_COLUMNS_MAX}: break it"
+                ));
+            }
+        }
+    }
+    findings
+}
+
 pub(super) fn forbidden_words(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
     for (pattern, tests_may, way_out) in FORBIDDEN {
@@ -134,6 +153,19 @@ fn rejects_a_long_file() {
         0
     );
     assert_eq!(findings(&(reason + &"\n".repeat(FILE_LINES_MAX))), 1);
+}
+
+#[test]
+fn rejects_a_wide_comment() {
+    let findings = |text: &str| wide_comments(&Tree::of(&[("crates/a/src/b.rs", text)])).len();
+    let wide = "ß".repeat(COMMENT_COLUMNS_MAX - 3);
+    assert_eq!(findings(&format!("// {wide}")), 0);
+    assert_eq!(findings(&format!(" // {wide}")), 1);
+    assert_eq!(findings(&format!("/// {wide}")), 1);
+    assert_eq!(
+        findings(&format!("const URL: &str = \"https://{wide}\";")),
+        0
+    );
 }
 
 #[test]

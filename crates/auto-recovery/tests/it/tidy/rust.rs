@@ -3,8 +3,8 @@
 //! No parser: one pass that knows comments, strings, raw strings and characters, so that braces and
 //! words inside them count for nothing.
 
-/// `source` with the contents of comments, strings and characters turned into spaces. Lines and byte
-/// offsets stay.
+/// `source` with the contents of comments, strings and characters turned into spaces. Lines and
+/// byte offsets stay.
 pub(super) fn blank_text(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut out = bytes.to_vec();
@@ -25,7 +25,8 @@ pub(super) fn blank_text(source: &str) -> String {
     String::from_utf8(out).expect("only whole characters are replaced")
 }
 
-/// Length of the comment or literal that `bytes` begins with; `word` is the length of the word there.
+/// Length of the comment or literal that `bytes` begins with; `word` is the length of the word
+/// there.
 fn text_len(bytes: &[u8], word: usize) -> Option<usize> {
     let (prefix, rest) = bytes.split_at(word);
     let len = match (prefix, rest) {

@@ -22,7 +22,8 @@ pub(super) struct File {
 }
 
 impl Tree {
-    /// Reads the repository this test was built from: what git ignores and what is no text stay out.
+    /// Reads the repository this test was built from: what git ignores and what is no text stay
+    /// out.
     pub(super) fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut files = Vec::new();
