@@ -153,6 +153,15 @@ impl Error {
         self.kind.is_retryable()
     }
 
+    /// What the first cause says, for where the rest is said already.
+    pub fn innermost(&self) -> String {
+        let mut innermost: &dyn StdError = self;
+        while let Some(cause) = innermost.source() {
+            innermost = cause;
+        }
+        innermost.to_string()
+    }
+
     /// This error and its causes in one line, joined by ": ".
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

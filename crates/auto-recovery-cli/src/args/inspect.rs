@@ -63,12 +63,17 @@ pub(crate) struct CheckpointArgs {}
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
-  recover restore --last         the tree as it was when the newest session began
-  recover restore SESSION 2      the tree as attempt 2 left it, before any undo";
+  recover restore --last         what the newest session here did, taken back
+  recover restore SESSION 2      what came after attempt 2 of it, taken back
+  recover restore SESSION --preview
 
-/// Put the tree back to how a session found it, or to how attempt N left it
+Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
+
+/// Take back what a session did to the tree, or what came after its attempt N
 ///
-/// Asks nothing, keeps what it replaces, and prints the command that takes it back.
+/// Paths that the session changed become what they were before it (with N: what they were after the
+/// verification of attempt N) where they still are as the session left them; others are named and
+/// kept. Asks nothing, keeps what it replaces, and prints the command that takes it back.
 #[derive(Args, Debug)]
 #[command(after_long_help = RESTORE_EXAMPLES)]
 pub(crate) struct RestoreArgs {
@@ -80,11 +85,11 @@ pub(crate) struct RestoreArgs {
     )]
     pub(crate) session: Option<String>,
 
-    /// The tree as attempt N left it, before any undo
+    /// Back to how attempt N left it, before any undo
     #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) attempt: Option<u64>,
 
-    /// The newest session, or its attempt N
+    /// The newest session of this workspace, or its attempt N
     #[arg(
         long,
         value_name = "N",
@@ -92,4 +97,12 @@ pub(crate) struct RestoreArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) last: Option<Option<u64>>,
+
+    /// The whole tree, with whatever came after the session
+    #[arg(long)]
+    pub(crate) whole_tree: bool,
+
+    /// Show what would change; change nothing
+    #[arg(long)]
+    pub(crate) preview: bool,
 }

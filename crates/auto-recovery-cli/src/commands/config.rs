@@ -107,6 +107,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         checkpoint,
         hold_stdout,
         fail_on_flaky,
+        on_leftover,
         on_audit_failure,
         recipes,
         rules,
@@ -138,6 +139,9 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
     ] {
         rows.push(row(key, flag, |flag| json!(flag)));
     }
+    rows.push(row("on_leftover", on_leftover, |what| {
+        what.map_or(Value::Null, |what| json!(what.as_str()))
+    }));
     rows.push(row("on_audit_failure", on_audit_failure, |what| {
         json!(what.as_str())
     }));

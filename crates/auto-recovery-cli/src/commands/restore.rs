@@ -1,6 +1,7 @@
 //! `recover restore`.
 
-use auto_recovery::run::{SessionTree, TreeRestored};
+use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed};
+use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -8,7 +9,12 @@ use crate::app::App;
 use crate::args::RestoreArgs;
 use crate::commands::session;
 use crate::exit::Exit;
-use crate::output::counted;
+use crate::output::{counted, escape_text};
+
+/// Columns of the longest path that a preview lines up with.
+const PATH_COLUMNS_MAX: usize = 50;
+/// Most signs that stand for lines in a preview.
+const SIGNS_MAX: usize = 40;
 
 /// A tree that was put back.
 #[derive(Serialize)]
@@ -19,10 +25,29 @@ struct Restored<'a> {
     restored: &'a [String],
     foreign: &'a [String],
     not_covered: &'a [String],
-    taken_back_by: &'a str,
+    not_put_back: Vec<&'a str>,
+    taken_back_by: Option<&'a str>,
 }
 
-/// Puts the tree back to how a session found it, or to how attempt N left it.
+/// A tree as it would be put back.
+#[derive(Serialize)]
+struct WouldRestore<'a> {
+    session_id: &'a str,
+    workspace: String,
+    checkpoint: &'a str,
+    would_restore: Vec<WouldChange<'a>>,
+    foreign: &'a [String],
+}
+
+#[derive(Serialize)]
+struct WouldChange<'a> {
+    path: &'a str,
+    kind: &'static str,
+    added: Option<usize>,
+    removed: Option<usize>,
+}
+
+/// Takes back what a session did, or what came after its attempt N.
 ///
 /// # Errors
 /// If there is no such session, attempt or checkpoint, or a recovery works in the workspace.
@@ -31,35 +56,78 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
         session,
         attempt,
         last,
+        whole_tree,
+        preview,
     } = args;
     let place = app.place()?;
     let session_id = match session {
         Some(session) => session,
-        None => session::named_or_newest(&*place.store, None, &app.printer)?,
+        None => newest_here(app, &place)?,
     };
-    let tree = match attempt.or(last.flatten()) {
-        Some(number) => SessionTree::After(number),
-        None => SessionTree::Beginning,
+    let request = RestoreRequest {
+        session_id: &session_id,
+        tree: match attempt.or(last.flatten()) {
+            Some(number) => SessionTree::After(number),
+            None => SessionTree::Beginning,
+        },
+        whole: whole_tree,
+        cwd: &app.settings.cwd,
     };
-    let restored = place.restore(&session_id, tree).or_else(|error| {
+    let known = |error: Error| -> Result<Error> {
         let is_unknown =
             error.kind() == ErrorKind::NotFound && !place.store.is_known(&session_id)?;
-        Err(match is_unknown {
+        Ok(match is_unknown {
             true => Error::new(
                 ErrorKind::NotFound,
                 format!("no session {session_id}; `recover sessions` lists them"),
             ),
             false => error,
         })
-    })?;
+    };
+    if preview {
+        let previewed = place
+            .preview(&request)
+            .or_else(|error| Err(known(error)?))?;
+        show_preview(app, &session_id, &previewed)?;
+        return Ok(left_some_out(!previewed.preview.foreign.is_empty()));
+    }
+    let restored = place
+        .restore(&request)
+        .or_else(|error| Err(known(error)?))?;
     tell(app, &session_id, &restored)?;
-    Ok(Exit::OK)
+    let left = !restored.foreign.is_empty() || !restored.refused.is_empty();
+    Ok(left_some_out(left))
+}
+
+/// The newest session of this workspace: another project's tree is restored only by its name.
+fn newest_here(app: &App, place: &Place) -> Result<String> {
+    let workspace = &app.settings.workspace;
+    match session::newest_here(&*place.store, workspace)? {
+        Some(session_id) => {
+            app.printer
+                .note(format_args!("newest session here: {session_id}"));
+            Ok(session_id)
+        }
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "no session in {}: `recover sessions` lists those of other workspaces, which are \
+                 restored by their names only",
+                workspace.display()
+            ),
+        )),
+    }
+}
+
+fn left_some_out(left: bool) -> Exit {
+    if left { Exit::NOT_FOUND } else { Exit::OK }
 }
 
 fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     let printer = &app.printer;
     let workspace = restored.root.display().to_string();
     if printer.json {
+        let refused = restored.refused.iter();
         return printer.json(&Restored {
             session_id,
             workspace,
@@ -67,27 +135,126 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             restored: &restored.restored,
             foreign: &restored.foreign,
             not_covered: &restored.not_covered,
-            taken_back_by: &restored.taken_back_by,
+            not_put_back: refused.map(|one| one.display.as_str()).collect(),
+            taken_back_by: restored.taken_back_by.as_deref(),
         });
     }
     for path in &restored.restored {
-        printer.text(&format!("{}\n", crate::output::escape_text(path)))?;
+        printer.text(&format!("{}\n", escape_text(path)))?;
     }
     for path in &restored.foreign {
         printer.warn(format_args!(
-            "{path} was changed meanwhile by somebody else, and kept"
+            "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
         ));
     }
     for path in &restored.not_covered {
         printer.warn(format_args!("{path} differs, and no checkpoint holds it"));
     }
-    match restored.restored.len() {
-        0 => printer.note(format_args!("{workspace} was as wanted already")),
-        count => printer.note(format_args!(
-            "put back {} in {workspace} · take it back with `recover restore {}`",
-            counted(count as u64, "path"),
-            restored.taken_back_by
+    for one in &restored.refused {
+        printer.warn(format_args!(
+            "{} could not be put back: {}",
+            one.display, one.reason
+        ));
+    }
+    match (restored.restored.len(), &restored.taken_back_by) {
+        (count @ 1.., Some(id)) => printer.note(format_args!(
+            "put back {} in {workspace} · take it back with `recover restore {id}`",
+            counted(count as u64, "path")
+        )),
+        _ => printer.note(format_args!(
+            "nothing to put back in {workspace}{}",
+            way_forward(restored)
         )),
     }
     Ok(())
+}
+
+/// How to have again what an earlier restore took back.
+fn way_forward(restored: &TreeRestored) -> String {
+    match &restored.earlier {
+        Some(earlier) => format!(
+            " · a restore before this one did that: `recover restore {earlier}` takes it back"
+        ),
+        None => String::new(),
+    }
+}
+
+fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<()> {
+    let printer = &app.printer;
+    let Preview { changes, foreign } = &previewed.preview;
+    let workspace = previewed.root.display().to_string();
+    if printer.json {
+        return printer.json(&WouldRestore {
+            session_id,
+            workspace,
+            checkpoint: &previewed.checkpoint,
+            would_restore: changes.iter().map(would_change).collect(),
+            foreign,
+        });
+    }
+    let columns = |change: &Previewed| change.path.chars().count();
+    let widest = changes.iter().map(columns).max().unwrap_or(0);
+    let width = widest.min(PATH_COLUMNS_MAX);
+    for change in changes {
+        let path = escape_text(&change.path);
+        printer.text(&format!(" {path:<width$} | {}\n", stat(change)))?;
+    }
+    for path in foreign {
+        printer.warn(format_args!(
+            "{path} is not as the session left it, and would be kept"
+        ));
+    }
+    let (added, removed) = changes
+        .iter()
+        .filter_map(|change| change.lines)
+        .fold((0, 0), |(added, removed), (a, r)| (added + a, removed + r));
+    printer.note(format_args!(
+        "{} would change in {workspace}, {} would come and {} go · nothing was changed",
+        counted(changes.len() as u64, "path"),
+        counted(added as u64, "line"),
+        removed
+    ));
+    Ok(())
+}
+
+/// The lines that would come and go, as `git diff --stat` draws them.
+fn stat(change: &Previewed) -> String {
+    let Some((added, removed)) = change.lines else {
+        return format!("{}, not compared by lines", kind(change.kind));
+    };
+    let all = added + removed;
+    let scaled = |count: usize| match all {
+        0..=SIGNS_MAX => count,
+        _ => (count * SIGNS_MAX).div_ceil(all),
+    };
+    let signs = "+".repeat(scaled(added)) + &"-".repeat(scaled(removed));
+    match change.kind {
+        ChangeKind::Modified => format!("{all} {signs}"),
+        other => format!("{all} {signs} ({})", kind(other)),
+    }
+}
+
+fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "comes back",
+        ChangeKind::Removed => "goes",
+        ChangeKind::Mode => "mode",
+        ChangeKind::Modified => "changes",
+        _ => "type",
+    }
+}
+
+fn would_change(change: &Previewed) -> WouldChange<'_> {
+    WouldChange {
+        path: &change.path,
+        kind: match change.kind {
+            ChangeKind::Added => "added",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Modified => "modified",
+            ChangeKind::Mode => "mode",
+            _ => "type",
+        },
+        added: change.lines.map(|(added, _)| added),
+        removed: change.lines.map(|(_, removed)| removed),
+    }
 }

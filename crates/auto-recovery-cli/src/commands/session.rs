@@ -1,5 +1,7 @@
 //! Which session a command is about.
 
+use std::path::Path;
+
 use auto_recovery::audit::{AuditStore, SessionFacts};
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -30,6 +32,18 @@ pub(crate) fn named_or_newest(
             ),
         )),
     }
+}
+
+/// The newest session of the workspace at `root`; none without a workspace, and none of another.
+pub(crate) fn newest_here(store: &dyn AuditStore, root: &Path) -> Result<Option<String>> {
+    for session in store.sessions()? {
+        let started = facts(store, &session.session_id)?.started;
+        let workspace = started.and_then(|started| started.workspace);
+        if workspace.is_some_and(|workspace| Path::new(&workspace) == root) {
+            return Ok(Some(session.session_id));
+        }
+    }
+    Ok(None)
 }
 
 /// `session`, if the store has it.

@@ -16,8 +16,8 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    OnAuditFailure, RecipeSetting, RetentionSettings, RollbackTarget, RuleSetting, Setting,
-    SourceFile, StoreUrl, StrategyCommand, Tier,
+    OnAuditFailure, OnLeftover, RecipeSetting, RetentionSettings, RollbackTarget, RuleSetting,
+    Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -40,6 +40,7 @@ pub(crate) struct Layer {
     pub(crate) checkpoint: Option<Setting<bool>>,
     pub(crate) hold_stdout: Option<Setting<bool>>,
     pub(crate) fail_on_flaky: Option<Setting<bool>>,
+    pub(crate) on_leftover: Option<Setting<OnLeftover>>,
     pub(crate) categories: BTreeMap<Category, PolicyLayer>,
     pub(crate) error_types: BTreeMap<String, PolicyLayer>,
     pub(crate) recipes: Vec<RecipeSetting>,
@@ -134,6 +135,7 @@ impl Layer {
             checkpoint: root.flag("checkpoint")?,
             hold_stdout: root.flag("hold_stdout")?,
             fail_on_flaky: root.flag("fail_on_flaky")?,
+            on_leftover: root.parsed("on_leftover", str::parse)?,
             categories: read_policies(root, "category", |name, section| {
                 name.parse::<Category>()
                     .map_err(|error| section.refuse(&format!("names no category: {error}")))

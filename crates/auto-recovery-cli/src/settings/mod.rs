@@ -19,10 +19,10 @@ mod value;
 
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
-pub(crate) use auto_recovery::run::RollbackTarget;
+pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::{format_duration, parse_duration};
 pub(crate) use environment::Environment;
-pub(crate) use file::{SourceFile, Sources};
+pub(crate) use file::{PROJECT_FILE, SourceFile, Sources};
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use moment::parse_moment;
 pub(crate) use origin::{Origin, Setting};

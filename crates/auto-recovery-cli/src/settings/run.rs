@@ -9,8 +9,8 @@ use auto_recovery::Category;
 
 use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 use crate::settings::{
-    Layer, OnAuditFailure, PolicyLayer, RecipeSetting, RetentionSettings, RollbackTarget,
-    RuleSetting, Setting, StrategyCommand, Tier,
+    Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
+    RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
@@ -54,6 +54,8 @@ pub(crate) struct RunSettings {
     pub(crate) hold_stdout: Setting<bool>,
     /// Whether a flaky pass exits with the first run's code.
     pub(crate) fail_on_flaky: Setting<bool>,
+    /// What becomes of the changes of a killed run; unless said, a person at a terminal decides.
+    pub(crate) on_leftover: Setting<Option<OnLeftover>>,
     /// What happens to a recovery whose record cannot be written.
     pub(crate) on_audit_failure: Setting<OnAuditFailure>,
     /// Changes to the recipes, the project's before the user's; the first of a name counts.
@@ -242,6 +244,7 @@ impl RunSettings {
             checkpoint: or_default(top.checkpoint, true),
             hold_stdout: or_default(top.hold_stdout, false),
             fail_on_flaky: or_default(top.fail_on_flaky, false),
+            on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             recipes,
             rules,
@@ -327,6 +330,7 @@ impl Layer {
             checkpoint,
             hold_stdout,
             fail_on_flaky,
+            on_leftover,
             // Lists from every layer count.
             protect: _,
             categories: _,
@@ -350,6 +354,7 @@ impl Layer {
         fill(&mut self.checkpoint, checkpoint);
         fill(&mut self.hold_stdout, hold_stdout);
         fill(&mut self.fail_on_flaky, fail_on_flaky);
+        fill(&mut self.on_leftover, on_leftover);
     }
 }
 

@@ -77,6 +77,7 @@ fn a_fresh_machine_has_only_defaults() {
     checkpoint            true          default
     hold_stdout           false         default
     fail_on_flaky         false         default
+    on_leftover           none          default
     on_audit_failure      stop          default
     ");
 }

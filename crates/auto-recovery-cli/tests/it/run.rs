@@ -5,6 +5,7 @@ mod died;
 mod others;
 mod restore;
 mod signals;
+mod workspaces;
 
 use std::fs;
 use std::path::Path;

@@ -179,8 +179,12 @@ pub struct FailureDetected {
 /// An attempt is about to begin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptStarted {
-    /// Number of the attempt within the session.
+    /// Number of the attempt within the session, as far as it is known: the store gives it when the
+    /// entry is written.
     pub attempt_number: u64,
+    /// Unique to the attempt; its end carries it too. Empty in records of older releases.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub attempt_id: String,
     /// The strategy.
     pub strategy: String,
     /// Which try of this strategy it is, from 1.
@@ -210,6 +214,9 @@ pub struct AttemptStarted {
 pub struct AttemptFinished {
     /// Number of the attempt within the session.
     pub attempt_number: u64,
+    /// That of the record of its beginning.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub attempt_id: String,
     /// Its entry.
     pub entry_id: String,
     /// Whether it cured the failure.
@@ -236,8 +243,17 @@ pub struct AttemptFinished {
     pub flaky: bool,
     /// Every path the strategy changed.
     pub files_modified: Vec<String>,
+    /// Every path the verification changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verification_modified: Vec<String>,
     /// Paths somebody else changed before this attempt.
     pub foreign: Vec<String>,
+    /// Paths that the undo left, because somebody else changed them, or may have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept_foreign: Vec<String>,
+    /// Paths that could not be put back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_put_back: Vec<String>,
     /// Paths that changed and that no checkpoint covers.
     pub not_covered: Vec<String>,
     /// Protected paths that it touched.
@@ -268,6 +284,10 @@ pub struct SessionFinished {
     pub duration_seconds: f64,
     /// The tree in the end.
     pub checkpoint: Option<String>,
+    /// Whether what failed attempts had left in the tree was put back at the end; `None` where
+    /// nobody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<bool>,
 }
 
 /// A trail was removed.

@@ -128,6 +128,32 @@ impl RecoveryAuditLogger {
         session_id: &str,
         record: AttemptRecord,
     ) -> Result<String> {
+        let number_by_store = attempt.attempt_number == 0;
+        let appended = self.log_one(attempt, session_id, record, number_by_store)?;
+        Ok(appended.entry_id)
+    }
+
+    /// As [`RecoveryAuditLogger::log_recovery_attempt`], with the number that follows the session's
+    /// last, whoever recorded that.
+    ///
+    /// # Errors
+    /// As [`RecoveryAuditLogger::log_recovery_attempt`].
+    pub fn log_numbered(
+        &self,
+        attempt: &RecoveryAttempt,
+        session_id: &str,
+        record: AttemptRecord,
+    ) -> Result<Appended> {
+        self.log_one(attempt, session_id, record, true)
+    }
+
+    fn log_one(
+        &self,
+        attempt: &RecoveryAttempt,
+        session_id: &str,
+        record: AttemptRecord,
+        number_by_store: bool,
+    ) -> Result<Appended> {
         let (error_type, error_message) = match &attempt.error_before {
             Some(failure) => (failure.error_type.clone(), failure.message.clone()),
             None => (ERROR_TYPE_UNKNOWN.to_owned(), String::new()),
@@ -149,13 +175,12 @@ impl RecoveryAuditLogger {
             recovery_message: attempt.message.clone(),
         };
         let appended = self.log_entries(vec![NewEntry {
-            number_by_store: attempt.attempt_number == 0,
+            number_by_store,
             entry,
         }])?;
         appended
             .into_iter()
             .next()
-            .map(|one| one.entry_id)
             .ok_or_else(|| Error::new(ErrorKind::Damaged, "the store acknowledged no entry"))
     }
 

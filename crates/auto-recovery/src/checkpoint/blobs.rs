@@ -55,13 +55,14 @@ impl Blobs {
 
     /// Asks for an object; its length, when there is one. [`Blobs::copy`] must follow.
     pub(super) fn ask(&mut self, question: &[u8]) -> Result<Option<u64>> {
-        let talk = |error| Error::os("failed to talk to git cat-file", error);
         self.stdin
             .write_all(question)
             .and_then(|()| self.stdin.flush())
-            .map_err(talk)?;
+            .map_err(talk_failed)?;
         let mut header = Vec::new();
-        self.stdout.read_until(b'\n', &mut header).map_err(talk)?;
+        self.stdout
+            .read_until(b'\n', &mut header)
+            .map_err(talk_failed)?;
         let text = String::from_utf8_lossy(header.trim_ascii_end());
         if text.ends_with(" missing") {
             return Ok(None);
@@ -107,5 +108,10 @@ impl Blobs {
 }
 
 fn source(error: io::Error) -> CopyError {
-    CopyError::Source(Error::os("failed to talk to git cat-file", error))
+    CopyError::Source(talk_failed(error))
+}
+
+/// A git that does not answer: nothing can be had from it, whatever the path.
+fn talk_failed(error: io::Error) -> Error {
+    Error::new(ErrorKind::Tool, "failed to talk to git cat-file").with_source(error)
 }

@@ -11,7 +11,7 @@ use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::git::Git;
 use crate::checkpoint::manifest::{Manifest, ObjectId};
 use crate::checkpoint::path::fnv128;
-use crate::checkpoint::rules::Rules;
+use crate::checkpoint::rules::{Protected, Rules};
 use crate::checkpoint::side;
 use crate::checkpoint::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
@@ -68,6 +68,16 @@ impl Checkpoint {
         self.manifest.entries.iter().filter(held).count()
     }
 
+    /// Whether `protected` names any path in it, or any ignored one that was watched.
+    pub fn has_any(&self, protected: &Protected) -> bool {
+        let mut held = self.manifest.entries.iter();
+        let watched = || {
+            let watch = self.watch.as_ref();
+            watch.is_some_and(|watch| watch.ignored_paths().any(|path| protected.matches(path)))
+        };
+        held.any(|entry| protected.matches(&entry.path)) || watched()
+    }
+
     /// What should be said of it: paths that kept changing, an index that could not be read.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -91,17 +101,20 @@ pub(super) fn message(label: &str, session: &str) -> String {
     format!("{label}\n\nSession: {session}\n")
 }
 
+/// What to say of a checkpoint that is not there.
+pub(super) fn absent(id: &str) -> Error {
+    let context = format!(
+        "no checkpoint {id:?} in this workspace: `recover checkpoint` makes one and prints its id"
+    );
+    Error::new(ErrorKind::NotFound, context)
+}
+
 /// Reads the checkpoint `id` back.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] when the repository has no such checkpoint.
 pub(super) fn load(git: &Git, id: &str) -> Result<Checkpoint> {
-    let absent = || {
-        Error::new(
-            ErrorKind::NotFound,
-            format!("no checkpoint {id:?} in this workspace"),
-        )
-    };
+    let absent = || absent(id);
     let commit_id = ObjectId::from_hex(id.as_bytes()).ok_or_else(absent)?;
     let mut blobs = Blobs::start(git)?;
     let commit = blobs.read(id)?.ok_or_else(absent)?;

@@ -14,11 +14,13 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::checkpoint::live::OPENED;
 use crate::checkpoint::path::{join, split, to_os};
 use crate::checkpoint::root::{DIR_FLAGS, Root, stamp_at};
 use crate::checkpoint::stamp::Stamp;
 use crate::error::{Error, Result};
+
+/// A directory that a restore opened for itself has these bits beside its own.
+pub(super) const OPENED: u16 = 0o700;
 
 /// What it takes to list, enter and write a directory.
 const OWNER_ALL: u32 = OPENED as u32;
@@ -175,8 +177,9 @@ impl<'a> Hands<'a> {
         put
     }
 
-    /// Overwrites the file at `path` where it stands. For a full disk only: a kill in the middle
-    /// leaves half a file.
+    /// Overwrites the file at `path` where it stands, where it cannot be replaced: on a full disk,
+    /// where something is mounted on it, in a directory that may not be written. A kill in the
+    /// middle leaves half a file, which the next run puts back.
     pub(super) fn overwrite_file(
         &mut self,
         path: &[u8],

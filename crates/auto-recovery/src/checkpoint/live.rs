@@ -7,7 +7,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::checkpoint::blobs::{Blobs, CopyError};
-use crate::checkpoint::hands::Hands;
+use crate::checkpoint::hands::{Hands, OPENED};
 use crate::checkpoint::manifest::{Node, ObjectId};
 use crate::checkpoint::path::split;
 use crate::checkpoint::root::{open_file_at, read_link_at};
@@ -16,9 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes of a file are held at once.
 const CHUNK: usize = 64 * 1024;
-
-/// A directory that a restore opened for itself has these bits beside its own.
-pub(super) const OPENED: u16 = 0o700;
 
 /// Whether `node` (`None`: nothing) stands at `path`.
 pub(super) fn stands(

@@ -2,6 +2,12 @@
 //!
 //! A `flock` on a file of the state that is never removed. What stands in the file is for people
 //! who wait; whether the lock is held, only the kernel says.
+//!
+//! Workspaces that overlap exclude each other: whoever takes a root takes it alone, and shares the
+//! locks of all directories above it. So a repository inside a folder, a submodule in its
+//! superproject, a linked work tree inside a checkout wait for each other, in either order, while
+//! neighbours do not. Where nothing can be undone (`/`, the home directory and what holds it), a
+//! recovery excludes only another one of the same root.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -13,13 +19,16 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::store::make_private_dir;
+use crate::checkpoint::layout::make_private_dir;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
 
 /// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
 const POLL: Duration = Duration::from_millis(50);
+
+/// The directory of locks in a state directory.
+const LOCKS: &str = "locks";
 
 /// Who holds a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +42,16 @@ pub struct LockHolder {
     pub command: Vec<String>,
     /// Since when, RFC 3339.
     pub since: String,
+    /// The root of the workspace, as a path.
+    pub root: String,
 }
 
 /// A held workspace; dropping it, or dying, releases it.
 #[derive(Debug)]
 pub struct WorkspaceLock {
     file: File,
+    /// The directories above, shared with others below them.
+    _above: Vec<File>,
 }
 
 /// What an attempt to take a workspace came to.
@@ -57,7 +70,29 @@ impl WorkspaceLock {
         workspace: &Workspace,
         holder: &LockHolder,
     ) -> Result<Locked> {
-        Self::try_key(state_dir, &workspace.key(), holder)
+        let holder = LockHolder {
+            root: workspace.root().display().to_string(),
+            ..holder.clone()
+        };
+        let mut above = Vec::new();
+        for key in workspace.keys_above() {
+            let (path, file) = open(state_dir, &key)?;
+            match flock(&file, FlockOperation::NonBlockingLockShared) {
+                Ok(()) => above.push(file),
+                Err(Errno::WOULDBLOCK) => return Ok(Locked::Theirs(read_holder(file))),
+                Err(errno) => return Err(Error::io("lock", &path, errno.into())),
+            }
+        }
+        match Self::try_key(state_dir, &workspace.key(), &holder)? {
+            Locked::Ours(lock) => Ok(Locked::Ours(Self {
+                _above: above,
+                ..lock
+            })),
+            // What stands in the file may be old: whoever works below only shares it.
+            Locked::Theirs(other) => Ok(Locked::Theirs(
+                holder_below(state_dir, workspace.root()).or(other),
+            )),
+        }
     }
 
     /// Takes the workspace, waiting for whoever holds it, at most until `deadline` on the host's
@@ -120,18 +155,13 @@ impl WorkspaceLock {
     }
 
     pub(super) fn try_key(state_dir: &Path, key: &str, holder: &LockHolder) -> Result<Locked> {
-        let path = path(state_dir, key)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| Error::io("open the lock", &path, e))?;
+        let (path, file) = open(state_dir, key)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                let mut lock = Self { file };
+                let mut lock = Self {
+                    file,
+                    _above: Vec::new(),
+                };
                 lock.describe(holder)?;
                 Ok(Locked::Ours(lock))
             }
@@ -141,10 +171,43 @@ impl WorkspaceLock {
     }
 }
 
-fn path(state_dir: &Path, key: &str) -> Result<PathBuf> {
-    let dir = state_dir.join("locks");
+/// Whether a recovery works in the workspace of this key now. Nothing is made for the question.
+pub(super) fn is_held(state_dir: &Path, key: &str) -> bool {
+    let file = File::open(state_dir.join(LOCKS).join(format!("{key}.lock")));
+    file.is_ok_and(|file| is_locked(&file))
+}
+
+fn is_locked(file: &File) -> bool {
+    flock(file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+}
+
+fn open(state_dir: &Path, key: &str) -> Result<(PathBuf, File)> {
+    let dir = state_dir.join(LOCKS);
     make_private_dir(&dir)?;
-    Ok(dir.join(format!("{key}.lock")))
+    let path = dir.join(format!("{key}.lock"));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|e| Error::io("open the lock", &path, e))?;
+    Ok((path, file))
+}
+
+/// Who works in a workspace below `root`.
+fn holder_below(state_dir: &Path, root: &Path) -> Option<LockHolder> {
+    let locks = std::fs::read_dir(state_dir.join(LOCKS)).ok()?;
+    let held = locks.flatten().filter_map(|lock| {
+        let file = File::open(lock.path()).ok()?;
+        is_locked(&file).then(|| read_holder(file))?
+    });
+    let is_below = |holder: &LockHolder| {
+        let inner = Path::new(&holder.root);
+        inner != root && inner.starts_with(root)
+    };
+    held.into_iter().find(is_below)
 }
 
 fn read_holder(mut file: File) -> Option<LockHolder> {

@@ -11,14 +11,17 @@
 //! undone what it does not hold (files over the size limit, ignored files, special files, extended
 //! attributes, hard-link identity).
 
+mod beside;
 mod blobs;
 mod cache;
 mod commit;
 mod crew;
 mod durable;
 mod git;
+mod going_back;
 mod hands;
 mod import;
+mod layout;
 mod live;
 mod lock;
 mod manifest;
@@ -28,6 +31,7 @@ mod pass;
 mod patch;
 mod path;
 mod pending;
+mod protect;
 mod reserve;
 mod restore;
 mod retention;
@@ -39,10 +43,12 @@ mod session;
 mod side;
 mod stamp;
 mod store;
+mod take_back;
 mod tracked;
 mod watch;
 mod workspace;
 
+pub use beside::{Inbox, Registration};
 pub use commit::Checkpoint;
 pub use lock::{LockHolder, Locked, WorkspaceLock};
 pub use manifest::{Change, ChangeKind};
@@ -51,10 +57,13 @@ pub use options::{CheckpointLimits, CheckpointOptions};
 pub use path::display_path;
 pub(crate) use path::fnv128;
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
-pub use restore::RestoreReport;
+pub use protect::{ProtectGlob, scripts_of};
+pub use restore::{Beside, Refused, RestoreReport};
 pub use retention::{PruneReport, RetentionLimits, find_session, prune, remove_session};
+pub use revision::check_revision;
 pub use rules::Protected;
 pub use session::CheckpointSession;
-pub use store::CheckpointStore;
+pub use store::{CheckpointStore, check_checkpoint};
+pub use take_back::{Preview, Previewed, PutBack, Step, Wanted, preview, put_back};
 pub use watch::Uncovered;
 pub use workspace::Workspace;

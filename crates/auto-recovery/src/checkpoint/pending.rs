@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
+use crate::checkpoint::going_back::Candidate;
+use crate::checkpoint::layout::{make_private_dir, workspace_dir};
 use crate::checkpoint::path::display_path;
 use crate::checkpoint::restore::RestoreReport;
-use crate::checkpoint::session::{Candidate, CheckpointSession};
-use crate::checkpoint::store::{CheckpointStore, make_private_dir, workspace_dir};
+use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::layout::CHECKPOINTS;
 use crate::checkpoint::options::MIB;
-use crate::checkpoint::store::CHECKPOINTS;
 
 /// A restore writes one file beside the old one at a time, of 10 MiB at most; half of that again
 /// for directories and git's own needs.

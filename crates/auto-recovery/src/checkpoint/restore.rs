@@ -6,18 +6,20 @@
 //! killed is run again to the exact end. What no snapshot holds (see [`Uncovered`]) is never
 //! touched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use rustix::io::Errno;
 
+use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::blobs::{Blobs, CopyError};
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::hands::Hands;
+use crate::checkpoint::hands::{Hands, OPENED};
 use crate::checkpoint::live::{self, is_between, stands};
 use crate::checkpoint::manifest::{Node, ObjectId, Why};
 use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::reserve;
+use crate::checkpoint::root::Root;
 use crate::checkpoint::scan::TEMP_PREFIX;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::watch::{Uncovered, reason};
@@ -35,12 +37,37 @@ pub struct RestoreReport {
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds: left as they are, sorted.
     pub not_covered: Vec<Uncovered>,
+    /// Paths that could not be put back, sorted, each with the reason.
+    pub refused: Vec<Refused>,
+    /// Paths that a run beside may have changed, sorted: kept as they are, each with that run.
+    pub beside: Vec<Beside>,
+}
+
+/// A path that a run beside the recovery may have changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Beside {
+    /// The path as records name it.
+    pub display: String,
+    /// The run, in words.
+    pub who: String,
+}
+
+/// A path that the system would not let us change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// The path as records name it.
+    pub display: String,
+    /// Why, in the system's words.
+    pub reason: String,
 }
 
 impl RestoreReport {
     /// Whether the tree is now what was asked for, in everything that checkpoints cover.
     pub fn is_exact(&self) -> bool {
-        self.foreign.is_empty() && self.not_covered.is_empty()
+        self.foreign.is_empty()
+            && self.not_covered.is_empty()
+            && self.refused.is_empty()
+            && self.beside.is_empty()
     }
 }
 
@@ -90,6 +117,23 @@ impl Plan {
             );
         }
         plan
+    }
+
+    /// Takes out of the plan what runs beside may have changed.
+    pub(super) fn leave_to(&mut self, beside: Option<&Inbox>, root: &Root) -> Vec<Beside> {
+        let mut kept = Vec::new();
+        if let Some(inbox) = beside {
+            self.items
+                .retain(|item| match inbox.who_changed(root, &item.path) {
+                    Some(who) => {
+                        let display = display_path(&item.path);
+                        kept.push(Beside { display, who });
+                        false
+                    }
+                    None => true,
+                });
+        }
+        kept
     }
 
     /// Adds a path at which `now` stands and `target` shall stand, unless it must be left.
@@ -148,11 +192,12 @@ pub(super) fn run(store: &CheckpointStore, to: &Checkpoint, plan: Plan) -> Resul
         restorer.apply(&items)?;
         items = restorer.unfinished(&items)?;
     }
-    restorer
-        .foreign
-        .extend(items.into_iter().map(|item| item.path));
-    restorer.blobs.finish()?;
+    let restless = items.into_iter().map(|item| item.path);
+    let restless = restless.filter(|path| !restorer.refused.contains_key(path));
+    restorer.foreign.extend(restless);
     report.not_covered.append(&mut restorer.not_covered);
+    report.refused = restorer.refusals();
+    restorer.blobs.finish()?;
     report.foreign = restorer
         .foreign
         .iter()
@@ -160,6 +205,7 @@ pub(super) fn run(store: &CheckpointStore, to: &Checkpoint, plan: Plan) -> Resul
         .collect();
     let is_left = |path: &RelPath| {
         restorer.foreign.contains(path)
+            || restorer.refused.contains_key(path)
             || report
                 .not_covered
                 .iter()
@@ -189,6 +235,8 @@ struct Restorer<'a> {
     foreign: BTreeSet<RelPath>,
     acted: BTreeSet<RelPath>,
     not_covered: Vec<Uncovered>,
+    /// What the system refused, by path, in its words.
+    refused: BTreeMap<RelPath, String>,
 }
 
 impl<'a> Restorer<'a> {
@@ -203,6 +251,7 @@ impl<'a> Restorer<'a> {
             foreign: BTreeSet::new(),
             acted: BTreeSet::new(),
             not_covered: Vec::new(),
+            refused: BTreeMap::new(),
         })
     }
 
@@ -225,12 +274,12 @@ impl<'a> Restorer<'a> {
         }
         let is_dir = |item: &&Item| matches!(item.to, Some(Node::Dir { .. }));
         for item in items.iter().filter(is_dir) {
-            self.with_room(items, |this| this.make_dir(item))?;
+            self.with_room(item, items, |this| this.make_dir(item))?;
         }
         let is_content =
             |item: &&Item| matches!(item.to, Some(Node::File { .. } | Node::Link { .. }));
         for item in items.iter().filter(is_content) {
-            self.with_room(items, |this| this.put(item, items))?;
+            self.with_room(item, items, |this| this.put(item, items))?;
         }
         self.remove_all(items.iter().filter(|item| item.to.is_none()))
     }
@@ -238,23 +287,47 @@ impl<'a> Restorer<'a> {
     /// Acts; on a full disk makes room first: our reserve, and what is to go anyway.
     fn with_room(
         &mut self,
+        item: &Item,
         items: &[Item],
         mut act: impl FnMut(&mut Self) -> Result<()>,
     ) -> Result<()> {
-        match act(self) {
+        let acted = match act(self) {
             Err(error) if error.kind() == ErrorKind::NoSpace => {
                 reserve::release(&self.store.state_dir);
                 self.remove_all(items.iter().filter(|item| item.to.is_none()))?;
                 act(self)
             }
             result => result,
+        };
+        self.unless_refused(item, acted)
+    }
+
+    /// Goes on after an error that is about `item` alone. A full disk and a repository that does
+    /// not answer stop everything: the next run finishes.
+    fn unless_refused(&mut self, item: &Item, result: Result<()>) -> Result<()> {
+        match result {
+            Err(error) if !matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Tool) => {
+                let reason = error.innermost();
+                self.refused.insert(item.path.clone(), reason);
+                Ok(())
+            }
+            result => result,
         }
+    }
+
+    fn refusals(&self) -> Vec<Refused> {
+        let refused = |(path, reason): (&RelPath, &String)| Refused {
+            display: display_path(path),
+            reason: reason.clone(),
+        };
+        self.refused.iter().map(refused).collect()
     }
 
     /// Whether `item` may be touched: it is what was expected, or on the way we ourselves left it.
     /// `false` when nothing is to be done or it is foreign.
     fn may_touch(&mut self, item: &Item) -> Result<bool> {
         if self.foreign.contains(&item.path)
+            || self.refused.contains_key(&item.path)
             || stands(
                 &mut self.hands,
                 &mut self.blobs,
@@ -306,9 +379,7 @@ impl<'a> Restorer<'a> {
             match self.hands.remove_dir(&item.path) {
                 Ok(()) => {}
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                    self.not_covered
-                        .push(Uncovered::new(&item.path, "holds what is not covered"));
-                    self.foreign.insert(item.path.clone());
+                    self.holds_what_is_not_covered(item);
                     return Ok(());
                 }
                 Err(errno) => return self.settle(item, Err(errno.into())),
@@ -341,9 +412,14 @@ impl<'a> Restorer<'a> {
         if put.as_ref().is_err_and(is_no_space) && stamp.is_some() {
             reserve::release(&self.store.state_dir);
             put = hands.put_file(&item.path, temp, mode, &mut fill);
-            if put.as_ref().is_err_and(is_no_space) {
-                put = hands.overwrite_file(&item.path, mode, &mut fill);
-            }
+        }
+        let is_file = stamp.is_some_and(|stamp| live::file_type(&stamp).is_file());
+        if is_file && put.as_ref().is_err_and(|e| is_no_space(e) || is_refused(e)) {
+            // Only what stands there can be written. Of two refusals the first says more.
+            put = put.or_else(|first| {
+                let overwritten = hands.overwrite_file(&item.path, mode, &mut fill);
+                overwritten.map_err(|second| if is_no_space(&second) { second } else { first })
+            });
         }
         match broken {
             Some(error) => Err(error),
@@ -354,26 +430,41 @@ impl<'a> Restorer<'a> {
     /// Removes what shall not be, deepest first.
     fn remove_all<'i>(&mut self, items: impl DoubleEndedIterator<Item = &'i Item>) -> Result<()> {
         for item in items.rev() {
-            if !self.may_touch(item)? {
-                continue;
-            }
-            let stamp = self.hands.stamp(&item.path)?;
-            let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
-            let removed = if is_dir {
-                self.hands.remove_dir(&item.path)
-            } else {
-                self.hands.remove_file(&item.path)
-            };
-            match removed {
-                Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                    self.not_covered
-                        .push(Uncovered::new(&item.path, "holds what is not covered"));
-                    self.foreign.insert(item.path.clone());
-                }
-                removed => self.settle(item, removed.map_err(io::Error::from))?,
-            }
+            let removed = self.remove(item);
+            self.unless_refused(item, removed)?;
         }
         Ok(())
+    }
+
+    fn remove(&mut self, item: &Item) -> Result<()> {
+        if !self.may_touch(item)? {
+            return Ok(());
+        }
+        let stamp = self.hands.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let removed = if is_dir {
+            self.hands.remove_dir(&item.path)
+        } else {
+            self.hands.remove_file(&item.path)
+        };
+        match removed {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                self.holds_what_is_not_covered(item);
+                Ok(())
+            }
+            removed => self.settle(item, removed.map_err(io::Error::from)),
+        }
+    }
+
+    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it; or
+    /// because something in it was refused, which is named already.
+    fn holds_what_is_not_covered(&mut self, item: &Item) {
+        let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
+        if !is_named {
+            self.not_covered
+                .push(Uncovered::new(&item.path, "holds what is not covered"));
+        }
+        self.foreign.insert(item.path.clone());
     }
 
     /// What an act's result means: a path that moved away under it is foreign.
@@ -407,20 +498,24 @@ impl<'a> Restorer<'a> {
             dirs.insert(split(&item.path).0);
         }
         let to = &self.to.manifest;
-        let target = |path: &[u8]| match to.get(path) {
+        let item = |path: &[u8]| items.iter().find(|item| *item.path == *path);
+        let target = |path: &[u8]| match item(path).map_or(to.get(path), |item| item.to.as_ref()) {
             Some(Node::Dir { mode }) => Some(*mode),
             _ => None,
         };
         for dir in dirs.into_iter().rev() {
-            let (Some(mode), Some(stamp)) = (target(dir), self.hands.stamp(dir)?) else {
+            let Ok(Some(stamp)) = self.hands.stamp(dir) else {
                 continue;
             };
-            let is_to_change = items.iter().any(|item| *item.path == *dir);
-            let is_left_open = stamp.permissions() == mode | live::OPENED;
+            let Some(mode) = target(dir) else { continue };
+            let is_left_open = stamp.permissions() == mode | OPENED;
             let is_dir = live::file_type(&stamp).is_dir();
-            if is_dir && stamp.permissions() != mode && (is_to_change || is_left_open) {
+            if is_dir && stamp.permissions() != mode && (item(dir).is_some() || is_left_open) {
                 let set = self.hands.set_mode(dir, mode);
-                set.map_err(|e| self.hands.error("set the mode of", dir, e.into()))?;
+                let set = set.map_err(|e| self.hands.error("set the mode of", dir, e.into()));
+                if let Some(item) = item(dir) {
+                    self.unless_refused(item, set)?;
+                }
             }
         }
         self.hands
@@ -432,16 +527,14 @@ impl<'a> Restorer<'a> {
     fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
         for item in items {
-            if self.foreign.contains(&item.path) {
+            if self.foreign.contains(&item.path) || self.refused.contains_key(&item.path) {
                 continue;
             }
-            if !stands(
-                &mut self.hands,
-                &mut self.blobs,
-                &item.path,
-                item.to.as_ref(),
-            )? {
-                left.push(item.clone());
+            let Self { hands, blobs, .. } = self;
+            match stands(hands, blobs, &item.path, item.to.as_ref()) {
+                Ok(true) => {}
+                Ok(false) => left.push(item.clone()),
+                Err(error) => self.unless_refused(item, Err(error))?,
             }
         }
         let closed = self.hands.close(|_| None);
@@ -471,6 +564,15 @@ fn fill(
         Err(CopyError::Source(error)) => Err(give_up(error)),
         Err(CopyError::Sink(error)) => Err(error),
     }
+}
+
+/// Whether a file could not be replaced, though what stands there may be writable: something is
+/// mounted on it, its directory is somebody else's or may not be changed.
+fn is_refused(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::BUSY | Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::XDEV | Errno::TXTBSY)
+    )
 }
 
 fn is_no_space(error: &io::Error) -> bool {

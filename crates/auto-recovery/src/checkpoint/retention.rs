@@ -15,10 +15,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::git::Git;
+use crate::checkpoint::layout::{CHECKPOINTS, REFS, session_name};
 use crate::checkpoint::lock::{LockHolder, Locked, WorkspaceLock};
 use crate::checkpoint::marks::MARK_REFS;
 use crate::checkpoint::options::{CheckpointOptions, MIB};
-use crate::checkpoint::store::{CHECKPOINTS, CheckpointStore, REFS, session_name};
+use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, timestamp};
@@ -84,14 +85,21 @@ impl CheckpointStore {
     }
 }
 
-/// The workspace that holds checkpoints of `session_id`, wherever the caller stands.
-pub fn find_session(state_dir: &Path, session_id: &str) -> Result<Option<Workspace>> {
+/// The workspace that holds checkpoints of `session_id`, wherever the caller stands; of several,
+/// the one `here`.
+pub fn find_session(
+    state_dir: &Path,
+    session_id: &str,
+    here: Option<&Workspace>,
+) -> Result<Option<Workspace>> {
     let name = session_name(session_id)?;
     let shelves = shelves(state_dir, &CheckpointOptions::default())?;
-    let holder = shelves
+    let holders = shelves
         .into_iter()
-        .find(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
-    Ok(holder.and_then(|shelf| shelf.root()).map(Workspace::at))
+        .filter(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
+    let mut roots: Vec<_> = holders.filter_map(|shelf| shelf.root()).collect();
+    let at_here = here.and_then(|here| roots.iter().position(|root| root == here.root()));
+    Ok((!roots.is_empty()).then(|| Workspace::at(roots.swap_remove(at_here.unwrap_or(0)))))
 }
 
 /// Removes the checkpoints of one session, with their contents unless others share them. Returns
@@ -245,7 +253,7 @@ impl Shelf {
             pid: std::process::id(),
             command: vec!["recover".to_owned(), "prune".to_owned()],
             since: timestamp(host.now()),
-            session_id: None,
+            ..LockHolder::default()
         };
         match WorkspaceLock::try_key(state_dir, &key, &holder)? {
             // A run that died may still need its trees.

@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::output;
+use crate::checkpoint::git::{Git, output};
 use crate::checkpoint::import::Importer;
+use crate::checkpoint::layout::make_private_dir;
 use crate::checkpoint::manifest::{Entry, Manifest, Node};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::path::{RelPath, ancestors, to_os};
 use crate::checkpoint::root::{Neighbours, Root, open_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
-use crate::checkpoint::store::{CheckpointStore, make_private_dir};
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One file of a revision.
@@ -26,6 +28,43 @@ struct Listed {
     path: RelPath,
     mode: String,
     size: u64,
+}
+
+/// Makes sure that the user's repository has `revision`.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if it has not, or if there is no repository.
+pub fn check_revision(workspace: &Workspace, revision: &str) -> Result<()> {
+    let git = Git::new(None, PathBuf::new());
+    resolve(&git, workspace, revision).map(drop)
+}
+
+/// The commit that `revision` means in the user's repository.
+fn resolve(git: &Git, workspace: &Workspace, revision: &str) -> Result<String> {
+    let absent = |why: &str| {
+        let root = workspace.root().display();
+        Error::new(
+            ErrorKind::NotFound,
+            format!("no revision {revision:?} in {root}: {why}"),
+        )
+    };
+    let git_dir = workspace
+        .git_dir()
+        .ok_or_else(|| absent("it has no git repository"))?;
+    let wanted = format!("{revision}^{{commit}}");
+    let args = [
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        &wanted,
+    ];
+    let resolved = git.reading(git_dir, workspace.root(), &args);
+    let commit = output(resolved, "git rev-parse").map_err(|e| match e.kind() {
+        ErrorKind::Tool => absent("git does not know it"),
+        _ => e,
+    })?;
+    Ok(String::from_utf8_lossy(commit.trim_ascii()).into_owned())
 }
 
 impl CheckpointSession {
@@ -36,32 +75,13 @@ impl CheckpointSession {
     /// [`ErrorKind::NotFound`] when the workspace has no git or no such revision.
     pub fn import_revision(&mut self, revision: &str, now: &Checkpoint) -> Result<Checkpoint> {
         let store = Arc::clone(&self.store);
-        let absent = |why: &str| {
-            let root = store.root.path().display();
-            Error::new(
-                ErrorKind::NotFound,
-                format!("no revision {revision:?} in {root}: {why}"),
-            )
-        };
+        let commit = resolve(&store.git, &store.workspace, revision)?;
         let git_dir = store
             .workspace
             .git_dir()
-            .ok_or_else(|| absent("it has no git repository"))?;
-        let reading = |args: &[&str]| store.git.reading(git_dir, store.root.path(), args);
-        let wanted = format!("{revision}^{{commit}}");
-        let resolved = reading(&[
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            &wanted,
-        ]);
-        let commit = output(resolved, "git rev-parse").map_err(|e| match e.kind() {
-            ErrorKind::Tool => absent("git does not know it"),
-            _ => e,
-        })?;
-        let commit = String::from_utf8_lossy(commit.trim_ascii()).into_owned();
-        let listing = reading(&["ls-tree", "-r", "-l", "-z", "--full-tree", &commit]);
+            .expect("a revision was found in it");
+        let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit];
+        let listing = store.git.reading(git_dir, store.root.path(), &args);
         let listed = read_listing(&output(listing, "git ls-tree")?)?;
         self.check_size(revision, &listed)?;
         let tracked = self.tracked_now();

@@ -10,23 +10,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::cache::{Cache, Known, manifest_of};
 use crate::checkpoint::commit::{self, Checkpoint};
-use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::Importer;
-use crate::checkpoint::live::{is_between, stands};
+use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::pass::Pass;
 use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::reserve;
-use crate::checkpoint::restore::{self, Expect, Plan, RestoreReport};
 use crate::checkpoint::rules::Rules;
 use crate::checkpoint::scan::{Found, Kind, Scan, Scanner};
 use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
-use crate::checkpoint::store::{CheckpointStore, REFS, session_name};
+use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
 use crate::checkpoint::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
@@ -43,19 +40,11 @@ pub struct CheckpointSession {
     id: String,
     name: String,
     next: u64,
-    rules: Option<Arc<Rules>>,
+    pub(super) rules: Option<Arc<Rules>>,
     tracked: TrackedCache,
     left_out: BTreeSet<RelPath>,
-    cache: Option<Cache>,
+    pub(super) cache: Option<Cache>,
     pub(super) last: Option<Checkpoint>,
-}
-
-/// What a path is, of two that it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Candidate {
-    Before,
-    After,
-    Neither,
 }
 
 /// What a walk, and the reading it asked for, say.
@@ -65,6 +54,14 @@ struct Seen {
     restless: Vec<RelPath>,
     /// Whether anything was read or re-stamped, so that the cache is out of date.
     is_news: bool,
+}
+
+impl CheckpointStore {
+    /// Begins (or takes up again) the checkpoints of a session. The caller holds the workspace
+    /// lock.
+    pub fn begin_session(self: &Arc<Self>, session_id: &str) -> Result<CheckpointSession> {
+        CheckpointSession::begin(Arc::clone(self), session_id)
+    }
 }
 
 impl CheckpointSession {
@@ -112,97 +109,6 @@ impl CheckpointSession {
             }
             result => result,
         }
-    }
-
-    /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from`
-    /// by now is foreign: it is kept and named, and so is what appeared since.
-    ///
-    /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
-    /// whatever differs is put back: nobody's edits can be told apart then.
-    pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
-        let plan = match from {
-            Some(from) => Plan::between(from, to),
-            None => self.plan_blindly(to, None)?,
-        };
-        let mut report = restore::run(&self.store, to, plan)?;
-        if let Some(from) = from {
-            let known =
-                |path: &[u8]| to.manifest.get(path).is_some() || from.manifest.get(path).is_some();
-            let appeared = self.scan(&[to, from])?.found.into_iter().filter(|found| {
-                !known(&found.path) && to.rules.knows(&found.path, found.kind == Kind::Dir)
-            });
-            report
-                .foreign
-                .extend(appeared.map(|found| display_path(&found.path)));
-            report.foreign.sort_unstable();
-            report.foreign.dedup();
-        }
-        Ok(report)
-    }
-
-    /// Every path that may be other than in `before`, and whether it is as `before` or `after`
-    /// says.
-    pub(super) fn hold_against(
-        &mut self,
-        before: &Checkpoint,
-        after: Option<&Checkpoint>,
-    ) -> Result<Vec<(RelPath, Candidate)>> {
-        self.rules = Some(Arc::clone(&before.rules));
-        let plan = self.plan_blindly(before, after)?;
-        let store = Arc::clone(&self.store);
-        let mut hands = Hands::new(&store.root);
-        let mut blobs = Blobs::start(&store.git)?;
-        let mut held = Vec::new();
-        for item in plan.items {
-            let after = after.map(|after| after.manifest.get(&item.path));
-            let to = item.to.as_ref();
-            let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
-                match (to, hands.stamp(&item.path)?) {
-                    // A directory that a killed restore left open for itself.
-                    (Some(Node::Dir { mode }), Some(stamp)) if stamp.permissions() != *mode => {
-                        Candidate::After
-                    }
-                    _ => Candidate::Before,
-                }
-            } else if let Some(after) = after
-                && (stands(&mut hands, &mut blobs, &item.path, after)?
-                    || is_between(&mut hands, &item.path, after, to)?)
-            {
-                Candidate::After
-            } else {
-                Candidate::Neither
-            };
-            held.push((item.path, candidate));
-        }
-        let closed = hands.close(|_| None);
-        closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
-        blobs.finish()?;
-        Ok(held)
-    }
-
-    /// What differs between the tree now and `to`, by looking rather than by a snapshot.
-    fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
-        let now_ns = self.tick();
-        let covering: Vec<_> = [to].into_iter().chain(also).collect();
-        let found = self.scan(&covering)?.found;
-        let base = self
-            .cache
-            .as_ref()
-            .map(|cache| cache.known.clone())
-            .unwrap_or_default();
-        let known = Pass::new(&found, base, now_ns, true).known;
-        let now = manifest_of(&known);
-        let mut plan = Plan::default();
-        for difference in now.differences(&to.manifest) {
-            plan.add(
-                difference.path,
-                difference.before,
-                Expect::Any,
-                difference.after,
-                to,
-            );
-        }
-        Ok(plan)
     }
 
     fn take(&mut self, label: &str, also: &[&Checkpoint]) -> Result<Checkpoint> {
@@ -314,7 +220,7 @@ impl CheckpointSession {
     }
 
     /// One walk under the session's rules; the first one makes them.
-    fn scan(&mut self, also: &[&Checkpoint]) -> Result<Scan> {
+    pub(super) fn scan(&mut self, also: &[&Checkpoint]) -> Result<Scan> {
         let tracked = self.tracked_now();
         let store = &*self.store;
         let last = self.last.as_ref().map(|last| &*last.manifest);
@@ -456,7 +362,7 @@ impl CheckpointSession {
 
     /// The time on the clock that stamps files, by a file of our own that is stamped now. Without
     /// one every stamp counts as doubtful, and all is read.
-    fn tick(&self) -> i64 {
+    pub(super) fn tick(&self) -> i64 {
         let path = self.store.dir.join("clock");
         let touched = fs::OpenOptions::new()
             .write(true)

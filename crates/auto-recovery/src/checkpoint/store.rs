@@ -1,33 +1,23 @@
 //! The checkpoints of one workspace: where they are kept, and what can be asked of them.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::git::Git;
+use crate::checkpoint::layout::{make_private_dir, workspace_dir};
 use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch;
 use crate::checkpoint::root::Root;
-use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-
-/// The directory of all checkpoints in a state directory.
-pub(super) const CHECKPOINTS: &str = "checkpoints";
-
-/// Where refs of checkpoints stand in a private repository, one directory a session.
-pub(super) const REFS: &str = "refs/recover";
-
-/// The longest name of a session's directory of refs.
-const SESSION_NAME_BYTES_MAX: usize = 240;
 
 /// The checkpoints of one workspace.
 pub struct CheckpointStore {
@@ -79,12 +69,6 @@ impl CheckpointStore {
     /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
-    }
-
-    /// Begins (or takes up again) the checkpoints of a session. The caller holds the workspace
-    /// lock.
-    pub fn begin_session(self: &Arc<Self>, session_id: &str) -> Result<CheckpointSession> {
-        CheckpointSession::begin(Arc::clone(self), session_id)
     }
 
     /// The checkpoint of that id.
@@ -144,40 +128,15 @@ impl CheckpointStore {
     }
 }
 
-/// The directory of `workspace` in the state.
-pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
-    state_dir.join(CHECKPOINTS).join(workspace.key())
-}
-
-/// The name of a session's directory of refs: everything that git or a file system may read
-/// otherwise is percent-encoded.
-pub(super) fn session_name(session_id: &str) -> Result<String> {
-    let mut name = String::new();
-    for byte in session_id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    if name.is_empty() || name.len() > SESSION_NAME_BYTES_MAX {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "session id {session_id:?} cannot name checkpoints: with its special characters \
-                 encoded it must have 1 to {SESSION_NAME_BYTES_MAX} bytes"
-            ),
-        ));
-    }
-    Ok(name)
-}
-
-/// Makes a directory that only this user may enter.
-pub(super) fn make_private_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|e| Error::io("create directory", dir, e))
+/// Makes sure that there is a checkpoint `id` of `workspace`. Nothing is made for the question.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none.
+pub fn check_checkpoint(state_dir: &Path, workspace: &Workspace, id: &str) -> Result<()> {
+    let git_dir = workspace_dir(state_dir, workspace).join("git");
+    // git is started elsewhere, so no path of ours may be relative.
+    let git_dir = fs::canonicalize(git_dir).map_err(|_| commit::absent(id))?;
+    commit::load(&Git::new(None, git_dir), id).map(drop)
 }
 
 /// Makes the workspace's directory and repository. A repository whose making was cut short is made

@@ -86,6 +86,11 @@ impl Watch {
         self.ignored.insert(path, seen);
     }
 
+    /// The ignored paths that were seen.
+    pub(super) fn ignored_paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.ignored.keys().map(|path| &**path)
+    }
+
     /// Adds what another walker of the same walk noted.
     pub(super) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);

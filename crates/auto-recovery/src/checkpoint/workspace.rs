@@ -72,7 +72,18 @@ impl Workspace {
 
     /// A stable name for this workspace's directory in the state.
     pub(super) fn key(&self) -> String {
-        format!("{:032x}", fnv128(self.root.as_os_str().as_bytes()))
+        key_of(&self.root)
+    }
+
+    /// The names of the directories above the root, outermost first, as far as a checkpoint could
+    /// be taken there.
+    pub(super) fn keys_above(&self) -> Vec<String> {
+        let above: Vec<_> = self.root.ancestors().skip(1).collect();
+        let checkpointable = above.into_iter().rev().filter(|dir| {
+            let home = self.home.as_ref();
+            dir.parent().is_some() && !home.is_some_and(|home| home.starts_with(dir))
+        });
+        checkpointable.map(key_of).collect()
     }
 
     /// The root below the current machine's files, as a record keeps it.
@@ -84,6 +95,10 @@ impl Workspace {
             home: None,
         }
     }
+}
+
+fn key_of(root: &Path) -> String {
+    format!("{:032x}", fnv128(root.as_os_str().as_bytes()))
 }
 
 /// Whether `dir` is the top of a work tree: also of one whose `.git` points to a repository that is

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
+use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::RecoveryEnd;
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Turn};
-use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof};
+use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
@@ -31,7 +32,9 @@ pub(super) struct Tried {
     pub(super) files_modified: Vec<String>,
     pub(super) before: Before,
     pub(super) acted: Acted,
-    pub(super) checkpoint_verified: Option<String>,
+    pub(super) verified: Verified,
+    pub(super) kept_foreign: Vec<String>,
+    pub(super) not_put_back: Vec<String>,
     pub(super) not_covered: Vec<String>,
     pub(super) failure: Option<Failure>,
     pub(super) strategy_exit_code: Option<i32>,
@@ -47,6 +50,23 @@ impl Tried {
     fn add(&mut self, words: &str) {
         self.message = join(&self.message, words);
         self.verdict = join(&self.verdict, words);
+    }
+
+    fn touched_nothing_protected(&self) -> bool {
+        self.acted.protected.is_empty() && self.verified.protected.is_empty()
+    }
+
+    /// Adds what became of the tree.
+    fn tell_of(&mut self, undone: &Undone) {
+        self.undone = undone.paths > 0;
+        let foreign = undone.foreign.iter();
+        let beside = undone.beside.iter().map(|(path, _)| path);
+        self.kept_foreign = foreign.chain(beside).cloned().collect();
+        let refused = undone.refused.iter();
+        self.not_put_back = refused.map(|(path, _)| path.clone()).collect();
+        for words in undone.in_words() {
+            self.add(&words);
+        }
     }
 
     /// Whether asking a deterministic strategy once more could only bring the same: it left the
@@ -75,17 +95,41 @@ struct Judged {
     verification: Option<Verification>,
 }
 
+impl Judged {
+    /// A cure does not count when the command wrote to what is protected while it was run again.
+    fn hold_against(&mut self, verified: &Verified) {
+        let said = if verified.protected.is_empty() {
+            let why = verified.overflow.as_ref().filter(|_| self.success);
+            why.map(|why| format!("the tree cannot be kept as it is now: {why}"))
+        } else {
+            let paths = verified.protected.join(", ");
+            Some(format!(
+                "{paths} is protected, and the verification changed it"
+            ))
+        };
+        let Some(said) = said else { return };
+        self.success &= verified.protected.is_empty();
+        self.message = join(&self.message, &said);
+        self.verdict = said;
+    }
+}
+
 impl<'m> Recovering<'m> {
-    /// Makes one attempt and records it.
-    pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Tried> {
+    /// Makes one attempt and records it; `None` if the tree cannot be kept safe for it.
+    pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Option<Tried>> {
         self.faced = self.current.clone();
         let number = self
             .manager
             .next_attempt_number(self.session_id.as_deref())?;
-        let before = match self.manager.tree.as_mut() {
-            Some(tree) => tree.before(number)?,
+        let before = match self.manager.tree.as_mut().map(|tree| tree.before(number)) {
+            Some(Err(error)) if error.kind() == ErrorKind::NoSpace => {
+                self.stopped = Some(error.chain());
+                return Ok(None);
+            }
+            Some(before) => before?,
             None => Before::default(),
         };
+        self.attempt_id = new_id("attempt");
         self.record_intent(turn, number, &before)?;
         self.manager.observe(&Event::Attempt {
             strategy: &turn.step.kind,
@@ -123,9 +167,10 @@ impl<'m> Recovering<'m> {
             failure: tried.failure.as_ref(),
             files_modified: &tried.files_modified,
             undone: tried.undone,
+            verification_modified: &tried.verified.files_modified,
             not_covered: &tried.not_covered,
         });
-        Ok(tried)
+        Ok(Some(tried))
     }
 
     fn act_and_settle(
@@ -143,11 +188,12 @@ impl<'m> Recovering<'m> {
                 ..Acted::default()
             },
         };
-        let judged = self.judge(turn, number, &outcome, &acted);
-        let checkpoint_verified = match self.manager.tree.as_mut() {
-            Some(tree) => tree.verified()?,
-            None => None,
+        let mut judged = self.judge(turn, number, &outcome, &acted);
+        let verified = match self.manager.tree.as_mut() {
+            Some(tree) if acted.overflow.is_none() => tree.verified()?,
+            _ => Verified::default(),
         };
+        judged.hold_against(&verified);
         let verification = judged.verification.unwrap_or_default();
         if let Some(code) = shell_code(verification.exit_code, verification.signal) {
             self.last_exit = Some(code);
@@ -167,7 +213,9 @@ impl<'m> Recovering<'m> {
             files_modified: acted.files_modified.clone(),
             before,
             acted,
-            checkpoint_verified,
+            verified,
+            kept_foreign: Vec::new(),
+            not_put_back: Vec::new(),
             not_covered: Vec::new(),
             failure: verification.failure.or(outcome.failure),
             strategy_exit_code: outcome.exit_code,
@@ -231,6 +279,13 @@ impl<'m> Recovering<'m> {
             message,
             verification: None,
         };
+        if let Some(why) = &acted.overflow {
+            let verdict = "changed more than a checkpoint holds".to_owned();
+            return Judged {
+                verdict: verdict.clone(),
+                ..judged(false, format!("{verdict}: {why}"))
+            };
+        }
         if !acted.protected.is_empty() {
             return judged(
                 false,
@@ -285,7 +340,8 @@ impl<'m> Recovering<'m> {
             return;
         };
         let before = tried.before.checkpoint.clone().unwrap_or_default();
-        let after = tried.acted.checkpoint.clone().unwrap_or_default();
+        let after = tried.verified.checkpoint.clone();
+        let after = after.or(tried.acted.checkpoint.clone()).unwrap_or_default();
         let change = ChangeUnderReview {
             failure: &self.current,
             category: self.incident.category,
@@ -355,7 +411,7 @@ impl<'m> Recovering<'m> {
             .is_some_and(|failure| !failure.is_same_as(&self.current));
         let is_progress = self.manager.settings.keep_progress
             && other_failure
-            && tried.acted.protected.is_empty()
+            && tried.touched_nothing_protected()
             && !tried.files_modified.is_empty()
             && turn.step.kind != RecoveryStrategyType::Rollback
             && !self.manager.host.is_interrupted();
@@ -368,9 +424,10 @@ impl<'m> Recovering<'m> {
             tried.add("kept as progress");
             return Ok(());
         }
-        let changed = tried.before.checkpoint != tried.checkpoint_verified;
+        let changed = tried.before.checkpoint != tried.verified.checkpoint;
         let tries_again = matches!(tried.after, After::SameStrategy(_));
-        if tries_again && turn.step.kind == RecoveryStrategyType::Retry {
+        let is_retry = turn.step.kind == RecoveryStrategyType::Retry;
+        if tries_again && is_retry && tried.touched_nothing_protected() {
             // A retry changes nothing by itself. What the command left may be what lets it pass
             // next time: half a download, a warm cache. It goes when no try is left.
             tree.leave();
@@ -379,16 +436,17 @@ impl<'m> Recovering<'m> {
             return Ok(());
         }
         let undone = tree.undo()?;
-        tried.undone = undone.paths > 0;
-        if !undone.foreign.is_empty() {
-            let kept = format!(
-                "kept what somebody else changed: {}",
-                undone.foreign.join(", ")
-            );
-            tried.add(&kept);
-            self.not_covered.extend(undone.foreign);
-        }
+        tried.tell_of(&undone);
+        self.note_what_stays(&undone);
         Ok(())
+    }
+
+    /// Remembers what an undo left in the tree.
+    pub(super) fn note_what_stays(&mut self, undone: &Undone) {
+        let beside = undone.beside.iter().map(|(path, _)| path);
+        let refused = undone.refused.iter().map(|(path, _)| path);
+        let stays = undone.foreign.iter().chain(beside).chain(refused);
+        self.not_covered.extend(stays.cloned());
     }
 
     /// What a strategy or verifier is told. Borrows nothing of `self`, whose handlers are asked

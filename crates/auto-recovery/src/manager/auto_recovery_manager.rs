@@ -165,6 +165,9 @@ impl AutoRecoveryManager {
             not_put_back: None,
             changed: BTreeSet::new(),
             not_covered: BTreeSet::new(),
+            attempt_id: String::new(),
+            put_back: false,
+            stopped: None,
             last_exit,
             started,
         };

@@ -41,6 +41,14 @@ impl AttemptNumbers {
         Ok(number)
     }
 
+    /// The attempt numbered last got this number in the end: somebody else recorded meanwhile.
+    pub(super) fn went_to(&self, number: u64) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &mut *last {
+            last.number = last.number.max(number);
+        }
+    }
+
     /// Forgets what it gave, so that the next number is that after the record's last.
     pub fn forget(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;

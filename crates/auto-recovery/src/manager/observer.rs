@@ -49,6 +49,8 @@ pub enum Event<'a> {
         files_modified: &'a [String],
         /// Whether they were put back.
         undone: bool,
+        /// Paths that its verification changed.
+        verification_modified: &'a [String],
         /// Paths it changed that no checkpoint covers.
         not_covered: &'a [String],
     },

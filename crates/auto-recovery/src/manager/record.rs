@@ -4,8 +4,8 @@
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
-    AttemptFinished, AttemptRecord, AttemptStarted, FailureDetected, JournalEvent, SessionFinished,
-    SessionOutcome,
+    Appended, AttemptFinished, AttemptRecord, AttemptStarted, FailureDetected, JournalEvent,
+    SessionFinished, SessionOutcome,
 };
 use crate::error::Result;
 use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
@@ -45,6 +45,7 @@ impl Recovering<'_> {
         let recipe = turn.step.recipe.as_ref();
         self.journal(JournalEvent::AttemptStarted(AttemptStarted {
             attempt_number: number,
+            attempt_id: self.attempt_id.clone(),
             strategy: turn.step.kind.to_string(),
             strategy_attempt: turn.strategy_attempt,
             category: self.incident.category,
@@ -84,14 +85,20 @@ impl Recovering<'_> {
             rollback_performed: tried.undone || went_back,
             next_action: tried.after.next_action().to_owned(),
         };
-        let entry_id = self.log(&attempt, record)?;
-        self.attempts.push(attempt);
-        let Some(entry_id) = entry_id else {
+        let appended = self.log(&attempt, record)?;
+        let Some(appended) = appended else {
+            self.attempts.push(attempt);
             return Ok(());
         };
-        self.journal(JournalEvent::AttemptFinished(Box::new(finished(
-            number, entry_id, tried,
-        ))))
+        // Another process may have recorded in this session since the attempt began.
+        let attempt_number = appended.attempt_number;
+        self.manager.numbers.went_to(attempt_number);
+        self.attempts.push(RecoveryAttempt {
+            attempt_number,
+            ..attempt
+        });
+        let finished = finished(appended, &self.attempt_id, tried);
+        self.journal(JournalEvent::AttemptFinished(Box::new(finished)))
     }
 
     /// Records how the recovery ended.
@@ -121,6 +128,7 @@ impl Recovering<'_> {
             flaky,
             duration_seconds: seconds(spent),
             checkpoint: None,
+            put_back: Some(self.put_back),
         }))
     }
 
@@ -135,14 +143,18 @@ impl Recovering<'_> {
         self.manager.written(written).map(drop)
     }
 
-    fn log(&mut self, attempt: &RecoveryAttempt, record: AttemptRecord) -> Result<Option<String>> {
+    fn log(
+        &mut self,
+        attempt: &RecoveryAttempt,
+        record: AttemptRecord,
+    ) -> Result<Option<Appended>> {
         let (Some(logger), Some(session_id)) = (
             self.manager.audit_logger.as_ref(),
             self.session_id.as_deref(),
         ) else {
             return Ok(None);
         };
-        let written = logger.log_recovery_attempt(attempt, session_id, record);
+        let written = logger.log_numbered(attempt, session_id, record);
         self.manager.written(written)
     }
 }
@@ -165,10 +177,11 @@ impl AutoRecoveryManager {
     }
 }
 
-fn finished(number: u64, entry_id: String, tried: &Tried) -> AttemptFinished {
+fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinished {
     AttemptFinished {
-        attempt_number: number,
-        entry_id,
+        attempt_number: appended.attempt_number,
+        attempt_id: attempt_id.to_owned(),
+        entry_id: appended.entry_id,
         success: tried.success,
         strategy_exit_code: tried.strategy_exit_code,
         exit_code: tried.exit_code,
@@ -179,15 +192,18 @@ fn finished(number: u64, entry_id: String, tried: &Tried) -> AttemptFinished {
             tried.failure.clone()
         },
         checkpoint_acted: tried.acted.checkpoint.clone(),
-        checkpoint_verified: tried.checkpoint_verified.clone(),
+        checkpoint_verified: tried.verified.checkpoint.clone(),
         undone: tried.undone,
         kept: tried.kept,
         stood_in: tried.stood_in,
         flaky: tried.flaky,
         files_modified: tried.files_modified.clone(),
+        verification_modified: tried.verified.files_modified.clone(),
         foreign: tried.before.foreign.clone(),
+        kept_foreign: tried.kept_foreign.clone(),
+        not_put_back: tried.not_put_back.clone(),
         not_covered: tried.not_covered.clone(),
-        protected: tried.acted.protected.clone(),
+        protected: [&tried.acted.protected[..], &tried.verified.protected].concat(),
         left_running: tried.left_running.clone(),
         output_file: tried.output_file.clone(),
     }

@@ -87,6 +87,8 @@ pub struct Recovery {
     /// Paths that attempts changed and that no checkpoint covers, and those that somebody else
     /// changed meanwhile and that were kept; sorted.
     pub not_covered: Vec<String>,
+    /// Why nothing more was tried although something was left to try.
+    pub stopped: Option<String>,
 }
 
 /// Which strategy a step tries.
@@ -165,6 +167,12 @@ pub(super) struct Recovering<'m> {
     pub(super) changed: BTreeSet<String>,
     /// Paths changed by attempts that no checkpoint covers, or by somebody else meanwhile.
     pub(super) not_covered: BTreeSet<String>,
+    /// Names the attempt under way in the journal.
+    pub(super) attempt_id: String,
+    /// Whether what failed attempts had left was put back at the end.
+    pub(super) put_back: bool,
+    /// Why nothing more was tried although something was left to try.
+    pub(super) stopped: Option<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
@@ -186,7 +194,9 @@ impl Recovering<'_> {
                     previous: previous.as_ref(),
                     is_last,
                 };
-                let tried = self.attempt(&turn)?;
+                let Some(tried) = self.attempt(&turn)? else {
+                    break 'steps;
+                };
                 if tried.success {
                     cure = Some(tried);
                     end = RecoveryEnd::Recovered;
@@ -273,7 +283,9 @@ impl Recovering<'_> {
             && !self.manager.settings.keep_failed_changes
             && let Some(tree) = self.manager.tree.as_mut()
         {
-            tree.undo_all()?;
+            let undone = tree.undo_all()?;
+            self.put_back = true;
+            self.note_what_stays(&undone);
         }
         let strategy_used = match (self.attempts.last(), success) {
             (Some(last), true) => last.strategy.clone(),
@@ -317,6 +329,7 @@ impl Recovering<'_> {
             files_modified,
             left_running,
             not_covered: self.not_covered.into_iter().collect(),
+            stopped: self.stopped,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! What the manager asks of the working tree. The checkpoints fulfil it; a recovery without files
 //! to guard has no tree.
 
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::failure::{Category, Failure};
 use crate::strategy::{HandlerResult, RecoveryStrategyType};
@@ -25,6 +27,22 @@ pub struct Acted {
     pub files_modified: Vec<String>,
     /// Those of them, and of the ignored ones, that are protected.
     pub protected: Vec<String>,
+    /// Why the tree cannot be kept, where it holds more than a checkpoint does. It can be put back
+    /// all the same.
+    pub overflow: Option<String>,
+}
+
+/// The tree after the verification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Its checkpoint; `None` where nothing is kept.
+    pub checkpoint: Option<String>,
+    /// Paths that the verification changed, sorted.
+    pub files_modified: Vec<String>,
+    /// Those of them, and of the ignored ones, that are protected.
+    pub protected: Vec<String>,
+    /// Why the tree cannot be kept, where it holds more than a checkpoint does.
+    pub overflow: Option<String>,
 }
 
 /// The tree after an undo.
@@ -34,6 +52,42 @@ pub struct Undone {
     pub paths: u64,
     /// Paths that somebody else changed meanwhile; they are kept.
     pub foreign: Vec<String>,
+    /// Paths that a run beside may have changed, each with that run in words; they are kept.
+    pub beside: Vec<(String, String)>,
+    /// Paths that could not be put back, each with the reason.
+    pub refused: Vec<(String, String)>,
+}
+
+impl Undone {
+    /// What stays in the tree and why, in words.
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if !self.foreign.is_empty() {
+            let paths = self.foreign.join(", ");
+            words.push(format!("kept what somebody else changed: {paths}"));
+        }
+        for who in distinct(&self.beside) {
+            let paths = paths_with(&self.beside, who);
+            words.push(format!("kept what changed while {who} ran: {paths}"));
+        }
+        for reason in distinct(&self.refused) {
+            let paths = paths_with(&self.refused, reason);
+            words.push(format!("could not be put back ({reason}): {paths}"));
+        }
+        words
+    }
+}
+
+/// The second halves of `pairs`, each once, sorted.
+fn distinct(pairs: &[(String, String)]) -> BTreeSet<&String> {
+    pairs.iter().map(|(_, second)| second).collect()
+}
+
+/// The first halves of those of `pairs` that have this second one.
+fn paths_with(pairs: &[(String, String)], second: &String) -> String {
+    let with = pairs.iter().filter(|(_, other)| other == second);
+    let paths: Vec<_> = with.map(|(path, _)| path.as_str()).collect();
+    paths.join(", ")
 }
 
 /// The working tree, as the manager sees it. Between `before` and the next `before` lies one
@@ -42,7 +96,10 @@ pub trait Tree: Send {
     /// Takes the tree as the ground of attempt `attempt_number`.
     ///
     /// # Errors
-    /// If it cannot be kept safe; the attempt is then not made.
+    /// If it cannot be kept safe; the attempt is then not made. [`ErrorKind::NoSpace`] ends the
+    /// recovery and is no fault of it.
+    ///
+    /// [`ErrorKind::NoSpace`]: crate::error::ErrorKind::NoSpace
     fn before(&mut self, attempt_number: u64) -> Result<Before>;
 
     /// Looks at what the strategy changed, before anything else runs.
@@ -51,11 +108,12 @@ pub trait Tree: Send {
     /// If it cannot be seen.
     fn acted(&mut self) -> Result<Acted>;
 
-    /// Keeps the tree as verification left it, whatever comes next; returns its checkpoint.
+    /// Keeps the tree as the verification left it, whatever comes next, and looks at what that
+    /// changed.
     ///
     /// # Errors
-    /// If it cannot be kept.
-    fn verified(&mut self) -> Result<Option<String>>;
+    /// If it cannot be seen.
+    fn verified(&mut self) -> Result<Verified>;
 
     /// Whether the tree still is as it was then.
     ///

@@ -6,10 +6,10 @@ use crate::failure::Context;
 use crate::manager::{Approver, ChangeUnderReview, Recovery};
 use crate::run::commands::ended;
 use crate::run::event::{Role, RunEvent};
-use crate::run::flow::{Failed, Run};
 use crate::run::request::StrategyCommand;
 use crate::run::runner::Runner;
 use crate::run::tree::GuardedTree;
+use crate::run::under_way::{Failed, Run};
 use crate::strategy::{Call, HandlerResult, RecoveryStrategyType};
 
 /// The diff a change that waits for approval makes, as a file.

@@ -45,6 +45,21 @@ pub enum RunEvent<'a> {
         /// What was done, in words.
         what: &'a str,
     },
+    /// A run of ours that was killed here left changes that nobody can tell from later ones.
+    Leftover {
+        /// What it left and the way back, in words.
+        what: &'a str,
+    },
+    /// Something that a person should know, and that stops nothing.
+    Warning {
+        /// In words.
+        what: &'a str,
+    },
+    /// The command failed and nothing was tried, because the state cannot be written.
+    NoState {
+        /// Why, in words.
+        why: &'a str,
+    },
     /// The command failed.
     Failed {
         /// The command, as typed.
@@ -90,6 +105,8 @@ pub enum RunEvent<'a> {
         changed_tests: &'a [String],
         /// Whether anything in the tree changed, so that it could be restored.
         changed: bool,
+        /// The session, if it is on record.
+        session_id: Option<&'a str>,
     },
     /// It is not cured.
     NotRecovered {
@@ -101,6 +118,8 @@ pub enum RunEvent<'a> {
         duration: Duration,
         /// Whether the tree is as it was.
         tree_is_as_it_was: bool,
+        /// The session, if it is on record.
+        session_id: Option<&'a str>,
     },
     /// A helper command could not do its part.
     HelperFailed {

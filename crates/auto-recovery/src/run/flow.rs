@@ -1,23 +1,24 @@
 //! One run, from the command's first start to the end.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use crate::attempt::RecoveryResult;
-use crate::checkpoint::Protected;
+use crate::audit::session_id;
+use crate::checkpoint::{Protected, Registration, Workspace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
-use crate::host::{Host, timestamp};
-use crate::process::{Completion, Exit, Interrupt, Stream};
+use crate::host::Host;
+use crate::process::{Interrupt, Stream};
 use crate::recipe::RecipeBook;
+use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
-use crate::run::guard::{claim_workspace, clean_up, record_pass_after_waiting};
+use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
 use crate::run::outcome::{RunExit, RunOutcome};
-use crate::run::recovering::recover;
+use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
+use crate::run::rollback;
 use crate::run::runner::Runner;
-use crate::strategy::RecoveryStrategyType;
+use crate::run::under_way::{Failed, Run};
 
 /// The world a run happens in.
 pub struct World {
@@ -29,25 +30,6 @@ pub struct World {
     pub console: Box<dyn Console>,
     /// Whoever watches.
     pub observer: Arc<Mutex<dyn RunObserver>>,
-}
-
-/// A run under way.
-pub(super) struct Run {
-    pub(super) runner: Arc<Runner>,
-    pub(super) observer: Arc<Mutex<dyn RunObserver>>,
-    /// When it began, on the host's monotonic clock.
-    pub(super) started: Duration,
-}
-
-/// A failed run of the user's command.
-pub(super) struct Failed {
-    pub(super) failure: Failure,
-    pub(super) category: Category,
-    pub(super) rule: String,
-    /// How `recover` ends if nothing helps.
-    pub(super) exit: RunExit,
-    /// What ran; `None` if nothing could be started.
-    pub(super) ran: Option<Completion>,
 }
 
 /// What running the command came to.
@@ -67,7 +49,15 @@ enum Ran {
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     // What is not sound is told before anything runs, not when it is needed.
     RecipeBook::check(&request.recipes)?;
-    Protected::new(&request.protect)?;
+    let globs = request.protect.iter().map(|protect| protect.glob.clone());
+    Protected::new(&globs.collect::<Vec<_>>())?;
+    if let Some(id) = &request.session_id {
+        session_id::encode(id)?;
+    }
+    if let Some(target) = &request.rollback {
+        let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
+        rollback::check(&request.state_dir, &workspace, target)?;
+    }
     let World {
         host,
         interrupt,
@@ -86,9 +76,14 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
 
 impl Run {
     fn go(self) -> Result<RunOutcome> {
-        clean_up(&self)?;
-        let failed = match self.first_run()? {
-            Ran::Passed => return Ok(self.passed()),
+        let leftover = dead_run::look(&self);
+        let failed = match self.registered_run()? {
+            Ran::Passed => {
+                if let Some(leftover) = &leftover {
+                    leftover.warn(&self);
+                }
+                return Ok(self.passed());
+            }
             Ran::Over(outcome) => return Ok(*outcome),
             Ran::Failed(failed) => failed,
         };
@@ -98,24 +93,68 @@ impl Run {
         }
         let claim = match claim_workspace(&self) {
             Ok(claim) => claim,
-            Err(error) => return self.stopped_by(error),
+            Err(error) if is_end(&error) => return self.stopped_by(error),
+            Err(error) => return explain_or_fail(&self, *failed, error),
         };
-        let failed = match claim.waited() {
-            false => failed,
-            true => match self.first_run()? {
+        match self.settle(failed, &claim, leftover)? {
+            Ran::Passed => Ok(self.passed()),
+            Ran::Over(outcome) => Ok(*outcome),
+            Ran::Failed(failed) => recover(&self, *failed, Some(claim)),
+        }
+    }
+
+    /// What the command comes to now that the workspace is ours: it runs again if another recovery
+    /// had to be waited for, or if what a dead one left was put back.
+    fn settle(
+        &self,
+        mut failed: Box<Failed>,
+        claim: &Claim,
+        leftover: Option<Leftover>,
+    ) -> Result<Ran> {
+        if claim.waited() {
+            match self.run_again()? {
                 Ran::Passed => {
-                    record_pass_after_waiting(&self)?;
+                    record_pass_after_waiting(self);
                     self.observe(&RunEvent::PassedAfterWaiting);
-                    return Ok(self.passed());
+                    return Ok(Ran::Passed);
                 }
-                Ran::Over(outcome) => return Ok(*outcome),
-                Ran::Failed(failed) => {
-                    self.show(&failed);
-                    failed
-                }
-            },
+                Ran::Over(outcome) => return Ok(Ran::Over(outcome)),
+                Ran::Failed(again) => failed = again,
+            }
+        }
+        match leftover {
+            Some(leftover) if leftover.put_back(self)? => self.run_again(),
+            _ => Ok(Ran::Failed(failed)),
+        }
+    }
+
+    fn run_again(&self) -> Result<Ran> {
+        let ran = self.first_run()?;
+        if let Ran::Failed(failed) = &ran {
+            self.show(failed);
+        }
+        Ok(ran)
+    }
+
+    /// The first run, known to recoveries beside it while it lasts. Inside another recovery it is a
+    /// part of that.
+    fn registered_run(&self) -> Result<Ran> {
+        let runner = &self.runner;
+        let request = &runner.request;
+        let registration = match &request.parent_session {
+            Some(_) => None,
+            None => Workspace::find(&request.cwd, request.home.as_deref())
+                .ok()
+                .and_then(|workspace| {
+                    let words = request.words();
+                    Registration::begin(&request.state_dir, &workspace, &words)
+                }),
         };
-        recover(&self, *failed, Some(claim))
+        let ran = self.first_run();
+        if let Some(registration) = registration {
+            registration.end(&*runner.host);
+        }
+        ran
     }
 
     fn first_run(&self) -> Result<Ran> {
@@ -186,20 +225,6 @@ impl Run {
         signal.map_or(RunExit::Code(EXIT_RECOVER_FAILED), RunExit::Signal)
     }
 
-    fn show(&self, failed: &Failed) {
-        self.observe(&RunEvent::Failed {
-            command: &self.runner.command,
-            exit: match (&failed.ran, failed.exit) {
-                (Some(ran), _) => ran.exit,
-                (None, exit) => Exit::Code(exit.shell_code()),
-            },
-            timed_out: failed.ran.as_ref().is_some_and(|ran| ran.timed_out),
-            failure: &failed.failure,
-            category: failed.category,
-            rule: &failed.rule,
-        });
-    }
-
     fn passed(&self) -> RunOutcome {
         let message = format!("`{}` passed", self.runner.command);
         RunOutcome {
@@ -221,6 +246,7 @@ impl Run {
             attempts: 0,
             duration: self.elapsed(),
             tree_is_as_it_was: true,
+            session_id: None,
         });
         RunOutcome {
             exit,
@@ -240,28 +266,9 @@ impl Run {
             flaky: false,
         }
     }
+}
 
-    /// The result of a run in which nothing was tried.
-    pub(super) fn without_attempts(&self, success: bool, message: String) -> RecoveryResult {
-        RecoveryResult {
-            success,
-            strategy_used: RecoveryStrategyType::Escalate,
-            attempts: Vec::new(),
-            final_error: None,
-            message,
-            escalated_to_human: false,
-            timestamp: timestamp(self.runner.host.now()),
-        }
-    }
-
-    pub(super) fn elapsed(&self) -> Duration {
-        self.runner.host.monotonic().saturating_sub(self.started)
-    }
-
-    pub(super) fn observe(&self, event: &RunEvent<'_>) {
-        self.observer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .observe(event);
-    }
+/// Whether an error is the user's wish to stop, or the deadline.
+fn is_end(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::TimedOut)
 }

@@ -8,6 +8,7 @@
 mod breaker;
 mod budget;
 mod commands;
+mod dead_run;
 mod environment;
 mod escalation;
 mod event;
@@ -22,8 +23,10 @@ mod restoring;
 mod retention;
 mod rollback;
 mod runner;
+mod session_trees;
 mod state_file;
 mod tree;
+mod under_way;
 
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
@@ -32,6 +35,7 @@ pub use outcome::{ResultFile, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
-    Identity, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand, display_command,
+    Identity, OnLeftover, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand,
+    display_command,
 };
-pub use restoring::{Marked, Place, SessionTree, TreeRestored};
+pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};

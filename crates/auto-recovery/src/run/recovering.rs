@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
+use rustix::io::Errno;
+
 use crate::audit::{RecoveryAuditLogger, SessionStarted};
+use crate::checkpoint::{ProtectGlob, Workspace, scripts_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
@@ -17,15 +20,15 @@ use crate::run::budget::RetryBudget;
 use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
-use crate::run::flow::{Failed, Run};
 use crate::run::guard::Claim;
 use crate::run::outcome::{RunExit, RunOutcome};
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
-use crate::run::request::Policy;
+use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
 use crate::run::rollback::RollbackStrategy;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::tree::GuardedTree;
+use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
 
 /// Output of the first run in which a recipe looks for announced commands: 256 KiB is far more than
@@ -50,9 +53,16 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         .clone()
         .unwrap_or_else(|| new_id("session"));
     run.runner.begin_session(&session_id, &policy)?;
-    let logger = begin_record(run, &session_id, &claim)?;
-    let incident = incident(run, &failed)?;
-    let tree = guard_tree(run, &claim, &session_id, &mut plan)?;
+    let incident = match incident(run, &failed) {
+        Ok(incident) => incident,
+        Err(error) => return explain_or_fail(run, failed, error),
+    };
+    let logger = match begin_record(run, &session_id, &claim) {
+        Ok(logger) => logger,
+        Err(error) => return explain_or_fail(run, failed, error),
+    };
+    let guarded = guarded_files(run, &policy, claim.workspace());
+    let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
     let breaker = tree.as_ref().map(|tree| breaker(run, &failed, tree));
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let mut manager = manager(run, &policy, logger, &session_id);
@@ -167,14 +177,7 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
 
 /// The exit and result of a dry run: as if nothing had helped, and nobody was asked.
 fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
-    let mut result = run.without_attempts(false, "dry run: nothing was tried".to_owned());
-    result.final_error = Some(failed.failure);
-    RunOutcome {
-        exit: failed.exit,
-        session_id: None,
-        result,
-        flaky: false,
-    }
+    run.untried(failed, "dry run: nothing was tried")
 }
 
 /// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
@@ -229,15 +232,18 @@ fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
 fn guard_tree(
     run: &Run,
     claim: &Claim,
-    session_id: &str,
+    (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
     if plan.steps.is_empty() || !run.runner.request.checkpoint {
         return Ok(None);
     }
-    match GuardedTree::open(run, claim, session_id) {
-        Ok(tree) => Ok(Some(tree)),
-        Err(error) if is_no_fault(&error) => {
+    match GuardedTree::open(run, claim, session_id, guarded) {
+        Ok(tree) => {
+            warn_of_unmatched(run, &tree);
+            Ok(Some(tree))
+        }
+        Err(error) if is_no_fault(&error) || is_unwritable(&error) => {
             let before = plan.steps.len();
             plan.steps.retain(|step| !step.changes_files());
             if plan.steps.len() < before {
@@ -250,6 +256,70 @@ fn guard_tree(
         }
         Err(error) => Err(error.context("take a checkpoint of the tree; nothing was tried")),
     }
+}
+
+/// Says which globs protect nothing: a typing error, or a glob that is meant from elsewhere.
+fn warn_of_unmatched(run: &Run, tree: &GuardedTree) {
+    for (glob, other) in tree.unmatched(&run.runner.request.protect) {
+        let hint = other.map(|other| format!(": `{other}` would"));
+        let hint = hint.unwrap_or_default();
+        let what = format!("`--protect {glob}` matches nothing in this tree{hint}");
+        run.observe(&RunEvent::Warning { what: &what });
+    }
+}
+
+/// What no attempt may change though nobody said so: the configuration, and the scripts that mend
+/// and decide.
+fn guarded_files(run: &Run, policy: &Policy, workspace: &Workspace) -> Vec<ProtectGlob> {
+    let request = &run.runner.request;
+    let given = policy.fixes.iter().chain(&policy.alternatives);
+    let asked = request.approve.iter().chain(&request.on_escalate);
+    let words = |command: &StrategyCommand| -> Vec<String> {
+        let words = command.argv.iter();
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    };
+    let scripts = given
+        .chain(asked)
+        .flat_map(|command| scripts_of(&words(command), &request.cwd, workspace.root()));
+    let files = request.guarded_files.iter().cloned().chain(scripts);
+    files.map(|file| ProtectGlob::of_file(&file)).collect()
+}
+
+/// The end of a run for which nothing was tried because of `error`: the command's own, with a
+/// warning, where the state cannot be written; else the error.
+pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result<RunOutcome> {
+    if !is_unwritable(&error) {
+        return Err(error);
+    }
+    let why = error.chain();
+    run.observe(&RunEvent::NoState { why: &why });
+    Ok(run.untried(failed, &format!("nothing was tried: {why}")))
+}
+
+/// Whether an error says that files cannot be made or locked here, rather than that something is
+/// wrong with them: a read-only home, a full disk, a file system without locks.
+fn is_unwritable(error: &Error) -> bool {
+    const REFUSALS: [Errno; 9] = [
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::ROFS,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::NOLCK,
+        Errno::NOSYS,
+        Errno::OPNOTSUPP,
+        Errno::FBIG,
+    ];
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Errno::from_io_error(error).is_some_and(|errno| REFUSALS.contains(&errno));
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Whether a checkpoint is impossible here, rather than having gone wrong.
@@ -374,7 +444,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
         show_recovered(run, &recovery, ending.category);
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
-            for why in ending.skipped {
+            for why in ending.skipped.iter().chain(&recovery.stopped) {
                 run.observe(&RunEvent::NotTried { why });
             }
         }
@@ -383,6 +453,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
             attempts,
             duration: run.elapsed(),
             tree_is_as_it_was: attempts == 0 || (ending.undone && recovery.not_covered.is_empty()),
+            session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
             escalate(run, failed, &recovery);
@@ -422,6 +493,7 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
         left_running: &recovery.left_running,
         changed_tests: &changed_tests,
         changed: !files.is_empty(),
+        session_id: recovery.session_id.as_deref(),
     });
 }
 

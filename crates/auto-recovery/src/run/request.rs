@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
+use crate::checkpoint::ProtectGlob;
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind};
 use crate::failure::{Category, Failure};
@@ -63,6 +64,42 @@ impl FromStr for RollbackTarget {
             Some(revision) => Ok(Self::GitRevision(revision.to_owned())),
             None if text.is_empty() => Ok(Self::LastGood),
             None => Ok(Self::Checkpoint(text.to_owned())),
+        }
+    }
+}
+
+/// What becomes of the changes that a killed run left in the middle of an attempt, once the command
+/// has failed on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLeftover {
+    /// The tree goes back to how that attempt found it; what is replaced is kept.
+    #[default]
+    Restore,
+    /// Nothing is changed and nothing is tried: a person decides.
+    Stop,
+}
+
+impl OnLeftover {
+    /// The name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Restore => "restore",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl FromStr for OnLeftover {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "restore" => Ok(Self::Restore),
+            "stop" => Ok(Self::Stop),
+            _ => {
+                let context = format!("`{text}` says nothing of leftovers: use restore or stop");
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
         }
     }
 }
@@ -156,7 +193,9 @@ pub struct RunRequest {
     /// Time between asking a process to end and killing it.
     pub grace: Duration,
     /// Globs of paths that no attempt may touch.
-    pub protect: Vec<String>,
+    pub protect: Vec<ProtectGlob>,
+    /// Files that no attempt may touch though nobody said so: the configuration that counts here.
+    pub guarded_files: Vec<PathBuf>,
     /// Where to roll back to, if at all.
     pub rollback: Option<RollbackTarget>,
     /// Whether a changed failure is the ground for the next attempt.
@@ -177,6 +216,8 @@ pub struct RunRequest {
     pub fail_on_flaky: bool,
     /// What to do when a record cannot be written.
     pub on_audit_failure: OnAuditFailure,
+    /// What to do with the changes of a run that was killed here, if the command fails.
+    pub on_leftover: OnLeftover,
 }
 
 impl RunRequest {

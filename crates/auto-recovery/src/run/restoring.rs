@@ -3,18 +3,20 @@
 //! Each claims the workspace first, so none works on a tree that a recovery is changing. A restore
 //! keeps what it replaces and can itself be taken back.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending, PendingRun,
-    RestoreReport, Workspace, WorkspaceLock, find_session,
+    self, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending,
+    Preview, Refused, Step, Wanted, Workspace, WorkspaceLock, find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
 use crate::process::{DEFAULT_GRACE, Interrupt};
-use crate::run::guard::end_processes;
+use crate::run::dead_run::end_processes;
+use crate::run::session_trees::{AttemptTrees, SessionTrees};
 
 /// Where trees and records are.
 #[derive(Clone)]
@@ -51,14 +53,45 @@ pub struct TreeRestored {
     pub root: PathBuf,
     /// The checkpoint it was put back to.
     pub checkpoint: String,
-    /// The session that keeps the tree it replaced: restoring that takes it back.
-    pub taken_back_by: String,
+    /// The session that keeps the tree it replaced: restoring that takes it back. `None` if
+    /// nothing was replaced.
+    pub taken_back_by: Option<String>,
     /// Paths that were put back, sorted.
     pub restored: Vec<String>,
-    /// Paths that somebody changed meanwhile; kept.
+    /// Paths that are not as the session left them any more, or that somebody changed meanwhile;
+    /// kept.
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds.
     pub not_covered: Vec<String>,
+    /// Paths that could not be put back.
+    pub refused: Vec<Refused>,
+    /// The session that keeps what an earlier restore of the same session replaced.
+    pub earlier: Option<String>,
+}
+
+/// A tree as a restore would change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreePreview {
+    /// The workspace.
+    pub root: PathBuf,
+    /// The checkpoint that it would be put back to.
+    pub checkpoint: String,
+    /// What would change, and what would be left.
+    pub preview: Preview,
+}
+
+/// What is to be restored.
+#[derive(Clone, Copy, Debug)]
+pub struct RestoreRequest<'a> {
+    /// The session.
+    pub session_id: &'a str,
+    /// Which tree of it.
+    pub tree: SessionTree,
+    /// Whether the whole tree goes back, with whatever came later.
+    pub whole: bool,
+    /// The current directory: where several workspaces have checkpoints of the session, its
+    /// workspace is meant.
+    pub cwd: &'a Path,
 }
 
 /// Which tree of a session.
@@ -70,13 +103,13 @@ pub enum SessionTree {
     After(u64),
 }
 
-/// What the journal says of the trees of a session.
-#[derive(Default)]
-struct Trees {
-    beginning: Option<String>,
-    before: Option<String>,
-    acted: Option<String>,
-    left: Option<String>,
+impl SessionTree {
+    fn attempt(self) -> Option<u64> {
+        match self {
+            Self::Beginning => None,
+            Self::After(number) => Some(number),
+        }
+    }
 }
 
 impl Place {
@@ -103,13 +136,67 @@ impl Place {
         })
     }
 
-    /// Puts the tree of a session's workspace back.
+    /// Puts back what a session did in its workspace, or what came after one of its attempts.
+    /// Paths that are not as the session left them any more are kept and named.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the session, the attempt or its checkpoint is not there; if a
     /// recovery works in the workspace.
-    pub fn restore(&self, session_id: &str, tree: SessionTree) -> Result<TreeRestored> {
-        let workspace = find_session(&self.state_dir, session_id)?.ok_or_else(|| {
+    pub fn restore(&self, request: &RestoreRequest<'_>) -> Result<TreeRestored> {
+        let (workspace, trees) = self.session(request)?;
+        let lock = self.claim(&workspace)?;
+        self.end_processes(&workspace)?;
+        let store = self.open(&workspace)?;
+        let wanted = self.wanted(&store, request, &trees)?;
+        let died = Pending::find(&self.state_dir, &workspace)?;
+        let checkpoint = wanted.checkpoint().map(Checkpoint::id);
+        let put = checkpoint::put_back(&self.state_dir, &store, &wanted, died.as_ref())?;
+        let restored = TreeRestored {
+            root: workspace.root().to_owned(),
+            checkpoint: checkpoint.unwrap_or_default(),
+            taken_back_by: put.taken_back_by,
+            restored: put.restored,
+            foreign: put.foreign,
+            not_covered: put.not_covered,
+            refused: put.refused,
+            earlier: trees.replaced,
+        };
+        if let Some(replaced) = &restored.taken_back_by {
+            let event = Restored {
+                attempt_number: request.tree.attempt(),
+                checkpoint: restored.checkpoint.clone(),
+                replaced: replaced.clone(),
+                paths: restored.restored.len() as u64,
+            };
+            // A tree that a restore replaced has a name of its own, and no record to add to.
+            let recorded = trees.beginning.is_some().then_some(request.session_id);
+            self.store.record(recorded, JournalEvent::Restored(event))?;
+        }
+        drop(lock);
+        Ok(restored)
+    }
+
+    /// What [`Place::restore`] would do. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Place::restore`], but that a recovery may be at work.
+    pub fn preview(&self, request: &RestoreRequest<'_>) -> Result<TreePreview> {
+        let (workspace, trees) = self.session(request)?;
+        let store = self.open(&workspace)?;
+        let wanted = self.wanted(&store, request, &trees)?;
+        Ok(TreePreview {
+            root: workspace.root().to_owned(),
+            checkpoint: wanted.checkpoint().map(Checkpoint::id).unwrap_or_default(),
+            preview: checkpoint::preview(&store, &wanted)?,
+        })
+    }
+
+    /// The workspace of a session, and what its journal says of its trees.
+    fn session(&self, request: &RestoreRequest<'_>) -> Result<(Workspace, SessionTrees)> {
+        let session_id = request.session_id;
+        let here = Workspace::find(request.cwd, self.home.as_deref()).ok();
+        let found = find_session(&self.state_dir, session_id, here.as_ref())?;
+        let workspace = found.ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
                 format!(
@@ -118,122 +205,83 @@ impl Place {
                 ),
             )
         })?;
-        let trees = self.trees(session_id, tree)?;
-        let id = match tree {
-            SessionTree::Beginning => trees.beginning.clone(),
-            SessionTree::After(_) => trees.left,
-        };
-        // A tree that a restore replaced has a name of its own, and no record to add to.
-        let recorded = trees.beginning.is_some().then_some(session_id);
-        let lock = self.claim(&workspace)?;
-        self.end_processes(&workspace)?;
-        let store = self.open(&workspace)?;
-        let id = match (id, tree) {
-            (Some(id), _) => id,
-            // A restore's own session has no journal of attempts: its first checkpoint is its tree.
-            (None, SessionTree::Beginning) => {
-                let taken = store.session_checkpoints(session_id)?;
-                taken
-                    .into_iter()
-                    .next()
-                    .ok_or_else(|| no_tree(session_id, tree))?
-            }
-            (None, SessionTree::After(_)) => return Err(no_tree(session_id, tree)),
-        };
-        let target = store.load(&id)?;
-        let restored = self.put_back(&workspace, &store, &target)?;
-        let event = Restored {
-            attempt_number: match tree {
-                SessionTree::Beginning => None,
-                SessionTree::After(number) => Some(number),
-            },
-            checkpoint: restored.checkpoint.clone(),
-            replaced: restored.taken_back_by.clone(),
-            paths: restored.restored.len() as u64,
-        };
-        self.store.record(recorded, JournalEvent::Restored(event))?;
-        drop(lock);
-        Ok(restored)
+        let trees = SessionTrees::read(&*self.store, session_id)?;
+        Ok((workspace, trees))
     }
 
-    fn put_back(
+    /// The tree, or the steps, that a restore is about.
+    fn wanted(
         &self,
-        workspace: &Workspace,
         store: &Arc<CheckpointStore>,
-        target: &Checkpoint,
-    ) -> Result<TreeRestored> {
-        let taken_back_by = new_id("restore");
-        let mut session = store.begin_session(&taken_back_by)?;
-        let now = session.snapshot_covering("before a restore", &[target])?;
-        store.keep(&now)?;
-        let pending = self.begin_pending(workspace, &taken_back_by, target, &now)?;
-        let RestoreReport {
-            restored,
-            foreign,
-            not_covered,
-        } = session.restore(target, Some(&now))?;
-        pending.end()?;
-        Ok(TreeRestored {
-            root: workspace.root().to_owned(),
-            checkpoint: target.id(),
-            taken_back_by,
-            restored,
-            foreign,
-            not_covered: not_covered.into_iter().map(|path| path.display).collect(),
+        request: &RestoreRequest<'_>,
+        trees: &SessionTrees,
+    ) -> Result<Wanted> {
+        let session_id = request.session_id;
+        if let SessionTree::After(number) = request.tree {
+            let attempt = trees.attempt(number);
+            let after =
+                attempt.and_then(|attempt| attempt.verified.as_ref().or(attempt.acted.as_ref()));
+            let id = after.ok_or_else(|| no_tree(session_id, request.tree))?;
+            let tree = store.load(id)?;
+            if request.whole {
+                return Ok(Wanted::Tree(tree));
+            }
+            let from = trees.attempts.iter().rposition(|one| one.number == number);
+            let steps = steps(store, &trees.attempts[from.unwrap_or_default()..]);
+            return Ok(match steps.is_empty() {
+                true => Wanted::Tree(tree),
+                false => Wanted::AfterFirst(steps),
+            });
+        }
+        let taken = store.session_checkpoints(session_id)?;
+        let first = trees.beginning.as_ref().or(taken.first());
+        let first = first.ok_or_else(|| no_tree(session_id, request.tree))?;
+        // Nobody can say what is later than an attempt that was killed, or could not be put back.
+        let died = Pending::find(&self.state_dir, store.workspace())?;
+        let is_unsettled = died.is_some_and(|died| died.run().session_id == session_id);
+        if request.whole || trees.has_open_attempt || is_unsettled {
+            return Ok(Wanted::Tree(store.load(first)?));
+        }
+        let steps = match trees.beginning {
+            Some(_) => steps(store, &trees.attempts),
+            None => restore_step(store, &taken)?,
+        };
+        Ok(match steps.is_empty() {
+            true => Wanted::Tree(store.load(first)?),
+            false => Wanted::BeforeSteps(steps),
         })
     }
 
-    /// What attempt `number` of a session changed, as a unified diff; `None` where no checkpoint
-    /// tells.
+    /// What attempt `number` of a session changed, as a unified diff: what the strategy did, then
+    /// what its verification did. `None` where no checkpoint tells.
     ///
     /// # Errors
     /// If the record or the checkpoints cannot be read.
     pub fn diff(&self, session_id: &str, number: u64) -> Result<Option<Vec<u8>>> {
-        let Some(workspace) = find_session(&self.state_dir, session_id)? else {
+        let Some(workspace) = find_session(&self.state_dir, session_id, None)? else {
             return Ok(None);
         };
-        let trees = self.trees(session_id, SessionTree::After(number))?;
-        let (Some(before), Some(after)) = (trees.before, trees.acted) else {
+        let trees = SessionTrees::read(&*self.store, session_id)?;
+        let Some(attempt) = trees.attempt(number) else {
+            return Ok(None);
+        };
+        let (Some(before), Some(acted)) = (&attempt.before, &attempt.acted) else {
             return Ok(None);
         };
         let store = self.open(&workspace)?;
-        let (before, after) = match (store.load(&before), store.load(&after)) {
-            (Ok(before), Ok(after)) => (before, after),
-            _ => return Ok(None),
+        let (Ok(before), Ok(acted)) = (store.load(before), store.load(acted)) else {
+            return Ok(None);
         };
         let mut text = Vec::new();
-        store.patch(&before, &after, &mut text)?;
+        store.patch(&before, &acted, &mut text)?;
+        let verified = attempt.verified.as_deref();
+        if let Some(Ok(verified)) = verified.map(|id| store.load(id))
+            && !verified.is_same_tree(&acted)
+        {
+            text.extend_from_slice(b"# changed by the verification:\n");
+            store.patch(&acted, &verified, &mut text)?;
+        }
         Ok(Some(text))
-    }
-
-    /// The trees that the journal names around `tree`.
-    fn trees(&self, session_id: &str, tree: SessionTree) -> Result<Trees> {
-        let mut trees = Trees::default();
-        let wanted = match tree {
-            SessionTree::Beginning => None,
-            SessionTree::After(number) => Some(number),
-        };
-        self.store.read_journal(Some(session_id), &mut |record| {
-            match record.event {
-                JournalEvent::FailureDetected(failure) if trees.beginning.is_none() => {
-                    trees.beginning = failure.checkpoint;
-                }
-                JournalEvent::AttemptStarted(attempt) if Some(attempt.attempt_number) == wanted => {
-                    trees.before = attempt.checkpoint;
-                }
-                JournalEvent::AttemptFinished(attempt)
-                    if Some(attempt.attempt_number) == wanted =>
-                {
-                    trees.left = attempt
-                        .checkpoint_verified
-                        .or(attempt.checkpoint_acted.clone());
-                    trees.acted = attempt.checkpoint_acted;
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
-        Ok(trees)
     }
 
     fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
@@ -282,29 +330,6 @@ impl Place {
         }
     }
 
-    /// Leaves word for the next run here, in case this restore dies half-way. Takes the place of
-    /// what a run that died left, but for the mark of its processes, which are to be ended still.
-    fn begin_pending(
-        &self,
-        workspace: &Workspace,
-        taken_back_by: &str,
-        target: &Checkpoint,
-        now: &Checkpoint,
-    ) -> Result<Pending> {
-        let died = Pending::find(&self.state_dir, workspace)?;
-        let word = PendingRun {
-            session_id: taken_back_by.to_owned(),
-            run_id: died.map_or_else(String::new, |died| died.run().run_id.clone()),
-            pid: std::process::id(),
-            at: timestamp(self.host.now()),
-            before: target.id(),
-            after: Some(now.id()),
-            is_restore: true,
-            ..PendingRun::default()
-        };
-        Pending::begin(&self.state_dir, workspace, word)
-    }
-
     /// Whoever says how the tree shall be has decided what a run that died here left open.
     fn settle(&self, workspace: &Workspace) -> Result<()> {
         match Pending::find(&self.state_dir, workspace)? {
@@ -312,6 +337,33 @@ impl Place {
             None => Ok(()),
         }
     }
+}
+
+/// What attempts did, of those whose trees this workspace still keeps.
+fn steps(store: &CheckpointStore, attempts: &[AttemptTrees]) -> Vec<Step> {
+    let loaded = |id: &Option<String>| id.as_ref().and_then(|id| store.load(id).ok());
+    let step = |attempt: &AttemptTrees| {
+        Some(Step {
+            before: loaded(&attempt.before)?,
+            after: loaded(&attempt.verified).or_else(|| loaded(&attempt.acted))?,
+            is_undone: attempt.is_undone,
+            foreign: attempt.foreign.iter().cloned().collect(),
+        })
+    };
+    attempts.iter().filter_map(step).collect()
+}
+
+/// What a restore did, by the two checkpoints that it took; none for one of an older release.
+fn restore_step(store: &CheckpointStore, taken: &[String]) -> Result<Vec<Step>> {
+    let [before, .., after] = taken else {
+        return Ok(Vec::new());
+    };
+    Ok(vec![Step {
+        before: store.load(before)?,
+        after: store.load(after)?,
+        is_undone: false,
+        foreign: HashSet::new(),
+    }])
 }
 
 fn no_tree(session_id: &str, tree: SessionTree) -> Error {

@@ -1,12 +1,28 @@
 //! Rollback: put the tree back to the last one that was good.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::checkpoint::{Checkpoint, Good};
+use crate::checkpoint::{Checkpoint, Good, Workspace, check_checkpoint, check_revision};
 use crate::error::Result;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+
+/// Makes sure that `target` names something, before anything runs. Whether there is a good tree is
+/// only known when it is needed.
+pub(super) fn check(
+    state_dir: &Path,
+    workspace: &Workspace,
+    target: &RollbackTarget,
+) -> Result<()> {
+    let checked = match target {
+        RollbackTarget::LastGood => Ok(()),
+        RollbackTarget::Checkpoint(id) => check_checkpoint(state_dir, workspace, id),
+        RollbackTarget::GitRevision(revision) => check_revision(workspace, revision),
+    };
+    checked.map_err(|error| error.context("--rollback names nothing to go back to"))
+}
 
 /// Goes back to a checkpoint of this workspace, or to a revision of the user's repository. What it
 /// replaces was checkpointed before it acts.

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Mark, Pending,
-    PendingRun, Protected, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
+    PendingRun, ProtectGlob, Protected, RestoreReport,
 };
-use crate::error::Result;
-use crate::host::timestamp;
-use crate::manager::{Acted, Before, Proof, Tree, Undone};
-use crate::run::flow::Run;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, timestamp};
+use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::guard::Claim;
+use crate::run::under_way::Run;
 
 /// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
 #[derive(Clone)]
@@ -41,6 +41,9 @@ pub(super) struct Guarded {
     left: HashSet<String>,
     /// What the next run here would need if this one died; not inside another recovery.
     pending: Option<Pending>,
+    /// Who runs beside; not inside another recovery.
+    beside: Option<Inbox>,
+    host: Arc<dyn Host>,
 }
 
 /// What one attempt did to the tree: from here to there.
@@ -53,18 +56,31 @@ struct Span {
 }
 
 impl GuardedTree {
-    /// Takes the tree into safety before anything changes it.
-    pub(super) fn open(run: &Run, claim: &Claim, session_id: &str) -> Result<Self> {
+    /// Takes the tree into safety before anything changes it. `guarded` are files that are
+    /// protected though nobody said so.
+    pub(super) fn open(
+        run: &Run,
+        claim: &Claim,
+        session_id: &str,
+        guarded: &[ProtectGlob],
+    ) -> Result<Self> {
         let request = &run.runner.request;
-        let protect = from_root(&request.protect, claim.workspace().root());
+        let root = claim.workspace().root();
+        let globs = request.protect.iter().chain(guarded);
+        let protect: Vec<String> = globs.flat_map(|glob| glob.from_root(root)).collect();
         let protected = Protected::new(&protect)?;
+        let beside = match claim.is_ours() {
+            true => Some(Inbox::open(&request.state_dir, claim.workspace())?),
+            false => None,
+        };
         let options = CheckpointOptions {
             protect,
             exclude: request.store_paths.clone(),
             ..CheckpointOptions::default()
         };
         let host = run.runner.host.clone();
-        let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
+        let store =
+            CheckpointStore::open(&request.state_dir, claim.workspace(), options, host.clone())?;
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
         let pending = match claim.is_ours() {
@@ -81,9 +97,27 @@ impl GuardedTree {
             kept: Vec::new(),
             left: HashSet::new(),
             pending,
+            beside,
+            host,
             session,
             store,
         }))))
+    }
+
+    /// Those of `globs` that match nothing in the tree, each with one that would.
+    pub(super) fn unmatched(&self, globs: &[ProtectGlob]) -> Vec<(String, Option<String>)> {
+        let guarded = self.lock();
+        let root = guarded.store.workspace().root();
+        let matches = |patterns: &[String]| {
+            Protected::new(patterns).is_ok_and(|known| guarded.ground.has_any(&known))
+        };
+        let unmatched = globs.iter().filter(|glob| !matches(&glob.from_root(root)));
+        let unmatched = unmatched.map(|glob| {
+            let mut others = others_meant(glob, root).into_iter();
+            let other = others.find(|other| matches(&other.from_root(root)));
+            (glob.glob.clone(), other.map(|other| other.glob))
+        });
+        unmatched.collect()
     }
 
     /// The checkpoint of the tree as the recovery found it.
@@ -125,6 +159,7 @@ impl Tree for GuardedTree {
     fn before(&mut self, attempt_number: u64) -> Result<Before> {
         let mut guarded = self.lock();
         guarded.keep_last();
+        guarded.look_beside();
         let now = guarded
             .session
             .snapshot(&format!("before attempt {attempt_number}"))?;
@@ -154,36 +189,47 @@ impl Tree for GuardedTree {
 
     fn acted(&mut self) -> Result<Acted> {
         let mut guarded = self.lock();
-        let now = guarded.look("after the strategy acted")?;
+        let now = match guarded.look("after the strategy acted") {
+            Ok(now) => now,
+            Err(error) => {
+                return Ok(Acted {
+                    overflow: Some(overflow(error)?),
+                    ..Acted::default()
+                });
+            }
+        };
         let before = guarded
             .attempt
             .as_ref()
             .map_or(&guarded.ground, |span| &span.before);
         let files_modified = guarded.store.files_modified(before, &now);
-        let changes = guarded.store.changes(before, &now);
-        let changed = changes
-            .iter()
-            .filter(|change| guarded.protected.matches(&change.path));
-        let uncovered = guarded.store.not_covered_changes(before, &now);
-        let uncovered = uncovered
-            .into_iter()
-            .filter(|one| guarded.protected.matches(one.display.as_bytes()));
-        let mut protected: Vec<_> = changed
-            .map(|change| change.display.clone())
-            .chain(uncovered.map(|one| one.display))
-            .collect();
-        protected.sort_unstable();
-        protected.dedup();
         Ok(Acted {
             checkpoint: Some(now.id()),
             fingerprint: Some(now.fingerprint()),
+            protected: guarded.protected_between(before, &now),
             files_modified,
-            protected,
+            overflow: None,
         })
     }
 
-    fn verified(&mut self) -> Result<Option<String>> {
-        Ok(Some(self.lock().look("after verification")?.id()))
+    fn verified(&mut self) -> Result<Verified> {
+        let mut guarded = self.lock();
+        let acted = guarded.ours.clone();
+        let now = match guarded.look("after verification") {
+            Ok(now) => now,
+            Err(error) => {
+                return Ok(Verified {
+                    overflow: Some(overflow(error)?),
+                    ..Verified::default()
+                });
+            }
+        };
+        Ok(Verified {
+            checkpoint: Some(now.id()),
+            files_modified: guarded.store.files_modified(&acted, &now),
+            protected: guarded.protected_between(&acted, &now),
+            overflow: None,
+        })
     }
 
     fn is_as_verified(&mut self) -> Result<bool> {
@@ -226,7 +272,9 @@ impl Tree for GuardedTree {
 
     fn accept(&mut self, proof: Proof) -> Result<()> {
         let mut guarded = self.lock();
-        guarded.attempt = None;
+        // A tree that could not be kept as the command passed on it is none to go back to.
+        let last = guarded.attempt.take();
+        let is_unseen = last.is_some_and(|span| span.after.is_none());
         guarded.kept.clear();
         let Guarded {
             store,
@@ -240,7 +288,7 @@ impl Tree for GuardedTree {
             // From here on this is the tree to come back to.
             pending.note_before(ours)?;
         }
-        if proof == Proof::StoodIn {
+        if proof == Proof::StoodIn || is_unseen {
             return Ok(());
         }
         let good = Good::Passed {
@@ -276,9 +324,41 @@ impl Guarded {
         Ok(report.restored.len() as u64)
     }
 
+    /// Notes who runs beside now, and who did.
+    fn look_beside(&mut self) {
+        if let Some(beside) = &mut self.beside {
+            beside.look(&*self.host);
+        }
+    }
+
+    /// The protected paths at which two trees differ, what is ignored included.
+    fn protected_between(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<String> {
+        let changes = self.store.changes(before, after);
+        let changed = changes
+            .iter()
+            .filter(|change| self.protected.matches(&change.path));
+        let uncovered = self.store.not_covered_changes(before, after);
+        let uncovered = uncovered
+            .into_iter()
+            .filter(|one| self.protected.matches(one.display.as_bytes()));
+        let mut protected: Vec<_> = changed
+            .map(|change| change.display.clone())
+            .chain(uncovered.map(|one| one.display))
+            .collect();
+        protected.sort_unstable();
+        protected.dedup();
+        protected
+    }
+
     /// Takes a snapshot as the tree that our step left.
     fn look(&mut self, label: &str) -> Result<Checkpoint> {
-        let now = self.session.snapshot(label)?;
+        self.look_beside();
+        let taken = self.session.snapshot(label);
+        if let (Err(_), Some(span)) = (&taken, &mut self.attempt) {
+            // What was seen before says nothing of the tree any more.
+            span.after = None;
+        }
+        let now = taken?;
         if let Some(pending) = &mut self.pending {
             pending.note_after(&now)?;
         }
@@ -316,13 +396,19 @@ impl Guarded {
             };
             all.paths += undone.paths;
             all.foreign.extend(undone.foreign);
+            all.beside.extend(undone.beside);
+            all.refused.extend(undone.refused);
         }
     }
 
     fn put_back(&mut self, span: &Span) -> Result<Undone> {
         let Span { before, after, .. } = span;
         self.store.check_root()?;
-        let report = self.session.restore(before, after.as_ref())?;
+        self.look_beside();
+        let beside = self.beside.as_ref();
+        let report = self
+            .session
+            .restore_beside(before, after.as_ref(), beside)?;
         if let Some(after) = after {
             let left = self.store.not_covered_changes(before, after).into_iter();
             self.left.extend(left.map(|one| one.display));
@@ -331,13 +417,18 @@ impl Guarded {
         let RestoreReport {
             restored,
             foreign,
-            not_covered,
+            // Told with the attempt; it was never claimed to be put back.
+            not_covered: _,
+            refused,
+            beside,
         } = report;
-        // What is not covered is told with the attempt; it was never claimed to be put back.
-        drop(not_covered);
+        let refused = refused.into_iter().map(|one| (one.display, one.reason));
+        let beside = beside.into_iter().map(|one| (one.display, one.who));
         Ok(Undone {
             paths: restored.len() as u64,
             foreign,
+            beside: beside.collect(),
+            refused: refused.collect(),
         })
     }
 }
@@ -363,11 +454,29 @@ fn begin_pending(
     Pending::begin(&request.state_dir, claim.workspace(), word)
 }
 
-/// What `patterns` say of the tree at `root`: whole paths into it are meant as those from there.
-fn from_root(patterns: &[String], root: &Path) -> Vec<String> {
-    let of = |pattern: &String| match Path::new(pattern).strip_prefix(root) {
-        Ok(below) => format!("/{}", below.display()),
-        Err(_) => pattern.clone(),
+/// Why a tree cannot be kept, if it is too much or the disk is full.
+fn overflow(error: Error) -> Result<String> {
+    match error.kind() {
+        ErrorKind::NoSpace => Ok(error.chain()),
+        _ => Err(error),
+    }
+}
+
+/// What somebody may have meant by a glob that matches nothing: the same anywhere below, or from
+/// the root of the tree.
+fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
+    let trimmed = glob.glob.trim_start_matches("./").trim_start_matches('/');
+    let anywhere = ProtectGlob {
+        glob: format!("**/{trimmed}"),
+        base: glob.base.clone(),
     };
-    patterns.iter().map(of).collect()
+    let from_root = ProtectGlob {
+        glob: root.join(trimmed).display().to_string(),
+        base: glob.base.clone(),
+    };
+    let anywhere_in_tree = ProtectGlob {
+        glob: root.join("**").join(trimmed).display().to_string(),
+        base: glob.base.clone(),
+    };
+    vec![anywhere, from_root, anywhere_in_tree]
 }

@@ -513,6 +513,7 @@ fn finished(outcome: SessionOutcome) -> SessionFinished {
 
 fn intent() -> AttemptStarted {
     AttemptStarted {
+        attempt_id: String::new(),
         attempt_number: 1,
         strategy: "fix".to_owned(),
         strategy_attempt: 1,

@@ -1,18 +1,21 @@
 //! Settings as the library's request.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::detect::{Rule, Rules, Sign};
 use auto_recovery::recipe::{Recipe, Remedy};
 use auto_recovery::run as library;
 use auto_recovery::{Category, Failure, Result};
+use rustix::termios::isatty;
 
 use crate::app::App;
 use crate::identity;
 use crate::settings::{
-    Policy, RecipeAction, RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings,
-    StrategyCommand,
+    OnLeftover, Origin, PROJECT_FILE, Policy, RecipeAction, RecipeChange, RecipeSetting,
+    RuleSetting, RunRequest, RunSettings, Setting, Settings, StrategyCommand,
 };
 
 /// The library's request for what was typed, under the settings that apply here.
@@ -47,7 +50,12 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         attempt_timeout: run.policy.attempt_timeout.value,
         deadline: run.policy.deadline.value,
         grace: run.grace.value,
-        protect: run.protect.into_iter().map(|glob| glob.value).collect(),
+        protect: run
+            .protect
+            .into_iter()
+            .map(|glob| protect(glob, settings))
+            .collect(),
+        guarded_files: project_files(settings),
         rollback: run.rollback.value,
         keep_progress: run.keep_progress.value,
         keep_failed_changes: run.keep_failed_changes.value,
@@ -58,7 +66,39 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
         on_audit_failure: run.on_audit_failure.value,
+        on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
     })
+}
+
+/// A glob is meant from where it was typed, or from where its file stands.
+fn protect(glob: Setting<String>, settings: &Settings) -> ProtectGlob {
+    let base = match &glob.origin {
+        Origin::File { path, .. } => path.parent().map(Path::to_owned),
+        Origin::Flag(_) | Origin::Argument(_) | Origin::Environment(_) | Origin::Default => {
+            Some(settings.cwd.clone())
+        }
+    };
+    ProtectGlob {
+        glob: glob.value,
+        base: base.unwrap_or_else(|| settings.workspace.clone()),
+    }
+}
+
+/// The places of `recover.toml`: a fix must not change what it may do, nor write that anew.
+fn project_files(settings: &Settings) -> Vec<PathBuf> {
+    let dirs = settings.cwd.ancestors();
+    dirs.take_while(|dir| dir.starts_with(&settings.workspace))
+        .map(|dir| dir.join(PROJECT_FILE))
+        .collect()
+}
+
+/// Where a person sits at a terminal, the person decides.
+fn by_who_is_there() -> OnLeftover {
+    if isatty(std::io::stdin()) && isatty(std::io::stderr()) {
+        OnLeftover::Stop
+    } else {
+        OnLeftover::Restore
+    }
 }
 
 /// How one failure is tried.

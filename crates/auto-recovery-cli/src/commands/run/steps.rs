@@ -103,6 +103,7 @@ impl Steps {
             verdict,
             files_modified,
             undone,
+            verification_modified,
             not_covered,
             ..
         } = event
@@ -123,6 +124,16 @@ impl Steps {
             true => self.line("verified", verdict, &[changed]),
             false => self.line("no cure", verdict, &[changed, undone]),
         }
+        if !verification_modified.is_empty() {
+            self.line(
+                "",
+                &format!(
+                    "changed by the verification: {}",
+                    paths(verification_modified)
+                ),
+                &[],
+            );
+        }
         if !not_covered.is_empty() {
             self.warn(&format!(
                 "changed and not covered by undo: {}",
@@ -136,6 +147,11 @@ impl RunObserver for Steps {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
+            RunEvent::Leftover { what } | RunEvent::Warning { what } => self.warn(what),
+            RunEvent::NoState { why } => self.warn(&format!(
+                "nothing was tried, because the state cannot be written: {why} · set \
+                 RECOVER_STATE_DIR to a directory that can"
+            )),
             RunEvent::Failed { .. } => self.failed(event),
             RunEvent::NotTried { why } => self.line("not tried", why, &[]),
             RunEvent::WaitingForOther { holder } => self.say(&format!(
@@ -149,6 +165,7 @@ impl RunObserver for Steps {
                 attempts,
                 duration,
                 tree_is_as_it_was,
+                session_id,
             } => {
                 self.status.idle();
                 let tree = if *tree_is_as_it_was {
@@ -156,9 +173,9 @@ impl RunObserver for Steps {
                 } else {
                     ""
                 };
-                let next = match attempts {
-                    0 => "",
-                    _ => " · `recover show --last` has every try and its diff",
+                let next = match (attempts, session_id) {
+                    (1.., Some(id)) => format!(" · `recover show {id}` has every try and its diff"),
+                    _ => String::new(),
                 };
                 let tries = counted(*attempts as u64, "attempt");
                 self.say(&format!(
@@ -222,6 +239,7 @@ impl Steps {
             left_running,
             changed_tests,
             changed,
+            session_id,
         } = event
         else {
             return;
@@ -238,14 +256,16 @@ impl Steps {
         } else {
             ""
         };
-        let undo = if *changed {
-            " · undo with `recover restore --last`"
-        } else {
-            ""
+        let hints = match (session_id, changed) {
+            (Some(id), true) => {
+                format!(" · see `recover show {id}` · undo with `recover restore {id}`")
+            }
+            (Some(id), false) => format!(" · see `recover show {id}`"),
+            (None, _) => String::new(),
         };
         let tries = counted(*attempts as u64, "attempt");
         self.say(&format!(
-            "recovered by {strategy}{flaky}, {tries}, {} · see `recover show --last`{undo}",
+            "recovered by {strategy}{flaky}, {tries}, {}{hints}",
             seconds(*duration)
         ));
     }

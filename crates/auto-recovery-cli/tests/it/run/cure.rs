@@ -38,7 +38,7 @@ fn a_fix_is_told_step_by_step_and_shown_afterwards() {
         "recover: fix 1/3        echo mended > value",
         "recover: verified       `grep -q mended value` passes  changed value",
         "recover: recovered by fix, 1 attempt",
-        "`recover restore --last`",
+        "undo with `recover restore session_",
     ] {
         assert!(run.stderr.contains(line), "{line}\n{}", run.stderr);
     }

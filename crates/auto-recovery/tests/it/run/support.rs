@@ -13,8 +13,8 @@ use auto_recovery::manager::OnAuditFailure;
 use auto_recovery::process::{CommandSpec, Interrupt, OutputSink, Stream};
 use auto_recovery::recipe::Tier;
 use auto_recovery::run::{
-    self, Console, Identity, Policy, Role, RunEvent, RunObserver, RunOutcome, RunRequest,
-    StrategyCommand, World,
+    self, Console, Identity, OnLeftover, Policy, Role, RunEvent, RunObserver, RunOutcome,
+    RunRequest, StrategyCommand, World,
 };
 use auto_recovery::{RecoveryAuditEntry, RecoveryAuditLogger, Result};
 use tempfile::TempDir;
@@ -157,6 +157,7 @@ impl Project {
             deadline: None,
             grace: Duration::from_millis(200),
             protect: Vec::new(),
+            guarded_files: Vec::new(),
             rollback: None,
             keep_progress: false,
             keep_failed_changes: false,
@@ -167,6 +168,7 @@ impl Project {
             dry_run: false,
             fail_on_flaky: false,
             on_audit_failure: OnAuditFailure::Stop,
+            on_leftover: OnLeftover::Restore,
         }
     }
 

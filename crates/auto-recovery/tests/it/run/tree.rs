@@ -1,5 +1,6 @@
 //! What runs do to the tree, and what they must not.
 
+use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::run::{RunExit, StrategyCommand};
 
 use super::Project;
@@ -12,7 +13,10 @@ fn a_fix_that_touches_a_protected_path_is_undone_though_it_works() {
         &["sh", "tests/test.sh"],
         fixing(&["echo exit 0 > tests/test.sh"]),
     );
-    request.protect = vec!["tests/**".to_owned()];
+    request.protect = vec![ProtectGlob {
+        glob: "tests/**".to_owned(),
+        base: project.root(),
+    }];
     let outcome = project.run(request).0.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(1));
     assert_eq!(project.read("tests/test.sh"), "exit 1");

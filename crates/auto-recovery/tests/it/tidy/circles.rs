@@ -24,17 +24,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/audit/store.rs",
     ],
     &[
-        "auto-recovery/checkpoint/hands.rs",
-        "auto-recovery/checkpoint/live.rs",
-    ],
-    &[
-        "auto-recovery/checkpoint/pass.rs",
-        "auto-recovery/checkpoint/reserve.rs",
-        "auto-recovery/checkpoint/restore.rs",
-        "auto-recovery/checkpoint/session.rs",
-        "auto-recovery/checkpoint/store.rs",
-    ],
-    &[
         "auto-recovery/host.rs",
         "auto-recovery/process/interrupt.rs",
     ],
@@ -47,14 +36,6 @@ const CIRCLES: &[&[&str]] = &[
     &[
         "auto-recovery/process/descendants.rs",
         "auto-recovery/process/spec.rs",
-    ],
-    &[
-        "auto-recovery/run/escalation.rs",
-        "auto-recovery/run/flow.rs",
-        "auto-recovery/run/guard.rs",
-        "auto-recovery/run/recovering.rs",
-        "auto-recovery/run/rollback.rs",
-        "auto-recovery/run/tree.rs",
     ],
     &[
         "auto-recovery/statistics/accumulator.rs",

@@ -1,0 +1,204 @@
+//! Whose tree it is: other projects, workspaces that overlap, runs beside a recovery.
+
+use std::path::Path;
+use std::process::{Child, Command};
+
+use super::{Machine, read, start, wait_for, write};
+use crate::harness::Run;
+
+/// `recover` with `args`, in `dir` below the machine's directory.
+fn recover_in(machine: &Machine, dir: &str, args: &[&str]) -> Run {
+    let mut command = machine.command(args);
+    command.current_dir(machine.root().join(dir));
+    machine.run(&mut command)
+}
+
+fn start_in(machine: &Machine, dir: &str, args: &[&str]) -> Child {
+    let mut command = machine.command(args);
+    command.current_dir(machine.root().join(dir));
+    command.spawn().expect("start recover")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests make repositories with the user's git"
+)]
+fn git(dir: &Path, args: &[&str]) {
+    let mut git = Command::new("git");
+    git.current_dir(dir)
+        .args(["-c", "user.name=t", "-c", "user.email=t@t"]);
+    let done = git.args(args).output().expect("run git");
+    assert!(done.status.success(), "git {args:?}: {done:?}");
+}
+
+/// A project that was cured: `value` is mended and `new` is new.
+fn cured(machine: &Machine, dir: &str, session: &str) {
+    machine.write(&format!("{dir}/value"), "broken\n");
+    let fix = "echo mended > value; echo new > new";
+    let args = ["run", "--session", session, "--fix", fix, "--"];
+    let run = recover_in(
+        machine,
+        dir,
+        &[&args[..], &["grep", "-q", "mended", "value"]].concat(),
+    );
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn restore_last_is_about_this_workspace_only() {
+    let machine = Machine::new();
+    cured(&machine, "a", "in-a");
+    cured(&machine, "b", "in-b");
+    let at = |path: &str| std::fs::read_to_string(machine.root().join(path)).ok();
+    let back = recover_in(&machine, "a", &["restore", "--last"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(at("a/value").as_deref(), Some("broken\n"));
+    assert_eq!(at("a/new"), None);
+    assert_eq!(at("b/value").as_deref(), Some("mended\n"));
+    assert_eq!(at("b/new").as_deref(), Some("new\n"));
+    machine.write("c/file", "");
+    let none = recover_in(&machine, "c", &["restore", "--last"]);
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.stderr.contains("`recover sessions`"), "{none:?}");
+    // By its name a session is restored from anywhere.
+    assert_eq!(recover_in(&machine, "c", &["restore", "in-b"]).code, 0);
+    assert_eq!(at("b/value").as_deref(), Some("broken\n"));
+}
+
+#[test]
+fn a_session_without_a_workspace_is_restored_by_nobody() {
+    let machine = Machine::with_trail();
+    let run = machine.recover(&["restore", "--last"]);
+    assert_eq!(run.code, 1, "{run:?}");
+}
+
+#[test]
+fn a_recovery_inside_another_workspace_waits_for_it_and_the_other_way_round() {
+    for (first, second) in [("project", "project/inner"), ("project/inner", "project")] {
+        let machine = Machine::new();
+        std::fs::create_dir(machine.work().join("inner")).expect("make a directory");
+        git(&machine.work().join("inner"), &["init", "-q"]);
+        let fix = "touch ../fixing ../../fixing; until [ -e ../go ] || [ -e ../../go ]; do sleep 0.01; done";
+        let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
+        let mut holder = start_in(&machine, first, &args);
+        super::until("the fix began", || {
+            machine.root().join("fixing").exists() || machine.work().join("fixing").exists()
+        });
+        let refused = recover_in(
+            &machine,
+            second,
+            &["run", "--no-wait", "--fix", "true", "--", "false"],
+        );
+        assert_eq!(refused.code, 125, "{first} {second}: {refused:?}");
+        assert!(
+            refused.stderr.contains("another recovery works"),
+            "{refused:?}"
+        );
+        // A command that passes asks nobody.
+        assert_eq!(recover_in(&machine, second, &["run", "--", "true"]).code, 0);
+        machine.write("go", "");
+        machine.write("project/go", "");
+        assert_eq!(holder.wait().expect("it ends").code(), Some(1));
+    }
+}
+
+#[test]
+fn what_a_passing_run_made_beside_a_recovery_survives_the_undo() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, "shared", "old\n");
+    let fix = "echo half > value; touch ../fixing; until [ -e ../go ]; do sleep 0.01; done; echo x > late";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--max-attempts",
+        "1",
+        "--fix",
+        fix,
+        "--",
+        "false",
+    ];
+    let recovery = start(&machine, &args);
+    wait_for(&machine.root().join("fixing"));
+    let beside = machine.recover(&[
+        "run",
+        "--",
+        "sh",
+        "-c",
+        "echo mine > made; echo mine > shared",
+    ]);
+    assert_eq!((beside.code, beside.stderr.as_str()), (0, ""));
+    machine.write("go", "");
+    let recovery = recovery.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&recovery.stderr);
+    assert_eq!(recovery.status.code(), Some(1), "{told}");
+    assert_eq!(read(&machine, "made"), "mine\n", "{told}");
+    assert_eq!(read(&machine, "shared"), "mine\n", "{told}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{told}");
+    assert!(!machine.work().join("late").exists(), "{told}");
+    assert!(told.contains("made, shared"), "{told}");
+    assert!(!told.contains("the tree is as it was"), "{told}");
+    // Nor does a restore of the session take them.
+    machine.recover(&["restore", "s"]);
+    assert_eq!(read(&machine, "made"), "mine\n");
+    for left in ["running", "beside"] {
+        assert!(!machine.state().join(left).exists(), "{left}");
+    }
+}
+
+#[test]
+fn a_server_that_is_run_beside_delays_nothing_and_keeps_what_it_may_have_written() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let server = "touch ../up; until [ -e ../stop ]; do sleep 0.01; done";
+    let mut server = start(&machine, &["run", "--", "sh", "-c", server]);
+    wait_for(&machine.root().join("up"));
+    let args = [
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        "echo half > value",
+        "--",
+        "false",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("kept what changed while"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    machine.write("stop", "");
+    assert!(server.wait().expect("it ends").success());
+    assert!(!machine.state().join("running").exists());
+}
+
+#[test]
+fn a_run_that_was_killed_leaves_nothing_that_lasts() {
+    let machine = Machine::new();
+    let mut run = start(
+        &machine,
+        &["run", "--", "sh", "-c", "touch ../up; exec sleep 81.5"],
+    );
+    wait_for(&machine.root().join("up"));
+    run.kill().expect("kill it");
+    run.wait().expect("it ends");
+    write(&machine, "value", "broken\n");
+    let args = [
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        "echo half > value",
+        "--",
+        "false",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(
+        read(&machine, "value"),
+        "half\n",
+        "what began before it was seen dead: {run:?}"
+    );
+    let run = machine.recover(&args);
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+    assert!(!machine.state().join("running").exists());
+}

@@ -1,0 +1,365 @@
+//! Runs beside a recovery: a command that runs in the same tree without recovering anything.
+//!
+//! A run registers while its command runs, by a file in `STATE/running` that it holds locked; none
+//! of it is left when the run ends. A recovery has an inbox, `STATE/beside/<workspace>`: a run that
+//! ends leaves a note there of what changed while it ran, but only where a recovery is at work. So
+//! a recovery knows of each path that somebody else may have changed, and does not put it back.
+//!
+//! Registering is a courtesy: it never waits, and where it cannot be done the command runs all the
+//! same.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::layout::make_private_dir;
+use crate::checkpoint::lock::is_held;
+use crate::checkpoint::root::Root;
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, Result};
+use crate::host::{Host, new_id};
+
+/// Where runs register, in a state directory.
+const RUNNING: &str = "running";
+
+/// Where recoveries have their inboxes.
+const INBOXES: &str = "beside";
+
+/// Nanoseconds in a second.
+const NANOS: i64 = 1_000_000_000;
+
+/// Paths that a note lists; with more, only the time of the run tells. 100,000 paths are some 10
+/// MB.
+const PATHS_MAX: usize = 100_000;
+
+/// The largest file of a registration or note that is read: its paths, at 160 bytes each.
+const NOTE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// A run beside, as files tell of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Note {
+    /// Unique to the run.
+    id: String,
+    /// Its process.
+    pid: u32,
+    /// The root of its workspace, as bytes.
+    root: Vec<u8>,
+    /// Its command, as argv.
+    command: Vec<String>,
+    /// When its command began, in nanoseconds since 1970.
+    since_ns: i64,
+    /// When its command ended.
+    until_ns: Option<i64>,
+    /// What changed in the recovery's workspace meanwhile, relative to its root; `None` if there
+    /// was too much to list.
+    paths: Option<Vec<Vec<u8>>>,
+}
+
+/// A run that has registered; dropping it ends that.
+#[derive(Debug)]
+pub struct Registration {
+    state_dir: PathBuf,
+    workspace: Workspace,
+    path: PathBuf,
+    note: Note,
+    /// Directories that go with it if nobody else uses them, outermost first.
+    made: Vec<PathBuf>,
+    _held: File,
+}
+
+impl Registration {
+    /// Registers a run of `command` in `workspace`; `None` where that cannot be done or has no use.
+    pub fn begin(state_dir: &Path, workspace: &Workspace, command: &[String]) -> Option<Self> {
+        workspace.checkpointable().ok()?;
+        let note = Note {
+            id: new_id("run"),
+            pid: std::process::id(),
+            root: workspace.root().as_os_str().as_bytes().to_vec(),
+            command: command.to_vec(),
+            ..Note::default()
+        };
+        let dir = state_dir.join(RUNNING);
+        let mut made = missing(state_dir);
+        made.push(dir.clone());
+        let path = dir.join(&note.id);
+        // Another run that ends may remove the empty directory in between.
+        let held = register(&path, &note).or_else(|| register(&path, &note));
+        let Some((held, since_ns)) = held else {
+            let _not_made = fs::remove_file(&path);
+            remove_dirs(&made);
+            return None;
+        };
+        let note = Note { since_ns, ..note };
+        Some(Self {
+            state_dir: state_dir.to_owned(),
+            workspace: workspace.clone(),
+            path,
+            note,
+            made,
+            _held: held,
+        })
+    }
+
+    /// Ends it: what recoveries beside must know is left to them, and nothing else.
+    pub fn end(self, host: &dyn Host) {
+        let until_ns = nanos(host.now());
+        let ended = Note {
+            until_ns: Some(until_ns),
+            ..self.note.clone()
+        };
+        leave_notes(&self.state_dir, self.workspace.root(), &ended, None);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let _gone = fs::remove_file(&self.path);
+        remove_dirs(&self.made);
+    }
+}
+
+/// The inbox of a recovery, and what it knows of runs beside it.
+#[derive(Debug)]
+pub struct Inbox {
+    state_dir: PathBuf,
+    dir: PathBuf,
+    root: PathBuf,
+    known: Vec<Note>,
+}
+
+impl Inbox {
+    /// Makes the inbox of the recovery that holds `workspace`. What a dead one left in it goes.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn open(state_dir: &Path, workspace: &Workspace) -> Result<Self> {
+        let dir = state_dir.join(INBOXES).join(workspace.key());
+        let inbox = Self {
+            state_dir: state_dir.to_owned(),
+            dir,
+            root: workspace.root().to_owned(),
+            known: Vec::new(),
+        };
+        inbox.remove();
+        make_private_dir(&inbox.dir)?;
+        let root_file = inbox.dir.join("root");
+        fs::write(&root_file, inbox.root.as_os_str().as_bytes())
+            .map_err(|e| Error::io("write", &root_file, e))?;
+        Ok(inbox)
+    }
+
+    /// Looks who runs beside, and who did.
+    pub fn look(&mut self, host: &dyn Host) {
+        let now_ns = nanos(host.now());
+        // Runs first: one that ends now leaves its note before it goes.
+        for entry in entries(&self.state_dir.join(RUNNING)) {
+            let Some((note, is_alive)) = read_registration(&entry) else {
+                continue;
+            };
+            if is_alive {
+                self.note(note);
+            } else {
+                let dead = Note {
+                    until_ns: Some(now_ns),
+                    ..note
+                };
+                leave_notes(&self.state_dir, &root_of(&dead), &dead, Some(&self.dir));
+                let _gone = fs::remove_file(&entry);
+                self.note(dead);
+            }
+        }
+        for entry in entries(&self.dir) {
+            if let Some(note) = read(&entry) {
+                self.note(note);
+            }
+        }
+    }
+
+    /// Keeps what is known of a run; what it says of its end counts most.
+    fn note(&mut self, note: Note) {
+        let root = root_of(&note);
+        if !(root.starts_with(&self.root) || self.root.starts_with(&root)) {
+            return;
+        }
+        match self.known.iter_mut().find(|known| known.id == note.id) {
+            Some(known) if note.until_ns.is_some() => *known = note,
+            Some(_) => {}
+            None => self.known.push(note),
+        }
+    }
+
+    /// The run that may have changed `path`, in words; `None` if there was none. `root` is the open
+    /// root of the workspace.
+    pub(super) fn who_changed(&self, root: &Root, path: &[u8]) -> Option<String> {
+        if self.known.is_empty() {
+            return None;
+        }
+        // Where nothing stands, putting something back harms nobody.
+        let stamp = root.stamp(path).ok().flatten()?;
+        let found = self.known.iter().find(|note| match &note.paths {
+            Some(paths) => paths.binary_search_by(|known| (**known).cmp(path)).is_ok(),
+            None => is_during(note, stamp.ctime_ns),
+        })?;
+        let command = found.command.join(" ");
+        Some(format!("`{command}`, pid {}", found.pid))
+    }
+
+    fn remove(&self) {
+        let _not_there = fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.remove();
+        // Only while it is empty.
+        let _others = fs::remove_dir(self.state_dir.join(INBOXES));
+    }
+}
+
+fn is_during(note: &Note, at_ns: i64) -> bool {
+    let ended = note.until_ns.is_some_and(|until| at_ns > until);
+    at_ns >= note.since_ns && !ended
+}
+
+/// Tells every recovery at work in a tree that overlaps with `root`, but not that of `except`.
+fn leave_notes(state_dir: &Path, root: &Path, ended: &Note, except: Option<&Path>) {
+    for inbox in entries(&state_dir.join(INBOXES)) {
+        let key = inbox.file_name().unwrap_or_default().to_string_lossy();
+        let Ok(theirs) = fs::read(inbox.join("root")) else {
+            continue;
+        };
+        let theirs = PathBuf::from(std::ffi::OsString::from_vec(theirs));
+        let overlaps = theirs.starts_with(root) || root.starts_with(&theirs);
+        if Some(&*inbox) == except || !overlaps || !is_held(state_dir, &key) {
+            continue;
+        }
+        let note = Note {
+            paths: changed_since(root, &theirs, ended.since_ns),
+            ..ended.clone()
+        };
+        // What cannot be told stands in the registration until it goes.
+        let _not_told = write_whole(&inbox.join(&note.id), &note);
+    }
+}
+
+/// The paths below the inner one of two roots that changed since a moment, relative to `theirs` and
+/// sorted; `None` if there are too many.
+fn changed_since(root: &Path, theirs: &Path, since_ns: i64) -> Option<Vec<Vec<u8>>> {
+    let from = if root.starts_with(theirs) {
+        root
+    } else {
+        theirs
+    };
+    let mut found = BTreeSet::new();
+    let mut todo = vec![from.to_owned()];
+    while let Some(dir) = todo.pop() {
+        for path in entries(&dir) {
+            if path.file_name().is_some_and(|name| name == ".git") {
+                continue;
+            }
+            let Ok(metadata) = path.symlink_metadata() else {
+                continue;
+            };
+            let changed_ns = metadata.ctime() * NANOS + metadata.ctime_nsec();
+            if changed_ns >= since_ns
+                && let Ok(below) = path.strip_prefix(theirs)
+            {
+                found.insert(below.as_os_str().as_bytes().to_vec());
+            }
+            if metadata.is_dir() {
+                todo.push(path);
+            }
+            if found.len() > PATHS_MAX {
+                return None;
+            }
+        }
+    }
+    Some(found.into_iter().collect())
+}
+
+/// Writes a registration, and says when: by the clock that stamps files, so that no change of the
+/// run seems to come before it.
+fn register(path: &Path, note: &Note) -> Option<(File, i64)> {
+    make_private_dir(path.parent()?).ok()?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(path).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
+    let since_ns = written_at(&file)?;
+    Some((file, since_ns))
+}
+
+fn written_at(file: &File) -> Option<i64> {
+    let metadata = file.metadata().ok()?;
+    Some(metadata.mtime() * NANOS + metadata.mtime_nsec())
+}
+
+/// A registration, and whether its run is alive. One that cannot be read is just being written.
+fn read_registration(path: &Path) -> Option<(Note, bool)> {
+    let file = File::open(path).ok()?;
+    let is_alive = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
+    let since_ns = written_at(&file)?;
+    let note = parse(file)?;
+    Some((Note { since_ns, ..note }, is_alive))
+}
+
+fn read(path: &Path) -> Option<Note> {
+    parse(File::open(path).ok()?)
+}
+
+fn parse(file: File) -> Option<Note> {
+    let mut text = Vec::new();
+    file.take(NOTE_BYTES_MAX).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Writes a note whole or not at all.
+fn write_whole(path: &Path, note: &Note) -> Option<()> {
+    let temp = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&temp).ok()?;
+    file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
+    fs::rename(&temp, path).ok()
+}
+
+fn root_of(note: &Note) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(&note.root))
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// The directories of `dir` that are not there yet, outermost first.
+fn missing(dir: &Path) -> Vec<PathBuf> {
+    let above = dir.ancestors().take_while(|dir| !dir.exists());
+    let mut missing: Vec<_> = above.map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Removes directories that nobody else uses by now, innermost first.
+fn remove_dirs(dirs: &[PathBuf]) {
+    for dir in dirs.iter().rev() {
+        if fs::remove_dir(dir).is_err() {
+            return;
+        }
+    }
+}
+
+fn nanos(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,139 @@
+//! Going back within a session: restoring a tree, and holding the present against two of them.
+
+use std::sync::Arc;
+
+use crate::checkpoint::beside::Inbox;
+use crate::checkpoint::blobs::Blobs;
+use crate::checkpoint::cache::manifest_of;
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::hands::Hands;
+use crate::checkpoint::live::{is_between, stands};
+use crate::checkpoint::manifest::Node;
+use crate::checkpoint::pass::Pass;
+use crate::checkpoint::path::{RelPath, display_path};
+use crate::checkpoint::restore::{self, Expect, Plan, RestoreReport};
+use crate::checkpoint::scan::Kind;
+use crate::checkpoint::session::CheckpointSession;
+use crate::error::Result;
+
+/// Which of two trees a path matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Candidate {
+    Before,
+    After,
+    Neither,
+}
+
+impl CheckpointSession {
+    /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from`
+    /// by now is foreign: it is kept and named, and so is what appeared since.
+    ///
+    /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
+    /// whatever differs is put back: nobody's edits can be told apart then.
+    pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
+        self.restore_beside(to, from, None)
+    }
+
+    /// Like [`CheckpointSession::restore`], and keeps what a run that `beside` knows of may have
+    /// changed.
+    pub fn restore_beside(
+        &mut self,
+        to: &Checkpoint,
+        from: Option<&Checkpoint>,
+        beside: Option<&Inbox>,
+    ) -> Result<RestoreReport> {
+        let mut plan = match from {
+            Some(from) => Plan::between(from, to),
+            None => self.plan_blindly(to, None)?,
+        };
+        let kept = plan.leave_to(beside, &self.store.root);
+        let mut report = restore::run(&self.store, to, plan)?;
+        report.beside = kept;
+        if let Some(from) = from {
+            let known =
+                |path: &[u8]| to.manifest.get(path).is_some() || from.manifest.get(path).is_some();
+            let appeared = self.scan(&[to, from])?.found.into_iter().filter(|found| {
+                !known(&found.path) && to.rules.knows(&found.path, found.kind == Kind::Dir)
+            });
+            report
+                .foreign
+                .extend(appeared.map(|found| display_path(&found.path)));
+            report.foreign.sort_unstable();
+            report.foreign.dedup();
+        }
+        Ok(report)
+    }
+
+    /// Every path that may be other than in `before`, and whether it is as `before` or `after`
+    /// says.
+    pub(super) fn hold_against(
+        &mut self,
+        before: &Checkpoint,
+        after: Option<&Checkpoint>,
+    ) -> Result<Vec<(RelPath, Candidate)>> {
+        self.rules = Some(Arc::clone(&before.rules));
+        let plan = self.plan_blindly(before, after)?;
+        let store = Arc::clone(&self.store);
+        let mut hands = Hands::new(&store.root);
+        let mut blobs = Blobs::start(&store.git)?;
+        let mut held = Vec::new();
+        for item in plan.items {
+            let after = after.map(|after| after.manifest.get(&item.path));
+            let to = item.to.as_ref();
+            let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
+                match (to, hands.stamp(&item.path)?) {
+                    // A directory that a killed restore left open for itself.
+                    (Some(Node::Dir { mode }), Some(stamp)) if stamp.permissions() != *mode => {
+                        Candidate::After
+                    }
+                    _ => Candidate::Before,
+                }
+            } else if let Some(after) = after
+                && (stands(&mut hands, &mut blobs, &item.path, after)?
+                    || is_between(&mut hands, &item.path, after, to)?)
+            {
+                Candidate::After
+            } else {
+                Candidate::Neither
+            };
+            held.push((item.path, candidate));
+        }
+        let closed = hands.close(|_| None);
+        closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+        blobs.finish()?;
+        Ok(held)
+    }
+
+    /// Every path that may be other than `to` says, and what that says of it. Nothing is written.
+    pub(super) fn differing(&mut self, to: &Checkpoint) -> Result<Vec<(RelPath, Option<Node>)>> {
+        self.rules = Some(Arc::clone(&to.rules));
+        let plan = self.plan_blindly(to, None)?;
+        let items = plan.items.into_iter();
+        Ok(items.map(|item| (item.path, item.to)).collect())
+    }
+
+    /// What differs between the tree now and `to`, by looking rather than by a snapshot.
+    fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
+        let now_ns = self.tick();
+        let covering: Vec<_> = [to].into_iter().chain(also).collect();
+        let found = self.scan(&covering)?.found;
+        let base = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.known.clone())
+            .unwrap_or_default();
+        let known = Pass::new(&found, base, now_ns, true).known;
+        let now = manifest_of(&known);
+        let mut plan = Plan::default();
+        for difference in now.differences(&to.manifest) {
+            plan.add(
+                difference.path,
+                difference.before,
+                Expect::Any,
+                difference.after,
+                to,
+            );
+        }
+        Ok(plan)
+    }
+}

@@ -1,0 +1,53 @@
+//! Where things stand in the state directory, and how directories there are made.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::workspace::Workspace;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The directory of all checkpoints in a state directory.
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+
+/// Where refs of checkpoints stand in a private repository, one directory a session.
+pub(super) const REFS: &str = "refs/recover";
+
+/// The longest name of a session's directory of refs.
+const SESSION_NAME_BYTES_MAX: usize = 240;
+
+/// The directory of `workspace` in the state.
+pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
+    state_dir.join(CHECKPOINTS).join(workspace.key())
+}
+
+/// The name of a session's directory of refs: everything that git or a file system may read
+/// otherwise is percent-encoded.
+pub(super) fn session_name(session_id: &str) -> Result<String> {
+    let mut name = String::new();
+    for byte in session_id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.is_empty() || name.len() > SESSION_NAME_BYTES_MAX {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "session id {session_id:?} cannot name checkpoints: with its special characters \
+                 encoded it must have 1 to {SESSION_NAME_BYTES_MAX} bytes"
+            ),
+        ));
+    }
+    Ok(name)
+}
+
+/// Makes a directory that only this user may enter.
+pub(super) fn make_private_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| Error::io("create directory", dir, e))
+}

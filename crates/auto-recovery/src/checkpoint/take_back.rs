@@ -1,0 +1,414 @@
+//! Taking back what a session did, and not what came later.
+//!
+//! A session is a row of steps, each a pair of trees. A path that a step changed goes back to what
+//! it was before the first of them, where it still is as the last of them left it; any other is
+//! left and named. What is replaced is kept first, and the whole is one restore from one tree to
+//! another, so one that is killed is finished later.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use similar::{ChangeTag, TextDiff};
+
+use crate::checkpoint::blobs::Blobs;
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::hands::Hands;
+use crate::checkpoint::import::Importer;
+use crate::checkpoint::live::stands;
+use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node};
+use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
+use crate::checkpoint::pending::{Pending, PendingRun};
+use crate::checkpoint::restore::{Refused, RestoreReport};
+use crate::checkpoint::root::{open_file_at, read_link_at};
+use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::store::CheckpointStore;
+use crate::error::Result;
+use crate::host::{new_id, timestamp};
+
+/// Files larger than this are not compared line by line in a preview.
+const DIFF_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What one attempt, or one restore, did to a tree.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The tree before it.
+    pub before: Checkpoint,
+    /// The tree that it left, its verification included.
+    pub after: Checkpoint,
+    /// Whether its changes were put back later.
+    pub is_undone: bool,
+    /// Paths of it that are somebody else's, as records name them.
+    pub foreign: HashSet<String>,
+}
+
+/// The tree that is wanted back.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// This whole tree.
+    Tree(Checkpoint),
+    /// The paths that these steps changed, as they were before the first of them.
+    BeforeSteps(Vec<Step>),
+    /// The paths that these steps changed, as the first of them left them.
+    AfterFirst(Vec<Step>),
+}
+
+/// A tree that was put back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutBack {
+    /// Paths that were put back, sorted.
+    pub restored: Vec<String>,
+    /// Paths that are not as the session left them any more, or that changed meanwhile: kept.
+    pub foreign: Vec<String>,
+    /// Paths that differ and that no checkpoint holds.
+    pub not_covered: Vec<String>,
+    /// Paths that could not be put back.
+    pub refused: Vec<Refused>,
+    /// The session that keeps what was replaced; `None` if nothing was.
+    pub taken_back_by: Option<String>,
+}
+
+/// A path that a restore would change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previewed {
+    /// The path, as records name it.
+    pub path: String,
+    /// What would become of it.
+    pub kind: ChangeKind,
+    /// How many lines would come and go; `None` where nothing can be compared line by line.
+    pub lines: Option<(usize, usize)>,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Paths that it would change, sorted.
+    pub changes: Vec<Previewed>,
+    /// Paths that it would leave, because they are not as the session left them.
+    pub foreign: Vec<String>,
+}
+
+/// One path of a session: how it was left, and how it is wanted.
+#[derive(Clone, Debug, PartialEq)]
+struct Claimed {
+    left: Option<Node>,
+    wanted: Option<Node>,
+}
+
+impl Wanted {
+    /// The checkpoint that gives it its name and its rules.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        match self {
+            Self::Tree(tree) => Some(tree),
+            Self::BeforeSteps(steps) => steps.first().map(|step| &step.before),
+            Self::AfterFirst(steps) => steps.first().map(|step| &step.after),
+        }
+    }
+
+    /// Every path that the steps changed, unless it is as wanted already by what they say.
+    fn claimed(&self) -> BTreeMap<RelPath, Claimed> {
+        let (steps, first_after) = match self {
+            Self::Tree(_) => return BTreeMap::new(),
+            Self::BeforeSteps(steps) => (steps, None),
+            Self::AfterFirst(steps) => (steps, steps.first().map(|step| &step.after.manifest)),
+        };
+        let mut claimed: BTreeMap<RelPath, Claimed> = BTreeMap::new();
+        for step in steps {
+            for difference in step.before.manifest.differences(&step.after.manifest) {
+                if step.foreign.contains(&display_path(difference.path)) {
+                    continue;
+                }
+                let left = if step.is_undone {
+                    difference.before
+                } else {
+                    difference.after
+                };
+                let wanted = match first_after {
+                    Some(manifest) => manifest.get(difference.path),
+                    None => difference.before,
+                };
+                let known = claimed.entry(difference.path.clone());
+                known
+                    .and_modify(|known| known.left = left.cloned())
+                    .or_insert_with(|| Claimed {
+                        left: left.cloned(),
+                        wanted: wanted.cloned(),
+                    });
+            }
+        }
+        claimed.retain(|_, path| path.left != path.wanted);
+        claimed
+    }
+
+    fn checkpoints(&self) -> Vec<&Checkpoint> {
+        match self {
+            Self::Tree(tree) => vec![tree],
+            Self::BeforeSteps(steps) | Self::AfterFirst(steps) => {
+                let both = steps.iter().flat_map(|step| [&step.before, &step.after]);
+                both.collect()
+            }
+        }
+    }
+}
+
+/// Puts the tree of `store` back to what is wanted, and keeps what that replaces. `died` is the
+/// record of a run that was killed here, which this settles.
+///
+/// # Errors
+/// If what is replaced cannot be kept, or the checkpoints cannot be read.
+pub fn put_back(
+    state_dir: &Path,
+    store: &Arc<CheckpointStore>,
+    wanted: &Wanted,
+    died: Option<&Pending>,
+) -> Result<PutBack> {
+    let claimed = wanted.claimed();
+    let Some(like) = wanted.checkpoint() else {
+        return Ok(PutBack::default());
+    };
+    if !matches!(wanted, Wanted::Tree(_)) {
+        let foreign = would_leave_all(store, &claimed)?;
+        if let Some(foreign) = foreign {
+            return Ok(PutBack {
+                foreign,
+                ..PutBack::default()
+            });
+        }
+    }
+    let taken_back_by = new_id("restore");
+    let mut session = CheckpointSession::begin(Arc::clone(store), &taken_back_by)?;
+    let now = session.snapshot_covering("before a restore", &wanted.checkpoints())?;
+    let (target, left_out) = match wanted {
+        Wanted::Tree(tree) => (tree.clone(), Vec::new()),
+        _ => {
+            let (manifest, left_out) = overlaid(&now.manifest, &claimed);
+            let importer = Importer::start(&store.git)?;
+            let target = session.commit_as(importer, "wanted by a restore", manifest, like)?;
+            (target, left_out)
+        }
+    };
+    store.keep(&now)?;
+    let pending = begin_pending(state_dir, store, &taken_back_by, (&target, &now), died)?;
+    let report = session.restore(&target, Some(&now))?;
+    // What a restore left is what taking it back begins from.
+    session.snapshot("after a restore")?;
+    pending.end()?;
+    Ok(told(report, left_out, taken_back_by))
+}
+
+/// What [`put_back`] would do. Nothing is written.
+///
+/// # Errors
+/// If the checkpoints cannot be read.
+pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview> {
+    let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
+    let claimed: Vec<(RelPath, Option<Node>, Option<Option<Node>>)> = match wanted {
+        Wanted::Tree(tree) => {
+            let plan = session.differing(tree)?.into_iter();
+            plan.map(|(path, to)| (path, to, None)).collect()
+        }
+        _ => {
+            let claimed = wanted.claimed().into_iter();
+            claimed
+                .map(|(path, one)| (path, one.wanted, Some(one.left)))
+                .collect()
+        }
+    };
+    let mut hands = Hands::new(&store.root);
+    let mut blobs = Blobs::start(&store.git)?;
+    let mut preview = Preview::default();
+    for (path, to, left) in claimed {
+        if stands(&mut hands, &mut blobs, &path, to.as_ref())? {
+            continue;
+        }
+        let is_as_left = match left {
+            Some(left) => stands(&mut hands, &mut blobs, &path, left.as_ref())?,
+            None => true,
+        };
+        if is_as_left {
+            let one = previewed(&mut hands, &mut blobs, &path, to.as_ref())?;
+            preview.changes.push(one);
+        } else {
+            preview.foreign.push(display_path(&path));
+        }
+    }
+    let closed = hands.close(|_| None);
+    closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+    blobs.finish()?;
+    Ok(preview)
+}
+
+/// The paths that would be left, if nothing at all would be put back; `None` if something would.
+fn would_leave_all(
+    store: &Arc<CheckpointStore>,
+    claimed: &BTreeMap<RelPath, Claimed>,
+) -> Result<Option<Vec<String>>> {
+    let mut hands = Hands::new(&store.root);
+    let mut blobs = Blobs::start(&store.git)?;
+    let mut foreign = Vec::new();
+    let mut is_any = false;
+    for (path, one) in claimed {
+        if stands(&mut hands, &mut blobs, path, one.wanted.as_ref())? {
+            continue;
+        }
+        if stands(&mut hands, &mut blobs, path, one.left.as_ref())? {
+            is_any = true;
+            break;
+        }
+        foreign.push(display_path(path));
+    }
+    let closed = hands.close(|_| None);
+    closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+    blobs.finish()?;
+    Ok((!is_any).then_some(foreign))
+}
+
+fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> PutBack {
+    let mut foreign = report.foreign;
+    foreign.extend(left_out);
+    foreign.sort_unstable();
+    foreign.dedup();
+    let is_named = |path: &str| foreign.iter().any(|known| known == path);
+    let not_covered = report.not_covered.into_iter().map(|path| path.display);
+    PutBack {
+        restored: report.restored,
+        not_covered: not_covered.filter(|path| !is_named(path)).collect(),
+        foreign,
+        refused: report.refused,
+        taken_back_by: Some(taken_back_by),
+    }
+}
+
+/// `now` with each claimed path as it is wanted where it is as the session left it, and the paths
+/// where it is not.
+fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, Vec<String>) {
+    let mut left_out = Vec::new();
+    let mut tree: BTreeMap<RelPath, Node> = now
+        .entries
+        .iter()
+        .map(|entry| (entry.path.clone(), entry.node.clone()))
+        .collect();
+    let mut put: Vec<(&RelPath, &Claimed)> = Vec::new();
+    for (path, one) in claimed {
+        let here = now.get(path);
+        if here == one.wanted.as_ref() {
+            continue;
+        }
+        if here == one.left.as_ref() {
+            put.push((path, one));
+        } else {
+            left_out.push(display_path(path));
+        }
+    }
+    for (path, one) in &put {
+        match &one.wanted {
+            Some(node) => tree.insert((*path).clone(), node.clone()),
+            None => tree.remove(*path),
+        };
+    }
+    // Deepest first: a directory stays while something stays in it.
+    for (path, one) in put.iter().rev() {
+        let stays_dir = matches!(one.wanted, Some(Node::Dir { .. }));
+        let holds = tree
+            .keys()
+            .any(|other| other != *path && is_within(other, path));
+        if holds && !stays_dir {
+            left_out.push(display_path(path));
+            if let Some(node) = now.get(path) {
+                tree.insert((*path).clone(), node.clone());
+            }
+        }
+    }
+    let missing: Vec<RelPath> = tree
+        .keys()
+        .flat_map(|path| ancestors(path).map(RelPath::from).collect::<Vec<_>>())
+        .filter(|dir| !tree.contains_key(dir))
+        .collect();
+    tree.extend(
+        missing
+            .into_iter()
+            .map(|dir| (dir, Node::Dir { mode: 0o755 })),
+    );
+    let entries = tree.into_iter().map(|(path, node)| Entry { path, node });
+    (Manifest::from_unsorted(entries.collect()), left_out)
+}
+
+/// Leaves word for the next run here, in case this restore dies half-way. Takes the place of what a
+/// run that died left, but for the mark of its processes, which are to be ended still.
+fn begin_pending(
+    state_dir: &Path,
+    store: &CheckpointStore,
+    taken_back_by: &str,
+    (target, now): (&Checkpoint, &Checkpoint),
+    died: Option<&Pending>,
+) -> Result<Pending> {
+    let word = PendingRun {
+        session_id: taken_back_by.to_owned(),
+        run_id: died.map_or_else(String::new, |died| died.run().run_id.clone()),
+        pid: std::process::id(),
+        at: timestamp(store.host.now()),
+        before: target.id(),
+        after: Some(now.id()),
+        is_restore: true,
+        ..PendingRun::default()
+    };
+    Pending::begin(state_dir, store.workspace(), word)
+}
+
+/// What would become of a path.
+fn previewed(
+    hands: &mut Hands<'_>,
+    blobs: &mut Blobs,
+    path: &RelPath,
+    to: Option<&Node>,
+) -> Result<Previewed> {
+    let here = bytes_here(hands, path);
+    let there = match to {
+        Some(Node::File { id, .. }) => blobs.read(&id.to_string())?,
+        Some(Node::Link { target }) => Some(target.to_vec()),
+        _ => None,
+    };
+    let stamp = hands.stamp(path)?;
+    let kind = match (stamp, to) {
+        (None, _) => ChangeKind::Added,
+        (_, None) => ChangeKind::Removed,
+        _ if here == there => ChangeKind::Mode,
+        _ => ChangeKind::Modified,
+    };
+    let text = |bytes: Option<Vec<u8>>| match bytes {
+        Some(bytes) if bytes.len() as u64 > DIFF_BYTES_MAX => None,
+        Some(bytes) => String::from_utf8(bytes).ok(),
+        None => Some(String::new()),
+    };
+    let lines = text(here).zip(text(there)).map(|(here, there)| {
+        let diff = TextDiff::from_lines(&here, &there);
+        let count = |tag| {
+            diff.iter_all_changes()
+                .filter(|change| change.tag() == tag)
+                .count()
+        };
+        (count(ChangeTag::Insert), count(ChangeTag::Delete))
+    });
+    Ok(Previewed {
+        path: display_path(path),
+        kind,
+        lines,
+    })
+}
+
+/// What a file or a link holds now, up to a little more than is compared.
+fn bytes_here(hands: &mut Hands<'_>, path: &[u8]) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let (dir, name) = split(path);
+    let dir = hands.dir(dir).ok()?;
+    if let Ok(target) = read_link_at(&dir, name) {
+        return Some(target.into_vec());
+    }
+    let file = open_file_at(&dir, name).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(DIFF_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}

@@ -1,0 +1,312 @@
+//! What a run that was killed here left: its processes, its undo, its changes.
+//!
+//! Its processes are ended and its undo is finished wherever every path is as it was before or
+//! after the attempt. Where a path is neither, nobody can say whose it is: the command runs first.
+//! If it passes, that stands, and the leftover is named. If it fails, the user's setting decides.
+//! Nothing here ever turns a passing command into a failure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
+use crate::checkpoint::{
+    CheckpointOptions, CheckpointStore, Locked, Pending, PendingState, Refused, Wanted, Workspace,
+    WorkspaceLock, put_back,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, Wait};
+use crate::process::{self, Interrupt};
+use crate::run::event::RunEvent;
+use crate::run::guard::holder;
+use crate::run::request::OnLeftover;
+use crate::run::runner::mark_of_run;
+use crate::run::under_way::Run;
+
+/// Paths that a message names; more are counted.
+const PATHS_SHOWN: usize = 10;
+
+/// How often and how far apart a lock is asked for that its dead holder left for a moment: 2 s in
+/// all.
+const ORPHANED_LOCK_POLLS: u32 = 200;
+const ORPHANED_LOCK_POLL: Duration = Duration::from_millis(10);
+
+/// Changes of a dead run that nobody can tell from later ones.
+pub(super) struct Leftover {
+    workspace: Workspace,
+    session_id: String,
+    is_restore: bool,
+    /// The paths, or why they cannot be known.
+    paths: Result<Vec<String>>,
+}
+
+/// Puts in order what a dead run left, before the command runs on a tree that is half-way; returns
+/// what cannot be. A command that passes must pay for no lock, so nothing is locked unless a dead
+/// run left word.
+pub(super) fn look(run: &Run) -> Option<Leftover> {
+    let request = &run.runner.request;
+    let workspace = Workspace::find(&request.cwd, request.home.as_deref()).ok()?;
+    let unknown = |error| {
+        Some(Leftover {
+            workspace: workspace.clone(),
+            session_id: String::new(),
+            is_restore: false,
+            paths: Err(error),
+        })
+    };
+    match Pending::find(&request.state_dir, &workspace) {
+        Ok(None) => None,
+        Ok(Some(pending)) => match put_in_order(run, &workspace, &pending) {
+            Ok(leftover) => leftover,
+            Err(error) => Some(Leftover {
+                session_id: pending.run().session_id.clone(),
+                is_restore: pending.run().is_restore,
+                paths: Err(error),
+                workspace,
+            }),
+        },
+        // Where the state cannot even be looked at, that is told when it is needed.
+        Err(error) if error.kind() == ErrorKind::Io => None,
+        Err(error) => unknown(error),
+    }
+}
+
+fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Option<Leftover>> {
+    let request = &run.runner.request;
+    let Some(_lock) = take_from(run, workspace, found.run().pid)? else {
+        return Ok(None);
+    };
+    // Another run may have been faster.
+    let Some(pending) = Pending::find(&request.state_dir, workspace)? else {
+        return Ok(None);
+    };
+    let session_id = pending.run().session_id.clone();
+    end_processes(
+        &session_id,
+        &pending.run().run_id,
+        request.grace,
+        &run.runner.interrupt,
+        &*run.runner.host,
+    )?;
+    let store = open_store(run, workspace)?;
+    let is_restore = pending.run().is_restore;
+    let what = match (pending.assess(&store)?, is_restore) {
+        (PendingState::Clean, false) => {
+            format!("session {session_id} died here; the tree is as it was")
+        }
+        (PendingState::Clean, true) => "a restore died here; it had put everything back".to_owned(),
+        (PendingState::Finishable(paths), is_restore) => {
+            let refused = pending.finish(&store)?.refused;
+            let paths = shown(&paths);
+            let who = match is_restore {
+                true => "a restore".to_owned(),
+                false => format!("session {session_id}"),
+            };
+            let done = if is_restore { "put back" } else { "undone" };
+            format!("{who} died here; {done}: {paths}{}", not_put_back(&refused))
+        }
+        (PendingState::Conflicting(paths), is_restore) => {
+            return Ok(Some(Leftover {
+                workspace: workspace.clone(),
+                session_id,
+                is_restore,
+                paths: Ok(paths),
+            }));
+        }
+    };
+    conclude(
+        run,
+        pending,
+        "it died; a later run here put things in order",
+    );
+    run.observe(&RunEvent::Cleaned { what: &what });
+    Ok(None)
+}
+
+/// Forgets the dead run, whose session ends on record where this run can record it.
+fn conclude(run: &Run, pending: Pending, reason: &str) {
+    let request = &run.runner.request;
+    let died = pending.run();
+    if !died.is_restore && died.store == request.store.url() {
+        let event = SessionFinished {
+            outcome: SessionOutcome::Interrupted,
+            reason: reason.to_owned(),
+            put_back: Some(true),
+            ..SessionFinished::default()
+        };
+        let event = JournalEvent::SessionFinished(event);
+        // The tree is in order whether or not that can be recorded.
+        let _not_recorded = request.store.record(Some(&died.session_id), event);
+    }
+    // One that cannot be removed is looked at once more by the next run.
+    let _stays = pending.end();
+}
+
+fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
+    let request = &run.runner.request;
+    let options = CheckpointOptions {
+        exclude: request.store_paths.clone(),
+        ..CheckpointOptions::default()
+    };
+    CheckpointStore::open(
+        &request.state_dir,
+        workspace,
+        options,
+        run.runner.host.clone(),
+    )
+}
+
+impl Leftover {
+    /// Names it to whoever watches.
+    pub(super) fn warn(&self, run: &Run) {
+        run.observe(&RunEvent::Leftover {
+            what: &self.in_words(),
+        });
+    }
+
+    /// Puts the tree back as the dead attempt found it, if that is wanted, keeping what it
+    /// replaces. Returns whether it did. To be called by the holder of the workspace.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if a person shall decide.
+    pub(super) fn put_back(&self, run: &Run) -> Result<bool> {
+        let request = &run.runner.request;
+        let pending = match Pending::find(&request.state_dir, &self.workspace) {
+            // Somebody else settled it meanwhile.
+            Ok(None) => return Ok(false),
+            Ok(Some(pending)) => pending,
+            Err(error) => return Err(error),
+        };
+        if request.on_leftover == OnLeftover::Stop {
+            let context = format!("{}; nothing was changed", self.in_words());
+            return Err(Error::new(ErrorKind::Refused, context));
+        }
+        let store = open_store(run, &self.workspace)?;
+        let target = store.load(&pending.run().before)?;
+        let wanted = Wanted::Tree(target.clone());
+        let put = put_back(&request.state_dir, &store, &wanted, Some(&pending))?;
+        let taken_back_by = put.taken_back_by.unwrap_or_default();
+        let what = format!(
+            "{} died here in the middle of an attempt; put back as it was before: {}{} · `recover \
+             restore {}` takes that back",
+            self.who(),
+            shown(&put.restored),
+            not_put_back(&put.refused),
+            taken_back_by
+        );
+        let event = JournalEvent::Restored(Restored {
+            attempt_number: None,
+            checkpoint: target.id(),
+            replaced: taken_back_by,
+            paths: put.restored.len() as u64,
+        });
+        if !self.is_restore && pending.run().store == request.store.url() {
+            let _not_recorded = request.store.record(Some(&self.session_id), event);
+        }
+        conclude(run, pending, "it died; a later run here put the tree back");
+        run.observe(&RunEvent::Cleaned { what: &what });
+        Ok(true)
+    }
+
+    fn who(&self) -> String {
+        if self.is_restore {
+            "a restore".to_owned()
+        } else {
+            format!("session {}", self.session_id)
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let who = self.who();
+        let id = &self.session_id;
+        match &self.paths {
+            Ok(paths) => format!(
+                "{who} died here in the middle of an attempt, and these paths are neither as they \
+                 were before it nor as it left them: {}; `recover restore {id}` puts the tree back, \
+                 `recover checkpoint` accepts it as it is",
+                shown(paths)
+            ),
+            Err(error) if id.is_empty() => {
+                let why = error.chain();
+                format!("a run may have died here, and what it left cannot be known: {why}")
+            }
+            Err(error) => format!(
+                "{who} died here, and what it left cannot be put in order: {}; `recover restore \
+                 {id}` puts the tree back, `recover checkpoint` accepts it as it is",
+                error.chain()
+            ),
+        }
+    }
+}
+
+/// The lock on `workspace`, of which the process `pid` left word; `None` if that is still at work.
+///
+/// A process that was killed while it started another one leaves its lock to the copy of itself
+/// that is about to become the other: for milliseconds it is held by nobody who would clean up.
+fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
+    let state_dir = &run.runner.request.state_dir;
+    for _ in 0..ORPHANED_LOCK_POLLS {
+        if let Locked::Ours(lock) = WorkspaceLock::try_acquire(state_dir, workspace, &holder(run))?
+        {
+            return Ok(Some(lock));
+        }
+        if is_alive(pid) || run.runner.host.sleep(ORPHANED_LOCK_POLL) == Wait::Interrupted {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// Whether there is such a process; somebody else's is refused, and so exists.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Ends what the dead run still has running: everything it started carries its id.
+pub(super) fn end_processes(
+    session_id: &str,
+    run_id: &str,
+    grace: Duration,
+    interrupt: &Interrupt,
+    host: &dyn Host,
+) -> Result<()> {
+    if run_id.is_empty() {
+        return Ok(());
+    }
+    let marker = mark_of_run(run_id);
+    let left = process::end(&[], Some(&marker), grace, interrupt, host)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+    let left = left.join(", ");
+    let context = format!("end what session {session_id} left running here: {left}");
+    Err(Error::new(ErrorKind::Busy, context))
+}
+
+fn not_put_back(refused: &[Refused]) -> String {
+    let paths = refused.iter();
+    let paths: Vec<_> = paths
+        .map(|one| format!("{} ({})", one.display, one.reason))
+        .collect();
+    match paths.is_empty() {
+        true => String::new(),
+        false => format!("; could not be put back: {}", shown(&paths)),
+    }
+}
+
+fn shown(paths: &[String]) -> String {
+    let shown = paths
+        .iter()
+        .take(PATHS_SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match paths.len().saturating_sub(PATHS_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

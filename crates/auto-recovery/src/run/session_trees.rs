@@ -1,0 +1,130 @@
+//! The trees of a session, as its journal names them: what it found, and what each attempt did.
+//!
+//! Pure but for the reading of the journal. An attempt counts with the number that its entry got.
+
+use std::collections::HashMap;
+
+use crate::audit::{AttemptFinished, AttemptStarted, AuditStore, JournalEvent, SessionOutcome};
+use crate::error::Result;
+
+/// The trees of a session.
+#[derive(Debug, Default)]
+pub(super) struct SessionTrees {
+    /// The tree as the session found it.
+    pub(super) beginning: Option<String>,
+    /// Its attempts, in the order in which they ended.
+    pub(super) attempts: Vec<AttemptTrees>,
+    /// Whether its last attempt has no end: it was killed, or is under way.
+    pub(super) has_open_attempt: bool,
+    /// The session that keeps what the last restore of this one replaced.
+    pub(super) replaced: Option<String>,
+}
+
+/// The trees of one attempt.
+#[derive(Debug, Default)]
+pub(super) struct AttemptTrees {
+    pub(super) number: u64,
+    pub(super) before: Option<String>,
+    pub(super) acted: Option<String>,
+    pub(super) verified: Option<String>,
+    /// Whether its changes were put back, by itself or by a later one.
+    pub(super) is_undone: bool,
+    /// Paths of it that are somebody else's.
+    pub(super) foreign: Vec<String>,
+    /// Whether it only ran the command again.
+    is_retry: bool,
+    /// Whether its changes stayed though it failed.
+    is_kept: bool,
+}
+
+impl SessionTrees {
+    /// Those of `session_id`.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(super) fn read(store: &dyn AuditStore, session_id: &str) -> Result<Self> {
+        let mut reading = Reading::default();
+        store.read_journal(Some(session_id), &mut |record| {
+            reading.add(record.event);
+            Ok(())
+        })?;
+        Ok(reading.trees)
+    }
+
+    /// Attempt `number`, the last one of that number.
+    pub(super) fn attempt(&self, number: u64) -> Option<&AttemptTrees> {
+        self.attempts
+            .iter()
+            .rfind(|attempt| attempt.number == number)
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    trees: SessionTrees,
+    /// Attempts that began and have not ended, by their id, or by their number where they have
+    /// none.
+    open: HashMap<String, AttemptStarted>,
+    /// The first attempt since the last end of a recovery.
+    since: usize,
+}
+
+impl Reading {
+    fn add(&mut self, event: JournalEvent) {
+        match event {
+            event if event.is_removal() => *self = Self::default(),
+            JournalEvent::FailureDetected(failure) => {
+                let beginning = &mut self.trees.beginning;
+                *beginning = beginning.take().or(failure.checkpoint);
+            }
+            JournalEvent::AttemptStarted(started) => {
+                let key = key(&started.attempt_id, started.attempt_number);
+                self.open.insert(key, started);
+                self.trees.has_open_attempt = true;
+            }
+            JournalEvent::AttemptFinished(finished) => self.finished(*finished),
+            JournalEvent::SessionFinished(finished) => {
+                let is_cured = finished.outcome == SessionOutcome::Recovered;
+                if finished.put_back.unwrap_or(!is_cured) {
+                    let kept = self.trees.attempts[self.since..].iter_mut();
+                    kept.filter(|attempt| attempt.is_kept)
+                        .for_each(|attempt| attempt.is_undone = true);
+                }
+                self.since = self.trees.attempts.len();
+            }
+            JournalEvent::Restored(restored) => self.trees.replaced = Some(restored.replaced),
+            _ => {}
+        }
+    }
+
+    fn finished(&mut self, finished: AttemptFinished) {
+        let key = key(&finished.attempt_id, finished.attempt_number);
+        let started = self.open.remove(&key);
+        self.trees.has_open_attempt = !self.open.is_empty();
+        if finished.undone {
+            // What retries left to one another went with the last of them.
+            let earlier = self.trees.attempts[self.since..].iter_mut().rev();
+            earlier
+                .take_while(|attempt| attempt.is_kept && attempt.is_retry)
+                .for_each(|attempt| attempt.is_undone = true);
+        }
+        let is_retry = |started: &AttemptStarted| started.strategy == "retry";
+        self.trees.attempts.push(AttemptTrees {
+            number: finished.attempt_number,
+            is_retry: started.as_ref().is_some_and(is_retry),
+            before: started.and_then(|started| started.checkpoint),
+            acted: finished.checkpoint_acted,
+            verified: finished.checkpoint_verified,
+            is_undone: finished.undone,
+            foreign: finished.kept_foreign,
+            is_kept: finished.kept,
+        });
+    }
+}
+
+fn key(id: &str, number: u64) -> String {
+    match id {
+        "" => number.to_string(),
+        id => id.to_owned(),
+    }
+}
