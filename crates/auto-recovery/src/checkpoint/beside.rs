@@ -14,9 +14,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::layout::make_private_dir;
@@ -24,7 +23,7 @@ use crate::checkpoint::lock::is_held;
 use crate::checkpoint::root::Root;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, Result};
-use crate::host::{Host, new_id};
+use crate::host::new_id;
 
 /// Where runs register, in a state directory.
 const RUNNING: &str = "running";
@@ -109,13 +108,8 @@ impl Registration {
     }
 
     /// Ends it: what recoveries beside must know is left to them, and nothing else.
-    pub fn end(self, host: &dyn Host) {
-        let until_ns = nanos(host.now());
-        let ended = Note {
-            until_ns: Some(until_ns),
-            ..self.note.clone()
-        };
-        leave_notes(&self.state_dir, self.workspace.root(), &ended, None);
+    pub fn end(self) {
+        leave_notes(&self.state_dir, self.workspace.root(), &self.note, None);
     }
 }
 
@@ -157,8 +151,8 @@ impl Inbox {
     }
 
     /// Looks who runs beside, and who did.
-    pub fn look(&mut self, host: &dyn Host) {
-        let now_ns = nanos(host.now());
+    pub fn look(&mut self) {
+        let now_ns = stamped_now(&self.dir);
         // Runs first: one that ends now leaves its note before it goes.
         for entry in entries(&self.state_dir.join(RUNNING)) {
             let Some((note, is_alive)) = read_registration(&entry) else {
@@ -168,11 +162,13 @@ impl Inbox {
                 self.note(note);
             } else {
                 let dead = Note {
-                    until_ns: Some(now_ns),
+                    until_ns: now_ns,
                     ..note
                 };
                 leave_notes(&self.state_dir, &root_of(&dead), &dead, Some(&self.dir));
                 let _gone = fs::remove_file(&entry);
+                // Only while it is empty.
+                let _others = fs::remove_dir(self.state_dir.join(RUNNING));
                 self.note(dead);
             }
         }
@@ -231,7 +227,7 @@ fn is_during(note: &Note, at_ns: i64) -> bool {
 }
 
 /// Tells every recovery at work in a tree that overlaps with `root`, but not that of `except`.
-fn leave_notes(state_dir: &Path, root: &Path, ended: &Note, except: Option<&Path>) {
+fn leave_notes(state_dir: &Path, root: &Path, run: &Note, except: Option<&Path>) {
     for inbox in entries(&state_dir.join(INBOXES)) {
         let key = inbox.file_name().unwrap_or_default().to_string_lossy();
         let Ok(theirs) = fs::read(inbox.join("root")) else {
@@ -243,8 +239,9 @@ fn leave_notes(state_dir: &Path, root: &Path, ended: &Note, except: Option<&Path
             continue;
         }
         let note = Note {
-            paths: changed_since(root, &theirs, ended.since_ns),
-            ..ended.clone()
+            paths: changed_since(root, &theirs, run.since_ns),
+            until_ns: stamped_now(&inbox),
+            ..run.clone()
         };
         // What cannot be told stands in the registration until it goes.
         let _not_told = write_whole(&inbox.join(&note.id), &note);
@@ -297,6 +294,21 @@ fn register(path: &Path, note: &Note) -> Option<(File, i64)> {
     file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
     let since_ns = written_at(&file)?;
     Some((file, since_ns))
+}
+
+/// The time by the clock that stamps files, which is behind other clocks by up to a tick.
+fn stamped_now(inbox: &Path) -> Option<i64> {
+    let file = File::options().write(true).open(inbox.join("root")).ok()?;
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    futimens(&file, &times).ok()?;
+    written_at(&file)
 }
 
 fn written_at(file: &File) -> Option<i64> {
@@ -357,9 +369,4 @@ fn remove_dirs(dirs: &[PathBuf]) {
             return;
         }
     }
-}
-
-fn nanos(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

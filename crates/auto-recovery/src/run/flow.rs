@@ -152,7 +152,7 @@ impl Run {
         };
         let ran = self.first_run();
         if let Some(registration) = registration {
-            registration.end(&*runner.host);
+            registration.end();
         }
         ran
     }

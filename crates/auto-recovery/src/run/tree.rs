@@ -12,7 +12,7 @@ use crate::checkpoint::{
     PendingRun, ProtectGlob, Protected, RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Host, timestamp};
+use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::guard::Claim;
 use crate::run::under_way::Run;
@@ -43,7 +43,6 @@ pub(super) struct Guarded {
     pending: Option<Pending>,
     /// Who runs beside; not inside another recovery.
     beside: Option<Inbox>,
-    host: Arc<dyn Host>,
 }
 
 /// What one attempt did to the tree: from here to there.
@@ -79,8 +78,7 @@ impl GuardedTree {
             ..CheckpointOptions::default()
         };
         let host = run.runner.host.clone();
-        let store =
-            CheckpointStore::open(&request.state_dir, claim.workspace(), options, host.clone())?;
+        let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
         let pending = match claim.is_ours() {
@@ -98,7 +96,6 @@ impl GuardedTree {
             left: HashSet::new(),
             pending,
             beside,
-            host,
             session,
             store,
         }))))
@@ -327,7 +324,7 @@ impl Guarded {
     /// Notes who runs beside now, and who did.
     fn look_beside(&mut self) {
         if let Some(beside) = &mut self.beside {
-            beside.look(&*self.host);
+            beside.look();
         }
     }
 
