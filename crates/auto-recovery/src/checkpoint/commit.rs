@@ -68,6 +68,20 @@ impl Checkpoint {
         self.manifest.entries.iter().filter(held).count()
     }
 
+    /// The commit that the user's HEAD was at, empty for none; known only to the process that took
+    /// the snapshot.
+    pub fn head(&self) -> Option<&str> {
+        let head = &self.watch.as_ref()?.head;
+        Some(head.commit.as_deref().unwrap_or_default())
+    }
+
+    /// How many of `paths` it holds no file for.
+    pub(super) fn lacks(&self, paths: impl Iterator<Item = impl AsRef<[u8]>>) -> usize {
+        paths
+            .filter(|path| self.manifest.get(path.as_ref()).is_none())
+            .count()
+    }
+
     /// Whether `protected` names any path in it, or any ignored one that was watched.
     pub fn has_any(&self, protected: &Protected) -> bool {
         let mut held = self.manifest.entries.iter();

@@ -46,6 +46,9 @@ pub struct Mark {
     pub session_id: String,
     /// When it was marked, RFC 3339.
     pub at: String,
+    /// The commit that HEAD was at, empty for none; `None` where an older release marked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Why it is good.
     #[serde(flatten)]
     pub good: Good,
@@ -58,6 +61,7 @@ impl CheckpointStore {
             checkpoint: checkpoint.id(),
             session_id: checkpoint.session.clone(),
             at: timestamp(self.host.now()),
+            head: checkpoint.head().map(str::to_owned),
             good,
         };
         let reference = format!("{MARK_REFS}/{}", mark.checkpoint);

@@ -45,6 +45,7 @@ mod stamp;
 mod store;
 mod take_back;
 mod tracked;
+mod user_git;
 mod watch;
 mod workspace;
 

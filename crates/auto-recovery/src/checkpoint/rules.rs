@@ -19,13 +19,19 @@ use crate::error::{Error, ErrorKind, Result};
 /// First bytes of the stored form.
 const MAGIC: &[u8] = b"recover rules 1\0";
 
+/// First bytes where it says what older releases do not know: repositories inside the tree, names
+/// compared without their case.
+const MAGIC_2: &[u8] = b"recover rules 2\0";
+
 /// Ignore rules and protected globs of one session.
 #[derive(Debug)]
 pub(super) struct Rules {
     /// Rules for the whole tree that no ignore file of the tree states, weakest first.
     base: Vec<RuleFile>,
-    /// The ignore files of the tree by the directory they stand in.
-    by_dir: HashMap<Vec<u8>, Arc<RuleFile>>,
+    /// The ignore files of the tree by the directory they stand in, weakest first.
+    by_dir: HashMap<Vec<u8>, Vec<Arc<RuleFile>>>,
+    /// Whether names are compared without their case.
+    ignores_case: bool,
     protect: Vec<String>,
     protected: Protected,
 }
@@ -45,6 +51,8 @@ pub(super) struct RuleFile {
     dir: Vec<u8>,
     text: Vec<u8>,
     matcher: Gitignore,
+    /// Whether a repository of its own begins in this directory: no rule from above holds in it.
+    is_boundary: bool,
 }
 
 /// The ignore files that hold for a directory, outermost first.
@@ -52,13 +60,14 @@ pub(super) type Chain = Arc<Vec<Arc<RuleFile>>>;
 
 impl Rules {
     /// Rules with `base` texts (weakest first) and `protect` globs, to be filled by a first walk.
-    pub(super) fn new(base: Vec<Vec<u8>>, protect: &[String]) -> Result<Self> {
+    pub(super) fn new(base: Vec<Vec<u8>>, ignores_case: bool, protect: &[String]) -> Result<Self> {
         Ok(Self {
             base: base
                 .into_iter()
-                .map(|text| RuleFile::new(Vec::new(), text))
+                .map(|text| RuleFile::new(Vec::new(), text, ignores_case))
                 .collect(),
             by_dir: HashMap::new(),
+            ignores_case,
             protect: protect.to_vec(),
             protected: Protected::new(protect)?,
         })
@@ -66,13 +75,30 @@ impl Rules {
 
     /// Adds an ignore file of the tree.
     pub(super) fn add(&mut self, file: Arc<RuleFile>) {
-        self.by_dir.insert(file.dir.clone(), file);
+        let files = self.by_dir.entry(file.dir.clone()).or_default();
+        files.push(file);
+    }
+
+    /// An ignore file of the tree.
+    pub(super) fn file(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
+        Arc::new(RuleFile::new(dir.to_vec(), text, self.ignores_case))
+    }
+
+    /// What holds at the top of a repository inside the tree, before its ignore files: `text` is
+    /// what its own git directory says.
+    pub(super) fn boundary(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
+        Arc::new(RuleFile {
+            is_boundary: true,
+            ..RuleFile::new(dir.to_vec(), text, self.ignores_case)
+        })
     }
 
     /// The chain for `dir`, given its parent's.
     pub(super) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
         match self.by_dir.get(dir) {
-            Some(file) => longer(parent, Arc::clone(file)),
+            Some(files) => files.iter().fold(Arc::clone(parent), |chain, file| {
+                longer(&chain, Arc::clone(file))
+            }),
             None => Arc::clone(parent),
         }
     }
@@ -87,6 +113,9 @@ impl Rules {
         for file in nearest_first {
             if let Some(ignored) = file.matched(path, is_dir) {
                 return ignored;
+            }
+            if file.is_boundary {
+                return false;
             }
         }
         false
@@ -124,9 +153,11 @@ impl Rules {
 
     /// The stored form.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut files: Vec<_> = self.by_dir.values().collect();
-        files.sort_unstable_by(|a, b| a.dir.cmp(&b.dir));
-        let mut out = MAGIC.to_vec();
+        let mut dirs: Vec<_> = self.by_dir.iter().collect();
+        dirs.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        let files: Vec<_> = dirs.into_iter().flat_map(|(_, files)| files).collect();
+        let is_old = !self.ignores_case && !files.iter().any(|file| file.is_boundary);
+        let mut out = if is_old { MAGIC } else { MAGIC_2 }.to_vec();
         let mut put = |tag: u8, name: &[u8], text: &[u8]| {
             out.push(tag);
             for bytes in [name, text] {
@@ -134,11 +165,15 @@ impl Rules {
                 out.extend_from_slice(bytes);
             }
         };
+        if self.ignores_case {
+            put(b'i', b"", b"");
+        }
         for file in &self.base {
             put(b'b', b"", &file.text);
         }
         for file in files {
-            put(b'd', &file.dir, &file.text);
+            let tag = if file.is_boundary { b'n' } else { b'd' };
+            put(tag, &file.dir, &file.text);
         }
         for glob in &self.protect {
             put(b'p', b"", glob.as_bytes());
@@ -154,7 +189,12 @@ impl Rules {
                 "the ignore rules of a checkpoint are damaged",
             )
         };
-        let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
+        let known = [MAGIC, MAGIC_2].into_iter();
+        let mut rest = known
+            .filter_map(|magic| bytes.strip_prefix(magic))
+            .next()
+            .ok_or_else(damaged)?;
+        let mut ignores_case = false;
         let (mut base, mut files, mut protect) = (Vec::new(), Vec::new(), Vec::new());
         while let Some((tag, tail)) = rest.split_first() {
             rest = tail;
@@ -167,14 +207,19 @@ impl Rules {
             let [name, text] = fields;
             match tag {
                 b'b' => base.push(text.to_vec()),
-                b'd' => files.push((name, text)),
+                b'd' | b'n' => files.push((tag, name, text)),
+                b'i' => ignores_case = true,
                 b'p' => protect.push(String::from_utf8(text.to_vec()).map_err(|_| damaged())?),
                 _ => return Err(damaged()),
             }
         }
-        let mut rules = Self::new(base, &protect)?;
-        for (dir, text) in files {
-            rules.add(Arc::new(RuleFile::new(dir.to_vec(), text.to_vec())));
+        let mut rules = Self::new(base, ignores_case, &protect)?;
+        for (tag, dir, text) in files {
+            let file = match tag {
+                b'n' => rules.boundary(dir, text.to_vec()),
+                _ => rules.file(dir, text.to_vec()),
+            };
+            rules.add(file);
         }
         Ok(rules)
     }
@@ -189,15 +234,22 @@ pub(super) fn longer(chain: &Chain, file: Arc<RuleFile>) -> Chain {
 
 impl RuleFile {
     /// Lines that the matcher cannot read are skipped, as git does: they ignore nothing.
-    pub(super) fn new(dir: Vec<u8>, text: Vec<u8>) -> Self {
+    fn new(dir: Vec<u8>, text: Vec<u8>, ignores_case: bool) -> Self {
         let mut builder = GitignoreBuilder::new("");
+        // Only a glob that is none could fail here, and none was added yet.
+        let _always = builder.case_insensitive(ignores_case);
         let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
         for line in body.split(|byte| *byte == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let _skipped = builder.add_line(None, &String::from_utf8_lossy(line));
         }
         let matcher = builder.build().unwrap_or_else(|_| Gitignore::empty());
-        Self { dir, text, matcher }
+        Self {
+            dir,
+            text,
+            matcher,
+            is_boundary: false,
+        }
     }
 
     fn matched(&self, path: &[u8], is_dir: bool) -> Option<bool> {

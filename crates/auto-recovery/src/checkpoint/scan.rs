@@ -19,7 +19,9 @@ use crate::checkpoint::root::{Root, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
+use crate::checkpoint::user_git::own_excludes;
 use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
+use crate::checkpoint::workspace::git_dir_of;
 use crate::error::{Error, Result};
 
 /// Ignore files larger than this are read no further.
@@ -34,6 +36,10 @@ pub(super) struct Scanner<'a> {
     pub(super) limits: &'a CheckpointLimits,
     /// Directories, relative to the root, that are not part of the tree.
     pub(super) excluded: &'a [Vec<u8>],
+    /// Other work trees of the same repository, relative to the root: never part of this one.
+    pub(super) work_trees: &'a [Vec<u8>],
+    /// The user's ignore rules for all projects, which hold in repositories inside the tree too.
+    pub(super) global_rules: Option<&'a [u8]>,
     pub(super) rules: &'a Rules,
     /// Whether `rules` lack the ignore files of the tree, so that the walk reads them.
     pub(super) collects: bool,
@@ -54,6 +60,8 @@ pub(super) struct Scan {
     pub(super) watch: Watch,
     /// The ignore files that a collecting walk read.
     pub(super) ignore_files: Vec<Arc<RuleFile>>,
+    /// Repositories inside the tree that are not ignored, by their directories.
+    pub(super) nested: BTreeSet<RelPath>,
 }
 
 /// One covered path.
@@ -191,6 +199,9 @@ impl<'a> Walker<'a> {
         let fd = self.scanner.root.open_dir_to_list(&dir.path)?;
         let names = names_in(&fd)?;
         let mut chain = self.scanner.rules.chain(&dir.chain, &dir.path);
+        if !dir.path.is_empty() && names.iter().any(|name| *name.name == *b".git") {
+            self.enter_repository(dir, &mut chain);
+        }
         if self.scanner.collects
             && !dir.is_ignored
             && names.iter().any(|name| *name.name == *b".gitignore")
@@ -199,7 +210,7 @@ impl<'a> Walker<'a> {
             let mut text = Vec::new();
             // What cannot be read ignores nothing.
             let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
-            let file = Arc::new(RuleFile::new(dir.path.to_vec(), text));
+            let file = self.scanner.rules.file(&dir.path, text);
             chain = longer(&chain, Arc::clone(&file));
             self.scan.ignore_files.push(file);
         }
@@ -211,6 +222,25 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    /// A repository inside the tree has ignore rules of its own, as git has it.
+    fn enter_repository(&mut self, dir: &Todo, chain: &mut Chain) {
+        let root = self.scanner.root.path().join(to_os(&dir.path));
+        let Some(git_dir) = git_dir_of(&root) else {
+            return;
+        };
+        if !dir.is_ignored {
+            self.scan.nested.insert(Arc::clone(&dir.path));
+        }
+        if self.scanner.collects && !dir.is_ignored {
+            let global = self.scanner.global_rules.unwrap_or_default();
+            let own = own_excludes(&git_dir).unwrap_or_default();
+            let text = [global, b"\n", &own].concat();
+            let file = self.scanner.rules.boundary(&dir.path, text);
+            *chain = longer(chain, Arc::clone(&file));
+            self.scan.ignore_files.push(file);
+        }
+    }
+
     /// Looks at a name; `None` when it is not part of the walk.
     fn visit(
         &mut self,
@@ -220,7 +250,7 @@ impl<'a> Walker<'a> {
         name: &Name,
     ) -> Result<Option<Looked>, Errno> {
         let path = join(&dir.path, &name.name);
-        if self.is_outside(&path, &name.name) {
+        if self.is_outside(dir, &path, &name.name) {
             return Ok(None);
         }
         // Whether it is a directory must be known before rules are asked; most file systems say so
@@ -256,7 +286,11 @@ impl<'a> Walker<'a> {
     fn is_worth_a_look(&mut self, path: &[u8], is_dir: bool) -> bool {
         let has_room = self.room.load(Ordering::Relaxed) > 0;
         if is_dir {
-            return self.scanner.enters(path, has_room);
+            let enters = self.scanner.enters(path, has_room);
+            if !enters && let Ok(Some(stamp)) = self.scanner.root.stamp(path) {
+                self.scan.watch.note_closed_dir(path.into(), &stamp);
+            }
+            return enters;
         }
         if is_in_build_dir(path) {
             return false;
@@ -305,27 +339,37 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether `path` is no part of the tree: git's own, our own, or left behind by a restore.
-    fn is_outside(&mut self, path: &[u8], name: &[u8]) -> bool {
+    fn is_outside(&mut self, dir: &Todo, path: &[u8], name: &[u8]) -> bool {
         if name.eq_ignore_ascii_case(b".git") {
             if path.len() > name.len() {
-                self.watch_nested(path);
+                self.watch_nested(path, dir.is_ignored);
             }
+            return true;
+        }
+        if self.scanner.work_trees.iter().any(|dir| dir == path) {
+            self.watch_identity(path);
             return true;
         }
         name.starts_with(TEMP_PREFIX) || self.scanner.excluded.iter().any(|dir| dir == path)
     }
 
     /// Nested repositories: files in them are covered like any others, their git is watched.
-    fn watch_nested(&mut self, path: &[u8]) {
+    fn watch_nested(&mut self, path: &[u8], is_ignored: bool) {
         let root = self.scanner.root;
-        for name in [&b"HEAD"[..], b"packed-refs"] {
+        // Of those that are not ignored, the whole git directory is looked at.
+        let names = [&b"HEAD"[..], b"packed-refs"].into_iter();
+        for name in names.filter(|_| is_ignored) {
             let path = join(path, name);
             if let Ok(Some(stamp)) = root.stamp(&path) {
                 self.watch(path.into(), &stamp);
             }
         }
-        if let Ok(Some(stamp)) = root.stamp(path) {
-            // A directory's times move with every lock file in it; its identity is enough.
+        self.watch_identity(path);
+    }
+
+    /// Watches a directory as such: its times move with every file that comes or goes in it.
+    fn watch_identity(&mut self, path: &[u8]) {
+        if let Ok(Some(stamp)) = self.scanner.root.stamp(path) {
             let stamp = Stamp {
                 size: 0,
                 mtime_ns: 0,
@@ -339,6 +383,7 @@ impl<'a> Walker<'a> {
         self.scan.found.extend(other.scan.found);
         self.scan.watch.merge(other.scan.watch);
         self.scan.ignore_files.extend(other.scan.ignore_files);
+        self.scan.nested.extend(other.scan.nested);
         self.ignored_dirs.extend(other.ignored_dirs);
         self.unreadable.extend(other.unreadable);
     }

@@ -4,7 +4,7 @@
 //! moment; what keeps changing meanwhile is named as a warning. Within a session the ignore rules,
 //! and which files are too large, stay as the first snapshot found them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::pass::Pass;
-use crate::checkpoint::path::{RelPath, display_path};
+use crate::checkpoint::path::{RelPath, display_path, to_os};
 use crate::checkpoint::reserve;
 use crate::checkpoint::rules::Rules;
 use crate::checkpoint::scan::{Found, Kind, Scan, Scanner};
@@ -25,7 +25,9 @@ use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
+use crate::checkpoint::user_git::{self, other_work_trees, own_excludes};
 use crate::checkpoint::watch::Watch;
+use crate::checkpoint::workspace::git_dir_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a walk is repeated while files change under it.
@@ -42,6 +44,9 @@ pub struct CheckpointSession {
     next: u64,
     pub(super) rules: Option<Arc<Rules>>,
     tracked: TrackedCache,
+    /// The repositories inside the tree, and what their indexes list.
+    nested: BTreeMap<RelPath, TrackedCache>,
+    global_rules: Option<Vec<u8>>,
     left_out: BTreeSet<RelPath>,
     pub(super) cache: Option<Cache>,
     pub(super) last: Option<Checkpoint>,
@@ -81,6 +86,8 @@ impl CheckpointSession {
             next: newest.unwrap_or(0) + 1,
             rules: None,
             tracked: TrackedCache::default(),
+            nested: BTreeMap::new(),
+            global_rules: None,
             left_out: BTreeSet::new(),
             cache,
             last: None,
@@ -159,10 +166,27 @@ impl CheckpointSession {
     /// The tracked paths of the user's index as it is now.
     pub(super) fn tracked_now(&mut self) -> Arc<Tracked> {
         let store = &*self.store;
-        match store.workspace.git_dir() {
+        let mut tracked = match store.workspace.git_dir() {
             Some(git_dir) => self.tracked.current(&store.git, git_dir, store.root.path()),
             None => Arc::new(Tracked::default()),
+        };
+        for (dir, cache) in &mut self.nested {
+            let root = store.root.path().join(to_os(dir));
+            if let Some(git_dir) = git_dir_of(&root) {
+                let nested = cache.current(&store.git, &git_dir, &root);
+                Arc::make_mut(&mut tracked).with_nested(dir, &nested);
+            }
         }
+        tracked
+    }
+
+    /// How many files that git tracks now, and that are in `now`, are not in `target`: going there
+    /// would make them vanish.
+    pub fn tracked_lost(&mut self, now: &Checkpoint, target: &Checkpoint) -> usize {
+        let tracked = self.tracked_now();
+        let there = now.manifest.entries.iter();
+        let there = there.filter(|entry| tracked.contains(&entry.path));
+        target.lacks(there.map(|entry| &*entry.path))
     }
 
     /// Commits a tree that stands nowhere, whose new contents `importer` has.
@@ -198,15 +222,18 @@ impl CheckpointSession {
         let mut is_news = false;
         for round in 1.. {
             let now_ns = self.tick();
+            let nested = self.nested.len();
             let scan = self.scan(also)?;
             let mut pass = Pass::new(&scan.found, base, now_ns, round == 1);
+            // What the index of a repository lists is covered from the next walk on.
+            let is_first_seen = self.nested.len() > nested;
             let reads = pass.reads();
             if !reads.is_empty() {
                 self.check_limits(&reads)?;
                 pass.read(&self.store, importer, reads)?;
             }
             is_news |= pass.is_news;
-            if pass.restless.is_empty() || round == ROUNDS_MAX {
+            if (pass.restless.is_empty() && !is_first_seen) || round == ROUNDS_MAX {
                 return Ok(Seen {
                     known: pass.known,
                     watch: scan.watch,
@@ -232,13 +259,18 @@ impl CheckpointSession {
         let frozen = self.rules.clone();
         let first = match &frozen {
             Some(_) => None,
-            None => Some(first_rules(store)?),
+            None => Some(first_rules(store, &mut self.global_rules)?),
         };
+        let git_dir = store.workspace.git_dir();
+        let work_trees = git_dir.map(|git_dir| other_work_trees(git_dir, store.root.path()));
+        let work_trees = work_trees.unwrap_or_default();
         let rules = first.as_ref().or(frozen.as_deref());
         let scanner = Scanner {
             root: &store.root,
             limits: &store.options.limits,
             excluded: &store.excluded,
+            work_trees: &work_trees,
+            global_rules: self.global_rules.as_deref(),
             rules: rules.expect("without frozen ones they were just made"),
             collects: first.is_some(),
             tracked: &tracked,
@@ -251,8 +283,19 @@ impl CheckpointSession {
             scan.ignore_files.drain(..).for_each(|file| rules.add(file));
             self.rules = Some(Arc::new(rules));
         }
-        if let Some(git_dir) = store.workspace.git_dir() {
+        if let Some(git_dir) = git_dir {
             scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
+            scan.watch.head = user_git::head(&store.git, git_dir, store.root.path());
+        }
+        for dir in &scan.nested {
+            self.nested.entry(Arc::clone(dir)).or_default();
+            let nested = git_dir_of(&store.root.path().join(to_os(dir)));
+            // That of a submodule lies in its superproject's, which was looked at.
+            let apart = nested.filter(|nested| !git_dir.is_some_and(|own| nested.starts_with(own)));
+            if let Some(nested) = apart {
+                let shown = format!("{}/.git", display_path(dir));
+                scan.watch.note_git(&nested, &shown, None);
+            }
         }
         let large = scan
             .found
@@ -432,14 +475,22 @@ fn remove_stale_locks(refs: &Path) {
 }
 
 /// The rules that hold for the whole tree, before any of its ignore files is read.
-fn first_rules(store: &CheckpointStore) -> Result<Rules> {
-    let own = store
-        .workspace
-        .git_dir()
-        .map(|git_dir| git_dir.join("info/exclude"));
-    let files = store.options.excludes_file.iter().chain(&own);
-    let texts = files.filter_map(|file| fs::read(file).ok()).collect();
-    Rules::new(texts, &store.options.protect)
+fn first_rules(store: &CheckpointStore, global: &mut Option<Vec<u8>>) -> Result<Rules> {
+    let default_global = store.options.excludes_file.as_deref();
+    let Some(git_dir) = store.workspace.git_dir() else {
+        // Without a repository at the top they hold in the repositories inside the tree only.
+        *global = default_global.and_then(|file| fs::read(file).ok());
+        return Rules::new(Vec::new(), false, &store.options.protect);
+    };
+    let root = store.root.path();
+    let settings = user_git::ignore_settings(&store.git, git_dir, root, default_global);
+    global.clone_from(&settings.global);
+    let texts = settings.global.into_iter().chain(own_excludes(git_dir));
+    Rules::new(
+        texts.collect(),
+        settings.ignores_case,
+        &store.options.protect,
+    )
 }
 
 fn free_bytes(store: &CheckpointStore) -> Result<u64> {

@@ -14,6 +14,7 @@ use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch;
 use crate::checkpoint::root::Root;
+use crate::checkpoint::user_git;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
@@ -121,6 +122,23 @@ impl CheckpointStore {
             (&before.manifest, watched_before),
             (&after.manifest, watched_after),
         )
+    }
+
+    /// Where the user's HEAD went between two snapshots of this process, in words, with the way
+    /// back; `None` if it stayed.
+    pub fn head_moved(&self, before: &Checkpoint, after: &Checkpoint) -> Option<String> {
+        let git_dir = self.workspace.git_dir()?;
+        let (before, after) = (before.watch.as_ref()?, after.watch.as_ref()?);
+        let heads = (&before.head, &after.head);
+        user_git::moved(&self.git, git_dir, self.root.path(), heads)
+    }
+
+    /// Whether everything that no checkpoint covers was looked at in both snapshots, so that what
+    /// was not named did not change.
+    pub fn saw_all(&self, before: &Checkpoint, after: &Checkpoint) -> bool {
+        let watches = [&before.watch, &after.watch];
+        let mut watches = watches.into_iter().map(Option::as_ref);
+        watches.all(|watch| watch.is_some_and(|watch| watch.is_whole()))
     }
 
     pub(super) fn cache_path(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::git::{Git, output};
-use crate::checkpoint::path::fnv128;
+use crate::checkpoint::path::{fnv128, join};
 use crate::checkpoint::stamp::Stamp;
 use crate::error::Result;
 
@@ -15,7 +15,7 @@ use crate::error::Result;
 const GITLINK: &[u8] = b"160000";
 
 /// The paths of an index.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tracked {
     /// Sorted.
     paths: Vec<Box<[u8]>>,
@@ -38,15 +38,27 @@ impl Tracked {
             .is_some_and(|known| known.starts_with(&prefix))
     }
 
+    /// These paths and those of a repository inside the tree, whose directory is `dir`.
+    pub(super) fn with_nested(&mut self, dir: &[u8], nested: &Self) {
+        let paths = nested.paths.iter().map(|path| join(dir, path).into());
+        self.paths.extend(paths);
+        self.paths.sort_unstable();
+    }
+
     fn read(git: &Git, git_dir: &Path, root: &Path) -> Result<Self> {
-        let command = git.reading(git_dir, root, &["ls-files", "--stage", "-z"]);
+        // With their flags: one that hides a change is a change itself.
+        let command = git.reading(git_dir, root, &["ls-files", "-v", "--stage", "-z"]);
         let listing = output(command, "git ls-files")?;
         let mut paths = Vec::new();
         for record in listing.split(|byte| *byte == 0) {
             let Some(tab) = memchr::memchr(b'\t', record) else {
                 continue;
             };
-            if !record.starts_with(GITLINK) {
+            // `H 100644 ID STAGE`, tab, path.
+            if !record
+                .get(2..)
+                .is_some_and(|record| record.starts_with(GITLINK))
+            {
                 paths.push(record[tab + 1..].into());
             }
         }

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::path::{RelPath, display_path, fnv128};
 use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::user_git::{Head, common_dir};
 
 /// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.
 const GIT_FILES_MAX: usize = 2_000;
@@ -72,7 +73,11 @@ pub(super) fn is_in_build_dir(path: &[u8]) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Watch {
     ignored: BTreeMap<RelPath, (u32, u64, i64, u64)>,
+    /// Ignored directories whose contents are not watched, by inode.
+    closed_dirs: BTreeMap<RelPath, u64>,
     git: BTreeMap<Vec<u8>, u128>,
+    /// Where the user's HEAD is.
+    pub(super) head: Head,
     /// Whether the limit ended the watch of ignored files early.
     pub(super) is_partial: bool,
     /// Whether the limit ended the watch of git's files early.
@@ -91,46 +96,57 @@ impl Watch {
         self.ignored.keys().map(|path| &**path)
     }
 
+    /// Whether everything that is watched was seen.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_partial && !self.is_git_partial
+    }
+
     /// Adds what another walker of the same walk noted.
     pub(super) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);
+        self.closed_dirs.append(&mut other.closed_dirs);
         self.is_partial |= other.is_partial;
     }
 
-    /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`).
+    /// Notes an ignored directory whose contents are not watched: only that it is there.
+    pub(super) fn note_closed_dir(&mut self, path: RelPath, stamp: &Stamp) {
+        self.closed_dirs.insert(path, stamp.ino);
+    }
+
+    /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`):
+    /// whatever is in it, but for objects, logs, locks and the index's stamps.
     /// `index` names what the index says, when it was read; else its stamp stands for it.
     pub(super) fn note_git(&mut self, git_dir: &Path, shown: &str, index: Option<u128>) {
         let common = common_dir(git_dir);
+        if common != git_dir {
+            // What is this work tree's own counts more than what has the same name in the main one.
+            self.note_git_files(&common, shown.to_owned(), Some(git_dir));
+        }
+        self.note_git_files(git_dir, shown.to_owned(), None);
         if let Some(digest) = index {
             self.git
                 .insert(format!("{shown}/index").into_bytes(), digest);
         }
-        let files = [
-            (git_dir, "HEAD"),
-            (&common, "config"),
-            (&common, "packed-refs"),
-        ];
-        for (dir, name) in files {
-            self.note_git_file(&dir.join(name), format!("{shown}/{name}").into_bytes());
-        }
-        for name in ["refs", "hooks"] {
-            self.note_git_files(&common.join(name), format!("{shown}/{name}"));
-        }
     }
 
-    fn note_git_files(&mut self, dir: &Path, shown: String) {
+    fn note_git_files(&mut self, dir: &Path, shown: String, except: Option<&Path>) {
         use std::os::unix::ffi::OsStrExt as _;
         let mut todo = vec![(dir.to_owned(), shown.into_bytes())];
         while let Some((dir, shown)) = todo.pop() {
             for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                let name = entry.file_name();
+                if is_git_noise(&shown, name.as_bytes()) || is_same_dir(&path, except) {
+                    continue;
+                }
                 if self.git.len() >= GIT_FILES_MAX {
                     self.is_git_partial = true;
                     return;
                 }
-                let shown = [&shown[..], b"/", entry.file_name().as_bytes()].concat();
+                let shown = [&shown[..], b"/", name.as_bytes()].concat();
                 match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => todo.push((entry.path(), shown)),
-                    _ => self.note_git_file(&entry.path(), shown),
+                    Ok(kind) if kind.is_dir() => todo.push((path, shown)),
+                    _ => self.note_git_file(&path, shown),
                 }
             }
         }
@@ -152,12 +168,23 @@ impl Watch {
     }
 }
 
-/// Where a linked work tree keeps what it shares.
-fn common_dir(git_dir: &Path) -> PathBuf {
-    match fs::read_to_string(git_dir.join("commondir")) {
-        Ok(text) => git_dir.join(text.trim()),
-        Err(_) => git_dir.to_owned(),
-    }
+/// Whether git writes a file or directory of this name whatever is done, or only adds to it.
+fn is_git_noise(dir: &[u8], name: &[u8]) -> bool {
+    // A branch may be called anything but that.
+    let is_reference = dir.split(|byte| *byte == b'/').any(|part| part == b"refs");
+    let is_noise = matches!(
+        name,
+        b"objects" | b"logs" | b"index" | b"gc.pid" | b"gc.log"
+    ) || name.starts_with(b"sharedindex.")
+        || name.starts_with(b"fsmonitor--daemon");
+    name.ends_with(b".lock") || (is_noise && !is_reference)
+}
+
+fn is_same_dir(path: &Path, other: Option<&Path>) -> bool {
+    other.is_some_and(|other| {
+        path.file_name() == other.file_name()
+            && fs::canonicalize(path).ok() == fs::canonicalize(other).ok()
+    })
 }
 
 /// A path that changed and that no checkpoint puts back.
@@ -205,6 +232,12 @@ pub(super) fn uncovered_changes(
     let is_whole = !before.1.is_partial && !after.1.is_partial;
     let ignored = changed_keys(&before.1.ignored, &after.1.ignored, is_whole);
     found.extend(ignored.map(|path| Uncovered::new(path, "ignored")));
+    // That one is made is what tools do; that one is gone, or another, is worth a word.
+    let closed = before.1.closed_dirs.iter();
+    let gone = closed.filter(|(path, ino)| after.1.closed_dirs.get(*path) != Some(ino));
+    let covered = |path: &RelPath| after.0.get(path).is_some();
+    let gone = gone.filter(|(path, _)| !covered(path));
+    found.extend(gone.map(|(path, _)| Uncovered::new(path, "ignored")));
     let is_whole = !before.1.is_git_partial && !after.1.is_git_partial;
     let git = changed_keys(&before.1.git, &after.1.git, is_whole);
     found.extend(git.map(|path| Uncovered::new(path, "git's own")));

@@ -397,6 +397,9 @@ impl<'m> Recovering<'m> {
             return Ok(());
         };
         tried.not_covered = tree.not_covered();
+        if let Some(moved) = tree.history_moved() {
+            tried.add(&moved);
+        }
         if tried.success {
             return Ok(());
         }

@@ -124,6 +124,12 @@ pub trait Tree: Send {
     /// Paths the attempt changed that no checkpoint covers: ignored or too large files, `.git`.
     fn not_covered(&mut self) -> Vec<String>;
 
+    /// What the attempt did to the history of the tree that an undo leaves, in words with the way
+    /// back; `None` where there is no history, or it stayed.
+    fn history_moved(&mut self) -> Option<String> {
+        None
+    }
+
     /// Leaves the tree to the next try of the same strategy: undoing that undoes this one too.
     fn leave(&mut self);
 

@@ -92,7 +92,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         let what = format!("remove what is old from the state: {}", error.chain());
         run.observe(&RunEvent::HelperFailed { what: &what });
     }
-    let undone = had_tree && !request.keep_failed_changes;
+    let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
+    let undone = had_tree && saw_all && !request.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,

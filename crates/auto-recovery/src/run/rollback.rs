@@ -61,6 +61,15 @@ impl Strategy for RollbackStrategy {
                 "there is no good tree to go back to: `recover checkpoint` marks one",
             ));
         };
+        // Going behind commits is for those who say so.
+        if self.target == RollbackTarget::LastGood
+            && let Some(why) = guarded.is_behind(&target)?
+        {
+            let id = target.id();
+            return Ok(Outcome::not_possible(format!(
+                "not rolled back to {said}: {why}; `--rollback={id}` goes there all the same"
+            )));
+        }
         let paths = guarded.go_to(&target)?;
         let message = format!("Rolled back to {said}, {paths} paths");
         Ok(Outcome::success(message.clone()).with_changes(vec![message]))

@@ -122,6 +122,13 @@ impl GuardedTree {
         self.lock().ground.id()
     }
 
+    /// Whether everything that no checkpoint covers was watched: only then is the tree as it was
+    /// where nothing is named.
+    pub(super) fn saw_all(&self) -> bool {
+        let guarded = self.lock();
+        guarded.store.saw_all(&guarded.ground, &guarded.ours)
+    }
+
     /// What names the content of that tree: equal for equal trees.
     pub(super) fn fingerprint(&self) -> String {
         self.lock().ground.fingerprint()
@@ -253,6 +260,12 @@ impl Tree for GuardedTree {
             .collect()
     }
 
+    fn history_moved(&mut self) -> Option<String> {
+        let guarded = self.lock();
+        let span = guarded.attempt.as_ref()?;
+        guarded.store.head_moved(&span.before, span.after.as_ref()?)
+    }
+
     fn leave(&mut self) {
         if let Some(span) = &mut self.lock().attempt {
             span.left_to_next = true;
@@ -300,6 +313,27 @@ impl Guarded {
     /// The newest tree at which this command passed here, or that somebody marked.
     pub(super) fn last_good(&self) -> Result<Option<Mark>> {
         self.store.last_good(&self.argv, &self.cwd)
+    }
+
+    /// Why going to `target`, the last good tree, would go behind what was committed since; `None`
+    /// if it would not.
+    pub(super) fn is_behind(&mut self, target: &Checkpoint) -> Result<Option<String>> {
+        let marks = self.store.marks()?;
+        let mark = marks.iter().rfind(|mark| mark.checkpoint == target.id());
+        let then = mark.and_then(|mark| mark.head.as_deref());
+        let short = |commit: &str| match commit {
+            "" => "no commit".to_owned(),
+            commit => commit.chars().take(10).collect(),
+        };
+        match (then, self.ours.head()) {
+            (Some(then), Some(now)) if then != now => {
+                let (then, now) = (short(then), short(now));
+                return Ok(Some(format!("HEAD was {then} then and is {now} now")));
+            }
+            _ => {}
+        }
+        let lost = self.session.tracked_lost(&self.ours, target);
+        Ok((lost > 0).then(|| format!("{lost} files that git tracks now are not in it")))
     }
 
     /// The tree that checking out `revision` here would give.

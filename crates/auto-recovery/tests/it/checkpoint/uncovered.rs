@@ -103,7 +103,12 @@ fn the_users_git_is_named_when_it_moves_and_not_when_it_is_looked_at() {
         tree.run_git(&["commit", "--quiet", "-am", "y"]);
         tree.run_git(&["config", "user.name", "z"]);
     });
-    let expected = [".git/config", ".git/index", ".git/refs/heads/main"];
+    let expected = [
+        ".git/COMMIT_EDITMSG",
+        ".git/config",
+        ".git/index",
+        ".git/refs/heads/main",
+    ];
     assert_eq!(found, expected.map(|path| (path.into(), "git's own")));
 }
 

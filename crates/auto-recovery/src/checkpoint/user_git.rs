@@ -1,0 +1,231 @@
+//! What the user's own git says of a work tree: where HEAD is, what it ignores, its other work
+//! trees.
+//!
+//! Read from git's files where their format is fixed, asked of git where it is not. Nothing here
+//! writes, and no answer is needed: where git says nothing, less is known.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::git::{Git, output};
+use crate::checkpoint::workspace::git_dir_of;
+
+/// How many symbolic references are followed.
+const REFERENCES_MAX: usize = 5;
+
+/// Commits that a message lists; more are counted.
+const COMMITS_SHOWN: usize = 5;
+
+/// Where HEAD is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The branch, as a whole reference; `None` when it is detached.
+    pub(super) branch: Option<String>,
+    /// The commit; `None` before the first.
+    pub(super) commit: Option<String>,
+}
+
+/// What git ignores beyond the ignore files of the tree.
+#[derive(Clone, Debug, Default)]
+pub(super) struct IgnoreSettings {
+    /// The text of the user's ignore file for all projects.
+    pub(super) global: Option<Vec<u8>>,
+    /// Whether names are compared without their case.
+    pub(super) ignores_case: bool,
+}
+
+/// Where a linked work tree keeps what it shares with the others; else the directory itself.
+pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
+    match fs::read_to_string(git_dir.join("commondir")) {
+        Ok(text) => git_dir.join(text.trim()),
+        Err(_) => git_dir.to_owned(),
+    }
+}
+
+/// What `info/exclude` of the repository says.
+pub(super) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
+    fs::read(common_dir(git_dir).join("info/exclude")).ok()
+}
+
+/// What git's configuration says of ignoring, the user's own and the repository's.
+/// `default_global` is where git looks unless told otherwise.
+pub(super) fn ignore_settings(
+    git: &Git,
+    git_dir: &Path,
+    root: &Path,
+    default_global: Option<&Path>,
+) -> IgnoreSettings {
+    let pattern = r"^core\.(excludesfile|ignorecase)$";
+    let args = ["config", "--null", "--type=path", "--get-regexp", pattern];
+    // It fails when nothing is set.
+    let listing = output(git.reading_as_user(git_dir, root, &args), "git config");
+    let listing = listing.unwrap_or_default();
+    let mut named = None;
+    let mut ignores_case = false;
+    for record in listing.split(|byte| *byte == 0) {
+        let mut parts = record.splitn(2, |byte| *byte == b'\n');
+        match (parts.next(), parts.next()) {
+            (Some(b"core.excludesfile"), Some(path)) => {
+                named = Some(root.join(OsStr::from_bytes(path)));
+            }
+            // A key alone means true.
+            (Some(b"core.ignorecase"), value) => {
+                ignores_case = matches!(value, None | Some(b"true" | b"yes" | b"on" | b"1"));
+            }
+            _ => {}
+        }
+    }
+    let path = named.as_deref().or(default_global);
+    IgnoreSettings {
+        global: path.and_then(|path| fs::read(path).ok()),
+        ignores_case,
+    }
+}
+
+/// The other work trees of the repository that lie below `root`, relative to it.
+pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
+    let common = common_dir(git_dir);
+    let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten();
+    let linked = linked.flatten().filter_map(|entry| {
+        let dot_git = fs::read(entry.path().join("gitdir")).ok()?;
+        let dot_git = entry.path().join(OsStr::from_bytes(dot_git.trim_ascii()));
+        dot_git.parent().map(Path::to_owned)
+    });
+    let main = common.parent().map(Path::to_owned);
+    let roots = linked
+        .chain(main)
+        .filter_map(|dir| fs::canonicalize(dir).ok());
+    let below = roots.filter(|dir| dir != root && git_dir_of(dir).is_some());
+    let relative = below.filter_map(|dir| dir.strip_prefix(root).ok().map(Path::to_owned));
+    relative
+        .map(|path| path.as_os_str().as_bytes().to_vec())
+        .collect()
+}
+
+/// Where HEAD is now.
+pub(super) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
+    let Ok(text) = fs::read_to_string(git_dir.join("HEAD")) else {
+        return Head::default();
+    };
+    let Some(branch) = text.trim().strip_prefix("ref: ") else {
+        return Head {
+            branch: None,
+            commit: Some(text.trim().to_owned()),
+        };
+    };
+    // Where references are kept in tables, the file is a stand-in.
+    if branch == "refs/heads/.invalid" {
+        return asked_head(git, git_dir, root);
+    }
+    Head {
+        commit: resolved(git_dir, branch),
+        branch: Some(branch.to_owned()),
+    }
+}
+
+fn asked_head(git: &Git, git_dir: &Path, root: &Path) -> Head {
+    let ask = |args: &[&str]| {
+        let answer = output(git.reading(git_dir, root, args), args[0]).ok()?;
+        let answer = String::from_utf8_lossy(answer.trim_ascii()).into_owned();
+        (!answer.is_empty()).then_some(answer)
+    };
+    Head {
+        branch: ask(&["symbolic-ref", "--quiet", "HEAD"]),
+        commit: ask(&["rev-parse", "--verify", "--quiet", "HEAD"]),
+    }
+}
+
+/// The commit that a reference kept in files names.
+fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
+    let common = common_dir(git_dir);
+    let mut reference = reference.to_owned();
+    for _ in 0..REFERENCES_MAX {
+        let loose = [git_dir, &common].map(|dir| fs::read_to_string(dir.join(&reference)));
+        let Some(text) = loose.into_iter().find_map(|text| text.ok()) else {
+            break;
+        };
+        match text.trim().strip_prefix("ref: ") {
+            Some(next) => reference = next.to_owned(),
+            None => return Some(text.trim().to_owned()),
+        }
+    }
+    let packed = fs::read_to_string(common.join("packed-refs")).ok()?;
+    let names = |line: &&str| line.split(' ').nth(1) == Some(&reference);
+    let line = packed.lines().find(names)?;
+    line.split(' ').next().map(str::to_owned)
+}
+
+/// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move.
+pub(super) fn moved(
+    git: &Git,
+    git_dir: &Path,
+    root: &Path,
+    (from, to): (&Head, &Head),
+) -> Option<String> {
+    if from == to {
+        return None;
+    }
+    let short = |head: &Head| match &head.commit {
+        Some(commit) => commit.chars().take(10).collect(),
+        None => "no commit".to_owned(),
+    };
+    let branch = |head: &Head| match &head.branch {
+        Some(branch) => branch.trim_start_matches("refs/heads/").to_owned(),
+        None => "a detached HEAD".to_owned(),
+    };
+    if from.branch != to.branch {
+        let back = match &from.branch {
+            Some(branch) => branch.trim_start_matches("refs/heads/").to_owned(),
+            None => format!("--detach {}", short(from)),
+        };
+        let (was, is) = (branch(from), branch(to));
+        return Some(format!(
+            "HEAD moved from {was} ({}) to {is} ({}): `git switch {back}` goes back",
+            short(from),
+            short(to)
+        ));
+    }
+    let old = from.commit.as_deref().unwrap_or_default();
+    let new = to.commit.as_deref()?;
+    let commits = commits_between(git, git_dir, root, (old, new))?;
+    let back = match old {
+        "" => "git update-ref -d HEAD".to_owned(),
+        _ => format!("git reset --soft {}", short(from)),
+    };
+    Some(format!(
+        "committed {commits}: `{back}` takes that back and keeps the work"
+    ))
+}
+
+/// The commits of `new` that `old` has not, newest first; an empty `old` has none.
+fn commits_between(
+    git: &Git,
+    git_dir: &Path,
+    root: &Path,
+    (old, new): (&str, &str),
+) -> Option<String> {
+    let not_old = format!("^{old}");
+    let mut args = vec!["log", "--no-color", "--format=%h %s", new];
+    if !old.is_empty() {
+        args.push(&not_old);
+    }
+    let listing = output(git.reading(git_dir, root, &args), "git log").ok()?;
+    let listing = String::from_utf8_lossy(&listing).into_owned();
+    let all: Vec<&str> = listing.lines().collect();
+    if all.is_empty() {
+        let short: String = new.chars().take(10).collect();
+        return Some(format!("nothing new, but moved the branch to {short}"));
+    }
+    let shown: Vec<String> = all
+        .iter()
+        .take(COMMITS_SHOWN)
+        .map(|line| format!("{line:?}"))
+        .collect();
+    let more = match all.len().saturating_sub(COMMITS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!("{}{more}", shown.join(", ")))
+}
