@@ -2,9 +2,12 @@
 
 mod cure;
 mod died;
+mod guarded;
+mod not_put_back;
 mod others;
 mod restore;
 mod signals;
+mod state;
 mod workspaces;
 
 use std::fs;

@@ -40,6 +40,8 @@ pub struct Step {
     pub is_undone: bool,
     /// Paths of it that are somebody else's, as records name them.
     pub foreign: HashSet<String>,
+    /// Paths of it that could not be put back, though the rest was.
+    pub stayed: HashSet<String>,
 }
 
 /// The tree that is wanted back.
@@ -115,10 +117,11 @@ impl Wanted {
         let mut claimed: BTreeMap<RelPath, Claimed> = BTreeMap::new();
         for step in steps {
             for difference in step.before.manifest.differences(&step.after.manifest) {
-                if step.foreign.contains(&display_path(difference.path)) {
+                let display = display_path(difference.path);
+                if step.foreign.contains(&display) {
                     continue;
                 }
-                let left = if step.is_undone {
+                let left = if step.is_undone && !step.stayed.contains(&display) {
                     difference.before
                 } else {
                     difference.after

@@ -59,7 +59,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     };
     let logger = match begin_record(run, &session_id, &claim) {
         Ok(logger) => logger,
-        Err(error) => return explain_or_fail(run, failed, error),
+        Err(error) if is_unwritable(&error) => return explain_or_fail(run, failed, error),
+        Err(error) => return Err(error),
     };
     let guarded = guarded_files(run, &policy, claim.workspace());
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
@@ -289,9 +290,9 @@ fn guarded_files(run: &Run, policy: &Policy, workspace: &Workspace) -> Vec<Prote
 }
 
 /// The end of a run for which nothing was tried because of `error`: the command's own, with a
-/// warning, where the state cannot be written; else the error.
+/// warning, where files cannot be read or written; else the error.
 pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result<RunOutcome> {
-    if !is_unwritable(&error) {
+    if !matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace) {
         return Err(error);
     }
     let why = error.chain();

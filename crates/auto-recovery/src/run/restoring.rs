@@ -348,6 +348,7 @@ fn steps(store: &CheckpointStore, attempts: &[AttemptTrees]) -> Vec<Step> {
             after: loaded(&attempt.verified).or_else(|| loaded(&attempt.acted))?,
             is_undone: attempt.is_undone,
             foreign: attempt.foreign.iter().cloned().collect(),
+            stayed: attempt.not_put_back.iter().cloned().collect(),
         })
     };
     attempts.iter().filter_map(step).collect()
@@ -363,6 +364,7 @@ fn restore_step(store: &CheckpointStore, taken: &[String]) -> Result<Vec<Step>> 
         after: store.load(after)?,
         is_undone: false,
         foreign: HashSet::new(),
+        stayed: HashSet::new(),
     }])
 }
 

@@ -31,6 +31,8 @@ pub(super) struct AttemptTrees {
     pub(super) is_undone: bool,
     /// Paths of it that are somebody else's.
     pub(super) foreign: Vec<String>,
+    /// Paths of it that could not be put back.
+    pub(super) not_put_back: Vec<String>,
     /// Whether it only ran the command again.
     is_retry: bool,
     /// Whether its changes stayed though it failed.
@@ -117,6 +119,7 @@ impl Reading {
             verified: finished.checkpoint_verified,
             is_undone: finished.undone,
             foreign: finished.kept_foreign,
+            not_put_back: finished.not_put_back,
             is_kept: finished.kept,
         });
     }

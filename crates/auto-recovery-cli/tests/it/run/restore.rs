@@ -41,6 +41,103 @@ fn restore_goes_back_and_can_itself_be_taken_back() {
 }
 
 #[test]
+fn restore_takes_back_what_the_session_did_and_not_what_came_later() {
+    let machine = cured();
+    write(&machine, "value", "edited later\n");
+    write(&machine, "unrelated", "mine\n");
+    let back = machine.recover(&["restore", "s"]);
+    assert_eq!(back.code, 1, "one was left: {back:?}");
+    assert_eq!(back.stdout, "new\n");
+    assert!(
+        back.stderr.contains("value is not as the session left it"),
+        "{back:?}"
+    );
+    assert_eq!(read(&machine, "value"), "edited later\n");
+    assert_eq!(read(&machine, "unrelated"), "mine\n");
+    let whole = machine.recover(&["restore", "s", "--whole-tree"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert!(!machine.work().join("unrelated").exists());
+}
+
+#[test]
+fn a_second_restore_changes_nothing_and_says_how_to_redo() {
+    let machine = cured();
+    let back = machine.recover(&["restore", "s"]);
+    write(&machine, "unrelated", "mine\n");
+    let again = machine.recover(&["restore", "s"]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{again:?}");
+    let id = |run: &crate::harness::Run| {
+        let id = run
+            .stderr
+            .split("`recover restore ")
+            .nth(1)
+            .map(str::to_owned);
+        id.expect("the way back")
+            .split('`')
+            .next()
+            .map(str::to_owned)
+            .expect("an id")
+    };
+    assert_eq!(id(&again), id(&back));
+    let redone = machine.recover(&["restore", &id(&again)]);
+    assert_eq!(redone.code, 0, "{redone:?}");
+    assert_eq!(read(&machine, "value"), "mended\n");
+    assert_eq!(read(&machine, "new"), "new\n");
+    assert_eq!(read(&machine, "unrelated"), "mine\n");
+}
+
+#[test]
+fn a_preview_shows_what_would_change_and_changes_nothing() {
+    let machine = cured();
+    let before = machine.recover(&["sessions", "--json"]).stdout;
+    let preview = machine.recover(&["restore", "s", "--preview"]);
+    assert_eq!(preview.code, 0, "{preview:?}");
+    assert_eq!(preview.stdout, " new   | 1 - (goes)\n value | 2 +-\n");
+    assert_eq!(read(&machine, "value"), "mended\n");
+    assert_eq!(read(&machine, "new"), "new\n");
+    assert_eq!(machine.recover(&["sessions", "--json"]).stdout, before);
+    write(&machine, "value", "edited later\n");
+    let preview = machine.recover(&["restore", "s", "--preview", "--json"]);
+    assert_eq!(preview.code, 1, "{preview:?}");
+    let parsed: serde_json::Value = serde_json::from_str(&preview.stdout).expect("JSON");
+    assert_eq!(parsed["foreign"], serde_json::json!(["value"]));
+    let whole = machine.recover(&["restore", "s", "--preview", "--whole-tree"]);
+    assert!(whole.stdout.contains("value | 2 +-"), "{whole:?}");
+}
+
+#[test]
+fn what_later_attempts_changed_goes_back_to_how_an_attempt_left_it() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let first = "echo one > value; echo one > first";
+    let second = "echo two > value; echo two > second; echo mended >> value";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--max-attempts",
+        "1",
+        "--keep-progress",
+    ];
+    let fixes = ["--fix", first, "--fix", second];
+    let check = "grep -q broken value && exit 1; grep -q mended value || exit 2";
+    let run = machine.recover(&[&args[..], &fixes, &["--", "sh", "-c", check]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(machine.recover(&["restore", "s", "1"]).code, 0);
+    assert_eq!(read(&machine, "value"), "one\n");
+    assert_eq!(read(&machine, "first"), "one\n");
+    assert!(!machine.work().join("second").exists());
+    // From there the whole session can still be taken back, but for what is not as it left it.
+    let back = machine.recover(&["restore", "s"]);
+    assert_eq!(
+        (back.code, back.stdout.as_str()),
+        (1, "first\n"),
+        "{back:?}"
+    );
+}
+
+#[test]
 fn the_tree_after_an_attempt_can_be_had_although_it_was_undone() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
@@ -82,6 +179,93 @@ fn rollback_goes_to_the_tree_that_was_marked() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("marked as good"), "{}", run.stderr);
     assert_eq!(read(&machine, "value"), "good\n");
+}
+
+#[test]
+fn rollback_does_not_go_behind_commits_without_being_told_to() {
+    let machine = Machine::new();
+    let git = |args: &str| {
+        let script = format!("git -c user.name=t -c user.email=t@t {args}");
+        let done = machine.shell(&script).output().expect("run git");
+        assert!(done.status.success(), "{args}: {done:?}");
+    };
+    git("init -q");
+    write(&machine, "value", "good\n");
+    git("add -A");
+    git("commit -qm first");
+    let marked = machine.recover(&["checkpoint"]);
+    let id = marked.stdout.trim().to_owned();
+    let check = ["--", "grep", "-q", "good", "value"];
+    // On the same commit it goes back by itself.
+    write(&machine, "value", "bad\n");
+    let run = machine.recover(&[&["run", "--rollback"][..], &check].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    // Behind one it wants to be told so.
+    write(&machine, "value", "bad\n");
+    write(&machine, "since", "work\n");
+    git("add -A");
+    git("commit -qm second");
+    let run = machine.recover(&[&["run", "--rollback"][..], &check].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(read(&machine, "since"), "work\n");
+    assert_eq!(read(&machine, "value"), "bad\n");
+    // The last good tree is the one on which the first rollback passed: the same as the mark.
+    assert!(run.stderr.contains("HEAD was"), "{run:?}");
+    assert!(run.stderr.contains("--rollback="), "{run:?}");
+    let told = format!("--rollback={id}");
+    let run = machine.recover(&[&["run", &told][..], &check].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(read(&machine, "value"), "good\n");
+}
+
+#[test]
+fn a_rollback_that_names_nothing_is_refused_before_the_command_runs() {
+    let machine = Machine::new();
+    for target in [
+        "0123",
+        "0123456789012345678901234567890123456789",
+        "git:HEAD",
+        "git:",
+    ] {
+        let flag = format!("--rollback={target}");
+        let run = machine.recover(&["run", &flag, "--", "sh", "-c", "touch ran"]);
+        assert_eq!(run.code, 125, "{target}: {run:?}");
+        assert!(!machine.work().join("ran").exists(), "{target}");
+    }
+    assert!(!machine.state().exists());
+}
+
+#[test]
+fn commits_that_an_attempt_made_are_named_with_the_way_back() {
+    let machine = Machine::new();
+    let git = "git -c user.name=t -c user.email=t@t";
+    let script = format!("git init -q; echo 1 > value; git add -A; {git} commit -qm first");
+    assert!(machine.shell(&script).status().expect("run git").success());
+    let head = || {
+        let log = machine
+            .shell("git log --format=%s")
+            .output()
+            .expect("run git");
+        String::from_utf8(log.stdout).expect("UTF-8")
+    };
+    let fix = format!("echo 2 > value; {git} commit -qam 'an agent was here'");
+    let run = machine.recover(&["run", "--max-attempts", "1", "--fix", &fix, "--", "false"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("an agent was here"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    assert_eq!(read(&machine, "value"), "1\n");
+    let way_back = run
+        .stderr
+        .split('`')
+        .find(|text| text.starts_with("git reset --soft"));
+    let way_back = way_back.expect("the way back");
+    assert!(machine.shell(way_back).status().expect("run git").success());
+    assert_eq!(head(), "first\n");
+    let staged = machine
+        .shell("git diff --cached")
+        .output()
+        .expect("run git");
+    assert!(String::from_utf8_lossy(&staged.stdout).contains("+2"));
 }
 
 #[test]

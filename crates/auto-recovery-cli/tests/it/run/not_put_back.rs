@@ -1,0 +1,186 @@
+//! Paths that the system does not let us put back: all others are, and later runs work.
+//!
+//! Mounts and immutable files take root; elsewhere these tests say so and end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Machine, read, write};
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Runs a program that may not be allowed here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests mount and mark files as an administrator would"
+)]
+fn tries(program: &str, args: &[&str]) -> bool {
+    let done = Command::new(program).args(args).output();
+    done.is_ok_and(|done| done.status.success())
+}
+
+/// A mount that is gone when the test ends.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn bind(from: &Path, onto: &Path) -> Option<Self> {
+        let (from, to) = (from.to_str()?, onto.to_str()?);
+        let is_done = is_root() && tries("mount", &["--bind", from, to]);
+        is_done.then(|| Self(onto.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let path = self.0.display().to_string();
+        tries("umount", &["-l", &path]);
+    }
+}
+
+const UNDO: [&str; 6] = ["run", "--session", "s", "--max-attempts", "1", "--fix"];
+
+/// After whatever was refused: the rest is as it was, it is named once, later runs work.
+fn check_the_rest(machine: &Machine, told: &str, name: &str) {
+    assert_eq!(read(machine, "value"), "broken\n", "{told}");
+    assert!(!machine.work().join("added").exists(), "{told}");
+    assert_eq!(told.matches("could not be put back").count(), 1, "{told}");
+    assert!(told.contains(name), "{told}");
+    assert!(!told.contains("the tree is as it was"), "{told}");
+    let next = machine.recover(&["run", "--", "true"]);
+    assert_eq!((next.code, next.stderr.as_str()), (0, ""));
+    let next = machine.recover(&["run", "--max-attempts", "1", "--fix", "true", "--", "false"]);
+    assert_eq!(next.code, 1, "{next:?}");
+}
+
+#[test]
+fn a_file_that_something_is_mounted_on_is_written_in_place() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, "mounted", "old\n");
+    machine.write("elsewhere", "old\n");
+    let (from, onto) = (
+        machine.root().join("elsewhere"),
+        machine.work().join("mounted"),
+    );
+    let Some(_mounted) = Mounted::bind(&from, &onto) else {
+        eprintln!("skipped: nothing can be mounted here");
+        return;
+    };
+    let fix = "echo half > mounted; echo half > value; touch added";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(read(&machine, "mounted"), "old\n", "{run:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+}
+
+#[test]
+fn a_file_that_may_not_be_changed_is_named() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, "fixed", "old\n");
+    let path = machine.work().join("fixed").display().to_string();
+    let fix = format!("echo half > fixed; echo half > value; touch added; chattr +i '{path}'");
+    let run = machine.recover(&[&UNDO[..], &[&fix, "--", "false"]].concat());
+    if !is_root() || !tries("chattr", &["-i", &path]) || read(&machine, "fixed") == "old\n" {
+        eprintln!("skipped: nothing can be made immutable here");
+        return;
+    }
+    assert_eq!(run.code, 1, "{run:?}");
+    check_the_rest(&machine, &run.stderr, "fixed");
+    // Once it may be changed, the session is taken back to the end.
+    assert_eq!(machine.recover(&["restore", "s"]).code, 0);
+    assert_eq!(read(&machine, "fixed"), "old\n");
+}
+
+#[test]
+fn what_lies_on_a_file_system_that_became_read_only_is_named() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, "disk/file", "old\n");
+    let disk = machine.work().join("disk");
+    let Some(_mounted) = Mounted::bind(&disk, &disk) else {
+        eprintln!("skipped: nothing can be mounted here");
+        return;
+    };
+    let fix =
+        "echo half > disk/file; echo half > value; touch added; mount -o remount,ro,bind disk";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    check_the_rest(&machine, &run.stderr, "disk/file");
+    assert!(run.stderr.contains("Read-only file system"), "{run:?}");
+}
+
+#[test]
+fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
+    let machine = Machine::new();
+    if !is_root() || !tries("setpriv", &["--reuid=65534", "--clear-groups", "true"]) {
+        eprintln!("skipped: nobody else can be run as here");
+        return;
+    }
+    write(&machine, "value", "broken\n");
+    let all = [machine.root().to_owned(), machine.work(), machine.home()];
+    for path in all.iter().chain([&machine.work().join("value")]) {
+        std::os::unix::fs::chown(path, Some(65534), Some(65534)).expect("give it away");
+    }
+    let program = machine.root().join("recover");
+    fs::copy(env!("CARGO_BIN_EXE_recover"), &program).expect("copy recover");
+    // What a helper that runs as root leaves; here this test, told when.
+    let fix = "echo half > value; touch added ../fixing; until [ -e ../go ]; do sleep 0.01; done";
+    let mut command = machine.shell(&format!(
+        "exec setpriv --reuid=65534 --clear-groups ../recover run --max-attempts 1 --fix '{fix}' -- false"
+    ));
+    let recovery = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("start recover");
+    super::wait_for(&machine.root().join("fixing"));
+    machine.write("project/roots/left", "by root\n");
+    machine.write("go", "");
+    let done = recovery.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{told}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{told}");
+    assert!(
+        told.contains("could not be put back (Permission denied"),
+        "{told}"
+    );
+    assert!(told.contains("roots/left"), "{told}");
+    let again = machine.run(
+        &mut machine.shell("exec setpriv --reuid=65534 --clear-groups ../recover run -- true"),
+    );
+    assert_eq!(again.code, 0, "{again:?}");
+}
+
+#[test]
+fn a_fix_that_changes_more_than_a_checkpoint_holds_fails_alone() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    // 100,001 new files; a checkpoint stores 100,000.
+    let many = "mkdir many; cd many; seq 1 100001 | xargs touch";
+    let args = [
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        many,
+        "--fix",
+        "echo mended > value",
+        "--",
+    ];
+    let run = machine.recover(&[&args[..], &["grep", "-q", "mended", "value"]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    let line = run.stderr.lines().find(|line| line.contains("no cure"));
+    let line = line.expect("the first attempt is told");
+    assert!(
+        line.contains("changed more than a checkpoint holds"),
+        "{line}"
+    );
+    assert!(line.contains("undone"), "{line}");
+    assert!(!machine.work().join("many").exists());
+    assert_eq!(read(&machine, "value"), "mended\n");
+}
