@@ -16,7 +16,7 @@ use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
     PruneArgs, ReportArgs, ShowArgs, StatsArgs,
 };
-use crate::commands::{self, Export, PruneRequest, Wanted};
+use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
@@ -99,6 +99,18 @@ impl App {
         store::open(&self.settings, store, self.host.clone(), &self.printer)
     }
 
+    /// The session `named`, or else the newest: of this workspace, or of `any_project`.
+    fn asked(&self, named: Option<String>, any_project: bool) -> Asked<'_> {
+        Asked {
+            named,
+            workspace: &self.settings.workspace,
+            scope: match any_project {
+                true => Scope::AnyProject,
+                false => Scope::Workspace,
+            },
+        }
+    }
+
     /// Opens the store that an argument names.
     fn store_at(&self, argument: &'static str, url: &OsString) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store_at(argument, url)?;
@@ -141,8 +153,13 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         Command::Config => commands::config(settings, printer),
         Command::Log => log(app),
         Command::Sessions => commands::sessions(&*app.store()?, host.now(), printer),
-        Command::History(HistoryArgs { session, last }) => {
-            commands::history(&*app.store()?, session, last.flatten(), host.now(), printer)
+        Command::History(HistoryArgs {
+            session,
+            last,
+            any_project,
+        }) => {
+            let asked = app.asked(session, any_project);
+            commands::history(&*app.store()?, asked, last.flatten(), host.now(), printer)
         }
         Command::Show(args) => show(app, args),
         Command::Stats(args) => stats(app, args),
@@ -151,7 +168,11 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             session,
             format,
             output,
-        }) => commands::report(&*app.store()?, session, format, output, host.now(), printer),
+            any_project,
+        }) => {
+            let asked = app.asked(session, any_project);
+            commands::report(&*app.store()?, asked, format, output, host.now(), printer)
+        }
         Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
         Command::Hold(HoldArgs {
             session,
@@ -179,9 +200,10 @@ fn show(app: &App, args: ShowArgs) -> Result<Exit> {
         session,
         attempt,
         last,
+        any_project,
     } = args;
     let wanted = Wanted {
-        session,
+        session: app.asked(session, any_project),
         attempt: attempt.or(last.flatten()),
     };
     commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
@@ -194,10 +216,10 @@ fn export(app: &App, args: ExportArgs) -> Result<Exit> {
         format,
         output,
         raw,
+        any_project,
     } = args;
     let request = Export {
-        session,
-        all,
+        asked: (!all).then(|| app.asked(session, any_project)),
         format,
         output,
         raw,
@@ -237,10 +259,12 @@ fn stats(app: &App, args: StatsArgs) -> Result<Exit> {
         project,
         host,
         by,
+        any_project,
     } = args;
     let now = app.host.now();
     if !all {
-        return commands::stats(&*app.store()?, session, now, &app.printer);
+        let asked = app.asked(session, any_project);
+        return commands::stats(&*app.store()?, asked, now, &app.printer);
     }
     let query = commands::Question {
         since,

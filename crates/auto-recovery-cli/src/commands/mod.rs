@@ -37,6 +37,7 @@ pub(crate) use prune::{PruneRequest, prune_by_itself, prune_sessions};
 pub(crate) use report::report;
 pub(crate) use restore::restore;
 pub(crate) use run::run;
+pub(crate) use session::{Asked, Scope};
 pub(crate) use sessions::sessions;
 pub(crate) use show::{Wanted, show};
 pub(crate) use stats::stats;

@@ -10,6 +10,7 @@ mod harness;
 mod keep;
 mod killed;
 mod log;
+mod newest;
 mod outside;
 mod projects;
 mod read;
