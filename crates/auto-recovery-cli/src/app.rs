@@ -14,11 +14,12 @@ use clap::Parser;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
-    PruneArgs, ReportArgs, ShowArgs, StatsArgs,
+    PruneArgs, ReportArgs, ShowArgs, StatsArgs, is_run,
 };
 use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::identity;
+use crate::lazy_store::LazyStore;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
 use crate::settings::{Environment, Layer, RunRequest, Settings, StoreUrl};
 use crate::store;
@@ -26,27 +27,31 @@ use crate::store;
 /// Does what `args` ask for.
 ///
 /// # Errors
-/// Whatever kept it from being done; [`Exit::of`] says what the process exits with then.
-pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit> {
-    let Cli { global, command } = match Cli::try_parse_from(args) {
+/// Whatever kept it from being done, and what the process exits with then.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure> {
+    let args: Vec<_> = args.collect();
+    let Cli { global, command } = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return Ok(print_usage(&error)),
+        Err(error) => return Ok(print_usage(&error, &args)),
     };
     let environment = Environment::read();
     let printer = Printer::new(global.json, verbosity(&global), environment.columns);
     match command {
-        Command::Completions(args) => {
-            commands::completions(args.what, args.directory.as_deref(), &printer)
-        }
+        Command::Completions(args) => Ok(commands::completions(
+            args.what,
+            args.directory.as_deref(),
+            &printer,
+        )?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
-            let app = App::new(&global, flags, &environment, printer)?;
-            commands::run(&app, request)
+            App::new(&global, flags, &environment, printer)
+                .and_then(|app| commands::run(&app, request))
+                .map_err(Failure::of_run)
         }
-        command => dispatch(
+        command => Ok(dispatch(
             &App::new(&global, Layer::default(), &environment, printer)?,
             command,
-        ),
+        )?),
     }
 }
 
@@ -97,6 +102,25 @@ impl App {
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
         let store = &self.settings.store;
         store::open(&self.settings, store, self.host.clone(), &self.printer)
+    }
+
+    /// The store that the settings name, opened when it is first needed: a command that passes
+    /// needs none. A URL that cannot be used is refused here, whatever becomes of the command.
+    ///
+    /// # Errors
+    /// If nothing could ever be recorded there.
+    pub(crate) fn store_when_needed(&self) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store.clone();
+        let (settings, host, printer) = (&self.settings, &self.host, &self.printer);
+        if let StoreUrl::Postgres(_) = store.value {
+            // It connects when it is first used, and until then only looks at its URL.
+            return store::open(settings, &store, host.clone(), printer);
+        }
+        let (settings, host, printer) = (settings.clone(), host.clone(), printer.clone());
+        Ok(Arc::new(LazyStore::new(
+            store.value.to_string(),
+            Box::new(move || store::open(&settings, &store, host.clone(), &printer)),
+        )))
     }
 
     /// The session `named`, or else the newest: of this workspace, or of `any_project`.
@@ -296,13 +320,16 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
     }
 }
 
-/// Prints the help that was asked for, or what is wrong with the command line. Help keeps its
-/// colours; a complaint repeats what was typed, so it is escaped instead.
-fn print_usage(error: &clap::Error) -> Exit {
+/// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
+/// its colours; a complaint repeats what was typed, so it is escaped instead.
+fn print_usage(error: &clap::Error, args: &[OsString]) -> Exit {
     if error.use_stderr() {
         let text = escape_bytes(error.render().to_string().as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();
-        Exit::USAGE
+        match is_run(args) {
+            true => Exit::FAILED,
+            false => Exit::USAGE,
+        }
     } else {
         // A reader that has gone away does not need the rest of the help.
         error.print().ok();

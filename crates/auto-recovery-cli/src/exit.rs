@@ -49,6 +49,32 @@ impl Exit {
     }
 }
 
+/// What kept something from being done, and what the process exits with because of it.
+pub(crate) struct Failure {
+    /// What it was.
+    pub(crate) error: Error,
+    /// The code.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    /// That `recover run` cannot do what was asked. Codes below 125 are the command's to give, so
+    /// none of them says this, whatever `error` is.
+    pub(crate) fn of_run(error: Error) -> Self {
+        Self {
+            error,
+            exit: Exit::FAILED,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = Exit::of(&error);
+        Self { error, exit }
+    }
+}
+
 impl From<u8> for Exit {
     fn from(code: u8) -> Self {
         Self(code)

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::args::check;
+
 const PLAN_EXAMPLES: &str = "\
 Examples:
   recover plan -- cargo fmt --check
@@ -75,6 +77,7 @@ pub(crate) struct RestoreArgs {
     /// Session whose tree to restore
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         required_unless_present = "last",
         conflicts_with = "last"
     )]

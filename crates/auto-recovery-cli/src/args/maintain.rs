@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
+use crate::args::check;
+
 const CLEAR_EXAMPLES: &str = "\
 Examples:
   recover clear SESSION          asks first, on a terminal
@@ -21,6 +23,7 @@ pub(crate) struct ClearArgs {
     /// Session to remove
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         required_unless_present = "all",
         conflicts_with = "all"
     )]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use crate::args::check;
 use crate::settings::{RollbackTarget, Tier, parse_duration};
 
 const RUN_EXAMPLES: &str = "\
@@ -63,13 +64,13 @@ pub(crate) struct RunArgs {
 #[command(next_help_heading = "What is tried")]
 pub(crate) struct StrategyArgs {
     /// A command that may mend the tree; several are tried in their order
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 
     /// A command that may stand in for the failing one; several are tried in their order
     ///
     /// Its own exit code 0 is the success, and the record says that it stood in.
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) alternative: Vec<String>,
 
     /// Run the command again up to N times, whatever the failure; 0 for never
@@ -109,7 +110,7 @@ pub(crate) struct StrategyArgs {
     pub(crate) rollback: Option<RollbackTarget>,
 
     /// Run this when nothing helped
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) on_escalate: Option<String>,
 
     /// Run the command once, print what would be tried, touch nothing
@@ -161,7 +162,7 @@ pub(crate) struct TreeArgs {
     pub(crate) protect: Vec<String>,
 
     /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) approve: Option<String>,
 
     /// Build upon an attempt that changed which failure there is, instead of undoing it
@@ -182,7 +183,7 @@ pub(crate) struct TreeArgs {
 #[command(next_help_heading = "Record and result")]
 pub(crate) struct OutcomeArgs {
     /// Record under this session instead of a new one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Write the result as JSON to FILE, also when the command passes at once

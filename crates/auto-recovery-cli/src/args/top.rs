@@ -1,6 +1,8 @@
 //! The command itself and the list of its subcommands.
 
-use clap::{Parser, Subcommand};
+use std::ffi::{OsStr, OsString};
+
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExportArgs, GlobalArgs,
@@ -95,4 +97,52 @@ pub(crate) enum Command {
     /// Print every setting and where its value comes from
     Config,
     Completions(CompletionsArgs),
+}
+
+/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is their
+/// first word that is neither an option nor the value of one.
+pub(crate) fn is_run(args: &[OsString]) -> bool {
+    let cli = Cli::command();
+    let takes_value = |word: &OsStr| {
+        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+        name.is_some_and(|name| {
+            cli.get_arguments()
+                .any(|arg| arg.get_long() == Some(name) && arg.get_action().takes_values())
+        })
+    };
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if takes_value(word) {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return word == "run";
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_its_first_word() {
+        let cases: [(&[&str], bool); 11] = [
+            (&["run", "--bogus", "--", "true"], true),
+            (&["run"], true),
+            (&["--bogus", "run", "--", "true"], true),
+            (&["--json", "--store", "jsonl:d", "run", "x"], true),
+            (&["--store=jsonl:d", "-q", "run"], true),
+            (&["--store", "run", "--", "true"], false),
+            (&["--config", "run", "plan"], false),
+            (&["plan", "--bogus", "run"], false),
+            (&["rnu", "--", "true"], false),
+            (&["--", "run"], true),
+            (&[], false),
+        ];
+        for (words, expected) in cases {
+            let args: Vec<OsString> = ["recover"].iter().chain(words).map(Into::into).collect();
+            assert_eq!(is_run(&args), expected, "{words:?}");
+        }
+    }
 }

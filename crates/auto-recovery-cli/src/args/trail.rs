@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{Dimension, ExportFormat, ReportFormat};
+use crate::args::{Dimension, ExportFormat, ReportFormat, check};
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
@@ -21,7 +21,7 @@ Examples:
 #[command(after_long_help = HISTORY_EXAMPLES)]
 pub(crate) struct HistoryArgs {
     /// Session to read; the newest of this workspace if left out
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Only the last N attempts; without N, the newest session of this workspace
@@ -53,7 +53,7 @@ Examples:
 #[command(after_long_help = SHOW_EXAMPLES)]
 pub(crate) struct ShowArgs {
     /// Session to show; the newest of this workspace if left out
-    #[arg(value_name = "SESSION", conflicts_with = "last")]
+    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "last")]
     pub(crate) session: Option<String>,
 
     /// Number of the attempt to show
@@ -92,6 +92,7 @@ pub(crate) struct StatsArgs {
     /// Session to sum up; the newest of this workspace if left out
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         conflicts_with_all = ["all", "since", "until", "project", "host", "by"]
     )]
     pub(crate) session: Option<String>,
@@ -147,7 +148,7 @@ Examples:
 #[command(after_long_help = EXPORT_EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// Session to export; the newest of this workspace if left out
-    #[arg(value_name = "SESSION", conflicts_with = "all")]
+    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "all")]
     pub(crate) session: Option<String>,
 
     /// Every session
@@ -187,7 +188,7 @@ Examples:
 #[command(after_long_help = REPORT_EXAMPLES)]
 pub(crate) struct ReportArgs {
     /// Session to report on; the newest of this workspace if left out
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Format; else what FILE ends in, else markdown (json with --json)

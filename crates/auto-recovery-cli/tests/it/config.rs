@@ -34,9 +34,11 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
     let path = machine.work().join("recover.toml");
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a pipe");
-    let run = machine.recover(&["run", "--", "true"]);
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("recover.toml is no file"), "{run:?}");
+    for (args, code) in [(&["run", "--", "true"][..], 125), (&["config"], 2)] {
+        let run = machine.recover(args);
+        assert_eq!(run.code, code, "{run:?}");
+        assert!(run.stderr.contains("recover.toml is no file"), "{run:?}");
+    }
 }
 
 #[test]

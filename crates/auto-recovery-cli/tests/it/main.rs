@@ -14,6 +14,7 @@ mod newest;
 mod outside;
 mod projects;
 mod read;
+mod refused;
 mod run;
 mod stores;
 mod terminal;

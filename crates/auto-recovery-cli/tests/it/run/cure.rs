@@ -84,12 +84,12 @@ fn exit_codes_of_commands_that_never_start() {
     write(&machine, "data", "no program");
     assert_eq!(machine.recover(&["run", "--", "no-such-program"]).code, 127);
     assert_eq!(machine.recover(&["run", "--", "./data"]).code, 126);
-    assert_eq!(machine.recover(&["run"]).code, 2);
+    assert_eq!(machine.recover(&["run"]).code, 125);
     assert_eq!(
         machine
             .recover(&["run", "--deadline", "5", "--", "true"])
             .code,
-        2
+        125
     );
 }
 
@@ -150,7 +150,7 @@ fn the_result_file_tells_when_recover_itself_failed() {
     let args = ["run", "--result-file", "not/there", "--", "touch", "ran"];
     machine
         .recover(&args)
-        .fails(2, "--result-file: not is no directory: make it first");
+        .fails(125, "--result-file: not is no directory: make it first");
     assert!(!machine.work().join("ran").exists());
     let result: serde_json::Value =
         serde_json::from_str(&read(&machine, "result.json")).expect("JSON");
@@ -187,7 +187,7 @@ fn what_is_protected_is_protected_however_it_is_named_and_whatever_ignores_it() 
     let machine = Machine::new();
     for (glob, error) in [("", "protect \"\" names nothing"), ("[", "is not a glob")] {
         let run = machine.recover(&["run", "--protect", glob, "--", "touch", "ran"]);
-        assert_eq!(run.code, 2, "{run:?}");
+        assert_eq!(run.code, 125, "{run:?}");
         assert!(run.stderr.contains(error), "{run:?}");
         assert!(!machine.work().join("ran").exists());
     }
