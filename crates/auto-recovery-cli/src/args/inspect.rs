@@ -59,7 +59,8 @@ pub(crate) struct ClassifyArgs {
 /// Mark the tree as good, for a later rollback
 ///
 /// For agents and scripts, at points where they know that all is well. `recover run --rollback`
-/// goes back to the newest mark, or to the last tree at which its command passed.
+/// goes back to the newest mark, or to the last tree at which its command passed. Inside another
+/// recovery (RECOVER_SESSION_ID is set) it marks nothing, says so, and exits with 0.
 #[derive(Args, Debug)]
 pub(crate) struct CheckpointArgs {}
 

@@ -99,7 +99,7 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is their
+/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is the
 /// first word that is neither an option nor the value of one.
 pub(crate) fn is_run(args: &[OsString]) -> bool {
     let cli = Cli::command();
