@@ -22,6 +22,7 @@ mod restoring;
 mod retention;
 mod rollback;
 mod runner;
+mod shell_words;
 mod state_file;
 mod tree;
 
@@ -35,3 +36,4 @@ pub use request::{
     Identity, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand, display_command,
 };
 pub use restoring::{Marked, Place, SessionTree, TreeRestored};
+pub use shell_words::shell_hint;

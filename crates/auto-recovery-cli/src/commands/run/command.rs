@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use auto_recovery::Result;
 use auto_recovery::host::{SystemHost, timestamp};
 use auto_recovery::process::{self, Interrupt, Signals};
-use auto_recovery::run::{self as library, ResultFile, RunExit, World};
+use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
@@ -66,6 +66,9 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     if let Some(place) = result {
         place.write(&outcome.result_file(), &*host)?;
     }
+    if let Some(hint) = hint(&request, &outcome) {
+        app.printer.note(hint);
+    }
     if outcome.session_id.is_some() {
         prune_by_itself(app);
     }
@@ -74,4 +77,12 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
+}
+
+/// What would have worked, if the command could not be found because only a shell knows it. The
+/// last thing said: who typed it needs nothing else.
+fn hint(request: &RunRequest, outcome: &RunOutcome) -> Option<String> {
+    let failure = outcome.result.final_error.as_ref()?;
+    let hint = library::shell_hint(&request.command)?;
+    failure.message.ends_with(&hint).then_some(hint)
 }

@@ -94,6 +94,50 @@ fn exit_codes_of_commands_that_never_start() {
 }
 
 #[test]
+fn a_word_of_the_shell_is_told_with_the_command_that_works() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.work().join("sub")).expect("create");
+    let long = format!("echo {}", "word ".repeat(100));
+    for (command, works, code) in [
+        (
+            &["cd", "sub", "&&", "pwd"][..],
+            "sh -c 'cd sub && pwd'",
+            127,
+        ),
+        (&["export", "A=1"], "sh -c 'export A=1'", 127),
+        (&[".", "./env"], "sh -c '. ./env'", 126),
+        (
+            &["A=/1", "sh", "-c", "echo $A"],
+            "env A=/1 sh -c 'echo $A'",
+            127,
+        ),
+        (&["sh -c true"], "sh -c true", 127),
+        (&[&long], long.trim(), 127),
+    ] {
+        let run = machine.recover(&[&["run", "--"], command].concat());
+        assert_eq!(run.code, code, "{run:?}");
+        let last = run.stderr.lines().last().expect("a line");
+        assert!(
+            last.ends_with(&format!(": `recover run -- {works}` works")),
+            "{run:?}"
+        );
+        let dry = machine.recover(&[&["run", "--dry-run", "--"], command].concat());
+        assert!(dry.stderr.ends_with(&format!("{last}\n")), "{dry:?}");
+        // The record says it as well, for whoever was not there.
+        let shown = machine.recover(&["show"]);
+        assert!(shown.stdout.contains("recover run --"), "{shown:?}");
+    }
+    for command in [
+        &["echo", "a", "&&", "b"][..],
+        &["nosuch"],
+        &["sh", "-c", "nosuch"],
+    ] {
+        let run = machine.recover(&[&["run", "--"], command].concat());
+        assert!(!run.stderr.contains("recover run -- "), "{run:?}");
+    }
+}
+
+#[test]
 fn the_result_file_is_written_on_every_run() {
     let machine = Machine::new();
     let result = || -> serde_json::Value {
