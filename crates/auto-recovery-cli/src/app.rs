@@ -14,7 +14,7 @@ use clap::Parser;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
-    PruneArgs, ReportArgs, ShowArgs, StatsArgs, is_run,
+    PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
 };
 use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
 use crate::exit::{Exit, Failure};
@@ -45,7 +45,10 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
             App::new(&global, flags, &environment, printer)
-                .and_then(|app| commands::run(&app, request))
+                .and_then(|app| {
+                    app.tell_untrusted();
+                    commands::run(&app, request)
+                })
                 .map_err(Failure::of_run)
         }
         command => Ok(dispatch(
@@ -84,6 +87,13 @@ impl App {
             printer,
             host: Arc::new(SystemHost::new()),
         })
+    }
+
+    /// Says that the project's file is not trusted, if so.
+    fn tell_untrusted(&self) {
+        if let Some(untrusted) = &self.settings.untrusted {
+            self.printer.warn(untrusted);
+        }
     }
 
     /// Where trees and records are.
@@ -166,12 +176,17 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         host,
     } = app;
     let state_dir = &settings.state_dir.value;
+    // What the project's file says plays a part in these alone.
+    if let Command::Plan(_) | Command::Classify(_) | Command::Config = command {
+        app.tell_untrusted();
+    }
     match command {
         Command::Run(_) | Command::Completions(_) => {
             unreachable!("`run` takes them before it resolves settings")
         }
         Command::Plan(args) => commands::plan(app, args.command),
         Command::Classify(args) => commands::classify(app, args),
+        Command::Trust(args) => trust(app, args),
         Command::Checkpoint(_) => commands::checkpoint(app),
         Command::Restore(args) => commands::restore(app, args),
         Command::Config => commands::config(settings, printer),
@@ -216,6 +231,16 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             all: _,
             yes,
         }) => commands::clear(&*app.store()?, session, yes, state_dir, host, printer),
+    }
+}
+
+fn trust(app: &App, args: TrustArgs) -> Result<Exit> {
+    let TrustArgs { revoke, list } = args;
+    let (state_dir, workspace) = (&app.settings.state_dir.value, &app.settings.workspace);
+    match (list, revoke) {
+        (true, _) => commands::list_trusted(state_dir, &app.printer),
+        (false, false) => commands::trust(state_dir, workspace, &app.printer),
+        (false, true) => commands::revoke_trust(state_dir, workspace, &app.printer),
     }
 }
 

@@ -15,7 +15,7 @@ mod value;
 pub(crate) use global::GlobalArgs;
 pub(crate) use inspect::{CheckpointArgs, ClassifyArgs, PlanArgs, RestoreArgs};
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
-pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate};
+pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
 pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command, is_run};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExportArgs, GlobalArgs,
     HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, ReportArgs, RestoreArgs, RunArgs,
-    ShowArgs, StatsArgs,
+    ShowArgs, StatsArgs, TrustArgs,
 };
 
 const AFTER_HELP: &str = "\
@@ -96,6 +96,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,
+    Trust(TrustArgs),
     Completions(CompletionsArgs),
 }
 

@@ -19,4 +19,5 @@ mod run;
 mod stores;
 mod terminal;
 mod transfer;
+mod trust;
 mod usage;

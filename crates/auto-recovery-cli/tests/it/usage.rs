@@ -25,6 +25,7 @@ fn every_command_has_a_help_with_what_it_does() {
         "restore",
         "clear",
         "config",
+        "trust",
         "completions",
     ] {
         assert!(
