@@ -29,9 +29,11 @@ and their like.
 
 Durations are written 10ms, 2s, 5m30s.
 
+CMD is a program, not a text for a shell: `recover run -- sh -c 'cd sub && make'` has one run it.
+
 Exit codes: 0 when the command passed or was recovered; else the command's own code or signal; 124
-at the deadline; 125 when recover itself failed; 126 when the command cannot be run; 127 when it is
-not found.";
+at the deadline; 125 when recover itself failed, or refuses what was typed or configured, which it
+does before it runs anything; 126 when the command cannot be run; 127 when it is not found.";
 
 /// Run a command; when it fails, recover it
 ///
@@ -183,10 +185,15 @@ pub(crate) struct TreeArgs {
 #[command(next_help_heading = "Record and result")]
 pub(crate) struct OutcomeArgs {
     /// Record under this session instead of a new one
+    ///
+    /// 1 to 200 characters, none of them a control character, of at most 200 bytes percent-encoded.
     #[arg(long, value_name = "ID", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Write the result as JSON to FILE, also when the command passes at once
+    ///
+    /// One that cannot be written is refused before the command runs. A file is replaced at once;
+    /// a device, a named pipe or /dev/stdout is written into. A disk may still fill before the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,
 

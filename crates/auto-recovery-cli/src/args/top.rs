@@ -23,14 +23,15 @@ Examples:
   recover sessions                             every recovery so far
 
 Exit codes: `run` exits as the command it ran, 0 once recovered, 124 at the deadline, 125 when
-recover itself failed, 126 or 127 when the command cannot be run. Every other command exits with 0,
-1 when what was asked for is not there, 2 for a mistake in the command line or the configuration,
-125 when recover itself failed.
+recover itself failed or refuses, 126 or 127 when the command cannot be run. Every other command
+exits with 0, 1 when what was asked for is not there, 2 for a mistake in the command line or the
+configuration, 125 when recover itself failed.
 
 Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG, RECOVER_DURABILITY and NO_COLOR.
 
-Files: `recover.toml` in the workspace, then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config).
-`recover config` prints every setting and where its value comes from.";
+Files: `recover.toml` in the workspace (see `recover help trust` for one that others could have
+written), then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config). `recover config` prints every
+setting and where its value comes from.";
 
 const LOG_EXAMPLES: &str = "\
 A line, `?` marking what may be left out:
@@ -39,8 +40,9 @@ A line, `?` marking what may be left out:
    \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
 
 Lines without a session id share one new session. A missing attempt number is the session's next. A
-given timestamp is kept as it is. A key that is not listed is an error of its line. When the
-reader of the acknowledgements goes away, recording goes on.
+given timestamp is kept as it is. A key that is not listed is an error of its line. A byte order
+mark is passed over; UTF-16 is named and not read. When the reader of the acknowledgements goes
+away, recording goes on.
 
 Example:
   echo '{\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E0308\"}' | recover log";
