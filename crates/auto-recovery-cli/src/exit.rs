@@ -69,8 +69,13 @@ impl Failure {
 }
 
 impl From<Error> for Failure {
+    /// Whoever read our output may go away, which is no failure: `recover history | head` ends like
+    /// that.
     fn from(error: Error) -> Self {
-        let exit = Exit::of(&error);
+        let exit = match is_closed_output(&error) {
+            true => Exit::OK,
+            false => Exit::of(&error),
+        };
         Self { error, exit }
     }
 }
@@ -87,8 +92,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whether `error` says that whoever read our output has gone away, which is no failure: `recover
-/// history | head` ends like that.
+/// Whether `error` says that whoever read our output has gone away.
 pub(crate) fn is_closed_output(error: &Error) -> bool {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match app::run(std::env::args_os()) {
         Ok(exit) => exit.into(),
-        Err(failure) if exit::is_closed_output(&failure.error) => exit::Exit::OK.into(),
+        Err(failure) if failure.exit == exit::Exit::OK => failure.exit.into(),
         Err(failure) => {
             output::print_error(&failure.error);
             failure.exit.into()

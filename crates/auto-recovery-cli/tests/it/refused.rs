@@ -201,6 +201,19 @@ fn a_result_goes_into_what_is_no_file() {
 }
 
 #[test]
+fn a_reader_that_goes_away_makes_no_success_of_a_failure() {
+    let machine = Machine::new();
+    for flags in ["--hold-stdout", "--result-file /dev/stdout"] {
+        let script = format!(
+            "{{ \"$RECOVER\" run {flags} -- sh -c 'sleep 0.2; echo x; exit 3'; echo $? > code; }} | :"
+        );
+        machine.run(&mut machine.shell(&script));
+        let code = fs::read_to_string(machine.work().join("code")).expect("a code");
+        assert_eq!(code, "3\n", "{flags}");
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_opened_fails_no_command_that_passes() {
     let machine = Machine::new();
     machine.write("project/file", "");

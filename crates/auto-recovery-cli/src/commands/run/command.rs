@@ -13,7 +13,7 @@ use crate::commands::run::console::{Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
-use crate::exit::Exit;
+use crate::exit::{Exit, is_closed_output};
 use crate::output::{Status, stdout_error};
 use crate::settings::RunRequest;
 
@@ -60,11 +60,11 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     status.idle();
     if let Some(held) = held {
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.release(&interrupt).map_err(stdout_error)?;
+        unless_unread(held.release(&interrupt).map_err(stdout_error))?;
     }
     let outcome = outcome?;
     if let Some(place) = result {
-        place.write(&outcome.result_file(), &*host)?;
+        unless_unread(place.write(&outcome.result_file(), &*host))?;
     }
     if let Some(hint) = hint(&request, &outcome) {
         app.printer.note(hint);
@@ -77,6 +77,15 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
+}
+
+/// What became of writing something, unless nobody reads it any more: then the command's own end is
+/// all that is left to tell.
+fn unless_unread(written: Result<()>) -> Result<()> {
+    match written {
+        Err(error) if is_closed_output(&error) => Ok(()),
+        written => written,
+    }
 }
 
 /// What would have worked, if the command could not be found because only a shell knows it. The
