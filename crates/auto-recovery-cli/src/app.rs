@@ -14,11 +14,12 @@ use clap::Parser;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
-    PruneArgs, ReportArgs, ShowArgs, StatsArgs,
+    PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
 };
-use crate::commands::{self, Export, PruneRequest, Wanted};
-use crate::exit::Exit;
+use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
+use crate::exit::{Exit, Failure};
 use crate::identity;
+use crate::lazy_store::LazyStore;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
 use crate::settings::{Environment, Layer, RunRequest, Settings, StoreUrl};
 use crate::store;
@@ -26,27 +27,34 @@ use crate::store;
 /// Does what `args` ask for.
 ///
 /// # Errors
-/// Whatever kept it from being done; [`Exit::of`] says what the process exits with then.
-pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit> {
-    let Cli { global, command } = match Cli::try_parse_from(args) {
+/// Whatever kept it from being done, and what the process exits with then.
+pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure> {
+    let args: Vec<_> = args.collect();
+    let Cli { global, command } = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return Ok(print_usage(&error)),
+        Err(error) => return Ok(print_usage(&error, &args)),
     };
     let environment = Environment::read();
     let printer = Printer::new(global.json, verbosity(&global), environment.columns);
     match command {
-        Command::Completions(args) => {
-            commands::completions(args.what, args.directory.as_deref(), &printer)
-        }
+        Command::Completions(args) => Ok(commands::completions(
+            args.what,
+            args.directory.as_deref(),
+            &printer,
+        )?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
-            let app = App::new(&global, flags, &environment, printer)?;
-            commands::run(&app, request)
+            App::new(&global, flags, &environment, printer)
+                .and_then(|app| {
+                    app.tell_untrusted();
+                    commands::run(&app, request)
+                })
+                .map_err(Failure::of_run)
         }
-        command => dispatch(
+        command => Ok(dispatch(
             &App::new(&global, Layer::default(), &environment, printer)?,
             command,
-        ),
+        )?),
     }
 }
 
@@ -81,6 +89,13 @@ impl App {
         })
     }
 
+    /// Says that the project's file is not trusted, if so.
+    fn tell_untrusted(&self) {
+        if let Some(untrusted) = &self.settings.untrusted {
+            self.printer.warn(untrusted);
+        }
+    }
+
     /// Where trees and records are.
     pub(crate) fn place(&self) -> Result<Place> {
         let settings = &self.settings;
@@ -97,6 +112,37 @@ impl App {
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
         let store = &self.settings.store;
         store::open(&self.settings, store, self.host.clone(), &self.printer)
+    }
+
+    /// The store that the settings name, opened when it is first needed: a command that passes
+    /// needs none. A URL that cannot be used is refused here, whatever becomes of the command.
+    ///
+    /// # Errors
+    /// If nothing could ever be recorded there.
+    pub(crate) fn store_when_needed(&self) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store.clone();
+        let (settings, host, printer) = (&self.settings, &self.host, &self.printer);
+        if let StoreUrl::Postgres(_) = store.value {
+            // It connects when it is first used, and until then only looks at its URL.
+            return store::open(settings, &store, host.clone(), printer);
+        }
+        let (settings, host, printer) = (settings.clone(), host.clone(), printer.clone());
+        Ok(Arc::new(LazyStore::new(
+            store.value.to_string(),
+            Box::new(move || store::open(&settings, &store, host.clone(), &printer)),
+        )))
+    }
+
+    /// The session `named`, or else the newest: of this workspace, or of `any_project`.
+    fn asked(&self, named: Option<String>, any_project: bool) -> Asked<'_> {
+        Asked {
+            named,
+            workspace: &self.settings.workspace,
+            scope: match any_project {
+                true => Scope::AnyProject,
+                false => Scope::Workspace,
+            },
+        }
     }
 
     /// Opens the store that an argument names.
@@ -130,19 +176,29 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         host,
     } = app;
     let state_dir = &settings.state_dir.value;
+    // What the project's file says plays a part in these alone.
+    if let Command::Plan(_) | Command::Classify(_) | Command::Config = command {
+        app.tell_untrusted();
+    }
     match command {
         Command::Run(_) | Command::Completions(_) => {
             unreachable!("`run` takes them before it resolves settings")
         }
         Command::Plan(args) => commands::plan(app, args.command),
         Command::Classify(args) => commands::classify(app, args),
+        Command::Trust(args) => trust(app, args),
         Command::Checkpoint(_) => commands::checkpoint(app),
         Command::Restore(args) => commands::restore(app, args),
         Command::Config => commands::config(settings, printer),
         Command::Log => log(app),
         Command::Sessions => commands::sessions(&*app.store()?, host.now(), printer),
-        Command::History(HistoryArgs { session, last }) => {
-            commands::history(&*app.store()?, session, last.flatten(), host.now(), printer)
+        Command::History(HistoryArgs {
+            session,
+            last,
+            any_project,
+        }) => {
+            let asked = app.asked(session, any_project);
+            commands::history(&*app.store()?, asked, last.flatten(), host.now(), printer)
         }
         Command::Show(args) => show(app, args),
         Command::Stats(args) => stats(app, args),
@@ -151,7 +207,11 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             session,
             format,
             output,
-        }) => commands::report(&*app.store()?, session, format, output, host.now(), printer),
+            any_project,
+        }) => {
+            let asked = app.asked(session, any_project);
+            commands::report(&*app.store()?, asked, format, output, host.now(), printer)
+        }
         Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
         Command::Hold(HoldArgs {
             session,
@@ -174,14 +234,25 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
     }
 }
 
+fn trust(app: &App, args: TrustArgs) -> Result<Exit> {
+    let TrustArgs { revoke, list } = args;
+    let (state_dir, workspace) = (&app.settings.state_dir.value, &app.settings.workspace);
+    match (list, revoke) {
+        (true, _) => commands::list_trusted(state_dir, &app.printer),
+        (false, false) => commands::trust(state_dir, workspace, &app.printer),
+        (false, true) => commands::revoke_trust(state_dir, workspace, &app.printer),
+    }
+}
+
 fn show(app: &App, args: ShowArgs) -> Result<Exit> {
     let ShowArgs {
         session,
         attempt,
         last,
+        any_project,
     } = args;
     let wanted = Wanted {
-        session,
+        session: app.asked(session, any_project),
         attempt: attempt.or(last.flatten()),
     };
     commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
@@ -194,10 +265,10 @@ fn export(app: &App, args: ExportArgs) -> Result<Exit> {
         format,
         output,
         raw,
+        any_project,
     } = args;
     let request = Export {
-        session,
-        all,
+        asked: (!all).then(|| app.asked(session, any_project)),
         format,
         output,
         raw,
@@ -237,10 +308,12 @@ fn stats(app: &App, args: StatsArgs) -> Result<Exit> {
         project,
         host,
         by,
+        any_project,
     } = args;
     let now = app.host.now();
     if !all {
-        return commands::stats(&*app.store()?, session, now, &app.printer);
+        let asked = app.asked(session, any_project);
+        return commands::stats(&*app.store()?, asked, now, &app.printer);
     }
     let query = commands::Question {
         since,
@@ -272,13 +345,16 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
     }
 }
 
-/// Prints the help that was asked for, or what is wrong with the command line. Help keeps its
-/// colours; a complaint repeats what was typed, so it is escaped instead.
-fn print_usage(error: &clap::Error) -> Exit {
+/// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
+/// its colours; a complaint repeats what was typed, so it is escaped instead.
+fn print_usage(error: &clap::Error, args: &[OsString]) -> Exit {
     if error.use_stderr() {
         let text = escape_bytes(error.render().to_string().as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();
-        Exit::USAGE
+        match is_run(args) {
+            true => Exit::FAILED,
+            false => Exit::USAGE,
+        }
     } else {
         // A reader that has gone away does not need the rest of the help.
         error.print().ok();

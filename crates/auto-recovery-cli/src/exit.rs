@@ -49,6 +49,37 @@ impl Exit {
     }
 }
 
+/// What kept something from being done, and what the process exits with because of it.
+pub(crate) struct Failure {
+    /// What it was.
+    pub(crate) error: Error,
+    /// The code.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    /// That `recover run` cannot do what was asked. Codes below 125 are the command's to give, so
+    /// none of them says this, whatever `error` is.
+    pub(crate) fn of_run(error: Error) -> Self {
+        Self {
+            error,
+            exit: Exit::FAILED,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    /// Whoever read our output may go away, which is no failure: `recover history | head` ends like
+    /// that.
+    fn from(error: Error) -> Self {
+        let exit = match is_closed_output(&error) {
+            true => Exit::OK,
+            false => Exit::of(&error),
+        };
+        Self { error, exit }
+    }
+}
+
 impl From<u8> for Exit {
     fn from(code: u8) -> Self {
         Self(code)
@@ -61,8 +92,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whether `error` says that whoever read our output has gone away, which is no failure: `recover
-/// history | head` ends like that.
+/// Whether `error` says that whoever read our output has gone away.
 pub(crate) fn is_closed_output(error: &Error) -> bool {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {

@@ -8,6 +8,7 @@ mod artifacts;
 mod commands;
 mod exit;
 mod identity;
+mod lazy_store;
 mod output;
 mod settings;
 mod store;
@@ -17,10 +18,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match app::run(std::env::args_os()) {
         Ok(exit) => exit.into(),
-        Err(error) if exit::is_closed_output(&error) => exit::Exit::OK.into(),
-        Err(error) => {
-            output::print_error(&error);
-            exit::Exit::of(&error).into()
+        Err(failure) if failure.exit == exit::Exit::OK => failure.exit.into(),
+        Err(failure) => {
+            output::print_error(&failure.error);
+            failure.exit.into()
         }
     }
 }

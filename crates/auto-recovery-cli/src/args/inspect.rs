@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::args::check;
+
 const PLAN_EXAMPLES: &str = "\
 Examples:
   recover plan -- cargo fmt --check
@@ -57,7 +59,8 @@ pub(crate) struct ClassifyArgs {
 /// Mark the tree as good, for a later rollback
 ///
 /// For agents and scripts, at points where they know that all is well. `recover run --rollback`
-/// goes back to the newest mark, or to the last tree at which its command passed.
+/// goes back to the newest mark, or to the last tree at which its command passed. Inside another
+/// recovery (RECOVER_SESSION_ID is set) it marks nothing, says so, and exits with 0.
 #[derive(Args, Debug)]
 pub(crate) struct CheckpointArgs {}
 
@@ -80,6 +83,7 @@ pub(crate) struct RestoreArgs {
     /// Session whose tree to restore
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         required_unless_present = "last",
         conflicts_with = "last"
     )]

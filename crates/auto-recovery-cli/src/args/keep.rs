@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::args::check;
 use crate::settings::{parse_duration, parse_size};
 
 const PRUNE_EXAMPLES: &str = "\
@@ -63,7 +64,7 @@ Examples:
 #[command(after_long_help = HOLD_EXAMPLES)]
 pub(crate) struct HoldArgs {
     /// Session to keep
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: String,
 
     /// Why, for those who wonder later

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
+use crate::args::check;
+
 const CLEAR_EXAMPLES: &str = "\
 Examples:
   recover clear SESSION          asks first, on a terminal
@@ -21,6 +23,7 @@ pub(crate) struct ClearArgs {
     /// Session to remove
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         required_unless_present = "all",
         conflicts_with = "all"
     )]
@@ -33,6 +36,34 @@ pub(crate) struct ClearArgs {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+}
+
+const TRUST_EXAMPLES: &str = "\
+Examples:
+  recover trust             from anywhere in the workspace
+  recover trust --revoke
+  recover trust --list";
+
+/// Use this workspace's recover.toml whole, although somebody else could have written it
+///
+/// A recover.toml that belongs neither to you nor to root, or that others can write, gives no
+/// commands, recipes or rules and can only make a recovery stricter; `recover config` says what of
+/// it is not used. To trust its workspace is to run what it says, now and after every change to it,
+/// by whomever: look at it first. Directories that git's safe.directory names are trusted as well.
+///
+/// The workspace goes by its path, so another directory that takes its place is trusted too. Its
+/// programs, which commands and fixes run, are not looked at: they are as trusted as running them
+/// makes them. Nothing else about the directory is changed, and nothing is sent anywhere.
+#[derive(Args, Debug)]
+#[command(after_long_help = TRUST_EXAMPLES)]
+pub(crate) struct TrustArgs {
+    /// Trust this workspace no more
+    #[arg(long)]
+    pub(crate) revoke: bool,
+
+    /// List the workspaces that are trusted
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) list: bool,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\

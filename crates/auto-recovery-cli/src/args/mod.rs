@@ -2,6 +2,7 @@
 //!
 //! Arguments are typed here and mean nothing yet; [`crate::settings`] decides what they mean.
 
+mod check;
 mod global;
 mod inspect;
 mod keep;
@@ -14,8 +15,8 @@ mod value;
 pub(crate) use global::GlobalArgs;
 pub(crate) use inspect::{CheckpointArgs, ClassifyArgs, PlanArgs, RestoreArgs};
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
-pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate};
+pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
 pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
-pub(crate) use top::{Cli, Command};
+pub(crate) use top::{Cli, Command, is_run};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};
 pub(crate) use value::{Dimension, ExportFormat, ReportFormat};

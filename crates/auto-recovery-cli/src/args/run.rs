@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use crate::args::check;
 use crate::settings::{RollbackTarget, Tier, parse_duration};
 
 const RUN_EXAMPLES: &str = "\
@@ -28,9 +29,11 @@ and their like.
 
 Durations are written 10ms, 2s, 5m30s.
 
+CMD is a program, not a text for a shell: `recover run -- sh -c 'cd sub && make'` has one run it.
+
 Exit codes: 0 when the command passed or was recovered; else the command's own code or signal; 124
-at the deadline; 125 when recover itself failed; 126 when the command cannot be run; 127 when it is
-not found.";
+at the deadline; 125 when recover itself failed, or refuses what was typed or configured, which it
+does before it runs anything; 126 when the command cannot be run; 127 when it is not found.";
 
 /// Run a command; when it fails, recover it
 ///
@@ -63,13 +66,13 @@ pub(crate) struct RunArgs {
 #[command(next_help_heading = "What is tried")]
 pub(crate) struct StrategyArgs {
     /// A command that may mend the tree; several are tried in their order
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 
     /// A command that may stand in for the failing one; several are tried in their order
     ///
     /// Its own exit code 0 is the success, and the record says that it stood in.
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) alternative: Vec<String>,
 
     /// Run the command again up to N times, whatever the failure; 0 for never
@@ -109,7 +112,7 @@ pub(crate) struct StrategyArgs {
     pub(crate) rollback: Option<RollbackTarget>,
 
     /// Run this when nothing helped
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) on_escalate: Option<String>,
 
     /// Run the command once, print what would be tried, touch nothing
@@ -161,7 +164,7 @@ pub(crate) struct TreeArgs {
     pub(crate) protect: Vec<String>,
 
     /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
-    #[arg(long, value_name = "CMD")]
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) approve: Option<String>,
 
     /// Build upon an attempt that changed which failure there is, instead of undoing it
@@ -182,10 +185,15 @@ pub(crate) struct TreeArgs {
 #[command(next_help_heading = "Record and result")]
 pub(crate) struct OutcomeArgs {
     /// Record under this session instead of a new one
-    #[arg(long, value_name = "ID")]
+    ///
+    /// 1 to 200 characters, none of them a control character, of at most 200 bytes percent-encoded.
+    #[arg(long, value_name = "ID", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Write the result as JSON to FILE, also when the command passes at once
+    ///
+    /// One that cannot be written is refused before the command runs. A file is replaced at once;
+    /// a device, a named pipe or /dev/stdout is written into. A disk may still fill before the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,
 

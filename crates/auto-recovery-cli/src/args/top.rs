@@ -1,11 +1,13 @@
 //! The command itself and the list of its subcommands.
 
-use clap::{Parser, Subcommand};
+use std::ffi::{OsStr, OsString};
+
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExportArgs, GlobalArgs,
     HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, ReportArgs, RestoreArgs, RunArgs,
-    ShowArgs, StatsArgs,
+    ShowArgs, StatsArgs, TrustArgs,
 };
 
 const AFTER_HELP: &str = "\
@@ -21,14 +23,15 @@ Examples:
   recover sessions                             every recovery so far
 
 Exit codes: `run` exits as the command it ran, 0 once recovered, 124 at the deadline, 125 when
-recover itself failed, 126 or 127 when the command cannot be run. Every other command exits with 0,
-1 when what was asked for is not there, 2 for a mistake in the command line or the configuration,
-125 when recover itself failed.
+recover itself failed or refuses, 126 or 127 when the command cannot be run. Every other command
+exits with 0, 1 when what was asked for is not there, 2 for a mistake in the command line or the
+configuration, 125 when recover itself failed.
 
 Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG, RECOVER_DURABILITY and NO_COLOR.
 
-Files: `recover.toml` in the workspace, then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config).
-`recover config` prints every setting and where its value comes from.";
+Files: `recover.toml` in the workspace (see `recover help trust` for one that others could have
+written), then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config). `recover config` prints every
+setting and where its value comes from.";
 
 const LOG_EXAMPLES: &str = "\
 A line, `?` marking what may be left out:
@@ -37,8 +40,9 @@ A line, `?` marking what may be left out:
    \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
 
 Lines without a session id share one new session. A missing attempt number is the session's next. A
-given timestamp is kept as it is. A key that is not listed is an error of its line. When the
-reader of the acknowledgements goes away, recording goes on.
+given timestamp is kept as it is. A key that is not listed is an error of its line. A byte order
+mark is passed over; UTF-16 is named and not read. When the reader of the acknowledgements goes
+away, recording goes on.
 
 Example:
   echo '{\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E0308\"}' | recover log";
@@ -94,5 +98,54 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,
+    Trust(TrustArgs),
     Completions(CompletionsArgs),
+}
+
+/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is the
+/// first word that is neither an option nor the value of one.
+pub(crate) fn is_run(args: &[OsString]) -> bool {
+    let cli = Cli::command();
+    let takes_value = |word: &OsStr| {
+        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+        name.is_some_and(|name| {
+            cli.get_arguments()
+                .any(|arg| arg.get_long() == Some(name) && arg.get_action().takes_values())
+        })
+    };
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if takes_value(word) {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return word == "run";
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_its_first_word() {
+        let cases: [(&[&str], bool); 11] = [
+            (&["run", "--bogus", "--", "true"], true),
+            (&["run"], true),
+            (&["--bogus", "run", "--", "true"], true),
+            (&["--json", "--store", "jsonl:d", "run", "x"], true),
+            (&["--store=jsonl:d", "-q", "run"], true),
+            (&["--store", "run", "--", "true"], false),
+            (&["--config", "run", "plan"], false),
+            (&["plan", "--bogus", "run"], false),
+            (&["rnu", "--", "true"], false),
+            (&["--", "run"], true),
+            (&[], false),
+        ];
+        for (words, expected) in cases {
+            let args: Vec<OsString> = ["recover"].iter().chain(words).map(Into::into).collect();
+            assert_eq!(is_run(&args), expected, "{words:?}");
+        }
+    }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{Dimension, ExportFormat, ReportFormat};
+use crate::args::{Dimension, ExportFormat, ReportFormat, check};
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:
-  recover history                     every attempt of the newest session
+  recover history                     every attempt of this workspace's newest session
   recover history --last 20           its last 20 attempts
   recover history SESSION --json      the entries as a JSON array";
 
@@ -20,11 +20,11 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_long_help = HISTORY_EXAMPLES)]
 pub(crate) struct HistoryArgs {
-    /// Session to read; the newest if left out
-    #[arg(value_name = "SESSION")]
+    /// Session to read; the newest of this workspace if left out
+    #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
-    /// Only the last N attempts; without N, the newest session
+    /// Only the last N attempts; without N, the newest session of this workspace
     #[arg(
         long,
         value_name = "N",
@@ -32,11 +32,15 @@ pub(crate) struct HistoryArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) last: Option<Option<u64>>,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with = "session")]
+    pub(crate) any_project: bool,
 }
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
-  recover show --last            the newest session: every try, its changes and its output
+  recover show --last            this workspace's newest session: every try, changes, output
   recover show --last 2          its second attempt
   recover show SESSION 2         the same of another session
   recover show SESSION 2 --json  as {entry, journal, diff, output_file}";
@@ -48,15 +52,15 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_long_help = SHOW_EXAMPLES)]
 pub(crate) struct ShowArgs {
-    /// Session to show; the newest if left out
-    #[arg(value_name = "SESSION", conflicts_with = "last")]
+    /// Session to show; the newest of this workspace if left out
+    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "last")]
     pub(crate) session: Option<String>,
 
     /// Number of the attempt to show
     #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) attempt: Option<u64>,
 
-    /// The newest session, or its attempt N
+    /// The newest session of this workspace, or its attempt N
     #[arg(
         long,
         value_name = "N",
@@ -64,11 +68,15 @@ pub(crate) struct ShowArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub(crate) last: Option<Option<u64>>,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with = "session")]
+    pub(crate) any_project: bool,
 }
 
 const STATS_EXAMPLES: &str = "\
 Examples:
-  recover stats                               how the newest session went
+  recover stats                               how this workspace's newest session went
   recover stats SESSION --json                the 15 keys of the statistics
   recover stats --all                         every session together
   recover stats --all --since 30d --by day    what got better, what worse
@@ -81,9 +89,10 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_long_help = STATS_EXAMPLES)]
 pub(crate) struct StatsArgs {
-    /// Session to sum up; the newest if left out
+    /// Session to sum up; the newest of this workspace if left out
     #[arg(
         value_name = "SESSION",
+        value_parser = check::session,
         conflicts_with_all = ["all", "since", "until", "project", "host", "by"]
     )]
     pub(crate) session: Option<String>,
@@ -118,6 +127,10 @@ pub(crate) struct StatsArgs {
         value_enum
     )]
     pub(crate) by: Vec<Dimension>,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with_all = ["session", "all"])]
+    pub(crate) any_project: bool,
 }
 
 const EXPORT_EXAMPLES: &str = "\
@@ -134,8 +147,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_long_help = EXPORT_EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// Session to export; the newest if left out
-    #[arg(value_name = "SESSION", conflicts_with = "all")]
+    /// Session to export; the newest of this workspace if left out
+    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "all")]
     pub(crate) session: Option<String>,
 
     /// Every session
@@ -156,11 +169,15 @@ pub(crate) struct ExportArgs {
     /// otherwise.
     #[arg(long)]
     pub(crate) raw: bool,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with_all = ["session", "all"])]
+    pub(crate) any_project: bool,
 }
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  recover report                           the newest session, for people
+  recover report                           this workspace's newest session, for people
   recover report SESSION -o report.json    the ending names the format";
 
 /// Write a report of a session, as Markdown or JSON
@@ -170,8 +187,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_long_help = REPORT_EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// Session to report on; the newest if left out
-    #[arg(value_name = "SESSION")]
+    /// Session to report on; the newest of this workspace if left out
+    #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
     /// Format; else what FILE ends in, else markdown (json with --json)
@@ -181,4 +198,8 @@ pub(crate) struct ReportArgs {
     /// Where to write; `-` is stdout
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with = "session")]
+    pub(crate) any_project: bool,
 }

@@ -10,8 +10,8 @@ use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
     Policy, PolicyLayer, RecipeChange, RecipeSetting, RetentionSettings, RollbackTarget,
-    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, durability_name, format_duration,
-    human_size,
+    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Untrusted, durability_name,
+    format_duration, human_size,
 };
 
 /// A setting as it is shown.
@@ -50,6 +50,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         retention,
         color,
         run,
+        untrusted,
         cwd: _,
         workspace: _,
         user: _,
@@ -69,7 +70,17 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ];
     push_retention(&mut rows, retention);
     push_run(&mut rows, run);
+    rows.extend(untrusted.as_ref().map(not_used));
     rows
+}
+
+/// What is not used of a file that is not trusted, and why.
+fn not_used(untrusted: &Untrusted) -> Row {
+    Row {
+        key: "not used".to_owned(),
+        value: json!(untrusted.unused),
+        origin: format!("{}: {}", untrusted.path.display(), untrusted.doubt),
+    }
 }
 
 fn push_retention(rows: &mut Vec<Row>, retention: &RetentionSettings) {

@@ -8,16 +8,14 @@ use auto_recovery::export::{self, ExportOptions};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::ExportFormat;
-use crate::commands::session;
+use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, counted, write_output};
 
 /// What is exported, and how.
-pub(crate) struct Export {
-    /// Session to export; none for the newest.
-    pub(crate) session: Option<String>,
-    /// Whether every session is exported.
-    pub(crate) all: bool,
+pub(crate) struct Export<'a> {
+    /// Session to export; none for every one.
+    pub(crate) asked: Option<Asked<'a>>,
     /// Format, if one was asked for.
     pub(crate) format: Option<ExportFormat>,
     /// Where to write; none for stdout.
@@ -29,13 +27,12 @@ pub(crate) struct Export {
 /// Writes trails of `store` out.
 pub(crate) fn export(
     store: &dyn AuditStore,
-    request: Export,
+    request: Export<'_>,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
     let Export {
-        session,
-        all,
+        asked,
         format,
         output,
         raw,
@@ -52,11 +49,11 @@ pub(crate) fn export(
         ExportFormat::Csv => Escapes::Text,
         ExportFormat::Parquet => refuse_terminal(output.as_deref(), printer)?,
     };
-    let session = match all {
-        true => None,
-        false => Some(with_entries(
+    let session = match asked {
+        None => None,
+        Some(asked) => Some(with_entries(
             store,
-            session::named_or_newest(store, session, printer)?,
+            session::asked_for(store, asked, printer)?,
         )?),
     };
     let summary = write_output(output.as_deref(), escapes, printer, |out| match &session {

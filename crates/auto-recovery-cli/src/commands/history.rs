@@ -6,7 +6,7 @@ use auto_recovery::audit::{AuditStore, Damage, StoredEntry};
 use auto_recovery::{RecoveryAuditEntry, Result};
 
 use crate::commands::evidence::Evidence;
-use crate::commands::session;
+use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{
     Column, Escapes, JsonArray, Printer, Table, human_seconds, short_age, stdout_error,
@@ -16,15 +16,15 @@ use crate::output::{
 /// needs a bound; 1,000 rows are 20 screens.
 const ROWS_DEFAULT: usize = 1000;
 
-/// Lists the attempts of `session`, or of the newest one; only the `last` of them if given.
+/// Lists the attempts of the session `asked` for; only the `last` of them if given.
 pub(crate) fn history(
     store: &dyn AuditStore,
-    session: Option<String>,
+    asked: Asked<'_>,
     last: Option<u64>,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
-    let session = session::named_or_newest(store, session, printer)?;
+    let session = session::asked_for(store, asked, printer)?;
     let last = last.map(|last| usize::try_from(last).unwrap_or(usize::MAX));
     let damage = if printer.json {
         print_json(store, &session, last, printer)?

@@ -22,6 +22,7 @@ mod show_text;
 mod stats;
 mod stats_of_all;
 mod transfer;
+mod trust;
 
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use classify::classify;
@@ -37,8 +38,10 @@ pub(crate) use prune::{PruneRequest, prune_by_itself, prune_sessions};
 pub(crate) use report::report;
 pub(crate) use restore::restore;
 pub(crate) use run::run;
+pub(crate) use session::{Asked, Scope};
 pub(crate) use sessions::sessions;
 pub(crate) use show::{Wanted, show};
 pub(crate) use stats::stats;
 pub(crate) use stats_of_all::{Question, stats_of_all};
 pub(crate) use transfer::{copy, import};
+pub(crate) use trust::{list_trusted, revoke_trust, trust};

@@ -8,14 +8,14 @@ use auto_recovery::audit::AuditStore;
 use auto_recovery::report;
 
 use crate::args::ReportFormat;
-use crate::commands::session;
+use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, write_output};
 
-/// Writes a report of `session`, or of the newest one, to `output` or stdout.
+/// Writes a report of the session `asked` for to `output` or stdout.
 pub(crate) fn report(
     store: &dyn AuditStore,
-    session: Option<String>,
+    asked: Asked<'_>,
     format: Option<ReportFormat>,
     output: Option<PathBuf>,
     now: SystemTime,
@@ -28,7 +28,7 @@ pub(crate) fn report(
         } else {
             ReportFormat::Markdown
         });
-    let session = session::named_or_newest(store, session, printer)?;
+    let session = session::asked_for(store, asked, printer)?;
     let escapes = match format {
         ReportFormat::Json => Escapes::Json,
         ReportFormat::Markdown => Escapes::Text,

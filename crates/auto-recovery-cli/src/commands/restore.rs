@@ -103,10 +103,10 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
 fn newest_here(app: &App, place: &Place) -> Result<String> {
     let workspace = &app.settings.workspace;
     match session::newest_here(&*place.store, workspace)? {
-        Some(session_id) => {
-            app.printer
-                .note(format_args!("newest session here: {session_id}"));
-            Ok(session_id)
+        Some(newest) => {
+            let id = newest.session_id;
+            app.printer.note(format_args!("newest session here: {id}"));
+            Ok(id)
         }
         None => Err(Error::new(
             ErrorKind::NotFound,

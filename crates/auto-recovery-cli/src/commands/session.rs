@@ -2,48 +2,146 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, SessionFacts};
+use auto_recovery::audit::{AuditStore, SessionFacts, SessionSummary, this_host};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::output::Printer;
 
+/// Which session a command was asked for.
+pub(crate) struct Asked<'a> {
+    /// The one that was named; none for the newest.
+    pub(crate) named: Option<String>,
+    /// The root of the workspace that the command stands in.
+    pub(crate) workspace: &'a Path,
+    /// Whose newest session counts.
+    pub(crate) scope: Scope,
+}
+
+/// Whose newest session counts where none is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// That of the workspace.
+    Workspace,
+    /// That of the store, whichever project it is of.
+    AnyProject,
+}
+
+/// The newest session, as far as its recorder said where it belongs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Newest {
+    /// It is what was asked for.
+    Found(SessionSummary),
+    /// The workspace has none of its own, and this one says of no workspace that it is its.
+    OfNoWorkspace(SessionSummary),
+    /// The workspace has none; others have.
+    OnlyElsewhere,
+    /// The store has no session at all.
+    Nothing,
+}
+
 /// The session that was named, or else the newest, which is named on stderr.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if there is no such session, or no session at all.
-pub(crate) fn named_or_newest(
+/// [`ErrorKind::NotFound`] if there is no such session, or none of this workspace.
+pub(crate) fn asked_for(
     store: &dyn AuditStore,
-    named: Option<String>,
+    asked: Asked<'_>,
     printer: &Printer,
 ) -> Result<String> {
+    let Asked {
+        named,
+        workspace,
+        scope,
+    } = asked;
     if let Some(session) = named {
         return existing(store, session);
     }
-    match store.sessions()?.into_iter().next() {
-        Some(newest) => {
-            printer.note(format_args!("newest session: {}", newest.session_id));
-            Ok(newest.session_id)
+    let context = match newest(store, workspace, scope)? {
+        Newest::Found(session) => {
+            let where_from = match (scope, &session.project) {
+                (Scope::AnyProject, Some(project)) => format!(" (project {project})"),
+                _ => String::new(),
+            };
+            printer.note(format_args!(
+                "newest session: {}{where_from}",
+                session.session_id
+            ));
+            return Ok(session.session_id);
         }
-        None => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "no sessions yet in {}; `recover run -- CMD` records one when CMD fails",
-                store.url()
-            ),
-        )),
-    }
+        Newest::OfNoWorkspace(session) => {
+            printer.note(format_args!(
+                "newest session: {} (no session of this workspace; this one names none)",
+                session.session_id
+            ));
+            return Ok(session.session_id);
+        }
+        Newest::OnlyElsewhere => format!(
+            "no session of this workspace, {}, in {}; `--any-project` takes the newest of another, \
+             `recover sessions` lists them",
+            workspace.display(),
+            store.url()
+        ),
+        Newest::Nothing => format!(
+            "no sessions yet in {}; `recover run -- CMD` records one when CMD fails",
+            store.url()
+        ),
+    };
+    Err(Error::new(ErrorKind::NotFound, context))
 }
 
-/// The newest session of the workspace at `root`; none without a workspace, and none of another.
-pub(crate) fn newest_here(store: &dyn AuditStore, root: &Path) -> Result<Option<String>> {
-    for session in store.sessions()? {
-        let started = facts(store, &session.session_id)?.started;
-        let workspace = started.and_then(|started| started.workspace);
-        if workspace.is_some_and(|workspace| Path::new(&workspace) == root) {
-            return Ok(Some(session.session_id));
-        }
+/// The newest session of `store` that `scope` lets count, for a command in `workspace`.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn newest(store: &dyn AuditStore, workspace: &Path, scope: Scope) -> Result<Newest> {
+    if scope == Scope::Workspace
+        && let Some(session) = newest_here(store, workspace)?
+    {
+        return Ok(Newest::Found(session));
     }
-    Ok(None)
+    Ok(newest_elsewhere(store.sessions()?, scope))
+}
+
+/// The newest session of `workspace`, by its canonical root: never one of another workspace, nor
+/// one that names none. For whoever acts upon a session, rather than shows it.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn newest_here(
+    store: &dyn AuditStore,
+    workspace: &Path,
+) -> Result<Option<SessionSummary>> {
+    Ok(newest_of(store.sessions()?, workspace))
+}
+
+/// The newest of `sessions`, which are in that order, that belongs to `workspace`. A path is the
+/// same on many machines that share a store, so those of this machine come first; a container has
+/// a new name each time, so those of others count too.
+fn newest_of(sessions: Vec<SessionSummary>, workspace: &Path) -> Option<SessionSummary> {
+    let (root, host) = (workspace.display().to_string(), this_host());
+    let mut of_another_host = None;
+    for session in sessions {
+        if session.workspace.as_ref() != Some(&root) {
+            continue;
+        }
+        if session.host.as_ref() == Some(&host) {
+            return Some(session);
+        }
+        of_another_host.get_or_insert(session);
+    }
+    of_another_host
+}
+
+/// What `sessions`, the newest first, have where none is of the workspace or all are asked for.
+fn newest_elsewhere(sessions: Vec<SessionSummary>, scope: Scope) -> Newest {
+    let is_empty = sessions.is_empty();
+    let counts = |one: &SessionSummary| scope == Scope::AnyProject || one.workspace.is_none();
+    match (sessions.into_iter().find(counts), scope) {
+        (Some(session), Scope::AnyProject) => Newest::Found(session),
+        (Some(session), Scope::Workspace) => Newest::OfNoWorkspace(session),
+        (None, _) if is_empty => Newest::Nothing,
+        (None, _) => Newest::OnlyElsewhere,
+    }
 }
 
 /// `session`, if the store has it.
@@ -78,4 +176,55 @@ pub(crate) fn has_entries(store: &dyn AuditStore, session: &str) -> Result<bool>
         Ok(())
     })?;
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A session of `host` in `workspace`.
+    fn session(id: &str, host: &str, workspace: Option<&str>) -> SessionSummary {
+        SessionSummary {
+            session_id: id.to_owned(),
+            host: Some(host.to_owned()),
+            workspace: workspace.map(str::to_owned),
+            ..SessionSummary::default()
+        }
+    }
+
+    #[test]
+    fn the_newest_is_one_of_this_workspace_and_rather_of_this_machine() {
+        let here = this_host();
+        let own = session("own", &here, Some("/w"));
+        let container = session("container", "elsewhere", Some("/w"));
+        let below = session("below", &here, Some("/w/below"));
+        let unnamed = session("unnamed", &here, None);
+        let cases: [(&[&SessionSummary], Option<&SessionSummary>); 5] = [
+            (&[&below, &unnamed, &container, &own], Some(&own)),
+            (&[&below, &unnamed, &container], Some(&container)),
+            (&[&below, &unnamed], None),
+            (&[&unnamed, &own], Some(&own)),
+            (&[], None),
+        ];
+        for (sessions, expected) in cases {
+            let sessions = sessions.iter().map(|one| (*one).clone()).collect();
+            assert_eq!(newest_of(sessions, Path::new("/w")).as_ref(), expected);
+        }
+        let (all, none) = (Scope::AnyProject, Scope::Workspace);
+        let cases: [(&[&SessionSummary], Scope, Newest); 5] = [
+            (&[&below, &unnamed], all, Newest::Found(below.clone())),
+            (
+                &[&below, &unnamed],
+                none,
+                Newest::OfNoWorkspace(unnamed.clone()),
+            ),
+            (&[&below], none, Newest::OnlyElsewhere),
+            (&[], none, Newest::Nothing),
+            (&[], all, Newest::Nothing),
+        ];
+        for (sessions, scope, expected) in cases {
+            let sessions = sessions.iter().map(|one| (*one).clone()).collect();
+            assert_eq!(newest_elsewhere(sessions, scope), expected);
+        }
+    }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
-use crate::commands::{session, show_text};
+use crate::commands::session::{self, Asked};
+use crate::commands::show_text;
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, escape_bytes};
 
@@ -26,9 +27,9 @@ struct Shown<'a> {
 }
 
 /// Which attempts are to be shown.
-pub(crate) struct Wanted {
-    /// The session; none for the newest.
-    pub(crate) session: Option<String>,
+pub(crate) struct Wanted<'a> {
+    /// The session.
+    pub(crate) session: Asked<'a>,
     /// The attempt; none for all of them.
     pub(crate) attempt: Option<u64>,
 }
@@ -36,12 +37,12 @@ pub(crate) struct Wanted {
 /// Shows attempts of a session, with the diffs that its checkpoints tell.
 pub(crate) fn show(
     place: &Place,
-    wanted: Wanted,
+    wanted: Wanted<'_>,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
     let store = &*place.store;
-    let session = session::named_or_newest(store, wanted.session, printer)?;
+    let session = session::asked_for(store, wanted.session, printer)?;
     let mut tail = match wanted.attempt {
         Some(number) => read_attempt(store, &session, number)?,
         None => read_tail(

@@ -6,21 +6,21 @@ use std::time::SystemTime;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::{RecoveryStatistics, Result};
 
-use crate::commands::session;
+use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{Facts, Printer, age, human_seconds};
 
 /// File names that people are shown; the rest is counted.
 const FILES_SHOWN: usize = 8;
 
-/// Sums up `session`, or the newest one.
+/// Sums up the session `asked` for.
 pub(crate) fn stats(
     store: &dyn AuditStore,
-    session: Option<String>,
+    asked: Asked<'_>,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
-    let session = session::named_or_newest(store, session, printer)?;
+    let session = session::asked_for(store, asked, printer)?;
     let statistics = store.statistics(&session)?;
     if printer.json {
         printer.json(&statistics)?;

@@ -1,18 +1,19 @@
 //! Finding and opening configuration files.
 //!
 //! `recover.toml` comes with a project that somebody else may have written, so it is taken only
-//! from the workspace, only when the user or root owns it, and only when nobody else can write it.
+//! from the workspace, and it is noted whether the user or root owns it and nobody else can write
+//! it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::{Error, ErrorKind, Result};
 use rustix::fs::OFlags;
 
-use crate::settings::Environment;
+use crate::settings::{Environment, ownership};
 
 /// Name of the project's file.
 pub(crate) const PROJECT_FILE: &str = "recover.toml";
@@ -27,6 +28,8 @@ pub(crate) struct SourceFile {
     pub(crate) path: Arc<PathBuf>,
     /// What it says.
     pub(crate) text: String,
+    /// Why somebody else may have written it, if so.
+    pub(crate) doubt: Option<String>,
 }
 
 /// The files that settings are read from.
@@ -50,7 +53,7 @@ impl Sources {
         workspace: &Path,
     ) -> Result<Self> {
         if let Some(path) = named {
-            let user = read(path, File::options().read(true), |_| Ok(()))?.ok_or_else(|| {
+            let user = read(path, File::options().read(true), |_| Ok(None))?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidInput,
                     format!("configuration file {} does not exist", path.display()),
@@ -64,7 +67,7 @@ impl Sources {
         Ok(Self {
             project: read_project(cwd, workspace)?,
             user: match user_path(environment) {
-                Some(path) => read(&path, File::options().read(true), |_| Ok(()))?,
+                Some(path) => read(&path, File::options().read(true), |_| Ok(None))?,
                 None => None,
             },
         })
@@ -86,7 +89,7 @@ fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
         let path = directory.join(PROJECT_FILE);
         let check = |file: &File| {
             check_is_file(file, &path)?;
-            check_owner(file, &path)
+            ownership::doubt(file, &path)
         };
         if let Some(file) = read(&path, &without_waiting(), check)? {
             return Ok(Some(file));
@@ -119,11 +122,12 @@ fn check_is_file(file: &File, path: &Path) -> Result<()> {
     }
 }
 
-/// Reads `path`, opened as `options` say, if it exists and `check` lets it pass.
+/// Reads `path`, opened as `options` say, if it exists and `check` lets it pass, which says what is
+/// in doubt.
 fn read(
     path: &Path,
     options: &OpenOptions,
-    check: impl Fn(&File) -> Result<()>,
+    check: impl Fn(&File) -> Result<Option<String>>,
 ) -> Result<Option<SourceFile>> {
     let refused = |reason: &str| {
         Error::new(
@@ -136,7 +140,7 @@ fn read(
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(Error::io("open", path, error)),
     };
-    check(&file)?;
+    let doubt = check(&file)?;
     let mut bytes = Vec::new();
     file.take(CONFIG_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
@@ -148,6 +152,7 @@ fn read(
     Ok(Some(SourceFile {
         path: Arc::new(path.to_path_buf()),
         text,
+        doubt,
     }))
 }
 
@@ -156,32 +161,4 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
-}
-
-/// Refuses an open file that somebody other than the user or root could have written. Asks the open
-/// file, not its path, so that it cannot be swapped in between.
-fn check_owner(file: &File, path: &Path) -> Result<()> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| Error::io("read the owner of", path, error))?;
-    let user = rustix::process::geteuid().as_raw();
-    let refused = |reason: String| {
-        Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("refused to read {}: {reason}", path.display()),
-        ))
-    };
-    if metadata.uid() != user && metadata.uid() != 0 {
-        return refused(format!(
-            "it belongs to user {}, not to you or root; pass `--config` to name a file you trust",
-            metadata.uid()
-        ));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return refused(format!(
-            "others can write it (mode {:04o}); run `chmod go-w` on it",
-            metadata.mode() & 0o7777
-        ));
-    }
-    Ok(())
 }

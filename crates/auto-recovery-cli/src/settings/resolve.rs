@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
-use auto_recovery::checkpoint::Workspace;
+use auto_recovery::checkpoint::{self, Workspace};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
+use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, Layer, Origin, RetentionSettings, RunSettings, Setting, Sources, StoreUrl,
+    Environment, Layer, Origin, RetentionSettings, RunSettings, Setting, SourceFile, Sources,
+    StoreUrl, Trusted, Untrusted,
 };
 
 /// Every setting, resolved.
@@ -28,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
     pub(crate) run: RunSettings,
+    /// The project's file, if it is not trusted.
+    pub(crate) untrusted: Option<Untrusted>,
     /// The current directory.
     pub(crate) cwd: PathBuf,
     /// The workspace it lies in.
@@ -69,20 +73,19 @@ impl Settings {
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
         ];
-        layers.extend(from_files(named, environment, &cwd, &workspace)?);
+        let Sources { project, user } = Sources::read(named, environment, &cwd, &workspace)?;
+        let user = user.as_ref().map(Layer::from_user_file).transpose()?;
+        let user = user.unwrap_or_default();
+        let state_dir = state_dir(&layers, &user, environment, &cwd)?;
+        let (project, untrusted) = match &project {
+            Some(file) => of_project(file, &user, &state_dir.value, &workspace)?,
+            None => (Layer::default(), None),
+        };
+        layers.extend([project, user]);
         let mut top = Layer::default();
         for layer in &layers {
             top.lay_over(layer);
         }
-
-        let state_dir = match top.state_dir {
-            Some(state_dir) => state_dir,
-            None => Setting::default(default_state_dir(environment)?),
-        };
-        let state_dir = Setting {
-            value: cwd.join(state_dir.value),
-            origin: state_dir.origin,
-        };
         let store = match top.store {
             Some(store) => below(&cwd, store),
             None => Setting::default(StoreUrl::Jsonl(state_dir.value.clone())),
@@ -99,6 +102,7 @@ impl Settings {
                 false => Setting::default(true),
             },
             run: RunSettings::resolve(layers),
+            untrusted,
             cwd,
             workspace,
             user: environment.user.clone(),
@@ -136,20 +140,48 @@ impl Settings {
     }
 }
 
-/// What the configuration files say, the project's before the user's.
-fn from_files(
-    named: Option<&Path>,
+/// Where the state is, which a project cannot say: by `stronger` layers, the `user`'s own file, or
+/// the default.
+fn state_dir(
+    stronger: &[Layer],
+    user: &Layer,
     environment: &Environment,
     cwd: &Path,
+) -> Result<Setting<PathBuf>> {
+    let mut layers = stronger.iter().chain([user]);
+    let Setting { value, origin } = match layers.find_map(|layer| layer.state_dir.clone()) {
+        Some(state_dir) => state_dir,
+        None => Setting::default(default_state_dir(environment)?),
+    };
+    Ok(Setting {
+        value: cwd.join(value),
+        origin,
+    })
+}
+
+/// What the project's `file` says beside the `user`'s own. Where somebody else may have written it
+/// and the user has not said to trust `workspace`, here or to git, only what makes stricter is
+/// left.
+fn of_project(
+    file: &SourceFile,
+    user: &Layer,
+    state_dir: &Path,
     workspace: &Path,
-) -> Result<Vec<Layer>> {
-    let Sources { project, user } = Sources::read(named, environment, cwd, workspace)?;
-    let user = user.as_ref().map(Layer::from_user_file).transpose()?;
-    let project = project.as_ref().map(Layer::from_project_file).transpose()?;
-    if let Some(project) = &project {
-        refuse_raised_allowance(project, user.as_ref())?;
-    }
-    Ok(project.into_iter().chain(user).collect())
+) -> Result<(Layer, Option<Untrusted>)> {
+    let project = Layer::from_project_file(file)?;
+    let is_trusted =
+        || Trusted::of(state_dir).has(workspace) || checkpoint::is_safe_directory(workspace);
+    let Some(doubt) = file.doubt.as_ref().filter(|_| !is_trusted()) else {
+        refuse_raised_allowance(&project, user)?;
+        return Ok((project, None));
+    };
+    let (project, unused) = restrict(project, user);
+    let untrusted = Untrusted {
+        path: file.path.clone(),
+        doubt: doubt.clone(),
+        unused,
+    };
+    Ok((project, Some(untrusted)))
 }
 
 /// What the environment says.
@@ -195,12 +227,10 @@ fn with_store_flag(flags: Layer, store: Option<&OsString>) -> Result<Layer> {
 }
 
 /// A project may lower what is allowed to run by itself, never raise it.
-fn refuse_raised_allowance(project: &Layer, user: Option<&Layer>) -> Result<()> {
+fn refuse_raised_allowance(project: &Layer, user: &Layer) -> Result<()> {
     use crate::settings::Tier;
 
-    let users = user
-        .and_then(|user| user.allow.as_ref())
-        .map_or(Tier::Safe, |allow| allow.value);
+    let users = user.allow.as_ref().map_or(Tier::Safe, |allow| allow.value);
     match &project.allow {
         Some(allow) if allow.value > users => Err(Error::new(
             ErrorKind::InvalidInput,

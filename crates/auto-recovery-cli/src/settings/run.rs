@@ -14,11 +14,11 @@ use crate::settings::{
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
-const MAX_ATTEMPTS: u32 = 3;
+pub(super) const MAX_ATTEMPTS: u32 = 3;
 /// Delay before a second try, as in the specification.
 const BASE_DELAY: Duration = Duration::from_secs(1);
 /// Longest delay between two tries, as in the specification.
-const MAX_DELAY: Duration = Duration::from_secs(60);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(60);
 /// Time between asking a program to end and killing it: what service managers and container
 /// runtimes give.
 const GRACE: Duration = Duration::from_secs(10);

@@ -1,8 +1,5 @@
 //! Where settings come from, and what is refused.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::{Value, json};
 
 use crate::harness::{Machine, Run, keys};
@@ -34,9 +31,11 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
     let path = machine.work().join("recover.toml");
     let mode = rustix::fs::Mode::from_raw_mode(0o644);
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a pipe");
-    let run = machine.recover(&["run", "--", "true"]);
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("recover.toml is no file"), "{run:?}");
+    for (args, code) in [(&["run", "--", "true"][..], 125), (&["config"], 2)] {
+        let run = machine.recover(args);
+        assert_eq!(run.code, code, "{run:?}");
+        assert!(run.stderr.contains("recover.toml is no file"), "{run:?}");
+    }
 }
 
 #[test]
@@ -236,22 +235,6 @@ fn the_project_file_is_found_upwards_to_the_workspace_and_no_further() {
     // A repository below ends the search.
     machine.write("project/sub/.git", "gitdir: ../.git/modules/sub\n");
     assert_eq!(setting(&from("project/sub"), "max_attempts").0, json!(3));
-}
-
-#[test]
-fn a_project_file_that_others_can_write_is_refused() {
-    let machine = Machine::new();
-    let path = machine.write("project/recover.toml", "max_attempts = 5\n");
-    for mode in [0o664, 0o646, 0o666] {
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("set its mode");
-        config(&machine).fails(
-            2,
-            &format!(
-                "refused to read [ROOT]/project/recover.toml: others can write it (mode 0{mode:o}); \
-                 run `chmod go-w` on it"
-            ),
-        );
-    }
 }
 
 #[test]

@@ -176,3 +176,8 @@ pub(crate) fn keys(value: &serde_json::Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
     object.keys().map(String::as_str).collect()
 }
+
+/// Says why a test proves nothing on this machine.
+pub(crate) fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "skipped: {why}").ok();
+}

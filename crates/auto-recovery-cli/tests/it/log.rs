@@ -321,3 +321,66 @@ fn nothing_in_nothing_out() {
     assert_eq!(machine.recover_with(&["log"], "\n \r\n").quiet(), "");
     assert!(!machine.state().exists(), "nothing is made for nothing");
 }
+
+/// `text` as UTF-16, the first byte of each unit that `first` says.
+fn utf_16(text: &str, units: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(units).collect()
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over_and_utf_16_is_named() {
+    let line = r#"{"session_id":"s","strategy":"fix","success":true,"error_type":"E"}"#;
+    let machine = Machine::new();
+    let marked = format!("\u{feff}{line}\n{line}\n");
+    assert_eq!(
+        machine
+            .recover_with(&["log"], &marked)
+            .quiet()
+            .lines()
+            .count(),
+        2
+    );
+    let only_mark = machine.recover_with(&["log"], "\u{feff}\n");
+    assert_eq!(only_mark.quiet(), "");
+    // A mark anywhere else is no beginning.
+    let run = machine.recover_with(&["log"], format!("{line}\n\u{feff}{line}\n"));
+    assert_eq!((run.code, run.stdout.lines().count()), (1, 1), "{run:?}");
+
+    let text = format!("{line}\n").repeat(3);
+    let cases = [
+        (
+            utf_16(&format!("\u{feff}{text}"), u16::to_le_bytes),
+            "little-endian",
+            "UTF-16",
+        ),
+        (
+            utf_16(&format!("\u{feff}{text}"), u16::to_be_bytes),
+            "big-endian",
+            "UTF-16",
+        ),
+        (utf_16(&text, u16::to_le_bytes), "little-endian", "UTF-16LE"),
+        (utf_16(&text, u16::to_be_bytes), "big-endian", "UTF-16BE"),
+    ];
+    for (bytes, order, from) in cases {
+        let run = machine.recover_with(&["log"], &bytes);
+        let reason = format!(
+            "this is UTF-16 ({order}), and only UTF-8 is read: `iconv -f {from} -t UTF-8` converts \
+             it"
+        );
+        let says = format!("recover: warning: line 1: {reason}\n");
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+        assert!(run.stderr.starts_with(&says), "{run:?}");
+        assert_eq!(run.stderr.lines().count(), 2, "said once: {run:?}");
+
+        let path = machine.work().join("trail.jsonl");
+        std::fs::write(&path, &bytes).expect("write");
+        let run = machine.recover(&["import", "trail.jsonl"]);
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(
+            run.stderr.contains(&format!("trail.jsonl: {reason}")),
+            "{run:?}"
+        );
+    }
+    let sessions = machine.recover(&["sessions", "--json"]).json();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
+}

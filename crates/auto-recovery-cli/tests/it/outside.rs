@@ -182,13 +182,20 @@ fn closed_streams_are_survived() {
 fn a_store_that_is_no_directory_is_named() {
     let machine = Machine::new();
     machine.write("project/file", "");
-    let run = machine.recover(&["sessions", "--store", "jsonl:file"]);
-    assert_eq!(run.code, 2, "{run:?}");
-    assert!(
-        run.stderr
-            .contains("[ROOT]/project/file is not a directory"),
-        "{run:?}"
-    );
+    let says = "[ROOT]/project/file is not a directory: give one to keep the audit trail in";
+    for command in ["sessions", "history", "stats", "checkpoint", "export"] {
+        let args = [command, "--store", "jsonl:file"];
+        machine.recover(&args).fails(125, says);
+    }
+    machine.write("project/text", &"no database\n".repeat(100));
+    for (store, says) in [
+        ("sqlite:.", "is no file"),
+        ("sqlite:text", "is no SQLite database"),
+    ] {
+        let run = machine.recover(&["sessions", "--store", store]);
+        assert_eq!(run.code, 125, "{run:?}");
+        assert!(run.stderr.contains(says), "{run:?}");
+    }
     let run = machine.recover_with(&["log", "--store", "jsonl:file/below"], TRAIL);
     assert_ne!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("[ROOT]/project/file"), "{run:?}");

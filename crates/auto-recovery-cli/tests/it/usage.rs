@@ -1,4 +1,4 @@
-//! Mistakes on the command line: exit code 2, the thing, the reason, the way out.
+//! Mistakes on the command line: exit code 2 (of `run` 125), the thing, the reason, the way out.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +25,7 @@ fn every_command_has_a_help_with_what_it_does() {
         "restore",
         "clear",
         "config",
+        "trust",
         "completions",
     ] {
         assert!(
@@ -85,7 +86,7 @@ fn nothing_typed_shows_the_help_and_is_a_mistake() {
 }
 
 #[test]
-fn mistakes_are_named_and_exit_with_2() {
+fn mistakes_are_named_and_exit_with_2_and_those_of_run_with_125() {
     let machine = Machine::new();
     for (args, says) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
@@ -126,9 +127,11 @@ fn mistakes_are_named_and_exit_with_2() {
         (&["-q", "-v", "sessions"], "cannot be used with"),
     ] {
         let run = machine.recover(args);
+        // What is not the command's own code says that `run` ran nothing.
+        let code = if args[0] == "run" { 125 } else { 2 };
         assert_eq!(
             (run.code, run.stdout.as_str()),
-            (2, ""),
+            (code, ""),
             "{args:?}: {run:?}"
         );
         assert!(run.stderr.contains(says), "{args:?} says {}", run.stderr);
@@ -161,7 +164,7 @@ fn durations_need_their_unit() {
         ("", "a duration is written like 10ms, 2s or 5m30s"),
     ] {
         let run = machine.recover(&["run", "--deadline", text, "--", "true"]);
-        assert_eq!(run.code, 2, "{text}");
+        assert_eq!(run.code, 125, "{text}");
         assert!(run.stderr.contains(says), "{text}: {}", run.stderr);
     }
 }
@@ -179,19 +182,22 @@ fn global_options_may_stand_before_and_after_the_command() {
 fn arguments_in_any_bytes_are_refused_without_a_panic() {
     let machine = Machine::new();
     let odd = OsStr::from_bytes(b"caf\xe9\x1b[31m");
-    for args in [
-        &[OsStr::new("history"), odd][..],
-        &[odd],
-        &[
-            OsStr::new("run"),
-            OsStr::new("--fix"),
-            odd,
-            OsStr::new("--"),
-            OsStr::new("true"),
-        ],
+    for (args, code) in [
+        (&[OsStr::new("history"), odd][..], 2),
+        (&[odd], 2),
+        (
+            &[
+                OsStr::new("run"),
+                OsStr::new("--fix"),
+                odd,
+                OsStr::new("--"),
+                OsStr::new("true"),
+            ],
+            125,
+        ),
     ] {
         let run = machine.run(&mut machine.command(args));
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+        assert_eq!((run.code, run.stdout.as_str()), (code, ""), "{run:?}");
         assert!(!run.stderr.contains('\x1b'), "{run:?}");
     }
     // A store may stand in a directory of any name.

@@ -28,7 +28,7 @@ pub(super) fn failed(what: &str, path: &Path, error: rusqlite::Error) -> Error {
             ": it is damaged; `sqlite3 FILE .recover` may save what is left",
         ),
         Some(ErrorCode::NotADatabase) => (
-            ErrorKind::InvalidInput,
+            ErrorKind::Damaged,
             ": it is no SQLite database; give another file",
         ),
         Some(ErrorCode::TooBig) => (ErrorKind::InvalidInput, ": it is too large for SQLite"),

@@ -27,7 +27,7 @@ pub(super) struct FileId {
 /// The file at `path`; `None` if there is none.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is something else than a file.
+/// [`ErrorKind::Io`] if it is something else than a file.
 pub(super) fn find(path: &Path) -> Result<Option<FileId>> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
@@ -36,7 +36,7 @@ pub(super) fn find(path: &Path) -> Result<Option<FileId>> {
     };
     if !metadata.is_file() {
         return Err(Error::new(
-            ErrorKind::InvalidInput,
+            ErrorKind::Io,
             format!(
                 "{} is no file: give one to keep the audit trail in",
                 path.display()

@@ -42,10 +42,11 @@ impl SqliteStore {
     /// store, and the first write makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](auto_recovery::ErrorKind::InvalidInput) if `path` is no file or
-    /// no database, [`ErrorKind::Refused`](auto_recovery::ErrorKind::Refused) if it is another
+    /// [`ErrorKind::Damaged`](auto_recovery::ErrorKind::Damaged) if `path` is no database,
+    /// [`ErrorKind::Refused`](auto_recovery::ErrorKind::Refused) if it is another
     /// program's, [`ErrorKind::NewerFormat`](auto_recovery::ErrorKind::NewerFormat) if a newer
-    /// release wrote it, [`ErrorKind::Io`](auto_recovery::ErrorKind::Io) if it cannot be read.
+    /// release wrote it, [`ErrorKind::Io`](auto_recovery::ErrorKind::Io) if it is no file or cannot
+    /// be read.
     pub fn open(path: &Path, options: SqliteOptions, host: Arc<dyn Host>) -> Result<Self> {
         // Whoever changes the current directory later still means this one.
         let path = std::path::absolute(path)

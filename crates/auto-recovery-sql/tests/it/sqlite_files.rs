@@ -56,7 +56,7 @@ fn what_it_makes_is_for_its_owner_alone() {
 #[test]
 fn what_is_no_database_of_ours_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(refusal(dir.path()).0, ErrorKind::InvalidInput);
+    assert_eq!(refusal(dir.path()).0, ErrorKind::Io);
     let text = dir.path().join("text");
     fs::write(
         &text,
@@ -64,7 +64,7 @@ fn what_is_no_database_of_ours_is_refused_and_left_alone() {
     )
     .unwrap();
     let (kind, words) = refusal(&text);
-    assert_eq!(kind, ErrorKind::InvalidInput);
+    assert_eq!(kind, ErrorKind::Damaged);
     assert!(words.contains("is no SQLite database"), "{words}");
     let other = rusqlite::Connection::open(dir.path().join("other")).unwrap();
     other.execute_batch("CREATE TABLE mine (x)").unwrap();

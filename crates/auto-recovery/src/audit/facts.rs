@@ -93,6 +93,7 @@ impl SessionFacts {
             project: started.project,
             host: started.host,
             user: started.user,
+            workspace: started.workspace,
             bytes,
             held: self.held.clone(),
         }

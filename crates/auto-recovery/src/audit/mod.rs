@@ -4,6 +4,7 @@
 //! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation
 //! of its own that leaves a record in the journal; nothing ever updates an entry.
 
+pub mod encoding;
 mod facts;
 mod fit;
 mod journal;
@@ -22,8 +23,8 @@ pub use journal::{
     SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased,
     SessionStarted, TailQuarantined, TrailRemoved,
 };
-pub(crate) use jsonl::{BYTE_ORDER_MARK, Verdict, read_records};
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+pub(crate) use jsonl::{Verdict, read_records};
 pub use known::Known;
 pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};

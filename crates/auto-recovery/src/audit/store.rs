@@ -127,6 +127,9 @@ pub struct SessionSummary {
     pub host: Option<String>,
     /// The user it ran as.
     pub user: Option<String>,
+    /// The root of the workspace it belongs to, as its recorder named it.
+    #[serde(skip)]
+    pub workspace: Option<String>,
     /// How many bytes its entries have, each with a line's end.
     #[serde(skip)]
     pub bytes: u64,

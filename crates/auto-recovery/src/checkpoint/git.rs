@@ -147,6 +147,18 @@ impl Git {
         command
     }
 
+    /// Every `safe.directory` that git's configuration has, the weakest first: its scope and its
+    /// value, each ended by a zero byte.
+    pub(super) fn safe_directories(&self) -> Result<Vec<u8>> {
+        let mut command = self.bare();
+        command
+            .env_remove("GIT_CONFIG_GLOBAL")
+            .env_remove("GIT_CONFIG_NOSYSTEM")
+            .args(["config", "--null", "--show-scope", "--type=path"])
+            .args(["--get-all", "safe.directory"]);
+        output(command, "git config")
+    }
+
     /// Runs a command on the private repository and returns what it wrote.
     pub(super) fn run(&self, args: &[&str]) -> Result<Vec<u8>> {
         output(self.command(args), args[0])

@@ -149,6 +149,10 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
             ErrorKind::CommandNotFound,
             format!("there is no program `{name}` in PATH: install it, or give its path"),
         ),
+        Some(Errno::NAMETOOLONG) => (
+            ErrorKind::CommandNotFound,
+            format!("there is no program `{name}`: no name is that long"),
+        ),
         Some(Errno::NOTDIR) => (
             ErrorKind::CommandNotFound,
             format!("there is no program `{name}`: part of its path is no directory"),

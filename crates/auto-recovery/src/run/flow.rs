@@ -18,6 +18,7 @@ use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
 use crate::run::rollback;
 use crate::run::runner::Runner;
+use crate::run::shell_words::shell_hint;
 use crate::run::under_way::{Failed, Run};
 
 /// The world a run happens in.
@@ -197,12 +198,19 @@ impl Run {
                     .map(|outcome| Ran::Over(Box::new(outcome)));
             }
         };
-        let program = self.runner.request.argv.first();
+        let argv = &self.runner.request.argv;
+        // `.` is a directory as well, and so is found.
+        let is_missing = code == EXIT_NOT_FOUND || argv.first().is_some_and(|word| word == ".");
+        let message = match shell_hint(argv).filter(|_| is_missing) {
+            Some(hint) => format!("{}\n{hint}", error.chain()),
+            None => error.chain(),
+        };
+        let program = argv.first();
         let program = program
             .map(|word| word.to_string_lossy().into_owned())
             .unwrap_or_default();
         Ok(Ran::Failed(Box::new(Failed {
-            failure: Failure::new(error_type, error.chain(), program),
+            failure: Failure::new(error_type, message, program),
             category,
             rule: "could-not-start".to_owned(),
             exit: RunExit::Code(code),

@@ -24,6 +24,7 @@ mod retention;
 mod rollback;
 mod runner;
 mod session_trees;
+mod shell_words;
 mod state_file;
 mod tree;
 mod under_way;
@@ -39,3 +40,4 @@ pub use request::{
     display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
+pub use shell_words::shell_hint;

@@ -378,6 +378,8 @@ fn listed(place: &dyn Place) {
     assert_eq!((good.total_attempts, good.successful_attempts), (2, 1));
     assert_eq!(good.command, Some(vec!["make".to_owned()]));
     assert_eq!(good.project.as_deref(), Some("project"));
+    assert_eq!(good.workspace.as_deref(), Some("/a/project"));
+    assert_eq!(find("unjournaled").workspace, None);
     assert_eq!(
         good.last_attempt_timestamp.as_deref(),
         Some("2026-01-02T03:00:04.000Z")
@@ -497,6 +499,7 @@ const DEAD_PID: u32 = i32::MAX as u32;
 fn started(command: &[&str], pid: u32) -> SessionStarted {
     SessionStarted {
         command: Some(command.iter().map(|word| (*word).to_owned()).collect()),
+        workspace: Some("/a/project".to_owned()),
         project: Some("project".to_owned()),
         pid,
         version: "0".to_owned(),

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 use serde_json::value::RawValue;
 
 use super::batches::Batches;
-use crate::audit::{BYTE_ORDER_MARK, Damage, JournalRecord, StoredEntry};
+use crate::audit::{Damage, JournalRecord, StoredEntry, encoding};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,7 +31,7 @@ const ENTRY_LISTS: [&str; 2] = ["entries", "detailed_entries"];
 
 /// Whether what begins with `bytes` is a document, and no line of its own.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let bytes = encoding::without_mark(bytes);
     let begin = bytes.trim_ascii_start();
     let line = begin.split(|byte| *byte == b'\n').next().unwrap_or(begin);
     // In whichever order its fields come.
@@ -136,11 +136,12 @@ impl<R: Read> Read for SkippingMark<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.source.read(buffer)?;
         let begins = !std::mem::replace(&mut self.begun, true);
-        if begins && buffer[..count].starts_with(BYTE_ORDER_MARK) {
-            buffer.copy_within(BYTE_ORDER_MARK.len()..count, 0);
-            return Ok(count - BYTE_ORDER_MARK.len());
-        }
-        Ok(count)
+        let text = match begins {
+            true => encoding::without_mark(&buffer[..count]).len(),
+            false => count,
+        };
+        buffer.copy_within(count - text..count, 0);
+        Ok(text)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::batches::{Batches, Counts, check_record};
 use super::document;
 use crate::audit::{
-    AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, read_records,
+    AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, encoding, read_records,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -72,7 +72,11 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
         broken: &broken,
     };
     let mut source = BufReader::with_capacity(LOOK_BYTES, source);
-    let is_document = document::is_one(look(&mut source).map_err(failed)?);
+    let begins = look(&mut source).map_err(failed)?;
+    if let Some(reason) = encoding::refusal(begins) {
+        return Ok(of_another_encoding(path, reason));
+    }
+    let is_document = document::is_one(begins);
     let mut batches = Batches::new(to.importer()?);
     let mut report = ImportReport::default();
     let read = match is_document {
@@ -99,6 +103,19 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
         None => read?,
     }
     Ok(report)
+}
+
+/// The report of a file of which nothing is taken over, because of how its text is encoded.
+fn of_another_encoding(path: &Path, reason: String) -> ImportReport {
+    let damage = Damage {
+        place: path.display().to_string(),
+        reason,
+        ..Damage::default()
+    };
+    ImportReport {
+        damage: vec![damage],
+        ..ImportReport::default()
+    }
 }
 
 /// Ends where it cannot be read any further, and notes why: what was read by then counts.

@@ -272,7 +272,7 @@ fn a_place_that_cannot_be_a_store_is_refused_with_its_name() {
         JsonlStore::open(path, JsonlOptions::default(), Arc::new(ScriptedHost::new()))
     };
     let error = open(&file).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), ErrorKind::Io);
     assert!(
         error.to_string().contains(&*file.to_string_lossy()),
         "{error}"

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, encoding};
 use auto_recovery::{Error, Result};
 
 use crate::commands::log::entry;
@@ -37,11 +37,22 @@ pub(crate) fn log(
     };
     let mut line_number: u64 = 0;
     let mut refused: u64 = 0;
+    let mut is_readable = true;
     let read_error = |error| Error::io("read", Path::new("standard input"), error);
     while let Some(available) = lines.available().map_err(read_error)? {
         let mut batch = Vec::new();
-        for line in available {
+        for mut line in available {
             line_number += 1;
+            if line_number == 1
+                && let Err(reason) = begin(&mut line)
+            {
+                is_readable = false;
+                printer.warn(format_args!("line 1: {reason}"));
+            }
+            if !is_readable {
+                refused += 1;
+                continue;
+            }
             match parse(&line, new_session) {
                 None => {}
                 Some(Ok(entry)) => batch.push(entry),
@@ -59,10 +70,30 @@ pub(crate) fn log(
     if refused == 0 {
         return Ok(Exit::OK);
     }
+    let others = match is_readable {
+        true => "; all others were",
+        false => "",
+    };
     printer.warn(format_args!(
-        "{refused} of {line_number} lines were not recorded; all others were"
+        "{refused} of {line_number} lines were not recorded{others}"
     ));
     Ok(Exit::NOT_FOUND)
+}
+
+/// Takes from the first line what an editor may have put before it.
+///
+/// # Errors
+/// If the text that it begins is none that is read: said once, not of every line.
+fn begin(line: &mut Line) -> Result<(), String> {
+    let Line::Whole(bytes) = line else {
+        return Ok(());
+    };
+    if let Some(reason) = encoding::refusal(bytes) {
+        return Err(reason);
+    }
+    let mark = bytes.len() - encoding::without_mark(bytes).len();
+    bytes.drain(..mark);
+    Ok(())
 }
 
 /// The entry that `line` says; none for a blank line.

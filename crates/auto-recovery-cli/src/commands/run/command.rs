@@ -1,22 +1,19 @@
 //! `recover run`.
 
-use std::fs;
-use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auto_recovery::export;
+use auto_recovery::Result;
 use auto_recovery::host::{SystemHost, timestamp};
 use auto_recovery::process::{self, Interrupt, Signals};
-use auto_recovery::run::{self as library, ResultFile, RunExit, World};
-use auto_recovery::{Error, ErrorKind, Result};
+use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::console::{Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
+use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
-use crate::exit::Exit;
+use crate::exit::{Exit, is_closed_output};
 use crate::output::{Status, stdout_error};
 use crate::settings::RunRequest;
 
@@ -26,37 +23,18 @@ use crate::settings::RunRequest;
 /// # Errors
 /// If `recover` itself fails.
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
-    let Some(path) = request.result_file.clone() else {
-        return run_and_prune(app, request);
+    let Some(path) = &request.result_file else {
+        return run_and_prune(app, request, None);
     };
-    make_room(&path)?;
-    run_and_prune(app, request).inspect_err(|error| {
+    let place = ResultPlace::prepare(path)?;
+    run_and_prune(app, request, Some(&place)).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
         // If this fails, `error` is told all the same.
-        drop(write_result(&path, &ResultFile::of_failure(&message, &now)));
+        drop(place.write(&ResultFile::of_failure(&message, &now), &*app.host));
     })
 }
 
-/// Makes sure that a result can be written to `path` in the end, and that what an earlier run says
-/// there is not taken for what this one does, whatever ends it.
-fn make_room(path: &Path) -> Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    if let Some(dir) = dir.filter(|dir| !dir.is_dir()) {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "--result-file: {} is no directory: make it first",
-                dir.display()
-            ),
-        ));
-    }
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
-        fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
-    }
-    Ok(())
-}
-
-fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
+fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -> Result<Exit> {
     let library_request = library_request(app, &request)?;
     let interrupt = Arc::new(Interrupt::new()?);
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
@@ -70,7 +48,7 @@ fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
         false => None,
     };
     let world = World {
-        host,
+        host: host.clone(),
         interrupt: Arc::clone(&interrupt),
         console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
         observer: Arc::new(Mutex::new(Steps::new(
@@ -82,11 +60,14 @@ fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
     status.idle();
     if let Some(held) = held {
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.release(&interrupt).map_err(stdout_error)?;
+        unless_unread(held.release(&interrupt).map_err(stdout_error))?;
     }
     let outcome = outcome?;
-    if let Some(path) = &request.result_file {
-        write_result(path, &outcome.result_file())?;
+    if let Some(place) = result {
+        unless_unread(place.write(&outcome.result_file(), &*host))?;
+    }
+    if let Some(hint) = hint(&request, &outcome) {
+        app.printer.note(hint);
     }
     if outcome.session_id.is_some() {
         prune_by_itself(app);
@@ -98,12 +79,19 @@ fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
     })
 }
 
-/// Puts `result` into the file at `path`, whole or not at all, for its owner alone.
-fn write_result(path: &Path, result: &ResultFile<'_>) -> Result<()> {
-    let text = serde_json::to_vec_pretty(result)
-        .map_err(|error| Error::os("serialise the result", io::Error::from(error)))?;
-    export::replace(path, &mut |file| {
-        file.write_all(&text)
-            .map_err(|error| Error::io("write the result to", path, error))
-    })
+/// What became of writing something, unless nobody reads it any more: then the command's own end is
+/// all that is left to tell.
+fn unless_unread(written: Result<()>) -> Result<()> {
+    match written {
+        Err(error) if is_closed_output(&error) => Ok(()),
+        written => written,
+    }
+}
+
+/// What would have worked, if the command could not be found because only a shell knows it. The
+/// last thing said: who typed it needs nothing else.
+fn hint(request: &RunRequest, outcome: &RunOutcome) -> Option<String> {
+    let failure = outcome.result.final_error.as_ref()?;
+    let hint = library::shell_hint(&request.command)?;
+    failure.message.ends_with(&hint).then_some(hint)
 }

@@ -4,6 +4,7 @@
 mod command;
 mod console;
 mod request;
+mod result_file;
 mod steps;
 
 pub(crate) use command::run;

@@ -21,7 +21,7 @@ use crate::settings::{
 /// The library's request for what was typed, under the settings that apply here.
 ///
 /// # Errors
-/// If the store cannot be opened, or a rule of the user's is not sound.
+/// If nothing could ever be recorded in the store, or a rule of the user's is not sound.
 pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library::RunRequest> {
     let settings = &app.settings;
     let run = settings.run.clone();
@@ -32,7 +32,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         cwd: settings.cwd.clone(),
         home: settings.home.clone(),
         state_dir: settings.state_dir.value.clone(),
-        store: app.store()?,
+        store: app.store_when_needed()?,
         store_paths: settings.store.value.paths(),
         identity: library::Identity {
             host: identity.host,

@@ -84,13 +84,57 @@ fn exit_codes_of_commands_that_never_start() {
     write(&machine, "data", "no program");
     assert_eq!(machine.recover(&["run", "--", "no-such-program"]).code, 127);
     assert_eq!(machine.recover(&["run", "--", "./data"]).code, 126);
-    assert_eq!(machine.recover(&["run"]).code, 2);
+    assert_eq!(machine.recover(&["run"]).code, 125);
     assert_eq!(
         machine
             .recover(&["run", "--deadline", "5", "--", "true"])
             .code,
-        2
+        125
     );
+}
+
+#[test]
+fn a_word_of_the_shell_is_told_with_the_command_that_works() {
+    let machine = Machine::new();
+    std::fs::create_dir(machine.work().join("sub")).expect("create");
+    let long = format!("echo {}", "word ".repeat(100));
+    for (command, works, code) in [
+        (
+            &["cd", "sub", "&&", "pwd"][..],
+            "sh -c 'cd sub && pwd'",
+            127,
+        ),
+        (&["export", "A=1"], "sh -c 'export A=1'", 127),
+        (&[".", "./env"], "sh -c '. ./env'", 126),
+        (
+            &["A=/1", "sh", "-c", "echo $A"],
+            "env A=/1 sh -c 'echo $A'",
+            127,
+        ),
+        (&["sh -c true"], "sh -c true", 127),
+        (&[&long], long.trim(), 127),
+    ] {
+        let run = machine.recover(&[&["run", "--"], command].concat());
+        assert_eq!(run.code, code, "{run:?}");
+        let last = run.stderr.lines().last().expect("a line");
+        assert!(
+            last.ends_with(&format!(": `recover run -- {works}` works")),
+            "{run:?}"
+        );
+        let dry = machine.recover(&[&["run", "--dry-run", "--"], command].concat());
+        assert!(dry.stderr.ends_with(&format!("{last}\n")), "{dry:?}");
+        // The record says it as well, for whoever was not there.
+        let shown = machine.recover(&["show"]);
+        assert!(shown.stdout.contains("recover run --"), "{shown:?}");
+    }
+    for command in [
+        &["echo", "a", "&&", "b"][..],
+        &["nosuch"],
+        &["sh", "-c", "nosuch"],
+    ] {
+        let run = machine.recover(&[&["run", "--"], command].concat());
+        assert!(!run.stderr.contains("recover run -- "), "{run:?}");
+    }
 }
 
 #[test]
@@ -150,7 +194,7 @@ fn the_result_file_tells_when_recover_itself_failed() {
     let args = ["run", "--result-file", "not/there", "--", "touch", "ran"];
     machine
         .recover(&args)
-        .fails(2, "--result-file: not is no directory: make it first");
+        .fails(125, "--result-file: not is no directory: make it first");
     assert!(!machine.work().join("ran").exists());
     let result: serde_json::Value =
         serde_json::from_str(&read(&machine, "result.json")).expect("JSON");
@@ -187,7 +231,7 @@ fn what_is_protected_is_protected_however_it_is_named_and_whatever_ignores_it() 
     let machine = Machine::new();
     for (glob, error) in [("", "protect \"\" names nothing"), ("[", "is not a glob")] {
         let run = machine.recover(&["run", "--protect", glob, "--", "touch", "ran"]);
-        assert_eq!(run.code, 2, "{run:?}");
+        assert_eq!(run.code, 125, "{run:?}");
         assert!(run.stderr.contains(error), "{run:?}");
         assert!(!machine.work().join("ran").exists());
     }

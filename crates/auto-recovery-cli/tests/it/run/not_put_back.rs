@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Machine, read, write};
+use crate::harness::skipped;
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
@@ -66,7 +67,7 @@ fn a_file_that_something_is_mounted_on_is_written_in_place() {
         machine.work().join("mounted"),
     );
     let Some(_mounted) = Mounted::bind(&from, &onto) else {
-        eprintln!("skipped: nothing can be mounted here");
+        skipped("nothing can be mounted here");
         return;
     };
     let fix = "echo half > mounted; echo half > value; touch added";
@@ -86,7 +87,7 @@ fn a_file_that_may_not_be_changed_is_named() {
     let fix = format!("echo half > fixed; echo half > value; touch added; chattr +i '{path}'");
     let run = machine.recover(&[&UNDO[..], &[&fix, "--", "false"]].concat());
     if !is_root() || !tries("chattr", &["-i", &path]) || read(&machine, "fixed") == "old\n" {
-        eprintln!("skipped: nothing can be made immutable here");
+        skipped("nothing can be made immutable here");
         return;
     }
     assert_eq!(run.code, 1, "{run:?}");
@@ -103,7 +104,7 @@ fn what_lies_on_a_file_system_that_became_read_only_is_named() {
     write(&machine, "disk/file", "old\n");
     let disk = machine.work().join("disk");
     let Some(_mounted) = Mounted::bind(&disk, &disk) else {
-        eprintln!("skipped: nothing can be mounted here");
+        skipped("nothing can be mounted here");
         return;
     };
     let fix =
@@ -118,7 +119,7 @@ fn what_lies_on_a_file_system_that_became_read_only_is_named() {
 fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
     let machine = Machine::new();
     if !is_root() || !tries("setpriv", &["--reuid=65534", "--clear-groups", "true"]) {
-        eprintln!("skipped: nobody else can be run as here");
+        skipped("nobody else can be run as here");
         return;
     }
     write(&machine, "value", "broken\n");

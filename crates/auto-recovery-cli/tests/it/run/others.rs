@@ -90,3 +90,26 @@ fn inside_another_recovery_only_what_was_asked_for_is_tried() {
     assert!(run.stderr.contains("Connection refused"), "{}", run.stderr);
     assert!(!run.stderr.contains("retry 1/"), "{}", run.stderr);
 }
+
+#[test]
+fn a_checkpoint_inside_a_recovery_marks_nothing_and_says_so() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "\"$RECOVER\" checkpoint > ../marked 2> ../said && echo mended > value";
+    let script = format!("\"$RECOVER\" run --fix '{fix}' -- grep -q mended value");
+    let run = machine.run(&mut machine.shell(&script));
+    assert_eq!(run.code, 0, "{run:?}");
+    let read = |name: &str| std::fs::read_to_string(machine.root().join(name)).expect("read");
+    assert_eq!(read("marked"), "");
+    let said = read("said");
+    assert!(
+        said.starts_with("recover: nothing is marked: this is inside"),
+        "{said}"
+    );
+    let mut inside = machine.command(&["checkpoint", "--json"]);
+    let inside = machine.run(inside.env("RECOVER_SESSION_ID", "outer"));
+    assert_eq!(inside.json()["checkpoint"], serde_json::Value::Null);
+    assert!(inside.stderr.contains("session outer"), "{inside:?}");
+    let outside = machine.recover(&["checkpoint", "--json"]).json();
+    assert!(outside["checkpoint"].is_string(), "{outside}");
+}

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Machine, start, write};
+use crate::harness::skipped;
 
 #[test]
 fn without_state_the_commands_own_code_passes_through_with_one_warning() {
@@ -34,7 +35,7 @@ fn without_state_the_commands_own_code_passes_through_with_one_warning() {
 #[test]
 fn a_home_that_may_not_be_written_stops_no_command() {
     if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: root may write everywhere");
+        skipped("root may write everywhere");
         return;
     }
     let machine = Machine::new();

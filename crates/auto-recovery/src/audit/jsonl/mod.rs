@@ -58,5 +58,5 @@ mod trail;
 mod write;
 
 pub use io::{FileIo, SystemIo};
-pub(crate) use records::{BYTE_ORDER_MARK, Verdict, read_records};
+pub(crate) use records::{Verdict, read_records};
 pub use store::{JsonlOptions, JsonlStore};

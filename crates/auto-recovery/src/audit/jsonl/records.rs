@@ -11,11 +11,8 @@ use serde::de::IgnoredAny;
 
 use super::io::wait_for_writer;
 use super::lines::{LINE_BYTES_MAX, Line, LineReader, Position, ReadAt};
-use crate::audit::{Damage, StoredEntry};
+use crate::audit::{Damage, StoredEntry, encoding};
 use crate::error::{Error, Result};
-
-/// What some editors put before UTF-8 text.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How many damaged places are told one by one.
 const DAMAGE_MAX: usize = 1000;
@@ -297,7 +294,7 @@ impl<'t, 'p> Walk<'t, 'p> {
     /// file's beginning, and zero bytes, which a power cut leaves and which are reported.
     fn without_filler<'b>(&mut self, bytes: &'b [u8], at: Position) -> (&'b [u8], Position) {
         let text = match at.offset {
-            0 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            0 => encoding::without_mark(bytes),
             _ => bytes,
         };
         let zeros = text.iter().take_while(|&&byte| byte == 0).count();

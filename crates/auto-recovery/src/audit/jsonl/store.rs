@@ -57,8 +57,7 @@ impl JsonlStore {
     /// the first write makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if `dir` is something else than a directory, [`ErrorKind::Io`]
-    /// if it cannot be looked at.
+    /// [`ErrorKind::Io`] if `dir` is something else than a directory or cannot be looked at.
     pub fn open(dir: &Path, options: JsonlOptions, host: Arc<dyn Host>) -> Result<Self> {
         Self::open_with_io(dir, options, host, Arc::new(SystemIo))
     }
@@ -79,7 +78,7 @@ impl JsonlStore {
         match std::fs::metadata(&dir) {
             Ok(metadata) if !metadata.is_dir() => {
                 return Err(Error::new(
-                    ErrorKind::InvalidInput,
+                    ErrorKind::Io,
                     format!(
                         "{} is not a directory: give one to keep the audit trail in",
                         dir.display()

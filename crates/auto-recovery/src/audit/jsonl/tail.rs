@@ -14,10 +14,10 @@ use serde::de::IgnoredAny;
 use super::append::Kind;
 use super::batch::Batch;
 use super::lines::{LINE_BYTES_MAX, Position, ReadAt};
-use super::records::{BYTE_ORDER_MARK, Verdict, walk};
+use super::records::{Verdict, walk};
 use super::root::{Root, regular};
 use super::write::Writer;
-use crate::audit::{JournalEvent, StoredEntry, TailQuarantined};
+use crate::audit::{JournalEvent, StoredEntry, TailQuarantined, encoding};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How far back the beginning of a record is looked for that spans lines, as the original wrote
@@ -81,9 +81,9 @@ pub(super) fn inspect(file: &File, length: u64, of: Records) -> io::Result<End> 
 /// How a file ends whose last bytes are `tail`, which stand at `at` and lack a line's end.
 fn judge(tail: &[u8], at: u64) -> End {
     // What readers pass over: a byte order mark at the file's beginning, and what a power cut left.
-    let mark = match at == 0 && tail.starts_with(BYTE_ORDER_MARK) {
-        true => BYTE_ORDER_MARK.len(),
-        false => 0,
+    let mark = match at {
+        0 => tail.len() - encoding::without_mark(tail).len(),
+        _ => 0,
     };
     let zeros = tail[mark..].iter().take_while(|&&byte| byte == 0).count();
     let text = &tail[mark + zeros..];

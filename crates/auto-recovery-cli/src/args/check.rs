@@ -1,0 +1,26 @@
+//! What a word on the command line must be, told before anything is done with it.
+
+use auto_recovery::audit::session_id;
+
+/// The session id that `text` is.
+///
+/// # Errors
+/// What is wrong with it and what would be right.
+pub(crate) fn session(text: &str) -> Result<String, String> {
+    match session_id::encode(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The text for `sh -c` that `text` is. An empty one exits with 0, so as an alternative it would be
+/// a cure: what an unset variable in quotes makes of every failure.
+///
+/// # Errors
+/// If there is nothing in it.
+pub(crate) fn command_text(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("there is no command in it: is a variable unset?".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
