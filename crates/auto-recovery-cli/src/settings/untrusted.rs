@@ -11,7 +11,7 @@ use std::time::Duration;
 use auto_recovery::Category;
 
 use crate::settings::run::{MAX_ATTEMPTS, MAX_DELAY};
-use crate::settings::{Layer, OnLeftover, PolicyLayer, Setting, Tier};
+use crate::settings::{Layer, OnLeftover, PolicyLayer, RecipeSetting, RuleSetting, Setting, Tier};
 
 /// A project's file that is not trusted, and what is not used of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,9 +85,11 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("approve", approve);
     unused.all("on_escalate", on_escalate);
     unused.all("rollback", rollback);
-    unused.all("keep_progress", keep_progress);
-    unused.all("keep_failed_changes", keep_failed_changes);
-    unused.all("hold_stdout", hold_stdout);
+    let flags = [keep_progress, keep_failed_changes, hold_stdout];
+    let names = ["keep_progress", "keep_failed_changes", "hold_stdout"];
+    for (name, flag) in names.into_iter().zip(flags) {
+        unused.all(name, flag);
+    }
     let of_category = |(category, policy): (Category, PolicyLayer)| {
         let prefix = format!("category.{category}.");
         let limits = Limits::of_category(user, category);
@@ -102,17 +104,20 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         (policy != PolicyLayer::default()).then_some((name, policy))
     };
     let error_types = error_types.into_iter().filter_map(of_type).collect();
-    let tables = recipes.iter().map(|one| format!("[recipe.{}]", one.name));
-    unused.0.extend(tables);
-    unused
-        .0
-        .extend(rules.iter().map(|one| format!("[rule.{}]", one.name)));
+    unused.0.extend(tables(&recipes, &rules));
     let left = Layer {
         categories,
         error_types,
         ..left
     };
     (left, unused.0)
+}
+
+/// The tables of recipes and rules, as a file names them.
+fn tables(recipes: &[RecipeSetting], rules: &[RuleSetting]) -> Vec<String> {
+    let recipes = recipes.iter().map(|one| format!("[recipe.{}]", one.name));
+    let rules = rules.iter().map(|one| format!("[rule.{}]", one.name));
+    recipes.chain(rules).collect()
 }
 
 /// The keys that are not used.
@@ -300,10 +305,9 @@ mod tests {
                 "",
                 "allow, checkpoint, fail_on_flaky",
             ),
-            ("on_leftover = \"stop\"\n", "", ""),
             ("on_leftover = \"restore\"\n", "", "on_leftover"),
             (
-                "checkpoint = true\nfail_on_flaky = true\nallow = \"safe\"\nprotect = [\"x\"]\n",
+                "checkpoint = true\non_leftover = \"stop\"\nfail_on_flaky = true\nallow = \"safe\"\nprotect = [\"x\"]\n",
                 "",
                 "",
             ),

@@ -20,6 +20,7 @@ use crate::checkpoint::path::{RelPath, ancestors, to_os};
 use crate::checkpoint::root::{Neighbours, Root, open_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -82,11 +83,15 @@ impl CheckpointSession {
             .expect("a revision was found in it");
         let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit];
         let listing = store.git.reading(git_dir, store.root.path(), &args);
-        let listed = read_listing(&output(listing, "git ls-tree")?)?;
+        let listed = read_listing(&output(listing, "git ls-tree")?, revision)?;
         self.check_size(revision, &listed)?;
         let tracked = self.tracked_now();
         let mut importer = Importer::start(&store.git)?;
-        let files = self.read_files(git_dir, &commit, &listed, now, &mut importer)?;
+        let keeps_modes = !user_git::tracks_modes(&store.git, git_dir, store.root.path());
+        let mut files = self.read_files(git_dir, &commit, &listed, now, &mut importer)?;
+        if keeps_modes {
+            keep_modes(&mut files, now);
+        }
         let is_tracked = |path: &[u8]| tracked.contains(path);
         let manifest = overlay(&now.manifest, files, is_tracked);
         self.commit_as(
@@ -196,6 +201,17 @@ impl Drop for Aside {
     }
 }
 
+/// Where git does not track modes, a checkout leaves them as they are.
+fn keep_modes(files: &mut BTreeMap<RelPath, Node>, now: &Checkpoint) {
+    for (path, node) in files {
+        if let (Node::File { mode, .. }, Some(Node::File { mode: here, .. })) =
+            (node, now.manifest.get(path))
+        {
+            *mode = *here;
+        }
+    }
+}
+
 /// The mode a checkout would give: as it is now where only the execute bits agree, else the usual.
 fn mode_of(path: &[u8], is_executable: bool, now: &Checkpoint) -> u16 {
     match now.manifest.get(path) {
@@ -206,7 +222,17 @@ fn mode_of(path: &[u8], is_executable: bool, now: &Checkpoint) -> u16 {
 }
 
 /// The files and links of a NUL-separated `git ls-tree -l`; submodules are left out.
-fn read_listing(listing: &[u8]) -> Result<Vec<Listed>> {
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if this clone has not fetched all contents of the revision.
+fn read_listing(listing: &[u8], revision: &str) -> Result<Vec<Listed>> {
+    let not_here = || {
+        let context = format!(
+            "revision {revision:?} has contents that this partial clone has not fetched: fetch them \
+             with `git archive {revision} > /dev/null`, then run this again"
+        );
+        Error::new(ErrorKind::Refused, context)
+    };
     let damaged = || Error::new(ErrorKind::Tool, "git ls-tree answered what is no listing");
     let mut listed = Vec::new();
     for record in listing
@@ -219,6 +245,10 @@ fn read_listing(listing: &[u8]) -> Result<Vec<Listed>> {
         let [mode, kind, _, size] = fields[..] else {
             return Err(damaged());
         };
+        // What git says where the size of an object is not known here.
+        if kind == "blob" && size == "BAD" {
+            return Err(not_here());
+        }
         if kind == "blob" {
             listed.push(Listed {
                 path: record[tab + 1..].into(),

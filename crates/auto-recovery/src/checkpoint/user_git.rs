@@ -84,6 +84,14 @@ pub(super) fn ignore_settings(
     }
 }
 
+/// Whether git tells by the mode of a file whether it is executable.
+pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
+    let args = ["config", "--type=bool", "--get", "core.fileMode"];
+    let answer = output(git.reading_as_user(git_dir, root, &args), "git config");
+    // It fails when nothing is set.
+    answer.ok().as_deref().map(<[u8]>::trim_ascii) != Some(b"false")
+}
+
 /// The other work trees of the repository that lie below `root`, relative to it.
 pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
     let common = common_dir(git_dir);

@@ -8,6 +8,7 @@ mod lock;
 mod marks;
 mod pending;
 mod property;
+mod repositories;
 mod restore;
 mod retention;
 mod revision;
