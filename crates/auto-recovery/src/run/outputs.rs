@@ -1,60 +1,73 @@
 //! The kept output of a session's commands: `STATE/outputs/<session>/`.
 //!
 //! `000.log` is what the command wrote when it failed first. `NNN.log` is what attempt NNN wrote:
-//! the strategy's command, then the verification, each below a line `$ command`. `failure.json` and
-//! `failure.log` are what strategy commands are given: the failure they face and the output that
-//! shows it; `approve.diff` is what an approval command is given. Directories are 0700 and files
-//! 0600; each stream is kept with a bounded head and tail.
+//! the strategy's command, then the verification, each below a line `$ command`; where several runs
+//! share a session, the second of a number is `NNN-2.log`. `failure-RUN.json` and `failure-RUN.log`
+//! are what strategy commands are given: the failure they face and the output that shows it;
+//! `approve-RUN.diff` is what an approval command is given. Directories are 0700 and files 0600;
+//! each stream is kept with a bounded head and tail.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::process::Completion;
 
+/// Characters of a run's id that tell its files from those of another run.
+const RUN_CHARS: usize = 8;
+
 /// Where outputs stand in the state.
 pub(super) const OUTPUTS: &str = "outputs";
+
+/// Attempts of one number that runs of a session may keep apart: far more than run at once.
+const SAME_NUMBER_MAX: u32 = 1000;
 
 /// The directory of one session's outputs.
 #[derive(Clone, Debug)]
 pub struct Outputs {
     dir: PathBuf,
+    /// What this run's own files are called after, where several runs share a session.
+    run: String,
+    /// The logs that this run began, by the number of the attempt.
+    begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
 }
 
 impl Outputs {
-    /// Those of `session_id` below `state_dir`. Nothing is created before something is kept.
+    /// Those of `session_id` below `state_dir`, for the run `run_id`. Nothing is created before
+    /// something is kept.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it cannot be an id.
-    pub fn of(state_dir: &Path, session_id: &str) -> Result<Self> {
+    pub fn of(state_dir: &Path, session_id: &str, run_id: &str) -> Result<Self> {
         let name = session_id::encode(session_id)?;
+        // The end of an id is what differs.
+        let from = run_id.len().saturating_sub(RUN_CHARS);
         Ok(Self {
             dir: state_dir.join(OUTPUTS).join(name),
+            run: run_id.get(from..).unwrap_or(run_id).to_owned(),
+            begun: Arc::default(),
         })
-    }
-
-    /// The log of attempt `number`; 0 is the command's first run.
-    pub fn log(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{number:03}.log"))
     }
 
     /// The output that shows the failure in question.
     pub(super) fn failure_log(&self) -> PathBuf {
-        self.dir.join("failure.log")
+        self.dir.join(format!("failure-{}.log", self.run))
     }
 
     /// The failure in question.
     pub(super) fn failure_json(&self) -> PathBuf {
-        self.dir.join("failure.json")
+        self.dir.join(format!("failure-{}.json", self.run))
     }
 
     /// The change that waits for approval.
     pub(super) fn diff(&self) -> PathBuf {
-        self.dir.join("approve.diff")
+        self.dir.join(format!("approve-{}.diff", self.run))
     }
 
     /// Replaces the change that waits for approval.
@@ -65,14 +78,8 @@ impl Outputs {
 
     /// Appends what `command` wrote to the log of attempt `number`.
     pub(super) fn keep(&self, number: u64, command: &str, ran: &Completion) -> Result<PathBuf> {
-        let path = self.log(number);
         self.create_dir()?;
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))?;
+        let (path, mut file) = self.log(number)?;
         let seconds = ran.duration.as_secs_f64();
         let mut write = || -> std::io::Result<()> {
             writeln!(file, "$ {}", command.replace('\n', "\\n"))?;
@@ -85,6 +92,35 @@ impl Outputs {
         };
         write().map_err(|error| Error::io("write", &path, error))?;
         Ok(path)
+    }
+
+    /// The log of attempt `number`, open at its end. Another run of the session may have one of that
+    /// number: it is not touched.
+    fn log(&self, number: u64) -> Result<(PathBuf, File)> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        if let Some(path) = begun.get(&number) {
+            let opened = options.open(path);
+            let file = opened.map_err(|error| Error::io("open", path, error))?;
+            return Ok((path.clone(), file));
+        }
+        for copy in 1..=SAME_NUMBER_MAX {
+            let path = self.dir.join(match copy {
+                1 => format!("{number:03}.log"),
+                copy => format!("{number:03}-{copy}.log"),
+            });
+            match options.create_new(true).open(&path) {
+                Ok(file) => {
+                    begun.insert(number, path.clone());
+                    return Ok((path, file));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", &path, error)),
+            }
+        }
+        let context = format!("the session has {SAME_NUMBER_MAX} outputs of attempt {number}");
+        Err(Error::new(crate::error::ErrorKind::Busy, context))
     }
 
     /// Replaces the failure in question, and the output that shows it.
@@ -102,7 +138,7 @@ impl Outputs {
     /// If a file cannot be removed.
     pub fn remove(&self) -> Result<()> {
         match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(Error::io("remove", &self.dir, error))
             }
             _ => Ok(()),

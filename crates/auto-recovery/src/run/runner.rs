@@ -90,7 +90,7 @@ impl Runner {
 
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
     pub(super) fn begin_session(&self, session_id: &str, policy: &Policy) -> Result<()> {
-        let outputs = Outputs::of(&self.request.state_dir, session_id)?;
+        let outputs = Outputs::of(&self.request.state_dir, session_id, &self.run_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),

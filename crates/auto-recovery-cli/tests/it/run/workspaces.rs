@@ -2,6 +2,9 @@
 
 use std::path::Path;
 use std::process::{Child, Command};
+use std::time::Duration;
+
+use auto_recovery::testing::{Campaign, Found, Random, Rounds, Wrong};
 
 use super::{Machine, read, start, wait_for, write};
 use crate::harness::Run;
@@ -100,6 +103,73 @@ fn a_recovery_inside_another_workspace_waits_for_it_and_the_other_way_round() {
         machine.write("project/go", "");
         assert_eq!(holder.wait().expect("it ends").code(), Some(1));
     }
+}
+
+/// A cure inside, and an attempt outside that helps nothing, begun at random moments.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the moments are drawn")]
+fn no_verified_cure_is_lost_to_a_workspace_around_it_or_in_it() {
+    let campaign = Campaign::begin("34-nested", "recoveries in workspaces that overlap");
+    let rounds = Rounds {
+        ordinary: 6,
+        long: 100,
+    };
+    let mut random = Random::new(34);
+    let mut found = Found::default();
+    for round in 0..rounds.count() {
+        found.round = format!("round {round}");
+        let machine = Machine::new();
+        for dir in ["project", "project/inner"] {
+            machine.write(&format!("{dir}/value"), "broken\n");
+            git(&machine.root().join(dir), &["init", "-q"]);
+        }
+        // Either the inner one is cured and the outer one is not, or the other way round.
+        let (cured, failed) = match round % 2 {
+            0 => ("project/inner", "project"),
+            _ => ("project", "project/inner"),
+        };
+        let cure = [
+            "--fix",
+            "sleep 0.05; echo mended > value",
+            "--",
+            "grep",
+            "-q",
+            "mended",
+            "value",
+        ];
+        let no_cure = ["--fix", "sleep 0.05; echo half > other", "--", "false"];
+        let args = ["run", "--max-attempts", "2", "--base-delay", "10ms"];
+        let pause = |random: &mut Random| {
+            std::thread::sleep(Duration::from_micros(random.below(120_000)));
+        };
+        let first = start_in(&machine, failed, &[&args[..], &no_cure].concat());
+        pause(&mut random);
+        let second = start_in(&machine, cured, &[&args[..], &cure].concat());
+        pause(&mut random);
+        let beside = recover_in(&machine, "project", &["run", "--", "touch", "beside"]);
+        let (first, second) = (finish(first), finish(second));
+        let at = |path: &str| std::fs::read_to_string(machine.root().join(path)).ok();
+        let value = at(&format!("{cured}/value"));
+        // What changed while a run beside was at work is left, and said to be.
+        let may_be_the_others = first.1.contains("kept what changed while");
+        let is_right = (first.0, second.0, beside.code) == (1, 0, 0)
+            && value.as_deref() == Some("mended\n")
+            && at("project/beside").is_some()
+            && (at(&format!("{failed}/other")).is_none() || may_be_the_others);
+        if !is_right {
+            found.wrong(Wrong::Lost, || {
+                format!("{cured}: {value:?}, {first:?}, {second:?}, {beside:?}")
+            });
+        }
+        found.rounds += 1;
+    }
+    campaign.end(&found);
+}
+
+fn finish(child: Child) -> (i32, String) {
+    let done = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    (done.status.code().expect("a code"), told)
 }
 
 #[test]
