@@ -94,8 +94,8 @@ impl Outputs {
         Ok(path)
     }
 
-    /// The log of attempt `number`, open at its end. Another run of the session may have one of that
-    /// number: it is not touched.
+    /// The log of attempt `number`, open at its end. Another run of the session may have one of
+    /// that number: it is not touched.
     fn log(&self, number: u64) -> Result<(PathBuf, File)> {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let mut options = OpenOptions::new();

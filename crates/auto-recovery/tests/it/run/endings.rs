@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use auto_recovery::RecoveryStrategyType;
 use auto_recovery::audit::{JournalEvent, SessionOutcome};
-use auto_recovery::run::{Policy, RunExit, StrategyCommand};
-use auto_recovery::{ErrorKind, RecoveryStrategyType};
+use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -151,12 +151,25 @@ fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
         &["sh", "-c", "grep -q mended value"],
         fixing(&["echo mended > value"]),
     );
+    let store = std::sync::Arc::clone(&request.store);
     std::fs::write(project.state(), "in the way").unwrap();
+    // Without state nothing can be tried, and the command's own code stands.
+    let (outcome, seen) = project.run(request.clone());
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    let told = seen.events.iter().any(|event| event.starts_with("NoState"));
+    assert!(told, "{:?}", seen.events);
+    assert_eq!(project.read("value"), "broken");
+    // With it, a store that is none is a fault.
+    let request = RunRequest {
+        state_dir: project.root().join("../elsewhere"),
+        store,
+        ..request
+    };
     let error = project.run(request).0.unwrap_err();
     assert!(
-        matches!(error.kind(), ErrorKind::Io | ErrorKind::InvalidInput),
-        "{error:?}"
+        error.chain().contains("nothing was tried"),
+        "{}",
+        error.chain()
     );
-    assert!(error.chain().contains("state"), "{}", error.chain());
     assert_eq!(project.read("value"), "broken");
 }
