@@ -15,12 +15,9 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitOptions, getpgrp, getpid, pidfd_open, waitid,
-    waitpid,
-};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, getpgrp, getpid, pidfd_open, waitpid};
 
+use super::children::{has_children, is_started, is_subreaper};
 use super::spec::Marker;
 use crate::error::{Error, Result};
 
@@ -142,13 +139,14 @@ impl Family {
         self.adopting && !has_children()
     }
 
-    /// Every living process of this run but the command's own.
+    /// Every living process of this run but those that we started ourselves: the command's own,
+    /// and who stands in its group for us.
     pub(super) fn others(&self) -> Vec<Relative> {
         let table = scan();
         let members = self.members(&table);
-        let living = table.iter().filter(|stat| {
-            members.contains(&stat.pid) && !self.is_command(stat) && !stat.is_over()
-        });
+        let living = table
+            .iter()
+            .filter(|stat| members.contains(&stat.pid) && !is_started(stat.pid) && !stat.is_over());
         let relative = |stat: &Stat| Relative {
             process: Process::of(stat),
             in_group: self.is_in_group(stat),
@@ -164,7 +162,7 @@ impl Family {
         let table = scan();
         for stat in table
             .iter()
-            .filter(|s| s.state == b'Z' && self.is_adopted(s))
+            .filter(|s| s.state == b'Z' && self.is_adopted(s) && !is_started(s.pid))
         {
             if let Some(pid) = Pid::from_raw(stat.pid) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
@@ -233,16 +231,6 @@ pub fn become_subreaper() -> Result<()> {
 /// Whether the process is stopped by job control now.
 pub(super) fn is_stopped(pid: Pid) -> bool {
     Stat::read(pid.as_raw_pid()).is_some_and(|stat| stat.state == b'T')
-}
-
-/// Whether orphans below us become our children.
-fn is_subreaper() -> bool {
-    matches!(rustix::process::child_subreaper(), Ok(Some(_)))
-}
-
-fn has_children() -> bool {
-    let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    !matches!(waitid(WaitId::All, looking), Err(Errno::CHILD))
 }
 
 /// We and those we descend from, none of whom a run may end.

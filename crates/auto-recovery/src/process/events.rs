@@ -16,6 +16,8 @@ pub(super) enum Event {
     News,
     /// The user asked to stop.
     Interrupted,
+    /// A signal may have been typed.
+    Typed,
     /// The user asked again.
     Hurried,
     /// The terminal has something to say.

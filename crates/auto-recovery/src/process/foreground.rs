@@ -5,19 +5,24 @@
 //! the command is stopped for reaching for the terminal: `recover run -- git log | less` must not
 //! take the keyboard away from `less`. It is taken back when the command is over.
 //!
+//! While the command has the foreground, a [`Sentinel`] in its group tells what was typed. A program
+//! that reads keys itself, and has set the terminal so, makes of Ctrl-C what it likes: only a key
+//! typed at a terminal that reads lines is the user's wish to stop.
+//!
 //! A command that job control stops stops us too, with our whole group, as the terminal would have
 //! done; when we are continued, so is the command, and meanwhile no time has passed for its limits.
 
 use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_current_process_group};
 use rustix::termios::{
-    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
+    LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
 };
 
+use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
 
 /// The terminal that controls the caller's session.
@@ -56,6 +61,9 @@ pub(super) struct Foreground {
     command: Pid,
     lent: bool,
     modes: Option<Termios>,
+    sentinel: Sentinel,
+    /// Whether a program read keys from the terminal when somebody last looked.
+    keys_read: bool,
     _ttou: TtouBlocked,
 }
 
@@ -66,6 +74,8 @@ impl Foreground {
             command,
             lent: false,
             modes: None,
+            sentinel: Sentinel::of(command),
+            keys_read: false,
             _ttou: TtouBlocked::new(),
         };
         if terminal.at_once {
@@ -86,12 +96,44 @@ impl Foreground {
             self.modes = tcgetattr(fd).ok();
         }
         self.lent = tcsetpgrp(fd, self.command).is_ok();
+        if self.lent {
+            self.sentinel.post();
+        }
         self.lent
     }
 
     /// Whether the command had the terminal, and so got what was typed instead of us.
     pub(super) fn is_lent(&self) -> bool {
         self.lent
+    }
+
+    /// We send `signal` to the command's group.
+    pub(super) fn expect(&mut self, signal: Signal) {
+        self.sentinel.expect(signal);
+    }
+
+    /// Readable when a signal may have been typed.
+    pub(super) fn typed(&self) -> Option<BorrowedFd<'_>> {
+        self.sentinel.died()
+    }
+
+    /// The signal that was typed, if one was that asks to stop. A program that reads keys restores
+    /// the terminal while it handles the signal, so what was seen before counts as well.
+    pub(super) fn take_typed(&mut self) -> Option<Signal> {
+        let before = self.keys_read;
+        let typed = self.sentinel.ask();
+        let keys_are_read = before | self.look();
+        typed.filter(|_| !keys_are_read)
+    }
+
+    /// Looks whether a program reads keys from the terminal, not lines.
+    pub(super) fn look(&mut self) -> bool {
+        let modes = match self.lent {
+            true => tcgetattr(self.terminal.fd.as_fd()).ok(),
+            false => None,
+        };
+        self.keys_read = modes.is_some_and(|modes| !modes.local_modes.contains(LocalModes::ICANON));
+        self.keys_read
     }
 
     /// After we were continued: the shell has given the foreground to us, or left it elsewhere.
@@ -102,15 +144,19 @@ impl Foreground {
     }
 
     /// Takes it back from the command, which is over. A command that was killed may have left the
-    /// terminal in a mode that nobody can type in; one that exited meant what it set.
-    pub(super) fn take_back(&mut self, was_killed: bool) {
+    /// terminal in a mode that nobody can type in; one that exited meant what it set. Returns what
+    /// was typed in the last moment.
+    pub(super) fn take_back(&mut self, was_killed: bool) -> Option<Signal> {
+        let keys_are_read = self.keys_read;
+        let typed = self.sentinel.dismiss().filter(|_| !keys_are_read);
         if !std::mem::take(&mut self.lent) {
-            return;
+            return typed;
         }
         let _ = tcsetpgrp(&self.terminal.fd, getpgrp());
         if let Some(modes) = self.modes.as_ref().filter(|_| was_killed) {
             let _ = tcsetattr(&self.terminal.fd, OptionalActions::Drain, modes);
         }
+        typed
     }
 }
 

@@ -10,6 +10,8 @@
 //! [`die_by_signal`] are for a binary to call. It runs on Linux.
 
 mod capture;
+mod children;
+mod clock;
 mod connect;
 mod descendants;
 mod ending;
@@ -20,8 +22,10 @@ mod interrupt;
 mod outlet;
 mod pty;
 mod pump;
+mod rawsignal;
 mod relay;
 mod run;
+mod sentinel;
 mod sigmask;
 mod signals;
 mod sink;
