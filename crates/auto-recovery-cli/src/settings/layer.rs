@@ -38,6 +38,7 @@ pub(crate) struct Layer {
     pub(crate) keep_progress: Option<Setting<bool>>,
     pub(crate) keep_failed_changes: Option<Setting<bool>>,
     pub(crate) checkpoint: Option<Setting<bool>>,
+    pub(crate) pty: Option<Setting<bool>>,
     pub(crate) hold_stdout: Option<Setting<bool>>,
     pub(crate) fail_on_flaky: Option<Setting<bool>>,
     pub(crate) categories: BTreeMap<Category, PolicyLayer>,
@@ -132,6 +133,7 @@ impl Layer {
             keep_progress: root.flag("keep_progress")?,
             keep_failed_changes: root.flag("keep_failed_changes")?,
             checkpoint: root.flag("checkpoint")?,
+            pty: root.flag("pty")?,
             hold_stdout: root.flag("hold_stdout")?,
             fail_on_flaky: root.flag("fail_on_flaky")?,
             categories: read_policies(root, "category", |name, section| {

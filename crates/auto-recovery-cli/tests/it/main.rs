@@ -14,6 +14,7 @@ mod outside;
 mod projects;
 mod read;
 mod run;
+mod session;
 mod stores;
 mod terminal;
 mod transfer;

@@ -2,6 +2,7 @@
 
 mod cure;
 mod died;
+mod keys;
 mod others;
 mod restore;
 mod signals;

@@ -50,7 +50,7 @@ pub(super) fn connect(spec: &CommandSpec) -> Result<(Streams, Ends)> {
 impl Ends {
     fn open_outputs(&mut self, spec: &CommandSpec) -> io::Result<(OwnedFd, OwnedFd)> {
         let stdout = self.open(Stream::Stdout, spec)?;
-        if spec.terminals.are_one() {
+        if spec.one_output || spec.terminals.are_one() {
             let stderr = stdout.try_clone()?;
             return Ok((stdout, stderr));
         }

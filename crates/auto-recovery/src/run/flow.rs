@@ -100,7 +100,7 @@ impl Run {
             Ok(claim) => claim,
             Err(error) => return self.stopped_by(error),
         };
-        let failed = match claim.waited() {
+        let failed = match claim.waited() && self.runner.can_run_again().is_ok() {
             false => failed,
             true => match self.first_run()? {
                 Ran::Passed => {

@@ -153,7 +153,7 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
         output: &output,
     };
     let mut plan = request.plan(&situation, policy)?;
-    if let Err(why) = run.runner.can_replay_stdin() {
+    if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
             step.kind == RecoveryStrategyType::Alternative
                 && matches!(step.action, PlannedAction::Given(_))

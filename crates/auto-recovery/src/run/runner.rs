@@ -255,11 +255,12 @@ impl Runner {
         self.state().last_failure
     }
 
-    pub(super) fn can_replay_stdin(&self) -> std::result::Result<(), String> {
+    /// Whether the command would find all that it reads again; else the reason why not.
+    pub(super) fn can_run_again(&self) -> std::result::Result<(), String> {
         self.console
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
-            .can_replay_stdin()
+            .can_run_again(&self.request.argv)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -72,7 +72,7 @@ fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
     let world = World {
         host,
         interrupt: Arc::clone(&interrupt),
-        console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
+        console: Box::new(Terminal::new(app, held.clone(), Arc::clone(&status))?),
         observer: Arc::new(Mutex::new(Steps::new(
             app.printer.clone(),
             Arc::clone(&status),
