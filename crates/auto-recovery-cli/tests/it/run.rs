@@ -3,9 +3,11 @@
 mod cure;
 mod died;
 mod keys;
+mod limits;
 mod others;
 mod restore;
 mod signals;
+mod streams;
 
 use std::fs;
 use std::path::Path;
@@ -33,6 +35,12 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Says why a test cannot be made here.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// Starts `recover` and lets it run.

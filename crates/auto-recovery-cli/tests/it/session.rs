@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -85,11 +85,6 @@ impl Session {
     /// Types `keys`.
     pub(crate) fn press(&mut self, keys: &[u8]) {
         self.keyboard.write_all(keys).expect("typed");
-    }
-
-    /// Sends `signal` to the leader of the session.
-    pub(crate) fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(Pid::from_child(&self.child), signal).expect("sent");
     }
 
     /// What was shown until now.

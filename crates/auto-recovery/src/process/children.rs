@@ -13,9 +13,9 @@ use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, WaitId, WaitIdOptions, WaitOptions, getpgid, getpgrp, getpid, waitid, waitpid,
-};
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
+
+use super::stat::Stat;
 
 /// Process ids of children that were started here and not collected yet. They belong to the
 /// process, as its children do.
@@ -62,14 +62,14 @@ pub(super) fn collect_orphans() {
     if !matches!(peek(), Ok(Some(_))) {
         return;
     }
+    let Some(us) = Stat::ours() else {
+        return;
+    };
     let others = of_main_thread().into_iter();
-    for pid in others.filter(|pid| !started.contains(pid)) {
-        let Some(pid) = Pid::from_raw(pid) else {
-            continue;
-        };
-        if getpgid(Some(pid)).is_ok_and(|group| group != getpgrp()) {
-            // One that has not ended stays too.
-            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+    let others = others.filter(|pid| !started.contains(pid));
+    for stat in others.filter_map(Stat::read) {
+        if stat.is_over() && stat.group != us.group {
+            let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
         }
     }
 }

@@ -15,10 +15,11 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::process::{Pid, PidfdFlags, WaitOptions, getpgrp, getpid, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, waitpid};
 
 use super::children::{has_children, is_started, is_subreaper};
 use super::spec::Marker;
+use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
 
 /// A process that is, or was, there.
@@ -196,7 +197,7 @@ impl Family {
         self.is_in_group(stat)
             || self.known.contains(&stat.identity())
             || self.is_adopted(stat)
-            || self.marker.as_ref().is_some_and(|m| stat.carries(m))
+            || self.marker.as_ref().is_some_and(|m| carries(stat, m))
     }
 
     fn is_in_group(&self, stat: &Stat) -> bool {
@@ -215,7 +216,7 @@ impl Family {
         self.adopting
             && stat.parent == getpid().as_raw_pid()
             && !self.is_command(stat)
-            && stat.group != getpgrp().as_raw_pid()
+            && Some(stat.group) != Stat::ours().map(|us| us.group)
             && !self.before.contains(&stat.identity())
     }
 }
@@ -246,78 +247,6 @@ fn ancestors(table: &[Stat]) -> HashSet<i32> {
     spared
 }
 
-/// One line of the process table.
-#[derive(Debug)]
-struct Stat {
-    pid: i32,
-    name: String,
-    state: u8,
-    parent: i32,
-    group: i32,
-    started: u64,
-}
-
-impl Stat {
-    fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
-    }
-
-    /// `pid (name) state parent group …`, the start time being field 22. The name may hold
-    /// anything, brackets included, so the fields are counted from its last bracket.
-    fn parse(pid: i32, line: &[u8]) -> Option<Self> {
-        let open = memchr::memchr(b'(', line)?;
-        let close = memchr::memrchr(b')', line)?;
-        let rest = std::str::from_utf8(line.get(close + 2..)?).ok()?;
-        let mut fields = rest.split_ascii_whitespace();
-        let state = *fields.next()?.as_bytes().first()?;
-        let parent = fields.next()?.parse().ok()?;
-        let group = fields.next()?.parse().ok()?;
-        let fields_until_start = 22 - 6;
-        let started = fields.nth(fields_until_start)?.parse().ok()?;
-        Some(Self {
-            pid,
-            name: String::from_utf8_lossy(line.get(open + 1..close)?).into_owned(),
-            state,
-            parent,
-            group,
-            started,
-        })
-    }
-
-    fn identity(&self) -> (i32, u64) {
-        (self.pid, self.started)
-    }
-
-    /// A zombie, or dead altogether.
-    fn is_over(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
-    }
-
-    fn carries(&self, marker: &Marker) -> bool {
-        let Ok(environment) = fs::read(format!("/proc/{}/environ", self.pid)) else {
-            return false;
-        };
-        let holds = |variable: &[u8]| -> Option<bool> {
-            let value = variable
-                .strip_prefix(marker.name.as_bytes())?
-                .strip_prefix(b"=")?;
-            Some(OsStr::from_bytes(value) == marker.value)
-        };
-        environment
-            .split(|&byte| byte == 0)
-            .any(|variable| holds(variable) == Some(true))
-    }
-}
-
-/// All processes that can be seen; one that ends while we read is left out.
-fn scan() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(Stat::read).collect()
-}
-
 /// Changes with every start of the system, whose clock ticks begin anew.
 fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -340,4 +269,20 @@ fn command_line(stat: &Stat) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether the process was started with `marker` in its environment.
+fn carries(stat: &Stat, marker: &Marker) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{}/environ", stat.pid)) else {
+        return false;
+    };
+    let holds = |variable: &[u8]| -> Option<bool> {
+        let value = variable
+            .strip_prefix(marker.name.as_bytes())?
+            .strip_prefix(b"=")?;
+        Some(OsStr::from_bytes(value) == marker.value)
+    };
+    environment
+        .split(|&byte| byte == 0)
+        .any(|variable| holds(variable) == Some(true))
 }

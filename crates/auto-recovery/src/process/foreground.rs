@@ -12,18 +12,18 @@
 //! A command that job control stops stops us too, with our whole group, as the terminal would have
 //! done; when we are continued, so is the command, and meanwhile no time has passed for its limits.
 
-use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_current_process_group};
+use rustix::process::{Pid, Signal, getpgrp, getpid, kill_current_process_group};
 use rustix::termios::{
     LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
 };
 
 use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
+use super::stat::Stat;
 
 /// The terminal that controls the caller's session.
 #[derive(Clone, Debug)]
@@ -180,22 +180,15 @@ pub(super) fn stop_ourselves() -> bool {
 /// Whether nobody in our session could continue our group: none of its members has a parent in
 /// another group of the session. The chain of our own parents decides.
 fn is_orphaned() -> bool {
-    let (group, session) = (getpgrp(), getsid(None));
-    let mut pid = rustix::process::getppid();
-    while let Some(parent) = pid {
-        if getsid(Some(parent)) != session {
-            return true;
-        }
-        if rustix::process::getpgid(Some(parent)) != Ok(group) {
+    let Some(us) = Stat::ours() else {
+        return true;
+    };
+    let mut parent = us.parent;
+    while let Some(stat) = Stat::read(parent).filter(|stat| stat.session == us.session) {
+        if stat.group != us.group {
             return false;
         }
-        pid = parent_of(parent);
+        parent = stat.parent;
     }
     true
-}
-
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).ok()?;
-    let parent = status.lines().find_map(|l| l.strip_prefix("PPid:"))?;
-    Pid::from_raw(parent.trim().parse().ok()?)
 }

@@ -32,6 +32,7 @@ mod signals;
 mod sink;
 mod spawn;
 mod spec;
+mod stat;
 mod stdin;
 mod watch;
 

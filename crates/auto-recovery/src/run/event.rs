@@ -103,6 +103,11 @@ pub enum RunEvent<'a> {
         /// Whether the tree is as it was.
         tree_is_as_it_was: bool,
     },
+    /// What had to end could not be ended; nothing is tried beside it.
+    NotEnded {
+        /// The processes, as `pid command`.
+        processes: &'a [String],
+    },
     /// A helper command could not do its part.
     HelperFailed {
         /// What, in words.

@@ -16,7 +16,7 @@ use crate::run::guard::{claim_workspace, clean_up, record_pass_after_waiting};
 use crate::run::outcome::{RunExit, RunOutcome};
 use crate::run::recovering::recover;
 use crate::run::request::RunRequest;
-use crate::run::runner::Runner;
+use crate::run::runner::{Runner, is_not_ended};
 use crate::strategy::RecoveryStrategyType;
 
 /// The world a run happens in.
@@ -126,7 +126,7 @@ impl Run {
         if let Some(signal) = ran.interrupted {
             return Ok(Ran::Over(Box::new(self.stopped(RunExit::Signal(signal)))));
         }
-        if ran.deadline_passed {
+        if ran.deadline_passed || is_not_ended(&ran) {
             let exit = RunExit::Code(EXIT_TIMED_OUT);
             return Ok(Ran::Over(Box::new(self.stopped(exit))));
         }
@@ -186,6 +186,16 @@ impl Run {
         signal.map_or(RunExit::Code(EXIT_RECOVER_FAILED), RunExit::Signal)
     }
 
+    /// Names what is still there though it had to end.
+    pub(super) fn show_not_ended(&self) {
+        let processes = self.runner.not_ended();
+        if !processes.is_empty() {
+            self.observe(&RunEvent::NotEnded {
+                processes: &processes,
+            });
+        }
+    }
+
     fn show(&self, failed: &Failed) {
         self.observe(&RunEvent::Failed {
             command: &self.runner.command,
@@ -214,8 +224,12 @@ impl Run {
         let command = &self.runner.command;
         let message = match exit {
             RunExit::Signal(_) => format!("`{command}` was interrupted; nothing was recovered"),
+            RunExit::Code(_) if !self.runner.not_ended().is_empty() => {
+                format!("`{command}` could not be stopped at its time limit")
+            }
             RunExit::Code(_) => format!("`{command}` was stopped at the deadline"),
         };
+        self.show_not_ended();
         self.observe(&RunEvent::NotRecovered {
             why: &message,
             attempts: 0,
