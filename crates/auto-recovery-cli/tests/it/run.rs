@@ -5,6 +5,7 @@ mod died;
 mod keys;
 mod limits;
 mod others;
+mod pager;
 mod restore;
 mod signals;
 mod streams;

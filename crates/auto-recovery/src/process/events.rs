@@ -18,6 +18,8 @@ pub(super) enum Event {
     Interrupted,
     /// A signal may have been typed.
     Typed,
+    /// A key can be passed on.
+    Keys,
     /// The user asked again.
     Hurried,
     /// The terminal has something to say.

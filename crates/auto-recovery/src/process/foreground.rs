@@ -16,11 +16,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgrp, getpid, kill_current_process_group};
+use rustix::process::{
+    Pid, Signal, getpgrp, getpid, kill_current_process_group, kill_process_group,
+};
 use rustix::termios::{
     LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
 };
 
+use super::keys::Keys;
+use super::pty::Pty;
 use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
 use super::stat::Stat;
@@ -36,7 +40,8 @@ impl ControllingTerminal {
     /// The controlling terminal, if there is one. A command gets the foreground at once when it
     /// reads from a terminal and what it writes goes to no other program.
     pub fn open(stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>) -> Option<Self> {
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // What nobody typed after all is not waited for.
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
             fd: Arc::new(fd),
@@ -64,6 +69,10 @@ pub(super) struct Foreground {
     sentinel: Sentinel,
     /// Whether a program read keys from the terminal when somebody last looked.
     keys_read: bool,
+    /// The keys of the terminal, while a program reads them from ours.
+    keys: Option<Keys>,
+    /// Whom the foreground was taken from to pass its keys on.
+    reader: Option<Pid>,
     _ttou: TtouBlocked,
 }
 
@@ -76,6 +85,8 @@ impl Foreground {
             modes: None,
             sentinel: Sentinel::of(command),
             keys_read: false,
+            keys: None,
+            reader: None,
             _ttou: TtouBlocked::new(),
         };
         if terminal.at_once {
@@ -98,13 +109,16 @@ impl Foreground {
         self.lent = tcsetpgrp(fd, self.command).is_ok();
         if self.lent {
             self.sentinel.post();
+            // It reaches for the person's terminal, though it has set ours.
+            self.keys.iter_mut().for_each(Keys::leave_to_program);
+            self.reader = None;
         }
         self.lent
     }
 
     /// Whether the command had the terminal, and so got what was typed instead of us.
     pub(super) fn is_lent(&self) -> bool {
-        self.lent
+        self.lent || self.keys.is_some()
     }
 
     /// We send `signal` to the command's group.
@@ -132,8 +146,99 @@ impl Foreground {
             true => tcgetattr(self.terminal.fd.as_fd()).ok(),
             false => None,
         };
-        self.keys_read = modes.is_some_and(|modes| !modes.local_modes.contains(LocalModes::ICANON));
+        let is_set = modes.is_some_and(|modes| !modes.local_modes.contains(LocalModes::ICANON));
+        self.keys_read = is_set || self.keys.is_some();
         self.keys_read
+    }
+
+    /// Gives the keys of the person's terminal to whoever reads them from `pty`, which is set so;
+    /// without one, nobody does.
+    pub(super) fn serve_keys(&mut self, pty: Option<&Pty>) {
+        let set = pty.and_then(|pty| Some((pty, pty.key_modes()?)));
+        match (&mut self.keys, set) {
+            (None, None) => {}
+            (Some(keys), Some((_, modes))) => keys.follow(modes),
+            (Some(_), None) => {
+                if let Some(reader) = self.end_keys() {
+                    self.return_to(reader);
+                }
+            }
+            (None, Some((pty, modes))) => {
+                let fd = &self.terminal.fd;
+                let Ok(holder) = tcgetpgrp(fd) else { return };
+                let is_ours = holder == getpgrp();
+                if !is_ours && !self.is_of_command(holder) {
+                    return;
+                }
+                let group = if is_ours { self.command } else { holder };
+                let target = match pty.is_read_by(group.as_raw_pid()) {
+                    true => pty.source().ok(),
+                    false => None,
+                };
+                if target.is_some() && !is_ours {
+                    // At a program that reads keys, what was typed is no wish of the user's.
+                    let _ = self.sentinel.dismiss();
+                    let _ = tcsetpgrp(fd, getpgrp());
+                    self.lent = false;
+                    self.reader = Some(holder);
+                } else if target.is_none() && is_ours && !self.lend() {
+                    return;
+                }
+                self.keys = Keys::begin(&self.terminal.fd, modes, target).ok();
+            }
+        }
+    }
+
+    /// Whether `group` is the command's, or one that the command made.
+    fn is_of_command(&self, group: Pid) -> bool {
+        let mut pid = group.as_raw_pid();
+        while pid != self.command.as_raw_pid() {
+            match Stat::read(pid) {
+                Some(stat) if stat.parent > 0 => pid = stat.parent,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Puts the person's terminal back, and says whose the foreground was.
+    fn end_keys(&mut self) -> Option<Pid> {
+        self.keys.take()?.end();
+        self.reader.take()
+    }
+
+    /// Gives the foreground back to `reader`.
+    fn return_to(&mut self, reader: Pid) {
+        if reader == self.command {
+            self.lend();
+        } else if tcgetpgrp(&self.terminal.fd) == Ok(getpgrp()) {
+            self.lent = tcsetpgrp(&self.terminal.fd, reader).is_ok();
+        }
+    }
+
+    /// We are about to be stopped: the person's terminal is put back. Who had the foreground gets
+    /// it again when we are continued.
+    pub(super) fn rest_keys(&mut self) {
+        self.lent |= self.end_keys().is_some();
+    }
+
+    /// What keys wait for: something to read, something to write to.
+    pub(super) fn keys_wait(&self) -> (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>) {
+        let keys = self.keys.as_ref();
+        (keys.and_then(Keys::readable), keys.and_then(Keys::writable))
+    }
+
+    /// Passes keys on, and signals that are among them to whoever reads them.
+    pub(super) fn pass_keys(&mut self) {
+        // Whoever reads from a terminal without having its foreground is stopped.
+        if tcgetpgrp(&self.terminal.fd) != Ok(getpgrp()) {
+            self.end_keys();
+            return;
+        }
+        let signals = self.keys.as_mut().map(Keys::step).unwrap_or_default();
+        for signal in signals {
+            let _ = kill_process_group(self.reader.unwrap_or(self.command), signal);
+        }
     }
 
     /// After we were continued: the shell has given the foreground to us, or left it elsewhere.
@@ -148,6 +253,7 @@ impl Foreground {
     /// was typed in the last moment.
     pub(super) fn take_back(&mut self, was_killed: bool) -> Option<Signal> {
         let keys_are_read = self.keys_read;
+        self.lent |= self.end_keys().is_some();
         let typed = self.sentinel.dismiss().filter(|_| !keys_are_read);
         if !std::mem::take(&mut self.lent) {
             return typed;

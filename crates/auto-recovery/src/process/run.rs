@@ -17,6 +17,7 @@ use super::ending::{KILL_WAIT, Others};
 use super::events::{Event, Waiting};
 use super::foreground::{Foreground, stop_our_group, stop_ourselves};
 use super::interrupt::{Attending, Interrupt};
+use super::pty::Pty;
 use super::pump::Pump;
 use super::relay;
 use super::sink::OutputSink;
@@ -167,6 +168,11 @@ impl<'a> Running<'a> {
         }
         let typed = self.foreground.as_ref().and_then(Foreground::typed);
         waiting.readable(typed, Event::Typed);
+        if let Some(foreground) = &self.foreground {
+            let (readable, writable) = foreground.keys_wait();
+            waiting.readable(readable, Event::Keys);
+            waiting.writable(writable, Event::Keys);
+        }
         waiting.readable(self.attending.nudged(), Event::Nudged);
         if let Some(feeder) = &self.ends.feeder {
             waiting.readable(feeder.readable(), Event::Feed);
@@ -205,6 +211,7 @@ impl<'a> Running<'a> {
                 Event::Readable(number) => {
                     self.look_at_terminal();
                     self.ends.pumps[number].read(&mut self.capture, sink);
+                    self.serve_keys();
                 }
                 Event::Writable(number) => self.ends.pumps[number].pass_on(sink),
                 Event::Feed => self.ends.feeder.iter_mut().for_each(Feeder::step),
@@ -220,6 +227,7 @@ impl<'a> Running<'a> {
                     self.ask_to_end(signal);
                 }
                 Event::Typed => self.typed(),
+                Event::Keys => self.foreground.iter_mut().for_each(Foreground::pass_keys),
                 Event::Hurried => self.kill(),
             }
         }
@@ -361,6 +369,7 @@ impl<'a> Running<'a> {
 
     /// Stops us with `stop`, if that can be, and continues the command when we are continued.
     fn pause(&mut self, stop: fn() -> bool) -> bool {
+        self.foreground.iter_mut().for_each(Foreground::rest_keys);
         let before = self.clock.host.monotonic();
         let stopped = stop();
         self.clock.paused += self.clock.host.monotonic().saturating_sub(before);
@@ -369,6 +378,18 @@ impl<'a> Running<'a> {
             self.started.signal(Signal::CONT);
         }
         stopped
+    }
+
+    /// A terminal of ours has news: it may have been set for reading keys, or back.
+    fn serve_keys(&mut self) {
+        if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
+            let mut set = self
+                .ends
+                .ptys
+                .iter()
+                .filter(|pty| pty.key_modes().is_some());
+            foreground.serve_keys(set.next());
+        }
     }
 
     /// Looks at what the terminals are set to, because there is output.
@@ -488,6 +509,7 @@ impl<'a> Running<'a> {
         if !self.exited {
             left_running.extend(Process::find(self.started.pid()));
         }
+        self.ends.ptys.iter().for_each(Pty::end_packets);
         for pump in &mut self.ends.pumps {
             if let Some(source) = pump.take_source().filter(|_| !left_running.is_empty()) {
                 relay::leave(source, sink.outlive(pump.stream()));
