@@ -5,9 +5,9 @@
 //! the command is stopped for reaching for the terminal: `recover run -- git log | less` must not
 //! take the keyboard away from `less`. It is taken back when the command is over.
 //!
-//! While the command has the foreground, a [`Sentinel`] in its group tells what was typed. A program
-//! that reads keys itself, and has set the terminal so, makes of Ctrl-C what it likes: only a key
-//! typed at a terminal that reads lines is the user's wish to stop.
+//! While the command has the foreground, a [`Sentinel`] in its group tells what was typed. A
+//! program that reads keys itself, and has set the terminal so, makes of Ctrl-C what it likes: only
+//! a key typed at a terminal that reads lines is the user's wish to stop.
 //!
 //! A command that job control stops stops us too, with our whole group, as the terminal would have
 //! done; when we are continued, so is the command, and meanwhile no time has passed for its limits.

@@ -22,8 +22,8 @@ pub trait OutputSink {
         None
     }
 
-    /// The user asked to stop, and the command is not over yet: it is killed when `grace` has passed
-    /// since, or when the user asks again.
+    /// The user asked to stop, and the command is not over yet: it is killed when `grace` has
+    /// passed since, or when the user asks again.
     fn stopping(&mut self, grace: Duration) {
         let _ = grace;
     }

@@ -13,7 +13,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
-use crate::commands::run::console::{Terminal, hold_stdout};
+use crate::commands::run::console::{Lent, Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::steps::Steps;
 use crate::exit::Exit;
@@ -72,7 +72,13 @@ fn run_and_prune(app: &App, request: RunRequest) -> Result<Exit> {
     let world = World {
         host,
         interrupt: Arc::clone(&interrupt),
-        console: Box::new(Terminal::new(app, held.clone(), Arc::clone(&status))?),
+        console: Box::new(Terminal::new(Lent {
+            printer: app.printer.clone(),
+            pty: app.settings.run.pty.value,
+            makeflags: app.settings.makeflags.clone(),
+            held: held.clone(),
+            status: Arc::clone(&status),
+        })?),
         observer: Arc::new(Mutex::new(Steps::new(
             app.printer.clone(),
             Arc::clone(&status),

@@ -15,7 +15,6 @@ use auto_recovery::{Error, Result};
 use rustix::fs::FileType;
 use rustix::termios::isatty;
 
-use crate::app::App;
 use crate::output::{Printer, Status, human_seconds, passed_on};
 
 /// The streams of this process.
@@ -34,11 +33,32 @@ pub(super) struct Terminal {
     status: Arc<Status>,
 }
 
+/// What a [`Terminal`] is made of.
+pub(super) struct Lent {
+    /// Tells the person that a command is being stopped.
+    pub(super) printer: Printer,
+    /// Whether commands write to terminals where this process does.
+    pub(super) pty: bool,
+    /// What `make` says to its jobs.
+    pub(super) makeflags: OsString,
+    /// Where stdout goes, if it is held back.
+    pub(super) held: Option<HeldStdout>,
+    /// The moving line.
+    pub(super) status: Arc<Status>,
+}
+
 impl Terminal {
-    /// This process's streams; stdout goes to `held` if there is one.
-    pub(super) fn new(app: &App, held: Option<HeldStdout>, status: Arc<Status>) -> Result<Self> {
+    /// This process's streams.
+    pub(super) fn new(lent: Lent) -> Result<Self> {
+        let Lent {
+            printer,
+            pty,
+            makeflags,
+            held,
+            status,
+        } = lent;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let terminals = match app.settings.run.pty.value {
+        let terminals = match pty {
             true => Terminals::among(stdout.as_fd(), stderr.as_fd())
                 .map_err(|error| Error::os("look at stdout and stderr", error))?,
             false => Terminals::default(),
@@ -54,10 +74,10 @@ impl Terminal {
         };
         let controlling = ControllingTerminal::open(stdin.as_fd(), stdout.as_fd());
         Ok(Self {
-            printer: app.printer.clone(),
+            printer,
             terminals,
             one_place: are_one_place(stdout.as_fd(), stderr.as_fd()),
-            makeflags: app.settings.makeflags.clone(),
+            makeflags,
             command: String::new(),
             controlling,
             input,
