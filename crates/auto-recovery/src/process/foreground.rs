@@ -140,13 +140,15 @@ impl Foreground {
         typed.filter(|_| !keys_are_read)
     }
 
-    /// Looks whether a program reads keys from the terminal, not lines.
+    /// Looks whether a program reads keys from the terminal, not lines. What the terminal was set
+    /// to before is nobody's doing here.
     pub(super) fn look(&mut self) -> bool {
-        let modes = match self.lent {
+        let reads_lines = |modes: &Termios| modes.local_modes.contains(LocalModes::ICANON);
+        let now = match self.lent && self.modes.as_ref().is_some_and(reads_lines) {
             true => tcgetattr(self.terminal.fd.as_fd()).ok(),
             false => None,
         };
-        let is_set = modes.is_some_and(|modes| !modes.local_modes.contains(LocalModes::ICANON));
+        let is_set = now.is_some_and(|modes| !reads_lines(&modes));
         self.keys_read = is_set || self.keys.is_some();
         self.keys_read
     }

@@ -75,6 +75,26 @@ fn an_interrupt_typed_in_a_verification_ends_it_all() {
 }
 
 #[test]
+fn an_interrupt_typed_between_two_tries_ends_the_wait() {
+    let machine = Machine::new();
+    let args = [
+        "run",
+        "--retry",
+        "3",
+        "--base-delay",
+        "100s",
+        "--no-jitter",
+        "--",
+        "false",
+    ];
+    let mut session = Session::start(&machine, &args);
+    session.wait_for("waiting");
+    session.press(CTRL_C);
+    let status = session.end();
+    assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+}
+
+#[test]
 fn a_fix_that_is_deaf_to_the_interrupt_is_killed() {
     let fix = "echo half > value; trap '' INT TERM; echo \"rea\"\"dy\"; \
                while :; do sleep 0.01; done";
