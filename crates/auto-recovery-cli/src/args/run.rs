@@ -197,6 +197,10 @@ pub(crate) struct OutcomeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,
 
+    /// Give commands pipes to write to, also on a terminal
+    #[arg(long)]
+    pub(crate) no_pty: bool,
+
     /// Write only the deciding run's stdout, at the end
     #[arg(long)]
     pub(crate) hold_stdout: bool,

@@ -55,6 +55,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         workspace: _,
         user: _,
         parent_session: _,
+        makeflags: _,
         home: _,
         search_path: _,
     } = settings;
@@ -116,6 +117,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         keep_progress,
         keep_failed_changes,
         checkpoint,
+        pty,
         hold_stdout,
         fail_on_flaky,
         on_leftover,
@@ -145,6 +147,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         ("keep_progress", keep_progress),
         ("keep_failed_changes", keep_failed_changes),
         ("checkpoint", checkpoint),
+        ("pty", pty),
         ("hold_stdout", hold_stdout),
         ("fail_on_flaky", fail_on_flaky),
     ] {

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
@@ -196,8 +197,23 @@ pub(crate) fn stdout_error(error: io::Error) -> Error {
     Error::io("write", Path::new("standard output"), error)
 }
 
+/// Whether the last line on stderr, or where stderr goes, is somebody else's and not ended.
+static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a command's `bytes` were passed on to where lines of ours go, too: none of ours
+/// continues one of the command's.
+pub(crate) fn passed_on(bytes: &[u8]) {
+    if let Some(last) = bytes.last() {
+        LINE_IS_OPEN.store(*last != b'\n', Ordering::Relaxed);
+    }
+}
+
 /// One line on stderr, escaped. A stderr that is gone is nobody's to tell.
 fn print_line(message: std::fmt::Arguments<'_>) {
-    let line = format!("recover: {}\n", escape_text(&message.to_string()));
+    let before = match LINE_IS_OPEN.swap(false, Ordering::Relaxed) {
+        true => "\n",
+        false => "",
+    };
+    let line = format!("{before}recover: {}\n", escape_text(&message.to_string()));
     io::stderr().write_all(line.as_bytes()).ok();
 }

@@ -32,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<u16>,
     /// The recovery that this process is part of.
     pub(crate) parent_session: Option<String>,
+    /// MAKEFLAGS: what `make` says to its jobs.
+    pub(crate) makeflags: OsString,
     /// PATH: where programs are looked for.
     pub(crate) search_path: Option<OsString>,
 }
@@ -57,6 +59,7 @@ impl Environment {
             user: text("USER").or_else(|| text("LOGNAME")),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             parent_session: text("RECOVER_SESSION_ID"),
+            makeflags: variable("MAKEFLAGS").unwrap_or_default(),
             search_path: variable("PATH"),
         }
     }

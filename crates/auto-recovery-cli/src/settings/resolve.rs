@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) user: Option<String>,
     /// The recovery that this process is part of.
     pub(crate) parent_session: Option<String>,
+    /// What `make` says to its jobs.
+    pub(crate) makeflags: OsString,
     /// The user's home directory, which is never checkpointed.
     pub(crate) home: Option<PathBuf>,
     /// Where programs are looked for.
@@ -107,6 +109,7 @@ impl Settings {
             workspace,
             user: environment.user.clone(),
             parent_session: environment.parent_session.clone(),
+            makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
         })

@@ -50,6 +50,8 @@ pub(crate) struct RunSettings {
     pub(crate) keep_failed_changes: Setting<bool>,
     /// Whether checkpoints are taken.
     pub(crate) checkpoint: Setting<bool>,
+    /// Whether commands write to terminals where this process does.
+    pub(crate) pty: Setting<bool>,
     /// Whether only the deciding run's stdout is written.
     pub(crate) hold_stdout: Setting<bool>,
     /// Whether a flaky pass exits with the first run's code.
@@ -174,6 +176,7 @@ impl Layer {
         let OutcomeArgs {
             session: _,
             result_file: _,
+            no_pty,
             hold_stdout,
             fail_on_flaky,
         } = outcome;
@@ -201,6 +204,7 @@ impl Layer {
             keep_progress: switch("keep-progress", keep_progress, true),
             keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
             checkpoint: switch("no-checkpoint", no_checkpoint, false),
+            pty: switch("no-pty", no_pty, false),
             hold_stdout: switch("hold-stdout", hold_stdout, true),
             fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
             ..Self::default()
@@ -242,6 +246,7 @@ impl RunSettings {
             keep_progress: or_default(top.keep_progress, false),
             keep_failed_changes: or_default(top.keep_failed_changes, false),
             checkpoint: or_default(top.checkpoint, true),
+            pty: or_default(top.pty, true),
             hold_stdout: or_default(top.hold_stdout, false),
             fail_on_flaky: or_default(top.fail_on_flaky, false),
             on_leftover: optional(top.on_leftover),
@@ -328,6 +333,7 @@ impl Layer {
             keep_progress,
             keep_failed_changes,
             checkpoint,
+            pty,
             hold_stdout,
             fail_on_flaky,
             on_leftover,
@@ -352,6 +358,7 @@ impl Layer {
         fill(&mut self.keep_progress, keep_progress);
         fill(&mut self.keep_failed_changes, keep_failed_changes);
         fill(&mut self.checkpoint, checkpoint);
+        fill(&mut self.pty, pty);
         fill(&mut self.hold_stdout, hold_stdout);
         fill(&mut self.fail_on_flaky, fail_on_flaky);
         fill(&mut self.on_leftover, on_leftover);

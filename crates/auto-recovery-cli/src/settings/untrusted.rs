@@ -3,6 +3,7 @@
 //!
 //! Pure: what the file says, and what the user's own says, in; what is left of it, out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         hold_stdout,
         fail_on_flaky,
         on_leftover,
+        pty,
         categories,
         error_types,
         recipes,
@@ -85,11 +87,10 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("approve", approve);
     unused.all("on_escalate", on_escalate);
     unused.all("rollback", rollback);
-    let flags = [keep_progress, keep_failed_changes, hold_stdout];
-    let names = ["keep_progress", "keep_failed_changes", "hold_stdout"];
-    for (name, flag) in names.into_iter().zip(flags) {
-        unused.all(name, flag);
-    }
+    unused.all("keep_progress", keep_progress);
+    unused.all("keep_failed_changes", keep_failed_changes);
+    unused.all("hold_stdout", hold_stdout);
+    unused.all("pty", pty);
     let of_category = |(category, policy): (Category, PolicyLayer)| {
         let prefix = format!("category.{category}.");
         let limits = Limits::of_category(user, category);
@@ -105,12 +106,21 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     };
     let error_types = error_types.into_iter().filter_map(of_type).collect();
     unused.0.extend(tables(&recipes, &rules));
-    let left = Layer {
-        categories,
-        error_types,
-        ..left
-    };
-    (left, unused.0)
+    (left.of_kinds(categories, error_types), unused.0)
+}
+
+impl Layer {
+    fn of_kinds(
+        self,
+        categories: BTreeMap<Category, PolicyLayer>,
+        error_types: BTreeMap<String, PolicyLayer>,
+    ) -> Self {
+        Self {
+            categories,
+            error_types,
+            ..self
+        }
+    }
 }
 
 /// The tables of recipes and rules, as a file names them.

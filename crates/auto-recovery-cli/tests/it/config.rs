@@ -74,6 +74,7 @@ fn a_fresh_machine_has_only_defaults() {
     keep_progress         false         default
     keep_failed_changes   false         default
     checkpoint            true          default
+    pty                   true          default
     hold_stdout           false         default
     fail_on_flaky         false         default
     on_leftover           none          default

@@ -3,11 +3,15 @@
 mod cure;
 mod died;
 mod guarded;
+mod keys;
+mod limits;
 mod not_put_back;
 mod others;
+mod pager;
 mod restore;
 mod signals;
 mod state;
+mod streams;
 mod workspaces;
 
 use std::fs;
@@ -36,6 +40,12 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Says why a test cannot be made here.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
+fn skip(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 /// Starts `recover` and lets it run.

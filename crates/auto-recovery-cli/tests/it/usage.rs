@@ -64,6 +64,7 @@ fn run_offers_every_option_of_the_contract() {
         "--no-checkpoint",
         "--no-wait",
         "--grace <DURATION>",
+        "--no-pty",
         "--hold-stdout",
         "--on-escalate <CMD>",
         "--dry-run",

@@ -41,6 +41,8 @@ pub(super) struct Tried {
     pub(super) exit_code: Option<i32>,
     pub(super) signal: Option<i32>,
     pub(super) left_running: Vec<String>,
+    /// Whether something it ran could not be ended.
+    pub(super) not_ended: bool,
     pub(super) output_file: Option<String>,
     pub(super) duration: Duration,
     pub(super) after: After,
@@ -222,6 +224,7 @@ impl<'m> Recovering<'m> {
             exit_code: verification.exit_code,
             signal: verification.signal,
             left_running,
+            not_ended: outcome.not_ended || verification.not_ended,
             output_file: verification.output_file.or(outcome.output_file),
             duration: Duration::ZERO,
             after: After::NextStrategy,
@@ -294,6 +297,9 @@ impl<'m> Recovering<'m> {
         }
         if self.manager.host.is_interrupted() {
             return judged(false, join(&outcome.message, "interrupted"));
+        }
+        if outcome.not_ended {
+            return judged(false, join(&outcome.message, "could not be ended"));
         }
         if !outcome.acted || outcome.stands_in {
             return judged(outcome.acted && outcome.success, outcome.message.clone());

@@ -229,6 +229,9 @@ impl Recovering<'_> {
         if self.manager.host.is_interrupted() {
             return After::End(RecoveryEnd::Interrupted);
         }
+        if tried.not_ended {
+            return After::End(RecoveryEnd::DeadlinePassed);
+        }
         let mut delay = Duration::ZERO;
         let again = turn.strategy_attempt < turn.step.max_attempts
             && tried.repeatable

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// One of the two streams a command writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
-    /// Standard output; also everything when both streams share one terminal.
+    /// Standard output; also everything when both streams are one.
     Stdout,
     /// Standard error.
     Stderr,

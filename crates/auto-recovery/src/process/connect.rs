@@ -50,7 +50,7 @@ pub(super) fn connect(spec: &CommandSpec) -> Result<(Streams, Ends)> {
 impl Ends {
     fn open_outputs(&mut self, spec: &CommandSpec) -> io::Result<(OwnedFd, OwnedFd)> {
         let stdout = self.open(Stream::Stdout, spec)?;
-        if spec.terminals.are_one() {
+        if spec.one_output || spec.terminals.are_one() {
             let stderr = stdout.try_clone()?;
             return Ok((stdout, stderr));
         }
@@ -63,18 +63,22 @@ impl Ends {
             Stream::Stdout => &spec.terminals.stdout,
             Stream::Stderr => &spec.terminals.stderr,
         };
-        let (ours, theirs) = match terminal {
+        let (pump, theirs) = match terminal {
             Some(terminal) => {
                 let (pty, theirs) = Pty::open(terminal)?;
                 let ours = pty.source()?;
+                ioctl_fionbio(&ours, true)?;
                 self.ptys.push(pty);
-                (ours, theirs)
+                (Pump::new(stream, ours).of_packets(), theirs)
             }
-            None => pipe_with(PipeFlags::CLOEXEC)?,
+            None => {
+                let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+                // Nobody else has our end, so this changes nothing for the command.
+                ioctl_fionbio(&ours, true)?;
+                (Pump::new(stream, ours), theirs)
+            }
         };
-        // Nobody else has our end, so this changes nothing for the command.
-        ioctl_fionbio(&ours, true)?;
-        self.pumps.push(Pump::new(stream, ours));
+        self.pumps.push(pump);
         Ok(theirs)
     }
 

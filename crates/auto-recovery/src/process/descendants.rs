@@ -15,13 +15,11 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitOptions, getpgrp, getpid, pidfd_open, waitid,
-    waitpid,
-};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, waitpid};
 
+use super::children::{has_children, is_started, is_subreaper};
 use super::spec::Marker;
+use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
 
 /// A process that is, or was, there.
@@ -142,13 +140,14 @@ impl Family {
         self.adopting && !has_children()
     }
 
-    /// Every living process of this run but the command's own.
+    /// Every living process of this run but those that we started ourselves: the command's own,
+    /// and who stands in its group for us.
     pub(super) fn others(&self) -> Vec<Relative> {
         let table = scan();
         let members = self.members(&table);
-        let living = table.iter().filter(|stat| {
-            members.contains(&stat.pid) && !self.is_command(stat) && !stat.is_over()
-        });
+        let living = table
+            .iter()
+            .filter(|stat| members.contains(&stat.pid) && !is_started(stat.pid) && !stat.is_over());
         let relative = |stat: &Stat| Relative {
             process: Process::of(stat),
             in_group: self.is_in_group(stat),
@@ -164,7 +163,7 @@ impl Family {
         let table = scan();
         for stat in table
             .iter()
-            .filter(|s| s.state == b'Z' && self.is_adopted(s))
+            .filter(|s| s.state == b'Z' && self.is_adopted(s) && !is_started(s.pid))
         {
             if let Some(pid) = Pid::from_raw(stat.pid) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
@@ -198,7 +197,7 @@ impl Family {
         self.is_in_group(stat)
             || self.known.contains(&stat.identity())
             || self.is_adopted(stat)
-            || self.marker.as_ref().is_some_and(|m| stat.carries(m))
+            || self.marker.as_ref().is_some_and(|m| carries(stat, m))
     }
 
     fn is_in_group(&self, stat: &Stat) -> bool {
@@ -217,7 +216,7 @@ impl Family {
         self.adopting
             && stat.parent == getpid().as_raw_pid()
             && !self.is_command(stat)
-            && stat.group != getpgrp().as_raw_pid()
+            && Some(stat.group) != Stat::ours().map(|us| us.group)
             && !self.before.contains(&stat.identity())
     }
 }
@@ -235,16 +234,6 @@ pub(super) fn is_stopped(pid: Pid) -> bool {
     Stat::read(pid.as_raw_pid()).is_some_and(|stat| stat.state == b'T')
 }
 
-/// Whether orphans below us become our children.
-fn is_subreaper() -> bool {
-    matches!(rustix::process::child_subreaper(), Ok(Some(_)))
-}
-
-fn has_children() -> bool {
-    let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    !matches!(waitid(WaitId::All, looking), Err(Errno::CHILD))
-}
-
 /// We and those we descend from, none of whom a run may end.
 fn ancestors(table: &[Stat]) -> HashSet<i32> {
     let mut spared = HashSet::new();
@@ -256,78 +245,6 @@ fn ancestors(table: &[Stat]) -> HashSet<i32> {
             .map_or(0, |stat| stat.parent);
     }
     spared
-}
-
-/// One line of the process table.
-#[derive(Debug)]
-struct Stat {
-    pid: i32,
-    name: String,
-    state: u8,
-    parent: i32,
-    group: i32,
-    started: u64,
-}
-
-impl Stat {
-    fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
-    }
-
-    /// `pid (name) state parent group …`, the start time being field 22. The name may hold
-    /// anything, brackets included, so the fields are counted from its last bracket.
-    fn parse(pid: i32, line: &[u8]) -> Option<Self> {
-        let open = memchr::memchr(b'(', line)?;
-        let close = memchr::memrchr(b')', line)?;
-        let rest = std::str::from_utf8(line.get(close + 2..)?).ok()?;
-        let mut fields = rest.split_ascii_whitespace();
-        let state = *fields.next()?.as_bytes().first()?;
-        let parent = fields.next()?.parse().ok()?;
-        let group = fields.next()?.parse().ok()?;
-        let fields_until_start = 22 - 6;
-        let started = fields.nth(fields_until_start)?.parse().ok()?;
-        Some(Self {
-            pid,
-            name: String::from_utf8_lossy(line.get(open + 1..close)?).into_owned(),
-            state,
-            parent,
-            group,
-            started,
-        })
-    }
-
-    fn identity(&self) -> (i32, u64) {
-        (self.pid, self.started)
-    }
-
-    /// A zombie, or dead altogether.
-    fn is_over(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
-    }
-
-    fn carries(&self, marker: &Marker) -> bool {
-        let Ok(environment) = fs::read(format!("/proc/{}/environ", self.pid)) else {
-            return false;
-        };
-        let holds = |variable: &[u8]| -> Option<bool> {
-            let value = variable
-                .strip_prefix(marker.name.as_bytes())?
-                .strip_prefix(b"=")?;
-            Some(OsStr::from_bytes(value) == marker.value)
-        };
-        environment
-            .split(|&byte| byte == 0)
-            .any(|variable| holds(variable) == Some(true))
-    }
-}
-
-/// All processes that can be seen; one that ends while we read is left out.
-fn scan() -> Vec<Stat> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    pids.filter_map(Stat::read).collect()
 }
 
 /// Changes with every start of the system, whose clock ticks begin anew.
@@ -352,4 +269,20 @@ fn command_line(stat: &Stat) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether the process was started with `marker` in its environment.
+fn carries(stat: &Stat, marker: &Marker) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{}/environ", stat.pid)) else {
+        return false;
+    };
+    let holds = |variable: &[u8]| -> Option<bool> {
+        let value = variable
+            .strip_prefix(marker.name.as_bytes())?
+            .strip_prefix(b"=")?;
+        Some(OsStr::from_bytes(value) == marker.value)
+    };
+    environment
+        .split(|&byte| byte == 0)
+        .any(|variable| holds(variable) == Some(true))
 }

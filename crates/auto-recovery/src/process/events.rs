@@ -16,6 +16,10 @@ pub(super) enum Event {
     News,
     /// The user asked to stop.
     Interrupted,
+    /// A signal may have been typed.
+    Typed,
+    /// A key can be passed on.
+    Keys,
     /// The user asked again.
     Hurried,
     /// The terminal has something to say.

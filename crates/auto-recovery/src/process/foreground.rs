@@ -5,20 +5,29 @@
 //! the command is stopped for reaching for the terminal: `recover run -- git log | less` must not
 //! take the keyboard away from `less`. It is taken back when the command is over.
 //!
+//! While the command has the foreground, a [`Sentinel`] in its group tells what was typed. A
+//! program that reads keys itself, and has set the terminal so, makes of Ctrl-C what it likes: only
+//! a key typed at a terminal that reads lines is the user's wish to stop.
+//!
 //! A command that job control stops stops us too, with our whole group, as the terminal would have
 //! done; when we are continued, so is the command, and meanwhile no time has passed for its limits.
 
-use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::{Pid, Signal, getpgrp, getpid, getsid, kill_current_process_group};
+use rustix::process::{
+    Pid, Signal, getpgrp, getpid, kill_current_process_group, kill_process_group,
+};
 use rustix::termios::{
-    OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
+    LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
 };
 
+use super::keys::Keys;
+use super::pty::Pty;
+use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
+use super::stat::Stat;
 
 /// The terminal that controls the caller's session.
 #[derive(Clone, Debug)]
@@ -31,7 +40,8 @@ impl ControllingTerminal {
     /// The controlling terminal, if there is one. A command gets the foreground at once when it
     /// reads from a terminal and what it writes goes to no other program.
     pub fn open(stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>) -> Option<Self> {
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // What nobody typed after all is not waited for.
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
             fd: Arc::new(fd),
@@ -56,6 +66,13 @@ pub(super) struct Foreground {
     command: Pid,
     lent: bool,
     modes: Option<Termios>,
+    sentinel: Sentinel,
+    /// Whether a program read keys from the terminal when somebody last looked.
+    keys_read: bool,
+    /// The keys of the terminal, while a program reads them from ours.
+    keys: Option<Keys>,
+    /// Whom the foreground was taken from to pass its keys on.
+    reader: Option<Pid>,
     _ttou: TtouBlocked,
 }
 
@@ -66,6 +83,10 @@ impl Foreground {
             command,
             lent: false,
             modes: None,
+            sentinel: Sentinel::of(command),
+            keys_read: false,
+            keys: None,
+            reader: None,
             _ttou: TtouBlocked::new(),
         };
         if terminal.at_once {
@@ -86,12 +107,140 @@ impl Foreground {
             self.modes = tcgetattr(fd).ok();
         }
         self.lent = tcsetpgrp(fd, self.command).is_ok();
+        if self.lent {
+            self.sentinel.post();
+            // It reaches for the person's terminal, though it has set ours.
+            self.keys.iter_mut().for_each(Keys::leave_to_program);
+            self.reader = None;
+        }
         self.lent
     }
 
     /// Whether the command had the terminal, and so got what was typed instead of us.
     pub(super) fn is_lent(&self) -> bool {
-        self.lent
+        self.lent || self.keys.is_some()
+    }
+
+    /// We send `signal` to the command's group.
+    pub(super) fn expect(&mut self, signal: Signal) {
+        self.sentinel.expect(signal);
+    }
+
+    /// Readable when a signal may have been typed.
+    pub(super) fn typed(&self) -> Option<BorrowedFd<'_>> {
+        self.sentinel.died()
+    }
+
+    /// The signal that was typed, if one was that asks to stop. A program that reads keys restores
+    /// the terminal while it handles the signal, so what was seen before counts as well.
+    pub(super) fn take_typed(&mut self) -> Option<Signal> {
+        let before = self.keys_read;
+        let typed = self.sentinel.ask();
+        let keys_are_read = before | self.look();
+        typed.filter(|_| !keys_are_read)
+    }
+
+    /// Looks whether a program reads keys from the terminal, not lines. What the terminal was set
+    /// to before is nobody's doing here.
+    pub(super) fn look(&mut self) -> bool {
+        let reads_lines = |modes: &Termios| modes.local_modes.contains(LocalModes::ICANON);
+        let now = match self.lent && self.modes.as_ref().is_some_and(reads_lines) {
+            true => tcgetattr(self.terminal.fd.as_fd()).ok(),
+            false => None,
+        };
+        let is_set = now.is_some_and(|modes| !reads_lines(&modes));
+        self.keys_read = is_set || self.keys.is_some();
+        self.keys_read
+    }
+
+    /// Gives the keys of the person's terminal to whoever reads them from `pty`, which is set so;
+    /// without one, nobody does.
+    pub(super) fn serve_keys(&mut self, pty: Option<&Pty>) {
+        let set = pty.and_then(|pty| Some((pty, pty.key_modes()?)));
+        match (&mut self.keys, set) {
+            (None, None) => {}
+            (Some(keys), Some((_, modes))) => keys.follow(modes),
+            (Some(_), None) => {
+                if let Some(reader) = self.end_keys() {
+                    self.return_to(reader);
+                }
+            }
+            (None, Some((pty, modes))) => {
+                let fd = &self.terminal.fd;
+                let Ok(holder) = tcgetpgrp(fd) else { return };
+                let is_ours = holder == getpgrp();
+                if !is_ours && !self.is_of_command(holder) {
+                    return;
+                }
+                let group = if is_ours { self.command } else { holder };
+                let target = match pty.is_read_by(group.as_raw_pid()) {
+                    true => pty.source().ok(),
+                    false => None,
+                };
+                if target.is_some() && !is_ours {
+                    // At a program that reads keys, what was typed is no wish of the user's.
+                    let _ = self.sentinel.dismiss();
+                    let _ = tcsetpgrp(fd, getpgrp());
+                    self.lent = false;
+                    self.reader = Some(holder);
+                } else if target.is_none() && is_ours && !self.lend() {
+                    return;
+                }
+                self.keys = Keys::begin(&self.terminal.fd, modes, target).ok();
+            }
+        }
+    }
+
+    /// Whether `group` is the command's, or one that the command made.
+    fn is_of_command(&self, group: Pid) -> bool {
+        let mut pid = group.as_raw_pid();
+        while pid != self.command.as_raw_pid() {
+            match Stat::read(pid) {
+                Some(stat) if stat.parent > 0 => pid = stat.parent,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Puts the person's terminal back, and says whose the foreground was.
+    fn end_keys(&mut self) -> Option<Pid> {
+        self.keys.take()?.end();
+        self.reader.take()
+    }
+
+    /// Gives the foreground back to `reader`.
+    fn return_to(&mut self, reader: Pid) {
+        if reader == self.command {
+            self.lend();
+        } else if tcgetpgrp(&self.terminal.fd) == Ok(getpgrp()) {
+            self.lent = tcsetpgrp(&self.terminal.fd, reader).is_ok();
+        }
+    }
+
+    /// We are about to be stopped: the person's terminal is put back. Who had the foreground gets
+    /// it again when we are continued.
+    pub(super) fn rest_keys(&mut self) {
+        self.lent |= self.end_keys().is_some();
+    }
+
+    /// What keys wait for: something to read, something to write to.
+    pub(super) fn keys_wait(&self) -> (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>) {
+        let keys = self.keys.as_ref();
+        (keys.and_then(Keys::readable), keys.and_then(Keys::writable))
+    }
+
+    /// Passes keys on, and signals that are among them to whoever reads them.
+    pub(super) fn pass_keys(&mut self) {
+        // Whoever reads from a terminal without having its foreground is stopped.
+        if tcgetpgrp(&self.terminal.fd) != Ok(getpgrp()) {
+            self.end_keys();
+            return;
+        }
+        let signals = self.keys.as_mut().map(Keys::step).unwrap_or_default();
+        for signal in signals {
+            let _ = kill_process_group(self.reader.unwrap_or(self.command), signal);
+        }
     }
 
     /// After we were continued: the shell has given the foreground to us, or left it elsewhere.
@@ -102,15 +251,20 @@ impl Foreground {
     }
 
     /// Takes it back from the command, which is over. A command that was killed may have left the
-    /// terminal in a mode that nobody can type in; one that exited meant what it set.
-    pub(super) fn take_back(&mut self, was_killed: bool) {
+    /// terminal in a mode that nobody can type in; one that exited meant what it set. Returns what
+    /// was typed in the last moment.
+    pub(super) fn take_back(&mut self, was_killed: bool) -> Option<Signal> {
+        let keys_are_read = self.keys_read;
+        self.lent |= self.end_keys().is_some();
+        let typed = self.sentinel.dismiss().filter(|_| !keys_are_read);
         if !std::mem::take(&mut self.lent) {
-            return;
+            return typed;
         }
         let _ = tcsetpgrp(&self.terminal.fd, getpgrp());
         if let Some(modes) = self.modes.as_ref().filter(|_| was_killed) {
             let _ = tcsetattr(&self.terminal.fd, OptionalActions::Drain, modes);
         }
+        typed
     }
 }
 
@@ -134,22 +288,15 @@ pub(super) fn stop_ourselves() -> bool {
 /// Whether nobody in our session could continue our group: none of its members has a parent in
 /// another group of the session. The chain of our own parents decides.
 fn is_orphaned() -> bool {
-    let (group, session) = (getpgrp(), getsid(None));
-    let mut pid = rustix::process::getppid();
-    while let Some(parent) = pid {
-        if getsid(Some(parent)) != session {
-            return true;
-        }
-        if rustix::process::getpgid(Some(parent)) != Ok(group) {
+    let Some(us) = Stat::ours() else {
+        return true;
+    };
+    let mut parent = us.parent;
+    while let Some(stat) = Stat::read(parent).filter(|stat| stat.session == us.session) {
+        if stat.group != us.group {
             return false;
         }
-        pid = parent_of(parent);
+        parent = stat.parent;
     }
     true
-}
-
-fn parent_of(pid: Pid) -> Option<Pid> {
-    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).ok()?;
-    let parent = status.lines().find_map(|l| l.strip_prefix("PPid:"))?;
-    Pid::from_raw(parent.trim().parse().ok()?)
 }

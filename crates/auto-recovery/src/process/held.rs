@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -94,6 +95,10 @@ impl<S: OutputSink> OutputSink for Held<S> {
             Stream::Stdout => None,
             Stream::Stderr => self.inner.wait_on(stream),
         }
+    }
+
+    fn stopping(&mut self, grace: Duration) {
+        self.inner.stopping(grace);
     }
 
     fn outlive(&self, stream: Stream) -> Option<OwnedFd> {

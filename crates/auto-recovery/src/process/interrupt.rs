@@ -4,7 +4,7 @@
 //! taken back: once raised, an interrupt stays raised, and any number of waits see it.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,6 +29,8 @@ struct State {
     nudge: Latch,
     pause_asked: AtomicBool,
     resized: AtomicBool,
+    /// Signals to pass on to the command: bit n - 1 stands for signal n.
+    forwarded: AtomicU64,
     /// Runs that take nudges.
     attended: AtomicU32,
 }
@@ -40,6 +42,15 @@ pub(super) struct Nudge {
     pub(super) pause: bool,
     /// The terminal's size may have changed.
     pub(super) resized: bool,
+    /// Signals for the command: bit n - 1 stands for signal n.
+    forwarded: u64,
+}
+
+impl Nudge {
+    /// Signals for the command.
+    pub(super) fn forwarded(self) -> impl Iterator<Item = i32> {
+        (1..=64).filter(move |signal| self.forwarded >> (signal - 1) & 1 == 1)
+    }
 }
 
 impl Interrupt {
@@ -59,6 +70,7 @@ impl Interrupt {
                 nudge: Latch::new()?,
                 pause_asked: AtomicBool::new(false),
                 resized: AtomicBool::new(false),
+                forwarded: AtomicU64::new(0),
                 attended: AtomicU32::new(0),
             }),
         })
@@ -129,6 +141,16 @@ impl Interrupt {
         state.nudge.open();
     }
 
+    /// Says that `signal`, one of 1 to 64, was sent for the command; without one it is for nobody.
+    pub(super) fn forward(&self, signal: i32) {
+        let Some(state) = &self.state else { return };
+        if state.attended.load(Ordering::SeqCst) > 0 {
+            let bit = 1 << (signal - 1);
+            state.forwarded.fetch_or(bit, Ordering::SeqCst);
+            state.nudge.open();
+        }
+    }
+
     /// From here until the value is dropped, somebody takes nudges.
     pub(super) fn attend(&self) -> Attending<'_> {
         let state = self.state.as_ref();
@@ -180,6 +202,7 @@ impl Attending<'_> {
         Nudge {
             pause: state.pause_asked.swap(false, Ordering::SeqCst),
             resized: state.resized.swap(false, Ordering::SeqCst),
+            forwarded: state.forwarded.swap(0, Ordering::SeqCst),
         }
     }
 }
@@ -187,8 +210,10 @@ impl Attending<'_> {
 impl Drop for Attending<'_> {
     fn drop(&mut self) {
         let Some(state) = self.state else { return };
-        // Asked in the last moment: nobody else is there to do it.
+        // Asked in the last moment: nobody else is there to do it. What was for this command is
+        // not for the next one.
         if state.attended.fetch_sub(1, Ordering::SeqCst) == 1 {
+            state.forwarded.store(0, Ordering::SeqCst);
             state.pause_if_asked();
         }
     }

@@ -10,6 +10,8 @@
 //! [`die_by_signal`] are for a binary to call. It runs on Linux.
 
 mod capture;
+mod children;
+mod clock;
 mod connect;
 mod descendants;
 mod ending;
@@ -17,16 +19,22 @@ mod events;
 mod foreground;
 mod held;
 mod interrupt;
+mod keys;
+mod once;
 mod outlet;
+mod packet;
 mod pty;
 mod pump;
+mod rawsignal;
 mod relay;
 mod run;
+mod sentinel;
 mod sigmask;
 mod signals;
 mod sink;
 mod spawn;
 mod spec;
+mod stat;
 mod stdin;
 mod watch;
 
@@ -36,6 +44,7 @@ pub use ending::end;
 pub use foreground::ControllingTerminal;
 pub use held::Held;
 pub use interrupt::Interrupt;
+pub use once::read_once;
 pub use outlet::Outlet;
 pub use pty::Terminals;
 pub use run::run;

@@ -1,22 +1,31 @@
 //! A terminal for a command's output, so that colours and progress bars live.
 //!
 //! The command writes to a pseudo terminal of ours that stands for the caller's terminal: raw, so
-//! that bytes arrive as they were written, and of the same size. It is for output only: what the
-//! command reads is not our business, and it never becomes anybody's controlling terminal.
+//! that bytes arrive as they were written, and of the same size. It never becomes anybody's
+//! controlling terminal, and the command's input stays what it is. A program that reads keys from
+//! it, as pagers do, sets it so; then it gets [keys](super::keys).
 //!
 //! When both streams go to one terminal they share one pseudo terminal: a person sees them in the
 //! order in which they were written, and both are terminals to the command. What they hold can then
 //! not be told apart, and counts as standard output.
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    OptionalActions, Winsize, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, Termios, Winsize, isatty, tcgetattr, tcgetwinsize,
+    tcsetattr, tcsetwinsize,
 };
+
+use super::packet::set_packets;
+use super::stat::scan;
 
 /// The caller's terminals that a command's output goes to in the end.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +64,8 @@ impl Terminals {
 #[derive(Debug)]
 pub(super) struct Pty {
     ours: OwnedFd,
+    /// Where the command's end is.
+    name: PathBuf,
     stands_for: Arc<OwnedFd>,
     size: Option<Winsize>,
 }
@@ -68,12 +79,16 @@ impl Pty {
         unlockpt(&ours)?;
         let name = ptsname(&ours, Vec::new())?;
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let theirs = rustix::fs::open(name, flags, Mode::empty())?;
+        let theirs = rustix::fs::open(&name, flags, Mode::empty())?;
         let mut modes = tcgetattr(&theirs)?;
-        modes.make_raw();
+        modes.output_modes.remove(OutputModes::OPOST);
+        // With this, a change of modes is told.
+        modes.local_modes.insert(LocalModes::EXTPROC);
         tcsetattr(&theirs, OptionalActions::Now, &modes)?;
+        set_packets(&ours, true)?;
         let mut pty = Self {
             ours,
+            name: PathBuf::from(OsStr::from_bytes(name.as_bytes())),
             stands_for: stands_for.clone(),
             size: None,
         };
@@ -81,9 +96,36 @@ impl Pty {
         Ok((pty, theirs))
     }
 
-    /// Our end.
+    /// Our end. What is read from it begins with a byte that says what it is.
     pub(super) fn source(&self) -> io::Result<OwnedFd> {
         self.ours.as_fd().try_clone_to_owned()
+    }
+
+    /// What is read from our end from here on is what was written, and nothing else.
+    pub(super) fn end_packets(&self) {
+        let _ = set_packets(&self.ours, false);
+    }
+
+    /// What a program has set it to, if that is for reading keys.
+    pub(super) fn key_modes(&self) -> Option<Termios> {
+        let modes = tcgetattr(&self.ours).ok()?;
+        (!modes.local_modes.contains(LocalModes::ICANON)).then_some(modes)
+    }
+
+    /// Whether a process of `group` has it open to read from, besides having it for its output.
+    /// One of another user may.
+    pub(super) fn is_read_by(&self, group: i32) -> bool {
+        let members = scan().into_iter().filter(|stat| stat.group == group);
+        members.into_iter().any(|stat| {
+            let Ok(open) = fs::read_dir(format!("/proc/{}/fd", stat.pid)) else {
+                return !stat.is_over();
+            };
+            let mut inputs = open.flatten().filter(|entry| {
+                let name = entry.file_name();
+                name != "1" && name != "2"
+            });
+            inputs.any(|entry| fs::read_link(entry.path()).is_ok_and(|path| path == self.name))
+        })
     }
 
     /// Gives it the size of the terminal it stands for, and says whether that was news.

@@ -20,6 +20,8 @@ const HELD_MAX: usize = 1 << 20;
 pub(super) struct Pump {
     stream: Stream,
     source: Option<OwnedFd>,
+    /// Bytes before what was written, which say what a reading is.
+    header: usize,
     buffer: Vec<u8>,
     waiting: Range<usize>,
     read_since_exit: Option<usize>,
@@ -32,11 +34,17 @@ impl Pump {
         Self {
             stream,
             source: Some(source),
+            header: 0,
             buffer: vec![0; READ_MAX],
             waiting: 0..0,
             read_since_exit: None,
             error: None,
         }
+    }
+
+    /// The same for our end of a pseudo terminal in packet mode.
+    pub(super) fn of_packets(self) -> Self {
+        Self { header: 1, ..self }
     }
 
     pub(super) fn stream(&self) -> Stream {
@@ -62,8 +70,12 @@ impl Pump {
                 if let Some(read) = &mut self.read_since_exit {
                     *read += count;
                 }
-                capture.push(self.stream, &self.buffer[..count]);
-                self.waiting = 0..count;
+                // What was not written is news of the terminal; whoever wants it looks there.
+                if self.buffer[..self.header] != [0; 1][..self.header] {
+                    return;
+                }
+                capture.push(self.stream, &self.buffer[self.header..count]);
+                self.waiting = self.header..count;
                 self.pass_on(sink);
             }
             Err(Errno::INTR) => {}

@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 
 use rustix::io::ioctl_fionbio;
 
+use super::children;
+
 /// Passes on from `source` to `target`, or to nowhere. Without the program the pipe closes, which
 /// is what would happen anyway.
 #[expect(
@@ -25,5 +27,5 @@ pub(super) fn leave(source: OwnedFd, target: Option<OwnedFd>) {
     let mut cat = Command::new("cat");
     cat.stdin(source).stdout(target).stderr(Stdio::null());
     // Nobody waits for it: it ends when the last writer does, which may be after us.
-    drop(cat.process_group(0).spawn());
+    drop(children::spawn(cat.process_group(0)));
 }

@@ -10,12 +10,14 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::capture::Capture;
+use super::clock::Clock;
 use super::connect::{Ends, connect};
 use super::descendants::{Family, Process, is_stopped};
 use super::ending::{KILL_WAIT, Others};
 use super::events::{Event, Waiting};
 use super::foreground::{Foreground, stop_our_group, stop_ourselves};
 use super::interrupt::{Attending, Interrupt};
+use super::pty::Pty;
 use super::pump::Pump;
 use super::relay;
 use super::sink::OutputSink;
@@ -30,6 +32,10 @@ use crate::host::Host;
 /// How long output is still waited for when the command has exited and another process holds its
 /// pipe: enough for a `tee` beside the command to finish, too short for anybody to notice.
 const LINGER: Duration = Duration::from_millis(100);
+
+/// How long a command that was asked to stop may take before the person is told what comes next:
+/// most end before anybody would read it.
+const TELL_AFTER: Duration = Duration::from_millis(200);
 
 /// How long helpers that have closed their pipes may take to end before they are named as left.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -78,6 +84,10 @@ struct Running<'a> {
     timed_out: bool,
     deadline_passed: bool,
     interrupted: Option<i32>,
+    /// Whether the interrupt was typed while the command had the foreground.
+    by_key: bool,
+    /// When the person is told that the command is being stopped.
+    tell_at: Option<Duration>,
     ran_for: Duration,
 }
 
@@ -91,19 +101,6 @@ enum Phase {
     Killing { give_up_at: Duration },
     /// It has exited; the rest of its output is fetched.
     Draining { until: Duration },
-}
-
-/// The host's clock, without the time that the command was stopped by job control.
-struct Clock<'a> {
-    host: &'a dyn Host,
-    started: Duration,
-    paused: Duration,
-}
-
-impl Clock<'_> {
-    fn now(&self) -> Duration {
-        self.host.monotonic().saturating_sub(self.paused)
-    }
 }
 
 impl<'a> Running<'a> {
@@ -138,6 +135,8 @@ impl<'a> Running<'a> {
             timed_out: false,
             deadline_passed: false,
             interrupted: None,
+            by_key: false,
+            tell_at: None,
             ran_for: Duration::ZERO,
         })
     }
@@ -158,10 +157,21 @@ impl<'a> Running<'a> {
         }
         match (self.interrupted, self.phase) {
             (None, _) => waiting.readable(self.interrupt.first(), Event::Interrupted),
+            // What was typed nobody else knows of yet.
+            (Some(_), Phase::Ending { .. }) if self.by_key => {
+                waiting.readable(self.interrupt.first(), Event::Hurried);
+            }
             (Some(_), Phase::Ending { .. }) => {
                 waiting.readable(self.interrupt.second(), Event::Hurried);
             }
             (Some(_), _) => {}
+        }
+        let typed = self.foreground.as_ref().and_then(Foreground::typed);
+        waiting.readable(typed, Event::Typed);
+        if let Some(foreground) = &self.foreground {
+            let (readable, writable) = foreground.keys_wait();
+            waiting.readable(readable, Event::Keys);
+            waiting.writable(writable, Event::Keys);
         }
         waiting.readable(self.attending.nudged(), Event::Nudged);
         if let Some(feeder) = &self.ends.feeder {
@@ -184,28 +194,14 @@ impl<'a> Running<'a> {
     /// The moment at which something has to be done though nothing happens.
     fn next_moment(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Running => self.limit().map(|limit| limit.at),
-            Phase::Ending { kill_at } => Some(kill_at),
+            Phase::Running => self.clock.limit(self.spec).map(|limit| limit.at),
+            Phase::Ending { kill_at } => {
+                Some(self.tell_at.map_or(kill_at, |tell_at| kill_at.min(tell_at)))
+            }
             Phase::Killing { give_up_at } => Some(give_up_at),
             // Past that moment only the sink or the user can bring anything on.
             Phase::Draining { until } => (self.clock.now() < until).then_some(until),
         }
-    }
-
-    /// The limit on time that comes first.
-    fn limit(&self) -> Option<Limit> {
-        let timeout = self.spec.timeout.map(|timeout| Limit {
-            at: self.clock.started.saturating_add(timeout),
-            is_deadline: false,
-        });
-        let deadline = self.spec.deadline.map(|at| Limit {
-            at,
-            is_deadline: true,
-        });
-        [timeout, deadline]
-            .into_iter()
-            .flatten()
-            .min_by_key(|limit| limit.at)
     }
 
     fn handle(&mut self, events: &[Event], sink: &mut dyn OutputSink) {
@@ -213,8 +209,9 @@ impl<'a> Running<'a> {
         for &event in events {
             match event {
                 Event::Readable(number) => {
-                    self.mirror_sizes();
+                    self.look_at_terminal();
                     self.ends.pumps[number].read(&mut self.capture, sink);
+                    self.serve_keys();
                 }
                 Event::Writable(number) => self.ends.pumps[number].pass_on(sink),
                 Event::Feed => self.ends.feeder.iter_mut().for_each(Feeder::step),
@@ -226,8 +223,11 @@ impl<'a> Running<'a> {
                 },
                 Event::Interrupted => {
                     self.interrupted = self.interrupt.raised();
-                    self.end(self.interrupted.unwrap_or(Signal::INT.as_raw()));
+                    let signal = self.interrupted.unwrap_or(Signal::INT.as_raw());
+                    self.ask_to_end(signal);
                 }
+                Event::Typed => self.typed(),
+                Event::Keys => self.foreground.iter_mut().for_each(Foreground::pass_keys),
                 Event::Hurried => self.kill(),
             }
         }
@@ -241,15 +241,24 @@ impl<'a> Running<'a> {
         let now = self.clock.now();
         match self.phase {
             Phase::Running => {
-                let Some(limit) = self.limit().filter(|limit| limit.at <= now) else {
+                let limit = self.clock.limit(self.spec);
+                let Some(limit) = limit.filter(|limit| limit.at <= now) else {
                     return;
                 };
                 self.timed_out = !limit.is_deadline;
                 self.deadline_passed = limit.is_deadline;
-                self.end(Signal::TERM.as_raw());
+                self.ask_to_end(Signal::TERM.as_raw());
             }
-            Phase::Ending { kill_at } if kill_at <= now => self.kill(),
-            Phase::Killing { give_up_at } if give_up_at <= now => self.drain(),
+            Phase::Ending { kill_at } if kill_at <= now => {
+                if !self.is_taken_up() {
+                    self.kill();
+                }
+            }
+            Phase::Ending { .. } if self.tell_at.is_some_and(|at| at <= now) => {
+                self.tell_at = None;
+                sink.stopping(self.spec.grace);
+            }
+            Phase::Killing { give_up_at } if give_up_at <= now => self.give_up(),
             Phase::Draining { until } if until <= now => {
                 for pump in self.ends.pumps.iter_mut().filter(|pump| !pump.is_drained()) {
                     if pump.waits_for_sink() {
@@ -277,13 +286,13 @@ impl<'a> Running<'a> {
 
     fn command_exited(&mut self) {
         self.exited = true;
-        self.ran_for = self.clock.now().saturating_sub(self.clock.started);
+        self.ran_for = self.clock.elapsed();
         for pump in &mut self.ends.pumps {
             pump.command_exited();
         }
         match (self.phase, self.spec.leftovers) {
             (Phase::Running, Leftovers::Keep) => self.drain(),
-            (Phase::Running, Leftovers::End) => self.end(Signal::TERM.as_raw()),
+            (Phase::Running, Leftovers::End) => self.ask_to_end(Signal::TERM.as_raw()),
             (Phase::Ending { .. } | Phase::Killing { .. }, _) => self.look_for_end(),
             (Phase::Draining { .. }, _) => {}
         }
@@ -319,10 +328,48 @@ impl<'a> Running<'a> {
             self.started.signal(Signal::TSTP);
             self.pause(stop_ourselves);
         }
+        for signal in nudge.forwarded() {
+            self.started.tell(signal);
+        }
+    }
+
+    /// What ends programs was typed. The first time the terminal has asked the command's group to
+    /// end; the second time the user is out of patience.
+    fn typed(&mut self) {
+        let typed = self.foreground.as_mut().and_then(Foreground::take_typed);
+        let Some(signal) = typed.map(Signal::as_raw) else {
+            return;
+        };
+        match (self.phase, self.interrupted) {
+            (Phase::Ending { .. }, Some(_)) => return self.kill(),
+            (Phase::Killing { .. }, _) => return,
+            (Phase::Running, _) => self.begin_ending(None),
+            (Phase::Ending { .. } | Phase::Draining { .. }, _) => {}
+        }
+        self.by_key = self.interrupted.is_none();
+        self.interrupted.get_or_insert(signal);
+    }
+
+    /// Whether the program took the interrupt that was typed for what its own prompt means by it:
+    /// it reads keys again. Then it goes on, and there was none.
+    fn is_taken_up(&mut self) -> bool {
+        let by_key = self.by_key && matches!(self.phase, Phase::Ending { .. });
+        if self.timed_out || self.deadline_passed || !by_key {
+            return false;
+        }
+        let taken_up = self.foreground.as_mut().is_some_and(Foreground::look);
+        if taken_up {
+            self.phase = Phase::Running;
+            self.interrupted = None;
+            self.by_key = false;
+            self.tell_at = None;
+        }
+        taken_up
     }
 
     /// Stops us with `stop`, if that can be, and continues the command when we are continued.
     fn pause(&mut self, stop: fn() -> bool) -> bool {
+        self.foreground.iter_mut().for_each(Foreground::rest_keys);
         let before = self.clock.host.monotonic();
         let stopped = stop();
         self.clock.paused += self.clock.host.monotonic().saturating_sub(before);
@@ -331,6 +378,27 @@ impl<'a> Running<'a> {
             self.started.signal(Signal::CONT);
         }
         stopped
+    }
+
+    /// A terminal of ours has news: it may have been set for reading keys, or back.
+    fn serve_keys(&mut self) {
+        if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
+            let mut set = self
+                .ends
+                .ptys
+                .iter()
+                .filter(|pty| pty.key_modes().is_some());
+            foreground.serve_keys(set.next());
+        }
+    }
+
+    /// Looks at what the terminals are set to, because there is output.
+    fn look_at_terminal(&mut self) {
+        self.mirror_sizes();
+        self.foreground.iter_mut().for_each(|foreground| {
+            foreground.look();
+        });
+        self.is_taken_up();
     }
 
     /// While the command has the foreground the system tells only the command that the size
@@ -343,8 +411,13 @@ impl<'a> Running<'a> {
     }
 
     /// Asks everything to end: the group by `signal`, what left the group by `TERM`.
-    fn end(&mut self, signal: i32) {
+    fn ask_to_end(&mut self, signal: i32) {
         let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
+        self.begin_ending(Some(signal));
+    }
+
+    /// Asks everything to end; without a signal, the group was asked already.
+    fn begin_ending(&mut self, signal: Option<Signal>) {
         let kill_at = self.clock.now().saturating_add(self.spec.grace);
         self.phase = match self.phase {
             // Asking once more gives no more time.
@@ -354,8 +427,14 @@ impl<'a> Running<'a> {
             Phase::Killing { .. } => return,
             Phase::Running | Phase::Draining { .. } => Phase::Ending { kill_at },
         };
+        if signal.is_none_or(|signal| signal == Signal::INT) {
+            self.tell_at = Some(self.clock.now().saturating_add(TELL_AFTER));
+        }
         self.others.look(&self.family);
-        self.started.signal(signal);
+        if let Some(signal) = signal {
+            self.foreground.iter_mut().for_each(|f| f.expect(signal));
+            self.started.signal(signal);
+        }
         self.started.signal(Signal::CONT);
         self.others.group_was_asked();
         self.others.ask();
@@ -389,6 +468,18 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// What was killed does not go: it waits in the kernel, or is not ours to kill. What the
+    /// command has written until now is still fetched.
+    fn give_up(&mut self) {
+        if !self.exited {
+            self.ran_for = self.clock.elapsed();
+            for pump in &mut self.ends.pumps {
+                pump.command_exited();
+            }
+        }
+        self.drain();
+    }
+
     fn drain(&mut self) {
         self.phase = Phase::Draining {
             until: self.clock.now().saturating_add(LINGER),
@@ -402,12 +493,13 @@ impl<'a> Running<'a> {
         let exit = if self.exited {
             self.started.collect()?
         } else {
-            // Killed, and still waiting in the kernel: it is named below.
+            // Killed, and still there: it is named below.
             self.started.abandon()
         };
         if let Some(mut foreground) = self.foreground.take() {
-            self.notice_typed_signal(exit, &foreground);
-            foreground.take_back(matches!(exit, Exit::Signal(_)));
+            let was_lent = foreground.is_lent();
+            let typed = foreground.take_back(matches!(exit, Exit::Signal(_)));
+            self.notice_typed_signal(exit, typed, was_lent);
         }
         if !self.exited || !self.family.is_surely_gone() {
             self.look_at_what_stays()?;
@@ -417,6 +509,7 @@ impl<'a> Running<'a> {
         if !self.exited {
             left_running.extend(Process::find(self.started.pid()));
         }
+        self.ends.ptys.iter().for_each(Pty::end_packets);
         for pump in &mut self.ends.pumps {
             if let Some(source) = pump.take_source().filter(|_| !left_running.is_empty()) {
                 relay::leave(source, sink.outlive(pump.stream()));
@@ -455,23 +548,25 @@ impl<'a> Running<'a> {
     }
 
     /// What is typed goes to the command alone while it has the terminal. One that ends as a
-    /// program does that was interrupted was interrupted by the user, and everybody is told.
-    fn notice_typed_signal(&mut self, exit: Exit, foreground: &Foreground) {
-        let typed = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
+    /// program does that was interrupted was interrupted by the user, even where nobody saw what
+    /// was typed. Everybody is told.
+    fn notice_typed_signal(&mut self, exit: Exit, typed: Option<Signal>, was_lent: bool) {
+        let ends = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
         let signal = match exit {
             Exit::Signal(signal) => signal,
             Exit::Code(code) => code - EXIT_SIGNAL_BASE,
         };
         let by_us = self.timed_out || self.deadline_passed || self.interrupted.is_some();
-        if foreground.is_lent() && !by_us && typed.contains(&signal) {
+        let seen = typed
+            .map(Signal::as_raw)
+            .filter(|_| self.interrupted.is_none());
+        let shown = Some(signal).filter(|signal| was_lent && !by_us && ends.contains(signal));
+        if let Some(signal) = seen.or(shown) {
             self.interrupted = Some(signal);
+            self.by_key = true;
+        }
+        if let Some(signal) = self.interrupted.filter(|_| self.by_key) {
             self.interrupt.raise(signal);
         }
     }
-}
-
-/// A limit on time.
-struct Limit {
-    at: Duration,
-    is_deadline: bool,
 }

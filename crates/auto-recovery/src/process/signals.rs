@@ -1,8 +1,9 @@
 //! Signals to the program itself, for a binary to install; the library never does by itself.
 //!
-//! A thread takes the signals in and turns them into an [`Interrupt`]: nothing is done in a
-//! handler. Signals that the program was started to ignore, as `nohup` does with `SIGHUP`, stay
-//! ignored.
+//! A thread takes the signals in: nothing is done in a handler. Those that ask to stop become an
+//! [`Interrupt`]; the others that would end this program are passed on to the command that runs, as
+//! if they had been sent to it, and end nothing by themselves. Signals that the program was started
+//! to ignore, as `nohup` does with `SIGHUP`, stay ignored.
 
 use std::fs;
 use std::io;
@@ -10,17 +11,42 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
-use signal_hook::iterator::{Handle, Signals as Arriving};
+use signal_hook::consts::signal::{
+    SIGABRT, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
+    SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
+};
+use signal_hook::iterator::exfiltrator::WithRawSiginfo;
+use signal_hook::iterator::{Handle, SignalsInfo};
 
+use super::children;
 use super::interrupt::Interrupt;
+use super::rawsignal::raise_by_default;
 use crate::error::{Error, Result};
 use crate::exit::EXIT_SIGNAL_BASE;
 
-/// Signals that ask to stop.
-const STOPPING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// Signals that ask to stop, whoever sends them.
+const STOPPING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+/// Signals of the terminal, and of the end of a child.
+const NEWS: [i32; 3] = [SIGCHLD, SIGTSTP, SIGWINCH];
+/// Signals for the command. Those that tell of a fault in this program itself are not among them.
+const FORWARDED: [i32; 12] = [
+    SIGABRT,
+    SIGALRM,
+    SIGIO,
+    libc::SIGPWR,
+    SIGPROF,
+    SIGQUIT,
+    libc::SIGSTKFLT,
+    SIGUSR1,
+    SIGUSR2,
+    SIGVTALRM,
+    SIGXCPU,
+    SIGXFSZ,
+];
+/// The greatest number of a signal.
+const SIGNAL_MAX: i32 = 64;
 
-/// While it lives, signals are turned into an interrupt.
+/// While it lives, signals are turned into an interrupt, or passed on.
 #[derive(Debug)]
 pub struct Signals {
     handle: Handle,
@@ -28,24 +54,26 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on `SIGHUP`, `SIGINT`, `SIGQUIT` and `SIGTERM` raise `interrupt`, `SIGTSTP` stops
-    /// the running command and then this program, and `SIGWINCH` resizes its terminals.
+    /// From here on `SIGHUP`, `SIGINT`, `SIGTERM` and a `SIGQUIT` that was typed raise `interrupt`,
+    /// `SIGTSTP` stops the running command and then this program, `SIGWINCH` resizes its terminals,
+    /// and what else would end this program is sent to the command. Where this program is a
+    /// subreaper, orphans are collected when they end.
     pub fn install(interrupt: Arc<Interrupt>) -> Result<Self> {
         let failed = |e: io::Error| Error::os("install signal handlers", e);
         let ignored = ignored();
-        let wanted = STOPPING.into_iter().chain([SIGTSTP, SIGWINCH]);
-        let mut arriving =
-            Arriving::new(wanted.filter(|signal| !ignored.contains(signal))).map_err(failed)?;
+        let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX().min(SIGNAL_MAX);
+        let named = STOPPING.into_iter().chain(NEWS).chain(FORWARDED);
+        let wanted = named.chain(real_time).filter(|signal| {
+            // Whoever ignores this one never learns how its children end, and that is our work.
+            !ignored.contains(signal) || *signal == SIGCHLD
+        });
+        let mut arriving = SignalsInfo::<WithRawSiginfo>::new(wanted).map_err(failed)?;
         let handle = arriving.handle();
         let thread = thread::Builder::new()
             .name("recover-signals".to_owned())
             .spawn(move || {
-                for signal in arriving.forever() {
-                    match signal {
-                        SIGTSTP => interrupt.ask_to_pause(),
-                        SIGWINCH => interrupt.say_resized(),
-                        _ => interrupt.raise(signal),
-                    }
+                for info in arriving.forever() {
+                    take(&interrupt, info.si_signo, info.si_code);
                 }
             })
             .map_err(failed)?;
@@ -53,6 +81,19 @@ impl Signals {
             handle,
             thread: Some(thread),
         })
+    }
+}
+
+fn take(interrupt: &Interrupt, signal: i32, code: i32) {
+    // The kernel sends this one for a terminal, on which it was typed; anybody else means the
+    // command.
+    let is_typed = signal == SIGQUIT && code == libc::SI_KERNEL;
+    match signal {
+        SIGCHLD => children::collect_orphans(),
+        SIGTSTP => interrupt.ask_to_pause(),
+        SIGWINCH => interrupt.say_resized(),
+        _ if is_typed || STOPPING.contains(&signal) => interrupt.raise(signal),
+        _ => interrupt.forward(signal),
     }
 }
 
@@ -74,16 +115,17 @@ fn ignored() -> Vec<i32> {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0);
-    (1..=64)
+    (1..=SIGNAL_MAX)
         .filter(|signal| mask >> (signal - 1) & 1 == 1)
         .collect()
 }
 
 /// Ends this program as `signal` ends one that does not handle it, so that whoever started it sees
-/// what became of the command. Returns the exit code to use instead where that is not possible.
-/// Nothing is dumped: the core that tells something is the command's.
+/// what became of the command. Returns the exit code to use instead where that is not possible, as
+/// for the first process of a container. Nothing is dumped: the core that tells something is the
+/// command's.
 pub fn die_by_signal(signal: i32) -> i32 {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    raise_by_default(signal);
     EXIT_SIGNAL_BASE + signal
 }

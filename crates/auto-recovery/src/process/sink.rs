@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::capture::Stream;
 use super::outlet::Outlet;
@@ -19,6 +20,12 @@ pub trait OutputSink {
     fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
         let _ = stream;
         None
+    }
+
+    /// The user asked to stop, and the command is not over yet: it is killed when `grace` has
+    /// passed since, or when the user asks again.
+    fn stopping(&mut self, grace: Duration) {
+        let _ = grace;
     }
 
     /// Where processes that outlive the command may go on writing what they send to `stream`;

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::children;
+use super::rawsignal::send;
 use super::spec::{CommandSpec, Exit};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,7 +37,7 @@ impl Started {
             .stdout(streams.stdout)
             .stderr(streams.stderr)
             .process_group(0);
-        let child = command.spawn().map_err(|e| refusal(spec, e))?;
+        let child = children::spawn(&mut command).map_err(|e| refusal(spec, e))?;
         let pid = Pid::from_child(&child);
         Ok(Self {
             child,
@@ -55,13 +57,18 @@ impl Started {
         let _ = kill_process_group(self.pid, signal);
     }
 
+    /// Signals the process alone.
+    pub(super) fn tell(&self, signal: i32) {
+        debug_assert!(!self.collected, "the process may be somebody else's by now");
+        send(self.pid.as_raw_pid(), signal);
+    }
+
     /// Collects the exit status of the process, which has exited.
     pub(super) fn collect(&mut self) -> Result<Exit> {
         self.collected = true;
-        let status = self
-            .child
-            .wait()
-            .map_err(|e| Error::os("collect the command's exit status", e))?;
+        let status = self.child.wait();
+        children::collected(self.pid);
+        let status = status.map_err(|e| Error::os("collect the command's exit status", e))?;
         Ok(exit_of(status))
     }
 
@@ -77,6 +84,7 @@ impl Drop for Started {
         if !self.collected {
             self.signal(Signal::KILL);
             let _ = self.child.wait();
+            children::collected(self.pid);
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct CommandSpec {
     pub stdin: Stdin,
     /// The terminals that its output goes to in the end, so that it writes to terminals too.
     pub terminals: Terminals,
+    /// Whether both its outputs go to one place in the end: then it writes to one stream, so that
+    /// what it writes arrives in the order in which it was written. It counts as standard output.
+    pub one_output: bool,
     /// The terminal to whose foreground it belongs while it runs.
     pub controlling_terminal: Option<ControllingTerminal>,
     /// Longest time it may run.
@@ -67,6 +70,7 @@ impl CommandSpec {
             env_remove: Vec::new(),
             stdin: Stdin::Null,
             terminals: Terminals::default(),
+            one_output: false,
             controlling_terminal: None,
             timeout: None,
             deadline: None,

@@ -6,7 +6,9 @@
 //! ours: a command that reads nothing leaves everything to whoever reads after it, as it would
 //! without us. That works by looking before taking. `tee` copies what lies in a pipe, a peek what
 //! lies in a socket; our pipe holds one piece only, so that room in it means that the piece was
-//! read; then the piece is taken.
+//! read; then the piece is taken. Where the system does not let us look, which some sandboxes do
+//! not, a piece is taken and kept as soon as our pipe has room for it: what the command leaves of
+//! that one piece nobody else reads.
 //!
 //! A regular file is read again by going back to where it stood. A terminal and anything else is
 //! inherited: a later attempt reads on from it.
@@ -15,6 +17,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -36,6 +39,8 @@ const IN_MEMORY_MAX: usize = 1 << 20;
 pub struct ReplayedInput {
     source: OwnedFd,
     kind: Kind,
+    /// Whether the system lets us look at what lies in the source without taking it.
+    can_look: AtomicBool,
     kept: Mutex<Kept>,
 }
 
@@ -79,6 +84,7 @@ impl ReplayedInput {
         Ok(Self {
             source: source.try_clone_to_owned()?,
             kind,
+            can_look: AtomicBool::new(true),
             kept: Mutex::new(kept),
         })
     }
@@ -144,6 +150,28 @@ impl ReplayedInput {
     }
 }
 
+impl ReplayedInput {
+    /// Takes a piece and keeps it; empty at the end.
+    fn take_piece(&self) -> rustix::io::Result<Vec<u8>> {
+        if !is_readable(&self.source) {
+            return Err(Errno::AGAIN);
+        }
+        let mut piece = vec![0; PIECE_MAX];
+        let count = match rustix::io::read(&self.source, &mut piece) {
+            Err(error) if !matches!(error, Errno::INTR | Errno::AGAIN) => {
+                // The command sees an end that is none; nobody may take that for the input.
+                self.kept()
+                    .lose(format!("standard input could not be read ({error})"));
+                return Err(error);
+            }
+            count => count?,
+        };
+        piece.truncate(count);
+        self.kept().add(&piece);
+        Ok(piece)
+    }
+}
+
 impl Kept {
     fn add(&mut self, bytes: &[u8]) {
         if self.lost.is_some() {
@@ -189,6 +217,8 @@ pub(super) struct Feeder {
     /// Kept bytes that are to be given again, and how many of them were.
     again: u64,
     given_again: u64,
+    /// What was taken without a look, and has not gone into our pipe.
+    taken: Vec<u8>,
     next: Next,
 }
 
@@ -213,6 +243,7 @@ impl Feeder {
             pipe: Some(pipe),
             again,
             given_again: 0,
+            taken: Vec::new(),
             next: Next::Room,
         };
         Ok((theirs, feeder))
@@ -232,20 +263,28 @@ impl Feeder {
 
     /// Does the next step; what it waited for has happened.
     pub(super) fn step(&mut self) {
-        let Some(pipe) = &self.pipe else { return };
+        let Some(pipe) = self.pipe.take() else {
+            return;
+        };
+        if !self.step_into(&pipe) {
+            self.pipe = Some(pipe);
+        }
+    }
+
+    /// The next step, into `pipe`; whether it was the last.
+    fn step_into(&mut self, pipe: &OwnedFd) -> bool {
         let done = match self.next {
-            Next::Settle(_) => {
-                self.settle();
-                return;
-            }
+            Next::Settle(copied) => return self.settle(copied, pipe),
             Next::Room if self.given_again < self.again => self.give_again(pipe),
-            Next::Room | Next::Source => self.input.copy_piece(pipe),
+            Next::Room | Next::Source if self.looks() => self.input.copy_piece(pipe),
+            Next::Room | Next::Source => self.give_taken(pipe),
         };
         let giving_again = self.given_again < self.again;
         match done {
-            Ok(0) => self.pipe = None,
+            Ok(0) => return true,
             Ok(count) if giving_again => self.given_again += count as u64,
-            Ok(count) => self.next = Next::Settle(count),
+            Ok(count) if self.looks() => self.next = Next::Settle(count),
+            Ok(_) => self.next = Next::Room,
             Err(Errno::INTR) => {}
             // Either the source is empty or our pipe is full.
             Err(Errno::AGAIN) => {
@@ -256,8 +295,34 @@ impl Feeder {
                 }
             }
             // The command reads no more.
-            Err(_) => self.pipe = None,
+            Err(Errno::PIPE) => return true,
+            Err(_) if !giving_again && self.looks() => {
+                self.input.can_look.store(false, Ordering::Relaxed);
+                self.next = Next::Room;
+            }
+            Err(_) => return true,
         }
+        false
+    }
+
+    fn looks(&self) -> bool {
+        self.input.can_look.load(Ordering::Relaxed)
+    }
+
+    /// Gives what was taken, or else takes a piece, for which our pipe has room, and gives that.
+    fn give_taken(&mut self, pipe: &OwnedFd) -> rustix::io::Result<usize> {
+        if self.taken.is_empty() {
+            if is_ready(PollFd::new(pipe, PollFlags::ERR)) {
+                return Err(Errno::PIPE);
+            }
+            self.taken = self.input.take_piece()?;
+        }
+        if self.taken.is_empty() {
+            return Ok(0);
+        }
+        let count = rustix::io::write(pipe, &self.taken)?;
+        self.taken.drain(..count);
+        Ok(count)
     }
 
     fn give_again(&self, pipe: &OwnedFd) -> rustix::io::Result<usize> {
@@ -273,23 +338,20 @@ impl Feeder {
     }
 
     /// Takes from the source what the command has read of the copy. Bytes that are left in our pipe
-    /// though there seemed to be room mean that nobody will read them.
-    fn settle(&mut self) {
-        let (Next::Settle(copied), Some(pipe)) = (self.next, &self.pipe) else {
-            return;
-        };
+    /// though there seemed to be room mean that nobody will read them: then this was the last step.
+    fn settle(&mut self, copied: usize, pipe: &OwnedFd) -> bool {
         let unread = ioctl_fionread(pipe).unwrap_or(0);
         let unread = usize::try_from(unread).unwrap_or(copied).min(copied);
         self.input.take(copied - unread);
         self.next = Next::Source;
-        if unread > 0 {
-            self.pipe = None;
-        }
+        unread > 0
     }
 
     /// The command is over: what it did not read stays in the source.
     pub(super) fn finish(mut self) {
-        self.settle();
+        if let (Next::Settle(copied), Some(pipe)) = (self.next, self.pipe.take()) {
+            self.settle(copied, &pipe);
+        }
     }
 }
 
@@ -308,3 +370,6 @@ fn is_ready(fd: PollFd<'_>) -> bool {
     };
     poll(&mut [fd], Some(&now)).is_ok_and(|ready| ready > 0)
 }
+
+#[cfg(test)]
+mod tests;

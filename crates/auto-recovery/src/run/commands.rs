@@ -8,7 +8,7 @@ use crate::recipe::RecipeRef;
 use crate::run::budget::RetryBudget;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
-use crate::run::runner::{Runner, code_of, signal_of};
+use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
 };
@@ -45,6 +45,7 @@ impl CommandStrategy {
             stands_in: self.stands_in(),
             exit_code: code_of(ran),
             left_running: ran.left_running.iter().map(ToString::to_string).collect(),
+            not_ended: is_not_ended(ran),
             output_file,
             ..Outcome::failure(message)
         }
@@ -146,6 +147,7 @@ impl Verifier for Rerun {
             exit_code: code_of(&ran),
             signal: signal_of(&ran),
             left_running: ran.left_running.iter().map(ToString::to_string).collect(),
+            not_ended: is_not_ended(&ran),
             output_file,
             ..Verification::default()
         };

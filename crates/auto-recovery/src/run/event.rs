@@ -2,6 +2,7 @@
 //!
 //! The library never prints: an edge renders these events and lends the streams.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::error::Result;
@@ -32,8 +33,8 @@ pub trait Console: Send {
     /// If a stream cannot be made.
     fn sink(&mut self, role: Role) -> Result<Box<dyn OutputSink + '_>>;
 
-    /// Whether what the command reads can be read again; else the reason why not.
-    fn can_replay_stdin(&self) -> std::result::Result<(), String>;
+    /// Whether `argv`, which has run, would find all that it reads again; else the reason why not.
+    fn can_run_again(&self, argv: &[OsString]) -> std::result::Result<(), String>;
 }
 
 /// A step of a run, as it happens.
@@ -120,6 +121,11 @@ pub enum RunEvent<'a> {
         tree_is_as_it_was: bool,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
+    },
+    /// What had to end could not be ended; nothing is tried beside it.
+    NotEnded {
+        /// The processes, as `pid command`.
+        processes: &'a [String],
     },
     /// A helper command could not do its part.
     HelperFailed {

@@ -17,7 +17,7 @@ use crate::run::outcome::{RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
 use crate::run::rollback;
-use crate::run::runner::Runner;
+use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
 use crate::run::under_way::{Failed, Run};
 
@@ -112,7 +112,8 @@ impl Run {
         claim: &Claim,
         leftover: Option<Leftover>,
     ) -> Result<Ran> {
-        if claim.waited() {
+        let can_run_again = self.runner.can_run_again().is_ok();
+        if claim.waited() && can_run_again {
             match self.run_again()? {
                 Ran::Passed => {
                     record_pass_after_waiting(self);
@@ -124,7 +125,7 @@ impl Run {
             }
         }
         match leftover {
-            Some(leftover) if leftover.put_back(self)? => self.run_again(),
+            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(),
             _ => Ok(Ran::Failed(failed)),
         }
     }
@@ -166,7 +167,7 @@ impl Run {
         if let Some(signal) = ran.interrupted {
             return Ok(Ran::Over(Box::new(self.stopped(RunExit::Signal(signal)))));
         }
-        if ran.deadline_passed {
+        if ran.deadline_passed || is_not_ended(&ran) {
             let exit = RunExit::Code(EXIT_TIMED_OUT);
             return Ok(Ran::Over(Box::new(self.stopped(exit))));
         }
@@ -247,8 +248,12 @@ impl Run {
         let command = &self.runner.command;
         let message = match exit {
             RunExit::Signal(_) => format!("`{command}` was interrupted; nothing was recovered"),
+            RunExit::Code(_) if !self.runner.not_ended().is_empty() => {
+                format!("`{command}` could not be stopped at its time limit")
+            }
             RunExit::Code(_) => format!("`{command}` was stopped at the deadline"),
         };
+        self.show_not_ended();
         self.observe(&RunEvent::NotRecovered {
             why: &message,
             attempts: 0,

@@ -165,7 +165,7 @@ fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
         output: &output,
     };
     let mut plan = request.plan(&situation, policy)?;
-    if let Err(why) = run.runner.can_replay_stdin() {
+    if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
             step.kind == RecoveryStrategyType::Alternative
                 && matches!(step.action, PlannedAction::Given(_))
@@ -450,8 +450,9 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
                 run.observe(&RunEvent::NotTried { why });
             }
         }
+        run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: not_recovered(recovery.end),
+            why: not_recovered(run, recovery.end),
             attempts,
             duration: run.elapsed(),
             tree_is_as_it_was: attempts == 0 || (ending.undone && recovery.not_covered.is_empty()),
@@ -499,8 +500,11 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
     });
 }
 
-fn not_recovered(end: RecoveryEnd) -> &'static str {
+fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
     match end {
+        RecoveryEnd::DeadlinePassed if !run.runner.not_ended().is_empty() => {
+            "stopped beside what could not be ended"
+        }
         RecoveryEnd::Recovered => "recovered",
         RecoveryEnd::Escalated => "escalated",
         RecoveryEnd::DeadlinePassed => "the deadline passed",

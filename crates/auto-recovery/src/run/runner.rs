@@ -49,6 +49,8 @@ struct State {
     /// How the last failed run of the user's command ended.
     last_failure: Option<RunExit>,
     session: Option<Session>,
+    /// What should have ended and could not be ended.
+    not_ended: Vec<Process>,
     /// Time limit of each process.
     attempt_timeout: Option<Duration>,
     /// The moment on the host's monotonic clock at which everything must have ended.
@@ -73,6 +75,7 @@ impl Runner {
         let state = State {
             last_failure: None,
             session: None,
+            not_ended: Vec::new(),
             attempt_timeout: request.attempt_timeout,
             deadline: request.deadline.map(|limit| started.saturating_add(limit)),
         };
@@ -164,6 +167,10 @@ impl Runner {
         {
             self.interrupt.raise(signal);
         }
+        if is_not_ended(&ran) {
+            let left = ran.left_running.iter().cloned();
+            self.state().not_ended.extend(left);
+        }
         match role {
             Role::Command => passed_on(&spec, ran),
             Role::Helper => Ok(ran),
@@ -251,15 +258,22 @@ impl Runner {
             .map(|session| session.id.clone())
     }
 
+    /// What should have ended and could not be ended, in words.
+    pub(super) fn not_ended(&self) -> Vec<String> {
+        let state = self.state();
+        state.not_ended.iter().map(ToString::to_string).collect()
+    }
+
     pub(super) fn last_failure(&self) -> Option<RunExit> {
         self.state().last_failure
     }
 
-    pub(super) fn can_replay_stdin(&self) -> std::result::Result<(), String> {
+    /// Whether the command would find all that it reads again; else the reason why not.
+    pub(super) fn can_run_again(&self) -> std::result::Result<(), String> {
         self.console
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
-            .can_replay_stdin()
+            .can_run_again(&self.request.argv)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -283,6 +297,13 @@ fn passed_on(spec: &CommandSpec, mut ran: Completion) -> Result<Completion> {
             Ok(ran)
         }
     }
+}
+
+/// Whether a limit or the user ended `ran`, and something of it is still there: it waits in the
+/// kernel, or it is another user's, which this one cannot end.
+pub(super) fn is_not_ended(ran: &Completion) -> bool {
+    let ended = ran.timed_out || ran.deadline_passed || ran.interrupted.is_some();
+    ended && !ran.left_running.is_empty()
 }
 
 /// The mark of everything that the run `run_id` started.

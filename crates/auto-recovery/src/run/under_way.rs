@@ -48,6 +48,16 @@ impl Run {
         });
     }
 
+    /// Names what is still there though it had to end.
+    pub(super) fn show_not_ended(&self) {
+        let processes = self.runner.not_ended();
+        if !processes.is_empty() {
+            self.observe(&RunEvent::NotEnded {
+                processes: &processes,
+            });
+        }
+    }
+
     /// The outcome of a failed run for which nothing was tried because of `why`.
     pub(super) fn untried(&self, failed: Failed, why: &str) -> RunOutcome {
         let mut result = self.without_attempts(false, why.to_owned());

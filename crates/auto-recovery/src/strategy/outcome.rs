@@ -26,6 +26,8 @@ pub struct Outcome {
     pub exit_code: Option<i32>,
     /// Processes it left running, as `pid command`.
     pub left_running: Vec<String>,
+    /// Whether what it ran could not be ended: nothing more is tried beside that.
+    pub not_ended: bool,
     /// Where the output of the attempt so far is kept.
     pub output_file: Option<String>,
 }
@@ -80,6 +82,8 @@ pub struct Verification {
     pub signal: Option<i32>,
     /// Processes it left running, as `pid command`.
     pub left_running: Vec<String>,
+    /// Whether what it ran could not be ended: nothing more is tried beside that.
+    pub not_ended: bool,
     /// Where the output of the attempt so far is kept.
     pub output_file: Option<String>,
 }

@@ -209,6 +209,65 @@ fn an_interrupt_that_is_typed_reaches_the_command_and_counts() {
 }
 
 #[test]
+fn an_interrupt_that_the_command_catches_counts_as_well() {
+    let name = "process_terminal::an_interrupt_that_the_command_catches_counts_as_well";
+    if in_role() {
+        // What is left running would be named by the last line; the sentinel is none of it.
+        let script = "trap 'exit 0' INT; echo ready; while :; do sleep 0.01; done";
+        run_in_session(script, false);
+        let children = std::fs::read_to_string("/proc/self/task/self/children");
+        return assert_eq!(
+            children.unwrap_or_default(),
+            "",
+            "nobody stands there any more"
+        );
+    }
+    let mut screen = Screen::new();
+    let session = start_session(&screen, name);
+    screen.wait_for("ready");
+    screen.type_keys(b"\x03");
+    screen.wait_for("over: exit 0, interrupted Some(2), raised Some(2), paused false.");
+    end_session(screen, session);
+}
+
+#[test]
+fn who_stands_in_the_group_for_us_holds_nothing_and_is_nobodys() {
+    let name = "process_terminal::who_stands_in_the_group_for_us_holds_nothing_and_is_nobodys";
+    if in_role() {
+        // It stands there soon after the command has begun.
+        let script = "until [ -n \"$pid\" ]; do for p in /proc/[0-9]*; do \
+                      read -r _ name _ _ group _ <$p/stat || continue; \
+                      [ $group = $$ ] && [ $name = '(cat)' ] && pid=$p; done; done 2>/dev/null; \
+                      for fd in 0 1 2; do readlink $pid/fd/$fd; done; echo in $(readlink $pid/cwd).; \
+                      exit 3";
+        return run_in_session(script, false);
+    }
+    let mut screen = Screen::new();
+    let session = start_session(&screen, name);
+    screen.wait_for("in /.");
+    screen.wait_for("over: exit 3, interrupted None, raised None, paused false.");
+    let seen = String::from_utf8_lossy(&screen.seen).into_owned();
+    let lines = |text: &str| seen.lines().filter(|l| l.trim().starts_with(text)).count();
+    assert_eq!(lines("pipe:"), 1, "its input alone: {seen}");
+    assert_eq!(lines("/dev/"), lines("/dev/null"), "no terminal: {seen}");
+    assert_eq!(lines("/dev/null"), 2, "{seen}");
+    end_session(screen, session);
+}
+
+#[test]
+fn signals_of_the_commands_own_making_are_no_keys() {
+    let name = "process_terminal::signals_of_the_commands_own_making_are_no_keys";
+    if in_role() {
+        let script = "trap '' TERM USR1; kill -TERM 0; kill -USR1 0; echo done; exit 3";
+        return run_in_session(script, false);
+    }
+    let mut screen = Screen::new();
+    let session = start_session(&screen, name);
+    screen.wait_for("over: exit 3, interrupted None, raised None, paused false.");
+    end_session(screen, session);
+}
+
+#[test]
 fn a_command_reads_from_the_terminal() {
     let name = "process_terminal::a_command_reads_from_the_terminal";
     if in_role() {

@@ -9,7 +9,7 @@ use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
-use crate::commands::run::console::{Terminal, hold_stdout};
+use crate::commands::run::console::{Lent, Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
@@ -50,7 +50,13 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     let world = World {
         host: host.clone(),
         interrupt: Arc::clone(&interrupt),
-        console: Box::new(Terminal::new(held.clone(), Arc::clone(&status))?),
+        console: Box::new(Terminal::new(Lent {
+            printer: app.printer.clone(),
+            pty: app.settings.run.pty.value,
+            makeflags: app.settings.makeflags.clone(),
+            held: held.clone(),
+            status: Arc::clone(&status),
+        })?),
         observer: Arc::new(Mutex::new(Steps::new(
             app.printer.clone(),
             Arc::clone(&status),

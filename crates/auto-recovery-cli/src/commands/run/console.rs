@@ -1,34 +1,68 @@
 //! This process's own streams, lent to the commands of a run.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use auto_recovery::process::{
     CommandSpec, ControllingTerminal, Held, OutputSink, PassThrough, ReplayedInput, Stdin, Stream,
-    Terminals,
+    Terminals, read_once,
 };
-use auto_recovery::run::{Console, Role};
+use auto_recovery::run::{Console, Role, display_command};
 use auto_recovery::{Error, Result};
+use rustix::fs::FileType;
 use rustix::termios::isatty;
 
-use crate::output::Status;
+use crate::output::{Printer, Status, human_seconds, passed_on};
 
 /// The streams of this process.
 pub(super) struct Terminal {
+    printer: Printer,
     terminals: Terminals,
+    /// Whether stdout and stderr end at one place.
+    one_place: bool,
+    /// What `make` says to its jobs.
+    makeflags: OsString,
+    /// The command that runs, as a person would type it.
+    command: String,
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
     held: Option<HeldStdout>,
     status: Arc<Status>,
 }
 
+/// What a [`Terminal`] is made of.
+pub(super) struct Lent {
+    /// Tells the person that a command is being stopped.
+    pub(super) printer: Printer,
+    /// Whether commands write to terminals where this process does.
+    pub(super) pty: bool,
+    /// What `make` says to its jobs.
+    pub(super) makeflags: OsString,
+    /// Where stdout goes, if it is held back.
+    pub(super) held: Option<HeldStdout>,
+    /// The moving line.
+    pub(super) status: Arc<Status>,
+}
+
 impl Terminal {
-    /// This process's streams; stdout goes to `held` if there is one.
-    pub(super) fn new(held: Option<HeldStdout>, status: Arc<Status>) -> Result<Self> {
+    /// This process's streams.
+    pub(super) fn new(lent: Lent) -> Result<Self> {
+        let Lent {
+            printer,
+            pty,
+            makeflags,
+            held,
+            status,
+        } = lent;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-        let terminals = Terminals::among(stdout.as_fd(), stderr.as_fd())
-            .map_err(|error| Error::os("look at stdout and stderr", error))?;
+        let terminals = match pty {
+            true => Terminals::among(stdout.as_fd(), stderr.as_fd())
+                .map_err(|error| Error::os("look at stdout and stderr", error))?,
+            false => Terminals::default(),
+        };
         let input = match isatty(&stdin) {
             true => None,
             false => {
@@ -40,7 +74,11 @@ impl Terminal {
         };
         let controlling = ControllingTerminal::open(stdin.as_fd(), stdout.as_fd());
         Ok(Self {
+            printer,
             terminals,
+            one_place: are_one_place(stdout.as_fd(), stderr.as_fd()),
+            makeflags,
+            command: String::new(),
             controlling,
             input,
             held,
@@ -53,10 +91,20 @@ impl Console for Terminal {
     fn prepare(&mut self, role: Role, spec: &mut CommandSpec) -> Result<()> {
         spec.terminals = self.terminals.clone();
         match role {
-            Role::Helper => spec.terminals.stdout = spec.terminals.stderr.clone(),
+            Role::Helper => {
+                spec.terminals.stdout = spec.terminals.stderr.clone();
+                spec.one_output = true;
+            }
             Role::Command if self.held.is_some() => spec.terminals.stdout = None,
-            Role::Command => {}
+            Role::Command => spec.one_output = self.one_place,
         }
+        self.command = match &spec.argv[..] {
+            // How a strategy's command that was given as text is run.
+            [sh, option, text] if sh == "sh" && option == "-c" && role == Role::Helper => {
+                text.to_string_lossy().into_owned()
+            }
+            argv => display_command(argv),
+        };
         spec.controlling_terminal = self.controlling.clone();
         spec.stdin = match (&self.input, role) {
             (None, _) => Stdin::Inherit,
@@ -72,32 +120,44 @@ impl Console for Terminal {
         if let (Role::Command, Some(held)) = (role, &self.held) {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.forget();
-            let moves = [false, isatty(&stderr)];
             return Ok(Box::new(Passing {
                 to: Locked(held),
-                moves,
-                status: &self.status,
+                moves: [false, isatty(&stderr)],
+                is_ours: [false, true],
+                console: self,
             }));
         }
         let out = match role {
             Role::Command => stdout.as_fd(),
             Role::Helper => stderr.as_fd(),
         };
-        let to = pass_through(out, stderr.as_fd())?;
-        let moves = [isatty(out), isatty(&stderr)];
         Ok(Box::new(Passing {
-            to,
-            moves,
-            status: &self.status,
+            to: pass_through(out, stderr.as_fd())?,
+            moves: [isatty(out), isatty(&stderr)],
+            is_ours: [self.one_place || role == Role::Helper, true],
+            console: self,
         }))
     }
 
-    fn can_replay_stdin(&self) -> std::result::Result<(), String> {
-        match self.input.as_ref().and_then(|input| input.why_lost()) {
+    fn can_run_again(&self, argv: &[OsString]) -> std::result::Result<(), String> {
+        let input = self.input.as_ref();
+        match input.and_then(|input| input.why_lost()) {
             Some(why) => Err(why),
-            None => Ok(()),
+            None => read_once(argv, &self.makeflags).map_or(Ok(()), Err),
         }
     }
+}
+
+/// Whether what is written to `a` and to `b` ends at one place, where its order matters.
+fn are_one_place(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
+    let (Ok(is), Ok(other)) = (rustix::fs::fstat(a), rustix::fs::fstat(b)) else {
+        return false;
+    };
+    let keeps_order = match FileType::from_raw_mode(is.st_mode) {
+        FileType::RegularFile | FileType::Fifo | FileType::Socket => true,
+        _ => isatty(a),
+    };
+    keeps_order && (is.st_dev, is.st_ino) == (other.st_dev, other.st_ino)
 }
 
 /// The stdout of the run that decides, kept back until it is known which that is.
@@ -124,15 +184,41 @@ struct Passing<'a, S> {
     to: S,
     /// Whether a stream ends on a terminal, where the moving line is.
     moves: [bool; 2],
-    status: &'a Status,
+    /// Whether a stream ends where lines of ours go.
+    is_ours: [bool; 2],
+    console: &'a Terminal,
 }
 
 impl<S: OutputSink> OutputSink for Passing<'_, S> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
-        match self.moves[stream as usize] {
-            true => self.status.passing(bytes, || self.to.write(stream, bytes)),
+        let written = match self.moves[stream as usize] {
+            true => {
+                let status = &self.console.status;
+                status.passing(bytes, || self.to.write(stream, bytes))
+            }
             false => self.to.write(stream, bytes),
+        };
+        if self.is_ours[stream as usize]
+            && let Ok(count) = written
+        {
+            passed_on(&bytes[..count]);
         }
+        written
+    }
+
+    fn stopping(&mut self, grace: Duration) {
+        let Terminal {
+            command,
+            status,
+            printer,
+            ..
+        } = self.console;
+        status.over(|| {
+            printer.note(format_args!(
+                "stopping `{command}`, killed in {} · Ctrl-C again kills it now",
+                human_seconds(grace.as_secs_f64())
+            ));
+        });
     }
 
     fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {

@@ -183,6 +183,11 @@ impl RunObserver for Steps {
                     seconds(*duration)
                 ));
             }
+            RunEvent::NotEnded { processes } => {
+                for process in *processes {
+                    self.warn(&format!("could not be ended and still runs: {process}"));
+                }
+            }
             RunEvent::HelperFailed { what } => self.warn(what),
             RunEvent::Plan { steps, skipped } => {
                 if steps.is_empty() {

@@ -81,7 +81,7 @@ impl Console for TestConsole {
         Ok(Box::new(TestSink(&self.0, role)))
     }
 
-    fn can_replay_stdin(&self) -> std::result::Result<(), String> {
+    fn can_run_again(&self, _argv: &[OsString]) -> std::result::Result<(), String> {
         Ok(())
     }
 }

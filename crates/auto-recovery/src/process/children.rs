@@ -1,0 +1,91 @@
+//! The children that this room started, told from those that became ours.
+//!
+//! A subreaper's children are of two kinds. Some it started and waits for; what they exited with is
+//! theirs who wait. The others are orphans of commands, which nobody waits for: they stay zombies,
+//! each with its process id, until somebody collects them. Collecting one of the first kind would
+//! lose what a command exited with, so what is started here is on a list, and the list is locked
+//! from before a child can end until it is on it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
+
+use super::stat::Stat;
+
+/// Process ids of children that were started here and not collected yet. They belong to the
+/// process, as its children do.
+static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn started() -> MutexGuard<'static, BTreeSet<i32>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts `command`, which [`collected`] takes off the list again.
+pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
+    let mut started = started();
+    let child = command.spawn()?;
+    started.insert(Pid::from_child(&child).as_raw_pid());
+    Ok(child)
+}
+
+/// The child's exit status was collected; its id may be somebody else's from here on.
+pub(super) fn collected(child: Pid) {
+    started().remove(&child.as_raw_pid());
+}
+
+/// Whether a child of this id was started here and not collected.
+pub(super) fn is_started(pid: i32) -> bool {
+    started().contains(&pid)
+}
+
+/// Whether orphans below us become our children.
+pub(super) fn is_subreaper() -> bool {
+    matches!(rustix::process::child_subreaper(), Ok(Some(_)))
+}
+
+pub(super) fn has_children() -> bool {
+    !matches!(peek(), Err(Errno::CHILD))
+}
+
+/// Collects the orphans that have ended. One in our own group may be somebody's who waits for it:
+/// it stays.
+pub(super) fn collect_orphans() {
+    if !is_subreaper() {
+        return;
+    }
+    let started = started();
+    if !matches!(peek(), Ok(Some(_))) {
+        return;
+    }
+    let Some(us) = Stat::ours() else {
+        return;
+    };
+    let others = of_main_thread().into_iter();
+    let others = others.filter(|pid| !started.contains(pid));
+    for stat in others.filter_map(Stat::read) {
+        if stat.is_over() && stat.group != us.group {
+            let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
+        }
+    }
+}
+
+/// Whether any child has ended.
+fn peek() -> rustix::io::Result<Option<rustix::process::WaitIdStatus>> {
+    let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::All, looking)
+}
+
+/// The main thread's children: the system gives orphans to it. Where the system keeps no list of
+/// children, none are found, and they are collected when the command is over.
+fn of_main_thread() -> Vec<i32> {
+    let path = format!("/proc/self/task/{}/children", getpid().as_raw_pid());
+    let list = fs::read_to_string(path).unwrap_or_default();
+    list.split_ascii_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}

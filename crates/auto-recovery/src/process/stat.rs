@@ -1,0 +1,75 @@
+//! The system's table of processes.
+//!
+//! Numbers are those of our own container. A group or a session that was made outside of it has no
+//! number there and is 0, which the calls that ask for one process's do not allow for.
+
+use std::fs;
+
+use rustix::process::getpid;
+
+/// One line of the process table.
+#[derive(Debug)]
+pub(super) struct Stat {
+    pub(super) pid: i32,
+    pub(super) name: String,
+    pub(super) state: u8,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
+    pub(super) started: u64,
+}
+
+impl Stat {
+    /// The process `pid`, if it is there.
+    pub(super) fn read(pid: i32) -> Option<Self> {
+        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// This process.
+    pub(super) fn ours() -> Option<Self> {
+        Self::read(getpid().as_raw_pid())
+    }
+
+    /// `pid (name) state parent group session …`, the start time being field 22. The name may hold
+    /// anything, brackets included, so the fields are counted from its last bracket.
+    fn parse(pid: i32, line: &[u8]) -> Option<Self> {
+        let open = memchr::memchr(b'(', line)?;
+        let close = memchr::memrchr(b')', line)?;
+        let rest = std::str::from_utf8(line.get(close + 2..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let session = fields.next()?.parse().ok()?;
+        let fields_until_start = 22 - 7;
+        let started = fields.nth(fields_until_start)?.parse().ok()?;
+        Some(Self {
+            pid,
+            name: String::from_utf8_lossy(line.get(open + 1..close)?).into_owned(),
+            state,
+            parent,
+            group,
+            session,
+            started,
+        })
+    }
+
+    /// What no other process has.
+    pub(super) fn identity(&self) -> (i32, u64) {
+        (self.pid, self.started)
+    }
+
+    /// A zombie, or dead altogether.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+/// All processes that can be seen; one that ends while we read is left out.
+pub(super) fn scan() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter_map(Stat::read).collect()
+}
