@@ -9,9 +9,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
@@ -19,7 +18,6 @@ use rustix::process::{
 };
 
 use super::children;
-use super::interrupt::timespec;
 
 /// Sentinels a command gets, one after the other. A command that ends them over and over does not
 /// have us start programs for ever.
@@ -27,7 +25,10 @@ const SENTINELS_MAX: u32 = 1000;
 
 /// How long a process that has nothing more to read may take to end: no longer than a busy machine
 /// needs to let it run.
-const RELIEF_MAX: Duration = Duration::from_secs(1);
+const RELIEF_MAX: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// The signals that a terminal sends to end a program.
 const TYPED: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::QUIT];
@@ -152,7 +153,7 @@ impl Standing {
         self.input = None;
         let _ = pidfd_send_signal(&self.handle, Signal::CONT);
         let mut ended = [PollFd::new(&self.handle, PollFlags::IN)];
-        if !poll(&mut ended, Some(&timespec(RELIEF_MAX))).is_ok_and(|ended| ended > 0) {
+        if !poll(&mut ended, Some(&RELIEF_MAX)).is_ok_and(|ended| ended > 0) {
             let _ = pidfd_send_signal(&self.handle, Signal::KILL);
         }
         self
