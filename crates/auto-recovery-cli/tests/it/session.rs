@@ -87,6 +87,11 @@ impl Session {
         self.keyboard.write_all(keys).expect("typed");
     }
 
+    /// The leader of the session: `recover`, where it was started directly.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What was shown until now.
     pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen).replace("\r\n", "\n")

@@ -93,6 +93,12 @@ impl Others {
         }
     }
 
+    /// Asks all of them, also those that were asked before.
+    pub(super) fn ask_again(&mut self) {
+        self.asked.clear();
+        self.ask();
+    }
+
     /// Kills all of them.
     pub(super) fn kill(&self) {
         for (_, handle) in &self.alive {

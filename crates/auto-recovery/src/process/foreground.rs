@@ -140,6 +140,20 @@ impl Foreground {
         typed.filter(|_| !keys_are_read)
     }
 
+    /// The signal that was typed in the last moment, if one was. What is typed from here on nobody
+    /// sees.
+    pub(super) fn last_typed(&mut self) -> Option<Signal> {
+        let keys_are_read = self.keys_read;
+        self.sentinel.dismiss().filter(|_| !keys_are_read)
+    }
+
+    /// What is typed from here on is seen.
+    pub(super) fn watch_on(&mut self) {
+        if self.lent {
+            self.sentinel.post();
+        }
+    }
+
     /// Looks whether a program reads keys from the terminal, not lines. What the terminal was set
     /// to before is nobody's doing here.
     pub(super) fn look(&mut self) -> bool {
@@ -251,20 +265,17 @@ impl Foreground {
     }
 
     /// Takes it back from the command, which is over. A command that was killed may have left the
-    /// terminal in a mode that nobody can type in; one that exited meant what it set. Returns what
-    /// was typed in the last moment.
-    pub(super) fn take_back(&mut self, was_killed: bool) -> Option<Signal> {
-        let keys_are_read = self.keys_read;
+    /// terminal in a mode that nobody can type in; one that exited meant what it set.
+    pub(super) fn take_back(&mut self, was_killed: bool) {
         self.lent |= self.end_keys().is_some();
-        let typed = self.sentinel.dismiss().filter(|_| !keys_are_read);
+        let _ = self.sentinel.dismiss();
         if !std::mem::take(&mut self.lent) {
-            return typed;
+            return;
         }
         let _ = tcsetpgrp(&self.terminal.fd, getpgrp());
         if let Some(modes) = self.modes.as_ref().filter(|_| was_killed) {
             let _ = tcsetattr(&self.terminal.fd, OptionalActions::Drain, modes);
         }
-        typed
     }
 }
 

@@ -142,12 +142,16 @@ impl<'a> Running<'a> {
     }
 
     fn until_over(&mut self, sink: &mut dyn OutputSink) -> Result<()> {
-        while !self.is_over() {
-            let events = self.wait(sink)?;
-            self.handle(&events, sink);
-            self.keep_time(sink);
+        loop {
+            while !self.is_over() {
+                let events = self.wait(sink)?;
+                self.handle(&events, sink);
+                self.keep_time(sink);
+            }
+            if !self.was_ended_by_key() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     fn wait(&self, sink: &dyn OutputSink) -> Result<Vec<Event>> {
@@ -293,7 +297,13 @@ impl<'a> Running<'a> {
         match (self.phase, self.spec.leftovers) {
             (Phase::Running, Leftovers::Keep) => self.drain(),
             (Phase::Running, Leftovers::End) => self.ask_to_end(Signal::TERM.as_raw()),
-            (Phase::Ending { .. } | Phase::Killing { .. }, _) => self.look_for_end(),
+            (Phase::Ending { .. } | Phase::Killing { .. }, _) => {
+                if self.interrupted.is_some() {
+                    // A shell's jobs in the background do not hear an interrupt.
+                    self.others.ask_again();
+                }
+                self.look_for_end();
+            }
             (Phase::Draining { .. }, _) => {}
         }
     }
@@ -343,18 +353,52 @@ impl<'a> Running<'a> {
         match (self.phase, self.interrupted) {
             (Phase::Ending { .. }, Some(_)) => return self.kill(),
             (Phase::Killing { .. }, _) => return,
-            (Phase::Running, _) => self.begin_ending(None),
-            (Phase::Ending { .. } | Phase::Draining { .. }, _) => {}
+            (Phase::Running | Phase::Draining { .. }, None) => return self.end_by_key(signal),
+            (Phase::Running | Phase::Draining { .. } | Phase::Ending { .. }, _) => {}
         }
         self.by_key = self.interrupted.is_none();
         self.interrupted.get_or_insert(signal);
+    }
+
+    fn end_by_key(&mut self, signal: i32) {
+        self.interrupted = Some(signal);
+        self.by_key = true;
+        self.begin_ending(None);
+    }
+
+    /// Whether the command, which is over, was ended by what was typed, so that everything it
+    /// started ends too. What is typed goes to the command alone while it has the terminal. One
+    /// that ends as a program does that was interrupted was interrupted by the user, even where
+    /// nobody saw what was typed.
+    fn was_ended_by_key(&mut self) -> bool {
+        let Some(foreground) = self.foreground.as_mut().filter(|_| self.exited) else {
+            return false;
+        };
+        if self.interrupted.is_some() {
+            return false;
+        }
+        let seen = foreground.last_typed().map(Signal::as_raw);
+        let signal = match self.started.exit() {
+            Some(Exit::Signal(signal)) => signal,
+            Some(Exit::Code(code)) => code - EXIT_SIGNAL_BASE,
+            None => 0,
+        };
+        let ends = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
+        let by_us = self.timed_out || self.deadline_passed;
+        let is_shown = foreground.is_lent() && !by_us && ends.contains(&signal);
+        let Some(signal) = seen.or(is_shown.then_some(signal)) else {
+            return false;
+        };
+        foreground.watch_on();
+        self.end_by_key(signal);
+        true
     }
 
     /// Whether the program took the interrupt that was typed for what its own prompt means by it:
     /// it reads keys again. Then it goes on, and there was none.
     fn is_taken_up(&mut self) -> bool {
         let by_key = self.by_key && matches!(self.phase, Phase::Ending { .. });
-        if self.timed_out || self.deadline_passed || !by_key {
+        if self.exited || self.timed_out || self.deadline_passed || !by_key {
             return false;
         }
         let taken_up = self.foreground.as_mut().is_some_and(Foreground::look);
@@ -436,7 +480,9 @@ impl<'a> Running<'a> {
             self.started.signal(signal);
         }
         self.started.signal(Signal::CONT);
-        self.others.group_was_asked();
+        if !self.exited {
+            self.others.group_was_asked();
+        }
         self.others.ask();
         self.look_for_end();
     }
@@ -497,9 +543,11 @@ impl<'a> Running<'a> {
             self.started.abandon()
         };
         if let Some(mut foreground) = self.foreground.take() {
-            let was_lent = foreground.is_lent();
-            let typed = foreground.take_back(matches!(exit, Exit::Signal(_)));
-            self.notice_typed_signal(exit, typed, was_lent);
+            foreground.take_back(matches!(exit, Exit::Signal(_)));
+        }
+        if let Some(signal) = self.interrupted.filter(|_| self.by_key) {
+            // Now everybody is told.
+            self.interrupt.raise(signal);
         }
         if !self.exited || !self.family.is_surely_gone() {
             self.look_at_what_stays()?;
@@ -545,28 +593,5 @@ impl<'a> Running<'a> {
             self.others.look(&self.family);
         }
         Ok(())
-    }
-
-    /// What is typed goes to the command alone while it has the terminal. One that ends as a
-    /// program does that was interrupted was interrupted by the user, even where nobody saw what
-    /// was typed. Everybody is told.
-    fn notice_typed_signal(&mut self, exit: Exit, typed: Option<Signal>, was_lent: bool) {
-        let ends = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
-        let signal = match exit {
-            Exit::Signal(signal) => signal,
-            Exit::Code(code) => code - EXIT_SIGNAL_BASE,
-        };
-        let by_us = self.timed_out || self.deadline_passed || self.interrupted.is_some();
-        let seen = typed
-            .map(Signal::as_raw)
-            .filter(|_| self.interrupted.is_none());
-        let shown = Some(signal).filter(|signal| was_lent && !by_us && ends.contains(signal));
-        if let Some(signal) = seen.or(shown) {
-            self.interrupted = Some(signal);
-            self.by_key = true;
-        }
-        if let Some(signal) = self.interrupted.filter(|_| self.by_key) {
-            self.interrupt.raise(signal);
-        }
     }
 }

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
@@ -21,6 +22,13 @@ use super::children;
 /// Sentinels a command gets, one after the other. A command that ends them over and over does not
 /// have us start programs for ever.
 const SENTINELS_MAX: u32 = 1000;
+
+/// How long a process that has nothing more to read may take to end: no longer than a busy machine
+/// needs to let it run.
+const RELIEF_MAX: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 /// The signals that a terminal sends to end a program.
 const TYPED: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::QUIT];
@@ -41,7 +49,7 @@ struct Standing {
     child: Child,
     handle: OwnedFd,
     /// Its input: it ends when this is closed, by us or with us.
-    _input: OwnedFd,
+    input: Option<OwnedFd>,
 }
 
 impl Sentinel {
@@ -67,9 +75,7 @@ impl Sentinel {
 
     /// Nobody stands there any more; the signal that was typed in the last moment, if one was.
     pub(super) fn dismiss(&mut self) -> Option<Signal> {
-        let standing = self.standing.take()?;
-        // One that is about to die of what was typed still dies of that.
-        let _ = pidfd_send_signal(&standing.handle, Signal::KILL);
+        let standing = self.standing.take()?.relieve();
         self.typed(standing)
     }
 
@@ -131,7 +137,7 @@ impl Standing {
             Ok(handle) => Ok(Self {
                 child,
                 handle,
-                _input: input,
+                input: Some(input),
             }),
             Err(e) => {
                 let _ = child.kill();
@@ -140,6 +146,17 @@ impl Standing {
                 Err(e)
             }
         }
+    }
+
+    /// Lets it end by itself. What was typed before comes first, and it dies of that.
+    fn relieve(mut self) -> Self {
+        self.input = None;
+        let _ = pidfd_send_signal(&self.handle, Signal::CONT);
+        let mut ended = [PollFd::new(&self.handle, PollFlags::IN)];
+        if !poll(&mut ended, Some(&RELIEF_MAX)).is_ok_and(|ended| ended > 0) {
+            let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        }
+        self
     }
 
     /// Waits for its end, which is near, and says which signal ended it.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::children;
 use super::rawsignal::send;
@@ -61,6 +61,14 @@ impl Started {
     pub(super) fn tell(&self, signal: i32) {
         debug_assert!(!self.collected, "the process may be somebody else's by now");
         send(self.pid.as_raw_pid(), signal);
+    }
+
+    /// How the process exited, if it has; its status stays to be collected.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(self.pid), looking).ok()??;
+        let by_signal = status.terminating_signal().map(Exit::Signal);
+        status.exit_status().map(Exit::Code).or(by_signal)
     }
 
     /// Collects the exit status of the process, which has exited.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::{Machine, read, until, write};
+use super::{Machine, is_running, read, until, write};
 use crate::session::Session;
 
 /// Catches the interrupt and exits by itself, as test runners do.
@@ -119,8 +119,8 @@ fn a_fix_that_is_deaf_to_the_interrupt_is_killed() {
 #[test]
 fn what_left_the_group_is_told_and_a_second_interrupt_kills_it() {
     let machine = Machine::new();
-    let script = "setsid sh -c 'trap \"echo > ../told\" TERM; echo \"rea\"\"dy\"; \
-                  while :; do sleep 0.01; done' & trap '' INT; wait";
+    let script = "trap '' INT; setsid sh -c 'trap \"echo > ../told\" TERM; echo \"rea\"\"dy\"; \
+                  while :; do sleep 0.01; done' & wait";
     let args = ["run", "--grace", "100s", "--", "sh", "-c", script];
     let mut session = Session::start(&machine, &args);
     session.wait_for("ready");
@@ -132,6 +132,20 @@ fn what_left_the_group_is_told_and_a_second_interrupt_kills_it() {
     session.press(CTRL_C);
     let status = session.end();
     assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+}
+
+/// The process that stands in the command's group for `recover`.
+fn sentinel(session: &Session) -> Option<u32> {
+    let processes = fs::read_dir("/proc")
+        .expect("read the process table")
+        .flatten();
+    let ours = |stat: &str| {
+        let (id, rest) = stat.split_once(" (cat) ")?;
+        let is_child = rest.split(' ').nth(1) == Some(&session.pid().to_string());
+        is_child.then(|| id.parse().ok()).flatten()
+    };
+    let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter_map(|stat| ours(&stat)).next()
 }
 
 #[test]
@@ -146,8 +160,15 @@ fn a_program_that_reads_keys_makes_of_them_what_it_likes() {
         let args = ["run", "--grace", "300ms", "--", "sh", "-c", &script];
         let mut session = Session::start(&machine, &args);
         session.wait_for("ready");
+        until("somebody stands there", || sentinel(&session).is_some());
+        let before = sentinel(&session);
         session.press(CTRL_C);
         session.wait_for("taken");
+        // A program that is gone before we know of the key has made nothing of it.
+        until("the key was noticed", || {
+            let now = sentinel(&session);
+            now.is_some() && now != before
+        });
         machine.write("go", "");
         let status = session.end();
         assert_eq!(status.code(), Some(0), "{status:?} {}", session.seen());
@@ -172,4 +193,27 @@ fn when_the_grace_ends_at_a_prompt_nothing_is_killed() {
     session.press(CTRL_C);
     let status = session.end();
     assert_eq!(status.code(), Some(0), "{status:?} {}", session.seen());
+}
+
+#[test]
+fn what_does_not_hear_the_key_is_asked_to_end_when_the_command_is_over() {
+    let machine = Machine::new();
+    // A shell's job in the background ignores what is typed, and one has left the group.
+    let script = "sleep 76.25 & setsid sleep 76.75 & echo \"rea\"\"dy\"; exec sleep 76.5";
+    let args = ["run", "--grace", "100s", "--", "sh", "-c", script];
+    let mut session = Session::start(&machine, &args);
+    session.wait_for("ready");
+    until("all run", || {
+        ["76.25", "76.5", "76.75"]
+            .iter()
+            .all(|s| is_running(&format!("sleep {s}")))
+    });
+    session.press(CTRL_C);
+    let status = session.end();
+    assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+    assert!(
+        !["76.25", "76.5", "76.75"]
+            .iter()
+            .any(|s| is_running(&format!("sleep {s}")))
+    );
 }
