@@ -95,7 +95,7 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
         .restore(&request)
         .or_else(|error| Err(known(error)?))?;
     tell(app, &session_id, &restored)?;
-    let left = !restored.foreign.is_empty() || !restored.refused.is_empty();
+    let left = !restored.put.foreign.is_empty() || !restored.put.refused.is_empty();
     Ok(left_some_out(left))
 }
 
@@ -126,37 +126,38 @@ fn left_some_out(left: bool) -> Exit {
 fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     let printer = &app.printer;
     let workspace = restored.root.display().to_string();
+    let put = &restored.put;
     if printer.json {
-        let refused = restored.refused.iter();
+        let refused = put.refused.iter();
         return printer.json(&Restored {
             session_id,
             workspace,
             checkpoint: &restored.checkpoint,
-            restored: &restored.restored,
-            foreign: &restored.foreign,
-            not_covered: &restored.not_covered,
+            restored: &put.restored,
+            foreign: &put.foreign,
+            not_covered: &put.not_covered,
             not_put_back: refused.map(|one| one.display.as_str()).collect(),
-            taken_back_by: restored.taken_back_by.as_deref(),
+            taken_back_by: put.taken_back_by.as_deref(),
         });
     }
-    for path in &restored.restored {
+    for path in &put.restored {
         printer.text(&format!("{}\n", escape_text(path)))?;
     }
-    for path in &restored.foreign {
+    for path in &put.foreign {
         printer.warn(format_args!(
             "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
         ));
     }
-    for path in &restored.not_covered {
+    for path in &put.not_covered {
         printer.warn(format_args!("{path} differs, and no checkpoint holds it"));
     }
-    for one in &restored.refused {
+    for one in &put.refused {
         printer.warn(format_args!(
             "{} could not be put back: {}",
             one.display, one.reason
         ));
     }
-    match (restored.restored.len(), &restored.taken_back_by) {
+    match (put.restored.len(), &put.taken_back_by) {
         (count @ 1.., Some(id)) => printer.note(format_args!(
             "put back {} in {workspace} · take it back with `recover restore {id}`",
             counted(count as u64, "path")

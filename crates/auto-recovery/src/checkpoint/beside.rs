@@ -127,6 +127,8 @@ pub struct Inbox {
     dir: PathBuf,
     root: PathBuf,
     known: Vec<Note>,
+    /// This process and those that it descends from.
+    ancestors: Vec<u32>,
 }
 
 impl Inbox {
@@ -141,6 +143,7 @@ impl Inbox {
             dir,
             root: workspace.root().to_owned(),
             known: Vec::new(),
+            ancestors: ancestors(),
         };
         inbox.remove();
         make_private_dir(&inbox.dir)?;
@@ -179,8 +182,12 @@ impl Inbox {
         }
     }
 
-    /// Keeps what is known of a run; what it says of its end counts most.
+    /// Keeps what is known of a run; what it says of its end counts most. One that this recovery is
+    /// a part of is not beside it.
     fn note(&mut self, note: Note) {
+        if self.ancestors.contains(&note.pid) {
+            return;
+        }
         let root = root_of(&note);
         if !(root.starts_with(&self.root) || self.root.starts_with(&root)) {
             return;
@@ -343,6 +350,24 @@ fn write_whole(path: &Path, note: &Note) -> Option<()> {
     let mut file = options.open(&temp).ok()?;
     file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
     fs::rename(&temp, path).ok()
+}
+
+/// This process and those that it descends from, as far as the system tells.
+fn ancestors() -> Vec<u32> {
+    let mut found = vec![std::process::id()];
+    while let Some(parent) = found.last().and_then(|pid| parent_of(*pid)) {
+        if found.contains(&parent) {
+            break;
+        }
+        found.push(parent);
+    }
+    found
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok().filter(|parent| *parent > 0)
 }
 
 fn root_of(note: &Note) -> PathBuf {

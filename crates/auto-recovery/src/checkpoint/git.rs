@@ -93,16 +93,17 @@ impl Git {
 
     /// Makes the private repository.
     pub(super) fn init(&self) -> Result<()> {
-        let mut command = self.bare();
-        command.args([
-            "init",
-            "--quiet",
-            "--bare",
-            "--template=",
-            "--object-format=sha1",
-        ]);
-        command.arg(&self.dir);
-        output(command, "git init")?;
+        // What later releases of git may choose otherwise, and earlier ones do not know.
+        let formats = ["--object-format=sha1", "--ref-format=files"];
+        let init = |formats: &[&str]| {
+            let mut command = self.bare();
+            command.args(["init", "--quiet", "--bare", "--template="]);
+            command.args(formats).arg(&self.dir);
+            output(command, "git init")
+        };
+        init(&formats)
+            .or_else(|_| init(&formats[..1]))
+            .or_else(|_| init(&[]))?;
         let info = self.dir.join("info");
         std::fs::create_dir_all(&info).map_err(|e| Error::io("create directory", &info, e))?;
         for (name, text) in [("config", CONFIG), ("info/attributes", ATTRIBUTES)] {

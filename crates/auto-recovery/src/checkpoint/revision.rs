@@ -52,14 +52,11 @@ fn resolve(git: &Git, workspace: &Workspace, revision: &str) -> Result<String> {
     let git_dir = workspace
         .git_dir()
         .ok_or_else(|| absent("it has no git repository"))?;
+    if revision.starts_with('-') {
+        return Err(absent("no name of one begins with `-`"));
+    }
     let wanted = format!("{revision}^{{commit}}");
-    let args = [
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        &wanted,
-    ];
+    let args = ["rev-parse", "--verify", "--quiet", &wanted];
     let resolved = git.reading(git_dir, workspace.root(), &args);
     let commit = output(resolved, "git rev-parse").map_err(|e| match e.kind() {
         ErrorKind::Tool => absent("git does not know it"),

@@ -58,7 +58,7 @@ pub(super) fn ignore_settings(
     default_global: Option<&Path>,
 ) -> IgnoreSettings {
     let pattern = r"^core\.(excludesfile|ignorecase)$";
-    let args = ["config", "--null", "--type=path", "--get-regexp", pattern];
+    let args = ["config", "--null", "--path", "--get-regexp", pattern];
     // It fails when nothing is set.
     let listing = output(git.reading_as_user(git_dir, root, &args), "git config");
     let listing = listing.unwrap_or_default();
@@ -86,7 +86,7 @@ pub(super) fn ignore_settings(
 
 /// Whether git tells by the mode of a file whether it is executable.
 pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
-    let args = ["config", "--type=bool", "--get", "core.fileMode"];
+    let args = ["config", "--bool", "--get", "core.fileMode"];
     let answer = output(git.reading_as_user(git_dir, root, &args), "git config");
     // It fails when nothing is set.
     answer.ok().as_deref().map(<[u8]>::trim_ascii) != Some(b"false")

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
     self, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending,
-    Preview, Refused, Step, Wanted, Workspace, WorkspaceLock, find_session,
+    Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -53,18 +53,8 @@ pub struct TreeRestored {
     pub root: PathBuf,
     /// The checkpoint it was put back to.
     pub checkpoint: String,
-    /// The session that keeps the tree it replaced: restoring that takes it back. `None` if
-    /// nothing was replaced.
-    pub taken_back_by: Option<String>,
-    /// Paths that were put back, sorted.
-    pub restored: Vec<String>,
-    /// Paths that are not as the session left them any more, or that somebody changed meanwhile;
-    /// kept.
-    pub foreign: Vec<String>,
-    /// Paths that differ and that no checkpoint holds.
-    pub not_covered: Vec<String>,
-    /// Paths that could not be put back.
-    pub refused: Vec<Refused>,
+    /// What was put back, and what was not.
+    pub put: PutBack,
     /// The session that keeps what an earlier restore of the same session replaced.
     pub earlier: Option<String>,
 }
@@ -154,19 +144,15 @@ impl Place {
         let restored = TreeRestored {
             root: workspace.root().to_owned(),
             checkpoint: checkpoint.unwrap_or_default(),
-            taken_back_by: put.taken_back_by,
-            restored: put.restored,
-            foreign: put.foreign,
-            not_covered: put.not_covered,
-            refused: put.refused,
+            put,
             earlier: trees.replaced,
         };
-        if let Some(replaced) = &restored.taken_back_by {
+        if let Some(replaced) = &restored.put.taken_back_by {
             let event = Restored {
                 attempt_number: request.tree.attempt(),
                 checkpoint: restored.checkpoint.clone(),
                 replaced: replaced.clone(),
-                paths: restored.restored.len() as u64,
+                paths: restored.put.restored.len() as u64,
             };
             // A tree that a restore replaced has a name of its own, and no record to add to.
             let recorded = trees.beginning.is_some().then_some(request.session_id);

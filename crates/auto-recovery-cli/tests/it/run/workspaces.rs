@@ -243,6 +243,19 @@ fn a_server_that_is_run_beside_delays_nothing_and_keeps_what_it_may_have_written
 }
 
 #[test]
+fn a_run_that_a_recovery_is_a_part_of_is_not_beside_it() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let recover = env!("CARGO_BIN_EXE_recover");
+    // As a recipe of make: the run around it has not failed yet.
+    let inner = format!("{recover} run --max-attempts 1 --fix 'echo half > value' -- false");
+    let run = machine.recover(&["run", "--retry", "0", "--", "sh", "-c", &inner]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{run:?}");
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+}
+
+#[test]
 fn a_run_that_was_killed_is_nobody_beside() {
     let machine = Machine::new();
     let mut run = start(

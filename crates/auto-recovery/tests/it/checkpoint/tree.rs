@@ -117,6 +117,17 @@ impl Tree {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs git in the project, and says whether it could.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the user of these tests has a git"
+    )]
+    pub(crate) fn tries_git(&self, args: &[&str]) -> bool {
+        let mut git = Command::new("git");
+        let done = git.args(args).current_dir(self.root()).output().unwrap();
+        done.status.success()
+    }
+
     pub(crate) fn workspace(&self) -> Workspace {
         Workspace::find(&self.root(), None).unwrap()
     }
