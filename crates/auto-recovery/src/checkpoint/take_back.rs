@@ -180,6 +180,8 @@ pub fn put_back(
     }
     let taken_back_by = new_id("restore");
     let mut session = CheckpointSession::begin(Arc::clone(store), &taken_back_by)?;
+    // What a later ignore file hides is seen all the same.
+    session.rules = Some(Arc::clone(&like.rules));
     let now = session.snapshot_covering("before a restore", &wanted.checkpoints())?;
     let (target, left_out) = match wanted {
         Wanted::Tree(tree) => (tree.clone(), Vec::new()),

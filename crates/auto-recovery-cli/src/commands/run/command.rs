@@ -1,5 +1,6 @@
 //! `recover run`.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::Result;
@@ -39,7 +40,8 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     let interrupt = Arc::new(Interrupt::new()?);
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
-    let signals = Signals::install(Arc::clone(&interrupt))?;
+    // To the end of the process: giving each signal back takes longer than the rest of a short run.
+    let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(&interrupt))?);
     let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
@@ -78,7 +80,6 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     if outcome.session_id.is_some() {
         prune_by_itself(app);
     }
-    drop(signals);
     Ok(match outcome.exit {
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),

@@ -278,3 +278,38 @@ fn clearing_a_session_removes_its_outputs_and_checkpoints() {
     assert_eq!(machine.recover(&["restore", "s"]).code, 1);
     assert_eq!(read(&machine, "value"), "mended\n");
 }
+
+#[test]
+fn an_ignore_file_that_the_fix_wrote_hides_nothing_from_a_restore() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo mended > value; echo '*' > .gitignore; mkdir d; touch d/new hidden";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--fix",
+        fix,
+        "--",
+        "grep",
+        "-q",
+        "mended",
+        "value",
+    ];
+    assert_eq!(machine.recover(&args).code, 0);
+    let back = machine.recover(&["restore", "s"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(back.stdout, ".gitignore\nd\nd/new\nhidden\nvalue\n");
+    let left = std::fs::read_dir(machine.work()).expect("list the project");
+    assert_eq!(left.flatten().count(), 1);
+    let id = back
+        .stderr
+        .split("`recover restore ")
+        .nth(1)
+        .expect("the way back");
+    let id = id.split('`').next().expect("an id");
+    assert_eq!(machine.recover(&["restore", id]).code, 0);
+    assert!(machine.work().join("d/new").exists());
+    assert_eq!(machine.recover(&["restore", "s", "--whole-tree"]).code, 0);
+    assert!(!machine.work().join("hidden").exists());
+}
