@@ -191,11 +191,7 @@ impl<'m> Recovering<'m> {
             },
         };
         let mut judged = self.judge(turn, number, &outcome, &acted);
-        let verified = match self.manager.tree.as_mut() {
-            Some(tree) if acted.overflow.is_none() => tree.verified()?,
-            _ => Verified::default(),
-        };
-        judged.hold_against(&verified);
+        let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
         if let Some(code) = shell_code(verification.exit_code, verification.signal) {
             self.last_exit = Some(code);
@@ -229,9 +225,11 @@ impl<'m> Recovering<'m> {
             duration: Duration::ZERO,
             after: After::NextStrategy,
         };
-        self.approve(turn, number, &mut tried);
-        if !tried.success {
-            self.strategy_failed(turn, number);
+        if tried.success {
+            self.approve(turn, number, &mut tried);
+            if !tried.success {
+                tried.verified.checkpoint = self.end_and_look(turn, number)?.checkpoint;
+            }
         }
         if tried.failure.is_none() && !tried.success {
             tried.failure = Some(self.current.clone());
@@ -244,6 +242,44 @@ impl<'m> Recovering<'m> {
         self.not_covered.extend(tried.not_covered.iter().cloned());
         tried.duration = self.manager.host.monotonic().saturating_sub(started);
         Ok(tried)
+    }
+
+    /// Looks at the tree after the verification. What a failed strategy left running is ended first:
+    /// what it writes meanwhile is its own, and goes with the rest.
+    fn look_after(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+        judged: &mut Judged,
+        acted: &Acted,
+    ) -> Result<Verified> {
+        if acted.overflow.is_some() {
+            self.strategy_failed(turn, number);
+            return Ok(Verified::default());
+        }
+        if !judged.success {
+            let verified = self.end_and_look(turn, number)?;
+            judged.hold_against(&verified);
+            return Ok(verified);
+        }
+        let mut verified = self.look()?;
+        judged.hold_against(&verified);
+        if !judged.success {
+            verified.checkpoint = self.end_and_look(turn, number)?.checkpoint;
+        }
+        Ok(verified)
+    }
+
+    fn end_and_look(&mut self, turn: &Turn<'_>, number: u64) -> Result<Verified> {
+        self.strategy_failed(turn, number);
+        self.look()
+    }
+
+    fn look(&mut self) -> Result<Verified> {
+        match self.manager.tree.as_mut() {
+            Some(tree) => tree.verified(),
+            None => Ok(Verified::default()),
+        }
     }
 
     /// Asks the strategy to act. Errors and panics of a handler are outcomes, not ours.
@@ -339,7 +375,7 @@ impl<'m> Recovering<'m> {
 
     /// Asks the approver, if there is one and files changed. No answer is a no.
     fn approve(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) {
-        if !tried.success || tried.files_modified.is_empty() {
+        if tried.files_modified.is_empty() {
             return;
         }
         let Some(approver) = self.manager.approver.as_mut() else {

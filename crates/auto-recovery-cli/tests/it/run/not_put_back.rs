@@ -185,3 +185,15 @@ fn a_fix_that_changes_more_than_a_checkpoint_holds_fails_alone() {
     assert!(!machine.work().join("many").exists());
     assert_eq!(read(&machine, "value"), "mended\n");
 }
+
+#[test]
+fn what_a_failed_fix_left_running_writes_nothing_that_stays() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let server = "while :; do date >> server.log; sleep 0.005; done";
+    let fix = format!("echo half > value; ({server}) & sleep 0.1");
+    let run = machine.recover(&[&UNDO[..], &[&fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!machine.work().join("server.log").exists(), "{run:?}");
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+}
