@@ -25,8 +25,23 @@ struct Restored<'a> {
     restored: &'a [String],
     foreign: &'a [String],
     not_covered: &'a [String],
+    holding_uncovered: &'a [String],
+    moved_aside: Vec<MovedAside<'a>>,
     not_put_back: Vec<&'a str>,
     taken_back_by: Option<&'a str>,
+}
+
+/// A directory that was given another name.
+#[derive(Serialize)]
+struct MovedAside<'a> {
+    was: &'a str,
+    is: &'a str,
+}
+
+impl<'a> MovedAside<'a> {
+    fn of((was, is): &'a (String, String)) -> Self {
+        Self { was, is }
+    }
 }
 
 /// A tree as it would be put back.
@@ -95,7 +110,8 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
         .restore(&request)
         .or_else(|error| Err(known(error)?))?;
     tell(app, &session_id, &restored)?;
-    let left = !restored.put.foreign.is_empty() || !restored.put.refused.is_empty();
+    let put = &restored.put;
+    let left = !put.foreign.is_empty() || !put.refused.is_empty() || !put.holding.is_empty();
     Ok(left_some_out(left))
 }
 
@@ -136,6 +152,8 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             restored: &put.restored,
             foreign: &put.foreign,
             not_covered: &put.not_covered,
+            holding_uncovered: &put.holding,
+            moved_aside: put.moved_aside.iter().map(MovedAside::of).collect(),
             not_put_back: refused.map(|one| one.display.as_str()).collect(),
             taken_back_by: put.taken_back_by.as_deref(),
         });
@@ -150,6 +168,14 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     }
     for path in &put.not_covered {
         printer.warn(format_args!("{path} differs, and no checkpoint holds it"));
+    }
+    for path in &put.holding {
+        printer.warn(format_args!("{path} holds what is not covered, and stays"));
+    }
+    for (was, is) in &put.moved_aside {
+        printer.warn(format_args!(
+            "{was} held what is not covered, and is {is} now"
+        ));
     }
     for one in &put.refused {
         printer.warn(format_args!(

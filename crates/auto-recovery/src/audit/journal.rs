@@ -254,6 +254,12 @@ pub struct AttemptFinished {
     /// Paths that could not be put back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_put_back: Vec<String>,
+    /// Directories that the undo left because they hold what is not covered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub holding_uncovered: Vec<String>,
+    /// Such directories that stood where something else belongs, as `was => is`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved_aside: Vec<String>,
     /// Paths that changed and that no checkpoint covers.
     pub not_covered: Vec<String>,
     /// Protected paths that it touched.

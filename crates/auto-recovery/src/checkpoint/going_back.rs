@@ -11,7 +11,8 @@ use crate::checkpoint::live::{is_between, stands};
 use crate::checkpoint::manifest::Node;
 use crate::checkpoint::pass::Pass;
 use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::restore::{self, Expect, Plan, RestoreReport};
+use crate::checkpoint::plan::{Expect, Plan};
+use crate::checkpoint::restore::{self, RestoreReport};
 use crate::checkpoint::scan::Kind;
 use crate::checkpoint::session::CheckpointSession;
 use crate::error::Result;
@@ -55,9 +56,11 @@ impl CheckpointSession {
             let appeared = self.scan(&[to, from])?.found.into_iter().filter(|found| {
                 !known(&found.path) && to.rules.knows(&found.path, found.kind == Kind::Dir)
             });
-            report
-                .foreign
-                .extend(appeared.map(|found| display_path(&found.path)));
+            let appeared: Vec<_> = appeared
+                .map(|found| display_path(&found.path))
+                .filter(|path| !report.is_moved_aside(path))
+                .collect();
+            report.foreign.extend(appeared);
             report.foreign.sort_unstable();
             report.foreign.dedup();
         }

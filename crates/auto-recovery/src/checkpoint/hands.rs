@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RawMode, Stat, Uid, chmodat, fchmod, fchown, fstat, mkdirat,
-    openat, renameat, statat, symlinkat, unlinkat,
+    AtFlags, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chmodat, fchmod, fchown, fstat,
+    mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -138,6 +138,14 @@ impl<'a> Hands<'a> {
         unlinkat(&self.writable_dir(parent)?, name, AtFlags::REMOVEDIR)?;
         self.opened.remove(path);
         Ok(())
+    }
+
+    /// Gives what stands at `path` the name `to` in the same directory, where nothing may stand.
+    pub(super) fn rename_to_new(&mut self, path: &[u8], to: &[u8]) -> Result<(), Errno> {
+        let (parent, name) = split(path);
+        let dir = self.writable_dir(parent)?;
+        let (_, to) = split(to);
+        renameat_with(&dir, name, &dir, to, RenameFlags::NOREPLACE)
     }
 
     /// Removes the temporary file `temp` beside `path`, if an earlier restore left it there.

@@ -11,22 +11,27 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::blobs::{Blobs, CopyError};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::{Hands, OPENED};
 use crate::checkpoint::live::{self, is_between, stands};
-use crate::checkpoint::manifest::{Node, ObjectId, Why};
-use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
+use crate::checkpoint::manifest::{Node, ObjectId};
+use crate::checkpoint::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::plan::{Beside, Expect, Item, Plan};
 use crate::checkpoint::reserve;
-use crate::checkpoint::root::Root;
 use crate::checkpoint::scan::TEMP_PREFIX;
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::watch::{Uncovered, reason};
+use crate::checkpoint::watch::Uncovered;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How often a restore goes over paths that changed under it.
 const ROUNDS_MAX: usize = 3;
+
+/// What is added to the name of a directory that is moved aside.
+const ASIDE: &[u8] = b".kept-by-recover-";
+
+/// Directories of one name that may have been moved aside: far more than anybody leaves.
+const ASIDE_MAX: u32 = 1000;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,19 +42,15 @@ pub struct RestoreReport {
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds: left as they are, sorted.
     pub not_covered: Vec<Uncovered>,
+    /// Directories that stay because they hold what is not covered, sorted.
+    pub holding: Vec<String>,
+    /// Directories that hold what is not covered and stood where something covered belongs, each
+    /// with the name that it has now.
+    pub moved_aside: Vec<(String, String)>,
     /// Paths that could not be put back, sorted, each with the reason.
     pub refused: Vec<Refused>,
     /// Paths that a run beside may have changed, sorted: kept as they are, each with that run.
     pub beside: Vec<Beside>,
-}
-
-/// A path that a run beside the recovery may have changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Beside {
-    /// The path as records name it.
-    pub display: String,
-    /// The run, in words.
-    pub who: String,
 }
 
 /// A path that the system would not let us change.
@@ -67,112 +68,15 @@ impl RestoreReport {
         self.foreign.is_empty()
             && self.not_covered.is_empty()
             && self.refused.is_empty()
+            && self.holding.is_empty()
+            && self.moved_aside.is_empty()
             && self.beside.is_empty()
     }
-}
 
-/// What a path must be for a restore to touch it.
-#[derive(Clone, Debug)]
-pub(super) enum Expect {
-    /// Just this (`None`: nothing).
-    Node(Option<Node>),
-    /// Anything: there is no snapshot of the present.
-    Any,
-}
-
-/// One path to put back.
-#[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) path: RelPath,
-    pub(super) from: Expect,
-    pub(super) to: Option<Node>,
-}
-
-/// What a restore is to do, and what it must leave.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) items: Vec<Item>,
-    pub(super) not_covered: Vec<Uncovered>,
-}
-
-impl Plan {
-    /// From the tree of `from` to that of `to`.
-    pub(super) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
-        let mut plan = Self::default();
-        for difference in from.manifest.differences(&to.manifest) {
-            // What an attempt closed to us is unknown, and what was there before is not.
-            let is_hidden = ancestors(difference.path)
-                .any(|dir| from.manifest.get(dir).is_some_and(Node::is_opaque));
-            let expect = if is_hidden {
-                Expect::Any
-            } else {
-                Expect::Node(difference.before.cloned())
-            };
-            plan.add(
-                difference.path,
-                difference.before,
-                expect,
-                difference.after,
-                to,
-            );
-        }
-        plan
-    }
-
-    /// Takes out of the plan what runs beside may have changed.
-    pub(super) fn leave_to(&mut self, beside: Option<&Inbox>, root: &Root) -> Vec<Beside> {
-        let mut kept = Vec::new();
-        if let Some(inbox) = beside {
-            self.items
-                .retain(|item| match inbox.who_changed(root, &item.path) {
-                    Some(who) => {
-                        let display = display_path(&item.path);
-                        kept.push(Beside { display, who });
-                        false
-                    }
-                    None => true,
-                });
-        }
-        kept
-    }
-
-    /// Adds a path at which `now` stands and `target` shall stand, unless it must be left.
-    pub(super) fn add(
-        &mut self,
-        path: &RelPath,
-        now: Option<&Node>,
-        from: Expect,
-        target: Option<&Node>,
-        to: &Checkpoint,
-    ) {
-        let left = match (now, target) {
-            (_, Some(Node::Opaque { why, .. })) => Some(reason(*why)),
-            (
-                Some(Node::Opaque {
-                    why: Why::TooLarge, ..
-                }),
-                _,
-            ) => Some(reason(Why::TooLarge)),
-            (
-                Some(Node::Opaque {
-                    why: Why::Unreadable,
-                    ..
-                }),
-                None,
-            ) => Some(reason(Why::Unreadable)),
-            (Some(now), None) if !to.rules.knows(path, now.is_dir()) => {
-                Some("ignored at that time")
-            }
-            _ => None,
-        };
-        match left {
-            Some(reason) => self.not_covered.push(Uncovered::new(path, reason)),
-            None => self.items.push(Item {
-                path: path.clone(),
-                from,
-                to: target.cloned(),
-            }),
-        }
+    /// Whether `path`, as records name it, is or lies in a directory that got another name.
+    pub(super) fn is_moved_aside(&self, path: &str) -> bool {
+        let mut asides = self.moved_aside.iter();
+        asides.any(|(_, aside)| is_within(path.as_bytes(), aside.as_bytes()))
     }
 }
 
@@ -203,8 +107,12 @@ pub(super) fn run(store: &CheckpointStore, to: &Checkpoint, plan: Plan) -> Resul
         .iter()
         .map(|path| display_path(path))
         .collect();
+    let holding = restorer.holding.iter();
+    report.holding = holding.map(|path| display_path(path)).collect();
+    report.moved_aside.clone_from(&restorer.moved_aside);
     let is_left = |path: &RelPath| {
         restorer.foreign.contains(path)
+            || restorer.holding.contains(path)
             || restorer.refused.contains_key(path)
             || report
                 .not_covered
@@ -233,6 +141,9 @@ struct Restorer<'a> {
     /// The name of temporary files: the same when a killed restore is run again.
     temp: Vec<u8>,
     foreign: BTreeSet<RelPath>,
+    /// Directories that stay, because of what is in them.
+    holding: BTreeSet<RelPath>,
+    moved_aside: Vec<(String, String)>,
     acted: BTreeSet<RelPath>,
     not_covered: Vec<Uncovered>,
     /// What the system refused, by path, in its words.
@@ -249,6 +160,8 @@ impl<'a> Restorer<'a> {
             blobs: Blobs::start(&store.git)?,
             temp: [TEMP_PREFIX, &id.as_bytes()[..12], b".tmp"].concat(),
             foreign: BTreeSet::new(),
+            holding: BTreeSet::new(),
+            moved_aside: Vec::new(),
             acted: BTreeSet::new(),
             not_covered: Vec::new(),
             refused: BTreeMap::new(),
@@ -326,8 +239,7 @@ impl<'a> Restorer<'a> {
     /// Whether `item` may be touched: it is what was expected, or on the way we ourselves left it.
     /// `false` when nothing is to be done or it is foreign.
     fn may_touch(&mut self, item: &Item) -> Result<bool> {
-        if self.foreign.contains(&item.path)
-            || self.refused.contains_key(&item.path)
+        if self.is_settled(&item.path)
             || stands(
                 &mut self.hands,
                 &mut self.blobs,
@@ -348,6 +260,13 @@ impl<'a> Restorer<'a> {
             self.foreign.insert(item.path.clone());
         }
         Ok(is_expected)
+    }
+
+    /// Whether it is decided that a path stays as it is.
+    fn is_settled(&self, path: &RelPath) -> bool {
+        self.foreign.contains(path)
+            || self.holding.contains(path)
+            || self.refused.contains_key(path)
     }
 
     fn make_dir(&mut self, item: &Item) -> Result<()> {
@@ -378,10 +297,7 @@ impl<'a> Restorer<'a> {
             self.remove_all(below)?;
             match self.hands.remove_dir(&item.path) {
                 Ok(()) => {}
-                Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                    self.holds_what_is_not_covered(item);
-                    return Ok(());
-                }
+                Err(Errno::NOTEMPTY | Errno::EXIST) => self.move_aside(item)?,
                 Err(errno) => return self.settle(item, Err(errno.into())),
             }
         }
@@ -456,15 +372,35 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it; or
-    /// because something in it was refused, which is named already.
+    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it.
+    /// Where something in it was refused, that is named already.
     fn holds_what_is_not_covered(&mut self, item: &Item) {
         let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
-        if !is_named {
-            self.not_covered
-                .push(Uncovered::new(&item.path, "holds what is not covered"));
+        if is_named {
+            self.foreign.insert(item.path.clone());
+        } else {
+            self.holding.insert(item.path.clone());
         }
-        self.foreign.insert(item.path.clone());
+    }
+
+    /// Gives a directory that holds what is not covered another name, so that what belongs there
+    /// comes back.
+    fn move_aside(&mut self, item: &Item) -> Result<()> {
+        for number in 1..=ASIDE_MAX {
+            let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
+            match self.hands.rename_to_new(&item.path, &aside) {
+                Ok(()) => {
+                    let names = (display_path(&item.path), display_path(&aside));
+                    self.moved_aside.push(names);
+                    return Ok(());
+                }
+                Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+                Err(errno) => return Err(self.hands.error("move aside", &item.path, errno.into())),
+            }
+        }
+        Err(self
+            .hands
+            .error("move aside", &item.path, Errno::EXIST.into()))
     }
 
     /// What an act's result means: a path that moved away under it is foreign.
@@ -527,7 +463,7 @@ impl<'a> Restorer<'a> {
     fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
         for item in items {
-            if self.foreign.contains(&item.path) || self.refused.contains_key(&item.path) {
+            if self.is_settled(&item.path) {
                 continue;
             }
             let Self { hands, blobs, .. } = self;

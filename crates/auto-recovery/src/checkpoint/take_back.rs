@@ -64,6 +64,10 @@ pub struct PutBack {
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds.
     pub not_covered: Vec<String>,
+    /// Directories that stay because they hold what is not covered.
+    pub holding: Vec<String>,
+    /// Such directories that stood where something else belongs, each with its name now.
+    pub moved_aside: Vec<(String, String)>,
     /// Paths that could not be put back.
     pub refused: Vec<Refused>,
     /// The session that keeps what was replaced; `None` if nothing was.
@@ -279,6 +283,8 @@ fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> 
         restored: report.restored,
         not_covered: not_covered.filter(|path| !is_named(path)).collect(),
         foreign,
+        holding: report.holding,
+        moved_aside: report.moved_aside,
         refused: report.refused,
         taken_back_by: Some(taken_back_by),
     }

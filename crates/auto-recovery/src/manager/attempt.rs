@@ -35,6 +35,8 @@ pub(super) struct Tried {
     pub(super) verified: Verified,
     pub(super) kept_foreign: Vec<String>,
     pub(super) not_put_back: Vec<String>,
+    pub(super) holding: Vec<String>,
+    pub(super) moved_aside: Vec<String>,
     pub(super) not_covered: Vec<String>,
     pub(super) failure: Option<Failure>,
     pub(super) strategy_exit_code: Option<i32>,
@@ -64,6 +66,9 @@ impl Tried {
         let foreign = undone.foreign.iter();
         let beside = undone.beside.iter().map(|(path, _)| path);
         self.kept_foreign = foreign.chain(beside).cloned().collect();
+        self.holding.clone_from(&undone.holding);
+        let aside = undone.moved_aside.iter();
+        self.moved_aside = aside.map(|(was, is)| format!("{was} => {is}")).collect();
         let refused = undone.refused.iter();
         self.not_put_back = refused.map(|(path, _)| path.clone()).collect();
         for words in undone.in_words() {
@@ -214,6 +219,8 @@ impl<'m> Recovering<'m> {
             verified,
             kept_foreign: Vec::new(),
             not_put_back: Vec::new(),
+            holding: Vec::new(),
+            moved_aside: Vec::new(),
             not_covered: Vec::new(),
             failure: verification.failure.or(outcome.failure),
             strategy_exit_code: outcome.exit_code,
@@ -228,7 +235,8 @@ impl<'m> Recovering<'m> {
         if tried.success {
             self.approve(turn, number, &mut tried);
             if !tried.success {
-                tried.verified.checkpoint = self.end_and_look(turn, number)?.checkpoint;
+                // What changed while somebody was asked may be theirs: no second look.
+                self.strategy_failed(turn, number);
             }
         }
         if tried.failure.is_none() && !tried.success {
@@ -244,8 +252,8 @@ impl<'m> Recovering<'m> {
         Ok(tried)
     }
 
-    /// Looks at the tree after the verification. What a failed strategy left running is ended first:
-    /// what it writes meanwhile is its own, and goes with the rest.
+    /// Looks at the tree after the verification. What a failed strategy left running is ended
+    /// first: what it writes meanwhile is its own, and goes with the rest.
     fn look_after(
         &mut self,
         turn: &Turn<'_>,
@@ -490,7 +498,9 @@ impl<'m> Recovering<'m> {
     pub(super) fn note_what_stays(&mut self, undone: &Undone) {
         let beside = undone.beside.iter().map(|(path, _)| path);
         let refused = undone.refused.iter().map(|(path, _)| path);
-        let stays = undone.foreign.iter().chain(beside).chain(refused);
+        let aside = undone.moved_aside.iter().map(|(_, is)| is);
+        let stays = undone.foreign.iter().chain(&undone.holding);
+        let stays = stays.chain(beside).chain(refused).chain(aside);
         self.not_covered.extend(stays.cloned());
     }
 

@@ -202,6 +202,8 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         foreign: tried.before.foreign.clone(),
         kept_foreign: tried.kept_foreign.clone(),
         not_put_back: tried.not_put_back.clone(),
+        holding_uncovered: tried.holding.clone(),
+        moved_aside: tried.moved_aside.clone(),
         not_covered: tried.not_covered.clone(),
         protected: [&tried.acted.protected[..], &tried.verified.protected].concat(),
         left_running: tried.left_running.clone(),

@@ -56,6 +56,10 @@ pub struct Undone {
     pub beside: Vec<(String, String)>,
     /// Paths that could not be put back, each with the reason.
     pub refused: Vec<(String, String)>,
+    /// Directories that stay because they hold what is not covered.
+    pub holding: Vec<String>,
+    /// Such directories that stood where something else belongs, each with its name now.
+    pub moved_aside: Vec<(String, String)>,
 }
 
 impl Undone {
@@ -69,6 +73,13 @@ impl Undone {
         for who in distinct(&self.beside) {
             let paths = paths_with(&self.beside, who);
             words.push(format!("kept what changed while {who} ran: {paths}"));
+        }
+        if !self.holding.is_empty() {
+            let paths = self.holding.join(", ");
+            words.push(format!("left what holds what is not covered: {paths}"));
+        }
+        for (was, is) in &self.moved_aside {
+            words.push(format!("{was} held what is not covered and is {is} now"));
         }
         for reason in distinct(&self.refused) {
             let paths = paths_with(&self.refused, reason);

@@ -429,6 +429,8 @@ impl Guarded {
             all.foreign.extend(undone.foreign);
             all.beside.extend(undone.beside);
             all.refused.extend(undone.refused);
+            all.holding.extend(undone.holding);
+            all.moved_aside.extend(undone.moved_aside);
         }
     }
 
@@ -450,6 +452,8 @@ impl Guarded {
             foreign,
             // Told with the attempt; it was never claimed to be put back.
             not_covered: _,
+            holding,
+            moved_aside,
             refused,
             beside,
         } = report;
@@ -460,6 +464,8 @@ impl Guarded {
             foreign,
             beside: beside.collect(),
             refused: refused.collect(),
+            holding,
+            moved_aside,
         })
     }
 }

@@ -197,3 +197,20 @@ fn what_a_failed_fix_left_running_writes_nothing_that_stays() {
     assert!(!machine.work().join("server.log").exists(), "{run:?}");
     assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
 }
+
+#[test]
+fn what_holds_ignored_files_is_not_called_somebody_elses() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, ".gitignore", "__pycache__/\n");
+    let fix = "mkdir -p pkg/__pycache__; touch pkg/a.py pkg/__pycache__/a.pyc; echo half > value";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    let told = "left what holds what is not covered: pkg";
+    assert!(run.stderr.contains(told), "{run:?}");
+    assert!(!run.stderr.contains("somebody else"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    assert!(!machine.work().join("pkg/a.py").exists());
+    let shown = machine.recover(&["show", "s", "--json"]);
+    assert!(shown.stdout.contains("\"holding_uncovered\""), "{shown:?}");
+}

@@ -278,15 +278,15 @@ fn a_directory_that_holds_what_is_not_covered_stays() {
     tree.write("file/object.o", "2");
     let report = undo(&mut session, &good);
     assert!(!report.is_exact());
-    let left: Vec<_> = report
-        .not_covered
-        .iter()
-        .map(|left| &*left.display)
-        .collect();
-    assert_eq!(left, ["file", "made"]);
+    assert_eq!(report.holding, ["made"]);
+    assert_eq!(report.foreign, [] as [&str; 0]);
+    let aside = ("file".to_owned(), "file.kept-by-recover-1".to_owned());
+    assert_eq!(report.moved_aside, [aside]);
     assert!(!tree.exists("made/source"));
     assert_eq!(tree.read("made/object.o"), b"2");
-    assert_eq!(tree.read("file/object.o"), b"2");
+    // What is covered comes back, and what is not is still there.
+    assert_eq!(tree.read("file"), b"1");
+    assert_eq!(tree.read("file.kept-by-recover-1/object.o"), b"2");
 }
 
 #[test]
