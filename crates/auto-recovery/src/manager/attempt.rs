@@ -232,13 +232,7 @@ impl<'m> Recovering<'m> {
             duration: Duration::ZERO,
             after: After::NextStrategy,
         };
-        if tried.success {
-            self.approve(turn, number, &mut tried);
-            if !tried.success {
-                // What changed while somebody was asked may be theirs: no second look.
-                self.strategy_failed(turn, number);
-            }
-        }
+        self.approve(turn, number, &mut tried);
         if tried.failure.is_none() && !tried.success {
             tried.failure = Some(self.current.clone());
         }
@@ -381,9 +375,9 @@ impl<'m> Recovering<'m> {
         }
     }
 
-    /// Asks the approver, if there is one and files changed. No answer is a no.
+    /// Asks the approver, if there is one and a cure changed files. No answer is a no.
     fn approve(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) {
-        if tried.files_modified.is_empty() {
+        if !tried.success || tried.files_modified.is_empty() {
             return;
         }
         let Some(approver) = self.manager.approver.as_mut() else {
@@ -414,6 +408,8 @@ impl<'m> Recovering<'m> {
         tried.stood_in = false;
         tried.add(&refusal);
         tried.repeatable = turn.step.recipe.is_none();
+        // What changed while somebody was asked may be theirs: the tree is not looked at again.
+        self.strategy_failed(turn, number);
     }
 
     /// Whether the tree is as it was verified. What cannot be told is a no.
