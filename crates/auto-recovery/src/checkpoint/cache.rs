@@ -112,6 +112,9 @@ fn put_known(out: &mut Vec<u8>, known: &Known) {
         Node::Opaque {
             why: Why::Special, ..
         } => b's',
+        Node::Opaque {
+            why: Why::Mount, ..
+        } => b'm',
     };
     out.extend_from_slice(&[kind, u8::from(known.is_racy)]);
     let stamp = &known.stamp;
@@ -184,6 +187,7 @@ impl Reader<'_> {
             b'b' => opaque(Why::TooLarge, &stamp),
             b'u' => opaque(Why::Unreadable, &stamp),
             b's' => opaque(Why::Special, &stamp),
+            b'm' => opaque(Why::Mount, &stamp),
             _ => return None,
         };
         Some(Known {

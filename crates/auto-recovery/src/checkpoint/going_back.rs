@@ -128,6 +128,7 @@ impl CheckpointSession {
         let known = Pass::new(&found, base, now_ns, true).known;
         let now = manifest_of(&known);
         let mut plan = Plan::default();
+        let mounts = to.rules.foreign_mounts(self.store.root.path());
         for difference in now.differences(&to.manifest) {
             plan.add(
                 difference.path,
@@ -137,6 +138,7 @@ impl CheckpointSession {
                 to,
             );
         }
+        plan.leave_mounts(&mounts);
         Ok(plan)
     }
 }

@@ -55,6 +55,8 @@ pub(super) enum Why {
     Unreadable,
     /// A pipe, a socket or a device.
     Special,
+    /// Another file system begins there, which was not there at first.
+    Mount,
 }
 
 /// What stands at a path.

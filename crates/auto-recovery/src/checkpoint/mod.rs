@@ -26,6 +26,7 @@ mod live;
 mod lock;
 mod manifest;
 mod marks;
+mod mounts;
 mod options;
 mod pass;
 mod patch;

@@ -1,9 +1,12 @@
 //! What a restore is to do: which paths go back, from what to what, and which must be left. Pure,
 //! but for asking what a run beside may have changed.
 
+use std::collections::BTreeSet;
+
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::manifest::{Node, Why};
+use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::path::{RelPath, ancestors, display_path};
 use crate::checkpoint::root::Root;
 use crate::checkpoint::watch::{Uncovered, reason};
@@ -63,6 +66,23 @@ impl Plan {
             );
         }
         plan
+    }
+
+    /// Takes out of the plan what is or lies below a mount that is none of the tree, and names the
+    /// mount.
+    pub(super) fn leave_mounts(&mut self, mounts: &Mounts) {
+        let mut left = BTreeSet::new();
+        self.items.retain(|item| match mounts.above(&item.path) {
+            Some(place) => {
+                left.insert(place.to_vec());
+                false
+            }
+            None => true,
+        });
+        let named = left
+            .iter()
+            .map(|place| Uncovered::new(place, reason(Why::Mount)));
+        self.not_covered.extend(named);
     }
 
     /// Takes out of the plan what runs beside may have changed.

@@ -81,7 +81,12 @@ impl RestoreReport {
 }
 
 /// Carries out `plan` towards `to`.
-pub(super) fn run(store: &CheckpointStore, to: &Checkpoint, plan: Plan) -> Result<RestoreReport> {
+pub(super) fn run(
+    store: &CheckpointStore,
+    to: &Checkpoint,
+    mut plan: Plan,
+) -> Result<RestoreReport> {
+    plan.leave_mounts(&to.rules.foreign_mounts(store.root.path()));
     let mut report = RestoreReport {
         not_covered: plan.not_covered,
         ..RestoreReport::default()

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::path::ancestors;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 const MAGIC: &[u8] = b"recover rules 1\0";
 
 /// First bytes where it says what older releases do not know: repositories inside the tree, names
-/// compared without their case.
+/// compared without their case, mounts.
 const MAGIC_2: &[u8] = b"recover rules 2\0";
 
 /// Ignore rules and protected globs of one session.
@@ -32,6 +33,8 @@ pub(super) struct Rules {
     by_dir: HashMap<Vec<u8>, Vec<Arc<RuleFile>>>,
     /// Whether names are compared without their case.
     ignores_case: bool,
+    /// Mount points that are part of the tree.
+    mounts: Mounts,
     protect: Vec<String>,
     protected: Protected,
 }
@@ -68,9 +71,20 @@ impl Rules {
                 .collect(),
             by_dir: HashMap::new(),
             ignores_case,
+            mounts: Mounts::default(),
             protect: protect.to_vec(),
             protected: Protected::new(protect)?,
         })
+    }
+
+    /// These rules, for a tree of which `mounts` are part.
+    pub(super) fn with_mounts(self, mounts: Mounts) -> Self {
+        Self { mounts, ..self }
+    }
+
+    /// Mount points below `root` that are none of the tree.
+    pub(super) fn foreign_mounts(&self, root: &Path) -> Mounts {
+        Mounts::below(root).without(&self.mounts)
     }
 
     /// Adds an ignore file of the tree.
@@ -156,7 +170,9 @@ impl Rules {
         let mut dirs: Vec<_> = self.by_dir.iter().collect();
         dirs.sort_unstable_by(|a, b| a.0.cmp(b.0));
         let files: Vec<_> = dirs.into_iter().flat_map(|(_, files)| files).collect();
-        let is_old = !self.ignores_case && !files.iter().any(|file| file.is_boundary);
+        let is_old = !self.ignores_case
+            && self.mounts == Mounts::default()
+            && !files.iter().any(|file| file.is_boundary);
         let mut out = if is_old { MAGIC } else { MAGIC_2 }.to_vec();
         let mut put = |tag: u8, name: &[u8], text: &[u8]| {
             out.push(tag);
@@ -167,6 +183,9 @@ impl Rules {
         };
         if self.ignores_case {
             put(b'i', b"", b"");
+        }
+        for place in &self.mounts.0 {
+            put(b'm', place, b"");
         }
         for file in &self.base {
             put(b'b', b"", &file.text);
@@ -195,6 +214,7 @@ impl Rules {
             .next()
             .ok_or_else(damaged)?;
         let mut ignores_case = false;
+        let mut mounts = Mounts::default();
         let (mut base, mut files, mut protect) = (Vec::new(), Vec::new(), Vec::new());
         while let Some((tag, tail)) = rest.split_first() {
             rest = tail;
@@ -209,11 +229,12 @@ impl Rules {
                 b'b' => base.push(text.to_vec()),
                 b'd' | b'n' => files.push((tag, name, text)),
                 b'i' => ignores_case = true,
+                b'm' => mounts.0.extend([name.to_vec()]),
                 b'p' => protect.push(String::from_utf8(text.to_vec()).map_err(|_| damaged())?),
                 _ => return Err(damaged()),
             }
         }
-        let mut rules = Self::new(base, ignores_case, &protect)?;
+        let mut rules = Self::new(base, ignores_case, &protect)?.with_mounts(mounts);
         for (tag, dir, text) in files {
             let file = match tag {
                 b'n' => rules.boundary(dir, text.to_vec()),

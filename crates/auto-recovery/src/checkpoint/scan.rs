@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use crate::checkpoint::crew;
 use crate::checkpoint::manifest::{Manifest, Node, Why};
+use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::options::{CheckpointLimits, MIB};
 use crate::checkpoint::path::{RelPath, ancestors, join, split, to_os};
 use crate::checkpoint::root::{Root, open_file_at, stamp_at};
@@ -38,6 +39,8 @@ pub(super) struct Scanner<'a> {
     pub(super) excluded: &'a [Vec<u8>],
     /// Other work trees of the same repository, relative to the root: never part of this one.
     pub(super) work_trees: &'a [Vec<u8>],
+    /// Mount points that are none of the tree.
+    pub(super) mounts: &'a Mounts,
     /// The user's ignore rules for all projects, which hold in repositories inside the tree too.
     pub(super) global_rules: Option<&'a [u8]>,
     pub(super) rules: &'a Rules,
@@ -114,6 +117,9 @@ impl Scanner<'_> {
     }
 
     fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
+        if self.mounts.0.contains(&**path) {
+            return Kind::Opaque(Why::Mount);
+        }
         match FileType::from_raw_mode(stamp.mode) {
             FileType::Directory => Kind::Dir,
             FileType::Symlink => Kind::Link,

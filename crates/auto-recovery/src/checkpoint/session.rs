@@ -15,6 +15,7 @@ use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
+use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::pass::Pass;
 use crate::checkpoint::path::{RelPath, display_path, to_os};
@@ -265,13 +266,16 @@ impl CheckpointSession {
         let work_trees = git_dir.map(|git_dir| other_work_trees(git_dir, store.root.path()));
         let work_trees = work_trees.unwrap_or_default();
         let rules = first.as_ref().or(frozen.as_deref());
+        let rules = rules.expect("without frozen ones they were just made");
+        let mounts = rules.foreign_mounts(store.root.path());
         let scanner = Scanner {
             root: &store.root,
             limits: &store.options.limits,
             excluded: &store.excluded,
             work_trees: &work_trees,
+            mounts: &mounts,
             global_rules: self.global_rules.as_deref(),
-            rules: rules.expect("without frozen ones they were just made"),
+            rules,
             collects: first.is_some(),
             tracked: &tracked,
             kept: &kept,
@@ -477,20 +481,20 @@ fn remove_stale_locks(refs: &Path) {
 /// The rules that hold for the whole tree, before any of its ignore files is read.
 fn first_rules(store: &CheckpointStore, global: &mut Option<Vec<u8>>) -> Result<Rules> {
     let default_global = store.options.excludes_file.as_deref();
+    let mounts = Mounts::below(store.root.path());
     let Some(git_dir) = store.workspace.git_dir() else {
         // Without a repository at the top they hold in the repositories inside the tree only.
         *global = default_global.and_then(|file| fs::read(file).ok());
-        return Rules::new(Vec::new(), false, &store.options.protect);
+        let rules = Rules::new(Vec::new(), false, &store.options.protect)?;
+        return Ok(rules.with_mounts(mounts));
     };
     let root = store.root.path();
     let settings = user_git::ignore_settings(&store.git, git_dir, root, default_global);
     global.clone_from(&settings.global);
     let texts = settings.global.into_iter().chain(own_excludes(git_dir));
-    Rules::new(
-        texts.collect(),
-        settings.ignores_case,
-        &store.options.protect,
-    )
+    let protect = &store.options.protect;
+    let rules = Rules::new(texts.collect(), settings.ignores_case, protect)?;
+    Ok(rules.with_mounts(mounts))
 }
 
 fn free_bytes(store: &CheckpointStore) -> Result<u64> {

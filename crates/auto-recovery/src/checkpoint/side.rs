@@ -267,6 +267,7 @@ fn opaque(record: &[u8]) -> Result<Entry> {
         b"large" => Why::TooLarge,
         b"unreadable" => Why::Unreadable,
         b"special" => Why::Special,
+        b"mount" => Why::Mount,
         _ => return Err(damaged()),
     };
     let node = Node::Opaque {
@@ -286,6 +287,7 @@ fn why_code(why: Why) -> &'static str {
         Why::TooLarge => "large",
         Why::Unreadable => "unreadable",
         Why::Special => "special",
+        Why::Mount => "mount",
     }
 }
 

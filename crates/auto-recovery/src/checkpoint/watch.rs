@@ -211,6 +211,7 @@ pub(super) fn reason(why: Why) -> &'static str {
         Why::TooLarge => "larger than the limit",
         Why::Unreadable => "may not be read",
         Why::Special => "a pipe, socket or device",
+        Why::Mount => "a mount point",
     }
 }
 

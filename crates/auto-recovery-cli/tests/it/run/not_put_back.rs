@@ -79,6 +79,45 @@ fn a_file_that_something_is_mounted_on_is_written_in_place() {
 }
 
 #[test]
+fn what_a_fix_mounts_is_never_entered() {
+    let machine = Machine::new();
+    let outside = machine.root().join("outside");
+    fs::create_dir(&outside).expect("make a directory outside");
+    fs::write(outside.join("data"), "precious").expect("write outside");
+    write(&machine, "value", "broken\n");
+    write(&machine, "src/file", "old\n");
+    fs::create_dir(machine.work().join("there")).expect("make a directory");
+    let precious = || fs::read_to_string(outside.join("data")).ok();
+    for place in ["there", "new", "new/src"] {
+        let from = if place == "new/src" {
+            "src"
+        } else {
+            "../outside"
+        };
+        let fix = format!("echo half > value; mkdir -p {place}; mount --bind {from} {place}");
+        let run = machine.recover(&[&UNDO[..], &[&fix, "--", "false"]].concat());
+        let mounted = Mounted(machine.work().join(place));
+        if !is_root() || !tries("mountpoint", &[&mounted.0.display().to_string()]) {
+            skipped("nothing can be mounted here");
+            return;
+        }
+        assert_eq!(precious().as_deref(), Some("precious"), "{run:?}");
+        assert_eq!(read(&machine, "src/file"), "old\n", "{run:?}");
+        assert_eq!(read(&machine, "value"), "broken\n", "{run:?}");
+        let named = format!("{place} (a mount point)");
+        assert!(run.stderr.contains(&named), "{run:?}");
+        assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    }
+    let fix = "mount --bind ../outside there; echo x > ok";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "test", "-e", "ok"]].concat());
+    let _mounted = Mounted(machine.work().join("there"));
+    assert_eq!(run.code, 0, "{run:?}");
+    let restore = machine.recover(&["restore", "--last"]);
+    assert_eq!(precious().as_deref(), Some("precious"), "{restore:?}");
+    assert!(!machine.work().join("ok").exists(), "{restore:?}");
+}
+
+#[test]
 fn a_file_that_may_not_be_changed_is_named() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
