@@ -9,6 +9,7 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::live::{is_between, stands};
 use crate::checkpoint::manifest::Node;
+use crate::checkpoint::moved::moved;
 use crate::checkpoint::pass::Pass;
 use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::plan::{Expect, Plan};
@@ -47,6 +48,11 @@ impl CheckpointSession {
             Some(from) => Plan::between(from, to),
             None => self.plan_blindly(to, None)?,
         };
+        if let Some(from) = from {
+            let leaving = plan.items.iter().filter(|item| item.to.is_none());
+            let leaving = leaving.map(|item| &item.path);
+            plan.moved = moved(&self.store.root, (from, to), leaving);
+        }
         let kept = plan.leave_to(beside, &self.store.root);
         let mut report = restore::run(&self.store, to, plan)?;
         report.beside = kept;

@@ -143,9 +143,10 @@ impl<'a> Hands<'a> {
     /// Gives what stands at `path` the name `to` in the same directory, where nothing may stand.
     pub(super) fn rename_to_new(&mut self, path: &[u8], to: &[u8]) -> Result<(), Errno> {
         let (parent, name) = split(path);
+        let (to_parent, to) = split(to);
         let dir = self.writable_dir(parent)?;
-        let (_, to) = split(to);
-        renameat_with(&dir, name, &dir, to, RenameFlags::NOREPLACE)
+        let to_dir = self.writable_dir(to_parent)?;
+        renameat_with(&dir, name, &to_dir, to, RenameFlags::NOREPLACE)
     }
 
     /// Removes the temporary file `temp` beside `path`, if an earlier restore left it there.

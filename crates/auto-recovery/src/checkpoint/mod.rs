@@ -27,6 +27,7 @@ mod lock;
 mod manifest;
 mod marks;
 mod mounts;
+mod moved;
 mod options;
 mod pass;
 mod patch;

@@ -6,11 +6,13 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::going_back::Candidate;
@@ -19,8 +21,10 @@ use crate::checkpoint::path::display_path;
 use crate::checkpoint::restore::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::timestamp;
 
 /// The newest format version of the record.
 const VERSION: u32 = 1;
@@ -58,6 +62,10 @@ pub struct PendingRun {
     pub before: String,
     /// The tree as the attempt left it, once that is known.
     pub after: Option<String>,
+    /// The commits that the user's HEAD was at before the attempt and after it, empty for none.
+    pub heads: Vec<String>,
+    /// Which directory the workspace's root is, whatever its name: see [`identity`].
+    pub root: Option<String>,
     /// Whether it is no run but a restore: `before` is the tree that it puts back, `after` the one
     /// that it found.
     pub is_restore: bool,
@@ -90,7 +98,11 @@ impl Pending {
         make_private_dir(&dir)?;
         let pending = Self {
             path: dir.join("pending.json"),
-            run: PendingRun { v: VERSION, ..run },
+            run: PendingRun {
+                v: VERSION,
+                root: identity(workspace.root()),
+                ..run
+            },
         };
         pending.write()?;
         Ok(pending)
@@ -129,6 +141,7 @@ impl Pending {
     /// A new attempt begins on `before`.
     pub fn note_before(&mut self, before: &Checkpoint) -> Result<()> {
         self.run.before = before.id();
+        self.run.heads = before.head().map(str::to_owned).into_iter().collect();
         self.run.after = None;
         self.write()
     }
@@ -136,6 +149,7 @@ impl Pending {
     /// The attempt left the tree as `after`.
     pub fn note_after(&mut self, after: &Checkpoint) -> Result<()> {
         self.run.after = Some(after.id());
+        self.run.heads.extend(after.head().map(str::to_owned));
         self.write()
     }
 
@@ -154,6 +168,32 @@ impl Pending {
     /// The run has come to its end.
     pub fn end(self) -> Result<()> {
         durable::remove(&self.path)
+    }
+
+    /// Why the tree is another one now than the run changed: its directory was made anew, or HEAD
+    /// moved. What was left in the other one is none of this one's.
+    pub fn is_of_another_tree(&self, store: &CheckpointStore) -> Option<String> {
+        let root = store.root.path();
+        let now = identity(root);
+        if self.run.root.is_some() && now.is_some() && self.run.root != now {
+            return Some("the directory was made anew since".to_owned());
+        }
+        let git_dir = store.workspace().git_dir();
+        let head = match git_dir {
+            Some(git_dir) => user_git::head(&store.git, git_dir, root).commit,
+            None => None,
+        };
+        let head = head.unwrap_or_default();
+        let was = self.run.heads.last()?;
+        if self.run.heads.contains(&head) {
+            return None;
+        }
+        let short = |commit: &str| match commit {
+            "" => "no commit".to_owned(),
+            commit => commit.chars().take(10).collect(),
+        };
+        let (was, is) = (short(was), short(&head));
+        Some(format!("HEAD was {was} then and is {is} now"))
     }
 
     /// What the run that died left of the tree.
@@ -178,12 +218,17 @@ impl Pending {
         })
     }
 
-    /// Puts the tree back as it was before. For a [`PendingState::Finishable`] only.
-    pub fn finish(&self, store: &Arc<CheckpointStore>) -> Result<RestoreReport> {
+    /// Puts the tree back as it was before, but for what a run `beside` may have changed. For a
+    /// [`PendingState::Finishable`] only.
+    pub fn finish(
+        &self,
+        store: &Arc<CheckpointStore>,
+        beside: Option<&Inbox>,
+    ) -> Result<RestoreReport> {
         let (before, after) = self.images(store)?;
         let mut session: CheckpointSession = store.begin_session(&self.run.session_id)?;
         match &after {
-            Some(after) => session.restore(&before, Some(after)),
+            Some(after) => session.restore_beside(&before, Some(after), beside),
             None => Ok(RestoreReport::default()),
         }
     }
@@ -208,4 +253,13 @@ impl Pending {
         })?;
         durable::replace(&self.path, &text)
     }
+}
+
+/// Which directory this is: its inode and when it was made, where the file system tells. One that
+/// was made anew may get the same inode.
+fn identity(dir: &Path) -> Option<String> {
+    let metadata = dir.metadata().ok()?;
+    let made = metadata.created().ok().map(timestamp);
+    let inode = metadata.ino();
+    Some(format!("{inode} {}", made.unwrap_or_default()))
 }

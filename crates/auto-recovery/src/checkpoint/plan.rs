@@ -7,6 +7,7 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::manifest::{Node, Why};
 use crate::checkpoint::mounts::Mounts;
+use crate::checkpoint::moved::Moved;
 use crate::checkpoint::path::{RelPath, ancestors, display_path};
 use crate::checkpoint::root::Root;
 use crate::checkpoint::watch::{Uncovered, reason};
@@ -41,6 +42,8 @@ pub(super) struct Item {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) items: Vec<Item>,
+    /// What is not covered and gets its name back.
+    pub(super) moved: Vec<Moved>,
     pub(super) not_covered: Vec<Uncovered>,
 }
 
@@ -89,6 +92,8 @@ impl Plan {
     pub(super) fn leave_to(&mut self, beside: Option<&Inbox>, root: &Root) -> Vec<Beside> {
         let mut kept = Vec::new();
         if let Some(inbox) = beside {
+            self.moved
+                .retain(|moved| inbox.who_changed(root, &moved.now).is_none());
             self.items
                 .retain(|item| match inbox.who_changed(root, &item.path) {
                     Some(who) => {

@@ -16,6 +16,7 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::{Hands, OPENED};
 use crate::checkpoint::live::{self, is_between, stands};
 use crate::checkpoint::manifest::{Node, ObjectId};
+use crate::checkpoint::moved::Moved;
 use crate::checkpoint::path::{RelPath, display_path, is_within, split};
 use crate::checkpoint::plan::{Beside, Expect, Item, Plan};
 use crate::checkpoint::reserve;
@@ -47,6 +48,8 @@ pub struct RestoreReport {
     /// Directories that hold what is not covered and stood where something covered belongs, each
     /// with the name that it has now.
     pub moved_aside: Vec<(String, String)>,
+    /// Paths that are not covered, had another name, and have theirs back: that other name first.
+    pub renamed_back: Vec<(String, String)>,
     /// Paths that could not be put back, sorted, each with the reason.
     pub refused: Vec<Refused>,
     /// Paths that a run beside may have changed, sorted: kept as they are, each with that run.
@@ -92,6 +95,7 @@ pub(super) fn run(
         ..RestoreReport::default()
     };
     let mut restorer = Restorer::new(store, to)?;
+    restorer.moved = plan.moved;
     let mut items = plan.items;
     let all = items.clone();
     for _ in 0..ROUNDS_MAX {
@@ -106,6 +110,8 @@ pub(super) fn run(
     restorer.foreign.extend(restless);
     report.not_covered.append(&mut restorer.not_covered);
     report.refused = restorer.refusals();
+    let moved = std::mem::take(&mut restorer.moved);
+    report.renamed_back = std::mem::take(&mut restorer.renamed_back);
     restorer.blobs.finish()?;
     report.foreign = restorer
         .foreign
@@ -118,6 +124,7 @@ pub(super) fn run(
     let is_left = |path: &RelPath| {
         restorer.foreign.contains(path)
             || restorer.holding.contains(path)
+            || moved.iter().any(|moved| is_within(path, &moved.now))
             || restorer.refused.contains_key(path)
             || report
                 .not_covered
@@ -149,6 +156,9 @@ struct Restorer<'a> {
     /// Directories that stay, because of what is in them.
     holding: BTreeSet<RelPath>,
     moved_aside: Vec<(String, String)>,
+    /// What is not covered and has another name; what cannot get its own back stays there.
+    moved: Vec<Moved>,
+    renamed_back: Vec<(String, String)>,
     acted: BTreeSet<RelPath>,
     not_covered: Vec<Uncovered>,
     /// What the system refused, by path, in its words.
@@ -167,6 +177,8 @@ impl<'a> Restorer<'a> {
             foreign: BTreeSet::new(),
             holding: BTreeSet::new(),
             moved_aside: Vec::new(),
+            moved: Vec::new(),
+            renamed_back: Vec::new(),
             acted: BTreeSet::new(),
             not_covered: Vec::new(),
             refused: BTreeMap::new(),
@@ -199,7 +211,27 @@ impl<'a> Restorer<'a> {
         for item in items.iter().filter(is_content) {
             self.with_room(item, items, |this| this.put(item, items))?;
         }
+        self.give_names_back();
         self.remove_all(items.iter().filter(|item| item.to.is_none()))
+    }
+
+    /// Gives what is not covered the name back that it had. What cannot have it keeps the new one.
+    fn give_names_back(&mut self) {
+        let Self {
+            hands,
+            renamed_back,
+            moved,
+            ..
+        } = self;
+        moved.retain(|moved| {
+            let renamed = hands.rename_to_new(&moved.now, &moved.was);
+            if renamed.is_ok() {
+                renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
+            }
+            renamed.is_err()
+        });
+        let stays = self.moved.iter().map(|moved| moved.now.clone());
+        self.holding.extend(stays);
     }
 
     /// Acts; on a full disk makes room first: our reserve, and what is to go anyway.
@@ -272,6 +304,13 @@ impl<'a> Restorer<'a> {
         self.foreign.contains(path)
             || self.holding.contains(path)
             || self.refused.contains_key(path)
+            || self.is_moved(path)
+    }
+
+    /// Whether a path is or lies in what is not covered, and has another name still.
+    fn is_moved(&self, path: &RelPath) -> bool {
+        let mut moved = self.moved.iter();
+        moved.any(|moved| is_within(path, &moved.now))
     }
 
     fn make_dir(&mut self, item: &Item) -> Result<()> {

@@ -347,8 +347,9 @@ impl<'a> Walker<'a> {
     /// Whether `path` is no part of the tree: git's own, our own, or left behind by a restore.
     fn is_outside(&mut self, dir: &Todo, path: &[u8], name: &[u8]) -> bool {
         if name.eq_ignore_ascii_case(b".git") {
-            if path.len() > name.len() {
-                self.watch_nested(path, dir.is_ignored);
+            match path.len() > name.len() {
+                true => self.watch_nested(path, dir.is_ignored),
+                false => self.note_identity(path),
             }
             return true;
         }
@@ -375,14 +376,25 @@ impl<'a> Walker<'a> {
 
     /// Watches a directory as such: its times move with every file that comes or goes in it.
     fn watch_identity(&mut self, path: &[u8]) {
-        if let Ok(Some(stamp)) = self.scanner.root.stamp(path) {
-            let stamp = Stamp {
-                size: 0,
-                mtime_ns: 0,
-                ..stamp
-            };
+        if let Some(stamp) = self.identity(path) {
             self.watch(path.into(), &stamp);
         }
+    }
+
+    /// Watches the repository itself, for which there is always room.
+    fn note_identity(&mut self, path: &[u8]) {
+        if let Some(stamp) = self.identity(path) {
+            self.scan.watch.note(path.into(), &stamp);
+        }
+    }
+
+    fn identity(&self, path: &[u8]) -> Option<Stamp> {
+        let stamp = self.scanner.root.stamp(path).ok().flatten()?;
+        Some(Stamp {
+            size: 0,
+            mtime_ns: 0,
+            ..stamp
+        })
     }
 
     fn merge(&mut self, other: Self) {

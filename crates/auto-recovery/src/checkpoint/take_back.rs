@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use similar::{ChangeTag, TextDiff};
 
+use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
@@ -19,6 +20,7 @@ use crate::checkpoint::live::stands;
 use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node};
 use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::pending::{Pending, PendingRun};
+use crate::checkpoint::plan::Beside;
 use crate::checkpoint::restore::{Refused, RestoreReport};
 use crate::checkpoint::root::{open_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
@@ -70,6 +72,8 @@ pub struct PutBack {
     pub moved_aside: Vec<(String, String)>,
     /// Paths that could not be put back.
     pub refused: Vec<Refused>,
+    /// Paths that a run beside may have changed: kept.
+    pub beside: Vec<Beside>,
     /// The session that keeps what was replaced; `None` if nothing was.
     pub taken_back_by: Option<String>,
 }
@@ -159,7 +163,8 @@ impl Wanted {
 }
 
 /// Puts the tree of `store` back to what is wanted, and keeps what that replaces. `died` is the
-/// record of a run that was killed here, which this settles.
+/// record of a run that was killed here, which this settles. What a run `beside` may have changed
+/// stays.
 ///
 /// # Errors
 /// If what is replaced cannot be kept, or the checkpoints cannot be read.
@@ -168,6 +173,7 @@ pub fn put_back(
     store: &Arc<CheckpointStore>,
     wanted: &Wanted,
     died: Option<&Pending>,
+    beside: Option<&Inbox>,
 ) -> Result<PutBack> {
     let claimed = wanted.claimed();
     let Some(like) = wanted.checkpoint() else {
@@ -198,7 +204,7 @@ pub fn put_back(
     };
     store.keep(&now)?;
     let pending = begin_pending(state_dir, store, &taken_back_by, (&target, &now), died)?;
-    let report = session.restore(&target, Some(&now))?;
+    let report = session.restore_beside(&target, Some(&now), beside)?;
     // What a restore left is what taking it back begins from.
     session.snapshot("after a restore")?;
     pending.end()?;
@@ -286,6 +292,7 @@ fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> 
         holding: report.holding,
         moved_aside: report.moved_aside,
         refused: report.refused,
+        beside: report.beside,
         taken_back_by: Some(taken_back_by),
     }
 }
@@ -360,6 +367,7 @@ fn begin_pending(
         at: timestamp(store.host.now()),
         before: target.id(),
         after: Some(now.id()),
+        heads: now.head().map(str::to_owned).into_iter().collect(),
         is_restore: true,
         ..PendingRun::default()
     };

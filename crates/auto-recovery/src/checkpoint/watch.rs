@@ -96,6 +96,34 @@ impl Watch {
         self.ignored.keys().map(|path| &**path)
     }
 
+    /// Every path of the tree that was seen, ignored files and closed directories.
+    pub(super) fn seen_paths(&self) -> impl Iterator<Item = &RelPath> {
+        self.ignored.keys().chain(self.closed_dirs.keys())
+    }
+
+    /// Whether that path was seen.
+    pub(super) fn has_seen(&self, path: &[u8]) -> bool {
+        self.ignored.contains_key(path) || self.closed_dirs.contains_key(path)
+    }
+
+    /// The inode that was seen at a path.
+    pub(super) fn inode(&self, path: &[u8]) -> Option<u64> {
+        let file = self.ignored.get(path).map(|(.., ino)| *ino);
+        file.or(self.closed_dirs.get(path).copied())
+    }
+
+    /// Whether what has `stamp` is what was seen at `path`, wherever it stands by now.
+    pub(super) fn is_still(&self, path: &[u8], stamp: &Stamp) -> bool {
+        match self.ignored.get(path) {
+            Some((mode, size, mtime_ns, ino)) => {
+                let is_identity = (*size, *mtime_ns) == (0, 0);
+                let is_same = is_identity || (stamp.size, stamp.mtime_ns) == (*size, *mtime_ns);
+                stamp.mode == *mode && stamp.ino == *ino && is_same
+            }
+            None => self.closed_dirs.get(path) == Some(&stamp.ino),
+        }
+    }
+
     /// Whether everything that is watched was seen.
     pub(super) fn is_whole(&self) -> bool {
         !self.is_partial && !self.is_git_partial
@@ -232,7 +260,7 @@ pub(super) fn uncovered_changes(
     }
     let is_whole = !before.1.is_partial && !after.1.is_partial;
     let ignored = changed_keys(&before.1.ignored, &after.1.ignored, is_whole);
-    found.extend(ignored.map(|path| Uncovered::new(path, "ignored")));
+    found.extend(ignored.map(|path| Uncovered::new(path, ignored_or_git(path))));
     // That one is made is what tools do; that one is gone, or another, is worth a word.
     let closed = before.1.closed_dirs.iter();
     let gone = closed.filter(|(path, ino)| after.1.closed_dirs.get(*path) != Some(ino));
@@ -245,6 +273,14 @@ pub(super) fn uncovered_changes(
     found.sort_by(|a, b| a.display.cmp(&b.display));
     found.dedup();
     found
+}
+
+/// Why a watched path of the tree is not covered.
+fn ignored_or_git(path: &[u8]) -> &'static str {
+    match path.rsplit(|byte| *byte == b'/').next() {
+        Some(b".git") => "git's own",
+        _ => "ignored",
+    }
 }
 
 /// Keys whose values differ. Where a watch ended early (`is_whole` is false), a key that only one

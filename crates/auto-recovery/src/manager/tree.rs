@@ -60,6 +60,17 @@ pub struct Undone {
     pub holding: Vec<String>,
     /// Such directories that stood where something else belongs, each with its name now.
     pub moved_aside: Vec<(String, String)>,
+    /// Paths that are not covered, had another name, and have theirs back: that other name first.
+    pub renamed_back: Vec<(String, String)>,
+}
+
+/// Whether a path, as records name it, is or lies below something that was renamed back, by either
+/// of its names.
+pub fn is_renamed_back(path: &str, all: &[(String, String)]) -> bool {
+    all.iter().flat_map(|(now, was)| [now, was]).any(|one| {
+        let rest = path.strip_prefix(one.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ' ']))
+    })
 }
 
 impl Undone {
@@ -77,6 +88,11 @@ impl Undone {
         if !self.holding.is_empty() {
             let paths = self.holding.join(", ");
             words.push(format!("left what holds what is not covered: {paths}"));
+        }
+        if !self.renamed_back.is_empty() {
+            let names = self.renamed_back.iter().map(|(_, was)| was.as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            words.push(format!("renamed back: {names}"));
         }
         for (was, is) in &self.moved_aside {
             words.push(format!("{was} held what is not covered and is {is} now"));

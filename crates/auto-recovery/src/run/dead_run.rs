@@ -13,8 +13,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
-    CheckpointOptions, CheckpointStore, Locked, Pending, PendingState, Refused, Wanted, Workspace,
-    WorkspaceLock, put_back,
+    Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState, Refused,
+    Wanted, Workspace, WorkspaceLock, put_back,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -92,20 +92,24 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
     )?;
     let store = open_store(run, workspace)?;
     let is_restore = pending.run().is_restore;
+    let Some(pending) = unless_of_another_tree(run, pending, &store) else {
+        return Ok(None);
+    };
     let what = match (pending.assess(&store)?, is_restore) {
         (PendingState::Clean, false) => {
             format!("session {session_id} died here; the tree is as it was")
         }
         (PendingState::Clean, true) => "a restore died here; it had put everything back".to_owned(),
         (PendingState::Finishable(paths), is_restore) => {
-            let refused = pending.finish(&store)?.refused;
+            let report = pending.finish(&store, Some(&who_is_beside(run, workspace)?))?;
             let paths = shown(&paths);
-            let who = match is_restore {
-                true => "a restore".to_owned(),
-                false => format!("session {session_id}"),
-            };
+            let who = who_died(&session_id, is_restore);
             let done = if is_restore { "put back" } else { "undone" };
-            format!("{who} died here; {done}: {paths}{}", not_put_back(&refused))
+            format!(
+                "{who} died here; {done}: {paths}{}{}",
+                not_put_back(&report.refused),
+                kept(&report.beside)
+            )
         }
         (PendingState::Conflicting(paths), is_restore) => {
             return Ok(Some(Leftover {
@@ -120,20 +124,45 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
         run,
         pending,
         "it died; a later run here put things in order",
+        true,
     );
     run.observe(&RunEvent::Cleaned { what: &what });
     Ok(None)
 }
 
+/// Gives the record back, unless it is of another tree than stands here now: then it is told once,
+/// and forgotten.
+fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) -> Option<Pending> {
+    let Some(why) = pending.is_of_another_tree(store) else {
+        return Some(pending);
+    };
+    let session_id = pending.run().session_id.clone();
+    let who = who_died(&session_id, pending.run().is_restore);
+    let what = format!(
+        "{who} died here, and {why}: nothing was put back · `recover restore {session_id}` goes \
+         back all the same, with `--preview` it says how"
+    );
+    conclude(run, pending, &format!("it died; {why}"), false);
+    run.observe(&RunEvent::Cleaned { what: &what });
+    None
+}
+
+/// What runs beside may have changed, which nobody puts back. For the holder of the workspace.
+fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
+    let mut inbox = Inbox::open(&run.runner.request.state_dir, workspace)?;
+    inbox.look();
+    Ok(inbox)
+}
+
 /// Forgets the dead run, whose session ends on record where this run can record it.
-fn conclude(run: &Run, pending: Pending, reason: &str) {
+fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
     let request = &run.runner.request;
     let died = pending.run();
     if !died.is_restore && died.store == request.store.url() {
         let event = SessionFinished {
             outcome: SessionOutcome::Interrupted,
             reason: reason.to_owned(),
-            put_back: Some(true),
+            put_back: Some(is_put_back),
             ..SessionFinished::default()
         };
         let event = JournalEvent::SessionFinished(event);
@@ -184,16 +213,22 @@ impl Leftover {
             return Err(Error::new(ErrorKind::Refused, context));
         }
         let store = open_store(run, &self.workspace)?;
+        let Some(pending) = unless_of_another_tree(run, pending, &store) else {
+            return Ok(false);
+        };
+        let beside = who_is_beside(run, &self.workspace)?;
         let target = store.load(&pending.run().before)?;
         let wanted = Wanted::Tree(target.clone());
-        let put = put_back(&request.state_dir, &store, &wanted, Some(&pending))?;
+        let state_dir = &request.state_dir;
+        let put = put_back(state_dir, &store, &wanted, Some(&pending), Some(&beside))?;
         let taken_back_by = put.taken_back_by.unwrap_or_default();
         let what = format!(
-            "{} died here in the middle of an attempt; put back as it was before: {}{} · `recover \
-             restore {}` takes that back",
+            "{} died here in the middle of an attempt; put back as it was before: {}{}{} · \
+             `recover restore {}` takes that back",
             self.who(),
             shown(&put.restored),
             not_put_back(&put.refused),
+            kept(&put.beside),
             taken_back_by
         );
         let event = JournalEvent::Restored(Restored {
@@ -205,17 +240,14 @@ impl Leftover {
         if !self.is_restore && pending.run().store == request.store.url() {
             let _not_recorded = request.store.record(Some(&self.session_id), event);
         }
-        conclude(run, pending, "it died; a later run here put the tree back");
+        let reason = "it died; a later run here put the tree back";
+        conclude(run, pending, reason, true);
         run.observe(&RunEvent::Cleaned { what: &what });
         Ok(true)
     }
 
     fn who(&self) -> String {
-        if self.is_restore {
-            "a restore".to_owned()
-        } else {
-            format!("session {}", self.session_id)
-        }
+        who_died(&self.session_id, self.is_restore)
     }
 
     fn in_words(&self) -> String {
@@ -238,6 +270,13 @@ impl Leftover {
                 error.chain()
             ),
         }
+    }
+}
+
+fn who_died(session_id: &str, is_restore: bool) -> String {
+    match is_restore {
+        true => "a restore".to_owned(),
+        false => format!("session {session_id}"),
     }
 }
 
@@ -295,6 +334,17 @@ fn not_put_back(refused: &[Refused]) -> String {
     match paths.is_empty() {
         true => String::new(),
         false => format!("; could not be put back: {}", shown(&paths)),
+    }
+}
+
+fn kept(beside: &[Beside]) -> String {
+    let paths = beside.iter();
+    let paths: Vec<_> = paths
+        .map(|one| format!("{} ({} ran)", one.display, one.who))
+        .collect();
+    match paths.is_empty() {
+        true => String::new(),
+        false => format!("; kept what may have changed meanwhile: {}", shown(&paths)),
     }
 }
 

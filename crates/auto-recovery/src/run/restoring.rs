@@ -140,7 +140,7 @@ impl Place {
         let wanted = self.wanted(&store, request, &trees)?;
         let died = Pending::find(&self.state_dir, &workspace)?;
         let checkpoint = wanted.checkpoint().map(Checkpoint::id);
-        let put = checkpoint::put_back(&self.state_dir, &store, &wanted, died.as_ref())?;
+        let put = checkpoint::put_back(&self.state_dir, &store, &wanted, died.as_ref(), None)?;
         let restored = TreeRestored {
             root: workspace.root().to_owned(),
             checkpoint: checkpoint.unwrap_or_default(),

@@ -70,8 +70,14 @@ impl Strategy for RollbackStrategy {
                 "not rolled back to {said}: {why}; `--rollback={id}` goes there all the same"
             )));
         }
-        let paths = guarded.go_to(&target)?;
-        let message = format!("Rolled back to {said}, {paths} paths");
+        let (paths, kept) = guarded.go_to(&target)?;
+        let mut message = format!("Rolled back to {said}, {paths} paths");
+        if !kept.is_empty() {
+            let kept = kept.join(", ");
+            message.push_str(&format!(
+                "; kept what a run beside may have changed: {kept}"
+            ));
+        }
         Ok(Outcome::success(message.clone()).with_changes(vec![message]))
     }
 }

@@ -13,7 +13,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
-use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
+use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified, is_renamed_back};
 use crate::run::guard::Claim;
 use crate::run::under_way::Run;
 
@@ -343,7 +343,7 @@ impl Guarded {
 
     /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in
     /// a checkpoint first, also what is ignored now and was not then.
-    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<u64> {
+    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<(usize, Vec<String>)> {
         let from = self
             .session
             .snapshot_covering("before the rollback", &[target])?;
@@ -351,8 +351,11 @@ impl Guarded {
         if let Some(span) = &mut self.attempt {
             span.before = from.clone();
         }
-        let report = self.session.restore(target, Some(&from))?;
-        Ok(report.restored.len() as u64)
+        self.look_beside();
+        let beside = self.beside.as_ref();
+        let report = self.session.restore_beside(target, Some(&from), beside)?;
+        let kept = report.beside.into_iter().map(|one| one.display).collect();
+        Ok((report.restored.len(), kept))
     }
 
     /// Notes who runs beside now, and who did.
@@ -431,6 +434,7 @@ impl Guarded {
             all.refused.extend(undone.refused);
             all.holding.extend(undone.holding);
             all.moved_aside.extend(undone.moved_aside);
+            all.renamed_back.extend(undone.renamed_back);
         }
     }
 
@@ -444,7 +448,10 @@ impl Guarded {
             .restore_beside(before, after.as_ref(), beside)?;
         if let Some(after) = after {
             let left = self.store.not_covered_changes(before, after).into_iter();
-            self.left.extend(left.map(|one| one.display));
+            let left = left.map(|one| one.display);
+            let back = &report.renamed_back;
+            self.left
+                .extend(left.filter(|path| !is_renamed_back(path, back)));
         }
         self.ours = before.clone();
         let RestoreReport {
@@ -454,6 +461,7 @@ impl Guarded {
             not_covered: _,
             holding,
             moved_aside,
+            renamed_back,
             refused,
             beside,
         } = report;
@@ -466,6 +474,7 @@ impl Guarded {
             refused: refused.collect(),
             holding,
             moved_aside,
+            renamed_back,
         })
     }
 }
@@ -486,6 +495,7 @@ fn begin_pending(
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
         before: ground.id(),
+        heads: ground.head().map(str::to_owned).into_iter().collect(),
         ..PendingRun::default()
     };
     Pending::begin(&request.state_dir, claim.workspace(), word)

@@ -253,3 +253,46 @@ fn what_holds_ignored_files_is_not_called_somebody_elses() {
     let shown = machine.recover(&["show", "s", "--json"]);
     assert!(shown.stdout.contains("\"holding_uncovered\""), "{shown:?}");
 }
+
+#[test]
+fn what_is_not_covered_gets_its_name_back() {
+    let machine = Machine::new();
+    let git = |command: &str| {
+        let done = machine.run(&mut machine.shell(command));
+        assert_eq!(done.code, 0, "{done:?}");
+    };
+    write(&machine, ".gitignore", ".env\n*.log\nnode_modules\nwt\n");
+    write(&machine, "sub/file", "tracked\n");
+    git("git init -q && git add . && git -c user.name=n -c user.email=e commit -qm first");
+    git("git worktree add -q wt -b other");
+    let uncovered = [".env", "sub/x.log", "node_modules/a/b", "wt/untracked"];
+    for path in uncovered {
+        write(&machine, path, "the only copy\n");
+    }
+    let moves = [
+        "mv .env .env.bak",
+        "mv sub sub2",
+        "mv node_modules nm",
+        "mv wt wt-old",
+        "mv .git .git.bak",
+        "mkdir new; mv .env node_modules new",
+    ];
+    for fix in moves {
+        let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+        assert_eq!(run.code, 1, "{run:?}");
+        for path in uncovered {
+            assert_eq!(read(&machine, path), "the only copy\n", "{fix}: {run:?}");
+        }
+        assert!(run.stderr.contains("renamed back: "), "{fix}: {run:?}");
+        // Without the repository nobody could see what it watches.
+        let is_whole = fix.contains(".git") || run.stderr.contains("the tree is as it was");
+        assert!(is_whole, "{fix}: {run:?}");
+    }
+    git("test -z \"$(git status --porcelain)\"");
+    // Where something else has the name by now, the only copy keeps the new one, and is named.
+    let fix = "mv .env .env.bak; echo other > .env";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(read(&machine, ".env.bak"), "the only copy\n", "{run:?}");
+    assert!(run.stderr.contains("not covered: .env.bak"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+}

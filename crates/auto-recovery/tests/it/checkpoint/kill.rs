@@ -73,7 +73,7 @@ fn a_killed_restore_is_run_again_to_the_exact_tree() {
         }
     }
     assert!(cut_short > 0, "no restore was killed in the middle");
-    let report = pending.finish(&store).unwrap();
+    let report = pending.finish(&store, None).unwrap();
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
     assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
@@ -92,7 +92,7 @@ fn finish_in(root: &Path) {
     let host = Arc::new(SystemHost::new());
     let store = CheckpointStore::open(&state, &workspace, Default::default(), host).unwrap();
     let pending = Pending::find(&state, &workspace).unwrap().unwrap();
-    pending.finish(&store).unwrap();
+    pending.finish(&store, None).unwrap();
 }
 
 /// Starts the child and kills it once the file of that number is back.

@@ -68,7 +68,7 @@ fn a_tree_between_its_images_is_finished() {
     let state = pending.assess(&store).unwrap();
     let left = ["b", "new", "new/d"].map(str::to_owned).to_vec();
     assert_eq!(state, PendingState::Finishable(left));
-    assert!(pending.finish(&store).unwrap().is_exact());
+    assert!(pending.finish(&store, None).unwrap().is_exact());
     assert_eq!(tree.image(), image);
     assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
 }
