@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::layout::make_private_dir;
 use crate::checkpoint::lock::is_held;
+use crate::checkpoint::path;
 use crate::checkpoint::root::Root;
+use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::host::new_id;
@@ -77,7 +79,6 @@ pub struct Registration {
 impl Registration {
     /// Registers a run of `command` in `workspace`; `None` where that cannot be done or has no use.
     pub fn begin(state_dir: &Path, workspace: &Workspace, command: &[String]) -> Option<Self> {
-        workspace.checkpointable().ok()?;
         let note = Note {
             id: new_id("run"),
             pid: std::process::id(),
@@ -199,17 +200,46 @@ impl Inbox {
         }
     }
 
+    /// Whether no run was seen beside.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// The run that may have changed `path`, in words; `None` if there was none. `root` is the open
     /// root of the workspace.
-    pub(super) fn who_changed(&self, root: &Root, path: &[u8]) -> Option<String> {
+    ///
+    /// What stands there is theirs if it changed while they ran, or if one of `new_dirs` that it
+    /// lies in did: what was moved in keeps its times. Where nothing stands, the directory tells
+    /// that it should stand in.
+    pub(super) fn who_changed<'p>(
+        &self,
+        root: &Root,
+        path: &'p [u8],
+        new_dirs: impl Iterator<Item = &'p [u8]>,
+    ) -> Option<String> {
         if self.known.is_empty() {
             return None;
         }
-        // Where nothing stands, putting something back harms nobody.
-        let stamp = root.stamp(path).ok().flatten()?;
-        let found = self.known.iter().find(|note| match &note.paths {
-            Some(paths) => paths.binary_search_by(|known| (**known).cmp(path)).is_ok(),
-            None => is_during(note, stamp.ctime_ns),
+        let stamp_of = |path: &'p [u8]| {
+            let named = if path.is_empty() { b"." } else { path };
+            Some((path, root.stamp(named).ok().flatten()?))
+        };
+        let telling: Vec<(&[u8], Stamp)> = match stamp_of(path) {
+            Some(here) => [here]
+                .into_iter()
+                .chain(new_dirs.filter_map(stamp_of))
+                .collect(),
+            None => {
+                let above = [&b""[..]].into_iter().chain(path::ancestors(path));
+                above.filter_map(stamp_of).last().into_iter().collect()
+            }
+        };
+        let found = self.known.iter().find(|note| {
+            let mut telling = telling.iter();
+            telling.any(|(path, stamp)| match &note.paths {
+                Some(paths) => paths.binary_search_by(|known| (**known).cmp(path)).is_ok(),
+                None => is_during(note, stamp.ctime_ns),
+            })
         })?;
         let command = found.command.join(" ");
         Some(format!("`{command}`, pid {}", found.pid))
@@ -264,6 +294,12 @@ fn changed_since(root: &Path, theirs: &Path, since_ns: i64) -> Option<Vec<Vec<u8
         theirs
     };
     let mut found = BTreeSet::new();
+    let changed_ns = |of: &fs::Metadata| of.ctime() * NANOS + of.ctime_nsec();
+    let top = from.symlink_metadata().ok()?;
+    if changed_ns(&top) >= since_ns {
+        let below = from.strip_prefix(theirs).ok()?;
+        found.insert(below.as_os_str().as_bytes().to_vec());
+    }
     let mut todo = vec![from.to_owned()];
     while let Some(dir) = todo.pop() {
         for path in entries(&dir) {
@@ -273,8 +309,7 @@ fn changed_since(root: &Path, theirs: &Path, since_ns: i64) -> Option<Vec<Vec<u8
             let Ok(metadata) = path.symlink_metadata() else {
                 continue;
             };
-            let changed_ns = metadata.ctime() * NANOS + metadata.ctime_nsec();
-            if changed_ns >= since_ns
+            if changed_ns(&metadata) >= since_ns
                 && let Ok(below) = path.strip_prefix(theirs)
             {
                 found.insert(below.as_os_str().as_bytes().to_vec());

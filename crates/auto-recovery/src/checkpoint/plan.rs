@@ -1,7 +1,7 @@
 //! What a restore is to do: which paths go back, from what to what, and which must be left. Pure,
 //! but for asking what a run beside may have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
@@ -91,19 +91,24 @@ impl Plan {
     /// Takes out of the plan what runs beside may have changed.
     pub(super) fn leave_to(&mut self, beside: Option<&Inbox>, root: &Root) -> Vec<Beside> {
         let mut kept = Vec::new();
-        if let Some(inbox) = beside {
-            self.moved
-                .retain(|moved| inbox.who_changed(root, &moved.now).is_none());
-            self.items
-                .retain(|item| match inbox.who_changed(root, &item.path) {
-                    Some(who) => {
-                        let display = display_path(&item.path);
-                        kept.push(Beside { display, who });
-                        false
-                    }
-                    None => true,
-                });
-        }
+        let Some(inbox) = beside.filter(|inbox| !inbox.is_empty()) else {
+            return kept;
+        };
+        let leaving = self.items.iter().filter(|item| item.to.is_none());
+        let leaving: HashSet<RelPath> = leaving.map(|item| item.path.clone()).collect();
+        let who_changed = |path: &RelPath| {
+            let new = ancestors(path).filter(|dir| leaving.contains(*dir));
+            inbox.who_changed(root, path, new)
+        };
+        self.moved.retain(|moved| who_changed(&moved.now).is_none());
+        self.items.retain(|item| match who_changed(&item.path) {
+            Some(who) => {
+                let display = display_path(&item.path);
+                kept.push(Beside { display, who });
+                false
+            }
+            None => true,
+        });
         kept
     }
 

@@ -139,8 +139,8 @@ fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) 
     let session_id = pending.run().session_id.clone();
     let who = who_died(&session_id, pending.run().is_restore);
     let what = format!(
-        "{who} died here, and {why}: nothing was put back · `recover restore {session_id}` goes \
-         back all the same, with `--preview` it says how"
+        "{who} died here, and {why}: nothing was put back · `recover restore {session_id} \
+         --whole-tree` goes back all the same, with `--preview` it says how"
     );
     conclude(run, pending, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });

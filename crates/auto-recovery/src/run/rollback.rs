@@ -71,7 +71,8 @@ impl Strategy for RollbackStrategy {
             )));
         }
         let (paths, kept) = guarded.go_to(&target)?;
-        let mut message = format!("Rolled back to {said}, {paths} paths");
+        let noun = if paths == 1 { "path" } else { "paths" };
+        let mut message = format!("Rolled back to {said}, {paths} {noun}");
         if !kept.is_empty() {
             let kept = kept.join(", ");
             message.push_str(&format!(

@@ -179,8 +179,10 @@ fn a_tree_that_cannot_be_put_back_is_not_called_as_it_was() {
     assert!(history.stdout.contains("failed"), "{history:?}");
     let next = machine.recover(&["run", "--", "true"]);
     assert_eq!(next.code, 0, "{next:?}");
-    assert!(next.stderr.contains("`recover restore s`"), "{next:?}");
-    assert_eq!(machine.recover(&["restore", "s"]).code, 0);
+    let way_back = "`recover restore s --whole-tree`";
+    assert!(next.stderr.contains(way_back), "{next:?}");
+    let whole = machine.recover(&["restore", "s", "--whole-tree"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
     assert_eq!(read(&machine, "value"), "broken\n");
     assert_eq!(machine.recover(&["run", "--", "true"]).code, 0);
 }
@@ -234,4 +236,45 @@ fn is_at_rest(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
     state.starts_with(['S', 'Z'])
+}
+
+#[test]
+fn what_a_run_left_in_another_tree_is_none_of_this_one() {
+    let remade = "cd ..; rm -rf project; mkdir project; cd project; git init -q; echo new > value; \
+                  git add .; git commit -qm new";
+    let later = [
+        "git stash -q; git switch -q other",
+        "git commit -qam half",
+        remade,
+        "rm -rf .git; git init -q; git add .; git commit -qm again",
+    ];
+    for what in later {
+        let machine = Machine::new();
+        machine.write("user/.gitconfig", "[user]\nname = n\nemail = n@e\n");
+        let shell = |script: &str| {
+            let done = machine.run(&mut machine.shell(script));
+            assert_eq!(done.code, 0, "{script}: {done:?}");
+        };
+        write(&machine, "value", "as it is\n");
+        shell("git init -q; git add .; git commit -qm first; git switch -qc other");
+        shell("echo changed > value; git commit -qam second; git switch -q -");
+        let fix = "echo half > value; touch ../started; exec sleep 64.5";
+        let args = ["run", "--session", "dead", "--fix", fix, "--", "false"];
+        let mut run = start(&machine, &args);
+        wait_for(&machine.root().join("started"));
+        signal(&run, Signal::KILL);
+        run.wait().expect("it ends");
+        shell(what);
+        let before = read(&machine, "value");
+        // It fails here, and passed where the run died.
+        let next = machine.recover(&["run", "--", "grep", "-q", "as it is", "value"]);
+        assert_eq!(next.code, 1, "{what}: {next:?}");
+        assert_eq!(read(&machine, "value"), before, "{what}: {next:?}");
+        assert!(
+            next.stderr.contains("nothing was put back"),
+            "{what}: {next:?}"
+        );
+        let again = machine.recover(&["run", "--", "true"]);
+        assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{what}");
+    }
 }

@@ -218,6 +218,56 @@ fn what_a_passing_run_made_beside_a_recovery_survives_the_undo() {
 }
 
 #[test]
+fn what_a_passing_run_moves_and_removes_stays_moved_and_removed() {
+    let machine = Machine::new();
+    for path in ["dir/old", "dir/gone", "value"] {
+        write(&machine, path, "as it was\n");
+    }
+    machine.write("elsewhere/deep/file", "the only copy\n");
+    let fix = "touch ../fixing; until [ -e ../go ]; do sleep 0.01; done; echo half > value";
+    let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
+    let recovery = start(&machine, &args);
+    wait_for(&machine.root().join("fixing"));
+    let script = "mv ../elsewhere moved; mv dir/old dir/renamed; rm dir/gone";
+    // Those who work in a directory above are beside it as well.
+    let up = format!("cd project; {script}");
+    let beside = ["run", "--", "sh", "-c", &up];
+    assert_eq!(recover_in(&machine, "", &beside).code, 0);
+    machine.write("go", "");
+    let recovery = recovery.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&recovery.stderr);
+    assert_eq!(recovery.status.code(), Some(1), "{told}");
+    assert_eq!(
+        read(&machine, "moved/deep/file"),
+        "the only copy\n",
+        "{told}"
+    );
+    assert_eq!(read(&machine, "dir/renamed"), "as it was\n", "{told}");
+    for path in ["dir/old", "dir/gone"] {
+        assert!(!machine.work().join(path).exists(), "{path}: {told}");
+        assert!(told.contains(path), "{path}: {told}");
+    }
+    assert_eq!(read(&machine, "value"), "as it was\n", "{told}");
+}
+
+#[test]
+fn a_rollback_keeps_what_a_passing_run_is_writing() {
+    let machine = Machine::new();
+    write(&machine, "value", "good\n");
+    assert_eq!(machine.recover(&["checkpoint"]).code, 0);
+    write(&machine, "value", "bad\n");
+    let server = "echo mine > made; touch ../up; until [ -e ../stop ]; do sleep 0.01; done";
+    let mut server = start(&machine, &["run", "--", "sh", "-c", server]);
+    wait_for(&machine.root().join("up"));
+    let run = machine.recover(&["run", "--rollback", "--", "grep", "-q", "good", "value"]);
+    machine.write("stop", "");
+    assert!(server.wait().expect("it ends").success());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(read(&machine, "made"), "mine\n", "{run:?}");
+    assert!(run.stderr.contains("may have changed: made"), "{run:?}");
+}
+
+#[test]
 fn a_server_that_is_run_beside_delays_nothing_and_keeps_what_it_may_have_written() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
