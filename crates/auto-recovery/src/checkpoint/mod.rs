@@ -71,6 +71,6 @@ pub use rules::Protected;
 pub use safe_directory::is_safe_directory;
 pub use session::CheckpointSession;
 pub use store::{CheckpointStore, check_checkpoint};
-pub use take_back::{Preview, Previewed, PutBack, Step, Wanted, preview, put_back};
+pub use take_back::{AskedBy, Preview, Previewed, PutBack, Step, Wanted, preview, put_back};
 pub use watch::Uncovered;
 pub use workspace::Workspace;

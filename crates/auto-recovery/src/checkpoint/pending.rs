@@ -4,8 +4,10 @@
 //! end; one JSON object, replaced durably. Whoever holds the workspace lock and finds it, finds a
 //! run that died. It is finished only where every path is as it was before or after the attempt.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +18,8 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::going_back::Candidate;
-use crate::checkpoint::layout::{make_private_dir, workspace_dir};
-use crate::checkpoint::path::display_path;
+use crate::checkpoint::layout::{CHECKPOINTS, make_private_dir, workspace_dir};
+use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::restore::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
@@ -216,6 +218,29 @@ impl Pending {
         } else {
             PendingState::Finishable(finishable)
         })
+    }
+
+    /// Workspaces inside that were cured since the run died, relative to `root`: their trees are
+    /// proven.
+    pub(super) fn cured_inside(&self, state_dir: &Path, root: &Path) -> Vec<RelPath> {
+        let changed = |path: &Path| path.metadata().and_then(|is| is.modified()).ok();
+        let Some(died) = changed(&self.path) else {
+            return Vec::new();
+        };
+        let dirs = fs::read_dir(state_dir.join(CHECKPOINTS))
+            .into_iter()
+            .flatten();
+        let cured = dirs.flatten().filter_map(|entry| {
+            let inside = fs::read(entry.path().join("root")).ok()?;
+            let inside = Path::new(OsStr::from_bytes(&inside))
+                .strip_prefix(root)
+                .ok()?
+                .to_owned();
+            let is_later = changed(&entry.path().join("marks")).is_some_and(|at| at > died);
+            let is_below = !inside.as_os_str().is_empty();
+            (is_below && is_later).then(|| RelPath::from(inside.as_os_str().as_bytes()))
+        });
+        cured.collect()
     }
 
     /// Puts the tree back as it was before, but for what a run `beside` may have changed. For a

@@ -162,9 +162,25 @@ impl Wanted {
     }
 }
 
-/// Puts the tree of `store` back to what is wanted, and keeps what that replaces. `died` is the
-/// record of a run that was killed here, which this settles. What a run `beside` may have changed
-/// stays.
+/// Who wants a tree back.
+#[derive(Clone, Copy, Debug)]
+pub enum AskedBy<'a> {
+    /// A person, who has seen what is there.
+    Person {
+        /// The record of a run that was killed here, which this settles.
+        died: Option<&'a Pending>,
+    },
+    /// A run that found what another one left. Workspaces inside that were cured since stay as they
+    /// are.
+    Run {
+        /// The record of that other run, which this settles.
+        died: &'a Pending,
+        /// Who runs beside, and what they may have changed: it stays.
+        beside: &'a Inbox,
+    },
+}
+
+/// Puts the tree of `store` back to what is wanted, and keeps what that replaces.
 ///
 /// # Errors
 /// If what is replaced cannot be kept, or the checkpoints cannot be read.
@@ -172,9 +188,16 @@ pub fn put_back(
     state_dir: &Path,
     store: &Arc<CheckpointStore>,
     wanted: &Wanted,
-    died: Option<&Pending>,
-    beside: Option<&Inbox>,
+    by: AskedBy<'_>,
 ) -> Result<PutBack> {
+    let (died, beside) = match by {
+        AskedBy::Person { died } => (died, None),
+        AskedBy::Run { died, beside } => (Some(died), Some(beside)),
+    };
+    let cured = match by {
+        AskedBy::Person { .. } => Vec::new(),
+        AskedBy::Run { died, .. } => died.cured_inside(state_dir, store.root.path()),
+    };
     let claimed = wanted.claimed();
     let Some(like) = wanted.checkpoint() else {
         return Ok(PutBack::default());
@@ -194,7 +217,13 @@ pub fn put_back(
     session.rules = Some(Arc::clone(&like.rules));
     let now = session.snapshot_covering("before a restore", &wanted.checkpoints())?;
     let (target, left_out) = match wanted {
-        Wanted::Tree(tree) => (tree.clone(), Vec::new()),
+        Wanted::Tree(tree) if cured.is_empty() => (tree.clone(), Vec::new()),
+        Wanted::Tree(tree) => {
+            let manifest = with_dirs_of(&tree.manifest, &now.manifest, &cured);
+            let importer = Importer::start(&store.git)?;
+            let target = session.commit_as(importer, "wanted by a restore", manifest, like)?;
+            (target, cured.iter().map(|dir| display_path(dir)).collect())
+        }
         _ => {
             let (manifest, left_out) = overlaid(&now.manifest, &claimed);
             let importer = Importer::start(&store.git)?;
@@ -295,6 +324,18 @@ fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> 
         beside: report.beside,
         taken_back_by: Some(taken_back_by),
     }
+}
+
+/// `tree`, with what `now` has in each of `dirs`.
+fn with_dirs_of(tree: &Manifest, now: &Manifest, dirs: &[RelPath]) -> Manifest {
+    let is_in = |entry: &&Entry| dirs.iter().any(|dir| is_within(&entry.path, dir));
+    let kept = now.entries.iter().filter(is_in);
+    let rest = tree.entries.iter().filter(|entry| !is_in(entry));
+    let above = now.entries.iter().filter(|entry| {
+        let mut above = dirs.iter().flat_map(|dir| ancestors(dir));
+        above.any(|dir| *dir == *entry.path) && tree.get(&entry.path).is_none()
+    });
+    Manifest::from_unsorted(kept.chain(rest).chain(above).cloned().collect())
 }
 
 /// `now` with each claimed path as it is wanted where it is as the session left it, and the paths

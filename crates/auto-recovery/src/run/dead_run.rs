@@ -13,8 +13,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
-    Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState, Refused,
-    Wanted, Workspace, WorkspaceLock, put_back,
+    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState,
+    Refused, Wanted, Workspace, WorkspaceLock, put_back,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -220,7 +220,11 @@ impl Leftover {
         let target = store.load(&pending.run().before)?;
         let wanted = Wanted::Tree(target.clone());
         let state_dir = &request.state_dir;
-        let put = put_back(state_dir, &store, &wanted, Some(&pending), Some(&beside))?;
+        let by = AskedBy::Run {
+            died: &pending,
+            beside: &beside,
+        };
+        let put = put_back(state_dir, &store, &wanted, by)?;
         let taken_back_by = put.taken_back_by.unwrap_or_default();
         let what = format!(
             "{} died here in the middle of an attempt; put back as it was before: {}{}{} · \
@@ -228,7 +232,7 @@ impl Leftover {
             self.who(),
             shown(&put.restored),
             not_put_back(&put.refused),
-            kept(&put.beside),
+            kept(&put.beside) + &stays(&put.foreign),
             taken_back_by
         );
         let event = JournalEvent::Restored(Restored {
@@ -334,6 +338,13 @@ fn not_put_back(refused: &[Refused]) -> String {
     match paths.is_empty() {
         true => String::new(),
         false => format!("; could not be put back: {}", shown(&paths)),
+    }
+}
+
+fn stays(foreign: &[String]) -> String {
+    match foreign.is_empty() {
+        true => String::new(),
+        false => format!("; left as it is now: {}", shown(foreign)),
     }
 }
 

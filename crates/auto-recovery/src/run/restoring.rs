@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
-    self, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked, Pending,
-    Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, find_session,
+    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked,
+    Pending, Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -139,8 +139,11 @@ impl Place {
         let store = self.open(&workspace)?;
         let wanted = self.wanted(&store, request, &trees)?;
         let died = Pending::find(&self.state_dir, &workspace)?;
+        let by = AskedBy::Person {
+            died: died.as_ref(),
+        };
         let checkpoint = wanted.checkpoint().map(Checkpoint::id);
-        let put = checkpoint::put_back(&self.state_dir, &store, &wanted, died.as_ref(), None)?;
+        let put = checkpoint::put_back(&self.state_dir, &store, &wanted, by)?;
         let restored = TreeRestored {
             root: workspace.root().to_owned(),
             checkpoint: checkpoint.unwrap_or_default(),

@@ -278,3 +278,27 @@ fn what_a_run_left_in_another_tree_is_none_of_this_one() {
         assert_eq!((again.code, again.stderr.as_str()), (0, ""), "{what}");
     }
 }
+
+#[test]
+fn what_was_cured_inside_since_a_run_died_stays() {
+    let machine = Machine::new();
+    write(&machine, "inner/value", "broken\n");
+    let done = machine.run(&mut machine.shell("git init -q; git -C inner init -q"));
+    assert_eq!(done.code, 0, "{done:?}");
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; touch ../started; exec sleep 65.5";
+    let args = ["run", "--session", "dead", "--fix", fix, "--", "false"];
+    let mut run = start(&machine, &args);
+    wait_for(&machine.root().join("started"));
+    signal(&run, Signal::KILL);
+    run.wait().expect("it ends");
+    let cure = "cd inner && recover run --fix 'echo cured > value' -- grep cured value";
+    let cure = cure.replace("recover", env!("CARGO_BIN_EXE_recover"));
+    let cured = machine.run(&mut machine.shell(&cure));
+    assert_eq!(cured.code, 0, "{cured:?}");
+    let run = machine.recover(&["run", "--", "grep", "-q", "broken", "value"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{run:?}");
+    assert_eq!(read(&machine, "inner/value"), "cured\n", "{run:?}");
+    assert!(run.stderr.contains("left as it is now: inner"), "{run:?}");
+}
