@@ -113,6 +113,13 @@ impl Git {
         Ok(())
     }
 
+    /// What git says of itself, whatever the repository is like.
+    pub(super) fn version(&self) -> Result<Vec<u8>> {
+        let mut command = self.bare();
+        command.arg("--version");
+        output(command, "git --version")
+    }
+
     /// A command on the private repository, under its own configuration only.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bare();

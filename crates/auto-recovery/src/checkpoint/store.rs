@@ -67,6 +67,22 @@ impl CheckpointStore {
         }))
     }
 
+    /// Sets the private repository aside, if git cannot read it as one, so that the next opening
+    /// makes another; says where it is. To be asked by the holder of the workspace.
+    pub fn set_aside_if_damaged(&self) -> Option<PathBuf> {
+        let is_whole = self.git.run(&["rev-parse", "--git-dir"]).is_ok();
+        if is_whole || self.git.version().is_err() {
+            return None;
+        }
+        let aside = (1..)
+            .map(|number| self.dir.join(format!("git.damaged-{number}")))
+            .find(|path| !path.exists())?;
+        fs::rename(self.git.dir(), &aside).ok()?;
+        // What it says of objects is of the other repository's.
+        let _slower = fs::remove_file(self.cache_path());
+        Some(aside)
+    }
+
     /// The workspace.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace

@@ -44,6 +44,9 @@ pub struct Step {
     pub foreign: HashSet<String>,
     /// Paths of it that could not be put back, though the rest was.
     pub stayed: HashSet<String>,
+    /// Whether it is a restore of the session: what stood before may stand again, when a person
+    /// takes the restore back.
+    pub is_restore: bool,
 }
 
 /// The tree that is wanted back.
@@ -101,7 +104,8 @@ pub struct Preview {
 /// One path of a session: how it was left, and how it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 struct Claimed {
-    left: Option<Node>,
+    /// What the session left, and what restores of it left.
+    left: Vec<Option<Node>>,
     wanted: Option<Node>,
 }
 
@@ -139,15 +143,17 @@ impl Wanted {
                     None => difference.before,
                 };
                 let known = claimed.entry(difference.path.clone());
-                known
-                    .and_modify(|known| known.left = left.cloned())
-                    .or_insert_with(|| Claimed {
-                        left: left.cloned(),
-                        wanted: wanted.cloned(),
-                    });
+                let known = known.or_insert_with(|| Claimed {
+                    left: Vec::new(),
+                    wanted: wanted.cloned(),
+                });
+                if !step.is_restore {
+                    known.left.clear();
+                }
+                known.left.push(left.cloned());
             }
         }
-        claimed.retain(|_, path| path.left != path.wanted);
+        claimed.retain(|_, path| path.left.iter().any(|left| *left != path.wanted));
         claimed
     }
 
@@ -246,7 +252,7 @@ pub fn put_back(
 /// If the checkpoints cannot be read.
 pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview> {
     let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
-    let claimed: Vec<(RelPath, Option<Node>, Option<Option<Node>>)> = match wanted {
+    let claimed: Vec<(RelPath, Option<Node>, Option<Vec<Option<Node>>>)> = match wanted {
         Wanted::Tree(tree) => {
             let plan = session.differing(tree)?.into_iter();
             plan.map(|(path, to)| (path, to, None)).collect()
@@ -266,7 +272,7 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
             continue;
         }
         let is_as_left = match left {
-            Some(left) => stands(&mut hands, &mut blobs, &path, left.as_ref())?,
+            Some(left) => stands_any(&mut hands, &mut blobs, &path, &left)?,
             None => true,
         };
         if is_as_left {
@@ -282,6 +288,21 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     Ok(preview)
 }
 
+/// Whether one of `nodes` stands at a path.
+fn stands_any(
+    hands: &mut Hands<'_>,
+    blobs: &mut Blobs,
+    path: &RelPath,
+    nodes: &[Option<Node>],
+) -> Result<bool> {
+    for node in nodes {
+        if stands(hands, blobs, path, node.as_ref())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The paths that would be left, if nothing at all would be put back; `None` if something would.
 fn would_leave_all(
     store: &Arc<CheckpointStore>,
@@ -295,7 +316,7 @@ fn would_leave_all(
         if stands(&mut hands, &mut blobs, path, one.wanted.as_ref())? {
             continue;
         }
-        if stands(&mut hands, &mut blobs, path, one.left.as_ref())? {
+        if stands_any(&mut hands, &mut blobs, path, &one.left)? {
             is_any = true;
             break;
         }
@@ -353,7 +374,7 @@ fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, 
         if here == one.wanted.as_ref() {
             continue;
         }
-        if here == one.left.as_ref() {
+        if one.left.iter().any(|left| here == left.as_ref()) {
             put.push((path, one));
         } else {
             left_out.push(display_path(path));

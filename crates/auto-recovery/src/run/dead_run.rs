@@ -95,7 +95,20 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
     let Some(pending) = unless_of_another_tree(run, pending, &store) else {
         return Ok(None);
     };
-    let what = match (pending.assess(&store)?, is_restore) {
+    let state = match pending.assess(&store) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let who = who_died(&session_id, is_restore);
+            let what = format!(
+                "{who} died here, and the checkpoints that tell what it changed are gone: nothing \
+                 was put back"
+            );
+            conclude(run, pending, "it died; its checkpoints are gone", false);
+            run.observe(&RunEvent::Cleaned { what: &what });
+            return Ok(None);
+        }
+        state => state?,
+    };
+    let what = match (state, is_restore) {
         (PendingState::Clean, false) => {
             format!("session {session_id} died here; the tree is as it was")
         }

@@ -148,7 +148,7 @@ impl Place {
             root: workspace.root().to_owned(),
             checkpoint: checkpoint.unwrap_or_default(),
             put,
-            earlier: trees.replaced,
+            earlier: trees.restores.last().map(|(_, replaced)| replaced.clone()),
         };
         if let Some(replaced) = &restored.put.taken_back_by {
             let event = Restored {
@@ -216,7 +216,7 @@ impl Place {
                 return Ok(Wanted::Tree(tree));
             }
             let from = trees.attempts.iter().rposition(|one| one.number == number);
-            let steps = steps(store, &trees.attempts[from.unwrap_or_default()..]);
+            let steps = steps(store, trees, from.unwrap_or_default());
             return Ok(match steps.is_empty() {
                 true => Wanted::Tree(tree),
                 false => Wanted::AfterFirst(steps),
@@ -232,8 +232,8 @@ impl Place {
             return Ok(Wanted::Tree(store.load(first)?));
         }
         let steps = match trees.beginning {
-            Some(_) => steps(store, &trees.attempts),
-            None => restore_step(store, &taken)?,
+            Some(_) => steps(store, trees, 0),
+            None => restore_step(store, &taken).into_iter().collect(),
         };
         Ok(match steps.is_empty() {
             true => Wanted::Tree(store.load(first)?),
@@ -328,8 +328,9 @@ impl Place {
     }
 }
 
-/// What attempts did, of those whose trees this workspace still keeps.
-fn steps(store: &CheckpointStore, attempts: &[AttemptTrees]) -> Vec<Step> {
+/// What attempts and restores did from the attempt at `first` on, of those whose trees this
+/// workspace still keeps.
+fn steps(store: &CheckpointStore, trees: &SessionTrees, first: usize) -> Vec<Step> {
     let loaded = |id: &Option<String>| id.as_ref().and_then(|id| store.load(id).ok());
     let step = |attempt: &AttemptTrees| {
         Some(Step {
@@ -338,23 +339,34 @@ fn steps(store: &CheckpointStore, attempts: &[AttemptTrees]) -> Vec<Step> {
             is_undone: attempt.is_undone,
             foreign: attempt.foreign.iter().cloned().collect(),
             stayed: attempt.not_put_back.iter().cloned().collect(),
+            is_restore: false,
         })
     };
-    attempts.iter().filter_map(step).collect()
+    let mut steps = Vec::new();
+    for (index, attempt) in trees.attempts.iter().enumerate().skip(first) {
+        steps.extend(step(attempt));
+        let restores = trees.restores.iter();
+        for (_, replaced) in restores.filter(|(ended, _)| *ended == index + 1) {
+            let taken = store.session_checkpoints(replaced).unwrap_or_default();
+            steps.extend(restore_step(store, &taken));
+        }
+    }
+    steps
 }
 
 /// What a restore did, by the two checkpoints that it took; none for one of an older release.
-fn restore_step(store: &CheckpointStore, taken: &[String]) -> Result<Vec<Step>> {
+fn restore_step(store: &CheckpointStore, taken: &[String]) -> Option<Step> {
     let [before, .., after] = taken else {
-        return Ok(Vec::new());
+        return None;
     };
-    Ok(vec![Step {
-        before: store.load(before)?,
-        after: store.load(after)?,
+    Some(Step {
+        before: store.load(before).ok()?,
+        after: store.load(after).ok()?,
         is_undone: false,
         foreign: HashSet::new(),
         stayed: HashSet::new(),
-    }])
+        is_restore: true,
+    })
 }
 
 fn no_tree(session_id: &str, tree: SessionTree) -> Error {

@@ -16,8 +16,9 @@ pub(super) struct SessionTrees {
     pub(super) attempts: Vec<AttemptTrees>,
     /// Whether its last attempt has no end: it was killed, or is under way.
     pub(super) has_open_attempt: bool,
-    /// The session that keeps what the last restore of this one replaced.
-    pub(super) replaced: Option<String>,
+    /// The restores of it, oldest first: how many attempts had ended, and the session that keeps
+    /// what was replaced.
+    pub(super) restores: Vec<(usize, String)>,
 }
 
 /// The trees of one attempt.
@@ -94,7 +95,10 @@ impl Reading {
                 }
                 self.since = self.trees.attempts.len();
             }
-            JournalEvent::Restored(restored) => self.trees.replaced = Some(restored.replaced),
+            JournalEvent::Restored(restored) => {
+                let ended = self.trees.attempts.len();
+                self.trees.restores.push((ended, restored.replaced));
+            }
             _ => {}
         }
     }

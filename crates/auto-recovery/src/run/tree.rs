@@ -14,6 +14,7 @@ use crate::checkpoint::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified, is_renamed_back};
+use crate::run::event::RunEvent;
 use crate::run::guard::Claim;
 use crate::run::under_way::Run;
 
@@ -77,8 +78,20 @@ impl GuardedTree {
             exclude: request.store_paths.clone(),
             ..CheckpointOptions::default()
         };
-        let host = run.runner.host.clone();
-        let store = CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)?;
+        let open = || {
+            let options = options.clone();
+            let host = run.runner.host.clone();
+            CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)
+        };
+        let mut store = open()?;
+        if claim.is_ours()
+            && let Some(aside) = store.set_aside_if_damaged()
+        {
+            let aside = aside.display();
+            let what = format!("the checkpoints here are damaged, and set aside as {aside}");
+            run.observe(&RunEvent::Cleaned { what: &what });
+            store = open()?;
+        }
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
         let pending = match claim.is_ours() {

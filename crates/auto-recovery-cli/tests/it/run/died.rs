@@ -302,3 +302,38 @@ fn what_was_cured_inside_since_a_run_died_stays() {
     assert_eq!(read(&machine, "inner/value"), "cured\n", "{run:?}");
     assert!(run.stderr.contains("left as it is now: inner"), "{run:?}");
 }
+
+#[test]
+fn checkpoints_that_are_gone_or_damaged_are_told_once_and_begun_anew() {
+    let machine = killed_in_a_fix("sleep 66.5");
+    let checkpoints = machine.state().join("checkpoints");
+    let repository = || {
+        let dirs = std::fs::read_dir(&checkpoints).expect("list").flatten();
+        let mut found = dirs.map(|dir| dir.path().join("git"));
+        found.find(|path| path.is_dir()).expect("a repository")
+    };
+    std::fs::remove_dir_all(repository()).expect("remove the checkpoints");
+    let run = machine.recover(&["run", "--", "true"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stderr.contains("are gone: nothing was put back"),
+        "{run:?}"
+    );
+    let run = machine.recover(&["run", "--", "true"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let cure = |file: &str| {
+        let fix = format!("echo x > {file}");
+        machine.recover(&["run", "--fix", &fix, "--", "test", "-e", file])
+    };
+    assert_eq!(cure("first").code, 0);
+    std::fs::write(repository().join("HEAD"), "garbage").expect("damage it");
+    std::fs::write(repository().join("config"), "[core").expect("damage it");
+    let run = cure("second");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("damaged, and set aside as"), "{run:?}");
+    let run = cure("third");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!run.stderr.contains("set aside"), "{run:?}");
+    assert_eq!(machine.recover(&["restore", "--last"]).code, 0);
+    assert!(!machine.work().join("third").exists());
+}

@@ -128,13 +128,11 @@ fn what_later_attempts_changed_goes_back_to_how_an_attempt_left_it() {
     assert_eq!(read(&machine, "value"), "one\n");
     assert_eq!(read(&machine, "first"), "one\n");
     assert!(!machine.work().join("second").exists());
-    // From there the whole session can still be taken back, but for what is not as it left it.
+    // From there the whole session can still be taken back.
     let back = machine.recover(&["restore", "s"]);
-    assert_eq!(
-        (back.code, back.stdout.as_str()),
-        (1, "first\n"),
-        "{back:?}"
-    );
+    let (code, paths) = (back.code, back.stdout.as_str());
+    assert_eq!((code, paths), (0, "first\nvalue\n"), "{back:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
 }
 
 #[test]
@@ -312,4 +310,43 @@ fn an_ignore_file_that_the_fix_wrote_hides_nothing_from_a_restore() {
     assert!(machine.work().join("d/new").exists());
     assert_eq!(machine.recover(&["restore", "s", "--whole-tree"]).code, 0);
     assert!(!machine.work().join("hidden").exists());
+}
+
+#[test]
+fn what_a_restore_left_is_the_sessions_too() {
+    let machine = Machine::new();
+    write(&machine, "value", "base\n");
+    let fix = "echo t$RECOVER_ATTEMPT >> value; touch made$RECOVER_ATTEMPT";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--base-delay",
+        "1ms",
+        "--max-attempts",
+        "2",
+    ];
+    let run = machine.recover(&[&args[..], &["--fix", fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    let made = || ["made1", "made2"].map(|name| machine.work().join(name).exists());
+    for (tree, value, is_made) in [
+        ("1", "base\nt1\n", [true, false]),
+        ("2", "base\nt2\n", [false, true]),
+        ("1", "base\nt1\n", [true, false]),
+        ("", "base\n", [false, false]),
+    ] {
+        let args = ["restore", "s", tree];
+        let args = args.into_iter().filter(|arg| !arg.is_empty());
+        let restored = machine.recover(&args.collect::<Vec<_>>());
+        assert_eq!(restored.code, 0, "{tree}: {restored:?}");
+        assert_eq!(
+            (&*read(&machine, "value"), made()),
+            (value, is_made),
+            "{tree}"
+        );
+    }
+    // A person's own edit is still a person's.
+    write(&machine, "value", "mine\n");
+    assert_eq!(machine.recover(&["restore", "s", "2"]).code, 1);
+    assert_eq!(read(&machine, "value"), "mine\n");
 }
