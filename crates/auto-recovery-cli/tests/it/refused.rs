@@ -30,6 +30,17 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_rollback_to_nothing_and_a_protection_of_what_lies_outside_are_refused() {
+    let machine = Machine::new();
+    refuses(&machine, &["--rollback="], "--rollback");
+    refuses(&machine, &["--rollback="], "names nothing");
+    for glob in ["..", "../", "../beside/**"] {
+        let says = format!("protect \"{glob}\" leads out of the workspace");
+        refuses(&machine, &["--protect", glob], &says);
+    }
+}
+
+#[test]
 fn a_session_id_that_cannot_be_one_is_refused_everywhere() {
     let machine = Machine::new();
     let (long, encoded) = ("x".repeat(201), "é".repeat(34));

@@ -499,8 +499,8 @@ fn overflow(error: Error) -> Result<String> {
     }
 }
 
-/// What somebody may have meant by a glob that matches nothing: the same anywhere below, or from
-/// the root of the tree.
+/// What somebody may have meant by a glob that matches nothing: the same in the letters of the
+/// tree, anywhere below, or from the root of the tree.
 fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
     let trimmed = glob.glob.trim_start_matches("./").trim_start_matches('/');
     let anywhere = ProtectGlob {
@@ -515,5 +515,6 @@ fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
         glob: root.join("**").join(trimmed).display().to_string(),
         base: glob.base.clone(),
     };
-    vec![anywhere, from_root, anywhere_in_tree]
+    let others = vec![anywhere, from_root, anywhere_in_tree];
+    glob.as_spelt_in(root).into_iter().chain(others).collect()
 }
