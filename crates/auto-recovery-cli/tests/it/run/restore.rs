@@ -313,3 +313,91 @@ fn an_ignore_file_that_the_fix_wrote_hides_nothing_from_a_restore() {
     assert_eq!(machine.recover(&["restore", "s", "--whole-tree"]).code, 0);
     assert!(!machine.work().join("hidden").exists());
 }
+
+#[test]
+fn a_session_that_worked_in_two_workspaces_is_taken_back_in_each() {
+    let machine = Machine::new();
+    let elsewhere = machine.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("make a directory");
+    let places = [machine.work(), elsewhere];
+    let recover = |place: &std::path::Path, args: &[&str]| {
+        machine.run(machine.command(args).current_dir(place))
+    };
+    let mend = |place: &std::path::Path| {
+        std::fs::write(place.join("value"), "broken\n").expect("write");
+        // Equal trees of one second would be one checkpoint.
+        std::fs::write(place.join("where"), place.as_os_str().as_encoded_bytes()).expect("write");
+        let fix = [
+            "run",
+            "--session",
+            "s",
+            "--fix",
+            "echo mended > value",
+            "--",
+        ];
+        let run = recover(
+            place,
+            &[&fix[..], &["grep", "-q", "mended", "value"]].concat(),
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+    };
+    let value =
+        |place: &std::path::Path| std::fs::read_to_string(place.join("value")).expect("read");
+    for (here, there) in [(0, 1), (1, 0)] {
+        let (here, there): (&std::path::Path, &std::path::Path) = (&places[here], &places[there]);
+        places.iter().for_each(|place| mend(place));
+        let back = recover(here, &["restore", "--last"]);
+        assert_eq!(
+            (back.code, back.stdout.as_str()),
+            (0, "value\n"),
+            "{back:?}"
+        );
+        let name = there.file_name().expect("a name").to_string_lossy();
+        let other = format!("worked in [ROOT]/{name} too");
+        assert!(back.stderr.contains(&other), "{back:?}");
+        assert_eq!(value(here), "broken\n");
+        assert_eq!(value(there), "mended\n");
+        let back = recover(there, &["undo"]);
+        assert_eq!(
+            (back.code, back.stdout.as_str()),
+            (0, "value\n"),
+            "{back:?}"
+        );
+        assert_eq!(value(there), "broken\n");
+        machine.recover(&["clear", "s", "--yes"]);
+    }
+    places.iter().for_each(|place| mend(place));
+    let back = recover("/".as_ref(), &["restore", "s"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert!(
+        back.stderr.contains(" too: `recover restore s` there"),
+        "{back:?}"
+    );
+    machine.recover(&["clear", "s", "--yes"]);
+    // An attempt is of the workspace that it was made in, wherever one stands.
+    places.iter().for_each(|place| mend(place));
+    std::fs::write(places[1].join("value"), "mended\nmore\n").expect("write");
+    let back = recover(&places[0], &["restore", "s", "2", "--whole-tree"]);
+    assert_eq!(
+        (back.code, back.stdout.as_str()),
+        (0, "value\n"),
+        "{back:?}"
+    );
+    assert_eq!(value(&places[1]), "mended\n");
+}
+
+#[test]
+fn a_workspace_that_was_moved_is_named_with_the_way_out() {
+    let machine = cured();
+    let (old, new) = (machine.work(), machine.root().join("moved"));
+    std::fs::rename(&old, &new).expect("move it");
+    let back = machine.run(machine.command(&["restore", "s"]).current_dir(&new));
+    assert_eq!(back.code, 1, "{back:?}");
+    let told = "[ROOT]/project, is not there any more";
+    assert!(back.stderr.contains(told), "{back:?}");
+    assert!(back.stderr.contains("`mv NEW_PLACE "), "{back:?}");
+    std::fs::rename(&new, &old).expect("do as told");
+    let back = machine.recover(&["restore", "s"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
+}
