@@ -131,6 +131,7 @@ fn a_result_file_that_cannot_be_written_is_refused() {
         ),
         (".", "--result-file: . is a directory"),
         (&long, "File name too long"),
+        ("/proc/result", "--result-file: make a file in /proc:"),
         (
             "/proc/self/result",
             "--result-file: make a file in /proc/self",
@@ -202,6 +203,8 @@ fn a_result_goes_into_what_is_no_file() {
     passed(&result_in_shell(&machine, late).stdout);
     let link =
         "mkdir -p real; echo old > real/r; ln -s real/r link; R link; test -h link; cat real/r";
+    passed(&result_in_shell(&machine, link).stdout);
+    let link = "ln -s real/new dangling; R dangling; test -h dangling; cat real/new";
     passed(&result_in_shell(&machine, link).stdout);
     assert!(
         fs::symlink_metadata(machine.work().join("pipe"))

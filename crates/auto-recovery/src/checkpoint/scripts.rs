@@ -71,21 +71,21 @@ fn scripts_in(words: &[String]) -> Vec<String> {
 
 /// Whether what stands before a command may be followed by this word as its program: what is
 /// neither an option nor a number, a signal or a name of its own.
-fn may_begin_command(word: &String) -> bool {
+fn may_begin_command(word: &str) -> bool {
     let name = name_of(word);
     let is_known = INTERPRETERS.contains(&name) || BEFORE_COMMANDS.contains(&name);
     let is_path = word.contains('/') && !word.starts_with('-') && !is_assignment(word);
-    is_known || is_path || SOURCES.contains(&word.as_str())
+    is_known || is_path || SOURCES.contains(&word)
 }
 
 /// `X=1`, as it may stand before a program.
-fn is_assignment(word: &String) -> bool {
+fn is_assignment(word: &str) -> bool {
     let name = word.split_once('=').map(|(name, _)| name);
     name.is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
 }
 
 /// `-c`, alone or together with others, as `-ec`.
-fn is_text_flag(word: &String) -> bool {
+fn is_text_flag(word: &str) -> bool {
     let flags = word
         .strip_prefix('-')
         .filter(|flags| !flags.starts_with('-'));

@@ -159,13 +159,16 @@ impl Place {
         let died = Pending::find(&self.state_dir, &workspace)?;
         let checkpoint = wanted.checkpoint().map(Checkpoint::id);
         let put = checkpoint::put_back(&self.state_dir, &store, &wanted, died.as_ref())?;
+        let checkpoint = checkpoint.unwrap_or_default();
+        let earlier = match trees.beginning.is_some() || put.taken_back_by.is_some() {
+            true => trees.replaced,
+            false => self.last_restore_to(&checkpoint)?,
+        };
         let restored = TreeRestored {
             root: workspace.root().to_owned(),
-            checkpoint: checkpoint.unwrap_or_default(),
+            checkpoint,
             put,
-            earlier: trees
-                .replaced
-                .filter(|earlier| self.worked_in(earlier, workspace.root())),
+            earlier: earlier.filter(|earlier| self.worked_in(earlier, workspace.root())),
             others,
         };
         if let Some(replaced) = &restored.put.taken_back_by {
@@ -246,6 +249,21 @@ impl Place {
             others,
             trees,
         })
+    }
+
+    /// The session that keeps what the last restore to `checkpoint` replaced: what a restore kept
+    /// has no journal of its own.
+    fn last_restore_to(&self, checkpoint: &str) -> Result<Option<String>> {
+        let mut last = None;
+        self.store.read_journal(None, &mut |record| {
+            if let JournalEvent::Restored(restored) = record.event
+                && restored.checkpoint == checkpoint
+            {
+                last = Some(restored.replaced);
+            }
+            Ok(())
+        })?;
+        Ok(last)
     }
 
     /// Whether a session worked in the workspace at `root`: its checkpoints are kept.

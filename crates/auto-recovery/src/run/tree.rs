@@ -415,6 +415,13 @@ impl Guarded {
         loop {
             let kept = || self.kept.pop_if(|span| meant(span));
             let Some(span) = next.take().or_else(kept) else {
+                // What stays is met once in each attempt.
+                for paths in [&mut all.foreign, &mut all.holding] {
+                    unique(paths);
+                }
+                for pairs in [&mut all.beside, &mut all.refused, &mut all.moved_aside] {
+                    unique(pairs);
+                }
                 return Ok(all);
             };
             let undone = match self.put_back(&span) {
@@ -489,6 +496,11 @@ fn begin_pending(
         ..PendingRun::default()
     };
     Pending::begin(&request.state_dir, claim.workspace(), word)
+}
+
+fn unique<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// Why a tree cannot be kept, if it is too much or the disk is full.

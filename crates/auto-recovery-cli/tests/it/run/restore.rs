@@ -85,6 +85,12 @@ fn a_second_restore_changes_nothing_and_says_how_to_redo() {
     assert_eq!(read(&machine, "value"), "mended\n");
     assert_eq!(read(&machine, "new"), "new\n");
     assert_eq!(read(&machine, "unrelated"), "mine\n");
+    // The same of what a restore took back.
+    let again = machine.recover(&["restore", &id(&back)]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{again:?}");
+    assert_eq!(id(&again), id(&redone));
+    assert_eq!(machine.recover(&["restore", &id(&again)]).code, 0);
+    assert_eq!(read(&machine, "value"), "broken\n");
 }
 
 #[test]
