@@ -66,7 +66,7 @@ pub(crate) struct CheckpointArgs {}
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
-  recover restore --last         what the newest session here did, taken back
+  recover restore                what the newest session here did, taken back
   recover restore SESSION 2      what came after attempt 2 of it, taken back
   recover restore SESSION --preview
 
@@ -80,13 +80,8 @@ Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
 #[derive(Args, Debug)]
 #[command(after_long_help = RESTORE_EXAMPLES)]
 pub(crate) struct RestoreArgs {
-    /// Session whose tree to restore
-    #[arg(
-        value_name = "SESSION",
-        value_parser = check::session,
-        required_unless_present = "last",
-        conflicts_with = "last"
-    )]
+    /// Session to take back; the newest of this workspace if left out
+    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "last")]
     pub(crate) session: Option<String>,
 
     /// Back to how attempt N left it, before any undo

@@ -106,7 +106,7 @@ pub(crate) struct StrategyArgs {
         value_name = "CHECKPOINT|git:REV",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "",
+        default_missing_value = "last-good",
         hide_default_value = true
     )]
     pub(crate) rollback: Option<RollbackTarget>,

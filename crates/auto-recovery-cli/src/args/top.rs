@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
+    #[command(visible_alias = "undo")]
     Restore(RestoreArgs),
     Hold(HoldArgs),
     Prune(PruneArgs),

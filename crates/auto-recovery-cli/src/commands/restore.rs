@@ -1,5 +1,7 @@
 //! `recover restore`.
 
+use std::path::PathBuf;
+
 use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed};
 use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 use auto_recovery::{Error, ErrorKind, Result};
@@ -29,6 +31,7 @@ struct Restored<'a> {
     moved_aside: Vec<MovedAside<'a>>,
     not_put_back: Vec<&'a str>,
     taken_back_by: Option<&'a str>,
+    other_workspaces: Vec<String>,
 }
 
 /// A directory that was given another name.
@@ -52,6 +55,7 @@ struct WouldRestore<'a> {
     checkpoint: &'a str,
     would_restore: Vec<WouldChange<'a>>,
     foreign: &'a [String],
+    other_workspaces: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -115,12 +119,18 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
     Ok(left_some_out(left))
 }
 
-/// The newest session of this workspace: another project's tree is restored only by its name.
+/// The newest session of this workspace: another project's tree is restored only by its name. One
+/// that went on elsewhere is of each workspace that it worked in.
 fn newest_here(app: &App, place: &Place) -> Result<String> {
-    let workspace = &app.settings.workspace;
-    match session::newest_here(&*place.store, workspace)? {
-        Some(newest) => {
-            let id = newest.session_id;
+    let root = &app.settings.workspace;
+    let sessions = place.store.sessions()?;
+    let newest = session::newest_of(&sessions, root);
+    let newest = newest.map(|newest| newest.session_id.clone());
+    let mut ids = sessions.into_iter().map(|session| session.session_id);
+    // What stands before it in the order is newer.
+    let newer = ids.find(|id| newest.as_ref() == Some(id) || place.worked_in(id, root));
+    match newer {
+        Some(id) => {
             app.printer.note(format_args!("newest session here: {id}"));
             Ok(id)
         }
@@ -129,7 +139,7 @@ fn newest_here(app: &App, place: &Place) -> Result<String> {
             format!(
                 "no session in {}: `recover sessions` lists those of other workspaces, which are \
                  restored by their names only",
-                workspace.display()
+                root.display()
             ),
         )),
     }
@@ -156,6 +166,7 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             moved_aside: put.moved_aside.iter().map(MovedAside::of).collect(),
             not_put_back: refused.map(|one| one.display.as_str()).collect(),
             taken_back_by: put.taken_back_by.as_deref(),
+            other_workspaces: shown(&restored.others),
         });
     }
     for path in &put.restored {
@@ -193,7 +204,25 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             way_forward(restored)
         )),
     }
+    tell_of_others(app, session_id, &restored.others);
     Ok(())
+}
+
+/// A session may go through several workspaces, and each is put back by itself.
+fn tell_of_others(app: &App, session_id: &str, others: &[PathBuf]) {
+    for other in shown(others) {
+        app.printer.warn(format_args!(
+            "session {session_id} worked in {other} too: `recover restore {session_id}` there takes \
+             that back"
+        ));
+    }
+}
+
+fn shown(paths: &[PathBuf]) -> Vec<String> {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect()
 }
 
 /// How to have again what an earlier restore took back.
@@ -217,6 +246,7 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
             checkpoint: &previewed.checkpoint,
             would_restore: changes.iter().map(would_change).collect(),
             foreign,
+            other_workspaces: shown(&previewed.others),
         });
     }
     let columns = |change: &Previewed| change.path.chars().count();
@@ -241,6 +271,7 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
         counted(added as u64, "line"),
         removed
     ));
+    tell_of_others(app, session_id, &previewed.others);
     Ok(())
 }
 

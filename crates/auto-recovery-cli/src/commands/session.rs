@@ -95,29 +95,21 @@ pub(crate) fn asked_for(
 /// If the store cannot be read.
 pub(crate) fn newest(store: &dyn AuditStore, workspace: &Path, scope: Scope) -> Result<Newest> {
     if scope == Scope::Workspace
-        && let Some(session) = newest_here(store, workspace)?
+        && let Some(session) = newest_of(&store.sessions()?, workspace)
     {
-        return Ok(Newest::Found(session));
+        return Ok(Newest::Found(session.clone()));
     }
     Ok(newest_elsewhere(store.sessions()?, scope))
 }
 
-/// The newest session of `workspace`, by its canonical root: never one of another workspace, nor
-/// one that names none. For whoever acts upon a session, rather than shows it.
-///
-/// # Errors
-/// If the store cannot be read.
-pub(crate) fn newest_here(
-    store: &dyn AuditStore,
-    workspace: &Path,
-) -> Result<Option<SessionSummary>> {
-    Ok(newest_of(store.sessions()?, workspace))
-}
-
 /// The newest of `sessions`, which are in that order, that belongs to `workspace`. A path is the
 /// same on many machines that share a store, so those of this machine come first; a container has
-/// a new name each time, so those of others count too.
-fn newest_of(sessions: Vec<SessionSummary>, workspace: &Path) -> Option<SessionSummary> {
+/// a new name each time, so those of others count too. Never one of another workspace, nor one that
+/// names none.
+pub(crate) fn newest_of<'a>(
+    sessions: &'a [SessionSummary],
+    workspace: &Path,
+) -> Option<&'a SessionSummary> {
     let (root, host) = (workspace.display().to_string(), this_host());
     let mut of_another_host = None;
     for session in sessions {
@@ -207,8 +199,8 @@ mod tests {
             (&[], None),
         ];
         for (sessions, expected) in cases {
-            let sessions = sessions.iter().map(|one| (*one).clone()).collect();
-            assert_eq!(newest_of(sessions, Path::new("/w")).as_ref(), expected);
+            let sessions: Vec<_> = sessions.iter().map(|one| (*one).clone()).collect();
+            assert_eq!(newest_of(&sessions, Path::new("/w")), expected);
         }
         let (all, none) = (Scope::AnyProject, Scope::Workspace);
         let cases: [(&[&SessionSummary], Scope, Newest); 5] = [

@@ -233,8 +233,5 @@ pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
 }
 
 fn rollback(text: &str) -> Result<RollbackTarget, String> {
-    match text {
-        "last-good" => Ok(RollbackTarget::LastGood),
-        other => other.parse().map_err(|error: Error| error.to_string()),
-    }
+    text.parse().map_err(|error: Error| error.to_string())
 }

@@ -30,6 +30,17 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_rollback_to_nothing_and_a_protection_of_what_lies_outside_are_refused() {
+    let machine = Machine::new();
+    refuses(&machine, &["--rollback="], "--rollback");
+    refuses(&machine, &["--rollback="], "names nothing");
+    for glob in ["..", "../", "../beside/**"] {
+        let says = format!("protect \"{glob}\" leads out of the workspace");
+        refuses(&machine, &["--protect", glob], &says);
+    }
+}
+
+#[test]
 fn a_session_id_that_cannot_be_one_is_refused_everywhere() {
     let machine = Machine::new();
     let (long, encoded) = ("x".repeat(201), "é".repeat(34));
@@ -120,6 +131,7 @@ fn a_result_file_that_cannot_be_written_is_refused() {
         ),
         (".", "--result-file: . is a directory"),
         (&long, "File name too long"),
+        ("/proc/result", "--result-file: make a file in /proc:"),
         (
             "/proc/self/result",
             "--result-file: make a file in /proc/self",
@@ -191,6 +203,8 @@ fn a_result_goes_into_what_is_no_file() {
     passed(&result_in_shell(&machine, late).stdout);
     let link =
         "mkdir -p real; echo old > real/r; ln -s real/r link; R link; test -h link; cat real/r";
+    passed(&result_in_shell(&machine, link).stdout);
+    let link = "ln -s real/new dangling; R dangling; test -h dangling; cat real/new";
     passed(&result_in_shell(&machine, link).stdout);
     assert!(
         fs::symlink_metadata(machine.work().join("pipe"))

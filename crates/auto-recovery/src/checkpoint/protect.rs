@@ -27,14 +27,62 @@ impl ProtectGlob {
         }
     }
 
-    /// The globs from `root` that it means: one, and a second where a link leads elsewhere in the
-    /// tree. None if it leads out of the tree.
+    /// The globs from `root` that it means: one, and more where a link leads elsewhere in the tree,
+    /// or where a path of these very characters is there. None if it leads out of the tree.
     pub fn from_root(&self, root: &Path) -> Vec<String> {
-        let glob = self.glob.as_str();
+        let base = self.base_in(root);
+        let mut globs = self.as_glob(root, &base);
+        let written = base.join(&self.glob);
+        if fs::symlink_metadata(&written).is_ok() {
+            let mut places = vec![plain(&written), real(&written)];
+            places.dedup();
+            // A name that is one means itself already.
+            if places.len() == 1 && !self.glob.contains(WILDCARDS) {
+                places.clear();
+            }
+            places.retain(|place| place.starts_with(root));
+            globs.extend(places.iter().map(|place| below(root, place, &[])));
+            globs.sort_unstable();
+            globs.dedup();
+        }
+        globs
+    }
+
+    /// The same as it is spelt in the tree, where some of its letters are of the other case there.
+    pub fn as_spelt_in(&self, root: &Path) -> Option<Self> {
+        let mut dir = self.base_in(root);
+        let mut parts: Vec<String> = self.glob.split('/').map(str::to_owned).collect();
+        for part in &mut parts {
+            if part.contains(WILDCARDS) {
+                break;
+            }
+            if !dir.join(&*part).exists() {
+                let names = fs::read_dir(&dir).ok()?.flatten();
+                let mut names = names.filter_map(|entry| entry.file_name().into_string().ok());
+                *part = names.find(|name| name.to_lowercase() == part.to_lowercase())?;
+            }
+            dir.push(&*part);
+        }
+        let glob = parts.join("/");
+        (glob != self.glob).then(|| Self {
+            glob,
+            base: self.base.clone(),
+        })
+    }
+
+    /// The directory in the tree that it is meant from.
+    fn base_in(&self, root: &Path) -> PathBuf {
         let base = fs::canonicalize(&self.base).unwrap_or_else(|_| self.base.clone());
-        let base = if base.starts_with(root) { &base } else { root };
-        let is_name = !glob.trim_end_matches('/').contains('/');
-        if is_name {
+        match base.starts_with(root) {
+            true => base,
+            false => root.to_owned(),
+        }
+    }
+
+    fn as_glob(&self, root: &Path, base: &Path) -> Vec<String> {
+        let glob = self.glob.as_str();
+        let name = glob.trim_end_matches('/');
+        if !name.contains('/') && !matches!(name, "." | "..") {
             return vec![below(root, base, &[&format!("**/{glob}")])];
         }
         let (literal, rest) = split_literal(glob);
@@ -54,11 +102,13 @@ impl ProtectGlob {
     }
 }
 
+/// What a glob has and a path has not.
+const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
+
 /// The path that `glob` begins with, before the first component with a wildcard, and what follows.
 fn split_literal(glob: &str) -> (PathBuf, Vec<&str>) {
-    let has_wildcard = |part: &str| part.contains(['*', '?', '[', '{', '\\']);
     let parts: Vec<&str> = glob.split('/').collect();
-    let end = parts.iter().position(|part| has_wildcard(part));
+    let end = parts.iter().position(|part| part.contains(WILDCARDS));
     let (literal, rest) = parts.split_at(end.unwrap_or(parts.len()));
     let mut path = PathBuf::new();
     if glob.starts_with('/') {
@@ -103,79 +153,14 @@ fn below(root: &Path, place: &Path, rest: &[&str]) -> String {
     let parts: Vec<String> = literal
         .chain(rest.iter().map(|part| (*part).to_owned()))
         .collect();
-    format!("/{}", parts.join("/"))
+    match parts.is_empty() {
+        true => "/**".to_owned(),
+        false => format!("/{}", parts.join("/")),
+    }
 }
 
 fn escaped(name: &OsStr) -> String {
     globset::escape(&name.to_string_lossy())
-}
-
-/// The files below `root` that a command starts: its program, or the script that an interpreter is
-/// given, in each part of a shell text.
-pub fn scripts_of(argv: &[String], cwd: &Path, root: &Path) -> Vec<PathBuf> {
-    let texts: Vec<Vec<String>> = match argv {
-        [shell, flag, text] if is_interpreter(shell) && flag == "-c" => commands_of(text),
-        _ => vec![argv.to_vec()],
-    };
-    let named = texts.iter().filter_map(|words| script_of(words));
-    let files = named.filter_map(|word| fs::canonicalize(cwd.join(word)).ok());
-    files
-        .filter(|file| file.is_file() && file.starts_with(root))
-        .collect()
-}
-
-/// The word of a command that may be a script.
-fn script_of(words: &[String]) -> Option<&String> {
-    let is_assignment = |word: &String| {
-        let name = word.split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
-    };
-    let mut words = words.iter().skip_while(|word| is_assignment(word));
-    let program = words.next()?;
-    if is_interpreter(program) {
-        return words.find(|word| !word.starts_with('-'));
-    }
-    program.contains('/').then_some(program)
-}
-
-fn is_interpreter(program: &str) -> bool {
-    const NAMES: [&str; 17] = [
-        "ash", "bash", "bun", "dash", "deno", "env", "exec", "fish", "ksh", "node", "perl", "php",
-        "python", "ruby", "sh", "tclsh", "zsh",
-    ];
-    let name = program.rsplit('/').next().unwrap_or(program);
-    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    NAMES.contains(&name)
-}
-
-/// The commands of a shell text, each as words without quotes. Only as good as needed to find
-/// paths.
-fn commands_of(text: &str) -> Vec<Vec<String>> {
-    let mut commands = vec![Vec::new()];
-    let mut word = String::new();
-    let mut quote = None;
-    let end = |word: &mut String, commands: &mut Vec<Vec<String>>| {
-        if !word.is_empty()
-            && let Some(words) = commands.last_mut()
-        {
-            words.push(std::mem::take(word));
-        }
-    };
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => word.push(c),
-            (None, '\'' | '"') => quote = Some(c),
-            (None, ';' | '&' | '|' | '(' | ')' | '\n') => {
-                end(&mut word, &mut commands);
-                commands.push(Vec::new());
-            }
-            (None, c) if c.is_whitespace() => end(&mut word, &mut commands),
-            (None, c) => word.push(c),
-        }
-    }
-    end(&mut word, &mut commands);
-    commands
 }
 
 #[cfg(test)]
@@ -207,6 +192,15 @@ mod tests {
         check("sub", "../../a", &[]);
         check("sub/[x]", "a/b", &["/sub/[[]x[]]/a/b"]);
         check("link", "a/*", &["/sub/a/*"]);
+        check("", "link", &["/**/link", "/link", "/sub"]);
+        check("", "link/", &["/**/link/", "/link", "/sub"]);
+        check("sub", "../link", &["/link", "/sub"]);
+        check("sub", "[x]", &["/sub/**/[x]", "/sub/[[]x[]]"]);
+        check("", "sub", &["/**/sub"]);
+        check("", ".", &["/**"]);
+        check("sub", "./", &["/sub"]);
+        check("sub", "..", &["/**"]);
+        check("", "..", &[]);
         check("", "link/a/*", &["/link/a/*", "/sub/a/*"]);
         check("sub", "tests/", &["/sub/**/tests/"]);
         check("sub", "/anywhere/*.py", &["/anywhere/*.py"]);
@@ -218,29 +212,16 @@ mod tests {
             base: "/".into(),
         };
         assert_eq!(outside.from_root(&root), ["/secrets/*"]);
-    }
-
-    #[test]
-    fn scripts_are_found_in_what_is_run() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = fs::canonicalize(dir.path()).unwrap();
-        for name in ["fix.sh", "a b.sh", "x.py"] {
-            fs::write(root.join(name), "").unwrap();
-        }
-        let check = |argv: &[&str], expected: &[&str]| {
-            let argv: Vec<_> = argv.iter().map(|word| (*word).to_owned()).collect();
-            let expected: Vec<_> = expected.iter().map(|name| root.join(name)).collect();
-            assert_eq!(scripts_of(&argv, &root, &root), expected, "{argv:?}");
+        let spelt = |base: &str, glob: &str| {
+            let protect = ProtectGlob {
+                glob: glob.to_owned(),
+                base: root.join(base),
+            };
+            protect.as_spelt_in(&root).map(|other| other.glob)
         };
-        check(&["./fix.sh", "x.py"], &["fix.sh"]);
-        check(&["sh", "-c", "./fix.sh --on x.py"], &["fix.sh"]);
-        check(
-            &["sh", "-c", "X=1 python3 -u x.py && './a b.sh'"],
-            &["x.py", "a b.sh"],
-        );
-        check(&["sh", "-c", "cat x.py | ./fix.sh"], &["fix.sh"]);
-        check(&["bash", "fix.sh"], &["fix.sh"]);
-        check(&["npm", "run", "fix.sh"], &[]);
-        check(&["./missing.sh"], &[]);
+        assert_eq!(spelt("", "Sub/**").as_deref(), Some("sub/**"));
+        assert_eq!(spelt("sub", "../SUB/*.rs").as_deref(), Some("../sub/*.rs"));
+        assert_eq!(spelt("", "sub/**"), None);
+        assert_eq!(spelt("", "Other/**"), None);
     }
 }

@@ -85,21 +85,21 @@ impl CheckpointStore {
     }
 }
 
-/// The workspace that holds checkpoints of `session_id`, wherever the caller stands; of several,
-/// the one `here`.
+/// The workspaces that hold checkpoints of `session_id`, wherever the caller stands; first the one
+/// `here`.
 pub fn find_session(
     state_dir: &Path,
     session_id: &str,
     here: Option<&Workspace>,
-) -> Result<Option<Workspace>> {
+) -> Result<Vec<Workspace>> {
     let name = session_name(session_id)?;
     let shelves = shelves(state_dir, &CheckpointOptions::default())?;
     let holders = shelves
         .into_iter()
         .filter(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
     let mut roots: Vec<_> = holders.filter_map(|shelf| shelf.root()).collect();
-    let at_here = here.and_then(|here| roots.iter().position(|root| root == here.root()));
-    Ok((!roots.is_empty()).then(|| Workspace::at(roots.swap_remove(at_here.unwrap_or(0)))))
+    roots.sort_by_key(|root| here.is_none_or(|here| root != here.root()));
+    Ok(roots.into_iter().map(Workspace::at).collect())
 }
 
 /// Removes the checkpoints of one session, with their contents unless others share them. Returns

@@ -15,6 +15,9 @@ use crate::checkpoint::workspace::git_dir_of;
 /// How many symbolic references are followed.
 const REFERENCES_MAX: usize = 5;
 
+/// How many of the last moves of a branch are looked at for a change of its name.
+const RENAMES_MAX: &str = "100";
+
 /// Commits that a message lists; more are counted.
 const COMMITS_SHOWN: usize = 5;
 
@@ -165,7 +168,8 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
     line.split(' ').next().map(str::to_owned)
 }
 
-/// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move.
+/// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move. The
+/// way back works whatever became of the files, and keeps them but where a rebase is ended.
 pub(super) fn moved(
     git: &Git,
     git_dir: &Path,
@@ -175,36 +179,114 @@ pub(super) fn moved(
     if from == to {
         return None;
     }
-    let short = |head: &Head| match &head.commit {
-        Some(commit) => commit.chars().take(10).collect(),
-        None => "no commit".to_owned(),
-    };
-    let branch = |head: &Head| match &head.branch {
-        Some(branch) => branch.trim_start_matches("refs/heads/").to_owned(),
-        None => "a detached HEAD".to_owned(),
-    };
-    if from.branch != to.branch {
-        let back = match &from.branch {
-            Some(branch) => branch.trim_start_matches("refs/heads/").to_owned(),
-            None => format!("--detach {}", short(from)),
+    let (was, is) = (short(from), short(to));
+    if began_rebase(git_dir, from) {
+        let by_hand = match &from.branch {
+            Some(branch) => format!("git symbolic-ref HEAD {branch} && git reset -q {was}"),
+            None => format!("git reset -q {was}"),
         };
-        let (was, is) = (branch(from), branch(to));
+        // Git does not abort over files that an undo put back.
         return Some(format!(
-            "HEAD moved from {was} ({}) to {is} ({}): `git switch {back}` goes back",
-            short(from),
-            short(to)
+            "a rebase is under way, HEAD moved from {was} to {is}: `git rebase --abort` goes back; \
+             where git refuses that, `git rebase --quit && {by_hand}` does"
         ));
     }
     let old = from.commit.as_deref().unwrap_or_default();
-    let new = to.commit.as_deref()?;
-    let commits = commits_between(git, git_dir, root, (old, new))?;
+    let new = to.commit.as_deref();
+    let commits = new.and_then(|new| commits_between(git, git_dir, root, (old, new)));
+    if from.branch != to.branch {
+        let (was_on, is_on) = (branch(from), branch(to));
+        let commits = commits.filter(|_| from.commit != to.commit);
+        let committed = commits.map(|commits| format!(", committed {commits}"));
+        let committed = committed.unwrap_or_default();
+        let back = way_back(git, git_dir, root, (from, to));
+        return Some(format!(
+            "HEAD moved from {was_on} ({was}) to {is_on} ({is}){committed}: `{back}` goes back"
+        ));
+    }
+    let commits = commits?;
+    let stopped = ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"];
     let back = match old {
         "" => "git update-ref -d HEAD".to_owned(),
-        _ => format!("git reset --soft {}", short(from)),
+        // A soft one is refused in the middle of a merge.
+        _ if stopped.iter().any(|name| git_dir.join(name).exists()) => {
+            format!("git reset -q {was}")
+        }
+        _ => format!("git reset --soft {was}"),
     };
     Some(format!(
         "committed {commits}: `{back}` takes that back and keeps the work"
     ))
+}
+
+fn short(head: &Head) -> String {
+    match &head.commit {
+        Some(commit) => commit.chars().take(10).collect(),
+        None => "no commit".to_owned(),
+    }
+}
+
+fn branch(head: &Head) -> &str {
+    match &head.branch {
+        Some(branch) => branch.trim_start_matches("refs/heads/"),
+        None => "a detached HEAD",
+    }
+}
+
+/// Whether a rebase of what HEAD was on began and has not ended.
+fn began_rebase(git_dir: &Path, from: &Head) -> bool {
+    let dirs = ["rebase-merge", "rebase-apply"].map(|name| git_dir.join(name));
+    dirs.iter().any(|dir| {
+        let says = |name: &str, expected: &str| {
+            fs::read_to_string(dir.join(name)).is_ok_and(|text| text.trim() == expected)
+        };
+        let branch = from.branch.as_deref().unwrap_or("detached HEAD");
+        let commit = from.commit.as_deref().unwrap_or_default();
+        says("head-name", branch) && says("orig-head", commit)
+    })
+}
+
+/// The command that puts HEAD back to another branch than it is on. Where the commit is another
+/// too, `git switch` would refuse to touch what was undone or mended.
+fn way_back(git: &Git, git_dir: &Path, root: &Path, (from, to): (&Head, &Head)) -> String {
+    let was = short(from);
+    let is_moved = from.commit != to.commit;
+    let to_commit = match &from.commit {
+        Some(_) => format!(" && git reset -q {was}"),
+        None => String::new(),
+    };
+    let reset = if is_moved { &*to_commit } else { "" };
+    let Some(old) = &from.branch else {
+        return match is_moved {
+            true => format!("git switch --detach{reset}"),
+            false => format!("git switch --detach {was}"),
+        };
+    };
+    let ask = |args: &[&str]| {
+        let answer = output(git.reading(git_dir, root, args), args[0]).ok();
+        answer.map(|answer| String::from_utf8_lossy(&answer).into_owned())
+    };
+    if let Some(new) = &to.branch {
+        let log = [
+            "log",
+            "-g",
+            "--no-color",
+            "--format=%gs",
+            "-n",
+            RENAMES_MAX,
+            new,
+            "--",
+        ];
+        let renamed = format!("Branch: renamed {old} to {new}");
+        if ask(&log).is_some_and(|log| log.lines().any(|line| line == renamed)) {
+            return format!("git branch -m {} {}{reset}", branch(to), branch(from));
+        }
+    }
+    let now = ask(&["rev-parse", "--verify", "--quiet", old]);
+    if !is_moved && now.as_deref().map(str::trim) == from.commit.as_deref() {
+        return format!("git switch {}", branch(from));
+    }
+    format!("git symbolic-ref HEAD {old}{to_commit}")
 }
 
 /// The commits of `new` that `old` has not, newest first; an empty `old` has none.

@@ -18,6 +18,9 @@ use crate::strategy::{
     rollback, select_alternative,
 };
 
+/// What is said of an attempt after which the tree is too much for a checkpoint.
+const OVERFLOW: &str = "changed more than a checkpoint holds";
+
 /// An attempt that ended.
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
@@ -58,8 +61,11 @@ impl Tried {
         self.verdict = join(&self.verdict, words);
     }
 
+    /// Whether nothing protected was touched, as far as anybody could look.
     fn touched_nothing_protected(&self) -> bool {
-        self.acted.protected.is_empty() && self.verified.protected.is_empty()
+        let (acted, verified) = (&self.acted, &self.verified);
+        let saw_all = acted.overflow.is_none() && verified.overflow.is_none();
+        saw_all && acted.protected.is_empty() && verified.protected.is_empty()
     }
 
     /// Adds what became of the tree.
@@ -107,21 +113,23 @@ struct Judged {
 }
 
 impl Judged {
-    /// A cure does not count when the command wrote to what is protected while it was run again.
+    /// A cure does not count when the command wrote to what is protected while it was run again,
+    /// nor when it left more than can be looked through: nobody can say then what it changed.
     fn hold_against(&mut self, verified: &Verified) {
-        let said = if verified.protected.is_empty() {
-            let why = verified.overflow.as_ref().filter(|_| self.success);
-            why.map(|why| format!("the tree cannot be kept as it is now: {why}"))
+        let said = if let Some(why) = &verified.overflow {
+            format!("{OVERFLOW}: {why}")
+        } else if verified.protected.is_empty() {
+            return;
         } else {
             let paths = verified.protected.join(", ");
-            Some(format!(
-                "{paths} is protected, and the verification changed it"
-            ))
+            format!("{paths} is protected, and the verification changed it")
         };
-        let Some(said) = said else { return };
-        self.success &= verified.protected.is_empty();
+        self.success = false;
         self.message = join(&self.message, &said);
-        self.verdict = said;
+        self.verdict = match verified.overflow {
+            Some(_) => OVERFLOW.to_owned(),
+            None => said,
+        };
     }
 }
 
@@ -325,10 +333,9 @@ impl<'m> Recovering<'m> {
             verification: None,
         };
         if let Some(why) = &acted.overflow {
-            let verdict = "changed more than a checkpoint holds".to_owned();
             return Judged {
-                verdict: verdict.clone(),
-                ..judged(false, format!("{verdict}: {why}"))
+                verdict: OVERFLOW.to_owned(),
+                ..judged(false, format!("{OVERFLOW}: {why}"))
             };
         }
         if !acted.protected.is_empty() {

@@ -41,7 +41,8 @@ pub struct Verified {
     pub files_modified: Vec<String>,
     /// Those of them, and of the ignored ones, that are protected.
     pub protected: Vec<String>,
-    /// Why the tree cannot be kept, where it holds more than a checkpoint does.
+    /// Why the tree cannot be kept, where it holds more than a checkpoint does. What is protected
+    /// may have changed then, so the attempt failed.
     pub overflow: Option<String>,
 }
 

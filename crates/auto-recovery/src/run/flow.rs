@@ -50,8 +50,7 @@ enum Ran {
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     // What is not sound is told before anything runs, not when it is needed.
     RecipeBook::check(&request.recipes)?;
-    let globs = request.protect.iter().map(|protect| protect.glob.clone());
-    Protected::new(&globs.collect::<Vec<_>>())?;
+    check_protect(&request)?;
     if let Some(id) = &request.session_id {
         session_id::encode(id)?;
     }
@@ -73,6 +72,33 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         started,
     }
     .go()
+}
+
+/// Makes sure that each glob of what is protected is one, and means something in the tree.
+fn check_protect(request: &RunRequest) -> Result<()> {
+    if request.protect.is_empty() {
+        return Ok(());
+    }
+    let globs = request.protect.iter().map(|protect| protect.glob.clone());
+    // `./` is all that lies below.
+    let globs = globs.filter(|glob| glob != "./");
+    Protected::new(&globs.collect::<Vec<_>>())?;
+    let Ok(workspace) = Workspace::find(&request.cwd, request.home.as_deref()) else {
+        return Ok(());
+    };
+    let root = workspace.root();
+    let mut globs = request.protect.iter();
+    match globs.find(|glob| glob.from_root(root).is_empty()) {
+        Some(outside) => {
+            let (glob, root) = (&outside.glob, root.display());
+            let context = format!(
+                "protect {glob:?} leads out of the workspace {root}, where nothing is undone: name \
+                 what lies in it"
+            );
+            Err(Error::new(ErrorKind::InvalidInput, context))
+        }
+        None => Ok(()),
+    }
 }
 
 impl Run {

@@ -210,7 +210,7 @@ fn begin_record(
             run.observe(&RunEvent::Step(&Event::NotRecorded { reason: &reason }));
             Ok(None)
         }
-        Err(error) => Err(error.context("record the recovery; nothing was tried")),
+        Err(error) => Err(error.context(format!("record the recovery{UNTRIED}"))),
     }
 }
 
@@ -256,7 +256,7 @@ fn guard_tree(
             }
             Ok(None)
         }
-        Err(error) => Err(error.context("take a checkpoint of the tree; nothing was tried")),
+        Err(error) => Err(error.context(format!("take a checkpoint of the tree{UNTRIED}"))),
     }
 }
 
@@ -289,13 +289,16 @@ fn guarded_files(run: &Run, policy: &Policy, workspace: &Workspace) -> Vec<Prote
     files.map(|file| ProtectGlob::of_file(&file)).collect()
 }
 
+/// What stands behind what could not be done, where that is the end.
+const UNTRIED: &str = "; nothing was tried";
+
 /// The end of a run for which nothing was tried because of `error`: the command's own, with a
 /// warning, where files cannot be read or written; else the error.
 pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result<RunOutcome> {
     if !matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace) {
         return Err(error);
     }
-    let why = error.chain();
+    let why = error.chain().replacen(UNTRIED, "", 1);
     run.observe(&RunEvent::NoState { why: &why });
     Ok(run.untried(failed, &format!("nothing was tried: {why}")))
 }
@@ -314,14 +317,19 @@ fn is_unwritable(error: &Error) -> bool {
         Errno::OPNOTSUPP,
         Errno::FBIG,
     ];
+    errno(error).is_some_and(|errno| REFUSALS.contains(&errno))
+}
+
+/// What the operating system said, where that is the reason of an error.
+fn errno(error: &Error) -> Option<Errno> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            return Errno::from_io_error(error).is_some_and(|errno| REFUSALS.contains(&errno));
+            return Errno::from_io_error(error);
         }
         cause = error.source();
     }
-    false
+    None
 }
 
 /// Whether a checkpoint is impossible here, rather than having gone wrong.

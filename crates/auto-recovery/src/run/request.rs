@@ -62,7 +62,12 @@ impl FromStr for RollbackTarget {
                 Err(Error::new(ErrorKind::InvalidInput, context))
             }
             Some(revision) => Ok(Self::GitRevision(revision.to_owned())),
-            None if text.is_empty() => Ok(Self::LastGood),
+            None if text.is_empty() => {
+                let context = "it names nothing: leave the `=` out for the last good tree, or give \
+                               a checkpoint or git:REV";
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            None if text == "last-good" => Ok(Self::LastGood),
             None => Ok(Self::Checkpoint(text.to_owned())),
         }
     }

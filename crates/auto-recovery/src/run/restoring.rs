@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::audit::{AuditStore, JournalEvent, Restored};
 use crate::checkpoint::{
     self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked,
-    Pending, Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, find_session,
+    Pending, Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, check_checkpoint,
+    find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -57,6 +58,8 @@ pub struct TreeRestored {
     pub put: PutBack,
     /// The session that keeps what an earlier restore of the same session replaced.
     pub earlier: Option<String>,
+    /// Other workspaces that the session worked in; nothing was put back there.
+    pub others: Vec<PathBuf>,
 }
 
 /// A tree as a restore would change it.
@@ -68,6 +71,18 @@ pub struct TreePreview {
     pub checkpoint: String,
     /// What would change, and what would be left.
     pub preview: Preview,
+    /// Other workspaces that the session worked in; nothing would change there.
+    pub others: Vec<PathBuf>,
+}
+
+/// A session, as a restore meets it.
+struct Met {
+    /// The workspace that is meant.
+    workspace: Workspace,
+    /// The others that it worked in.
+    others: Vec<PathBuf>,
+    /// What its journal says of its trees.
+    trees: SessionTrees,
 }
 
 /// What is to be restored.
@@ -133,7 +148,11 @@ impl Place {
     /// [`ErrorKind::NotFound`] if the session, the attempt or its checkpoint is not there; if a
     /// recovery works in the workspace.
     pub fn restore(&self, request: &RestoreRequest<'_>) -> Result<TreeRestored> {
-        let (workspace, trees) = self.session(request)?;
+        let Met {
+            workspace,
+            others,
+            mut trees,
+        } = self.session(request)?;
         let lock = self.claim(&workspace)?;
         self.end_processes(&workspace)?;
         let store = self.open(&workspace)?;
@@ -144,11 +163,17 @@ impl Place {
         };
         let checkpoint = wanted.checkpoint().map(Checkpoint::id);
         let put = checkpoint::put_back(&self.state_dir, &store, &wanted, by)?;
+        let checkpoint = checkpoint.unwrap_or_default();
+        let earlier = match trees.beginning.is_some() || put.taken_back_by.is_some() {
+            true => trees.restores.pop().map(|(_, replaced)| replaced),
+            false => self.last_restore_to(&checkpoint)?,
+        };
         let restored = TreeRestored {
             root: workspace.root().to_owned(),
-            checkpoint: checkpoint.unwrap_or_default(),
+            checkpoint,
             put,
-            earlier: trees.restores.last().map(|(_, replaced)| replaced.clone()),
+            earlier: earlier.filter(|earlier| self.worked_in(earlier, workspace.root())),
+            others,
         };
         if let Some(replaced) = &restored.put.taken_back_by {
             let event = Restored {
@@ -170,32 +195,85 @@ impl Place {
     /// # Errors
     /// As [`Place::restore`], but that a recovery may be at work.
     pub fn preview(&self, request: &RestoreRequest<'_>) -> Result<TreePreview> {
-        let (workspace, trees) = self.session(request)?;
+        let Met {
+            workspace,
+            others,
+            trees,
+        } = self.session(request)?;
         let store = self.open(&workspace)?;
         let wanted = self.wanted(&store, request, &trees)?;
         Ok(TreePreview {
             root: workspace.root().to_owned(),
             checkpoint: wanted.checkpoint().map(Checkpoint::id).unwrap_or_default(),
             preview: checkpoint::preview(&store, &wanted)?,
+            others,
         })
     }
 
-    /// The workspace of a session, and what its journal says of its trees.
-    fn session(&self, request: &RestoreRequest<'_>) -> Result<(Workspace, SessionTrees)> {
+    /// The workspace of a session that is meant, and what its journal says of its trees: that which
+    /// has the tree that is asked for, of several rather the one that somebody stands in.
+    fn session(&self, request: &RestoreRequest<'_>) -> Result<Met> {
         let session_id = request.session_id;
         let here = Workspace::find(request.cwd, self.home.as_deref()).ok();
-        let found = find_session(&self.state_dir, session_id, here.as_ref())?;
-        let workspace = found.ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "session {session_id} has no checkpoints: nothing was tried in it, or they \
-                         are older than the state keeps them"
-                ),
-            )
-        })?;
+        let mut found = find_session(&self.state_dir, session_id, here.as_ref())?;
+        if found.is_empty() {
+            let context = format!(
+                "session {session_id} has no checkpoints: nothing was tried in it, or they are \
+                 older than the state keeps them"
+            );
+            return Err(Error::new(ErrorKind::NotFound, context));
+        }
         let trees = SessionTrees::read(&*self.store, session_id)?;
-        Ok((workspace, trees))
+        let attempt = request
+            .tree
+            .attempt()
+            .and_then(|number| trees.attempt(number));
+        let wanted = attempt.and_then(AttemptTrees::after);
+        let has = |workspace: &Workspace| {
+            let has = |id: &String| check_checkpoint(&self.state_dir, workspace, id).is_ok();
+            wanted.is_some_and(has)
+        };
+        let meant = match found.len() {
+            1 => 0,
+            _ => found.iter().position(has).unwrap_or(0),
+        };
+        let workspace = found.remove(meant);
+        let root = workspace.root();
+        if !root.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            let root = root.display();
+            let context = format!(
+                "the workspace of session {session_id}, {root}, is not there any more: if it was \
+                 moved, `mv NEW_PLACE {root}`, then this again"
+            );
+            return Err(Error::new(ErrorKind::NotFound, context));
+        }
+        let others = found.iter().map(|other| other.root().to_owned()).collect();
+        Ok(Met {
+            workspace,
+            others,
+            trees,
+        })
+    }
+
+    /// The session that keeps what the last restore to `checkpoint` replaced: what a restore kept
+    /// has no journal of its own.
+    fn last_restore_to(&self, checkpoint: &str) -> Result<Option<String>> {
+        let mut last = None;
+        self.store.read_journal(None, &mut |record| {
+            if let JournalEvent::Restored(restored) = record.event
+                && restored.checkpoint == checkpoint
+            {
+                last = Some(restored.replaced);
+            }
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
+    /// Whether a session worked in the workspace at `root`: its checkpoints are kept.
+    pub fn worked_in(&self, session_id: &str, root: &Path) -> bool {
+        let found = find_session(&self.state_dir, session_id, None);
+        found.is_ok_and(|found| found.iter().any(|one| one.root() == root))
     }
 
     /// The tree, or the steps, that a restore is about.
@@ -207,9 +285,7 @@ impl Place {
     ) -> Result<Wanted> {
         let session_id = request.session_id;
         if let SessionTree::After(number) = request.tree {
-            let attempt = trees.attempt(number);
-            let after =
-                attempt.and_then(|attempt| attempt.verified.as_ref().or(attempt.acted.as_ref()));
+            let after = trees.attempt(number).and_then(AttemptTrees::after);
             let id = after.ok_or_else(|| no_tree(session_id, request.tree))?;
             let tree = store.load(id)?;
             if request.whole {
@@ -223,7 +299,10 @@ impl Place {
             });
         }
         let taken = store.session_checkpoints(session_id)?;
-        let first = trees.beginning.as_ref().or(taken.first());
+        // What it found first may have been another workspace.
+        let beginning = trees.beginning.as_ref();
+        let beginning = beginning.filter(|id| store.load(id).is_ok());
+        let first = beginning.or(taken.first());
         let first = first.ok_or_else(|| no_tree(session_id, request.tree))?;
         // Nobody can say what is later than an attempt that was killed, or could not be put back.
         let died = Pending::find(&self.state_dir, store.workspace())?;
@@ -247,9 +326,6 @@ impl Place {
     /// # Errors
     /// If the record or the checkpoints cannot be read.
     pub fn diff(&self, session_id: &str, number: u64) -> Result<Option<Vec<u8>>> {
-        let Some(workspace) = find_session(&self.state_dir, session_id, None)? else {
-            return Ok(None);
-        };
         let trees = SessionTrees::read(&*self.store, session_id)?;
         let Some(attempt) = trees.attempt(number) else {
             return Ok(None);
@@ -257,7 +333,13 @@ impl Place {
         let (Some(before), Some(acted)) = (&attempt.before, &attempt.acted) else {
             return Ok(None);
         };
-        let store = self.open(&workspace)?;
+        let found = find_session(&self.state_dir, session_id, None)?;
+        let has =
+            |workspace: &&Workspace| check_checkpoint(&self.state_dir, workspace, acted).is_ok();
+        let Some(workspace) = found.iter().find(has) else {
+            return Ok(None);
+        };
+        let store = self.open(workspace)?;
         let (Ok(before), Ok(acted)) = (store.load(before), store.load(acted)) else {
             return Ok(None);
         };

@@ -62,6 +62,13 @@ impl SessionTrees {
     }
 }
 
+impl AttemptTrees {
+    /// The tree as it left it, before any undo.
+    pub(super) fn after(&self) -> Option<&String> {
+        self.verified.as_ref().or(self.acted.as_ref())
+    }
+}
+
 #[derive(Default)]
 struct Reading {
     trees: SessionTrees,

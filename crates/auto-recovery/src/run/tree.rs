@@ -431,6 +431,13 @@ impl Guarded {
         loop {
             let kept = || self.kept.pop_if(|span| meant(span));
             let Some(span) = next.take().or_else(kept) else {
+                // What stays is met once in each attempt.
+                for paths in [&mut all.foreign, &mut all.holding] {
+                    unique(paths);
+                }
+                for pairs in [&mut all.beside, &mut all.refused, &mut all.moved_aside] {
+                    unique(pairs);
+                }
                 return Ok(all);
             };
             let undone = match self.put_back(&span) {
@@ -514,6 +521,11 @@ fn begin_pending(
     Pending::begin(&request.state_dir, claim.workspace(), word)
 }
 
+fn unique<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
 /// Why a tree cannot be kept, if it is too much or the disk is full.
 fn overflow(error: Error) -> Result<String> {
     match error.kind() {
@@ -522,8 +534,8 @@ fn overflow(error: Error) -> Result<String> {
     }
 }
 
-/// What somebody may have meant by a glob that matches nothing: the same anywhere below, or from
-/// the root of the tree.
+/// What somebody may have meant by a glob that matches nothing: the same in the letters of the
+/// tree, anywhere below, or from the root of the tree.
 fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
     let trimmed = glob.glob.trim_start_matches("./").trim_start_matches('/');
     let anywhere = ProtectGlob {
@@ -538,5 +550,6 @@ fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
         glob: root.join("**").join(trimmed).display().to_string(),
         base: glob.base.clone(),
     };
-    vec![anywhere, from_root, anywhere_in_tree]
+    let others = vec![anywhere, from_root, anywhere_in_tree];
+    glob.as_spelt_in(root).into_iter().chain(others).collect()
 }

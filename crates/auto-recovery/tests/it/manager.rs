@@ -2,6 +2,7 @@
 
 mod audit;
 mod loop_rules;
+mod overflow;
 mod selection;
 mod strategies;
 

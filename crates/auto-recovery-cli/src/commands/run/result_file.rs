@@ -63,8 +63,10 @@ impl ResultPlace {
             Ok(metadata) if metadata.is_file() && !is_open_stream(path) => replaced(path)?,
             Ok(metadata) => stream(path, &metadata)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                check_directory(path)?;
-                Target::Whole(path.to_owned())
+                let target = behind_links(path);
+                check_directory(&target)?;
+                check_new(&target)?;
+                Target::Whole(target)
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(refusal(directory(path), "is no directory: make it first"));
@@ -202,6 +204,31 @@ fn check_directory(path: &Path) -> Result<()> {
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     accessat(CWD, dir, wanted, AtFlags::EACCESS)
         .map_err(|errno| Error::io("--result-file: make a file in", dir, errno.into()))
+}
+
+/// Refuses a place where a file cannot be made though the directory says otherwise, as in /proc.
+fn check_new(path: &Path) -> Result<()> {
+    let dir = directory(path);
+    let probe = dir.join(format!(".recover-result-{}", std::process::id()));
+    let made = OpenOptions::new().write(true).create_new(true).open(&probe);
+    match made.and_then(|_| fs::remove_file(&probe)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::io("--result-file: make a file in", dir, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where a file is made that `path` names: what a link points at, which is not there yet.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(to) = fs::read_link(&path) else {
+            break;
+        };
+        path = directory(&path).join(to);
+    }
+    path
 }
 
 fn directory(path: &Path) -> &Path {

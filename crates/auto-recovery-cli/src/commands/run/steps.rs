@@ -149,8 +149,8 @@ impl RunObserver for Steps {
             RunEvent::Cleaned { what } => self.say(what),
             RunEvent::Leftover { what } | RunEvent::Warning { what } => self.warn(what),
             RunEvent::NoState { why } => self.warn(&format!(
-                "nothing was tried, because the state cannot be written: {why} · set \
-                 RECOVER_STATE_DIR to a directory that can"
+                "nothing was tried, because what is kept of it cannot be written: {why} · name a \
+                 place that can be: RECOVER_STATE_DIR for the state, --store for the record"
             )),
             RunEvent::Failed { .. } => self.failed(event),
             RunEvent::NotTried { why } => self.line("not tried", why, &[]),

@@ -45,6 +45,31 @@ fn globs_are_meant_from_where_they_are_typed_and_any_spelling_means_the_same() {
 }
 
 #[test]
+fn a_link_a_dot_and_a_name_with_the_signs_of_a_glob_mean_what_is_there() {
+    let machine = Machine::new();
+    write(&machine, ".git/HEAD", "ref: refs/heads/main\n");
+    std::os::unix::fs::symlink("tests", machine.work().join("tl")).expect("make a link");
+    for (dir, glob, file) in [
+        ("", "tl", "tests/a"),
+        ("", "tl/", "tests/a"),
+        ("", ".", "tests/a"),
+        ("tests", "./", "a"),
+        ("tests", "..", "../other"),
+        ("", "te sts[1]", "'te sts[1]'/a"),
+        ("", "./te sts[1]", "'te sts[1]'/a"),
+    ] {
+        write(&machine, "tests/a", "1\n");
+        write(&machine, "other", "1\n");
+        write(&machine, "te sts[1]/a", "1\n");
+        let (is_let, run) = fix_in(&machine, dir, &["--protect", glob], file);
+        assert!(!is_let, "{glob}: {run:?}");
+        assert!(!run.stderr.contains("matches nothing"), "{glob}: {run:?}");
+    }
+    let (is_let, run) = fix_in(&machine, "tests", &["--protect", "."], "../other");
+    assert!(is_let, "only what is below: {run:?}");
+}
+
+#[test]
 fn globs_of_a_file_are_meant_from_that_file() {
     let machine = Machine::new();
     write(&machine, ".git/HEAD", "ref: refs/heads/main\n");
@@ -65,6 +90,8 @@ fn a_glob_that_protects_nothing_is_warned_of_with_one_that_would() {
     for (dir, glob, hint) in [
         ("", "tests/**", Some("`**/tests/**` would")),
         ("sub", "sub/tests/**", Some("/project/sub/tests/**` would")),
+        ("", "Sub/**", Some("`sub/**` would")),
+        ("sub", "TESTS/A", Some("`tests/a` would")),
         ("", "nothing/like/it", None),
         ("", "sub/tests/**", None),
     ] {
@@ -91,8 +118,17 @@ fn the_configuration_and_the_scripts_that_mend_are_protected_by_themselves() {
     let machine = Machine::new();
     write(&machine, "recover.toml", "");
     machine.write("project/fix.sh", "echo changed > $1\n");
-    for file in ["recover.toml", "fix.sh"] {
-        let fix = format!("sh ./fix.sh {file}");
+    for (start, file) in [
+        ("sh", "recover.toml"),
+        ("sh", "fix.sh"),
+        ("env A=b sh", "fix.sh"),
+        ("timeout 5 sh", "fix.sh"),
+        ("set --", "recover.toml"),
+    ] {
+        let fix = match start {
+            "set --" => format!("set -- {file}; . ./fix.sh"),
+            start => format!("{start} ./fix.sh {file}"),
+        };
         let check = format!("grep -q ^changed {file}");
         let args = [
             "run",

@@ -85,6 +85,12 @@ fn a_second_restore_changes_nothing_and_says_how_to_redo() {
     assert_eq!(read(&machine, "value"), "mended\n");
     assert_eq!(read(&machine, "new"), "new\n");
     assert_eq!(read(&machine, "unrelated"), "mine\n");
+    // The same of what a restore took back.
+    let again = machine.recover(&["restore", &id(&back)]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{again:?}");
+    assert_eq!(id(&again), id(&redone));
+    assert_eq!(machine.recover(&["restore", &id(&again)]).code, 0);
+    assert_eq!(read(&machine, "value"), "broken\n");
 }
 
 #[test]
@@ -349,4 +355,92 @@ fn what_a_restore_left_is_the_sessions_too() {
     write(&machine, "value", "mine\n");
     assert_eq!(machine.recover(&["restore", "s", "2"]).code, 1);
     assert_eq!(read(&machine, "value"), "mine\n");
+}
+
+#[test]
+fn a_session_that_worked_in_two_workspaces_is_taken_back_in_each() {
+    let machine = Machine::new();
+    let elsewhere = machine.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("make a directory");
+    let places = [machine.work(), elsewhere];
+    let recover = |place: &std::path::Path, args: &[&str]| {
+        machine.run(machine.command(args).current_dir(place))
+    };
+    let mend = |place: &std::path::Path| {
+        std::fs::write(place.join("value"), "broken\n").expect("write");
+        // Equal trees of one second would be one checkpoint.
+        std::fs::write(place.join("where"), place.as_os_str().as_encoded_bytes()).expect("write");
+        let fix = [
+            "run",
+            "--session",
+            "s",
+            "--fix",
+            "echo mended > value",
+            "--",
+        ];
+        let run = recover(
+            place,
+            &[&fix[..], &["grep", "-q", "mended", "value"]].concat(),
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+    };
+    let value =
+        |place: &std::path::Path| std::fs::read_to_string(place.join("value")).expect("read");
+    for (here, there) in [(0, 1), (1, 0)] {
+        let (here, there): (&std::path::Path, &std::path::Path) = (&places[here], &places[there]);
+        places.iter().for_each(|place| mend(place));
+        let back = recover(here, &["restore", "--last"]);
+        assert_eq!(
+            (back.code, back.stdout.as_str()),
+            (0, "value\n"),
+            "{back:?}"
+        );
+        let name = there.file_name().expect("a name").to_string_lossy();
+        let other = format!("worked in [ROOT]/{name} too");
+        assert!(back.stderr.contains(&other), "{back:?}");
+        assert_eq!(value(here), "broken\n");
+        assert_eq!(value(there), "mended\n");
+        let back = recover(there, &["undo"]);
+        assert_eq!(
+            (back.code, back.stdout.as_str()),
+            (0, "value\n"),
+            "{back:?}"
+        );
+        assert_eq!(value(there), "broken\n");
+        machine.recover(&["clear", "s", "--yes"]);
+    }
+    places.iter().for_each(|place| mend(place));
+    let back = recover("/".as_ref(), &["restore", "s"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert!(
+        back.stderr.contains(" too: `recover restore s` there"),
+        "{back:?}"
+    );
+    machine.recover(&["clear", "s", "--yes"]);
+    // An attempt is of the workspace that it was made in, wherever one stands.
+    places.iter().for_each(|place| mend(place));
+    std::fs::write(places[1].join("value"), "mended\nmore\n").expect("write");
+    let back = recover(&places[0], &["restore", "s", "2", "--whole-tree"]);
+    assert_eq!(
+        (back.code, back.stdout.as_str()),
+        (0, "value\n"),
+        "{back:?}"
+    );
+    assert_eq!(value(&places[1]), "mended\n");
+}
+
+#[test]
+fn a_workspace_that_was_moved_is_named_with_the_way_out() {
+    let machine = cured();
+    let (old, new) = (machine.work(), machine.root().join("moved"));
+    std::fs::rename(&old, &new).expect("move it");
+    let back = machine.run(machine.command(&["restore", "s"]).current_dir(&new));
+    assert_eq!(back.code, 1, "{back:?}");
+    let told = "[ROOT]/project, is not there any more";
+    assert!(back.stderr.contains(told), "{back:?}");
+    assert!(back.stderr.contains("`mv NEW_PLACE "), "{back:?}");
+    std::fs::rename(&new, &old).expect("do as told");
+    let back = machine.recover(&["restore", "s"]);
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
 }

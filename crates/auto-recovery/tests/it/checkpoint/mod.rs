@@ -2,6 +2,7 @@
 
 mod child;
 mod git;
+mod heads;
 mod ignoring;
 mod kill;
 mod lock;
