@@ -108,7 +108,7 @@ impl Drop for Signals {
 }
 
 /// The signals that this program was started to ignore.
-fn ignored() -> Vec<i32> {
+pub(super) fn ignored() -> Vec<i32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
         .lines()

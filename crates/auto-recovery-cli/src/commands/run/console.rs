@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, Held, OutputSink, PassThrough, ReplayedInput, Stdin, Stream,
-    Terminals, read_once,
+    CommandSpec, ControllingTerminal, Held, InheritedFiles, OutputSink, PassThrough, ReplayedInput,
+    Stdin, Stream, Terminals, read_once,
 };
 use auto_recovery::run::{Console, Role, display_command};
 use auto_recovery::{Error, Result};
@@ -29,6 +29,7 @@ pub(super) struct Terminal {
     command: String,
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
+    files: InheritedFiles,
     held: Option<HeldStdout>,
     status: Arc<Status>,
 }
@@ -81,6 +82,7 @@ impl Terminal {
             command: String::new(),
             controlling,
             input,
+            files: InheritedFiles::look(),
             held,
             status,
         })
@@ -90,6 +92,9 @@ impl Terminal {
 impl Console for Terminal {
     fn prepare(&mut self, role: Role, spec: &mut CommandSpec) -> Result<()> {
         spec.terminals = self.terminals.clone();
+        if role == Role::Command {
+            self.files.set_back();
+        }
         match role {
             Role::Helper => {
                 spec.terminals.stdout = spec.terminals.stderr.clone();
@@ -141,7 +146,8 @@ impl Console for Terminal {
 
     fn can_run_again(&self, argv: &[OsString]) -> std::result::Result<(), String> {
         let input = self.input.as_ref();
-        match input.and_then(|input| input.why_lost()) {
+        let lost = input.and_then(|input| input.why_lost());
+        match lost.or_else(|| self.files.why_lost()) {
             Some(why) => Err(why),
             None => read_once(argv, &self.makeflags).map_or(Ok(()), Err),
         }
