@@ -134,6 +134,20 @@ fn what_left_the_group_is_told_and_a_second_interrupt_kills_it() {
     assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
 }
 
+#[test]
+fn the_path_does_not_say_who_tells_what_was_typed() {
+    let machine = Machine::new();
+    machine.write("bin/cat", "#!/bin/sh\n: > ../started\n");
+    write(&machine, "catches", CATCHES);
+    let script = "chmod +x ../bin/cat; PATH=$PWD/../bin:$PATH; exec \"$RECOVER\" run -- sh catches";
+    let mut session = Session::shell(&machine, script);
+    session.wait_for("ready");
+    session.press(CTRL_C);
+    let status = session.end();
+    assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+    assert!(!machine.root().join("started").exists());
+}
+
 /// The process that stands in the command's group for `recover`.
 fn sentinel(session: &Session) -> Option<u32> {
     let processes = fs::read_dir("/proc")
