@@ -347,9 +347,9 @@ impl<'a> Running<'a> {
     /// end; the second time the user is out of patience.
     fn typed(&mut self) {
         let typed = self.foreground.as_mut().and_then(Foreground::take_typed);
-        let Some(signal) = typed.map(Signal::as_raw) else {
-            return;
-        };
+        let Some(signal) = typed else { return };
+        self.interrupt.share_typed(signal);
+        let signal = signal.as_raw();
         match (self.phase, self.interrupted) {
             (Phase::Ending { .. }, Some(_)) => return self.kill(),
             (Phase::Killing { .. }, _) => return,
@@ -377,7 +377,9 @@ impl<'a> Running<'a> {
         if self.interrupted.is_some() {
             return false;
         }
-        let seen = foreground.last_typed().map(Signal::as_raw);
+        let seen = foreground.last_typed();
+        seen.into_iter().for_each(|s| self.interrupt.share_typed(s));
+        let seen = seen.map(Signal::as_raw);
         let signal = match self.started.exit() {
             Some(Exit::Signal(signal)) => signal,
             Some(Exit::Code(code)) => code - EXIT_SIGNAL_BASE,

@@ -49,6 +49,7 @@ const SIGNAL_MAX: i32 = 64;
 /// While it lives, signals are turned into an interrupt, or passed on.
 #[derive(Debug)]
 pub struct Signals {
+    interrupt: Arc<Interrupt>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,7 +57,8 @@ pub struct Signals {
 impl Signals {
     /// From here on `SIGHUP`, `SIGINT`, `SIGTERM` and a `SIGQUIT` that was typed raise `interrupt`,
     /// `SIGTSTP` stops the running command and then this program, `SIGWINCH` resizes its terminals,
-    /// and what else would end this program is sent to the command. Where this program is a
+    /// and what else would end this program is sent to the command. What was typed while a command
+    /// had the terminal reaches the caller's process group as well. Where this program is a
     /// subreaper, orphans are collected when they end.
     pub fn install(interrupt: Arc<Interrupt>) -> Result<Self> {
         let failed = |e: io::Error| Error::os("install signal handlers", e);
@@ -69,15 +71,18 @@ impl Signals {
         });
         let mut arriving = SignalsInfo::<WithRawSiginfo>::new(wanted).map_err(failed)?;
         let handle = arriving.handle();
+        let takes = Arc::clone(&interrupt);
         let thread = thread::Builder::new()
             .name("recover-signals".to_owned())
             .spawn(move || {
                 for info in arriving.forever() {
-                    take(&interrupt, info.si_signo, info.si_code);
+                    take(&takes, info.si_signo, info.si_code);
                 }
             })
             .map_err(failed)?;
+        interrupt.set_handled(true);
         Ok(Self {
+            interrupt,
             handle,
             thread: Some(thread),
         })
@@ -85,6 +90,9 @@ impl Signals {
 }
 
 fn take(interrupt: &Interrupt, signal: i32, code: i32) {
+    if interrupt.is_own(signal) {
+        return;
+    }
     // The kernel sends this one for a terminal, on which it was typed; anybody else means the
     // command.
     let is_typed = signal == SIGQUIT && code == libc::SI_KERNEL;
@@ -99,6 +107,7 @@ fn take(interrupt: &Interrupt, signal: i32, code: i32) {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        self.interrupt.set_handled(false);
         self.handle.close();
         if let Some(thread) = self.thread.take() {
             // It only passes signals on, and has nothing to say when it ends.
