@@ -20,7 +20,7 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::children;
 use super::interrupt::Interrupt;
-use super::rawsignal::raise_by_default;
+use super::rawsignal::{let_stop, raise_by_default};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_SIGNAL_BASE;
 
@@ -59,7 +59,9 @@ impl Signals {
     /// `SIGTSTP` stops the running command and then this program, `SIGWINCH` resizes its terminals,
     /// and what else would end this program is sent to the command. What was typed while a command
     /// had the terminal reaches the caller's process group as well. Where this program is a
-    /// subreaper, orphans are collected when they end.
+    /// subreaper, orphans are collected when they end. Commands are stopped when they reach for the
+    /// terminal, even where this program was started to ignore that, as by an interactive shell's
+    /// `$(…)`: it is how a command is given the terminal, and without it they could not read.
     pub fn install(interrupt: Arc<Interrupt>) -> Result<Self> {
         let failed = |e: io::Error| Error::os("install signal handlers", e);
         let ignored = ignored();
@@ -70,6 +72,9 @@ impl Signals {
             !ignored.contains(signal) || *signal == SIGCHLD
         });
         let mut arriving = SignalsInfo::<WithRawSiginfo>::new(wanted).map_err(failed)?;
+        [libc::SIGTTIN, libc::SIGTTOU]
+            .into_iter()
+            .for_each(let_stop);
         let handle = arriving.handle();
         let takes = Arc::clone(&interrupt);
         let thread = thread::Builder::new()

@@ -121,3 +121,17 @@ fn a_password_is_asked_for_on_the_terminal() {
     assert_eq!(session.seen().matches("secret").count(), 1);
     ends_quietly(&mut session);
 }
+
+#[test]
+fn what_reaches_for_the_terminal_gets_it_where_the_shell_ignores_its_stops() {
+    let machine = Machine::new();
+    let reads = "printf 'word? ' >/dev/tty; read word </dev/tty; echo \"it is $word.\"";
+    machine.write("project/reads", reads);
+    // As an interactive shell's `$(…)` does.
+    let script = "trap '' TSTP TTIN TTOU; x=$(\"$RECOVER\" run -- sh reads); echo \"$x\"";
+    let mut session = Session::shell(&machine, script);
+    session.wait_for("word? ");
+    session.press(b"abc\n");
+    session.wait_for("it is abc.");
+    ends_quietly(&mut session);
+}
