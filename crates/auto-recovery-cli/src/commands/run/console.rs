@@ -15,7 +15,7 @@ use auto_recovery::{Error, Result};
 use rustix::fs::FileType;
 use rustix::termios::isatty;
 
-use crate::output::{Printer, Status, human_seconds, passed_on};
+use crate::output::{Printer, Status, human_seconds, passed_on, passed_to_stdout};
 
 /// The streams of this process.
 pub(super) struct Terminal {
@@ -125,10 +125,13 @@ impl Console for Terminal {
         if let (Role::Command, Some(held)) = (role, &self.held) {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.forget();
+            // What follows is where stdout begins.
+            passed_to_stdout(b"\n");
             return Ok(Box::new(Passing {
                 to: Locked(held),
                 moves: [false, isatty(&stderr)],
                 is_ours: [false, true],
+                is_stdout: true,
                 console: self,
             }));
         }
@@ -140,6 +143,7 @@ impl Console for Terminal {
             to: pass_through(out, stderr.as_fd())?,
             moves: [isatty(out), isatty(&stderr)],
             is_ours: [self.one_place || role == Role::Helper, true],
+            is_stdout: role == Role::Command,
             console: self,
         }))
     }
@@ -192,6 +196,8 @@ struct Passing<'a, S> {
     moves: [bool; 2],
     /// Whether a stream ends where lines of ours go.
     is_ours: [bool; 2],
+    /// Whether the command's stdout ends on ours, now or when it is released.
+    is_stdout: bool,
     console: &'a Terminal,
 }
 
@@ -204,6 +210,12 @@ impl<S: OutputSink> OutputSink for Passing<'_, S> {
             }
             false => self.to.write(stream, bytes),
         };
+        if self.is_stdout
+            && stream == Stream::Stdout
+            && let Ok(count) = written
+        {
+            passed_to_stdout(&bytes[..count]);
+        }
         if self.is_ours[stream as usize]
             && let Ok(count) = written
         {

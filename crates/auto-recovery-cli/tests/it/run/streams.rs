@@ -184,3 +184,38 @@ fn an_inherited_file_is_read_again_from_where_it_stood() {
         assert!(run.stderr.contains(why), "{script}: {run:?}");
     }
 }
+
+#[test]
+fn the_result_is_the_last_line_of_stdout_where_json_is_asked_for() {
+    let machine = Machine::new();
+    for (args, script, before, success, code) in [
+        (&[][..], "echo out", "out\n", true, 0),
+        (&[], "printf out; exit 3", "out\n", false, 3),
+        (
+            &["--hold-stdout", "--retry", "1"],
+            "printf out; test -e ok || { : > ok; exit 3; }",
+            "out\n",
+            true,
+            0,
+        ),
+        (
+            &["--fix", "printf fixed; : > fixed"],
+            "test -e fixed",
+            "",
+            true,
+            0,
+        ),
+    ] {
+        let args = [&["run", "--json"], args, &["--", "sh", "-c", script]].concat();
+        let run = machine.recover(&args);
+        assert_eq!(run.code, code, "{run:?}");
+        let result = run.stdout.strip_prefix(before).expect("the command's own");
+        let result: serde_json::Value = serde_json::from_str(result).expect("one object");
+        assert_eq!(result["success"], success, "{run:?}");
+        assert_eq!(
+            run.stdout.lines().count(),
+            before.lines().count() + 1,
+            "{run:?}"
+        );
+    }
+}
