@@ -254,3 +254,18 @@ fn an_option_that_is_none_is_not_taken_for_the_command() {
     assert!(run.stderr.contains("'--bogus'"), "{run:?}");
     assert!(!run.stderr.contains("tip"), "{run:?}");
 }
+
+#[test]
+fn a_home_that_is_no_absolute_path_is_none() {
+    let machine = Machine::new();
+    for home in ["here", ""] {
+        let mut command = machine.command(&["run", "--", "true"]);
+        command
+            .env("HOME", home)
+            .env_remove("RECOVER_STATE_DIR")
+            .env_remove("XDG_STATE_HOME");
+        let run = machine.run(&mut command);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{home:?}");
+    }
+    assert!(!machine.work().join("here").exists());
+}

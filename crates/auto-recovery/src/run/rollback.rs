@@ -71,7 +71,11 @@ impl Strategy for RollbackStrategy {
             )));
         }
         let paths = guarded.go_to(&target)?;
-        let message = format!("Rolled back to {said}, {paths} paths");
+        let paths = match paths {
+            1 => "1 path".to_owned(),
+            _ => format!("{paths} paths"),
+        };
+        let message = format!("Rolled back to {said}, {paths}");
         Ok(Outcome::success(message.clone()).with_changes(vec![message]))
     }
 }
