@@ -37,6 +37,7 @@ mod spawn;
 mod spec;
 mod stat;
 mod stdin;
+mod unread;
 mod watch;
 
 pub use capture::{Capture, Piece, Stream};

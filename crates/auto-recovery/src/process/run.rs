@@ -177,6 +177,9 @@ impl<'a> Running<'a> {
             let (readable, writable) = foreground.keys_wait();
             waiting.readable(readable, Event::Keys);
             waiting.writable(writable, Event::Keys);
+            let is_watched = !self.exited && !self.ends.ptys.is_empty();
+            let unread = foreground.unread().filter(|_| is_watched);
+            waiting.readable(unread, Event::Unread);
         }
         waiting.readable(self.attending.nudged(), Event::Nudged);
         if let Some(feeder) = &self.ends.feeder {
@@ -193,7 +196,10 @@ impl<'a> Running<'a> {
             waiting.readable(Some(handle), Event::Gone(number));
         }
         let now = self.clock.now();
-        waiting.wait(self.next_moment().map(|at| at.saturating_sub(now)))
+        let moment = self.next_moment().map(|at| at.saturating_sub(now));
+        let foreground = self.foreground.as_ref().filter(|_| !self.exited);
+        let unread = foreground.and_then(Foreground::unread_wait);
+        waiting.wait(moment.into_iter().chain(unread).min())
     }
 
     /// The moment at which something has to be done though nothing happens.
@@ -233,8 +239,12 @@ impl<'a> Running<'a> {
                 }
                 Event::Typed => self.typed(),
                 Event::Keys => self.foreground.iter_mut().for_each(Foreground::pass_keys),
+                Event::Unread => self.pass_unread(),
                 Event::Hurried => self.kill(),
             }
+        }
+        if events.is_empty() {
+            self.look_at_unread();
         }
         if !gone.is_empty() {
             self.others.forget(&gone);

@@ -140,6 +140,21 @@ impl Running<'_> {
         }
     }
 
+    /// Something was typed at the person's terminal: the command may wait for it at one of ours.
+    pub(super) fn pass_unread(&mut self) {
+        if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
+            foreground.pass_unread(&self.ends.ptys);
+        }
+    }
+
+    /// Nothing has happened for a while: what was typed and not read may be waited for by now.
+    pub(super) fn look_at_unread(&mut self) {
+        let foreground = self.foreground.as_ref();
+        if foreground.is_some_and(|foreground| foreground.unread_wait().is_some()) {
+            self.pass_unread();
+        }
+    }
+
     /// Looks at what the terminals are set to, because there is output.
     pub(super) fn look_at_terminal(&mut self) {
         self.mirror_sizes();
