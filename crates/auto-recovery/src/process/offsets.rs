@@ -5,8 +5,8 @@
 //! that was opened for reading alone is set back before another run, as standard input is. Two
 //! kinds are not, and keep a command that moved them from being run again: what is also written to,
 //! for a second run would overwrite what the first one wrote; and what our parent has open too when
-//! we run in the background, as in a loop that reads a list: it may be the parent that moved it, and
-//! it would read the same again. A file that our own output goes to is none of these.
+//! we run in the background, as in a loop that reads a list: it may be the parent that moved it,
+//! and it would read the same again. A file that our own output goes to is none of these.
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};

@@ -32,8 +32,9 @@ impl Stat {
         Self::read(getpid().as_raw_pid())
     }
 
-    /// `pid (name) state parent group session terminal foreground …`, the start time being field 22. The name may hold
-    /// anything, brackets included, so the fields are counted from its last bracket.
+    /// `pid (name) state parent group session terminal foreground …`, the start time being field
+    /// 22. The name may hold anything, brackets included, so the fields are counted from its last
+    /// bracket.
     fn parse(pid: i32, line: &[u8]) -> Option<Self> {
         let open = memchr::memchr(b'(', line)?;
         let close = memchr::memrchr(b')', line)?;
