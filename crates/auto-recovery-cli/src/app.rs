@@ -14,7 +14,8 @@ use clap::Parser;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
-    PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
+    PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
+    without_wrong_tip,
 };
 use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
 use crate::exit::{Exit, Failure};
@@ -32,7 +33,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
     let args: Vec<_> = args.collect();
     let Cli { global, command } = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return Ok(print_usage(&error, &args)),
+        Err(error) => return Ok(print_usage(error, &args)),
     };
     let environment = Environment::read();
     let printer = Printer::new(global.json, verbosity(&global), environment.columns);
@@ -347,9 +348,13 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
 
 /// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
 /// its colours; a complaint repeats what was typed, so it is escaped instead.
-fn print_usage(error: &clap::Error, args: &[OsString]) -> Exit {
+fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
     if error.use_stderr() {
-        let text = escape_bytes(error.render().to_string().as_bytes(), Escapes::Text);
+        let text = match with_separator(&error, args) {
+            Some(words) => format!("error: put the command after `--`: `{words}`\n"),
+            None => without_wrong_tip(error).render().to_string(),
+        };
+        let text = escape_bytes(text.as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();
         match is_run(args) {
             true => Exit::FAILED,

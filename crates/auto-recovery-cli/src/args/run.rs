@@ -157,7 +157,7 @@ pub(crate) struct TimingArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "The working tree")]
 pub(crate) struct TreeArgs {
-    /// Undo a fix that touches such a path, relative to the workspace
+    /// Undo a fix that touches such a path, relative to the current directory
     ///
     /// Adds to what the configuration protects.
     #[arg(long, value_name = "GLOB")]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::output::{Printer, escape_text};
-use crate::settings::Trusted;
+use crate::settings::{PROJECT_FILE, Trusted};
 
 /// What became of the trust in a workspace.
 #[derive(Serialize)]
@@ -28,7 +28,11 @@ pub(crate) fn trust(state_dir: &Path, workspace: &Path, printer: &Printer) -> Re
     let root = workspace.display();
     let said = match changed {
         true => format!(
-            "{root} is trusted: its recover.toml is used whole · `recover trust --revoke` takes it back"
+            "{root} is trusted: {} used whole · `recover trust --revoke` takes it back",
+            match workspace.join(PROJECT_FILE).exists() {
+                true => "its recover.toml is",
+                false => "there is no recover.toml yet, and one will be",
+            }
         ),
         false => format!("{root} was trusted already"),
     };

@@ -21,7 +21,9 @@ pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, with
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;
 pub(crate) use json::JsonArray;
-pub(crate) use printer::{Printer, Verbosity, passed_on, print_error, stdout_error};
+pub(crate) use printer::{
+    Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
+};
 pub(crate) use shell::shell_words;
 pub(crate) use status::Status;
 pub(crate) use table::{Column, Table};

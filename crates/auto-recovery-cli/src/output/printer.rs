@@ -105,6 +105,25 @@ impl Printer {
         })
     }
 
+    /// Writes `value` as JSON on one line, which is the last of stdout and no part of a line that
+    /// came before.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn json_last_line(&self, value: &impl Serialize) -> Result<()> {
+        self.data(Escapes::Json, |out| {
+            let before: &[u8] = match STDOUT_IS_OPEN.swap(false, Ordering::Relaxed) {
+                true => b"\n",
+                false => b"",
+            };
+            out.write_all(before).map_err(stdout_error)?;
+            serde_json::to_writer(&mut *out, value)
+                .map_err(io::Error::from)
+                .and_then(|()| out.write_all(b"\n"))
+                .map_err(stdout_error)
+        })
+    }
+
     /// Writes `items` as a JSON array, each on a line of its own.
     ///
     /// # Errors
@@ -205,6 +224,16 @@ static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);
 pub(crate) fn passed_on(bytes: &[u8]) {
     if let Some(last) = bytes.last() {
         LINE_IS_OPEN.store(*last != b'\n', Ordering::Relaxed);
+    }
+}
+
+/// Whether the last line on stdout is a command's and not ended.
+static STDOUT_IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Notes that a command's `bytes` were passed on to stdout.
+pub(crate) fn passed_to_stdout(bytes: &[u8]) {
+    if let Some(last) = bytes.last() {
+        STDOUT_IS_OPEN.store(*last != b'\n', Ordering::Relaxed);
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::getuid;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub(crate) struct Environment {
     pub(crate) durability: Option<OsString>,
     /// Whether NO_COLOR is set to anything.
     pub(crate) no_color: bool,
-    /// The user's home directory.
+    /// The user's home directory: HOME where absolute, else what the system's list of users says.
     pub(crate) home: Option<PathBuf>,
     /// XDG_CONFIG_HOME, where absolute.
     pub(crate) xdg_config_home: Option<PathBuf>,
@@ -53,7 +56,9 @@ impl Environment {
             config: variable("RECOVER_CONFIG").map(PathBuf::from),
             durability: variable("RECOVER_DURABILITY"),
             no_color: variable("NO_COLOR").is_some(),
-            home: env::home_dir().filter(|home| home.is_absolute()),
+            home: env::home_dir()
+                .filter(|home| home.is_absolute())
+                .or_else(listed_home),
             xdg_config_home: absolute("XDG_CONFIG_HOME"),
             xdg_state_home: absolute("XDG_STATE_HOME"),
             user: text("USER").or_else(|| text("LOGNAME")),
@@ -63,6 +68,20 @@ impl Environment {
             search_path: variable("PATH"),
         }
     }
+}
+
+/// The home directory that the machine's own list has for this user.
+fn listed_home() -> Option<PathBuf> {
+    let list = fs::read("/etc/passwd").ok()?;
+    let us = getuid().as_raw();
+    String::from_utf8_lossy(&list).lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').collect();
+        let [_, _, uid, _, _, home, ..] = fields[..] else {
+            return None;
+        };
+        let is_ours = uid.parse() == Ok(us) && Path::new(home).is_absolute();
+        is_ours.then(|| PathBuf::from(home))
+    })
 }
 
 #[expect(

@@ -276,3 +276,15 @@ fn below(cwd: &Path, store: Setting<StoreUrl>) -> Setting<StoreUrl> {
         origin: store.origin,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_home_is_told_what_to_set() {
+        let error = default_state_dir(&Environment::default()).expect_err("there is no home");
+        let says = "there is no home directory to keep state in: set RECOVER_STATE_DIR";
+        assert_eq!(error.to_string(), says);
+    }
+}

@@ -282,3 +282,14 @@ fn what_git_takes_for_safe_is_trusted() {
     let run = machine.recover(&["trust", "--revoke"]);
     assert!(run.stderr.contains("git's safe.directory names"), "{run:?}");
 }
+
+#[test]
+fn a_file_that_is_not_there_yet_is_not_said_to_be_used() {
+    let machine = Machine::new();
+    let run = machine.recover(&["trust"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(
+        run.stderr.contains("there is no recover.toml yet"),
+        "{run:?}"
+    );
+}

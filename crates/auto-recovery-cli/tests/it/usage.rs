@@ -97,7 +97,17 @@ fn mistakes_are_named_and_exit_with_2_and_those_of_run_with_125() {
         (&["show", "--last", "two"], "invalid digit found"),
         (&["show", "x", "--last"], "cannot be used with"),
         (&["run"], "<CMD>"),
-        (&["run", "cargo", "test"], "unexpected argument 'cargo'"),
+        (
+            &["run", "cargo", "test"],
+            "error: put the command after `--`: `recover run -- cargo test`\n",
+        ),
+        (
+            &["run", "--fix", "ls", "ls", "-l", "a b"],
+            "after `--`: `recover run --fix ls -- ls -l 'a b'`\n",
+        ),
+        (&["run", "ls", "--", "true"], "unexpected argument 'ls'"),
+        (&["plan", "ls"], "after `--`: `recover plan -- ls`\n"),
+        (&["run", "--retr", "1", "--", "true"], "'--retry'"),
         (
             &["run", "--retry", "-1", "--", "true"],
             "unexpected argument '-1'",
@@ -235,4 +245,27 @@ fn a_terminal_of_one_column_is_survived() {
         let run = machine.run(machine.command(args).env("COLUMNS", "1"));
         assert_eq!(run.code, 0, "{run:?}");
     }
+}
+
+#[test]
+fn an_option_that_is_none_is_not_taken_for_the_command() {
+    let run = Machine::new().recover(&["run", "--bogus", "--", "true"]);
+    assert_eq!(run.code, 125, "{run:?}");
+    assert!(run.stderr.contains("'--bogus'"), "{run:?}");
+    assert!(!run.stderr.contains("tip"), "{run:?}");
+}
+
+#[test]
+fn a_home_that_is_no_absolute_path_is_none() {
+    let machine = Machine::new();
+    for home in ["here", ""] {
+        let mut command = machine.command(&["run", "--", "true"]);
+        command
+            .env("HOME", home)
+            .env_remove("RECOVER_STATE_DIR")
+            .env_remove("XDG_STATE_HOME");
+        let run = machine.run(&mut command);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{home:?}");
+    }
+    assert!(!machine.work().join("here").exists());
 }

@@ -20,6 +20,8 @@ pub(super) enum Event {
     Typed,
     /// A key can be passed on.
     Keys,
+    /// Something was typed that nobody may have read.
+    Unread,
     /// The user asked again.
     Hurried,
     /// The terminal has something to say.

@@ -14,7 +14,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::process::{
     Pid, Signal, getpgrp, getpid, kill_current_process_group, kill_process_group,
@@ -23,11 +25,12 @@ use rustix::termios::{
     LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp,
 };
 
-use super::keys::Keys;
+use super::keys::{self, Keys};
 use super::pty::Pty;
 use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
 use super::stat::Stat;
+use super::unread::Unread;
 
 /// The terminal that controls the caller's session.
 #[derive(Clone, Debug)]
@@ -48,6 +51,14 @@ impl ControllingTerminal {
             at_once: isatty(stdin) && !is_read_by_a_program(stdout),
         })
     }
+}
+
+fn is_readable(fd: &OwnedFd) -> bool {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
 fn is_read_by_a_program(fd: BorrowedFd<'_>) -> bool {
@@ -73,6 +84,7 @@ pub(super) struct Foreground {
     keys: Option<Keys>,
     /// Whom the foreground was taken from to pass its keys on.
     reader: Option<Pid>,
+    unread: Unread,
     _ttou: TtouBlocked,
 }
 
@@ -87,6 +99,7 @@ impl Foreground {
             keys_read: false,
             keys: None,
             reader: None,
+            unread: Unread::default(),
             _ttou: TtouBlocked::new(),
         };
         if terminal.at_once {
@@ -242,6 +255,47 @@ impl Foreground {
     pub(super) fn keys_wait(&self) -> (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>) {
         let keys = self.keys.as_ref();
         (keys.and_then(Keys::readable), keys.and_then(Keys::writable))
+    }
+
+    /// Readable when something was typed that the command may read from a terminal of ours.
+    pub(super) fn unread(&self) -> Option<BorrowedFd<'_>> {
+        let is_watched = self.is_command_typed_at() && self.unread.wait().is_none();
+        is_watched.then(|| self.terminal.fd.as_fd())
+    }
+
+    /// How long until what was typed and not read is looked at again.
+    pub(super) fn unread_wait(&self) -> Option<Duration> {
+        self.unread.wait().filter(|_| self.is_command_typed_at())
+    }
+
+    /// Whether keys go to the command, and nobody passes them on.
+    fn is_command_typed_at(&self) -> bool {
+        self.lent && !self.keys.as_ref().is_some_and(Keys::are_passed_on)
+    }
+
+    /// Puts what was typed, and is not read, where a program of the foreground waits for it: at one
+    /// of `ptys`.
+    pub(super) fn pass_unread(&mut self, ptys: &[Pty]) {
+        let fd = &self.terminal.fd;
+        if !self.is_command_typed_at() || !is_readable(fd) {
+            return self.unread.forget();
+        }
+        let reader = tcgetpgrp(fd).ok();
+        let reader = reader.filter(|&reader| self.is_of_command(reader));
+        let awaited = reader.and_then(|reader| {
+            let mut ptys = ptys.iter();
+            let pty = ptys.find(|pty| pty.is_awaited_by(reader.as_raw_pid()))?;
+            Some((reader, pty.source().ok()?))
+        });
+        let Some((reader, pty)) = awaited else {
+            return self.unread.look_again();
+        };
+        // Only the foreground may read; nobody notices that it was us.
+        if tcsetpgrp(fd, getpgrp()).is_ok() {
+            keys::put(fd, &pty);
+            self.lent = tcsetpgrp(fd, reader).is_ok();
+        }
+        self.unread.forget();
     }
 
     /// Passes keys on, and signals that are among them to whoever reads them.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Signal, kill_current_process_group};
 
 use super::foreground::stop_ourselves;
 use crate::error::{Error, Result};
@@ -33,6 +34,10 @@ struct State {
     forwarded: AtomicU64,
     /// Runs that take nudges.
     attended: AtomicU32,
+    /// Whether a handler of ours takes in what is sent to us.
+    handled: AtomicBool,
+    /// Signals that we sent to our own group and have not taken in: bits as above.
+    own: AtomicU64,
 }
 
 /// What the terminal has to say to a running command.
@@ -72,6 +77,8 @@ impl Interrupt {
                 resized: AtomicBool::new(false),
                 forwarded: AtomicU64::new(0),
                 attended: AtomicU32::new(0),
+                handled: AtomicBool::new(false),
+                own: AtomicU64::new(0),
             }),
         })
     }
@@ -145,10 +152,40 @@ impl Interrupt {
     pub(super) fn forward(&self, signal: i32) {
         let Some(state) = &self.state else { return };
         if state.attended.load(Ordering::SeqCst) > 0 {
-            let bit = 1 << (signal - 1);
-            state.forwarded.fetch_or(bit, Ordering::SeqCst);
+            state.forwarded.fetch_or(bit(signal), Ordering::SeqCst);
             state.nudge.open();
         }
+    }
+
+    /// From here on, or no longer, a handler of ours takes in what is sent to this process.
+    pub(super) fn set_handled(&self, handled: bool) {
+        if let Some(state) = &self.state {
+            state.handled.store(handled, Ordering::SeqCst);
+        }
+    }
+
+    /// What was typed while the command had the terminal is for our own group as well: a script
+    /// that waits for us, and a run that we are part of, would have got it had the command been in
+    /// that group. For us it is nothing new. Without a handler it would end us, and is not sent.
+    pub(super) fn share_typed(&self, signal: Signal) {
+        let Some(state) = &self.state else { return };
+        let asks_to_stop = signal == Signal::INT || signal == Signal::QUIT;
+        if asks_to_stop && state.handled.load(Ordering::SeqCst) {
+            let bit = bit(signal.as_raw());
+            state.own.fetch_or(bit, Ordering::SeqCst);
+            if kill_current_process_group(signal).is_err() {
+                state.own.fetch_and(!bit, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Whether `signal`, one of 1 to 64, which arrived, is what we sent to our own group.
+    pub(super) fn is_own(&self, signal: i32) -> bool {
+        let Some(state) = &self.state else {
+            return false;
+        };
+        let bit = bit(signal);
+        state.own.fetch_and(!bit, Ordering::SeqCst) & bit != 0
     }
 
     /// From here until the value is dropped, somebody takes nudges.
@@ -217,6 +254,11 @@ impl Drop for Attending<'_> {
             state.pause_if_asked();
         }
     }
+}
+
+/// What stands for `signal`, one of 1 to 64, among others.
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
 }
 
 /// A pipe that is readable once it was opened, until it is closed.

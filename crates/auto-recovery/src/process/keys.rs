@@ -20,6 +20,14 @@ use rustix::termios::{
 /// Keys read at a time: more than anybody types before they are passed on, few enough to be taken.
 const KEYS_MAX: usize = 1024;
 
+/// Puts what was typed at `terminal` where `pty` is read from, as far as it takes it.
+pub(super) fn put(terminal: &OwnedFd, pty: &OwnedFd) {
+    let mut keys = [0; KEYS_MAX];
+    if let Ok(count) = rustix::io::read(terminal, &mut keys) {
+        let _ = rustix::io::write(pty, &keys[..count]);
+    }
+}
+
 /// The keys of one terminal, while a program reads them.
 #[derive(Debug)]
 pub(super) struct Keys {

@@ -3,9 +3,9 @@
 //! What the shell's `<(…)` makes is a pipe that the command inherits and is told of as
 //! `/dev/fd/63`; a named pipe is no different. The first run empties it, and a second one would
 //! find no input and perhaps pass. What is found here keeps a command from being run again;
-//! standard input is not among it, because that is [kept](super::ReplayedInput). Descriptors of
-//! files are read from where they stand, which a second run cannot tell either, but their content
-//! is still there; sockets are there for talking, and a jobserver's pipes are for tokens.
+//! standard input is not among it, because that is [kept](super::ReplayedInput), nor are files,
+//! which are [set back](super::InheritedFiles); sockets are there for talking, and a jobserver's
+//! pipes are for tokens.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -27,9 +27,9 @@ const STREAMS: [&str; 9] = [
 ];
 
 /// The kernel's flags of an open file, as `/proc` shows them.
-const ACCESS_MODE: u32 = 0o3;
-const WRITE_ONLY: u32 = 0o1;
-const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+pub(super) const ACCESS_MODE: u32 = 0o3;
+pub(super) const WRITE_ONLY: u32 = 0o1;
+pub(super) const CLOSE_ON_EXEC: u32 = 0o2_000_000;
 
 /// Why `argv`, started by this process in this directory, could not be run a second time, if it
 /// reads what can be read once only. `makeflags` is what `make` says to this process, in which its
@@ -82,12 +82,7 @@ fn descriptor(place: &Path) -> Option<u32> {
 
 /// Pipes that programs we start inherit and can read from, standard input aside.
 fn inherited_pipes() -> impl Iterator<Item = u32> {
-    let open = fs::read_dir("/proc/self/fd")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let numbers = open.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers.filter(|&number| {
+    numbers().filter(|&number| {
         let path = format!("/proc/self/fd/{number}");
         let is_fifo = || fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
         let is_inherited = |flags: u32| flags & CLOSE_ON_EXEC == 0 && can_read(flags);
@@ -99,11 +94,25 @@ fn can_read(flags: u32) -> bool {
     flags & ACCESS_MODE != WRITE_ONLY
 }
 
+/// The numbers of our descriptors.
+pub(super) fn numbers() -> impl Iterator<Item = u32> {
+    let open = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    open.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The flags of our descriptor `number`.
-fn flags(number: u32) -> Option<u32> {
+pub(super) fn flags(number: u32) -> Option<u32> {
+    u32::from_str_radix(&field(number, "flags:")?, 8).ok()
+}
+
+/// What `/proc` says of our descriptor `number` under `name`.
+pub(super) fn field(number: u32, name: &str) -> Option<String> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
-    u32::from_str_radix(flags.trim(), 8).ok()
+    let value = info.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
 }
 
 /// The descriptors of the jobserver that `makeflags` names.

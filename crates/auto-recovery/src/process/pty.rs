@@ -26,6 +26,7 @@ use rustix::termios::{
 
 use super::packet::set_packets;
 use super::stat::scan;
+use super::unread::is_awaited;
 
 /// The caller's terminals that a command's output goes to in the end.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +127,11 @@ impl Pty {
             });
             inputs.any(|entry| fs::read_link(entry.path()).is_ok_and(|path| path == self.name))
         })
+    }
+
+    /// Whether a process of `group` waits to read from it, though it has it for its output only.
+    pub(super) fn is_awaited_by(&self, group: i32) -> bool {
+        is_awaited(&self.name, group)
     }
 
     /// Gives it the size of the terminal it stands for, and says whether that was news.

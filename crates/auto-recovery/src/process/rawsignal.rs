@@ -1,5 +1,5 @@
-//! Signals where there is no safe call: real-time ones to another process, and one by which this
-//! process dies as a program does that does not handle it.
+//! Signals where there is no safe call: real-time ones to another process, one that is ignored no
+//! longer, and one by which this process dies as a program does that does not handle it.
 #![expect(
     unsafe_code,
     reason = "kill of a real-time signal, signal, pthread_sigmask and raise have no safe form"
@@ -14,6 +14,15 @@ pub(super) fn send(pid: i32, signal: i32) {
     // SAFETY: the call takes numbers only, and refuses those that mean nothing.
     unsafe {
         libc::kill(pid, signal);
+    }
+}
+
+/// Gives `signal`, which stops a process by default, that action, in the programs we start too.
+pub(super) fn let_stop(signal: i32) {
+    debug_assert!(signal == libc::SIGTTIN || signal == libc::SIGTTOU);
+    // SAFETY: the default action runs no code of ours; a signal that exists cannot be refused.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
     }
 }
 

@@ -4,6 +4,8 @@
 //! command's exit status is collected last, so that its process group cannot become somebody else's
 //! while it may still have to be signalled.
 
+mod terminal;
+
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -12,10 +14,10 @@ use rustix::process::Signal;
 use super::capture::Capture;
 use super::clock::Clock;
 use super::connect::{Ends, connect};
-use super::descendants::{Family, Process, is_stopped};
+use super::descendants::{Family, Process};
 use super::ending::{KILL_WAIT, Others};
 use super::events::{Event, Waiting};
-use super::foreground::{Foreground, stop_our_group, stop_ourselves};
+use super::foreground::Foreground;
 use super::interrupt::{Attending, Interrupt};
 use super::pty::Pty;
 use super::pump::Pump;
@@ -26,7 +28,6 @@ use super::spec::{CommandSpec, Completion, Exit, Leftovers};
 use super::stdin::Feeder;
 use super::watch::{News, Watch};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exit::EXIT_SIGNAL_BASE;
 use crate::host::Host;
 
 /// How long output is still waited for when the command has exited and another process holds its
@@ -176,6 +177,9 @@ impl<'a> Running<'a> {
             let (readable, writable) = foreground.keys_wait();
             waiting.readable(readable, Event::Keys);
             waiting.writable(writable, Event::Keys);
+            let is_watched = !self.exited && !self.ends.ptys.is_empty();
+            let unread = foreground.unread().filter(|_| is_watched);
+            waiting.readable(unread, Event::Unread);
         }
         waiting.readable(self.attending.nudged(), Event::Nudged);
         if let Some(feeder) = &self.ends.feeder {
@@ -192,7 +196,10 @@ impl<'a> Running<'a> {
             waiting.readable(Some(handle), Event::Gone(number));
         }
         let now = self.clock.now();
-        waiting.wait(self.next_moment().map(|at| at.saturating_sub(now)))
+        let moment = self.next_moment().map(|at| at.saturating_sub(now));
+        let foreground = self.foreground.as_ref().filter(|_| !self.exited);
+        let unread = foreground.and_then(Foreground::unread_wait);
+        waiting.wait(moment.into_iter().chain(unread).min())
     }
 
     /// The moment at which something has to be done though nothing happens.
@@ -232,8 +239,12 @@ impl<'a> Running<'a> {
                 }
                 Event::Typed => self.typed(),
                 Event::Keys => self.foreground.iter_mut().for_each(Foreground::pass_keys),
+                Event::Unread => self.pass_unread(),
                 Event::Hurried => self.kill(),
             }
+        }
+        if events.is_empty() {
+            self.look_at_unread();
         }
         if !gone.is_empty() {
             self.others.forget(&gone);
@@ -305,152 +316,6 @@ impl<'a> Running<'a> {
                 self.look_for_end();
             }
             (Phase::Draining { .. }, _) => {}
-        }
-    }
-
-    /// Job control stopped the command. One that reaches for the terminal gets it if it is ours to
-    /// give; any other stop is ours too.
-    fn command_stopped(&mut self, signal: i32) {
-        if !is_stopped(self.started.pid()) {
-            // News from before it was continued.
-            return;
-        }
-        let Some(foreground) = &mut self.foreground else {
-            return;
-        };
-        let reaches = [Signal::TTIN, Signal::TTOU].map(Signal::as_raw);
-        if !matches!(self.phase, Phase::Running) || (reaches.contains(&signal) && foreground.lend())
-        {
-            self.started.signal(Signal::CONT);
-        } else if !self.pause(stop_our_group) && signal == Signal::TSTP.as_raw() {
-            // Where nobody could continue us, the key that pauses does nothing.
-            self.started.signal(Signal::CONT);
-        }
-    }
-
-    fn nudged(&mut self) {
-        let nudge = self.attending.take();
-        if nudge.resized {
-            self.mirror_sizes();
-            self.started.signal(Signal::WINCH);
-        }
-        if nudge.pause {
-            self.started.signal(Signal::TSTP);
-            self.pause(stop_ourselves);
-        }
-        for signal in nudge.forwarded() {
-            self.started.tell(signal);
-        }
-    }
-
-    /// What ends programs was typed. The first time the terminal has asked the command's group to
-    /// end; the second time the user is out of patience.
-    fn typed(&mut self) {
-        let typed = self.foreground.as_mut().and_then(Foreground::take_typed);
-        let Some(signal) = typed.map(Signal::as_raw) else {
-            return;
-        };
-        match (self.phase, self.interrupted) {
-            (Phase::Ending { .. }, Some(_)) => return self.kill(),
-            (Phase::Killing { .. }, _) => return,
-            (Phase::Running | Phase::Draining { .. }, None) => return self.end_by_key(signal),
-            (Phase::Running | Phase::Draining { .. } | Phase::Ending { .. }, _) => {}
-        }
-        self.by_key = self.interrupted.is_none();
-        self.interrupted.get_or_insert(signal);
-    }
-
-    fn end_by_key(&mut self, signal: i32) {
-        self.interrupted = Some(signal);
-        self.by_key = true;
-        self.begin_ending(None);
-    }
-
-    /// Whether the command, which is over, was ended by what was typed, so that everything it
-    /// started ends too. What is typed goes to the command alone while it has the terminal. One
-    /// that ends as a program does that was interrupted was interrupted by the user, even where
-    /// nobody saw what was typed.
-    fn was_ended_by_key(&mut self) -> bool {
-        let Some(foreground) = self.foreground.as_mut().filter(|_| self.exited) else {
-            return false;
-        };
-        if self.interrupted.is_some() {
-            return false;
-        }
-        let seen = foreground.last_typed().map(Signal::as_raw);
-        let signal = match self.started.exit() {
-            Some(Exit::Signal(signal)) => signal,
-            Some(Exit::Code(code)) => code - EXIT_SIGNAL_BASE,
-            None => 0,
-        };
-        let ends = [Signal::INT, Signal::QUIT, Signal::HUP].map(Signal::as_raw);
-        let by_us = self.timed_out || self.deadline_passed;
-        let is_shown = foreground.is_lent() && !by_us && ends.contains(&signal);
-        let Some(signal) = seen.or(is_shown.then_some(signal)) else {
-            return false;
-        };
-        foreground.watch_on();
-        self.end_by_key(signal);
-        true
-    }
-
-    /// Whether the program took the interrupt that was typed for what its own prompt means by it:
-    /// it reads keys again. Then it goes on, and there was none.
-    fn is_taken_up(&mut self) -> bool {
-        let by_key = self.by_key && matches!(self.phase, Phase::Ending { .. });
-        if self.exited || self.timed_out || self.deadline_passed || !by_key {
-            return false;
-        }
-        let taken_up = self.foreground.as_mut().is_some_and(Foreground::look);
-        if taken_up {
-            self.phase = Phase::Running;
-            self.interrupted = None;
-            self.by_key = false;
-            self.tell_at = None;
-        }
-        taken_up
-    }
-
-    /// Stops us with `stop`, if that can be, and continues the command when we are continued.
-    fn pause(&mut self, stop: fn() -> bool) -> bool {
-        self.foreground.iter_mut().for_each(Foreground::rest_keys);
-        let before = self.clock.host.monotonic();
-        let stopped = stop();
-        self.clock.paused += self.clock.host.monotonic().saturating_sub(before);
-        if stopped {
-            self.foreground.iter_mut().for_each(Foreground::lend_again);
-            self.started.signal(Signal::CONT);
-        }
-        stopped
-    }
-
-    /// A terminal of ours has news: it may have been set for reading keys, or back.
-    fn serve_keys(&mut self) {
-        if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
-            let mut set = self
-                .ends
-                .ptys
-                .iter()
-                .filter(|pty| pty.key_modes().is_some());
-            foreground.serve_keys(set.next());
-        }
-    }
-
-    /// Looks at what the terminals are set to, because there is output.
-    fn look_at_terminal(&mut self) {
-        self.mirror_sizes();
-        self.foreground.iter_mut().for_each(|foreground| {
-            foreground.look();
-        });
-        self.is_taken_up();
-    }
-
-    /// While the command has the foreground the system tells only the command that the size
-    /// changed. Output is what the size matters to, so that is when we look; the command may have
-    /// looked before us, and is told again.
-    fn mirror_sizes(&mut self) {
-        if self.ends.mirror_sizes() {
-            self.started.signal(Signal::WINCH);
         }
     }
 

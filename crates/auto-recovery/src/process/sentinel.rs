@@ -4,10 +4,12 @@
 //! catches the signal and exits by itself says nothing of it. So a small program of the system,
 //! `cat`, which has nothing to read and catches nothing, stands in the group: when it dies by a
 //! signal that a terminal sends and we did not, the signal was typed. It holds none of the
-//! command's streams, ends when we do, and is no process of the command's.
+//! command's streams, ends when we do, and is no process of the command's. It is the system's own,
+//! whatever the caller's `PATH` says: a directory in it may have no `cat`, or one that does more.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +20,14 @@ use rustix::process::{
 };
 
 use super::children;
+
+/// Where systems keep `cat`. The first that is there is taken.
+const PLACES: [&str; 4] = [
+    "/bin/cat",
+    "/usr/bin/cat",
+    "/usr/local/bin/cat",
+    "/run/current-system/sw/bin/cat",
+];
 
 /// Sentinels a command gets, one after the other. A command that ends them over and over does not
 /// have us start programs for ever.
@@ -118,9 +128,11 @@ impl Standing {
         reason = "this is the room that starts programs"
     )]
     fn start(group: Pid) -> rustix::io::Result<Self> {
+        let place = PLACES.into_iter().find(|place| Path::new(place).is_file());
         let (theirs, input) = pipe_with(PipeFlags::CLOEXEC)?;
-        let mut cat = Command::new("cat");
-        cat.stdin(theirs)
+        let mut cat = Command::new(place.ok_or(Errno::NOENT)?);
+        cat.env_clear()
+            .stdin(theirs)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         cat.current_dir("/").process_group(group.as_raw_pid());

@@ -20,7 +20,7 @@ use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::children;
 use super::interrupt::Interrupt;
-use super::rawsignal::raise_by_default;
+use super::rawsignal::{let_stop, raise_by_default};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_SIGNAL_BASE;
 
@@ -49,6 +49,7 @@ const SIGNAL_MAX: i32 = 64;
 /// While it lives, signals are turned into an interrupt, or passed on.
 #[derive(Debug)]
 pub struct Signals {
+    interrupt: Arc<Interrupt>,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,8 +57,11 @@ pub struct Signals {
 impl Signals {
     /// From here on `SIGHUP`, `SIGINT`, `SIGTERM` and a `SIGQUIT` that was typed raise `interrupt`,
     /// `SIGTSTP` stops the running command and then this program, `SIGWINCH` resizes its terminals,
-    /// and what else would end this program is sent to the command. Where this program is a
-    /// subreaper, orphans are collected when they end.
+    /// and what else would end this program is sent to the command. What was typed while a command
+    /// had the terminal reaches the caller's process group as well. Where this program is a
+    /// subreaper, orphans are collected when they end. Commands are stopped when they reach for the
+    /// terminal, even where this program was started to ignore that, as by an interactive shell's
+    /// `$(…)`: it is how a command is given the terminal, and without it they could not read.
     pub fn install(interrupt: Arc<Interrupt>) -> Result<Self> {
         let failed = |e: io::Error| Error::os("install signal handlers", e);
         let ignored = ignored();
@@ -68,16 +72,22 @@ impl Signals {
             !ignored.contains(signal) || *signal == SIGCHLD
         });
         let mut arriving = SignalsInfo::<WithRawSiginfo>::new(wanted).map_err(failed)?;
+        [libc::SIGTTIN, libc::SIGTTOU]
+            .into_iter()
+            .for_each(let_stop);
         let handle = arriving.handle();
+        let takes = Arc::clone(&interrupt);
         let thread = thread::Builder::new()
             .name("recover-signals".to_owned())
             .spawn(move || {
                 for info in arriving.forever() {
-                    take(&interrupt, info.si_signo, info.si_code);
+                    take(&takes, info.si_signo, info.si_code);
                 }
             })
             .map_err(failed)?;
+        interrupt.set_handled(true);
         Ok(Self {
+            interrupt,
             handle,
             thread: Some(thread),
         })
@@ -85,6 +95,9 @@ impl Signals {
 }
 
 fn take(interrupt: &Interrupt, signal: i32, code: i32) {
+    if interrupt.is_own(signal) {
+        return;
+    }
     // The kernel sends this one for a terminal, on which it was typed; anybody else means the
     // command.
     let is_typed = signal == SIGQUIT && code == libc::SI_KERNEL;
@@ -99,6 +112,7 @@ fn take(interrupt: &Interrupt, signal: i32, code: i32) {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        self.interrupt.set_handled(false);
         self.handle.close();
         if let Some(thread) = self.thread.take() {
             // It only passes signals on, and has nothing to say when it ends.
@@ -108,7 +122,7 @@ impl Drop for Signals {
 }
 
 /// The signals that this program was started to ignore.
-fn ignored() -> Vec<i32> {
+pub(super) fn ignored() -> Vec<i32> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
         .lines()

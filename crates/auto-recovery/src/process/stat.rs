@@ -16,6 +16,8 @@ pub(super) struct Stat {
     pub(super) parent: i32,
     pub(super) group: i32,
     pub(super) session: i32,
+    /// The group that has the foreground of its terminal; -1 without one.
+    pub(super) foreground: i32,
     pub(super) started: u64,
 }
 
@@ -30,8 +32,9 @@ impl Stat {
         Self::read(getpid().as_raw_pid())
     }
 
-    /// `pid (name) state parent group session …`, the start time being field 22. The name may hold
-    /// anything, brackets included, so the fields are counted from its last bracket.
+    /// `pid (name) state parent group session terminal foreground …`, the start time being field
+    /// 22. The name may hold anything, brackets included, so the fields are counted from its last
+    /// bracket.
     fn parse(pid: i32, line: &[u8]) -> Option<Self> {
         let open = memchr::memchr(b'(', line)?;
         let close = memchr::memrchr(b')', line)?;
@@ -41,7 +44,8 @@ impl Stat {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
-        let fields_until_start = 22 - 7;
+        let foreground = fields.nth(1)?.parse().ok()?;
+        let fields_until_start = 22 - 9;
         let started = fields.nth(fields_until_start)?.parse().ok()?;
         Some(Self {
             pid,
@@ -50,6 +54,7 @@ impl Stat {
             parent,
             group,
             session,
+            foreground,
             started,
         })
     }

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::Result;
-use auto_recovery::host::{SystemHost, timestamp};
+use auto_recovery::host::{Host, SystemHost, timestamp};
 use auto_recovery::process::{self, Interrupt, Signals};
 use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
 
@@ -24,14 +24,13 @@ use crate::settings::RunRequest;
 /// # Errors
 /// If `recover` itself fails.
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
-    let Some(path) = &request.result_file else {
-        return run_and_prune(app, request, None);
-    };
-    let place = ResultPlace::prepare(path)?;
-    run_and_prune(app, request, Some(&place)).inspect_err(|error| {
+    let path = request.result_file.as_deref();
+    let place = path.map(ResultPlace::prepare).transpose()?;
+    run_and_prune(app, request, place.as_ref()).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
+        let result = ResultFile::of_failure(&message, &now);
         // If this fails, `error` is told all the same.
-        drop(place.write(&ResultFile::of_failure(&message, &now), &*app.host));
+        tell(app, &result, place.as_ref(), &*app.host).ok();
     })
 }
 
@@ -71,9 +70,7 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         unless_unread(held.release(&interrupt).map_err(stdout_error))?;
     }
     let outcome = outcome?;
-    if let Some(place) = result {
-        unless_unread(place.write(&outcome.result_file(), &*host))?;
-    }
+    tell(app, &outcome.result_file(), result, &*host)?;
     if let Some(hint) = hint(&request, &outcome) {
         app.printer.note(hint);
     }
@@ -84,6 +81,23 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
+}
+
+/// Tells programs the result: in the result's own place, and as the last line of stdout where JSON
+/// is asked for.
+fn tell(
+    app: &App,
+    result: &ResultFile<'_>,
+    place: Option<&ResultPlace>,
+    host: &dyn Host,
+) -> Result<()> {
+    if let Some(place) = place {
+        unless_unread(place.write(result, host))?;
+    }
+    match app.printer.json {
+        true => unless_unread(app.printer.json_last_line(result)),
+        false => Ok(()),
+    }
 }
 
 /// What became of writing something, unless nobody reads it any more: then the command's own end is

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, Held, OutputSink, PassThrough, ReplayedInput, Stdin, Stream,
-    Terminals, read_once,
+    CommandSpec, ControllingTerminal, Held, InheritedFiles, OutputSink, PassThrough, ReplayedInput,
+    Stdin, Stream, Terminals, read_once,
 };
 use auto_recovery::run::{Console, Role, display_command};
 use auto_recovery::{Error, Result};
 use rustix::fs::FileType;
 use rustix::termios::isatty;
 
-use crate::output::{Printer, Status, human_seconds, passed_on};
+use crate::output::{Printer, Status, human_seconds, passed_on, passed_to_stdout};
 
 /// The streams of this process.
 pub(super) struct Terminal {
@@ -29,6 +29,7 @@ pub(super) struct Terminal {
     command: String,
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
+    files: InheritedFiles,
     held: Option<HeldStdout>,
     status: Arc<Status>,
 }
@@ -81,6 +82,7 @@ impl Terminal {
             command: String::new(),
             controlling,
             input,
+            files: InheritedFiles::look(),
             held,
             status,
         })
@@ -90,6 +92,9 @@ impl Terminal {
 impl Console for Terminal {
     fn prepare(&mut self, role: Role, spec: &mut CommandSpec) -> Result<()> {
         spec.terminals = self.terminals.clone();
+        if role == Role::Command {
+            self.files.set_back();
+        }
         match role {
             Role::Helper => {
                 spec.terminals.stdout = spec.terminals.stderr.clone();
@@ -120,10 +125,13 @@ impl Console for Terminal {
         if let (Role::Command, Some(held)) = (role, &self.held) {
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.forget();
+            // What follows is where stdout begins.
+            passed_to_stdout(b"\n");
             return Ok(Box::new(Passing {
                 to: Locked(held),
                 moves: [false, isatty(&stderr)],
                 is_ours: [false, true],
+                is_stdout: true,
                 console: self,
             }));
         }
@@ -135,13 +143,15 @@ impl Console for Terminal {
             to: pass_through(out, stderr.as_fd())?,
             moves: [isatty(out), isatty(&stderr)],
             is_ours: [self.one_place || role == Role::Helper, true],
+            is_stdout: role == Role::Command,
             console: self,
         }))
     }
 
     fn can_run_again(&self, argv: &[OsString]) -> std::result::Result<(), String> {
         let input = self.input.as_ref();
-        match input.and_then(|input| input.why_lost()) {
+        let lost = input.and_then(|input| input.why_lost());
+        match lost.or_else(|| self.files.why_lost()) {
             Some(why) => Err(why),
             None => read_once(argv, &self.makeflags).map_or(Ok(()), Err),
         }
@@ -186,6 +196,8 @@ struct Passing<'a, S> {
     moves: [bool; 2],
     /// Whether a stream ends where lines of ours go.
     is_ours: [bool; 2],
+    /// Whether the command's stdout ends on ours, now or when it is released.
+    is_stdout: bool,
     console: &'a Terminal,
 }
 
@@ -198,6 +210,12 @@ impl<S: OutputSink> OutputSink for Passing<'_, S> {
             }
             false => self.to.write(stream, bytes),
         };
+        if self.is_stdout
+            && stream == Stream::Stdout
+            && let Ok(count) = written
+        {
+            passed_to_stdout(&bytes[..count]);
+        }
         if self.is_ours[stream as usize]
             && let Ok(count) = written
         {

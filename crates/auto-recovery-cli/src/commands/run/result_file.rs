@@ -3,6 +3,7 @@
 //! A file is replaced at once, never written bit by bit; a link stays, and what it points at is
 //! replaced. What is no file (a device, a pipe, an open stream like /dev/stdout) is written into.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -31,6 +32,8 @@ pub(super) struct ResultPlace {
     /// The path, as it was typed.
     path: PathBuf,
     target: Target,
+    /// Whether somebody was waited for who did not come to read.
+    waited: Cell<bool>,
 }
 
 enum Target {
@@ -54,6 +57,7 @@ impl ResultPlace {
             return Ok(Self {
                 path: path.to_owned(),
                 target: Target::Stream(own),
+                waited: Cell::new(false),
             });
         }
         let target = match fs::metadata(path) {
@@ -76,6 +80,7 @@ impl ResultPlace {
         Ok(Self {
             path: path.to_owned(),
             target,
+            waited: Cell::new(false),
         })
     }
 
@@ -92,7 +97,8 @@ impl ResultPlace {
                 export::replace(target, &mut |file| file.write_all(&text).map_err(failed))
             }
             Target::Stream(stream) => (&*stream).write_all(&text).map_err(failed),
-            Target::UnreadPipe => read_by_somebody(&self.path, host)?
+            // What cannot be told is not waited for once more to tell that.
+            Target::UnreadPipe => read_by_somebody(&self.path, host, self.waited.replace(true))?
                 .write_all(&text)
                 .map_err(failed),
         }
@@ -141,14 +147,15 @@ fn is_unread(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
 }
 
-/// The pipe at `path` once somebody reads it.
-fn read_by_somebody(path: &Path, host: &dyn Host) -> Result<File> {
-    for _ in 0..READER_POLLS {
+/// The pipe at `path` once somebody reads it; after `waited`, if somebody does now.
+fn read_by_somebody(path: &Path, host: &dyn Host, waited: bool) -> Result<File> {
+    for _ in 0..if waited { 1 } else { READER_POLLS } {
         match open_stream(path) {
             Ok(stream) => return Ok(stream),
             Err(error) if !is_unread(&error) => {
                 return Err(Error::io("write the result to", path, error));
             }
+            Err(_) if waited => break,
             Err(_) if host.sleep(READER_POLL) == Wait::Interrupted => break,
             Err(_) => {}
         }

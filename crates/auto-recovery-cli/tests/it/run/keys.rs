@@ -134,6 +134,45 @@ fn what_left_the_group_is_told_and_a_second_interrupt_kills_it() {
     assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
 }
 
+#[test]
+fn an_interrupt_that_was_typed_ends_what_is_around_as_well() {
+    for (what, script) in [
+        (
+            "a loop",
+            "for i in 1 2 3; do \"$RECOVER\" run -- sh catches; : > next; done",
+        ),
+        (
+            "a run around",
+            "\"$RECOVER\" run --retry 2 -- sh -c '\"$RECOVER\" run -- sh catches; : > next; exit 1'",
+        ),
+    ] {
+        let machine = Machine::new();
+        write(&machine, "catches", CATCHES);
+        let mut session = Session::shell(&machine, script);
+        session.wait_for("ready");
+        session.press(CTRL_C);
+        let status = session.end();
+        let seen = session.seen();
+        assert_eq!(status.signal(), Some(2), "{what}: {status:?} {seen}");
+        assert!(!machine.work().join("next").exists(), "{what}: {seen}");
+        assert_eq!(seen.matches("ready").count(), 1, "{what}: {seen}");
+    }
+}
+
+#[test]
+fn the_path_does_not_say_who_tells_what_was_typed() {
+    let machine = Machine::new();
+    machine.write("bin/cat", "#!/bin/sh\n: > ../started\n");
+    write(&machine, "catches", CATCHES);
+    let script = "chmod +x ../bin/cat; PATH=$PWD/../bin:$PATH; exec \"$RECOVER\" run -- sh catches";
+    let mut session = Session::shell(&machine, script);
+    session.wait_for("ready");
+    session.press(CTRL_C);
+    let status = session.end();
+    assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+    assert!(!machine.root().join("started").exists());
+}
+
 /// The process that stands in the command's group for `recover`.
 fn sentinel(session: &Session) -> Option<u32> {
     let processes = fs::read_dir("/proc")

@@ -121,3 +121,50 @@ fn a_password_is_asked_for_on_the_terminal() {
     assert_eq!(session.seen().matches("secret").count(), 1);
     ends_quietly(&mut session);
 }
+
+#[test]
+fn what_reaches_for_the_terminal_gets_it_where_the_shell_ignores_its_stops() {
+    let machine = Machine::new();
+    let reads = "printf 'word? ' >/dev/tty; read word </dev/tty; echo \"it is $word.\"";
+    machine.write("project/reads", reads);
+    // As an interactive shell's `$(…)` does.
+    let script = "trap '' TSTP TTIN TTOU; x=$(\"$RECOVER\" run -- sh reads); echo \"$x\"";
+    let mut session = Session::shell(&machine, script);
+    session.wait_for("word? ");
+    session.press(b"abc\n");
+    session.wait_for("it is abc.");
+    ends_quietly(&mut session);
+}
+
+#[test]
+fn a_pager_that_reads_keys_from_its_stderr_gets_them() {
+    if !Path::new("/usr/bin/more").exists() {
+        return skip("more is not installed");
+    }
+    let machine = Machine::new();
+    let lines: String = (0..200).map(|i| format!("line {i}.\n")).collect();
+    machine.write("project/file", &lines);
+    let mut session = Session::start(&machine, &["run", "--", "more", "file"]);
+    session.wait_for("line 20.");
+    session.press(b" ");
+    session.wait_for("line 40.");
+    session.press(b" ");
+    session.wait_for("line 60.");
+    session.press(b"q");
+    ends_quietly(&mut session);
+}
+
+#[test]
+fn a_question_at_stderr_is_answered_even_where_the_answer_comes_early() {
+    let machine = Machine::new();
+    let script = "echo \"rea\"\"dy\"; until [ -e ../go ]; do sleep 0.01; done; \
+                  read word <&2; echo \"it is $word.\"; read word; echo \"then $word.\"";
+    let mut session = Session::start(&machine, &["run", "--", "sh", "-c", script]);
+    session.wait_for("ready");
+    session.press(b"early\n");
+    machine.write("go", "");
+    session.wait_for("it is early.");
+    session.press(b"late\n");
+    session.wait_for("then late.");
+    ends_quietly(&mut session);
+}

@@ -136,3 +136,86 @@ fn what_reads_an_input_that_can_be_read_once_is_not_run_again() {
     let (code, stderr) = ran(&script);
     assert_eq!(code, 0, "{stderr}");
 }
+
+#[test]
+fn an_inherited_file_is_read_again_from_where_it_stood() {
+    // In the background the parent may have moved what is its own, too.
+    for (script, code, runs, why) in [
+        (
+            "\"$RECOVER\" run --retry 1 -- sh -c \"$READS\" 3< words",
+            1,
+            2,
+            "",
+        ),
+        (
+            "{ read -r skipped; \"$RECOVER\" run --retry 1 -- sh -c \"$READS\" 3<&0 4<&-; } < words",
+            1,
+            2,
+            "",
+        ),
+        (
+            "exec 3< words; \"$RECOVER\" run --retry 1 -- sh -c \"$READS\" & wait $!",
+            1,
+            1,
+            "descriptor 3",
+        ),
+        (
+            "\"$RECOVER\" run --retry 1 -- sh -c \"$READS\" 3<> words",
+            1,
+            1,
+            "descriptor 3",
+        ),
+        (
+            "\"$RECOVER\" run --retry 1 -- sh -c 'echo >> ../runs; test -e ok || { : > ok; exit 1; }' \
+             3< words",
+            0,
+            2,
+            "",
+        ),
+    ] {
+        let machine = Machine::new();
+        machine.write("project/words", "good\nbad\n");
+        let mut command = machine.shell(script);
+        command.env("READS", "echo >> ../runs; ! grep -q bad <&3");
+        let run = machine.run(command.stderr(Stdio::piped()));
+        assert_eq!(run.code, code, "{script}: {run:?}");
+        let ran = fs::read(machine.root().join("runs")).expect("it ran");
+        assert_eq!(ran.len(), runs, "{script}: {run:?}");
+        assert!(run.stderr.contains(why), "{script}: {run:?}");
+    }
+}
+
+#[test]
+fn the_result_is_the_last_line_of_stdout_where_json_is_asked_for() {
+    let machine = Machine::new();
+    for (args, script, before, success, code) in [
+        (&[][..], "echo out", "out\n", true, 0),
+        (&[], "printf out; exit 3", "out\n", false, 3),
+        (
+            &["--hold-stdout", "--retry", "1"],
+            "printf out; test -e ok || { : > ok; exit 3; }",
+            "out\n",
+            true,
+            0,
+        ),
+        (
+            &["--fix", "printf fixed; : > fixed"],
+            "test -e fixed",
+            "",
+            true,
+            0,
+        ),
+    ] {
+        let args = [&["run", "--json"], args, &["--", "sh", "-c", script]].concat();
+        let run = machine.recover(&args);
+        assert_eq!(run.code, code, "{run:?}");
+        let result = run.stdout.strip_prefix(before).expect("the command's own");
+        let result: serde_json::Value = serde_json::from_str(result).expect("one object");
+        assert_eq!(result["success"], success, "{run:?}");
+        assert_eq!(
+            run.stdout.lines().count(),
+            before.lines().count() + 1,
+            "{run:?}"
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! What was typed and cannot be understood.
+
+use std::ffi::{OsStr, OsString};
+
+use auto_recovery::run::display_command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Error, Parser as _};
+
+use crate::args::Cli;
+
+/// What would have been understood, where a command to run was typed without the `--` before it.
+pub(crate) fn with_separator(error: &Error, args: &[OsString]) -> Option<String> {
+    let word = unexpected(error)?;
+    // Where there is a `--`, the command is after it, and the word is a mistake.
+    if word.starts_with('-') || args.iter().any(|arg| arg == "--") {
+        return None;
+    }
+    let places = (1..args.len()).filter(|&at| args[at] == OsStr::new(word));
+    let mut separated = places.map(|at| {
+        let mut words = args.to_vec();
+        words.insert(at, "--".into());
+        words
+    });
+    let mut words = separated.find(|words| Cli::try_parse_from(words).is_ok())?;
+    words[0] = "recover".into();
+    Some(display_command(&words))
+}
+
+/// Takes out of `error` the tip to take an option for the command: nobody means that.
+pub(crate) fn without_wrong_tip(mut error: Error) -> Error {
+    let is_right = |tip: &str| !tip.contains("to pass");
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        let tips: Vec<_> = tips
+            .into_iter()
+            .filter(|tip| is_right(&tip.to_string()))
+            .collect();
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
+/// The word that was not expected, if that is the mistake.
+fn unexpected(error: &Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
+            Some(word)
+        }
+        _ => None,
+    }
+}
