@@ -252,31 +252,29 @@ pub fn put_back(
 /// If the checkpoints cannot be read.
 pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview> {
     let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
-    let claimed: Vec<(RelPath, Option<Node>, Option<Vec<Option<Node>>>)> = match wanted {
+    // Of a whole tree nothing is anybody else's.
+    let is_whole = matches!(wanted, Wanted::Tree(_));
+    let claimed = match wanted {
         Wanted::Tree(tree) => {
             let plan = session.differing(tree)?.into_iter();
-            plan.map(|(path, to)| (path, to, None)).collect()
+            let claimed = plan.map(|(path, wanted)| {
+                let left = Vec::new();
+                (path, Claimed { left, wanted })
+            });
+            claimed.collect()
         }
-        _ => {
-            let claimed = wanted.claimed().into_iter();
-            claimed
-                .map(|(path, one)| (path, one.wanted, Some(one.left)))
-                .collect()
-        }
+        _ => wanted.claimed(),
     };
     let mut hands = Hands::new(&store.root);
     let mut blobs = Blobs::start(&store.git)?;
     let mut preview = Preview::default();
-    for (path, to, left) in claimed {
-        if stands(&mut hands, &mut blobs, &path, to.as_ref())? {
+    for (path, one) in claimed {
+        let to = one.wanted.as_ref();
+        if stands(&mut hands, &mut blobs, &path, to)? {
             continue;
         }
-        let is_as_left = match left {
-            Some(left) => stands_any(&mut hands, &mut blobs, &path, &left)?,
-            None => true,
-        };
-        if is_as_left {
-            let one = previewed(&mut hands, &mut blobs, &path, to.as_ref())?;
+        if is_whole || stands_any(&mut hands, &mut blobs, &path, &one.left)? {
+            let one = previewed(&mut hands, &mut blobs, &path, to)?;
             preview.changes.push(one);
         } else {
             preview.foreign.push(display_path(&path));
