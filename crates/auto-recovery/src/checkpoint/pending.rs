@@ -66,7 +66,7 @@ pub struct PendingRun {
     pub after: Option<String>,
     /// The commits that the user's HEAD was at before the attempt and after it, empty for none.
     pub heads: Vec<String>,
-    /// Which directory the workspace's root is, whatever its name: see [`identity`].
+    /// Which directory the workspace's root is, by its inode and when it was made.
     pub root: Option<String>,
     /// Whether it is no run but a restore: `before` is the tree that it puts back, `after` the one
     /// that it found.
