@@ -473,6 +473,11 @@ impl Guarded {
             self.left
                 .extend(left.filter(|path| !is_renamed_back(path, back)));
         }
+        // Told with this attempt already, and nobody else's.
+        let aside = report.moved_aside.iter().map(|(_, is)| is);
+        let refused = report.refused.iter().map(|one| &one.display);
+        let stays = report.holding.iter().chain(aside).chain(refused);
+        self.left.extend(stays.cloned());
         self.ours = before.clone();
         let RestoreReport {
             restored,

@@ -252,6 +252,12 @@ fn what_holds_ignored_files_is_not_called_somebody_elses() {
     assert!(!machine.work().join("pkg/a.py").exists());
     let shown = machine.recover(&["show", "s", "--json"]);
     assert!(shown.stdout.contains("\"holding_uncovered\""), "{shown:?}");
+    // Nor is it by the next attempt.
+    let fix = "mkdir -p new/__pycache__; touch new/$RECOVER_ATTEMPT.py new/__pycache__/a.pyc";
+    let args = ["run", "--max-attempts", "2", "--base-delay", "1ms", "--fix"];
+    let run = machine.recover(&[&args[..], &[fix, "--", "false"]].concat());
+    assert!(run.stderr.contains("changed new/2.py"), "{run:?}");
+    assert!(!run.stderr.contains("somebody else"), "{run:?}");
 }
 
 #[test]
