@@ -38,6 +38,7 @@ const MODULES: Table<'_> = &[
     ("recipe", &["error", "failure"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
+    ("files", &[]),
     ("host", &["process"]),
     ("process", &["error", "exit", "host"]),
     ("checkpoint", &["error", "host"]),
