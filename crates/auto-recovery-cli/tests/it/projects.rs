@@ -52,6 +52,7 @@ projects! {
     endless_loop
     eslint_finding
     eslint_finding_and_another
+    eslint_then_prettier
     fix_in_two_steps
     fix_leaves_a_process
     fix_makes_it_worse
@@ -78,9 +79,11 @@ projects! {
     repository_inside
     repository_inside_undone
     ruff_behind_make
+    ruff_black_and_lasting
     ruff_check
     ruff_check_and_another
     ruff_format
+    ruff_then_black
     rust_test_fails
     rust_type_error
     rust_unknown_crate

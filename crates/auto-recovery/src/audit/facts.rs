@@ -65,7 +65,11 @@ impl SessionFacts {
                 self.flaky += u64::from(finished.flaky);
             }
             JournalEvent::AttemptStarted(_) => self.has_intents = true,
-            JournalEvent::AttemptFinished(_) | JournalEvent::Restored(_) | JournalEvent::Other => {}
+            // What the session began with is what it is about.
+            JournalEvent::FailureChanged(_)
+            | JournalEvent::AttemptFinished(_)
+            | JournalEvent::Restored(_)
+            | JournalEvent::Other => {}
         }
         if self.first_at.is_none() {
             self.first_at = Some(at.to_owned());

@@ -89,6 +89,8 @@ pub enum JournalEvent {
     SessionStarted(SessionStarted),
     /// A failure was seen and classified.
     FailureDetected(Box<FailureDetected>),
+    /// An attempt changed which failure there is, and the plan was made anew for that one.
+    FailureChanged(Box<FailureDetected>),
     /// An attempt is about to begin: its intent.
     AttemptStarted(AttemptStarted),
     /// An attempt ended: what its entry has no field for.

@@ -9,7 +9,7 @@ use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::RecoveryEnd;
 use crate::manager::record::shell_code;
-use crate::manager::recovery::{After, Recovering, Turn};
+use crate::manager::recovery::{After, Recovering, Step, Turn};
 use crate::manager::tree::{
     Acted, Before, ChangeUnderReview, Proof, Undone, Verified, is_renamed_back,
 };
@@ -30,6 +30,10 @@ pub(super) struct Tried {
     pub(super) flaky: bool,
     pub(super) undone: bool,
     pub(super) kept: bool,
+    /// Whether what it left is the ground for what comes next.
+    pub(super) is_ground: bool,
+    /// The steps from there, where the plan was made anew.
+    pub(super) anew: Option<Vec<Step>>,
     pub(super) message: String,
     /// The part of the message that tells whether it helped.
     pub(super) verdict: String,
@@ -56,13 +60,13 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    fn add(&mut self, words: &str) {
+    pub(super) fn add(&mut self, words: &str) {
         self.message = join(&self.message, words);
         self.verdict = join(&self.verdict, words);
     }
 
     /// Whether nothing protected was touched, as far as anybody could look.
-    fn touched_nothing_protected(&self) -> bool {
+    pub(super) fn touched_nothing_protected(&self) -> bool {
         let (acted, verified) = (&self.acted, &self.verified);
         let saw_all = acted.overflow.is_none() && verified.overflow.is_none();
         saw_all && acted.protected.is_empty() && verified.protected.is_empty()
@@ -148,6 +152,7 @@ impl<'m> Recovering<'m> {
             Some(before) => before?,
             None => Before::default(),
         };
+        self.note_deed(turn.step, before.fingerprint.as_deref());
         self.attempt_id = new_id("attempt");
         self.record_intent(turn, number, &before)?;
         self.manager.observe(&Event::Attempt {
@@ -222,6 +227,8 @@ impl<'m> Recovering<'m> {
             flaky: judged.success && !self.kept && turn.step.kind == RecoveryStrategyType::Retry,
             undone: false,
             kept: false,
+            is_ground: false,
+            anew: None,
             message: judged.message,
             verdict: judged.verdict,
             changes_made: outcome.changes_made,
@@ -248,6 +255,7 @@ impl<'m> Recovering<'m> {
         if tried.failure.is_none() && !tried.success {
             tried.failure = Some(self.current.clone());
         }
+        self.look_for_ground(turn, &mut tried);
         tried.after = self.after(turn, &tried);
         self.settle(turn, &mut tried);
         if tried.success || tried.kept {
@@ -465,22 +473,10 @@ impl<'m> Recovering<'m> {
             self.kept = true;
             return Ok(());
         }
-        let other_failure = tried
-            .failure
-            .as_ref()
-            .is_some_and(|failure| !failure.is_same_as(&self.current));
-        let is_progress = self.manager.settings.keep_progress
-            && other_failure
-            && tried.touched_nothing_protected()
-            && !tried.files_modified.is_empty()
-            && turn.step.kind != RecoveryStrategyType::Rollback
-            && !self.manager.host.is_interrupted();
-        if is_progress {
+        let is_end = matches!(tried.after, After::End(_));
+        if tried.is_ground && !is_end {
             tried.kept = true;
             self.kept = true;
-            if let Some(failure) = &tried.failure {
-                self.current = failure.clone();
-            }
             tried.add("kept as progress");
             return Ok(());
         }
@@ -495,7 +491,14 @@ impl<'m> Recovering<'m> {
             self.left |= changed;
             return Ok(());
         }
-        let undone = tree.undo()?;
+        let undone = if is_end && (self.kept || self.left) {
+            // What it was built upon goes with it, and its entry says so.
+            let undone = tree.undo_all()?;
+            (self.kept, self.left, self.put_back) = (false, false, true);
+            undone
+        } else {
+            tree.undo()?
+        };
         tried.tell_of(&undone);
         self.note_what_stays(&undone);
         Ok(())

@@ -1,6 +1,6 @@
 //! The manager's face: its handlers, its history, and the audit methods of the specification.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
 use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::{Event, Observer};
+use crate::manager::planner::Planner;
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{Incident, Recovering, Recovery, Step};
 use crate::manager::settings::ManagerSettings;
@@ -50,6 +51,9 @@ pub struct AutoRecoveryManager {
     pub approver: Option<Box<dyn Approver>>,
     /// The tree that attempts may change, so that they can be undone.
     pub tree: Option<Box<dyn Tree>>,
+    /// Plans anew once an attempt changed which failure there is; without one, the first plan is
+    /// the only one.
+    pub planner: Option<Box<dyn Planner>>,
     /// Watches.
     pub observer: Option<Box<dyn Observer>>,
     /// Keeps the record; `None` when audit logging is disabled.
@@ -99,6 +103,7 @@ impl AutoRecoveryManager {
             verifier: None,
             approver: None,
             tree: None,
+            planner: None,
             observer: None,
             audit_logger: logger,
             current_session_id: None,
@@ -168,10 +173,12 @@ impl AutoRecoveryManager {
             attempt_id: String::new(),
             put_back: false,
             stopped: None,
+            grounds: 1,
+            done: BTreeMap::new(),
             last_exit,
             started,
         };
-        recovering.run(&steps)
+        recovering.run(steps)
     }
 
     /// The strategies that would be tried for `category`, in order.
@@ -219,17 +226,7 @@ impl AutoRecoveryManager {
     fn steps_of(&self, kind: &RecoveryStrategyType) -> Vec<Step> {
         let plugins = self.strategies.iter().enumerate();
         let plugins = plugins.filter(|(_, strategy)| strategy.kind() == *kind);
-        let mut steps: Vec<_> = plugins
-            .map(|(index, strategy)| Step {
-                kind: kind.clone(),
-                plugin: Some(index),
-                max_attempts: strategy
-                    .max_attempts()
-                    .unwrap_or(self.settings.max_attempts),
-                action: strategy.action(),
-                recipe: strategy.recipe().cloned(),
-            })
-            .collect();
+        let mut steps: Vec<_> = plugins.map(|(index, _)| self.step_of(index)).collect();
         let has_handler = match kind {
             RecoveryStrategyType::Fix => self.fix_generator.is_some(),
             RecoveryStrategyType::Retry => self.retry_handler.is_some(),
@@ -243,6 +240,7 @@ impl AutoRecoveryManager {
                 Step {
                     kind: kind.clone(),
                     plugin: None,
+                    first: 1,
                     max_attempts: self.settings.max_attempts,
                     action: format!("the {kind} handler"),
                     recipe: None,
@@ -250,6 +248,26 @@ impl AutoRecoveryManager {
             );
         }
         steps
+    }
+
+    /// The step that tries plug-in `index`.
+    fn step_of(&self, index: usize) -> Step {
+        let strategy = &self.strategies[index];
+        let max_attempts = strategy.max_attempts();
+        Step {
+            kind: strategy.kind(),
+            plugin: Some(index),
+            first: 1,
+            max_attempts: max_attempts.unwrap_or(self.settings.max_attempts),
+            action: strategy.action(),
+            recipe: strategy.recipe().cloned(),
+        }
+    }
+
+    /// Adds a strategy that a new plan has, as the step that tries it.
+    pub(super) fn add_step(&mut self, strategy: Box<dyn Strategy>) -> Step {
+        self.add_strategy(strategy);
+        self.step_of(self.strategies.len() - 1)
     }
 
     /// Starts a session for the attempts that follow. `None` when audit logging is disabled.

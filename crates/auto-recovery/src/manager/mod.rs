@@ -5,11 +5,13 @@
 //! of an attempt before acting and the outcome before the next step; a record that cannot be
 //! written stops the recovery.
 
+mod anew;
 mod attempt;
 mod auto_recovery_manager;
 mod backoff;
 mod numbers;
 mod observer;
+mod planner;
 mod record;
 mod recovery;
 mod settings;
@@ -19,6 +21,7 @@ pub use auto_recovery_manager::AutoRecoveryManager;
 pub use backoff::Backoff;
 pub use numbers::AttemptNumbers;
 pub use observer::{Event, Observer};
+pub use planner::{GROUNDS_MAX, NewPlan, Planner};
 pub use recovery::{Incident, Recovery, RecoveryEnd};
 pub use settings::{ManagerSettings, OnAuditFailure};
 pub use tree::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::failure::{Category, Failure};
 use crate::recipe::RecipeRef;
 use crate::strategy::RecoveryStrategyType;
 
@@ -53,6 +53,13 @@ pub enum Event<'a> {
         verification_modified: &'a [String],
         /// Paths it changed that no checkpoint covers.
         not_covered: &'a [String],
+    },
+    /// The last attempt changed which failure there is, and the plan was made anew.
+    Turned {
+        /// The failure that is faced now.
+        failure: &'a Failure,
+        /// Its category.
+        category: Category,
     },
     /// A record could not be written, and the recovery goes on without it.
     NotRecorded {

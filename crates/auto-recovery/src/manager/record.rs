@@ -35,6 +35,24 @@ impl Recovering<'_> {
         self.journal(JournalEvent::FailureDetected(Box::new(event)))
     }
 
+    /// Records the failure that an attempt turned the first one into, and what is tried against
+    /// it.
+    pub(super) fn record_ground(&mut self, steps: &[Step], tried: &Tried) -> Result<()> {
+        let event = FailureDetected {
+            failure: self.current.clone(),
+            category: self.incident.category,
+            rule: self.incident.rule.clone(),
+            exit_code: tried.exit_code,
+            signal: tried.signal,
+            timed_out: false,
+            output_file: tried.output_file.clone(),
+            checkpoint: tried.verified.checkpoint.clone(),
+            plan: steps.iter().map(Step::in_words).collect(),
+            skipped: self.incident.skipped.clone(),
+        };
+        self.journal(JournalEvent::FailureChanged(Box::new(event)))
+    }
+
     /// Records that an attempt is about to begin.
     pub(super) fn record_intent(
         &mut self,

@@ -1,6 +1,6 @@
 //! One recovery: the loop over strategies and their tries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::attempt::{RecoveryAttempt, RecoveryResult};
@@ -97,6 +97,8 @@ pub(super) struct Step {
     pub(super) kind: RecoveryStrategyType,
     /// The plug-in to ask; `None` asks the handler of that kind.
     pub(super) plugin: Option<usize>,
+    /// The number of its first try: not 1 where it was tried on another ground.
+    pub(super) first: u32,
     pub(super) max_attempts: u32,
     pub(super) action: String,
     pub(super) recipe: Option<RecipeRef>,
@@ -107,7 +109,20 @@ pub(super) struct Step {
 pub(super) enum After {
     SameStrategy(Duration),
     NextStrategy,
+    /// The first of the steps that were planned anew.
+    NewGround,
     End(RecoveryEnd),
+}
+
+/// What a step does, and on which tree.
+pub(super) type Deed = (String, String, Option<String>);
+
+/// How trying a plan went on.
+enum Went {
+    /// Another plan is made.
+    On(Vec<Step>),
+    /// It is over.
+    Over(RecoveryEnd, Option<Box<Tried>>),
 }
 
 impl Step {
@@ -127,7 +142,7 @@ impl After {
     pub(super) fn next_action(self) -> &'static str {
         match self {
             Self::SameStrategy(_) => "retry",
-            Self::NextStrategy => "continue",
+            Self::NextStrategy | Self::NewGround => "continue",
             Self::End(RecoveryEnd::Recovered) => "complete",
             Self::End(
                 RecoveryEnd::Escalated | RecoveryEnd::DeadlinePassed | RecoveryEnd::Interrupted,
@@ -173,52 +188,64 @@ pub(super) struct Recovering<'m> {
     pub(super) put_back: bool,
     /// Why nothing more was tried although something was left to try.
     pub(super) stopped: Option<String>,
+    /// How many trees were built upon, the first included.
+    pub(super) grounds: u32,
+    /// What was tried, and how often: recipes by the tree they were tried on.
+    pub(super) done: BTreeMap<Deed, u32>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
 }
 
 impl Recovering<'_> {
-    /// Tries `steps` in order until one cures the failure.
-    pub(super) fn run(mut self, steps: &[Step]) -> Result<Recovery> {
-        self.record_start(steps)?;
-        let mut end = RecoveryEnd::Escalated;
-        let mut cure = None;
-        'steps: for (position, step) in steps.iter().enumerate() {
+    /// Tries `steps`, and those that are planned anew from what they leave, until one cures the
+    /// failure.
+    pub(super) fn run(mut self, mut steps: Vec<Step>) -> Result<Recovery> {
+        self.record_start(&steps)?;
+        loop {
+            match self.try_in_order(&steps)? {
+                Went::On(anew) => steps = anew,
+                Went::Over(end, cure) => return self.finish(end, cure.as_deref()),
+            }
+        }
+    }
+
+    fn try_in_order(&mut self, steps: &[Step]) -> Result<Went> {
+        for (position, step) in steps.iter().enumerate() {
             let is_last = position + 1 == steps.len();
             let mut previous = None;
-            for strategy_attempt in 1..=step.max_attempts {
+            for strategy_attempt in step.first..=step.max_attempts {
                 let turn = Turn {
                     step,
                     strategy_attempt,
                     previous: previous.as_ref(),
                     is_last,
                 };
-                let Some(tried) = self.attempt(&turn)? else {
-                    break 'steps;
+                let Some(mut tried) = self.attempt(&turn)? else {
+                    return Ok(Went::Over(RecoveryEnd::Escalated, None));
                 };
                 if tried.success {
-                    cure = Some(tried);
-                    end = RecoveryEnd::Recovered;
-                    break 'steps;
+                    let cure = Some(Box::new(tried));
+                    return Ok(Went::Over(RecoveryEnd::Recovered, cure));
                 }
                 match tried.after {
                     After::SameStrategy(delay) => {
                         if self.wait(step, delay) == Wait::Interrupted {
-                            end = RecoveryEnd::Interrupted;
-                            break 'steps;
+                            return Ok(Went::Over(RecoveryEnd::Interrupted, None));
                         }
                     }
                     After::NextStrategy => break,
-                    After::End(how) => {
-                        end = how;
-                        break 'steps;
+                    After::NewGround => {
+                        let anew = tried.anew.take().unwrap_or_default();
+                        self.turn_to_ground(&anew, &tried)?;
+                        return Ok(Went::On(anew));
                     }
+                    After::End(how) => return Ok(Went::Over(how, None)),
                 }
                 previous = Some(tried);
             }
         }
-        self.finish(end, cure.as_ref())
+        Ok(Went::Over(RecoveryEnd::Escalated, None))
     }
 
     /// What comes after an attempt. Decided before its entry is written, because the entry says it.
@@ -233,7 +260,8 @@ impl Recovering<'_> {
             return After::End(RecoveryEnd::DeadlinePassed);
         }
         let mut delay = Duration::ZERO;
-        let again = turn.strategy_attempt < turn.step.max_attempts
+        let again = tried.anew.is_none()
+            && turn.strategy_attempt < turn.step.max_attempts
             && tried.repeatable
             && !(turn.step.recipe.is_some() && tried.brought_nothing_new(turn.previous));
         if again {
@@ -241,6 +269,9 @@ impl Recovering<'_> {
         }
         if self.deadline_passed_after(delay) {
             return After::End(RecoveryEnd::DeadlinePassed);
+        }
+        if tried.anew.is_some() {
+            return After::NewGround;
         }
         match (again, turn.is_last) {
             (true, _) => After::SameStrategy(delay),

@@ -12,6 +12,8 @@ use crate::strategy::{HandlerResult, RecoveryStrategyType};
 pub struct Before {
     /// Its checkpoint; `None` where nothing can be undone.
     pub checkpoint: Option<String>,
+    /// What names its content: equal for equal trees.
+    pub fingerprint: Option<String>,
     /// Paths somebody else changed since the last step; they are kept.
     pub foreign: Vec<String>,
 }
@@ -37,6 +39,8 @@ pub struct Acted {
 pub struct Verified {
     /// Its checkpoint; `None` where nothing is kept.
     pub checkpoint: Option<String>,
+    /// What names its content: equal for equal trees.
+    pub fingerprint: Option<String>,
     /// Paths that the verification changed, sorted.
     pub files_modified: Vec<String>,
     /// Those of them, and of the ignored ones, that are protected.

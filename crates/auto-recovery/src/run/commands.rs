@@ -9,6 +9,7 @@ use crate::run::budget::RetryBudget;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
+use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
 };
@@ -64,6 +65,11 @@ impl Strategy for CommandStrategy {
 
     fn recipe(&self) -> Option<&RecipeRef> {
         self.recipe.as_ref()
+    }
+
+    /// A recipe would do the same on the same tree.
+    fn max_attempts(&self) -> Option<u32> {
+        self.recipe.as_ref().map(|_| 1)
     }
 
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {
@@ -132,6 +138,8 @@ impl Strategy for RetryStrategy {
 /// The verifier of a run: the user's command, run again.
 pub(super) struct Rerun {
     pub(super) runner: Arc<Runner>,
+    /// Where the failed ones go.
+    pub(super) seen: LastFailed,
 }
 
 impl Verifier for Rerun {
@@ -165,10 +173,16 @@ impl Verifier for Rerun {
                 detection.failure.error_type
             ),
         };
-        if !same && self.runner.request.keep_progress {
-            self.runner.keep_failure(&detection.failure, &ran)?;
+        verification.failure = Some(detection.failure.clone());
+        if !same {
+            self.seen.set(Failed {
+                failure: detection.failure,
+                category: detection.category,
+                rule: detection.rule,
+                exit: ran.exit.into(),
+                ran: Some(ran),
+            });
         }
-        verification.failure = Some(detection.failure);
         Ok(verification)
     }
 }

@@ -16,6 +16,7 @@ mod flow;
 mod guard;
 mod outcome;
 mod outputs;
+mod plan_anew;
 mod planning;
 mod recovering;
 mod request;
@@ -26,6 +27,7 @@ mod runner;
 mod session_trees;
 mod shell_words;
 mod state_file;
+mod strategies;
 mod tree;
 mod under_way;
 

@@ -158,8 +158,12 @@ impl RunPlan {
         };
         let step = |action| PlannedStep {
             kind: kind.clone(),
+            // A recipe would do the same on the same tree.
+            max_attempts: match action {
+                PlannedAction::Recipe { .. } => 1,
+                _ => around.policy.max_attempts,
+            },
             action,
-            max_attempts: around.policy.max_attempts,
         };
         let mut steps: Vec<_> = given
             .iter()

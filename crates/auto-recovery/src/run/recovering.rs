@@ -14,26 +14,21 @@ use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd,
 };
-use crate::recipe::Situation;
 use crate::run::breaker::{self, Breaker};
-use crate::run::budget::RetryBudget;
-use crate::run::commands::{CommandStrategy, Rerun, RetryStrategy};
+use crate::run::commands::Rerun;
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::guard::Claim;
 use crate::run::outcome::{RunExit, RunOutcome};
-use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
+use crate::run::plan_anew::PlanAnew;
+use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
-use crate::run::rollback::RollbackStrategy;
 use crate::run::runner::{code_of, signal_of};
+use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::tree::GuardedTree;
-use crate::run::under_way::{Failed, Run};
-use crate::strategy::{RecoveryStrategyType, Strategy};
-
-/// Output of the first run in which a recipe looks for announced commands: 256 KiB is far more than
-/// task runners print around one command.
-const SITUATION_BYTES_MAX: usize = 256 * 1024;
+use crate::run::under_way::{Failed, LastFailed, Run};
+use crate::strategy::RecoveryStrategyType;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
@@ -67,7 +62,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let breaker = tree.as_ref().map(|tree| breaker(run, &failed, tree));
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let mut manager = manager(run, &policy, logger, &session_id);
-    add_strategies(&mut manager, run, &plan, tree.as_ref());
+    give_strategies(&mut manager, run, &plan, tree.as_ref());
     if !request.checkpoint {
         plan.skipped
             .push("undo: there is no checkpoint (--no-checkpoint)".to_owned());
@@ -144,37 +139,6 @@ fn learn(run: &Run, recovery: &Recovery, breaker: Option<&Breaker>) {
         (Some(breaker), RecoveryEnd::Escalated) => breaker.escalated(),
         _ => {}
     }
-}
-
-fn budget(run: &Run) -> RetryBudget {
-    RetryBudget::new(&run.runner.request.state_dir, run.runner.host.clone())
-}
-
-fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
-    let request = &run.runner.request;
-    let output = failed
-        .ran
-        .as_ref()
-        .map(|ran| ran.capture.interleaved().into_owned());
-    let output = output.unwrap_or_default();
-    let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
-    let situation = Situation {
-        argv: &request.words(),
-        failure: Some(&failed.failure),
-        category: failed.category,
-        output: &output,
-    };
-    let mut plan = request.plan(&situation, policy)?;
-    if let Err(why) = run.runner.can_run_again() {
-        let only_alternatives = |step: &PlannedStep| {
-            step.kind == RecoveryStrategyType::Alternative
-                && matches!(step.action, PlannedAction::Given(_))
-        };
-        plan.steps.retain(only_alternatives);
-        plan.skipped
-            .push(format!("what runs the command again: {why}"));
-    }
-    Ok(plan)
 }
 
 /// The exit and result of a dry run: as if nothing had helped, and nobody was asked.
@@ -368,14 +332,12 @@ fn manager(
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
     manager.current_session_id = Some(session_id.to_owned());
-    manager.verifier = Some(Box::new(Rerun {
-        runner: run.runner.clone(),
-    }));
     manager.observer = Some(Box::new(Steps(run.observer.clone())));
     manager
 }
 
-fn add_strategies(
+/// Gives the manager what it tries, how it is proved and how it is planned anew.
+fn give_strategies(
     manager: &mut AutoRecoveryManager,
     run: &Run,
     plan: &RunPlan,
@@ -385,39 +347,15 @@ fn add_strategies(
     manager.settings.enable_fix_generation = has(RecoveryStrategyType::Fix);
     manager.settings.enable_alternatives = has(RecoveryStrategyType::Alternative);
     manager.settings.enable_rollback = has(RecoveryStrategyType::Rollback);
-    for step in &plan.steps {
-        let runner = run.runner.clone();
-        let kind = step.kind.clone();
-        let strategy: Box<dyn Strategy> = match &step.action {
-            PlannedAction::Given(command) => Box::new(CommandStrategy {
-                runner,
-                kind,
-                command: command.clone(),
-                recipe: None,
-                left: Vec::new(),
-            }),
-            PlannedAction::Recipe { recipe, command } => Box::new(CommandStrategy {
-                runner,
-                kind,
-                command: command.clone(),
-                recipe: Some(recipe.clone()),
-                left: Vec::new(),
-            }),
-            PlannedAction::Again { asked } => {
-                let max_attempts = Some(step.max_attempts);
-                Box::new(RetryStrategy {
-                    runner,
-                    max_attempts,
-                    budget: (!asked).then(|| budget(run)),
-                })
-            }
-            PlannedAction::Back(target) => match tree {
-                Some(tree) => Box::new(RollbackStrategy::new(tree.clone(), target.clone())),
-                None => continue,
-            },
-        };
+    for strategy in strategies_of(run, plan, tree) {
         manager.add_strategy(strategy);
     }
+    let seen = LastFailed::default();
+    manager.verifier = Some(Box::new(Rerun {
+        runner: run.runner.clone(),
+        seen: seen.clone(),
+    }));
+    manager.planner = Some(Box::new(PlanAnew::new(run.clone(), tree.cloned(), seen)));
     if let Some(command) = &run.runner.request.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),

@@ -200,6 +200,7 @@ impl Tree for GuardedTree {
         });
         Ok(Before {
             checkpoint: Some(now.id()),
+            fingerprint: Some(now.fingerprint()),
             foreign,
         })
     }
@@ -243,6 +244,7 @@ impl Tree for GuardedTree {
         };
         Ok(Verified {
             checkpoint: Some(now.id()),
+            fingerprint: Some(now.fingerprint()),
             files_modified: guarded.store.files_modified(&acted, &now),
             protected: guarded.protected_between(&acted, &now),
             overflow: None,

@@ -15,6 +15,7 @@ use crate::run::runner::Runner;
 use crate::strategy::RecoveryStrategyType;
 
 /// A run under way.
+#[derive(Clone)]
 pub(super) struct Run {
     pub(super) runner: Arc<Runner>,
     pub(super) observer: Arc<Mutex<dyn RunObserver>>,
@@ -31,6 +32,21 @@ pub(super) struct Failed {
     pub(super) exit: RunExit,
     /// What ran; `None` if nothing could be started.
     pub(super) ran: Option<Completion>,
+}
+
+/// The last failed run of the command, as the verifier saw it.
+#[derive(Clone, Default)]
+pub(super) struct LastFailed(Arc<Mutex<Option<Failed>>>);
+
+impl LastFailed {
+    /// The last one is `failed`.
+    pub(super) fn set(&self, failed: Failed) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+    }
+
+    pub(super) fn take(&self) -> Option<Failed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Run {

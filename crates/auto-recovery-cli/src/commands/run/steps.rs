@@ -87,6 +87,15 @@ impl Steps {
             }
             Event::Verifying { .. } => self.status.working("verifying"),
             Event::Tried { .. } => self.tried(event),
+            Event::Turned { failure, category } => {
+                let place = failure.location().map(|place| format!(" · {place}"));
+                let place = place.unwrap_or_default();
+                let what = format!("{}, {category}{place}", failure.error_type);
+                self.line("now", &what, &[]);
+                if !failure.message.is_empty() {
+                    self.say(&format!("  {}", short(&failure.message)));
+                }
+            }
             Event::NotRecorded { reason } => {
                 self.warn(&format!(
                     "this is NOT RECORDED, and the recovery goes on: {reason}"

@@ -26,7 +26,7 @@ impl Tree for Overflowing {
     fn before(&mut self, _attempt_number: u64) -> Result<Before> {
         Ok(Before {
             checkpoint: Some("before".to_owned()),
-            foreign: Vec::new(),
+            ..Before::default()
         })
     }
 

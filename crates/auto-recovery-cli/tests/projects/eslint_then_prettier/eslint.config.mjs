@@ -1,0 +1,3 @@
+export default [
+  { rules: { 'prefer-const': 'error', 'no-undef': 'error' } },
+];

@@ -1,0 +1,140 @@
+//! Turning to another failure: whether what an attempt left is the ground for what comes next, and
+//! the steps from there.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::failure::Failure;
+use crate::manager::Event;
+use crate::manager::attempt::Tried;
+use crate::manager::planner::{GROUNDS_MAX, NewPlan};
+use crate::manager::recovery::{Deed, Recovering, Step, Turn};
+use crate::recipe::Tier;
+use crate::strategy::{RecoveryStrategyType, Strategy};
+
+impl Recovering<'_> {
+    /// Takes what `tried` left as the ground for what comes next, if it changed which failure there
+    /// is and something can be tried against that one.
+    pub(super) fn look_for_ground(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+        if !self.may_be_ground(turn, tried) {
+            return;
+        }
+        let Some(failure) = tried.failure.clone() else {
+            return;
+        };
+        let keeps_progress = self.manager.settings.keep_progress;
+        let plan = match self.ask_planner(&failure) {
+            Some(Ok(plan)) => plan,
+            Some(Err(why)) => {
+                tried.add(&format!("planning anew failed: {why}"));
+                return;
+            }
+            // The plan stays as it was, on the new ground.
+            None => {
+                tried.is_ground = true;
+                self.current = failure;
+                return;
+            }
+        };
+        let skipped = plan.skipped;
+        let steps = self.steps_anew(plan.strategies, tried.verified.fingerprint.as_deref());
+        if steps.is_empty() && !keeps_progress {
+            return;
+        }
+        tried.is_ground = true;
+        tried.anew = (!steps.is_empty()).then_some(steps);
+        self.grounds += 1;
+        self.incident.category = plan.category.unwrap_or(self.incident.category);
+        self.incident.rule = plan.rule;
+        self.incident.skipped = skipped;
+        self.current = failure;
+    }
+
+    fn may_be_ground(&self, turn: &Turn<'_>, tried: &Tried) -> bool {
+        let manager = &*self.manager;
+        let recipe = turn.step.recipe.as_ref();
+        let is_safe = recipe.is_some_and(|recipe| recipe.tier == Tier::Safe);
+        let is_allowed = match &manager.planner {
+            Some(_) => (manager.settings.keep_progress || is_safe) && self.grounds < GROUNDS_MAX,
+            None => manager.settings.keep_progress,
+        };
+        let is_other = tried
+            .failure
+            .as_ref()
+            .is_some_and(|failure| !failure.is_same_as(&self.current));
+        is_allowed
+            && is_other
+            && !tried.success
+            && !manager.settings.keep_failed_changes
+            && !tried.not_ended
+            && tried.touched_nothing_protected()
+            && !(manager.tree.is_some() && tried.files_modified.is_empty())
+            && turn.step.kind != RecoveryStrategyType::Rollback
+            && !manager.host.is_interrupted()
+    }
+
+    fn ask_planner(&mut self, failure: &Failure) -> Option<Result<NewPlan, String>> {
+        let planner = self.manager.planner.as_mut()?;
+        let asked = catch_unwind(AssertUnwindSafe(|| planner.plan_anew(failure)));
+        Some(match asked {
+            Ok(Ok(plan)) => Ok(plan),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("panicked".to_owned()),
+        })
+    }
+
+    /// The steps of `strategies`, without what is used up and without recipes that were tried on
+    /// this very tree.
+    fn steps_anew(&mut self, strategies: Vec<Box<dyn Strategy>>, tree: Option<&str>) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for strategy in strategies {
+            let mut step = self.manager.add_step(strategy);
+            match &step.recipe {
+                Some(_) if self.done.contains_key(&deed(&step, tree)) => continue,
+                Some(_) => {}
+                // What somebody gave has its tries in the whole run.
+                None => {
+                    let used = self.done.get(&deed(&step, None)).copied();
+                    step.first = used.unwrap_or(0) + 1;
+                    if step.first > step.max_attempts {
+                        continue;
+                    }
+                }
+            }
+            steps.push(step);
+        }
+        steps
+    }
+
+    /// Remembers that `step` is tried on `tree`.
+    pub(super) fn note_deed(&mut self, step: &Step, tree: Option<&str>) {
+        let tree = tree.filter(|_| step.recipe.is_some());
+        *self.done.entry(deed(step, tree)).or_default() += 1;
+    }
+
+    /// Tells everybody of the failure that is faced now, and of the steps against it.
+    pub(super) fn turn_to_ground(&mut self, steps: &[Step], tried: &Tried) -> Result<()> {
+        let failure = self.current.clone();
+        if let Some(planner) = self.manager.planner.as_mut()
+            && let Err(error) = planner.turned_to(&failure)
+        {
+            let context = format!("keep the failure for what is tried next: {error}");
+            return Err(Error::new(ErrorKind::Io, context));
+        }
+        self.record_ground(steps, tried)?;
+        let category = self.incident.category;
+        self.manager.observe(&Event::Turned {
+            failure: &failure,
+            category,
+        });
+        Ok(())
+    }
+}
+
+fn deed(step: &Step, tree: Option<&str>) -> Deed {
+    (
+        step.kind.to_string(),
+        step.action.clone(),
+        tree.map(str::to_owned),
+    )
+}

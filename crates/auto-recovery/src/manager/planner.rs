@@ -1,0 +1,41 @@
+//! Planning anew: what is tried next once an attempt changed which failure there is.
+//!
+//! The manager decides when: after a safe recipe, within [`GROUNDS_MAX`]. The caller's planner says
+//! what.
+
+use crate::failure::{Category, Failure};
+use crate::strategy::{HandlerResult, Strategy};
+
+/// Trees that one recovery builds upon, the first included.
+pub const GROUNDS_MAX: u32 = 8;
+
+/// What to try against another failure.
+#[derive(Default)]
+pub struct NewPlan {
+    /// Its category; `None` keeps that of the failure before.
+    pub category: Option<Category>,
+    /// The rule that said so.
+    pub rule: String,
+    /// The strategies, in the order in which they are tried.
+    pub strategies: Vec<Box<dyn Strategy>>,
+    /// What will not be tried and why, in words.
+    pub skipped: Vec<String>,
+}
+
+/// Plans against the failure that a verification showed.
+pub trait Planner: Send {
+    /// What to try against `failure`, which the last verification showed, on the tree as it is now.
+    ///
+    /// # Errors
+    /// Whatever goes wrong leaves the plan as it was, and its text is recorded.
+    fn plan_anew(&mut self, failure: &Failure) -> HandlerResult<NewPlan>;
+
+    /// The plan that was made is carried out: what helpers are told is about the new failure.
+    ///
+    /// # Errors
+    /// As [`Planner::plan_anew`].
+    fn turned_to(&mut self, failure: &Failure) -> HandlerResult<()> {
+        let _ = failure;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! The planner of a run: what is tried once an attempt changed which failure the command shows.
+
+use crate::failure::Failure;
+use crate::manager::{NewPlan, Planner};
+use crate::run::strategies::{make_plan, strategies_of};
+use crate::run::tree::GuardedTree;
+use crate::run::under_way::{Failed, LastFailed, Run};
+use crate::strategy::HandlerResult;
+
+/// Plans against what the verifier saw last.
+pub(super) struct PlanAnew {
+    run: Run,
+    tree: Option<GuardedTree>,
+    seen: LastFailed,
+    /// What the plan was made for.
+    planned: Option<Failed>,
+}
+
+impl PlanAnew {
+    pub(super) fn new(run: Run, tree: Option<GuardedTree>, seen: LastFailed) -> Self {
+        Self {
+            run,
+            tree,
+            seen,
+            planned: None,
+        }
+    }
+}
+
+impl Planner for PlanAnew {
+    fn plan_anew(&mut self, _failure: &Failure) -> HandlerResult<NewPlan> {
+        let Some(failed) = self.seen.take() else {
+            return Ok(NewPlan::default());
+        };
+        let request = &self.run.runner.request;
+        let policy = (request.policy)(failed.category, &failed.failure);
+        let mut plan = make_plan(&self.run, &failed, &policy).map_err(|error| error.chain())?;
+        if request.checkpoint && self.tree.is_none() {
+            plan.steps.retain(|step| !step.changes_files());
+        }
+        let made = NewPlan {
+            category: Some(failed.category),
+            rule: failed.rule.clone(),
+            strategies: strategies_of(&self.run, &plan, self.tree.as_ref()),
+            skipped: plan.skipped,
+        };
+        self.planned = Some(failed);
+        Ok(made)
+    }
+
+    fn turned_to(&mut self, failure: &Failure) -> HandlerResult<()> {
+        if let Some(ran) = self.planned.take().and_then(|failed| failed.ran) {
+            let kept = self.run.runner.keep_failure(failure, &ran);
+            kept.map_err(|error| error.chain())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! From a failed run of the command to what is tried against it: the plan, and the strategies that
+//! carry it out.
+
+use crate::error::Result;
+use crate::recipe::{RecipeRef, Situation};
+use crate::run::budget::RetryBudget;
+use crate::run::commands::{CommandStrategy, RetryStrategy};
+use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
+use crate::run::request::{Policy, StrategyCommand};
+use crate::run::rollback::RollbackStrategy;
+use crate::run::tree::GuardedTree;
+use crate::run::under_way::{Failed, Run};
+use crate::strategy::{RecoveryStrategyType, Strategy};
+
+/// Output of a run in which a recipe looks for announced commands: 256 KiB is far more than task
+/// runners print around one command.
+const SITUATION_BYTES_MAX: usize = 256 * 1024;
+
+/// What is tried against `failed` under `policy`.
+pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
+    let request = &run.runner.request;
+    let output = failed
+        .ran
+        .as_ref()
+        .map(|ran| ran.capture.interleaved().into_owned());
+    let output = output.unwrap_or_default();
+    let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
+    let situation = Situation {
+        argv: &request.words(),
+        failure: Some(&failed.failure),
+        category: failed.category,
+        output: &output,
+    };
+    let mut plan = request.plan(&situation, policy)?;
+    if let Err(why) = run.runner.can_run_again() {
+        let only_alternatives = |step: &PlannedStep| {
+            step.kind == RecoveryStrategyType::Alternative
+                && matches!(step.action, PlannedAction::Given(_))
+        };
+        plan.steps.retain(only_alternatives);
+        plan.skipped
+            .push(format!("what runs the command again: {why}"));
+    }
+    Ok(plan)
+}
+
+/// What tries that nobody asked for are paid from.
+pub(super) fn budget(run: &Run) -> RetryBudget {
+    RetryBudget::new(&run.runner.request.state_dir, run.runner.host.clone())
+}
+
+/// The strategies of `plan`, in its order. Going back takes a `tree`.
+pub(super) fn strategies_of(
+    run: &Run,
+    plan: &RunPlan,
+    tree: Option<&GuardedTree>,
+) -> Vec<Box<dyn Strategy>> {
+    let made = plan.steps.iter().map(|step| strategy_of(run, step, tree));
+    made.flatten().collect()
+}
+
+fn strategy_of(
+    run: &Run,
+    step: &PlannedStep,
+    tree: Option<&GuardedTree>,
+) -> Option<Box<dyn Strategy>> {
+    let runner = run.runner.clone();
+    let of_command = |command: &StrategyCommand, recipe: Option<&RecipeRef>| CommandStrategy {
+        runner: run.runner.clone(),
+        kind: step.kind.clone(),
+        command: command.clone(),
+        recipe: recipe.cloned(),
+        left: Vec::new(),
+    };
+    Some(match &step.action {
+        PlannedAction::Given(command) => Box::new(of_command(command, None)),
+        PlannedAction::Recipe { recipe, command } => Box::new(of_command(command, Some(recipe))),
+        PlannedAction::Again { asked } => Box::new(RetryStrategy {
+            runner,
+            max_attempts: Some(step.max_attempts),
+            budget: (!asked).then(|| budget(run)),
+        }),
+        PlannedAction::Back(target) => {
+            Box::new(RollbackStrategy::new(tree?.clone(), target.clone()))
+        }
+    })
+}
