@@ -1,5 +1,6 @@
 //! Whole runs: real commands, real files, a real store. Only the clock's sleeps take no time.
 
+mod anew;
 mod cure;
 mod endings;
 mod support;

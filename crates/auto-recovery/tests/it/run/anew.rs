@@ -1,0 +1,151 @@
+//! Planning anew: one failure behind another, each mended by what suits it.
+
+use auto_recovery::audit::JournalEvent;
+use auto_recovery::recipe::{Recipe, Tier};
+use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
+
+use super::Project;
+use super::support::fixing;
+
+/// Fails for the first of `a`, `b`, … that is not in the file `value`.
+fn chain(links: &str) -> String {
+    let link = |one: char| {
+        format!("grep -q {one} value || {{ echo 'x.py:1: error: no {one}' >&2; exit 1; }}; ")
+    };
+    links.chars().map(link).collect()
+}
+
+/// A recipe that runs `script` when the failure says `message`.
+fn recipe(name: &str, message: &str, script: &str) -> Recipe {
+    Recipe {
+        name: name.to_owned(),
+        commands: vec!["*".to_owned()],
+        messages: vec![message.to_owned()],
+        run: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    }
+}
+
+/// A recipe for each link that adds it to the file.
+fn mending(links: &str) -> Vec<Recipe> {
+    let one = |link: char| {
+        let script = format!("echo {link} >> value");
+        recipe(&format!("mend-{link}"), &format!("no {link}"), &script)
+    };
+    links.chars().map(one).collect()
+}
+
+fn request(project: &Project, links: &str, recipes: Vec<Recipe>) -> RunRequest {
+    let mut request = project.request(&["sh", "-c", &chain(links)], Policy::default());
+    request.recipes = recipes;
+    request
+}
+
+#[test]
+fn two_tools_in_a_row_are_cured_in_one_session() {
+    let project = Project::new(&[("value", "")]);
+    let (outcome, seen) = project.run(request(&project, "ab", mending("ab")));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("value"), "a\nb\n");
+    let trail = project.trail();
+    assert_eq!(trail.len(), 2);
+    assert_eq!((trail[0].success, trail[1].success), (false, true));
+    assert_eq!(
+        (&*trail[0].next_action, &*trail[1].next_action),
+        ("continue", "complete")
+    );
+    assert_eq!(trail[1].error_message, "no b");
+    assert!(!trail[0].rollback_performed, "it is the ground of the cure");
+    let turned: Vec<String> = project
+        .journal()
+        .into_iter()
+        .filter_map(|event| match event {
+            JournalEvent::FailureChanged(changed) => Some(changed.failure.message),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(turned, ["no b"]);
+}
+
+#[test]
+fn what_nothing_mends_at_the_end_takes_everything_back_and_the_last_entry_says_so() {
+    let project = Project::new(&[("value", "")]);
+    let mut recipes = mending("a");
+    recipes.push(recipe("worse", "no b", "echo x >> value"));
+    let (outcome, _) = project.run(request(&project, "ab", recipes));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.read("value"), "");
+    let undone: Vec<bool> = project
+        .trail()
+        .iter()
+        .map(|entry| entry.rollback_performed)
+        .collect();
+    assert_eq!(undone, [false, true]);
+}
+
+#[test]
+fn a_failure_that_nothing_suits_is_no_ground() {
+    let project = Project::new(&[("value", "")]);
+    let (outcome, _) = project.run(request(&project, "ab", mending("a")));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.read("value"), "");
+    let trail = project.trail();
+    assert_eq!(trail.len(), 1);
+    assert!(trail[0].rollback_performed);
+}
+
+#[test]
+fn grounds_are_eight_at_most() {
+    let project = Project::new(&[("value", "")]);
+    let links = "abcdefghij";
+    let (outcome, _) = project.run(request(&project, links, mending(links)));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.trail().len(), 8);
+    assert_eq!(project.read("value"), "");
+}
+
+#[test]
+fn a_recipe_is_not_tried_twice_on_the_same_tree() {
+    // Each turns the file into what the other one mends.
+    let project = Project::new(&[("value", "one")]);
+    let script = "echo \"x.py:1: error: it is $(cat value)\" >&2; exit 1";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![
+        recipe("to-two", "it is one", "printf two > value"),
+        recipe("to-one", "it is two", "printf one > value"),
+    ];
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.trail().len(), 2);
+    assert_eq!(project.read("value"), "one");
+}
+
+#[test]
+fn only_what_is_safe_makes_a_new_ground_unless_progress_is_asked_for() {
+    for (keep_progress, code) in [(false, 1), (true, 0)] {
+        let project = Project::new(&[("value", "")]);
+        let mut recipes = mending("ab");
+        recipes[0].tier = Tier::Moderate;
+        let mut request = request(&project, "ab", recipes);
+        request.allow = Tier::Moderate;
+        request.keep_progress = keep_progress;
+        let (outcome, _) = project.run(request);
+        assert_eq!(outcome.unwrap().exit, RunExit::Code(code));
+    }
+}
+
+#[test]
+fn what_somebody_gave_has_its_tries_in_the_whole_run() {
+    let project = Project::new(&[("value", "")]);
+    let policy = Policy {
+        max_attempts: 2,
+        alternatives: vec![StrategyCommand::shell("exit 3")],
+        ..fixing(&["echo tried >> ../tries"])
+    };
+    let mut request = project.request(&["sh", "-c", &chain("ab")], policy);
+    request.recipes = mending("a");
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    let tries = std::fs::read_to_string(project.root().join("../tries")).unwrap();
+    assert_eq!(tries.lines().count(), 2, "not again on the new ground");
+}
