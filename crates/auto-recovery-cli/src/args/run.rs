@@ -77,9 +77,14 @@ pub(crate) struct StrategyArgs {
 
     /// Run the command again up to N times, whatever the failure; 0 for never
     ///
-    /// Left out, failures that look transient and tests that failed are tried again, up to 3 times.
+    /// Left out, a failure that looks transient is tried again up to 7 times, which takes about a
+    /// minute, and a test that failed as long as it fails otherwise, up to 3 times.
     #[arg(long, value_name = "N")]
     pub(crate) retry: Option<u32>,
+
+    /// Run the command again, whatever the failure, until this long after it failed first
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) retry_for: Option<Duration>,
 
     /// Tries of each strategy, each fix and each alternative [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

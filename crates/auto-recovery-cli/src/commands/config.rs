@@ -194,6 +194,7 @@ fn push_policy(rows: &mut Vec<Row>, policy: &Policy) {
         fix,
         alternative,
         retry,
+        retry_for,
         max_attempts,
         base_delay,
         max_delay,
@@ -204,6 +205,7 @@ fn push_policy(rows: &mut Vec<Row>, policy: &Policy) {
     rows.push(row("fix", fix, |list| commands(list)));
     rows.push(row("alternative", alternative, |list| commands(list)));
     rows.push(row("retry", retry, |retry| json!(retry)));
+    rows.push(row("retry_for", retry_for, optional_duration));
     rows.push(row("max_attempts", max_attempts, |count| json!(count)));
     rows.push(row("base_delay", base_delay, duration));
     rows.push(row("max_delay", max_delay, duration));
@@ -217,6 +219,7 @@ fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
         fix,
         alternative,
         retry,
+        retry_for,
         max_attempts,
         base_delay,
         max_delay,
@@ -238,6 +241,11 @@ fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
         retry
             .as_ref()
             .map(|count| row(&key("retry"), count, |count| json!(count))),
+    );
+    rows.extend(
+        retry_for
+            .as_ref()
+            .map(|time| row(&key("retry_for"), time, duration)),
     );
     rows.extend(
         max_attempts

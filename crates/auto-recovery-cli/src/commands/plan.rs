@@ -1,6 +1,7 @@
 //! `recover plan`.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{PlannedStep, RunPlan};
@@ -34,7 +35,7 @@ pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
             output: "",
         };
         let policy = (request.policy)(category, &Failure::default());
-        let RunPlan { steps, skipped } = request.plan(&situation, &policy)?;
+        let RunPlan { steps, skipped } = request.plan(&situation, &policy, Duration::ZERO)?;
         Ok(CategoryPlan {
             category,
             steps: steps.iter().map(PlannedStep::in_words).collect(),

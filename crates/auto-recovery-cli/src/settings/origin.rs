@@ -70,6 +70,11 @@ impl<T> Setting<T> {
         }
     }
 
+    /// Whether anybody gave it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.origin != Origin::Default
+    }
+
     /// Whether the command line gave it.
     pub(crate) fn is_flag(&self) -> bool {
         matches!(self.origin, Origin::Flag(_))

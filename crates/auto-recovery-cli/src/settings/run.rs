@@ -75,6 +75,8 @@ pub(crate) struct Policy {
     pub(crate) alternative: Setting<Vec<StrategyCommand>>,
     /// Plain retries asked for whatever the category; `None` leaves it to the category.
     pub(crate) retry: Setting<Option<u32>>,
+    /// How long after the first failure a plain retry may begin, whatever the category.
+    pub(crate) retry_for: Setting<Option<Duration>>,
     /// Tries of each strategy.
     pub(crate) max_attempts: Setting<u32>,
     /// Delay before a strategy's second try.
@@ -151,6 +153,7 @@ impl Layer {
             fix,
             alternative,
             retry,
+            retry_for,
             max_attempts,
             allow,
             rollback,
@@ -185,6 +188,7 @@ impl Layer {
                 fix: shell_commands("fix", fix),
                 alternative: shell_commands("alternative", alternative),
                 retry: given("retry", retry),
+                retry_for: given("retry-for", retry_for),
                 max_attempts: given("max-attempts", max_attempts),
                 base_delay: given("base-delay", base_delay),
                 max_delay: given("max-delay", max_delay),
@@ -193,10 +197,7 @@ impl Layer {
                 deadline: given("deadline", deadline),
             },
             grace: given("grace", grace),
-            protect: protect
-                .into_iter()
-                .map(|glob| Setting::flag("protect", glob))
-                .collect(),
+            protect: each("protect", protect),
             allow: given("allow", allow),
             approve: given("approve", approve.map(StrategyCommand::Shell)),
             on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::Shell)),
@@ -279,6 +280,7 @@ impl Policy {
             fix: or_default(layer.fix, Vec::new()),
             alternative: or_default(layer.alternative, Vec::new()),
             retry: optional(layer.retry),
+            retry_for: optional(layer.retry_for),
             max_attempts: or_default(layer.max_attempts, MAX_ATTEMPTS),
             base_delay: or_default(layer.base_delay, BASE_DELAY),
             max_delay: or_default(layer.max_delay, MAX_DELAY),
@@ -299,6 +301,10 @@ impl Policy {
         put(&mut self.fix, &layer.fix);
         put(&mut self.alternative, &layer.alternative);
         put(&mut self.retry, &layer.retry.clone().map(Setting::some));
+        put(
+            &mut self.retry_for,
+            &layer.retry_for.clone().map(Setting::some),
+        );
         put(&mut self.max_attempts, &layer.max_attempts);
         put(&mut self.base_delay, &layer.base_delay);
         put(&mut self.max_delay, &layer.max_delay);
@@ -386,6 +392,7 @@ impl PolicyLayer {
             fix,
             alternative,
             retry,
+            retry_for,
             max_attempts,
             base_delay,
             max_delay,
@@ -396,6 +403,7 @@ impl PolicyLayer {
         fill(&mut self.fix, fix);
         fill(&mut self.alternative, alternative);
         fill(&mut self.retry, retry);
+        fill(&mut self.retry_for, retry_for);
         fill(&mut self.max_attempts, max_attempts);
         fill(&mut self.base_delay, base_delay);
         fill(&mut self.max_delay, max_delay);
@@ -434,6 +442,11 @@ fn optional<T>(setting: Option<Setting<T>>) -> Setting<Option<T>> {
 
 fn given<T>(name: &'static str, value: Option<T>) -> Option<Setting<T>> {
     value.map(|value| Setting::flag(name, value))
+}
+
+fn each<T>(name: &'static str, values: Vec<T>) -> Vec<Setting<T>> {
+    let values = values.into_iter();
+    values.map(|value| Setting::flag(name, value)).collect()
 }
 
 fn switch(name: &'static str, set: bool, meaning: bool) -> Option<Setting<bool>> {

@@ -162,6 +162,7 @@ impl Unused {
 #[derive(Debug, PartialEq)]
 struct Limits {
     retry: Option<u32>,
+    retry_for: Option<Duration>,
     max_attempts: u32,
     max_delay: Duration,
     attempt_timeout: Option<Duration>,
@@ -200,6 +201,7 @@ impl Limits {
         }
         Self {
             retry: said(&policy.retry).or(self.retry),
+            retry_for: said(&policy.retry_for).or(self.retry_for),
             max_attempts: said(&policy.max_attempts).unwrap_or(self.max_attempts),
             max_delay: said(&policy.max_delay).unwrap_or(self.max_delay),
             attempt_timeout: said(&policy.attempt_timeout).or(self.attempt_timeout),
@@ -212,6 +214,7 @@ impl Limits {
         Self {
             // Where one leaves it to the category, nothing but none is known to be less.
             retry: self.retry.zip(other.retry).map(|(a, b)| a.min(b)),
+            retry_for: self.retry_for.zip(other.retry_for).map(|(a, b)| a.min(b)),
             max_attempts: self.max_attempts.min(other.max_attempts),
             max_delay: self.max_delay.min(other.max_delay),
             attempt_timeout: time(self.attempt_timeout, other.attempt_timeout),
@@ -224,6 +227,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             retry: None,
+            retry_for: None,
             max_attempts: MAX_ATTEMPTS,
             max_delay: MAX_DELAY,
             attempt_timeout: None,
@@ -242,6 +246,7 @@ fn restrict_policy(
         fix,
         alternative,
         retry,
+        retry_for,
         max_attempts,
         base_delay,
         max_delay,
@@ -259,6 +264,9 @@ fn restrict_policy(
     PolicyLayer {
         retry: unused.unless(&key("retry"), retry, |times| {
             *times <= limits.retry.unwrap_or(0)
+        }),
+        retry_for: unused.unless(&key("retry_for"), retry_for, |time| {
+            limits.retry_for.is_some_and(|limit| *time <= limit)
         }),
         max_attempts: unused.unless(&key("max_attempts"), max_attempts, |times| {
             *times <= limits.max_attempts

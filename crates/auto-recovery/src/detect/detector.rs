@@ -8,6 +8,7 @@ use regex::bytes::{Captures, Regex};
 use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
 use super::naming;
 use super::observation::Observation;
+use super::retry_after;
 use super::rule::Sign;
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
@@ -45,6 +46,15 @@ pub struct Detection {
 ///
 /// Output is read once, whatever its size; patterns are tried on a bounded number of lines.
 pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
+    let mut detection = explain(observation, rules);
+    if detection.category == Category::Transient {
+        let streams = [observation.stderr, observation.stdout];
+        retry_after::note(&mut detection.failure, streams);
+    }
+    detection
+}
+
+fn explain(observation: &Observation<'_>, rules: &Rules) -> Detection {
     let tools = Tools::of(observation.argv);
     let streams =
         [observation.stderr, observation.stdout].map(|stream| rules.literals.scan(stream));

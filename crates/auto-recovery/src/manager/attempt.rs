@@ -256,7 +256,7 @@ impl<'m> Recovering<'m> {
             tried.failure = Some(self.current.clone());
         }
         self.look_for_ground(turn, &mut tried);
-        tried.after = self.after(turn, &tried);
+        tried.after = self.after(turn, &mut tried);
         self.settle(turn, &mut tried);
         if tried.success || tried.kept {
             self.changed.extend(tried.files_modified.iter().cloned());

@@ -149,6 +149,9 @@ impl AutoRecoveryManager {
             self.numbers.forget();
         }
         let steps: Vec<Step> = match &incident.order {
+            _ if incident.as_added => (0..self.strategies.len())
+                .map(|index| self.step_of(index))
+                .collect(),
             Some(order) => order.iter().flat_map(|kind| self.steps_of(kind)).collect(),
             None => self.steps(incident.category),
         };

@@ -10,7 +10,7 @@ use crate::host::{Wait, timestamp};
 use crate::manager::attempt::Tried;
 use crate::manager::{AutoRecoveryManager, Backoff, Event};
 use crate::recipe::RecipeRef;
-use crate::strategy::RecoveryStrategyType;
+use crate::strategy::{NextTry, RecoveryStrategyType};
 
 /// A failure that is to be recovered, and what is known of the run that showed it.
 #[derive(Clone, Debug)]
@@ -36,6 +36,9 @@ pub struct Incident {
     /// The strategies to try, in this order, where the caller decides; `None` for the category's
     /// plan.
     pub order: Option<Vec<RecoveryStrategyType>>,
+    /// Whether the strategies that were added are all there is, in the order in which they were
+    /// added.
+    pub as_added: bool,
 }
 
 impl Incident {
@@ -52,6 +55,7 @@ impl Incident {
             checkpoint: None,
             skipped: Vec::new(),
             order: None,
+            as_added: false,
         }
     }
 }
@@ -117,6 +121,14 @@ pub(super) enum After {
 /// What a step does, and on which tree.
 pub(super) type Deed = (String, String, Option<String>);
 
+/// How a step begins.
+enum Beginning {
+    Now,
+    /// It is not tried.
+    Skipped,
+    Over(RecoveryEnd),
+}
+
 /// How trying a plan went on.
 enum Went {
     /// Another plan is made.
@@ -128,10 +140,10 @@ enum Went {
 impl Step {
     /// What the step would do, for people.
     pub(super) fn in_words(&self) -> String {
-        let times = if self.max_attempts == 1 {
-            "once".into()
-        } else {
-            format!("up to {} times", self.max_attempts)
+        let times = match self.max_attempts {
+            1 => "once".to_owned(),
+            u32::MAX => "as often as its time allows".to_owned(),
+            times => format!("up to {times} times"),
         };
         format!("{}: {}, {times}", self.kind, self.action)
     }
@@ -213,6 +225,11 @@ impl Recovering<'_> {
     fn try_in_order(&mut self, steps: &[Step]) -> Result<Went> {
         for (position, step) in steps.iter().enumerate() {
             let is_last = position + 1 == steps.len();
+            match self.before_first(step) {
+                Beginning::Now => {}
+                Beginning::Skipped => continue,
+                Beginning::Over(end) => return Ok(Went::Over(end, None)),
+            }
             let mut previous = None;
             for strategy_attempt in step.first..=step.max_attempts {
                 let turn = Turn {
@@ -248,8 +265,40 @@ impl Recovering<'_> {
         Ok(Went::Over(RecoveryEnd::Escalated, None))
     }
 
+    /// Asks the strategy of `step` whether it is tried at all, and waits as long as it says.
+    fn before_first(&mut self, step: &Step) -> Beginning {
+        let delay = match self.next_try(step, None, Duration::ZERO) {
+            NextTry::After(delay) => delay,
+            NextTry::Never(why) => {
+                self.stopped = Some(why);
+                return Beginning::Skipped;
+            }
+        };
+        if delay.is_zero() {
+            return Beginning::Now;
+        }
+        if self.deadline_passed_after(delay) {
+            return Beginning::Over(RecoveryEnd::DeadlinePassed);
+        }
+        match self.wait(step, delay) {
+            Wait::Interrupted => Beginning::Over(RecoveryEnd::Interrupted),
+            Wait::Elapsed => Beginning::Now,
+        }
+    }
+
+    /// Whether the strategy of `step` wants another try, `previous` being the last.
+    fn next_try(&mut self, step: &Step, previous: Option<&Tried>, delay: Duration) -> NextTry {
+        let Some(index) = step.plugin else {
+            return NextTry::After(delay);
+        };
+        let failing = previous.and_then(|tried| tried.failure.as_ref());
+        let failing = failing.unwrap_or(&self.current);
+        let faced = previous.map(|_| &self.current);
+        self.manager.strategies[index].next_try(failing, faced, delay)
+    }
+
     /// What comes after an attempt. Decided before its entry is written, because the entry says it.
-    pub(super) fn after(&self, turn: &Turn<'_>, tried: &Tried) -> After {
+    pub(super) fn after(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> After {
         if tried.success {
             return After::End(RecoveryEnd::Recovered);
         }
@@ -260,12 +309,19 @@ impl Recovering<'_> {
             return After::End(RecoveryEnd::DeadlinePassed);
         }
         let mut delay = Duration::ZERO;
-        let again = tried.anew.is_none()
+        let mut again = tried.anew.is_none()
             && turn.strategy_attempt < turn.step.max_attempts
             && tried.repeatable
             && !(turn.step.recipe.is_some() && tried.brought_nothing_new(turn.previous));
         if again {
-            delay = self.delay(turn.strategy_attempt + 1);
+            let backoff = self.delay(turn.strategy_attempt + 1);
+            match self.next_try(turn.step, Some(tried), backoff) {
+                NextTry::After(wait) => delay = wait,
+                NextTry::Never(why) => {
+                    tried.add(&why);
+                    again = false;
+                }
+            }
         }
         if self.deadline_passed_after(delay) {
             return After::End(RecoveryEnd::DeadlinePassed);

@@ -1,16 +1,21 @@
 //! The retry budget: how often, on this machine, a command is simply run again without anybody
 //! having asked for it.
 //!
-//! A token bucket shared by all runs of a user. When many things fail at once, as when a service is
-//! down, it keeps their retries from becoming the next failure. A retry that helps costs nothing.
+//! A token bucket a dependency, shared by all runs of a user: what kind of failure it is, and the
+//! host it is about. When many things fail at once, as when a service is down, it keeps their
+//! retries from becoming the next failure; what waits for another service pays from another bucket.
+//! A retry that helps costs nothing.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::host::Host;
+use crate::run::network::host_of;
 use crate::run::state_file::StateFile;
 
 /// Tokens of a full bucket: a hundred retries in a row.
@@ -19,15 +24,24 @@ const CAPACITY: f64 = 500.0;
 const COST: f64 = 5.0;
 /// Tokens that come back in a second: twelve retries a minute for as long as one likes.
 const REFILL_PER_SECOND: f64 = 1.0;
+/// Dependencies that are remembered; those whose buckets are full are forgotten first.
+const DEPENDENCIES_MAX: usize = 1_000;
+/// Characters of a name that is remembered.
+const NAME_CHARS_MAX: usize = 200;
 
-/// The bucket of this user on this machine.
+/// The buckets of this user on this machine.
 #[derive(Clone)]
 pub(super) struct RetryBudget {
     file: StateFile,
     host: Arc<dyn Host>,
 }
 
-/// What the file holds.
+/// The buckets, by dependency.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Buckets(BTreeMap<String, Bucket>);
+
+/// What one holds.
 #[derive(Serialize, Deserialize)]
 struct Bucket {
     tokens: f64,
@@ -47,19 +61,19 @@ impl Default for Bucket {
 impl RetryBudget {
     pub(super) fn new(state_dir: &Path, host: Arc<dyn Host>) -> Self {
         Self {
-            file: StateFile::new(state_dir, "retry-budget.json"),
+            file: StateFile::new(state_dir, "retry-budgets.json"),
             host,
         }
     }
 
-    /// Takes what one retry costs.
+    /// Takes what one retry against `failure` costs.
     ///
     /// # Errors
     /// Why there is none, in words.
-    pub(super) fn take(&self) -> Result<(), String> {
-        let now = self.now();
-        let wait = self.file.change(|bucket: &mut Bucket| {
-            bucket.refill(now);
+    pub(super) fn take(&self, failure: &Failure) -> Result<(), String> {
+        let (now, name) = (self.now(), dependency_of(failure));
+        let wait = self.file.change(|buckets: &mut Buckets| {
+            let bucket = buckets.of(&name, now);
             if bucket.tokens < COST {
                 return Some(Duration::from_secs_f64(
                     (COST - bucket.tokens) / REFILL_PER_SECOND,
@@ -70,19 +84,19 @@ impl RetryBudget {
         });
         match wait.flatten() {
             Some(wait) => Err(format!(
-                "the retry budget of this machine is spent, the next retry is in {:.0} s; --retry N \
-                 retries all the same",
+                "the retry budget for {name} on this machine is spent, the next retry is in {:.0} s; \
+                 --retry N retries all the same",
                 wait.as_secs_f64().ceil()
             )),
             None => Ok(()),
         }
     }
 
-    /// Gives back what a retry cost that helped.
-    pub(super) fn refund(&self) {
-        let now = self.now();
-        self.file.change(|bucket: &mut Bucket| {
-            bucket.refill(now);
+    /// Gives back what a retry cost that helped against `failure`.
+    pub(super) fn refund(&self, failure: &Failure) {
+        let (now, name) = (self.now(), dependency_of(failure));
+        self.file.change(|buckets: &mut Buckets| {
+            let bucket = buckets.of(&name, now);
             bucket.tokens = (bucket.tokens + COST).min(CAPACITY);
         });
     }
@@ -93,6 +107,31 @@ impl RetryBudget {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs_f64()
+    }
+}
+
+/// What is waited for: the kind of failure, and the host where one is named.
+fn dependency_of(failure: &Failure) -> String {
+    let name = match host_of(failure) {
+        Some(host) => format!("{} at {host}", failure.error_type),
+        None => failure.error_type.clone(),
+    };
+    name.chars().take(NAME_CHARS_MAX).collect()
+}
+
+impl Buckets {
+    /// The bucket `name` as it is `now`.
+    fn of(&mut self, name: &str, now: f64) -> &mut Bucket {
+        if self.0.len() >= DEPENDENCIES_MAX && !self.0.contains_key(name) {
+            self.0.values_mut().for_each(|bucket| bucket.refill(now));
+            self.0.retain(|_, bucket| bucket.tokens < CAPACITY);
+        }
+        while self.0.len() >= DEPENDENCIES_MAX && !self.0.contains_key(name) {
+            self.0.pop_first();
+        }
+        let bucket = self.0.entry(name.to_owned()).or_default();
+        bucket.refill(now);
+        bucket
     }
 }
 
@@ -120,23 +159,34 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let host = Arc::new(ScriptedHost::new());
         let budget = || RetryBudget::new(state.path(), host.clone());
+        let away = &Failure::new("ECONNREFUSED", "connect to db.internal:5432", "app");
         for retry in 1..=100 {
             assert_eq!(
-                budget().take(),
+                budget().take(away),
                 Ok(()),
                 "retry {retry}, by whichever process"
             );
         }
-        let why = budget().take().unwrap_err();
+        let why = budget().take(away).unwrap_err();
         assert!(why.contains("5 s") && why.contains("--retry"), "{why}");
+        let other = Failure::new("ECONNREFUSED", "connect to cache.internal:6379", "app");
+        assert_eq!(
+            budget().take(&other),
+            Ok(()),
+            "it is paid from another bucket"
+        );
         host.advance(Duration::from_secs(5));
-        assert_eq!(budget().take(), Ok(()));
-        assert!(budget().take().is_err());
-        budget().refund();
-        assert_eq!(budget().take(), Ok(()), "a retry that helped costs nothing");
+        assert_eq!(budget().take(away), Ok(()));
+        assert!(budget().take(away).is_err());
+        budget().refund(away);
+        assert_eq!(
+            budget().take(away),
+            Ok(()),
+            "a retry that helped costs nothing"
+        );
         host.advance(Duration::from_secs(1_000_000));
         assert_eq!(
-            (1..).take_while(|_| budget().take().is_ok()).count(),
+            (1..).take_while(|_| budget().take(away).is_ok()).count(),
             100,
             "never over full"
         );
@@ -145,11 +195,17 @@ mod tests {
     #[test]
     fn a_damaged_or_unwritable_file_restrains_nothing() {
         let state = tempfile::tempdir().unwrap();
-        std::fs::write(state.path().join("retry-budget.json"), "{\"tokens\":").unwrap();
+        std::fs::write(state.path().join("retry-budgets.json"), "{\"tokens\":").unwrap();
         let host = Arc::new(ScriptedHost::new());
-        assert_eq!(RetryBudget::new(state.path(), host.clone()).take(), Ok(()));
+        assert_eq!(
+            RetryBudget::new(state.path(), host.clone()).take(&Failure::default()),
+            Ok(())
+        );
         let file = state.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert_eq!(RetryBudget::new(&file, host).take(), Ok(()));
+        assert_eq!(
+            RetryBudget::new(&file, host).take(&Failure::default()),
+            Ok(())
+        );
     }
 }

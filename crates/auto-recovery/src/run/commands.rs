@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::error::ErrorKind;
 use crate::process::{Completion, Process};
 use crate::recipe::RecipeRef;
-use crate::run::budget::RetryBudget;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
@@ -101,37 +100,6 @@ impl Strategy for CommandStrategy {
     fn failed(&mut self, call: &Call<'_>) {
         self.runner
             .end_leftovers(&std::mem::take(&mut self.left), call.attempt_number);
-    }
-}
-
-/// Plain retry: nothing is done but run the command again, which is the verification's part.
-pub(super) struct RetryStrategy {
-    pub(super) runner: Arc<Runner>,
-    pub(super) max_attempts: Option<u32>,
-    /// What tries that nobody asked for are paid from.
-    pub(super) budget: Option<RetryBudget>,
-}
-
-impl Strategy for RetryStrategy {
-    fn kind(&self) -> RecoveryStrategyType {
-        RecoveryStrategyType::Retry
-    }
-
-    fn action(&self) -> String {
-        format!("{} again", self.runner.command)
-    }
-
-    fn max_attempts(&self) -> Option<u32> {
-        self.max_attempts
-    }
-
-    fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
-        if let Some(budget) = &self.budget
-            && let Err(why) = budget.take()
-        {
-            return Ok(Outcome::not_possible(why));
-        }
-        Ok(Outcome::success(String::new()))
     }
 }
 

@@ -14,6 +14,7 @@ mod escalation;
 mod event;
 mod flow;
 mod guard;
+mod network;
 mod outcome;
 mod outputs;
 mod plan_anew;
@@ -22,6 +23,7 @@ mod recovering;
 mod request;
 mod restoring;
 mod retention;
+mod retrying;
 mod rollback;
 mod runner;
 mod session_trees;
@@ -39,7 +41,7 @@ pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     Identity, OnLeftover, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand,
-    display_command,
+    TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 pub use shell_words::shell_hint;

@@ -1,12 +1,17 @@
 //! What a run would try against a failure, and what not and why. Pure but for what the caller tells
 //! of the machine.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
 use crate::recipe::{Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
+
+/// The longest run of a failing test that is done again before the first fix.
+const RERUN_FIRST_MAX: Duration = Duration::from_secs(120);
 
 /// One thing that would be tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +40,12 @@ pub enum PlannedAction {
     Again {
         /// Whether somebody asked for it.
         asked: bool,
+        /// How long after the first failure one may begin.
+        within: Option<Duration>,
+        /// The longest that it waits because it is told to.
+        wait_max: Option<Duration>,
+        /// Whether it ends once it shows what it showed before.
+        only_if_flaky: bool,
     },
     /// Goes back.
     Back(RollbackTarget),
@@ -61,6 +72,8 @@ pub struct Circumstances<'a> {
     pub rollback: Option<&'a RollbackTarget>,
     /// Whether this happens inside another recovery: then only what was asked for is tried.
     pub nested: bool,
+    /// How long the command ran.
+    pub took: Duration,
     /// Whether a program is installed.
     pub is_installed: &'a dyn Fn(&str) -> bool,
     /// Whether the directory of the command has a file of that name.
@@ -68,11 +81,17 @@ pub struct Circumstances<'a> {
 }
 
 impl RunRequest {
-    /// What would be tried against `situation` under `policy`, on this machine as it is.
+    /// What would be tried against `situation` under `policy`, on this machine as it is. `took` is
+    /// how long the command ran.
     ///
     /// # Errors
     /// If a recipe of the user's is not sound.
-    pub fn plan(&self, situation: &Situation<'_>, policy: &Policy) -> Result<RunPlan> {
+    pub fn plan(
+        &self,
+        situation: &Situation<'_>,
+        policy: &Policy,
+        took: Duration,
+    ) -> Result<RunPlan> {
         let recipes = RecipeBook::with_user(self.recipes.clone())?;
         let circumstances = Circumstances {
             policy,
@@ -80,6 +99,7 @@ impl RunRequest {
             allow: self.allow,
             rollback: self.rollback.as_ref(),
             nested: self.parent_session.is_some(),
+            took,
             is_installed: &|program| self.is_installed(program),
             has_file: &|name| self.cwd.join(name).exists(),
         };
@@ -98,12 +118,13 @@ impl RunPlan {
             situation,
             around,
         );
-        let retry = retries(situation.category, around);
+        let (first, retry) = retries(situation.category, !fixes.is_empty(), around);
+        made.steps.extend(first);
         let mut asked = Vec::new();
         if !around.policy.fixes.is_empty() {
             asked.push(RecoveryStrategyType::Fix);
         }
-        if matches!(retry, Some((_, true))) {
+        if retry.as_ref().is_some_and(|step| !step.is_own_doing()) {
             asked.push(RecoveryStrategyType::Retry);
         }
         if !around.policy.alternatives.is_empty() {
@@ -122,11 +143,7 @@ impl RunPlan {
                     made.steps.extend(alternatives.iter().cloned());
                 }
                 RecoveryStrategyType::Retry => {
-                    made.steps.extend(retry.map(|(times, asked)| PlannedStep {
-                        kind,
-                        action: PlannedAction::Again { asked },
-                        max_attempts: times,
-                    }))
+                    made.steps.extend(retry.clone());
                 }
                 RecoveryStrategyType::Rollback => {
                     made.steps.extend(around.rollback.map(|target| PlannedStep {
@@ -202,6 +219,7 @@ impl PlannedStep {
     pub fn in_words(&self) -> String {
         let times = match self.max_attempts {
             1 => String::new(),
+            u32::MAX => ", as often as its time allows".to_owned(),
             times => format!(", up to {times} times"),
         };
         let action = match &self.action {
@@ -223,7 +241,7 @@ impl PlannedStep {
     pub fn is_own_doing(&self) -> bool {
         matches!(
             self.action,
-            PlannedAction::Recipe { .. } | PlannedAction::Again { asked: false }
+            PlannedAction::Recipe { .. } | PlannedAction::Again { asked: false, .. }
         )
     }
 
@@ -265,20 +283,46 @@ fn refusal(recipe: &Recipe, argv: &[String], around: &Circumstances<'_>) -> Refu
     }
 }
 
-/// How many plain retries there are, and whether somebody asked for them.
-fn retries(category: Category, around: &Circumstances<'_>) -> Option<(u32, bool)> {
-    match around.policy.retry {
-        Some(0) => None,
-        Some(times) => Some((times, true)),
-        None if around.nested => None,
-        None => match category {
-            Category::Transient | Category::TestFailure => {
-                Some((around.policy.max_attempts, false))
-            }
-            Category::CodeQuality | Category::Dependency | Category::Unknown => None,
+/// The plain retry before any fix, and those in the category's place. A test that fails is run
+/// again before somebody mends what may not be broken, unless that takes too long.
+fn retries(
+    category: Category,
+    has_fixes: bool,
+    around: &Circumstances<'_>,
+) -> (Option<PlannedStep>, Option<PlannedStep>) {
+    let policy = around.policy;
+    let (times, asked) = match (policy.retry, policy.retry_for) {
+        (Some(times), _) => (times, true),
+        (None, Some(_)) => (u32::MAX, true),
+        (None, None) if around.nested => (0, false),
+        (None, None) => match category {
+            Category::Transient => (policy.transient_retries, false),
+            Category::TestFailure => (policy.max_attempts, false),
+            Category::CodeQuality | Category::Dependency | Category::Unknown => (0, false),
         },
+    };
+    let within = policy.retry_for.filter(|_| policy.retry.is_none());
+    let step = |max_attempts| PlannedStep {
+        kind: RecoveryStrategyType::Retry,
+        action: PlannedAction::Again {
+            asked,
+            within,
+            wait_max: (!asked).then_some(policy.max_delay),
+            only_if_flaky: !asked && category != Category::Transient,
+        },
+        max_attempts,
+    };
+    let comes_first =
+        category == Category::TestFailure && has_fixes && around.took <= RERUN_FIRST_MAX;
+    match (times, comes_first) {
+        (0, _) => (None, None),
+        (times, false) => (None, Some(step(times))),
+        // What showed the same again is not flaky, unless somebody insists.
+        (_, true) if !asked => (Some(step(1)), None),
+        (1, true) => (Some(step(1)), None),
+        (u32::MAX, true) => (Some(step(1)), Some(step(u32::MAX))),
+        (times, true) => (Some(step(1)), Some(step(times - 1))),
     }
-    .filter(|(times, _)| *times > 0)
 }
 
 fn nothing_known(category: Category) -> String {

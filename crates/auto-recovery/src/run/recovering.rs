@@ -28,7 +28,6 @@ use crate::run::runner::{code_of, signal_of};
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
-use crate::strategy::RecoveryStrategyType;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
@@ -59,7 +58,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     };
     let guarded = guarded_files(run, &policy, claim.workspace());
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
-    let breaker = tree.as_ref().map(|tree| breaker(run, &failed, tree));
+    let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let mut manager = manager(run, &policy, logger, &session_id);
     give_strategies(&mut manager, run, &plan, tree.as_ref());
@@ -70,6 +69,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let incident = Incident {
         skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
+        as_added: true,
         ..incident
     };
     let category = incident.category;
@@ -81,7 +81,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let recovery = recovery?;
     if by_itself {
-        learn(run, &recovery, breaker.as_ref());
+        learn(run, &failed, &recovery, breaker.as_ref());
     }
     drop(claim);
     if let Err(error) = prune_state(&request.state_dir, &run.runner.host) {
@@ -99,18 +99,21 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     conclude(run, recovery, &ending)
 }
 
-fn breaker(run: &Run, failed: &Failed, tree: &GuardedTree) -> Breaker {
+/// The breaker for `failed`. What is transient may come back at any time, however often it was
+/// waited for, and has none.
+fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Breaker> {
+    let tree = tree.filter(|_| failed.category != Category::Transient)?;
     let request = &run.runner.request;
     let argv = request.words();
     let host = run.runner.host.clone();
     let what = (&argv[..], &*request.cwd);
-    Breaker::new(
+    Some(Breaker::new(
         &request.state_dir,
         host,
         what,
         &failed.failure,
         &tree.fingerprint(),
-    )
+    ))
 }
 
 /// Takes out of the plan what comes from `recover` itself, once that has failed too often here.
@@ -130,9 +133,9 @@ fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
 }
 
 /// Remembers what came of what `recover` did by itself.
-fn learn(run: &Run, recovery: &Recovery, breaker: Option<&Breaker>) {
+fn learn(run: &Run, failed: &Failed, recovery: &Recovery, breaker: Option<&Breaker>) {
     if recovery.flaky {
-        budget(run).refund();
+        budget(run).refund(&failed.failure);
     }
     match (breaker, recovery.end) {
         (Some(breaker), RecoveryEnd::Recovered) => breaker.recovered(),
@@ -319,7 +322,7 @@ fn manager(
         base_delay: policy.base_delay,
         max_delay: policy.max_delay,
         jitter: policy.jitter,
-        // What there is to try is added as strategies; nothing is tried that is not there.
+        // What there is to try is added as strategies, in order.
         enable_fix_generation: true,
         enable_alternatives: true,
         enable_rollback: true,
@@ -343,10 +346,6 @@ fn give_strategies(
     plan: &RunPlan,
     tree: Option<&GuardedTree>,
 ) {
-    let has = |kind| plan.steps.iter().any(|step| step.kind == kind);
-    manager.settings.enable_fix_generation = has(RecoveryStrategyType::Fix);
-    manager.settings.enable_alternatives = has(RecoveryStrategyType::Alternative);
-    manager.settings.enable_rollback = has(RecoveryStrategyType::Rollback);
     for strategy in strategies_of(run, plan, tree) {
         manager.add_strategy(strategy);
     }

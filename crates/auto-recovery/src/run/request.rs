@@ -118,6 +118,10 @@ pub struct Identity {
     pub user: Option<String>,
 }
 
+/// Plain retries of a transient failure: with the default delays about a minute of waiting, which
+/// most restarts take.
+pub const TRANSIENT_RETRIES: u32 = 7;
+
 /// How recoveries go: what may differ by category or error type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -125,6 +129,11 @@ pub struct Policy {
     pub max_attempts: u32,
     /// How many plain retries were asked for; `None` leaves it to the category.
     pub retry: Option<u32>,
+    /// How long after the first failure a plain retry may begin, where that was asked for rather
+    /// than how many.
+    pub retry_for: Option<Duration>,
+    /// How many plain retries a transient failure has where none were asked for.
+    pub transient_retries: u32,
     /// Delay before the second try.
     pub base_delay: Duration,
     /// The longest delay.
@@ -146,6 +155,8 @@ impl Default for Policy {
         Self {
             max_attempts: 3,
             retry: None,
+            retry_for: None,
+            transient_retries: TRANSIENT_RETRIES,
             base_delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(60),
             jitter: true,

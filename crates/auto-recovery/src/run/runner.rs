@@ -46,6 +46,8 @@ pub(super) struct Runner {
 
 /// What changes during a run.
 struct State {
+    /// When the user's command failed first, on the host's monotonic clock.
+    first_failed_at: Option<Duration>,
     /// How the last failed run of the user's command ended.
     last_failure: Option<RunExit>,
     session: Option<Session>,
@@ -73,6 +75,7 @@ impl Runner {
     ) -> Self {
         let started = host.monotonic();
         let state = State {
+            first_failed_at: None,
             last_failure: None,
             session: None,
             not_ended: Vec::new(),
@@ -122,7 +125,10 @@ impl Runner {
         }
         let ran = self.start(spec, Role::Command)?;
         if !ran.is_success() {
-            self.state().last_failure = Some(exit_of(&ran));
+            let now = self.host.monotonic();
+            let mut state = self.state();
+            state.first_failed_at.get_or_insert(now);
+            state.last_failure = Some(exit_of(&ran));
         }
         Ok(ran)
     }
@@ -262,6 +268,12 @@ impl Runner {
     pub(super) fn not_ended(&self) -> Vec<String> {
         let state = self.state();
         state.not_ended.iter().map(ToString::to_string).collect()
+    }
+
+    /// When the user's command failed first, on the host's monotonic clock; now, if it has not.
+    pub(super) fn first_failed_at(&self) -> Duration {
+        let first = self.state().first_failed_at;
+        first.unwrap_or_else(|| self.host.monotonic())
     }
 
     pub(super) fn last_failure(&self) -> Option<RunExit> {

@@ -4,9 +4,10 @@
 use crate::error::Result;
 use crate::recipe::{RecipeRef, Situation};
 use crate::run::budget::RetryBudget;
-use crate::run::commands::{CommandStrategy, RetryStrategy};
+use crate::run::commands::CommandStrategy;
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
+use crate::run::retrying::RetryStrategy;
 use crate::run::rollback::RollbackStrategy;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, Run};
@@ -31,7 +32,8 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
         category: failed.category,
         output: &output,
     };
-    let mut plan = request.plan(&situation, policy)?;
+    let took = failed.ran.as_ref().map(|ran| ran.duration);
+    let mut plan = request.plan(&situation, policy, took.unwrap_or_default())?;
     if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
             step.kind == RecoveryStrategyType::Alternative
@@ -75,10 +77,19 @@ fn strategy_of(
     Some(match &step.action {
         PlannedAction::Given(command) => Box::new(of_command(command, None)),
         PlannedAction::Recipe { recipe, command } => Box::new(of_command(command, Some(recipe))),
-        PlannedAction::Again { asked } => Box::new(RetryStrategy {
-            runner,
-            max_attempts: Some(step.max_attempts),
+        PlannedAction::Again {
+            asked,
+            within,
+            wait_max,
+            only_if_flaky,
+        } => Box::new(RetryStrategy {
+            max_attempts: step.max_attempts,
             budget: (!asked).then(|| budget(run)),
+            within: within.map(|within| (within, runner.first_failed_at().saturating_add(within))),
+            wait_max: *wait_max,
+            only_if_flaky: *only_if_flaky,
+            made: 0,
+            runner,
         }),
         PlannedAction::Back(target) => {
             Box::new(RollbackStrategy::new(tree?.clone(), target.clone()))

@@ -15,6 +15,6 @@ pub use alternative::{AlternativeSelector, select_alternative};
 pub use fix::{FixGenerator, generate_fix, parse_fix_changes};
 pub use kind::RecoveryStrategyType;
 pub use outcome::{Outcome, Verification};
-pub use plugin::{Call, HandlerError, HandlerResult, Strategy, Verifier};
+pub use plugin::{Call, HandlerError, HandlerResult, NextTry, Strategy, Verifier};
 pub use retry::{RetryHandler, retry};
 pub use rollback::{RollbackHandler, rollback};

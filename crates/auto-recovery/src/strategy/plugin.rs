@@ -36,6 +36,15 @@ pub struct Call<'a> {
     pub time_left: Option<Duration>,
 }
 
+/// Whether a strategy is tried once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextTry {
+    /// It is, after so long.
+    After(Duration),
+    /// It is not, and why, in words.
+    Never(String),
+}
+
 /// A strategy that can be tried. It acts once when asked.
 pub trait Strategy: Send {
     /// Which strategy it is; decides when it is tried.
@@ -52,6 +61,13 @@ pub trait Strategy: Send {
     /// How often it may be tried, where that differs from the manager's `max_attempts`.
     fn max_attempts(&self) -> Option<u32> {
         None
+    }
+
+    /// Whether it is tried against `failing`, and when: asked before each try. `faced` is what the
+    /// try before it faced, `None` before the first; `delay` is what the manager would wait.
+    fn next_try(&mut self, failing: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
+        let _ = (failing, faced);
+        NextTry::After(delay)
     }
 
     /// Acts once.

@@ -105,7 +105,16 @@ fn by_who_is_there() -> OnLeftover {
 fn policy(policy: &Policy) -> library::Policy {
     library::Policy {
         max_attempts: policy.max_attempts.value,
-        retry: policy.retry.value,
+        // A number beats a time, and what is typed beats both in a file.
+        retry: policy
+            .retry
+            .value
+            .filter(|_| policy.retry.is_flag() || !policy.retry_for.is_flag()),
+        retry_for: policy.retry_for.value,
+        transient_retries: match policy.max_attempts.is_given() {
+            true => policy.max_attempts.value,
+            false => library::TRANSIENT_RETRIES,
+        },
         base_delay: policy.base_delay.value,
         max_delay: policy.max_delay.value,
         jitter: policy.jitter.value,

@@ -62,11 +62,7 @@ impl Steps {
             Event::Waiting { strategy, delay } => {
                 self.status
                     .waiting(&format!("{strategy} again soon"), *delay);
-                self.line(
-                    "waiting",
-                    &seconds(*delay),
-                    &[format!("before the next {strategy}")],
-                );
+                self.say(&format!("next try in {} · Ctrl-C ends", seconds(*delay)));
             }
             Event::Attempt {
                 strategy,
@@ -76,7 +72,10 @@ impl Steps {
                 recipe,
                 foreign,
             } => {
-                let step = format!("{strategy} {strategy_attempt}/{max_attempts}");
+                let step = match *max_attempts {
+                    u32::MAX => format!("{strategy} {strategy_attempt}"),
+                    most => format!("{strategy} {strategy_attempt}/{most}"),
+                };
                 let recipe = recipe.map(|recipe| format!("recipe {recipe}"));
                 let foreign = match foreign.is_empty() {
                     true => String::new(),

@@ -1,0 +1,223 @@
+//! When to try again, as far as whoever refused said so: headers, fields and sentences.
+//!
+//! Only what is addressed to the caller counts, not what a tool announces of its own retries
+//! (`retrying in 5 s`). The last one said is the one that holds.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use regex::bytes::Regex;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// How much of the end of a stream is searched: the answer that ended the command stands there.
+const TAIL_BYTES: usize = 64 * 1024;
+
+/// The longest wait that is believed: a week. Quotas of a month are no wait.
+const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Numbers from here on are moments, in seconds since 1970; smaller ones are spans.
+const EPOCH_MIN: f64 = 1_000_000_000.0;
+
+/// Name in a failure's context: seconds from when the failure was seen.
+const SECONDS: &str = "retry_after_seconds";
+/// Name in a failure's context: a moment, RFC 3339.
+const MOMENT: &str = "retry_at";
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Said {
+    After(Duration),
+    At(SystemTime),
+}
+
+/// A header, a field or a sentence, each with what says when as `when`.
+static SAYINGS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+    [
+        // `Retry-After: 3`, also a date; `retry_after: 3`, `"retryDelay": "34s"`.
+        r#"(?i)\b(?:retry[-_]?after(?:[-_](?P<ms>ms))?|retry[-_]?delay)["']?\s*[:=]\s*["']?(?P<when>[^"'\r\n,}]+(?:, \d\d [^"'\r\n]+)?)"#,
+        // `x-ratelimit-reset: 1732856400`, `ratelimit-reset: 30`.
+        r#"(?i)\b(?:x-)?rate-?limit-reset(?:-\w+)?["']?\s*[:=]\s*["']?(?P<when>[^"'\r\n,}]+)"#,
+        // `try again in 20 seconds`, `retry after 6m0s`, `wait 30 s before`.
+        r"(?i)\b(?:(?:try|retry)(?: again| your request)?(?: in| after)|wait)(?: about| approximately| at least)? (?P<when>\d[\d.]*\s*[a-z]+(?:\s*\d[\d.]*\s*[a-z]+)*)",
+        // `resets at 2026-11-29T03:00:00Z`, `limit reset at 1732856400`.
+        r"(?i)\bresets?(?: at| on)? (?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)|\d{10})\b",
+    ]
+    .map(|pattern| Regex::new(pattern).expect("a pattern of ours, which is tested"))
+});
+
+/// Notes in `failure` when to try again, if the output says so.
+pub(super) fn note(failure: &mut Failure, streams: [&[u8]; 2]) {
+    let tails = streams.map(|stream| &stream[stream.len().saturating_sub(TAIL_BYTES)..]);
+    let said = tails.iter().find_map(|tail| last_said(tail));
+    let (name, value): (&str, Value) = match said {
+        Some(Said::After(wait)) => (SECONDS, json!(wait.as_secs_f64())),
+        Some(Said::At(moment)) => (
+            MOMENT,
+            json!(
+                jiff::Timestamp::try_from(moment)
+                    .unwrap_or(jiff::Timestamp::MAX)
+                    .to_string()
+            ),
+        ),
+        None => return,
+    };
+    failure.context.insert(name.to_owned(), value);
+}
+
+/// How long to wait at `now`, as `failure` says; `None` if it says nothing.
+pub fn retry_after(failure: &Failure, now: SystemTime) -> Option<Duration> {
+    if let Some(seconds) = failure.context.get(SECONDS).and_then(Value::as_f64) {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let moment = failure.context.get(MOMENT)?.as_str()?;
+    let moment: jiff::Timestamp = moment.parse().ok()?;
+    Some(
+        SystemTime::from(moment)
+            .duration_since(now)
+            .unwrap_or_default(),
+    )
+}
+
+fn last_said(tail: &[u8]) -> Option<Said> {
+    let mut last: Option<(usize, Said)> = None;
+    for saying in SAYINGS.iter() {
+        for found in saying.captures_iter(tail) {
+            let Some(when) = found.name("when") else {
+                continue;
+            };
+            let is_ms = found.name("ms").is_some();
+            let text = String::from_utf8_lossy(when.as_bytes());
+            let Some(said) = read(text.trim(), is_ms) else {
+                continue;
+            };
+            if last.is_none_or(|(at, _)| at < when.start()) {
+                last = Some((when.start(), said));
+            }
+        }
+    }
+    last.map(|(_, said)| said)
+}
+
+/// A number of seconds, a moment in seconds since 1970, a span with units, or a date.
+fn read(text: &str, is_ms: bool) -> Option<Said> {
+    if let Ok(number) = text.parse::<f64>() {
+        if number >= EPOCH_MIN && !is_ms {
+            let since = Duration::try_from_secs_f64(number).ok()?;
+            return Some(Said::At(SystemTime::UNIX_EPOCH.checked_add(since)?));
+        }
+        let seconds = if is_ms { number / 1_000.0 } else { number };
+        return within(Duration::try_from_secs_f64(seconds).ok()?);
+    }
+    if let Some(span) = span(text) {
+        return within(span);
+    }
+    moment(text).map(Said::At)
+}
+
+fn within(wait: Duration) -> Option<Said> {
+    (wait <= WAIT_MAX).then_some(Said::After(wait))
+}
+
+/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up. What follows is not looked at.
+fn span(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut whole = None;
+    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit() && c != '.') {
+        let Ok(number) = rest[..end].parse::<f64>() else {
+            break;
+        };
+        rest = rest[end..].trim_start();
+        let word = rest.find(|c: char| !c.is_ascii_alphabetic());
+        let (unit, after) = rest.split_at(word.unwrap_or(rest.len()));
+        let Some(scale) = seconds_in(unit) else {
+            break;
+        };
+        let part = Duration::try_from_secs_f64(number * scale).ok()?;
+        whole = Some(whole.unwrap_or(Duration::ZERO) + part);
+        rest = after.trim_start();
+    }
+    whole
+}
+
+fn seconds_in(unit: &str) -> Option<f64> {
+    Some(match &*unit.to_ascii_lowercase() {
+        "ms" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hr" | "hrs" | "hour" | "hours" => 3_600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    })
+}
+
+/// A moment as RFC 3339 (a blank or `UTC` in it as people write it) or as HTTP has it.
+fn moment(text: &str) -> Option<SystemTime> {
+    let plain = text
+        .replacen(' ', "T", 1)
+        .replace(" UTC", "Z")
+        .replace("UTC", "Z");
+    let parsed = plain.parse::<jiff::Timestamp>().ok();
+    let parsed = parsed.or_else(|| {
+        let http = text.replace("GMT", "+0000");
+        jiff::fmt::rfc2822::parse(&http)
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    });
+    parsed.map(SystemTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(output: &str) -> Option<f64> {
+        let mut failure = Failure::default();
+        note(&mut failure, [output.as_bytes(), b""]);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        retry_after(&failure, now).map(|wait| wait.as_secs_f64())
+    }
+
+    #[test]
+    fn what_is_said_to_the_caller_is_read() {
+        let cases = [
+            ("< HTTP/2 429\n< retry-after: 3\n", 3.0),
+            ("Retry-After: 120\r\n\r\nslow down", 120.0),
+            (r#"{"error":{"message":"slow","retry_after":1.5}}"#, 1.5),
+            (r#""retryDelay": "34s""#, 34.0),
+            ("retry_after_ms=2500", 2.5),
+            ("Rate limit reached. Please try again in 20s. Visit", 20.0),
+            ("Please try again in 6m0s.", 360.0),
+            ("Please retry after 1m26.4s", 86.4),
+            ("you must wait 30 seconds before pushing again", 30.0),
+            ("toomanyrequests: retry after 12 minutes", 720.0),
+            ("x-ratelimit-reset: 1800000030", 30.0),
+            ("ratelimit-reset: 30", 30.0),
+            ("usage limit; resets at 2027-01-15T08:01:00Z", 60.0),
+            ("limit resets on 2027-01-15 08:01 UTC", 60.0),
+            ("Retry-After: Fri, 15 Jan 2027 08:00:45 GMT", 45.0),
+            ("Retry-After: 9\nsecond answer\nRetry-After: 4", 4.0),
+            ("resets at 2020-01-01T00:00:00Z", 0.0),
+        ];
+        for (output, expected) in cases {
+            assert_eq!(seconds(output), Some(expected), "{output}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_is_left() {
+        let cases = [
+            "retrying in 5 seconds",
+            "wait for it",
+            "Retry-After: soon",
+            "try again in a few minutes",
+            "Retry-After: 99999999",
+            "the test waited 30 seconds",
+            "resets at noon",
+        ];
+        for output in cases {
+            assert_eq!(seconds(output), None, "{output}");
+        }
+    }
+}
