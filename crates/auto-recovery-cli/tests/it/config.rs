@@ -59,6 +59,7 @@ fn a_fresh_machine_has_only_defaults() {
     fix                   none          default
     alternative           none          default
     retry                 none          default
+    retry_for             none          default
     max_attempts          3             default
     base_delay            1s            default
     max_delay             1m            default

@@ -88,7 +88,7 @@ fn an_interrupt_typed_between_two_tries_ends_the_wait() {
         "false",
     ];
     let mut session = Session::start(&machine, &args);
-    session.wait_for("waiting");
+    session.wait_for("next try in");
     session.press(CTRL_C);
     let status = session.end();
     assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());

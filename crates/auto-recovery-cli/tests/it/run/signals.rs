@@ -118,7 +118,7 @@ fn signals_between_two_runs_are_for_nobody() {
     let args = [&args[..], &["sh", "-c", "exit 7"]].concat();
     let mut run = start(&machine, &args);
     let mut lines = BufReader::new(run.stderr.take().expect("it is piped")).lines();
-    let waiting = lines.any(|line| line.is_ok_and(|line| line.contains("waiting")));
+    let waiting = lines.any(|line| line.is_ok_and(|line| line.contains("next try in")));
     assert!(waiting, "it waits before it tries again");
     signal(&run, Signal::USR1);
     signal(&run, Signal::QUIT);
