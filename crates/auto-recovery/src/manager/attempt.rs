@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND};
 use crate::failure::Failure;
 use crate::host::new_id;
 use crate::manager::Event;
@@ -65,6 +66,13 @@ impl Tried {
         self.verdict = join(&self.verdict, words);
     }
 
+    /// Whether the strategy's command could not be run: it would not another time.
+    pub(super) fn could_not_run(&self) -> bool {
+        let code = self.strategy_exit_code;
+        let is_shells = matches!(code, Some(EXIT_CANNOT_RUN | EXIT_NOT_FOUND));
+        is_shells && self.files_modified.is_empty()
+    }
+
     /// Whether nothing protected was touched, as far as anybody could look.
     pub(super) fn touched_nothing_protected(&self) -> bool {
         let (acted, verified) = (&self.acted, &self.verified);
@@ -117,6 +125,20 @@ struct Judged {
 }
 
 impl Judged {
+    /// Says that the strategy's command itself failed, where that tells something: linters that
+    /// leave a finding fail as well.
+    fn tell_of_exit(&mut self, step: &Step, outcome: &Outcome, acted: &Acted) {
+        let Some(code) = outcome.exit_code.filter(|code| *code != 0) else {
+            return;
+        };
+        let nothing = acted.overflow.is_none() && acted.files_modified.is_empty();
+        if outcome.stands_in || (step.recipe.is_some() && !nothing) {
+            return;
+        }
+        let nothing = if nothing { " and changed nothing" } else { "" };
+        self.verdict = join(&format!("it exited {code}{nothing}"), &self.verdict);
+    }
+
     /// A cure does not count when the command wrote to what is protected while it was run again,
     /// nor when it left more than can be looked through: nobody can say then what it changed.
     fn hold_against(&mut self, verified: &Verified) {
@@ -213,6 +235,7 @@ impl<'m> Recovering<'m> {
             },
         };
         let mut judged = self.judge(turn, number, &outcome, &acted);
+        judged.tell_of_exit(turn.step, &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
         if let Some(code) = shell_code(verification.exit_code, verification.signal) {

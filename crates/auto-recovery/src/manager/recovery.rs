@@ -312,6 +312,7 @@ impl Recovering<'_> {
         let mut again = tried.anew.is_none()
             && turn.strategy_attempt < turn.step.max_attempts
             && tried.repeatable
+            && !tried.could_not_run()
             && !(turn.step.recipe.is_some() && tried.brought_nothing_new(turn.previous));
         if again {
             let backoff = self.delay(turn.strategy_attempt + 1);

@@ -173,3 +173,17 @@ fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
     );
     assert_eq!(project.read("value"), "broken");
 }
+
+#[test]
+fn a_fix_that_cannot_be_run_is_said_to_have_failed_and_not_tried_again() {
+    let project = Project::new(&[("value", "broken")]);
+    let (outcome, seen) = project.shell("grep -q mended value", &["no-such-agent --now"]);
+    assert_eq!(outcome.exit, RunExit::Code(1));
+    assert_eq!(project.trail().len(), 1);
+    let said = |event: &String| event.contains("it exited 127 and changed nothing");
+    assert!(seen.events.iter().any(said), "{:?}", seen.events);
+    // One that changed something may have come further than its end tells.
+    let project = Project::new(&[("value", "broken")]);
+    project.shell("grep -q mended value", &["date +%N > value; no-such-agent"]);
+    assert_eq!(project.trail().len(), 3);
+}
