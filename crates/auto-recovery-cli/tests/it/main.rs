@@ -1,5 +1,6 @@
 //! The command's tests: whole stories through the binary, one module a topic.
 
+mod attacked;
 mod clear;
 mod completions;
 mod config;
