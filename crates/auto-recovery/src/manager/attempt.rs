@@ -213,6 +213,7 @@ impl<'m> Recovering<'m> {
             failure: tried.failure.as_ref(),
             files_modified: &tried.files_modified,
             undone: tried.undone,
+            is_ground: tried.is_ground && tried.kept,
             verification_modified: &tried.verified.files_modified,
             not_covered: &tried.not_covered,
         });
@@ -500,7 +501,7 @@ impl<'m> Recovering<'m> {
         if tried.is_ground && !is_end {
             tried.kept = true;
             self.kept = true;
-            tried.add("kept as progress");
+            tried.message = join(&tried.message, "kept as progress");
             return Ok(());
         }
         let changed = tried.before.checkpoint != tried.verified.checkpoint;

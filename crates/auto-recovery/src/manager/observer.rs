@@ -49,6 +49,8 @@ pub enum Event<'a> {
         files_modified: &'a [String],
         /// Whether they were put back.
         undone: bool,
+        /// Whether they are the ground for what comes next.
+        is_ground: bool,
         /// Paths that its verification changed.
         verification_modified: &'a [String],
         /// Paths it changed that no checkpoint covers.

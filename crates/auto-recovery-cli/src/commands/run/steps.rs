@@ -111,6 +111,7 @@ impl Steps {
             verdict,
             files_modified,
             undone,
+            is_ground,
             verification_modified,
             not_covered,
             ..
@@ -130,6 +131,7 @@ impl Steps {
         };
         match *success {
             true => self.line("verified", verdict, &[changed]),
+            false if *is_ground => self.line("progress", verdict, &[changed, "kept".to_owned()]),
             false => self.line("no cure", verdict, &[changed, undone]),
         }
         if !verification_modified.is_empty() {
