@@ -148,6 +148,25 @@ fn a_store_that_others_may_write_is_refused() {
             );
         }
     }
+    let fix = [
+        "--store",
+        "jsonl:../team",
+        "run",
+        "--fix",
+        "touch fixed",
+        "--",
+        "sh",
+        "-c",
+        "exit 7",
+    ];
+    let failed = machine.recover(&fix);
+    assert_eq!(failed.code, 7, "{failed:?}");
+    assert_eq!(
+        failed.stderr.matches("nothing was tried").count(),
+        1,
+        "{failed:?}"
+    );
+    assert!(!machine.work().join("fixed").exists());
     assert_eq!(names(&store), ["a.db"]);
     let passed = machine.recover(&["--store", "jsonl:../team", "run", "--", "true"]);
     assert_eq!(passed.quiet(), "");

@@ -1,6 +1,7 @@
 //! What somebody else may have left in our repository, and repositories that are somebody else's.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,12 @@ use crate::checkpoint::tree::Tree;
 const OTHER: u32 = 65534;
 
 fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        let why = b"skipped: only root can give a repository away\n";
+        std::io::stderr().write_all(why).unwrap();
+    }
+    is_root
 }
 
 /// The private repository of the only workspace in the state.
