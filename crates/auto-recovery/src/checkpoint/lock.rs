@@ -87,7 +87,10 @@ impl WorkspaceLock {
     ) -> Result<Locked> {
         let taken = try_level(state_dir, workspace, holder, "")?;
         Ok(match taken {
-            Ok(lock) => Locked::Ours(lock),
+            Ok(lock) => match wider_inside(state_dir, workspace, |_| false) {
+                None => Locked::Ours(lock),
+                other => Locked::Theirs(other),
+            },
             Err(held) => Locked::Theirs(held.into_iter().flatten().next()),
         })
     }
@@ -214,6 +217,38 @@ pub(super) fn try_level(
             Ok(Err(if below.is_empty() { vec![other] } else { below }))
         }
     }
+}
+
+/// Who works, inside of another recovery, in a tree of which `workspace` is a part, and is none of
+/// `kin`. Such a one holds nothing that keeps others from its parts, so each looks for the other
+/// once it has its own lock: at least one of two sees the other.
+pub(super) fn wider_inside(
+    state_dir: &Path,
+    workspace: &Workspace,
+    kin: impl Fn(&LockHolder) -> bool,
+) -> Option<LockHolder> {
+    let files = files(state_dir).into_iter();
+    let inside = files.filter(|(_, level)| !level.is_empty());
+    let is_wider = |held: &LockHolder| {
+        let (theirs, ours) = (Path::new(&held.root), workspace.root());
+        theirs != ours && ours.starts_with(theirs)
+    };
+    let held = held(inside.map(|(path, _)| path));
+    held.into_iter().find(|held| is_wider(held) && !kin(held))
+}
+
+/// Who works in a part of `workspace` outside of any other recovery, and is none of `kin`.
+pub(super) fn below_outside(
+    state_dir: &Path,
+    workspace: &Workspace,
+    kin: impl Fn(&LockHolder) -> bool,
+) -> Option<LockHolder> {
+    let is_below = |held: &LockHolder| {
+        let (theirs, ours) = (Path::new(&held.root), workspace.root());
+        theirs != ours && theirs.starts_with(ours)
+    };
+    let held = held_at(state_dir, "");
+    held.into_iter().find(|held| is_below(held) && !kin(held))
 }
 
 /// Tries until it succeeds, and waits between, at most until `deadline` on the host's monotonic

@@ -12,7 +12,8 @@ use std::time::Duration;
 use crate::checkpoint::layout::has_state;
 use crate::checkpoint::lineage::{self, Kin, ancestors};
 use crate::checkpoint::lock::{
-    LockHolder, WorkspaceLock, held_everywhere, level_inside, remove_free, try_level, wait_for,
+    LockHolder, WorkspaceLock, below_outside, held_everywhere, level_inside, remove_free,
+    try_level, wait_for, wider_inside,
 };
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,14 +48,32 @@ impl WorkspaceLock {
         let mut level = String::new();
         for _ in 0..DEPTH_MAX {
             let held = match try_level(state_dir, workspace, holder, &level)? {
-                Ok(lock) if level.is_empty() => return Ok(Ok(Claimed::Whole(lock))),
-                Ok(lock) => return Ok(Ok(Claimed::Inside(lock))),
+                Ok(lock) => {
+                    let is_kin = |held: &LockHolder| place_in(&line, held).is_some();
+                    let (other, claimed) = match level.is_empty() {
+                        true => (
+                            wider_inside(state_dir, workspace, is_kin),
+                            Claimed::Whole(lock),
+                        ),
+                        false => (
+                            below_outside(state_dir, workspace, is_kin),
+                            Claimed::Inside(lock),
+                        ),
+                    };
+                    return Ok(match other {
+                        None => Ok(claimed),
+                        other => Err(other),
+                    });
+                }
                 Err(held) => held,
             };
             match innermost(&line, &held) {
                 Some(around) => level = level_inside(around),
                 None => {
-                    let is_other = |held: &Option<LockHolder>| place_in(&line, held).is_none();
+                    let is_other = |held: &Option<LockHolder>| {
+                        let held = held.as_ref();
+                        held.and_then(|held| place_in(&line, held)).is_none()
+                    };
                     let other = held.into_iter().find(is_other).flatten();
                     check_kinship(state_dir, workspace, &line, other.as_ref(), parent)?;
                     return Ok(Err(other));
@@ -94,7 +113,7 @@ pub fn is_inside_recovery(state_dir: &Path, workspace: &Workspace) -> bool {
         theirs.starts_with(root) || root.starts_with(theirs)
     };
     let mut held = held_everywhere(state_dir).into_iter();
-    held.any(|held| overlaps(&held) && place_in(&line, &Some(held)).is_some())
+    held.any(|held| overlaps(&held) && place_in(&line, &held).is_some())
 }
 
 /// Removes the locks of recoveries inside of ones that are over, of which this process may be one.
@@ -113,15 +132,17 @@ fn parents() -> Vec<Kin> {
 }
 
 /// How near in `line` whoever `held` is.
-fn place_in(line: &[Kin], held: &Option<LockHolder>) -> Option<usize> {
-    let held = held.as_ref()?;
+fn place_in(line: &[Kin], held: &LockHolder) -> Option<usize> {
     line.iter()
         .position(|kin| kin.is(held.pid, held.pid_started))
 }
 
 /// The nearest in `line` of those who hold what is wanted, if all of them are in it.
 fn innermost(line: &[Kin], held: &[Option<LockHolder>]) -> Option<Kin> {
-    let places: Option<Vec<_>> = held.iter().map(|held| place_in(line, held)).collect();
+    let places: Option<Vec<_>> = held
+        .iter()
+        .map(|held| place_in(line, held.as_ref()?))
+        .collect();
     places?.into_iter().min().map(|place| line[place])
 }
 
@@ -139,7 +160,7 @@ fn check_kinship(
         return Ok(());
     };
     let mut held = held_everywhere(state_dir).into_iter().filter(is_parent);
-    if held.any(|held| place_in(line, &Some(held)).is_some()) {
+    if held.any(|held| place_in(line, &held).is_some()) {
         return Ok(());
     }
     let (root, pid) = (workspace.root().display(), other.pid);

@@ -187,7 +187,18 @@ fn a_tree_that_a_stranger_shares_with_the_recovery_around_is_waited_for() {
     let other = claim().err().flatten().and_then(|other| other.session_id);
     assert_eq!(other.as_deref(), Some("stranger"));
     drop(stranger);
-    assert!(matches!(claim(), Ok(Claimed::Inside(_))));
+    let inside = claim();
+    assert!(matches!(inside, Ok(Claimed::Inside(_))));
+    // Nor does a stranger begin in a part of it meanwhile.
+    let begin = || {
+        let stranger = holder_of(&theirs, "stranger");
+        WorkspaceLock::try_acquire(&state, &theirs, &stranger).unwrap()
+    };
+    assert!(
+        matches!(begin(), Locked::Theirs(Some(other)) if other.session_id.as_deref() == Some("me"))
+    );
+    drop(inside);
+    assert!(matches!(begin(), Locked::Ours(_)));
 }
 
 #[test]
