@@ -101,6 +101,7 @@ impl App {
     pub(crate) fn place(&self) -> Result<Place> {
         let settings = &self.settings;
         Ok(Place {
+            sudo_uid: self.settings.sudo_uid,
             state_dir: settings.state_dir.value.clone(),
             store: self.store()?,
             store_paths: settings.store.value.paths(),

@@ -1,11 +1,13 @@
 //! Opening the store that a URL names: the only place that knows every store.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, session_id};
+use auto_recovery::files::{Purpose, check_own_dir};
 use auto_recovery::host::Host;
+use auto_recovery::{Error, Result};
 use auto_recovery_sql::postgres::Notice;
 use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 
@@ -38,6 +40,7 @@ pub(crate) fn open(
         }
         StoreUrl::Postgres(url) => {
             let printer = printer.clone();
+            check_state(&settings.state_dir.value)?;
             let options = PostgresOptions {
                 durability: settings.durability.value,
                 spool: Some(spool(&settings.state_dir.value, url)?),
@@ -55,6 +58,16 @@ fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
     Ok(state_dir
         .join("spool")
         .join(session_id::encode(url.place())?))
+}
+
+/// Makes sure that the state, if there is one, is the user's own: entries wait in it.
+fn check_state(state_dir: &Path) -> Result<()> {
+    match check_own_dir(state_dir, Purpose::State) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("use the state directory", state_dir, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn tell(printer: &Printer, notice: &Notice) {

@@ -55,6 +55,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         workspace: _,
         user: _,
         parent_session: _,
+        sudo_uid: _,
         makeflags: _,
         home: _,
         search_path: _,

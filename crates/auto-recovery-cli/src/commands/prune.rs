@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::files::{Purpose, check_own_dir, open_own};
 use auto_recovery::retention::{Doomed, PruneOptions, Pruned, RetentionRules, prune};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -152,7 +152,10 @@ pub(crate) fn prune_by_itself(app: &App) {
 
 fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
     let now = app.host.now();
-    let stamp = app.settings.state_dir.value.join(STAMP_NAME);
+    let state_dir = &app.settings.state_dir.value;
+    check_own_dir(state_dir, Purpose::State)
+        .map_err(|error| Error::io("use the state directory", state_dir, error))?;
+    let stamp = state_dir.join(STAMP_NAME);
     let Some(file) = take_turn(&stamp, now)? else {
         return Ok(());
     };
@@ -179,12 +182,9 @@ fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
 fn take_turn(stamp: &Path, now: SystemTime) -> Result<Option<File>> {
     let failed = |error| Error::io("open", stamp, error);
     let is_new = !stamp.exists();
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(stamp)
-        .map_err(failed)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    let file = open_own(stamp, &mut options).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => return Ok(None),

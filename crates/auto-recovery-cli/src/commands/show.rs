@@ -7,6 +7,7 @@ use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
+use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::session::{self, Asked};
@@ -81,10 +82,12 @@ pub(crate) fn show(
             total,
             last: tail.entries.last(),
         };
+        let outputs = outputs_dir(&place.state_dir, &session)?;
         let mut text = show_text::session(&facts, now, printer.columns);
         for entry in &tail.entries {
             let diff = diff_of(place, &session, entry)?;
-            text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
+            let kept = (diff.as_deref(), &*outputs);
+            text.push_str(&show_text::attempt(entry, &evidence, kept, now));
         }
         if let Some(started) = without_end {
             text.push_str(&show_text::without_end(started));

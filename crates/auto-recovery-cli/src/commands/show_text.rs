@@ -1,12 +1,14 @@
 //! A session and its attempts as a person reads them. Everything that came from outside is escaped
 //! here.
 
-use std::fs::File;
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected};
+use auto_recovery::files::{Links, open_regular};
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::result_of;
@@ -98,11 +100,12 @@ pub(crate) fn without_end(started: &AttemptStarted) -> String {
     )
 }
 
-/// One attempt, with what it changed and what was printed.
+/// One attempt, with what it changed and what was printed. `outputs` is where our own state keeps
+/// those of the session.
 pub(crate) fn attempt(
     entry: &RecoveryAuditEntry,
     evidence: &Evidence,
-    diff: Option<&str>,
+    (diff, outputs): (Option<&str>, &Path),
     now: SystemTime,
 ) -> String {
     let number = entry.attempt_number;
@@ -143,7 +146,7 @@ pub(crate) fn attempt(
         ));
     }
     if let Some(path) = evidence.output_file(number) {
-        text.push_str(&output(path));
+        text.push_str(&output(path, outputs));
     }
     text
 }
@@ -190,10 +193,14 @@ fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The end of what is kept at `path`.
-fn output(path: &str) -> String {
+/// The end of what is kept at `path`, if our own state has it in `outputs`. A record that was
+/// imported, or that somebody else wrote into a shared store, may name any file.
+fn output(path: &str, outputs: &Path) -> String {
     let head = format!("output {}", escape_text(path));
-    match read_end(path) {
+    let Some(own) = in_state(Path::new(path), outputs) else {
+        return format!("  {head} (not in this state: not opened)\n");
+    };
+    match read_end(&own) {
         Ok(bytes) if bytes.is_empty() => format!("  {head} (empty)\n"),
         Ok(bytes) => indented(
             &head,
@@ -204,8 +211,30 @@ fn output(path: &str) -> String {
     }
 }
 
-fn read_end(path: &str) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+/// The file in `outputs` that `path` means, if it means one: by its letters, for to look whether it
+/// leads there would be to follow it.
+fn in_state(path: &Path, outputs: &Path) -> Option<PathBuf> {
+    let (dir, name) = (path.parent()?, path.file_name()?);
+    let is_there = dir == outputs || fs::canonicalize(outputs).is_ok_and(|real| plain(dir) == real);
+    is_there.then(|| outputs.join(name))
+}
+
+/// `path` without `..`, as if nothing in it were a link.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn read_end(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open_regular(path, Links::Refuse)?;
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_BYTES_READ)))?;
     let mut bytes = Vec::new();

@@ -5,10 +5,13 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustix::process::getuid;
+use auto_recovery::files::{Links, read_small};
+use rustix::process::{geteuid, getuid};
+
+/// The longest list of users that is read: 16 MiB, some 200,000.
+const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +32,8 @@ pub(crate) struct Environment {
     pub(crate) xdg_config_home: Option<PathBuf>,
     /// XDG_STATE_HOME, where absolute.
     pub(crate) xdg_state_home: Option<PathBuf>,
+    /// SUDO_UID: who became root by `sudo`; only where this is root.
+    pub(crate) sudo_uid: Option<u32>,
     /// The user's name.
     pub(crate) user: Option<String>,
     /// Columns of the terminal, where the user overrides what the terminal says.
@@ -61,6 +66,9 @@ impl Environment {
                 .or_else(listed_home),
             xdg_config_home: absolute("XDG_CONFIG_HOME"),
             xdg_state_home: absolute("XDG_STATE_HOME"),
+            sudo_uid: text("SUDO_UID")
+                .and_then(|uid| uid.parse().ok())
+                .filter(|_| geteuid().is_root()),
             user: text("USER").or_else(|| text("LOGNAME")),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
             parent_session: text("RECOVER_SESSION_ID"),
@@ -71,8 +79,9 @@ impl Environment {
 }
 
 /// The home directory that the machine's own list has for this user.
-fn listed_home() -> Option<PathBuf> {
-    let list = fs::read("/etc/passwd").ok()?;
+pub(crate) fn listed_home() -> Option<PathBuf> {
+    let list = Path::new("/etc/passwd");
+    let list = read_small(list, Links::Follow, LIST_BYTES_MAX).ok()?;
     let us = getuid().as_raw();
     String::from_utf8_lossy(&list).lines().find_map(|line| {
         let fields: Vec<_> = line.split(':').collect();

@@ -4,14 +4,13 @@
 //! from the workspace, and it is noted whether the user or root owns it and nobody else can write
 //! it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auto_recovery::files::{Links, open_regular};
 use auto_recovery::{Error, ErrorKind, Result};
-use rustix::fs::OFlags;
 
 use crate::settings::{Environment, ownership};
 
@@ -53,7 +52,8 @@ impl Sources {
         workspace: &Path,
     ) -> Result<Self> {
         if let Some(path) = named {
-            let user = read(path, File::options().read(true), |_| Ok(None))?.ok_or_else(|| {
+            // Whoever names one may mean a pipe, such as a shell's `<(...)`.
+            let user = read(path, |path| File::open(path), |_| Ok(None))?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidInput,
                     format!("configuration file {} does not exist", path.display()),
@@ -67,7 +67,7 @@ impl Sources {
         Ok(Self {
             project: read_project(cwd, workspace)?,
             user: match user_path(environment) {
-                Some(path) => read(&path, File::options().read(true), |_| Ok(None))?,
+                Some(path) => read(&path, open_at_once, |_| Ok(None))?,
                 None => None,
             },
         })
@@ -87,11 +87,8 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
         let path = directory.join(PROJECT_FILE);
-        let check = |file: &File| {
-            check_is_file(file, &path)?;
-            ownership::doubt(file, &path)
-        };
-        if let Some(file) = read(&path, &without_waiting(), check)? {
+        let doubt = |file: &File| ownership::doubt(file, &path);
+        if let Some(file) = read(&path, open_at_once, doubt)? {
             return Ok(Some(file));
         }
         if directory == workspace {
@@ -101,32 +98,16 @@ fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     Ok(None)
 }
 
-/// Opens for reading, and never waits for whoever writes to a pipe.
-fn without_waiting() -> OpenOptions {
-    let mut options = File::options();
-    options
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    options
+/// Opens a regular file, and never waits for whoever writes to a pipe.
+fn open_at_once(path: &Path) -> io::Result<File> {
+    open_regular(path, Links::Follow)
 }
 
-fn check_is_file(file: &File, path: &Path) -> Result<()> {
-    let metadata = file.metadata();
-    let metadata = metadata.map_err(|error| Error::io("look at", path, error))?;
-    match metadata.is_file() {
-        true => Ok(()),
-        false => Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("configuration file {} is no file", path.display()),
-        )),
-    }
-}
-
-/// Reads `path`, opened as `options` say, if it exists and `check` lets it pass, which says what is
+/// Reads `path`, which `open` opens, if it exists and `check` lets it pass, which says what is
 /// in doubt.
 fn read(
     path: &Path,
-    options: &OpenOptions,
+    open: impl Fn(&Path) -> io::Result<File>,
     check: impl Fn(&File) -> Result<Option<String>>,
 ) -> Result<Option<SourceFile>> {
     let refused = |reason: &str| {
@@ -135,8 +116,11 @@ fn read(
             format!("configuration file {} {reason}", path.display()),
         )
     };
-    let file = match options.open(path) {
+    let file = match open(path) {
         Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            return Err(refused("is no file"));
+        }
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(Error::io("open", path, error)),
     };

@@ -1,6 +1,7 @@
 //! Flags, environment and files become one set of values, each of which knows where it came from.
 
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
@@ -8,6 +9,7 @@ use auto_recovery::checkpoint::{self, Workspace};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
+use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
@@ -40,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) user: Option<String>,
     /// The recovery that this process is part of.
     pub(crate) parent_session: Option<String>,
+    /// Who became root by `sudo`, if this is root.
+    pub(crate) sudo_uid: Option<u32>,
     /// What `make` says to its jobs.
     pub(crate) makeflags: OsString,
     /// The user's home directory, which is never checkpointed.
@@ -66,9 +70,9 @@ impl Settings {
             quiet: _,
             verbose: _,
         } = global;
-        let workspace = Workspace::find(&cwd, environment.home.as_deref())?
-            .root()
-            .to_owned();
+        let home = environment.home.as_deref();
+        let workspace = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
+        let workspace = workspace.root().to_owned();
         let named = config.as_ref().or(environment.config.as_ref());
         let named = named.map(PathBuf::as_path);
         let mut layers = vec![
@@ -109,6 +113,7 @@ impl Settings {
             workspace,
             user: environment.user.clone(),
             parent_session: environment.parent_session.clone(),
+            sudo_uid: environment.sudo_uid,
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
@@ -250,10 +255,18 @@ fn refuse_raised_allowance(project: &Layer, user: &Layer) -> Result<()> {
 }
 
 fn default_state_dir(environment: &Environment) -> Result<PathBuf> {
-    environment
+    let below_home = |home: &Path| home.join(".local").join("state");
+    let directory = environment
         .xdg_state_home
         .clone()
-        .or_else(|| Some(environment.home.as_ref()?.join(".local").join("state")))
+        .or_else(|| environment.home.as_deref().map(below_home));
+    let directory = match directory {
+        Some(directory) if is_kept_by_sudo(&directory, environment) => {
+            listed_home().as_deref().map(below_home)
+        }
+        directory => directory,
+    };
+    directory
         .map(|directory| directory.join("auto-recovery"))
         .ok_or_else(|| {
             Error::new(
@@ -261,6 +274,20 @@ fn default_state_dir(environment: &Environment) -> Result<PathBuf> {
                 "there is no home directory to keep state in: set RECOVER_STATE_DIR",
             )
         })
+}
+
+/// Whether to make the state in `directory` would be to make root's files among those of the user
+/// who became root by `sudo`, which kept HOME. A state that is there is found, and refused.
+fn is_kept_by_sudo(directory: &Path, environment: &Environment) -> bool {
+    let Some(user) = environment.sudo_uid.filter(|user| *user != 0) else {
+        return false;
+    };
+    let above = directory.join("auto-recovery");
+    let there = above.ancestors().find_map(|dir| {
+        let found = dir.symlink_metadata().ok()?;
+        Some((dir != above, found.uid()))
+    });
+    there == Some((true, user))
 }
 
 fn from_variable<T>(name: &'static str, value: T) -> Setting<T> {

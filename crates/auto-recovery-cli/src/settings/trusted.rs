@@ -4,12 +4,13 @@
 //! list that somebody else can write says nothing.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use auto_recovery::files::{Purpose, check_own_dir, make_own_dir, open_own};
 use auto_recovery::{Error, ErrorKind, Result};
 
 /// Name of the list in the state.
@@ -36,7 +37,8 @@ impl Trusted {
     /// # Errors
     /// If there is a list and it cannot be read, or is not the user's alone.
     pub(crate) fn roots(&self) -> Result<Vec<PathBuf>> {
-        match File::open(&self.path) {
+        self.check_state()?;
+        match open_own(&self.path, File::options().read(true)) {
             Ok(mut file) => self.read(&mut file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(Error::io("open", &self.path, error)),
@@ -67,6 +69,7 @@ impl Trusted {
     /// # Errors
     /// If the list cannot be read or written.
     pub(crate) fn remove(&self, root: &Path) -> Result<bool> {
+        self.check_state()?;
         if !self.path.exists() {
             return Ok(false);
         }
@@ -91,21 +94,27 @@ impl Trusted {
     fn locked(&self) -> Result<File> {
         let failed = |error| Error::io("open", &self.path, error);
         if let Some(dir) = self.path.parent() {
-            let mut builder = DirBuilder::new();
-            builder.recursive(true).mode(0o700);
-            builder
-                .create(dir)
-                .map_err(|error| Error::io("create directory", dir, error))?;
+            make_own_dir(dir, Path::new(""), Purpose::State)
+                .map_err(|error| Error::io("use the state directory", dir, error))?;
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .mode(0o600)
-            .open(&self.path)
-            .map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.create(true).read(true).append(true);
+        let file = open_own(&self.path, &mut options).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(file)
+    }
+
+    /// Makes sure that the state, if there is one, is the user's own.
+    fn check_state(&self) -> Result<()> {
+        let Some(dir) = self.path.parent() else {
+            return Ok(());
+        };
+        match check_own_dir(dir, Purpose::State) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("use the state directory", dir, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn read(&self, file: &mut File) -> Result<Vec<PathBuf>> {

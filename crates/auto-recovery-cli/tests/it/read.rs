@@ -338,7 +338,7 @@ fn show_for_programs() {
 fn the_journal_and_the_output_of_an_attempt_are_shown() {
     let machine = Machine::with_trail();
     let output = machine.write(
-        "user/out.log",
+        "user/.local/state/auto-recovery/outputs/build-7/001.log",
         "first\n\x1b[31mred\x1b[0m \u{202e}\r\nlast\n",
     );
     let records = [
@@ -383,7 +383,7 @@ fn the_journal_and_the_output_of_an_attempt_are_shown() {
       files      src/main.rs, src/lib.rs
       next       retry
       protected  tests/a.rs
-      output [ROOT]/user/out.log
+      output [ROOT]/user/.local/state/auto-recovery/outputs/build-7/001.log
       │ first
       │ red \u{202e}
       │ last

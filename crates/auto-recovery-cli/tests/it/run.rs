@@ -1,5 +1,6 @@
 //! `recover run` as a person uses it: through the binary, on real files and processes.
 
+mod borders;
 mod cure;
 mod died;
 mod guarded;

@@ -14,15 +14,17 @@
 //! with the server, in the same transactions as what was delivered.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::export;
+use auto_recovery::files::{
+    Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small,
+};
 use auto_recovery::host::{Host, Wait, new_id};
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -35,6 +37,9 @@ const SEALED: &str = ".sealed";
 const GONE: &str = ".gone";
 const DAMAGED: &str = ".damaged";
 const PROBE: &str = "maybe_written.json";
+
+/// The largest question that is read: some numbers and names.
+const PROBE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a trail's file name ends with.
 const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -64,6 +69,12 @@ impl Spool {
     /// The spool in `dir`, which is made when it is needed.
     pub(super) fn new(dir: &Path, bytes_max: u64, host: Arc<dyn Host>) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find spool", dir, error))?;
+        match check_own_dir(&dir, Purpose::State) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("use the spool", &dir, error));
+            }
+            _ => {}
+        }
         Ok(Self {
             dir,
             bytes_max,
@@ -83,8 +94,8 @@ impl Spool {
         for name in self.segments().unwrap_or_default() {
             for file in files(&self.dir.join(name)).unwrap_or_default() {
                 let is_trail = file.to_string_lossy().ends_with(TRAIL_SUFFIX);
-                if is_trail && let Ok(bytes) = fs::read(file) {
-                    waiting += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+                if is_trail && let Ok(trail) = open_regular(&file, Links::Refuse) {
+                    waiting += lines_in(trail);
                 }
             }
         }
@@ -295,7 +306,7 @@ impl Spool {
     /// [`ErrorKind::Damaged`] if that cannot be read any more.
     pub(super) fn probe(&self, name: &str) -> Result<Option<Probe>> {
         let path = self.dir.join(name).join(PROBE);
-        let text = match fs::read(&path) {
+        let text = match read_small(&path, Links::Refuse, PROBE_BYTES_MAX) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path, error)),
@@ -359,13 +370,9 @@ impl Spool {
     fn open_file(&self, name: &str) -> Result<File> {
         make_dir(&self.dir)?;
         let path = self.dir.join(name);
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        open_own(&path, &mut options).map_err(|error| Error::io("open", &path, error))
     }
 
     /// The names of the segments that wait, the oldest first.
@@ -410,6 +417,20 @@ fn size_of_item(item: &Item) -> usize {
     }
 }
 
+/// How many lines `trail` has, as far as it can be read.
+fn lines_in(trail: File) -> u64 {
+    let mut trail = BufReader::new(trail);
+    let mut lines = 0;
+    while let Ok(bytes) = trail.fill_buf()
+        && !bytes.is_empty()
+    {
+        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let length = bytes.len();
+        trail.consume(length);
+    }
+    lines
+}
+
 /// What stands in `dir`; nothing if there is no such directory.
 fn names(dir: &Path) -> Result<impl Iterator<Item = String>> {
     let mut names = Vec::new();
@@ -431,11 +452,9 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn make_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| Error::io("create directory", dir, error))
+    make_own_dir(dir, Path::new(""), Purpose::State)
+        .map(drop)
+        .map_err(|error| Error::io("use the spool", dir, error))
 }
 
 fn sync_dir(dir: &Path) -> Result<()> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
+use auto_recovery::files::{self, Purpose};
 use rustix::fs::StatVfsMountFlags;
 
 use crate::group::lock;
@@ -65,9 +66,27 @@ pub(super) fn make(path: &Path) -> Result<()> {
         .mode(0o600)
         .open(path);
     match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Error::io("create", path, error)),
-        Ok(_) => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::io("create", path, error))
+        }
+        Err(_) => check_own(path),
+        Ok(_) => check_own(path).inspect_err(|_| {
+            // Nothing is in it yet.
+            let _stays = fs::remove_file(path);
+        }),
+    }
+}
+
+/// Makes sure that the file at `path`, if there is one, is the effective user's own.
+///
+/// # Errors
+/// [`ErrorKind::Io`] with the reason and the way out if it is not.
+pub(super) fn check_own(path: &Path) -> Result<()> {
+    match files::check_own_file(path, Purpose::Store) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("open", path, error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -51,7 +51,9 @@ impl SqliteStore {
         // Whoever changes the current directory later still means this one.
         let path = std::path::absolute(path)
             .map_err(|error| Error::io("find audit database", path, error))?;
-        file::find(&path)?;
+        if file::find(&path)?.is_some() {
+            file::check_own(&path)?;
+        }
         let database = Database::new(path, options.durability);
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);

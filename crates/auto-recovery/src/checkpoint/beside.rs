@@ -9,22 +9,24 @@
 //! same.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::layout::make_private_dir;
+use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_in_state};
+use crate::checkpoint::lineage::{Kin, ancestors};
 use crate::checkpoint::lock::is_held;
 use crate::checkpoint::path;
 use crate::checkpoint::root::Root;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, Result};
+use crate::files::{Links, create_afresh, open_own, open_regular, read_small};
 use crate::host::new_id;
 
 /// Where runs register, in a state directory.
@@ -79,6 +81,8 @@ pub struct Registration {
 impl Registration {
     /// Registers a run of `command` in `workspace`; `None` where that cannot be done or has no use.
     pub fn begin(state_dir: &Path, workspace: &Workspace, command: &[String]) -> Option<Self> {
+        // Not in what is somebody else's: not even to clean up.
+        has_state(state_dir).ok()?;
         let note = Note {
             id: new_id("run"),
             pid: std::process::id(),
@@ -91,7 +95,7 @@ impl Registration {
         made.push(dir.clone());
         let path = dir.join(&note.id);
         // Another run that ends may remove the empty directory in between.
-        let held = register(&path, &note).or_else(|| register(&path, &note));
+        let held = register(state_dir, &note).or_else(|| register(state_dir, &note));
         let Some((held, since_ns)) = held else {
             let _not_made = fs::remove_file(&path);
             remove_dirs(&made);
@@ -129,7 +133,7 @@ pub struct Inbox {
     root: PathBuf,
     known: Vec<Note>,
     /// This process and those that it descends from.
-    ancestors: Vec<u32>,
+    ancestors: Vec<Kin>,
 }
 
 impl Inbox {
@@ -146,10 +150,13 @@ impl Inbox {
             known: Vec::new(),
             ancestors: ancestors(),
         };
+        has_state(state_dir)?;
         inbox.remove();
-        make_private_dir(&inbox.dir)?;
+        make_in_state(state_dir, &Path::new(INBOXES).join(workspace.key()))?;
         let root_file = inbox.dir.join("root");
-        fs::write(&root_file, inbox.root.as_os_str().as_bytes())
+        let root = inbox.root.as_os_str().as_bytes();
+        create_afresh(&root_file)
+            .and_then(|mut file| file.write_all(root))
             .map_err(|e| Error::io("write", &root_file, e))?;
         Ok(inbox)
     }
@@ -186,7 +193,7 @@ impl Inbox {
     /// Keeps what is known of a run; what it says of its end counts most. One that this recovery is
     /// a part of is not beside it.
     fn note(&mut self, note: Note) {
-        if self.ancestors.contains(&note.pid) {
+        if self.ancestors.iter().any(|kin| kin.pid == note.pid) {
             return;
         }
         let root = root_of(&note);
@@ -267,7 +274,7 @@ fn is_during(note: &Note, at_ns: i64) -> bool {
 fn leave_notes(state_dir: &Path, root: &Path, run: &Note, except: Option<&Path>) {
     for inbox in entries(&state_dir.join(INBOXES)) {
         let key = inbox.file_name().unwrap_or_default().to_string_lossy();
-        let Ok(theirs) = fs::read(inbox.join("root")) else {
+        let Ok(theirs) = read_small(&inbox.join("root"), Links::Refuse, ROOT_BYTES_MAX) else {
             continue;
         };
         let theirs = PathBuf::from(std::ffi::OsString::from_vec(theirs));
@@ -327,11 +334,9 @@ fn changed_since(root: &Path, theirs: &Path, since_ns: i64) -> Option<Vec<Vec<u8
 
 /// Writes a registration, and says when: by the clock that stamps files, so that no change of the
 /// run seems to come before it.
-fn register(path: &Path, note: &Note) -> Option<(File, i64)> {
-    make_private_dir(path.parent()?).ok()?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(path).ok()?;
+fn register(state_dir: &Path, note: &Note) -> Option<(File, i64)> {
+    let dir = make_in_state(state_dir, RUNNING.as_ref()).ok()?;
+    let mut file = create_afresh(&dir.join(&note.id)).ok()?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
     file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
     let since_ns = written_at(&file)?;
@@ -340,7 +345,7 @@ fn register(path: &Path, note: &Note) -> Option<(File, i64)> {
 
 /// The time by the clock that stamps files, which is behind other clocks by up to a tick.
 fn stamped_now(inbox: &Path) -> Option<i64> {
-    let file = File::options().write(true).open(inbox.join("root")).ok()?;
+    let file = open_own(&inbox.join("root"), File::options().write(true)).ok()?;
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_NOW,
@@ -360,7 +365,7 @@ fn written_at(file: &File) -> Option<i64> {
 
 /// A registration, and whether its run is alive. One that cannot be read is just being written.
 fn read_registration(path: &Path) -> Option<(Note, bool)> {
-    let file = File::open(path).ok()?;
+    let file = open_regular(path, Links::Refuse).ok()?;
     let is_alive = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
     let since_ns = written_at(&file)?;
     let note = parse(file)?;
@@ -368,7 +373,7 @@ fn read_registration(path: &Path) -> Option<(Note, bool)> {
 }
 
 fn read(path: &Path) -> Option<Note> {
-    parse(File::open(path).ok()?)
+    parse(open_regular(path, Links::Refuse).ok()?)
 }
 
 fn parse(file: File) -> Option<Note> {
@@ -380,29 +385,9 @@ fn parse(file: File) -> Option<Note> {
 /// Writes a note whole or not at all.
 fn write_whole(path: &Path, note: &Note) -> Option<()> {
     let temp = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&temp).ok()?;
+    let mut file = create_afresh(&temp).ok()?;
     file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
     fs::rename(&temp, path).ok()
-}
-
-/// This process and those that it descends from, as far as the system tells.
-fn ancestors() -> Vec<u32> {
-    let mut found = vec![std::process::id()];
-    while let Some(parent) = found.last().and_then(|pid| parent_of(*pid)) {
-        if found.contains(&parent) {
-            break;
-        }
-        found.push(parent);
-    }
-    found
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    parent.trim().parse().ok().filter(|parent| *parent > 0)
 }
 
 fn root_of(note: &Note) -> PathBuf {

@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +15,10 @@ use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Why};
 use crate::checkpoint::path::RelPath;
 use crate::checkpoint::stamp::Stamp;
 use crate::error::{Error, Result};
+use crate::files::{Links, create_afresh, read_small};
+
+/// The largest cache that is read: 10 million paths at some 100 bytes.
+const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 const MAGIC: &[u8; 16] = b"recover stamps 1";
 
@@ -41,7 +44,7 @@ pub(super) struct Cache {
 impl Cache {
     /// Reads the cache at `path`; `None` when there is none that adds up.
     pub(super) fn read(path: &Path) -> Option<Self> {
-        let bytes = fs::read(path).ok()?;
+        let bytes = read_small(path, Links::Refuse, CACHE_BYTES_MAX).ok()?;
         let (body, sum) = bytes.split_last_chunk::<8>()?;
         if checksum(body) != u64::from_le_bytes(*sum) {
             return None;
@@ -73,12 +76,7 @@ impl Cache {
         let sum = checksum(&out);
         out.extend_from_slice(&sum.to_le_bytes());
         let temp = path.with_extension("new");
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temp)
+        let written = create_afresh(&temp)
             .and_then(|mut file| file.write_all(&out))
             .and_then(|()| fs::rename(&temp, path));
         written.map_err(|e| Error::io("write", path, e))

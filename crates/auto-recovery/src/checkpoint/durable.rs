@@ -1,19 +1,16 @@
 //! Small files that are whole or not there, also after a power cut.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files::create_afresh;
 
 /// Replaces the file at `path`: synced, renamed, directory synced.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let temp = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(&temp)
+    create_afresh(&temp)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .map_err(|e| Error::io("write", &temp, e))?;
     fs::rename(&temp, path).map_err(|e| Error::io("replace", path, e))?;

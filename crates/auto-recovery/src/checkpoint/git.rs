@@ -5,11 +5,14 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 
+use crate::checkpoint::durable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, read_small};
 
 /// Variables by which an environment (a hook, an outer git) redirects git elsewhere.
 const SCRUBBED: [&str; 27] = [
@@ -44,6 +47,83 @@ const SCRUBBED: [&str; 27] = [
 
 /// How much of what git says on stderr an error repeats.
 const STDERR_BYTES_MAX: u64 = 4096;
+
+/// Settings by which a repository's configuration starts programs, reads or fetches elsewhere, or
+/// changes bytes, as they must be in ours, whatever its file says. git asks the command line first.
+const OVERRIDES: [&str; 17] = [
+    "core.bare=true",
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.pager=cat",
+    "core.askPass=",
+    "core.sshCommand=false",
+    "core.gitProxy=",
+    "core.alternateRefsCommand=",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.autocrlf=false",
+    "credential.helper=",
+    "gc.auto=0",
+    "gc.recentObjectsHook=",
+    "log.showSignature=false",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+];
+
+/// The same for a repository of the user's, of which only is read: what its owner set for bytes and
+/// names holds.
+const READING_OVERRIDES: [&str; 10] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.askPass=",
+    "core.sshCommand=false",
+    "core.alternateRefsCommand=",
+    "credential.helper=",
+    "log.showSignature=false",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+];
+
+/// Files by which a repository takes its configuration, its objects or its history from elsewhere.
+/// Ours has none of them.
+const LEADING_AWAY: [&str; 8] = [
+    "commondir",
+    "config.worktree",
+    "gitdir",
+    "info/grafts",
+    "objects/info/alternates",
+    "objects/info/http-alternates",
+    "shallow",
+    "worktrees",
+];
+
+/// Files of a repository that git reads whatever it is asked.
+const READ_BY_GIT: [&str; 10] = [
+    "HEAD",
+    "commondir",
+    "config",
+    "config.worktree",
+    "index",
+    "info/attributes",
+    "info/grafts",
+    "objects/info/alternates",
+    "packed-refs",
+    "shallow",
+];
+
+/// The longest file of one line that is read.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Directories of a repository, which are no links in ours.
+const DIRS: [&str; 6] = [
+    "",
+    "info",
+    "objects",
+    "objects/pack",
+    "objects/info",
+    "refs",
+];
 
 /// The configuration of a private repository. Contents are compressed lightly (a snapshot is made
 /// far more often than it is read), packs are synced before they count, nothing is collected by
@@ -104,11 +184,43 @@ impl Git {
         init(&formats)
             .or_else(|_| init(&formats[..1]))
             .or_else(|_| init(&[]))?;
+        self.make_sure()
+    }
+
+    /// Makes sure that the private repository is as we made it: that its configuration is ours to
+    /// the byte, and that nothing leads out of it.
+    ///
+    /// # Errors
+    /// If a directory of it is a link, or what is not ours cannot be replaced.
+    pub(super) fn make_sure(&self) -> Result<()> {
+        for path in [self.dir.clone()]
+            .into_iter()
+            .chain(DIRS.map(|name| self.dir.join(name)))
+        {
+            if path.is_symlink() {
+                let what = format!(
+                    "{} is a symbolic link, which recover never made: remove {}",
+                    path.display(),
+                    self.dir.display()
+                );
+                return Err(Error::new(ErrorKind::Damaged, what));
+            }
+        }
         let info = self.dir.join("info");
         std::fs::create_dir_all(&info).map_err(|e| Error::io("create directory", &info, e))?;
+        for name in LEADING_AWAY {
+            let path = self.dir.join(name);
+            if path.symlink_metadata().is_ok() {
+                durable::remove(&path)?;
+            }
+        }
         for (name, text) in [("config", CONFIG), ("info/attributes", ATTRIBUTES)] {
             let path = self.dir.join(name);
-            std::fs::write(&path, text).map_err(|e| Error::io("write", &path, e))?;
+            let known = read_small(&path, Links::Refuse, text.len() as u64);
+            if known.is_ok_and(|known| known == text.as_bytes()) {
+                continue;
+            }
+            durable::replace(&path, text.as_bytes())?;
         }
         Ok(())
     }
@@ -123,19 +235,21 @@ impl Git {
     /// A command on the private repository, under its own configuration only.
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bare();
+        command.args(OVERRIDES.iter().flat_map(|setting| ["-c", setting]));
         command.arg("--git-dir").arg(&self.dir).args(args);
         command
     }
 
-    /// A command that reads a repository of the user: no lock is taken, nothing refreshed.
+    /// A command that reads a repository of the user: no lock is taken, nothing refreshed. Where a
+    /// FIFO or a device would make git wait, it fails at once.
     pub(super) fn reading(&self, git_dir: &Path, work_tree: &Path, args: &[&str]) -> Command {
+        let git_dir = match makes_wait(git_dir) {
+            true => Path::new("/dev/null"),
+            false => git_dir,
+        };
         let mut command = self.bare();
-        command.args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-        ]);
+        let overrides = READING_OVERRIDES.iter();
+        command.args(overrides.flat_map(|setting| ["-c", setting]));
         command
             .arg("--git-dir")
             .arg(git_dir)
@@ -192,6 +306,29 @@ impl Git {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// Whether something stands in a repository of the user's, where git reads a file, that is none.
+fn makes_wait(git_dir: &Path) -> bool {
+    let line_in = |name: &str| {
+        let line = read_small(&git_dir.join(name), Links::Follow, LINE_BYTES_MAX).ok()?;
+        Some(PathBuf::from(OsStr::from_bytes(line.trim_ascii())))
+    };
+    let branch = line_in("HEAD").and_then(|head| {
+        let reference = head.to_str()?.strip_prefix("ref: ")?;
+        Some(PathBuf::from(reference))
+    });
+    let common = line_in("commondir").map(|common| git_dir.join(common));
+    let dirs = [Some(git_dir), common.as_deref()];
+    let names = READ_BY_GIT.iter().map(Path::new).chain(branch.as_deref());
+    let mut names = names.flat_map(|name| dirs.iter().flatten().map(move |dir| dir.join(name)));
+    names.any(|path| is_no_file(&path))
+}
+
+/// Whether something stands at `path` that to open may mean to wait.
+pub(super) fn is_no_file(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Runs `command` to its end and returns its output.

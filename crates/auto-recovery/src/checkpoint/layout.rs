@@ -1,14 +1,20 @@
 //! Where things stand in the state directory, and how directories there are made.
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{self, Purpose};
 
 /// The directory of all checkpoints in a state directory.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
+
+/// The largest file that is read of those that hold the root of a workspace: far longer than paths
+/// may be.
+pub(super) const ROOT_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where refs of checkpoints stand in a private repository, one directory a session.
 pub(super) const REFS: &str = "refs/recover";
@@ -18,7 +24,19 @@ const SESSION_NAME_BYTES_MAX: usize = 240;
 
 /// The directory of `workspace` in the state.
 pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
-    state_dir.join(CHECKPOINTS).join(workspace.key())
+    state_dir.join(below_state(workspace))
+}
+
+/// The same, made.
+///
+/// # Errors
+/// As [`make_in_state`].
+pub(super) fn make_workspace_dir(state_dir: &Path, workspace: &Workspace) -> Result<PathBuf> {
+    make_in_state(state_dir, &below_state(workspace))
+}
+
+fn below_state(workspace: &Workspace) -> PathBuf {
+    Path::new(CHECKPOINTS).join(workspace.key())
 }
 
 /// The name of a session's directory of refs: everything that git or a file system may read
@@ -41,6 +59,28 @@ pub(super) fn session_name(session_id: &str) -> Result<String> {
         ));
     }
     Ok(name)
+}
+
+/// Makes `below` in the state, for this user alone, and returns where that is.
+///
+/// # Errors
+/// [`ErrorKind::Io`] with the reason if the state is not this user's own, or cannot be made.
+pub(super) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
+    files::make_own_dir(state_dir, below, Purpose::State)
+        .map_err(|e| Error::io("use the state directory", state_dir, e))
+}
+
+/// Whether there is a state, which must be this user's own. Nothing is made for the question.
+///
+/// # Errors
+/// As [`make_in_state`].
+pub(super) fn has_state(state_dir: &Path) -> Result<bool> {
+    match files::check_own_dir(state_dir, Purpose::State) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        checked => checked
+            .map(|()| true)
+            .map_err(|e| Error::io("use the state directory", state_dir, e)),
+    }
 }
 
 /// Makes a directory that only this user may enter.

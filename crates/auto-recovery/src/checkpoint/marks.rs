@@ -14,6 +14,7 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, read_small};
 use crate::host::timestamp;
 
 /// Where refs of marked checkpoints stand.
@@ -21,6 +22,9 @@ pub(super) const MARK_REFS: &str = "refs/marks";
 
 /// Marks kept a workspace; the oldest go first. A rollback wants one of the newest few.
 const MARKS_MAX: usize = 64;
+
+/// The largest list of marks that is read: each holds a command line, of at most 2 MiB.
+pub(super) const MARKS_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Why a tree is good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +99,8 @@ impl CheckpointStore {
     /// All marks of this workspace, oldest first.
     pub fn marks(&self) -> Result<Vec<Mark>> {
         let path = self.dir.join("marks");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let text = match read_small(&path, Links::Refuse, MARKS_BYTES_MAX) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(Error::io("read", &path, e)),
         };

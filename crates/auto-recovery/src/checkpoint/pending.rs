@@ -18,7 +18,9 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::going_back::Candidate;
-use crate::checkpoint::layout::{CHECKPOINTS, make_private_dir, workspace_dir};
+use crate::checkpoint::layout::{
+    CHECKPOINTS, ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir,
+};
 use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::restore::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
@@ -26,10 +28,14 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, read_small};
 use crate::host::timestamp;
 
 /// The newest format version of the record.
 const VERSION: u32 = 1;
+
+/// The largest record that is read: its groups at some 40 bytes, and a command line.
+const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A process group that a run started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,8 +102,7 @@ pub enum PendingState {
 impl Pending {
     /// Records that a run is about to change the tree. Durable when it returns.
     pub fn begin(state_dir: &Path, workspace: &Workspace, run: PendingRun) -> Result<Self> {
-        let dir = workspace_dir(state_dir, workspace);
-        make_private_dir(&dir)?;
+        let dir = make_workspace_dir(state_dir, workspace)?;
         let pending = Self {
             path: dir.join("pending.json"),
             run: PendingRun {
@@ -116,8 +121,11 @@ impl Pending {
     /// [`ErrorKind::Damaged`] or [`ErrorKind::NewerFormat`] when a record stands there that cannot
     /// be understood; it is kept.
     pub fn find(state_dir: &Path, workspace: &Workspace) -> Result<Option<Self>> {
+        if !has_state(state_dir)? {
+            return Ok(None);
+        }
         let path = workspace_dir(state_dir, workspace).join("pending.json");
-        let text = match fs::read(&path) {
+        let text = match read_small(&path, Links::Refuse, RECORD_BYTES_MAX) {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io("read", &path, e)),
@@ -231,7 +239,8 @@ impl Pending {
             .into_iter()
             .flatten();
         let cured = dirs.flatten().filter_map(|entry| {
-            let inside = fs::read(entry.path().join("root")).ok()?;
+            let root_file = entry.path().join("root");
+            let inside = read_small(&root_file, Links::Refuse, ROOT_BYTES_MAX).ok()?;
             let inside = Path::new(OsStr::from_bytes(&inside))
                 .strip_prefix(root)
                 .ok()?

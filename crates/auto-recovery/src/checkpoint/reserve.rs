@@ -1,12 +1,12 @@
 //! Room kept free for an undo: a file of real blocks in the state, given up when the disk is full.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::layout::CHECKPOINTS;
 use crate::checkpoint::options::MIB;
+use crate::files::create_afresh;
 
 /// A restore writes one file beside the old one at a time, of 10 MiB at most; half of that again
 /// for directories and git's own needs.
@@ -23,12 +23,7 @@ pub(super) fn keep(state_dir: &Path) {
     if path.exists() {
         return;
     }
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path);
-    if let Ok(mut file) = made {
+    if let Ok(mut file) = create_afresh(&path) {
         let filled = fill(&mut file);
         if !filled {
             let _gone = fs::remove_file(&path);

@@ -15,13 +15,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::git::Git;
-use crate::checkpoint::layout::{CHECKPOINTS, REFS, session_name};
+use crate::checkpoint::layout::{CHECKPOINTS, REFS, ROOT_BYTES_MAX, has_state, session_name};
 use crate::checkpoint::lock::{LockHolder, Locked, WorkspaceLock};
-use crate::checkpoint::marks::MARK_REFS;
+use crate::checkpoint::marks::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, read_small};
 use crate::host::{Host, timestamp};
 
 /// Where refs of trees stand that a rollback or a restore replaced.
@@ -99,7 +100,8 @@ pub fn find_session(
         .filter(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
     let mut roots: Vec<_> = holders.filter_map(|shelf| shelf.root()).collect();
     roots.sort_by_key(|root| here.is_none_or(|here| root != here.root()));
-    Ok(roots.into_iter().map(Workspace::at).collect())
+    let at = |root| Workspace::at(root, here);
+    Ok(roots.into_iter().map(at).collect())
 }
 
 /// Removes the checkpoints of one session, with their contents unless others share them. Returns
@@ -223,6 +225,9 @@ struct SessionRefs {
 
 /// The directories of all workspaces.
 fn shelves(state_dir: &Path, options: &CheckpointOptions) -> Result<Vec<Shelf>> {
+    if !has_state(state_dir)? {
+        return Ok(Vec::new());
+    }
     let dir = state_dir.join(CHECKPOINTS);
     // git is started elsewhere, so no path of ours may be relative.
     let Ok(dir) = fs::canonicalize(&dir) else {
@@ -242,7 +247,7 @@ fn shelves(state_dir: &Path, options: &CheckpointOptions) -> Result<Vec<Shelf>> 
 
 impl Shelf {
     fn root(&self) -> Option<PathBuf> {
-        let root = fs::read(self.dir.join("root")).ok()?;
+        let root = read_small(&self.dir.join("root"), Links::Refuse, ROOT_BYTES_MAX).ok()?;
         Some(PathBuf::from(OsStr::from_bytes(&root)))
     }
 
@@ -258,7 +263,10 @@ impl Shelf {
         match WorkspaceLock::try_key(state_dir, &key, &holder)? {
             // A run that died may still need its trees.
             Locked::Ours(_) if self.dir.join("pending.json").exists() => Ok(None),
-            Locked::Ours(lock) => Ok(Some(lock)),
+            Locked::Ours(lock) => {
+                self.git.make_sure()?;
+                Ok(Some(lock))
+            }
             Locked::Theirs(_) => Ok(None),
         }
     }
@@ -327,9 +335,10 @@ impl Shelf {
     /// Removes the lines of marks whose checkpoint `is_gone`.
     fn forget_marks(&self, is_gone: impl Fn(&str) -> bool) -> Result<()> {
         let path = self.dir.join("marks");
-        let Ok(text) = fs::read_to_string(&path) else {
+        let Ok(text) = read_small(&path, Links::Refuse, MARKS_BYTES_MAX) else {
             return Ok(());
         };
+        let text = String::from_utf8_lossy(&text);
         let checkpoint = |line: &str| {
             let mark: Option<super::marks::Mark> = serde_json::from_str(line).ok();
             mark.map(|mark| mark.checkpoint)

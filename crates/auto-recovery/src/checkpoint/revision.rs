@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::{Git, output};
+use crate::checkpoint::git::{Git, is_no_file, output};
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::make_private_dir;
 use crate::checkpoint::manifest::{Entry, Manifest, Node};
@@ -51,9 +51,22 @@ fn resolve(git: &Git, workspace: &Workspace, revision: &str) -> Result<String> {
     };
     let git_dir = workspace
         .git_dir()
-        .ok_or_else(|| absent("it has no git repository"))?;
+        .ok_or_else(|| match workspace.foreign_repository() {
+            Some(why) => absent(&why),
+            None => absent("it has no git repository"),
+        })?;
     if revision.starts_with('-') {
         return Err(absent("no name of one begins with `-`"));
+    }
+    // What a name may mean, as git looks for it.
+    let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
+    let common = user_git::common_dir(git_dir);
+    if let Some(place) = places
+        .map(|place| common.join(format!("{place}{revision}")))
+        .iter()
+        .find(|place| is_no_file(place))
+    {
+        return Err(absent(&format!("{} is no file", place.display())));
     }
     let wanted = format!("{revision}^{{commit}}");
     let args = ["rev-parse", "--verify", "--quiet", &wanted];

@@ -20,13 +20,14 @@ use crate::checkpoint::root::{Root, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
-use crate::checkpoint::user_git::own_excludes;
+use crate::checkpoint::user_git::{IGNORE_FILE_BYTES_MAX, own_excludes};
 use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
-use crate::checkpoint::workspace::git_dir_of;
-use crate::error::{Error, Result};
+use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
+use crate::error::{Error, ErrorKind, Result};
 
-/// Ignore files larger than this are read no further.
-const IGNORE_FILE_BYTES_MAX: u64 = MIB;
+/// The most that all ignore files of a tree hold together. Each is kept with every checkpoint;
+/// those of the largest projects hold some 100 KiB.
+const IGNORE_BYTES_MAX: usize = 16 * MIB as usize;
 
 /// What the temporary files of a restore are called; a walk does not see them.
 pub(super) const TEMP_PREFIX: &[u8] = b".recover-restore-";
@@ -39,6 +40,8 @@ pub(super) struct Scanner<'a> {
     pub(super) excluded: &'a [Vec<u8>],
     /// Other work trees of the same repository, relative to the root: never part of this one.
     pub(super) work_trees: &'a [Vec<u8>],
+    /// Users whose repositories inside the tree count as such.
+    pub(super) owners: &'a [u32],
     /// Mount points that are none of the tree.
     pub(super) mounts: &'a Mounts,
     /// The user's ignore rules for all projects, which hold in repositories inside the tree too.
@@ -88,14 +91,24 @@ impl Scanner<'_> {
     /// Walks the tree, with a few threads when it is large.
     pub(super) fn scan(&self) -> Result<Scan> {
         let room = AtomicUsize::new(self.limits.watched_max);
-        let walkers = (0..crew::size())
-            .map(|_| Walker::new(self, &room))
-            .collect();
+        let ignore_room = AtomicUsize::new(IGNORE_BYTES_MAX);
+        let walker = || Walker::new(self, &room, &ignore_room);
+        let walkers = (0..crew::size()).map(|_| walker()).collect();
         let list =
             |walker: &mut Walker<'_>, dir: Todo, todo: &mut Vec<Todo>| walker.list(&dir, todo);
         let mut walkers = crew::run(Todo::default(), walkers, list)?.into_iter();
-        let mut all = walkers.next().unwrap_or_else(|| Walker::new(self, &room));
+        let mut all = walkers.next().unwrap_or_else(walker);
         walkers.for_each(|walker| all.merge(walker));
+        if ignore_room.load(Ordering::Relaxed) == 0 {
+            let (root, most) = (self.root.path().display(), IGNORE_BYTES_MAX as u64 / MIB);
+            return Err(Error::new(
+                ErrorKind::NoSpace,
+                format!(
+                    "no checkpoint of {root}: its ignore files hold more than {most} MiB together; \
+                     make them shorter, or run without checkpoints"
+                ),
+            ));
+        }
         Ok(all.finish())
     }
 
@@ -162,6 +175,8 @@ struct Walker<'a> {
     scanner: &'a Scanner<'a>,
     /// How many ignored files may still be watched, by all together.
     room: &'a AtomicUsize,
+    /// How many bytes of ignore files may still be read, by all together.
+    ignore_room: &'a AtomicUsize,
     scan: Scan,
     /// Ignored directories that hold something covered.
     ignored_dirs: BTreeSet<RelPath>,
@@ -170,10 +185,11 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize) -> Self {
+    fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize, ignore_room: &'a AtomicUsize) -> Self {
         Self {
             scanner,
             room,
+            ignore_room,
             scan: Scan::default(),
             ignored_dirs: BTreeSet::new(),
             unreadable: Vec::new(),
@@ -211,11 +227,8 @@ impl<'a> Walker<'a> {
         if self.scanner.collects
             && !dir.is_ignored
             && names.iter().any(|name| *name.name == *b".gitignore")
-            && let Ok(file) = open_file_at(&fd, b".gitignore")
+            && let Some(text) = self.read_ignore_file(&fd)
         {
-            let mut text = Vec::new();
-            // What cannot be read ignores nothing.
-            let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
             let file = self.scanner.rules.file(&dir.path, text);
             chain = longer(&chain, Arc::clone(&file));
             self.scan.ignore_files.push(file);
@@ -228,6 +241,26 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
+    /// The ignore file of the directory `fd`: what is no file, or cannot be read, ignores nothing.
+    fn read_ignore_file(&self, fd: &OwnedFd) -> Option<Vec<u8>> {
+        let name = b".gitignore";
+        let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
+        let named = stamp_at(fd, name).ok().flatten()?;
+        let file = open_file_at(fd, name)
+            .ok()
+            .filter(|_| is_file(named.mode))?;
+        let mut text = Vec::new();
+        let room = self.ignore_room.load(Ordering::Relaxed) as u64;
+        // One byte more tells that there is more.
+        let limit = IGNORE_FILE_BYTES_MAX.min(room + 1);
+        let _partial = file.take(limit).read_to_end(&mut text);
+        let take = |room: usize| Some(room.saturating_sub(text.len()));
+        let _taken = self
+            .ignore_room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        Some(text)
+    }
+
     /// A repository inside the tree has ignore rules of its own, as git has it.
     fn enter_repository(&mut self, dir: &Todo, chain: &mut Chain) {
         let root = self.scanner.root.path().join(to_os(&dir.path));
@@ -237,7 +270,9 @@ impl<'a> Walker<'a> {
         if !dir.is_ignored {
             self.scan.nested.insert(Arc::clone(&dir.path));
         }
-        if self.scanner.collects && !dir.is_ignored {
+        let owners = self.scanner.owners;
+        let is_own = || own_git_dir_of(&root, owners).is_some();
+        if self.scanner.collects && !dir.is_ignored && is_own() {
             let global = self.scanner.global_rules.unwrap_or_default();
             let own = own_excludes(&git_dir).unwrap_or_default();
             let text = [global, b"\n", &own].concat();

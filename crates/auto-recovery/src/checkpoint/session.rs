@@ -26,10 +26,11 @@ use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
-use crate::checkpoint::user_git::{self, other_work_trees, own_excludes};
+use crate::checkpoint::user_git::{self, ignore_file, other_work_trees, own_excludes};
 use crate::checkpoint::watch::Watch;
-use crate::checkpoint::workspace::git_dir_of;
+use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::open_own;
 
 /// How often a walk is repeated while files change under it.
 const ROUNDS_MAX: usize = 4;
@@ -173,7 +174,7 @@ impl CheckpointSession {
         };
         for (dir, cache) in &mut self.nested {
             let root = store.root.path().join(to_os(dir));
-            if let Some(git_dir) = git_dir_of(&root) {
+            if let Some(git_dir) = own_git_dir_of(&root, store.workspace.owners()) {
                 let nested = cache.current(&store.git, &git_dir, &root);
                 Arc::make_mut(&mut tracked).with_nested(dir, &nested);
             }
@@ -273,6 +274,7 @@ impl CheckpointSession {
             limits: &store.options.limits,
             excluded: &store.excluded,
             work_trees: &work_trees,
+            owners: store.workspace.owners(),
             mounts: &mounts,
             global_rules: self.global_rules.as_deref(),
             rules,
@@ -411,11 +413,9 @@ impl CheckpointSession {
     /// one every stamp counts as doubtful, and all is read.
     pub(super) fn tick(&self) -> i64 {
         let path = self.store.dir.join("clock");
-        let touched = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let touched = open_own(&path, &mut options);
         let stamped = touched.ok().and_then(|file| {
             let now = rustix::fs::Timespec {
                 tv_sec: 0,
@@ -484,7 +484,7 @@ fn first_rules(store: &CheckpointStore, global: &mut Option<Vec<u8>>) -> Result<
     let mounts = Mounts::below(store.root.path());
     let Some(git_dir) = store.workspace.git_dir() else {
         // Without a repository at the top they hold in the repositories inside the tree only.
-        *global = default_global.and_then(|file| fs::read(file).ok());
+        *global = default_global.and_then(ignore_file);
         let rules = Rules::new(Vec::new(), false, &store.options.protect)?;
         return Ok(rules.with_mounts(mounts));
     };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::git::Git;
-use crate::checkpoint::layout::{make_private_dir, workspace_dir};
+use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch;
@@ -18,6 +18,7 @@ use crate::checkpoint::user_git;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, create_afresh, read_small};
 use crate::host::Host;
 
 /// The checkpoints of one workspace.
@@ -47,7 +48,7 @@ impl CheckpointStore {
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>> {
         workspace.checkpointable()?;
-        make_private_dir(state_dir)?;
+        make_workspace_dir(state_dir, workspace)?;
         // git is started elsewhere, so no path of ours may be relative.
         let state_dir = &fs::canonicalize(state_dir)
             .map_err(|e| Error::io("find the state directory", state_dir, e))?;
@@ -167,6 +168,9 @@ impl CheckpointStore {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
 pub fn check_checkpoint(state_dir: &Path, workspace: &Workspace, id: &str) -> Result<()> {
+    if !has_state(state_dir)? {
+        return Err(commit::absent(id));
+    }
     let git_dir = workspace_dir(state_dir, workspace).join("git");
     // git is started elsewhere, so no path of ours may be relative.
     let git_dir = fs::canonicalize(git_dir).map_err(|_| commit::absent(id))?;
@@ -178,8 +182,8 @@ pub fn check_checkpoint(state_dir: &Path, workspace: &Workspace, id: &str) -> Re
 fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
     let root_file = dir.join("root");
     let root = workspace.root().as_os_str().as_bytes();
-    match fs::read(&root_file) {
-        Ok(known) if known == root && git.dir().join("HEAD").exists() => return Ok(()),
+    match read_small(&root_file, Links::Refuse, ROOT_BYTES_MAX) {
+        Ok(known) if known == root && git.dir().join("HEAD").exists() => return git.make_sure(),
         Ok(known) if known != root => {
             let known = Path::new(OsStr::from_bytes(&known)).display();
             return Err(Error::new(
@@ -194,11 +198,11 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(Error::io("read", &root_file, e)),
     }
-    make_private_dir(dir)?;
     git.init()?;
     // Written last: where it stands, the repository is whole.
     let temp = dir.join("root.new");
-    fs::write(&temp, root)
+    create_afresh(&temp)
+        .and_then(|mut file| file.write_all(root))
         .and_then(|()| fs::rename(&temp, &root_file))
         .map_err(|e| Error::io("write", &root_file, e))
 }

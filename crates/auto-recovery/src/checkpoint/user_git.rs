@@ -6,17 +6,31 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::git::{Git, output};
 use crate::checkpoint::workspace::git_dir_of;
+use crate::files::{Links, open_regular, read_small, read_start};
 
 /// How many symbolic references are followed.
 const REFERENCES_MAX: usize = 5;
 
 /// How many of the last moves of a branch are looked at for a change of its name.
 const RENAMES_MAX: &str = "100";
+
+/// The longest file of one line that is read: far longer than a path or a reference may be.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// How much of the list of packed references is looked through: some 4 million of them.
+const PACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Ignore files larger than this are read no further.
+pub(super) const IGNORE_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Linked work trees that are looked at; nobody has that many.
+const WORK_TREES_MAX: usize = 10_000;
 
 /// Commits that a message lists; more are counted.
 const COMMITS_SHOWN: usize = 5;
@@ -41,15 +55,31 @@ pub(super) struct IgnoreSettings {
 
 /// Where a linked work tree keeps what it shares with the others; else the directory itself.
 pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
-    match fs::read_to_string(git_dir.join("commondir")) {
-        Ok(text) => git_dir.join(text.trim()),
-        Err(_) => git_dir.to_owned(),
+    match line_in(&git_dir.join("commondir")) {
+        Some(line) => git_dir.join(OsStr::from_bytes(&line)),
+        None => git_dir.to_owned(),
     }
 }
 
 /// What `info/exclude` of the repository says.
 pub(super) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
-    fs::read(common_dir(git_dir).join("info/exclude")).ok()
+    ignore_file(&common_dir(git_dir).join("info/exclude"))
+}
+
+/// The text of an ignore file that lies outside the tree.
+pub(super) fn ignore_file(path: &Path) -> Option<Vec<u8>> {
+    read_start(path, Links::Follow, IGNORE_FILE_BYTES_MAX).ok()
+}
+
+/// What a file of git's says that holds one line: a path, a reference or a commit.
+fn line_in(path: &Path) -> Option<Vec<u8>> {
+    let text = read_small(path, Links::Follow, LINE_BYTES_MAX).ok()?;
+    Some(text.trim_ascii().to_vec())
+}
+
+/// The same as text.
+fn text_in(path: &Path) -> Option<String> {
+    line_in(path).and_then(|line| String::from_utf8(line).ok())
 }
 
 /// What git's configuration says of ignoring, the user's own and the repository's.
@@ -82,7 +112,7 @@ pub(super) fn ignore_settings(
     }
     let path = named.as_deref().or(default_global);
     IgnoreSettings {
-        global: path.and_then(|path| fs::read(path).ok()),
+        global: path.and_then(ignore_file),
         ignores_case,
     }
 }
@@ -99,9 +129,9 @@ pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
 pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
     let common = common_dir(git_dir);
     let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten();
-    let linked = linked.flatten().filter_map(|entry| {
-        let dot_git = fs::read(entry.path().join("gitdir")).ok()?;
-        let dot_git = entry.path().join(OsStr::from_bytes(dot_git.trim_ascii()));
+    let linked = linked.take(WORK_TREES_MAX).flatten().filter_map(|entry| {
+        let dot_git = line_in(&entry.path().join("gitdir"))?;
+        let dot_git = entry.path().join(OsStr::from_bytes(&dot_git));
         dot_git.parent().map(Path::to_owned)
     });
     let main = common.parent().map(Path::to_owned);
@@ -117,7 +147,7 @@ pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
 
 /// Where HEAD is now.
 pub(super) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
-    let Ok(text) = fs::read_to_string(git_dir.join("HEAD")) else {
+    let Some(text) = text_in(&git_dir.join("HEAD")) else {
         return Head::default();
     };
     let Some(branch) = text.trim().strip_prefix("ref: ") else {
@@ -153,8 +183,8 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
     let common = common_dir(git_dir);
     let mut reference = reference.to_owned();
     for _ in 0..REFERENCES_MAX {
-        let loose = [git_dir, &common].map(|dir| fs::read_to_string(dir.join(&reference)));
-        let Some(text) = loose.into_iter().find_map(|text| text.ok()) else {
+        let loose = [git_dir, &common].map(|dir| text_in(&dir.join(&reference)));
+        let Some(text) = loose.into_iter().flatten().next() else {
             break;
         };
         match text.trim().strip_prefix("ref: ") {
@@ -162,10 +192,14 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
             None => return Some(text.trim().to_owned()),
         }
     }
-    let packed = fs::read_to_string(common.join("packed-refs")).ok()?;
-    let names = |line: &&str| line.split(' ').nth(1) == Some(&reference);
-    let line = packed.lines().find(names)?;
-    line.split(' ').next().map(str::to_owned)
+    let packed = open_regular(&common.join("packed-refs"), Links::Follow).ok()?;
+    let packed = BufReader::new(packed.take(PACKED_BYTES_MAX));
+    let mut lines = packed.split(b'\n').map_while(|line| line.ok());
+    lines.find_map(|line| {
+        let line = String::from_utf8(line).ok()?;
+        let (commit, name) = line.split_once(' ')?;
+        (name == reference).then(|| commit.to_owned())
+    })
 }
 
 /// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move. The
@@ -238,7 +272,7 @@ fn began_rebase(git_dir: &Path, from: &Head) -> bool {
     let dirs = ["rebase-merge", "rebase-apply"].map(|name| git_dir.join(name));
     dirs.iter().any(|dir| {
         let says = |name: &str, expected: &str| {
-            fs::read_to_string(dir.join(name)).is_ok_and(|text| text.trim() == expected)
+            text_in(&dir.join(name)).is_some_and(|text| text == expected)
         };
         let branch = from.branch.as_deref().unwrap_or("detached HEAD");
         let commit = from.commit.as_deref().unwrap_or_default();

@@ -11,9 +11,14 @@ use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::path::{RelPath, display_path, fnv128};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::user_git::{Head, common_dir};
+use crate::files::{Links, read_small};
 
 /// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.
 const GIT_FILES_MAX: usize = 2_000;
+
+/// Names in a git directory that are looked at to find these, directories and noise among them:
+/// some tens of milliseconds.
+const GIT_NAMES_MAX: usize = 20_000;
 
 /// Small files of the git directory are compared by content up to this size, others by stamp.
 const GIT_CONTENT_BYTES_MAX: u64 = 64 * 1024;
@@ -160,8 +165,14 @@ impl Watch {
     fn note_git_files(&mut self, dir: &Path, shown: String, except: Option<&Path>) {
         use std::os::unix::ffi::OsStrExt as _;
         let mut todo = vec![(dir.to_owned(), shown.into_bytes())];
+        let mut looked_at = 0;
         while let Some((dir, shown)) = todo.pop() {
             for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+                looked_at += 1;
+                if looked_at > GIT_NAMES_MAX {
+                    self.is_git_partial = true;
+                    return;
+                }
                 let path = entry.path();
                 let name = entry.file_name();
                 if is_git_noise(&shown, name.as_bytes()) || is_same_dir(&path, except) {
@@ -186,7 +197,7 @@ impl Watch {
         };
         let stamp = Stamp::of(&stat);
         let content = (stamp.size <= GIT_CONTENT_BYTES_MAX)
-            .then(|| fs::read(path).ok())
+            .then(|| read_small(path, Links::Follow, GIT_CONTENT_BYTES_MAX).ok())
             .flatten();
         let seen = match content {
             Some(content) => fnv128(&content),

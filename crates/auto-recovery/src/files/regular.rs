@@ -58,6 +58,19 @@ pub fn read_small(path: &Path, links: Links, limit: u64) -> io::Result<Vec<u8>> 
     Ok(bytes)
 }
 
+/// Reads the beginning of the regular file at `path`, at most `limit` bytes. Never waits, whatever
+/// stands there.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn read_start(path: &Path, links: Links, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path, links)?
+        .take(limit)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn too_large(limit: u64) -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
@@ -85,7 +98,7 @@ fn check(found: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Links, open_regular, read_small};
+    use super::{Links, open_regular, read_small, read_start};
     use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
 
@@ -97,6 +110,7 @@ mod tests {
         assert_eq!(read_small(&path, Links::Refuse, 4).unwrap(), b"1234");
         let more = read_small(&path, Links::Refuse, 3).unwrap_err();
         assert_eq!(more.kind(), ErrorKind::FileTooLarge);
+        assert_eq!(read_start(&path, Links::Refuse, 3).unwrap(), b"123");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Archives: the trail of a session and what the journal says of it, as compressed JSON lines.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use tempfile::NamedTempFile;
 use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export;
+use crate::files::{Links, open_regular};
 
 /// How hard Zstandard tries: what most programs ask of it.
 const LEVEL: i32 = 3;
@@ -156,7 +157,7 @@ fn write_lines(
 
 fn hash_of(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| Error::io("read", path, error);
-    let file = File::open(path).map_err(failed)?;
+    let file = open_regular(path, Links::Refuse).map_err(failed)?;
     let mut lines = zstd::Decoder::new(BufReader::new(file)).map_err(failed)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; 64 * 1024];

@@ -47,7 +47,7 @@ pub(super) struct Leftover {
 /// run left word.
 pub(super) fn look(run: &Run) -> Option<Leftover> {
     let request = &run.runner.request;
-    let workspace = Workspace::find(&request.cwd, request.home.as_deref()).ok()?;
+    let workspace = request.workspace().ok()?;
     let unknown = |error| {
         Some(Leftover {
             workspace: workspace.clone(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
-use crate::checkpoint::{Protected, Registration, Workspace};
+use crate::checkpoint::{Protected, Registration, is_inside_recovery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
@@ -55,7 +55,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         session_id::encode(id)?;
     }
     if let Some(target) = &request.rollback {
-        let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
+        let workspace = request.workspace()?;
         rollback::check(&request.state_dir, &workspace, target)?;
     }
     let World {
@@ -83,7 +83,7 @@ fn check_protect(request: &RunRequest) -> Result<()> {
     // `./` is all that lies below.
     let globs = globs.filter(|glob| glob != "./");
     Protected::new(&globs.collect::<Vec<_>>())?;
-    let Ok(workspace) = Workspace::find(&request.cwd, request.home.as_deref()) else {
+    let Ok(workspace) = request.workspace() else {
         return Ok(());
     };
     let root = workspace.root();
@@ -169,15 +169,14 @@ impl Run {
     fn registered_run(&self) -> Result<Ran> {
         let runner = &self.runner;
         let request = &runner.request;
-        let registration = match &request.parent_session {
-            Some(_) => None,
-            None => Workspace::find(&request.cwd, request.home.as_deref())
-                .ok()
-                .and_then(|workspace| {
-                    let words = request.words();
-                    Registration::begin(&request.state_dir, &workspace, &words)
-                }),
-        };
+        let registration = request.workspace().ok().and_then(|workspace| {
+            let state_dir = &request.state_dir;
+            // That it is inside is believed only where it can be seen.
+            let is_inside =
+                request.parent_session.is_some() && is_inside_recovery(state_dir, &workspace);
+            let words = request.words();
+            (!is_inside).then(|| Registration::begin(state_dir, &workspace, &words))?
+        });
         let ran = self.first_run();
         if let Some(registration) = registration {
             registration.end();

@@ -1,7 +1,11 @@
 //! One recovery at a time a workspace: waiting for another, or refusing to.
 
+use std::path::PathBuf;
+
 use crate::audit::{JournalEvent, SessionFinished};
-use crate::checkpoint::{LockHolder, Locked, Workspace, WorkspaceLock};
+use crate::checkpoint::{
+    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::run::event::RunEvent;
@@ -10,8 +14,8 @@ use crate::run::under_way::Run;
 /// The right to recover in a workspace, held until dropped.
 pub(super) struct Claim {
     workspace: Workspace,
-    /// `None` inside another recovery, which holds it.
-    lock: Option<WorkspaceLock>,
+    state_dir: PathBuf,
+    held: Claimed,
     waited: bool,
 }
 
@@ -28,33 +32,43 @@ impl Claim {
 
     /// Whether this recovery holds the workspace itself, rather than one it runs inside of.
     pub(super) fn is_ours(&self) -> bool {
-        self.lock.is_some()
+        matches!(self.held, Claimed::Whole(_))
+    }
+
+    /// Says of which session it is, so that those inside can tell whom they are a part of.
+    pub(super) fn describe(&mut self, run: &Run, session_id: &str) -> Result<()> {
+        let (Claimed::Whole(lock) | Claimed::Inside(lock)) = &mut self.held;
+        lock.describe(&LockHolder {
+            session_id: Some(session_id.to_owned()),
+            root: self.workspace.root().display().to_string(),
+            ..holder(run)
+        })
     }
 }
 
-/// Claims the workspace for this recovery. Waits for another one, unless that is its own parent.
+impl Drop for Claim {
+    fn drop(&mut self) {
+        forget_locks_inside(&self.state_dir);
+    }
+}
+
+/// Claims the workspace for this recovery. Waits for another one, unless it is a part of that.
 pub(super) fn claim_workspace(run: &Run) -> Result<Claim> {
     let request = &run.runner.request;
-    let workspace = Workspace::find(&request.cwd, request.home.as_deref())?;
-    let holder = holder(run);
-    let taken = WorkspaceLock::try_acquire(&request.state_dir, &workspace, &holder)?;
-    let other = match taken {
-        Locked::Ours(lock) => {
-            return Ok(Claim {
-                workspace,
-                lock: Some(lock),
-                waited: false,
-            });
-        }
-        Locked::Theirs(other) => other,
-    };
-    if request.parent_session.is_some() {
-        return Ok(Claim {
-            workspace,
-            lock: None,
-            waited: false,
-        });
+    let workspace = request.workspace()?;
+    if let Some(what) = workspace.foreign_repository() {
+        run.observe(&RunEvent::Warning { what: &what });
     }
+    let claim = |held, waited| Claim {
+        workspace: workspace.clone(),
+        state_dir: request.state_dir.clone(),
+        held,
+        waited,
+    };
+    let other = match try_claim(run, &workspace)? {
+        Ok(held) => return Ok(claim(held, false)),
+        Err(other) => other,
+    };
     let root = workspace.root().display();
     if !request.wait {
         let who = in_words(other.as_ref());
@@ -62,23 +76,42 @@ pub(super) fn claim_workspace(run: &Run) -> Result<Claim> {
             format!("another recovery works in {root} ({who}): leave out --no-wait to wait for it");
         return Err(Error::new(ErrorKind::Busy, context));
     }
-    let lock = WorkspaceLock::acquire(
-        &request.state_dir,
-        &workspace,
-        &holder,
-        &*run.runner.host,
-        run.runner.deadline(),
-        &mut |other| {
-            run.observe(&RunEvent::WaitingForOther {
-                holder: &in_words(other),
-            })
-        },
-    )?;
-    Ok(Claim {
-        workspace,
-        lock: Some(lock),
-        waited: true,
-    })
+    wait_for_claim(run, &workspace).map(|held| claim(held, true))
+}
+
+/// Takes the workspace if nobody holds it but those that this run is a part of; else says who does.
+fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<LockHolder>>> {
+    let request = &run.runner.request;
+    let (state_dir, holder) = (&request.state_dir, holder(run));
+    match &request.parent_session {
+        Some(parent) => WorkspaceLock::try_claim_inside(state_dir, workspace, &holder, parent),
+        None => Ok(
+            match WorkspaceLock::try_acquire(state_dir, workspace, &holder)? {
+                Locked::Ours(lock) => Ok(Claimed::Whole(lock)),
+                Locked::Theirs(other) => Err(other),
+            },
+        ),
+    }
+}
+
+fn wait_for_claim(run: &Run, workspace: &Workspace) -> Result<Claimed> {
+    let request = &run.runner.request;
+    let (host, deadline) = (&*run.runner.host, run.runner.deadline());
+    let (state_dir, holder) = (&request.state_dir, holder(run));
+    let mut on_wait = |other: Option<&LockHolder>| {
+        run.observe(&RunEvent::WaitingForOther {
+            holder: &in_words(other),
+        });
+    };
+    let on_wait = &mut on_wait;
+    match &request.parent_session {
+        Some(parent) => {
+            let who = (&holder, parent.as_str());
+            WorkspaceLock::claim_inside(state_dir, workspace, who, host, deadline, on_wait)
+        }
+        None => WorkspaceLock::acquire(state_dir, workspace, &holder, host, deadline, on_wait)
+            .map(Claimed::Whole),
+    }
 }
 
 /// Records that the command passed once another recovery had ended. It passed also where that

@@ -8,15 +8,16 @@
 //! each stream is kept with a bounded head and tail.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
+use crate::files::{Purpose, create_afresh, make_own_dir, open_own};
 use crate::process::Completion;
 
 /// Characters of a run's id that tell its files from those of another run.
@@ -31,6 +32,7 @@ const SAME_NUMBER_MAX: u32 = 1000;
 /// The directory of one session's outputs.
 #[derive(Clone, Debug)]
 pub struct Outputs {
+    state_dir: PathBuf,
     dir: PathBuf,
     /// What this run's own files are called after, where several runs share a session.
     run: String,
@@ -49,6 +51,7 @@ impl Outputs {
         // The end of an id is what differs.
         let from = run_id.len().saturating_sub(RUN_CHARS);
         Ok(Self {
+            state_dir: state_dir.to_owned(),
             dir: state_dir.join(OUTPUTS).join(name),
             run: run_id.get(from..).unwrap_or(run_id).to_owned(),
             begun: Arc::default(),
@@ -101,7 +104,7 @@ impl Outputs {
         let mut options = OpenOptions::new();
         options.append(true).mode(0o600);
         if let Some(path) = begun.get(&number) {
-            let opened = options.open(path);
+            let opened = open_own(path, &mut options);
             let file = opened.map_err(|error| Error::io("open", path, error))?;
             return Ok((path.clone(), file));
         }
@@ -146,24 +149,18 @@ impl Outputs {
     }
 
     fn create_dir(&self) -> Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
+        let below = self.dir.strip_prefix(&self.state_dir);
+        let below = below.expect("outputs stand in the state");
+        make_own_dir(&self.state_dir, below, Purpose::State)
+            .map(drop)
             .map_err(|error| Error::io("create", &self.dir, error))
     }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || -> std::io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(bytes)
+        // What whoever read the old one still has open stays as it was.
+        create_afresh(path)?.write_all(bytes)
     };
     write().map_err(|error| Error::io("write", path, error))
 }

@@ -1,5 +1,6 @@
 //! The recovery of a failed run: plan, guard the tree, let the manager work, end.
 
+use std::io;
 use std::sync::{Arc, PoisonError};
 
 use rustix::io::Errno;
@@ -34,7 +35,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let request = &run.runner.request;
     let policy = (request.policy)(failed.category, &failed.failure);
     let mut plan = make_plan(run, &failed, &policy)?;
-    let Some(claim) = claim else {
+    let Some(mut claim) = claim else {
         let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
         run.observe(&RunEvent::Plan {
             steps: &steps,
@@ -47,6 +48,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         .clone()
         .unwrap_or_else(|| new_id("session"));
     run.runner.begin_session(&session_id, &policy)?;
+    claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,
         Err(error) => return explain_or_fail(run, failed, error),
@@ -284,15 +286,18 @@ fn is_unwritable(error: &Error) -> bool {
         Errno::OPNOTSUPP,
         Errno::FBIG,
     ];
-    errno(error).is_some_and(|errno| REFUSALS.contains(&errno))
+    let is_not_ours = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    io_error(error).is_some_and(|error| {
+        is_not_ours(error) || Errno::from_io_error(error).is_some_and(|no| REFUSALS.contains(&no))
+    })
 }
 
 /// What the operating system said, where that is the reason of an error.
-fn errno(error: &Error) -> Option<Errno> {
+fn io_error(error: &Error) -> Option<&io::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            return Errno::from_io_error(error);
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error);
         }
         cause = error.source();
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
-use crate::checkpoint::ProtectGlob;
+use crate::checkpoint::{ProtectGlob, Workspace};
 use crate::detect::Rules;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
@@ -180,6 +180,8 @@ pub struct RunRequest {
     pub cwd: PathBuf,
     /// The user's home directory, which is never checkpointed.
     pub home: Option<PathBuf>,
+    /// Who became root by `sudo`, if this is root: that user's repositories count as root's.
+    pub sudo_uid: Option<u32>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// Where the record goes.
@@ -237,6 +239,14 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
+    /// The workspace of the run.
+    ///
+    /// # Errors
+    /// If the current directory is not there.
+    pub fn workspace(&self) -> Result<Workspace> {
+        Workspace::find_for(&self.cwd, self.home.as_deref(), self.sudo_uid)
+    }
+
     /// The command as text; what is no UTF-8 becomes replacement characters.
     pub fn words(&self) -> Vec<String> {
         self.argv

@@ -30,6 +30,8 @@ pub struct Place {
     pub store_paths: Vec<PathBuf>,
     /// The user's home directory, which is never checkpointed.
     pub home: Option<PathBuf>,
+    /// Who became root by `sudo`, if this is root: that user's repositories count as root's.
+    pub sudo_uid: Option<u32>,
     /// Clock, sleep and randomness.
     pub host: Arc<dyn Host>,
 }
@@ -118,13 +120,17 @@ impl SessionTree {
 }
 
 impl Place {
+    fn workspace(&self, cwd: &Path) -> Result<Workspace> {
+        Workspace::find_for(cwd, self.home.as_deref(), self.sudo_uid)
+    }
+
     /// Marks the tree that `cwd` lies in as good, for a later rollback; also accepts it as it is
     /// after a run died here.
     ///
     /// # Errors
     /// If it cannot be checkpointed, or a recovery works here.
     pub fn mark(&self, cwd: &Path) -> Result<Marked> {
-        let workspace = Workspace::find(cwd, self.home.as_deref())?;
+        let workspace = self.workspace(cwd)?;
         workspace.checkpointable()?;
         let _lock = self.claim(&workspace)?;
         self.end_processes(&workspace)?;
@@ -137,7 +143,11 @@ impl Place {
             checkpoint: checkpoint.id(),
             root: workspace.root().to_owned(),
             files: checkpoint.files(),
-            warnings: checkpoint.warnings().to_vec(),
+            warnings: [
+                workspace.foreign_repository().as_slice(),
+                checkpoint.warnings(),
+            ]
+            .concat(),
         })
     }
 
@@ -214,7 +224,7 @@ impl Place {
     /// has the tree that is asked for, of several rather the one that somebody stands in.
     fn session(&self, request: &RestoreRequest<'_>) -> Result<Met> {
         let session_id = request.session_id;
-        let here = Workspace::find(request.cwd, self.home.as_deref()).ok();
+        let here = self.workspace(request.cwd).ok();
         let mut found = find_session(&self.state_dir, session_id, here.as_ref())?;
         if found.is_empty() {
             let context = format!(

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{self, CheckpointOptions, RetentionLimits};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::files::{self, Purpose};
 use crate::host::Host;
 use crate::run::outputs::OUTPUTS;
 use crate::run::state_file::StateFile;
@@ -31,6 +32,8 @@ struct Looked {
 /// # Errors
 /// If checkpoints cannot be pruned.
 pub(super) fn prune_state(state_dir: &Path, host: &Arc<dyn Host>) -> Result<()> {
+    files::check_own_dir(state_dir, Purpose::State)
+        .map_err(|error| Error::io("use the state directory", state_dir, error))?;
     let now = host.now();
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let is_due = StateFile::new(state_dir, "retention.json").change(|looked: &mut Looked| {

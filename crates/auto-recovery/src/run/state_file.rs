@@ -4,13 +4,17 @@
 //! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot
 //! be written restrains nothing: it is never a reason to fail.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::files::{Purpose, make_own_dir, open_own};
+
+/// The most that is read of such a file: far more than any of them holds.
+const STATE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A JSON file in the state.
 #[derive(Clone, Debug)]
@@ -33,7 +37,8 @@ impl StateFile {
         let mut file = self.open().ok()?;
         file.lock().ok()?;
         let mut text = Vec::new();
-        file.read_to_end(&mut text).ok()?;
+        let limited = (&mut file).take(STATE_BYTES_MAX);
+        { limited }.read_to_end(&mut text).ok()?;
         let mut held: T = serde_json::from_slice(&text).unwrap_or_default();
         let result = change(&mut held);
         let text = serde_json::to_vec(&held).ok()?;
@@ -45,15 +50,10 @@ impl StateFile {
 
     fn open(&self) -> std::io::Result<File> {
         if let Some(dir) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+            make_own_dir(dir, Path::new(""), Purpose::State)?;
         }
         let mut options = OpenOptions::new();
-        options
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .open(&self.path)
+        options.create(true).truncate(false).read(true).write(true);
+        open_own(&self.path, &mut options)
     }
 }

@@ -8,6 +8,7 @@ mod arrows;
 mod circles;
 mod house;
 mod limits;
+mod reads;
 mod rust;
 mod shape;
 mod tree;
@@ -33,6 +34,11 @@ fn crates_depend_along_the_arrows() {
 #[test]
 fn files_import_each_other_in_no_circle() {
     assert_clean(circles::among_files(&Tree::read()));
+}
+
+#[test]
+fn files_of_others_are_opened_in_one_way() {
+    assert_clean(reads::raw_reads(&Tree::read()));
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         argv: request.command.clone(),
         cwd: settings.cwd.clone(),
         home: settings.home.clone(),
+        sudo_uid: settings.sudo_uid,
         state_dir: settings.state_dir.value.clone(),
         store: app.store_when_needed()?,
         store_paths: settings.store.value.paths(),

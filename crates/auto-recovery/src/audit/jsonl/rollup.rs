@@ -11,7 +11,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,7 @@ use tempfile::NamedTempFile;
 use super::cursor::fnv1a;
 use super::root::Root;
 use crate::audit::session_id;
+use crate::files::{Links, Purpose, make_own_dir, read_small};
 
 /// The directory in that of the store.
 const DIR_NAME: &str = "rollups";
@@ -86,6 +87,9 @@ impl Stamp {
     }
 }
 
+/// The largest sums that are read: with the names of some million files in them.
+const SUMS_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
 /// What stands before the sums.
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -95,7 +99,7 @@ struct Header {
 
 /// What was left as `name`.
 pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
-    let bytes = fs::read(path_of(root, name)).ok()?;
+    let bytes = read_small(&path_of(root, name), Links::Refuse, SUMS_BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
     let (header, body) = (&bytes[..end], &bytes[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;
@@ -114,12 +118,7 @@ fn try_save<T: Serialize>(root: &Root, name: &str, value: &T) -> Option<()> {
     if owner != rustix::process::geteuid().as_raw() {
         return None;
     }
-    let dir = root.dir.join(DIR_NAME);
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .recursive(true)
-        .create(&dir)
-        .ok()?;
+    let dir = make_own_dir(&root.dir, DIR_NAME.as_ref(), Purpose::Store).ok()?;
     let body = serde_json::to_vec(value).ok()?;
     let header = Header {
         v: VERSION,

@@ -11,6 +11,7 @@ use super::events::{EventsBySession, JournalIndex, SessionEvents};
 use super::io::FileIo;
 use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
 
 /// What the name of a trail ends with.
@@ -65,7 +66,10 @@ impl Root {
 
     /// Makes the directory and those above it that do not exist.
     pub(super) fn make_dir(&self) -> Result<()> {
-        self.make_dirs(&self.dir)
+        self.make_dirs(&self.dir)?;
+        // Somebody else may have been faster.
+        check_own_dir(&self.dir, Purpose::Store)
+            .map_err(|error| Error::io("use audit directory", &self.dir, error))
     }
 
     fn make_dirs(&self, dir: &Path) -> Result<()> {

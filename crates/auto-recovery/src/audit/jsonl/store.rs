@@ -19,6 +19,7 @@ use crate::audit::{
     Removal, Removed, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
@@ -57,7 +58,8 @@ impl JsonlStore {
     /// the first write makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if `dir` is something else than a directory or cannot be looked at.
+    /// [`ErrorKind::Io`] if `dir` is something else than a directory of the effective user's own,
+    /// or cannot be looked at.
     pub fn open(dir: &Path, options: JsonlOptions, host: Arc<dyn Host>) -> Result<Self> {
         Self::open_with_io(dir, options, host, Arc::new(SystemIo))
     }
@@ -88,7 +90,9 @@ impl JsonlStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("open audit directory", &dir, error));
             }
-            _ => {}
+            Ok(_) => check_own_dir(&dir, Purpose::Store)
+                .map_err(|error| Error::io("open audit directory", &dir, error))?,
+            Err(_) => {}
         }
         let root = Arc::new(Root {
             dir,

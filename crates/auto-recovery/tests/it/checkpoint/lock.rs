@@ -2,7 +2,9 @@
 
 use std::sync::mpsc::channel;
 
-use auto_recovery::checkpoint::{LockHolder, Locked, Workspace, WorkspaceLock};
+use auto_recovery::checkpoint::{
+    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
+};
 use auto_recovery::host::SystemHost;
 
 use crate::checkpoint::tree::Tree;
@@ -94,4 +96,131 @@ fn workspaces_that_overlap_exclude_each_other_and_neighbours_do_not() {
     let held = take(&home).unwrap();
     drop(take(&project).unwrap());
     drop(held);
+}
+
+/// What a run of this process would get that says to be a part of session `parent`.
+fn claim(tree: &Tree, holder: &LockHolder, parent: &str) -> String {
+    let (state, workspace) = (tree.state(), tree.workspace());
+    match WorkspaceLock::try_claim_inside(&state, &workspace, holder, parent) {
+        Ok(Ok(Claimed::Whole(_))) => "whole".to_owned(),
+        Ok(Ok(Claimed::Inside(_))) => "inside".to_owned(),
+        Ok(Err(other)) => format!("waits for {}", other.unwrap().session_id.unwrap()),
+        Err(error) => error.chain(),
+    }
+}
+
+#[test]
+fn only_the_lock_of_one_that_this_process_descends_from_is_passed() {
+    let tree = Tree::new();
+    let (state, workspace) = (tree.state(), tree.workspace());
+    let me = holder_of(&workspace, "me");
+    assert_eq!(claim(&tree, &me, "outer"), "whole");
+    let parent = rustix::process::getppid().expect("a parent");
+    let parent = u32::try_from(parent.as_raw_nonzero().get()).expect("an id");
+    let held_by = |pid, pid_started, session: &str| {
+        let holder = LockHolder {
+            pid,
+            pid_started,
+            ..holder_of(&workspace, session)
+        };
+        let Locked::Ours(lock) = WorkspaceLock::try_acquire(&state, &workspace, &holder).unwrap()
+        else {
+            panic!("nobody holds it")
+        };
+        lock
+    };
+    // Somebody whose process this one does not descend from, whatever the environment says.
+    let stranger = held_by(7_000_000, None, "stranger");
+    assert_eq!(claim(&tree, &me, "outer"), "waits for stranger");
+    let refused = claim(&tree, &me, "stranger");
+    assert!(refused.contains("unset RECOVER_SESSION_ID"), "{refused}");
+    drop(stranger);
+    // A process of that id that began at another time is another one.
+    let reused = held_by(parent, Some(1), "reused");
+    assert_eq!(claim(&tree, &me, "outer"), "waits for reused");
+    drop(reused);
+    let outer = held_by(parent, None, "outer");
+    assert_eq!(claim(&tree, &me, "outer"), "inside");
+    // Those inside queue on each other, and leave nothing once the outer one is over.
+    let sibling = LockHolder {
+        pid: 7_000_000,
+        ..holder_of(&workspace, "sibling")
+    };
+    let held = WorkspaceLock::try_claim_inside(&state, &workspace, &sibling, "outer").unwrap();
+    assert!(matches!(held, Ok(Claimed::Inside(_))));
+    assert_eq!(claim(&tree, &me, "outer"), "waits for sibling");
+    drop(held);
+    assert_eq!(claim(&tree, &me, "outer"), "inside");
+    drop(outer);
+    assert_eq!(claim(&tree, &me, "outer"), "whole");
+}
+
+#[test]
+fn a_tree_that_a_stranger_shares_with_the_recovery_around_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = std::fs::canonicalize(dir.path()).unwrap();
+    let state = root.join("state");
+    let at = |path: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.join(".git")).unwrap();
+        std::fs::write(path.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        Workspace::find(&path, None).unwrap()
+    };
+    let parent = rustix::process::getppid().expect("a parent");
+    let parent = u32::try_from(parent.as_raw_nonzero().get()).expect("an id");
+    let take = |workspace: &Workspace, pid, session: &str| {
+        let holder = LockHolder {
+            pid,
+            ..holder_of(workspace, session)
+        };
+        match WorkspaceLock::try_acquire(&state, workspace, &holder).unwrap() {
+            Locked::Ours(lock) => lock,
+            Locked::Theirs(other) => panic!("{other:?}"),
+        }
+    };
+    let (whole, mine, theirs) = (at("a"), at("a/mine"), at("a/theirs"));
+    let _outer = take(&mine, parent, "outer");
+    let me = holder_of(&whole, "me");
+    let claim = || WorkspaceLock::try_claim_inside(&state, &whole, &me, "outer").unwrap();
+    assert!(matches!(claim(), Ok(Claimed::Inside(_))));
+    let stranger = take(&theirs, 7_000_000, "stranger");
+    let other = claim().err().flatten().and_then(|other| other.session_id);
+    assert_eq!(other.as_deref(), Some("stranger"));
+    drop(stranger);
+    let inside = claim();
+    assert!(matches!(inside, Ok(Claimed::Inside(_))));
+    // Nor does a stranger begin in a part of it meanwhile.
+    let begin = || {
+        let stranger = holder_of(&theirs, "stranger");
+        WorkspaceLock::try_acquire(&state, &theirs, &stranger).unwrap()
+    };
+    assert!(
+        matches!(begin(), Locked::Theirs(Some(other)) if other.session_id.as_deref() == Some("me"))
+    );
+    drop(inside);
+    assert!(matches!(begin(), Locked::Ours(_)));
+}
+
+#[test]
+fn locks_inside_a_recovery_that_is_over_are_removed_unless_held() {
+    let tree = Tree::new();
+    let (state, workspace) = (tree.state(), tree.workspace());
+    let locks = state.join("locks");
+    drop(WorkspaceLock::try_acquire(&state, &workspace, &holder_of(&workspace, "s")).unwrap());
+    let whole = std::fs::read_dir(&locks).unwrap().count();
+    let key = "0123456789abcdef0123456789abcdef";
+    let (gone, held) = (
+        locks.join(format!("{key}.in-7000000-1.lock")),
+        locks.join(format!("{key}.in-7000001-1.lock")),
+    );
+    for path in [&gone, &held] {
+        std::fs::write(path, "").unwrap();
+    }
+    let file = std::fs::File::open(&held).unwrap();
+    file.lock().unwrap();
+    forget_locks_inside(&state);
+    assert!(!gone.exists() && held.exists());
+    drop(file);
+    forget_locks_inside(&state);
+    assert_eq!(std::fs::read_dir(&locks).unwrap().count(), whole);
 }

@@ -1,5 +1,6 @@
 //! Checkpoints on real trees and real git repositories.
 
+mod borders;
 mod child;
 mod git;
 mod heads;

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
+use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore, Workspace};
 use auto_recovery::error::ErrorKind;
+use auto_recovery::host::SystemHost;
 
 use crate::checkpoint::tree::Tree;
 
@@ -90,7 +93,7 @@ fn objects_may_be_borrowed_from_another_repository() {
 }
 
 #[test]
-fn a_repository_of_somebody_else_is_read_all_the_same() {
+fn a_repository_of_who_became_root_by_sudo_is_read_as_roots_own() {
     if !rustix::process::geteuid().is_root() {
         return skipped("only root can give a repository away");
     }
@@ -98,7 +101,9 @@ fn a_repository_of_somebody_else_is_read_all_the_same() {
     for path in [tree.root(), tree.path(".git")] {
         std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
     }
-    let store = tree.store();
+    let workspace = Workspace::find_for(&tree.root(), None, Some(65534)).unwrap();
+    let (options, host) = (CheckpointOptions::default(), Arc::new(SystemHost::new()));
+    let store = CheckpointStore::open(&tree.state(), &workspace, options, host).unwrap();
     let mut session = store.begin_session("s").unwrap();
     let good = session.snapshot("").unwrap();
     assert_eq!(good.warnings(), [] as [&str; 0]);

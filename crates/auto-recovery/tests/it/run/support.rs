@@ -148,6 +148,7 @@ impl Project {
             identity: Identity::default(),
             session_id: Some("s".to_owned()),
             parent_session: None,
+            sudo_uid: None,
             policy: Arc::new(move |_, _| policy.clone()),
             recipes: Vec::new(),
             rules: None,

@@ -41,16 +41,16 @@ const MODULES: Table<'_> = &[
     ("files", &[]),
     ("host", &["process"]),
     ("process", &["error", "exit", "host"]),
-    ("checkpoint", &["error", "host"]),
+    ("checkpoint", &["error", "files", "host"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
-    ("retention", &["error", "statistics", "audit", "export"]),
+    ("retention", &["error", "statistics", "files", "audit", "export"]),
     ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.

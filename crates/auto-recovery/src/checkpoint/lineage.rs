@@ -1,0 +1,72 @@
+//! Whom this process descends from, by the kernel's word: an environment is inherited by whoever,
+//! and anybody may set a variable.
+
+use std::fs;
+
+/// A process, told from a later one of the same id by when it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kin {
+    pub(super) pid: u32,
+    /// In the kernel's own count.
+    pub(super) started: u64,
+}
+
+impl Kin {
+    /// Whether a record means this process that says it was `pid`, which started at `started`.
+    /// Older releases did not say when.
+    pub(super) fn is(&self, pid: u32, started: Option<u64>) -> bool {
+        self.pid == pid && started.is_none_or(|started| started == self.started)
+    }
+}
+
+/// This process and those that it descends from, the nearest first, as far as the system tells.
+pub(super) fn ancestors() -> Vec<Kin> {
+    let mut found: Vec<Kin> = Vec::new();
+    let mut pid = std::process::id();
+    while let Some((kin, parent)) = look_up(pid) {
+        if found.contains(&kin) {
+            break;
+        }
+        found.push(kin);
+        pid = parent;
+    }
+    found
+}
+
+/// When the process `pid` started, if it is there.
+pub(super) fn started(pid: u32) -> Option<u64> {
+    look_up(pid).map(|(kin, _)| kin.started)
+}
+
+/// A process and its parent's id.
+fn look_up(pid: u32) -> Option<(Kin, u32)> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything.
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    let fields = String::from_utf8_lossy(text.get(end + 1..)?).into_owned();
+    let mut fields = fields.split_ascii_whitespace();
+    // Fields 4 and 22, counted from 1; the name is the second.
+    let parent = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some((Kin { pid, started }, parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ancestors, started};
+
+    #[test]
+    fn the_line_begins_with_this_process_and_its_parent() {
+        let line = ancestors();
+        let pids: Vec<_> = line.iter().map(|kin| kin.pid).take(2).collect();
+        let parent = rustix::process::getppid().expect("a parent");
+        let parent = u32::try_from(parent.as_raw_nonzero().get()).expect("an id");
+        assert_eq!(pids, [std::process::id(), parent]);
+        let began = started(parent).expect("it runs");
+        assert!(line[1].is(parent, Some(began)) && line[1].is(parent, None));
+        assert!(
+            !line[1].is(parent, Some(began + 1)),
+            "a later one of that id"
+        );
+    }
+}
