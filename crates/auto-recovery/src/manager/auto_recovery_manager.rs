@@ -168,6 +168,7 @@ impl AutoRecoveryManager {
             attempt_id: String::new(),
             put_back: false,
             stopped: None,
+            declined: Vec::new(),
             last_exit,
             started,
         };

@@ -6,6 +6,7 @@ use crate::error::ErrorKind;
 use crate::process::{Completion, Process};
 use crate::recipe::RecipeRef;
 use crate::run::budget::RetryBudget;
+use crate::run::consent::Consented;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
@@ -64,6 +65,14 @@ impl Strategy for CommandStrategy {
 
     fn recipe(&self) -> Option<&RecipeRef> {
         self.recipe.as_ref()
+    }
+
+    fn declined(&mut self) -> Option<String> {
+        match self.runner.may_run(&self.command) {
+            Consented::Yes => None,
+            Consented::No(why) => Some(why),
+            Consented::Stopped => Some(format!("`{}`: nobody answered", self.command.display)),
+        }
     }
 
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {

@@ -10,6 +10,7 @@ use crate::failure::{Category, Failure};
 use crate::host::Host;
 use crate::process::{Interrupt, Stream};
 use crate::recipe::RecipeBook;
+use crate::run::consent::Consent;
 use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
@@ -31,6 +32,8 @@ pub struct World {
     pub console: Box<dyn Console>,
     /// Whoever watches.
     pub observer: Arc<Mutex<dyn RunObserver>>,
+    /// Whoever must agree to the commands that came with the project; without, they just run.
+    pub consent: Option<Box<dyn Consent>>,
 }
 
 /// What running the command came to.
@@ -63,9 +66,11 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         interrupt,
         console,
         observer,
+        consent,
     } = world;
     let started = host.monotonic();
-    let runner = Arc::new(Runner::new(request, host, interrupt, console));
+    let runner = Runner::new(request, host, interrupt, console).asking(consent);
+    let runner = Arc::new(runner);
     Run {
         runner,
         observer,

@@ -8,6 +8,7 @@
 mod breaker;
 mod budget;
 mod commands;
+mod consent;
 mod dead_run;
 mod environment;
 mod escalation;
@@ -29,6 +30,7 @@ mod state_file;
 mod tree;
 mod under_way;
 
+pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};

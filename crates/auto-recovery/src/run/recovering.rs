@@ -454,7 +454,8 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
         show_recovered(run, &recovery, ending.category);
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
-            for why in ending.skipped.iter().chain(&recovery.stopped) {
+            let told = ending.skipped.iter().chain(&recovery.declined);
+            for why in told.chain(&recovery.stopped) {
                 run.observe(&RunEvent::NotTried { why });
             }
         }

@@ -54,6 +54,12 @@ pub trait Strategy: Send {
         None
     }
 
+    /// Why it is not tried after all, in words, if so. Asked once, just before its first try:
+    /// somebody may have to agree to it. Without a reason it is tried.
+    fn declined(&mut self) -> Option<String> {
+        None
+    }
+
     /// Acts once.
     ///
     /// # Errors

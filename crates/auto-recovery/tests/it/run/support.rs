@@ -177,6 +177,7 @@ impl Project {
         let seen = Shared::default();
         let interrupt = Arc::new(Interrupt::none());
         let world = World {
+            consent: None,
             host: Arc::new(QuickHost(SystemHost::with_interrupt(Arc::clone(
                 &interrupt,
             )))),
