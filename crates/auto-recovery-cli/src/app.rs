@@ -236,12 +236,11 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
 }
 
 fn trust(app: &App, args: TrustArgs) -> Result<Exit> {
-    let TrustArgs { revoke, list } = args;
-    let (state_dir, workspace) = (&app.settings.state_dir.value, &app.settings.workspace);
+    let TrustArgs { file, revoke, list } = args;
     match (list, revoke) {
-        (true, _) => commands::list_trusted(state_dir, &app.printer),
-        (false, false) => commands::trust(state_dir, workspace, &app.printer),
-        (false, true) => commands::revoke_trust(state_dir, workspace, &app.printer),
+        (true, _) => commands::list_trusted(app),
+        (false, false) => commands::trust(app, file.as_deref()),
+        (false, true) => commands::revoke_trust(app, file.as_deref()),
     }
 }
 

@@ -65,7 +65,7 @@ impl Sources {
             });
         }
         Ok(Self {
-            project: read_project(cwd, workspace)?,
+            project: find_project(cwd, workspace)?,
             user: match user_path(environment) {
                 Some(path) => read(&path, File::options().read(true), |_| Ok(None))?,
                 None => None,
@@ -84,14 +84,12 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The nearest `recover.toml` from `cwd` up to `workspace`.
-fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
+///
+/// # Errors
+/// If one that exists cannot be read or is refused.
+pub(crate) fn find_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
-        let path = directory.join(PROJECT_FILE);
-        let check = |file: &File| {
-            check_is_file(file, &path)?;
-            ownership::doubt(file, &path)
-        };
-        if let Some(file) = read(&path, &without_waiting(), check)? {
+        if let Some(file) = read_project_file(&directory.join(PROJECT_FILE))? {
             return Ok(Some(file));
         }
         if directory == workspace {
@@ -99,6 +97,18 @@ fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
         }
     }
     Ok(None)
+}
+
+/// The project's file at `path`, if there is one.
+///
+/// # Errors
+/// If it cannot be read or is refused.
+pub(crate) fn read_project_file(path: &Path) -> Result<Option<SourceFile>> {
+    let check = |file: &File| {
+        check_is_file(file, path)?;
+        ownership::doubt(file, path)
+    };
+    read(path, &without_waiting(), check)
 }
 
 /// Opens for reading, and never waits for whoever writes to a pipe.

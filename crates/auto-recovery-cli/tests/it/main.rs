@@ -3,6 +3,7 @@
 mod clear;
 mod completions;
 mod config;
+mod consent;
 mod export;
 mod fixers;
 mod fuzz_config;

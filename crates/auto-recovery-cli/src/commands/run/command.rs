@@ -10,6 +10,7 @@ use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
+use crate::commands::run::consent::ProjectConsent;
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
@@ -41,7 +42,7 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     process::become_subreaper()?;
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
     let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(&interrupt))?);
-    let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
+    let host: Arc<dyn Host> = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
@@ -62,6 +63,8 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
             app.printer.clone(),
             Arc::clone(&status),
         ))),
+        consent: ProjectConsent::of(app, &status, &host, &interrupt)
+            .map(|consent| Box::new(consent) as _),
     };
     let outcome = library::run(library_request, world);
     status.idle();
