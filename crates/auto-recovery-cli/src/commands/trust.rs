@@ -4,16 +4,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::checkpoint;
+use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::exit::Exit;
-use crate::output::{counted, escape_text};
+use crate::output::{Printer, counted, escape_text};
 use crate::settings::{
-    Layer, PROJECT_FILE, SourceFile, TrustLine, Trusted, TrustedContent, commands, find_project,
-    read_project_file, sha256,
+    Layer, PROJECT_FILE, Settings, SourceFile, TrustLine, Trusted, TrustedContent, commands,
+    find_project, read_project_file, sha256,
 };
+
+/// Where something is trusted, and who is told.
+pub(crate) struct TrustPlace<'a> {
+    /// The settings that apply here.
+    pub(crate) settings: &'a Settings,
+    /// Where to write to.
+    pub(crate) printer: &'a Printer,
+    /// Clock and sleep.
+    pub(crate) host: &'a dyn Host,
+}
 
 /// What became of the trust in a workspace.
 #[derive(Serialize)]
@@ -45,19 +55,19 @@ struct Listed<'a> {
 ///
 /// # Errors
 /// If the file or the list in the state cannot be read, or the list not written.
-pub(crate) fn trust(app: &App, file: Option<&Path>) -> Result<Exit> {
-    let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
+pub(crate) fn trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<Exit> {
+    let (cwd, workspace) = (&at.settings.cwd, &at.settings.workspace);
     let found = match file {
         Some(file) => Some(named(file)?),
         None => find_project(cwd, workspace)?.filter(|found| found.doubt.is_none()),
     };
     match found {
-        Some(found) => trust_content(app, &found),
-        None => trust_workspace(app),
+        Some(found) => trust_content(at, &found),
+        None => trust_workspace(at),
     }
 }
 
-fn trust_content(app: &App, file: &SourceFile) -> Result<Exit> {
+fn trust_content(at: &TrustPlace<'_>, file: &SourceFile) -> Result<Exit> {
     // What is wrong in it is told now, not when it is needed.
     let commands = commands(&Layer::from_project_file(file)?);
     let content = TrustedContent {
@@ -65,7 +75,7 @@ fn trust_content(app: &App, file: &SourceFile) -> Result<Exit> {
         sha256: sha256(&file.text),
         may_run: true,
     };
-    let changed = list(app).say(&content, &*app.host)?;
+    let changed = list(at).say(&content, at.host)?;
     let path = file.path.display();
     let said = match changed {
         true => format!(
@@ -74,16 +84,16 @@ fn trust_content(app: &App, file: &SourceFile) -> Result<Exit> {
         ),
         false => format!("{path} was trusted already, as it is now"),
     };
-    app.printer.note(said);
+    at.printer.note(said);
     for (key, command) in &commands {
-        app.printer.note(format_args!("  {key}: {command}"));
+        at.printer.note(format_args!("  {key}: {command}"));
     }
-    tell_file(app, &content.path, Some(content.sha256), changed)
+    tell_file(at, &content.path, Some(content.sha256), changed)
 }
 
-fn trust_workspace(app: &App) -> Result<Exit> {
-    let workspace = &app.settings.workspace;
-    let changed = list(app).add(workspace, &*app.host)?;
+fn trust_workspace(at: &TrustPlace<'_>) -> Result<Exit> {
+    let workspace = &at.settings.workspace;
+    let changed = list(at).add(workspace, at.host)?;
     let root = workspace.display();
     let said = match changed {
         true => format!(
@@ -95,7 +105,7 @@ fn trust_workspace(app: &App) -> Result<Exit> {
         ),
         false => format!("{root} was trusted already"),
     };
-    tell(app, true, changed, &said)
+    tell(at, true, changed, &said)
 }
 
 /// Trusts no content of `file` more, and forgets what was answered about it; where none is named,
@@ -103,11 +113,11 @@ fn trust_workspace(app: &App) -> Result<Exit> {
 ///
 /// # Errors
 /// If the list in the state cannot be read or written.
-pub(crate) fn revoke_trust(app: &App, file: Option<&Path>) -> Result<Exit> {
-    let workspace = &app.settings.workspace;
+pub(crate) fn revoke_trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<Exit> {
+    let workspace = &at.settings.workspace;
     let found = match file {
         Some(file) => Some(place(file)?),
-        None => found_path(app)?,
+        None => found_path(at)?,
     };
     let is_root =
         |line: &TrustLine| file.is_none() && *line == TrustLine::Workspace(workspace.clone());
@@ -115,11 +125,11 @@ pub(crate) fn revoke_trust(app: &App, file: Option<&Path>) -> Result<Exit> {
         let content = line.content();
         content.is_some_and(|content| Some(&content.path) == found.as_ref())
     };
-    let list = list(app);
+    let list = list(at);
     let had_root = list.lines()?.iter().any(is_root);
-    let changed = list.forget(|line| is_root(line) || is_file(line), &*app.host)?;
+    let changed = list.forget(|line| is_root(line) || is_file(line), at.host)?;
     if checkpoint::is_safe_directory(workspace) {
-        app.printer.warn(format_args!(
+        at.printer.warn(format_args!(
             "git's safe.directory names {}, so its recover.toml is still used whole",
             workspace.display()
         ));
@@ -134,18 +144,18 @@ pub(crate) fn revoke_trust(app: &App, file: Option<&Path>) -> Result<Exit> {
         false => format!("{path_shown} was not trusted"),
     };
     if is_workspace {
-        return tell(app, false, changed, &said);
+        return tell(at, false, changed, &said);
     }
-    app.printer.note(said);
-    tell_file(app, &path, None, changed)
+    at.printer.note(said);
+    tell_file(at, &path, None, changed)
 }
 
 /// Lists what is trusted, and what was refused.
 ///
 /// # Errors
 /// If the list in the state cannot be read.
-pub(crate) fn list_trusted(app: &App) -> Result<Exit> {
-    let (printer, lines) = (&app.printer, list(app).lines()?);
+pub(crate) fn list_trusted(at: &TrustPlace<'_>) -> Result<Exit> {
+    let (printer, lines) = (&at.printer, list(at).lines()?);
     if printer.json {
         printer.json_lines(&lines.iter().map(as_json).collect::<Vec<_>>())?;
     } else if lines.is_empty() {
@@ -185,13 +195,13 @@ fn as_text(line: &TrustLine) -> String {
     }
 }
 
-fn list(app: &App) -> Trusted {
-    Trusted::of(&app.settings.state_dir.value)
+fn list(at: &TrustPlace<'_>) -> Trusted {
+    Trusted::of(&at.settings.state_dir.value)
 }
 
 /// Where the file that counts here is, whatever it says.
-fn found_path(app: &App) -> Result<Option<PathBuf>> {
-    let found = find_project(&app.settings.cwd, &app.settings.workspace)?;
+fn found_path(at: &TrustPlace<'_>) -> Result<Option<PathBuf>> {
+    let found = find_project(&at.settings.cwd, &at.settings.workspace)?;
     Ok(found.map(|found| found.path.to_path_buf()))
 }
 
@@ -226,9 +236,14 @@ fn place(file: &Path) -> Result<PathBuf> {
     Ok(directory.join(PROJECT_FILE))
 }
 
-fn tell_file(app: &App, path: &Path, sha256: Option<String>, changed: bool) -> Result<Exit> {
-    if app.printer.json {
-        app.printer.json(&ChangedFile {
+fn tell_file(
+    at: &TrustPlace<'_>,
+    path: &Path,
+    sha256: Option<String>,
+    changed: bool,
+) -> Result<Exit> {
+    if at.printer.json {
+        at.printer.json(&ChangedFile {
             file: path.display().to_string(),
             trusted: sha256.is_some(),
             sha256,
@@ -238,14 +253,14 @@ fn tell_file(app: &App, path: &Path, sha256: Option<String>, changed: bool) -> R
     Ok(Exit::OK)
 }
 
-fn tell(app: &App, trusted: bool, changed: bool, said: &str) -> Result<Exit> {
-    if app.printer.json {
-        app.printer.json(&Changed {
-            workspace: app.settings.workspace.display().to_string(),
+fn tell(at: &TrustPlace<'_>, trusted: bool, changed: bool, said: &str) -> Result<Exit> {
+    if at.printer.json {
+        at.printer.json(&Changed {
+            workspace: at.settings.workspace.display().to_string(),
             trusted,
             changed,
         })?;
     }
-    app.printer.note(said);
+    at.printer.note(said);
     Ok(Exit::OK)
 }

@@ -10,7 +10,7 @@ use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
-use crate::commands::run::consent::ProjectConsent;
+use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
@@ -49,6 +49,12 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         true => Some(hold_stdout()?),
         false => None,
     };
+    let asking = Asking {
+        printer: &app.printer,
+        status: &status,
+        host: &host,
+        interrupt: &interrupt,
+    };
     let world = World {
         host: host.clone(),
         interrupt: Arc::clone(&interrupt),
@@ -63,8 +69,7 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
             app.printer.clone(),
             Arc::clone(&status),
         ))),
-        consent: ProjectConsent::of(app, &status, &host, &interrupt)
-            .map(|consent| Box::new(consent) as _),
+        consent: ProjectConsent::of(&app.settings, asking).map(|consent| Box::new(consent) as _),
     };
     let outcome = library::run(library_request, world);
     status.idle();

@@ -22,9 +22,8 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
-use crate::app::App;
 use crate::output::{Printer, Status, counted};
-use crate::settings::{Project, Trusted, TrustedContent};
+use crate::settings::{Project, Settings, Trusted, TrustedContent};
 
 /// The most that is shown with a question: a person reads that, and it fits a screen or two. Nobody
 /// agrees to what could not be shown.
@@ -47,6 +46,18 @@ pub(super) struct ProjectConsent {
     decided: Option<Decided>,
     /// Commands that were spoken of.
     told: BTreeSet<String>,
+}
+
+/// What a question needs of the run.
+pub(super) struct Asking<'a> {
+    /// Where it is asked.
+    pub(super) printer: &'a Printer,
+    /// The moving line, which must not cover it.
+    pub(super) status: &'a Arc<Status>,
+    /// The clock that bounds it.
+    pub(super) host: &'a Arc<dyn Host>,
+    /// What ends it.
+    pub(super) interrupt: &'a Arc<Interrupt>,
 }
 
 /// What holds for the commands of the file.
@@ -72,16 +83,14 @@ enum Answer {
 }
 
 impl ProjectConsent {
-    /// Asks for what the settings of `app` have of a project's file, if they have one.
-    pub(super) fn of(
-        app: &App,
-        status: &Arc<Status>,
-        host: &Arc<dyn Host>,
-        interrupt: &Arc<Interrupt>,
-    ) -> Option<Self> {
-        let App {
-            settings, printer, ..
-        } = app;
+    /// Asks for what `settings` have of a project's file, if they have one.
+    pub(super) fn of(settings: &Settings, with: Asking<'_>) -> Option<Self> {
+        let Asking {
+            printer,
+            status,
+            host,
+            interrupt,
+        } = with;
         Some(Self {
             project: settings.project.clone()?,
             workspace: settings.workspace.clone(),
