@@ -252,7 +252,7 @@ fn only_what_the_projects_file_names_is_asked_about() {
     let machine = project("fix = \"touch bad\"\non_escalate = \"touch bad\"\n");
     machine.write(
         "user/.config/recover/config.toml",
-        "alternative = \"touch ../mine; false\"\n",
+        "base_delay = \"1ms\"\nalternative = \"touch ../mine; false\"\n",
     );
     // What was typed stands in front of what the file says.
     let args = ["run", "--fix", "touch fixed", "--", "test", "-e", "fixed"];
@@ -345,7 +345,7 @@ fn a_cure_is_kept_without_an_approval_command_that_may_not_run() {
 
 #[test]
 fn without_a_terminal_commands_are_named_and_run() {
-    let machine = project("fix = [[\"true\"], [\"touch\", \"fixed\"]]\n");
+    let machine = project("base_delay = \"1ms\"\nfix = [[\"true\"], [\"touch\", \"fixed\"]]\n");
     let run = machine.recover(&failing("fixed"));
     assert_eq!(run.code, 0, "{run:?}");
     for command in ["true", "touch fixed"] {

@@ -14,7 +14,7 @@ use crate::run::consent::Consent;
 use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
-use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
 use crate::run::rollback;
@@ -267,12 +267,8 @@ impl Run {
 
     fn passed(&self) -> RunOutcome {
         let message = format!("`{}` passed", self.runner.command);
-        RunOutcome {
-            exit: RunExit::Code(0),
-            session_id: None,
-            result: self.without_attempts(true, message),
-            flaky: false,
-        }
+        let result = self.without_attempts(true, message);
+        self.outcome(RunExit::Code(0), RunEnd::Passed, result)
     }
 
     fn stopped(&self, exit: RunExit) -> RunOutcome {
@@ -292,23 +288,18 @@ impl Run {
             tree_is_as_it_was: true,
             session_id: None,
         });
-        RunOutcome {
-            exit,
-            session_id: None,
-            result: self.without_attempts(false, message),
-            flaky: false,
-        }
+        let end = match exit {
+            RunExit::Signal(_) => RunEnd::Interrupted,
+            RunExit::Code(_) => RunEnd::Deadline,
+        };
+        self.outcome(exit, end, self.without_attempts(false, message))
     }
 
     /// As the command would have ended without us: silently.
     fn unread(&self, exit: RunExit) -> RunOutcome {
         let message = format!("nobody read what `{}` wrote", self.runner.command);
-        RunOutcome {
-            exit,
-            session_id: None,
-            result: self.without_attempts(false, message),
-            flaky: false,
-        }
+        let result = self.without_attempts(false, message);
+        self.outcome(exit, RunEnd::NotRecovered, result)
     }
 }
 

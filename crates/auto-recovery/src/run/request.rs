@@ -228,6 +228,8 @@ pub struct RunRequest {
     pub on_escalate: Option<StrategyCommand>,
     /// What must exit 0 before a change that works is kept.
     pub approve: Option<StrategyCommand>,
+    /// Whether what a cure changed is kept as a patch.
+    pub keep_patch: bool,
     /// Whether to show the plan instead of recovering.
     pub dry_run: bool,
     /// Whether a flaky pass exits with the first run's code.

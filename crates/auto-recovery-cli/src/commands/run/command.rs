@@ -27,9 +27,13 @@ use crate::settings::RunRequest;
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     let path = request.result_file.as_deref();
     let place = path.map(ResultPlace::prepare).transpose()?;
+    let words = request.command.iter();
+    let command: Vec<_> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     run_and_prune(app, request, place.as_ref()).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
-        let result = ResultFile::of_failure(&message, &now);
+        let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(app, &result, place.as_ref(), &*app.host).ok();
     })

@@ -67,6 +67,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         wait: !request.no_wait,
         on_escalate: hook(&run.on_escalate, own),
         approve: hook(&run.approve, own),
+        keep_patch: request.result_file.is_some() || app.printer.json,
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
         on_audit_failure: run.on_audit_failure.value,

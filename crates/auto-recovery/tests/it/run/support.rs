@@ -165,6 +165,7 @@ impl Project {
             wait: true,
             on_escalate: None,
             approve: None,
+            keep_patch: false,
             dry_run: false,
             fail_on_flaky: false,
             on_audit_failure: OnAuditFailure::Stop,
