@@ -98,6 +98,18 @@ fn a_kind_is_short_stable_and_has_its_version() {
 }
 
 #[test]
+fn the_same_failure_elsewhere_is_the_same_failure() {
+    let at = |message: &str, file: &str| crate::failure::Failure {
+        file_path: Some(file.to_owned()),
+        line_number: Some(7),
+        ..crate::failure::Failure::new("E", message, "tool")
+    };
+    let first = at("3 of 4 failed", "a.rs");
+    assert!(first.is_same_as(&at("2 of 4 failed", "b.rs")));
+    assert!(!first.is_same_as(&at("2 of 4 passed", "a.rs")));
+}
+
+#[test]
 fn what_is_behind_the_limit_does_not_count() {
     let long = "word ".repeat(MESSAGE_BYTES_MAX);
     assert_eq!(of(&long), of(&long[..MESSAGE_BYTES_MAX]));
