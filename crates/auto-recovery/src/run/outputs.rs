@@ -5,8 +5,8 @@
 //! share a session, the second of a number is `NNN-2.log`. `failure-RUN.json` and `failure-RUN.log`
 //! are what strategy commands are given: the failure they face and the output that shows it;
 //! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
-//! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a bounded
-//! head and tail.
+//! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
+//! bounded head and tail.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
