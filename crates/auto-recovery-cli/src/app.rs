@@ -17,7 +17,7 @@ use crate::args::{
     PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
     without_wrong_tip,
 };
-use crate::commands::{self, Asked, Export, PruneRequest, Scope, Wanted};
+use crate::commands::{self, Asked, Export, PruneRequest, Scope, TrustPlace, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
@@ -237,12 +237,16 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
 }
 
 fn trust(app: &App, args: TrustArgs) -> Result<Exit> {
-    let TrustArgs { revoke, list } = args;
-    let (state_dir, workspace) = (&app.settings.state_dir.value, &app.settings.workspace);
+    let TrustArgs { file, revoke, list } = args;
+    let at = TrustPlace {
+        settings: &app.settings,
+        printer: &app.printer,
+        host: &*app.host,
+    };
     match (list, revoke) {
-        (true, _) => commands::list_trusted(state_dir, &app.printer),
-        (false, false) => commands::trust(state_dir, workspace, &app.printer),
-        (false, true) => commands::revoke_trust(state_dir, workspace, &app.printer),
+        (true, _) => commands::list_trusted(&at),
+        (false, false) => commands::trust(&at, file.as_deref()),
+        (false, true) => commands::revoke_trust(&at, file.as_deref()),
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
+use crate::failure_kind::failure_kind;
 
 /// Anything else that the caller knows about a failure or a recovery, by name.
 pub type Context = BTreeMap<String, Value>;
@@ -53,11 +54,15 @@ impl Failure {
         }
     }
 
-    /// Whether `other` is the same failure. The line may differ: fixes move lines.
+    /// The kind of failure it is, equal for failures that are the same: see
+    /// [`crate::failure_kind`].
+    pub fn kind(&self) -> String {
+        failure_kind(&self.source, &self.error_type, &self.message)
+    }
+
+    /// Whether `other` is the same failure: of the same kind, wherever it shows.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.error_type == other.error_type
-            && self.message == other.message
-            && self.file_path == other.file_path
+        self.kind() == other.kind()
     }
 
     /// The place the tool pointed at, as `file:line` or `file`.

@@ -17,6 +17,7 @@ pub mod error;
 pub mod exit;
 pub mod export;
 pub mod failure;
+pub mod failure_kind;
 pub mod files;
 pub mod host;
 pub mod manager;

@@ -40,29 +40,40 @@ pub(crate) struct ClearArgs {
 
 const TRUST_EXAMPLES: &str = "\
 Examples:
-  recover trust             from anywhere in the workspace
+  recover trust                    the recover.toml that counts here
+  recover trust ../other           that of another directory
   recover trust --revoke
   recover trust --list";
 
-/// Use this workspace's recover.toml whole, although somebody else could have written it
+/// Let the commands of a recover.toml run without being asked
+///
+/// On a terminal, recover asks once before it runs a command that a project's recover.toml names.
+/// This answers beforehand, for the file as it is now: look at it first. A content that changed is
+/// asked about again. Without a terminal the commands are named and run.
 ///
 /// A recover.toml that belongs neither to you nor to root, or that others can write, gives no
-/// commands, recipes or rules and can only make a recovery stricter; `recover config` says what of
-/// it is not used. To trust its workspace is to run what it says, now and after every change to it,
-/// by whomever: look at it first. Directories that git's safe.directory names are trusted as well.
+/// commands, recipes or rules, is not asked about, and can only make a recovery stricter; `recover
+/// config` says what of it is not used. Naming it as FILE trusts what it says now. Without FILE its
+/// workspace is trusted: it is used whole, now and after every change to it, by whomever. The same
+/// holds where there is no recover.toml yet. Directories that git's safe.directory names need no
+/// trust to be used whole, and are asked about.
 ///
-/// The workspace goes by its path, so another directory that takes its place is trusted too. Its
-/// programs, which commands and fixes run, are not looked at: they are as trusted as running them
-/// makes them. Nothing else about the directory is changed, and nothing is sent anywhere.
+/// A workspace goes by its path, so another directory that takes its place is trusted too. Programs
+/// and scripts that the commands run are not looked at: they are as trusted as running them makes
+/// them. Nothing else about the directory is changed, and nothing is sent anywhere.
 #[derive(Args, Debug)]
 #[command(after_long_help = TRUST_EXAMPLES)]
 pub(crate) struct TrustArgs {
-    /// Trust this workspace no more
+    /// A recover.toml, or its directory [default: the one that counts here]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Trust it no more, and forget what was answered
     #[arg(long)]
     pub(crate) revoke: bool,
 
-    /// List the workspaces that are trusted
-    #[arg(long, conflicts_with = "revoke")]
+    /// List what is trusted
+    #[arg(long, conflicts_with_all = ["revoke", "file"])]
     pub(crate) list: bool,
 }
 

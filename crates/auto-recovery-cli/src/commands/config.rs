@@ -1,5 +1,6 @@
 //! `recover config`: every setting and where its value comes from.
 
+use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::Result;
@@ -9,9 +10,9 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
-    Policy, PolicyLayer, RecipeChange, RecipeSetting, RetentionSettings, RollbackTarget,
-    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Untrusted, durability_name,
-    format_duration, human_size,
+    Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings, RollbackTarget,
+    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Untrusted,
+    durability_name, format_duration, human_size,
 };
 
 /// A setting as it is shown.
@@ -50,9 +51,10 @@ fn rows(settings: &Settings) -> Vec<Row> {
         retention,
         color,
         run,
+        project,
         untrusted,
         cwd: _,
-        workspace: _,
+        workspace,
         user: _,
         parent_session: _,
         sudo_uid: _,
@@ -72,8 +74,32 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ];
     push_retention(&mut rows, retention);
     push_run(&mut rows, run);
+    let list = Trusted::of(&state_dir.value);
+    rows.extend(
+        project
+            .as_ref()
+            .map(|project| trust(project, &list, workspace)),
+    );
     rows.extend(untrusted.as_ref().map(not_used));
     rows
+}
+
+/// What holds for the commands of the project's file.
+fn trust(project: &Project, list: &Trusted, workspace: &Path) -> Row {
+    let sha256 = project.sha256();
+    let said = list.said_of(&project.path, &sha256);
+    let value = match said {
+        Some(true) => "as it is now",
+        _ if list.has(workspace) => "the workspace",
+        Some(false) => "refused",
+        None if project.commands.is_empty() => "no commands",
+        None => "not yet",
+    };
+    Row {
+        key: "trusted".to_owned(),
+        value: json!(value),
+        origin: format!("{}, SHA-256 {sha256}", project.path.display()),
+    }
 }
 
 /// What is not used of a file that is not trusted, and why.

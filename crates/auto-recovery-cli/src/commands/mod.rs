@@ -44,4 +44,4 @@ pub(crate) use show::{Wanted, show};
 pub(crate) use stats::stats;
 pub(crate) use stats_of_all::{Question, stats_of_all};
 pub(crate) use transfer::{copy, import};
-pub(crate) use trust::{list_trusted, revoke_trust, trust};
+pub(crate) use trust::{TrustPlace, list_trusted, revoke_trust, trust};

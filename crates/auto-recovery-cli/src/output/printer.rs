@@ -157,6 +157,24 @@ impl Printer {
         print_line(format_args!("warning: {message}"));
     }
 
+    /// Asks a person at the terminal of stderr `question`, below `lines`, whatever the verbosity.
+    /// [`Printer::answered`] comes after it.
+    pub(crate) fn ask(&self, lines: &[String], question: &str) {
+        for line in lines {
+            print_line(format_args!("{line}"));
+        }
+        let text = format!("recover: {} ", escape_text(question));
+        io::stderr().write_all(text.as_bytes()).ok();
+        passed_on(text.as_bytes());
+    }
+
+    /// What was asked is answered, by a line that the terminal showed, or is not.
+    pub(crate) fn answered(&self, by_line: bool) {
+        if by_line {
+            passed_on(b"\n");
+        }
+    }
+
     /// Counts and locates what could not be read.
     pub(crate) fn damage(&self, damage: &[Damage]) {
         /// Places that are named; more are counted.

@@ -65,7 +65,7 @@ impl Sources {
             });
         }
         Ok(Self {
-            project: read_project(cwd, workspace)?,
+            project: find_project(cwd, workspace)?,
             user: match user_path(environment) {
                 Some(path) => read(&path, open_at_once, |_| Ok(None))?,
                 None => None,
@@ -84,11 +84,12 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// The nearest `recover.toml` from `cwd` up to `workspace`.
-fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
+///
+/// # Errors
+/// If one that exists cannot be read or is refused.
+pub(crate) fn find_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
-        let path = directory.join(PROJECT_FILE);
-        let doubt = |file: &File| ownership::doubt(file, &path);
-        if let Some(file) = read(&path, open_at_once, doubt)? {
+        if let Some(file) = read_project_file(&directory.join(PROJECT_FILE))? {
             return Ok(Some(file));
         }
         if directory == workspace {
@@ -96,6 +97,16 @@ fn read_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
         }
     }
     Ok(None)
+}
+
+/// The project's file at `path`, if there is one.
+///
+/// # Errors
+/// If it cannot be read or is refused.
+pub(crate) fn read_project_file(path: &Path) -> Result<Option<SourceFile>> {
+    read(path, open_at_once, |file: &File| {
+        ownership::doubt(file, path)
+    })
 }
 
 /// Opens a regular file, and never waits for whoever writes to a pipe.

@@ -13,8 +13,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, Layer, Origin, RetentionSettings, RunSettings, Setting, SourceFile, Sources,
-    StoreUrl, Trusted, Untrusted,
+    Environment, Layer, Origin, Project, RetentionSettings, RunSettings, Setting, SourceFile,
+    Sources, StoreUrl, Trusted, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
     pub(crate) run: RunSettings,
+    /// The project's file, if there is one that counts.
+    pub(crate) project: Option<Project>,
     /// The project's file, if it is not trusted.
     pub(crate) untrusted: Option<Untrusted>,
     /// The current directory.
@@ -83,11 +85,15 @@ impl Settings {
         let user = user.as_ref().map(Layer::from_user_file).transpose()?;
         let user = user.unwrap_or_default();
         let state_dir = state_dir(&layers, &user, environment, &cwd)?;
-        let (project, untrusted) = match &project {
+        let OfProject {
+            layer,
+            project,
+            untrusted,
+        } = match &project {
             Some(file) => of_project(file, &user, &state_dir.value, &workspace)?,
-            None => (Layer::default(), None),
+            None => OfProject::default(),
         };
-        layers.extend([project, user]);
+        layers.extend([layer, user]);
         let mut top = Layer::default();
         for layer in &layers {
             top.lay_over(layer);
@@ -108,6 +114,7 @@ impl Settings {
                 false => Setting::default(true),
             },
             run: RunSettings::resolve(layers),
+            project,
             untrusted,
             cwd,
             workspace,
@@ -167,29 +174,51 @@ fn state_dir(
     })
 }
 
+/// What the project's file comes to.
+#[derive(Default)]
+struct OfProject {
+    /// What is used of what it says.
+    layer: Layer,
+    project: Option<Project>,
+    /// What is not used, if it is not trusted.
+    untrusted: Option<Untrusted>,
+}
+
 /// What the project's `file` says beside the `user`'s own. Where somebody else may have written it
-/// and the user has not said to trust `workspace`, here or to git, only what makes stricter is
-/// left.
+/// and the user has not said to trust what it says, or `workspace`, here or to git, only what makes
+/// stricter is left.
 fn of_project(
     file: &SourceFile,
     user: &Layer,
     state_dir: &Path,
     workspace: &Path,
-) -> Result<(Layer, Option<Untrusted>)> {
-    let project = Layer::from_project_file(file)?;
-    let is_trusted =
-        || Trusted::of(state_dir).has(workspace) || checkpoint::is_safe_directory(workspace);
-    let Some(doubt) = file.doubt.as_ref().filter(|_| !is_trusted()) else {
-        refuse_raised_allowance(&project, user)?;
-        return Ok((project, None));
+) -> Result<OfProject> {
+    let layer = Layer::from_project_file(file)?;
+    let trusted = Trusted::of(state_dir);
+    let is_trusted = || {
+        trusted.has(workspace)
+            || trusted.said_of(&file.path, &sha256(&file.text)) == Some(true)
+            || checkpoint::is_safe_directory(workspace)
     };
-    let (project, unused) = restrict(project, user);
+    let Some(doubt) = file.doubt.as_ref().filter(|_| !is_trusted()) else {
+        refuse_raised_allowance(&layer, user)?;
+        return Ok(OfProject {
+            project: Some(Project::new(file, &layer)),
+            layer,
+            untrusted: None,
+        });
+    };
+    let (layer, unused) = restrict(layer, user);
     let untrusted = Untrusted {
         path: file.path.clone(),
         doubt: doubt.clone(),
         unused,
     };
-    Ok((project, Some(untrusted)))
+    Ok(OfProject {
+        project: Some(Project::new(file, &layer)),
+        layer,
+        untrusted: Some(untrusted),
+    })
 }
 
 /// What the environment says.

@@ -1,27 +1,61 @@
-//! The workspaces that the user said to trust, whoever may write in them: `STATE/trusted`.
+//! What the user said to trust: `STATE/trusted`, one list of workspaces and of contents of files.
 //!
-//! One canonical root a line, `\n` and `\\` standing for a line's end and a backslash in a name. A
-//! list that somebody else can write says nothing.
+//! A workspace is its canonical root on a line: its `recover.toml` is used whole, whoever may write
+//! in it, now and after every change. A content is `yes` or `no`, the SHA-256 in hex and the path
+//! of a `recover.toml`, apart by one space: what the user said of that file as it was then. In a
+//! path, `\n` and `\\` stand for a line's end and a backslash. Lines that nobody wrote say nothing.
+//! The list is read and written only as a regular file of the user's or root's that nobody else can
+//! write, never through a link, and by one process at a time; any other says nothing.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use auto_recovery::files::{Purpose, check_own_dir, make_own_dir, open_own};
+use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
 
 /// Name of the list in the state.
 const FILE: &str = "trusted";
 
-/// The longest list that is read: 1 MiB, some 10,000 workspaces.
+/// The longest list that is read: 1 MiB, some 10,000 lines.
 const LIST_BYTES_MAX: u64 = 1024 * 1024;
 
-/// The list of trusted workspaces.
+/// Contents of one file that are remembered; the oldest are forgotten first. A file goes to and fro
+/// between branches, and no further.
+const CONTENTS_MAX: usize = 16;
+
+/// How often and how far apart a list that another process holds is tried: 2 s in all.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The list of what is trusted.
 pub(crate) struct Trusted {
     path: PathBuf,
+}
+
+/// One line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TrustLine {
+    /// The workspace with this root.
+    Workspace(PathBuf),
+    /// A content of a file.
+    Content(TrustedContent),
+}
+
+/// What the user said of one content of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TrustedContent {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// SHA-256 of its content, in hex.
+    pub(crate) sha256: String,
+    /// Whether its commands may run.
+    pub(crate) may_run: bool,
 }
 
 impl Trusted {
@@ -32,66 +66,112 @@ impl Trusted {
         }
     }
 
-    /// The trusted workspaces, in the order in which they came to be.
+    /// Everything on it, in the order in which it came to be.
     ///
     /// # Errors
     /// If there is a list and it cannot be read, or is not the user's alone.
-    pub(crate) fn roots(&self) -> Result<Vec<PathBuf>> {
+    pub(crate) fn lines(&self) -> Result<Vec<TrustLine>> {
         self.check_state()?;
         match open_own(&self.path, File::options().read(true)) {
-            Ok(mut file) => self.read(&mut file),
+            Ok(file) => self.read(&file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(self.refused()),
             Err(error) => Err(Error::io("open", &self.path, error)),
         }
     }
 
-    /// Whether `root` is one of them. A list that cannot be read says so of none.
+    /// Whether the workspace `root` is on it. A list that cannot be read says so of none.
     pub(crate) fn has(&self, root: &Path) -> bool {
-        self.roots()
-            .is_ok_and(|roots| roots.iter().any(|one| one == root))
+        let workspace = TrustLine::Workspace(root.to_owned());
+        self.lines().is_ok_and(|lines| lines.contains(&workspace))
     }
 
-    /// Trusts `root`. Returns whether it was not trusted before.
+    /// What was said of the content `sha256` of `path`, if anything. A list that cannot be read
+    /// says nothing.
+    pub(crate) fn said_of(&self, path: &Path, sha256: &str) -> Option<bool> {
+        let lines = self.lines().ok()?;
+        let said = lines.iter().filter_map(TrustLine::content);
+        said.filter(|content| content.path == path && content.sha256 == sha256)
+            .map(|content| content.may_run)
+            .next_back()
+    }
+
+    /// Trusts the workspace `root`. Returns whether it was not trusted before.
     ///
     /// # Errors
     /// If the list cannot be read or written.
-    pub(crate) fn add(&self, root: &Path) -> Result<bool> {
-        let mut file = self.locked()?;
-        if self.read(&mut file)?.iter().any(|one| one == root) {
+    pub(crate) fn add(&self, root: &Path, host: &dyn Host) -> Result<bool> {
+        let mut file = self.locked(host)?;
+        let line = TrustLine::Workspace(root.to_owned());
+        let lines = self.read(&file)?;
+        if lines.contains(&line) {
             return Ok(false);
         }
-        self.write(&mut file, &line(root))?;
+        self.append(&mut file, &line)?;
         Ok(true)
     }
 
-    /// Trusts `root` no more. Returns whether it was trusted.
+    /// Remembers what the user said of a content. Returns whether that is news.
     ///
     /// # Errors
     /// If the list cannot be read or written.
-    pub(crate) fn remove(&self, root: &Path) -> Result<bool> {
-        self.check_state()?;
-        if !self.path.exists() {
+    pub(crate) fn say(&self, content: &TrustedContent, host: &dyn Host) -> Result<bool> {
+        let mut file = self.locked(host)?;
+        let lines = self.read(&file)?;
+        let is_same_file =
+            |one: &TrustLine| one.content().is_some_and(|one| one.path == content.path);
+        let is_same = |one: &TrustLine| {
+            let same = one.content().filter(|one| one.path == content.path);
+            same.is_some_and(|one| one.sha256 == content.sha256)
+        };
+        let said = lines.iter().rfind(|one| is_same(one));
+        if said.and_then(TrustLine::content) == Some(content) {
             return Ok(false);
         }
-        let mut file = self.locked()?;
-        let roots = self.read(&mut file)?;
-        let left: Vec<u8> = roots
-            .iter()
-            .filter(|one| *one != root)
-            .flat_map(|one| line(one))
-            .collect();
-        if !roots.iter().any(|one| one == root) {
+        let of_file = lines.iter().filter(|one| is_same_file(one)).count();
+        let line = TrustLine::Content(content.clone());
+        if said.is_none() && of_file < CONTENTS_MAX {
+            self.append(&mut file, &line)?;
+            return Ok(true);
+        }
+        let mut too_many = (of_file + 1).saturating_sub(CONTENTS_MAX);
+        let mut left = lines.clone();
+        left.retain(|one| !is_same(one));
+        left.retain(|one| {
+            let goes = said.is_none() && too_many > 0 && is_same_file(one);
+            too_many -= usize::from(goes);
+            !goes
+        });
+        left.push(line);
+        self.replace(&mut file, &left)?;
+        Ok(true)
+    }
+
+    /// Forgets every line for which `goes` holds. Returns whether there was one.
+    ///
+    /// # Errors
+    /// If the list cannot be read or written.
+    pub(crate) fn forget(
+        &self,
+        goes: impl Fn(&TrustLine) -> bool,
+        host: &dyn Host,
+    ) -> Result<bool> {
+        if self.path.symlink_metadata().is_err() {
             return Ok(false);
         }
-        // Cut short by a crash, it trusts less, never more.
-        file.set_len(0)
-            .map_err(|error| Error::io("write", &self.path, error))?;
-        self.write(&mut file, &left)?;
+        let mut file = self.locked(host)?;
+        let mut lines = self.read(&file)?;
+        let before = lines.len();
+        lines.retain(|line| !goes(line));
+        if lines.len() == before {
+            return Ok(false);
+        }
+        self.replace(&mut file, &lines)?;
         Ok(true)
     }
 
     /// The list, made where there is none, for this process alone.
-    fn locked(&self) -> Result<File> {
+    fn locked(&self, host: &dyn Host) -> Result<File> {
         let failed = |error| Error::io("open", &self.path, error);
         if let Some(dir) = self.path.parent() {
             make_own_dir(dir, Path::new(""), Purpose::State)
@@ -99,9 +179,27 @@ impl Trusted {
         }
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
-        let file = open_own(&self.path, &mut options).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
+        let file = match open_own(&self.path, &mut options) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(self.refused());
+            }
+            opened => opened.map_err(failed)?,
+        };
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if host.sleep(LOCK_PAUSE) == Wait::Interrupted {
+                break;
+            }
+        }
+        let path = self.path.display();
+        Err(Error::new(
+            ErrorKind::Busy,
+            format!("{path} is held by another process: try again when that has ended"),
+        ))
     }
 
     /// Makes sure that the state, if there is one, is the user's own.
@@ -117,27 +215,43 @@ impl Trusted {
         }
     }
 
-    fn read(&self, file: &mut File) -> Result<Vec<PathBuf>> {
+    fn read(&self, file: &File) -> Result<Vec<TrustLine>> {
         let failed = |error| Error::io("read", &self.path, error);
         let metadata = file.metadata().map_err(failed)?;
         let user = rustix::process::geteuid().as_raw();
         let is_own = metadata.uid() == user || metadata.uid() == 0;
         if !metadata.is_file() || !is_own || metadata.mode() & 0o022 != 0 {
-            let path = self.path.display();
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{path} is not a file of yours alone: look who wrote it, then remove it"),
-            ));
+            return Err(self.refused());
         }
         let mut bytes = Vec::new();
-        file.take(LIST_BYTES_MAX)
+        file.take(LIST_BYTES_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;
+        if bytes.len() as u64 > LIST_BYTES_MAX {
+            return Err(self.full());
+        }
         // What has no end was cut short.
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         Ok(lines
-            .filter_map(|line| root(line.strip_suffix(b"\n")?))
+            .filter_map(|line| parsed(line.strip_suffix(b"\n")?))
             .collect())
+    }
+
+    fn append(&self, file: &mut File, line: &TrustLine) -> Result<()> {
+        let line = written(line);
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        if size + line.len() as u64 > LIST_BYTES_MAX {
+            return Err(self.full());
+        }
+        self.write(file, &line)
+    }
+
+    /// Cut short by a crash, the list trusts less, never more.
+    fn replace(&self, file: &mut File, lines: &[TrustLine]) -> Result<()> {
+        let text: Vec<u8> = lines.iter().flat_map(written).collect();
+        file.set_len(0)
+            .map_err(|error| Error::io("write", &self.path, error))?;
+        self.write(file, &text)
     }
 
     fn write(&self, file: &mut File, text: &[u8]) -> Result<()> {
@@ -145,26 +259,83 @@ impl Trusted {
             .and_then(|()| file.sync_all())
             .map_err(|error| Error::io("write", &self.path, error))
     }
+
+    fn refused(&self) -> Error {
+        let path = self.path.display();
+        Error::new(
+            ErrorKind::Refused,
+            format!("{path} is not a file of yours alone: look who wrote it, then remove it"),
+        )
+    }
+
+    fn full(&self) -> Error {
+        let path = self.path.display();
+        Error::new(
+            ErrorKind::Refused,
+            format!(
+                "{path} holds more than 1 MiB: `recover trust --revoke` what is gone, or remove it"
+            ),
+        )
+    }
 }
 
-/// `root` as a line.
-fn line(root: &Path) -> Vec<u8> {
-    let mut line = Vec::new();
-    for byte in root.as_os_str().as_bytes() {
-        match byte {
-            b'\\' => line.extend(b"\\\\"),
-            b'\n' => line.extend(b"\\n"),
-            byte => line.push(*byte),
+impl TrustLine {
+    /// What was said of a content, if that is what it is.
+    pub(crate) fn content(&self) -> Option<&TrustedContent> {
+        match self {
+            Self::Workspace(_) => None,
+            Self::Content(content) => Some(content),
         }
     }
-    line.push(b'\n');
-    line
 }
 
-/// The root that `line`, without its end, says; none for what nobody wrote.
-fn root(line: &[u8]) -> Option<PathBuf> {
+/// `line` with its end.
+fn written(line: &TrustLine) -> Vec<u8> {
+    let (mut bytes, path) = match line {
+        TrustLine::Workspace(root) => (Vec::new(), root),
+        TrustLine::Content(content) => {
+            let word = if content.may_run { "yes" } else { "no" };
+            let head = format!("{word} {} ", content.sha256);
+            (head.into_bytes(), &content.path)
+        }
+    };
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'\\' => bytes.extend(b"\\\\"),
+            b'\n' => bytes.extend(b"\\n"),
+            byte => bytes.push(*byte),
+        }
+    }
+    bytes.push(b'\n');
+    bytes
+}
+
+/// What `line`, without its end, says; none for what nobody wrote.
+fn parsed(line: &[u8]) -> Option<TrustLine> {
+    let content = |rest: &[u8], may_run| {
+        let (sha256, path) = rest.split_at_checked(64)?;
+        let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+        Some(TrustLine::Content(TrustedContent {
+            path: absolute(path.strip_prefix(b" ")?)?,
+            sha256: String::from_utf8(sha256.to_vec())
+                .ok()
+                .filter(|_| sha256.iter().all(is_hex))?,
+            may_run,
+        }))
+    };
+    if let Some(rest) = line.strip_prefix(b"yes ") {
+        return content(rest, true);
+    }
+    if let Some(rest) = line.strip_prefix(b"no ") {
+        return content(rest, false);
+    }
+    absolute(line).map(TrustLine::Workspace)
+}
+
+/// The path that `text` says.
+fn absolute(text: &[u8]) -> Option<PathBuf> {
     let mut bytes = Vec::new();
-    let mut rest = line.iter();
+    let mut rest = text.iter();
     while let Some(byte) = rest.next() {
         bytes.push(match (byte, byte == &b'\\') {
             (_, true) => match rest.next()? {
@@ -181,10 +352,22 @@ fn root(line: &[u8]) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use auto_recovery::host::SystemHost;
+
     use super::*;
 
+    fn content(path: &str, digit: char, may_run: bool) -> TrustedContent {
+        TrustedContent {
+            path: PathBuf::from(path),
+            sha256: digit.to_string().repeat(64),
+            may_run,
+        }
+    }
+
     #[test]
-    fn a_root_is_read_back_whatever_its_name_is() {
+    fn a_line_is_read_back_whatever_the_name_is() {
         for path in [
             &b"/w"[..],
             b"/a b",
@@ -194,12 +377,98 @@ mod tests {
             b"/\xff\n\n\\",
         ] {
             let path = PathBuf::from(OsString::from_vec(path.to_vec()));
-            let line = line(&path);
-            assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
-            assert_eq!(root(&line[..line.len() - 1]), Some(path));
+            for line in [
+                TrustLine::Workspace(path.clone()),
+                TrustLine::Content(TrustedContent {
+                    path: path.clone(),
+                    ..content("/", 'a', true)
+                }),
+                TrustLine::Content(TrustedContent {
+                    path,
+                    ..content("/", '0', false)
+                }),
+            ] {
+                let bytes = written(&line);
+                assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
+                assert_eq!(parsed(&bytes[..bytes.len() - 1]), Some(line));
+            }
         }
-        for nonsense in [&b""[..], b"w", b"/a\\", b"/a\\x"] {
-            assert_eq!(root(nonsense), None);
+        let short = format!("yes {} /a", "a".repeat(63));
+        let no_hex = format!("no {} /a", "g".repeat(64));
+        let relative = format!("yes {} a", "a".repeat(64));
+        let texts = ["", "w", "/a\\", "/a\\x", &short, &no_hex, &relative, "yes "];
+        for nonsense in texts {
+            assert_eq!(parsed(nonsense.as_bytes()), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_a_content_holds_for_that_content_until_it_is_forgotten() {
+        let state = tempfile::tempdir().unwrap();
+        let (list, host) = (Trusted::of(state.path()), SystemHost::new());
+        let say = |content: &TrustedContent| list.say(content, &host).unwrap();
+        assert!(say(&content("/a", '1', true)));
+        assert!(!say(&content("/a", '1', true)), "that is no news");
+        assert!(say(&content("/a", '2', false)));
+        let of = |path, digit: &str| list.said_of(Path::new(path), &digit.repeat(64));
+        assert_eq!(of("/a", "1"), Some(true));
+        assert_eq!(of("/a", "2"), Some(false));
+        assert_eq!((of("/a", "3"), of("/b", "1")), (None, None));
+        assert!(say(&content("/a", '2', true)), "somebody thought again");
+        assert_eq!(of("/a", "2"), Some(true));
+        for digit in "3456789abcdef".chars().chain("0".chars()) {
+            say(&content("/a", digit, true));
+        }
+        let far = TrustedContent {
+            sha256: "01".repeat(32),
+            ..content("/a", '0', true)
+        };
+        say(&far);
+        assert_eq!(list.lines().unwrap().len(), CONTENTS_MAX);
+        assert_eq!(of("/a", "1"), None, "the oldest is forgotten");
+        let is_a = |line: &TrustLine| line.content().is_some_and(|c| c.path == Path::new("/a"));
+        assert!(list.forget(is_a, &host).unwrap());
+        assert!(!list.forget(is_a, &host).unwrap());
+        assert_eq!(list.lines().unwrap(), []);
+    }
+
+    #[test]
+    fn a_list_that_is_not_the_users_alone_says_nothing_and_is_not_written() {
+        let state = tempfile::tempdir().unwrap();
+        let (list, host) = (Trusted::of(state.path()), SystemHost::new());
+        let path = state.path().join(FILE);
+        let victim = state.path().join("victim");
+        std::fs::write(&victim, "/w\n").unwrap();
+        symlink(&victim, &path).unwrap();
+        assert!(!list.has(Path::new("/w")), "a link is not followed");
+        assert!(list.add(Path::new("/x"), &host).is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "/w\n");
+        std::fs::remove_file(&path).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        assert!(!list.has(Path::new("/w")), "a FIFO is not waited for");
+        assert!(list.add(Path::new("/x"), &host).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(list.add(Path::new("/x"), &host).unwrap());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o620)).unwrap();
+        assert!(!list.has(Path::new("/x")));
+        assert!(list.add(Path::new("/y"), &host).is_err());
+    }
+
+    #[test]
+    fn a_list_that_is_full_or_held_is_not_added_to() {
+        let state = tempfile::tempdir().unwrap();
+        let (list, host) = (Trusted::of(state.path()), SystemHost::new());
+        list.add(Path::new("/x"), &host).unwrap();
+        let path = state.path().join(FILE);
+        let file = File::options().append(true).open(&path).unwrap();
+        file.set_len(LIST_BYTES_MAX).unwrap();
+        assert_eq!(
+            list.add(Path::new("/y"), &host).unwrap_err().kind(),
+            ErrorKind::Refused
+        );
+        file.lock().unwrap();
+        let busy = list.add(Path::new("/y"), &host).unwrap_err();
+        assert_eq!(busy.kind(), ErrorKind::Busy);
     }
 }

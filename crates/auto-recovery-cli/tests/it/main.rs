@@ -4,6 +4,7 @@ mod attacked;
 mod clear;
 mod completions;
 mod config;
+mod consent;
 mod export;
 mod fixers;
 mod fuzz_config;

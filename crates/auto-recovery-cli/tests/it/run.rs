@@ -10,6 +10,7 @@ mod not_put_back;
 mod others;
 mod pager;
 mod restore;
+mod result;
 mod signals;
 mod state;
 mod streams;

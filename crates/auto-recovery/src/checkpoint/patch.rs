@@ -41,7 +41,38 @@ pub(super) fn write(
     after: &Checkpoint,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let command = git.command(&[
+    write_diff(git, &[], (before, after), out)?;
+    for difference in before.manifest.differences(&after.manifest) {
+        let path = display_path(difference.path);
+        if let Some(line) = beyond_diff(difference.path, difference.before, difference.after) {
+            write_all(
+                out,
+                format!("# {line}: {}\n", path.escape_debug()).as_bytes(),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the diff from `before` to `after` for `git apply`: binary files whole, ids in full, and
+/// nothing that is no diff.
+pub(super) fn write_for_apply(
+    git: &Git,
+    before: &Checkpoint,
+    after: &Checkpoint,
+    out: &mut dyn Write,
+) -> Result<()> {
+    write_diff(git, &["--binary", "--full-index"], (before, after), out)
+}
+
+fn write_diff(
+    git: &Git,
+    more: &[&str],
+    (before, after): (&Checkpoint, &Checkpoint),
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (before, after) = (before.id(), after.id());
+    let args = [
         "diff-tree",
         "-r",
         "-p",
@@ -50,10 +81,9 @@ pub(super) fn write(
         "--no-color",
         "--no-renames",
         "--relative=tree/",
-        &before.id(),
-        &after.id(),
-        "--",
-    ]);
+    ];
+    let trees = [&*before, &*after, "--"];
+    let command = git.command(&[&args[..], more, &trees].concat());
     let mut conversation = Conversation::start(command, "git diff-tree")?;
     let (stdin, mut stdout) = conversation.pipes();
     drop(stdin);
@@ -66,17 +96,7 @@ pub(super) fn write(
             Err(error) => return Err(conversation.broken(error)),
         }
     }
-    conversation.finish()?;
-    for difference in before.manifest.differences(&after.manifest) {
-        let path = display_path(difference.path);
-        if let Some(line) = beyond_diff(difference.path, difference.before, difference.after) {
-            write_all(
-                out,
-                format!("# {line}: {}\n", path.escape_debug()).as_bytes(),
-            )?;
-        }
-    }
-    Ok(())
+    conversation.finish()
 }
 
 /// What a diff does not say of a change, in words.

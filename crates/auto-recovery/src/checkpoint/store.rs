@@ -120,6 +120,17 @@ impl CheckpointStore {
         patch::write(&self.git, before, after, out)
     }
 
+    /// Writes the changes as `git apply` takes them, relative to the workspace: permissions beyond
+    /// the executable bit and empty directories, which a diff cannot say, are not in it.
+    pub fn patch_for_apply(
+        &self,
+        before: &Checkpoint,
+        after: &Checkpoint,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        patch::write_for_apply(&self.git, before, after, out)
+    }
+
     /// Makes sure that the directory of the workspace is still the one that was opened.
     ///
     /// # Errors

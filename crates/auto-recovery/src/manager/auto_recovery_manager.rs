@@ -178,6 +178,7 @@ impl AutoRecoveryManager {
             stopped: None,
             grounds: 1,
             done: BTreeMap::new(),
+            declined: Vec::new(),
             last_exit,
             started,
         };

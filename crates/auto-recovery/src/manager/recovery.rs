@@ -93,6 +93,8 @@ pub struct Recovery {
     pub not_covered: Vec<String>,
     /// Why nothing more was tried although something was left to try.
     pub stopped: Option<String>,
+    /// What was not tried because somebody did not agree to it, and why.
+    pub declined: Vec<String>,
 }
 
 /// Which strategy a step tries.
@@ -204,6 +206,8 @@ pub(super) struct Recovering<'m> {
     pub(super) grounds: u32,
     /// What was tried, and how often: recipes by the tree they were tried on.
     pub(super) done: BTreeMap<Deed, u32>,
+    /// What was not tried because somebody did not agree to it, and why.
+    pub(super) declined: Vec<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
@@ -225,6 +229,12 @@ impl Recovering<'_> {
     fn try_in_order(&mut self, steps: &[Step]) -> Result<Went> {
         for (position, step) in steps.iter().enumerate() {
             let is_last = position + 1 == steps.len();
+            if self.is_declined(step) {
+                match self.ended_while_asked() {
+                    Some(how) => return Ok(Went::Over(how, None)),
+                    None => continue,
+                }
+            }
             match self.before_first(step) {
                 Beginning::Now => {}
                 Beginning::Skipped => continue,
@@ -295,6 +305,24 @@ impl Recovering<'_> {
         let failing = failing.unwrap_or(&self.current);
         let faced = previous.map(|_| &self.current);
         self.manager.strategies[index].next_try(failing, faced, delay)
+    }
+
+    /// Whether somebody does not agree to `step`, which is noted then.
+    fn is_declined(&mut self, step: &Step) -> bool {
+        let strategies = &mut self.manager.strategies;
+        let declined = step.plugin.and_then(|index| strategies[index].declined());
+        let is_declined = declined.is_some();
+        self.declined.extend(declined);
+        is_declined
+    }
+
+    /// How the recovery ended while somebody was asked, if it did.
+    fn ended_while_asked(&self) -> Option<RecoveryEnd> {
+        if self.manager.host.is_interrupted() {
+            return Some(RecoveryEnd::Interrupted);
+        }
+        self.deadline_passed_after(Duration::ZERO)
+            .then_some(RecoveryEnd::DeadlinePassed)
     }
 
     /// What comes after an attempt. Decided before its entry is written, because the entry says it.
@@ -421,6 +449,7 @@ impl Recovering<'_> {
             left_running,
             not_covered: self.not_covered.into_iter().collect(),
             stopped: self.stopped,
+            declined: self.declined,
         })
     }
 }

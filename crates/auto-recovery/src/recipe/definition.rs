@@ -126,4 +126,8 @@ pub struct Recipe {
     pub files: Vec<String>,
     /// Switches a built-in recipe off, in `recover.toml`.
     pub off: bool,
+    /// Whether it came with the project, so that somebody may have to agree before it runs. No file
+    /// says this of itself.
+    #[serde(skip)]
+    pub of_project: bool,
 }

@@ -48,11 +48,7 @@ impl Breaker {
         tree: &str,
     ) -> Self {
         let (argv, cwd) = what;
-        let parts = [&failure.error_type, &failure.message];
-        let text = format!(
-            "{argv:?}\0{cwd:?}\0{parts:?}\0{:?}\0{tree}",
-            failure.file_path
-        );
+        let text = format!("{argv:?}\0{cwd:?}\0{}\0{tree}", failure.kind());
         let key = format!("{:032x}", fnv128(text.as_bytes()));
         Self {
             file: StateFile::new(state_dir, "breaker.json"),
@@ -137,8 +133,22 @@ mod tests {
         assert_eq!(of("m", "t").is_open(), Some(ESCALATIONS_MAX));
         assert_eq!(of("another", "t").is_open(), None);
         assert_eq!(of("m", "another").is_open(), None);
+        assert_eq!(of("m at 12:30, pid 7", "t").is_open(), None);
         host.advance(WINDOW);
         assert_eq!(of("m", "t").is_open(), None, "what was is forgotten");
+    }
+
+    #[test]
+    fn a_failure_that_says_the_time_is_the_same_failure() {
+        let state = tempfile::tempdir().unwrap();
+        let host = Arc::new(ScriptedHost::new());
+        for minute in 0..ESCALATIONS_MAX {
+            let message = format!("m at 12:0{minute}, pid {}", minute * 7);
+            breaker(state.path(), &host, &message, "t").escalated();
+        }
+        let message = "m at 13:59, pid 4711";
+        let count = breaker(state.path(), &host, message, "t").is_open();
+        assert_eq!(count, Some(ESCALATIONS_MAX));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::error::ErrorKind;
 use crate::process::{Completion, Process};
 use crate::recipe::RecipeRef;
+use crate::run::consent::Consented;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
@@ -69,6 +70,14 @@ impl Strategy for CommandStrategy {
     /// A recipe would do the same on the same tree.
     fn max_attempts(&self) -> Option<u32> {
         self.recipe.as_ref().map(|_| 1)
+    }
+
+    fn declined(&mut self) -> Option<String> {
+        match self.runner.may_run(&self.command) {
+            Consented::Yes => None,
+            Consented::No(why) => Some(why),
+            Consented::Stopped => Some(format!("`{}`: nobody answered", self.command.display)),
+        }
     }
 
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::failure::Context;
 use crate::manager::{Approver, ChangeUnderReview, Recovery};
 use crate::run::commands::ended;
+use crate::run::consent::Consented;
 use crate::run::event::{Role, RunEvent};
 use crate::run::request::StrategyCommand;
 use crate::run::runner::Runner;
@@ -27,6 +28,12 @@ impl Approver for ApprovalCommand {
         let (Some(tree), Some(outputs)) = (&self.tree, self.runner.outputs()) else {
             return Err("there is no checkpoint to make the diff from".into());
         };
+        match self.runner.may_run(&self.command) {
+            Consented::Yes => {}
+            // As if the project had not asked for it.
+            Consented::No(_) => return Ok(true),
+            Consented::Stopped => return Err("nobody answered".into()),
+        }
         let diff = outputs.diff();
         let text = tree.patch(change.before, change.after)?;
         outputs.keep_diff(&text)?;
@@ -56,6 +63,9 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
     let Some(command) = &run.runner.request.on_escalate else {
         return;
     };
+    if run.runner.may_run(command) != Consented::Yes {
+        return;
+    }
     let result = &recovery.result;
     let call = Call {
         failure: result.final_error.as_ref().unwrap_or(&failed.failure),

@@ -10,10 +10,11 @@ use crate::failure::{Category, Failure};
 use crate::host::Host;
 use crate::process::{Interrupt, Stream};
 use crate::recipe::RecipeBook;
+use crate::run::consent::Consent;
 use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
-use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
 use crate::run::rollback;
@@ -31,6 +32,8 @@ pub struct World {
     pub console: Box<dyn Console>,
     /// Whoever watches.
     pub observer: Arc<Mutex<dyn RunObserver>>,
+    /// Whoever must agree to the commands that came with the project; without, they just run.
+    pub consent: Option<Box<dyn Consent>>,
 }
 
 /// What running the command came to.
@@ -63,9 +66,11 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         interrupt,
         console,
         observer,
+        consent,
     } = world;
     let started = host.monotonic();
-    let runner = Arc::new(Runner::new(request, host, interrupt, console));
+    let runner = Runner::new(request, host, interrupt, console).asking(consent);
+    let runner = Arc::new(runner);
     Run {
         runner,
         observer,
@@ -261,12 +266,8 @@ impl Run {
 
     fn passed(&self) -> RunOutcome {
         let message = format!("`{}` passed", self.runner.command);
-        RunOutcome {
-            exit: RunExit::Code(0),
-            session_id: None,
-            result: self.without_attempts(true, message),
-            flaky: false,
-        }
+        let result = self.without_attempts(true, message);
+        self.outcome(RunExit::Code(0), RunEnd::Passed, result)
     }
 
     fn stopped(&self, exit: RunExit) -> RunOutcome {
@@ -286,23 +287,18 @@ impl Run {
             tree_is_as_it_was: true,
             session_id: None,
         });
-        RunOutcome {
-            exit,
-            session_id: None,
-            result: self.without_attempts(false, message),
-            flaky: false,
-        }
+        let end = match exit {
+            RunExit::Signal(_) => RunEnd::Interrupted,
+            RunExit::Code(_) => RunEnd::Deadline,
+        };
+        self.outcome(exit, end, self.without_attempts(false, message))
     }
 
     /// As the command would have ended without us: silently.
     fn unread(&self, exit: RunExit) -> RunOutcome {
         let message = format!("nobody read what `{}` wrote", self.runner.command);
-        RunOutcome {
-            exit,
-            session_id: None,
-            result: self.without_attempts(false, message),
-            flaky: false,
-        }
+        let result = self.without_attempts(false, message);
+        self.outcome(exit, RunEnd::NotRecovered, result)
     }
 }
 

@@ -8,6 +8,7 @@
 mod breaker;
 mod budget;
 mod commands;
+mod consent;
 mod dead_run;
 mod environment;
 mod escalation;
@@ -33,10 +34,11 @@ mod strategies;
 mod tree;
 mod under_way;
 
+pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
-pub use outcome::{ResultFile, RunExit, RunOutcome};
+pub use outcome::{FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{

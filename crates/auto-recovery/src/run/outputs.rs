@@ -4,12 +4,13 @@
 //! the strategy's command, then the verification, each below a line `$ command`; where several runs
 //! share a session, the second of a number is `NNN-2.log`. `failure-RUN.json` and `failure-RUN.log`
 //! are what strategy commands are given: the failure they face and the output that shows it;
-//! `approve-RUN.diff` is what an approval command is given. Directories are 0700 and files 0600;
-//! each stream is kept with a bounded head and tail.
+//! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
+//! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
+//! bounded head and tail.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,9 @@ pub(super) const OUTPUTS: &str = "outputs";
 
 /// Attempts of one number that runs of a session may keep apart: far more than run at once.
 const SAME_NUMBER_MAX: u32 = 1000;
+
+/// The largest patch of a cure that is kept: 64 MiB, which is more than anybody reviews.
+const CURE_BYTES_MAX: u64 = 64 << 20;
 
 /// The directory of one session's outputs.
 #[derive(Clone, Debug)]
@@ -77,6 +81,31 @@ impl Outputs {
     pub(super) fn keep_diff(&self, diff: &[u8]) -> Result<()> {
         self.create_dir()?;
         replace(&self.diff(), diff)
+    }
+
+    /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
+    /// where. Nothing stays of what cannot be kept whole.
+    pub(super) fn keep_cure(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<PathBuf> {
+        self.create_dir()?;
+        let path = self.dir.join(format!("cure-{}.patch", self.run));
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).write(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| Error::io("create", &path, error))?;
+        let written = write(&mut Limited {
+            file,
+            left: CURE_BYTES_MAX,
+        });
+        match written {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                // The reason why it cannot be kept is what matters.
+                fs::remove_file(&path).ok();
+                Err(error)
+            }
+        }
     }
 
     /// Appends what `command` wrote to the log of attempt `number`.
@@ -154,6 +183,30 @@ impl Outputs {
         make_own_dir(&self.state_dir, below, Purpose::State)
             .map(drop)
             .map_err(|error| Error::io("create", &self.dir, error))
+    }
+}
+
+/// A file that takes so many bytes more.
+struct Limited {
+    file: File,
+    left: u64,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(std::io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("it is larger than {} MiB", CURE_BYTES_MAX >> 20),
+            ));
+        }
+        let count = self.file.write(bytes)?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
     }
 }
 

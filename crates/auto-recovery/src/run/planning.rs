@@ -200,7 +200,11 @@ impl RunPlan {
                             name: recipe.name.clone(),
                             tier: recipe.tier,
                         },
-                        command: StrategyCommand { argv, display },
+                        command: StrategyCommand {
+                            argv,
+                            display,
+                            of_project: recipe.of_project,
+                        },
                     }));
                 }
                 Refusal::Because(why) => {

@@ -1,6 +1,7 @@
 //! The recovery of a failed run: plan, guard the tree, let the manager work, end.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use rustix::io::Errno;
@@ -20,7 +21,7 @@ use crate::run::commands::Rerun;
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::guard::Claim;
-use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::plan_anew::PlanAnew;
 use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
@@ -82,6 +83,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         tree.end(recovery.is_ok())?;
     }
     let recovery = recovery?;
+    let patch = keep_patch(run, &recovery, tree.as_ref());
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }
@@ -97,8 +99,25 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         category,
         undone,
         skipped: &plan.skipped,
+        patch,
     };
-    conclude(run, recovery, &ending)
+    conclude(run, recovery, ending)
+}
+
+/// Keeps what the cure changed as a patch, where that is wanted. One that cannot be kept is told.
+fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Option<PathBuf> {
+    if !run.runner.request.keep_patch || recovery.files_modified.is_empty() {
+        return None;
+    }
+    let (tree, outputs) = (tree?, run.runner.outputs()?);
+    match outputs.keep_cure(|out| tree.patch_of_cure(out)) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let what = format!("keep the patch of the cure: {}", error.chain());
+            run.observe(&RunEvent::HelperFailed { what: &what });
+            None
+        }
+    }
 }
 
 /// The breaker for `failed`. What is transient may come back at any time, however often it was
@@ -148,7 +167,10 @@ fn learn(run: &Run, failed: &Failed, recovery: &Recovery, breaker: Option<&Break
 
 /// The exit and result of a dry run: as if nothing had helped, and nobody was asked.
 fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
-    run.untried(failed, "dry run: nothing was tried")
+    RunOutcome {
+        end: RunEnd::DryRun,
+        ..run.untried(failed, "dry run: nothing was tried")
+    }
 }
 
 /// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
@@ -376,10 +398,12 @@ struct Ending<'a> {
     /// Whether what failed attempts changed was put back.
     undone: bool,
     skipped: &'a [String],
+    /// What the cure changed.
+    patch: Option<PathBuf>,
 }
 
 /// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
-fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOutcome> {
+fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutcome> {
     let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
     let exit = match recovery.end {
@@ -396,7 +420,8 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
         show_recovered(run, &recovery, ending.category);
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
-            for why in ending.skipped.iter().chain(&recovery.stopped) {
+            let told = ending.skipped.iter().chain(&recovery.declined);
+            for why in told.chain(&recovery.stopped) {
                 run.observe(&RunEvent::NotTried { why });
             }
         }
@@ -412,18 +437,20 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
             escalate(run, failed, &recovery);
         }
     }
-    let Recovery {
-        result,
-        session_id,
-        flaky,
-        ..
-    } = recovery;
-    let session_id = session_id.or_else(|| run.runner.session_id());
+    let end = match recovery.end {
+        RecoveryEnd::Recovered if recovery.flaky => RunEnd::Flaky,
+        RecoveryEnd::Recovered => RunEnd::Recovered,
+        RecoveryEnd::Escalated => failed.end(),
+        RecoveryEnd::DeadlinePassed => RunEnd::Deadline,
+        RecoveryEnd::Interrupted => RunEnd::Interrupted,
+    };
+    let session_id = recovery.session_id.or_else(|| run.runner.session_id());
     Ok(RunOutcome {
-        exit,
+        failure: Some(failed.first()),
         session_id,
-        result,
-        flaky,
+        flaky: recovery.flaky,
+        patch: ending.patch,
+        ..run.outcome(exit, end, recovery.result)
     })
 }
 

@@ -21,6 +21,8 @@ pub struct StrategyCommand {
     pub argv: Vec<OsString>,
     /// What a person would type.
     pub display: String,
+    /// Whether it came with the project, so that somebody may have to agree before it runs.
+    pub of_project: bool,
 }
 
 impl StrategyCommand {
@@ -29,6 +31,7 @@ impl StrategyCommand {
         Self {
             argv: vec!["sh".into(), "-c".into(), text.into()],
             display: text.to_owned(),
+            of_project: false,
         }
     }
 
@@ -37,6 +40,16 @@ impl StrategyCommand {
         Self {
             display: display_command(&argv),
             argv,
+            of_project: false,
+        }
+    }
+
+    /// The same, known to come with the project.
+    #[must_use]
+    pub fn of_project(self) -> Self {
+        Self {
+            of_project: true,
+            ..self
         }
     }
 }
@@ -228,6 +241,8 @@ pub struct RunRequest {
     pub on_escalate: Option<StrategyCommand>,
     /// What must exit 0 before a change that works is kept.
     pub approve: Option<StrategyCommand>,
+    /// Whether what a cure changed is kept as a patch.
+    pub keep_patch: bool,
     /// Whether to show the plan instead of recovering.
     pub dry_run: bool,
     /// Whether a flaky pass exits with the first run's code.

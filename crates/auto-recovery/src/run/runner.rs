@@ -17,11 +17,12 @@ use crate::host::{Host, new_id};
 use crate::process::{
     self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Stream,
 };
+use crate::run::consent::{Consent, Consented};
 use crate::run::environment;
 use crate::run::event::{Console, Role};
 use crate::run::outcome::RunExit;
 use crate::run::outputs::Outputs;
-use crate::run::request::{Policy, RunRequest, display_command};
+use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
 use crate::strategy::Call;
 
 /// The variable by which what an attempt's helper started is found again, wherever it went.
@@ -41,6 +42,7 @@ pub(super) struct Runner {
     /// Unique to this run, unlike a session's id, which a user may give to several.
     run_id: String,
     console: Mutex<Box<dyn Console>>,
+    consent: Option<Mutex<Box<dyn Consent>>>,
     state: Mutex<State>,
 }
 
@@ -90,8 +92,30 @@ impl Runner {
             host,
             interrupt,
             console: Mutex::new(console),
+            consent: None,
             state: Mutex::new(state),
         }
+    }
+
+    /// The same, where `consent` has a say in what came with the project.
+    pub(super) fn asking(self, consent: Option<Box<dyn Consent>>) -> Self {
+        Self {
+            consent: consent.map(Mutex::new),
+            ..self
+        }
+    }
+
+    /// Whether `command` may run. What somebody asked for may; of what came with the project,
+    /// somebody may have to be asked.
+    pub(super) fn may_run(&self, command: &StrategyCommand) -> Consented {
+        let consent = self.consent.as_ref().filter(|_| command.of_project);
+        let Some(consent) = consent else {
+            return Consented::Yes;
+        };
+        let now = self.host.monotonic();
+        let time_left = self.deadline().map(|end| end.saturating_sub(now));
+        let mut consent = consent.lock().unwrap_or_else(|poison| poison.into_inner());
+        consent.may_run(command, time_left)
     }
 
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.

@@ -4,6 +4,7 @@
 //! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,6 +35,8 @@ pub(super) struct Guarded {
     ground: Checkpoint,
     /// The tree as our last step left it.
     ours: Checkpoint,
+    /// The tree as the strategy that acted last left it, before the verification.
+    acted: Option<Checkpoint>,
     /// The attempt under way: the tree before it, and as it was seen last.
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
@@ -103,6 +106,7 @@ impl GuardedTree {
             argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
+            acted: None,
             ground,
             attempt: None,
             kept: Vec::new(),
@@ -154,6 +158,15 @@ impl GuardedTree {
         let mut text = Vec::new();
         store.patch(&store.load(before)?, &store.load(after)?, &mut text)?;
         Ok(text)
+    }
+
+    /// What the cure changed, together with what it was built upon, for `git apply`.
+    pub(super) fn patch_of_cure(&self, out: &mut dyn Write) -> Result<()> {
+        let guarded = self.lock();
+        match &guarded.acted {
+            Some(acted) => guarded.store.patch_for_apply(&guarded.ground, acted, out),
+            None => Ok(()),
+        }
     }
 
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
@@ -221,13 +234,15 @@ impl Tree for GuardedTree {
             .as_ref()
             .map_or(&guarded.ground, |span| &span.before);
         let files_modified = guarded.store.files_modified(before, &now);
-        Ok(Acted {
+        let acted = Acted {
             checkpoint: Some(now.id()),
             fingerprint: Some(now.fingerprint()),
             protected: guarded.protected_between(before, &now),
             files_modified,
             overflow: None,
-        })
+        };
+        guarded.acted = Some(now);
+        Ok(acted)
     }
 
     fn verified(&mut self) -> Result<Verified> {

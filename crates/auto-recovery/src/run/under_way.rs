@@ -10,7 +10,7 @@ use crate::failure::{Category, Failure};
 use crate::host::timestamp;
 use crate::process::{Completion, Exit};
 use crate::run::event::{RunEvent, RunObserver};
-use crate::run::outcome::{RunExit, RunOutcome};
+use crate::run::outcome::{FirstFailure, RunEnd, RunExit, RunOutcome};
 use crate::run::runner::Runner;
 use crate::strategy::RecoveryStrategyType;
 
@@ -49,6 +49,25 @@ impl LastFailed {
     }
 }
 
+impl Failed {
+    /// What a program is told of it.
+    pub(super) fn first(&self) -> FirstFailure {
+        FirstFailure {
+            category: self.category,
+            error_type: self.failure.error_type.clone(),
+            kind: self.failure.kind(),
+        }
+    }
+
+    /// How a run ends that could not recover it.
+    pub(super) fn end(&self) -> RunEnd {
+        match self.ran {
+            Some(_) => RunEnd::NotRecovered,
+            None => RunEnd::NotStarted,
+        }
+    }
+}
+
 impl Run {
     pub(super) fn show(&self, failed: &Failed) {
         self.observe(&RunEvent::Failed {
@@ -76,13 +95,26 @@ impl Run {
 
     /// The outcome of a failed run for which nothing was tried because of `why`.
     pub(super) fn untried(&self, failed: Failed, why: &str) -> RunOutcome {
+        let (end, failure) = (failed.end(), failed.first());
         let mut result = self.without_attempts(false, why.to_owned());
         result.final_error = Some(failed.failure);
         RunOutcome {
-            exit: failed.exit,
+            failure: Some(failure),
+            ..self.outcome(failed.exit, end, result)
+        }
+    }
+
+    /// The outcome of a run for which there is neither a failure nor a session.
+    pub(super) fn outcome(&self, exit: RunExit, end: RunEnd, result: RecoveryResult) -> RunOutcome {
+        RunOutcome {
+            exit,
+            end,
+            command: self.runner.request.words(),
+            failure: None,
             session_id: None,
             result,
             flaky: false,
+            patch: None,
         }
     }
 

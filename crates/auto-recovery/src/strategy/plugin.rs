@@ -63,6 +63,12 @@ pub trait Strategy: Send {
         None
     }
 
+    /// Why it is not tried after all, in words, if so. Asked once, just before its first try:
+    /// somebody may have to agree to it. Without a reason it is tried.
+    fn declined(&mut self) -> Option<String> {
+        None
+    }
+
     /// Whether it is tried against `failing`, and when: asked before each try. `faced` is what the
     /// try before it faced, `None` before the first; `delay` is what the manager would wait.
     fn next_try(&mut self, failing: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {

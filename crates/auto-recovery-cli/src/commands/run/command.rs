@@ -10,6 +10,7 @@ use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
+use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
@@ -26,9 +27,13 @@ use crate::settings::RunRequest;
 pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     let path = request.result_file.as_deref();
     let place = path.map(ResultPlace::prepare).transpose()?;
+    let words = request.command.iter();
+    let command: Vec<_> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     run_and_prune(app, request, place.as_ref()).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
-        let result = ResultFile::of_failure(&message, &now);
+        let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(app, &result, place.as_ref(), &*app.host).ok();
     })
@@ -41,12 +46,18 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     process::become_subreaper()?;
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
     let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(&interrupt))?);
-    let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
+    let host: Arc<dyn Host> = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
         true => Some(hold_stdout()?),
         false => None,
+    };
+    let asking = Asking {
+        printer: &app.printer,
+        status: &status,
+        host: &host,
+        interrupt: &interrupt,
     };
     let world = World {
         host: host.clone(),
@@ -62,6 +73,7 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
             app.printer.clone(),
             Arc::clone(&status),
         ))),
+        consent: ProjectConsent::of(&app.settings, asking).map(|consent| Box::new(consent) as _),
     };
     let outcome = library::run(library_request, world);
     status.idle();

@@ -2,6 +2,7 @@
 //! lines.
 
 mod command;
+mod consent;
 mod console;
 mod request;
 mod result_file;

@@ -14,7 +14,7 @@ use rustix::termios::isatty;
 use crate::app::App;
 use crate::identity;
 use crate::settings::{
-    OnLeftover, Origin, PROJECT_FILE, Policy, RecipeAction, RecipeChange, RecipeSetting,
+    OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange, RecipeSetting,
     RuleSetting, RunRequest, RunSettings, Setting, Settings, StrategyCommand,
 };
 
@@ -27,6 +27,9 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
     let run = settings.run.clone();
     let identity = identity::session_started(settings, None);
     let policies = run.clone();
+    let project = settings.project.clone();
+    let given = settings.project.clone();
+    let own = given.as_ref();
     Ok(library::RunRequest {
         argv: request.command.clone(),
         cwd: settings.cwd.clone(),
@@ -42,9 +45,10 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         session_id: request.session.clone(),
         parent_session: settings.parent_session.clone(),
         policy: Arc::new(move |category: Category, failure: &Failure| {
-            policy(&policies.policy_for(category, &failure.error_type))
+            let policy = policies.policy_for(category, &failure.error_type);
+            library_policy(&policy, project.as_ref())
         }),
-        recipes: run.recipes.iter().map(recipe).collect(),
+        recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
         rules: user_rules(&run)?,
         allow: run.allow.value,
         search_path: settings.search_path.clone(),
@@ -62,8 +66,9 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         keep_failed_changes: run.keep_failed_changes.value,
         checkpoint: run.checkpoint.value,
         wait: !request.no_wait,
-        on_escalate: run.on_escalate.value.as_ref().map(command),
-        approve: run.approve.value.as_ref().map(command),
+        on_escalate: hook(&run.on_escalate, own),
+        approve: hook(&run.approve, own),
+        keep_patch: request.result_file.is_some() || app.printer.json,
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
         on_audit_failure: run.on_audit_failure.value,
@@ -102,8 +107,8 @@ fn by_who_is_there() -> OnLeftover {
     }
 }
 
-/// How one failure is tried.
-fn policy(policy: &Policy) -> library::Policy {
+/// How one failure is tried. Commands of the `project` are known as such.
+fn library_policy(policy: &Policy, project: Option<&Project>) -> library::Policy {
     library::Policy {
         max_attempts: policy.max_attempts.value,
         // A number beats a time, and what is typed beats both in a file.
@@ -121,22 +126,47 @@ fn policy(policy: &Policy) -> library::Policy {
         jitter: policy.jitter.value,
         attempt_timeout: policy.attempt_timeout.value,
         deadline: policy.deadline.value,
-        fixes: policy.fix.value.iter().map(command).collect(),
-        alternatives: policy.alternative.value.iter().map(command).collect(),
+        fixes: commands(&policy.fix, project),
+        alternatives: commands(&policy.alternative, project),
     }
 }
 
-fn command(command: &StrategyCommand) -> library::StrategyCommand {
-    match command {
+fn commands(
+    setting: &Setting<Vec<StrategyCommand>>,
+    project: Option<&Project>,
+) -> Vec<library::StrategyCommand> {
+    let of_project = is_of(&setting.origin, project);
+    let commands = setting.value.iter();
+    commands.map(|one| command(one, of_project)).collect()
+}
+
+fn hook(
+    setting: &Setting<Option<StrategyCommand>>,
+    project: Option<&Project>,
+) -> Option<library::StrategyCommand> {
+    let of_project = is_of(&setting.origin, project);
+    setting.value.as_ref().map(|one| command(one, of_project))
+}
+
+fn is_of(origin: &Origin, project: Option<&Project>) -> bool {
+    project.is_some_and(|project| project.is_origin(origin))
+}
+
+fn command(command: &StrategyCommand, of_project: bool) -> library::StrategyCommand {
+    let command = match command {
         StrategyCommand::Shell(text) => library::StrategyCommand::shell(text),
         StrategyCommand::Argv(argv) => {
             library::StrategyCommand::direct(argv.iter().map(OsString::from).collect())
         }
+    };
+    match of_project {
+        true => command.of_project(),
+        false => command,
     }
 }
 
 /// A user's recipe. Its tools are looked for both as the command itself and behind a task runner.
-fn recipe(setting: &RecipeSetting) -> Recipe {
+fn recipe(setting: &RecipeSetting, project: Option<&Project>) -> Recipe {
     let name = setting.name.clone();
     let RecipeChange::Define(own) = &setting.change else {
         return Recipe {
@@ -167,6 +197,7 @@ fn recipe(setting: &RecipeSetting) -> Recipe {
         run,
         tier: own.tier,
         requires: own.requires.clone(),
+        of_project: is_of(&setting.origin, project),
         ..Recipe::default()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auto_recovery::RecoveryStrategyType::{Alternative, Custom, Fix};
 use auto_recovery::host::Host;
 use auto_recovery::manager::{Incident, RecoveryEnd};
-use auto_recovery::strategy::Outcome;
+use auto_recovery::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use auto_recovery::{Category, Failure};
 
 use super::{Scripted, failure, manager, no_context, seconds};
@@ -192,4 +192,58 @@ fn the_history_of_recoveries_is_kept_saved_and_cleared() {
     assert_eq!(manager.get_recovery_history().len(), 2);
     manager.clear_recovery_history();
     assert!(manager.get_recovery_history().is_empty());
+}
+
+/// A fix that somebody does not agree to, after which the user may have asked to stop.
+struct Declined(Option<Arc<auto_recovery::testing::ScriptedHost>>);
+
+impl Strategy for Declined {
+    fn kind(&self) -> RecoveryStrategyType {
+        Fix
+    }
+
+    fn action(&self) -> String {
+        "declined".to_owned()
+    }
+
+    fn declined(&mut self) -> Option<String> {
+        if let Some(host) = &self.0 {
+            host.interrupt();
+        }
+        Some("declined: no".to_owned())
+    }
+
+    fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
+        panic!("it must not act")
+    }
+}
+
+#[test]
+fn what_is_declined_is_no_attempt_and_the_next_is_tried() {
+    let (mut manager, _) = manager();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    manager.add_strategy(Box::new(Declined(None)));
+    manager.add_strategy(Box::new(Scripted {
+        kind: Fix,
+        name: "agreed",
+        outcome: Outcome::success("done"),
+        asked: asked.clone(),
+    }));
+    let incident = Incident::new(failure("code_quality"), Category::CodeQuality, "rule");
+    let recovery = manager.recover(incident, &no_context()).unwrap();
+    assert_eq!(recovery.end, RecoveryEnd::Recovered);
+    assert_eq!(recovery.result.attempts.len(), 1);
+    assert_eq!(recovery.declined, ["declined: no"]);
+    assert_eq!(*asked.lock().unwrap(), ["agreed"]);
+}
+
+#[test]
+fn an_interrupt_while_somebody_is_asked_ends_the_recovery() {
+    let (mut manager, host) = manager();
+    manager.add_strategy(Box::new(Declined(Some(host))));
+    manager.add_strategy(Box::new(Declined(None)));
+    let incident = Incident::new(failure("code_quality"), Category::CodeQuality, "rule");
+    let recovery = manager.recover(incident, &no_context()).unwrap();
+    assert_eq!(recovery.end, RecoveryEnd::Interrupted);
+    assert_eq!(recovery.declined.len(), 1);
 }

@@ -166,6 +166,7 @@ impl Project {
             wait: true,
             on_escalate: None,
             approve: None,
+            keep_patch: false,
             dry_run: false,
             fail_on_flaky: false,
             on_audit_failure: OnAuditFailure::Stop,
@@ -178,6 +179,7 @@ impl Project {
         let seen = Shared::default();
         let interrupt = Arc::new(Interrupt::none());
         let world = World {
+            consent: None,
             host: Arc::new(QuickHost(SystemHost::with_interrupt(Arc::clone(
                 &interrupt,
             )))),

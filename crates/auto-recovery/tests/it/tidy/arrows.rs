@@ -27,7 +27,8 @@ const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
     ("exit", &[]),
-    ("failure", &["error"]),
+    ("failure_kind", &[]),
+    ("failure", &["error", "failure_kind"]),
     ("entry", &["error"]),
     ("attempt", &["failure", "strategy"]),
     // What is decided: pure.
@@ -54,10 +55,11 @@ const MODULES: Table<'_> = &[
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "error",
     "exit",
     "failure",
+    "failure_kind",
     "entry",
     "attempt",
     "strategy",

@@ -1,0 +1,90 @@
+//! The project's file as it was read when the run began, and the commands that it names.
+//!
+//! What stands in the file later is another content: nobody has agreed to that.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::settings::{
+    Layer, Origin, PolicyLayer, RecipeAction, RecipeChange, Setting, SourceFile, StrategyCommand,
+};
+
+/// The project's file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Project {
+    /// Where it is, as shown to people.
+    pub(crate) path: Arc<PathBuf>,
+    /// The commands that it names and that count, with the key of each.
+    pub(crate) commands: Vec<(String, StrategyCommand)>,
+    text: String,
+}
+
+impl Project {
+    /// `file`, of which `layer` is used.
+    pub(crate) fn new(file: &SourceFile, layer: &Layer) -> Self {
+        Self {
+            path: file.path.clone(),
+            commands: commands(layer),
+            text: file.text.clone(),
+        }
+    }
+
+    /// SHA-256 of what it said, in hex.
+    pub(crate) fn sha256(&self) -> String {
+        sha256(&self.text)
+    }
+
+    /// Whether what came from `origin` came from this file.
+    pub(crate) fn is_origin(&self, origin: &Origin) -> bool {
+        matches!(origin, Origin::File { path, .. } if *path == self.path)
+    }
+}
+
+/// SHA-256 of `text`, in hex.
+pub(crate) fn sha256(text: &str) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        // To write to a text never fails.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// The commands that `layer` names, with the key of each.
+pub(crate) fn commands(layer: &Layer) -> Vec<(String, StrategyCommand)> {
+    let mut named = Vec::new();
+    push_policy(&mut named, "", &layer.policy);
+    push(&mut named, "approve", layer.approve.as_ref());
+    push(&mut named, "on_escalate", layer.on_escalate.as_ref());
+    for (category, policy) in &layer.categories {
+        push_policy(&mut named, &format!("category.{category}."), policy);
+    }
+    for (error_type, policy) in &layer.error_types {
+        push_policy(&mut named, &format!("error_type.{error_type}."), policy);
+    }
+    for recipe in &layer.recipes {
+        if let RecipeChange::Define(own) = &recipe.change {
+            let (RecipeAction::Fix(command) | RecipeAction::Alternative(command)) = &own.action;
+            named.push((format!("recipe.{}", recipe.name), command.clone()));
+        }
+    }
+    named
+}
+
+fn push_policy(named: &mut Vec<(String, StrategyCommand)>, prefix: &str, policy: &PolicyLayer) {
+    for (key, list) in [("fix", &policy.fix), ("alternative", &policy.alternative)] {
+        let list = list.iter().flat_map(|list| &list.value);
+        named.extend(list.map(|command| (format!("{prefix}{key}"), command.clone())));
+    }
+}
+
+fn push(
+    named: &mut Vec<(String, StrategyCommand)>,
+    key: &str,
+    command: Option<&Setting<StrategyCommand>>,
+) {
+    named.extend(command.map(|command| (key.to_owned(), command.value.clone())));
+}
