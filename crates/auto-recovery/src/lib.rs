@@ -20,6 +20,7 @@ pub mod failure;
 pub mod files;
 pub mod host;
 pub mod manager;
+pub mod patience;
 pub mod plan;
 pub mod process;
 pub mod recipe;

@@ -4,13 +4,15 @@
 //! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot
 //! be written restrains nothing: it is never a reason to fail.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::patience::a_moment;
 
 /// A JSON file in the state.
 #[derive(Clone, Debug)]
@@ -31,7 +33,11 @@ impl StateFile {
         T: Default + Serialize + DeserializeOwned,
     {
         let mut file = self.open().ok()?;
-        file.lock().ok()?;
+        // Whoever has it locked changes a few bytes. One that takes longer is stopped or hangs, and
+        // what the file restrains is not worth waiting for that.
+        if !a_moment(|| !matches!(file.try_lock(), Err(TryLockError::WouldBlock))) {
+            return None;
+        }
         let mut text = Vec::new();
         file.read_to_end(&mut text).ok()?;
         let mut held: T = serde_json::from_slice(&text).unwrap_or_default();

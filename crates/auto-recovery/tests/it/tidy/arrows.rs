@@ -40,17 +40,18 @@ const MODULES: Table<'_> = &[
     // What touches the world.
     ("files", &[]),
     ("host", &["process"]),
-    ("process", &["error", "exit", "host"]),
-    ("checkpoint", &["error", "host"]),
+    ("patience", &["error", "host", "process"]),
+    ("process", &["error", "exit", "host", "patience"]),
+    ("checkpoint", &["error", "host", "process"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "patience", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "audit", "export"]),
     ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "host", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "host", "patience", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -68,7 +69,15 @@ const PURE: [&str; 11] = [
     "statistics",
 ];
 
-const WORLD: [&str; 6] = ["host", "process", "checkpoint", "audit", "manager", "run"];
+const WORLD: [&str; 7] = [
+    "host",
+    "patience",
+    "process",
+    "checkpoint",
+    "audit",
+    "manager",
+    "run",
+];
 
 const LIBRARY: &str = "crates/auto-recovery/src/";
 
