@@ -24,6 +24,7 @@ use std::time::Duration;
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::export;
 use auto_recovery::host::{Host, Wait, new_id};
+use auto_recovery::patience::{lock_file, over};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::group::{Group, Item, Pending};
@@ -260,7 +261,7 @@ impl Spool {
             if file.try_lock().is_ok() {
                 return Ok(file);
             }
-            if self.host.sleep(LOOK_PAUSE) == Wait::Interrupted {
+            if over(&*self.host).is_some() || self.host.sleep(LOOK_PAUSE) == Wait::Interrupted {
                 break;
             }
         }
@@ -351,8 +352,8 @@ impl Spool {
     /// Keeps others from writing until what is returned is dropped.
     fn locked(&self) -> Result<File> {
         let file = self.open_file("lock")?;
-        file.lock()
-            .map_err(|error| Error::io("lock", &self.dir.join("lock"), error))?;
+        let path = self.dir.join("lock");
+        lock_file(&*self.host, &path, &file, &mut || Ok(file.try_lock()?))?;
         Ok(file)
     }
 

@@ -52,7 +52,7 @@ impl SqliteStore {
         let path = std::path::absolute(path)
             .map_err(|error| Error::io("find audit database", path, error))?;
         file::find(&path)?;
-        let database = Database::new(path, options.durability);
+        let database = Database::new(path, options.durability, Arc::clone(&host));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
