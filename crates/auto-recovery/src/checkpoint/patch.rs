@@ -54,7 +54,7 @@ pub(super) fn write(
         &after.id(),
         "--",
     ]);
-    let mut conversation = Conversation::start(command, "git diff-tree")?;
+    let mut conversation = Conversation::start(git, command, "git diff-tree")?;
     let (stdin, mut stdout) = conversation.pipes();
     drop(stdin);
     let mut chunk = vec![0; CHUNK];
