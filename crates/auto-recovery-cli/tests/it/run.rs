@@ -12,6 +12,7 @@ mod restore;
 mod signals;
 mod state;
 mod streams;
+mod waits;
 mod workspaces;
 
 use std::fs;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::harness::Machine;
+use super::harness::{Machine, Run};
 
 /// How long a test waits for something that a process of its own is about to do.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,6 +1,7 @@
 //! The recovery of a failed run: plan, guard the tree, let the manager work, end.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
@@ -371,7 +372,10 @@ fn manager(
     manager.verifier = Some(Box::new(Rerun {
         runner: run.runner.clone(),
     }));
-    manager.observer = Some(Box::new(Steps(run.observer.clone())));
+    manager.observer = Some(Box::new(Steps {
+        observer: run.observer.clone(),
+        tried: run.tried.clone(),
+    }));
     manager
 }
 
@@ -520,12 +524,18 @@ fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
     }
 }
 
-/// Passes the manager's steps on to the run's observer.
-struct Steps(Arc<std::sync::Mutex<dyn RunObserver>>);
+/// Passes the manager's steps on to the run's observer, and counts attempts.
+struct Steps {
+    observer: Arc<Mutex<dyn RunObserver>>,
+    tried: Arc<AtomicUsize>,
+}
 
 impl Observer for Steps {
     fn observe(&mut self, event: &Event<'_>) {
-        let mut observer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Attempt { .. } = event {
+            self.tried.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.observe(&RunEvent::Step(event));
     }
 }

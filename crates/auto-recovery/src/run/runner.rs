@@ -102,6 +102,7 @@ impl Runner {
         state.attempt_timeout = policy.attempt_timeout;
         let limit = policy.deadline.or(self.request.deadline);
         state.deadline = limit.map(|limit| self.started.saturating_add(limit));
+        self.host.set_deadline(state.deadline);
         Ok(())
     }
 
