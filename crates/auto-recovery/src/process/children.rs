@@ -82,7 +82,7 @@ fn peek() -> rustix::io::Result<Option<rustix::process::WaitIdStatus>> {
 
 /// The main thread's children: the system gives orphans to it. Where the system keeps no list of
 /// children, none are found, and they are collected when the command is over.
-fn of_main_thread() -> Vec<i32> {
+pub(super) fn of_main_thread() -> Vec<i32> {
     let path = format!("/proc/self/task/{}/children", getpid().as_raw_pid());
     let list = fs::read_to_string(path).unwrap_or_default();
     list.split_ascii_whitespace()

@@ -44,7 +44,7 @@ mod watch;
 
 pub use capture::{Capture, Piece, Stream};
 pub use descendants::{Process, become_subreaper};
-pub use ending::end;
+pub use ending::{Remains, end};
 pub use foreground::ControllingTerminal;
 pub use held::Held;
 pub use helper::{End, Finished, Helper, Patience};

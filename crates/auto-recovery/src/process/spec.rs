@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::capture::{Capture, Stream};
 use super::descendants::Process;
+use super::ending::Remains;
 use super::foreground::ControllingTerminal;
 use super::pty::Terminals;
 use super::stdin::ReplayedInput;
@@ -174,6 +175,8 @@ pub struct Completion {
     pub paused: Duration,
     /// Processes it started that are still there.
     pub left_running: Vec<Process>,
+    /// The same, to be ended.
+    pub remains: Remains,
     /// What it wrote.
     pub capture: Capture,
     /// Which stream could not be passed on to the end, and why: a `BrokenPipe` when the reader went

@@ -71,6 +71,11 @@ impl Stat {
         (self.pid, self.started)
     }
 
+    /// Stopped, or waiting in the kernel: it does nothing before it is continued, or goes on.
+    pub(super) fn is_still(&self) -> bool {
+        matches!(self.state, b'T' | b't' | b'D')
+    }
+
     /// A zombie, or dead altogether.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')

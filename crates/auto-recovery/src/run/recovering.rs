@@ -398,14 +398,14 @@ fn add_strategies(
                 kind,
                 command: command.clone(),
                 recipe: None,
-                left: Vec::new(),
+                left: None,
             }),
             PlannedAction::Recipe { recipe, command } => Box::new(CommandStrategy {
                 runner,
                 kind,
                 command: command.clone(),
                 recipe: Some(recipe.clone()),
-                left: Vec::new(),
+                left: None,
             }),
             PlannedAction::Again { asked } => {
                 let max_attempts = Some(step.max_attempts);
@@ -467,7 +467,8 @@ fn conclude(run: &Run, recovery: Recovery, ending: &Ending<'_>) -> Result<RunOut
             why: not_recovered(run, recovery.end),
             attempts,
             duration: run.elapsed(),
-            tree_is_as_it_was: attempts == 0 || (ending.undone && recovery.not_covered.is_empty()),
+            tree_is_as_it_was: run.runner.not_ended().is_empty()
+                && (attempts == 0 || (ending.undone && recovery.not_covered.is_empty())),
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
