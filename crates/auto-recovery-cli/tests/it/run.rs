@@ -2,6 +2,7 @@
 
 mod cure;
 mod died;
+mod escapees;
 mod guarded;
 mod keys;
 mod limits;

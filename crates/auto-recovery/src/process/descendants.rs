@@ -15,11 +15,9 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
-use super::children::{has_children, is_started, is_subreaper, of_main_thread};
+use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
 use super::spec::Marker;
 use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
@@ -220,23 +218,18 @@ impl Family {
         }
     }
 
-    /// Collects the exit statuses of descendants that ended as our children; how many there were.
-    pub(super) fn collect_ended(&self) -> usize {
+    /// Collects the exit statuses of descendants that ended as our children.
+    pub(super) fn collect_ended(&self) {
         if !self.adopting {
-            return 0;
+            return;
         }
-        let mut collected = 0;
         let table = scan();
         for stat in table
             .iter()
             .filter(|s| s.state == b'Z' && self.is_adopted(s) && !is_started(s.pid))
         {
-            if let Some(pid) = Pid::from_raw(stat.pid) {
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-                collected += 1;
-            }
+            collect_orphan(stat);
         }
-        collected
     }
 
     fn members(&self, table: &[Stat]) -> HashSet<i32> {

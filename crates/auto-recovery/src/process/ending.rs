@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::children::orphans_collected;
 use super::descendants::{Family, Process, Relative};
 use super::events::{Event, Waiting};
 use super::interrupt::Interrupt;
@@ -113,13 +114,16 @@ fn end_family(
 /// of itself and exits leaves its dead for us to find.
 pub(super) fn is_quiet(family: &Family, others: &mut Others) -> bool {
     let mut quiet = 0;
+    let mut dead = orphans_collected();
     for _ in 0..LOOKS_MAX {
-        let has_dead = family.collect_ended() > 0;
         others.look(family);
         if !others.is_empty() {
             return false;
         }
-        quiet = if has_dead { 0 } else { quiet + 1 };
+        family.collect_ended();
+        let dead_by_now = orphans_collected();
+        quiet = if dead == dead_by_now { quiet + 1 } else { 0 };
+        dead = dead_by_now;
         if quiet == QUIET_LOOKS {
             return true;
         }
