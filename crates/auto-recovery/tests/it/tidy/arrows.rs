@@ -42,7 +42,7 @@ const MODULES: Table<'_> = &[
     ("host", &["process"]),
     ("patience", &["error", "host", "process"]),
     ("process", &["error", "exit", "host", "patience"]),
-    ("checkpoint", &["error", "host", "process"]),
+    ("checkpoint", &["error", "host", "patience", "process"]),
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "patience", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
