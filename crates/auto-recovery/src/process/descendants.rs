@@ -18,7 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
 use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
-use super::spec::Marker;
+use super::marker::Marker;
 use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
 
@@ -186,6 +186,11 @@ impl Family {
     /// it would be our child by now. Holds only once the command's own status was collected.
     pub(super) fn is_surely_gone(&self) -> bool {
         self.adopting && !has_children()
+    }
+
+    /// Whether orphans of this run become our children.
+    pub(super) fn is_adopting(&self) -> bool {
+        self.adopting
     }
 
     /// Every living process of this run but those that we started ourselves: the command's own,

@@ -10,7 +10,7 @@ use super::children::orphans_collected;
 use super::descendants::{Family, Process, Relative};
 use super::events::{Event, Waiting};
 use super::interrupt::Interrupt;
-use super::spec::Marker;
+use super::marker::Marker;
 use crate::error::Result;
 use crate::host::Host;
 
@@ -66,10 +66,10 @@ pub struct Remains {
 }
 
 impl Remains {
-    pub(super) fn new(family: Family, left: &[Process], is_surely_gone: bool) -> Self {
+    pub(super) fn new(family: Family, left: &[Process], is_empty: bool) -> Self {
         Self {
             family: family.after(left),
-            is_empty: is_surely_gone,
+            is_empty,
         }
     }
 

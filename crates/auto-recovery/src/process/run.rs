@@ -427,10 +427,11 @@ impl<'a> Running<'a> {
             // Now everybody is told.
             self.interrupt.raise(signal);
         }
-        let is_surely_gone = self.exited && self.family.is_surely_gone();
-        if !is_surely_gone {
+        let mut is_gone = self.exited && self.family.is_surely_gone();
+        if !is_gone {
             self.look_at_what_stays()?;
             self.family.collect_ended();
+            is_gone = self.exited && self.others.is_empty() && self.is_surely_quiet();
         }
         let mut left_running = self.others.into_processes();
         if !self.exited {
@@ -449,7 +450,7 @@ impl<'a> Running<'a> {
             interrupted: self.interrupted,
             duration: self.ran_for,
             paused: self.clock.paused,
-            remains: Remains::new(self.family, &left_running, is_surely_gone),
+            remains: Remains::new(self.family, &left_running, is_gone),
             left_running,
             output_error: self
                 .ends
@@ -458,6 +459,13 @@ impl<'a> Running<'a> {
                 .find_map(|pump| Some((pump.stream(), pump.take_error()?))),
             capture: self.capture,
         })
+    }
+
+    /// Whether nothing of this run is there, also nothing that is too quick to be found in one
+    /// look. Only who adopts orphans can know.
+    fn is_surely_quiet(&mut self) -> bool {
+        let family = &self.family;
+        family.is_surely_gone() || (family.is_adopting() && is_quiet(family, &mut self.others))
     }
 
     /// Looks for processes that are still there, but not for those that are just about to end.

@@ -11,6 +11,7 @@ use super::capture::{Capture, Stream};
 use super::descendants::Process;
 use super::ending::Remains;
 use super::foreground::ControllingTerminal;
+use super::marker::Marker;
 use super::pty::Terminals;
 use super::stdin::ReplayedInput;
 
@@ -110,15 +111,6 @@ pub enum Leftovers {
     Keep,
     /// They are ended as the command would be: asked, and killed after the grace.
     End,
-}
-
-/// An environment variable whose value no other run has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
-    /// Name of the variable.
-    pub name: OsString,
-    /// Its value, unique to this run.
-    pub value: OsString,
 }
 
 /// How a command ended.
