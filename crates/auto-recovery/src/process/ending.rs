@@ -110,9 +110,12 @@ fn end_family(
     Ok(others.into_processes())
 }
 
-/// Whether nothing of the family is found though it is looked for some times: what starts another
-/// of itself and exits leaves its dead for us to find.
+/// Whether nothing of the family, of which a look has found nothing, is found though it is looked
+/// for again: what starts another of itself and exits leaves its dead to who adopts them.
 pub(super) fn is_quiet(family: &Family, others: &mut Others) -> bool {
+    if !family.is_adopting() {
+        return true;
+    }
     let mut quiet = 0;
     let mut dead = orphans_collected();
     for _ in 0..LOOKS_MAX {
@@ -237,6 +240,9 @@ impl Others {
                     signal(other, handle.as_ref(), Signal::STOP);
                 }
                 stopped.insert(other.process.key());
+            }
+            if self.is_empty() {
+                return;
             }
             let all_still = self.alive.iter().all(|(other, _)| other.is_still);
             if (all_still && stopped.len() == before) || host.monotonic() >= until {

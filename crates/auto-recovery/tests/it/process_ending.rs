@@ -265,7 +265,7 @@ const HOPS: &str = "echo hop >> hops; sleep 0.00$(($$ % 9)); \
 /// Detaches others with a cleared environment for as long as it may, whatever it is told.
 const FORKS: &str = "trap '' TERM HUP INT; while :; do \
                      (env -i PATH=\"$PATH\" setsid sh -c 'trap \"\" TERM; echo hop >> hops; \
-                     sleep 300 & wait' &); sleep 0.002; done";
+                     sleep 300 & wait' &); sleep 0.01; done";
 
 /// What a script of its own, begun by a command that then does what `then` says, leaves of itself
 /// once it was ended.
@@ -281,7 +281,7 @@ fn escape(script: &str, then: &str) {
     spec.cwd = Some(dir.path().to_owned());
     spec.grace = GRACE;
     if then != "exit 3" {
-        spec.timeout = Some(Duration::from_secs(2));
+        spec.timeout = Some(Duration::from_secs(1));
     }
     let interrupt = Interrupt::none();
     let (done, _) = run(&spec);
