@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, SystemHost, new_id};
+use auto_recovery::process::Interrupt;
 use auto_recovery::retention::RetentionRules;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -48,7 +49,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             App::new(&global, flags, &environment, printer)
                 .and_then(|app| {
                     app.tell_untrusted();
-                    commands::run(&app, request)
+                    commands::run(app, request)
                 })
                 .map_err(Failure::of_run)
         }
@@ -85,9 +86,18 @@ impl App {
         ));
         Ok(Self {
             settings,
+            host: Arc::new(SystemHost::new().telling(waiting_told_by(&printer))),
             printer,
-            host: Arc::new(SystemHost::new()),
         })
+    }
+
+    /// The same, its waits ended by `interrupt`.
+    pub(crate) fn interrupted_by(self, interrupt: Arc<Interrupt>) -> Self {
+        let host = SystemHost::with_interrupt(interrupt).telling(waiting_told_by(&self.printer));
+        Self {
+            host: Arc::new(host),
+            ..self
+        }
     }
 
     /// Says that the project's file is not trusted, if so.
@@ -169,6 +179,12 @@ impl App {
             _ => store::open(&self.settings, &store, self.host.clone(), &self.printer),
         }
     }
+}
+
+/// What tells a person by `printer` what is waited for.
+fn waiting_told_by(printer: &Printer) -> impl Fn(&str) + Send + Sync + 'static {
+    let printer = printer.clone();
+    move |what| printer.note(what)
 }
 
 fn dispatch(app: &App, command: Command) -> Result<Exit> {

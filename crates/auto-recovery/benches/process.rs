@@ -101,12 +101,15 @@ fn faults(rounds: u32) -> ExitCode {
 }
 
 /// Commands that do what they can to stay.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 8] = [
     "trap '' TERM INT HUP; sleep 1000",
     "setsid sh -c 'trap \"\" TERM; sleep 1000' >/dev/null 2>&1 & sleep 1000",
     "(setsid sh -c 'trap \"\" TERM HUP; (sleep 1000 &) ; sleep 1000' &) ; exit 1",
     "trap '' TERM; (setsid env -i sleep 1000 >/dev/null 2>&1 &) ; (setsid env -i sleep 1000 &)",
     "sleep 1000 & kill -STOP $$",
+    "S='sleep 0.003; setsid sh -c \"$0\" \"$0\" >/dev/null 2>&1 & exit'; \
+     env -i PATH=\"$PATH\" setsid sh -c \"$S\" \"$S\" >/dev/null 2>&1 & exit 1",
+    "trap '' TERM; while :; do (env -i setsid sleep 1000 >/dev/null 2>&1 &); done",
     "trap 'setsid sleep 1000 & sleep 1000' TERM; sleep 1000 & wait",
 ];
 

@@ -117,13 +117,31 @@ impl Error {
     pub fn os(context: impl Into<String>, source: io::Error) -> Self {
         let kind = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
-            _ => ErrorKind::Io,
+            _ => Self::kind_in(&source).unwrap_or(ErrorKind::Io),
         };
         Self {
             kind,
             context: context.into(),
             source: Some(Box::new(source)),
         }
+    }
+
+    /// The error of ours that all of this began with.
+    pub(crate) fn root(&self) -> &Self {
+        let mut root = self;
+        let mut next = StdError::source(self);
+        while let Some(error) = next {
+            root = error.downcast_ref().unwrap_or(root);
+            next = error.source();
+        }
+        root
+    }
+
+    /// The kind of the error of ours that `error` carries, if it carries one: that nobody waits any
+    /// more is said so through what only knows errors of the operating system.
+    pub(crate) fn kind_in(error: &io::Error) -> Option<ErrorKind> {
+        let ours = error.get_ref()?.downcast_ref::<Self>();
+        ours.map(Self::kind)
     }
 
     /// The same error with a cause.

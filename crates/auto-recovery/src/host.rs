@@ -2,10 +2,13 @@
 //!
 //! This is the only module that reads a clock, sleeps or draws randomness, so whole recoveries run
 //! in tests without taking real time. Running commands has its own room, [`crate::process`].
+//!
+//! Whoever waits for others (a lock, a server, a program of ours) does it in [`crate::patience`].
 
 mod ids;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::process::Interrupt;
@@ -35,13 +38,32 @@ pub trait Host: Send + Sync {
 
     /// 64 random bits.
     fn random(&self) -> u64;
+
+    /// The moment on the monotonic clock from which on nobody is waited for; `None` without one.
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Nobody is waited for from the moment `at` on. A host that knows no deadline ignores it.
+    fn set_deadline(&self, at: Option<Duration>) {
+        let _ = at;
+    }
+
+    /// Says what has been waited for so long that a person wants to know it.
+    fn tell_waiting(&self, what: &str) {
+        let _ = what;
+    }
 }
 
+/// Is told what is waited for.
+type OnWait = Box<dyn Fn(&str) + Send + Sync>;
+
 /// The real world.
-#[derive(Debug)]
 pub struct SystemHost {
     started: Instant,
     interrupt: Arc<Interrupt>,
+    deadline: Mutex<Option<Duration>>,
+    on_wait: Option<OnWait>,
 }
 
 impl SystemHost {
@@ -56,7 +78,26 @@ impl SystemHost {
         Self {
             started: Instant::now(),
             interrupt,
+            deadline: Mutex::new(None),
+            on_wait: None,
         }
+    }
+
+    /// The same host; what is waited for long is told to `on_wait`, in words.
+    #[must_use]
+    pub fn telling(mut self, on_wait: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.on_wait = Some(Box::new(on_wait));
+        self
+    }
+}
+
+impl fmt::Debug for SystemHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SystemHost")
+            .field("started", &self.started)
+            .field("interrupt", &self.interrupt)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,6 +127,20 @@ impl Host for SystemHost {
 
     fn random(&self) -> u64 {
         uuid::Uuid::new_v4().as_u64_pair().0
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_deadline(&self, at: Option<Duration>) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    fn tell_waiting(&self, what: &str) {
+        if let Some(on_wait) = &self.on_wait {
+            on_wait(what);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod failure_kind;
 pub mod files;
 pub mod host;
 pub mod manager;
+pub mod patience;
 pub mod plan;
 pub mod process;
 pub mod recipe;

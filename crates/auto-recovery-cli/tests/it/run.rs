@@ -3,6 +3,7 @@
 mod borders;
 mod cure;
 mod died;
+mod escapees;
 mod guarded;
 mod keys;
 mod limits;
@@ -14,6 +15,7 @@ mod result;
 mod signals;
 mod state;
 mod streams;
+mod waits;
 mod workspaces;
 
 use std::fs;
@@ -21,7 +23,7 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::harness::Machine;
+use super::harness::{Machine, Run};
 
 /// How long a test waits for something that a process of its own is about to do.
 const PATIENCE: Duration = Duration::from_secs(20);

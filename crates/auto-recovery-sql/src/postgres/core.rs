@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::host::{Host, Wait};
+use auto_recovery::patience::over;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::address::Address;
@@ -103,6 +104,7 @@ impl Core {
             self.options.read_timeout,
             self.options.connect_timeout,
             self.options.connections_max,
+            Arc::clone(&self.host),
         )?);
         if let Some(of_parent) = link.replace(Arc::clone(&new)) {
             // Its locks may be held by threads that a fork did not take along: it is never touched
@@ -178,10 +180,15 @@ impl Core {
             },
         };
         let kind = failed.error.kind();
-        let (ErrorKind::Unreachable | ErrorKind::Busy, Some(spool)) = (kind, &self.spool) else {
+        let waits = match kind {
+            ErrorKind::Unreachable | ErrorKind::Busy => true,
+            kind => over(&*self.host) == Some(kind),
+        };
+        let Some(spool) = self.spool.as_ref().filter(|_| waits) else {
             return Err(failed.error);
         };
-        // Busy is what others deliver, or write: it is waited for in the spool too.
+        // Busy is what others deliver, or write: it is waited for in the spool too, and so is what
+        // the user no longer waits for.
         if kind == ErrorKind::Unreachable {
             self.leave_alone(&failed.error, spool);
         }

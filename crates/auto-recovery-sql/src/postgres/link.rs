@@ -3,13 +3,17 @@
 //! Callers block; what they wait for is driven by the runtime's thread. A thread that is inside a
 //! runtime already waits on another.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::ops::Deref;
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use auto_recovery::audit::Durability;
+use auto_recovery::host::Host;
+use auto_recovery::patience::Waiting;
 use auto_recovery::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -30,6 +34,7 @@ pub(super) struct Link {
     statement_timeout: Duration,
     connect_timeout: Duration,
     connections_max: usize,
+    host: Arc<dyn Host>,
     pool: Mutex<Pool>,
     given_back: Condvar,
     /// The process it works in: a fork takes no threads along.
@@ -49,6 +54,7 @@ impl Link {
         statement_timeout: Duration,
         connect_timeout: Duration,
         connections_max: usize,
+        host: Arc<dyn Host>,
     ) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -63,14 +69,15 @@ impl Link {
             statement_timeout,
             connect_timeout,
             connections_max: connections_max.max(1),
+            host,
             pool: Mutex::default(),
             given_back: Condvar::new(),
             pid: std::process::id(),
         })
     }
 
-    /// Waits for `future`, at most for `limit`. What takes longer counts as a server that cannot be
-    /// reached.
+    /// Waits for `future`, at most for `limit`, and no longer than the user does. What takes longer
+    /// counts as a server that cannot be reached.
     pub(super) fn run<T: Send>(
         &self,
         doing: &str,
@@ -79,7 +86,15 @@ impl Link {
     ) -> Result<T> {
         let handle = self.handle();
         let wait = || {
-            let limited = async { tokio::time::timeout(limit, future).await };
+            let limited = async {
+                let mut answer = pin!(tokio::time::timeout(limit, future));
+                let mut patience = pin!(self.patience_ends());
+                poll_fn(|context| match answer.as_mut().poll(context) {
+                    Poll::Pending => patience.as_mut().poll(context).map(|why| Ok(Err(why))),
+                    answered => answered,
+                })
+                .await
+            };
             handle.block_on(limited).unwrap_or_else(|_| {
                 let silent = format!("it did not answer within {} s", limit.as_secs_f64());
                 let cause = Error::new(ErrorKind::TimedOut, silent);
@@ -95,6 +110,18 @@ impl Link {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    /// Ends once nobody waits any more, with the reason; tells a person who waits for long.
+    async fn patience_ends(&self) -> Error {
+        let what = || format!("the database at {}", self.address.server);
+        let mut waiting = Waiting::default();
+        loop {
+            match waiting.next(&*self.host, &what) {
+                Ok(pause) => tokio::time::sleep(pause).await,
+                Err(why) => return why,
+            }
+        }
     }
 
     /// The runtime.

@@ -26,6 +26,7 @@ use auto_recovery::files::{
     Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small,
 };
 use auto_recovery::host::{Host, Wait, new_id};
+use auto_recovery::patience::{lock_file, over};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::group::{Group, Item, Pending};
@@ -271,7 +272,7 @@ impl Spool {
             if file.try_lock().is_ok() {
                 return Ok(file);
             }
-            if self.host.sleep(LOOK_PAUSE) == Wait::Interrupted {
+            if over(&*self.host).is_some() || self.host.sleep(LOOK_PAUSE) == Wait::Interrupted {
                 break;
             }
         }
@@ -362,8 +363,8 @@ impl Spool {
     /// Keeps others from writing until what is returned is dropped.
     fn locked(&self) -> Result<File> {
         let file = self.open_file("lock")?;
-        file.lock()
-            .map_err(|error| Error::io("lock", &self.dir.join("lock"), error))?;
+        let path = self.dir.join("lock");
+        lock_file(&*self.host, &path, &file, &mut || Ok(file.try_lock()?))?;
         Ok(file)
     }
 

@@ -1,23 +1,20 @@
 //! Connections: one that writes, and some that read.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::Durability;
 use auto_recovery::error::Result;
+use auto_recovery::host::Host;
+use auto_recovery::patience::Waiting;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::failure::{At, failed};
+use super::failure::{At, failed, gave_up};
 use super::file::{self, FileId};
 use super::migrations::{self, Format};
 use super::recent::Recent;
 use crate::group::lock;
-
-/// How long one waits for others that write. A commit takes milliseconds, removing a trail of a
-/// million entries some seconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Statements kept ready: more than there are.
 const STATEMENTS_MAX: usize = 128;
@@ -29,6 +26,7 @@ const READERS_KEPT: usize = 4;
 pub(super) struct Database {
     pub(super) path: PathBuf,
     durability: Durability,
+    host: Arc<dyn Host>,
     readers: Mutex<Vec<Link>>,
     pub(super) writer: Mutex<Option<Link>>,
 }
@@ -53,10 +51,11 @@ pub(super) struct Reader<'d> {
 }
 
 impl Database {
-    pub(super) fn new(path: PathBuf, durability: Durability) -> Self {
+    pub(super) fn new(path: PathBuf, durability: Durability, host: Arc<dyn Host>) -> Self {
         Self {
             path,
             durability,
+            host,
             readers: Mutex::default(),
             writer: Mutex::default(),
         }
@@ -125,6 +124,25 @@ impl Database {
         Ok(found.is_some_and(|found| link.is_usable(found)))
     }
 
+    /// What waits for others that write, for as long as the user waits.
+    fn waiting(&self) -> impl FnMut(i32) -> bool + Send + use<> {
+        let (host, path) = (Arc::clone(&self.host), self.path.clone());
+        let mut waiting = Waiting::default();
+        move |before| {
+            if before == 0 {
+                waiting = Waiting::default();
+            }
+            let what = || format!("{}, {}", path.display(), file::holder(&path));
+            match waiting.pause(&*host, &what) {
+                Ok(()) => true,
+                Err(error) => {
+                    gave_up(error);
+                    false
+                }
+            }
+        }
+    }
+
     /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it
     /// is told that nobody changes: otherwise it wants to make files beside the database.
     fn open_reader(&self) -> Result<Link> {
@@ -147,10 +165,10 @@ impl Database {
     fn connect(&self, name: &Path, flags: OpenFlags) -> Result<Link> {
         self.discard_inherited();
         let opened = Connection::open_with_flags(name, flags);
-        let connection = opened.at("open", &self.path)?;
+        let mut connection = opened.at("open", &self.path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection
-            .busy_timeout(BUSY_TIMEOUT)
+            .busy_handler(Some(self.waiting()))
             .at("open", &self.path)?;
         connection
             .pragma_update(None, "foreign_keys", true)

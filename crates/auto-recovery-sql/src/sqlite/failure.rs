@@ -1,14 +1,30 @@
 //! What SQLite says went wrong, as an error of ours.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use auto_recovery::error::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
+thread_local! {
+    /// Why this thread waits no more for others that write, until that is told.
+    static GAVE_UP: Cell<Option<Error>> = const { Cell::new(None) };
+}
+
+/// Nobody waits any more for others that write, because of `error`: what SQLite says next on this
+/// thread is that they do.
+pub(super) fn gave_up(error: Error) {
+    GAVE_UP.set(Some(error));
+}
+
 /// The error that `error` is, met while doing `what` (for example "read" or "write to") to the
 /// database at `path`.
 pub(super) fn failed(what: &str, path: &Path, error: rusqlite::Error) -> Error {
     let file = path.display();
+    let gave_up = GAVE_UP.take();
+    if let (Some(ErrorCode::DatabaseBusy), Some(why)) = (error.sqlite_error_code(), gave_up) {
+        return why;
+    }
     let (kind, way_out) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
             ErrorKind::Busy,

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::files::{self, Purpose};
+use auto_recovery::process::Holder;
 use rustix::fs::StatVfsMountFlags;
 
 use crate::group::lock;
@@ -88,6 +89,19 @@ pub(super) fn check_own(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Who has the database at `path` locked, in words that follow its name. Where it is written
+/// through a log, the locks are on the file that those who use it share.
+pub(super) fn holder(path: &Path) -> String {
+    let mut shared = path.as_os_str().to_owned();
+    shared.push("-shm");
+    let files = [path, Path::new(&shared)];
+    let files: Vec<_> = files
+        .into_iter()
+        .filter_map(|file| fs::metadata(file).ok())
+        .collect();
+    Holder::in_words(&files)
 }
 
 /// Whether nobody can be writing to the database at `path`: its file system cannot be written, and

@@ -54,7 +54,7 @@ impl SqliteStore {
         if file::find(&path)?.is_some() {
             file::check_own(&path)?;
         }
-        let database = Database::new(path, options.durability);
+        let database = Database::new(path, options.durability, Arc::clone(&host));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {

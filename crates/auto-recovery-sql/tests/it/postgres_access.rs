@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, Removal, Removed};
-use auto_recovery::host::SystemHost;
+use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
@@ -229,4 +230,52 @@ fn connections_are_encrypted_as_far_as_is_asked() {
     let plain = shared().database();
     let error = try_with(&plain.url, "sslmode=require").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{}", error.chain());
+}
+
+#[test]
+fn a_locked_table_is_waited_for_no_longer_than_the_user_waits() {
+    let database = shared().database();
+    let spool = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    let host = SystemHost::new().telling(move |what| kept.lock().unwrap().push(what.to_owned()));
+    let host = Arc::new(host);
+    let open = |spool| {
+        let options = PostgresOptions {
+            spool,
+            ..PostgresOptions::default()
+        };
+        PostgresStore::open(&database.url, options, host.clone()).unwrap()
+    };
+    let (plain, spooling) = (open(None), open(Some(spool.path().to_owned())));
+    plain.append(vec![entry("s", 1)]).unwrap();
+    spooling.append(vec![entry("s", 2)]).unwrap();
+    thread::scope(|scope| {
+        // Who holds it gives it back by itself: it may not be ended at the right moment from here.
+        let holder = scope.spawn(|| {
+            database
+                .ask("BEGIN; LOCK TABLE auto_recovery.stored_session; SELECT pg_sleep(12); COMMIT")
+        });
+        while database.ask("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'")
+            == "0"
+        {
+            thread::yield_now();
+        }
+        host.set_deadline(Some(host.monotonic() + Duration::from_secs(3)));
+        let error = plain.append(vec![entry("s", 3)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{}", error.chain());
+        assert!(
+            error.to_string().contains("the database at 127.0.0.1"),
+            "{error}"
+        );
+        spooling.append(vec![entry("s", 4)]).unwrap();
+        assert_eq!(spooling.waiting(), 1, "it is kept for later");
+        assert!(!holder.is_finished(), "neither waited for whoever holds it");
+    });
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("waiting for the database at 127.0.0.1"),
+        "{told:?}"
+    );
 }

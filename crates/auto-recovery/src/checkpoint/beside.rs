@@ -28,6 +28,7 @@ use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::files::{Links, create_afresh, open_own, open_regular, read_small};
 use crate::host::new_id;
+use crate::patience::a_moment;
 
 /// Where runs register, in a state directory.
 const RUNNING: &str = "running";
@@ -164,6 +165,7 @@ impl Inbox {
     /// Looks who runs beside, and who did.
     pub fn look(&mut self) {
         let now_ns = stamped_now(&self.dir);
+        let mut has_dead = false;
         // Runs first: one that ends now leaves its note before it goes.
         for entry in entries(&self.state_dir.join(RUNNING)) {
             let Some((note, is_alive)) = read_registration(&entry) else {
@@ -172,6 +174,7 @@ impl Inbox {
             if is_alive {
                 self.note(note);
             } else {
+                has_dead = true;
                 let dead = Note {
                     until_ns: now_ns,
                     ..note
@@ -182,6 +185,11 @@ impl Inbox {
                 let _others = fs::remove_dir(self.state_dir.join(RUNNING));
                 self.note(dead);
             }
+        }
+        if has_dead {
+            // Files are stamped by a clock that ticks: what we change from here on must not look as
+            // if it had changed when the dead was still alive.
+            a_moment(|| now_ns.is_none() || stamped_now(&self.dir) > now_ns);
         }
         for entry in entries(&self.dir) {
             if let Some(note) = read(&entry) {
@@ -412,6 +420,39 @@ fn remove_dirs(dirs: &[PathBuf]) {
     for dir in dirs.iter().rev() {
         if fs::remove_dir(dir).is_err() {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_right_after_a_dead_run_was_found_is_not_the_dead_ones() {
+        let (state, tree) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = fs::canonicalize(tree.path()).unwrap();
+        let workspace = Workspace::find(&root, None).unwrap();
+        let mut inbox = Inbox::open(state.path(), &workspace).unwrap();
+        let open_root = Root::open(&root).unwrap();
+        // Some of so many rounds do not meet a tick of the clock.
+        for round in 0..20 {
+            let run = Registration::begin(state.path(), &workspace, &["run".to_owned()]).unwrap();
+            let dead = Note {
+                id: format!("dead-{round}"),
+                pid: u32::MAX,
+                ..run.note.clone()
+            };
+            let left = state.path().join(RUNNING).join(&dead.id);
+            fs::write(&left, serde_json::to_vec(&dead).unwrap()).unwrap();
+            run.end();
+            let (before, after) = (format!("before-{round}"), format!("after-{round}"));
+            fs::write(root.join(&before), "theirs").unwrap();
+            inbox.look();
+            fs::write(root.join(&after), "ours").unwrap();
+            let who = |name: &str| inbox.who_changed(&open_root, name.as_bytes(), [].into_iter());
+            assert!(who(&before).is_some(), "{round}");
+            assert_eq!(who(&after), None, "{round}");
         }
     }
 }

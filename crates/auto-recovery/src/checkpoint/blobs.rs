@@ -28,7 +28,7 @@ pub(super) enum CopyError {
 impl Blobs {
     pub(super) fn start(git: &Git) -> Result<Self> {
         let command = git.command(&["cat-file", "--batch"]);
-        Self::talk_to(Conversation::start(command, "git cat-file")?)
+        Self::talk_to(Conversation::start(git, command, "git cat-file")?)
     }
 
     pub(super) fn talk_to(mut git: Conversation) -> Result<Self> {
@@ -113,5 +113,6 @@ fn source(error: io::Error) -> CopyError {
 
 /// A git that does not answer: nothing can be had from it, whatever the path.
 fn talk_failed(error: io::Error) -> Error {
-    Error::new(ErrorKind::Tool, "failed to talk to git cat-file").with_source(error)
+    let kind = Error::kind_in(&error).unwrap_or(ErrorKind::Tool);
+    Error::new(kind, "failed to talk to git cat-file").with_source(error)
 }

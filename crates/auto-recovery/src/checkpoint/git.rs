@@ -4,15 +4,17 @@
 //! configuration that could change bytes, run a program or write. No shell is involved.
 
 use std::ffi::OsStr;
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use crate::checkpoint::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, read_small};
+use crate::host::Host;
+use crate::process::{End, Finished, Helper, Patience};
 
 /// Variables by which an environment (a hook, an outer git) redirects git elsewhere.
 const SCRUBBED: [&str; 27] = [
@@ -44,9 +46,6 @@ const SCRUBBED: [&str; 27] = [
     "GIT_TEMPLATE_DIR",
     "GIT_WORK_TREE",
 ];
-
-/// How much of what git says on stderr an error repeats.
-const STDERR_BYTES_MAX: u64 = 4096;
 
 /// Settings by which a repository's configuration starts programs, reads or fetches elsewhere, or
 /// changes bytes, as they must be in ours, whatever its file says. git asks the command line first.
@@ -157,6 +156,8 @@ const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
 pub(super) struct Git {
     program: PathBuf,
     dir: PathBuf,
+    /// How long it is waited for; `None` for as long as it takes.
+    patience: Option<Patience>,
 }
 
 impl Git {
@@ -164,6 +165,15 @@ impl Git {
         Self {
             program: program.unwrap_or(Path::new("git")).to_owned(),
             dir,
+            patience: None,
+        }
+    }
+
+    /// The same, waited for as long as the user of `host` waits.
+    pub(super) fn for_user_of(self, host: &Arc<dyn Host>) -> Self {
+        Self {
+            patience: Some(Patience::new(Arc::clone(host))),
+            ..self
         }
     }
 
@@ -179,7 +189,7 @@ impl Git {
             let mut command = self.bare();
             command.args(["init", "--quiet", "--bare", "--template="]);
             command.args(formats).arg(&self.dir);
-            output(command, "git init")
+            self.output(command, "git init")
         };
         init(&formats)
             .or_else(|_| init(&formats[..1]))
@@ -229,7 +239,7 @@ impl Git {
     pub(super) fn version(&self) -> Result<Vec<u8>> {
         let mut command = self.bare();
         command.arg("--version");
-        output(command, "git --version")
+        self.output(command, "git --version")
     }
 
     /// A command on the private repository, under its own configuration only.
@@ -278,12 +288,27 @@ impl Git {
             .env_remove("GIT_CONFIG_NOSYSTEM")
             .args(["config", "--null", "--show-scope", "--type=path"])
             .args(["--get-all", "safe.directory"]);
-        output(command, "git config")
+        self.output(command, "git config")
     }
 
     /// Runs a command on the private repository and returns what it wrote.
     pub(super) fn run(&self, args: &[&str]) -> Result<Vec<u8>> {
-        output(self.command(args), args[0])
+        self.output(self.command(args), args[0])
+    }
+
+    /// Runs `command` to its end and returns its output.
+    pub(super) fn output(&self, mut command: Command, what: &str) -> Result<Vec<u8>> {
+        let program = command.get_program().to_owned();
+        let helper = Helper::start(&mut command, what, self.patience.as_ref());
+        let mut helper = helper.map_err(|e| start_error(&program, e))?;
+        let mut output = Vec::new();
+        let (_, stdout) = helper.pipes();
+        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut output));
+        check(helper.finish()?, what)?;
+        match read {
+            Some(Err(error)) => Err(Error::os(format!("failed to read from {what}"), error)),
+            _ => Ok(output),
+        }
     }
 
     #[expect(
@@ -331,57 +356,33 @@ pub(super) fn is_no_file(path: &Path) -> bool {
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// Runs `command` to its end and returns its output.
-pub(super) fn output(mut command: Command, what: &str) -> Result<Vec<u8>> {
-    let program = command.get_program().to_owned();
-    let output = command.output().map_err(|e| start_error(&program, e))?;
-    check(output.status, what, &output.stderr)?;
-    Ok(output.stdout)
-}
-
-/// A git that is talked to while it runs.
+/// A git that is talked to while it runs. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Conversation {
     what: &'static str,
-    child: Child,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    helper: Helper,
 }
 
 impl Conversation {
-    /// Starts `command` with its input and output open.
-    pub(super) fn start(mut command: Command, what: &'static str) -> Result<Self> {
+    /// Starts `command` of `git` with its input and output open.
+    pub(super) fn start(git: &Git, mut command: Command, what: &'static str) -> Result<Self> {
         let program = command.get_program().to_owned();
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| start_error(&program, e))?;
-        let stderr = child
-            .stderr
-            .take()
-            .map(|stderr| std::thread::spawn(move || drain(stderr)));
-        Ok(Self {
-            what,
-            child,
-            stderr,
-        })
+        command.stdin(Stdio::piped());
+        let helper = Helper::start(&mut command, what, git.patience.as_ref());
+        let helper = helper.map_err(|e| start_error(&program, e))?;
+        Ok(Self { what, helper })
     }
 
     /// Its input and output, once.
-    pub(super) fn pipes(&mut self) -> (impl Write + Send + use<>, impl Read + Send + use<>) {
-        let stdin = self.child.stdin.take().expect("the pipes are taken once");
-        let stdout = self.child.stdout.take().expect("the pipes are taken once");
-        (stdin, stdout)
+    pub(super) fn pipes(&mut self) -> (End<ChildStdin>, End<ChildStdout>) {
+        let (stdin, stdout) = self.helper.pipes();
+        let stdin = stdin.expect("the pipes are taken once");
+        (stdin, stdout.expect("the pipes are taken once"))
     }
 
     /// Waits for its end; its input must be closed.
-    pub(super) fn finish(mut self) -> Result<()> {
-        let status = self.child.wait();
-        let stderr = self.stderr.take().and_then(|thread| thread.join().ok());
-        let status =
-            status.map_err(|e| Error::os(format!("failed to wait for {}", self.what), e))?;
-        check(status, self.what, &stderr.unwrap_or_default())
+    pub(super) fn finish(self) -> Result<()> {
+        check(self.helper.finish()?, self.what)
     }
 
     /// What to say of an I/O error on its pipes: why git ended, when it did.
@@ -394,29 +395,12 @@ impl Conversation {
     }
 }
 
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        if self.stderr.is_some() {
-            let _already_gone = self.child.kill();
-            let _reaped = self.child.wait();
-        }
-    }
-}
-
-fn drain(stderr: ChildStderr) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let mut stderr = stderr;
-    let _partial = (&mut stderr).take(STDERR_BYTES_MAX).read_to_end(&mut kept);
-    let _rest = io::copy(&mut stderr, &mut io::sink());
-    kept
-}
-
-fn check(status: ExitStatus, what: &str, stderr: &[u8]) -> Result<()> {
+fn check(finished: Finished, what: &str) -> Result<()> {
+    let Finished { status, stderr } = finished;
     if status.success() {
         return Ok(());
     }
-    let kept = &stderr[..stderr.len().min(STDERR_BYTES_MAX as usize)];
-    let text = String::from_utf8_lossy(kept);
+    let text = String::from_utf8_lossy(&stderr);
     let text = text.trim();
     let kind = if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
         ErrorKind::NoSpace

@@ -43,8 +43,8 @@ impl Importer {
         command
             .env("MALLOC_MMAP_THRESHOLD_", MALLOC_KEEP)
             .env("MALLOC_TRIM_THRESHOLD_", MALLOC_KEEP);
-        let mut git = Conversation::start(command, "git fast-import")?;
-        let (stdin, stdout) = git.pipes();
+        let mut talk = Conversation::start(git, command, "git fast-import")?;
+        let (stdin, stdout) = talk.pipes();
         let (send, replies) = channel();
         // The thread ends with git's output, and is joined when the import ends.
         let reader = std::thread::spawn(move || {
@@ -55,7 +55,7 @@ impl Importer {
             }
         });
         Ok(Self {
-            git,
+            git: talk,
             stdin: BufWriter::with_capacity(CHUNK, Box::new(stdin)),
             replies,
             reader,

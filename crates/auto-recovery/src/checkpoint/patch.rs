@@ -84,7 +84,7 @@ fn write_diff(
     ];
     let trees = [&*before, &*after, "--"];
     let command = git.command(&[&args[..], more, &trees].concat());
-    let mut conversation = Conversation::start(command, "git diff-tree")?;
+    let mut conversation = Conversation::start(git, command, "git diff-tree")?;
     let (stdin, mut stdout) = conversation.pipes();
     drop(stdin);
     let mut chunk = vec![0; CHUNK];

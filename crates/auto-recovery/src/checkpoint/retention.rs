@@ -94,7 +94,7 @@ pub fn find_session(
     here: Option<&Workspace>,
 ) -> Result<Vec<Workspace>> {
     let name = session_name(session_id)?;
-    let shelves = shelves(state_dir, &CheckpointOptions::default())?;
+    let shelves = shelves(state_dir, &CheckpointOptions::default(), None)?;
     let holders = shelves
         .into_iter()
         .filter(|shelf| shelf.git.dir().join(REFS).join(&name).is_dir());
@@ -117,7 +117,7 @@ pub fn remove_session(
 ) -> Result<bool> {
     let name = session_name(session_id)?;
     let mut is_found = false;
-    for shelf in shelves(state_dir, options)? {
+    for shelf in shelves(state_dir, options, Some(&host))? {
         let refs = shelf.refs(&format!("{REFS}/{name}"))?;
         if refs.is_empty() {
             continue;
@@ -155,7 +155,7 @@ pub fn prune(
     };
     let oldest = host.now().checked_sub(limits.age_max).unwrap_or(UNIX_EPOCH);
     let mut held = Vec::new();
-    for shelf in shelves(state_dir, options)? {
+    for shelf in shelves(state_dir, options, Some(&host))? {
         match shelf.lock(state_dir, &*host)? {
             Some(lock) => held.push((shelf, lock)),
             None => report.busy += 1,
@@ -224,7 +224,11 @@ struct SessionRefs {
 }
 
 /// The directories of all workspaces.
-fn shelves(state_dir: &Path, options: &CheckpointOptions) -> Result<Vec<Shelf>> {
+fn shelves(
+    state_dir: &Path,
+    options: &CheckpointOptions,
+    host: Option<&Arc<dyn Host>>,
+) -> Result<Vec<Shelf>> {
     if !has_state(state_dir)? {
         return Ok(Vec::new());
     }
@@ -237,6 +241,10 @@ fn shelves(state_dir: &Path, options: &CheckpointOptions) -> Result<Vec<Shelf>> 
     for entry in fs::read_dir(&dir).map_err(|e| Error::io("list", &dir, e))? {
         let dir = entry.map_err(|e| Error::io("list", &dir, e))?.path();
         let git = Git::new(options.git_program.as_deref(), dir.join("git"));
+        let git = match host {
+            Some(host) => git.for_user_of(host),
+            None => git,
+        };
         if git.dir().join("HEAD").exists() {
             shelves.push(Shelf { dir, git });
         }

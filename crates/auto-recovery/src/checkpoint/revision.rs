@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::{Git, is_no_file, output};
+use crate::checkpoint::git::{Git, is_no_file};
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::make_private_dir;
 use crate::checkpoint::manifest::{Entry, Manifest, Node};
@@ -23,6 +23,7 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
 
 /// One file of a revision.
 struct Listed {
@@ -35,8 +36,8 @@ struct Listed {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if it has not, or if there is no repository.
-pub fn check_revision(workspace: &Workspace, revision: &str) -> Result<()> {
-    let git = Git::new(None, PathBuf::new());
+pub fn check_revision(workspace: &Workspace, revision: &str, host: &Arc<dyn Host>) -> Result<()> {
+    let git = Git::new(None, PathBuf::new()).for_user_of(host);
     resolve(&git, workspace, revision).map(drop)
 }
 
@@ -71,10 +72,12 @@ fn resolve(git: &Git, workspace: &Workspace, revision: &str) -> Result<String> {
     let wanted = format!("{revision}^{{commit}}");
     let args = ["rev-parse", "--verify", "--quiet", &wanted];
     let resolved = git.reading(git_dir, workspace.root(), &args);
-    let commit = output(resolved, "git rev-parse").map_err(|e| match e.kind() {
-        ErrorKind::Tool => absent("git does not know it"),
-        _ => e,
-    })?;
+    let commit = git
+        .output(resolved, "git rev-parse")
+        .map_err(|e| match e.kind() {
+            ErrorKind::Tool => absent("git does not know it"),
+            _ => e,
+        })?;
     Ok(String::from_utf8_lossy(commit.trim_ascii()).into_owned())
 }
 
@@ -93,7 +96,7 @@ impl CheckpointSession {
             .expect("a revision was found in it");
         let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit];
         let listing = store.git.reading(git_dir, store.root.path(), &args);
-        let listed = read_listing(&output(listing, "git ls-tree")?, revision)?;
+        let listed = read_listing(&store.git.output(listing, "git ls-tree")?, revision)?;
         self.check_size(revision, &listed)?;
         let tracked = self.tracked_now();
         let mut importer = Importer::start(&store.git)?;
@@ -191,7 +194,7 @@ impl Aside {
         ] {
             let mut command = store.git.reading_as_user(git_dir, &tree, args);
             command.env("GIT_INDEX_FILE", &index);
-            output(command, "git checkout")?;
+            store.git.output(command, "git checkout")?;
         }
         Ok(aside)
     }

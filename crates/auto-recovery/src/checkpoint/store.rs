@@ -53,7 +53,7 @@ impl CheckpointStore {
         let state_dir = &fs::canonicalize(state_dir)
             .map_err(|e| Error::io("find the state directory", state_dir, e))?;
         let dir = workspace_dir(state_dir, workspace);
-        let git = Git::new(options.git_program.as_deref(), dir.join("git"));
+        let git = Git::new(options.git_program.as_deref(), dir.join("git")).for_user_of(&host);
         prepare(&dir, &git, workspace)?;
         let excluded = excluded(workspace.root(), state_dir, &options.exclude)?;
         Ok(Arc::new(Self {
@@ -71,8 +71,10 @@ impl CheckpointStore {
     /// Sets the private repository aside, if git cannot read it as one, so that the next opening
     /// makes another; says where it is. To be asked by the holder of the workspace.
     pub fn set_aside_if_damaged(&self) -> Option<PathBuf> {
-        let is_whole = self.git.run(&["rev-parse", "--git-dir"]).is_ok();
-        if is_whole || self.git.version().is_err() {
+        // One that was not waited for says nothing of the repository.
+        let asked = self.git.run(&["rev-parse", "--git-dir"]);
+        let is_damaged = asked.is_err_and(|error| error.kind() == ErrorKind::Tool);
+        if !is_damaged || self.git.version().is_err() {
             return None;
         }
         let aside = (1..)
@@ -178,14 +180,20 @@ impl CheckpointStore {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none.
-pub fn check_checkpoint(state_dir: &Path, workspace: &Workspace, id: &str) -> Result<()> {
+pub fn check_checkpoint(
+    state_dir: &Path,
+    workspace: &Workspace,
+    id: &str,
+    host: &Arc<dyn Host>,
+) -> Result<()> {
     if !has_state(state_dir)? {
         return Err(commit::absent(id));
     }
     let git_dir = workspace_dir(state_dir, workspace).join("git");
     // git is started elsewhere, so no path of ours may be relative.
     let git_dir = fs::canonicalize(git_dir).map_err(|_| commit::absent(id))?;
-    commit::load(&Git::new(None, git_dir), id).map(drop)
+    let git = Git::new(None, git_dir).for_user_of(host);
+    commit::load(&git, id).map(drop)
 }
 
 /// Makes the workspace's directory and repository. A repository whose making was cut short is made

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::git::{Git, output};
+use crate::checkpoint::git::Git;
 use crate::checkpoint::path::{fnv128, join};
 use crate::checkpoint::stamp::Stamp;
 use crate::error::Result;
@@ -48,7 +48,7 @@ impl Tracked {
     fn read(git: &Git, git_dir: &Path, root: &Path) -> Result<Self> {
         // With their flags: one that hides a change is a change itself.
         let command = git.reading(git_dir, root, &["ls-files", "-v", "--stage", "-z"]);
-        let listing = output(command, "git ls-files")?;
+        let listing = git.output(command, "git ls-files")?;
         let mut paths = Vec::new();
         for record in listing.split(|byte| *byte == 0) {
             let Some(tab) = memchr::memchr(b'\t', record) else {

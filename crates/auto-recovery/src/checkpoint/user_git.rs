@@ -10,7 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::git::{Git, output};
+use crate::checkpoint::git::Git;
 use crate::checkpoint::workspace::git_dir_of;
 use crate::files::{Links, open_regular, read_small, read_start};
 
@@ -93,7 +93,7 @@ pub(super) fn ignore_settings(
     let pattern = r"^core\.(excludesfile|ignorecase)$";
     let args = ["config", "--null", "--path", "--get-regexp", pattern];
     // It fails when nothing is set.
-    let listing = output(git.reading_as_user(git_dir, root, &args), "git config");
+    let listing = git.output(git.reading_as_user(git_dir, root, &args), "git config");
     let listing = listing.unwrap_or_default();
     let mut named = None;
     let mut ignores_case = false;
@@ -120,7 +120,7 @@ pub(super) fn ignore_settings(
 /// Whether git tells by the mode of a file whether it is executable.
 pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
     let args = ["config", "--bool", "--get", "core.fileMode"];
-    let answer = output(git.reading_as_user(git_dir, root, &args), "git config");
+    let answer = git.output(git.reading_as_user(git_dir, root, &args), "git config");
     // It fails when nothing is set.
     answer.ok().as_deref().map(<[u8]>::trim_ascii) != Some(b"false")
 }
@@ -168,7 +168,7 @@ pub(super) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
 
 fn asked_head(git: &Git, git_dir: &Path, root: &Path) -> Head {
     let ask = |args: &[&str]| {
-        let answer = output(git.reading(git_dir, root, args), args[0]).ok()?;
+        let answer = git.output(git.reading(git_dir, root, args), args[0]).ok()?;
         let answer = String::from_utf8_lossy(answer.trim_ascii()).into_owned();
         (!answer.is_empty()).then_some(answer)
     };
@@ -297,7 +297,7 @@ fn way_back(git: &Git, git_dir: &Path, root: &Path, (from, to): (&Head, &Head)) 
         };
     };
     let ask = |args: &[&str]| {
-        let answer = output(git.reading(git_dir, root, args), args[0]).ok();
+        let answer = git.output(git.reading(git_dir, root, args), args[0]).ok();
         answer.map(|answer| String::from_utf8_lossy(&answer).into_owned())
     };
     if let Some(new) = &to.branch {
@@ -335,7 +335,9 @@ fn commits_between(
     if !old.is_empty() {
         args.push(&not_old);
     }
-    let listing = output(git.reading(git_dir, root, &args), "git log").ok()?;
+    let listing = git
+        .output(git.reading(git_dir, root, &args), "git log")
+        .ok()?;
     let listing = String::from_utf8_lossy(&listing).into_owned();
     let all: Vec<&str> = listing.lines().collect();
     if all.is_empty() {

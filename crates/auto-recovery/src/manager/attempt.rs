@@ -171,12 +171,13 @@ impl<'m> Recovering<'m> {
                 self.stopped = Some(error.chain());
                 return Ok(None);
             }
-            Some(before) => before?,
+            Some(before) => before.map_err(|error| self.abandon(error))?,
             None => Before::default(),
         };
         self.note_deed(turn.step, before.fingerprint.as_deref());
         self.attempt_id = new_id("attempt");
-        self.record_intent(turn, number, &before)?;
+        let recorded = self.record_intent(turn, number, &before);
+        recorded.map_err(|error| self.abandon(error))?;
         self.manager.observe(&Event::Attempt {
             strategy: &turn.step.kind,
             strategy_attempt: turn.strategy_attempt,

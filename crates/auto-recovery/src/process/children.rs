@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
@@ -20,6 +21,9 @@ use super::stat::Stat;
 /// Process ids of children that were started here and not collected yet. They belong to the
 /// process, as its children do.
 static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// How many orphans were collected, by whomever.
+static ORPHANS: AtomicU64 = AtomicU64::new(0);
 
 fn started() -> MutexGuard<'static, BTreeSet<i32>> {
     STARTED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,9 +73,20 @@ pub(super) fn collect_orphans() {
     let others = others.filter(|pid| !started.contains(pid));
     for stat in others.filter_map(Stat::read) {
         if stat.is_over() && stat.group != us.group {
-            let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
+            collect_orphan(&stat);
         }
     }
+}
+
+/// Collects an orphan that has ended.
+pub(super) fn collect_orphan(stat: &Stat) {
+    let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
+    ORPHANS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// How many orphans were collected until now: where that grows, others end below us.
+pub(super) fn orphans_collected() -> u64 {
+    ORPHANS.load(Ordering::SeqCst)
 }
 
 /// Whether any child has ended.
@@ -82,7 +97,7 @@ fn peek() -> rustix::io::Result<Option<rustix::process::WaitIdStatus>> {
 
 /// The main thread's children: the system gives orphans to it. Where the system keeps no list of
 /// children, none are found, and they are collected when the command is over.
-fn of_main_thread() -> Vec<i32> {
+pub(super) fn of_main_thread() -> Vec<i32> {
     let path = format!("/proc/self/task/{}/children", getpid().as_raw_pid());
     let list = fs::read_to_string(path).unwrap_or_default();
     list.split_ascii_whitespace()

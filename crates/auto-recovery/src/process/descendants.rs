@@ -15,10 +15,10 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::process::{Pid, PidfdFlags, WaitOptions, getpid, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
-use super::children::{has_children, is_started, is_subreaper};
-use super::spec::Marker;
+use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
+use super::marker::Marker;
 use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
 
@@ -78,6 +78,29 @@ impl Process {
         let stat = Stat::read(self.pid)?;
         (stat.started == self.started && !stat.is_over()).then_some(handle)
     }
+
+    /// Sends it `signal`, if it has not ended.
+    pub(super) fn signal(&self, signal: Signal) {
+        if let Some(handle) = self.open() {
+            let _ = pidfd_send_signal(handle, signal);
+        }
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&self) -> bool {
+        Stat::read(self.pid).is_some_and(|stat| stat.started == self.started && !stat.is_over())
+    }
+
+    /// Whether it was started with `marker` in its environment, and has not ended.
+    pub fn is_marked(&self, marker: &Marker) -> bool {
+        let stat = Stat::read(self.pid).filter(|stat| stat.started == self.started);
+        stat.is_some_and(|stat| !stat.is_over() && carries(&stat, marker))
+    }
+
+    /// What no other process has.
+    pub(super) fn key(&self) -> (i32, u64) {
+        (self.pid, self.started)
+    }
 }
 
 /// A process of a run.
@@ -86,30 +109,36 @@ pub(super) struct Relative {
     pub(super) process: Process,
     /// Whether it is still in the command's group.
     pub(super) in_group: bool,
+    /// Whether it starts nothing now: it is stopped, or waits in the kernel.
+    pub(super) is_still: bool,
 }
 
 /// What belongs to one run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Family {
     /// The command's group, named after its process.
     group: Option<Pid>,
     /// Processes that are known to be of this run.
     known: HashSet<(i32, u64)>,
     marker: Option<Marker>,
-    /// Children we had before, which are none of this run's.
+    /// What descended from us before, and is none of this run's.
     before: HashSet<(i32, u64)>,
+    /// What was started later, by others than this run; with all that descends from it.
+    spared: HashSet<(i32, u64)>,
     adopting: bool,
 }
 
 impl Family {
-    /// Notes which children we have before a run.
-    pub(super) fn children_before() -> HashSet<(i32, u64)> {
+    /// Notes what descends from us before a run: any of it may become our child later.
+    pub(super) fn descendants_before() -> HashSet<(i32, u64)> {
         if !is_subreaper() || !has_children() {
             return HashSet::new();
         }
-        let us = getpid().as_raw_pid();
-        let ours = scan().into_iter().filter(|stat| stat.parent == us);
-        ours.map(|stat| stat.identity()).collect()
+        let table = scan();
+        let mut ours = HashSet::from([getpid().as_raw_pid()]);
+        add_descendants(&table, &mut ours, &HashSet::new());
+        let ours = table.iter().filter(|stat| ours.contains(&stat.pid));
+        ours.map(Stat::identity).collect()
     }
 
     pub(super) fn new(group: Pid, marker: Option<Marker>, before: HashSet<(i32, u64)>) -> Self {
@@ -118,7 +147,25 @@ impl Family {
             known: HashSet::new(),
             marker,
             before,
+            spared: HashSet::new(),
             adopting: is_subreaper(),
+        }
+    }
+
+    /// The same once the command is over and left `known`: its group may be somebody else's by now.
+    pub(super) fn after(self, known: &[Process]) -> Self {
+        Self {
+            group: None,
+            known: known.iter().map(Process::key).collect(),
+            ..self
+        }
+    }
+
+    /// The same without `others`, which were started later by somebody else.
+    pub(super) fn sparing(self, others: &[Process]) -> Self {
+        Self {
+            spared: others.iter().map(Process::key).collect(),
+            ..self
         }
     }
 
@@ -127,9 +174,10 @@ impl Family {
     pub(super) fn left(known: &[Process], marker: Option<Marker>) -> Self {
         Self {
             group: None,
-            known: known.iter().map(|p| (p.pid, p.started)).collect(),
+            known: known.iter().map(Process::key).collect(),
             marker,
             before: HashSet::new(),
+            spared: HashSet::new(),
             adopting: false,
         }
     }
@@ -138,6 +186,11 @@ impl Family {
     /// it would be our child by now. Holds only once the command's own status was collected.
     pub(super) fn is_surely_gone(&self) -> bool {
         self.adopting && !has_children()
+    }
+
+    /// Whether orphans of this run become our children.
+    pub(super) fn is_adopting(&self) -> bool {
+        self.adopting
     }
 
     /// Every living process of this run but those that we started ourselves: the command's own,
@@ -151,8 +204,23 @@ impl Family {
         let relative = |stat: &Stat| Relative {
             process: Process::of(stat),
             in_group: self.is_in_group(stat),
+            is_still: stat.is_still(),
         };
         living.map(relative).collect()
+    }
+
+    /// Stops those that became our children, which are found faster than all others: what starts
+    /// another of itself and exits is one process for a moment only.
+    pub(super) fn stop_children(&self) {
+        if !self.adopting {
+            return;
+        }
+        let children = of_main_thread().into_iter().filter_map(Stat::read);
+        for stat in children.filter(|stat| !is_started(stat.pid) && self.is_adopted(stat)) {
+            if !stat.is_over() && !stat.is_still() {
+                Process::of(&stat).signal(Signal::STOP);
+            }
+        }
     }
 
     /// Collects the exit statuses of descendants that ended as our children.
@@ -165,32 +233,26 @@ impl Family {
             .iter()
             .filter(|s| s.state == b'Z' && self.is_adopted(s) && !is_started(s.pid))
         {
-            if let Some(pid) = Pid::from_raw(stat.pid) {
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-            }
+            collect_orphan(stat);
         }
     }
 
     fn members(&self, table: &[Stat]) -> HashSet<i32> {
-        let spared = ancestors(table);
+        let mut spared: HashSet<i32> = table
+            .iter()
+            .filter(|stat| self.spared.contains(&stat.identity()))
+            .map(|stat| stat.pid)
+            .collect();
+        add_descendants(table, &mut spared, &HashSet::new());
+        spared.extend(ancestors(table));
         let mut members: HashSet<i32> = table
             .iter()
             .filter(|stat| self.is_known(stat))
             .map(|stat| stat.pid)
             .filter(|pid| !spared.contains(pid))
             .collect();
-        // Children may stand before their parents in the table: until nothing is added.
-        loop {
-            let before = members.len();
-            for stat in table {
-                if members.contains(&stat.parent) && !spared.contains(&stat.pid) {
-                    members.insert(stat.pid);
-                }
-            }
-            if members.len() == before {
-                return members;
-            }
-        }
+        add_descendants(table, &mut members, &spared);
+        members
     }
 
     fn is_known(&self, stat: &Stat) -> bool {
@@ -218,6 +280,22 @@ impl Family {
             && !self.is_command(stat)
             && Some(stat.group) != Stat::ours().map(|us| us.group)
             && !self.before.contains(&stat.identity())
+    }
+}
+
+/// Adds to `members` all that descends from them, but those who are `spared`.
+fn add_descendants(table: &[Stat], members: &mut HashSet<i32>, spared: &HashSet<i32>) {
+    // Children may stand before their parents in the table: until nothing is added.
+    loop {
+        let before = members.len();
+        for stat in table {
+            if members.contains(&stat.parent) && !spared.contains(&stat.pid) {
+                members.insert(stat.pid);
+            }
+        }
+        if members.len() == before {
+            return;
+        }
     }
 }
 

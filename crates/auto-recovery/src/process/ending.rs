@@ -6,12 +6,33 @@ use std::time::Duration;
 
 use rustix::process::{Signal, pidfd_send_signal};
 
+use super::children::orphans_collected;
 use super::descendants::{Family, Process, Relative};
 use super::events::{Event, Waiting};
 use super::interrupt::Interrupt;
-use super::spec::Marker;
+use super::marker::Marker;
 use crate::error::Result;
 use crate::host::Host;
+
+/// How many looks in a row must find nothing, and nothing that has just ended, before nothing is
+/// there; and how many are made for that.
+const QUIET_LOOKS: usize = 2;
+const LOOKS_MAX: usize = 20;
+
+/// By how many what was asked to end may grow: a script that tidies up starts some programs, and
+/// what starts far more does not mean to end.
+const GROWTH_MAX: usize = 64;
+
+/// How long everything may take to be stopped, and to end once it was killed, while ever more is
+/// found. Thousands take a second.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+pub(super) const END_WAIT: Duration = Duration::from_secs(10);
+
+/// How many processes are held by handles. A process may often have no more than 1,024 files.
+const HANDLES_MAX: usize = 200;
+
+/// How often those are looked for that are asked to end.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How long killed processes may take to vanish before they are named as left.
 pub(super) const KILL_WAIT: Duration = Duration::from_millis(400);
@@ -29,50 +50,205 @@ pub fn end(
     interrupt: &Interrupt,
     host: &dyn Host,
 ) -> Result<Vec<Process>> {
-    let family = Family::left(processes, marker.cloned());
-    let mut others = Others::default();
-    let kill_at = host.monotonic().saturating_add(grace);
-    let mut hurried = false;
-    loop {
-        others.look(&family);
-        if others.is_empty() {
+    end_family(
+        &Family::left(processes, marker.cloned()),
+        grace,
+        interrupt,
+        host,
+    )
+}
+
+/// What a command left running when it was over, and all that comes of it.
+#[derive(Clone, Debug)]
+pub struct Remains {
+    family: Family,
+    is_empty: bool,
+}
+
+impl Remains {
+    pub(super) fn new(family: Family, left: &[Process], is_empty: bool) -> Self {
+        Self {
+            family: family.after(left),
+            is_empty,
+        }
+    }
+
+    /// Ends them as [`end`] does, wherever they went and whatever they started since, but for
+    /// `others` and what descends from those. Returns what could not be ended.
+    ///
+    /// # Errors
+    /// If nobody can be waited for.
+    pub fn end(
+        self,
+        others: &[Process],
+        grace: Duration,
+        interrupt: &Interrupt,
+        host: &dyn Host,
+    ) -> Result<Vec<Process>> {
+        if self.is_empty {
             return Ok(Vec::new());
         }
-        let now = host.monotonic();
-        if hurried || now >= kill_at {
-            break;
-        }
-        others.ask();
-        hurried = others.wait(interrupt.second(), kill_at - now)?;
+        end_family(&self.family.sparing(others), grace, interrupt, host)
     }
-    let give_up_at = host.monotonic().saturating_add(KILL_WAIT);
-    while !others.is_empty() {
-        let now = host.monotonic();
-        if now >= give_up_at {
-            break;
-        }
-        others.kill();
-        others.wait(None, give_up_at - now)?;
-        others.look(&family);
+}
+
+fn end_family(
+    family: &Family,
+    grace: Duration,
+    interrupt: &Interrupt,
+    host: &dyn Host,
+) -> Result<Vec<Process>> {
+    let mut others = Others::default();
+    others.look(family);
+    if others.is_empty() && is_quiet(family, &mut others) {
+        return Ok(Vec::new());
     }
+    if others.ask_and_wait(family, grace, interrupt, host)? {
+        return Ok(Vec::new());
+    }
+    others.put_down(family, host)?;
     Ok(others.into_processes())
+}
+
+/// Whether nothing of the family, of which a look has found nothing, is found though it is looked
+/// for again: what starts another of itself and exits leaves its dead to who adopts them.
+pub(super) fn is_quiet(family: &Family, others: &mut Others) -> bool {
+    if !family.is_adopting() {
+        return true;
+    }
+    let mut quiet = 0;
+    let mut dead = orphans_collected();
+    for _ in 0..LOOKS_MAX {
+        others.look(family);
+        if !others.is_empty() {
+            return false;
+        }
+        family.collect_ended();
+        let dead_by_now = orphans_collected();
+        quiet = if dead == dead_by_now { quiet + 1 } else { 0 };
+        dead = dead_by_now;
+        if quiet == QUIET_LOOKS {
+            return true;
+        }
+    }
+    false
 }
 
 /// The living processes of a run beside the command's own, each held by a handle that can mean no
 /// other process, and that becomes readable when it ends.
 #[derive(Debug, Default)]
 pub(super) struct Others {
-    alive: Vec<(Relative, OwnedFd)>,
+    alive: Vec<(Relative, Option<OwnedFd>)>,
     asked: HashSet<Process>,
 }
 
 impl Others {
-    /// Looks for them anew.
+    /// Looks for them anew. Of very many, not all are held.
     pub(super) fn look(&mut self, family: &Family) {
-        let found = family.others().into_iter();
-        self.alive = found
-            .filter_map(|other| other.process.open().map(|handle| (other, handle)))
-            .collect();
+        self.alive.clear();
+        for other in family.others() {
+            if self.alive.len() >= HANDLES_MAX {
+                self.alive.push((other, None));
+            } else if let Some(handle) = other.process.open() {
+                self.alive.push((other, Some(handle)));
+            }
+        }
+    }
+
+    /// Asks them to end, and waits for that for `grace`, or until the user hurries, or until they
+    /// become ever more. Returns whether nothing is left.
+    fn ask_and_wait(
+        &mut self,
+        family: &Family,
+        grace: Duration,
+        interrupt: &Interrupt,
+        host: &dyn Host,
+    ) -> Result<bool> {
+        let kill_at = host.monotonic().saturating_add(grace);
+        let at_first = self.alive.len();
+        loop {
+            if self.is_empty() && is_quiet(family, self) {
+                return Ok(true);
+            }
+            let left = kill_at.saturating_sub(host.monotonic());
+            if left.is_zero() || self.alive.len() > at_first + GROWTH_MAX {
+                return Ok(false);
+            }
+            self.ask();
+            if self.wait(interrupt.second(), left.min(LOOK_AGAIN))? {
+                return Ok(false);
+            }
+            self.look(family);
+        }
+    }
+
+    /// Stops all of them, so that they start nothing new, and kills them; again and again, until
+    /// nothing is left or what is left does not go.
+    fn put_down(&mut self, family: &Family, host: &dyn Host) -> Result<()> {
+        let give_up_at = host.monotonic().saturating_add(END_WAIT);
+        let mut killed = HashSet::new();
+        loop {
+            self.freeze(family, host);
+            self.kill();
+            let is_late = host.monotonic() >= give_up_at;
+            if is_late || (self.is_empty() && is_quiet(family, self)) {
+                return Ok(());
+            }
+            let found = self.alive.iter().map(|(one, _)| one.process.key());
+            let found: HashSet<_> = found.collect();
+            if !found.is_empty() && found.is_subset(&killed) {
+                return Ok(());
+            }
+            killed.extend(found);
+            self.wait_for_all(host)?;
+            self.look(family);
+        }
+    }
+
+    /// Waits until all that are held have ended, as long as killed processes may take for it.
+    fn wait_for_all(&mut self, host: &dyn Host) -> Result<()> {
+        let until = host.monotonic().saturating_add(KILL_WAIT);
+        loop {
+            let left = until.saturating_sub(host.monotonic());
+            let mut waiting = Waiting::default();
+            for (number, handle) in self.handles().enumerate() {
+                waiting.readable(Some(handle), Event::Gone(number));
+            }
+            if left.is_zero() || !self.has_handles() {
+                return Ok(());
+            }
+            let gone = waiting.wait(Some(left))?;
+            let number = |event: &Event| match event {
+                Event::Gone(number) => Some(*number),
+                _ => None,
+            };
+            let gone: Vec<_> = gone.iter().filter_map(number).collect();
+            self.forget(&gone);
+        }
+    }
+
+    /// Stops all of them, and looks for more, until nothing is found that could start another.
+    pub(super) fn freeze(&mut self, family: &Family, host: &dyn Host) {
+        let until = host.monotonic().saturating_add(STOP_WAIT);
+        let mut stopped = HashSet::new();
+        loop {
+            family.stop_children();
+            self.look(family);
+            let before = stopped.len();
+            for (other, handle) in &self.alive {
+                if !other.is_still {
+                    signal(other, handle.as_ref(), Signal::STOP);
+                }
+                stopped.insert(other.process.key());
+            }
+            if self.is_empty() {
+                return;
+            }
+            let all_still = self.alive.iter().all(|(other, _)| other.is_still);
+            if (all_still && stopped.len() == before) || host.monotonic() >= until {
+                return;
+            }
+        }
     }
 
     /// Takes those as asked that were reached by a signal to their group.
@@ -87,8 +263,8 @@ impl Others {
     pub(super) fn ask(&mut self) {
         for (other, handle) in &self.alive {
             if self.asked.insert(other.process.clone()) {
-                let _ = pidfd_send_signal(handle, Signal::TERM);
-                let _ = pidfd_send_signal(handle, Signal::CONT);
+                signal(other, handle.as_ref(), Signal::TERM);
+                signal(other, handle.as_ref(), Signal::CONT);
             }
         }
     }
@@ -101,14 +277,20 @@ impl Others {
 
     /// Kills all of them.
     pub(super) fn kill(&self) {
-        for (_, handle) in &self.alive {
-            let _ = pidfd_send_signal(handle, Signal::KILL);
+        for (other, handle) in &self.alive {
+            signal(other, handle.as_ref(), Signal::KILL);
         }
     }
 
-    /// Their handles.
+    /// The handles of those that are held.
     pub(super) fn handles(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.alive.iter().map(|(_, handle)| handle.as_fd())
+        let handles = self.alive.iter().filter_map(|(_, handle)| handle.as_ref());
+        handles.map(AsFd::as_fd)
+    }
+
+    /// Whether the end of any of them shows by a handle.
+    pub(super) fn has_handles(&self) -> bool {
+        self.handles().next().is_some()
     }
 
     /// Waits until one of them has ended, `limit` has passed or `hurry` is readable, and says
@@ -122,10 +304,13 @@ impl Others {
         Ok(waiting.wait(Some(limit))?.contains(&Event::Hurried))
     }
 
-    /// Forgets those of these numbers, which have ended.
+    /// Forgets those whose handles have these numbers: they have ended.
     pub(super) fn forget(&mut self, ended: &[usize]) {
         let mut number = 0;
-        self.alive.retain(|_| {
+        self.alive.retain(|(_, handle)| {
+            if handle.is_none() {
+                return true;
+            }
             number += 1;
             !ended.contains(&(number - 1))
         });
@@ -140,5 +325,15 @@ impl Others {
             .into_iter()
             .map(|(other, _)| other.process)
             .collect()
+    }
+}
+
+/// Sends `other` the signal by its handle, or by one that is made for that.
+fn signal(other: &Relative, handle: Option<&OwnedFd>, signal: Signal) {
+    match handle {
+        Some(handle) => {
+            let _ = pidfd_send_signal(handle, signal);
+        }
+        None => other.process.signal(signal),
     }
 }

@@ -15,7 +15,7 @@ use super::capture::Capture;
 use super::clock::Clock;
 use super::connect::{Ends, connect};
 use super::descendants::{Family, Process};
-use super::ending::{KILL_WAIT, Others};
+use super::ending::{END_WAIT, KILL_WAIT, Others, Remains, is_quiet};
 use super::events::{Event, Waiting};
 use super::foreground::Foreground;
 use super::interrupt::{Attending, Interrupt};
@@ -81,6 +81,8 @@ struct Running<'a> {
     family: Family,
     others: Others,
     phase: Phase,
+    /// When what is killed must have ended, however much more of it is found.
+    end_by: Option<Duration>,
     exited: bool,
     timed_out: bool,
     deadline_passed: bool,
@@ -106,7 +108,7 @@ enum Phase {
 
 impl<'a> Running<'a> {
     fn start(spec: &'a CommandSpec, interrupt: &'a Interrupt, host: &'a dyn Host) -> Result<Self> {
-        let before = Family::children_before();
+        let before = Family::descendants_before();
         let (streams, ends) = connect(spec)?;
         let clock = Clock {
             host,
@@ -132,6 +134,7 @@ impl<'a> Running<'a> {
             capture: Capture::new(spec.capture_head, spec.capture_tail),
             others: Others::default(),
             phase: Phase::Running,
+            end_by: None,
             exited: false,
             timed_out: false,
             deadline_passed: false,
@@ -354,27 +357,37 @@ impl<'a> Running<'a> {
 
     /// Kills everything.
     fn kill(&mut self) {
-        self.phase = Phase::Killing {
-            give_up_at: self.clock.now().saturating_add(KILL_WAIT),
-        };
         self.started.signal(Signal::KILL);
-        self.others.look(&self.family);
-        self.others.kill();
+        self.kill_others();
         self.look_for_end();
+    }
+
+    /// Stops what left the group, so that it starts nothing new, and kills it.
+    fn kill_others(&mut self) {
+        self.others.freeze(&self.family, self.clock.host);
+        self.others.kill();
+        let now = self.clock.now();
+        let end_by = self.end_by.get_or_insert(now.saturating_add(END_WAIT));
+        self.phase = Phase::Killing {
+            give_up_at: now.saturating_add(KILL_WAIT).min(*end_by),
+        };
     }
 
     /// Goes on when everything known has ended, unless something new is found.
     fn look_for_end(&mut self) {
-        if !self.exited || !self.others.is_empty() {
+        if !self.exited || self.others.has_handles() {
             return;
         }
         self.others.look(&self.family);
-        if self.others.is_empty() {
+        if self.others.is_empty() && is_quiet(&self.family, &mut self.others) {
             return self.drain();
         }
         match self.phase {
             Phase::Ending { .. } => self.others.ask(),
-            Phase::Killing { .. } => self.others.kill(),
+            Phase::Killing { .. } if self.end_by.is_some_and(|at| at <= self.clock.now()) => {
+                self.drain();
+            }
+            Phase::Killing { .. } => self.kill_others(),
             Phase::Running | Phase::Draining { .. } => {}
         }
     }
@@ -414,9 +427,11 @@ impl<'a> Running<'a> {
             // Now everybody is told.
             self.interrupt.raise(signal);
         }
-        if !self.exited || !self.family.is_surely_gone() {
+        let mut is_gone = self.exited && self.family.is_surely_gone();
+        if !is_gone {
             self.look_at_what_stays()?;
             self.family.collect_ended();
+            is_gone = self.exited && self.others.is_empty() && self.is_surely_quiet();
         }
         let mut left_running = self.others.into_processes();
         if !self.exited {
@@ -435,6 +450,7 @@ impl<'a> Running<'a> {
             interrupted: self.interrupted,
             duration: self.ran_for,
             paused: self.clock.paused,
+            remains: Remains::new(self.family, &left_running, is_gone),
             left_running,
             output_error: self
                 .ends
@@ -443,6 +459,13 @@ impl<'a> Running<'a> {
                 .find_map(|pump| Some((pump.stream(), pump.take_error()?))),
             capture: self.capture,
         })
+    }
+
+    /// Whether nothing of this run is there, also nothing that is too quick to be found in one
+    /// look. Only who adopts orphans can know.
+    fn is_surely_quiet(&mut self) -> bool {
+        let family = &self.family;
+        family.is_surely_gone() || (family.is_adopting() && is_quiet(family, &mut self.others))
     }
 
     /// Looks for processes that are still there, but not for those that are just about to end.

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use super::capture::{Capture, Stream};
 use super::descendants::Process;
+use super::ending::Remains;
 use super::foreground::ControllingTerminal;
+use super::marker::Marker;
 use super::pty::Terminals;
 use super::stdin::ReplayedInput;
 
@@ -111,15 +113,6 @@ pub enum Leftovers {
     End,
 }
 
-/// An environment variable whose value no other run has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
-    /// Name of the variable.
-    pub name: OsString,
-    /// Its value, unique to this run.
-    pub value: OsString,
-}
-
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -174,6 +167,8 @@ pub struct Completion {
     pub paused: Duration,
     /// Processes it started that are still there.
     pub left_running: Vec<Process>,
+    /// The same, to be ended.
+    pub remains: Remains,
     /// What it wrote.
     pub capture: Capture,
     /// Which stream could not be passed on to the end, and why: a `BrokenPipe` when the reader went

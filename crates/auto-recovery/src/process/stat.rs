@@ -19,6 +19,8 @@ pub(super) struct Stat {
     /// The group that has the foreground of its terminal; -1 without one.
     pub(super) foreground: i32,
     pub(super) started: u64,
+    /// How long it has worked, by itself and in the kernel, in clock ticks.
+    pub(super) worked: u64,
 }
 
 impl Stat {
@@ -45,7 +47,11 @@ impl Stat {
         let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
         let foreground = fields.nth(1)?.parse().ok()?;
-        let fields_until_start = 22 - 9;
+        let fields_until_worked = 14 - 9;
+        let worked = [fields.nth(fields_until_worked)?, fields.next()?];
+        let worked = worked.iter().filter_map(|ticks| ticks.parse::<u64>().ok());
+        let worked = worked.sum();
+        let fields_until_start = 22 - 16;
         let started = fields.nth(fields_until_start)?.parse().ok()?;
         Some(Self {
             pid,
@@ -56,12 +62,18 @@ impl Stat {
             session,
             foreground,
             started,
+            worked,
         })
     }
 
     /// What no other process has.
     pub(super) fn identity(&self) -> (i32, u64) {
         (self.pid, self.started)
+    }
+
+    /// Stopped, or waiting in the kernel: it does nothing before it is continued, or goes on.
+    pub(super) fn is_still(&self) -> bool {
+        matches!(self.state, b'T' | b't' | b'D')
     }
 
     /// A zombie, or dead altogether.

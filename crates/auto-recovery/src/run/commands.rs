@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::ErrorKind;
-use crate::process::{Completion, Process};
+use crate::process::{Completion, Remains};
 use crate::recipe::RecipeRef;
 use crate::run::consent::Consented;
 use crate::run::event::Role;
@@ -22,7 +22,7 @@ pub(super) struct CommandStrategy {
     /// The recipe it comes from; `None` if the user gave it.
     pub(super) recipe: Option<RecipeRef>,
     /// What it left running when it acted last.
-    pub(super) left: Vec<Process>,
+    pub(super) left: Option<Remains>,
 }
 
 impl CommandStrategy {
@@ -88,7 +88,7 @@ impl Strategy for CommandStrategy {
         };
         match self.runner.run_helper(&self.command.argv, role, call, &[]) {
             Ok(ran) => {
-                self.left = ran.left_running.clone();
+                self.left = Some(ran.remains.clone());
                 let kept = self
                     .runner
                     .keep(call.attempt_number, &self.command.display, &ran);
@@ -106,9 +106,10 @@ impl Strategy for CommandStrategy {
         }
     }
 
-    fn failed(&mut self, call: &Call<'_>) {
-        self.runner
-            .end_leftovers(&std::mem::take(&mut self.left), call.attempt_number);
+    fn failed(&mut self, _call: &Call<'_>) {
+        if let Some(left) = self.left.take() {
+            self.runner.end_leftovers(left);
+        }
     }
 }
 

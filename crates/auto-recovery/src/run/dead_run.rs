@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
 use crate::process::{self, Interrupt};
 use crate::run::event::RunEvent;
-use crate::run::guard::holder;
+use crate::run::guard::{holder, record_by_the_way};
 use crate::run::request::OnLeftover;
 use crate::run::runner::mark_of_run;
 use crate::run::under_way::Run;
@@ -180,7 +180,7 @@ fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
         };
         let event = JournalEvent::SessionFinished(event);
         // The tree is in order whether or not that can be recorded.
-        let _not_recorded = request.store.record(Some(&died.session_id), event);
+        record_by_the_way(run, Some(&died.session_id), event);
     }
     // One that cannot be removed is looked at once more by the next run.
     let _stays = pending.end();
@@ -255,7 +255,7 @@ impl Leftover {
             paths: put.restored.len() as u64,
         });
         if !self.is_restore && pending.run().store == request.store.url() {
-            let _not_recorded = request.store.record(Some(&self.session_id), event);
+            record_by_the_way(run, Some(&self.session_id), event);
         }
         let reason = "it died; a later run here put the tree back";
         conclude(run, pending, reason, true);

@@ -1,9 +1,10 @@
 //! One run, from the command's first start to the end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
-use crate::checkpoint::{Protected, Registration, is_inside_recovery};
+use crate::checkpoint::{Pending, Protected, Registration, is_inside_recovery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
@@ -51,16 +52,6 @@ enum Ran {
 /// If `recover` itself fails: the record cannot be written, the tree cannot be kept safe, another
 /// recovery holds the workspace and waiting was not wanted. A command that fails is no error.
 pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
-    // What is not sound is told before anything runs, not when it is needed.
-    RecipeBook::check(&request.recipes)?;
-    check_protect(&request)?;
-    if let Some(id) = &request.session_id {
-        session_id::encode(id)?;
-    }
-    if let Some(target) = &request.rollback {
-        let workspace = request.workspace()?;
-        rollback::check(&request.state_dir, &workspace, target)?;
-    }
     let World {
         host,
         interrupt,
@@ -69,12 +60,25 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         consent,
     } = world;
     let started = host.monotonic();
+    let deadline = request.deadline.map(|limit| started.saturating_add(limit));
+    host.set_deadline(deadline);
+    // What is not sound is told before anything runs, not when it is needed.
+    RecipeBook::check(&request.recipes)?;
+    check_protect(&request)?;
+    if let Some(id) = &request.session_id {
+        session_id::encode(id)?;
+    }
+    if let Some(target) = &request.rollback {
+        let workspace = request.workspace()?;
+        rollback::check(&request.state_dir, &workspace, target, &host)?;
+    }
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
     Run {
         runner,
         observer,
         started,
+        tried: Arc::new(AtomicUsize::new(0)),
     }
     .go()
 }
@@ -131,7 +135,10 @@ impl Run {
         match self.settle(failed, &claim, leftover)? {
             Ran::Passed => Ok(self.passed()),
             Ran::Over(outcome) => Ok(*outcome),
-            Ran::Failed(failed) => recover(&self, *failed, Some(claim)),
+            Ran::Failed(failed) => match recover(&self, *failed, Some(claim)) {
+                Err(error) if is_end(&error) => self.cut_off(&error),
+                ended => ended,
+            },
         }
     }
 
@@ -256,6 +263,42 @@ impl Run {
             ErrorKind::TimedOut => Ok(self.stopped(RunExit::Code(EXIT_TIMED_OUT))),
             _ => Err(error),
         }
+    }
+
+    /// The end of a recovery that could not go on because nobody waits any more for what somebody
+    /// else holds. What attempts had changed was put back, or will be by the next run here.
+    fn cut_off(&self, error: &Error) -> Result<RunOutcome> {
+        let exit = match error.kind() {
+            ErrorKind::Interrupted => self.interrupted(),
+            _ => RunExit::Code(EXIT_TIMED_OUT),
+        };
+        let message = error.root().to_string();
+        let session_id = self.runner.session_id();
+        self.show_not_ended();
+        self.observe(&RunEvent::NotRecovered {
+            why: &message,
+            attempts: self.tried.load(Ordering::Relaxed),
+            duration: self.elapsed(),
+            tree_is_as_it_was: self.is_in_order(),
+            session_id: session_id.as_deref(),
+        });
+        let end = match exit {
+            RunExit::Signal(_) => RunEnd::Interrupted,
+            RunExit::Code(_) => RunEnd::Deadline,
+        };
+        let result = self.without_attempts(false, message);
+        Ok(RunOutcome {
+            session_id,
+            ..self.outcome(exit, end, result)
+        })
+    }
+
+    /// Whether no attempt here is still to be undone.
+    fn is_in_order(&self) -> bool {
+        let request = &self.runner.request;
+        let workspace = request.workspace();
+        let pending = workspace.and_then(|workspace| Pending::find(&request.state_dir, &workspace));
+        matches!(pending, Ok(None)) && self.runner.not_ended().is_empty()
     }
 
     /// How a run that the user interrupted ends.

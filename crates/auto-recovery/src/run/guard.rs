@@ -1,6 +1,7 @@
 //! One recovery at a time a workspace: waiting for another, or refusing to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::audit::{JournalEvent, SessionFinished};
 use crate::checkpoint::{
@@ -8,8 +9,12 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
+use crate::patience::impatiently;
 use crate::run::event::RunEvent;
 use crate::run::under_way::Run;
+
+/// How long a record that nothing depends on may keep a command waiting.
+const BY_THE_WAY: Duration = Duration::from_secs(1);
 
 /// The right to recover in a workspace, held until dropped.
 pub(super) struct Claim {
@@ -123,8 +128,15 @@ pub(super) fn record_pass_after_waiting(run: &Run) {
         reason,
         ..SessionFinished::default()
     };
+    record_by_the_way(run, None, JournalEvent::SessionFinished(event));
+}
+
+/// Records what is so whether or not it is on record. A command that may pass is kept waiting for
+/// that no longer than a person would take for a hiccup.
+pub(super) fn record_by_the_way(run: &Run, session_id: Option<&str>, event: JournalEvent) {
     let store = &run.runner.request.store;
-    let _not_recorded = store.record(None, JournalEvent::SessionFinished(event));
+    let record = || store.record(session_id, event);
+    let _not_recorded = impatiently(&*run.runner.host, BY_THE_WAY, record);
 }
 
 pub(super) fn holder(run: &Run) -> LockHolder {

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
@@ -362,7 +363,10 @@ fn manager(
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
     manager.current_session_id = Some(session_id.to_owned());
-    manager.observer = Some(Box::new(Steps(run.observer.clone())));
+    manager.observer = Some(Box::new(Steps {
+        observer: run.observer.clone(),
+        tried: run.tried.clone(),
+    }));
     manager
 }
 
@@ -430,7 +434,8 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
             why: not_recovered(run, recovery.end),
             attempts,
             duration: run.elapsed(),
-            tree_is_as_it_was: attempts == 0 || (ending.undone && recovery.not_covered.is_empty()),
+            tree_is_as_it_was: run.runner.not_ended().is_empty()
+                && (attempts == 0 || (ending.undone && recovery.not_covered.is_empty())),
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
@@ -489,12 +494,18 @@ fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
     }
 }
 
-/// Passes the manager's steps on to the run's observer.
-struct Steps(Arc<std::sync::Mutex<dyn RunObserver>>);
+/// Passes the manager's steps on to the run's observer, and counts attempts.
+struct Steps {
+    observer: Arc<Mutex<dyn RunObserver>>,
+    tried: Arc<AtomicUsize>,
+}
 
 impl Observer for Steps {
     fn observe(&mut self, event: &Event<'_>) {
-        let mut observer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Attempt { .. } = event {
+            self.tried.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.observe(&RunEvent::Step(event));
     }
 }

@@ -240,7 +240,8 @@ impl Place {
             .and_then(|number| trees.attempt(number));
         let wanted = attempt.and_then(AttemptTrees::after);
         let has = |workspace: &Workspace| {
-            let has = |id: &String| check_checkpoint(&self.state_dir, workspace, id).is_ok();
+            let has =
+                |id: &String| check_checkpoint(&self.state_dir, workspace, id, &self.host).is_ok();
             wanted.is_some_and(has)
         };
         let meant = match found.len() {
@@ -344,8 +345,9 @@ impl Place {
             return Ok(None);
         };
         let found = find_session(&self.state_dir, session_id, None)?;
-        let has =
-            |workspace: &&Workspace| check_checkpoint(&self.state_dir, workspace, acted).is_ok();
+        let has = |workspace: &&Workspace| {
+            check_checkpoint(&self.state_dir, workspace, acted, &self.host).is_ok()
+        };
         let Some(workspace) = found.iter().find(has) else {
             return Ok(None);
         };

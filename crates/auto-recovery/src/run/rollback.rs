@@ -1,10 +1,12 @@
 //! Rollback: put the tree back to the last one that was good.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::checkpoint::{Checkpoint, Good, Workspace, check_checkpoint, check_revision};
 use crate::error::Result;
+use crate::host::Host;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
@@ -15,11 +17,12 @@ pub(super) fn check(
     state_dir: &Path,
     workspace: &Workspace,
     target: &RollbackTarget,
+    host: &Arc<dyn Host>,
 ) -> Result<()> {
     let checked = match target {
         RollbackTarget::LastGood => Ok(()),
-        RollbackTarget::Checkpoint(id) => check_checkpoint(state_dir, workspace, id),
-        RollbackTarget::GitRevision(revision) => check_revision(workspace, revision),
+        RollbackTarget::Checkpoint(id) => check_checkpoint(state_dir, workspace, id, host),
+        RollbackTarget::GitRevision(revision) => check_revision(workspace, revision, host),
     };
     checked.map_err(|error| error.context("--rollback names nothing to go back to"))
 }

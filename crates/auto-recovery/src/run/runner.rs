@@ -15,7 +15,7 @@ use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
 use crate::host::{Host, new_id};
 use crate::process::{
-    self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Stream,
+    self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Remains, Stream,
 };
 use crate::run::consent::{Consent, Consented};
 use crate::run::environment;
@@ -55,6 +55,10 @@ struct State {
     session: Option<Session>,
     /// What should have ended and could not be ended.
     not_ended: Vec<Process>,
+    /// What the user's command left running since the session began, and carries its mark.
+    kept: Vec<Process>,
+    /// The mark of the newest helper.
+    helper: Option<Marker>,
     /// Time limit of each process.
     attempt_timeout: Option<Duration>,
     /// The moment on the host's monotonic clock at which everything must have ended.
@@ -81,6 +85,8 @@ impl Runner {
             last_failure: None,
             session: None,
             not_ended: Vec::new(),
+            kept: Vec::new(),
+            helper: None,
             attempt_timeout: request.attempt_timeout,
             deadline: request.deadline.map(|limit| started.saturating_add(limit)),
         };
@@ -129,6 +135,7 @@ impl Runner {
         state.attempt_timeout = policy.attempt_timeout;
         let limit = policy.deadline.or(self.request.deadline);
         state.deadline = limit.map(|limit| self.started.saturating_add(limit));
+        self.host.set_deadline(state.deadline);
         Ok(())
     }
 
@@ -172,6 +179,7 @@ impl Runner {
             spec.env.extend(environment::variables(call, &log, &json));
         }
         spec.marker = Some(self.marker(call.attempt_number));
+        self.state().helper.clone_from(&spec.marker);
         self.start(spec, role)
     }
 
@@ -201,18 +209,35 @@ impl Runner {
             let left = ran.left_running.iter().cloned();
             self.state().not_ended.extend(left);
         }
+        if role == Role::Command {
+            self.keep_running(&ran.left_running);
+        }
         match role {
             Role::Command => passed_on(&spec, ran),
             Role::Helper => Ok(ran),
         }
     }
 
-    /// Ends what the helper of attempt `number` left running.
-    pub(super) fn end_leftovers(&self, left: &[Process], number: u64) {
-        let (grace, marker) = (self.request.grace, self.marker(number));
-        // What cannot be ended is not ours any more; the attempt has failed either way.
-        let ended = process::end(left, Some(&marker), grace, &self.interrupt, &*self.host);
-        drop(ended);
+    /// Remembers what the user's own command left running: what carries the mark of this run, but
+    /// not of a helper, which may have gone on starting others meanwhile.
+    fn keep_running(&self, left: &[Process]) {
+        let mark = mark_of_run(&self.run_id);
+        let mut state = self.state();
+        let helper = state.helper.clone();
+        let is_helpers = |process: &Process| helper.as_ref().is_some_and(|m| process.is_marked(m));
+        let kept = left.iter().filter(|process| process.is_marked(&mark));
+        let kept = kept.filter(|process| !is_helpers(process)).cloned();
+        state.kept.extend(kept);
+    }
+
+    /// Ends what a failed helper left running, wherever it went. What the user's own command left
+    /// meanwhile stays. What cannot be ended is remembered, to be named.
+    pub(super) fn end_leftovers(&self, left: Remains) {
+        let kept = self.state().kept.clone();
+        let (grace, host) = (self.request.grace, &*self.host);
+        if let Ok(left) = left.end(&kept, grace, &self.interrupt, host) {
+            self.state().not_ended.extend(left);
+        }
     }
 
     /// The mark of what the helper of attempt `number` starts.
@@ -288,10 +313,11 @@ impl Runner {
             .map(|session| session.id.clone())
     }
 
-    /// What should have ended and could not be ended, in words.
+    /// What should have ended, could not be ended and is still there, in words.
     pub(super) fn not_ended(&self) -> Vec<String> {
         let state = self.state();
-        state.not_ended.iter().map(ToString::to_string).collect()
+        let alive = state.not_ended.iter().filter(|process| process.is_alive());
+        alive.map(ToString::to_string).collect()
     }
 
     /// When the user's command failed first, on the host's monotonic clock; now, if it has not.

@@ -4,7 +4,7 @@
 //! What they hold only restrains what `recover` does by itself, so a file that is damaged or cannot
 //! be written restrains nothing: it is never a reason to fail.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::files::{Purpose, make_own_dir, open_own};
+use crate::patience::a_moment;
 
 /// The most that is read of such a file: far more than any of them holds.
 const STATE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -35,7 +36,11 @@ impl StateFile {
         T: Default + Serialize + DeserializeOwned,
     {
         let mut file = self.open().ok()?;
-        file.lock().ok()?;
+        // Whoever has it locked changes a few bytes. One that takes longer is stopped or hangs, and
+        // what the file restrains is not worth waiting for that.
+        if !a_moment(|| !matches!(file.try_lock(), Err(TryLockError::WouldBlock))) {
+            return None;
+        }
         let mut text = Vec::new();
         let limited = (&mut file).take(STATE_BYTES_MAX);
         { limited }.read_to_end(&mut text).ok()?;

@@ -72,7 +72,7 @@ fn strategy_of(
         kind: step.kind.clone(),
         command: command.clone(),
         recipe: recipe.cloned(),
-        left: Vec::new(),
+        left: None,
     };
     Some(match &step.action {
         PlannedAction::Given(command) => Box::new(of_command(command, None)),

@@ -2,6 +2,7 @@
 //!
 //! It tells whoever watches and knows when it began; it decides nothing.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(super) struct Run {
     pub(super) observer: Arc<Mutex<dyn RunObserver>>,
     /// When it began, on the host's monotonic clock.
     pub(super) started: Duration,
+    /// How many attempts were begun.
+    pub(super) tried: Arc<AtomicUsize>,
 }
 
 /// A failed run of the user's command.

@@ -33,3 +33,4 @@ mod report;
 mod run;
 mod statistics;
 mod tidy;
+mod waiting;

@@ -239,6 +239,11 @@ fn a_subreaper_needs_no_marker() {
         assert!(end(&kept).is_empty());
         return;
     }
+    in_a_copy(name);
+}
+
+/// Plays the part of the test `name` in a process of its own.
+fn in_a_copy(name: &str) {
     let null = std::fs::File::options()
         .read(true)
         .write(true)
@@ -251,6 +256,108 @@ fn a_subreaper_needs_no_marker() {
             .unwrap()
             .success()
     );
+}
+
+/// Detaches with a cleared environment, again and again, and writes down that it did.
+const HOPS: &str = "echo hop >> hops; sleep 0.00$(($$ % 9)); \
+                    env -i PATH=\"$PATH\" setsid sh hops.sh </dev/null >/dev/null 2>&1 & exit";
+
+/// Detaches others with a cleared environment for as long as it may, whatever it is told.
+const FORKS: &str = "trap '' TERM HUP INT; while :; do \
+                     (env -i PATH=\"$PATH\" setsid sh -c 'trap \"\" TERM; echo hop >> hops; \
+                     sleep 300 & wait' &); sleep 0.01; done";
+
+/// What a script of its own, begun by a command that then does what `then` says, leaves of itself
+/// once it was ended.
+fn escape(script: &str, then: &str) {
+    process::become_subreaper().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let hops = dir.path().join("hops");
+    std::fs::write(dir.path().join("hops.sh"), script).unwrap();
+    let begin = "env -i PATH=\"$PATH\" setsid sh hops.sh </dev/null >/dev/null 2>&1 &";
+    let mut spec = sh(&format!(
+        "{begin} until [ -s hops ] && [ $(wc -l < hops) -gt 20 ]; do :; done; {then}"
+    ));
+    spec.cwd = Some(dir.path().to_owned());
+    spec.grace = GRACE;
+    if then != "exit 3" {
+        spec.timeout = Some(Duration::from_secs(1));
+    }
+    let interrupt = Interrupt::none();
+    let (done, _) = run(&spec);
+    let host = SystemHost::new();
+    let left = done.remains.end(&[], GRACE, &interrupt, &host).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    let count = || std::fs::read_to_string(&hops).unwrap().len();
+    let (at_end, length) = (host.monotonic(), count());
+    while host.monotonic() < at_end + Duration::from_millis(300) {
+        assert_eq!(count(), length, "it goes on");
+    }
+    let begun = dir.path().display().to_string();
+    let lives = |pid: i32| {
+        let cwd = std::fs::read_link(format!("/proc/{pid}/cwd"));
+        cwd.is_ok_and(|cwd| cwd.display().to_string() == begun) && is_alive(pid)
+    };
+    let pids = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    assert_eq!(pids.find(|pid| lives(*pid)), None);
+}
+
+#[test]
+fn who_detaches_again_and_again_is_ended_with_the_leftovers() {
+    let name = "process_ending::who_detaches_again_and_again_is_ended_with_the_leftovers";
+    match in_role() {
+        true => escape(HOPS, "exit 3"),
+        false => in_a_copy(name),
+    }
+}
+
+#[test]
+fn who_detaches_again_and_again_is_ended_at_the_limit() {
+    let name = "process_ending::who_detaches_again_and_again_is_ended_at_the_limit";
+    match in_role() {
+        true => escape(HOPS, "sleep 300"),
+        false => in_a_copy(name),
+    }
+}
+
+#[test]
+fn who_starts_others_for_ever_is_ended_with_the_leftovers() {
+    let name = "process_ending::who_starts_others_for_ever_is_ended_with_the_leftovers";
+    match in_role() {
+        true => escape(FORKS, "exit 3"),
+        false => in_a_copy(name),
+    }
+}
+
+#[test]
+fn who_starts_others_for_ever_is_ended_at_the_limit() {
+    let name = "process_ending::who_starts_others_for_ever_is_ended_at_the_limit";
+    match in_role() {
+        true => escape(FORKS, "sleep 300"),
+        false => in_a_copy(name),
+    }
+}
+
+#[test]
+fn what_others_started_later_is_no_part_of_the_leftovers() {
+    let name = "process_ending::what_others_started_later_is_no_part_of_the_leftovers";
+    if !in_role() {
+        return in_a_copy(name);
+    }
+    process::become_subreaper().unwrap();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (helper, _) = run(&sh(&daemon(first.path(), "exit 1")));
+    let (command, _) = run(&sh(&daemon(second.path(), "exit 1")));
+    let host = SystemHost::new();
+    let kept = &command.left_running;
+    let left = helper.remains.end(kept, GRACE, &Interrupt::none(), &host);
+    assert!(left.unwrap().is_empty());
+    assert!(!is_alive(pid_in(&first.path().join("daemon"))));
+    assert!(!is_alive(pid_in(&first.path().join("child"))));
+    assert!(is_alive(pid_in(&second.path().join("daemon"))));
+    assert!(is_alive(pid_in(&second.path().join("child"))));
+    assert!(end(&command).is_empty());
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::Result;
-use auto_recovery::host::{Host, SystemHost, timestamp};
+use auto_recovery::host::{Host, timestamp};
+use auto_recovery::patience::over;
 use auto_recovery::process::{self, Interrupt, Signals};
 use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
 
@@ -24,14 +25,16 @@ use crate::settings::RunRequest;
 ///
 /// # Errors
 /// If `recover` itself fails.
-pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
+pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
+    let interrupt = Arc::new(Interrupt::new()?);
+    let app = &app.interrupted_by(Arc::clone(&interrupt));
     let path = request.result_file.as_deref();
     let place = path.map(ResultPlace::prepare).transpose()?;
     let words = request.command.iter();
     let command: Vec<_> = words
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    run_and_prune(app, request, place.as_ref()).inspect_err(|error| {
+    run_and_prune(app, request, &interrupt, place.as_ref()).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
@@ -39,14 +42,18 @@ pub(crate) fn run(app: &App, request: RunRequest) -> Result<Exit> {
     })
 }
 
-fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -> Result<Exit> {
+fn run_and_prune(
+    app: &App,
+    request: RunRequest,
+    interrupt: &Arc<Interrupt>,
+    result: Option<&ResultPlace>,
+) -> Result<Exit> {
     let library_request = library_request(app, &request)?;
-    let interrupt = Arc::new(Interrupt::new()?);
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
-    let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(&interrupt))?);
-    let host: Arc<dyn Host> = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
+    let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(interrupt))?);
+    let host = Arc::clone(&app.host);
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
@@ -57,11 +64,11 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
         printer: &app.printer,
         status: &status,
         host: &host,
-        interrupt: &interrupt,
+        interrupt,
     };
     let world = World {
         host: host.clone(),
-        interrupt: Arc::clone(&interrupt),
+        interrupt: Arc::clone(interrupt),
         console: Box::new(Terminal::new(Lent {
             printer: app.printer.clone(),
             pty: app.settings.run.pty.value,
@@ -79,14 +86,15 @@ fn run_and_prune(app: &App, request: RunRequest, result: Option<&ResultPlace>) -
     status.idle();
     if let Some(held) = held {
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        unless_unread(held.release(&interrupt).map_err(stdout_error))?;
+        unless_unread(held.release(interrupt).map_err(stdout_error))?;
     }
     let outcome = outcome?;
     tell(app, &outcome.result_file(), result, &*host)?;
     if let Some(hint) = hint(&request, &outcome) {
         app.printer.note(hint);
     }
-    if outcome.session_id.is_some() {
+    // Who no longer waits does not wait for that.
+    if outcome.session_id.is_some() && over(&*host).is_none() {
         prune_by_itself(app);
     }
     Ok(match outcome.exit {

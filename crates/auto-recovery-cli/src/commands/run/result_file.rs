@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use auto_recovery::export;
 use auto_recovery::host::{Host, Wait};
+use auto_recovery::patience::{Waiting, over};
 use auto_recovery::run::ResultFile;
 use auto_recovery::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat, fcntl_setfl};
 use rustix::io::Errno;
 
@@ -96,12 +98,37 @@ impl ResultPlace {
             Target::Whole(target) => {
                 export::replace(target, &mut |file| file.write_all(&text).map_err(failed))
             }
-            Target::Stream(stream) => (&*stream).write_all(&text).map_err(failed),
+            Target::Stream(stream) => self.pass_on(stream, &text, host),
             // What cannot be told is not waited for once more to tell that.
-            Target::UnreadPipe => read_by_somebody(&self.path, host, self.waited.replace(true))?
-                .write_all(&text)
-                .map_err(failed),
+            Target::UnreadPipe => {
+                let stream = read_by_somebody(&self.path, host, self.waited.replace(true))?;
+                self.pass_on(&stream, &text, host)
+            }
         }
+    }
+
+    /// Writes `text` into `stream` as its reader takes it, for as long as the user waits for that:
+    /// what is said to be writable takes this much without blocking.
+    fn pass_on(&self, mut stream: &File, text: &[u8], host: &dyn Host) -> Result<()> {
+        const CHUNK_BYTES: usize = 4096;
+        let failed = |error| Error::io("write the result to", &self.path, error);
+        let what = || format!("the reader of {}", self.path.display());
+        let mut left = text;
+        let mut waiting = Waiting::default();
+        while !left.is_empty() {
+            let mut fds = [PollFd::new(stream, PollFlags::OUT)];
+            match poll(&mut fds, Some(&Timespec::default())) {
+                Ok(0) => waiting.pause(host, &what)?,
+                Ok(_) => {
+                    let count = stream.write(&left[..left.len().min(CHUNK_BYTES)]);
+                    left = &left[count.map_err(failed)?..];
+                    waiting = Waiting::default();
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(failed(errno.into())),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -156,7 +183,7 @@ fn read_by_somebody(path: &Path, host: &dyn Host, waited: bool) -> Result<File> 
                 return Err(Error::io("write the result to", path, error));
             }
             Err(_) if waited => break,
-            Err(_) if host.sleep(READER_POLL) == Wait::Interrupted => break,
+            Err(_) if over(host).is_some() || host.sleep(READER_POLL) == Wait::Interrupted => break,
             Err(_) => {}
         }
     }

@@ -107,3 +107,18 @@ fn nothing_is_tried_beside_what_still_runs() {
     let runs = fs::read_to_string(machine.root().join("runs")).expect("it ran");
     assert_eq!(runs.len(), 1 + 2);
 }
+
+#[test]
+fn what_a_failed_fix_left_and_nobody_can_end_is_named_and_the_tree_not_vouched_for() {
+    let machine = Machine::new();
+    let Some(deaf) = deaf_program(&machine) else {
+        return;
+    };
+    let fix = format!("env -i setsid {deaf} </dev/null >/dev/null 2>&1 & sleep 0.3");
+    let args = format!("--grace 100ms --max-attempts 1 --fix '{fix}' -- sh -c 'exit 7'");
+    let (code, stderr) = as_other_user(&machine, &args);
+    assert_eq!(code, 7, "{stderr}");
+    let named = "could not be ended and still runs: ";
+    assert!(stderr.contains(named), "{stderr}");
+    assert!(!stderr.contains("the tree is as it was"), "{stderr}");
+}

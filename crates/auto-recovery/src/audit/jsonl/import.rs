@@ -38,9 +38,7 @@ impl<'s> JsonlImporter<'s> {
         let path = root.dir.join(LOCK_NAME);
         let turn = root.io.open_append(&path);
         let turn = turn.map_err(|error| Error::io("open", &path, error))?;
-        root.io
-            .lock(&turn)
-            .map_err(|error| Error::io("lock", &path, error))?;
+        root.lock(&turn, &path)?;
         Ok(Self {
             root,
             journal,

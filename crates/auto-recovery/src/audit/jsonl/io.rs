@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::patience::a_moment;
+
 /// Only the owner may enter.
 const DIR_MODE: u32 = 0o700;
 
@@ -77,17 +79,12 @@ pub trait FileIo: Send + Sync {
             .open(path)
     }
 
-    /// Waits until nobody else has `file` locked, and locks it.
+    /// Locks `file`, for which nobody is waited.
     ///
     /// # Errors
-    /// As `flock`.
+    /// As `flock`; [`io::ErrorKind::WouldBlock`] as long as somebody else has it locked.
     fn lock(&self, file: &File) -> io::Result<()> {
-        loop {
-            match file.lock() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
+        Ok(file.try_lock()?)
     }
 
     /// Gives the lock on `file` back.
@@ -145,13 +142,12 @@ pub struct SystemIo;
 
 impl FileIo for SystemIo {}
 
-/// Whether `file` could be locked for reading without waiting for long: waits for a writer that is
-/// in the middle of its write, and gives up where the file system has no locks.
+/// Waits for a writer that is in the middle of its write to `file`. One that takes longer than a
+/// moment is stopped or hangs: readers, who need no lock, go on with what is there.
 pub(super) fn wait_for_writer(file: &File) {
-    if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
-        // A writer holds the lock only around one write.
-        drop(file.lock_shared());
-    }
+    // Where the file system has no locks, nobody can be waited for.
+    let is_free = || !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let _stuck = a_moment(is_free);
     drop(file.unlock());
 }
 

@@ -124,9 +124,7 @@ fn open_locked(root: &Root, path: &Path) -> Result<Option<File>> {
             Err(error) => return Err(Error::io("open", path, error)),
         };
         let id = FileId::of(&regular(&file, path)?);
-        root.io
-            .lock(&file)
-            .map_err(|error| Error::io("lock", path, error))?;
+        root.lock(&file, path)?;
         match fs::symlink_metadata(path) {
             Ok(metadata) if FileId::of(&metadata) == id => return Ok(Some(file)),
             Ok(_) => {}

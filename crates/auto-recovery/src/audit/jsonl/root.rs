@@ -13,6 +13,7 @@ use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
+use crate::patience::lock_file;
 
 /// What the name of a trail ends with.
 pub(super) const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -116,6 +117,12 @@ impl Root {
             below = metadata;
         }
         Ok(())
+    }
+
+    /// Locks `file`, which is at `path`, once nobody else has it locked, for as long as the user
+    /// waits.
+    pub(super) fn lock(&self, file: &File, path: &Path) -> Result<()> {
+        lock_file(&*self.host, path, file, &mut || self.io.lock(file))
     }
 
     /// Opens a file to read, `None` if there is none.

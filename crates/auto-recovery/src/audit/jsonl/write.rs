@@ -95,10 +95,7 @@ impl Writer {
                 Some(open) if open.pid == pid => open,
                 _ => self.open_file(pid)?,
             };
-            self.root
-                .io
-                .lock(&open.file)
-                .map_err(|error| Error::io("lock", &self.path, error))?;
+            self.root.lock(&open.file, &self.path)?;
             if let Some(length) = self.length_if_current(&open)? {
                 return Ok((open, length));
             }

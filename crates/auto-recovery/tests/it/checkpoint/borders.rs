@@ -9,10 +9,14 @@ use std::sync::Arc;
 use auto_recovery::checkpoint::{
     Checkpoint, CheckpointOptions, CheckpointStore, Workspace, check_revision,
 };
-use auto_recovery::host::{SystemHost, new_id};
+use auto_recovery::host::{Host, SystemHost, new_id};
 use auto_recovery::{ErrorKind, Result};
 
 use crate::checkpoint::tree::Tree;
+
+fn host() -> Arc<dyn Host> {
+    Arc::new(SystemHost::new())
+}
 
 /// A user that is nobody here.
 const OTHER: u32 = 65534;
@@ -160,7 +164,7 @@ fn a_repository_of_somebody_elses_makes_no_workspace() {
         ] {
             assert!(why.contains(said), "{why}");
         }
-        let refused = check_revision(&workspace, "HEAD").unwrap_err();
+        let refused = check_revision(&workspace, "HEAD", &host()).unwrap_err();
         assert!(
             refused.to_string().contains("belongs to user 65534"),
             "{refused}"
@@ -261,7 +265,7 @@ fn no_pipe_or_device_hangs_a_snapshot_or_a_rollback() {
             // Whatever comes of it, it comes.
             let workspace = tree.workspace();
             for revision in ["HEAD", "other"] {
-                let _answer = check_revision(&workspace, revision);
+                let _answer = check_revision(&workspace, revision, &host());
             }
             if let Ok(store) = open(&tree, &workspace) {
                 let mut session = store.begin_session("s").unwrap();

@@ -41,17 +41,18 @@ const MODULES: Table<'_> = &[
     // What touches the world.
     ("files", &[]),
     ("host", &["process"]),
-    ("process", &["error", "exit", "host"]),
-    ("checkpoint", &["error", "files", "host"]),
+    ("patience", &["error", "host", "process"]),
+    ("process", &["error", "exit", "host", "patience"]),
+    ("checkpoint", &["error", "files", "host", "patience", "process"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "files", "audit", "export"]),
     ("transfer", &["error", "entry", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -70,7 +71,15 @@ const PURE: [&str; 12] = [
     "statistics",
 ];
 
-const WORLD: [&str; 6] = ["host", "process", "checkpoint", "audit", "manager", "run"];
+const WORLD: [&str; 7] = [
+    "host",
+    "patience",
+    "process",
+    "checkpoint",
+    "audit",
+    "manager",
+    "run",
+];
 
 const LIBRARY: &str = "crates/auto-recovery/src/";
 

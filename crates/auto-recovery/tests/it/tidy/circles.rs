@@ -34,10 +34,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/manager/recovery.rs",
     ],
     &[
-        "auto-recovery/process/descendants.rs",
-        "auto-recovery/process/spec.rs",
-    ],
-    &[
         "auto-recovery/statistics/accumulator.rs",
         "auto-recovery/statistics/aggregate.rs",
         "auto-recovery/statistics/sums.rs",

@@ -1,0 +1,66 @@
+//! Who has a file locked, as far as the system tells.
+
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+
+use rustix::process::{Pid, getpid};
+
+use super::descendants::Process;
+
+/// A process that has a file locked so that others wait for it.
+#[derive(Clone, Debug)]
+pub struct Holder(Process);
+
+impl Holder {
+    /// Who has one of `files` locked, other than this process. They are not opened: closing a file
+    /// gives back what this process itself has locked in it.
+    ///
+    /// The table of all locks names files by the device that their file system has, which is not
+    /// always the one that a look at the file gives; so what each process has open is looked at.
+    pub fn of(files: &[Metadata]) -> Option<Self> {
+        let pids = fs::read_dir("/proc").ok()?.flatten();
+        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let us = getpid().as_raw_pid();
+        let mut pids = pids.filter(|pid| *pid != us);
+        let holder = pids.find(|pid| has_locked(*pid, files))?;
+        Process::find(Pid::from_raw(holder)?).map(Self)
+    }
+
+    /// Who has one of `files` locked, in words that follow a name.
+    pub fn in_words(files: &[Metadata]) -> String {
+        match Self::of(files) {
+            Some(holder) => format!("which is locked by {holder}"),
+            None => "which somebody has locked who cannot be seen from here".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {}, `{}`", self.0.pid, self.0.command)
+    }
+}
+
+/// Whether the process has one of `files` open, and locked for writing. What it has open can be
+/// looked at by its owner and by root.
+fn has_locked(pid: i32, files: &[Metadata]) -> bool {
+    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    open.flatten().any(|entry| {
+        let is_one = fs::metadata(entry.path()).is_ok_and(|found| {
+            let mut files = files.iter();
+            files.any(|file| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+        });
+        is_one && is_write_locked(pid, &entry.file_name().to_string_lossy())
+    })
+}
+
+/// What the system says of an open file has a line for each lock on it:
+/// `lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
+fn is_write_locked(pid: i32, fd: &str) -> bool {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+    info.lines()
+        .any(|line| line.starts_with("lock:") && line.contains(" WRITE "))
+}
