@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::session::{self, Asked};
+use crate::commands::show_diff::{Beginning, Whole};
 use crate::commands::show_text;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, escape_bytes};
+use crate::output::Printer;
 
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
@@ -22,7 +23,7 @@ const ATTEMPTS_SHOWN: usize = 20;
 struct Shown<'a> {
     entry: &'a RecoveryAuditEntry,
     journal: Vec<&'a JournalRecord>,
-    diff: Option<String>,
+    diff: Option<&'a Whole<'a>>,
     output_file: Option<&'a str>,
 }
 
@@ -67,12 +68,17 @@ pub(crate) fn show(
                 format!("{what} in session {session}; `recover show` without --json tells why"),
             )
         })?;
+        let diff = place.diff(&session, entry.attempt_number)?;
+        let diff = diff.as_ref().map(Whole::of);
         printer.json(&Shown {
             entry,
             journal: evidence.records_of(entry.attempt_number),
-            diff: diff_of(place, &session, entry)?,
+            diff: diff.as_ref(),
             output_file: evidence.output_file(entry.attempt_number),
         })?;
+        if let Some(error) = diff.and_then(Whole::failure) {
+            return Err(error);
+        }
     } else {
         let total = store.statistics(&session)?.total_attempts;
         let facts = show_text::SessionFacts {
@@ -83,8 +89,9 @@ pub(crate) fn show(
         };
         let mut text = show_text::session(&facts, now, printer.columns);
         for entry in &tail.entries {
-            let diff = diff_of(place, &session, entry)?;
-            text.push_str(&show_text::attempt(entry, &evidence, diff.as_deref(), now));
+            let diff = place.diff(&session, entry.attempt_number)?;
+            let diff = diff.as_ref().map(Beginning::of).transpose()?;
+            text.push_str(&show_text::attempt(entry, &evidence, diff.as_ref(), now));
         }
         if let Some(started) = without_end {
             text.push_str(&show_text::without_end(started));
@@ -100,11 +107,6 @@ pub(crate) fn show(
     tail.damage.extend(journal_damage);
     printer.damage(&tail.damage);
     Ok(Exit::OK)
-}
-
-fn diff_of(place: &Place, session: &str, entry: &RecoveryAuditEntry) -> Result<Option<String>> {
-    let diff = place.diff(session, entry.attempt_number)?;
-    Ok(diff.map(|text| escape_bytes(&text, Escapes::Text)))
 }
 
 /// The attempt `number` of `session`. Where two entries have that number, as callers may give them,

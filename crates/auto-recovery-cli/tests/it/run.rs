@@ -5,6 +5,7 @@ mod died;
 mod guarded;
 mod keys;
 mod limits;
+mod long_diffs;
 mod not_put_back;
 mod others;
 mod pager;

@@ -60,6 +60,7 @@ pub use lock::{LockHolder, Locked, WorkspaceLock};
 pub use manifest::{Change, ChangeKind};
 pub use marks::{Good, Mark};
 pub use options::{CheckpointLimits, CheckpointOptions};
+pub use patch::DiffSink;
 pub use path::display_path;
 pub(crate) use path::fnv128;
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};

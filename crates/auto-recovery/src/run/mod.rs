@@ -5,6 +5,7 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod attempt_diff;
 mod breaker;
 mod budget;
 mod commands;
@@ -29,6 +30,7 @@ mod state_file;
 mod tree;
 mod under_way;
 
+pub use attempt_diff::AttemptDiff;
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,10 +70,12 @@ impl Outputs {
         self.dir.join(format!("approve-{}.diff", self.run))
     }
 
-    /// Replaces the change that waits for approval.
-    pub(super) fn keep_diff(&self, diff: &[u8]) -> Result<()> {
+    /// Replaces the change that waits for approval by what `write` writes.
+    pub(super) fn keep_diff(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         self.create_dir()?;
-        replace(&self.diff(), diff)
+        let path = self.diff();
+        let mut file = emptied(&path).map_err(|error| Error::io("write", &path, error))?;
+        write(&mut file)
     }
 
     /// Appends what `command` wrote to the log of attempt `number`.
@@ -155,15 +157,13 @@ impl Outputs {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(bytes)
-    };
+    let write = || emptied(path)?.write_all(bytes);
     write().map_err(|error| Error::io("write", path, error))
+}
+
+/// The file at `path`, empty.
+fn emptied(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).write(true).truncate(true).mode(0o600);
+    options.open(path)
 }

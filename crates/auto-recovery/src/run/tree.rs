@@ -4,6 +4,8 @@
 //! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
+use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -147,13 +149,13 @@ impl GuardedTree {
         self.lock().ground.fingerprint()
     }
 
-    /// The difference between two checkpoints, for people.
-    pub(super) fn patch(&self, before: &str, after: &str) -> Result<Vec<u8>> {
+    /// Writes the difference between two checkpoints, for people, to `out`.
+    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
         let guarded = self.lock();
         let store = &guarded.store;
-        let mut text = Vec::new();
-        store.patch(&store.load(before)?, &store.load(after)?, &mut text)?;
-        Ok(text)
+        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
+        let (before, after) = (store.load(before)?, store.load(after)?);
+        store.patch(&before, &after, &mut write).map(drop)
     }
 
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
