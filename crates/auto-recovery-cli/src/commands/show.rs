@@ -58,27 +58,14 @@ pub(crate) fn show(
         .without_end(last)
         .filter(|_| wanted.attempt.is_none());
     if printer.json {
-        let entry = tail.entries.last().ok_or_else(|| {
-            let what = match without_end {
-                Some(_) => "no attempt has an end",
-                None => "nothing was tried",
-            };
-            Error::new(
-                ErrorKind::NotFound,
-                format!("{what} in session {session}; `recover show` without --json tells why"),
-            )
-        })?;
-        let diff = place.diff(&session, entry.attempt_number)?;
-        let diff = diff.as_ref().map(Whole::of);
-        printer.json(&Shown {
-            entry,
-            journal: evidence.records_of(entry.attempt_number),
-            diff: diff.as_ref(),
-            output_file: evidence.output_file(entry.attempt_number),
-        })?;
-        if let Some(error) = diff.and_then(Whole::failure) {
-            return Err(error);
-        }
+        for_programs(
+            place,
+            &session,
+            &tail,
+            &evidence,
+            without_end.is_some(),
+            printer,
+        )?;
     } else {
         let total = store.statistics(&session)?.total_attempts;
         let facts = show_text::SessionFacts {
@@ -107,6 +94,36 @@ pub(crate) fn show(
     tail.damage.extend(journal_damage);
     printer.damage(&tail.damage);
     Ok(Exit::OK)
+}
+
+/// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.
+fn for_programs(
+    place: &Place,
+    session: &str,
+    tail: &Tail,
+    evidence: &Evidence,
+    is_open: bool,
+    printer: &Printer,
+) -> Result<()> {
+    let entry = tail.entries.last().ok_or_else(|| {
+        let what = match is_open {
+            true => "no attempt has an end",
+            false => "nothing was tried",
+        };
+        Error::new(
+            ErrorKind::NotFound,
+            format!("{what} in session {session}; `recover show` without --json tells why"),
+        )
+    })?;
+    let diff = place.diff(session, entry.attempt_number)?;
+    let diff = diff.as_ref().map(Whole::of);
+    printer.json(&Shown {
+        entry,
+        journal: evidence.records_of(entry.attempt_number),
+        diff: diff.as_ref(),
+        output_file: evidence.output_file(entry.attempt_number),
+    })?;
+    diff.and_then(Whole::failure).map_or(Ok(()), Err)
 }
 
 /// The attempt `number` of `session`. Where two entries have that number, as callers may give them,
