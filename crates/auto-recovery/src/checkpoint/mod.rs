@@ -67,7 +67,10 @@ pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
 pub use plan::Beside;
 pub use protect::ProtectGlob;
 pub use restore::{Refused, RestoreReport};
-pub use retention::{PruneReport, RetentionLimits, find_session, prune, remove_session};
+pub(crate) use retention::size;
+pub use retention::{
+    OtherRooms, PruneReport, RetentionLimits, find_session, prune, remove_session,
+};
 pub use revision::check_revision;
 pub use rules::Protected;
 pub use safe_directory::is_safe_directory;

@@ -27,6 +27,7 @@ mod runner;
 mod session_trees;
 mod shell_words;
 mod state_file;
+mod state_rooms;
 mod tree;
 mod under_way;
 

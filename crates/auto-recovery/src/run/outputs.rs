@@ -6,11 +6,14 @@
 //! are what strategy commands are given: the failure they face and the output that shows it;
 //! `approve-RUN.diff` is what an approval command is given. Directories are 0700 and files 0600;
 //! each stream is kept with a bounded head and tail.
+//!
+//! A run has the directory locked, shared with others of the session, for as long as it lives: so
+//! whoever removes what is old sees from the kernel which session is under way.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +28,9 @@ const RUN_CHARS: usize = 8;
 /// Where outputs stand in the state.
 pub(super) const OUTPUTS: &str = "outputs";
 
+/// How often the directory is made again that others remove in this very moment.
+const REMOVED_MAX: u32 = 100;
+
 /// Attempts of one number that runs of a session may keep apart: far more than run at once.
 const SAME_NUMBER_MAX: u32 = 1000;
 
@@ -36,6 +42,8 @@ pub struct Outputs {
     run: String,
     /// The logs that this run began, by the number of the attempt.
     begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
+    /// The directory, locked.
+    held: Arc<Mutex<Option<File>>>,
 }
 
 impl Outputs {
@@ -52,6 +60,7 @@ impl Outputs {
             dir: state_dir.join(OUTPUTS).join(name),
             run: run_id.get(from..).unwrap_or(run_id).to_owned(),
             begun: Arc::default(),
+            held: Arc::default(),
         })
     }
 
@@ -147,12 +156,40 @@ impl Outputs {
         }
     }
 
+    /// Makes the directory, and has it locked from then on.
     fn create_dir(&self) -> Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(|error| Error::io("create", &self.dir, error))
+        let failed = |error| Error::io("create", &self.dir, error);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..REMOVED_MAX {
+            let mut builder = DirBuilder::new();
+            let made = builder.recursive(true).mode(0o700).create(&self.dir);
+            made.map_err(failed)?;
+            if held.as_ref().is_some_and(|held| is_at(held, &self.dir)) {
+                return Ok(());
+            }
+            let dir = File::open(&self.dir).map_err(failed)?;
+            // Where nothing can be locked, nothing is removed by itself either.
+            let _unlocked = dir.lock_shared();
+            *held = Some(dir);
+        }
+        let context = format!("{} is removed as often as it is made", self.dir.display());
+        Err(Error::new(crate::error::ErrorKind::Busy, context))
+    }
+}
+
+/// The locked directory at `dir`, if no run of its session lives.
+pub(super) fn lock_unused(dir: &Path) -> Option<File> {
+    let file = File::open(dir).ok()?;
+    file.try_lock().ok()?;
+    is_at(&file, dir).then_some(file)
+}
+
+/// Whether `dir` stands at `path`, and not another or none.
+fn is_at(dir: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    match (dir.metadata(), path.symlink_metadata()) {
+        (Ok(dir), Ok(path)) => id(dir) == id(path),
+        _ => false,
     }
 }
 
