@@ -20,6 +20,7 @@ mod durable;
 mod git;
 mod going_back;
 mod hands;
+mod ignore_files;
 mod import;
 mod layout;
 mod live;

@@ -3,7 +3,6 @@
 //! It looks and never opens a file's content, save the ignore files of a session's first walk.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,10 +11,11 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use crate::checkpoint::crew;
+use crate::checkpoint::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::options::{CheckpointLimits, MIB};
-use crate::checkpoint::path::{RelPath, ancestors, join, split, to_os};
+use crate::checkpoint::options::CheckpointLimits;
+use crate::checkpoint::path::{RelPath, ancestors, display_path, join, split, to_os};
 use crate::checkpoint::root::{Root, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
@@ -24,9 +24,6 @@ use crate::checkpoint::user_git::own_excludes;
 use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::checkpoint::workspace::git_dir_of;
 use crate::error::{Error, Result};
-
-/// Ignore files larger than this are read no further.
-const IGNORE_FILE_BYTES_MAX: u64 = MIB;
 
 /// What the temporary files of a restore are called; a walk does not see them.
 pub(super) const TEMP_PREFIX: &[u8] = b".recover-restore-";
@@ -53,6 +50,8 @@ pub(super) struct Scanner<'a> {
     pub(super) last: Option<&'a Manifest>,
     /// Files that the session left out for their size.
     pub(super) left_out: &'a BTreeSet<RelPath>,
+    /// How much of ignore files was read.
+    pub(super) ignore_budget: &'a IgnoreBudget,
 }
 
 /// What a walk found.
@@ -167,6 +166,8 @@ struct Walker<'a> {
     ignored_dirs: BTreeSet<RelPath>,
     /// Directories that may not be listed.
     unreadable: Vec<Found>,
+    /// Why the walk cannot go on.
+    refused: Option<Error>,
 }
 
 impl<'a> Walker<'a> {
@@ -177,13 +178,14 @@ impl<'a> Walker<'a> {
             scan: Scan::default(),
             ignored_dirs: BTreeSet::new(),
             unreadable: Vec::new(),
+            refused: None,
         }
     }
 
     fn list(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<()> {
         let is_root = dir.path.is_empty();
         match self.list_readable(dir, todo) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.refused.take().map_or(Ok(()), Err),
             // It was there a moment ago; the next walk tells what took its place.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => Ok(()),
             Err(Errno::ACCESS) if !is_root => {
@@ -213,12 +215,12 @@ impl<'a> Walker<'a> {
             && names.iter().any(|name| *name.name == *b".gitignore")
             && let Ok(file) = open_file_at(&fd, b".gitignore")
         {
-            let mut text = Vec::new();
-            // What cannot be read ignores nothing.
-            let _partial = file.take(IGNORE_FILE_BYTES_MAX).read_to_end(&mut text);
-            let file = self.scanner.rules.file(&dir.path, text);
-            chain = longer(&chain, Arc::clone(&file));
-            self.scan.ignore_files.push(file);
+            let text = ignore_files::read(file);
+            let path = join(&dir.path, b".gitignore");
+            if self.has_room_for(&path, &text) {
+                let file = self.scanner.rules.file(&dir.path, text);
+                self.hold(&mut chain, &path, file);
+            }
         }
         for name in names {
             if let Some(looked) = self.visit(dir, &fd, &chain, &name)? {
@@ -240,11 +242,35 @@ impl<'a> Walker<'a> {
         if self.scanner.collects && !dir.is_ignored {
             let global = self.scanner.global_rules.unwrap_or_default();
             let own = own_excludes(&git_dir).unwrap_or_default();
-            let text = [global, b"\n", &own].concat();
-            let file = self.scanner.rules.boundary(&dir.path, text);
-            *chain = longer(chain, Arc::clone(&file));
-            self.scan.ignore_files.push(file);
+            let path = join(&dir.path, b".git/info/exclude");
+            if self.has_room_for(&path, &own) && self.has_room_for(&path, global) {
+                let text = [global, b"\n", &own].concat();
+                let file = self.scanner.rules.boundary(&dir.path, text);
+                self.hold(chain, &path, file);
+            }
         }
+    }
+
+    /// Adds to `chain` the ignore file at `path`, which was read.
+    fn hold(&mut self, chain: &mut Chain, path: &[u8], file: Arc<RuleFile>) {
+        if file.is_lost() {
+            let root = self.scanner.root.path();
+            let refused = ignore_files::too_many(root, &display_path(path));
+            self.refused.get_or_insert(refused);
+        }
+        *chain = longer(chain, Arc::clone(&file));
+        self.scan.ignore_files.push(file);
+    }
+
+    /// Whether the ignore file at `path` may be as large as `text`. If not, the walk ends.
+    fn has_room_for(&mut self, path: &[u8], text: &[u8]) -> bool {
+        let root = self.scanner.root.path();
+        let counted = self
+            .scanner
+            .ignore_budget
+            .count(root, &display_path(path), text);
+        self.refused = counted.err().or(self.refused.take());
+        self.refused.is_none()
     }
 
     /// Looks at a name; `None` when it is not part of the walk.

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::git::{Git, output};
+use crate::checkpoint::ignore_files;
 use crate::checkpoint::workspace::git_dir_of;
 
 /// How many symbolic references are followed.
@@ -49,7 +50,7 @@ pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
 
 /// What `info/exclude` of the repository says.
 pub(super) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
-    fs::read(common_dir(git_dir).join("info/exclude")).ok()
+    ignore_files::read_at(&common_dir(git_dir).join("info/exclude")).ok()
 }
 
 /// What git's configuration says of ignoring, the user's own and the repository's.
@@ -82,7 +83,7 @@ pub(super) fn ignore_settings(
     }
     let path = named.as_deref().or(default_global);
     IgnoreSettings {
-        global: path.and_then(|path| fs::read(path).ok()),
+        global: path.and_then(|path| ignore_files::read_at(path).ok()),
         ignores_case,
     }
 }

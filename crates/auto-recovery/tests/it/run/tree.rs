@@ -73,6 +73,20 @@ fn without_approval_a_working_fix_is_undone() {
 }
 
 #[test]
+fn ignore_files_that_are_too_large_keep_fixes_from_being_tried_and_are_named() {
+    let project = Project::new(&[("value", "broken")]);
+    project.write("deep/.gitignore", &"x".repeat(300_000));
+    let (outcome, seen) = project.shell("grep -q mended value", &["echo mended > value"]);
+    assert_eq!(outcome.exit, RunExit::Code(1));
+    assert_eq!(project.read("value"), "broken");
+    let told = seen.events.join("\n");
+    assert!(
+        told.contains("deep/.gitignore has more than 262144 bytes"),
+        "{told}"
+    );
+}
+
+#[test]
 fn failed_changes_stay_when_asked_to() {
     let project = Project::new(&[("value", "broken")]);
     let mut request = project.request(&["false"], fixing(&["echo tried >> value"]));

@@ -41,7 +41,7 @@ const MODULES: Table<'_> = &[
     ("files", &[]),
     ("host", &["process"]),
     ("process", &["error", "exit", "host"]),
-    ("checkpoint", &["error", "host"]),
+    ("checkpoint", &["error", "files", "host"]),
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
