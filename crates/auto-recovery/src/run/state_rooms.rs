@@ -17,7 +17,7 @@ const SMALL: [&str; 3] = ["beside", "locks", "running"];
 
 /// What is kept beside checkpoints, and may go.
 pub(super) struct StateRooms<'s> {
-    /// Bytes that count and stay.
+    /// Bytes that count.
     bytes: u64,
     /// The outputs of sessions, the oldest last.
     outputs: Vec<Kept>,
@@ -45,7 +45,7 @@ impl<'s> StateRooms<'s> {
         let mut outputs: Vec<_> = sessions.filter_map(|entry| kept(&entry)).collect();
         outputs.sort_by_key(|kept| std::cmp::Reverse(kept.newest));
         Self {
-            bytes: small.sum(),
+            bytes: small.sum::<u64>() + outputs.iter().map(|kept| kept.bytes).sum::<u64>(),
             outputs,
             store,
             own,
@@ -63,7 +63,7 @@ impl<'s> StateRooms<'s> {
 
 impl OtherRooms for StateRooms<'_> {
     fn bytes(&self) -> u64 {
-        self.bytes + self.outputs.iter().map(|kept| kept.bytes).sum::<u64>()
+        self.bytes
     }
 
     fn oldest(&self) -> Option<SystemTime> {
@@ -81,8 +81,8 @@ impl OtherRooms for StateRooms<'_> {
             }
             _ => false,
         };
-        if !is_gone {
-            self.bytes += kept.bytes;
+        if is_gone {
+            self.bytes -= kept.bytes;
         }
     }
 
