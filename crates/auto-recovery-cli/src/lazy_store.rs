@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use auto_recovery::Result;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionSummary, StoredEntry,
+    Removed, SessionHeld, SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
@@ -93,6 +93,10 @@ impl AuditStore for LazyStore {
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         self.store()?.read_journal(session_id, visit)
+    }
+
+    fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
+        self.store()?.held(session_id)
     }
 
     fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {

@@ -18,6 +18,7 @@ mod run;
 mod session;
 mod sessions;
 mod show;
+mod show_diff;
 mod show_text;
 mod stats;
 mod stats_of_all;

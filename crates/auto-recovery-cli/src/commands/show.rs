@@ -11,9 +11,10 @@ use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::session::{self, Asked};
+use crate::commands::show_diff::{Beginning, Whole};
 use crate::commands::show_text;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, escape_bytes};
+use crate::output::Printer;
 
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
@@ -23,7 +24,7 @@ const ATTEMPTS_SHOWN: usize = 20;
 struct Shown<'a> {
     entry: &'a RecoveryAuditEntry,
     journal: Vec<&'a JournalRecord>,
-    diff: Option<String>,
+    diff: Option<&'a Whole<'a>>,
     output_file: Option<&'a str>,
 }
 
@@ -58,22 +59,14 @@ pub(crate) fn show(
         .without_end(last)
         .filter(|_| wanted.attempt.is_none());
     if printer.json {
-        let entry = tail.entries.last().ok_or_else(|| {
-            let what = match without_end {
-                Some(_) => "no attempt has an end",
-                None => "nothing was tried",
-            };
-            Error::new(
-                ErrorKind::NotFound,
-                format!("{what} in session {session}; `recover show` without --json tells why"),
-            )
-        })?;
-        printer.json(&Shown {
-            entry,
-            journal: evidence.records_of(entry.attempt_number),
-            diff: diff_of(place, &session, entry)?,
-            output_file: evidence.output_file(entry.attempt_number),
-        })?;
+        for_programs(
+            place,
+            &session,
+            &tail,
+            &evidence,
+            without_end.is_some(),
+            printer,
+        )?;
     } else {
         let total = store.statistics(&session)?.total_attempts;
         let facts = show_text::SessionFacts {
@@ -85,8 +78,9 @@ pub(crate) fn show(
         let outputs = outputs_dir(&place.state_dir, &session)?;
         let mut text = show_text::session(&facts, now, printer.columns);
         for entry in &tail.entries {
-            let diff = diff_of(place, &session, entry)?;
-            let kept = (diff.as_deref(), &*outputs);
+            let diff = place.diff(&session, entry.attempt_number)?;
+            let diff = diff.as_ref().map(Beginning::of).transpose()?;
+            let kept = (diff.as_ref(), &*outputs);
             text.push_str(&show_text::attempt(entry, &evidence, kept, now));
         }
         if let Some(started) = without_end {
@@ -105,9 +99,34 @@ pub(crate) fn show(
     Ok(Exit::OK)
 }
 
-fn diff_of(place: &Place, session: &str, entry: &RecoveryAuditEntry) -> Result<Option<String>> {
+/// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.
+fn for_programs(
+    place: &Place,
+    session: &str,
+    tail: &Tail,
+    evidence: &Evidence,
+    is_open: bool,
+    printer: &Printer,
+) -> Result<()> {
+    let entry = tail.entries.last().ok_or_else(|| {
+        let what = match is_open {
+            true => "no attempt has an end",
+            false => "nothing was tried",
+        };
+        Error::new(
+            ErrorKind::NotFound,
+            format!("{what} in session {session}; `recover show` without --json tells why"),
+        )
+    })?;
     let diff = place.diff(session, entry.attempt_number)?;
-    Ok(diff.map(|text| escape_bytes(&text, Escapes::Text)))
+    let diff = diff.as_ref().map(Whole::of);
+    printer.json(&Shown {
+        entry,
+        journal: evidence.records_of(entry.attempt_number),
+        diff: diff.as_ref(),
+        output_file: evidence.output_file(entry.attempt_number),
+    })?;
+    diff.and_then(Whole::failure).map_or(Ok(()), Err)
 }
 
 /// The attempt `number` of `session`. Where two entries have that number, as callers may give them,

@@ -13,6 +13,7 @@ use auto_recovery::files::{Links, open_regular};
 use crate::commands::evidence::Evidence;
 use crate::commands::history::result_of;
 use crate::commands::sessions::outcome_name;
+use crate::commands::show_diff::Beginning;
 use crate::output::{
     Escapes, Facts, age, counted, escape_bytes, escape_text, human_seconds, shell_words,
     without_colours,
@@ -22,8 +23,6 @@ use crate::output::{
 const OUTPUT_LINES_SHOWN: usize = 20;
 /// Bytes read from the end of an output to find them: lines of 400 bytes on average.
 const OUTPUT_BYTES_READ: u64 = 8 * 1024;
-/// Lines of a diff that are shown.
-const DIFF_LINES_SHOWN: usize = 200;
 
 /// A session as a whole.
 pub(crate) struct SessionFacts<'a> {
@@ -105,7 +104,7 @@ pub(crate) fn without_end(started: &AttemptStarted) -> String {
 pub(crate) fn attempt(
     entry: &RecoveryAuditEntry,
     evidence: &Evidence,
-    (diff, outputs): (Option<&str>, &Path),
+    (diff, outputs): (Option<&Beginning>, &Path),
     now: SystemTime,
 ) -> String {
     let number = entry.attempt_number;
@@ -138,12 +137,9 @@ pub(crate) fn attempt(
             add(name, &value);
         }
     }
-    if let Some(diff) = diff.filter(|diff| !diff.is_empty()) {
-        text.push_str(&indented(
-            "diff",
-            diff.as_bytes(),
-            Keep::First(DIFF_LINES_SHOWN),
-        ));
+    if let Some(diff) = diff.filter(|diff| !diff.bytes.is_empty()) {
+        let head = format!("diff{}", diff.note());
+        text.push_str(&indented(&head, &diff.bytes, Keep::All));
     }
     if let Some(path) = evidence.output_file(number) {
         text.push_str(&output(path, outputs));
@@ -245,7 +241,7 @@ fn read_end(path: &Path) -> io::Result<Vec<u8>> {
 /// Which lines of a long text are kept.
 #[derive(Clone, Copy)]
 enum Keep {
-    First(usize),
+    All,
     Last(usize),
 }
 
@@ -253,12 +249,8 @@ fn indented(head: &str, bytes: &[u8], keep: Keep) -> String {
     let escaped = escape_bytes(bytes, Escapes::Text);
     let lines: Vec<&str> = escaped.lines().collect();
     let (shown, note) = match keep {
-        Keep::First(max) if lines.len() > max => (
-            &lines[..max],
-            format!(" (first {max} of {} lines)", lines.len()),
-        ),
-        Keep::Last(max) if lines.len() > max => (&lines[lines.len() - max..], " (its end)".into()),
-        _ => (&lines[..], String::new()),
+        Keep::Last(max) if lines.len() > max => (&lines[lines.len() - max..], " (its end)"),
+        _ => (&lines[..], ""),
     };
     let mut text = format!("  {head}{note}\n");
     for line in shown {

@@ -7,6 +7,7 @@ mod escapees;
 mod guarded;
 mod keys;
 mod limits;
+mod long_diffs;
 mod not_put_back;
 mod others;
 mod pager;

@@ -218,6 +218,24 @@ pub trait AuditStore: Send + Sync {
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>>;
 
+    /// Who wants `session_id` kept, and why; `None` if nobody does.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
+        let mut held = None;
+        self.read_journal(Some(session_id), &mut |record| {
+            match record.event {
+                JournalEvent::SessionHeld(by) => held = Some(by),
+                JournalEvent::SessionReleased(_) => held = None,
+                event if event.is_removal() => held = None,
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(held)
+    }
+
     /// The statistics of `session_id`; zeros for an unknown one. Reads only what was appended since
     /// it was last asked.
     ///

@@ -83,6 +83,23 @@ pub(super) fn has_state(state_dir: &Path) -> Result<bool> {
     }
 }
 
+/// The session whose directory of refs has that name.
+pub(super) fn session_of(name: &str) -> Option<String> {
+    let mut id = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'%' {
+            id.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        id.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = tail;
+    }
+    String::from_utf8(id).ok()
+}
+
 /// Makes a directory that only this user may enter.
 pub(super) fn make_private_dir(dir: &Path) -> Result<()> {
     DirBuilder::new()

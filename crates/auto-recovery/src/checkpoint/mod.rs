@@ -20,6 +20,7 @@ mod durable;
 mod git;
 mod going_back;
 mod hands;
+mod ignore_files;
 mod import;
 mod layout;
 mod lineage;
@@ -63,13 +64,17 @@ pub use manifest::{Change, ChangeKind};
 pub use marks::{Good, Mark};
 pub use nested::{Claimed, forget_locks_inside, is_inside_recovery};
 pub use options::{CheckpointLimits, CheckpointOptions};
+pub use patch::DiffSink;
 pub use path::display_path;
 pub(crate) use path::fnv128;
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
 pub use plan::Beside;
 pub use protect::ProtectGlob;
 pub use restore::{Refused, RestoreReport};
-pub use retention::{PruneReport, RetentionLimits, find_session, prune, remove_session};
+pub(crate) use retention::size;
+pub use retention::{
+    OtherRooms, PruneReport, RetentionLimits, find_session, prune, remove_session,
+};
 pub use revision::check_revision;
 pub use rules::Protected;
 pub use safe_directory::is_safe_directory;

@@ -1,7 +1,11 @@
 //! Changes for people: the names a record keeps, and a unified diff.
+//!
+//! A diff may be as long as all files together. It is given away piece by piece as git makes it,
+//! and git is ended as soon as nobody wants more.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write};
+use std::io::{self, Read as _};
+use std::ops::ControlFlow;
 
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::git::{Conversation, Git};
@@ -12,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// How many bytes of a diff are held at once.
 const CHUNK: usize = 64 * 1024;
+
+/// Is given a diff piece by piece, and breaks off when it wants no more. A piece may end anywhere.
+pub type DiffSink<'s> = dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>> + 's;
 
 /// The display forms of what changed. A directory is named only when nothing below it is: an empty
 /// one that came or went, or one whose permission bits changed.
@@ -34,43 +41,46 @@ pub(super) fn files_modified(changes: &[Change]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Writes the diff from `before` to `after`, and below it what a diff has no words for.
-pub(super) fn write(
+/// Gives `sink` the diff from `before` to `after`, and below it what a diff has no words for.
+pub(super) fn read(
     git: &Git,
     before: &Checkpoint,
     after: &Checkpoint,
-    out: &mut dyn Write,
-) -> Result<()> {
-    write_diff(git, &[], (before, after), out)?;
+    sink: &mut DiffSink<'_>,
+) -> Result<ControlFlow<()>> {
+    if content(git, &[], (before, after), sink)?.is_break() {
+        return Ok(ControlFlow::Break(()));
+    }
     for difference in before.manifest.differences(&after.manifest) {
         let path = display_path(difference.path);
         if let Some(line) = beyond_diff(difference.path, difference.before, difference.after) {
-            write_all(
-                out,
-                format!("# {line}: {}\n", path.escape_debug()).as_bytes(),
-            )?;
+            let line = format!("# {line}: {}\n", path.escape_debug());
+            if give(sink, line.as_bytes())?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
-/// Writes the diff from `before` to `after` for `git apply`: binary files whole, ids in full, and
-/// nothing that is no diff.
-pub(super) fn write_for_apply(
+/// Gives `sink` the diff from `before` to `after` for `git apply`: binary files whole, ids in full,
+/// and nothing that is no diff.
+pub(super) fn read_for_apply(
     git: &Git,
     before: &Checkpoint,
     after: &Checkpoint,
-    out: &mut dyn Write,
-) -> Result<()> {
-    write_diff(git, &["--binary", "--full-index"], (before, after), out)
+    sink: &mut DiffSink<'_>,
+) -> Result<ControlFlow<()>> {
+    content(git, &["--binary", "--full-index"], (before, after), sink)
 }
 
-fn write_diff(
+/// The part that git makes, with the options `more`.
+fn content(
     git: &Git,
     more: &[&str],
     (before, after): (&Checkpoint, &Checkpoint),
-    out: &mut dyn Write,
-) -> Result<()> {
+    sink: &mut DiffSink<'_>,
+) -> Result<ControlFlow<()>> {
     let (before, after) = (before.id(), after.id());
     let args = [
         "diff-tree",
@@ -91,12 +101,15 @@ fn write_diff(
     loop {
         match stdout.read(&mut chunk) {
             Ok(0) => break,
-            Ok(len) => write_all(out, &chunk[..len])?,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            // What is still to come is not waited for: dropping the conversation ends git.
+            Ok(len) if give(sink, &chunk[..len])?.is_break() => return Ok(ControlFlow::Break(())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(conversation.broken(error)),
         }
     }
-    conversation.finish()
+    conversation.finish()?;
+    Ok(ControlFlow::Continue(()))
 }
 
 /// What a diff does not say of a change, in words.
@@ -121,7 +134,6 @@ fn beyond_diff(path: &[u8], before: Option<&Node>, after: Option<&Node>) -> Opti
     }
 }
 
-fn write_all(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
-    out.write_all(bytes)
-        .map_err(|e| Error::os("failed to write the diff", e))
+fn give(sink: &mut DiffSink<'_>, bytes: &[u8]) -> Result<ControlFlow<()>> {
+    sink(bytes).map_err(|e| Error::os("failed to write the diff", e))
 }

@@ -2,7 +2,8 @@
 //!
 //! Never a workspace that is in use, never a marked tree while its mark stands, and never the tree
 //! before a rollback until it is old itself. Objects are freed by packing what is left anew, and
-//! only where the disk has room for that.
+//! only where the disk has room for that. What else is kept in the state has its share of the same
+//! limits: whatever is oldest goes first.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::durable;
 use crate::checkpoint::git::Git;
-use crate::checkpoint::layout::{CHECKPOINTS, REFS, ROOT_BYTES_MAX, has_state, session_name};
+use crate::checkpoint::layout::{
+    CHECKPOINTS, REFS, ROOT_BYTES_MAX, has_state, session_name, session_of,
+};
 use crate::checkpoint::lock::{LockHolder, Locked, WorkspaceLock};
 use crate::checkpoint::marks::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
@@ -32,12 +35,15 @@ const KEEP_REFS: &str = "refs/keep";
 /// all of them.
 const PACKS_MAX: usize = 50;
 
-/// How much of the checkpoints is kept.
+/// What the directory of a repository is called that was set aside, before its number.
+const DAMAGED_PREFIX: &[u8] = b"git.damaged-";
+
+/// How much of the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionLimits {
     /// Sessions, marks and kept trees older than this go.
     pub age_max: Duration,
-    /// While all checkpoints together are larger than this many bytes, the oldest session goes.
+    /// While all that counts is larger than this many bytes, the oldest of it goes.
     pub bytes_max: u64,
 }
 
@@ -55,12 +61,27 @@ impl Default for RetentionLimits {
 pub struct PruneReport {
     /// Sessions whose checkpoints are gone, in the form that names their refs.
     pub sessions: u64,
-    /// Bytes that all checkpoints together took before.
+    /// Bytes that all that counts took before.
     pub bytes_before: u64,
-    /// Bytes that they take now.
+    /// Bytes that it takes now.
     pub bytes_after: u64,
     /// Workspaces left alone because they are in use.
     pub busy: u64,
+}
+
+/// What the state holds beside checkpoints, and which sessions must stay.
+pub trait OtherRooms {
+    /// Bytes that count of it.
+    fn bytes(&self) -> u64;
+
+    /// How old the oldest of it is that may go.
+    fn oldest(&self) -> Option<SystemTime>;
+
+    /// Removes that, or leaves it for good where it must stay.
+    fn drop_oldest(&mut self);
+
+    /// Whether what is kept of a session must stay.
+    fn must_stay(&mut self, session_id: &str) -> bool;
 }
 
 impl CheckpointStore {
@@ -142,15 +163,21 @@ pub fn remove_session(
     Ok(is_found)
 }
 
-/// Brings the checkpoints of all workspaces within `limits`, oldest first.
+/// Brings the state within `limits`, oldest first: the checkpoints of all workspaces, and `rooms`,
+/// whose age its keeper has looked at.
+///
+/// # Errors
+/// If the state cannot be read or written.
 pub fn prune(
     state_dir: &Path,
     limits: &RetentionLimits,
     options: &CheckpointOptions,
     host: Arc<dyn Host>,
+    rooms: &mut dyn OtherRooms,
 ) -> Result<PruneReport> {
+    let checkpoints = state_dir.join(CHECKPOINTS);
     let mut report = PruneReport {
-        bytes_before: size(&state_dir.join(CHECKPOINTS)),
+        bytes_before: size(&checkpoints) + rooms.bytes(),
         ..Default::default()
     };
     let oldest = host.now().checked_sub(limits.age_max).unwrap_or(UNIX_EPOCH);
@@ -162,34 +189,67 @@ pub fn prune(
         }
     }
     for (shelf, _lock) in &held {
-        let (dropped, is_changed) = shelf.drop_older(oldest)?;
+        let (dropped, is_changed) = shelf.drop_older(oldest, rooms)?;
         report.sessions += dropped;
         if is_changed || shelf.packs() > PACKS_MAX {
             shelf.collect()?;
         }
     }
-    while size(&state_dir.join(CHECKPOINTS)) > limits.bytes_max {
-        let mut sessions = Vec::new();
-        for (at, (shelf, _lock)) in held.iter().enumerate() {
-            sessions.extend(
-                shelf
-                    .sessions()?
-                    .into_values()
-                    .map(|session| (session.newest, at, session)),
-            );
-        }
-        let Some((_, at, session)) = sessions
-            .into_iter()
-            .min_by_key(|(newest, at, _)| (*newest, *at))
-        else {
-            break;
-        };
-        held[at].0.drop_refs(&session.refs)?;
-        held[at].0.collect()?;
-        report.sessions += 1;
-    }
-    report.bytes_after = size(&state_dir.join(CHECKPOINTS));
+    let shelves: Vec<_> = held.iter().map(|(shelf, _)| shelf).collect();
+    let bytes = size(&checkpoints);
+    let (sessions, bytes) = drop_oldest(&shelves, bytes, limits.bytes_max, rooms)?;
+    report.sessions += sessions;
+    report.bytes_after = bytes + rooms.bytes();
     Ok(report)
+}
+
+/// Drops what is oldest on `shelves` and in `rooms` while all of it is more than `bytes_max`, given
+/// that all checkpoints have `bytes`. How many sessions it dropped, and how many bytes all
+/// checkpoints have then.
+fn drop_oldest(
+    shelves: &[&Shelf],
+    mut bytes: u64,
+    bytes_max: u64,
+    rooms: &mut dyn OtherRooms,
+) -> Result<(u64, u64)> {
+    let mut dropped = 0;
+    if bytes + rooms.bytes() <= bytes_max {
+        return Ok((dropped, bytes));
+    }
+    let mut all = Vec::new();
+    for (at, shelf) in shelves.iter().enumerate() {
+        let sessions = shelf.sessions()?.into_iter();
+        all.extend(sessions.map(|(name, refs)| (refs.newest, at, Goes::Session(name, refs))));
+        let aside = shelf.set_aside().into_iter();
+        all.extend(aside.map(|(since, dir)| (since, at, Goes::Aside(dir))));
+    }
+    // The oldest comes last.
+    all.sort_by_key(|(newest, at, _)| std::cmp::Reverse((*newest, *at)));
+    while bytes + rooms.bytes() > bytes_max {
+        match (all.last().map(|(newest, ..)| *newest), rooms.oldest()) {
+            (None, None) => break,
+            (Some(ours), Some(other)) if other <= ours => rooms.drop_oldest(),
+            (None, Some(_)) => rooms.drop_oldest(),
+            _ => {
+                let Some((_, at, goes)) = all.pop() else {
+                    break;
+                };
+                let shelf = shelves[at];
+                let before = size(&shelf.dir);
+                dropped += shelf.drop_one(goes, rooms)?;
+                bytes = bytes.saturating_sub(before) + size(&shelf.dir);
+            }
+        }
+    }
+    Ok((dropped, bytes))
+}
+
+/// What may go from a shelf.
+enum Goes {
+    /// The checkpoints of a session, by the name of its refs.
+    Session(String, SessionRefs),
+    /// A repository that was damaged.
+    Aside(PathBuf),
 }
 
 /// One workspace's directory in the state.
@@ -310,13 +370,45 @@ impl Shelf {
         Ok(sessions)
     }
 
+    /// The repositories that were set aside, and since when.
+    fn set_aside(&self) -> Vec<(SystemTime, PathBuf)> {
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let aside =
+            entries.filter(|entry| entry.file_name().as_bytes().starts_with(DAMAGED_PREFIX));
+        let since =
+            |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
+        aside.filter_map(since).collect()
+    }
+
+    /// Drops one thing, unless it must stay: how many sessions that were.
+    fn drop_one(&self, goes: Goes, rooms: &mut dyn OtherRooms) -> Result<u64> {
+        match goes {
+            Goes::Session(name, _) if must_stay(rooms, &name) => Ok(0),
+            Goes::Session(_, session) => {
+                self.drop_refs(&session.refs)?;
+                self.collect()?;
+                Ok(1)
+            }
+            Goes::Aside(dir) => {
+                // One that stays is tried again the next time.
+                let _stays = fs::remove_dir_all(dir);
+                Ok(0)
+            }
+        }
+    }
+
     /// Drops what is older than `oldest`: how many sessions, and whether anything at all.
-    fn drop_older(&self, oldest: SystemTime) -> Result<(u64, bool)> {
+    fn drop_older(&self, oldest: SystemTime, rooms: &mut dyn OtherRooms) -> Result<(u64, bool)> {
+        for (since, dir) in self.set_aside() {
+            if since < oldest {
+                self.drop_one(Goes::Aside(dir), rooms)?;
+            }
+        }
         let sessions = self.sessions()?;
         let expired = sessions
-            .into_values()
-            .filter(|session| session.newest < oldest);
-        let expired: Vec<_> = expired.collect();
+            .into_iter()
+            .filter(|(name, session)| session.newest < oldest && !must_stay(rooms, name));
+        let expired: Vec<_> = expired.map(|(_, session)| session).collect();
         let mut gone: Vec<Ref> = expired
             .iter()
             .flat_map(|session| session.refs.iter().cloned())
@@ -406,8 +498,13 @@ impl Shelf {
     }
 }
 
+/// Whether the session of these refs must stay. A name that is none of ours is nobody's to hold.
+fn must_stay(rooms: &mut dyn OtherRooms, name: &str) -> bool {
+    session_of(name).is_some_and(|session_id| rooms.must_stay(&session_id))
+}
+
 /// Bytes of all files below `dir`.
-fn size(dir: &Path) -> u64 {
+pub(crate) fn size(dir: &Path) -> u64 {
     let mut bytes = 0;
     let mut todo = vec![dir.to_owned()];
     while let Some(dir) = todo.pop() {

@@ -54,6 +54,8 @@ pub(super) struct RuleFile {
     dir: Vec<u8>,
     text: Vec<u8>,
     matcher: Gitignore,
+    /// Whether its patterns are too many for a matcher.
+    is_lost: bool,
     /// Whether a repository of its own begins in this directory: no rule from above holds in it.
     is_boundary: bool,
 }
@@ -75,6 +77,11 @@ impl Rules {
             protect: protect.to_vec(),
             protected: Protected::new(protect)?,
         })
+    }
+
+    /// Whether some of the rules that no ignore file of the tree states are too many to be held.
+    pub(super) fn is_lost(&self) -> bool {
+        self.base.iter().any(RuleFile::is_lost)
     }
 
     /// These rules, for a tree of which `mounts` are part.
@@ -264,13 +271,19 @@ impl RuleFile {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let _skipped = builder.add_line(None, &String::from_utf8_lossy(line));
         }
-        let matcher = builder.build().unwrap_or_else(|_| Gitignore::empty());
+        let built = builder.build();
         Self {
             dir,
             text,
-            matcher,
+            is_lost: built.is_err(),
+            matcher: built.unwrap_or_else(|_| Gitignore::empty()),
             is_boundary: false,
         }
+    }
+
+    /// Whether it ignores nothing because its patterns are too many.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     fn matched(&self, path: &[u8], is_dir: bool) -> Option<bool> {

@@ -3,7 +3,6 @@
 //! It looks and never opens a file's content, save the ignore files of a session's first walk.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,22 +11,19 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use crate::checkpoint::crew;
+use crate::checkpoint::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::options::{CheckpointLimits, MIB};
-use crate::checkpoint::path::{RelPath, ancestors, join, split, to_os};
+use crate::checkpoint::options::CheckpointLimits;
+use crate::checkpoint::path::{RelPath, ancestors, display_path, join, split, to_os};
 use crate::checkpoint::root::{Root, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
-use crate::checkpoint::user_git::{IGNORE_FILE_BYTES_MAX, own_excludes};
+use crate::checkpoint::user_git::own_excludes;
 use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
-use crate::error::{Error, ErrorKind, Result};
-
-/// The most that all ignore files of a tree hold together. Each is kept with every checkpoint;
-/// those of the largest projects hold some 100 KiB.
-const IGNORE_BYTES_MAX: usize = 16 * MIB as usize;
+use crate::error::{Error, Result};
 
 /// What the temporary files of a restore are called; a walk does not see them.
 pub(super) const TEMP_PREFIX: &[u8] = b".recover-restore-";
@@ -56,6 +52,8 @@ pub(super) struct Scanner<'a> {
     pub(super) last: Option<&'a Manifest>,
     /// Files that the session left out for their size.
     pub(super) left_out: &'a BTreeSet<RelPath>,
+    /// How much of ignore files was read.
+    pub(super) ignore_budget: &'a IgnoreBudget,
 }
 
 /// What a walk found.
@@ -91,24 +89,13 @@ impl Scanner<'_> {
     /// Walks the tree, with a few threads when it is large.
     pub(super) fn scan(&self) -> Result<Scan> {
         let room = AtomicUsize::new(self.limits.watched_max);
-        let ignore_room = AtomicUsize::new(IGNORE_BYTES_MAX);
-        let walker = || Walker::new(self, &room, &ignore_room);
+        let walker = || Walker::new(self, &room);
         let walkers = (0..crew::size()).map(|_| walker()).collect();
         let list =
             |walker: &mut Walker<'_>, dir: Todo, todo: &mut Vec<Todo>| walker.list(&dir, todo);
         let mut walkers = crew::run(Todo::default(), walkers, list)?.into_iter();
         let mut all = walkers.next().unwrap_or_else(walker);
         walkers.for_each(|walker| all.merge(walker));
-        if ignore_room.load(Ordering::Relaxed) == 0 {
-            let (root, most) = (self.root.path().display(), IGNORE_BYTES_MAX as u64 / MIB);
-            return Err(Error::new(
-                ErrorKind::NoSpace,
-                format!(
-                    "no checkpoint of {root}: its ignore files hold more than {most} MiB together; \
-                     make them shorter, or run without checkpoints"
-                ),
-            ));
-        }
         Ok(all.finish())
     }
 
@@ -176,30 +163,31 @@ struct Walker<'a> {
     /// How many ignored files may still be watched, by all together.
     room: &'a AtomicUsize,
     /// How many bytes of ignore files may still be read, by all together.
-    ignore_room: &'a AtomicUsize,
     scan: Scan,
     /// Ignored directories that hold something covered.
     ignored_dirs: BTreeSet<RelPath>,
     /// Directories that may not be listed.
     unreadable: Vec<Found>,
+    /// Why the walk cannot go on.
+    refused: Option<Error>,
 }
 
 impl<'a> Walker<'a> {
-    fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize, ignore_room: &'a AtomicUsize) -> Self {
+    fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize) -> Self {
         Self {
             scanner,
             room,
-            ignore_room,
             scan: Scan::default(),
             ignored_dirs: BTreeSet::new(),
             unreadable: Vec::new(),
+            refused: None,
         }
     }
 
     fn list(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<()> {
         let is_root = dir.path.is_empty();
         match self.list_readable(dir, todo) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.refused.take().map_or(Ok(()), Err),
             // It was there a moment ago; the next walk tells what took its place.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => Ok(()),
             Err(Errno::ACCESS) if !is_root => {
@@ -227,11 +215,13 @@ impl<'a> Walker<'a> {
         if self.scanner.collects
             && !dir.is_ignored
             && names.iter().any(|name| *name.name == *b".gitignore")
-            && let Some(text) = self.read_ignore_file(&fd)
+            && let Some(text) = Self::read_ignore_file(&fd)
         {
-            let file = self.scanner.rules.file(&dir.path, text);
-            chain = longer(&chain, Arc::clone(&file));
-            self.scan.ignore_files.push(file);
+            let path = join(&dir.path, b".gitignore");
+            if self.has_room_for(&path, &text) {
+                let file = self.scanner.rules.file(&dir.path, text);
+                self.hold(&mut chain, &path, file);
+            }
         }
         for name in names {
             if let Some(looked) = self.visit(dir, &fd, &chain, &name)? {
@@ -242,23 +232,14 @@ impl<'a> Walker<'a> {
     }
 
     /// The ignore file of the directory `fd`: what is no file, or cannot be read, ignores nothing.
-    fn read_ignore_file(&self, fd: &OwnedFd) -> Option<Vec<u8>> {
+    fn read_ignore_file(fd: &OwnedFd) -> Option<Vec<u8>> {
         let name = b".gitignore";
         let is_file = |mode| FileType::from_raw_mode(mode) == FileType::RegularFile;
         let named = stamp_at(fd, name).ok().flatten()?;
-        let file = open_file_at(fd, name)
-            .ok()
-            .filter(|_| is_file(named.mode))?;
-        let mut text = Vec::new();
-        let room = self.ignore_room.load(Ordering::Relaxed) as u64;
-        // One byte more tells that there is more.
-        let limit = IGNORE_FILE_BYTES_MAX.min(room + 1);
-        let _partial = file.take(limit).read_to_end(&mut text);
-        let take = |room: usize| Some(room.saturating_sub(text.len()));
-        let _taken = self
-            .ignore_room
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        Some(text)
+        let file = open_file_at(fd, name);
+        file.ok()
+            .filter(|_| is_file(named.mode))
+            .map(ignore_files::read)
     }
 
     /// A repository inside the tree has ignore rules of its own, as git has it.
@@ -275,11 +256,35 @@ impl<'a> Walker<'a> {
         if self.scanner.collects && !dir.is_ignored && is_own() {
             let global = self.scanner.global_rules.unwrap_or_default();
             let own = own_excludes(&git_dir).unwrap_or_default();
-            let text = [global, b"\n", &own].concat();
-            let file = self.scanner.rules.boundary(&dir.path, text);
-            *chain = longer(chain, Arc::clone(&file));
-            self.scan.ignore_files.push(file);
+            let path = join(&dir.path, b".git/info/exclude");
+            if self.has_room_for(&path, &own) && self.has_room_for(&path, global) {
+                let text = [global, b"\n", &own].concat();
+                let file = self.scanner.rules.boundary(&dir.path, text);
+                self.hold(chain, &path, file);
+            }
         }
+    }
+
+    /// Adds to `chain` the ignore file at `path`, which was read.
+    fn hold(&mut self, chain: &mut Chain, path: &[u8], file: Arc<RuleFile>) {
+        if file.is_lost() {
+            let root = self.scanner.root.path();
+            let refused = ignore_files::too_many(root, &display_path(path));
+            self.refused.get_or_insert(refused);
+        }
+        *chain = longer(chain, Arc::clone(&file));
+        self.scan.ignore_files.push(file);
+    }
+
+    /// Whether the ignore file at `path` may be as large as `text`. If not, the walk ends.
+    fn has_room_for(&mut self, path: &[u8], text: &[u8]) -> bool {
+        let root = self.scanner.root.path();
+        let counted = self
+            .scanner
+            .ignore_budget
+            .count(root, &display_path(path), text);
+        self.refused = counted.err().or(self.refused.take());
+        self.refused.is_none()
     }
 
     /// Looks at a name; `None` when it is not part of the walk.

@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::cache::{Cache, Known, manifest_of};
 use crate::checkpoint::commit::{self, Checkpoint};
+use crate::checkpoint::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
@@ -26,7 +27,7 @@ use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
-use crate::checkpoint::user_git::{self, ignore_file, other_work_trees, own_excludes};
+use crate::checkpoint::user_git::{self, other_work_trees, own_excludes};
 use crate::checkpoint::watch::Watch;
 use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -259,9 +260,10 @@ impl CheckpointSession {
             .chain(last)
             .collect();
         let frozen = self.rules.clone();
+        let ignore_budget = IgnoreBudget::default();
         let first = match &frozen {
             Some(_) => None,
-            None => Some(first_rules(store, &mut self.global_rules)?),
+            None => Some(first_rules(store, &mut self.global_rules, &ignore_budget)?),
         };
         let git_dir = store.workspace.git_dir();
         let work_trees = git_dir.map(|git_dir| other_work_trees(git_dir, store.root.path()));
@@ -283,6 +285,7 @@ impl CheckpointSession {
             kept: &kept,
             last,
             left_out: &self.left_out,
+            ignore_budget: &ignore_budget,
         };
         let mut scan = scanner.scan()?;
         if let Some(mut rules) = first {
@@ -478,22 +481,39 @@ fn remove_stale_locks(refs: &Path) {
     }
 }
 
+/// How messages name the user's own ignore file for all projects.
+const GLOBAL: &str = "your ignore file for all projects (core.excludesFile)";
+
 /// The rules that hold for the whole tree, before any of its ignore files is read.
-fn first_rules(store: &CheckpointStore, global: &mut Option<Vec<u8>>) -> Result<Rules> {
+fn first_rules(
+    store: &CheckpointStore,
+    global: &mut Option<Vec<u8>>,
+    budget: &IgnoreBudget,
+) -> Result<Rules> {
+    let root = store.root.path();
+    let count = |file: &str, text: &Option<Vec<u8>>| {
+        budget.count(root, file, text.as_deref().unwrap_or_default())
+    };
     let default_global = store.options.excludes_file.as_deref();
     let mounts = Mounts::below(store.root.path());
     let Some(git_dir) = store.workspace.git_dir() else {
         // Without a repository at the top they hold in the repositories inside the tree only.
-        *global = default_global.and_then(ignore_file);
+        *global = default_global.and_then(|file| ignore_files::read_at(file).ok());
+        count(GLOBAL, global)?;
         let rules = Rules::new(Vec::new(), false, &store.options.protect)?;
         return Ok(rules.with_mounts(mounts));
     };
-    let root = store.root.path();
     let settings = user_git::ignore_settings(&store.git, git_dir, root, default_global);
+    let own = own_excludes(git_dir);
+    count(GLOBAL, &settings.global)?;
+    count(".git/info/exclude", &own)?;
     global.clone_from(&settings.global);
-    let texts = settings.global.into_iter().chain(own_excludes(git_dir));
+    let texts = settings.global.into_iter().chain(own);
     let protect = &store.options.protect;
     let rules = Rules::new(texts.collect(), settings.ignores_case, protect)?;
+    if rules.is_lost() {
+        return Err(ignore_files::too_many(root, GLOBAL));
+    }
     Ok(rules.with_mounts(mounts))
 }
 

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::checkpoint::git::Git;
 use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
-use crate::checkpoint::patch;
+use crate::checkpoint::patch::{self, DiffSink};
 use crate::checkpoint::root::Root;
 use crate::checkpoint::user_git;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
@@ -112,25 +113,29 @@ impl CheckpointStore {
         patch::files_modified(&self.changes(before, after))
     }
 
-    /// Writes the changes as a unified diff for people.
+    /// Gives `sink` the changes as a unified diff for people, piece by piece, until it wants no
+    /// more: then that is the answer.
+    ///
+    /// # Errors
+    /// If git fails, or `sink` does.
     pub fn patch(
         &self,
         before: &Checkpoint,
         after: &Checkpoint,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        patch::write(&self.git, before, after, out)
+        sink: &mut DiffSink<'_>,
+    ) -> Result<ControlFlow<()>> {
+        patch::read(&self.git, before, after, sink)
     }
 
-    /// Writes the changes as `git apply` takes them, relative to the workspace: permissions beyond
+    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions beyond
     /// the executable bit and empty directories, which a diff cannot say, are not in it.
     pub fn patch_for_apply(
         &self,
         before: &Checkpoint,
         after: &Checkpoint,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        patch::write_for_apply(&self.git, before, after, out)
+        sink: &mut DiffSink<'_>,
+    ) -> Result<ControlFlow<()>> {
+        patch::read_for_apply(&self.git, before, after, sink)
     }
 
     /// Makes sure that the directory of the workspace is still the one that was opened.

@@ -11,8 +11,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::git::Git;
+use crate::checkpoint::ignore_files;
 use crate::checkpoint::workspace::git_dir_of;
-use crate::files::{Links, open_regular, read_small, read_start};
+use crate::files::{Links, open_regular, read_small};
 
 /// How many symbolic references are followed.
 const REFERENCES_MAX: usize = 5;
@@ -25,9 +26,6 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// How much of the list of packed references is looked through: some 4 million of them.
 const PACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Ignore files larger than this are read no further.
-pub(super) const IGNORE_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Linked work trees that are looked at; nobody has that many.
 const WORK_TREES_MAX: usize = 10_000;
@@ -63,12 +61,7 @@ pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
 
 /// What `info/exclude` of the repository says.
 pub(super) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
-    ignore_file(&common_dir(git_dir).join("info/exclude"))
-}
-
-/// The text of an ignore file that lies outside the tree.
-pub(super) fn ignore_file(path: &Path) -> Option<Vec<u8>> {
-    read_start(path, Links::Follow, IGNORE_FILE_BYTES_MAX).ok()
+    ignore_files::read_at(&common_dir(git_dir).join("info/exclude")).ok()
 }
 
 /// What a file of git's says that holds one line: a path, a reference or a commit.
@@ -112,7 +105,7 @@ pub(super) fn ignore_settings(
     }
     let path = named.as_deref().or(default_global);
     IgnoreSettings {
-        global: path.and_then(ignore_file),
+        global: path.and_then(|path| ignore_files::read_at(path).ok()),
         ignores_case,
     }
 }

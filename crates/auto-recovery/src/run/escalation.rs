@@ -35,8 +35,7 @@ impl Approver for ApprovalCommand {
             Consented::Stopped => return Err("nobody answered".into()),
         }
         let diff = outputs.diff();
-        let text = tree.patch(change.before, change.after)?;
-        outputs.keep_diff(&text)?;
+        outputs.keep_diff(|out| tree.write_patch(change.before, change.after, out))?;
         let session_id = self.runner.session_id();
         let call = Call {
             failure: change.failure,

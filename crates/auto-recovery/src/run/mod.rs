@@ -5,6 +5,7 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod attempt_diff;
 mod breaker;
 mod budget;
 mod commands;
@@ -30,10 +31,12 @@ mod runner;
 mod session_trees;
 mod shell_words;
 mod state_file;
+mod state_rooms;
 mod strategies;
 mod tree;
 mod under_way;
 
+pub use attempt_diff::AttemptDiff;
 pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};

@@ -7,11 +7,14 @@
 //! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
 //! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
 //! bounded head and tail.
+//!
+//! A run has the directory locked, shared with others of the session, for as long as it lives: so
+//! whoever removes what is old sees from the kernel which session is under way.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +29,9 @@ const RUN_CHARS: usize = 8;
 
 /// Where outputs stand in the state.
 pub(super) const OUTPUTS: &str = "outputs";
+
+/// How often the directory is made again that others remove in this very moment.
+const REMOVED_MAX: u32 = 100;
 
 /// Attempts of one number that runs of a session may keep apart: far more than run at once.
 const SAME_NUMBER_MAX: u32 = 1000;
@@ -42,6 +48,8 @@ pub struct Outputs {
     run: String,
     /// The logs that this run began, by the number of the attempt.
     begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
+    /// The directory, locked.
+    held: Arc<Mutex<Option<File>>>,
 }
 
 impl Outputs {
@@ -59,6 +67,7 @@ impl Outputs {
             dir: state_dir.join(OUTPUTS).join(name),
             run: run_id.get(from..).unwrap_or(run_id).to_owned(),
             begun: Arc::default(),
+            held: Arc::default(),
         })
     }
 
@@ -77,10 +86,12 @@ impl Outputs {
         self.dir.join(format!("approve-{}.diff", self.run))
     }
 
-    /// Replaces the change that waits for approval.
-    pub(super) fn keep_diff(&self, diff: &[u8]) -> Result<()> {
+    /// Replaces the change that waits for approval by what `write` writes.
+    pub(super) fn keep_diff(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         self.create_dir()?;
-        replace(&self.diff(), diff)
+        let path = self.diff();
+        let mut file = create_afresh(&path).map_err(|error| Error::io("write", &path, error))?;
+        write(&mut file)
     }
 
     /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
@@ -177,12 +188,40 @@ impl Outputs {
         }
     }
 
+    /// Makes the directory, and has it locked from then on.
     fn create_dir(&self) -> Result<()> {
-        let below = self.dir.strip_prefix(&self.state_dir);
-        let below = below.expect("outputs stand in the state");
-        make_own_dir(&self.state_dir, below, Purpose::State)
-            .map(drop)
-            .map_err(|error| Error::io("create", &self.dir, error))
+        let failed = |error| Error::io("create", &self.dir, error);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..REMOVED_MAX {
+            let below = self.dir.strip_prefix(&self.state_dir);
+            let below = below.expect("outputs stand in the state");
+            make_own_dir(&self.state_dir, below, Purpose::State).map_err(failed)?;
+            if held.as_ref().is_some_and(|held| is_at(held, &self.dir)) {
+                return Ok(());
+            }
+            let dir = File::open(&self.dir).map_err(failed)?;
+            // Where nothing can be locked, nothing is removed by itself either.
+            let _unlocked = dir.lock_shared();
+            *held = Some(dir);
+        }
+        let context = format!("{} is removed as often as it is made", self.dir.display());
+        Err(Error::new(crate::error::ErrorKind::Busy, context))
+    }
+}
+
+/// The locked directory at `dir`, if no run of its session lives.
+pub(super) fn lock_unused(dir: &Path) -> Option<File> {
+    let file = File::open(dir).ok()?;
+    file.try_lock().ok()?;
+    is_at(&file, dir).then_some(file)
+}
+
+/// Whether `dir` stands at `path`, and not another or none.
+fn is_at(dir: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    match (dir.metadata(), path.symlink_metadata()) {
+        (Ok(dir), Ok(path)) => id(dir) == id(path),
+        _ => false,
     }
 }
 
@@ -211,9 +250,7 @@ impl Write for Limited {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        // What whoever read the old one still has open stays as it was.
-        create_afresh(path)?.write_all(bytes)
-    };
+    // What whoever read the old one still has open stays as it was.
+    let write = || create_afresh(path)?.write_all(bytes);
     write().map_err(|error| Error::io("write", path, error))
 }

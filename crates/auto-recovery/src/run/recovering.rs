@@ -89,10 +89,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         learn(run, &failed, &recovery, breaker.as_ref());
     }
     drop(claim);
-    if let Err(error) = prune_state(&request.state_dir, &run.runner.host) {
-        let what = format!("remove what is old from the state: {}", error.chain());
-        run.observe(&RunEvent::HelperFailed { what: &what });
-    }
+    tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
     let undone = had_tree && saw_all && !request.keep_failed_changes;
     let ending = Ending {
@@ -118,6 +115,16 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
             run.observe(&RunEvent::HelperFailed { what: &what });
             None
         }
+    }
+}
+
+/// Brings the state within its limits. That it cannot be is told, and fails nothing.
+fn tidy_state(run: &Run, session_id: &str) {
+    let request = &run.runner.request;
+    let host = &run.runner.host;
+    if let Err(error) = prune_state(&request.state_dir, &*request.store, session_id, host) {
+        let what = format!("remove what is old from the state: {}", error.chain());
+        run.observe(&RunEvent::HelperFailed { what: &what });
     }
 }
 

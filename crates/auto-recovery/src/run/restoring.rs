@@ -16,6 +16,7 @@ use crate::checkpoint::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
 use crate::process::{DEFAULT_GRACE, Interrupt};
+use crate::run::attempt_diff::AttemptDiff;
 use crate::run::dead_run::end_processes;
 use crate::run::session_trees::{AttemptTrees, SessionTrees};
 
@@ -331,12 +332,11 @@ impl Place {
         })
     }
 
-    /// What attempt `number` of a session changed, as a unified diff: what the strategy did, then
-    /// what its verification did. `None` where no checkpoint tells.
+    /// What attempt `number` of a session changed. `None` where no checkpoint tells.
     ///
     /// # Errors
     /// If the record or the checkpoints cannot be read.
-    pub fn diff(&self, session_id: &str, number: u64) -> Result<Option<Vec<u8>>> {
+    pub fn diff(&self, session_id: &str, number: u64) -> Result<Option<AttemptDiff>> {
         let trees = SessionTrees::read(&*self.store, session_id)?;
         let Some(attempt) = trees.attempt(number) else {
             return Ok(None);
@@ -355,16 +355,14 @@ impl Place {
         let (Ok(before), Ok(acted)) = (store.load(before), store.load(acted)) else {
             return Ok(None);
         };
-        let mut text = Vec::new();
-        store.patch(&before, &acted, &mut text)?;
         let verified = attempt.verified.as_deref();
-        if let Some(Ok(verified)) = verified.map(|id| store.load(id))
-            && !verified.is_same_tree(&acted)
-        {
-            text.extend_from_slice(b"# changed by the verification:\n");
-            store.patch(&acted, &verified, &mut text)?;
-        }
-        Ok(Some(text))
+        let verified = verified.and_then(|id| store.load(id).ok());
+        Ok(Some(AttemptDiff {
+            verified: verified.filter(|tree| !tree.is_same_tree(&acted)),
+            store,
+            before,
+            acted,
+        }))
     }
 
     fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -151,20 +152,26 @@ impl GuardedTree {
         self.lock().ground.fingerprint()
     }
 
-    /// The difference between two checkpoints, for people.
-    pub(super) fn patch(&self, before: &str, after: &str) -> Result<Vec<u8>> {
+    /// Writes the difference between two checkpoints, for people, to `out`.
+    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
         let guarded = self.lock();
         let store = &guarded.store;
-        let mut text = Vec::new();
-        store.patch(&store.load(before)?, &store.load(after)?, &mut text)?;
-        Ok(text)
+        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
+        let (before, after) = (store.load(before)?, store.load(after)?);
+        store.patch(&before, &after, &mut write).map(drop)
     }
 
     /// What the cure changed, together with what it was built upon, for `git apply`.
     pub(super) fn patch_of_cure(&self, out: &mut dyn Write) -> Result<()> {
         let guarded = self.lock();
         match &guarded.acted {
-            Some(acted) => guarded.store.patch_for_apply(&guarded.ground, acted, out),
+            Some(acted) => {
+                let mut give = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
+                let store = &guarded.store;
+                store
+                    .patch_for_apply(&guarded.ground, acted, &mut give)
+                    .map(drop)
+            }
             None => Ok(()),
         }
     }

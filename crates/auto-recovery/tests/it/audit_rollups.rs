@@ -18,6 +18,9 @@ use crate::audit_support::{entry, given};
 
 const SESSIONS: [&str; 3] = ["a", "b", "c"];
 
+/// What stands for the journal where a session stands for its trail.
+const JOURNAL: usize = SESSIONS.len();
+
 /// Long enough that the clock of any file is behind: every stamp has settled.
 const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
@@ -33,10 +36,11 @@ fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
     JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
 }
 
-type Told = (AggregateStatistics, Vec<RecoveryStatistics>);
+type Told = (AggregateStatistics, Vec<(RecoveryStatistics, bool)>);
 
 fn told(store: &JsonlStore) -> Told {
-    let each = SESSIONS.map(|id| store.statistics(id).unwrap());
+    // First of each alone: whoever asked for all knows what each is.
+    let each = SESSIONS.map(|id| (store.statistics(id).unwrap(), store.is_known(id).unwrap()));
     (
         store.aggregate(&AggregateQuery::default()).unwrap().total,
         each.into(),
@@ -80,25 +84,32 @@ enum Action {
 fn actions() -> impl Strategy<Value = Vec<Action>> {
     let any_index = any::<prop::sample::Index>;
     let session = || 0..SESSIONS.len();
+    let file = || 0..=JOURNAL;
     let action = prop_oneof![
         6 => (session(), 1..6_u64).prop_map(|(id, count)| Action::Append(id, count)),
         2 => (session(), any::<bool>()).prop_map(|(id, flaky)| Action::Finish(id, flaky)),
         1 => session().prop_map(Action::Clear),
-        2 => (session(), any_index(), any::<u8>())
+        2 => (file(), any_index(), any::<u8>())
             .prop_map(|(id, at, byte)| Action::Overwrite(id, at, byte)),
-        1 => (session(), 1..4_u64).prop_map(|(id, count)| Action::Replace(id, count)),
-        1 => (session(), any_index()).prop_map(|(id, at)| Action::Shorten(id, at)),
-        1 => session().prop_map(Action::Remove),
-        1 => (session(), 1..4_u64).prop_map(|(id, number)| Action::BeginLine(id, number)),
+        1 => (file(), 1..4_u64).prop_map(|(id, count)| Action::Replace(id, count)),
+        1 => (file(), any_index()).prop_map(|(id, at)| Action::Shorten(id, at)),
+        1 => file().prop_map(Action::Remove),
+        1 => (file(), 1..4_u64).prop_map(|(id, number)| Action::BeginLine(id, number)),
         1 => (any_index(), any_index()).prop_map(|(file, at)| Action::Damage(file, at)),
     ];
     prop::collection::vec(action, 1..12)
 }
 
 fn act(dir: &Path, action: &Action, step: u64) {
-    let path = |id: &usize| dir.join(format!("{}_audit.jsonl", SESSIONS[*id]));
+    let path = |id: &usize| match SESSIONS.get(*id) {
+        Some(id) => dir.join(format!("{id}_audit.jsonl")),
+        None => dir.join("journal.jsonl"),
+    };
     let lines = |id: &usize, count: u64| {
-        let one = |number| entry(SESSIONS[*id], step * 10 + number).to_json() + "\n";
+        let one = |number| match SESSIONS.get(*id) {
+            Some(id) => entry(id, step * 10 + number).to_json() + "\n",
+            None => started_line(SESSIONS[number as usize % SESSIONS.len()]),
+        };
         (0..count).map(one).collect::<String>()
     };
     let store = started(dir, 1);
@@ -118,6 +129,8 @@ fn act(dir: &Path, action: &Action, step: u64) {
             store.record(Some(SESSIONS[*id]), event).unwrap();
         }
         Action::Clear(id) => drop(store.clear(SESSIONS[*id]).unwrap()),
+        // Another digit would make a journal record one of a newer format, which is refused.
+        Action::Overwrite(JOURNAL, at, _) => overwrite(&path(&JOURNAL), at, b'x', step),
         Action::Overwrite(id, at, byte) => overwrite(&path(id), at, *byte, step),
         Action::Replace(id, count) => fs::write(path(id), lines(id, *count)).unwrap(),
         Action::Shorten(id, at) => {
@@ -144,6 +157,14 @@ fn act(dir: &Path, action: &Action, step: u64) {
             }
         }
     }
+}
+
+/// A journal record that `session` began.
+fn started_line(session: &str) -> String {
+    let at = "2026-01-02T03:04:05.000Z";
+    let record = serde_json::json!({"v": 1, "at": at, "session_id": session,
+        "event": "session_started", "pid": 0, "version": "0.1.0"});
+    format!("{record}\n")
 }
 
 /// Writes over one byte. The clock of files may be too coarse to show it, so the time is set.
@@ -192,8 +213,8 @@ fn what_was_appended_is_all_that_is_read() {
         .write_at(b"x", 0)
         .unwrap();
     let after = told(&started(dir.path(), 1));
-    assert_eq!(before.1[0].total_attempts, 50);
-    assert_eq!(after.1[0].total_attempts, 100);
+    assert_eq!(before.1[0].0.total_attempts, 50);
+    assert_eq!(after.1[0].0.total_attempts, 100);
     assert_eq!(after.0.total_attempts, 100);
     assert!(fs::metadata(&trail).unwrap().len() > length);
 }

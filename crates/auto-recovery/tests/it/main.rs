@@ -9,6 +9,7 @@ mod audit_faults;
 mod audit_limits;
 mod audit_logger;
 mod audit_model;
+mod audit_places;
 mod audit_processes;
 mod audit_reading;
 mod audit_rollups;

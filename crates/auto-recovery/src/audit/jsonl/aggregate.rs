@@ -9,14 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{counting, walk_on};
 use super::cursor::Cursor;
-use super::events::{EventsBySession, SessionEvents};
+use super::events::EventsBySession;
 use super::grouped::grouped;
 use super::lines::Position;
 use super::parts::share_out;
 use super::records::{Verdict, close, take_entry};
-use super::rollup::{self, Stamp};
+use super::rollup;
 use super::root::Root;
+use super::session_events::SessionEvents;
 use super::sessions::trail_ids;
+use super::stamp::Stamp;
 use super::trail::Trail;
 use crate::error::{Error, Result};
 use crate::statistics::{

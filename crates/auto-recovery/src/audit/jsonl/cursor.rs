@@ -59,6 +59,14 @@ impl Cursor {
         seen.is_some()
     }
 
+    /// It, of a reading that began at `from`, which is before it.
+    pub(super) fn since(&self, from: Position) -> Self {
+        Self {
+            from,
+            ..self.clone()
+        }
+    }
+
     /// Whether `file` still has what was read before the cursor.
     pub(super) fn fits(&self, file: &File, metadata: &Metadata) -> bool {
         let same_file = FileId::of(metadata) == self.file && metadata.created().ok() == self.made;

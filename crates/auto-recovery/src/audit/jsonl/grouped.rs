@@ -1,10 +1,10 @@
 //! Sums told apart, or of some sessions and times only.
 
 use super::cache::walk_on;
-use super::events::SessionEvents;
 use super::parts::share_out;
 use super::records::{close, take_entry};
 use super::root::Root;
+use super::session_events::SessionEvents;
 use super::sessions::trail_ids;
 use super::trail::Trail;
 use crate::error::Result;

@@ -9,8 +9,8 @@
 //!   [`crate::audit::session_id`] encodes it.
 //! - `DIR/journal.jsonl`, the journal: one record a line, see [`crate::audit::JournalRecord`]. Its
 //!   field `v` is the version of the format; a reader refuses a newer one.
-//! - `DIR/rollups/`, sums that readers left to later ones. They are derived, and may be removed at
-//!   any time.
+//! - `DIR/rollups/`, sums that readers left to later ones, and where in the journal the records of
+//!   each session stand. They are derived, and may be removed at any time.
 //! - `DIR/<file>.torn-<offset>`, bytes that a cut short write left at `offset` of `<file>`.
 //!
 //! # Writing
@@ -45,13 +45,18 @@ mod files;
 mod grouped;
 mod import;
 mod io;
+mod keyed;
 mod lines;
+mod names;
 mod parts;
+mod places;
 mod records;
 mod remove;
 mod rollup;
 mod root;
+mod session_events;
 mod sessions;
+mod stamp;
 mod store;
 mod tail;
 mod trail;

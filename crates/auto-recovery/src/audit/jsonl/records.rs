@@ -268,8 +268,9 @@ impl<'t, 'p> Walk<'t, 'p> {
             if value.len() == bytes.trim_ascii_end().len() {
                 break;
             }
+            let here = at.after(done);
             done = values.byte_offset();
-            if let Verdict::Bad(reason) = (self.take)(value, at)? {
+            if let Verdict::Bad(reason) = (self.take)(value, here)? {
                 self.damage(at, value.trim_ascii().len() as u64, &reason);
             }
         }

@@ -7,11 +7,11 @@ use std::path::Path;
 use super::append::Appender;
 use super::batch::Batch;
 use super::cursor::FileId;
-use super::events::{SessionEvents, head};
 use super::lines::Position;
 use super::records::{take_entry, walk};
 use super::rollup;
 use super::root::{Root, regular};
+use super::session_events::{SessionEvents, head};
 use super::sessions::tallied;
 use super::tail::{End, Records, TORN_INFIX, file_name, inspect};
 use crate::audit::{

@@ -9,11 +9,10 @@
 //! grown says what it said and more, if the record that was last still stands where it stood. Any
 //! other is read anew.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,10 +29,6 @@ const DIR_NAME: &str = "rollups";
 /// The version of all of them. One that a release does not know is read anew.
 const VERSION: u32 = 2;
 
-/// How coarse the times of files are, with room: the clock that stamps them ticks every 10 ms or
-/// oftener. A file that was changed just now may be changed again and look the same.
-const TICK: Duration = Duration::from_millis(30);
-
 /// The name of what is known of all sessions together.
 pub(super) const ALL: &str = "all";
 
@@ -45,46 +40,6 @@ pub(super) fn name_of(session_id: &str) -> Option<String> {
     session_id::encode(session_id)
         .ok()
         .map(|name| name + "_audit")
-}
-
-/// What tells whether a file is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            length: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Whether the file of this stamp may have become that of `later` by appending.
-    pub(super) fn may_have_grown_to(&self, later: &Self) -> bool {
-        *self == *later
-            || (self.device == later.device
-                && self.inode == later.inode
-                && self.length < later.length)
-    }
-
-    /// Whether a change that came after the stamp, at `now`, would show in another stamp.
-    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
-        let (seconds, nanos) = self.changed;
-        let (Ok(seconds), Ok(nanos)) = (u64::try_from(seconds), u32::try_from(nanos)) else {
-            return false;
-        };
-        let changed = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
-        now.duration_since(changed).is_ok_and(|age| age > TICK)
-    }
 }
 
 /// The largest sums that are read: with the names of some million files in them.
@@ -114,11 +69,7 @@ pub(super) fn save<T: Serialize>(root: &Root, name: &str, value: &T) {
 }
 
 fn try_save<T: Serialize>(root: &Root, name: &str, value: &T) -> Option<()> {
-    let owner = fs::metadata(&root.dir).ok()?.uid();
-    if owner != rustix::process::geteuid().as_raw() {
-        return None;
-    }
-    let dir = make_own_dir(&root.dir, DIR_NAME.as_ref(), Purpose::Store).ok()?;
+    let dir = own_dir(root)?;
     let body = serde_json::to_vec(value).ok()?;
     let header = Header {
         v: VERSION,
@@ -132,14 +83,25 @@ fn try_save<T: Serialize>(root: &Root, name: &str, value: &T) -> Option<()> {
     Some(())
 }
 
+/// The directory of them, made if there is none.
+pub(super) fn own_dir(root: &Root) -> Option<PathBuf> {
+    let owner = fs::metadata(&root.dir).ok()?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        return None;
+    }
+    make_own_dir(&root.dir, DIR_NAME.as_ref(), Purpose::Store).ok()
+}
+
+/// Where they are, if there are any.
+pub(super) fn dir_of(root: &Root) -> PathBuf {
+    root.dir.join(DIR_NAME)
+}
+
 /// Removes what was left as `name`.
 pub(super) fn remove(root: &Root, name: &str) {
     let _ = fs::remove_file(path_of(root, name));
 }
 
 fn path_of(root: &Root, name: &str) -> PathBuf {
-    root.dir
-        .join(DIR_NAME)
-        .join(name)
-        .with_added_extension("json")
+    dir_of(root).join(name).with_added_extension("json")
 }

@@ -7,16 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::events::{EventsBySession, JournalIndex, SessionEvents};
+use super::events::{EventsBySession, JournalIndex};
 use super::io::FileIo;
+use super::names::TRAIL_SUFFIX;
+use super::session_events::SessionEvents;
 use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
 use crate::patience::lock_file;
-
-/// What the name of a trail ends with.
-pub(super) const TRAIL_SUFFIX: &str = "_audit.jsonl";
 
 /// The journal's name. No trail can have it.
 const JOURNAL_NAME: &str = "journal.jsonl";

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 
+use super::names::session_of;
 use super::parts::{map_all, walk_parts};
 use super::records::{Verdict, take_entry, walk_to_end};
-use super::root::{Root, TRAIL_SUFFIX};
+use super::root::Root;
 use super::trail::{Trail, read_last};
 use crate::audit::{SessionSummary, session_id, sort_newest_first};
 use crate::error::{Error, Result};
@@ -67,10 +68,7 @@ pub(super) fn trail_ids(root: &Root) -> Result<Vec<String>> {
     let mut ids = Vec::new();
     for name in names {
         let name = name.map_err(unreadable)?.file_name();
-        let stem = name
-            .to_str()
-            .and_then(|name| name.strip_suffix(TRAIL_SUFFIX));
-        ids.extend(stem.and_then(session_id::decode));
+        ids.extend(name.to_str().and_then(session_of));
     }
     Ok(ids)
 }

@@ -16,7 +16,7 @@ use super::root::Root;
 use super::{aggregate, call, import, remove, sessions, trail};
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
-    Removal, Removed, SessionSummary, StoredEntry, session_id,
+    Removal, Removed, SessionHeld, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
@@ -162,6 +162,10 @@ impl AuditStore for JsonlStore {
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         trail::read_journal(&self.root, session_id, visit)
+    }
+
+    fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
+        Ok(self.root.events(session_id)?.facts.held.clone())
     }
 
     fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {

@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::backwards::{last_records, lines_before};
 use super::cursor::Cursor;
-use super::events::{SessionEvents, check_version, needle};
 use super::lines::Position;
 use super::records::{Take, Verdict, take_entry, walk_to_end};
 use super::root::Root;
+use super::session_events::{SessionEvents, check_version, needle};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, Result};
 

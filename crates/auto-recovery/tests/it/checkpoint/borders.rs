@@ -100,8 +100,12 @@ fn no_program_that_was_put_into_our_repository_runs() {
     let mut session = store.begin_session("t").unwrap();
     let third = session.snapshot("three").unwrap();
     store.keep(&third).unwrap();
-    let mut patch = Vec::new();
-    store.patch(&first, &third, &mut patch).unwrap();
+    let mut patch: Vec<u8> = Vec::new();
+    let mut keep = |piece: &[u8]| {
+        patch.extend_from_slice(piece);
+        Ok(std::ops::ControlFlow::Continue(()))
+    };
+    let _whole = store.patch(&first, &third, &mut keep).unwrap();
     assert!(!patch.is_empty());
     assert!(!mark.exists(), "a program of somebody else's ran");
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use auto_recovery::ErrorKind;
 use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore, Workspace};
 use auto_recovery::host::SystemHost;
 
@@ -201,4 +202,62 @@ fn what_is_covered_is_what_git_would_show() {
     let by_git: BTreeSet<&str> = listed.lines().filter(|path| paths.contains(path)).collect();
     let found = covered(&tree, &tree.root(), &paths);
     assert_eq!(found, by_git);
+}
+
+/// Why there is no snapshot of `tree`, which there must not be.
+fn refused(tree: &Tree) -> String {
+    let refused = tree.session().snapshot("").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NoSpace);
+    let why = refused.to_string();
+    assert!(
+        why.ends_with(
+            "so nobody can say what they ignore; make them smaller, or run without checkpoints"
+        ),
+        "{why}"
+    );
+    why
+}
+
+#[test]
+fn an_ignore_file_without_end_is_named_and_not_read() {
+    let tree = Tree::git();
+    tree.write("file", "1");
+    for path in ["sub/.gitignore", ".gitignore", ".git/info/exclude"] {
+        tree.write(path, "");
+        let file = fs::File::options()
+            .write(true)
+            .open(tree.path(path))
+            .unwrap();
+        file.set_len(1 << 30).unwrap();
+        let why = refused(&tree);
+        assert!(
+            why.contains(&format!(": {path} has more than 262144 bytes, ")),
+            "{why}"
+        );
+        tree.remove(path);
+    }
+    tree.write("../ignore", "x".repeat(300_000));
+    let ignore = tree.outside().join("ignore");
+    tree.run_git(&["config", "core.excludesFile", ignore.to_str().unwrap()]);
+    let why = refused(&tree);
+    assert!(why.contains("your ignore file for all projects"), "{why}");
+}
+
+#[test]
+fn many_ignore_files_have_a_limit_together() {
+    let tree = Tree::new();
+    let comment = format!("#{}\n*.log\n", "x".repeat(100_000));
+    (0..10).for_each(|dir| tree.write(format!("d{dir}/.gitignore"), &comment));
+    let found = covered(&tree, &tree.root(), &["d1/a.log", "d1/a.txt"]);
+    assert_eq!(found, BTreeSet::from(["d1/a.txt"]));
+    tree.write("d10/.gitignore", &comment);
+    let why = refused(&tree);
+    assert!(
+        why.contains(": its ignore files have more than 1048576 bytes, "),
+        "{why}"
+    );
+    // What is ignored is not looked into.
+    tree.write(".gitignore", "d10\n");
+    let found = covered(&tree, &tree.root(), &["d1/b.log", "d1/b.txt"]);
+    assert_eq!(found, BTreeSet::from(["d1/b.txt"]));
 }

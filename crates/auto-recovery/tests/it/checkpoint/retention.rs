@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auto_recovery::ErrorKind;
 use auto_recovery::checkpoint::{
-    CheckpointOptions, CheckpointStore, Good, Locked, PruneReport, RetentionLimits, WorkspaceLock,
-    find_session, prune, remove_session,
+    CheckpointOptions, CheckpointStore, Good, Locked, OtherRooms, PruneReport, RetentionLimits,
+    WorkspaceLock, find_session, prune, remove_session,
 };
 use auto_recovery::host::{Host, Wait};
 
@@ -40,6 +40,32 @@ impl Host for Day {
     }
 }
 
+/// What else is in the state: the outputs of sessions, by the day and the bytes of each.
+#[derive(Default)]
+struct Outputs {
+    kept: Vec<(u64, u64)>,
+    held: Vec<&'static str>,
+}
+
+impl OtherRooms for Outputs {
+    fn bytes(&self) -> u64 {
+        self.kept.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    fn oldest(&self) -> Option<SystemTime> {
+        self.kept.iter().map(|(day, _)| Day(*day).now()).min()
+    }
+
+    fn drop_oldest(&mut self) {
+        self.kept.sort_unstable();
+        self.kept.remove(0);
+    }
+
+    fn must_stay(&mut self, session_id: &str) -> bool {
+        self.held.contains(&session_id)
+    }
+}
+
 fn store_on(tree: &Tree, day: u64) -> Arc<CheckpointStore> {
     let host = Arc::new(Day(day));
     CheckpointStore::open(&tree.state(), &tree.workspace(), Default::default(), host).unwrap()
@@ -62,6 +88,7 @@ fn prune_on(tree: &Tree, day: u64, limits: &RetentionLimits) -> PruneReport {
         limits,
         &CheckpointOptions::default(),
         Arc::new(Day(day)),
+        &mut Outputs::default(),
     )
     .unwrap()
 }
@@ -145,6 +172,70 @@ fn the_oldest_sessions_go_while_there_is_too_much() {
     // The first went, the second is kept for its rollback, the third had to go instead.
     let left: Vec<_> = ids.iter().map(|id| has(&tree, id)).collect();
     assert_eq!(left, [false, true, false, true]);
+}
+
+#[test]
+fn whatever_is_oldest_goes_first_but_not_what_is_held() {
+    let tree = Tree::new();
+    let names = ["s0", "held.1", "s2", "s3"];
+    let ids: Vec<_> = (0..4)
+        .map(|day| session_on(&tree, day, names[day as usize], &noise(day, 1_000_000)))
+        .collect();
+    let mut outputs = Outputs {
+        kept: vec![(0, 3_000_000), (2, 2_000_000), (9, 1_000_000)],
+        held: vec!["held.1"],
+    };
+    let mut prune_to = |bytes_max| {
+        let limits = RetentionLimits {
+            bytes_max,
+            ..Default::default()
+        };
+        let options = CheckpointOptions::default();
+        let host = Arc::new(Day(9));
+        let report = prune(&tree.state(), &limits, &options, host, &mut outputs).unwrap();
+        let left: Vec<_> = ids.iter().map(|id| has(&tree, id)).collect();
+        (report.bytes_after <= bytes_max, left, outputs.kept.len())
+    };
+    // The reserve, four sessions and outputs of six million bytes.
+    assert_eq!(prune_to(27_000_000), (true, vec![true; 4], 3));
+    assert_eq!(prune_to(26_000_000), (true, vec![true; 4], 2));
+    let left = vec![false, true, true, true];
+    assert_eq!(prune_to(23_000_000), (true, left.clone(), 2));
+    assert_eq!(prune_to(21_500_000), (true, left, 1));
+    // What is held and the reserve are more than that.
+    let left = vec![false, true, false, false];
+    assert_eq!(prune_to(1_000_000), (false, left, 0));
+}
+
+#[test]
+fn a_repository_that_was_set_aside_goes_as_what_is_old_does() {
+    let tree = Tree::new();
+    let stays = session_on(&tree, 0, "s", b"1");
+    let shelves = tree.state().join("checkpoints").read_dir().unwrap();
+    let mut shelves = shelves.map(|entry| entry.unwrap().path());
+    let shelf = shelves.find(|path| path.is_dir()).unwrap();
+    let aside = shelf.join("git.damaged-1");
+    let prune_on = |day, bytes_max| {
+        std::fs::create_dir_all(&aside).unwrap();
+        std::fs::write(aside.join("HEAD"), noise(1, 1_000_000)).unwrap();
+        let mut outputs = Outputs {
+            held: vec!["s"],
+            ..Outputs::default()
+        };
+        let limits = RetentionLimits {
+            bytes_max,
+            ..Default::default()
+        };
+        let options = CheckpointOptions::default();
+        let host = Arc::new(Day(day));
+        prune(&tree.state(), &limits, &options, host, &mut outputs).unwrap();
+        assert!(has(&tree, &stays));
+        aside.exists()
+    };
+    assert!(prune_on(0, u64::MAX));
+    // The directory was made today, which is long before that day.
+    assert!(!prune_on(100_000, u64::MAX));
+    assert!(!prune_on(0, 17_000_000));
 }
 
 #[test]

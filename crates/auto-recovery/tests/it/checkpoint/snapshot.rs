@@ -1,6 +1,7 @@
 //! Taking snapshots: what they hold, what they refuse.
 
 use std::fs::{self, File};
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -205,7 +206,12 @@ fn the_diff_is_for_people_and_says_what_diffs_do_not() {
     tree.mkdir("empty");
     let after = session.snapshot("").unwrap();
     let mut patch = Vec::new();
-    store.patch(&before, &after, &mut patch).unwrap();
+    let mut gather = |piece: &[u8]| {
+        patch.extend_from_slice(piece);
+        Ok(ControlFlow::Continue(()))
+    };
+    let read = store.patch(&before, &after, &mut gather).unwrap();
+    assert!(read.is_continue());
     let patch = String::from_utf8(patch).unwrap();
     for part in [
         "--- a/text\n+++ b/text\n@@ -1 +1 @@\n-one\n+two\n",
@@ -215,6 +221,35 @@ fn the_diff_is_for_people_and_says_what_diffs_do_not() {
     ] {
         assert!(patch.contains(part), "{part:?} in {patch}");
     }
+}
+
+#[test]
+fn a_diff_is_made_no_further_than_it_is_read() {
+    const FILES: usize = 8;
+    let tree = Tree::new();
+    let store = tree.store();
+    let mut session = tree.session();
+    let before = session.snapshot("").unwrap();
+    let long = "a line\n".repeat(150_000);
+    (0..FILES).for_each(|file| tree.write(format!("f{file}"), &long));
+    let after = session.snapshot("").unwrap();
+    let read_upto = |wanted: usize| {
+        let (mut read, mut largest) = (0, 0);
+        let mut count = |piece: &[u8]| {
+            read += piece.len();
+            largest = largest.max(piece.len());
+            Ok(match read < wanted {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        };
+        let ended = store.patch(&before, &after, &mut count).unwrap();
+        assert_eq!(ended.is_break(), read >= wanted);
+        assert!(largest <= 64 * 1024, "{largest} bytes at once");
+        read
+    };
+    assert!(read_upto(usize::MAX) > FILES * long.len());
+    assert!(read_upto(1) <= 64 * 1024, "the first piece is enough");
 }
 
 #[test]

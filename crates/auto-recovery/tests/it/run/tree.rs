@@ -23,6 +23,36 @@ fn a_fix_that_touches_a_protected_path_is_undone_though_it_works() {
     assert!(project.trail()[0].recovery_message.contains("protected"));
 }
 
+/// A new one must be told to `run/state_rooms.rs`: whether it counts, and whether it may go.
+#[test]
+fn every_room_of_the_state_is_known() {
+    let project = Project::new(&[("value", "broken")]);
+    let mut request = project.request(
+        &["sh", "-c", "grep -q mended value"],
+        fixing(&["echo tried > value; exit 1", "echo mended > value"]),
+    );
+    request.approve = Some(StrategyCommand::shell("true"));
+    assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
+    let rooms = [
+        "beside",
+        "breaker.json",
+        "checkpoints",
+        "locks",
+        "outputs",
+        "retention.json",
+        "retry-budget.json",
+        "running",
+        // The store's.
+        "journal.jsonl",
+        "rollups",
+    ];
+    for entry in std::fs::read_dir(project.state()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_known = rooms.contains(&&*name) || name.ends_with("_audit.jsonl");
+        assert!(is_known, "{name}");
+    }
+}
+
 #[test]
 fn without_approval_a_working_fix_is_undone() {
     let project = Project::new(&[("value", "broken")]);
@@ -40,6 +70,20 @@ fn without_approval_a_working_fix_is_undone() {
         RunExit::Code(0)
     );
     assert_eq!(project.read("value"), "mended\n");
+}
+
+#[test]
+fn ignore_files_that_are_too_large_keep_fixes_from_being_tried_and_are_named() {
+    let project = Project::new(&[("value", "broken")]);
+    project.write("deep/.gitignore", &"x".repeat(300_000));
+    let (outcome, seen) = project.shell("grep -q mended value", &["echo mended > value"]);
+    assert_eq!(outcome.exit, RunExit::Code(1));
+    assert_eq!(project.read("value"), "broken");
+    let told = seen.events.join("\n");
+    assert!(
+        told.contains("deep/.gitignore has more than 262144 bytes"),
+        "{told}"
+    );
 }
 
 #[test]

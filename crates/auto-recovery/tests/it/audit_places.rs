@@ -1,0 +1,173 @@
+//! A journal of many sessions is not read for one of them, by whichever process.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auto_recovery::audit::{
+    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionHeld,
+};
+use auto_recovery::testing::{FaultyIo, ScriptedHost};
+
+use crate::audit_support::{entry, read};
+
+/// How much a process reads before it leaves to others where that stands.
+const BYTES_MIN: u64 = 16 * 1024;
+
+/// The store in `dir` as a process that starts sees it.
+fn started(dir: &Path) -> JsonlStore {
+    let options = JsonlOptions {
+        durability: Durability::Flush,
+        rollup_bytes_min: BYTES_MIN,
+        ..JsonlOptions::default()
+    };
+    let host = ScriptedHost::new();
+    // Long enough that the clock of any file is behind: every stamp has settled.
+    host.advance(Duration::from_secs(100 * 365 * 24 * 3600));
+    JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
+}
+
+/// Some records of `count` sessions, the first of which is called `from`.
+fn records(from: u64, count: u64) -> String {
+    let at = "2026-01-02T03:04:05.000Z";
+    let session = |number: u64| {
+        let id = format!("session_{number:032x}");
+        [
+            format!(
+                r#"{{"v":1,"at":"{at}","session_id":"{id}","event":"session_started","command":["make","test"],"cwd":"/home/user/project","host":"h","user":"u","pid":1,"version":"0.1.0"}}"#
+            ),
+            format!(
+                r#"{{"v":1,"at":"{at}","session_id":"{id}","event":"session_finished","outcome":"recovered","strategy":"fix","reason":"it passes","duration_seconds":1.5}}"#
+            ),
+        ]
+        .join("\n")
+            + "\n"
+    };
+    (from..from + count).map(session).collect()
+}
+
+fn lengthen(dir: &Path, from: u64, count: u64) {
+    let path = dir.join("journal.jsonl");
+    let mut journal = fs::read_to_string(&path).unwrap_or_default();
+    journal.push_str(&records(from, count));
+    fs::write(path, journal).unwrap();
+}
+
+fn numbered(session_id: &str) -> NewEntry {
+    NewEntry {
+        entry: entry(session_id, 0),
+        number_by_store: true,
+    }
+}
+
+fn files_of_places(dir: &Path) -> usize {
+    let files = fs::read_dir(dir.join("rollups")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().ends_with(".places"))
+        .count()
+}
+
+/// Bytes that this thread asked the system for so far.
+#[cfg(target_os = "linux")]
+fn bytes_read() -> u64 {
+    let counts = fs::read_to_string("/proc/thread-self/io").unwrap();
+    let read = counts.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_append_by_a_new_process_reads_as_little_of_a_long_journal_as_of_a_short_one() {
+    let read_by_one = |sessions| {
+        let dir = tempfile::tempdir().unwrap();
+        lengthen(dir.path(), 0, sessions);
+        let known = format!("session_{:032x}", sessions / 2);
+        // The first of all reads everything, and says where it stands.
+        assert!(started(dir.path()).is_known(&known).unwrap());
+        started(dir.path()).append(vec![numbered(&known)]).unwrap();
+        let before = bytes_read();
+        let store = started(dir.path());
+        assert!(!store.is_known("a new one").unwrap());
+        assert!(store.is_known(&known).unwrap());
+        let appended = store.append(vec![numbered(&known)]).unwrap();
+        assert_eq!(appended[0].attempt_number, 2);
+        let read = bytes_read() - before;
+        let journal = fs::metadata(dir.path().join("journal.jsonl"))
+            .unwrap()
+            .len();
+        (read, journal)
+    };
+    let (short, _) = read_by_one(1_000);
+    let (long, journal) = read_by_one(16_000);
+    assert!(journal > 5_000_000, "{journal}");
+    assert!(
+        short < 100_000 && long < 100_000,
+        "{short} and {long} bytes"
+    );
+}
+
+#[test]
+fn what_is_left_of_a_growing_journal_stays_a_handful_of_files() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..60 {
+        lengthen(dir.path(), round * 100, 100);
+        let store = started(dir.path());
+        for number in [0, round * 50, round * 100 + 99] {
+            let id = format!("session_{number:032x}");
+            assert!(store.is_known(&id).unwrap(), "{number} in round {round}");
+        }
+        assert!(!store.is_known("none").unwrap());
+        let files = files_of_places(dir.path());
+        assert!((1..=7).contains(&files), "{files} after {round} rounds");
+    }
+}
+
+#[test]
+fn one_process_sees_what_others_append_while_it_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    lengthen(dir.path(), 0, 500);
+    let long_lived = started(dir.path());
+    for round in 1..10_u64 {
+        let id = format!("held-{round}");
+        assert!(!long_lived.is_known(&id).unwrap());
+        let other = started(dir.path());
+        let held = JournalEvent::SessionHeld(SessionHeld::default());
+        other.append(vec![numbered(&id)]).unwrap();
+        other.record(Some(&id), held).unwrap();
+        lengthen(dir.path(), round * 1_000, 200);
+        assert!(long_lived.clear(&id).is_err(), "it is held");
+        let released = JournalEvent::SessionReleased(Default::default());
+        started(dir.path()).record(Some(&id), released).unwrap();
+        assert_eq!(long_lived.clear(&id).unwrap(), Some(1));
+        assert!(!started(dir.path()).is_known(&id).unwrap());
+        assert_eq!(read(&started(dir.path()), &id).0, []);
+    }
+}
+
+#[test]
+fn places_that_are_damaged_or_of_another_journal_are_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    lengthen(dir.path(), 0, 500);
+    let first = format!("session_{:032x}", 0);
+    assert!(started(dir.path()).is_known(&first).unwrap());
+    let rollups = fs::read_dir(dir.path().join("rollups")).unwrap();
+    let places = rollups.map(|file| file.unwrap().path()).next().unwrap();
+    let whole = fs::read(&places).unwrap();
+    for at in (0..whole.len()).step_by(97) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x55;
+        fs::write(&places, damaged).unwrap();
+        assert!(started(dir.path()).is_known(&first).unwrap(), "byte {at}");
+    }
+    fs::write(&places, &whole).unwrap();
+    // Of the same length, and read before.
+    let journal = dir.path().join("journal.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    let id = format!("session_{:032x}", 0);
+    let other = text.replace(&id, &id.replace("session", "another"));
+    fs::remove_file(&journal).unwrap();
+    fs::write(&journal, other).unwrap();
+    assert!(!started(dir.path()).is_known(&id).unwrap());
+}
