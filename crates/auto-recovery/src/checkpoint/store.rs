@@ -127,8 +127,8 @@ impl CheckpointStore {
         patch::read(&self.git, before, after, sink)
     }
 
-    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions beyond
-    /// the executable bit and empty directories, which a diff cannot say, are not in it.
+    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions
+    /// beyond the executable bit and empty directories, which a diff cannot say, are not in it.
     pub fn patch_for_apply(
         &self,
         before: &Checkpoint,

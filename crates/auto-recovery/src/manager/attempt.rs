@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::RecoveryEnd;
+use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Step, Turn};
 use crate::manager::tree::{
@@ -18,9 +19,6 @@ use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
 };
-
-/// What is said of an attempt after which the tree is too much for a checkpoint.
-const OVERFLOW: &str = "changed more than a checkpoint holds";
 
 /// An attempt that ended.
 #[derive(Clone, Debug)]
@@ -115,50 +113,6 @@ impl Tried {
     }
 }
 
-/// What an attempt came to, before anything is kept or undone.
-struct Judged {
-    success: bool,
-    message: String,
-    /// What decided; the whole message where nothing was verified.
-    verdict: String,
-    verification: Option<Verification>,
-}
-
-impl Judged {
-    /// Says that the strategy's command itself failed, where that tells something: linters that
-    /// leave a finding fail as well.
-    fn tell_of_exit(&mut self, step: &Step, outcome: &Outcome, acted: &Acted) {
-        let Some(code) = outcome.exit_code.filter(|code| *code != 0) else {
-            return;
-        };
-        let nothing = acted.overflow.is_none() && acted.files_modified.is_empty();
-        if outcome.stands_in || (step.recipe.is_some() && !nothing) {
-            return;
-        }
-        let nothing = if nothing { " and changed nothing" } else { "" };
-        self.verdict = join(&format!("it exited {code}{nothing}"), &self.verdict);
-    }
-
-    /// A cure does not count when the command wrote to what is protected while it was run again,
-    /// nor when it left more than can be looked through: nobody can say then what it changed.
-    fn hold_against(&mut self, verified: &Verified) {
-        let said = if let Some(why) = &verified.overflow {
-            format!("{OVERFLOW}: {why}")
-        } else if verified.protected.is_empty() {
-            return;
-        } else {
-            let paths = verified.protected.join(", ");
-            format!("{paths} is protected, and the verification changed it")
-        };
-        self.success = false;
-        self.message = join(&self.message, &said);
-        self.verdict = match verified.overflow {
-            Some(_) => OVERFLOW.to_owned(),
-            None => said,
-        };
-    }
-}
-
 impl<'m> Recovering<'m> {
     /// Makes one attempt and records it; `None` if the tree cannot be kept safe for it.
     pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Option<Tried>> {
@@ -237,7 +191,7 @@ impl<'m> Recovering<'m> {
             },
         };
         let mut judged = self.judge(turn, number, &outcome, &acted);
-        judged.tell_of_exit(turn.step, &outcome, &acted);
+        judged.tell_of_exit(turn.step.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
         if let Some(code) = shell_code(verification.exit_code, verification.signal) {
@@ -612,13 +566,5 @@ fn seen(verification: &Verification) -> String {
         (message, _) if !message.is_empty() => message.clone(),
         (_, true) => "verified".to_owned(),
         (_, false) => "verification failed".to_owned(),
-    }
-}
-
-fn join(first: &str, second: &str) -> String {
-    match (first.is_empty(), second.is_empty()) {
-        (true, _) => second.to_owned(),
-        (_, true) => first.to_owned(),
-        _ => format!("{first}; {second}"),
     }
 }
