@@ -20,7 +20,7 @@ use crate::checkpoint::durable;
 use crate::checkpoint::going_back::Candidate;
 use crate::checkpoint::layout::{CHECKPOINTS, make_private_dir, workspace_dir};
 use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::restore::RestoreReport;
+use crate::checkpoint::restored::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::user_git;

@@ -21,6 +21,4 @@ pub use numbers::AttemptNumbers;
 pub use observer::{Event, Observer};
 pub use recovery::{Incident, Recovery, RecoveryEnd};
 pub use settings::{ManagerSettings, OnAuditFailure};
-pub use tree::{
-    Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified, is_renamed_back,
-};
+pub use tree::{Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified};

@@ -1,12 +1,15 @@
 //! Checkpoints on real trees and real git repositories.
 
 mod child;
+mod closed;
 mod git;
 mod heads;
 mod ignoring;
 mod kill;
 mod lock;
 mod marks;
+mod names;
+mod owners;
 mod pending;
 mod property;
 mod repositories;

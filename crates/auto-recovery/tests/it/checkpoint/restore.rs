@@ -312,3 +312,57 @@ fn a_rollback_to_another_session_can_itself_be_undone() {
     assert!(session.restore(&now, Some(&rolled)).unwrap().is_exact());
     assert_eq!(tree.image(), image);
 }
+
+#[test]
+fn a_rollback_sees_what_an_ignore_file_hides_since() {
+    let tree = Tree::git();
+    tree.write("file", "old");
+    let image = tree.image();
+    let old = tree.session().snapshot("").unwrap();
+    tree.write(".gitignore", "*\n");
+    tree.write("made/since/file", "new");
+    tree.write("file", "new");
+    let hidden = tree.image();
+    let store = tree.store();
+    let mut session = store.begin_session("rollback").unwrap();
+    session.snapshot("before the rollback").unwrap();
+    let target = store.load(&old.id()).unwrap();
+    let now = session.snapshot_covering("", &[&target]).unwrap();
+    let report = session.restore(&target, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+    // What it replaced comes back, too.
+    let rolled = session.snapshot("").unwrap();
+    let report = session.restore(&now, Some(&rolled)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), hidden);
+}
+
+#[test]
+fn what_a_killed_restore_left_goes_and_what_looks_like_it_stays() {
+    let tree = Tree::new();
+    tree.write("file", "1");
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    let left = format!("elsewhere/.recover-restore-{}.tmp", &good.id()[..12]);
+    let alike = "elsewhere/.recover-restore-0123456789ab.tmp";
+    tree.write(alike, "a user's");
+    tree.write("file", "2");
+    let image = tree.image();
+    let bad = session.snapshot("").unwrap();
+    // As it stands after a kill.
+    let state = fs::read_dir(tree.state().join("checkpoints")).unwrap();
+    let mut state = state.map(|entry| entry.unwrap().path());
+    let state = state.find(|path| path.is_dir()).unwrap();
+    let name = left.strip_prefix("elsewhere/").unwrap();
+    fs::write(state.join("restoring"), format!("{name}\n")).unwrap();
+    tree.write(&left, "half");
+    assert!(session.snapshot("").unwrap().is_same_tree(&bad));
+    session.restore(&bad, Some(&bad)).unwrap();
+    assert_eq!(tree.image(), image);
+    assert!(!state.join("restoring").exists());
+    // By now the name is nobody's.
+    tree.write(&left, "a user's");
+    assert!(!session.snapshot("").unwrap().is_same_tree(&bad));
+    assert_eq!(tree.read(alike), b"a user's");
+}
