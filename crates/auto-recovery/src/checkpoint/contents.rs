@@ -34,6 +34,7 @@ impl Restorer<'_> {
         };
         if file.is_some() && names != Names::Other && self.has_content(item, id, found)? {
             let given = self.hands.set_access(&item.path, access);
+            self.rewritten.extend(file.map(|stamp| stamp.ino));
             return self.settle_given(item, given.map_err(io::Error::from));
         }
         let mut broken = None;
@@ -75,6 +76,10 @@ impl Restorer<'_> {
         match put {
             Ok((given, stamp)) => {
                 self.put.insert(path.clone(), stamp);
+                if names == Names::Still {
+                    let reason = "replaced; its other names keep what they hold";
+                    self.refused.insert(path.clone(), reason.to_owned());
+                }
                 if file.is_some_and(|stamp| stamp.links > 1) && self.to.watch.is_none() {
                     let kept = Uncovered::new(path, "other names of it keep what they hold");
                     self.had_names.push(kept);
@@ -84,6 +89,7 @@ impl Restorer<'_> {
             Err(first) if may_overwrite && (is_no_space(&first) || is_refused(&first)) => {
                 // Only what stands there can be written. Of two refusals the first says more.
                 let overwritten = hands.overwrite_file(path, access, &mut fill);
+                self.rewritten.extend(file.map(|stamp| stamp.ino));
                 overwritten.map_err(|second| if is_no_space(&second) { second } else { first })
             }
             Err(first) => Err(first),

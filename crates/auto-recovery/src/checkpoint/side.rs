@@ -407,3 +407,35 @@ fn damaged() -> Error {
         "the side list of a checkpoint is damaged",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+
+    fn decoded(side: &[u8]) -> Manifest {
+        let listing = format!("100644 blob {ID}\ttree/d/f\0120000 blob {ID}\ttree/l\0");
+        decode(side, listing.as_bytes(), |_| Ok(b"target"[..].into())).unwrap()
+    }
+
+    #[test]
+    fn what_older_releases_wrote_tells_no_owners_and_equals_any() {
+        let old = decoded(b"recover side 1\0m 644 755 755\0o large 9 8 7 big\0");
+        let new =
+            decoded(b"recover side 2\0m 644 755 755\0w 1 2\0s large 9 8 7 640 big\0c 0 0 l\0");
+        assert_eq!(old.entries.len(), 4);
+        assert!(old.differences(&new).is_empty());
+        let owner = |manifest: &Manifest, path: &[u8]| manifest.get(path).unwrap().owner().0;
+        assert_eq!(owner(&old, b"d/f"), None);
+        assert_eq!(owner(&new, b"d"), Some(Ids { uid: 1, gid: 2 }));
+        assert_eq!(owner(&new, b"l"), Some(Ids { uid: 0, gid: 0 }));
+        // What nobody told is not told by writing it again.
+        let mut mixed = new.clone();
+        mixed.entries[0].node = old.entries[0].node.clone();
+        let again = decoded(&encode(&mixed));
+        let first = &*mixed.entries[0].path.clone();
+        assert_eq!((first, owner(&again, first)), (&b"big"[..], None));
+        assert_eq!(owner(&again, b"d/f"), owner(&new, b"d/f"));
+    }
+}

@@ -354,9 +354,9 @@ impl Guarded {
         self.session.import_revision(revision, &self.ours)
     }
 
-    /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in
-    /// a checkpoint first, also what is ignored now and was not then.
-    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<(usize, Vec<String>)> {
+    /// Puts the tree to `target` and says what that changed, and what not. Everything it replaces
+    /// is in a checkpoint first, also what is ignored now and was not then.
+    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<RestoreReport> {
         let from = self
             .session
             .snapshot_covering("before the rollback", &[target])?;
@@ -366,9 +366,7 @@ impl Guarded {
         }
         self.look_beside();
         let beside = self.beside.as_ref();
-        let report = self.session.restore_beside(target, Some(&from), beside)?;
-        let kept = report.beside.into_iter().map(|one| one.display).collect();
-        Ok((report.restored.len(), kept))
+        self.session.restore_beside(target, Some(&from), beside)
     }
 
     /// Notes who runs beside now, and who did.

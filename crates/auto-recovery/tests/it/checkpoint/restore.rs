@@ -366,3 +366,46 @@ fn what_a_killed_restore_left_goes_and_what_looks_like_it_stays() {
     assert!(!session.snapshot("").unwrap().is_same_tree(&bad));
     assert_eq!(tree.read(alike), b"a user's");
 }
+
+/// Makes directories far deeper than a path may be long, with a file at the bottom.
+fn fill_deep(tree: &Tree, levels: usize, content: &[u8]) {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = openat(CWD, tree.root(), flags, Mode::empty()).unwrap();
+    for _ in 0..levels {
+        match mkdirat(&at, "a-directory-of-a-usual-name", Mode::RWXU) {
+            Err(rustix::io::Errno::EXIST) => {}
+            made => made.unwrap(),
+        }
+        at = openat(&at, "a-directory-of-a-usual-name", flags, Mode::empty()).unwrap();
+    }
+    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY;
+    let file = openat(&at, "file", flags, Mode::RUSR | Mode::WUSR).unwrap();
+    rustix::io::write(file, content).unwrap();
+}
+
+#[test]
+fn paths_longer_than_the_system_takes_are_put_back_and_removed() {
+    let tree = Tree::new();
+    let mut session = tree.session();
+    let empty = session.snapshot("").unwrap();
+    // 28 bytes a level: 8,400 bytes, where a path may have 4,096.
+    fill_deep(&tree, 300, b"1");
+    let good = session.snapshot("").unwrap();
+    fill_deep(&tree, 300, b"2");
+    fill_deep(&tree, 400, b"more");
+    let report = undo(&mut session, &good);
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(session.snapshot("").unwrap().is_same_tree(&good));
+    let report = undo(&mut session, &empty);
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(tree.image().is_empty());
+    // And from nothing, by a process that knows only its id.
+    let store = tree.store();
+    let loaded = store.load(&good.id()).unwrap();
+    let mut later = store.begin_session("later").unwrap();
+    let now = later.snapshot("").unwrap();
+    let report = later.restore(&loaded, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(later.snapshot("").unwrap().is_same_tree(&good));
+}
