@@ -12,9 +12,7 @@ use crate::manager::RecoveryEnd;
 use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Step, Turn};
-use crate::manager::tree::{
-    Acted, Before, ChangeUnderReview, Proof, Undone, Verified, is_renamed_back,
-};
+use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
@@ -87,8 +85,8 @@ impl Tried {
         self.holding.clone_from(&undone.holding);
         let aside = undone.moved_aside.iter();
         self.moved_aside = aside.map(|(was, is)| format!("{was} => {is}")).collect();
-        self.not_covered
-            .retain(|path| !is_renamed_back(path, &undone.renamed_back));
+        self.not_covered.retain(|path| !undone.has_back(path));
+        self.not_covered.extend(undone.not_covered.iter().cloned());
         let refused = undone.refused.iter();
         self.not_put_back = refused.map(|(path, _)| path.clone()).collect();
         for words in undone.in_words() {
