@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,12 +15,16 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::checkpoint::path::{RelPath, split};
 use crate::checkpoint::root::{Own, Root};
+use crate::files::{Links, open_own, read_small};
 
 /// What it takes to list and enter a directory.
 const OWNER_LOOK: u16 = 0o500;
 
 /// What a directory that is opened has beside its own bits.
 const OPENED: u16 = 0o700;
+
+/// The most that is read of a note: ten thousand directories of the longest names.
+const NOTE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The notes of what is open, one a process, which ends the name.
 const NOTE: &str = "opened-";
@@ -50,7 +53,8 @@ impl Opened {
                 && !is_alive(pid)
             {
                 let left = here(&format!("{NOTE}{pid}"));
-                let text = fs::read(&left.note).unwrap_or_default();
+                let text = read_small(&left.note, Links::Refuse, NOTE_BYTES_MAX);
+                let text = text.unwrap_or_default();
                 *left.lock() = noted(&text);
             }
         }
@@ -79,11 +83,10 @@ impl Opened {
     /// Adds to the note. One that cannot be written costs the way back after a kill only.
     fn put_down(&self, path: &[u8], mode: u16) {
         let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(0o600);
+        options.append(true).create(true);
         let line = [format!("{mode:o} ").as_bytes(), path, b"\0"].concat();
-        let _unnoted = options
-            .open(&self.note)
-            .and_then(|mut file| file.write_all(&line));
+        let _unnoted =
+            open_own(&self.note, &mut options).and_then(|mut file| file.write_all(&line));
     }
 
     /// Sets back what is open, deepest first; what somebody else set since is left.

@@ -104,8 +104,7 @@ impl Scanner<'_> {
             others: vec![Other::default(); self.other_rules.len()],
             ..Todo::default()
         };
-        let list =
-            |walker: &mut Walker<'_>, dir: Todo, todo: &mut Vec<Todo>| walker.list(&dir, todo);
+        let list = |walker: &mut Walker<'_>, dir: Todo, todo: &mut _| walker.list(&dir, todo);
         let mut walkers = crew::run(top, walkers, list)?.into_iter();
         let mut all = walkers.next().unwrap_or_else(|| Walker::new(self, &room));
         walkers.for_each(|walker| all.merge(walker));

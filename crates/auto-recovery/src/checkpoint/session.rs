@@ -305,23 +305,29 @@ impl CheckpointSession {
             scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
             scan.watch.head = user_git::head(&store.git, git_dir, store.root.path());
         }
-        for dir in &scan.nested {
-            self.nested.entry(Arc::clone(dir)).or_default();
-            let nested = git_dir_of(&store.root.path().join(to_os(dir)));
-            // That of a submodule lies in its superproject's, which was looked at.
-            let apart = nested.filter(|nested| !git_dir.is_some_and(|own| nested.starts_with(own)));
-            if let Some(nested) = apart {
-                let shown = format!("{}/.git", display_path(dir));
-                scan.watch.note_git(&nested, &shown, None);
-            }
-        }
         let large = scan
             .found
             .iter()
             .filter(|found| found.kind == Kind::Opaque(Why::TooLarge));
         self.left_out
             .extend(large.map(|found| Arc::clone(&found.path)));
+        self.note_nested(&mut scan);
         Ok(scan)
+    }
+
+    /// Watches the repositories inside the tree.
+    fn note_nested(&mut self, scan: &mut Scan) {
+        let (root, own) = (self.store.root.path(), self.store.workspace.git_dir());
+        for dir in &scan.nested {
+            self.nested.entry(Arc::clone(dir)).or_default();
+            let nested = git_dir_of(&root.join(to_os(dir)));
+            // That of a submodule lies in its superproject's, which was looked at.
+            let apart = nested.filter(|nested| !own.is_some_and(|own| nested.starts_with(own)));
+            if let Some(nested) = apart {
+                let shown = format!("{}/.git", display_path(dir));
+                scan.watch.note_git(&nested, &shown, None);
+            }
+        }
     }
 
     /// Refuses before anything is stored what would fill the disk.

@@ -6,10 +6,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::files::{Links, open_own, read_small};
+
+/// The most that is read of it: far more names than restores are killed here.
+const BYTES_MAX: u64 = 1024 * 1024;
 
 /// Where the names are kept.
 const FILE: &str = "restoring";
@@ -25,7 +28,8 @@ pub(super) fn name(id: &str) -> Vec<u8> {
 
 /// The names that restores which have not ended use in the workspace of `state`.
 pub(super) fn names(state: &Path) -> Vec<Vec<u8>> {
-    let text = fs::read(state.join(FILE)).unwrap_or_default();
+    let text = read_small(&state.join(FILE), Links::Refuse, BYTES_MAX);
+    let text = text.unwrap_or_default();
     let lines = text.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.is_empty());
     lines.map(<[u8]>::to_vec).collect()
@@ -41,10 +45,9 @@ pub(super) fn begin(state: &Path, name: &[u8]) -> Result<()> {
     }
     let path = state.join(FILE);
     let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600);
-    let noted = options
-        .open(&path)
-        .and_then(|mut file| file.write_all(&[name, b"\n"].concat()));
+    options.append(true).create(true);
+    let noted =
+        open_own(&path, &mut options).and_then(|mut file| file.write_all(&[name, b"\n"].concat()));
     noted.map_err(|e| Error::io("write", &path, e))
 }
 
