@@ -149,6 +149,20 @@ impl Root {
         }
     }
 
+    /// The same, and when it was made, in nanoseconds since 1970, where the file system tells.
+    pub(super) fn stamp_and_birth(
+        &self,
+        path: &[u8],
+    ) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
+        let (dir, name) = split(path);
+        let held = self.open_dir(dir).and_then(|dir| Own::anybodys(&dir, name));
+        match held {
+            Ok(held) => Ok(Some((held.stamp, held.made_ns()))),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     fn duplicate(&self) -> Result<OwnedFd, Errno> {
         openat(&self.fd, c".", DIR_FLAGS, Mode::empty())
     }

@@ -350,3 +350,18 @@ fn permission_bits_of_what_is_not_covered_are_put_back() {
     assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
     assert!(!run.stderr.contains("not covered"), "{run:?}");
 }
+
+#[test]
+fn a_new_directory_is_not_taken_for_an_ignored_one_that_is_gone() {
+    let machine = Machine::new();
+    write(&machine, ".gitignore", "node_modules/\n");
+    fs::create_dir_all(machine.work().join("node_modules/p")).expect("make a directory");
+    // Most file systems give the new one the inode of the one that went.
+    let fix = "rm -rf node_modules; mkdir -p made/in; echo x > made/in/f";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!machine.work().join("made").exists(), "{run:?}");
+    assert!(!machine.work().join("node_modules").exists(), "{run:?}");
+    assert!(run.stderr.contains("node_modules"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+}
