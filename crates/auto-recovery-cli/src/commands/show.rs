@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use auto_recovery::audit::{AuditStore, JournalRecord};
+use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
@@ -57,7 +57,11 @@ pub(crate) fn show(
         .without_end(last)
         .filter(|_| wanted.attempt.is_none());
     if printer.json {
+        let unread = tail.damage.iter().find(|damage| !damage.is_aside);
         let entry = tail.entries.last().ok_or_else(|| {
+            if let Some(damage) = unread {
+                return session::nothing_readable(&session, damage);
+            }
             let what = match without_end {
                 Some(_) => "no attempt has an end",
                 None => "nothing was tried",
@@ -97,9 +101,9 @@ pub(crate) fn show(
             ));
         }
     }
-    tail.damage.extend(journal_damage);
-    printer.damage(&tail.damage);
-    Ok(Exit::OK)
+    Damage::join(&mut tail.damage, journal_damage);
+    let shown = tail.entries.len() as u64;
+    session::told(store, &session, shown, &tail.damage, printer)
 }
 
 fn diff_of(place: &Place, session: &str, entry: &RecoveryAuditEntry) -> Result<Option<String>> {
@@ -122,6 +126,9 @@ fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Ta
             entries: vec![entry],
             damage,
         }),
+        None if damage.iter().any(Damage::is_of_all) => {
+            Err(session::nothing_readable(session, &damage[0]))
+        }
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(

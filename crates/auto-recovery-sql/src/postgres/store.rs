@@ -97,7 +97,7 @@ impl AuditStore for PostgresStore {
         self.queue.commit(&self.core, vec![item]).map(drop)
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         read::sessions(&self.core)
     }
 
@@ -145,12 +145,13 @@ impl AuditStore for PostgresStore {
         read::journal(&self.core, session_id, visit)
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
-        statistics::of_session(&self.core, session_id)
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
+        // What cannot be read of an entry is in its text; its numbers stand in columns.
+        statistics::of_session(&self.core, session_id).map(|sums| (sums, Vec::new()))
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
-        aggregate::aggregate(&self.core, query)
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        aggregate::aggregate(&self.core, query).map(|sums| (sums, Vec::new()))
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

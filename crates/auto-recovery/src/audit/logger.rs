@@ -286,16 +286,33 @@ impl RecoveryAuditLogger {
         self.store.clear(session_id)
     }
 
-    /// Removes the trails of all sessions. Returns how many sessions went.
+    /// Removes the trails of all sessions. Returns how many sessions went. One that cannot be
+    /// removed keeps none of the others.
     ///
     /// # Errors
-    /// If the store cannot be read or written; some may be cleared by then.
+    /// The first that kept a session from being removed, or the store from being read; the others
+    /// are cleared by then.
     pub fn clear_all_sessions(&self) -> Result<u64> {
+        let (sessions, damage) = self.store.read_sessions()?;
         let mut cleared = 0;
-        for session in self.store.sessions()? {
-            cleared += u64::from(self.clear_session(&session.session_id)?.is_some());
+        let mut first_error = None;
+        for session in sessions {
+            match self.clear_session(&session.session_id) {
+                Ok(entries) => cleared += u64::from(entries.is_some()),
+                Err(error) if error.kind().spares_others() => {
+                    first_error = first_error.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(cleared)
+        match (first_error, damage.iter().find(|one| one.is_of_all())) {
+            (Some(error), _) => Err(error),
+            (None, Some(unread)) => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{cleared} sessions were removed, and this was left: {unread}"),
+            )),
+            (None, None) => Ok(cleared),
+        }
     }
 
     fn audit_dir(&self) -> Result<&Path> {

@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use super::append::lock;
 use super::cursor::{Cursor, fnv1a};
 use super::lines::Position;
-use super::records::{Verdict, walk_to_end};
+use super::records::{Verdict, at_place, push_damage, walk_to_end};
 use super::rollup::{self, Stamp};
-use super::root::{Root, TRAIL_SUFFIX};
+use super::root::{Found, Root, TRAIL_SUFFIX};
 use crate::audit::{
-    JournalEvent, JournalRecord, SessionCleared, SessionFacts, TailQuarantined, TrailRemoved,
-    session_id,
+    Damage, JournalEvent, JournalRecord, SessionCleared, SessionFacts, TailQuarantined,
+    TrailRemoved, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -121,6 +121,27 @@ pub(super) struct JournalIndex {
 struct JournalEvents {
     cursor: Option<Cursor>,
     sessions: EventsBySession,
+    /// What of it could not be read.
+    damage: Vec<Damage>,
+    /// Why none of it can be.
+    unreadable: Option<Damage>,
+}
+
+/// What readers are told.
+pub(super) struct Told<T> {
+    /// What it says.
+    pub events: T,
+    /// What of it could not be read.
+    pub damage: Vec<Damage>,
+    /// Why none of it can be.
+    pub unreadable: Option<Damage>,
+}
+
+impl<T> Told<T> {
+    /// All that could not be read.
+    pub(super) fn all_damage(self) -> Vec<Damage> {
+        self.damage.into_iter().chain(self.unreadable).collect()
+    }
 }
 
 /// A long journal as far as it was read, and what it looked like then.
@@ -129,6 +150,7 @@ struct KnownJournal<S> {
     stamp: Stamp,
     cursor: Cursor,
     sessions: HashMap<String, S>,
+    damage: Vec<Damage>,
 }
 
 /// Shared with those who asked, so that nobody holds the index while touching trails.
@@ -139,31 +161,68 @@ impl JournalIndex {
     pub(super) fn of(&self, root: &Root, session_id: &str) -> Result<Arc<SessionEvents>> {
         let mut read = lock(&self.read);
         read.update(root)?;
+        if let Some(unreadable) = &read.unreadable {
+            let text = format!("the journal must be readable for that: {unreadable}");
+            return Err(Error::new(ErrorKind::Damaged, text));
+        }
         Ok(read.sessions.get(session_id).cloned().unwrap_or_default())
     }
 
-    /// What it says of all.
-    pub(super) fn of_all(&self, root: &Root) -> Result<EventsBySession> {
+    /// The same for readers: what cannot be read hides nothing else.
+    pub(super) fn told_of(
+        &self,
+        root: &Root,
+        session_id: &str,
+    ) -> Result<Told<Arc<SessionEvents>>> {
         let mut read = lock(&self.read);
         read.update(root)?;
-        Ok(read.sessions.clone())
+        let events = read.sessions.get(session_id).cloned().unwrap_or_default();
+        Ok(read.told(events))
+    }
+
+    /// What it says of all, for readers.
+    pub(super) fn told_of_all(&self, root: &Root) -> Result<Told<EventsBySession>> {
+        let mut read = lock(&self.read);
+        read.update(root)?;
+        let events = read.sessions.clone();
+        Ok(read.told(events))
     }
 }
 
 impl JournalEvents {
+    fn forget(&mut self) {
+        self.cursor = None;
+        self.sessions.clear();
+        self.damage.clear();
+    }
+
+    fn told<T>(&self, events: T) -> Told<T> {
+        Told {
+            events,
+            damage: self.damage.clone(),
+            unreadable: self.unreadable.clone(),
+        }
+    }
+
     /// Reads what was appended since.
     fn update(&mut self, root: &Root) -> Result<()> {
         let path = root.journal_path();
-        let Some((file, metadata)) = root.open_read(&path)? else {
-            self.cursor = None;
-            self.sessions.clear();
-            return Ok(());
+        self.unreadable = None;
+        let (file, metadata) = match root.open_read(&path)? {
+            Found::File(file, metadata) => (file, metadata),
+            nothing => {
+                self.forget();
+                if let Found::Unreadable(damage) = nothing {
+                    self.unreadable = Some(damage);
+                }
+                return Ok(());
+            }
         };
         // Taken out: if reading fails half-way, what was read no longer fits it.
         let mut cursor = match self.cursor.take() {
             Some(cursor) if cursor.fits(&file, &metadata) => cursor,
             _ => {
-                self.sessions.clear();
+                self.forget();
                 self.left_by_another(root, &file, &metadata)
                     .unwrap_or_else(|| Cursor::new(&metadata, Position::START))
             }
@@ -173,6 +232,9 @@ impl JournalEvents {
         let walked = walk_to_end(&file, cursor.at, &place, &mut |record, at| {
             self.take_record(record, at, &place)
         })?;
+        for one in walked.damage.iter().cloned() {
+            push_damage(&mut self.damage, one);
+        }
         // A tail that had no line's end is read again when it has one.
         if walked.tail.is_empty() && cursor.advance(&file, &walked) {
             if walked.end.offset - from >= root.rollup_bytes_min {
@@ -195,6 +257,7 @@ impl JournalEvents {
         if !is_true {
             return None;
         }
+        self.damage = at_place(left.damage, &root.journal_path().display().to_string());
         let sessions = left.sessions.into_iter();
         self.sessions = sessions.map(|(id, events)| (id, events.into())).collect();
         Some(left.cursor)
@@ -212,6 +275,7 @@ impl JournalEvents {
             sessions: sessions
                 .map(|(id, events)| (id.clone(), &**events))
                 .collect(),
+            damage: self.damage.clone(),
         };
         rollup::save(root, rollup::JOURNAL, &known);
     }

@@ -343,6 +343,14 @@ pub(super) fn push_damage(all: &mut Vec<Damage>, one: Damage) {
     }
 }
 
+/// `damage` that was met in what is at `place` now.
+pub(super) fn at_place(mut damage: Vec<Damage>, place: &str) -> Vec<Damage> {
+    for one in &mut damage {
+        place.clone_into(&mut one.place);
+    }
+    damage
+}
+
 /// Whether a line begins a record.
 fn is_start(bytes: &[u8]) -> bool {
     matches!(bytes.iter().find(|&&byte| byte != 0), Some(b'{'))

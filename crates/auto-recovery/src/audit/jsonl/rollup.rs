@@ -22,12 +22,16 @@ use tempfile::NamedTempFile;
 use super::cursor::fnv1a;
 use super::root::Root;
 use crate::audit::session_id;
+use crate::files::{Links, read_small};
 
 /// The directory in that of the store.
 const DIR_NAME: &str = "rollups";
 
 /// The version of all of them. One that a release does not know is read anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// The most that is read of one: a million sessions have less.
+const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// How coarse the times of files are, with room: the clock that stamps them ticks every 10 ms or
 /// oftener. A file that was changed just now may be changed again and look the same.
@@ -95,7 +99,7 @@ struct Header {
 
 /// What was left as `name`.
 pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
-    let bytes = fs::read(path_of(root, name)).ok()?;
+    let bytes = read_small(&path_of(root, name), Links::Refuse, BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
     let (header, body) = (&bytes[..end], &bytes[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;
@@ -120,6 +124,8 @@ fn try_save<T: Serialize>(root: &Root, name: &str, value: &T) -> Option<()> {
         .recursive(true)
         .create(&dir)
         .ok()?;
+    // Through a link they would go to where somebody else wants them.
+    fs::symlink_metadata(&dir).ok().filter(Metadata::is_dir)?;
     let body = serde_json::to_vec(value).ok()?;
     let header = Header {
         v: VERSION,

@@ -43,7 +43,7 @@ const MODULES: Table<'_> = &[
     ("process", &["error", "exit", "host"]),
     ("checkpoint", &["error", "host"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "host", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "audit", "export"]),
