@@ -21,4 +21,5 @@ mod stores;
 mod terminal;
 mod transfer;
 mod trust;
+mod unread;
 mod usage;

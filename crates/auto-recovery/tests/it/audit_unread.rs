@@ -1,13 +1,15 @@
 //! What cannot be read of a store hides nothing else, and every reader says so.
 
-use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::{
-    AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, Removal, SessionHeld,
+    AuditStore, Damage, FileIo, JournalEvent, JsonlOptions, JsonlStore, Removal, SessionHeld,
+    SystemIo,
 };
 use auto_recovery::export::{self, ExportFormat, ExportOptions};
 use auto_recovery::retention::{PruneOptions, RetentionRules, prune};
@@ -149,20 +151,41 @@ fn what_cannot_be_opened_keeps_no_other_from_going() {
     assert_eq!(left, ["fifo"], "and all others went");
 }
 
-#[test]
-fn a_trail_of_others_that_may_not_be_read_is_counted() {
-    if rustix::process::geteuid().is_root() {
-        // Root may read everything; what it cannot open is in the other tests.
-        return;
+/// The real thing, which may not open the trail `closed`, or fails for want of file numbers.
+struct Closed(i32);
+
+impl FileIo for Closed {
+    fn open_read(&self, path: &Path) -> io::Result<File> {
+        match path.ends_with("closed_audit.jsonl") {
+            true => Err(io::Error::from_raw_os_error(self.0)),
+            false => SystemIo.open_read(path),
+        }
     }
+}
+
+#[test]
+fn a_trail_that_may_not_be_read_is_counted() {
     let dir = tempfile::tempdir().unwrap();
-    among_what_cannot_be_read(dir.path());
-    let closed = dir.path().join("closed_audit.jsonl");
-    fs::write(&closed, "").unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
-    let (sessions, damage) = store(dir.path()).read_sessions().unwrap();
-    assert_eq!((sessions.len(), damage.len()), (1, UNREADABLE.len() + 1));
-    assert!(damage[0].reason.contains("ermission denied"), "{damage:?}");
+    for id in ["closed", "good"] {
+        store(dir.path()).append(vec![given(entry(id, 1))]).unwrap();
+    }
+    let open = |errno| {
+        let (options, host) = (JsonlOptions::default(), Arc::new(ScriptedHost::new()));
+        JsonlStore::open_with_io(dir.path(), options, host, Arc::new(Closed(errno))).unwrap()
+    };
+    for errno in [libc::EACCES, libc::EIO, libc::ELOOP] {
+        let store = open(errno);
+        let (sessions, damage) = store.read_sessions().unwrap();
+        assert_eq!(sessions.len(), 1, "{errno}");
+        assert_eq!(sessions_of(&damage), ["closed"]);
+        let (sums, damage) = store.read_aggregate(&AggregateQuery::default()).unwrap();
+        assert_eq!(sums.total.total_attempts, 1);
+        assert_eq!(sessions_of(&damage), ["closed"]);
+    }
+    // That says something of the process, not of the trail.
+    let store = open(libc::EMFILE);
+    assert!(store.read_sessions().is_err());
+    assert!(store.read_aggregate(&AggregateQuery::default()).is_err());
 }
 
 #[test]
