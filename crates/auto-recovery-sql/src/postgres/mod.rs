@@ -56,10 +56,12 @@ mod spool;
 mod statistics;
 mod store;
 mod tls;
+mod url;
 mod write;
 
 pub use deliver::Delivered;
 pub use follow::{Followed, PostgresFollower};
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
+pub use url::shown;
 pub use write::CHANNEL;
