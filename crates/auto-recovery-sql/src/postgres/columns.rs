@@ -198,10 +198,12 @@ pub(super) fn read(
     Ok(row.into_raw())
 }
 
-/// What tells texts apart, whatever their length: half a SHA-256.
+/// How many bytes a hash has: half a SHA-256.
+pub(super) const HASH_BYTES: usize = 16;
+
+/// What tells texts apart, whatever their length.
 pub(super) fn hash_of(text: &[u8]) -> Vec<u8> {
-    const HALF: usize = 16;
-    Sha256::digest(text)[..HALF].to_vec()
+    Sha256::digest(text)[..HASH_BYTES].to_vec()
 }
 
 /// Makes `text` one that a column can hold.

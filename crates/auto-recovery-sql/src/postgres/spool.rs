@@ -14,15 +14,16 @@
 //! with the server, in the same transactions as what was delivered.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
 use auto_recovery::export;
+use auto_recovery::files::{Links, Missing, append_regular, open_regular, read_small};
 use auto_recovery::host::{Host, Wait, new_id};
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -35,6 +36,9 @@ const SEALED: &str = ".sealed";
 const GONE: &str = ".gone";
 const DAMAGED: &str = ".damaged";
 const PROBE: &str = "maybe_written.json";
+
+/// A question has some 400 bytes, most of them the id of its session.
+const PROBE_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a trail's file name ends with.
 const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -83,9 +87,7 @@ impl Spool {
         for name in self.segments().unwrap_or_default() {
             for file in files(&self.dir.join(name)).unwrap_or_default() {
                 let is_trail = file.to_string_lossy().ends_with(TRAIL_SUFFIX);
-                if is_trail && let Ok(bytes) = fs::read(file) {
-                    waiting += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-                }
+                waiting += if is_trail { lines_of(&file) } else { 0 };
             }
         }
         waiting
@@ -295,7 +297,7 @@ impl Spool {
     /// [`ErrorKind::Damaged`] if that cannot be read any more.
     pub(super) fn probe(&self, name: &str) -> Result<Option<Probe>> {
         let path = self.dir.join(name).join(PROBE);
-        let text = match fs::read(&path) {
+        let text = match read_small(&path, Links::Refuse, PROBE_BYTES_MAX) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path, error)),
@@ -359,13 +361,7 @@ impl Spool {
     fn open_file(&self, name: &str) -> Result<File> {
         make_dir(&self.dir)?;
         let path = self.dir.join(name);
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("open", &path, error))
+        append_regular(&path, Missing::Make(0o600)).map_err(|error| Error::io("open", &path, error))
     }
 
     /// The names of the segments that wait, the oldest first.
@@ -383,7 +379,7 @@ impl Spool {
         let mut bytes = coming as u64;
         for name in self.segments()? {
             for file in files(&self.dir.join(name))? {
-                bytes += fs::metadata(file).map_or(0, |metadata| metadata.len());
+                bytes += fs::symlink_metadata(file).map_or(0, |metadata| metadata.len());
             }
         }
         if bytes <= self.bytes_max {
@@ -408,6 +404,19 @@ fn size_of_item(item: &Item) -> usize {
         Item::Record(line) => line.json.len() + 1,
         Item::Stored(_) => 0,
     }
+}
+
+/// How many lines the trail in `file` has, as far as it can be read.
+fn lines_of(file: &Path) -> u64 {
+    let Ok(mut file) = open_regular(file, Links::Refuse) else {
+        return 0;
+    };
+    let mut block = vec![0; 64 * 1024];
+    let mut lines = 0;
+    while let Ok(count @ 1..) = file.read(&mut block) {
+        lines += block[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+    lines
 }
 
 /// What stands in `dir`; nothing if there is no such directory.

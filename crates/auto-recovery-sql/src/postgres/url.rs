@@ -200,7 +200,7 @@ fn check_host(hosts: &str) -> Result<()> {
     });
     match decoded.chars().all(is_of_host) && has_ports {
         true => Ok(()),
-        false => Err(refusal("names no host that there could be")),
+        false => Err(refusal("has no host and port where they stand")),
     }
 }
 

@@ -33,7 +33,7 @@ fn two_may_make_the_tables_at_once() {
         );
         assert_eq!(
             database.ask("SELECT count(*) FROM auto_recovery.migration"),
-            "1"
+            "2"
         );
     }
 }
