@@ -193,7 +193,7 @@ fn a_trail_that_a_user_may_not_read_hides_no_other() {
     let machine = Machine::with_trail();
     let closed = trail(&machine, "closed");
     fs::write(&closed, "").expect("write a trail");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).expect("close it");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).expect("close it");
     let mut as_user = String::new();
     if rustix::process::geteuid().is_root() {
         let setpriv = "setpriv --reuid=65534 --regid=65534 --clear-groups";
@@ -220,5 +220,39 @@ fn a_trail_that_a_user_may_not_read_hides_no_other() {
         assert!(run.stdout.contains(shown), "{args:?}: {run:?}");
         let said = "closed_audit.jsonl: cannot be opened: Permission denied";
         assert!(run.stderr.contains(said), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_file_without_end_takes_no_more_memory_than_any_other() {
+    const HOLE: u64 = 160 * 1024 * 1024;
+    for name in ["build-7_audit.jsonl", "journal.jsonl"] {
+        let machine = Machine::with_trail();
+        let path = machine.state().join(name);
+        // A hole takes no room, and is one line without an end.
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        let file = file.expect("open it");
+        let length = file.metadata().expect("look at it").len();
+        file.set_len(length + HOLE).expect("make it long");
+        for args in [
+            "sessions",
+            "stats --all",
+            "history build-7 --json",
+            "log",
+            "export --all",
+        ] {
+            // The 128 MiB are enough for what any command needs, and not for the hole.
+            let line =
+                r#"{"session_id":"build-7","strategy":"fix","success":true,"error_type":"E"}"#;
+            let script = format!("ulimit -d 131072; echo '{line}' | $RECOVER {args}");
+            let run = machine.run(&mut machine.shell(&script));
+            assert_eq!(run.code, 0, "{name} {args}: {run:?}");
+        }
+        let moved = fs::read_dir(machine.state()).expect("list the state");
+        let torn = moved.filter_map(|found| found.ok()?.file_name().into_string().ok());
+        let torn: Vec<_> = torn.filter(|found| found.contains(".torn-")).collect();
+        // Nothing was written to the journal, for the session had begun.
+        let expected = usize::from(name != "journal.jsonl");
+        assert_eq!(torn.len(), expected, "what an append found: {torn:?}");
     }
 }

@@ -106,7 +106,7 @@ impl AuditStore for PostgresStore {
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
-        self.reading(|core| read::sessions(core))
+        self.reading(read::sessions)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {

@@ -73,7 +73,7 @@ type Summed = (AggregateStatistics, Vec<Damage>);
 /// What came of summing up.
 enum Outcome {
     /// The sums.
-    Summed(Summed),
+    Summed(Box<Summed>),
     /// What was known is no longer so.
     Changed,
     /// These trails cannot be read to their ends.
@@ -97,7 +97,8 @@ fn of_all(root: &Root) -> Result<Summed> {
     // Each time round there is less to go wrong: nothing is known, or one trail more is left out.
     loop {
         match sum_up(root, &told.events, std::mem::take(&mut known), &lost)? {
-            Outcome::Summed((statistics, mut damage)) => {
+            Outcome::Summed(summed) => {
+                let (statistics, mut damage) = *summed;
                 damage.extend(lost.into_values());
                 return Ok((statistics, in_order(damage, told.all_damage())));
             }
@@ -129,7 +130,8 @@ fn sum_up(
     if still_known < known.sessions.len() {
         return Ok(Outcome::Changed);
     }
-    Ok(Outcome::Summed(join(root, events, known.entries, shares)))
+    let summed = join(root, events, known.entries, shares);
+    Ok(Outcome::Summed(Box::new(summed)))
 }
 
 /// What the `shares` say together, with the sums of what was `known`.

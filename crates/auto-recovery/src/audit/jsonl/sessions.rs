@@ -48,7 +48,7 @@ pub(super) fn list(root: &Root) -> Result<Listed> {
 /// The session `id`, of which the journal says `events`; `None` if it is none.
 fn list_one(
     root: &Root,
-    id: &String,
+    id: &str,
     events: Arc<SessionEvents>,
 ) -> Result<(Option<SessionSummary>, Vec<Damage>)> {
     let trail = match Trail::open_as(root, id, events)? {
@@ -63,7 +63,7 @@ fn list_one(
     // A trail whose every entry was cleared is one that could not be removed.
     let is_there = trail.from.offset == 0 || tally.total > 0;
     let bytes = trail.metadata.len() - trail.from.offset;
-    let summary = is_there.then(|| trail.events.facts.summary(id.clone(), tally, bytes));
+    let summary = is_there.then(|| trail.events.facts.summary(id.to_owned(), tally, bytes));
     Ok((summary, damage))
 }
 

@@ -33,7 +33,7 @@ pub(super) enum Opened {
     /// Nothing.
     Nothing,
     /// The trail.
-    Trail(Trail),
+    Trail(Box<Trail>),
     /// Something that cannot be read.
     Unreadable(Damage),
 }
@@ -69,14 +69,14 @@ impl Trail {
         };
         let (events, no_journal) = events()?;
         let from = events.first_entry(&file, &path)?;
-        Ok(Opened::Trail(Self {
+        Ok(Opened::Trail(Box::new(Self {
             path,
             file,
             metadata,
             from,
             events,
             no_journal,
-        }))
+        })))
     }
 
     /// Whether it still has what was read before `cursor`.
