@@ -16,6 +16,7 @@ mod projects;
 mod read;
 mod refused;
 mod run;
+mod secrets;
 mod session;
 mod stores;
 mod terminal;

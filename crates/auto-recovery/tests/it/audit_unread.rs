@@ -247,7 +247,8 @@ fn damage_is_told_again_by_sums_that_were_kept() {
 
 #[test]
 fn a_journal_that_cannot_be_read_hides_no_trail_and_lets_none_go() {
-    let make: [(&str, fn(&Path)); 3] = [
+    type Make = fn(&Path);
+    let make: [(&str, Make); 3] = [
         ("fifo", make_fifo),
         ("directory", |path| fs::create_dir(path).unwrap()),
         ("link", |path| symlink("/dev/zero", path).unwrap()),
