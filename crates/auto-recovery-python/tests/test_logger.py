@@ -246,7 +246,7 @@ def test_every_reader_says_what_it_could_not_read(
     with open(logger.audit_dir / "s_audit.jsonl", "a") as trail:
         trail.write("garbage\n")
     assert read(logger)
-    assert [one.levelname for one in caplog.records] == ["WARNING"]
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
     assert "s_audit.jsonl line 2" in caplog.text
 
 
@@ -258,7 +258,7 @@ def test_a_trail_that_cannot_be_opened_hides_no_other(
     assert logger.get_all_session_ids() == ["s"]
     assert logger.get_recovery_history("fifo") == []
     assert "it is a FIFO" in caplog.text
-    with pytest.raises(DamagedError, match="fifo_audit.jsonl"):
+    with pytest.raises(DamagedError, match="fifo_audit"):
         logger.clear_all_sessions()
     assert logger.get_all_session_ids() == [], "and all others went"
 

@@ -52,9 +52,10 @@ pub enum Missing {
 /// whatever stands there.
 ///
 /// # Errors
-/// As [`open_regular`].
+/// As [`open_regular`]; a link is what the system makes of it, `ELOOP`.
 pub fn append_regular(path: &Path, missing: Missing) -> io::Result<File> {
     match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {}
         Ok(found) => check(&found)?,
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Err(_) => {}
@@ -179,9 +180,11 @@ mod tests {
         symlink(&path, &link).unwrap();
         let dangling = dir.path().join("c");
         symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        for path in [&link, &dangling] {
+            let refused = append_regular(path, Missing::Make(0o600)).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::ELOOP));
+        }
         for (path, says) in [
-            (link.as_path(), "a symbolic link"),
-            (&dangling, "a symbolic link"),
             (dir.path(), "a directory"),
             ("/dev/null".as_ref(), "a device"),
         ] {

@@ -151,6 +151,13 @@ pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
             format!("{} is not written to: move it away", path.display()),
         )
         .with_source(error),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::os(
+            format!(
+                "{} is a symbolic link, which is not followed: move it away",
+                path.display()
+            ),
+            error,
+        ),
         _ => Error::io("open", path, error),
     })
 }
