@@ -16,7 +16,7 @@ use clap::Parser;
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
     PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
-    without_wrong_tip,
+    without_store_urls, without_wrong_tip,
 };
 use crate::commands::{self, Asked, Export, PruneRequest, Scope, TrustPlace, Wanted};
 use crate::exit::{Exit, Failure};
@@ -375,6 +375,7 @@ fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
             Some(words) => format!("error: put the command after `--`: `{words}`\n"),
             None => without_wrong_tip(error).render().to_string(),
         };
+        let text = without_store_urls(text, args);
         let text = escape_bytes(text.as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();
         match is_run(args) {

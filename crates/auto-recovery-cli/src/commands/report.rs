@@ -40,8 +40,7 @@ pub(crate) fn report(
     if let Some(path) = output.filter(|path| path != Path::new("-")) {
         printer.note(format_args!("wrote {}", path.display()));
     }
-    printer.damage(&damage);
-    Ok(Exit::OK)
+    session::told(store, &session, 0, &damage, printer)
 }
 
 fn by_ending(path: &Path) -> Option<ReportFormat> {

@@ -39,6 +39,40 @@ pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
     Ok(file)
 }
 
+/// What is done where there is no file yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// One is made, with this mode.
+    Make(u32),
+    /// It is an error.
+    Fail,
+}
+
+/// Opens the regular file at `path` for reading and appending, never through a link. Never waits,
+/// whatever stands there.
+///
+/// # Errors
+/// As [`open_regular`]; a link is what the system makes of it, `ELOOP`.
+pub fn append_regular(path: &Path, missing: Missing) -> io::Result<File> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {}
+        Ok(found) => check(&found)?,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    if let Missing::Make(mode) = missing {
+        options.create(true).mode(mode);
+    }
+    let file = options
+        .read(true)
+        .append(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW)
+        .open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Reads the regular file at `path`, of at most `limit` bytes. Never waits, whatever stands there.
 ///
 /// # Errors
@@ -98,7 +132,7 @@ fn check(found: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Links, open_regular, read_small, read_start};
+    use super::{Links, Missing, append_regular, open_regular, read_small, read_start};
     use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
 
@@ -148,6 +182,33 @@ mod tests {
                 format!("it is {says}, not a regular file")
             );
         }
+    }
+
+    #[test]
+    fn only_a_regular_file_is_appended_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("a"), dir.path().join("b"));
+        let missing = append_regular(&path, Missing::Fail).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        append_regular(&path, Missing::Make(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        let dangling = dir.path().join("c");
+        symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        for path in [&link, &dangling] {
+            let refused = append_regular(path, Missing::Make(0o600)).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::ELOOP));
+        }
+        for (path, says) in [
+            (dir.path(), "a directory"),
+            ("/dev/null".as_ref(), "a device"),
+        ] {
+            let refused = append_regular(path, Missing::Make(0o600)).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("it is {says}, not a regular file")
+            );
+        }
+        assert!(!dir.path().join("nowhere").exists());
     }
 
     #[test]

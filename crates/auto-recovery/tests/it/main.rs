@@ -15,6 +15,7 @@ mod audit_reading;
 mod audit_rollups;
 mod audit_support;
 mod audit_torn;
+mod audit_unread;
 mod checkpoint;
 mod classify;
 mod detect;

@@ -49,7 +49,7 @@ const MODULES: Table<'_> = &[
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "files", "audit", "export"]),
-    ("transfer", &["error", "entry", "audit"]),
+    ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
     ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "manager"]),
