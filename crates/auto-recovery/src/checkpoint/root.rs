@@ -177,6 +177,15 @@ pub(super) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errn
     }
 }
 
+/// Whether `name`, in other letters than git writes, is `.git` to this file system.
+pub(super) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
+    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
+        return false;
+    }
+    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
+    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
+}
+
 /// Opens a file for reading, and never waits for a pipe that took its place.
 pub(super) fn open_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;

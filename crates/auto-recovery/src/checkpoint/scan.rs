@@ -17,7 +17,7 @@ use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::opened::Opened;
 use crate::checkpoint::options::CheckpointLimits;
 use crate::checkpoint::path::{RelPath, display_path, join, split, to_os};
-use crate::checkpoint::root::{Above, Own, Root, open_file_at, stamp_at};
+use crate::checkpoint::root::{Above, Own, Root, is_git_elsewise, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
@@ -572,15 +572,6 @@ fn others_below(listing: &Listing<'_>, ignored: Vec<bool>) -> Vec<Other> {
         is_ignored,
     });
     others.collect()
-}
-
-/// Whether `name`, in other letters than git writes, is `.git` to this file system.
-fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
-    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
-        return false;
-    }
-    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
-    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
 }
 
 fn names_in(dir: &OwnedFd) -> Result<Vec<Name>, Errno> {

@@ -81,8 +81,8 @@ pub(super) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
-    /// When directories that are watched as such were made, where the file system tells: their inodes
-    /// are given to others once they are gone.
+    /// When directories that are watched as such were made, where the file system tells: their
+    /// inodes are given to others once they are gone.
     made: BTreeMap<RelPath, i64>,
     git: BTreeMap<Vec<u8>, u128>,
     /// Covered files that have other names, too.
