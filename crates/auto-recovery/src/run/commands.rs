@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::process::{Completion, Remains};
 use crate::recipe::RecipeRef;
 use crate::run::consent::Consented;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
+use crate::run::told::{Files, Told};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
@@ -21,6 +22,8 @@ pub(super) struct CommandStrategy {
     pub(super) command: StrategyCommand,
     /// The recipe it comes from; `None` if the user gave it.
     pub(super) recipe: Option<RecipeRef>,
+    /// What it is told; a recipe of ours runs a tool that asks nothing.
+    pub(super) told: Option<Told>,
     /// What it left running when it acted last.
     pub(super) left: Option<Remains>,
 }
@@ -29,6 +32,14 @@ impl CommandStrategy {
     /// A user's alternative stands in for the command; a built-in one is verified like a fix.
     fn stands_in(&self) -> bool {
         self.kind == RecoveryStrategyType::Alternative && self.recipe.is_none()
+    }
+
+    /// Writes what the command is told.
+    fn tell(&self, call: &Call<'_>) -> Result<Option<Files>> {
+        match &self.told {
+            Some(told) => told.tell(call, &self.command.display),
+            None => Ok(None),
+        }
     }
 
     fn outcome(&self, ran: &Completion, output_file: Option<String>) -> Outcome {
@@ -86,7 +97,12 @@ impl Strategy for CommandStrategy {
         } else {
             Role::Helper
         };
-        match self.runner.run_helper(&self.command.argv, role, call, &[]) {
+        let told = self.tell(call).map_err(|error| error.chain())?;
+        let more = told.map(Files::variables).unwrap_or_default();
+        match self
+            .runner
+            .run_helper(&self.command.argv, role, call, &more)
+        {
             Ok(ran) => {
                 self.left = Some(ran.remains.clone());
                 let kept = self

@@ -14,6 +14,8 @@ mod dead_run;
 mod environment;
 mod escalation;
 mod event;
+mod excerpt;
+mod facing;
 mod flow;
 mod guard;
 mod network;
@@ -33,6 +35,7 @@ mod shell_words;
 mod state_file;
 mod state_rooms;
 mod strategies;
+mod told;
 mod tree;
 mod under_way;
 

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use crate::process::{
     self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Remains, Stream,
 };
 use crate::run::consent::{Consent, Consented};
-use crate::run::environment;
+use crate::run::environment::{self, Around};
 use crate::run::event::{Console, Role};
+use crate::run::facing::Facing;
 use crate::run::outcome::RunExit;
 use crate::run::outputs::Outputs;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
@@ -70,6 +71,10 @@ struct State {
 struct Session {
     id: String,
     outputs: Outputs,
+    /// The root of the workspace.
+    workspace: PathBuf,
+    /// What the next helpers face.
+    facing: Option<Facing>,
 }
 
 impl Runner {
@@ -125,12 +130,19 @@ impl Runner {
     }
 
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
-    pub(super) fn begin_session(&self, session_id: &str, policy: &Policy) -> Result<()> {
+    pub(super) fn begin_session(
+        &self,
+        session_id: &str,
+        policy: &Policy,
+        workspace: &Path,
+    ) -> Result<()> {
         let outputs = Outputs::of(&self.request.state_dir, session_id, &self.run_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
             outputs,
+            workspace: workspace.to_owned(),
+            facing: None,
         });
         state.attempt_timeout = policy.attempt_timeout;
         let limit = policy.deadline.or(self.request.deadline);
@@ -174,9 +186,17 @@ impl Runner {
     ) -> Result<Completion> {
         let mut spec = CommandSpec::new(argv.iter().cloned());
         spec.env.extend(more.iter().cloned());
-        if let Some(outputs) = self.outputs() {
-            let (log, json) = (outputs.failure_log(), outputs.failure_json());
-            spec.env.extend(environment::variables(call, &log, &json));
+        if let Some(session) = self.session() {
+            let outputs = &session.outputs;
+            let facing = session.facing.as_ref();
+            let around = Around {
+                argv: &self.request.argv,
+                exit_code: facing.map(|facing| facing.exit.shell_code()),
+                workspace: &session.workspace,
+                output_file: &outputs.failure_log(),
+                failure_file: &outputs.failure_json(),
+            };
+            spec.env.extend(environment::variables(call, &around));
         }
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
@@ -291,19 +311,38 @@ impl Runner {
         Some(kept.display().to_string())
     }
 
-    /// Keeps the failure that the next helpers face.
-    pub(super) fn keep_failure(&self, failure: &Failure, ran: &Completion) -> Result<()> {
-        match self.outputs() {
-            Some(outputs) => outputs.keep_failure(failure, &ran.capture.interleaved()),
+    /// Keeps the failure that the next helpers face: what `ran` shows, which ended with `exit`, and
+    /// which `rule` told. Nothing ran if it could not be started.
+    pub(super) fn face(
+        &self,
+        failure: &Failure,
+        rule: &str,
+        exit: RunExit,
+        ran: Option<&Completion>,
+    ) -> Result<()> {
+        let facing = Facing::new(failure, rule, exit, ran);
+        let outputs = self.state().session.as_mut().map(|session| {
+            session.facing = Some(facing);
+            session.outputs.clone()
+        });
+        let output = ran.map(|ran| ran.capture.interleaved()).unwrap_or_default();
+        match outputs {
+            Some(outputs) => outputs.keep_failure(failure, &output),
             None => Ok(()),
         }
     }
 
+    /// What the next helpers face.
+    pub(super) fn facing(&self) -> Option<Facing> {
+        self.session()?.facing
+    }
+
     pub(super) fn outputs(&self) -> Option<Outputs> {
-        self.state()
-            .session
-            .as_ref()
-            .map(|session| session.outputs.clone())
+        self.session().map(|session| session.outputs)
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.state().session.clone()
     }
 
     pub(super) fn session_id(&self) -> Option<String> {
