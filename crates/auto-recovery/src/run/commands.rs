@@ -1,10 +1,13 @@
 //! The strategies and the verifier of a run: each runs a command.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{ErrorKind, Result};
+use crate::failure::Failure;
 use crate::process::{Completion, Remains};
 use crate::recipe::RecipeRef;
+use crate::run::agent_refusal::AgentRefusal;
 use crate::run::consent::Consented;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
@@ -12,7 +15,7 @@ use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
 use crate::run::told::{Files, Told};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
-    Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
+    Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
 };
 
 /// A fix or an alternative that is a command.
@@ -26,6 +29,8 @@ pub(super) struct CommandStrategy {
     pub(super) told: Option<Told>,
     /// What it left running when it acted last.
     pub(super) left: Option<Remains>,
+    /// Why the agent that it calls did not do its work the last time.
+    pub(super) refusal: Option<AgentRefusal>,
 }
 
 impl CommandStrategy {
@@ -40,6 +45,13 @@ impl CommandStrategy {
             Some(told) => told.tell(call, &self.command.display),
             None => Ok(None),
         }
+    }
+
+    /// What the agent that failed in `ran` says of that.
+    fn refusal_in(&self, ran: &Completion) -> Option<AgentRefusal> {
+        let preset = self.command.preset.as_ref()?;
+        let failed = (!ran.is_success()).then(|| self.runner.detect_of(&preset.argv, ran));
+        AgentRefusal::of(&self.command.display, failed?)
     }
 
     fn outcome(&self, ran: &Completion, output_file: Option<String>) -> Outcome {
@@ -85,9 +97,19 @@ impl Strategy for CommandStrategy {
 
     fn declined(&mut self) -> Option<String> {
         match self.runner.may_run(&self.command) {
-            Consented::Yes => None,
+            Consented::Yes => {
+                let preset = self.command.preset.as_ref();
+                preset.and_then(|preset| self.runner.unfit(preset))
+            }
             Consented::No(why) => Some(why),
             Consented::Stopped => Some(format!("`{}`: nobody answered", self.command.display)),
+        }
+    }
+
+    fn next_try(&mut self, _now: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
+        match self.refusal.take().filter(|_| faced.is_some()) {
+            Some(refusal) => refusal.next_try(delay, self.runner.host.now()),
+            None => NextTry::After(delay),
         }
     }
 
@@ -98,13 +120,13 @@ impl Strategy for CommandStrategy {
             Role::Helper
         };
         let told = self.tell(call).map_err(|error| error.chain())?;
+        let prompt = told.as_ref().map(|files| files.prompt().to_owned());
         let more = told.map(Files::variables).unwrap_or_default();
-        match self
-            .runner
-            .run_helper(&self.command.argv, role, call, &more)
-        {
+        let given = (&more[..], prompt.as_deref());
+        match self.runner.run_helper(&self.command, role, call, given) {
             Ok(ran) => {
                 self.left = Some(ran.remains.clone());
+                self.refusal = self.refusal_in(&ran);
                 let kept = self
                     .runner
                     .keep(call.attempt_number, &self.command.display, &ran);

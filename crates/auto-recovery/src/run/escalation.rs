@@ -54,7 +54,7 @@ impl Approver for ApprovalCommand {
         let more = more.unwrap_or_default();
         let ran = self
             .runner
-            .run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+            .run_helper(&self.command, Role::Helper, &call, (&more, None))?;
         Ok(ran.is_success())
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery, told: &T
     let called = told.tell(&call, display).and_then(|files| {
         let more = files.map(Files::variables).unwrap_or_default();
         let runner = &run.runner;
-        runner.run_helper(&command.argv, Role::Helper, &call, &more)
+        runner.run_helper(command, Role::Helper, &call, (&more, None))
     });
     let problem = match called {
         Ok(ran) if ran.is_success() => return,

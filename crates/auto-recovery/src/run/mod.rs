@@ -5,6 +5,8 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod agent_call;
+mod agent_refusal;
 mod attempt_diff;
 mod breaker;
 mod budget;

@@ -13,10 +13,12 @@ use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
+use crate::fixer::Preset;
 use crate::host::{Host, new_id};
 use crate::process::{
-    self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Remains, Stream,
+    self, CommandSpec, Completion, Discard, Interrupt, Leftovers, Marker, Process, Remains, Stream,
 };
+use crate::run::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::consent::{Consent, Consented};
 use crate::run::environment::{self, Around};
 use crate::run::event::{Console, Role};
@@ -166,7 +168,7 @@ impl Runner {
                 session.id.clone().into(),
             ));
         }
-        let ran = self.start(spec, Role::Command)?;
+        let ran = self.start(spec, Role::Command, None)?;
         if !ran.is_success() {
             let now = self.host.monotonic();
             let mut state = self.state();
@@ -176,16 +178,21 @@ impl Runner {
         Ok(ran)
     }
 
-    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables.
+    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables. An
+    /// agent gets its prompt from the file at `prompt`.
     pub(super) fn run_helper(
         &self,
-        argv: &[OsString],
+        command: &StrategyCommand,
         role: Role,
         call: &Call<'_>,
-        more: &[(OsString, OsString)],
+        (more, prompt): (&[(OsString, OsString)], Option<&Path>),
     ) -> Result<Completion> {
-        let mut spec = CommandSpec::new(argv.iter().cloned());
+        let mut spec = CommandSpec::new(command.argv.iter().cloned());
         spec.env.extend(more.iter().cloned());
+        let agent = match (&command.preset, prompt) {
+            (Some(preset), Some(prompt)) => Some(AgentCall::new(preset, prompt)?),
+            _ => None,
+        };
         if let Some(session) = self.session() {
             let outputs = &session.outputs;
             let facing = session.facing.as_ref();
@@ -200,10 +207,15 @@ impl Runner {
         }
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
-        self.start(spec, role)
+        self.start(spec, role, agent)
     }
 
-    fn start(&self, mut spec: CommandSpec, role: Role) -> Result<Completion> {
+    fn start(
+        &self,
+        mut spec: CommandSpec,
+        role: Role,
+        agent: Option<AgentCall>,
+    ) -> Result<Completion> {
         spec.cwd = Some(self.request.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
         spec.deadline = self.deadline();
@@ -218,6 +230,9 @@ impl Runner {
             .lock()
             .unwrap_or_else(|poison| poison.into_inner());
         console.prepare(role, &mut spec)?;
+        if let Some(agent) = agent {
+            agent.prepare(&mut spec);
+        }
         let mut sink = console.sink(role)?;
         let ran = process::run(&spec, &mut *sink, &self.interrupt, &*self.host)?;
         if let Some(signal) = ran.interrupted
@@ -250,6 +265,32 @@ impl Runner {
         state.kept.extend(kept);
     }
 
+    /// Why the agent of `preset` cannot be called as it says, if that is known: it is not there, or
+    /// its version does not fit. An agent that says nothing of itself may fit.
+    pub(super) fn unfit(&self, preset: &Preset) -> Option<String> {
+        let program = preset.argv.first()?;
+        if !self.request.is_installed(program) {
+            let name = &preset.name;
+            return Some(format!(
+                "agent:{name}: {program} is not installed: install it, or name another fix"
+            ));
+        }
+        if preset.probe.is_empty() {
+            return None;
+        }
+        let mut spec = CommandSpec::new(preset.probe.iter().map(OsString::from));
+        spec.cwd = Some(self.request.cwd.clone());
+        spec.timeout = Some(PROBE_TIME_MAX);
+        spec.deadline = self.deadline();
+        spec.grace = self.request.grace.min(PROBE_TIME_MAX);
+        spec.leftovers = Leftovers::End;
+        spec.env_remove = preset.env_remove.iter().map(OsString::from).collect();
+        let ran = process::run(&spec, &mut Discard, &self.interrupt, &*self.host).ok()?;
+        let said = ran.capture.interleaved();
+        let said = ran.is_success().then(|| String::from_utf8_lossy(&said))?;
+        preset.unfit(&said)
+    }
+
     /// Ends what a failed helper left running, wherever it went. What the user's own command left
     /// meanwhile stays. What cannot be ended is remembered, to be named.
     pub(super) fn end_leftovers(&self, left: Remains) {
@@ -274,16 +315,20 @@ impl Runner {
         &self.run_id
     }
 
-    /// What the output of a run says.
+    /// What the output of a run of the command says.
     pub(super) fn detect(&self, ran: &Completion) -> Detection {
-        let argv = self.request.words();
+        self.detect_of(&self.request.words(), ran)
+    }
+
+    /// What the output of a run of `argv` says.
+    pub(super) fn detect_of(&self, argv: &[String], ran: &Completion) -> Detection {
         let rules = self
             .request
             .rules
             .as_deref()
             .unwrap_or_else(|| Rules::builtin());
         let observation = Observation {
-            argv: &argv,
+            argv,
             exit_code: code_of(ran),
             signal: signal_of(ran),
             timed_out: ran.timed_out,

@@ -81,6 +81,7 @@ fn strategy_of(
         recipe: recipe.cloned(),
         told: recipe.is_none_or(is_users).then(|| told.clone()),
         left: None,
+        refusal: None,
     };
     Some(match &step.action {
         PlannedAction::Given(command) => Box::new(of_command(command, None)),
