@@ -39,6 +39,7 @@ mod state_rooms;
 mod strategies;
 mod told;
 mod tree;
+mod tree_patches;
 mod under_way;
 
 pub use attempt_diff::AttemptDiff;

@@ -50,8 +50,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         .session_id
         .clone()
         .unwrap_or_else(|| new_id("session"));
-    let root = claim.workspace().root();
-    run.runner.begin_session(&session_id, &policy, root)?;
+    let workspace = claim.workspace();
+    run.runner.begin_session(&session_id, &policy, workspace)?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,
@@ -66,9 +66,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
     let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
-    let protected: Vec<_> = request.protect.iter().chain(&guarded).cloned().collect();
-    let root = claim.workspace().root();
-    let told = Told::new(run.runner.clone(), tree.clone(), root, &protected);
+    let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
     if !request.checkpoint {

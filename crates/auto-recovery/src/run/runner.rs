@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::checkpoint::Workspace;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
@@ -136,14 +137,14 @@ impl Runner {
         &self,
         session_id: &str,
         policy: &Policy,
-        workspace: &Path,
+        workspace: &Workspace,
     ) -> Result<()> {
         let outputs = Outputs::of(&self.request.state_dir, session_id, &self.run_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
             outputs,
-            workspace: workspace.to_owned(),
+            workspace: workspace.root().to_owned(),
             facing: None,
         });
         state.attempt_timeout = policy.attempt_timeout;

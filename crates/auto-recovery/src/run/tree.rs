@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, DiffSink, Good, Inbox, Mark,
-    Pending, PendingRun, ProtectGlob, Protected, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
+    PendingRun, ProtectGlob, Protected, RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
@@ -35,7 +35,7 @@ pub(super) struct Guarded {
     /// The tree as the recovery found it.
     ground: Checkpoint,
     /// The tree as our last step left it.
-    ours: Checkpoint,
+    pub(super) ours: Checkpoint,
     /// The tree as the strategy that acted last left it, before the verification.
     acted: Option<Checkpoint>,
     /// The attempt under way: the tree before it, and as it was seen last.
@@ -150,38 +150,6 @@ impl GuardedTree {
     /// What names the content of that tree: equal for equal trees.
     pub(super) fn fingerprint(&self) -> String {
         self.lock().ground.fingerprint()
-    }
-
-    /// Writes the difference between two checkpoints, for people, to `out`.
-    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
-        let guarded = self.lock();
-        let store = &guarded.store;
-        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch(&before, &after, &mut write).map(drop)
-    }
-
-    /// Gives `sink` the difference between two checkpoints, as `git apply` takes it.
-    pub(super) fn patch_between(
-        &self,
-        before: &str,
-        after: &str,
-        sink: &mut DiffSink<'_>,
-    ) -> Result<()> {
-        let guarded = self.lock();
-        let store = &guarded.store;
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch_for_apply(&before, &after, sink).map(drop)
-    }
-
-    /// The checkpoint of the tree as our last step left it.
-    pub(super) fn now(&self) -> String {
-        self.lock().ours.id()
-    }
-
-    /// The newest tree at which this command passed here, or that somebody marked.
-    pub(super) fn last_good(&self) -> Result<Option<Mark>> {
-        self.lock().last_good()
     }
 
     /// What the cure changed, together with what it was built upon, for `git apply`.

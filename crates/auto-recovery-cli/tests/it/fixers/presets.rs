@@ -21,7 +21,7 @@ fn machine(names: &[&str]) -> Machine {
     machine.write("mended.py", PRICE_MENDED);
     for name in names {
         let path = machine.write(&format!("bin/{name}"), STAND_IN);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("set its mode");
     }
     machine
 }
@@ -45,7 +45,12 @@ fn read(machine: &Machine, name: &str) -> String {
 
 fn plan(machine: &Machine, fix: &str) -> Run {
     let config = machine.write("with_fix.toml", &format!("fix = {fix:?}\n"));
-    let args = ["plan", "--config", config.to_str().unwrap(), "--"];
+    let args = [
+        "plan",
+        "--config",
+        config.to_str().expect("a UTF-8 path"),
+        "--",
+    ];
     machine.recover(&[&args[..], &CHECK].concat())
 }
 

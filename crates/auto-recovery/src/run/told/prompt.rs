@@ -130,7 +130,7 @@ impl Page {
         let message = readable(failure.message.as_bytes(), MESSAGE_BYTES_MAX);
         let _ = write!(said, "\n{message}\n");
         if let Some(trace) = &failure.stack_trace {
-            let _ = write!(said, "{}\n", readable(trace.as_bytes(), MESSAGE_BYTES_MAX));
+            let _ = writeln!(said, "{}", readable(trace.as_bytes(), MESSAGE_BYTES_MAX));
         }
         self.untrusted(&said);
         let output = &briefing.output;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::checkpoint::{DiffSink, ProtectGlob};
+use crate::checkpoint::{DiffSink, ProtectGlob, Workspace};
 use crate::error::{Error, Result};
 use crate::host::new_id;
 use crate::manager::Event;
@@ -66,20 +66,22 @@ pub(in crate::run) struct Files {
 }
 
 impl Told {
-    /// Tells of the recovery of `runner` in the workspace at `root`, whose `tree` may be guarded
-    /// and in which nobody may change what is `protected`.
+    /// Tells of the recovery of `runner` in `workspace`, whose `tree` may be guarded, and in which
+    /// `guarded` files are protected though nobody said so.
     pub(in crate::run) fn new(
-        runner: Arc<Runner>,
-        tree: Option<GuardedTree>,
-        root: &Path,
-        protected: &[ProtectGlob],
+        runner: &Arc<Runner>,
+        tree: Option<&GuardedTree>,
+        workspace: &Workspace,
+        guarded: &[ProtectGlob],
     ) -> Self {
-        let globs = protected.iter().flat_map(|glob| glob.from_root(root));
+        let root = workspace.root();
+        let protected = runner.request.protect.iter().chain(guarded);
+        let globs = protected.flat_map(|glob| glob.from_root(root));
         // The root of the tree is where agents think they are; `/` is another one to them.
         let globs = globs.map(|glob| glob.trim_start_matches('/').to_owned());
         Self(Arc::new(Teller {
-            runner,
-            tree,
+            runner: runner.clone(),
+            tree: tree.cloned(),
             workspace: root.display().to_string(),
             protected: paths(&globs.collect::<Vec<_>>()),
             seen: Mutex::default(),
@@ -140,7 +142,7 @@ impl Told {
             let written = serde_json::to_writer(out, &briefing);
             written.map_err(|error| Error::os("write what a command is told", error.into()))
         })?;
-        // Seventy bits of it are random, and nobody who wrote what stands in the prompt has seen it.
+        // Seventy bits of it are random, and whoever wrote what stands in the prompt never saw them.
         let random = new_id("");
         let text = prompt(&briefing, &context.display().to_string(), &random[1..]);
         let page = outputs.of_run("prompt", "md");
