@@ -1,8 +1,10 @@
 //! Getting contents back out of the private repository: one `git cat-file --batch` for many.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::checkpoint::git::{Conversation, Git};
+use crate::checkpoint::manifest::ObjectId;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes of a blob are held at once.
@@ -14,6 +16,8 @@ pub(super) struct Blobs {
     git: Conversation,
     stdin: Box<dyn Write + Send>,
     stdout: BufReader<Box<dyn Read + Send>>,
+    /// Contents that git was asked for already, and has not given.
+    ordered: VecDeque<ObjectId>,
 }
 
 /// Why a blob did not arrive where it was wanted.
@@ -37,6 +41,7 @@ impl Blobs {
             git,
             stdin: Box::new(stdin),
             stdout: BufReader::with_capacity(CHUNK, Box::new(stdout)),
+            ordered: VecDeque::new(),
         })
     }
 
@@ -53,12 +58,56 @@ impl Blobs {
         Ok(Some(content))
     }
 
+    /// Asks for contents that [`Blobs::ask_for`] will want in this order: few enough for a pipe to
+    /// hold the questions, so that nobody waits for anybody.
+    pub(super) fn order(&mut self, ids: &[ObjectId]) -> Result<()> {
+        self.take_ordered(None)?;
+        let questions: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        self.send(questions.as_bytes())?;
+        self.ordered.extend(ids);
+        Ok(())
+    }
+
+    /// Asks for a content, unless it was ordered; its length, when there is one. [`Blobs::copy`]
+    /// must follow.
+    pub(super) fn ask_for(&mut self, id: ObjectId) -> Result<Option<u64>> {
+        match self.take_ordered(Some(id))? {
+            true => self.answer(),
+            false => self.ask(format!("{id}\n").as_bytes()),
+        }
+    }
+
+    /// Reads over what was ordered up to `id`, else all; says whether that one comes next.
+    fn take_ordered(&mut self, id: Option<ObjectId>) -> Result<bool> {
+        while let Some(first) = self.ordered.pop_front() {
+            if Some(first) == id {
+                return Ok(true);
+            }
+            if let Some(len) = self.answer()? {
+                let unwanted = self.copy(len, &mut io::sink());
+                if let Err(CopyError::Source(error)) = unwanted {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Asks for an object; its length, when there is one. [`Blobs::copy`] must follow.
-    pub(super) fn ask(&mut self, question: &[u8]) -> Result<Option<u64>> {
+    fn ask(&mut self, question: &[u8]) -> Result<Option<u64>> {
+        self.take_ordered(None)?;
+        self.send(question)?;
+        self.answer()
+    }
+
+    fn send(&mut self, question: &[u8]) -> Result<()> {
         self.stdin
             .write_all(question)
             .and_then(|()| self.stdin.flush())
-            .map_err(talk_failed)?;
+            .map_err(talk_failed)
+    }
+
+    fn answer(&mut self) -> Result<Option<u64>> {
         let mut header = Vec::new();
         self.stdout
             .read_until(b'\n', &mut header)
@@ -100,7 +149,8 @@ impl Blobs {
     }
 
     /// Ends git.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
+        self.take_ordered(None)?;
         drop(self.stdin);
         drop(self.stdout);
         self.git.finish()

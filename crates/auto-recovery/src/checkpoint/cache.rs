@@ -2,7 +2,7 @@
 //! have changed.
 //!
 //! A cache and nothing more: it is written without a sync, ends with a checksum, and is forgotten
-//! when it does not add up. Layout, version 1, little-endian: magic; id of its
+//! when it does not add up. Layout, version 2, little-endian: magic; id of its
 //! git tree (zeros: empty); count; per path: length, path, kind, racy, stamp,
 //! and what the kind needs; checksum of all before it.
 
@@ -11,16 +11,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Why};
+use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
 use crate::checkpoint::path::RelPath;
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
 use crate::files::{Links, create_afresh, read_small};
 
 /// The largest cache that is read: 10 million paths at some 100 bytes.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-const MAGIC: &[u8; 16] = b"recover stamps 1";
+const MAGIC: &[u8; 16] = b"recover stamps 2";
 
 /// A path as the last snapshot saw it.
 #[derive(Clone, Debug)]
@@ -30,6 +30,13 @@ pub(super) struct Known {
     /// Whether it may have changed since without another stamp.
     pub(super) is_racy: bool,
     pub(super) node: Node,
+}
+
+impl Known {
+    /// Whether what has `stamp` now is surely what was seen.
+    pub(super) fn is_still(&self, stamp: &Stamp) -> bool {
+        !self.is_racy && self.stamp == *stamp
+    }
 }
 
 /// The last snapshot of a workspace.
@@ -121,9 +128,12 @@ fn put_known(out: &mut Vec<u8>, known: &Known) {
     out.extend_from_slice(&stamp.mtime_ns.to_le_bytes());
     out.extend_from_slice(&stamp.ctime_ns.to_le_bytes());
     out.extend_from_slice(&stamp.ino.to_le_bytes());
+    out.extend_from_slice(&stamp.owner.uid.to_le_bytes());
+    out.extend_from_slice(&stamp.owner.gid.to_le_bytes());
+    out.extend_from_slice(&stamp.links.to_le_bytes());
     match &known.node {
         Node::File { id, .. } => out.extend_from_slice(id.as_bytes()),
-        Node::Link { target } => put_bytes(out, target),
+        Node::Link { target, .. } => put_bytes(out, target),
         Node::Dir { .. } | Node::Opaque { .. } => {}
     }
 }
@@ -171,16 +181,23 @@ impl Reader<'_> {
             mtime_ns: self.i64()?,
             ctime_ns: self.i64()?,
             ino: self.u64()?,
+            owner: Ids {
+                uid: self.u32()?,
+                gid: self.u32()?,
+            },
+            links: self.u32()?,
         };
-        let mode = stamp.permissions();
+        let (mode, owner) = (stamp.permissions(), Told(Some(stamp.owner)));
         let node = match kind {
-            b'd' => Node::Dir { mode },
+            b'd' => Node::Dir { mode, owner },
             b'f' => Node::File {
                 id: ObjectId::from_bytes(self.array()?),
                 mode,
+                owner,
             },
             b'l' => Node::Link {
                 target: self.bytes()?.into(),
+                owner,
             },
             b'b' => opaque(Why::TooLarge, &stamp),
             b'u' => opaque(Why::Unreadable, &stamp),
@@ -204,6 +221,8 @@ pub(super) fn opaque(why: Why, stamp: &Stamp) -> Node {
         size: stamp.size,
         mtime_ns: stamp.mtime_ns,
         ino: stamp.ino,
+        mode: Told(Some(stamp.permissions())),
+        owner: Told(Some(stamp.owner)),
     }
 }
 

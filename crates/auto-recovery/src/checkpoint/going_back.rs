@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::blobs::Blobs;
-use crate::checkpoint::cache::manifest_of;
+use crate::checkpoint::cache::{Known, manifest_of};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::live::{is_between, stands};
@@ -13,9 +13,11 @@ use crate::checkpoint::moved::moved;
 use crate::checkpoint::pass::Pass;
 use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::plan::{Expect, Plan};
-use crate::checkpoint::restore::{self, RestoreReport};
+use crate::checkpoint::restore;
+use crate::checkpoint::restored::RestoreReport;
 use crate::checkpoint::scan::Kind;
 use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::temp;
 use crate::error::Result;
 
 /// Which of two trees a path matches.
@@ -52,15 +54,23 @@ impl CheckpointSession {
             let leaving = plan.items.iter().filter(|item| item.to.is_none());
             let leaving = leaving.map(|item| &item.path);
             plan.moved = moved(&self.store.root, (from, to), leaving);
+            let watched = from.watch.as_deref().zip(to.watch.as_deref());
+            let bits = watched.map(|(now, then)| now.bits_since(then).collect());
+            plan.bits = bits.unwrap_or_default();
         }
         let kept = plan.leave_to(beside, &self.store.root);
-        let mut report = restore::run(&self.store, to, plan)?;
+        self.clear_temps(to, from)?;
+        temp::begin(&self.store.dir, &temp::name(&to.id()))?;
+        let mut report = restore::run(&self.store, to, plan, self.seen_at(from))?;
+        temp::end(&self.store.dir)?;
         report.beside = kept;
         if let Some(from) = from {
             let known =
                 |path: &[u8]| to.manifest.get(path).is_some() || from.manifest.get(path).is_some();
-            let appeared = self.scan(&[to, from])?.found.into_iter().filter(|found| {
-                !known(&found.path) && to.rules.knows(&found.path, found.kind == Kind::Dir)
+            let mut absences = to.rules.absences();
+            let found = self.scan(&[to, from])?.found;
+            let appeared = found.into_iter().filter(|found| {
+                !known(&found.path) && absences.are_known(&found.path, found.kind == Kind::Dir)
             });
             let appeared: Vec<_> = appeared
                 .map(|found| display_path(&found.path))
@@ -71,6 +81,31 @@ impl CheckpointSession {
             report.foreign.dedup();
         }
         Ok(report)
+    }
+
+    /// Removes what a restore that was killed left under its temporary names.
+    fn clear_temps(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<()> {
+        if temp::names(&self.store.dir).is_empty() {
+            return Ok(());
+        }
+        let covering: Vec<_> = [to].into_iter().chain(from).collect();
+        let temps = self.scan(&covering)?.temps;
+        let store = Arc::clone(&self.store);
+        let mut hands = Hands::new(&store.root);
+        for path in temps {
+            // One that stays is met again.
+            let _stays = hands.remove_file(&path);
+        }
+        let closed = hands.close(|_| None);
+        closed.map_err(|e| hands.error("set modes below", b"", e.into()))
+    }
+
+    /// The stamps of `from`, if it is the last snapshot that was taken here.
+    fn seen_at(&self, from: Option<&Checkpoint>) -> &[Known] {
+        let last = self.last.as_ref().map(|last| last.id);
+        let is_last = from.is_some_and(|from| Some(from.id) == last);
+        let cache = self.cache.as_ref().filter(|_| is_last);
+        cache.map_or(&[], |cache| &cache.known)
     }
 
     /// Every path that may be other than in `before`, and whether it is as `before` or `after`
@@ -92,7 +127,7 @@ impl CheckpointSession {
             let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
                 match (to, hands.stamp(&item.path)?) {
                     // A directory that a killed restore left open for itself.
-                    (Some(Node::Dir { mode }), Some(stamp)) if stamp.permissions() != *mode => {
+                    (Some(Node::Dir { mode, .. }), Some(stamp)) if stamp.permissions() != *mode => {
                         Candidate::After
                     }
                     _ => Candidate::Before,
@@ -134,6 +169,7 @@ impl CheckpointSession {
         let known = Pass::new(&found, base, now_ns, true).known;
         let now = manifest_of(&known);
         let mut plan = Plan::default();
+        let mut absences = to.rules.absences();
         let mounts = to.rules.foreign_mounts(self.store.root.path());
         for difference in now.differences(&to.manifest) {
             plan.add(
@@ -141,7 +177,7 @@ impl CheckpointSession {
                 difference.before,
                 Expect::Any,
                 difference.after,
-                to,
+                &mut absences,
             );
         }
         plan.leave_mounts(&mounts);

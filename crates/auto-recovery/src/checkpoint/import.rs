@@ -207,18 +207,47 @@ impl Importer {
         self.stdin.write_all(b"\n")
     }
 
-    /// Writes `tree/PATH` as fast-import reads any bytes: quoted, with octal escapes.
+    /// Writes `tree/PATH` as fast-import reads any bytes: quoted, with octal escapes. Names that
+    /// git takes for its own, whatever the file system, are marked.
     fn quoted(&mut self, path: &[u8]) -> io::Result<()> {
         self.stdin.write_all(b"\"tree/")?;
-        for &byte in path {
-            match byte {
-                b'"' | b'\\' => self.stdin.write_all(&[b'\\', byte])?,
-                b' '..=b'~' => self.stdin.write_all(&[byte])?,
-                _ => write!(self.stdin, "\\{byte:03o}")?,
+        for (at, name) in path.split(|byte| *byte == b'/').enumerate() {
+            if at > 0 {
+                self.stdin.write_all(b"/")?;
+            }
+            for &byte in name {
+                match byte {
+                    b'"' | b'\\' => self.stdin.write_all(&[b'\\', byte])?,
+                    b' '..=b'~' => self.stdin.write_all(&[byte])?,
+                    _ => write!(self.stdin, "\\{byte:03o}")?,
+                }
+            }
+            if is_gits_name(name) {
+                write!(self.stdin, "\\{GITS_MARK:03o}")?;
             }
         }
         self.stdin.write_all(b"\"\n")
     }
+}
+
+/// Ends the names in the trees of the private repository that git would take for its own.
+pub(super) const GITS_MARK: u8 = 1;
+
+/// Whether git refuses a name in a tree, in whatever letters, or it is one that was marked for
+/// that.
+fn is_gits_name(name: &[u8]) -> bool {
+    let marks = name.iter().rev().take_while(|byte| **byte == GITS_MARK);
+    let name = &name[..name.len() - marks.count()];
+    name.eq_ignore_ascii_case(b".git")
+}
+
+/// A path of a tree of the private repository as it is in the user's: without marks.
+pub(super) fn unmarked(path: &[u8]) -> Vec<u8> {
+    let names = path.split(|byte| *byte == b'/').map(|name| match name {
+        [name @ .., GITS_MARK] if is_gits_name(name) => name,
+        name => name,
+    });
+    names.collect::<Vec<_>>().join(&b'/')
 }
 
 /// Copies exactly `len` bytes to `to`, padding when `from` has fewer.

@@ -8,9 +8,9 @@ use rustix::io::Errno;
 
 use crate::checkpoint::blobs::{Blobs, CopyError};
 use crate::checkpoint::hands::{Hands, OPENED};
-use crate::checkpoint::manifest::{Node, ObjectId};
+use crate::checkpoint::manifest::{Node, ObjectId, Told};
 use crate::checkpoint::path::split;
-use crate::checkpoint::root::{open_file_at, read_link_at};
+use crate::checkpoint::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::stamp::Stamp;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,22 +29,29 @@ pub(super) fn stands(
         return Ok(stamp.is_none() && node.is_none());
     };
     let kind = FileType::from_raw_mode(stamp.mode);
+    if node.owner() != Told(Some(stamp.owner)) {
+        return Ok(false);
+    }
     match node {
-        Node::Dir { mode } => {
+        Node::Dir { mode, .. } => {
             Ok(kind.is_dir() && [*mode, *mode | OPENED].contains(&stamp.permissions()))
         }
-        Node::Link { target } => {
+        Node::Link { target, .. } => {
             Ok(kind.is_symlink() && reading(hands, path, read_link_at)?.as_ref() == Some(target))
         }
-        Node::File { id, mode } => Ok(kind.is_file()
+        Node::File { id, mode, .. } => Ok(kind.is_file()
             && stamp.permissions() == *mode
             && has_content(hands, blobs, path, *id)?),
         Node::Opaque {
             size,
             mtime_ns,
             ino,
+            mode,
             ..
         } => {
+            if *mode != Told(Some(stamp.permissions())) {
+                return Ok(false);
+            }
             let same = stamp.ino == *ino && stamp.size == *size && stamp.mtime_ns == *mtime_ns;
             // What a directory holds moves its size and time.
             Ok(same || (kind.is_dir() && stamp.ino == *ino))
@@ -76,12 +83,10 @@ pub(super) fn has_content(
     path: &[u8],
     id: ObjectId,
 ) -> Result<bool> {
-    let Some(mut file) = reading(hands, path, open_file_at)? else {
+    let Some(mut file) = reading(hands, path, open_own_file_at)? else {
         return Ok(false);
     };
-    let len = blobs
-        .ask(format!("{id}\n").as_bytes())?
-        .ok_or_else(|| missing(id))?;
+    let len = blobs.ask_for(id)?.ok_or_else(|| missing(id))?;
     let is_same_len = file.metadata().is_ok_and(|metadata| metadata.len() == len);
     let mut compare = Compare {
         file: is_same_len.then_some(&mut file),
@@ -109,7 +114,7 @@ fn reading<T>(
     read: impl Fn(&std::os::fd::OwnedFd, &[u8]) -> Result<T, Errno>,
 ) -> Result<Option<T>> {
     let (dir, name) = split(path);
-    let result = hands.dir(dir).and_then(|dir| read(&dir, name));
+    let result = hands.dir(dir).and_then(|dir| read(dir, name));
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::ACCESS) => Ok(None),

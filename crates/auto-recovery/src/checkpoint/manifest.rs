@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use crate::checkpoint::path::{RelPath, display_path};
+use crate::checkpoint::stamp::Ids;
 
 /// The name git gives to bytes (SHA-1; the private repository fixes the format).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,18 +60,34 @@ pub(super) enum Why {
     Mount,
 }
 
+/// What is told of something; older releases do not tell all. What is not told equals anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told<T>(pub(super) Option<T>);
+
+impl<T: PartialEq> PartialEq for Told<T> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        }
+    }
+}
+
 /// What stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Dir {
         mode: u16,
+        owner: Told<Ids>,
     },
     File {
         id: ObjectId,
         mode: u16,
+        owner: Told<Ids>,
     },
     Link {
         target: Box<[u8]>,
+        owner: Told<Ids>,
     },
     /// Seen, not kept.
     Opaque {
@@ -78,12 +95,57 @@ pub(super) enum Node {
         size: u64,
         mtime_ns: i64,
         ino: u64,
+        mode: Told<u16>,
+        owner: Told<Ids>,
     },
 }
 
 impl Node {
     pub(super) fn is_opaque(&self) -> bool {
         matches!(self, Self::Opaque { .. })
+    }
+
+    /// Whose it is.
+    pub(super) fn owner(&self) -> Told<Ids> {
+        match self {
+            Self::Dir { owner, .. }
+            | Self::File { owner, .. }
+            | Self::Link { owner, .. }
+            | Self::Opaque { owner, .. } => *owner,
+        }
+    }
+
+    /// Gives it to another.
+    pub(super) fn set_owner(&mut self, to: Told<Ids>) {
+        match self {
+            Self::Dir { owner, .. }
+            | Self::File { owner, .. }
+            | Self::Link { owner, .. }
+            | Self::Opaque { owner, .. } => *owner = to,
+        }
+    }
+
+    /// Whether both are seen and not kept, and differ in no more than who may do what with them.
+    pub(super) fn is_same_but_access(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Opaque {
+                    why,
+                    size,
+                    mtime_ns,
+                    ino,
+                    ..
+                },
+                Self::Opaque {
+                    why: b,
+                    size: c,
+                    mtime_ns: d,
+                    ino: e,
+                    ..
+                },
+            ) => (why, size, mtime_ns, ino) == (b, c, d, e),
+            _ => false,
+        }
     }
 
     pub(super) fn is_dir(&self) -> bool {
@@ -97,14 +159,14 @@ impl Node {
 }
 
 /// A path and what stands there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     pub(super) path: RelPath,
     pub(super) node: Node,
 }
 
 /// A tree: its entries sorted by path, the root itself left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Manifest {
     pub(super) entries: Vec<Entry>,
 }
@@ -181,7 +243,7 @@ pub enum ChangeKind {
     Removed,
     /// Its bytes, or where it points, changed.
     Modified,
-    /// Only its permission bits changed.
+    /// Only its permission bits or its owner changed.
     Mode,
     /// A file became a directory, a link a file, and so on.
     Type,
@@ -226,7 +288,11 @@ fn kind_of(before: Option<&Node>, after: Option<&Node>) -> ChangeKind {
         (Some(Node::File { id: a, .. }), Some(Node::File { id: b, .. })) if a == b => {
             ChangeKind::Mode
         }
+        (Some(Node::Link { target: a, .. }), Some(Node::Link { target: b, .. })) if a == b => {
+            ChangeKind::Mode
+        }
         (Some(Node::Dir { .. }), Some(Node::Dir { .. })) => ChangeKind::Mode,
+        (Some(a), Some(b)) if a.is_same_but_access(b) => ChangeKind::Mode,
         (Some(a), Some(b)) if a.is_same_type(b) => ChangeKind::Modified,
         _ => ChangeKind::Type,
     }

@@ -8,9 +8,9 @@ use rustix::io::Errno;
 
 use crate::checkpoint::cache::{Known, opaque};
 use crate::checkpoint::import::{Importer, Sent};
-use crate::checkpoint::manifest::{Node, ObjectId, Why};
+use crate::checkpoint::manifest::{Node, ObjectId, Told, Why};
 use crate::checkpoint::path::RelPath;
-use crate::checkpoint::root::{Neighbours, open_file_at, read_link_at};
+use crate::checkpoint::root::{Way, open_own_file_at, read_link_at};
 use crate::checkpoint::scan::{Found, Kind};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::CheckpointStore;
@@ -59,17 +59,21 @@ impl Pass {
 
     fn add(&mut self, found: &Found) {
         let stamp = found.stamp;
+        let owner = Told(Some(stamp.owner));
         let node = match found.kind {
             Kind::Dir => Node::Dir {
                 mode: stamp.permissions(),
+                owner,
             },
             Kind::Opaque(why) => opaque(why, &stamp),
             Kind::File => Node::File {
                 id: UNREAD,
                 mode: stamp.permissions(),
+                owner,
             },
             Kind::Link => Node::Link {
                 target: Box::default(),
+                owner,
             },
         };
         if matches!(found.kind, Kind::File | Kind::Link) {
@@ -108,24 +112,27 @@ impl Pass {
         importer: &mut Option<Importer>,
         reads: Vec<Found>,
     ) -> Result<()> {
-        let mut neighbours = Neighbours::new(&store.root);
+        let mut way = Way::new(&store.root);
         let mut sent = Vec::new();
         let mut gone = BTreeSet::new();
         let unread = std::mem::take(&mut self.unread);
         for (at, found) in unread.into_iter().zip(reads) {
             let outcome = match found.kind {
-                Kind::Link => read_link(&mut neighbours, &found).map(Read::Link),
+                Kind::Link => read_link(&mut way, &found).map(Read::Link),
                 _ => {
                     if importer.is_none() {
                         *importer = Some(Importer::start(&store.git)?);
                     }
                     let importer = importer.as_mut().expect("it was just started");
-                    read_file(&mut neighbours, &found, importer)?
+                    read_file(&mut way, &found, importer)?
                 }
             };
             let known = &mut self.known[at];
             match outcome {
-                Ok(Read::Link(target)) => known.node = Node::Link { target },
+                Ok(Read::Link(target)) => {
+                    let owner = known.node.owner();
+                    known.node = Node::Link { target, owner };
+                }
                 Ok(Read::File { stamp, is_torn }) => {
                     self.restless.push(Arc::clone(&known.path));
                     // A torn file keeps a stamp that no file has, so the next walk reads it again.
@@ -134,6 +141,7 @@ impl Pass {
                     known.node = Node::File {
                         id: UNREAD,
                         mode: stamp.permissions(),
+                        owner: Told(Some(stamp.owner)),
                     };
                     sent.push(at);
                 }
@@ -177,8 +185,12 @@ impl Known {
             _ => false,
         };
         let is_same = match found.kind {
-            // A directory's times and sizes move with what it holds; only its mode is ours.
-            Kind::Dir => self.stamp.mode == found.stamp.mode,
+            // A directory's times and sizes move with what it holds; only its mode and its owner
+            // are ours.
+            Kind::Dir => {
+                let access = |stamp: &Stamp| (stamp.mode, stamp.owner);
+                access(&self.stamp) == access(&found.stamp)
+            }
             _ => self.stamp == found.stamp && !(first && self.is_racy),
         };
         is_same_kind && is_same
@@ -191,20 +203,20 @@ enum Read {
     File { stamp: Stamp, is_torn: bool },
 }
 
-fn read_link(neighbours: &mut Neighbours<'_>, found: &Found) -> Result<Box<[u8]>, Errno> {
-    let (dir, name) = neighbours.parent(&found.path)?;
+fn read_link(way: &mut Way<'_>, found: &Found) -> Result<Box<[u8]>, Errno> {
+    let (dir, name) = way.parent(&found.path)?;
     read_link_at(dir, name)
 }
 
 /// Sends a file's content. The outer error is git's, the inner the file's.
 fn read_file(
-    neighbours: &mut Neighbours<'_>,
+    way: &mut Way<'_>,
     found: &Found,
     importer: &mut Importer,
 ) -> Result<Result<Read, Errno>> {
-    let opened = neighbours
+    let opened = way
         .parent(&found.path)
-        .and_then(|(dir, name)| open_file_at(dir, name));
+        .and_then(|(dir, name)| open_own_file_at(dir, name));
     let mut file = match opened {
         Ok(file) => file,
         Err(errno) => return Ok(Err(errno)),

@@ -116,7 +116,7 @@ fn content(
 fn beyond_diff(path: &[u8], before: Option<&Node>, after: Option<&Node>) -> Option<String> {
     match (before, after) {
         (Some(Node::File { mode: a, .. }), Some(Node::File { mode: b, .. }))
-        | (Some(Node::Dir { mode: a }), Some(Node::Dir { mode: b }))
+        | (Some(Node::Dir { mode: a, .. }), Some(Node::Dir { mode: b, .. }))
             if a != b =>
         {
             let is_shown = matches!(before, Some(Node::File { .. }))

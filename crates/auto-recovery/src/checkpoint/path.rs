@@ -19,6 +19,16 @@ pub fn display_path(path: &[u8]) -> String {
     text
 }
 
+/// The first `most` of `names`, and how many more there are.
+pub fn some_names(names: &[impl AsRef<str>], most: usize) -> String {
+    let shown: Vec<_> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Joins a directory (empty for the root) and a name.
 pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());

@@ -22,7 +22,7 @@ use crate::checkpoint::layout::{
     CHECKPOINTS, ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir,
 };
 use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::restore::RestoreReport;
+use crate::checkpoint::restored::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::user_git;

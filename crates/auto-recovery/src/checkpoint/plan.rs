@@ -10,7 +10,8 @@ use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::moved::Moved;
 use crate::checkpoint::path::{RelPath, ancestors, display_path};
 use crate::checkpoint::root::Root;
-use crate::checkpoint::watch::{Uncovered, reason};
+use crate::checkpoint::rules::Absences;
+use crate::checkpoint::watch::{Bits, Uncovered, reason};
 
 /// A path that a run beside the recovery may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,16 +46,27 @@ pub(super) struct Plan {
     /// What is not covered and gets its name back.
     pub(super) moved: Vec<Moved>,
     pub(super) not_covered: Vec<Uncovered>,
+    /// Ignored files that get their permission bits back.
+    pub(super) bits: Vec<Bits>,
+    /// Whether mounts that are none of the tree were looked for, and left.
+    pub(super) has_left_mounts: bool,
 }
 
 impl Plan {
     /// From the tree of `from` to that of `to`.
     pub(super) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
         let mut plan = Self::default();
+        let mut absences = to.rules.absences();
+        let opaque = from
+            .manifest
+            .entries
+            .iter()
+            .filter(|entry| entry.node.is_opaque());
+        let opaque: HashSet<&[u8]> = opaque.map(|entry| &*entry.path).collect();
         for difference in from.manifest.differences(&to.manifest) {
             // What an attempt closed to us is unknown, and what was there before is not.
-            let is_hidden = ancestors(difference.path)
-                .any(|dir| from.manifest.get(dir).is_some_and(Node::is_opaque));
+            let is_hidden =
+                !opaque.is_empty() && ancestors(difference.path).any(|dir| opaque.contains(dir));
             let expect = if is_hidden {
                 Expect::Any
             } else {
@@ -65,7 +77,7 @@ impl Plan {
                 difference.before,
                 expect,
                 difference.after,
-                to,
+                &mut absences,
             );
         }
         plan
@@ -74,6 +86,7 @@ impl Plan {
     /// Takes out of the plan what is or lies below a mount that is none of the tree, and names the
     /// mount.
     pub(super) fn leave_mounts(&mut self, mounts: &Mounts) {
+        self.has_left_mounts = true;
         let mut left = BTreeSet::new();
         self.items.retain(|item| match mounts.above(&item.path) {
             Some(place) => {
@@ -82,6 +95,7 @@ impl Plan {
             }
             None => true,
         });
+        self.bits.retain(|bits| mounts.above(&bits.path).is_none());
         let named = left
             .iter()
             .map(|place| Uncovered::new(place, reason(Why::Mount)));
@@ -101,6 +115,7 @@ impl Plan {
             inbox.who_changed(root, path, new)
         };
         self.moved.retain(|moved| who_changed(&moved.now).is_none());
+        self.bits.retain(|bits| who_changed(&bits.path).is_none());
         self.items.retain(|item| match who_changed(&item.path) {
             Some(who) => {
                 let display = display_path(&item.path);
@@ -119,9 +134,11 @@ impl Plan {
         now: Option<&Node>,
         from: Expect,
         target: Option<&Node>,
-        to: &Checkpoint,
+        absences: &mut Absences<'_>,
     ) {
         let left = match (now, target) {
+            // What is not kept can have its bits back all the same.
+            (Some(now), Some(target)) if can_have_access_back(now, target) => None,
             (_, Some(Node::Opaque { why, .. })) => Some(reason(*why)),
             (
                 Some(Node::Opaque {
@@ -136,7 +153,7 @@ impl Plan {
                 }),
                 None,
             ) => Some(reason(Why::Unreadable)),
-            (Some(now), None) if !to.rules.knows(path, now.is_dir()) => {
+            (Some(now), None) if !absences.are_known(path, now.is_dir()) => {
                 Some("ignored at that time")
             }
             _ => None,
@@ -150,4 +167,16 @@ impl Plan {
             }),
         }
     }
+}
+
+/// Whether a path that is seen and not kept differs in its access alone. A mount is left as it is.
+fn can_have_access_back(now: &Node, target: &Node) -> bool {
+    let is_mount = matches!(
+        target,
+        Node::Opaque {
+            why: Why::Mount,
+            ..
+        }
+    );
+    !is_mount && now.is_same_but_access(target)
 }

@@ -14,11 +14,12 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::git::{Git, is_no_file};
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::make_private_dir;
-use crate::checkpoint::manifest::{Entry, Manifest, Node};
+use crate::checkpoint::manifest::{Entry, Manifest, Node, Told};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::path::{RelPath, ancestors, to_os};
-use crate::checkpoint::root::{Neighbours, Root, open_file_at, read_link_at};
+use crate::checkpoint::root::{Root, Way, open_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
+use crate::checkpoint::stamp::Ids;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
@@ -144,15 +145,16 @@ impl CheckpointSession {
     ) -> Result<BTreeMap<RelPath, Node>> {
         let aside = Aside::check_out(&self.store, git_dir, commit)?;
         let root = Root::open(&aside.tree())?;
-        let mut neighbours = Neighbours::new(&root);
+        let mut way = Way::new(&root);
         let mut files = BTreeMap::new();
         let mut sent = Vec::new();
         for Listed { path, mode, size } in listed {
             let fail = |e| Error::io("read", &aside.tree().join(to_os(path)), e);
-            let (dir, name) = neighbours.parent(path).map_err(|e| fail(e.into()))?;
+            let (dir, name) = way.parent(path).map_err(|e| fail(e.into()))?;
             if mode == "120000" {
                 let target = read_link_at(dir, name).map_err(|e| fail(e.into()))?;
-                files.insert(Arc::clone(path), Node::Link { target });
+                let owner = owner_of(path, now);
+                files.insert(Arc::clone(path), Node::Link { target, owner });
             } else if *size > self.store.options.limits.file_bytes_max {
                 // Not covered, here as anywhere: what stands there stays.
                 if let Some(node) = now.manifest.get(path) {
@@ -169,7 +171,10 @@ impl CheckpointSession {
         }
         let ids = importer.ids(sent.len())?;
         let sent = sent.into_iter().zip(ids);
-        files.extend(sent.map(|((path, mode), id)| (path, Node::File { id, mode })));
+        files.extend(sent.map(|((path, mode), id)| {
+            let owner = owner_of(&path, now);
+            (path, Node::File { id, mode, owner })
+        }));
         Ok(files)
     }
 }
@@ -232,6 +237,11 @@ fn mode_of(path: &[u8], is_executable: bool, now: &Checkpoint) -> u16 {
         _ if is_executable => 0o755,
         _ => 0o644,
     }
+}
+
+/// Whose a path is now; git does not say whose one is that is not there.
+fn owner_of(path: &[u8], now: &Checkpoint) -> Told<Ids> {
+    now.manifest.get(path).map_or(Told(None), Node::owner)
 }
 
 /// The files and links of a NUL-separated `git ls-tree -l`; submodules are left out.
@@ -314,7 +324,10 @@ fn overlay(
         .filter(|dir| !matches!(now.get(dir), Some(Node::Dir { .. })))
         .map(|dir| Entry {
             path: RelPath::from(*dir),
-            node: Node::Dir { mode: 0o755 },
+            node: Node::Dir {
+                mode: 0o755,
+                owner: Told(None),
+            },
         })
         .collect();
     kept.extend(missing);

@@ -4,14 +4,22 @@
 //! symbolic link can lead neither a read nor a write outside the root.
 
 use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, readlinkat, stat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Uid, chmodat, chownat, fstat, openat,
+    readlinkat, stat, statat,
+};
+#[cfg(target_os = "linux")]
+use rustix::fs::{StatxFlags, statx};
 use rustix::io::Errno;
 
-use crate::checkpoint::path::split;
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::path::{is_within, split};
+use crate::checkpoint::stamp::{Ids, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a directory is opened.
@@ -19,6 +27,47 @@ pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
+
+/// A directory from which what lies below it is opened, so that no path is longer than the system
+/// takes.
+#[derive(Debug)]
+pub(super) struct Above {
+    fd: OwnedFd,
+    /// The length of its path.
+    len: usize,
+}
+
+impl Above {
+    /// What holds for what lies in the directory `path`, which is open as `fd`, itself opened from
+    /// `above`: a nearer one, when its path from there is long.
+    pub(super) fn nearer(
+        above: Option<&Arc<Self>>,
+        path: &[u8],
+        fd: &OwnedFd,
+    ) -> Option<Arc<Self>> {
+        let rest = above.map_or(path, |above| above.rest(path));
+        if rest.len() < REST_BYTES_MAX {
+            return above.cloned();
+        }
+        let len = path.len();
+        let fd = fd.try_clone().ok()?;
+        Some(Arc::new(Self { fd, len }))
+    }
+
+    fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        path.get(self.len + 1..).unwrap_or_default()
+    }
+}
+
+/// Half of what the system takes; a name more has at most 255 bytes.
+const REST_BYTES_MAX: usize = 2048;
+
+/// What lets its owner read a file.
+const OWNER_READ: u16 = 0o400;
+
+/// Nanoseconds in a second.
+#[cfg(target_os = "linux")]
+const NANOS: i64 = 1_000_000_000;
 
 /// The root of a workspace.
 #[derive(Debug)]
@@ -69,19 +118,24 @@ impl Root {
             .split(|byte| *byte == b'/')
             .filter(|name| !name.is_empty())
         {
-            dir = openat(&dir, name, DIR_FLAGS, Mode::empty())?;
+            dir = open_dir_at(&dir, name)?;
         }
         Ok(dir)
     }
 
-    /// Opens a directory by its whole path in one call: only its last component is safe from links.
-    /// For looking, never for writing; what is read afterwards goes through [`Root::open_dir`].
-    pub(super) fn open_dir_to_list(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let whole: &[u8] = if path.is_empty() { b"." } else { path };
-        match openat(&self.fd, whole, DIR_FLAGS, Mode::empty()) {
-            Err(Errno::NAMETOOLONG) => self.open_dir(path),
-            result => result,
-        }
+    /// Opens a directory in one call, by its path from `above`: only its last component is safe
+    /// from links. For looking, never for writing; what is read afterwards is opened name by name.
+    pub(super) fn open_dir_to_list(
+        &self,
+        above: Option<&Above>,
+        path: &[u8],
+    ) -> Result<OwnedFd, Errno> {
+        let (fd, rest) = match above {
+            Some(above) => (&above.fd, above.rest(path)),
+            None => (&self.fd, path),
+        };
+        let rest: &[u8] = if rest.is_empty() { b"." } else { rest };
+        openat(fd, rest, DIR_FLAGS, Mode::empty())
     }
 
     /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no
@@ -115,30 +169,293 @@ pub(super) fn open_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
     openat(dir, name, flags, Mode::empty()).map(File::from)
 }
 
+/// Opens a file for reading; one that is ours and that its own mode closes to us is opened for
+/// that, and closed again before this returns.
+pub(super) fn open_own_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
+    open_own_at(dir, name, OFlags::RDONLY, OWNER_READ)
+}
+
+/// Opens a file, where need be with the bit that lets its owner do so.
+pub(super) fn open_own_at(
+    dir: &OwnedFd,
+    name: &[u8],
+    how: OFlags,
+    bit: u16,
+) -> Result<File, Errno> {
+    let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let open = || openat(dir, name, flags, Mode::empty()).map(File::from);
+    match open() {
+        Err(Errno::ACCESS) => {}
+        file => return file,
+    }
+    let own = Own::at(dir, name)?;
+    if !own.kind().is_file() || own.mode & bit != 0 {
+        return Err(Errno::ACCESS);
+    }
+    own.set_mode(own.mode | bit)?;
+    let file = open();
+    own.set_mode(own.mode)?;
+    file
+}
+
+/// Which file something is, whatever its names: the number of its inode, and when that was made,
+/// for numbers are given anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Inode {
+    number: u64,
+    made_ns: i64,
+}
+
+/// What stands at a name, held so that nothing else can take its place, without being opened.
+pub(super) struct Own {
+    #[cfg(target_os = "linux")]
+    fd: OwnedFd,
+    #[cfg(not(target_os = "linux"))]
+    place: (OwnedFd, Box<[u8]>),
+    /// Its permission bits.
+    pub(super) mode: u16,
+    stamp: Stamp,
+}
+
+impl Own {
+    /// Takes hold of `name` in `dir`, which must be this user's.
+    ///
+    /// # Errors
+    /// `EACCES` if it is somebody else's.
+    pub(super) fn at(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        let own = Self::anybodys(dir, name)?;
+        match own.stamp.owner.uid == rustix::process::geteuid().as_raw() {
+            true => Ok(own),
+            false => Err(Errno::ACCESS),
+        }
+    }
+
+    /// Takes hold of `name` in `dir`, whoever owns it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = openat(dir, name, flags, Mode::empty())?;
+        let stamp = Stamp::of(&fstat(&fd)?);
+        let mode = stamp.permissions();
+        Ok(Self { fd, mode, stamp })
+    }
+
+    /// Takes hold of `name` in `dir`, whoever owns it. Here another may take its place.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        let stamp = stamp_at(dir, name)?.ok_or(Errno::NOENT)?;
+        let mode = stamp.permissions();
+        let place = (openat(dir, c".", DIR_FLAGS, Mode::empty())?, name.into());
+        Ok(Self { place, mode, stamp })
+    }
+
+    /// Its stamp, when it was taken hold of.
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    pub(super) fn is_dir(&self) -> bool {
+        self.kind().is_dir()
+    }
+
+    fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stamp.mode)
+    }
+
+    /// Gives it to another owner, where we may.
+    pub(super) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
+        let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+        #[cfg(target_os = "linux")]
+        {
+            chownat(&self.fd, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let (dir, name) = &self.place;
+            chownat(
+                dir,
+                &**name,
+                Some(uid),
+                Some(gid),
+                AtFlags::SYMLINK_NOFOLLOW,
+            )
+        }
+    }
+
+    /// Sets its permission bits. A link has none.
+    pub(super) fn set_mode(&self, mode: u16) -> Result<(), Errno> {
+        if self.kind().is_symlink() {
+            return Err(Errno::LOOP);
+        }
+        let mode = Mode::from_raw_mode(RawMode::from(mode));
+        #[cfg(target_os = "linux")]
+        {
+            // The kernel's name for what is held: it is none of a link that anybody could plant.
+            let held = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+            chmodat(CWD, held, mode, AtFlags::empty())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            chmodat(&self.place.0, &*self.place.1, mode, AtFlags::empty())
+        }
+    }
+
+    /// Which inode is held, where the file system tells when it was made.
+    pub(super) fn inode(&self) -> Option<Inode> {
+        let number = self.stamp.ino;
+        self.made_ns().map(|made_ns| Inode { number, made_ns })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn made_ns(&self) -> Option<i64> {
+        let wanted = StatxFlags::BTIME;
+        let told = statx(&self.fd, c"", AtFlags::EMPTY_PATH, wanted).ok()?;
+        let is_told = told.stx_mask & wanted.bits() != 0;
+        let made = told.stx_btime;
+        is_told.then(|| made.tv_sec.saturating_mul(NANOS) + i64::from(made.tv_nsec))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn made_ns(&self) -> Option<i64> {
+        None
+    }
+}
+
 /// Where a link points.
 pub(super) fn read_link_at(dir: &OwnedFd, name: &[u8]) -> Result<Box<[u8]>, Errno> {
     readlinkat(dir, name, Vec::new()).map(|target| target.into_bytes().into_boxed_slice())
 }
 
-/// The last directory opened, so that neighbours in path order cost one open each.
-pub(super) struct Neighbours<'a> {
+/// How many directories of a way are held open: with those of a few workers far fewer than a
+/// process may have.
+const HELD_MAX: usize = 64;
+
+/// The way to the directory that was opened last, so that its neighbours, and what lies above or
+/// below them, cost one open each, however deep they lie.
+pub(super) struct Way<'a> {
     root: &'a Root,
-    last: Option<(Vec<u8>, OwnedFd)>,
+    path: Vec<u8>,
+    /// The directories of `path`, outermost first.
+    levels: Vec<Level>,
 }
 
-impl<'a> Neighbours<'a> {
+/// One directory of a way.
+struct Level {
+    /// Where its name ends in the path.
+    end: usize,
+    /// `None` far above the last one.
+    fd: Option<OwnedFd>,
+}
+
+impl<'a> Way<'a> {
     pub(super) fn new(root: &'a Root) -> Self {
-        Self { root, last: None }
+        Self {
+            root,
+            path: Vec::new(),
+            levels: Vec::new(),
+        }
     }
 
     /// The open directory that holds `path`, and the name of `path` in it.
     pub(super) fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(&OwnedFd, &'p [u8]), Errno> {
         let (dir, name) = split(path);
-        let is_known = self.last.as_ref().is_some_and(|(last, _)| last == dir);
-        if !is_known {
-            self.last = Some((dir.to_vec(), self.root.open_dir(dir)?));
-        }
-        let (_, fd) = self.last.as_ref().expect("it was just filled");
-        Ok((fd, name))
+        let plainly = |parent: &OwnedFd, name: &[u8], _: &[u8]| open_dir_at(parent, name);
+        Ok((self.to(dir, plainly)?, name))
     }
+
+    /// The open directory `path`; `open` opens a name in a directory, and is told its whole path.
+    pub(super) fn to(
+        &mut self,
+        path: &[u8],
+        mut open: impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<&OwnedFd, Errno> {
+        let same = path.iter().zip(&self.path).take_while(|(a, b)| a == b);
+        let same = same.count();
+        let is_on_way = |end: usize| end <= same && path.get(end).is_none_or(|at| *at == b'/');
+        while self.levels.pop_if(|level| !is_on_way(level.end)).is_some() {}
+        let known = self.levels.last().map_or(0, |level| level.end);
+        self.path.truncate(known);
+        self.path.extend_from_slice(&path[known..]);
+        if let Err(errno) = self
+            .open_again(&mut open)
+            .and_then(|()| self.go_on(&mut open))
+        {
+            self.forget(b"");
+            return Err(errno);
+        }
+        let last = self.levels.last().and_then(|level| level.fd.as_ref());
+        Ok(last.unwrap_or(&self.root.fd))
+    }
+
+    /// Opens again what was closed on the way to the last directory that is known.
+    fn open_again(
+        &mut self,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<(), Errno> {
+        let is_held = |level: &Level| level.fd.is_some();
+        if self.levels.last().is_none_or(is_held) {
+            return Ok(());
+        }
+        let first = self.levels.iter().rposition(is_held).map_or(0, |at| at + 1);
+        for at in first..self.levels.len() {
+            let fd = self.open_level(at, open)?;
+            self.hold(at, fd);
+        }
+        Ok(())
+    }
+
+    /// Opens what is not known of the way yet.
+    fn go_on(
+        &mut self,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<(), Errno> {
+        loop {
+            let begin = match self.levels.last() {
+                Some(level) if level.end == self.path.len() => return Ok(()),
+                None if self.path.is_empty() => return Ok(()),
+                Some(level) => level.end + 1,
+                None => 0,
+            };
+            let rest = &self.path[begin..];
+            let end = begin + memchr::memchr(b'/', rest).unwrap_or(rest.len());
+            self.levels.push(Level { end, fd: None });
+            let at = self.levels.len() - 1;
+            let fd = self.open_level(at, open)?;
+            self.hold(at, fd);
+        }
+    }
+
+    fn open_level(
+        &self,
+        at: usize,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<OwnedFd, Errno> {
+        let above = at.checked_sub(1).map(|above| &self.levels[above]);
+        let begin = above.map_or(0, |above| above.end + 1);
+        let end = self.levels[at].end;
+        let above = above.and_then(|above| above.fd.as_ref());
+        let parent = above.unwrap_or(&self.root.fd);
+        open(parent, &self.path[begin..end], &self.path[..end])
+    }
+
+    /// Holds a directory open, and lets go of one far above it.
+    fn hold(&mut self, at: usize, fd: OwnedFd) {
+        self.levels[at].fd = Some(fd);
+        if let Some(far) = at.checked_sub(HELD_MAX) {
+            self.levels[far].fd = None;
+        }
+    }
+
+    /// Forgets the directory `path` and what lies below it: something else may stand there.
+    pub(super) fn forget(&mut self, path: &[u8]) {
+        let is_below = |level: &Level| is_within(&self.path[..level.end], path);
+        while self.levels.pop_if(|level| is_below(level)).is_some() {}
+        let end = self.levels.last().map_or(0, |level| level.end);
+        self.path.truncate(end);
+    }
+}
+
+/// Opens a directory in another.
+pub(super) fn open_dir_at(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    openat(parent, name, DIR_FLAGS, Mode::empty())
 }

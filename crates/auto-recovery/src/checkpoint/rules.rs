@@ -14,7 +14,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::path::ancestors;
+use crate::checkpoint::path::split;
 use crate::error::{Error, ErrorKind, Result};
 
 /// First bytes of the stored form.
@@ -157,19 +157,14 @@ impl Rules {
         !self.protect.is_empty()
     }
 
-    /// Whether a snapshot under these rules says of `path` that it was absent by not naming it.
-    pub(super) fn knows(&self, path: &[u8], is_dir: bool) -> bool {
-        if self.is_protected(path) {
-            return true;
+    /// What a snapshot under these rules says by not naming a path.
+    pub(super) fn absences(&self) -> Absences<'_> {
+        Absences {
+            rules: self,
+            top: self.chain(&Chain::default(), b""),
+            path: Vec::new(),
+            levels: Vec::new(),
         }
-        let mut chain = self.chain(&Chain::default(), b"");
-        for dir in ancestors(path) {
-            if self.is_ignored_in(&chain, dir, true) {
-                return false;
-            }
-            chain = self.chain(&chain, dir);
-        }
-        !self.is_ignored_in(&chain, path, is_dir)
     }
 
     /// The stored form.
@@ -250,6 +245,63 @@ impl Rules {
             rules.add(file);
         }
         Ok(rules)
+    }
+}
+
+/// Which absences a snapshot vouches for. What holds for directories is kept from one question to
+/// the next, for paths are asked after in their order.
+pub(super) struct Absences<'r> {
+    rules: &'r Rules,
+    top: Chain,
+    /// The directory of the last question, and what holds on the way to it.
+    path: Vec<u8>,
+    levels: Vec<DirRules>,
+}
+
+/// What holds in a directory.
+struct DirRules {
+    /// Where its name ends in the path.
+    end: usize,
+    chain: Chain,
+    is_ignored: bool,
+}
+
+impl Absences<'_> {
+    /// Whether `path` was absent, where the snapshot does not name it.
+    pub(super) fn are_known(&mut self, path: &[u8], is_dir: bool) -> bool {
+        if self.rules.is_protected(path) {
+            return true;
+        }
+        let (dir, _) = split(path);
+        let same = dir.iter().zip(&self.path).take_while(|(a, b)| a == b);
+        let same = same.count();
+        let is_on_way = |end: usize| end <= same && dir.get(end).is_none_or(|at| *at == b'/');
+        while self.levels.pop_if(|level| !is_on_way(level.end)).is_some() {}
+        let known = self.levels.last().map_or(0, |level| level.end);
+        self.path.truncate(known);
+        self.path.extend_from_slice(&dir[known..]);
+        while self.levels.last().map_or(0, |level| level.end) < dir.len() {
+            let begin = self.levels.last().map_or(0, |level| level.end + 1);
+            let end = memchr::memchr(b'/', &dir[begin..]).map_or(dir.len(), |at| begin + at);
+            let (chain, is_ignored) = self.last();
+            let above = &dir[..end];
+            let is_ignored = is_ignored || self.rules.is_ignored_in(chain, above, true);
+            let chain = self.rules.chain(chain, above);
+            self.levels.push(DirRules {
+                end,
+                chain,
+                is_ignored,
+            });
+        }
+        let (chain, is_ignored) = self.last();
+        !is_ignored && !self.rules.is_ignored_in(chain, path, is_dir)
+    }
+
+    fn last(&self) -> (&Chain, bool) {
+        match self.levels.last() {
+            Some(level) => (&level.chain, level.is_ignored),
+            None => (&self.top, false),
+        }
     }
 }
 

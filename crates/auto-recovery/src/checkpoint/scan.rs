@@ -14,9 +14,10 @@ use crate::checkpoint::crew;
 use crate::checkpoint::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::mounts::Mounts;
+use crate::checkpoint::opened::Opened;
 use crate::checkpoint::options::CheckpointLimits;
-use crate::checkpoint::path::{RelPath, ancestors, display_path, join, split, to_os};
-use crate::checkpoint::root::{Root, open_file_at, stamp_at};
+use crate::checkpoint::path::{RelPath, display_path, join, split, to_os};
+use crate::checkpoint::root::{Above, Own, Root, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
@@ -25,12 +26,11 @@ use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, Result};
 
-/// What the temporary files of a restore are called; a walk does not see them.
-pub(super) const TEMP_PREFIX: &[u8] = b".recover-restore-";
-
 /// What a walk needs to know.
 pub(super) struct Scanner<'a> {
     pub(super) root: &'a Root,
+    /// What of ours is opened for the walk.
+    pub(super) opened: &'a Opened,
     pub(super) limits: &'a CheckpointLimits,
     /// Directories, relative to the root, that are not part of the tree.
     pub(super) excluded: &'a [Vec<u8>],
@@ -43,6 +43,10 @@ pub(super) struct Scanner<'a> {
     /// The user's ignore rules for all projects, which hold in repositories inside the tree too.
     pub(super) global_rules: Option<&'a [u8]>,
     pub(super) rules: &'a Rules,
+    /// Other rules under which paths are covered, too: those of the trees that are gone to.
+    pub(super) other_rules: &'a [&'a Rules],
+    /// The names of the temporary files of restores that have not ended.
+    pub(super) temps: &'a [Vec<u8>],
     /// Whether `rules` lack the ignore files of the tree, so that the walk reads them.
     pub(super) collects: bool,
     pub(super) tracked: &'a Tracked,
@@ -66,6 +70,10 @@ pub(super) struct Scan {
     pub(super) ignore_files: Vec<Arc<RuleFile>>,
     /// Repositories inside the tree that are not ignored, by their directories.
     pub(super) nested: BTreeSet<RelPath>,
+    /// What a restore that was killed left.
+    pub(super) temps: Vec<RelPath>,
+    /// What stays open while this is held.
+    pub(super) opened: Option<Opened>,
 }
 
 /// One covered path.
@@ -89,12 +97,16 @@ impl Scanner<'_> {
     /// Walks the tree, with a few threads when it is large.
     pub(super) fn scan(&self) -> Result<Scan> {
         let room = AtomicUsize::new(self.limits.watched_max);
-        let walker = || Walker::new(self, &room);
-        let walkers = (0..crew::size()).map(|_| walker()).collect();
-        let list =
-            |walker: &mut Walker<'_>, dir: Todo, todo: &mut Vec<Todo>| walker.list(&dir, todo);
-        let mut walkers = crew::run(Todo::default(), walkers, list)?.into_iter();
-        let mut all = walkers.next().unwrap_or_else(walker);
+        let walkers = (0..crew::size())
+            .map(|_| Walker::new(self, &room))
+            .collect();
+        let top = Todo {
+            others: vec![Other::default(); self.other_rules.len()],
+            ..Todo::default()
+        };
+        let list = |walker: &mut Walker<'_>, dir: Todo, todo: &mut _| walker.list(&dir, todo);
+        let mut walkers = crew::run(top, walkers, list)?.into_iter();
+        let mut all = walkers.next().unwrap_or_else(|| Walker::new(self, &room));
         walkers.for_each(|walker| all.merge(walker));
         Ok(all.finish())
     }
@@ -148,6 +160,17 @@ struct Todo {
     stamp: Stamp,
     chain: Chain,
     is_ignored: bool,
+    /// What the other rules say of it.
+    others: Vec<Other>,
+    above: Option<Arc<Above>>,
+}
+
+/// What some of the other rules say of a directory: the ignore files that hold, and whether it is
+/// ignored.
+#[derive(Clone, Default)]
+struct Other {
+    chain: Chain,
+    is_ignored: bool,
 }
 
 /// A name in a directory, before it is looked at.
@@ -172,6 +195,17 @@ struct Walker<'a> {
     refused: Option<Error>,
 }
 
+/// A directory that is being listed.
+struct Listing<'d> {
+    dir: &'d Todo,
+    fd: &'d OwnedFd,
+    chain: Chain,
+    others: Vec<Other>,
+    above: Option<Arc<Above>>,
+    /// Whether `.git` in these letters is in it.
+    has_git: bool,
+}
+
 impl<'a> Walker<'a> {
     fn new(scanner: &'a Scanner<'a>, room: &'a AtomicUsize) -> Self {
         Self {
@@ -186,7 +220,13 @@ impl<'a> Walker<'a> {
 
     fn list(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<()> {
         let is_root = dir.path.is_empty();
-        match self.list_readable(dir, todo) {
+        let listed = match self.list_readable(dir, todo) {
+            Err(Errno::ACCESS) if !dir.is_ignored && self.scanner.opened.open(&dir.path) => {
+                self.list_readable(dir, todo)
+            }
+            listed => listed,
+        };
+        match listed {
             Ok(()) => self.refused.take().map_or(Ok(()), Err),
             // It was there a moment ago; the next walk tells what took its place.
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if !is_root => Ok(()),
@@ -206,10 +246,14 @@ impl<'a> Walker<'a> {
     }
 
     fn list_readable(&mut self, dir: &Todo, todo: &mut Vec<Todo>) -> Result<(), Errno> {
-        let fd = self.scanner.root.open_dir_to_list(&dir.path)?;
+        let scanner = self.scanner;
+        let above = dir.above.as_deref();
+        let fd = scanner.root.open_dir_to_list(above, &dir.path)?;
         let names = names_in(&fd)?;
-        let mut chain = self.scanner.rules.chain(&dir.chain, &dir.path);
-        if !dir.path.is_empty() && names.iter().any(|name| *name.name == *b".git") {
+        let mut chain = scanner.rules.chain(&dir.chain, &dir.path);
+        let has_git = names.iter().any(|name| *name.name == *b".git");
+        let is_repository = has_git || names.iter().any(|name| is_git_elsewise(&fd, &name.name));
+        if !dir.path.is_empty() && is_repository {
             self.enter_repository(dir, &mut chain);
         }
         if self.scanner.collects
@@ -223,9 +267,22 @@ impl<'a> Walker<'a> {
                 self.hold(&mut chain, &path, file);
             }
         }
+        let others = scanner.other_rules.iter().zip(&dir.others);
+        let others = others.map(|(rules, other)| Other {
+            chain: rules.chain(&other.chain, &dir.path),
+            is_ignored: other.is_ignored,
+        });
+        let listing = Listing {
+            dir,
+            fd: &fd,
+            chain,
+            others: others.collect(),
+            above: Above::nearer(dir.above.as_ref(), &dir.path, &fd),
+            has_git,
+        };
         for name in names {
-            if let Some(looked) = self.visit(dir, &fd, &chain, &name)? {
-                self.add(dir, &chain, looked, todo);
+            if let Some(looked) = self.visit(&listing, &name)? {
+                self.add(&listing, looked, todo);
             }
         }
         Ok(())
@@ -288,15 +345,10 @@ impl<'a> Walker<'a> {
     }
 
     /// Looks at a name; `None` when it is not part of the walk.
-    fn visit(
-        &mut self,
-        dir: &Todo,
-        fd: &OwnedFd,
-        chain: &Chain,
-        name: &Name,
-    ) -> Result<Option<Looked>, Errno> {
+    fn visit(&mut self, listing: &Listing<'_>, name: &Name) -> Result<Option<Looked>, Errno> {
+        let Listing { dir, fd, chain, .. } = listing;
         let path = join(&dir.path, &name.name);
-        if self.is_outside(dir, &path, &name.name) {
+        if self.is_outside(listing, &path, &name.name) {
             return Ok(None);
         }
         // Whether it is a directory must be known before rules are asked; most file systems say so
@@ -311,7 +363,14 @@ impl<'a> Walker<'a> {
         };
         let rules = self.scanner.rules;
         let is_ignored = dir.is_ignored || rules.is_ignored_in(chain, &path, is_dir);
-        let is_covered = !is_ignored || (!is_dir && self.scanner.is_covered_anyway(&path));
+        let others = self.scanner.other_rules.iter().zip(&listing.others);
+        let others = others.map(|(rules, other)| {
+            other.is_ignored || rules.is_ignored_in(&other.chain, &path, is_dir)
+        });
+        let ignored_by_others: Vec<bool> = others.collect();
+        let is_covered = !is_ignored
+            || ignored_by_others.contains(&false)
+            || (!is_dir && self.scanner.is_covered_anyway(&path));
         if !is_covered && !self.is_worth_a_look(&path, is_dir) {
             return Ok(None);
         }
@@ -324,6 +383,7 @@ impl<'a> Walker<'a> {
             path: path.into(),
             stamp,
             is_ignored,
+            ignored_by_others,
             is_covered,
         }))
     }
@@ -345,30 +405,47 @@ impl<'a> Walker<'a> {
         has_room
     }
 
-    fn add(&mut self, dir: &Todo, chain: &Chain, looked: Looked, todo: &mut Vec<Todo>) {
+    fn add(&mut self, listing: &Listing<'_>, looked: Looked, todo: &mut Vec<Todo>) {
         let Looked {
             path,
             stamp,
             is_ignored,
+            ignored_by_others,
             is_covered,
         } = looked;
+        let dir = listing.dir;
         let kind = self.scanner.kind(&path, &stamp);
         if kind == Kind::Dir {
             todo.push(Todo {
                 path: Arc::clone(&path),
                 stamp,
-                chain: Arc::clone(chain),
+                chain: Arc::clone(&listing.chain),
                 is_ignored,
+                others: others_below(listing, ignored_by_others),
+                above: listing.above.clone(),
             });
         }
         if is_covered {
             if dir.is_ignored {
-                let above = ancestors(&path).map(RelPath::from);
-                self.ignored_dirs.extend(above);
+                let mut above = &*dir.path;
+                while !above.is_empty() && self.ignored_dirs.insert(above.into()) {
+                    above = split(above).0;
+                }
+            }
+            if kind == Kind::File && stamp.links > 1 {
+                self.note_shared(listing.fd, &path);
             }
             self.scan.found.push(Found { path, stamp, kind });
         } else if kind != Kind::Dir {
             self.watch(path, &stamp);
+        }
+    }
+
+    /// Notes which file a covered one with other names is.
+    fn note_shared(&mut self, dir: &OwnedFd, path: &RelPath) {
+        let held = Own::anybodys(dir, split(path).1);
+        if let Some(inode) = held.ok().and_then(|held| held.inode()) {
+            self.scan.watch.note_shared(Arc::clone(path), inode);
         }
     }
 
@@ -385,10 +462,11 @@ impl<'a> Walker<'a> {
     }
 
     /// Whether `path` is no part of the tree: git's own, our own, or left behind by a restore.
-    fn is_outside(&mut self, dir: &Todo, path: &[u8], name: &[u8]) -> bool {
-        if name.eq_ignore_ascii_case(b".git") {
+    fn is_outside(&mut self, listing: &Listing<'_>, path: &[u8], name: &[u8]) -> bool {
+        let is_git = name == b".git" || (!listing.has_git && is_git_elsewise(listing.fd, name));
+        if is_git {
             match path.len() > name.len() {
-                true => self.watch_nested(path, dir.is_ignored),
+                true => self.watch_nested(path, listing.dir.is_ignored),
                 false => self.note_identity(path),
             }
             return true;
@@ -397,7 +475,11 @@ impl<'a> Walker<'a> {
             self.watch_identity(path);
             return true;
         }
-        name.starts_with(TEMP_PREFIX) || self.scanner.excluded.iter().any(|dir| dir == path)
+        if self.scanner.temps.iter().any(|temp| temp == name) {
+            self.scan.temps.push(path.into());
+            return true;
+        }
+        self.scanner.excluded.iter().any(|dir| dir == path)
     }
 
     /// Nested repositories: files in them are covered like any others, their git is watched.
@@ -442,6 +524,7 @@ impl<'a> Walker<'a> {
         self.scan.watch.merge(other.scan.watch);
         self.scan.ignore_files.extend(other.scan.ignore_files);
         self.scan.nested.extend(other.scan.nested);
+        self.scan.temps.extend(other.scan.temps);
         self.ignored_dirs.extend(other.ignored_dirs);
         self.unreadable.extend(other.unreadable);
     }
@@ -474,7 +557,27 @@ struct Looked {
     path: RelPath,
     stamp: Stamp,
     is_ignored: bool,
+    ignored_by_others: Vec<bool>,
     is_covered: bool,
+}
+
+/// What the other rules say of a directory in the one that is listed.
+fn others_below(listing: &Listing<'_>, ignored: Vec<bool>) -> Vec<Other> {
+    let others = listing.others.iter().zip(ignored);
+    let others = others.map(|(other, is_ignored)| Other {
+        chain: Arc::clone(&other.chain),
+        is_ignored,
+    });
+    others.collect()
+}
+
+/// Whether `name`, in other letters than git writes, is `.git` to this file system.
+fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
+    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
+        return false;
+    }
+    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
+    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
 }
 
 fn names_in(dir: &OwnedFd) -> Result<Vec<Name>, Errno> {

@@ -17,15 +17,17 @@ use crate::checkpoint::import::Importer;
 use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
 use crate::checkpoint::mounts::Mounts;
+use crate::checkpoint::opened::Opened;
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::pass::Pass;
-use crate::checkpoint::path::{RelPath, display_path, to_os};
+use crate::checkpoint::path::{RelPath, display_path, some_names, to_os};
 use crate::checkpoint::reserve;
 use crate::checkpoint::rules::Rules;
 use crate::checkpoint::scan::{Found, Kind, Scan, Scanner};
 use crate::checkpoint::side;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::temp;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
 use crate::checkpoint::user_git::{self, other_work_trees, own_excludes};
 use crate::checkpoint::watch::Watch;
@@ -271,8 +273,12 @@ impl CheckpointSession {
         let rules = first.as_ref().or(frozen.as_deref());
         let rules = rules.expect("without frozen ones they were just made");
         let mounts = rules.foreign_mounts(store.root.path());
+        let opened = Opened::none(&store.root, &store.dir);
+        let temps = temp::names(&store.dir);
+        let other_rules = other_rules(rules, also);
         let scanner = Scanner {
             root: &store.root,
+            opened: &opened,
             limits: &store.options.limits,
             excluded: &store.excluded,
             work_trees: &work_trees,
@@ -280,6 +286,8 @@ impl CheckpointSession {
             mounts: &mounts,
             global_rules: self.global_rules.as_deref(),
             rules,
+            other_rules: &other_rules,
+            temps: &temps,
             collects: first.is_some(),
             tracked: &tracked,
             kept: &kept,
@@ -288,6 +296,7 @@ impl CheckpointSession {
             ignore_budget: &ignore_budget,
         };
         let mut scan = scanner.scan()?;
+        scan.opened = Some(opened);
         if let Some(mut rules) = first {
             scan.ignore_files.drain(..).for_each(|file| rules.add(file));
             self.rules = Some(Arc::new(rules));
@@ -296,23 +305,29 @@ impl CheckpointSession {
             scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
             scan.watch.head = user_git::head(&store.git, git_dir, store.root.path());
         }
-        for dir in &scan.nested {
-            self.nested.entry(Arc::clone(dir)).or_default();
-            let nested = git_dir_of(&store.root.path().join(to_os(dir)));
-            // That of a submodule lies in its superproject's, which was looked at.
-            let apart = nested.filter(|nested| !git_dir.is_some_and(|own| nested.starts_with(own)));
-            if let Some(nested) = apart {
-                let shown = format!("{}/.git", display_path(dir));
-                scan.watch.note_git(&nested, &shown, None);
-            }
-        }
         let large = scan
             .found
             .iter()
             .filter(|found| found.kind == Kind::Opaque(Why::TooLarge));
         self.left_out
             .extend(large.map(|found| Arc::clone(&found.path)));
+        self.note_nested(&mut scan);
         Ok(scan)
+    }
+
+    /// Watches the repositories inside the tree.
+    fn note_nested(&mut self, scan: &mut Scan) {
+        let (root, own) = (self.store.root.path(), self.store.workspace.git_dir());
+        for dir in &scan.nested {
+            self.nested.entry(Arc::clone(dir)).or_default();
+            let nested = git_dir_of(&root.join(to_os(dir)));
+            // That of a submodule lies in its superproject's, which was looked at.
+            let apart = nested.filter(|nested| !own.is_some_and(|own| nested.starts_with(own)));
+            if let Some(nested) = apart {
+                let shown = format!("{}/.git", display_path(dir));
+                scan.watch.note_git(&nested, &shown, None);
+            }
+        }
     }
 
     /// Refuses before anything is stored what would fill the disk.
@@ -437,18 +452,10 @@ impl CheckpointSession {
     fn warnings(&self, restless: &[RelPath]) -> Vec<String> {
         let mut warnings: Vec<String> = self.tracked.warning.iter().cloned().collect();
         if !restless.is_empty() {
-            let named: Vec<_> = restless
-                .iter()
-                .take(NAMED_MAX)
-                .map(|path| display_path(path))
-                .collect();
-            let more = match restless.len().saturating_sub(NAMED_MAX) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let named = named.join(", ");
+            let restless: Vec<_> = restless.iter().map(|path| display_path(path)).collect();
+            let named = some_names(&restless, NAMED_MAX);
             warnings.push(format!(
-                "kept changing while the snapshot was taken: {named}{more}"
+                "kept changing while the snapshot was taken: {named}"
             ));
         }
         warnings
@@ -465,6 +472,26 @@ impl CheckpointSession {
             _ => error,
         }
     }
+}
+
+/// The rules of `also` that say something else than `rules`.
+fn other_rules<'r>(rules: &Rules, also: &[&'r Checkpoint]) -> Vec<&'r Rules> {
+    let mut known = vec![rules.encode()];
+    let mut others: Vec<&Rules> = Vec::new();
+    for also in also {
+        let is_known = others
+            .iter()
+            .any(|other| std::ptr::eq(*other, &*also.rules));
+        if is_known || std::ptr::eq(rules, &*also.rules) {
+            continue;
+        }
+        let encoded = also.rules.encode();
+        if !known.contains(&encoded) {
+            known.push(encoded);
+            others.push(&also.rules);
+        }
+    }
+    others
 }
 
 /// Removes the lock files that a git which was killed left on this session's refs. Whoever begins a
@@ -542,10 +569,10 @@ fn send_differences(
     }
     for difference in &differences {
         match difference.after {
-            Some(Node::File { id, mode }) => {
+            Some(Node::File { id, mode, .. }) => {
                 importer.file(difference.path, side::is_executable(*mode), *id)?;
             }
-            Some(node @ Node::Link { target }) if side::is_in_tree(difference.path, node) => {
+            Some(node @ Node::Link { target, .. }) if side::is_in_tree(difference.path, node) => {
                 importer.link(difference.path, target)?;
             }
             _ => {}

@@ -1,17 +1,25 @@
 //! The side list: what a git tree does not say of a snapshot, stored in the same commit.
 //!
-//! Layout, version 1: `recover side 1`, then records that end with NUL. `m FILE EXEC DIR` gives the
-//! usual modes (octal); then, only where a path departs from them or git has no place for it:
-//! `f MODE PATH`, `d MODE PATH` (also every directory that holds no file), `l LEN TARGET PATH` (a
-//! link that git refuses), `o WHY SIZE MTIME INODE PATH` (seen, not kept).
+//! Layout, version 2: `recover side 2`, then records that end with NUL. `m FILE EXEC DIR` gives the
+//! usual modes (octal), `w UID GID` the usual owner; then, only where a path departs from them or
+//! git has no place for it: `f MODE PATH`, `d MODE PATH` (also every directory that holds no file),
+//! `l LEN TARGET PATH` (a link that git refuses), `s WHY SIZE MTIME INODE MODE PATH` (seen, not
+//! kept), `c UID GID PATH` (another owner), `u PATH` (an owner that nobody told). Version 1 tells
+//! no owners, and `o WHY SIZE MTIME INODE PATH` in place of `s`.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Why};
-use crate::checkpoint::path::{ancestors, split};
+use crate::checkpoint::import::{GITS_MARK, unmarked};
+use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
+use crate::checkpoint::path::split;
+use crate::checkpoint::stamp::Ids;
 use crate::error::{Error, ErrorKind, Result};
 
-const MAGIC: &[u8] = b"recover side 1\0";
+const MAGIC: &[u8] = b"recover side 2\0";
+
+/// First bytes of what older releases wrote.
+const MAGIC_1: &[u8] = b"recover side 1\0";
 
 /// Whether `entry` is part of the git tree (directories are by what they hold).
 pub(super) fn is_in_tree(path: &[u8], node: &Node) -> bool {
@@ -42,7 +50,7 @@ impl Usual {
         for entry in &manifest.entries {
             let (class, mode) = match entry.node {
                 Node::File { mode, .. } => (usize::from(is_executable(mode)), mode),
-                Node::Dir { mode } => (2, mode),
+                Node::Dir { mode, .. } => (2, mode),
                 Node::Link { .. } | Node::Opaque { .. } => continue,
             };
             *counts[class].entry(mode).or_default() += 1;
@@ -83,15 +91,24 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
         format!("m {:o} {:o} {:o}", usual.file, usual.executable, usual.dir),
         b"",
     );
+    let owner = usual_owner(manifest);
+    if let Some(Ids { uid, gid }) = owner {
+        put(format!("w {uid} {gid}"), b"");
+    }
     for Entry { path, node } in &manifest.entries {
+        match node.owner().0 {
+            None if owner.is_some() => put("u ".to_owned(), path),
+            Some(own) if Some(own) != owner => put(format!("c {} {} ", own.uid, own.gid), path),
+            _ => {}
+        }
         match node {
             Node::File { mode, .. } if *mode != usual.file(is_executable(*mode)) => {
                 put(format!("f {mode:o} "), path);
             }
-            Node::Dir { mode } if *mode != usual.dir || !implied.contains(&**path) => {
+            Node::Dir { mode, .. } if *mode != usual.dir || !implied.contains(&**path) => {
                 put(format!("d {mode:o} "), path);
             }
-            Node::Link { target } if !is_in_tree(path, node) => {
+            Node::Link { target, .. } if !is_in_tree(path, node) => {
                 let both = [target, &b" "[..], path].concat();
                 put(format!("l {} ", target.len()), &both);
             }
@@ -100,16 +117,34 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
                 size,
                 mtime_ns,
                 ino,
+                mode,
+                ..
             } => {
-                put(
-                    format!("o {} {size} {mtime_ns} {ino} ", why_code(*why)),
-                    path,
-                );
+                let seen = format!("{} {size} {mtime_ns} {ino} ", why_code(*why));
+                let head = match mode.0 {
+                    Some(mode) => format!("s {seen}{mode:o} "),
+                    None => format!("o {seen}"),
+                };
+                put(head, path);
             }
             Node::File { .. } | Node::Dir { .. } | Node::Link { .. } => {}
         }
     }
     out
+}
+
+/// Whose most paths are.
+fn usual_owner(manifest: &Manifest) -> Option<Ids> {
+    let mut counts: HashMap<Ids, usize> = HashMap::new();
+    for ids in manifest
+        .entries
+        .iter()
+        .filter_map(|entry| entry.node.owner().0)
+    {
+        *counts.entry(ids).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(ids, count)| (*count, *ids));
+    most.map(|(ids, _)| ids)
 }
 
 /// The directories that hold something of the git tree, at any depth.
@@ -119,8 +154,12 @@ fn implied_dirs(manifest: &Manifest) -> HashSet<&[u8]> {
     for entry in &manifest.entries {
         let (dir, _) = split(&entry.path);
         if is_in_tree(&entry.path, &entry.node) && dir != last {
-            implied.extend(ancestors(&entry.path));
             last = dir;
+            // What lies above a directory that is known is known too.
+            let mut dir = dir;
+            while !dir.is_empty() && implied.insert(dir) {
+                dir = split(dir).0;
+            }
         }
     }
     implied
@@ -133,22 +172,33 @@ pub(super) fn decode(
     listing: &[u8],
     mut link: impl FnMut(ObjectId) -> Result<Box<[u8]>>,
 ) -> Result<Manifest> {
-    let mut records = side
-        .strip_prefix(MAGIC)
+    let known = [MAGIC, MAGIC_1].into_iter();
+    let mut records = known
+        .filter_map(|magic| side.strip_prefix(magic))
+        .next()
         .ok_or_else(damaged)?
         .split(|byte| *byte == 0);
     let usual = usual(records.next().ok_or_else(damaged)?)?;
     let mut tree = Decoded::default();
-    for record in listing
-        .split(|byte| *byte == 0)
-        .filter(|record| !record.is_empty())
-    {
+    // Older releases marked nothing.
+    let listing = match memchr::memchr(GITS_MARK, listing) {
+        Some(_) if side.starts_with(MAGIC) => Cow::Owned(without_marks(listing)),
+        _ => Cow::Borrowed(listing),
+    };
+    let listed = listing.split(|byte| *byte == 0);
+    for record in listed.filter(|record| !record.is_empty()) {
         tree.listed(record, usual, &mut link)?;
     }
     for record in records.filter(|record| !record.is_empty()) {
         tree.said(record)?;
     }
     Ok(tree.finish())
+}
+
+/// A listing with the names that the user's tree has.
+fn without_marks(listing: &[u8]) -> Vec<u8> {
+    let records = listing.split(|byte| *byte == 0).map(unmarked);
+    records.collect::<Vec<_>>().join(&0)
 }
 
 /// A manifest on the way out of its stored form.
@@ -158,6 +208,9 @@ struct Decoded<'a> {
     dirs: HashMap<&'a [u8], u16>,
     /// Modes of files that are not the usual ones.
     files: HashMap<&'a [u8], u16>,
+    /// Whose paths are, unless `owners` says otherwise.
+    owner: Told<Ids>,
+    owners: HashMap<&'a [u8], Told<Ids>>,
 }
 
 impl<'a> Decoded<'a> {
@@ -177,19 +230,26 @@ impl<'a> Decoded<'a> {
             .and_then(ObjectId::from_hex)
             .ok_or_else(damaged)?;
         let node = match mode {
-            b"120000" => Node::Link { target: link(id)? },
+            b"120000" => Node::Link {
+                target: link(id)?,
+                owner: Told(None),
+            },
             b"100755" => Node::File {
                 id,
                 mode: usual.file(true),
+                owner: Told(None),
             },
             b"100644" => Node::File {
                 id,
                 mode: usual.file(false),
+                owner: Told(None),
             },
             _ => return Err(damaged()),
         };
-        self.dirs
-            .extend(ancestors(path).map(|dir| (dir, usual.dir)));
+        let mut dir = split(path).0;
+        while !dir.is_empty() && self.dirs.insert(dir, usual.dir).is_none() {
+            dir = split(dir).0;
+        }
         self.entries.push(Entry {
             path: path.into(),
             node,
@@ -216,13 +276,27 @@ impl<'a> Decoded<'a> {
                 let path = path.strip_prefix(b" ").ok_or_else(damaged)?;
                 let node = Node::Link {
                     target: target.into(),
+                    owner: Told(None),
                 };
                 self.entries.push(Entry {
                     path: path.into(),
                     node,
                 });
             }
-            b"o" => self.entries.push(opaque(rest)?),
+            b"o" => self.entries.push(opaque(rest, false)?),
+            b"s" => self.entries.push(opaque(rest, true)?),
+            b"w" => {
+                let (uid, gid) = split_once(rest, b' ')?;
+                self.owner = owner(uid, gid)?;
+            }
+            b"c" => {
+                let (uid, rest) = split_once(rest, b' ')?;
+                let (gid, path) = split_once(rest, b' ')?;
+                self.owners.insert(path, owner(uid, gid)?);
+            }
+            b"u" => {
+                self.owners.insert(rest, Told(None));
+            }
             _ => return Err(damaged()),
         }
         Ok(())
@@ -238,9 +312,16 @@ impl<'a> Decoded<'a> {
         }
         let dirs = self.dirs.into_iter().map(|(path, mode)| Entry {
             path: path.into(),
-            node: Node::Dir { mode },
+            node: Node::Dir {
+                mode,
+                owner: Told(None),
+            },
         });
         self.entries.extend(dirs);
+        for entry in &mut self.entries {
+            let owner = self.owners.get(&*entry.path);
+            entry.node.set_owner(*owner.unwrap_or(&self.owner));
+        }
         Manifest::from_unsorted(self.entries)
     }
 }
@@ -258,11 +339,23 @@ fn usual(record: &[u8]) -> Result<Usual> {
     })
 }
 
-fn opaque(record: &[u8]) -> Result<Entry> {
+fn owner(uid: &[u8], gid: &[u8]) -> Result<Told<Ids>> {
+    let (uid, gid) = (decimal(uid)?, decimal(gid)?);
+    Ok(Told(Some(Ids { uid, gid })))
+}
+
+fn opaque(record: &[u8], tells_mode: bool) -> Result<Entry> {
     let (why, rest) = split_once(record, b' ')?;
     let (size, rest) = split_once(rest, b' ')?;
     let (mtime, rest) = split_once(rest, b' ')?;
     let (ino, path) = split_once(rest, b' ')?;
+    let (mode, path) = match tells_mode {
+        true => {
+            let (mode, path) = split_once(path, b' ')?;
+            (Some(octal(mode)?), path)
+        }
+        false => (None, path),
+    };
     let why = match why {
         b"large" => Why::TooLarge,
         b"unreadable" => Why::Unreadable,
@@ -275,6 +368,8 @@ fn opaque(record: &[u8]) -> Result<Entry> {
         size: decimal(size)?,
         mtime_ns: decimal(mtime)?,
         ino: decimal(ino)?,
+        mode: Told(mode),
+        owner: Told(None),
     };
     Ok(Entry {
         path: path.into(),
@@ -311,4 +406,36 @@ fn damaged() -> Error {
         ErrorKind::Damaged,
         "the side list of a checkpoint is damaged",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+
+    fn decoded(side: &[u8]) -> Manifest {
+        let listing = format!("100644 blob {ID}\ttree/d/f\0120000 blob {ID}\ttree/l\0");
+        decode(side, listing.as_bytes(), |_| Ok(b"target"[..].into())).unwrap()
+    }
+
+    #[test]
+    fn what_older_releases_wrote_tells_no_owners_and_equals_any() {
+        let old = decoded(b"recover side 1\0m 644 755 755\0o large 9 8 7 big\0");
+        let new =
+            decoded(b"recover side 2\0m 644 755 755\0w 1 2\0s large 9 8 7 640 big\0c 0 0 l\0");
+        assert_eq!(old.entries.len(), 4);
+        assert!(old.differences(&new).is_empty());
+        let owner = |manifest: &Manifest, path: &[u8]| manifest.get(path).unwrap().owner().0;
+        assert_eq!(owner(&old, b"d/f"), None);
+        assert_eq!(owner(&new, b"d"), Some(Ids { uid: 1, gid: 2 }));
+        assert_eq!(owner(&new, b"l"), Some(Ids { uid: 0, gid: 0 }));
+        // What nobody told is not told by writing it again.
+        let mut mixed = new.clone();
+        mixed.entries[0].node = old.entries[0].node.clone();
+        let again = decoded(&encode(&mixed));
+        let first = &*mixed.entries[0].path.clone();
+        assert_eq!((first, owner(&again, first)), (&b"big"[..], None));
+        assert_eq!(owner(&again, b"d/f"), owner(&new, b"d/f"));
+    }
 }

@@ -12,6 +12,13 @@ const TICK_NS: i64 = 20_000_000;
 /// File systems that keep whole seconds only (time without a fraction) need two of them.
 const COARSE_TICK_NS: i64 = 2 * NANOS;
 
+/// Whose a path is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Ids {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+}
+
 /// A file's stamp. `mode` has the type bits. An edit that forges mtime still moves ctime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -20,6 +27,9 @@ pub(super) struct Stamp {
     pub(super) mtime_ns: i64,
     pub(super) ctime_ns: i64,
     pub(super) ino: u64,
+    pub(super) owner: Ids,
+    /// How many names it has; of a directory, more or less how many are in it.
+    pub(super) links: u32,
 }
 
 impl Stamp {
@@ -36,6 +46,11 @@ impl Stamp {
             mtime_ns: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             ctime_ns: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
             ino: stat.st_ino as u64,
+            owner: Ids {
+                uid: stat.st_uid,
+                gid: stat.st_gid,
+            },
+            links: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct CheckpointStore {
     /// This workspace's directory in the state.
     pub(super) dir: PathBuf,
     pub(super) git: Git,
-    pub(super) root: Root,
+    pub(super) root: Arc<Root>,
     pub(super) workspace: Workspace,
     pub(super) options: CheckpointOptions,
     /// What is left out of the tree, relative to the root.
@@ -61,7 +61,7 @@ impl CheckpointStore {
             state_dir: state_dir.to_owned(),
             dir,
             git,
-            root: Root::open(workspace.root())?,
+            root: Arc::new(Root::open(workspace.root())?),
             workspace: workspace.clone(),
             options,
             excluded,
@@ -127,8 +127,8 @@ impl CheckpointStore {
         patch::read(&self.git, before, after, sink)
     }
 
-    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions beyond
-    /// the executable bit and empty directories, which a diff cannot say, are not in it.
+    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions
+    /// beyond the executable bit and empty directories, which a diff cannot say, are not in it.
     pub fn patch_for_apply(
         &self,
         before: &Checkpoint,

@@ -5,7 +5,7 @@
 //! left and named. What is replaced is kept first, and the whole is one restore from one tree to
 //! another, so one that is killed is finished later.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::live::stands;
-use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node};
+use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node, Told};
 use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::pending::{Pending, PendingRun};
 use crate::checkpoint::plan::Beside;
-use crate::checkpoint::restore::{Refused, RestoreReport};
-use crate::checkpoint::root::{open_file_at, read_link_at};
+use crate::checkpoint::restored::{Refused, RestoreReport};
+use crate::checkpoint::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::Result;
@@ -387,9 +387,11 @@ fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, 
     // Deepest first: a directory stays while something stays in it.
     for (path, one) in put.iter().rev() {
         let stays_dir = matches!(one.wanted, Some(Node::Dir { .. }));
-        let holds = tree
-            .keys()
-            .any(|other| other != *path && is_within(other, path));
+        let below = RelPath::from([path, &b"/"[..]].concat());
+        let mut below = tree.range(below..);
+        let holds = below
+            .next()
+            .is_some_and(|(other, _)| is_within(other, path));
         if holds && !stays_dir {
             left_out.push(display_path(path));
             if let Some(node) = now.get(path) {
@@ -397,16 +399,22 @@ fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, 
             }
         }
     }
-    let missing: Vec<RelPath> = tree
-        .keys()
-        .flat_map(|path| ancestors(path).map(RelPath::from).collect::<Vec<_>>())
-        .filter(|dir| !tree.contains_key(dir))
-        .collect();
-    tree.extend(
-        missing
-            .into_iter()
-            .map(|dir| (dir, Node::Dir { mode: 0o755 })),
-    );
+    let mut missing: BTreeSet<RelPath> = BTreeSet::new();
+    for path in tree.keys() {
+        let mut dir = split(path).0;
+        while !dir.is_empty() && !tree.contains_key(dir) && missing.insert(dir.into()) {
+            dir = split(dir).0;
+        }
+    }
+    tree.extend(missing.into_iter().map(|dir| {
+        (
+            dir,
+            Node::Dir {
+                mode: 0o755,
+                owner: Told(None),
+            },
+        )
+    }));
     let entries = tree.into_iter().map(|(path, node)| Entry { path, node });
     (Manifest::from_unsorted(entries.collect()), left_out)
 }
@@ -444,7 +452,7 @@ fn previewed(
     let here = bytes_here(hands, path);
     let there = match to {
         Some(Node::File { id, .. }) => blobs.read(&id.to_string())?,
-        Some(Node::Link { target }) => Some(target.to_vec()),
+        Some(Node::Link { target, .. }) => Some(target.to_vec()),
         _ => None,
     };
     let stamp = hands.stamp(path)?;
@@ -480,10 +488,10 @@ fn bytes_here(hands: &mut Hands<'_>, path: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let (dir, name) = split(path);
     let dir = hands.dir(dir).ok()?;
-    if let Ok(target) = read_link_at(&dir, name) {
+    if let Ok(target) = read_link_at(dir, name) {
         return Some(target.into_vec());
     }
-    let file = open_file_at(&dir, name).ok()?;
+    let file = open_own_file_at(dir, name).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }

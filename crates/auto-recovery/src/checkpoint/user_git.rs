@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::git::Git;
 use crate::checkpoint::ignore_files;
+use crate::checkpoint::path::some_names;
 use crate::checkpoint::workspace::git_dir_of;
 use crate::files::{Links, open_regular, read_small};
 
@@ -337,14 +338,6 @@ fn commits_between(
         let short: String = new.chars().take(10).collect();
         return Some(format!("nothing new, but moved the branch to {short}"));
     }
-    let shown: Vec<String> = all
-        .iter()
-        .take(COMMITS_SHOWN)
-        .map(|line| format!("{line:?}"))
-        .collect();
-    let more = match all.len().saturating_sub(COMMITS_SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!("{}{more}", shown.join(", ")))
+    let all: Vec<String> = all.iter().map(|line| format!("{line:?}")).collect();
+    Some(some_names(&all, COMMITS_SHOWN))
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::checkpoint::manifest::{Manifest, Node, Why};
 use crate::checkpoint::path::{RelPath, display_path, fnv128};
+use crate::checkpoint::root::Inode;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::user_git::{Head, common_dir};
 use crate::files::{Links, read_small};
@@ -77,10 +78,12 @@ pub(super) fn is_in_build_dir(path: &[u8]) -> bool {
 /// Stamps of what is not covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Watch {
-    ignored: BTreeMap<RelPath, (u32, u64, i64, u64)>,
+    ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
     git: BTreeMap<Vec<u8>, u128>,
+    /// Covered files that have other names, too.
+    shared: BTreeMap<RelPath, Inode>,
     /// Where the user's HEAD is.
     pub(super) head: Head,
     /// Whether the limit ended the watch of ignored files early.
@@ -92,8 +95,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Notes an ignored file.
     pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp) {
-        let seen = (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino);
-        self.ignored.insert(path, seen);
+        self.ignored.insert(path, seen(stamp));
     }
 
     /// The ignored paths that were seen.
@@ -129,6 +131,24 @@ impl Watch {
         }
     }
 
+    /// The ignored files that are what they were but for their permission bits, which are to be as
+    /// they were `then`. Nothing of git's.
+    pub(super) fn bits_since<'w>(&'w self, then: &'w Self) -> impl Iterator<Item = Bits> + 'w {
+        self.ignored.iter().filter_map(|(path, now)| {
+            let was = then.ignored.get(path)?;
+            let is_gits = path
+                .split(|byte| *byte == b'/')
+                .any(|name| name.eq_ignore_ascii_case(b".git"));
+            let is_same = (now.1, now.2, now.3) == (was.1, was.2, was.3);
+            let is_meant = !is_gits && is_same && now.0 != was.0;
+            is_meant.then(|| Bits {
+                path: RelPath::clone(path),
+                was: (was.0 & 0o7777) as u16,
+                now: *now,
+            })
+        })
+    }
+
     /// Whether everything that is watched was seen.
     pub(super) fn is_whole(&self) -> bool {
         !self.is_partial && !self.is_git_partial
@@ -138,7 +158,18 @@ impl Watch {
     pub(super) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);
         self.closed_dirs.append(&mut other.closed_dirs);
+        self.shared.append(&mut other.shared);
         self.is_partial |= other.is_partial;
+    }
+
+    /// Notes a covered file that has other names, which changes with them.
+    pub(super) fn note_shared(&mut self, path: RelPath, inode: Inode) {
+        self.shared.insert(path, inode);
+    }
+
+    /// Whether the covered file at `path` had other names, and was `inode`.
+    pub(super) fn shared(&self, path: &[u8], inode: Inode) -> bool {
+        self.shared.get(path) == Some(&inode)
     }
 
     /// Notes an ignored directory whose contents are not watched: only that it is there.
@@ -205,6 +236,29 @@ impl Watch {
         };
         self.git.insert(shown, seen);
     }
+}
+
+/// An ignored file whose permission bits changed, and nothing else of it.
+#[derive(Clone, Debug)]
+pub(super) struct Bits {
+    pub(super) path: RelPath,
+    /// The bits it had.
+    pub(super) was: u16,
+    now: Seen,
+}
+
+impl Bits {
+    /// Whether what has `stamp` is still what was seen.
+    pub(super) fn is_still(&self, stamp: &Stamp) -> bool {
+        seen(stamp) == self.now
+    }
+}
+
+/// Mode, size, time and inode of an ignored file.
+type Seen = (u32, u64, i64, u64);
+
+fn seen(stamp: &Stamp) -> Seen {
+    (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino)
 }
 
 /// Whether git writes a file or directory of this name whatever is done, or only adds to it.

@@ -9,18 +9,14 @@ use crate::failure::Failure;
 use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::RecoveryEnd;
+use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::record::shell_code;
 use crate::manager::recovery::{After, Recovering, Step, Turn};
-use crate::manager::tree::{
-    Acted, Before, ChangeUnderReview, Proof, Undone, Verified, is_renamed_back,
-};
+use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
 };
-
-/// What is said of an attempt after which the tree is too much for a checkpoint.
-const OVERFLOW: &str = "changed more than a checkpoint holds";
 
 /// An attempt that ended.
 #[derive(Clone, Debug)]
@@ -89,8 +85,8 @@ impl Tried {
         self.holding.clone_from(&undone.holding);
         let aside = undone.moved_aside.iter();
         self.moved_aside = aside.map(|(was, is)| format!("{was} => {is}")).collect();
-        self.not_covered
-            .retain(|path| !is_renamed_back(path, &undone.renamed_back));
+        self.not_covered.retain(|path| !undone.has_back(path));
+        self.not_covered.extend(undone.not_covered.iter().cloned());
         let refused = undone.refused.iter();
         self.not_put_back = refused.map(|(path, _)| path.clone()).collect();
         for words in undone.in_words() {
@@ -112,50 +108,6 @@ impl Tried {
         let same_tree =
             previous.is_some_and(|tried| tried.acted.fingerprint == self.acted.fingerprint);
         same_failure && (changed_nothing || same_tree)
-    }
-}
-
-/// What an attempt came to, before anything is kept or undone.
-struct Judged {
-    success: bool,
-    message: String,
-    /// What decided; the whole message where nothing was verified.
-    verdict: String,
-    verification: Option<Verification>,
-}
-
-impl Judged {
-    /// Says that the strategy's command itself failed, where that tells something: linters that
-    /// leave a finding fail as well.
-    fn tell_of_exit(&mut self, step: &Step, outcome: &Outcome, acted: &Acted) {
-        let Some(code) = outcome.exit_code.filter(|code| *code != 0) else {
-            return;
-        };
-        let nothing = acted.overflow.is_none() && acted.files_modified.is_empty();
-        if outcome.stands_in || (step.recipe.is_some() && !nothing) {
-            return;
-        }
-        let nothing = if nothing { " and changed nothing" } else { "" };
-        self.verdict = join(&format!("it exited {code}{nothing}"), &self.verdict);
-    }
-
-    /// A cure does not count when the command wrote to what is protected while it was run again,
-    /// nor when it left more than can be looked through: nobody can say then what it changed.
-    fn hold_against(&mut self, verified: &Verified) {
-        let said = if let Some(why) = &verified.overflow {
-            format!("{OVERFLOW}: {why}")
-        } else if verified.protected.is_empty() {
-            return;
-        } else {
-            let paths = verified.protected.join(", ");
-            format!("{paths} is protected, and the verification changed it")
-        };
-        self.success = false;
-        self.message = join(&self.message, &said);
-        self.verdict = match verified.overflow {
-            Some(_) => OVERFLOW.to_owned(),
-            None => said,
-        };
     }
 }
 
@@ -244,7 +196,7 @@ impl<'m> Recovering<'m> {
             },
         };
         let mut judged = self.judge(turn, number, &outcome, &acted);
-        judged.tell_of_exit(turn.step, &outcome, &acted);
+        judged.tell_of_exit(turn.step.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
         if let Some(code) = shell_code(verification.exit_code, verification.signal) {
@@ -619,13 +571,5 @@ fn seen(verification: &Verification) -> String {
         (message, _) if !message.is_empty() => message.clone(),
         (_, true) => "verified".to_owned(),
         (_, false) => "verification failed".to_owned(),
-    }
-}
-
-fn join(first: &str, second: &str) -> String {
-    match (first.is_empty(), second.is_empty()) {
-        (true, _) => second.to_owned(),
-        (_, true) => first.to_owned(),
-        _ => format!("{first}; {second}"),
     }
 }

@@ -9,6 +9,7 @@ mod anew;
 mod attempt;
 mod auto_recovery_manager;
 mod backoff;
+mod judged;
 mod numbers;
 mod observer;
 mod planner;
@@ -24,6 +25,4 @@ pub use observer::{Event, Observer};
 pub use planner::{GROUNDS_MAX, NewPlan, Planner};
 pub use recovery::{Incident, Recovery, RecoveryEnd};
 pub use settings::{ManagerSettings, OnAuditFailure};
-pub use tree::{
-    Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified, is_renamed_back,
-};
+pub use tree::{Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified};

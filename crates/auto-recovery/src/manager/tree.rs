@@ -67,11 +67,16 @@ pub struct Undone {
     pub moved_aside: Vec<(String, String)>,
     /// Paths that are not covered, had another name, and have theirs back: that other name first.
     pub renamed_back: Vec<(String, String)>,
+    /// Paths whose content is not covered, and whose permission bits are as they were.
+    pub bits_back: Vec<String>,
+    /// Paths that differ and that no checkpoint holds, where that was not seen before: the attempt
+    /// left more than a checkpoint holds.
+    pub not_covered: Vec<String>,
 }
 
 /// Whether a path, as records name it, is or lies below something that was renamed back, by either
 /// of its names.
-pub fn is_renamed_back(path: &str, all: &[(String, String)]) -> bool {
+fn is_renamed_back(path: &str, all: &[(String, String)]) -> bool {
     all.iter().flat_map(|(now, was)| [now, was]).any(|one| {
         let rest = path.strip_prefix(one.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ' ']))
@@ -79,6 +84,16 @@ pub fn is_renamed_back(path: &str, all: &[(String, String)]) -> bool {
 }
 
 impl Undone {
+    /// Whether what changed at a path that is not covered, as records name it, was put back: it had
+    /// another name, or other permission bits.
+    pub fn has_back(&self, path: &str) -> bool {
+        let is_it = |back: &String| {
+            let rest = path.strip_prefix(back.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+        };
+        is_renamed_back(path, &self.renamed_back) || self.bits_back.iter().any(is_it)
+    }
+
     /// What stays in the tree and why, in words.
     pub(super) fn in_words(&self) -> Vec<String> {
         let mut words = Vec::new();

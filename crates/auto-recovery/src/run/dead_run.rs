@@ -14,7 +14,7 @@ use rustix::process::{Pid, test_kill_process};
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
     AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState,
-    Refused, Wanted, Workspace, WorkspaceLock, put_back,
+    Refused, RestoreReport, Wanted, Workspace, WorkspaceLock, put_back, some_names,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -118,11 +118,7 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
             let paths = shown(&paths);
             let who = who_died(&session_id, is_restore);
             let done = if is_restore { "put back" } else { "undone" };
-            format!(
-                "{who} died here; {done}: {paths}{}{}",
-                not_put_back(&report.refused),
-                kept(&report.beside)
-            )
+            format!("{who} died here; {done}: {paths}{}", left_out(&report))
         }
         (PendingState::Conflicting(paths), is_restore) => {
             return Ok(Some(Leftover {
@@ -245,7 +241,7 @@ impl Leftover {
             self.who(),
             shown(&put.restored),
             not_put_back(&put.refused),
-            kept(&put.beside) + &stays(&put.foreign),
+            kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered),
             taken_back_by
         );
         let event = JournalEvent::Restored(Restored {
@@ -361,6 +357,20 @@ fn stays(foreign: &[String]) -> String {
     }
 }
 
+/// What a finished undo did not put back.
+fn left_out(report: &RestoreReport) -> String {
+    let uncovered = report.not_covered.iter().map(|one| one.display.clone());
+    let uncovered: Vec<_> = uncovered.collect();
+    not_put_back(&report.refused) + &kept(&report.beside) + &not_covered(&uncovered)
+}
+
+fn not_covered(paths: &[String]) -> String {
+    match paths.is_empty() {
+        true => String::new(),
+        false => format!("; not covered: {}", shown(paths)),
+    }
+}
+
 fn kept(beside: &[Beside]) -> String {
     let paths = beside.iter();
     let paths: Vec<_> = paths
@@ -373,14 +383,5 @@ fn kept(beside: &[Beside]) -> String {
 }
 
 fn shown(paths: &[String]) -> String {
-    let shown = paths
-        .iter()
-        .take(PATHS_SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match paths.len().saturating_sub(PATHS_SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    some_names(paths, PATHS_SHOWN)
 }

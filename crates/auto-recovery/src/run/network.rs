@@ -22,12 +22,14 @@ const UNRESOLVED: [&str; 9] = [
     "name does not resolve",
 ];
 
-/// The host of a URL, or something with a port, or an address.
+/// The host of a URL, a host that is named as one, an address or a name with a port; but a file and
+/// a line are none.
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?x)
         [a-z][a-z0-9+.-]*://(?:[^\s/@]*@)?(?P<url>\[[0-9a-f:]+\]|[a-z0-9._-]+(?::\d+)?)
         | (?i:host|server|to|for|address)[:\s]+['"]?(?P<named>[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?)
-        | (?P<port>(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+|\[[0-9a-f:]+\]):\d{2,5})(?:[^:\w]|$)"#;
+        | (?P<address>(?:localhost|\d+(?:\.\d+){3}|\[[0-9a-f:]+\]):\d{2,5})\b
+        | (?P<port>[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d{2,5})(?:[^:\w]|$)"#;
     Regex::new(pattern).expect("a pattern of ours, which is tested")
 });
 
@@ -63,7 +65,7 @@ pub(super) fn is_there() -> bool {
 pub(super) fn host_of(failure: &Failure) -> Option<String> {
     let message = failure.message.to_lowercase();
     let found = HOST.captures(&message)?;
-    let named = ["url", "named", "port"]
+    let named = ["url", "named", "address", "port"]
         .into_iter()
         .find_map(|name| found.name(name));
     named.map(|host| host.as_str().to_owned())

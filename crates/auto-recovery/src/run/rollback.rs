@@ -4,12 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkpoint::{Checkpoint, Good, Workspace, check_checkpoint, check_revision};
+use crate::checkpoint::{
+    Checkpoint, Good, RestoreReport, Workspace, check_checkpoint, check_revision, some_names,
+};
 use crate::error::Result;
 use crate::host::Host;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+
+/// Paths that a message names; more are counted.
+const PATHS_SHOWN: usize = 10;
 
 /// Makes sure that `target` names something, before anything runs. Whether there is a good tree is
 /// only known when it is needed.
@@ -73,17 +78,30 @@ impl Strategy for RollbackStrategy {
                 "not rolled back to {said}: {why}; `--rollback={id}` goes there all the same"
             )));
         }
-        let (paths, kept) = guarded.go_to(&target)?;
+        let report = guarded.go_to(&target)?;
+        let paths = report.restored.len();
         let noun = if paths == 1 { "path" } else { "paths" };
         let mut message = format!("Rolled back to {said}, {paths} {noun}");
-        if !kept.is_empty() {
-            let kept = kept.join(", ");
-            message.push_str(&format!(
-                "; kept what a run beside may have changed: {kept}"
-            ));
-        }
+        message.push_str(&left_as_it_is(&report));
         Ok(Outcome::success(message.clone()).with_changes(vec![message]))
     }
+}
+
+/// What a rollback did not put back, in words.
+fn left_as_it_is(report: &RestoreReport) -> String {
+    let beside = report.beside.iter().map(|one| one.display.clone());
+    let refused = report.refused.iter();
+    let refused = refused.map(|one| format!("{} ({})", one.display, one.reason));
+    let uncovered = report.not_covered.iter();
+    let uncovered = uncovered.map(|one| format!("{} ({})", one.display, one.reason));
+    let told = [
+        ("kept what a run beside may have changed", beside.collect()),
+        ("could not be put back", refused.collect()),
+        ("not covered", uncovered.collect::<Vec<_>>()),
+    ];
+    let told = told.iter().filter(|(_, paths)| !paths.is_empty());
+    told.map(|(what, paths)| format!("; {what}: {}", some_names(paths, PATHS_SHOWN)))
+        .collect()
 }
 
 /// The checkpoint that `target` means, and what it is called.

@@ -15,7 +15,7 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
-use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified, is_renamed_back};
+use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::event::RunEvent;
 use crate::run::guard::Claim;
 use crate::run::under_way::Run;
@@ -369,9 +369,9 @@ impl Guarded {
         self.session.import_revision(revision, &self.ours)
     }
 
-    /// Puts the tree to `target` and says how many paths that changed. Everything it replaces is in
-    /// a checkpoint first, also what is ignored now and was not then.
-    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<(usize, Vec<String>)> {
+    /// Puts the tree to `target` and says what that changed, and what not. Everything it replaces
+    /// is in a checkpoint first, also what is ignored now and was not then.
+    pub(super) fn go_to(&mut self, target: &Checkpoint) -> Result<RestoreReport> {
         let from = self
             .session
             .snapshot_covering("before the rollback", &[target])?;
@@ -381,9 +381,7 @@ impl Guarded {
         }
         self.look_beside();
         let beside = self.beside.as_ref();
-        let report = self.session.restore_beside(target, Some(&from), beside)?;
-        let kept = report.beside.into_iter().map(|one| one.display).collect();
-        Ok((report.restored.len(), kept))
+        self.session.restore_beside(target, Some(&from), beside)
     }
 
     /// Notes who runs beside now, and who did.
@@ -470,6 +468,8 @@ impl Guarded {
             all.holding.extend(undone.holding);
             all.moved_aside.extend(undone.moved_aside);
             all.renamed_back.extend(undone.renamed_back);
+            all.bits_back.extend(undone.bits_back);
+            all.not_covered.extend(undone.not_covered);
         }
     }
 
@@ -481,13 +481,6 @@ impl Guarded {
         let report = self
             .session
             .restore_beside(before, after.as_ref(), beside)?;
-        if let Some(after) = after {
-            let left = self.store.not_covered_changes(before, after).into_iter();
-            let left = left.map(|one| one.display);
-            let back = &report.renamed_back;
-            self.left
-                .extend(left.filter(|path| !is_renamed_back(path, back)));
-        }
         // Told with this attempt already, and nobody else's.
         let aside = report.moved_aside.iter().map(|(_, is)| is);
         let refused = report.refused.iter().map(|one| &one.display);
@@ -497,17 +490,20 @@ impl Guarded {
         let RestoreReport {
             restored,
             foreign,
-            // Told with the attempt; it was never claimed to be put back.
-            not_covered: _,
+            not_covered,
             holding,
             moved_aside,
             renamed_back,
             refused,
             beside,
+            bits_back,
         } = report;
         let refused = refused.into_iter().map(|one| (one.display, one.reason));
         let beside = beside.into_iter().map(|one| (one.display, one.who));
-        Ok(Undone {
+        // Where the attempt was seen it is told with it; it was never claimed to be put back.
+        let not_covered = not_covered.into_iter().filter(|_| after.is_none());
+        let not_covered = not_covered.map(|one| format!("{} ({})", one.display, one.reason));
+        let undone = Undone {
             paths: restored.len() as u64,
             foreign,
             beside: beside.collect(),
@@ -515,7 +511,15 @@ impl Guarded {
             holding,
             moved_aside,
             renamed_back,
-        })
+            bits_back,
+            not_covered: not_covered.collect(),
+        };
+        if let Some(after) = after {
+            let left = self.store.not_covered_changes(before, after).into_iter();
+            let left = left.map(|one| one.display);
+            self.left.extend(left.filter(|path| !undone.has_back(path)));
+        }
+        Ok(undone)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
 
@@ -287,16 +288,7 @@ impl Steps {
 }
 
 fn paths(paths: &[String]) -> String {
-    let shown = paths
-        .iter()
-        .take(PATHS_SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match paths.len().saturating_sub(PATHS_SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    some_names(paths, PATHS_SHOWN)
 }
 
 fn short(message: &str) -> String {

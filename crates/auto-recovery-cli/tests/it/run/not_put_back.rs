@@ -201,7 +201,7 @@ fn a_fix_that_changes_more_than_a_checkpoint_holds_fails_alone() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
     // 100,001 new files; a checkpoint stores 100,000.
-    let many = "mkdir many; cd many; seq 1 100001 | xargs touch";
+    let many = "head -c 11000000 /dev/zero > dump; mkdir many; cd many; seq 1 100001 | xargs touch";
     let args = [
         "run",
         "--max-attempts",
@@ -221,6 +221,8 @@ fn a_fix_that_changes_more_than_a_checkpoint_holds_fails_alone() {
         "{line}"
     );
     assert!(line.contains("undone"), "{line}");
+    let told = "changed and not covered by undo: dump (larger than the limit)";
+    assert!(run.stderr.contains(told), "{run:?}");
     assert!(!machine.work().join("many").exists());
     assert_eq!(read(&machine, "value"), "mended\n");
 }
@@ -301,4 +303,50 @@ fn what_is_not_covered_gets_its_name_back() {
     assert_eq!(read(&machine, ".env.bak"), "the only copy\n", "{run:?}");
     assert!(run.stderr.contains("not covered: .env.bak"), "{run:?}");
     assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+}
+
+#[test]
+fn a_new_file_over_the_limit_is_named_wherever_a_failed_attempt_is_told() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; head -c 11000000 /dev/zero > core; mkdir out; cp core out/dump";
+    let args = ["--result-file", "../result.json", "--", "false"];
+    let run = machine.recover(&[&UNDO[..], &[fix], &args].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(read(&machine, "value"), "broken\n");
+    let shown = machine.recover(&["show", "s"]);
+    let json = machine.recover(&["show", "s", "--json"]);
+    for told in [&run.stderr, &shown.stdout, &json.stdout] {
+        assert!(told.contains("core (larger than the limit)"), "{told}");
+        assert!(told.contains("out/dump (larger than the limit)"), "{told}");
+    }
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    assert!(!run.stderr.contains("somebody else"), "{run:?}");
+    // The next attempt does not take it for its own, and is not told of it as somebody else's.
+    let next = machine.recover(&["run", "--max-attempts", "1", "--fix", "true", "--", "false"]);
+    assert!(!next.stderr.contains("core"), "{next:?}");
+}
+
+#[test]
+fn permission_bits_of_what_is_not_covered_are_put_back() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    write(&machine, ".gitignore", "*.key\n");
+    write(&machine, "private.key", "secret\n");
+    write(&machine, "large", &"x".repeat(11_000_000));
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = machine.work().join(name);
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    let before = ["private.key", "large"].map(mode);
+    let fix = "chmod 777 private.key large; echo half > value";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(["private.key", "large"].map(mode), before, "{run:?}");
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+    assert!(!run.stderr.contains("not covered"), "{run:?}");
 }

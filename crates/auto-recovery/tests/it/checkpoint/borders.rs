@@ -286,25 +286,6 @@ fn no_pipe_or_device_hangs_a_snapshot_or_a_rollback() {
 }
 
 #[test]
-fn ignore_files_hold_so_much_together_and_no_more() {
-    let tree = Tree::new();
-    let text = "#".repeat(1024 * 1024);
-    for number in 0..15 {
-        tree.write(format!("{number}/.gitignore"), &text);
-    }
-    snapshot_of(&tree, &tree.workspace());
-    tree.write("15/.gitignore", &text);
-    tree.write("16/.gitignore", &text);
-    let store = tree.store();
-    let refused = store.begin_session("s").unwrap().snapshot("").unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::NoSpace);
-    assert!(
-        refused.to_string().contains("more than 16 MiB together"),
-        "{refused}"
-    );
-}
-
-#[test]
 fn a_git_directory_of_many_names_is_looked_at_in_part_and_that_is_said() {
     let tree = committed();
     let check = |tree: &Tree| {

@@ -2,12 +2,15 @@
 
 mod borders;
 mod child;
+mod closed;
 mod git;
 mod heads;
 mod ignoring;
 mod kill;
 mod lock;
 mod marks;
+mod names;
+mod owners;
 mod pending;
 mod property;
 mod repositories;

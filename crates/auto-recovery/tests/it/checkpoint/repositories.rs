@@ -8,6 +8,7 @@ use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore, Workspace};
 use auto_recovery::error::ErrorKind;
 use auto_recovery::host::SystemHost;
 
+use crate::checkpoint::child::skipped;
 use crate::checkpoint::tree::Tree;
 
 /// A repository made with `flags`, with one commit of a tracked file that is ignored.
@@ -24,12 +25,6 @@ fn repository(flags: &[&str]) -> Tree {
 fn commit(tree: &Tree, message: &str) {
     tree.run_git(&["add", "-A"]);
     tree.run_git(&["commit", "--quiet", "-m", message]);
-}
-
-/// Says why a test proves nothing on this machine.
-fn skipped(why: &str) {
-    use std::io::Write as _;
-    let _nobody_reads = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 /// What changes is covered, a commit is told, and the tree goes back, to a revision too.

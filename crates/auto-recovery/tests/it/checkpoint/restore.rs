@@ -312,3 +312,100 @@ fn a_rollback_to_another_session_can_itself_be_undone() {
     assert!(session.restore(&now, Some(&rolled)).unwrap().is_exact());
     assert_eq!(tree.image(), image);
 }
+
+#[test]
+fn a_rollback_sees_what_an_ignore_file_hides_since() {
+    let tree = Tree::git();
+    tree.write("file", "old");
+    let image = tree.image();
+    let old = tree.session().snapshot("").unwrap();
+    tree.write(".gitignore", "*\n");
+    tree.write("made/since/file", "new");
+    tree.write("file", "new");
+    let hidden = tree.image();
+    let store = tree.store();
+    let mut session = store.begin_session("rollback").unwrap();
+    session.snapshot("before the rollback").unwrap();
+    let target = store.load(&old.id()).unwrap();
+    let now = session.snapshot_covering("", &[&target]).unwrap();
+    let report = session.restore(&target, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+    // What it replaced comes back, too.
+    let rolled = session.snapshot("").unwrap();
+    let report = session.restore(&now, Some(&rolled)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), hidden);
+}
+
+#[test]
+fn what_a_killed_restore_left_goes_and_what_looks_like_it_stays() {
+    let tree = Tree::new();
+    tree.write("file", "1");
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    let left = format!("elsewhere/.recover-restore-{}.tmp", &good.id()[..12]);
+    let alike = "elsewhere/.recover-restore-0123456789ab.tmp";
+    tree.write(alike, "a user's");
+    tree.write("file", "2");
+    let image = tree.image();
+    let bad = session.snapshot("").unwrap();
+    // As it stands after a kill.
+    let state = fs::read_dir(tree.state().join("checkpoints")).unwrap();
+    let mut state = state.map(|entry| entry.unwrap().path());
+    let state = state.find(|path| path.is_dir()).unwrap();
+    let name = left.strip_prefix("elsewhere/").unwrap();
+    fs::write(state.join("restoring"), format!("{name}\n")).unwrap();
+    tree.write(&left, "half");
+    assert!(session.snapshot("").unwrap().is_same_tree(&bad));
+    session.restore(&bad, Some(&bad)).unwrap();
+    assert_eq!(tree.image(), image);
+    assert!(!state.join("restoring").exists());
+    // By now the name is nobody's.
+    tree.write(&left, "a user's");
+    assert!(!session.snapshot("").unwrap().is_same_tree(&bad));
+    assert_eq!(tree.read(alike), b"a user's");
+}
+
+/// Makes directories far deeper than a path may be long, with a file at the bottom.
+fn fill_deep(tree: &Tree, levels: usize, content: &[u8]) {
+    use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut at = openat(CWD, tree.root(), flags, Mode::empty()).unwrap();
+    for _ in 0..levels {
+        match mkdirat(&at, "a-directory-of-a-usual-name", Mode::RWXU) {
+            Err(rustix::io::Errno::EXIST) => {}
+            made => made.unwrap(),
+        }
+        at = openat(&at, "a-directory-of-a-usual-name", flags, Mode::empty()).unwrap();
+    }
+    let flags = OFlags::CREATE | OFlags::TRUNC | OFlags::WRONLY;
+    let file = openat(&at, "file", flags, Mode::RUSR | Mode::WUSR).unwrap();
+    rustix::io::write(file, content).unwrap();
+}
+
+#[test]
+fn paths_longer_than_the_system_takes_are_put_back_and_removed() {
+    let tree = Tree::new();
+    let mut session = tree.session();
+    let empty = session.snapshot("").unwrap();
+    // 28 bytes a level: 8,400 bytes, where a path may have 4,096.
+    fill_deep(&tree, 300, b"1");
+    let good = session.snapshot("").unwrap();
+    fill_deep(&tree, 300, b"2");
+    fill_deep(&tree, 400, b"more");
+    let report = undo(&mut session, &good);
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(session.snapshot("").unwrap().is_same_tree(&good));
+    let report = undo(&mut session, &empty);
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(tree.image().is_empty());
+    // And from nothing, by a process that knows only its id.
+    let store = tree.store();
+    let loaded = store.load(&good.id()).unwrap();
+    let mut later = store.begin_session("later").unwrap();
+    let now = later.snapshot("").unwrap();
+    let report = later.restore(&loaded, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{:?}", report.refused);
+    assert!(later.snapshot("").unwrap().is_same_tree(&good));
+}

@@ -409,3 +409,31 @@ fn find(dir: &Path, name: &str) -> PathBuf {
     }
     panic!("no {name} in {}", dir.display());
 }
+
+#[test]
+fn names_that_look_like_gits_or_ours_are_the_users() {
+    let tree = Tree::git();
+    let names = [
+        ".GIT",
+        ".Git/config",
+        "sub/.giT/HEAD",
+        "sub/.GIT\u{1}/x",
+        ".recover-restore-",
+        ".recover-restore-0123456789ab.tmp",
+        "sub/.recover-restore-notes/file",
+    ];
+    names.iter().for_each(|name| tree.write(name, "1"));
+    let image = tree.image();
+    let store = tree.store();
+    let mut session = store.begin_session("s").unwrap();
+    let good = session.snapshot("").unwrap();
+    let held: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(good.files(), held.len());
+    names.iter().for_each(|name| tree.write(name, "2"));
+    tree.write("new/.GIT/HEAD", "2");
+    let bad = session.snapshot("").unwrap();
+    let loaded = store.load(&good.id()).unwrap();
+    assert!(store.changes(&good, &loaded).is_empty());
+    assert!(session.restore(&loaded, Some(&bad)).unwrap().is_exact());
+    assert_eq!(tree.image(), image);
+}

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use auto_recovery::checkpoint::{CheckpointLimits, CheckpointOptions};
 
+use crate::checkpoint::child::as_user_too;
 use crate::checkpoint::tree::Tree;
 
 /// The paths and reasons of what changed without being covered while `change` ran.
@@ -210,4 +211,43 @@ fn a_pipe_is_seen_and_an_attempts_pipe_goes() {
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.read("file"), b"1");
     assert!(!tree.exists("added") && tree.exists("theirs"));
+}
+
+#[test]
+fn bits_of_what_is_only_watched_are_put_back() {
+    as_user_too(
+        "checkpoint::uncovered::bits_of_what_is_only_watched_are_put_back",
+        || {
+            let tree = Tree::new();
+            tree.write(".gitignore", "*.key\n");
+            let names = ["large", "a.key", "changed.key", "swapped.key"];
+            for name in names {
+                tree.write(name, "x".repeat(200));
+                tree.chmod(name, 0o640);
+            }
+            let store = tree.store_with(small_files());
+            let mut session = store.begin_session("s").unwrap();
+            let before = session.snapshot("").unwrap();
+            tree.write("changed.key", "y".repeat(201));
+            tree.remove("swapped.key");
+            tree.write("swapped.key", "x".repeat(200));
+            names.iter().for_each(|name| tree.chmod(name, 0o666));
+            let after = session.snapshot("").unwrap();
+            let report = session.restore(&before, Some(&after)).unwrap();
+            assert_eq!(report.bits_back, ["a.key", "large"], "{report:?}");
+            assert!(report.is_exact(), "{report:?}");
+            let mode = |name| tree.path(name).metadata().unwrap().mode() & 0o777;
+            // What is another by now is left as it is.
+            assert_eq!(names.map(mode), [0o640, 0o640, 0o666, 0o666]);
+            // And what somebody changes after the last look is theirs.
+            tree.chmod("a.key", 0o600);
+            tree.chmod("large", 0o666);
+            let after = session.snapshot("").unwrap();
+            tree.chmod("a.key", 0o604);
+            tree.chmod("large", 0o604);
+            let report = session.restore(&before, Some(&after)).unwrap();
+            assert_eq!(report.bits_back, [""; 0], "{report:?}");
+            assert_eq!(["a.key", "large"].map(mode), [0o604, 0o604]);
+        },
+    );
 }

@@ -24,10 +24,16 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("auto-recovery/src/process/children.rs", "/proc"),
     ("auto-recovery/src/process/descendants.rs", "/proc"),
+    ("auto-recovery/src/process/holder.rs", "/proc"),
     ("auto-recovery/src/process/once.rs", "/proc"),
     ("auto-recovery/src/process/signals.rs", "/proc"),
     ("auto-recovery/src/process/stat.rs", "/proc"),
     ("auto-recovery/src/process/unread.rs", "/proc"),
+    ("auto-recovery/src/run/network.rs", "/proc"),
+    (
+        "auto-recovery/src/run/outputs.rs",
+        "a directory of our own state, to lock it",
+    ),
     (
         "auto-recovery/src/transfer/import.rs",
         "what was typed: may be a pipe",
