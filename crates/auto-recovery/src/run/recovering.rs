@@ -46,12 +46,10 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         });
         return Ok(not_recovered_yet(run, failed));
     };
-    let session_id = request
-        .session_id
-        .clone()
-        .unwrap_or_else(|| new_id("session"));
-    let workspace = claim.workspace();
-    run.runner.begin_session(&session_id, &policy, workspace)?;
+    let session_id = request.session_id.clone();
+    let session_id = session_id.unwrap_or_else(|| new_id("session"));
+    run.runner
+        .begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,

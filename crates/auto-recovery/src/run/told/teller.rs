@@ -142,7 +142,7 @@ impl Told {
             let written = serde_json::to_writer(out, &briefing);
             written.map_err(|error| Error::os("write what a command is told", error.into()))
         })?;
-        // Seventy bits of it are random, and whoever wrote what stands in the prompt never saw them.
+        // Seventy bits of it are random, and whoever wrote what the prompt holds never saw them.
         let random = new_id("");
         let text = prompt(&briefing, &context.display().to_string(), &random[1..]);
         let page = outputs.of_run("prompt", "md");
