@@ -16,6 +16,8 @@ Examples:
       Run it. When it fails, try the built-in recipes that suit the failure and are safe.
   recover run --fix ./mend.sh --fix ./ask-agent -- pytest -q
       Try your own fixes in this order, each up to 3 times; undo each one that does not help.
+  recover run --protect 'tests/**' --fix agent:claude -- pytest -q
+      Have a coding agent mend it, told what failed and what its earlier tries did.
   recover run --retry 5 --base-delay 2s --deadline 10m -- ./deploy.sh
       Run it up to 5 times more, after growing delays, and end after 10 minutes whatever happens.
   recover run --protect 'tests/**' --fix ./ask-agent -- npm test
@@ -24,8 +26,9 @@ Examples:
       Run it once, print what would be tried, and touch nothing.
 
 Commands given as text run under `sh -c`. They get the failure as data, in RECOVER_ERROR_MESSAGE,
-RECOVER_FILE, RECOVER_LINE, RECOVER_OUTPUT (a file with the output), RECOVER_FAILURE_JSON (a file)
-and their like.
+RECOVER_FILE, RECOVER_LINE, RECOVER_COMMAND, RECOVER_OUTPUT (a file with the output),
+RECOVER_CONTEXT_JSON (a file with all that is known and was tried), RECOVER_PROMPT (the same for a
+model) and their like.
 
 Durations are written 10ms, 2s, 5m30s.
 
@@ -65,7 +68,13 @@ pub(crate) struct RunArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is tried")]
 pub(crate) struct StrategyArgs {
-    /// A command that may mend the tree; several are tried in their order
+    /// A command that may mend the tree, or agent:NAME; several are tried in their order
+    ///
+    /// `agent:claude`, `agent:codex`, `agent:gemini`, `agent:opencode`, `agent:aider` and
+    /// `agent:copilot` call a coding agent with a prompt of what failed and what was tried;
+    /// `[fixer.NAME]` in your configuration changes how, or adds one; `recover plan` shows what is
+    /// run.
+    /// The failing output goes to whomever the agent talks to: nothing is taken out of it.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 

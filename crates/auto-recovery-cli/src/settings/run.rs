@@ -9,7 +9,7 @@ use auto_recovery::Category;
 
 use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 use crate::settings::{
-    Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
+    FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
 };
 
@@ -64,6 +64,8 @@ pub(crate) struct RunSettings {
     pub(crate) recipes: Vec<RecipeSetting>,
     /// Rules that are asked before the built-in ones, in this order.
     pub(crate) rules: Vec<RuleSetting>,
+    /// Changes to the coding agents that fixes may call.
+    pub(crate) fixers: Vec<FixerSetting>,
 }
 
 /// How failures are tried.
@@ -199,8 +201,8 @@ impl Layer {
             grace: given("grace", grace),
             protect: each("protect", protect),
             allow: given("allow", allow),
-            approve: given("approve", approve.map(StrategyCommand::Shell)),
-            on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::Shell)),
+            approve: given("approve", approve.map(StrategyCommand::of_text)),
+            on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::of_text)),
             rollback: given("rollback", rollback),
             keep_progress: switch("keep-progress", keep_progress, true),
             keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
@@ -218,6 +220,7 @@ impl RunSettings {
     pub(crate) fn resolve(layers: Vec<Layer>) -> Self {
         let mut recipes = Vec::new();
         let mut rules = Vec::new();
+        let mut fixers = Vec::new();
         let mut protect = Vec::new();
         let mut categories: BTreeMap<Category, Vec<PolicyLayer>> = BTreeMap::new();
         let mut error_types: BTreeMap<String, Vec<PolicyLayer>> = BTreeMap::new();
@@ -226,6 +229,7 @@ impl RunSettings {
             top.lay_over(&layer);
             recipes.extend(layer.recipes);
             rules.extend(layer.rules);
+            fixers.extend(layer.fixers);
             protect.extend(layer.protect);
             for (category, policy) in layer.categories {
                 categories.entry(category).or_default().push(policy);
@@ -254,6 +258,7 @@ impl RunSettings {
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             recipes,
             rules,
+            fixers,
         }
     }
 
@@ -349,6 +354,7 @@ impl Layer {
             error_types: _,
             recipes: _,
             rules: _,
+            fixers: _,
         } = weaker;
         fill(&mut self.store, store);
         fill(&mut self.state_dir, state_dir);
@@ -454,6 +460,7 @@ fn switch(name: &'static str, set: bool, meaning: bool) -> Option<Setting<bool>>
 }
 
 fn shell_commands(name: &'static str, texts: Vec<String>) -> Option<Setting<Vec<StrategyCommand>>> {
-    let commands: Vec<_> = texts.into_iter().map(StrategyCommand::Shell).collect();
+    let commands = texts.into_iter().map(StrategyCommand::of_text);
+    let commands: Vec<_> = commands.collect();
     (!commands.is_empty()).then(|| Setting::flag(name, commands))
 }

@@ -311,7 +311,7 @@ fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
 
 fn command(value: &DeValue<'_>) -> Result<StrategyCommand, String> {
     let command = match value {
-        DeValue::String(text) => Some(StrategyCommand::Shell(text.clone().into_owned())),
+        DeValue::String(text) => Some(StrategyCommand::of_text(text.clone().into_owned())),
         other => texts(other).map(StrategyCommand::Argv),
     };
     match command {

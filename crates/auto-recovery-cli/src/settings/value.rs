@@ -31,6 +31,21 @@ pub(crate) enum StrategyCommand {
     Shell(String),
     /// A program and its arguments, run directly.
     Argv(Vec<String>),
+    /// A coding agent, by its name.
+    Agent(String),
+}
+
+/// What stands before the name of an agent.
+const AGENT: &str = "agent:";
+
+impl StrategyCommand {
+    /// The command that `text` is: `agent:NAME`, or text for `sh -c`.
+    pub(crate) fn of_text(text: String) -> Self {
+        match text.trim().strip_prefix(AGENT) {
+            Some(name) => Self::Agent(name.to_owned()),
+            None => Self::Shell(text),
+        }
+    }
 }
 
 impl fmt::Display for StrategyCommand {
@@ -38,6 +53,7 @@ impl fmt::Display for StrategyCommand {
         match self {
             Self::Shell(text) => f.write_str(text),
             Self::Argv(words) => f.write_str(&crate::output::shell_words(words)),
+            Self::Agent(name) => write!(f, "{AGENT}{name}"),
         }
     }
 }

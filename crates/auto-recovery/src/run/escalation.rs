@@ -9,18 +9,17 @@ use crate::run::consent::Consented;
 use crate::run::event::{Role, RunEvent};
 use crate::run::request::StrategyCommand;
 use crate::run::runner::Runner;
+use crate::run::told::{Files, Told};
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{Call, HandlerResult, RecoveryStrategyType};
-
-/// The diff a change that waits for approval makes, as a file.
-const DIFF_VARIABLE: &str = "RECOVER_DIFF";
 
 /// Runs the user's approval command; only its exit code 0 is a yes.
 pub(super) struct ApprovalCommand {
     pub(super) runner: Arc<Runner>,
     pub(super) command: StrategyCommand,
     pub(super) tree: Option<GuardedTree>,
+    pub(super) told: Told,
 }
 
 impl Approver for ApprovalCommand {
@@ -35,7 +34,9 @@ impl Approver for ApprovalCommand {
             Consented::Stopped => return Err("nobody answered".into()),
         }
         let diff = outputs.diff();
-        outputs.keep_diff(|out| tree.write_patch(change.before, change.after, out))?;
+        outputs.write_afresh(&diff, |out| {
+            tree.write_patch(change.before, change.after, out)
+        })?;
         let session_id = self.runner.session_id();
         let call = Call {
             failure: change.failure,
@@ -48,17 +49,19 @@ impl Approver for ApprovalCommand {
             strategy: change.strategy,
             time_left: None,
         };
-        let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
+        let files = self.told.tell(&call, &self.command.display)?;
+        let more = files.map(|files| files.variables_for_review(diff));
+        let more = more.unwrap_or_default();
         let ran = self
             .runner
-            .run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+            .run_helper(&self.command, Role::Helper, &call, (&more, None))?;
         Ok(ran.is_success())
     }
 }
 
 /// Calls the command that gets a person, if there is one. That it fails changes nothing of the
 /// run's end, and is told.
-pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
+pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery, told: &Told) {
     let Some(command) = &run.runner.request.on_escalate else {
         return;
     };
@@ -78,10 +81,12 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
         time_left: None,
     };
     let display = &command.display;
-    let problem = match run
-        .runner
-        .run_helper(&command.argv, Role::Helper, &call, &[])
-    {
+    let called = told.tell(&call, display).and_then(|files| {
+        let more = files.map(Files::variables).unwrap_or_default();
+        let runner = &run.runner;
+        runner.run_helper(command, Role::Helper, &call, (&more, None))
+    });
+    let problem = match called {
         Ok(ran) if ran.is_success() => return,
         Ok(ran) => ended(&ran),
         Err(error) => error.chain(),

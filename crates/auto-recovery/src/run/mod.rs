@@ -5,6 +5,8 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod agent_call;
+mod agent_refusal;
 mod attempt_diff;
 mod breaker;
 mod budget;
@@ -14,6 +16,8 @@ mod dead_run;
 mod environment;
 mod escalation;
 mod event;
+mod excerpt;
+mod facing;
 mod flow;
 mod guard;
 mod network;
@@ -33,7 +37,9 @@ mod shell_words;
 mod state_file;
 mod state_rooms;
 mod strategies;
+mod told;
 mod tree;
+mod tree_patches;
 mod under_way;
 
 pub use attempt_diff::AttemptDiff;

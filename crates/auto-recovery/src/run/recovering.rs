@@ -29,6 +29,7 @@ use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::strategies::{budget, make_plan, strategies_of};
+use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
 
@@ -45,11 +46,10 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         });
         return Ok(not_recovered_yet(run, failed));
     };
-    let session_id = request
-        .session_id
-        .clone()
-        .unwrap_or_else(|| new_id("session"));
-    run.runner.begin_session(&session_id, &policy)?;
+    let session_id = request.session_id.clone();
+    let session_id = session_id.unwrap_or_else(|| new_id("session"));
+    run.runner
+        .begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,
@@ -64,8 +64,9 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
     let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
-    let mut manager = manager(run, &policy, logger, &session_id);
-    give_strategies(&mut manager, run, &plan, tree.as_ref());
+    let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
+    let mut manager = manager(run, &policy, logger, (&session_id, &told));
+    give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
     if !request.checkpoint {
         plan.skipped
             .push("undo: there is no checkpoint (--no-checkpoint)".to_owned());
@@ -98,6 +99,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         undone,
         skipped: &plan.skipped,
         patch,
+        told: &told,
     };
     conclude(run, recovery, ending)
 }
@@ -216,8 +218,9 @@ fn begin_record(
 /// What the manager is told of the failure; keeps its output where helpers and people find it.
 fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
     let mut incident = Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
-    if let Some(ran) = &failed.ran {
-        run.runner.keep_failure(&failed.failure, ran)?;
+    let (failure, ran) = (&failed.failure, failed.ran.as_ref());
+    run.runner.face(failure, &failed.rule, failed.exit, ran)?;
+    if let Some(ran) = ran {
         incident.exit_code = code_of(ran);
         incident.signal = signal_of(ran);
         incident.timed_out = ran.timed_out;
@@ -349,7 +352,7 @@ fn manager(
     run: &Run,
     policy: &Policy,
     logger: Option<Arc<RecoveryAuditLogger>>,
-    session_id: &str,
+    (session_id, told): (&str, &Told),
 ) -> AutoRecoveryManager {
     let request = &run.runner.request;
     let settings = ManagerSettings {
@@ -373,6 +376,7 @@ fn manager(
     manager.observer = Some(Box::new(Steps {
         observer: run.observer.clone(),
         tried: run.tried.clone(),
+        told: told.clone(),
     }));
     manager
 }
@@ -382,9 +386,9 @@ fn give_strategies(
     manager: &mut AutoRecoveryManager,
     run: &Run,
     plan: &RunPlan,
-    tree: Option<&GuardedTree>,
+    (tree, told): (Option<&GuardedTree>, &Told),
 ) {
-    for strategy in strategies_of(run, plan, tree) {
+    for strategy in strategies_of(run, plan, tree, told) {
         manager.add_strategy(strategy);
     }
     let seen = LastFailed::default();
@@ -392,12 +396,14 @@ fn give_strategies(
         runner: run.runner.clone(),
         seen: seen.clone(),
     }));
-    manager.planner = Some(Box::new(PlanAnew::new(run.clone(), tree.cloned(), seen)));
+    let anew = PlanAnew::new(run.clone(), tree.cloned(), told.clone(), seen);
+    manager.planner = Some(Box::new(anew));
     if let Some(command) = &run.runner.request.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),
             command: command.clone(),
             tree: tree.cloned(),
+            told: told.clone(),
         }));
     }
 }
@@ -411,6 +417,8 @@ struct Ending<'a> {
     skipped: &'a [String],
     /// What the cure changed.
     patch: Option<PathBuf>,
+    /// What whoever is called to help is told.
+    told: &'a Told,
 }
 
 /// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
@@ -446,7 +454,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
-            escalate(run, failed, &recovery);
+            escalate(run, failed, &recovery, ending.told);
         }
     }
     let end = match recovery.end {
@@ -505,6 +513,7 @@ fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
 struct Steps {
     observer: Arc<Mutex<dyn RunObserver>>,
     tried: Arc<AtomicUsize>,
+    told: Told,
 }
 
 impl Observer for Steps {
@@ -512,6 +521,7 @@ impl Observer for Steps {
         if let Event::Attempt { .. } = event {
             self.tried.fetch_add(1, Ordering::Relaxed);
         }
+        self.told.note(event);
         let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.observe(&RunEvent::Step(event));
     }

@@ -35,7 +35,7 @@ pub(super) struct Guarded {
     /// The tree as the recovery found it.
     ground: Checkpoint,
     /// The tree as our last step left it.
-    ours: Checkpoint,
+    pub(super) ours: Checkpoint,
     /// The tree as the strategy that acted last left it, before the verification.
     acted: Option<Checkpoint>,
     /// The attempt under way: the tree before it, and as it was seen last.
@@ -150,15 +150,6 @@ impl GuardedTree {
     /// What names the content of that tree: equal for equal trees.
     pub(super) fn fingerprint(&self) -> String {
         self.lock().ground.fingerprint()
-    }
-
-    /// Writes the difference between two checkpoints, for people, to `out`.
-    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
-        let guarded = self.lock();
-        let store = &guarded.store;
-        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch(&before, &after, &mut write).map(drop)
     }
 
     /// What the cure changed, together with what it was built upon, for `git apply`.

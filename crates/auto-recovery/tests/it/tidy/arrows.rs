@@ -37,6 +37,7 @@ const MODULES: Table<'_> = &[
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
     ("recipe", &["error", "failure"]),
+    ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("files", &[]),
@@ -52,7 +53,7 @@ const MODULES: Table<'_> = &[
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
