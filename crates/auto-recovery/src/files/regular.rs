@@ -39,6 +39,36 @@ pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens the regular file at `path` for writing at its end; one that is not there is made. Never
+/// waits, whatever stands there.
+///
+/// # Errors
+/// `InvalidInput` naming what stands there if it is no regular file; otherwise as
+/// [`OpenOptions::open`].
+pub fn append_regular(path: &Path, links: Links) -> io::Result<File> {
+    let found = match links {
+        Links::Refuse => path.symlink_metadata(),
+        Links::Follow => path.metadata(),
+    };
+    match found {
+        Ok(found) => check(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let no_follow = match links {
+        Links::Refuse => libc::O_NOFOLLOW,
+        Links::Follow => 0,
+    };
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | no_follow)
+        .open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Reads the regular file at `path`, of at most `limit` bytes. Never waits, whatever stands there.
 ///
 /// # Errors
@@ -98,7 +128,7 @@ fn check(found: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Links, open_regular, read_small, read_start};
+    use super::{Links, append_regular, open_regular, read_small, read_start};
     use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
 
@@ -125,6 +155,21 @@ mod tests {
             refused.to_string(),
             "it is a symbolic link, not a regular file"
         );
+    }
+
+    #[test]
+    fn what_is_appended_goes_behind_what_is_there_and_into_files_only() {
+        use std::io::Write as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for text in ["12", "34"] {
+            let mut file = append_regular(&path, Links::Refuse).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"1234");
+        let device = append_regular("/dev/null".as_ref(), Links::Follow).unwrap_err();
+        assert_eq!(device.kind(), ErrorKind::InvalidInput);
     }
 
     #[test]

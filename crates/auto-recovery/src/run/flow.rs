@@ -72,6 +72,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         let workspace = request.workspace()?;
         rollback::check(&request.state_dir, &workspace, target, &host)?;
     }
+    let exit_map = request.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
     Run {
@@ -81,6 +82,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         tried: Arc::new(AtomicUsize::new(0)),
     }
     .go()
+    .map(|outcome| outcome.mapped(&exit_map))
 }
 
 /// Makes sure that each glob of what is protected is one, and means something in the tree.

@@ -41,7 +41,7 @@ pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
-pub use outcome::{FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
+pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{

@@ -459,6 +459,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let session_id = recovery.session_id.or_else(|| run.runner.session_id());
     Ok(RunOutcome {
         failure: Some(failed.first()),
+        files_modified: recovery.files_modified,
         session_id,
         flaky: recovery.flaky,
         patch: ending.patch,
