@@ -125,7 +125,7 @@ fn run_and_prune(
         told.reports.write(&report, app);
     }
     tell(app, &outcome.result_file(), told.place, &*host)?;
-    if let Some(hint) = hint(&request, &outcome) {
+    if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
     // Who no longer waits does not wait for that.
@@ -164,10 +164,11 @@ fn unless_unread(written: Result<()>) -> Result<()> {
     }
 }
 
-/// What would have worked, if the command could not be found because only a shell knows it. The
-/// last thing said: who typed it needs nothing else.
-fn hint(request: &RunRequest, outcome: &RunOutcome) -> Option<String> {
+/// What would have worked, if the command could not be found: because only a shell knows it, or
+/// because it has another name. The last thing said: who typed it needs nothing else.
+fn hint(outcome: &RunOutcome) -> Option<&str> {
     let failure = outcome.result.final_error.as_ref()?;
-    let hint = library::shell_hint(&request.command)?;
-    failure.message.ends_with(&hint).then_some(hint)
+    let (_, hint) = failure.message.rsplit_once('\n')?;
+    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(library::WORKS);
+    (outcome.end == RunEnd::NotStarted && is_hint).then_some(hint)
 }
