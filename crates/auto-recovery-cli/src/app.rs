@@ -18,7 +18,7 @@ use crate::args::{
     PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
     without_store_urls, without_wrong_tip,
 };
-use crate::commands::{self, Asked, Export, PruneRequest, Scope, TrustPlace, Wanted};
+use crate::commands::{self, Asked, Export, PruneRequest, Report, Scope, TrustPlace, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
@@ -227,8 +227,13 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             output,
             any_project,
         }) => {
-            let asked = app.asked(session, any_project);
-            commands::report(&*app.store()?, asked, format, output, host.now(), printer)
+            let request = Report {
+                asked: app.asked(session, any_project),
+                format,
+                output,
+                github: &settings.github,
+            };
+            commands::report(&*app.store()?, request, host.now(), printer)
         }
         Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
         Command::Hold(HoldArgs {

@@ -21,4 +21,4 @@ pub(crate) use mistake::{with_separator, without_store_urls, without_wrong_tip};
 pub(crate) use run::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command, is_run};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};
-pub(crate) use value::{Dimension, ExportFormat, ReportFormat};
+pub(crate) use value::{CiFormat, Dimension, ExportFormat, MappedExit, ReportFormat, ReportTarget};

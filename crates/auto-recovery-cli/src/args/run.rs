@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
-use crate::args::check;
+use crate::args::{MappedExit, ReportTarget, check};
 use crate::settings::{RollbackTarget, Tier, parse_duration};
 
 const RUN_EXAMPLES: &str = "\
@@ -210,6 +210,22 @@ pub(crate) struct OutcomeArgs {
     /// a device, a named pipe or /dev/stdout is written into. A disk may still fill before the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,
+
+    /// Write what a CI system reads: github, gitlab, junit or sarif; may be given several times
+    ///
+    /// `github` writes an annotation to stderr, and adds to what GITHUB_STEP_SUMMARY (or FILE) and
+    /// GITHUB_OUTPUT name. The others write a file, also when the command passes at once: FILE, or
+    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif. What the command printed of
+    /// its failure stands in them as it is: secrets in it are NOT REDACTED.
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    pub(crate) report: Vec<ReportTarget>,
+
+    /// Exit with CODE when nothing recovered a failure of CATEGORY; may be given several times
+    ///
+    /// So that whoever starts it again knows when that is worth it: `transient=75`. CODE is 1 to
+    /// 123. Signals and 124 to 127 stay what they are, and the record keeps the command's own code.
+    #[arg(long, value_name = "CATEGORY=CODE")]
+    pub(crate) exit_map: Vec<MappedExit>,
 
     /// Give commands pipes to write to, also on a terminal
     #[arg(long)]

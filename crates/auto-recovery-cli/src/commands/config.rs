@@ -61,6 +61,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         makeflags: _,
         home: _,
         search_path: _,
+        github: _,
     } = settings;
     let mut rows = vec![
         row("store", store, |store| json!(store.to_string())),

@@ -44,6 +44,17 @@ pub(crate) struct Environment {
     pub(crate) makeflags: OsString,
     /// PATH: where programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// Where GitHub Actions wants what a step says; used only where a report for it is asked for.
+    pub(crate) github: GithubFiles,
+}
+
+/// The files that GitHub Actions gives to each step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GithubFiles {
+    /// GITHUB_STEP_SUMMARY: Markdown that is shown with the run.
+    pub(crate) summary: Option<PathBuf>,
+    /// GITHUB_OUTPUT: what later steps are told.
+    pub(crate) output: Option<PathBuf>,
 }
 
 impl Environment {
@@ -74,6 +85,10 @@ impl Environment {
             parent_session: text("RECOVER_SESSION_ID"),
             makeflags: variable("MAKEFLAGS").unwrap_or_default(),
             search_path: variable("PATH"),
+            github: GithubFiles {
+                summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+                output: variable("GITHUB_OUTPUT").map(PathBuf::from),
+            },
         }
     }
 }

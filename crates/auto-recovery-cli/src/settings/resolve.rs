@@ -13,8 +13,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, Layer, Origin, Project, RetentionSettings, RunSettings, Setting, SourceFile,
-    Sources, StoreUrl, Trusted, Untrusted, sha256,
+    Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings, Setting,
+    SourceFile, Sources, StoreUrl, Trusted, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// Where programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// Where GitHub Actions wants what a step says.
+    pub(crate) github: GithubFiles,
 }
 
 impl Settings {
@@ -124,6 +126,7 @@ impl Settings {
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
+            github: environment.github.clone(),
         })
     }
 }

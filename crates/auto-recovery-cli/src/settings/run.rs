@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use auto_recovery::Category;
 
-use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+use crate::args::{
+    MappedExit, OutcomeArgs, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
+};
 use crate::settings::{
     FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
@@ -106,6 +108,10 @@ pub(crate) struct RunRequest {
     pub(crate) no_wait: bool,
     /// Where the result is written.
     pub(crate) result_file: Option<PathBuf>,
+    /// What is written for CI systems.
+    pub(crate) reports: Vec<ReportTarget>,
+    /// Exit codes of failures that nothing recovered.
+    pub(crate) exit_map: Vec<MappedExit>,
 }
 
 impl RunRequest {
@@ -117,6 +123,8 @@ impl RunRequest {
             dry_run: false,
             no_wait: false,
             result_file: None,
+            reports: Vec::new(),
+            exit_map: Vec::new(),
         }
     }
 
@@ -135,6 +143,8 @@ impl RunRequest {
             dry_run: strategies.dry_run,
             no_wait: timing.no_wait,
             result_file: outcome.result_file.clone(),
+            reports: outcome.report.clone(),
+            exit_map: outcome.exit_map.clone(),
         };
         (
             request,
@@ -181,6 +191,8 @@ impl Layer {
         let OutcomeArgs {
             session: _,
             result_file: _,
+            report: _,
+            exit_map: _,
             no_pty,
             hold_stdout,
             fail_on_flaky,

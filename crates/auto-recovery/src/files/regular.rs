@@ -73,6 +73,27 @@ pub fn append_regular(path: &Path, missing: Missing) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens the regular file at `path`, or the one that a link there leads to, for writing at its end;
+/// one that is not there is made. Never waits, whatever stands there.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn append_through(path: &Path) -> io::Result<File> {
+    match path.metadata() {
+        Ok(found) => check(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Reads the regular file at `path`, of at most `limit` bytes. Never waits, whatever stands there.
 ///
 /// # Errors
@@ -132,7 +153,9 @@ fn check(found: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Links, Missing, append_regular, open_regular, read_small, read_start};
+    use super::{
+        Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
+    };
     use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
 
@@ -159,6 +182,21 @@ mod tests {
             refused.to_string(),
             "it is a symbolic link, not a regular file"
         );
+    }
+
+    #[test]
+    fn what_is_appended_goes_behind_what_is_there_and_into_files_only() {
+        use std::io::Write as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for text in ["12", "34"] {
+            let mut file = append_through(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"1234");
+        let device = append_through("/dev/null".as_ref()).unwrap_err();
+        assert_eq!(device.kind(), ErrorKind::InvalidInput);
     }
 
     #[test]

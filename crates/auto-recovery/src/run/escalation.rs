@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::attempt::RecoveryResult;
 use crate::failure::Context;
-use crate::manager::{Approver, ChangeUnderReview, Recovery};
+use crate::manager::{Approver, ChangeUnderReview};
 use crate::run::commands::ended;
 use crate::run::consent::Consented;
 use crate::run::event::{Role, RunEvent};
@@ -61,19 +62,19 @@ impl Approver for ApprovalCommand {
 
 /// Calls the command that gets a person, if there is one. That it fails changes nothing of the
 /// run's end, and is told.
-pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery, told: &Told) {
+pub(super) fn escalate(run: &Run, failed: &Failed, result: &RecoveryResult, told: Option<&Told>) {
     let Some(command) = &run.runner.request.on_escalate else {
         return;
     };
     if run.runner.may_run(command) != Consented::Yes {
         return;
     }
-    let result = &recovery.result;
+    let session_id = run.runner.session_id();
     let call = Call {
         failure: result.final_error.as_ref().unwrap_or(&failed.failure),
         category: failed.category,
         context: &Context::new(),
-        session_id: recovery.session_id.as_deref(),
+        session_id: session_id.as_deref(),
         attempt_number: result.attempts.len() as u64,
         strategy_attempt: 1,
         max_attempts: 1,
@@ -81,7 +82,8 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery, told: &T
         time_left: None,
     };
     let display = &command.display;
-    let called = told.tell(&call, display).and_then(|files| {
+    let told = told.map_or(Ok(None), |told| told.tell(&call, display));
+    let called = told.and_then(|files| {
         let more = files.map(Files::variables).unwrap_or_default();
         let runner = &run.runner;
         runner.run_helper(command, Role::Helper, &call, (&more, None))

@@ -20,6 +20,7 @@ mod excerpt;
 mod facing;
 mod flow;
 mod guard;
+mod meant;
 mod network;
 mod outcome;
 mod outputs;
@@ -47,7 +48,8 @@ pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
-pub use outcome::{FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
+pub use meant::MEANT;
+pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
@@ -55,4 +57,4 @@ pub use request::{
     TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
-pub use shell_words::shell_hint;
+pub use shell_words::WORKS;

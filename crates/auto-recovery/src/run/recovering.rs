@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
+use crate::attempt::RecoveryResult;
 use crate::audit::{RecoveryAuditLogger, SessionStarted};
 use crate::checkpoint::{ProtectGlob, Workspace, scripts_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -46,6 +47,9 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         });
         return Ok(not_recovered_yet(run, failed));
     };
+    if failed.ran.is_none() && plan.steps.is_empty() {
+        return Ok(not_started(run, failed, &plan.skipped));
+    }
     let session_id = request.session_id.clone();
     let session_id = session_id.unwrap_or_else(|| new_id("session"));
     run.runner
@@ -181,6 +185,25 @@ fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
         end: RunEnd::DryRun,
         ..run.untried(failed, "dry run: nothing was tried")
     }
+}
+
+/// The end of a run whose program could not be started, which nothing is tried against: most often
+/// a typo. That is no recovery, so there is no session; whoever is to be called is called.
+fn not_started(run: &Run, failed: Failed, skipped: &[String]) -> RunOutcome {
+    for why in skipped {
+        run.observe(&RunEvent::NotTried { why });
+    }
+    let why = "it could not be started, and there is nothing to try";
+    let called = run.runner.request.on_escalate.is_some();
+    let result = RecoveryResult {
+        final_error: Some(failed.failure.clone()),
+        escalated_to_human: called,
+        ..run.without_attempts(false, why.to_owned())
+    };
+    escalate(run, &failed, &result, None);
+    let mut outcome = run.untried(failed, why);
+    outcome.result.escalated_to_human = called;
+    outcome
 }
 
 /// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
@@ -454,7 +477,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
-            escalate(run, failed, &recovery, ending.told);
+            escalate(run, failed, &recovery.result, Some(ending.told));
         }
     }
     let end = match recovery.end {
@@ -467,6 +490,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let session_id = recovery.session_id.or_else(|| run.runner.session_id());
     Ok(RunOutcome {
         failure: Some(failed.first()),
+        files_modified: recovery.files_modified,
         session_id,
         flaky: recovery.flaky,
         patch: ending.patch,

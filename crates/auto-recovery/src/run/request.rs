@@ -14,6 +14,7 @@ use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
+use crate::run::outcome::ExitMap;
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,6 +276,8 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// Whether a flaky pass exits with the first run's code.
     pub fail_on_flaky: bool,
+    /// Exit codes of failures that nothing recovered.
+    pub exit_map: ExitMap,
     /// What to do when a record cannot be written.
     pub on_audit_failure: OnAuditFailure,
     /// What to do with the changes of a run that was killed here, if the command fails.

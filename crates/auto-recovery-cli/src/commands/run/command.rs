@@ -4,15 +4,18 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::Result;
+use auto_recovery::exit::EXIT_RECOVER_FAILED;
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::patience::over;
 use auto_recovery::process::{self, Interrupt, Signals};
-use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
+use auto_recovery::report::CiReport;
+use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
+use crate::commands::run::reports::Reports;
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
@@ -29,25 +32,51 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
     let interrupt = Arc::new(Interrupt::new()?);
     let app = &app.interrupted_by(Arc::clone(&interrupt));
     let path = request.result_file.as_deref();
-    let place = path.map(ResultPlace::prepare).transpose()?;
+    let place = path.map(|path| ResultPlace::prepare("--result-file", path));
+    let place = place.transpose()?;
+    let reports = Reports::prepare(&request.reports)?;
     let words = request.command.iter();
     let command: Vec<_> = words
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    run_and_prune(app, request, &interrupt, place.as_ref()).inspect_err(|error| {
+    let told = Told {
+        place: place.as_ref(),
+        reports: &reports,
+    };
+    run_and_prune(app, request, &interrupt, &told).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(app, &result, place.as_ref(), &*app.host).ok();
+        reports.write(&report_of_failure(&command, message, now), app);
     })
+}
+
+/// Where programs are told what became of the run.
+struct Told<'a> {
+    place: Option<&'a ResultPlace>,
+    reports: &'a Reports,
+}
+
+/// What a CI system is told where `recover` itself failed.
+fn report_of_failure(command: &[String], message: String, timestamp: String) -> CiReport {
+    CiReport {
+        command: command.join(" "),
+        outcome: RunEnd::Error.as_str().to_owned(),
+        exit_code: EXIT_RECOVER_FAILED,
+        message,
+        timestamp,
+        ..CiReport::default()
+    }
 }
 
 fn run_and_prune(
     app: &App,
     request: RunRequest,
     interrupt: &Arc<Interrupt>,
-    result: Option<&ResultPlace>,
+    told: &Told<'_>,
 ) -> Result<Exit> {
+    let started = app.host.monotonic();
     let library_request = library_request(app, &request)?;
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
@@ -89,8 +118,14 @@ fn run_and_prune(
         unless_unread(held.release(interrupt).map_err(stdout_error))?;
     }
     let outcome = outcome?;
-    tell(app, &outcome.result_file(), result, &*host)?;
-    if let Some(hint) = hint(&request, &outcome) {
+    if !told.reports.is_empty() {
+        let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
+        let took = host.monotonic().saturating_sub(started);
+        let report = outcome.ci_report(cwd, workspace, took);
+        told.reports.write(&report, app);
+    }
+    tell(app, &outcome.result_file(), told.place, &*host)?;
+    if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
     // Who no longer waits does not wait for that.
@@ -129,10 +164,11 @@ fn unless_unread(written: Result<()>) -> Result<()> {
     }
 }
 
-/// What would have worked, if the command could not be found because only a shell knows it. The
-/// last thing said: who typed it needs nothing else.
-fn hint(request: &RunRequest, outcome: &RunOutcome) -> Option<String> {
+/// What would have worked, if the command could not be found: because only a shell knows it, or
+/// because it has another name. The last thing said: who typed it needs nothing else.
+fn hint(outcome: &RunOutcome) -> Option<&str> {
     let failure = outcome.result.final_error.as_ref()?;
-    let hint = library::shell_hint(&request.command)?;
-    failure.message.ends_with(&hint).then_some(hint)
+    let (_, hint) = failure.message.rsplit_once('\n')?;
+    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(library::WORKS);
+    (outcome.end == RunEnd::NotStarted && is_hint).then_some(hint)
 }

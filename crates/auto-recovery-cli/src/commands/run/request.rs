@@ -70,9 +70,16 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         wait: !request.no_wait,
         on_escalate: hook(&run.on_escalate, own),
         approve: hook(&run.approve, own),
-        keep_patch: request.result_file.is_some() || app.printer.json,
+        keep_patch: request.result_file.is_some()
+            || app.printer.json
+            || !request.reports.is_empty(),
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
+        exit_map: request
+            .exit_map
+            .iter()
+            .map(|one| (one.category, one.code))
+            .collect(),
         on_audit_failure: run.on_audit_failure.value,
         on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
     })

@@ -169,6 +169,7 @@ impl Project {
             keep_patch: false,
             dry_run: false,
             fail_on_flaky: false,
+            exit_map: auto_recovery::run::ExitMap::new(),
             on_audit_failure: OnAuditFailure::Stop,
             on_leftover: OnLeftover::Restore,
         }
