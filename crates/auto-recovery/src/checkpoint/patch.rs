@@ -48,7 +48,8 @@ pub(super) fn read(
     after: &Checkpoint,
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
-    if content(git, &[], (before, after), sink)?.is_break() {
+    let ids = (before.id(), after.id());
+    if content(git, &[], (&ids.0, &ids.1), sink)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     for difference in before.manifest.differences(&after.manifest) {
@@ -67,8 +68,7 @@ pub(super) fn read(
 /// and nothing that is no diff.
 pub(super) fn read_for_apply(
     git: &Git,
-    before: &Checkpoint,
-    after: &Checkpoint,
+    (before, after): (&str, &str),
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
     content(git, &["--binary", "--full-index"], (before, after), sink)
@@ -78,10 +78,9 @@ pub(super) fn read_for_apply(
 fn content(
     git: &Git,
     more: &[&str],
-    (before, after): (&Checkpoint, &Checkpoint),
+    (before, after): (&str, &str),
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
-    let (before, after) = (before.id(), after.id());
     let args = [
         "diff-tree",
         "-r",
@@ -92,7 +91,7 @@ fn content(
         "--no-renames",
         "--relative=tree/",
     ];
-    let trees = [&*before, &*after, "--"];
+    let trees = [before, after, "--"];
     let command = git.command(&[&args[..], more, &trees].concat());
     let mut conversation = Conversation::start(git, command, "git diff-tree")?;
     let (stdin, mut stdout) = conversation.pipes();

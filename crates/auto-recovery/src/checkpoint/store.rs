@@ -135,7 +135,27 @@ impl CheckpointStore {
         after: &Checkpoint,
         sink: &mut DiffSink<'_>,
     ) -> Result<ControlFlow<()>> {
-        patch::read_for_apply(&self.git, before, after, sink)
+        self.patch_between(&before.id(), &after.id(), sink)
+    }
+
+    /// The same of two checkpoints by their ids: neither is read, however many files they hold.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::patch`], and if what is given are no ids of checkpoints.
+    pub fn patch_between(
+        &self,
+        before: &str,
+        after: &str,
+        sink: &mut DiffSink<'_>,
+    ) -> Result<ControlFlow<()>> {
+        let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match [before, after].into_iter().find(|id| !is_id(id)) {
+            Some(id) => {
+                let context = format!("{id:?} is no id of a checkpoint");
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            None => patch::read_for_apply(&self.git, (before, after), sink),
+        }
     }
 
     /// Makes sure that the directory of the workspace is still the one that was opened.

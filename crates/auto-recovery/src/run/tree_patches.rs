@@ -25,9 +25,7 @@ impl GuardedTree {
         sink: &mut DiffSink<'_>,
     ) -> Result<()> {
         let guarded = self.lock();
-        let store = &guarded.store;
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch_for_apply(&before, &after, sink).map(drop)
+        guarded.store.patch_between(before, after, sink).map(drop)
     }
 
     /// The checkpoint of the tree as our last step left it.
