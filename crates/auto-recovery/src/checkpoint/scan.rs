@@ -129,7 +129,7 @@ impl Scanner<'_> {
     }
 
     fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
-        if self.mounts.0.contains(&**path) {
+        if self.mounts.0.contains_key(&**path) {
             return Kind::Opaque(Why::Mount);
         }
         match FileType::from_raw_mode(stamp.mode) {

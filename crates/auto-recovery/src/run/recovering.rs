@@ -50,10 +50,9 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     if failed.ran.is_none() && plan.steps.is_empty() {
         return Ok(not_started(run, failed, &plan.skipped));
     }
-    let session_id = request.session_id.clone();
+    let (runner, session_id) = (&run.runner, request.session_id.clone());
     let session_id = session_id.unwrap_or_else(|| new_id("session"));
-    run.runner
-        .begin_session(&session_id, &policy, claim.workspace())?;
+    runner.begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,
@@ -72,8 +71,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
     if !request.checkpoint {
-        plan.skipped
-            .push("undo: there is no checkpoint (--no-checkpoint)".to_owned());
+        let why = "undo: there is no checkpoint (--no-checkpoint)";
+        plan.skipped.push(why.to_owned());
     }
     let incident = Incident {
         skipped: plan.skipped.clone(),
@@ -82,7 +81,6 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         ..incident
     };
     let category = incident.category;
-    let had_tree = tree.is_some();
     manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
     let recovery = manager.recover(incident, &Context::new());
     if let Some(tree) = &tree {
@@ -96,7 +94,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
-    let undone = had_tree && saw_all && !request.keep_failed_changes;
+    let undone = tree.is_some() && saw_all && !request.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,

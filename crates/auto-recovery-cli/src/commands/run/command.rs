@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
-use crate::commands::run::reports::Reports;
+use crate::commands::run::reports::{Edge, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
@@ -48,7 +48,7 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(app, &result, place.as_ref(), &*app.host).ok();
-        reports.write(&report_of_failure(&command, message, now), app);
+        reports.write(&report_of_failure(&command, message, now), &edge(app));
     })
 }
 
@@ -67,6 +67,15 @@ fn report_of_failure(command: &[String], message: String, timestamp: String) -> 
         message,
         timestamp,
         ..CiReport::default()
+    }
+}
+
+/// Where reports come out.
+fn edge(app: &App) -> Edge<'_> {
+    Edge {
+        printer: &app.printer,
+        github: &app.settings.github,
+        host: &*app.host,
     }
 }
 
@@ -122,7 +131,7 @@ fn run_and_prune(
         let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
         let took = host.monotonic().saturating_sub(started);
         let report = outcome.ci_report(cwd, workspace, took);
-        told.reports.write(&report, app);
+        told.reports.write(&report, &edge(app));
     }
     tell(app, &outcome.result_file(), told.place, &*host)?;
     if let Some(hint) = hint(&outcome) {

@@ -7,20 +7,29 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use auto_recovery::host::new_id;
+use auto_recovery::host::{Host, new_id};
 use auto_recovery::report::{
     CiReport, SUMMARY_BYTES_MAX, github_log, github_summary, gitlab, junit, sarif,
 };
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::app::App;
 use crate::args::{CiFormat, ReportTarget};
 use crate::commands::github::tell_github;
 use crate::commands::run::result_file::ResultPlace;
+use crate::output::Printer;
+use crate::settings::GithubFiles;
 
 /// What is to be written.
 pub(super) struct Reports {
     wanted: Vec<(CiFormat, Option<ResultPlace>)>,
+}
+
+/// Where reports come out.
+pub(super) struct Edge<'a> {
+    pub(super) printer: &'a Printer,
+    /// The files that GitHub names.
+    pub(super) github: &'a GithubFiles,
+    pub(super) host: &'a dyn Host,
 }
 
 impl Reports {
@@ -54,14 +63,13 @@ impl Reports {
     }
 
     /// Writes all of them.
-    pub(super) fn write(&self, report: &CiReport, app: &App) {
+    pub(super) fn write(&self, report: &CiReport, edge: &Edge<'_>) {
         for (format, place) in &self.wanted {
             let text = match format {
                 CiFormat::Github => {
-                    app.printer
+                    edge.printer
                         .program_lines(&github_log(report, &new_id("output")));
-                    let files = &app.settings.github;
-                    tell_github(report, files, place.is_none(), &app.printer);
+                    tell_github(report, edge.github, place.is_none(), edge.printer);
                     github_summary(report, SUMMARY_BYTES_MAX)
                 }
                 CiFormat::Gitlab => gitlab(report),
@@ -71,8 +79,8 @@ impl Reports {
             let Some(place) = place else {
                 continue;
             };
-            if let Err(error) = place.write_bytes(text.as_bytes(), &*app.host) {
-                app.printer
+            if let Err(error) = place.write_bytes(text.as_bytes(), edge.host) {
+                edge.printer
                     .warn(format_args!("a report is missing: {}", error.chain()));
             }
         }
