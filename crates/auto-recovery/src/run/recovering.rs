@@ -81,7 +81,6 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         ..incident
     };
     let category = incident.category;
-    let had_tree = tree.is_some();
     manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
     let recovery = manager.recover(incident, &Context::new());
     if let Some(tree) = &tree {
@@ -95,7 +94,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
-    let undone = had_tree && saw_all && !request.keep_failed_changes;
+    let undone = tree.is_some() && saw_all && !request.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,

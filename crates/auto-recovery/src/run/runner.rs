@@ -174,10 +174,11 @@ impl Runner {
     ) -> Result<Completion> {
         let mut spec = CommandSpec::new(argv.iter().cloned());
         spec.env.extend(more.iter().cloned());
-        if let Some(outputs) = self.outputs() {
-            let (log, json) = (outputs.failure_log(), outputs.failure_json());
-            spec.env.extend(environment::variables(call, &log, &json));
-        }
+        // Without a session nothing is kept that could be named.
+        let kept = self.outputs();
+        let kept = kept.map(|outputs| (outputs.failure_log(), outputs.failure_json()));
+        let (log, json) = kept.unwrap_or_default();
+        spec.env.extend(environment::variables(call, &log, &json));
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
         self.start(spec, role)

@@ -7,16 +7,28 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use auto_recovery::host::new_id;
+use auto_recovery::host::{Host, new_id};
 use auto_recovery::report::{
     CiReport, SUMMARY_BYTES_MAX, github_log, github_summary, gitlab, junit, sarif,
 };
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::app::App;
 use crate::args::{CiFormat, ReportTarget};
 use crate::commands::github::tell_github;
 use crate::commands::run::result_file::ResultPlace;
+use crate::output::Printer;
+use crate::settings::GithubFiles;
+
+/// Where reports go that go into no file of their own.
+#[derive(Clone, Copy)]
+pub(super) struct CiPlaces<'a> {
+    /// The files of GitHub Actions.
+    pub(super) github: &'a GithubFiles,
+    /// The step's log, and where a person is told what went wrong.
+    pub(super) printer: &'a Printer,
+    /// The clock by which somebody is waited for who reads.
+    pub(super) host: &'a dyn Host,
+}
 
 /// What is to be written.
 pub(super) struct Reports {
@@ -54,14 +66,18 @@ impl Reports {
     }
 
     /// Writes all of them.
-    pub(super) fn write(&self, report: &CiReport, app: &App) {
+    pub(super) fn write(&self, report: &CiReport, to: &CiPlaces<'_>) {
+        let CiPlaces {
+            github,
+            printer,
+            host,
+        } = *to;
         for (format, place) in &self.wanted {
             let text = match format {
                 CiFormat::Github => {
-                    app.printer
-                        .program_lines(&github_log(report, &new_id("output")));
-                    let files = &app.settings.github;
-                    tell_github(report, files, place.is_none(), &app.printer);
+                    printer.program_lines(&github_log(report, &new_id("output")));
+
+                    tell_github(report, github, place.is_none(), printer);
                     github_summary(report, SUMMARY_BYTES_MAX)
                 }
                 CiFormat::Gitlab => gitlab(report),
@@ -71,9 +87,8 @@ impl Reports {
             let Some(place) = place else {
                 continue;
             };
-            if let Err(error) = place.write_bytes(text.as_bytes(), &*app.host) {
-                app.printer
-                    .warn(format_args!("a report is missing: {}", error.chain()));
+            if let Err(error) = place.write_bytes(text.as_bytes(), host) {
+                printer.warn(format_args!("a report is missing: {}", error.chain()));
             }
         }
     }
