@@ -1,4 +1,5 @@
-//! Where `--result-file` and reports go: known to be writable before the command runs, whole in the end.
+//! Where `--result-file` and reports go: known to be writable before the command runs, whole in the
+//! end.
 //!
 //! A file is replaced at once, never written bit by bit; a link stays, and what it points at is
 //! replaced. What is no file (a device, a pipe, an open stream like /dev/stdout) is written into.

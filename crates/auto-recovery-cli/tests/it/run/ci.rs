@@ -143,7 +143,7 @@ fn a_session_on_record_is_told_as_its_run_was() {
             ("gitlab", "a.json"),
         ] {
             let told = machine.recover(&["report", "-q", "--format", format]);
-            // How long it took, when it ended, and where the patch is, the record has its own words.
+            // Of how long it took and where the patch is, the record knows less.
             let plain = |text: &str| -> Vec<String> {
                 let lines = text.lines().filter(|line| !line.contains("recover.patch"));
                 let cut = |line: &str| match line.split_once(" time=") {
