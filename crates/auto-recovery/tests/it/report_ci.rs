@@ -297,6 +297,14 @@ fn a_code_quality_report_has_the_finding_that_the_commit_has() {
     };
     assert_eq!(findings(&again)[0]["fingerprint"], finding["fingerprint"]);
     assert_eq!(findings(&cured())[0]["severity"], "minor");
+    let mute = CiReport {
+        left: Some(Failure {
+            error_type: String::new(),
+            ..failure("")
+        }),
+        ..failed()
+    };
+    assert_eq!(findings(&mute)[0]["description"], "Failed");
     assert_eq!(findings(&flaky()), json!([]));
     assert_eq!(findings(&passed()), json!([]));
     let outside = CiReport {
