@@ -1,6 +1,7 @@
 //! `recover run` as a person uses it: through the binary, on real files and processes.
 
 mod borders;
+mod ci;
 mod cure;
 mod died;
 mod escapees;
@@ -16,6 +17,7 @@ mod result;
 mod signals;
 mod state;
 mod streams;
+mod typos;
 mod waits;
 mod workspaces;
 

@@ -150,6 +150,14 @@ impl CiReport {
     }
 }
 
+/// The type of `failure`, which readers want to be something.
+pub(super) fn type_of(failure: &Failure) -> &str {
+    match failure.error_type.is_empty() {
+        true => "Failed",
+        false => &failure.error_type,
+    }
+}
+
 /// `path` without `.` and without the `..` that can be resolved by its text.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::ci::{CiReport, Verdict};
+use super::ci::{CiReport, Verdict, type_of};
 use super::short::first_line;
 
 /// Bytes of a finding's description.
@@ -53,13 +53,13 @@ fn finding(report: &CiReport) -> Option<Finding> {
     let spot = report.spot(failure)?;
     let message = first_line(&failure.message, DESCRIPTION_BYTES_MAX);
     let said = match message.is_empty() {
-        true => failure.error_type.clone(),
+        true => type_of(failure).to_owned(),
         false => message,
     };
     // The line is no part of it: a finding that moves is the same one.
     Some(Finding {
         description: format!("{said}{more}"),
-        check_name: format!("recover/{}", failure.error_type),
+        check_name: format!("recover/{}", type_of(failure)),
         fingerprint: format!("{}:{}", failure.kind(), spot.path),
         severity,
         location: Location {

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::ci::{CiReport, Spot, Verdict};
+use super::ci::{CiReport, Spot, Verdict, type_of};
 use super::short::cut;
 use crate::failure::Failure;
 
@@ -27,7 +27,7 @@ pub fn sarif(report: &CiReport) -> String {
     let placed = found.and_then(|(failure, level)| Some((failure, level, report.spot(failure)?)));
     let rules: Vec<_> = found
         .iter()
-        .map(|(failure, _)| json!({"id": rule(failure)}))
+        .map(|(failure, _)| json!({"id": type_of(failure)}))
         .collect();
     let mut invocation = json!({
         "commandLine": cut(&report.command, MESSAGE_BYTES_MAX),
@@ -39,7 +39,7 @@ pub fn sarif(report: &CiReport) -> String {
         invocation["toolExecutionNotifications"] = json!([{
             "level": level,
             "message": {"text": message(failure)},
-            "associatedRule": {"id": rule(failure), "index": 0},
+            "associatedRule": {"id": type_of(failure), "index": 0},
         }]);
     }
     let results: Vec<_> = placed
@@ -73,7 +73,7 @@ fn result(failure: &Failure, level: &str, spot: &Spot) -> Value {
         physical["region"] = json!({"startLine": line});
     }
     json!({
-        "ruleId": rule(failure),
+        "ruleId": type_of(failure),
         "ruleIndex": 0,
         "level": level,
         "message": {"text": message(failure)},
@@ -82,17 +82,10 @@ fn result(failure: &Failure, level: &str, spot: &Spot) -> Value {
     })
 }
 
-fn rule(failure: &Failure) -> &str {
-    match failure.error_type.is_empty() {
-        true => "Failed",
-        false => &failure.error_type,
-    }
-}
-
 /// What is said of `failure`; a result must say something.
 fn message(failure: &Failure) -> String {
     match failure.message.trim().is_empty() {
-        true => rule(failure).to_owned(),
+        true => type_of(failure).to_owned(),
         false => cut(failure.message.trim(), MESSAGE_BYTES_MAX),
     }
 }

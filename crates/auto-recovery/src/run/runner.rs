@@ -194,18 +194,23 @@ impl Runner {
             (Some(preset), Some(prompt)) => Some(AgentCall::new(preset, prompt)?),
             _ => None,
         };
-        if let Some(session) = self.session() {
+        // Without a session nothing is kept that could be named.
+        let session = self.session();
+        let kept = session.as_ref().map(|session| {
             let outputs = &session.outputs;
-            let facing = session.facing.as_ref();
-            let around = Around {
-                argv: &self.request.argv,
-                exit_code: facing.map(|facing| facing.exit.shell_code()),
-                workspace: &session.workspace,
-                output_file: &outputs.failure_log(),
-                failure_file: &outputs.failure_json(),
-            };
-            spec.env.extend(environment::variables(call, &around));
-        }
+            (outputs.failure_log(), outputs.failure_json())
+        });
+        let (output_file, failure_file) = kept.unwrap_or_default();
+        let facing = session.as_ref().and_then(|session| session.facing.as_ref());
+        let workspace = session.as_ref().map(|session| &*session.workspace);
+        let around = Around {
+            argv: &self.request.argv,
+            exit_code: facing.map(|facing| facing.exit.shell_code()),
+            workspace: workspace.unwrap_or(&self.request.cwd),
+            output_file: &output_file,
+            failure_file: &failure_file,
+        };
+        spec.env.extend(environment::variables(call, &around));
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
         self.start(spec, role, agent)

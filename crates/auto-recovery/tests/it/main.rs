@@ -32,6 +32,7 @@ mod process_support;
 mod process_terminal;
 mod recipes;
 mod report;
+mod report_ci;
 mod run;
 mod statistics;
 mod tidy;

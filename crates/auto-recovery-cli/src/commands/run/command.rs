@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold_stdout};
-use crate::commands::run::reports::{Edge, Reports};
+use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
@@ -48,7 +48,7 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(app, &result, place.as_ref(), &*app.host).ok();
-        reports.write(&report_of_failure(&command, message, now), &edge(app));
+        reports.write(&report_of_failure(&command, message, now), &places(app));
     })
 }
 
@@ -56,6 +56,14 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
 struct Told<'a> {
     place: Option<&'a ResultPlace>,
     reports: &'a Reports,
+}
+
+fn places(app: &App) -> CiPlaces<'_> {
+    CiPlaces {
+        github: &app.settings.github,
+        printer: &app.printer,
+        host: &*app.host,
+    }
 }
 
 /// What a CI system is told where `recover` itself failed.
@@ -67,15 +75,6 @@ fn report_of_failure(command: &[String], message: String, timestamp: String) -> 
         message,
         timestamp,
         ..CiReport::default()
-    }
-}
-
-/// Where reports come out.
-fn edge(app: &App) -> Edge<'_> {
-    Edge {
-        printer: &app.printer,
-        github: &app.settings.github,
-        host: &*app.host,
     }
 }
 
@@ -131,7 +130,7 @@ fn run_and_prune(
         let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
         let took = host.monotonic().saturating_sub(started);
         let report = outcome.ci_report(cwd, workspace, took);
-        told.reports.write(&report, &edge(app));
+        told.reports.write(&report, &places(app));
     }
     tell(app, &outcome.result_file(), told.place, &*host)?;
     if let Some(hint) = hint(&outcome) {
@@ -179,5 +178,6 @@ fn hint(outcome: &RunOutcome) -> Option<&str> {
     let failure = outcome.result.final_error.as_ref()?;
     let (_, hint) = failure.message.rsplit_once('\n')?;
     let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(library::WORKS);
-    (outcome.end == RunEnd::NotStarted && is_hint).then_some(hint)
+    let never_ran = matches!(outcome.end, RunEnd::NotStarted | RunEnd::DryRun);
+    (never_ran && is_hint).then_some(hint)
 }

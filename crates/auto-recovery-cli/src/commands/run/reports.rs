@@ -19,17 +19,20 @@ use crate::commands::run::result_file::ResultPlace;
 use crate::output::Printer;
 use crate::settings::GithubFiles;
 
+/// Where reports go that go into no file of their own.
+#[derive(Clone, Copy)]
+pub(super) struct CiPlaces<'a> {
+    /// The files of GitHub Actions.
+    pub(super) github: &'a GithubFiles,
+    /// The step's log, and where a person is told what went wrong.
+    pub(super) printer: &'a Printer,
+    /// The clock by which somebody is waited for who reads.
+    pub(super) host: &'a dyn Host,
+}
+
 /// What is to be written.
 pub(super) struct Reports {
     wanted: Vec<(CiFormat, Option<ResultPlace>)>,
-}
-
-/// Where reports come out.
-pub(super) struct Edge<'a> {
-    pub(super) printer: &'a Printer,
-    /// The files that GitHub names.
-    pub(super) github: &'a GithubFiles,
-    pub(super) host: &'a dyn Host,
 }
 
 impl Reports {
@@ -63,13 +66,18 @@ impl Reports {
     }
 
     /// Writes all of them.
-    pub(super) fn write(&self, report: &CiReport, edge: &Edge<'_>) {
+    pub(super) fn write(&self, report: &CiReport, to: &CiPlaces<'_>) {
+        let CiPlaces {
+            github,
+            printer,
+            host,
+        } = *to;
         for (format, place) in &self.wanted {
             let text = match format {
                 CiFormat::Github => {
-                    edge.printer
-                        .program_lines(&github_log(report, &new_id("output")));
-                    tell_github(report, edge.github, place.is_none(), edge.printer);
+                    printer.program_lines(&github_log(report, &new_id("output")));
+
+                    tell_github(report, github, place.is_none(), printer);
                     github_summary(report, SUMMARY_BYTES_MAX)
                 }
                 CiFormat::Gitlab => gitlab(report),
@@ -79,9 +87,8 @@ impl Reports {
             let Some(place) = place else {
                 continue;
             };
-            if let Err(error) = place.write_bytes(text.as_bytes(), edge.host) {
-                edge.printer
-                    .warn(format_args!("a report is missing: {}", error.chain()));
+            if let Err(error) = place.write_bytes(text.as_bytes(), host) {
+                printer.warn(format_args!("a report is missing: {}", error.chain()));
             }
         }
     }
