@@ -77,7 +77,10 @@ pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
 }
 
 /// Reads a captured output, as much of it as a run would keep.
-fn read(file: Option<&Path>) -> Result<Capture> {
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read(file: Option<&Path>) -> Result<Capture> {
     let mut capture = Capture::new(Capture::HEAD_MAX, Capture::TAIL_MAX);
     let (mut source, name): (Box<dyn Read>, Cow<'_, Path>) = match file {
         Some(path) => {

@@ -86,7 +86,7 @@ impl Strategy for CommandStrategy {
         } else {
             Role::Helper
         };
-        match self.runner.run_helper(&self.command.argv, role, call, &[]) {
+        match self.runner.run_helper(&self.command, role, call, &[]) {
             Ok(ran) => {
                 self.left = Some(ran.remains.clone());
                 let kept = self

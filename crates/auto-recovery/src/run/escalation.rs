@@ -51,7 +51,7 @@ impl Approver for ApprovalCommand {
         let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
         let ran = self
             .runner
-            .run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+            .run_helper(&self.command, Role::Helper, &call, &more)?;
         Ok(ran.is_success())
     }
 }
@@ -78,10 +78,7 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
         time_left: None,
     };
     let display = &command.display;
-    let problem = match run
-        .runner
-        .run_helper(&command.argv, Role::Helper, &call, &[])
-    {
+    let problem = match run.runner.run_helper(command, Role::Helper, &call, &[]) {
         Ok(ran) if ran.is_success() => return,
         Ok(ran) => ended(&ran),
         Err(error) => error.chain(),

@@ -16,6 +16,7 @@ mod escalation;
 mod event;
 mod flow;
 mod guard;
+mod machine;
 mod network;
 mod outcome;
 mod outputs;
@@ -35,6 +36,7 @@ mod state_rooms;
 mod strategies;
 mod tree;
 mod under_way;
+mod verdict;
 
 pub use attempt_diff::AttemptDiff;
 pub use consent::{Consent, Consented};
@@ -43,10 +45,11 @@ pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
 pub use outcome::{FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
-pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
+pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     Identity, OnLeftover, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand,
     TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 pub use shell_words::shell_hint;
+pub use verdict::Verdict;

@@ -167,12 +167,13 @@ impl Runner {
     /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables.
     pub(super) fn run_helper(
         &self,
-        argv: &[OsString],
+        command: &StrategyCommand,
         role: Role,
         call: &Call<'_>,
         more: &[(OsString, OsString)],
     ) -> Result<Completion> {
-        let mut spec = CommandSpec::new(argv.iter().cloned());
+        let mut spec = CommandSpec::new(command.argv.iter().cloned());
+        spec.cwd.clone_from(&command.folder);
         spec.env.extend(more.iter().cloned());
         if let Some(outputs) = self.outputs() {
             let (log, json) = (outputs.failure_log(), outputs.failure_json());
@@ -184,7 +185,7 @@ impl Runner {
     }
 
     fn start(&self, mut spec: CommandSpec, role: Role) -> Result<Completion> {
-        spec.cwd = Some(self.request.cwd.clone());
+        spec.cwd.get_or_insert_with(|| self.request.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
         spec.deadline = self.deadline();
         spec.grace = self.request.grace;

@@ -54,7 +54,18 @@ impl Stage {
         let machine = Machine::new();
         let user = "[user]\nname = tester\nemail = tester@localhost\n";
         fs::write(machine.home().join(".gitconfig"), user).expect("say who commits");
+        let like = (!project.like.is_empty()).then(|| folder.with_file_name(&project.like));
+        let into = machine.work().join(&project.into);
+        fs::create_dir_all(&into).expect("create a folder");
+        if let Some(like) = &like {
+            tree::copy(like, &into);
+        }
         tree::copy(folder, &machine.work());
+        for (name, content) in &project.files {
+            let path = machine.work().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("create a folder");
+            fs::write(path, content).expect("write a file");
+        }
         let mut stage = Self {
             machine,
             tools,
@@ -62,6 +73,10 @@ impl Stage {
         };
         if project.git {
             stage.must("git init --quiet");
+        }
+        if let Some(like) = &like {
+            let setup = Project::read(like).setup;
+            stage.must(&format!("cd './{}'\n{setup}", project.into));
         }
         stage.must(&project.setup);
         if project.git {
