@@ -10,7 +10,7 @@ use auto_recovery::recipe::Situation;
 use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 
-use crate::commands::classify::read;
+use crate::commands::captured::read;
 use crate::commands::evidence::Evidence;
 use crate::commands::explain_text;
 use crate::commands::explanation::{Explanation, Line, OfRecipe};

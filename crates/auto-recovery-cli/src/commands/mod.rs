@@ -1,5 +1,6 @@
 //! One file a command: a function of plain values that returns the exit code.
 
+mod captured;
 mod checkpoint;
 mod classify;
 mod clear;

@@ -28,7 +28,8 @@ struct Shown<'a> {
     files: &'a [String],
 }
 
-/// Lists the recipes in the order they are tried, the user's `own` first, or tells all of the one called `name`.
+/// Lists the recipes in the order they are tried, the user's `own` first, or tells all of the one
+/// called `name`.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none of that name.

@@ -12,6 +12,7 @@
 
 mod description;
 mod processes;
+mod reach;
 mod stage;
 pub(crate) mod tools;
 mod tree;

@@ -49,7 +49,8 @@ fn broken(recipe: &Recipe) -> (String, Failure) {
         .iter()
         .map(|word| word.split('|').next().unwrap_or(word).to_owned())
         .collect::<Vec<_>>();
-    let flag = recipe.with.first().filter(|flag| !command.contains(flag));
+    let flag = recipe.with.first().or(recipe.drop.first());
+    let flag = flag.filter(|flag| !command.contains(flag));
     command.extend(flag.cloned());
     command.push("src".to_owned());
     let message = recipe.messages.first().cloned().unwrap_or_default();

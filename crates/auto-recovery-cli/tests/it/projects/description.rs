@@ -92,6 +92,30 @@ impl Expected {
 }
 
 impl Project {
+    /// One that has the files of another in the folder `into`, and some of its own.
+    pub(super) fn made(
+        like: &str,
+        into: &str,
+        command: Vec<String>,
+        files: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            _about: String::new(),
+            behind: String::new(),
+            like: like.to_owned(),
+            into: into.to_owned(),
+            files,
+            command,
+            needs: Vec::new(),
+            cwd: String::new(),
+            git: true,
+            setup: "ln -sfn \"$TOOLS/node_modules\" node_modules".to_owned(),
+            meanwhile: String::new(),
+            hangs: false,
+            run: Vec::new(),
+        }
+    }
+
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path)

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::harness::Machine;
-use crate::projects::description::Project;
+use crate::projects::description::{self, Project};
 use crate::projects::processes;
 use crate::projects::tools::Tools;
 use crate::projects::tree::{self, Tree};
@@ -60,7 +60,9 @@ impl Stage {
         if let Some(like) = &like {
             tree::copy(like, &into);
         }
-        tree::copy(folder, &machine.work());
+        if folder.join(description::FILE).exists() {
+            tree::copy(folder, &machine.work());
+        }
         for (name, content) in &project.files {
             let path = machine.work().join(name);
             fs::create_dir_all(path.parent().expect("a folder")).expect("create a folder");
