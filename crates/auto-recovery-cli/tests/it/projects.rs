@@ -192,7 +192,7 @@ fn check_run(stage: &Stage, project: &Project, expected: &Expected) {
     args.push("--");
     args.extend(project.command.iter().map(String::as_str));
     let ended = stage.recover(&args, &project.cwd);
-    let changes = before.differences(&stage.tree());
+    let changes = stage.changes_since(&before, project);
     println!("{}{}", ended.stdout, ended.stderr);
 
     assert_eq!(ended.code, expected.exit, "the exit code");

@@ -48,10 +48,10 @@ impl Recipe {
         recipes: &[Self],
     ) -> Result<Vec<Candidate<'_>>, Misfit> {
         self.suits(&heard.situation)?;
-        let found = match self.from_what_was_typed(heard) {
+        let found = match self.for_what_was_typed(heard) {
             Ok(found) => found,
             Err(misfit) => self
-                .from_what_was_announced(heard, recipes)
+                .for_what_was_announced(heard, recipes)
                 .or_else(|| self.on_its_file(heard))
                 .map_or(Err(misfit), |made| made.map(|made| vec![made]))?,
         };
@@ -93,7 +93,7 @@ impl Recipe {
 
     /// What mends the command that was typed. Where that is a text with several, those count whose
     /// tool reported the failure.
-    fn from_what_was_typed(&self, heard: &Heard<'_>) -> Result<Vec<Candidate<'_>>, Misfit> {
+    fn for_what_was_typed(&self, heard: &Heard<'_>) -> Result<Vec<Candidate<'_>>, Misfit> {
         let failure = heard.situation.failure;
         let is_asked = failure.is_none() || self.tools.is_empty() || heard.names(self);
         let mut found: Vec<Candidate<'_>> = Vec::new();
@@ -118,7 +118,7 @@ impl Recipe {
     }
 
     /// What mends the command that the output shows to have run.
-    fn from_what_was_announced(
+    fn for_what_was_announced(
         &self,
         heard: &Heard<'_>,
         recipes: &[Self],

@@ -94,6 +94,7 @@ impl Expected {
 impl Project {
     /// One that has the files of another in the folder `into`, and some of its own.
     pub(super) fn made(
+        behind: &str,
         like: &str,
         into: &str,
         command: Vec<String>,
@@ -101,7 +102,7 @@ impl Project {
     ) -> Self {
         Self {
             _about: String::new(),
-            behind: String::new(),
+            behind: behind.to_owned(),
             like: like.to_owned(),
             into: into.to_owned(),
             files,

@@ -141,8 +141,13 @@ const OF_PACKAGES: [&str; 2] = ["eslint", "prettier"];
 /// what its tool alone writes, and on the file that this names.
 const UNNAMED: &str = "its output does not say whose it is";
 
+/// The same holds for how it was called.
+const OPTIONS: &str = "its options stand in the configuration of the hook alone";
+
 /// Where a recipe is rightly not found, and why: nothing may change then.
 const REASONS: &[(&str, &str, &str)] = &[
+    ("lefthook", "shfmt", OPTIONS),
+    ("pre-commit", "shfmt", OPTIONS),
     ("lefthook", "autopep8", UNNAMED),
     ("lefthook", "yapf", UNNAMED),
     ("lefthook", "pyupgrade-autoflake", UNNAMED),
@@ -150,7 +155,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "lefthook",
         "cargo-fix",
-        "no file of a crate says how to check it",
+        "the file that it names is no command to mend",
     ),
     ("pre-commit", "autopep8", UNNAMED),
     ("pre-commit", "yapf", UNNAMED),
@@ -159,7 +164,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "pre-commit",
         "cargo-fix",
-        "no file of a crate says how to check it",
+        "the file that it names is no command to mend",
     ),
 ];
 
@@ -193,7 +198,7 @@ enum Tried {
 }
 
 fn try_one(
-    (_, files, command, into): Wrapper,
+    (wrapper, files, command, into): Wrapper,
     (name, like, tool, changed): (&str, &str, &str, &str),
 ) -> Tried {
     let is_of_package = OF_PACKAGES.contains(&name);
@@ -209,7 +214,7 @@ fn try_one(
     let folder = projects_folder().join(like);
     if name == "docformatter" {
         files.insert(
-            "app.py".to_owned(),
+            format!("./{into}/app.py"),
             "\"\"\"   Says nothing.\n\n\n\"\"\"\n".to_owned(),
         );
     }
@@ -218,7 +223,7 @@ fn try_one(
         true => ["sh", "-c", &command].map(str::to_owned).to_vec(),
         false => command.split(' ').map(str::to_owned).collect(),
     };
-    let project = Project::made(like, into, words.clone(), files);
+    let project = Project::made(wrapper, like, into, words.clone(), files);
     let stage = Stage::set(&folder.with_file_name("versions"), &project);
     if stage.bare(&project).code == 0 {
         return Tried::Wrong("it passes without recover".to_owned());
@@ -227,7 +232,7 @@ fn try_one(
     let mut args = vec!["run", "--"];
     args.extend(words.iter().map(String::as_str));
     let ended = stage.recover(&args, "");
-    let changes = before.differences(&stage.tree());
+    let changes = stage.changes_since(&before, &project);
     let expected = match into.is_empty() {
         true => changed.to_owned(),
         false => format!("{into}/{changed}"),

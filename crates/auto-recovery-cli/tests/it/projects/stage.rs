@@ -110,6 +110,16 @@ impl Stage {
         Tree::read(&self.machine.work())
     }
 
+    /// The paths that changed since the tree was `before`, but for what a runner of hooks does to
+    /// git's index by itself, with `recover` and without.
+    pub(super) fn changes_since(&self, before: &Tree, project: &Project) -> Vec<String> {
+        let mut changes = before.differences(&self.tree());
+        if matches!(project.behind.as_str(), "lefthook" | "pre-commit") {
+            changes.retain(|path| path != ".git/index");
+        }
+        changes
+    }
+
     /// Processes that are still there and should not be.
     pub(super) fn left_running(&self) -> Vec<String> {
         let known = self.meanwhile.as_ref().map(Meanwhile::group);
