@@ -14,11 +14,13 @@ use auto_recovery::{Error, ErrorKind, Result};
 use clap::Parser;
 
 use crate::args::{
-    ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
-    PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
-    without_store_urls, without_wrong_tip,
+    ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
+    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
+    with_separator, without_store_urls, without_wrong_tip,
 };
-use crate::commands::{self, Asked, Export, PruneRequest, Report, Scope, TrustPlace, Wanted};
+use crate::commands::{
+    self, Asked, CapturedOutput, Export, PruneRequest, Report, Scope, TrustPlace, Wanted,
+};
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
@@ -187,6 +189,18 @@ fn waiting_told_by(printer: &Printer) -> impl Fn(&str) + Send + Sync + 'static {
     move |what| printer.note(what)
 }
 
+/// Whether what the project's file says of recoveries plays a part in `command`.
+fn reads_policy(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Plan(_)
+            | Command::Classify(_)
+            | Command::Recipes(_)
+            | Command::Explain(_)
+            | Command::Config
+    )
+}
+
 fn dispatch(app: &App, command: Command) -> Result<Exit> {
     let App {
         settings,
@@ -195,7 +209,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
     } = app;
     let state_dir = &settings.state_dir.value;
     // What the project's file says plays a part in these alone.
-    if let Command::Plan(_) | Command::Classify(_) | Command::Config = command {
+    if reads_policy(&command) {
         app.tell_untrusted();
     }
     match command {
@@ -204,6 +218,8 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         }
         Command::Plan(args) => commands::plan(app, args.command),
         Command::Classify(args) => commands::classify(app, args),
+        Command::Recipes(args) => recipes(app, args),
+        Command::Explain(args) => explain(app, args),
         Command::Trust(args) => trust(app, args),
         Command::Checkpoint(_) => commands::checkpoint(app),
         Command::Restore(args) => commands::restore(app, args),
@@ -221,20 +237,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
         Command::Show(args) => show(app, args),
         Command::Stats(args) => stats(app, args),
         Command::Export(args) => export(app, args),
-        Command::Report(ReportArgs {
-            session,
-            format,
-            output,
-            any_project,
-        }) => {
-            let request = Report {
-                asked: app.asked(session, any_project),
-                format,
-                output,
-                github: &settings.github,
-            };
-            commands::report(&*app.store()?, request, host.now(), printer)
-        }
+        Command::Report(args) => report(app, args),
         Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
         Command::Hold(HoldArgs {
             session,
@@ -271,6 +274,22 @@ fn trust(app: &App, args: TrustArgs) -> Result<Exit> {
     }
 }
 
+fn report(app: &App, args: ReportArgs) -> Result<Exit> {
+    let ReportArgs {
+        session,
+        format,
+        output,
+        any_project,
+    } = args;
+    let request = Report {
+        asked: app.asked(session, any_project),
+        format,
+        output,
+        github: &app.settings.github,
+    };
+    commands::report(&*app.store()?, request, app.host.now(), &app.printer)
+}
+
 fn show(app: &App, args: ShowArgs) -> Result<Exit> {
     let ShowArgs {
         session,
@@ -283,6 +302,36 @@ fn show(app: &App, args: ShowArgs) -> Result<Exit> {
         attempt: attempt.or(last.flatten()),
     };
     commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
+}
+
+fn explain(app: &App, args: ExplainArgs) -> Result<Exit> {
+    let ExplainArgs {
+        what,
+        exit_code,
+        command,
+        any_project,
+    } = args;
+    let output = |file| CapturedOutput {
+        file,
+        exit_code,
+        command: command.clone(),
+    };
+    let request = commands::library_request(app, &RunRequest::of(Vec::new()))?;
+    let printer = &app.printer;
+    match what {
+        Some(file) if command.is_some() || exit_code.is_some() => {
+            commands::explain_output(request, &output(file), printer)
+        }
+        Some(what) if !commands::is_session(&*app.store()?, &what)? => {
+            commands::explain_output(request, &output(what), printer)
+        }
+        session => commands::explain_session(request, app.asked(session, any_project), printer),
+    }
+}
+
+fn recipes(app: &App, args: RecipesArgs) -> Result<Exit> {
+    let request = commands::library_request(app, &RunRequest::of(Vec::new()))?;
+    commands::recipes(request.recipes, args.name.as_deref(), &app.printer)
 }
 
 fn export(app: &App, args: ExportArgs) -> Result<Exit> {

@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod audit;
 pub mod checkpoint;
 pub mod classify;
+pub mod command_line;
 pub mod detect;
 pub mod entry;
 pub mod error;

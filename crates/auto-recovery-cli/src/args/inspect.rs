@@ -56,6 +56,62 @@ pub(crate) struct ClassifyArgs {
     pub(crate) batch: bool,
 }
 
+const RECIPES_EXAMPLES: &str = "\
+Examples:
+  recover recipes                every recipe, in the order they are tried
+  recover recipes black          one of them, with all that it says
+  recover recipes --json
+
+Exit codes: 0, 1 if there is no such recipe, 2 usage, 125.";
+
+/// List the recipes: what mends which tool's findings, and the worst each may do
+///
+/// Those of the configuration come first; one of the name of a built-in recipe stands in its place.
+#[derive(Args, Debug)]
+#[command(after_long_help = RECIPES_EXAMPLES)]
+pub(crate) struct RecipesArgs {
+    /// Recipe to print; all of them if left out
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  recover explain                        the failure of this workspace's newest session
+  recover explain SESSION
+  recover explain build.log --command 'make lint' --exit-code 2
+
+Exit codes: 0, 1 if there is no such session or file, 2 usage, 125.";
+
+/// Say which rule told a failure, by which line, and why each recipe was tried or not
+///
+/// Recipes are judged as they stand now, on this machine, in the directory that the session's
+/// command ran in (for a FILE: in this one). Runs nothing.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXPLAIN_EXAMPLES)]
+pub(crate) struct ExplainArgs {
+    /// Session, or file with a captured output; the newest session of this workspace if left out
+    #[arg(value_name = "SESSION|FILE")]
+    pub(crate) what: Option<String>,
+
+    /// For a FILE: exit code of the command
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "what",
+        allow_negative_numbers = true
+    )]
+    pub(crate) exit_code: Option<i32>,
+
+    /// For a FILE: the command that wrote the output, as one would type it
+    #[arg(long, value_name = "CMD", requires = "what")]
+    pub(crate) command: Option<String>,
+
+    /// Take the newest session of the store, whichever project it is of
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) any_project: bool,
+}
+
 /// Mark the tree as good, for a later rollback
 ///
 /// For agents and scripts, at points where they know that all is well. `recover run --rollback`

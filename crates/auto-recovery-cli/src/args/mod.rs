@@ -14,7 +14,9 @@ mod trail;
 mod value;
 
 pub(crate) use global::GlobalArgs;
-pub(crate) use inspect::{CheckpointArgs, ClassifyArgs, PlanArgs, RestoreArgs};
+pub(crate) use inspect::{
+    CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RestoreArgs,
+};
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
 pub(crate) use mistake::{with_separator, without_store_urls, without_wrong_tip};

@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::args::{
-    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExportArgs, GlobalArgs,
-    HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, ReportArgs, RestoreArgs, RunArgs,
-    ShowArgs, StatsArgs, TrustArgs,
+    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
+    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, ReportArgs,
+    RestoreArgs, RunArgs, ShowArgs, StatsArgs, TrustArgs,
 };
 
 const AFTER_HELP: &str = "\
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     Plan(PlanArgs),
     Classify(ClassifyArgs),
+    Recipes(RecipesArgs),
+    Explain(ExplainArgs),
     /// Record attempts that something else made, as JSONL on stdin
     ///
     /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that

@@ -1,23 +1,20 @@
 //! `recover classify`.
 
-use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use auto_recovery::detect::{BatchInput, Detection, Observation, Rules, detect};
-use auto_recovery::process::{Capture, Stream};
+use auto_recovery::process::Stream;
 use auto_recovery::{Category, Error, Result};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::args::ClassifyArgs;
+use crate::commands::captured::read;
 use crate::commands::run::user_rules;
 use crate::exit::Exit;
 use crate::output::{Escapes, stdout_error};
 
-/// Bytes read at a time.
-const PIECE_BYTES: usize = 64 * 1024;
 /// The longest line of a batch: a captured output of 32 MiB with every byte escaped.
 const LINE_BYTES_MAX: usize = 192 << 20;
 
@@ -74,30 +71,6 @@ pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
         rule: &rule,
     })?;
     Ok(Exit::OK)
-}
-
-/// Reads a captured output, as much of it as a run would keep.
-fn read(file: Option<&Path>) -> Result<Capture> {
-    let mut capture = Capture::new(Capture::HEAD_MAX, Capture::TAIL_MAX);
-    let (mut source, name): (Box<dyn Read>, Cow<'_, Path>) = match file {
-        Some(path) => {
-            let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-            (Box::new(file), Cow::Borrowed(path))
-        }
-        None => (
-            Box::new(io::stdin().lock()),
-            Cow::Borrowed(Path::new("standard input")),
-        ),
-    };
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        match source.read(&mut piece) {
-            Ok(0) => return Ok(capture),
-            Ok(count) => capture.push(Stream::Stderr, &piece[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Error::io("read", &name, error)),
-        }
-    }
 }
 
 /// Answers each line of standard input with a line, in order. A line that cannot be read is named

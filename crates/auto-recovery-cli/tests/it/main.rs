@@ -5,6 +5,7 @@ mod clear;
 mod completions;
 mod config;
 mod consent;
+mod explain;
 mod export;
 mod fixers;
 mod fuzz_config;

@@ -12,6 +12,7 @@
 
 mod description;
 mod processes;
+mod reach;
 mod stage;
 pub(crate) mod tools;
 mod tree;
@@ -39,10 +40,20 @@ macro_rules! projects {
 
 projects! {
     alternative_stands_in
+    black_behind_just
+    black_behind_make
+    black_behind_npm
+    black_behind_pre_commit
+    black_behind_sh_x
+    black_behind_shell_in_folder
     black_module
     cargo_lock_behind
     cargo_unused_import
+    clang_format_behind_make
+    clang_format_behind_make_cd
     clang_format_error
+    clippy_as_errors_behind_shell
+    clippy_behind_make
     clippy_finding
     clippy_finding_and_another
     command_not_found
@@ -50,18 +61,31 @@ projects! {
     crlf_lines_undone
     disk_full
     endless_loop
+    eslint_behind_make
+    eslint_behind_npm
+    eslint_behind_npm_exec
+    eslint_behind_npm_prefix
+    eslint_behind_npx
     eslint_finding
     eslint_finding_and_another
+    eslint_in_npm_workspace
     eslint_then_prettier
     fix_in_two_steps
     fix_leaves_a_process
     fix_makes_it_worse
     flaky_counter
     flaky_test
+    folder_outside_behind_make
     header_missing
+    isort_and_black_in_one_shell
+    isort_behind_just_below
+    isort_behind_lefthook
+    isort_behind_make
+    isort_behind_make_in_folder
     isort_check
     json_not_json
     killed
+    lasting_behind_make
     merge_conflict
     monorepo_folder
     name_not_found
@@ -71,32 +95,50 @@ projects! {
     odd_names
     port_in_use
     prettier_behind_npm
+    prettier_behind_npm_below
+    prettier_behind_shell_in_folder
     prettier_check
+    prettier_in_npm_workspace
     prettier_syntax_error
     protected_tests
     pytest_fails
     python_module_missing
     repository_inside
     repository_inside_undone
+    ruff_behind_just
+    ruff_behind_lefthook
     ruff_behind_make
+    ruff_behind_make_in_folder
+    ruff_behind_npm
+    ruff_behind_pre_commit
+    ruff_behind_shell_in_folder
     ruff_black_and_lasting
     ruff_check
     ruff_check_and_another
     ruff_format
+    ruff_format_behind_make
     ruff_then_black
     rust_test_fails
     rust_type_error
     rust_unknown_crate
+    rustfmt_behind_just
     rustfmt_behind_make
+    rustfmt_behind_shell_in_folder
     rustfmt_behind_silent_make
     rustfmt_check
     script_not_executable
     segmentation_fault
     server_not_up_yet
     shell_syntax_error
+    shfmt_behind_env_and_timeout
+    shfmt_behind_just
+    shfmt_behind_make
     shfmt_diff
     staged_changes
     symbol_missing
+    test_behind_npm
+    typos_behind_make
+    typos_behind_pre_commit
     typos_finding
     unittest_fails
     unknown_failure
@@ -115,6 +157,14 @@ fn every_folder_is_a_test() {
         .collect();
     folders.sort();
     assert_eq!(folders, NAMES);
+}
+
+/// Most people run a tool behind another: so do most of these.
+#[test]
+fn many_projects_are_behind_wrappers() {
+    let read = |name: &&&str| Project::read(&projects_folder().join(name));
+    let behind = NAMES.iter().filter(|name| !read(name).behind.is_empty());
+    assert!(behind.count() >= 40 && NAMES.len() >= 100);
 }
 
 fn projects_folder() -> PathBuf {
@@ -142,7 +192,7 @@ fn check_run(stage: &Stage, project: &Project, expected: &Expected) {
     args.push("--");
     args.extend(project.command.iter().map(String::as_str));
     let ended = stage.recover(&args, &project.cwd);
-    let changes = before.differences(&stage.tree());
+    let changes = stage.changes_since(&before, project);
     println!("{}{}", ended.stdout, ended.stderr);
 
     assert_eq!(ended.code, expected.exit, "the exit code");

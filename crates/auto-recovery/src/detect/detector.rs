@@ -1,19 +1,22 @@
 //! Asks the rules, in order, about one observation.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
-use memchr::{memchr2_iter, memrchr2};
+use memchr::{memchr_iter, memchr2_iter, memrchr2};
 use regex::bytes::{Captures, Regex};
 
 use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
 use super::naming;
 use super::observation::Observation;
 use super::retry_after;
-use super::rule::Sign;
+use super::rule::{Rule, Sign};
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
 use super::tools::Tools;
 use super::trace;
+use crate::command_line::Announcements;
 use crate::failure::{Category, Failure};
 
 /// The longest message that is kept: what a person reads at a glance, with room for a path.
@@ -21,6 +24,9 @@ const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
 /// The bytes at either end of a stream in which a rule without literals is tried.
 const ENDS_BYTES: usize = 32 * 1024;
+
+/// The bytes at either end of a stream in which task runners announce what they run.
+const ANNOUNCED_BYTES: usize = 64 * 1024;
 
 /// Lines at the end of a stream that are looked at for its last words.
 const LAST_LINES_MAX: usize = 8;
@@ -42,19 +48,45 @@ pub struct Detection {
     pub rule: String,
 }
 
+/// What was found out, and by which line of the output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// What was found out.
+    pub detection: Detection,
+    /// The line that the rule went by; none if it went by the end alone.
+    pub line: Option<TellingLine>,
+}
+
+/// A line of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TellingLine {
+    /// Whether it stands in the standard error.
+    pub is_stderr: bool,
+    /// Its number in that stream, from 1.
+    pub number: usize,
+    /// The line, without what only decorates it.
+    pub text: String,
+}
+
 /// Finds out what kind of failure `observation` is. The same input gives the same answer.
 ///
 /// Output is read once, whatever its size; patterns are tried on a bounded number of lines.
 pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
-    let mut detection = explain(observation, rules);
+    explain(observation, rules).detection
+}
+
+/// The same, with the line that decided.
+pub fn explain(observation: &Observation<'_>, rules: &Rules) -> Explained {
+    let mut explained = decide(observation, rules);
+    let detection = &mut explained.detection;
     if detection.category == Category::Transient {
         let streams = [observation.stderr, observation.stdout];
         retry_after::note(&mut detection.failure, streams);
     }
-    detection
+    explained
 }
 
-fn explain(observation: &Observation<'_>, rules: &Rules) -> Detection {
+fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
     let tools = Tools::of(observation.argv);
     let streams =
         [observation.stderr, observation.stdout].map(|stream| rules.literals.scan(stream));
@@ -62,17 +94,22 @@ fn explain(observation: &Observation<'_>, rules: &Rules) -> Detection {
         observation,
         tools: &tools,
         streams: &streams,
+        announced: OnceCell::new(),
     };
     let Some(answer) = rules
         .ordered
         .iter()
         .find_map(|prepared| case.ask(prepared, None))
     else {
-        return case.unexplained();
+        return Explained {
+            detection: case.unexplained(),
+            line: None,
+        };
     };
-    match case.later_than_recovered(&answer, rules) {
-        Some(later) => later.detection,
-        None => answer.detection,
+    let answer = case.later_than_recovered(&answer, rules).unwrap_or(answer);
+    Explained {
+        line: answer.place.map(|place| case.telling_line(place)),
+        detection: answer.detection,
     }
 }
 
@@ -81,6 +118,8 @@ struct Case<'a> {
     observation: &'a Observation<'a>,
     tools: &'a Tools,
     streams: &'a [Scanned<'a>; 2],
+    /// Programs that a task runner says it ran, the last first.
+    announced: OnceCell<Vec<String>>,
 }
 
 /// Where a line stands: the number of its stream, and its start in it.
@@ -199,7 +238,36 @@ impl Case<'_> {
                 .is_none_or(|wanted| wanted == observation.is_silent())
             && one_of(&rule.exit, observation.exit_code)
             && one_of(&rule.signal, observation.effective_signal())
-            && (rule.tools.is_empty() || self.tools.any_of(&rule.tools))
+            && (rule.tools.is_empty()
+                || self.tools.any_of(&rule.tools)
+                || self.announced_of(&rule.tools).is_some())
+    }
+
+    /// The last program of `wanted` that a task runner says it ran.
+    fn announced_of(&self, wanted: &[String]) -> Option<&String> {
+        let argv = self.observation.argv;
+        let announced = self.announced.get_or_init(|| {
+            if !Announcements::may_come_from(argv) {
+                return Vec::new();
+            }
+            let texts = self.streams.iter().map(|stream| ends(&stream.text));
+            let said = texts.map(|text| Announcements::of(argv, &text));
+            said.flat_map(|said| said.programs()).collect()
+        });
+        announced.iter().find(|program| wanted.contains(program))
+    }
+
+    /// The tool that reported what `rule` found: what the line proves, else what the rule is about
+    /// if a task runner ran that, else what the command runs.
+    fn source(&self, rule: &Rule) -> String {
+        let of_runner = || match rule.tools.is_empty() || self.tools.any_of(&rule.tools) {
+            true => None,
+            false => self.announced_of(&rule.tools),
+        };
+        let known = rule.source.as_ref().or_else(of_runner);
+        known
+            .map_or_else(|| self.tools.main(), String::as_str)
+            .to_owned()
     }
 
     /// The line that the rule means: standard error's before standard output's.
@@ -270,18 +338,21 @@ impl Case<'_> {
             stack_trace: found.stack_trace,
             file_path: found.file,
             line_number: found.line_number,
-            ..Failure::new(
-                error_type,
-                bounded(message),
-                rule.source
-                    .clone()
-                    .unwrap_or_else(|| self.tools.main().to_owned()),
-            )
+            ..Failure::new(error_type, bounded(message), self.source(rule))
         };
         Detection {
             failure,
             category: rule.category,
             rule: rule.id.clone(),
+        }
+    }
+
+    fn telling_line(&self, place: Place) -> TellingLine {
+        let text = self.streams[place.stream].text.as_ref();
+        TellingLine {
+            is_stderr: place.stream == 0,
+            number: 1 + memchr_iter(b'\n', &text[..place.start]).count(),
+            text: shown(undecorated(line_at(text, place.start))),
         }
     }
 
@@ -391,6 +462,19 @@ fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
         .chain(after_newlines(tail..text.len()))
         .filter(|&start| start < text.len())
         .collect()
+}
+
+/// The beginning and the end of `text`, as far as announced commands are looked for.
+fn ends(text: &[u8]) -> Cow<'_, str> {
+    if text.len() <= 2 * ANNOUNCED_BYTES {
+        return String::from_utf8_lossy(text);
+    }
+    let (head, tail) = (
+        &text[..ANNOUNCED_BYTES],
+        &text[text.len() - ANNOUNCED_BYTES..],
+    );
+    let both = [head, b"\n", tail].concat();
+    Cow::Owned(String::from_utf8_lossy(&both).into_owned())
 }
 
 /// The last line with anything in it, before what only repeats the exit code.

@@ -20,7 +20,7 @@ mod tools;
 mod trace;
 
 pub use batch::{BatchInput, BatchOutput};
-pub use detector::{Detection, detect};
+pub use detector::{Detection, Explained, TellingLine, detect, explain};
 pub use escape::strip_escapes;
 pub use observation::Observation;
 pub use retry_after::retry_after;

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::heard::Heard;
 use crate::error::{Error, ErrorKind, Result};
-use crate::recipe::{Candidate, Recipe, Remedy, Situation};
+use crate::recipe::{Candidate, Misfit, Recipe, Remedy, Situation};
 
 /// The built-in recipes.
 const BUILT_IN: &str = include_str!("recipes.toml");
@@ -12,6 +13,8 @@ const BUILT_IN: &str = include_str!("recipes.toml");
 #[derive(Clone, Debug, Default)]
 pub struct RecipeBook {
     recipes: Vec<Recipe>,
+    /// Those that are switched off.
+    off: Vec<Recipe>,
 }
 
 #[derive(Deserialize)]
@@ -26,6 +29,7 @@ impl RecipeBook {
         let pages: Pages = toml::from_str(BUILT_IN).expect("a test reads the built-in recipes");
         Self {
             recipes: pages.recipe,
+            off: Vec::new(),
         }
     }
 
@@ -37,18 +41,20 @@ impl RecipeBook {
     /// to run.
     pub fn with_user(user: Vec<Recipe>) -> Result<Self> {
         Self::check(&user)?;
-        let is_replaced = |built_in: &Recipe| user.iter().any(|own| own.name == built_in.name);
-        let rest = Self::built_in()
-            .recipes
-            .into_iter()
-            .filter(|recipe| !is_replaced(recipe));
-        let rest: Vec<_> = rest.collect();
-        let recipes = user
-            .into_iter()
-            .filter(|recipe| !recipe.off)
-            .chain(rest)
-            .collect();
-        Ok(Self { recipes })
+        let (off, own): (Vec<_>, Vec<_>) = user.into_iter().partition(|recipe| recipe.off);
+        let (mut replaced, mut recipes) = (Vec::new(), own.clone());
+        for built_in in Self::built_in().recipes {
+            let is_it = |other: &Recipe| other.name == built_in.name;
+            if off.iter().any(is_it) {
+                replaced.push(built_in);
+            } else if !own.iter().any(is_it) {
+                recipes.push(built_in);
+            }
+        }
+        Ok(Self {
+            recipes,
+            off: replaced,
+        })
     }
 
     /// Whether `user` could be somebody's own recipes.
@@ -64,16 +70,41 @@ impl RecipeBook {
         &self.recipes
     }
 
+    /// The built-in recipes that are switched off.
+    pub fn switched_off(&self) -> &[Recipe] {
+        &self.off
+    }
+
+    /// Each recipe, in order, with what it would run against `situation` or why it is not for that;
+    /// at last those that are switched off.
+    pub fn verdicts(
+        &self,
+        situation: &Situation<'_>,
+    ) -> Vec<(&Recipe, Result<Vec<Candidate<'_>>, Misfit>)> {
+        let heard = Heard::of(situation);
+        let judged = self
+            .recipes
+            .iter()
+            .map(|recipe| (recipe, recipe.judge(&heard, &self.recipes)));
+        let off = self.off.iter().map(|recipe| (recipe, Err(Misfit::Off)));
+        judged.chain(off).collect()
+    }
+
     /// What the recipes for `remedy` would run against `situation`, in order and each command once.
     pub fn candidates<'b>(
         &'b self,
         remedy: Remedy,
         situation: &Situation<'_>,
     ) -> Vec<Candidate<'b>> {
+        let heard = Heard::of(situation);
         let mut found: Vec<Candidate<'b>> = Vec::new();
         let fitting = self.recipes.iter().filter(|recipe| recipe.is_for(remedy));
-        for candidate in fitting.filter_map(|recipe| recipe.candidate(situation)) {
-            if !found.iter().any(|other| other.argv == candidate.argv) {
+        let made = fitting.filter_map(|recipe| recipe.judge(&heard, &self.recipes).ok());
+        for candidate in made.flatten() {
+            let is_same = |other: &Candidate<'_>| {
+                other.argv == candidate.argv && other.place == candidate.place
+            };
+            if !found.iter().any(is_same) {
                 found.push(candidate);
             }
         }

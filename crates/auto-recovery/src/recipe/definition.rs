@@ -108,20 +108,30 @@ pub struct Recipe {
     pub messages: Vec<String>,
     /// Which strategy it serves.
     pub remedy: Remedy,
-    /// Flags of the failing command that are left out.
+    /// Flags of the failing command that are left out; a long one also with `=` and a value.
     pub drop: Vec<String>,
+    /// Flags that are left out together with their value: `-o x`, `-ox`, `--output x`,
+    /// `--output=x`.
+    pub drop_valued: Vec<String>,
+    /// Flags with a value in whose place another is given with that value, such as what makes an
+    /// error of a finding by what makes a warning of it.
+    pub instead: Vec<(String, String)>,
     /// Flags put right after the words of `commands`.
     pub add: Vec<String>,
     /// The whole command, where it is not made of the failing one. `{file}` is the failure's file,
     /// `{name}` the first word in quotes in its message, `{args}` what follows the words of
-    /// `commands` without the flags of `drop`.
+    /// `commands` without the flags that are left out, `{tool}` the failing program as it was
+    /// named; `{beside}` before a name means the folder that this was named from.
     pub run: Vec<String>,
     /// What it runs on the file of the failure when it mends for `tools`.
     pub on_file: Vec<String>,
     /// The worst it may do.
     pub tier: Tier,
-    /// Programs that must be installed, each of them; the first word of its command if empty.
+    /// Programs that must be installed, each of them, beside the first word of its command.
     pub requires: Vec<String>,
+    /// Whose package brings the tool along, `node` or `composer`, so that what runs its programs
+    /// runs this.
+    pub brought_by: String,
     /// Files of which the workspace must have one, if any are named.
     pub files: Vec<String>,
     /// Switches a built-in recipe off, in `recover.toml`.
@@ -130,4 +140,24 @@ pub struct Recipe {
     /// says this of itself.
     #[serde(skip)]
     pub of_project: bool,
+}
+
+impl Recipe {
+    /// What it runs, in words: `{args}` are those of the failing command that stay.
+    pub fn in_words(&self) -> String {
+        if !self.run.is_empty() {
+            return self.run.join(" ");
+        }
+        let Some(command) = self.commands.first() else {
+            return self.on_file.join(" ");
+        };
+        let mut words = vec![command.replace('|', " or ")];
+        words.extend(self.add.iter().cloned());
+        words.push("{args}".to_owned());
+        let left_out: Vec<_> = self.drop.iter().chain(&self.drop_valued).cloned().collect();
+        if !left_out.is_empty() {
+            words.push(format!("without {}", left_out.join(", ")));
+        }
+        words.join(" ")
+    }
 }

@@ -1,21 +1,11 @@
-//! Whether a recipe fits a failure, and the command it then makes.
+//! Whether a recipe fits a failure, and the commands it then makes.
 
+use super::flags::{is_flag, mended};
+use super::heard::Heard;
+use super::situation::Situation;
+use crate::command_line::{Announced, Packages, Place, Words, base_name};
 use crate::failure::{Category, Failure};
-use crate::recipe::words::{Words, base_name, plain_words};
-use crate::recipe::{Recipe, Remedy};
-
-/// What failed.
-#[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
-    /// The command.
-    pub argv: &'a [String],
-    /// Its failure; `None` stands for any failure of the category, as in a plan made beforehand.
-    pub failure: Option<&'a Failure>,
-    /// The category of that.
-    pub category: Category,
-    /// What the command printed, or the telling part of it.
-    pub output: &'a str,
-}
+use crate::recipe::{Misfit, Recipe, Remedy};
 
 /// What a recipe would run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,141 +14,217 @@ pub struct Candidate<'r> {
     pub recipe: &'r Recipe,
     /// The command it makes.
     pub argv: Vec<String>,
+    /// Where it runs, seen from where the failed command did.
+    pub place: Place,
+    /// Whether the tool runs among other files than ours, as in a container; then only the program
+    /// that starts it can be looked for here.
+    pub is_elsewhere: bool,
 }
 
-/// Lines of output that are searched for a command a task runner announced: task runners do that
-/// before they run it, so it stands at the beginning or just before the failure.
-const ECHO_LINES_MAX: usize = 2_000;
-/// A longer line is no command that somebody reads.
-const ECHO_LINE_BYTES_MAX: usize = 1_000;
+/// Commands that one recipe makes against one failure, where a shell text runs its tool more than
+/// once.
+const CANDIDATES_MAX: usize = 4;
 /// In the command of a recipe, stands for the arguments of the failing one.
 const ARGUMENTS: &str = "{args}";
-/// What task runners put before the command they announce: `sh -x` and others.
-const ECHO_MARKS: [&str; 2] = ["+ ", "Run "];
-/// The same for those that run scripts of a `package.json`, npm and yarn among them. They find
-/// programs where no shell would look.
-const PACKAGE_MARKS: [&str; 2] = ["> ", "$ "];
-/// What finds those programs for us; it takes no other than an installed one.
-const PACKAGE_RUNNER: [&str; 2] = ["npx", "--no-install"];
-
-/// A command that a task runner announced.
-struct Announced {
-    argv: Vec<String>,
-    /// Whether it is a script of a package, whose programs the package brings along.
-    of_package: bool,
-}
+/// The same for the program of the failing one.
+const TOOL: &str = "{tool}";
+/// Before a program in the command of a recipe: it stands in the folder that the failing one was
+/// named from.
+const BESIDE: &str = "{beside}";
+/// What finds the programs of a package for us; neither takes any but an installed one.
+const NODE_RUNNER: [&str; 2] = ["npx", "--no-install"];
+const COMPOSER_RUNNER: [&str; 3] = ["composer", "exec", "--"];
 
 impl Recipe {
-    /// What this recipe would run against `situation`; `None` if it does not fit.
-    pub fn candidate(&self, situation: &Situation<'_>) -> Option<Candidate<'_>> {
-        if self.off || !self.suits(situation) {
-            return None;
-        }
-        let argv = self
-            .command_from(situation.argv, situation.failure)
-            .or_else(|| self.command_for_tool(situation))?;
-        // A command that mends cannot be the one that failed: nothing would be different.
-        (argv != situation.argv && !argv.is_empty()).then_some(Candidate { recipe: self, argv })
-    }
-
     /// Whether it serves as `remedy`.
     pub fn is_for(&self, remedy: Remedy) -> bool {
         self.remedy == remedy
     }
 
-    fn suits(&self, situation: &Situation<'_>) -> bool {
-        let is_type = |failure: &Failure| self.types.contains(&failure.error_type);
-        let says = |failure: &Failure| {
-            self.messages
-                .iter()
-                .any(|word| failure.message.contains(word.as_str()))
+    /// What it would run against what was heard, among `recipes`.
+    pub(super) fn judge(
+        &self,
+        heard: &Heard<'_>,
+        recipes: &[Self],
+    ) -> Result<Vec<Candidate<'_>>, Misfit> {
+        self.suits(&heard.situation)?;
+        let found = match self.for_what_was_typed(heard) {
+            Ok(found) => found,
+            Err(misfit) => self
+                .for_what_was_announced(heard, recipes)
+                .or_else(|| self.on_its_file(heard))
+                .map_or(Err(misfit), |made| made.map(|made| vec![made]))?,
         };
-        (self.categories.is_empty() || self.categories.contains(&situation.category))
-            && situation.failure.is_none_or(|failure| {
-                (self.types.is_empty() || is_type(failure))
-                    && (self.messages.is_empty() || says(failure))
-            })
+        // A command that mends cannot be the one that failed: nothing would be different.
+        let differs = |one: &Candidate<'_>| {
+            !one.argv.is_empty() && (one.argv != heard.situation.argv || !one.place.is_here())
+        };
+        let found: Vec<_> = found.into_iter().filter(differs).collect();
+        match found.is_empty() {
+            true => Err(Misfit::Same),
+            false => Ok(found),
+        }
     }
 
-    /// The mending command made from a command that was typed.
-    fn command_from(&self, argv: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
-        let words = Words::of(argv);
-        let end = self
-            .commands
-            .iter()
-            .find_map(|command| fits(command, &words.tool))?;
-        let has = |wanted: &String| words.tool.iter().any(|word| is_flag(word, wanted));
-        if (!self.with.is_empty() && !self.with.iter().any(has)) || self.without.iter().any(has) {
-            return None;
+    /// Whether it could mend the command in `reading`.
+    pub(super) fn fits(&self, reading: &Words) -> bool {
+        self.end_of_command(reading).is_ok()
+    }
+
+    fn suits(&self, situation: &Situation<'_>) -> Result<(), Misfit> {
+        if self.off {
+            return Err(Misfit::Off);
         }
-        let keep = |word: &&String| !self.drop.iter().any(|flag| is_flag(word, flag));
-        if !self.run.is_empty() {
-            let mut made = fill(&self.run, failure)?;
-            if let Some(at) = made.iter().position(|word| word == ARGUMENTS) {
-                made.splice(at..=at, words.tool[end..].iter().filter(keep).cloned());
+        if !self.categories.is_empty() && !self.categories.contains(&situation.category) {
+            return Err(Misfit::Category(situation.category));
+        }
+        let Some(failure) = situation.failure else {
+            return Ok(());
+        };
+        if !self.types.is_empty() && !self.types.contains(&failure.error_type) {
+            return Err(Misfit::Type(failure.error_type.clone()));
+        }
+        let is_said = |word: &String| failure.message.contains(word.as_str());
+        match self.messages.is_empty() || self.messages.iter().any(is_said) {
+            true => Ok(()),
+            false => Err(Misfit::Message),
+        }
+    }
+
+    /// What mends the command that was typed. Where that is a text with several, those count whose
+    /// tool reported the failure.
+    fn for_what_was_typed(&self, heard: &Heard<'_>) -> Result<Vec<Candidate<'_>>, Misfit> {
+        let failure = heard.situation.failure;
+        let is_asked = failure.is_none() || self.tools.is_empty() || heard.names(self);
+        let mut found: Vec<Candidate<'_>> = Vec::new();
+        let mut misfit = Misfit::Command;
+        for reading in &heard.readings {
+            if reading.is_one_of_many && !is_asked {
+                continue;
             }
-            return Some(made);
+            match self.command_from(reading, failure) {
+                Ok(argv) => found.push(self.candidate(argv, reading.place.clone(), reading)),
+                Err(Misfit::Command) => continue,
+                Err(other) => misfit = other,
+            }
+            if !reading.is_one_of_many || found.len() == CANDIDATES_MAX {
+                break;
+            }
         }
-        let mut made = words.before;
-        made.extend(words.tool[..end].iter().filter(keep).cloned());
-        made.extend(self.add.iter().cloned());
-        made.extend(words.tool[end..].iter().filter(keep).cloned());
-        Some(made)
+        match found.is_empty() {
+            true => Err(misfit),
+            false => Ok(found),
+        }
     }
 
-    /// The mending command for a tool that something else ran: made from the command that the
-    /// output shows, else from the file that the failure names.
-    fn command_for_tool(&self, situation: &Situation<'_>) -> Option<Vec<String>> {
-        let source = &situation.failure?.source;
-        if !self.tools.iter().any(|tool| tool == source) {
+    /// What mends the command that the output shows to have run.
+    fn for_what_was_announced(
+        &self,
+        heard: &Heard<'_>,
+        recipes: &[Self],
+    ) -> Option<Result<Candidate<'_>, Misfit>> {
+        if self.tools.is_empty() {
             return None;
         }
-        let announced = situation
-            .output
-            .lines()
-            .take(ECHO_LINES_MAX)
-            .filter(|line| line.len() <= ECHO_LINE_BYTES_MAX)
-            .flat_map(announced)
-            .find_map(|announced| {
-                let made = self.command_from(&announced.argv, situation.failure)?;
-                Some(self.as_started(made, &announced))
-            });
-        announced.or_else(|| match self.on_file.is_empty() {
-            true => None,
-            false => fill(&self.on_file, situation.failure),
+        let failure = heard.situation.failure;
+        let mut announced = heard.announced_for(self, recipes);
+        announced.find_map(|(announced, readings)| {
+            let (reading, argv) = readings
+                .iter()
+                .find_map(|one| Some((one, self.command_from(one, failure).ok()?)))?;
+            let argv = self.as_started(argv, announced, reading);
+            let place = announced.place.clone().then(&reading.place);
+            Some(Ok(self.candidate(argv, place, reading)))
         })
     }
 
-    /// `made` from a command that was announced, started as whoever announced it started that.
-    fn as_started(&self, made: Vec<String>, announced: &Announced) -> Vec<String> {
-        let is_of_packages = self
-            .on_file
-            .iter()
-            .zip(PACKAGE_RUNNER)
-            .all(|(word, own)| word == own);
-        let starts_tool = Words::of(&announced.argv).before.is_empty();
-        match announced.of_package && is_of_packages && starts_tool && !self.on_file.is_empty() {
-            true => PACKAGE_RUNNER
-                .map(str::to_owned)
-                .into_iter()
-                .chain(made)
-                .collect(),
-            false => made,
+    /// What mends the file that the failure names.
+    fn on_its_file(&self, heard: &Heard<'_>) -> Option<Result<Candidate<'_>, Misfit>> {
+        if !heard.names(self) || self.on_file.is_empty() {
+            return None;
+        }
+        let argv = fill(&self.on_file, heard.situation.failure);
+        let made = argv.map(|argv| self.candidate(argv, heard.place(), &Words::default()));
+        Some(made.ok_or(Misfit::NoFile))
+    }
+
+    fn candidate(&self, argv: Vec<String>, place: Place, reading: &Words) -> Candidate<'_> {
+        Candidate {
+            recipe: self,
+            argv,
+            place,
+            is_elsewhere: reading.is_elsewhere,
         }
     }
-}
 
-/// The commands that a task runner announced on `line`; a script of a package may chain several.
-fn announced(line: &str) -> impl Iterator<Item = Announced> {
-    let line = line.trim();
-    let after = |marks: &[&'static str]| marks.iter().find_map(|mark| line.strip_prefix(mark));
-    let (line, of_package) = match after(&PACKAGE_MARKS) {
-        Some(script) => (script, true),
-        None => (after(&ECHO_MARKS).unwrap_or(line), false),
-    };
-    line.split("&&")
-        .filter_map(plain_words)
-        .map(move |argv| Announced { argv, of_package })
+    /// Where the words of the command end in `reading` that this recipe mends.
+    fn end_of_command(&self, reading: &Words) -> Result<usize, Misfit> {
+        let mut fitting = self.commands.iter();
+        let end = match self.commands.is_empty() && self.tools.is_empty() {
+            true => Some(1),
+            false => fitting.find_map(|command| fits(command, &reading.tool)),
+        };
+        let end = end.ok_or(Misfit::Command)?;
+        let has = |wanted: &&String| reading.tool.iter().any(|word| is_flag(word, wanted));
+        if !self.with.is_empty() && !self.with.iter().any(|flag| has(&flag)) {
+            return Err(Misfit::Without(self.with.clone()));
+        }
+        match self.without.iter().find(has) {
+            Some(flag) => Err(Misfit::With(flag.clone())),
+            None => Ok(end),
+        }
+    }
+
+    /// The mending command made from a command.
+    fn command_from(
+        &self,
+        reading: &Words,
+        failure: Option<&Failure>,
+    ) -> Result<Vec<String>, Misfit> {
+        let end = self.end_of_command(reading)?;
+        let (command, arguments) = reading.tool.split_at(end);
+        let arguments = mended(arguments, self);
+        if self.run.is_empty() {
+            let mut made = reading.before.clone();
+            made.extend(mended(command, self));
+            made.extend(self.add.iter().cloned());
+            made.extend(arguments);
+            return Ok(made);
+        }
+        let tool = command.first().map_or("", String::as_str);
+        let filled = fill(&self.run, failure).ok_or(Misfit::NoFile)?;
+        let own = filled.into_iter().flat_map(|word| match word.as_str() {
+            ARGUMENTS => arguments.clone(),
+            TOOL => vec![tool.to_owned()],
+            _ => match word.strip_prefix(BESIDE) {
+                Some(name) => {
+                    let folder = &tool[..tool.len() - base_name(tool).len()];
+                    vec![format!("{folder}{name}")]
+                }
+                None => vec![word],
+            },
+        });
+        // What mends a tool's findings is started as the tool is; what mends a lock is not, but
+        // for where that lies.
+        let is_tools_own = self.categories.contains(&Category::CodeQuality);
+        let before = match is_tools_own || reading.is_elsewhere {
+            true => &reading.before[..],
+            false => &[],
+        };
+        Ok(before.iter().cloned().chain(own).collect())
+    }
+
+    /// `made` from a command that was announced, started as whoever announced it started that.
+    fn as_started(&self, made: Vec<String>, announced: &Announced, reading: &Words) -> Vec<String> {
+        let is_name = reading.before.is_empty() && !reading.tool[0].contains('/');
+        let runner: &[&str] = match announced.packages.filter(|_| is_name) {
+            Some(Packages::Node) if self.brought_by == "node" => &NODE_RUNNER,
+            Some(Packages::Composer) if self.brought_by == "composer" => &COMPOSER_RUNNER,
+            _ => &[],
+        };
+        let runner = runner.iter().map(|word| (*word).to_owned());
+        runner.chain(made).collect()
+    }
 }
 
 /// Whether `tool` begins with the words of `command`; returns how many of its words those take.
@@ -194,14 +260,6 @@ fn is_word(wanted: &str, given: &str) -> bool {
                     && given.ends_with(end)
             }
         })
-}
-
-fn is_flag(word: &str, flag: &str) -> bool {
-    word == flag
-        || (flag.starts_with("--")
-            && word
-                .strip_prefix(flag)
-                .is_some_and(|rest| rest.starts_with('=')))
 }
 
 /// `template` with its placeholders filled, left as they are before any failure; `None` if the

@@ -7,9 +7,14 @@
 
 mod book;
 mod definition;
+mod flags;
+mod heard;
 mod matching;
-mod words;
+mod misfit;
+mod situation;
 
 pub use book::RecipeBook;
 pub use definition::{Recipe, RecipeRef, Remedy, Tier};
-pub use matching::{Candidate, Situation};
+pub use matching::Candidate;
+pub use misfit::Misfit;
+pub use situation::Situation;

@@ -29,6 +29,7 @@ pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
         // It is there, and what it needs to run is not.
         return None;
     }
+    let is_installed = |program: &str| request.is_installed(program, &request.cwd);
     let meant = match typed.rsplit_once('/') {
         Some((dir, name)) => {
             let dir = format!("{dir}/");
@@ -36,12 +37,12 @@ pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
             near.look_in(&request.cwd.join(&dir));
             near.told(|name| {
                 let path = format!("{dir}{name}");
-                request.is_installed(&path).then_some(path)
+                is_installed(&path).then_some(path)
             })
         }
         None => {
             let here = format!("./{typed}");
-            if request.is_installed(&here) {
+            if is_installed(&here) {
                 vec![here]
             } else {
                 let mut near = Near::to(typed);
@@ -49,7 +50,7 @@ pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
                 for dir in std::env::split_paths(path) {
                     near.look_in(&request.cwd.join(dir));
                 }
-                near.told(|name| request.is_installed(name).then(|| name.to_owned()))
+                near.told(|name| is_installed(name).then(|| name.to_owned()))
             }
         }
     };

@@ -20,6 +20,7 @@ mod excerpt;
 mod facing;
 mod flow;
 mod guard;
+mod machine;
 mod meant;
 mod network;
 mod outcome;
@@ -42,6 +43,7 @@ mod told;
 mod tree;
 mod tree_patches;
 mod under_way;
+mod verdict;
 
 pub use attempt_diff::AttemptDiff;
 pub use consent::{Consent, Consented};
@@ -51,10 +53,11 @@ pub use flow::{World, run};
 pub use meant::MEANT;
 pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
-pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
+pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     Identity, OnLeftover, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand,
     TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
-pub use shell_words::WORKS;
+pub use shell_words::{WORKS, shell_hint};
+pub use verdict::Verdict;

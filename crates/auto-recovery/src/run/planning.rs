@@ -1,12 +1,15 @@
 //! What a run would try against a failure, and what not and why. Pure but for what the caller tells
 //! of the machine.
 
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
-use crate::recipe::{Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
+use crate::recipe::{Candidate, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 
@@ -60,6 +63,22 @@ pub struct RunPlan {
     pub skipped: Vec<String>,
 }
 
+/// What recipes need to know of the machine.
+pub trait Machine {
+    /// The folder at `place`, seen from where the failed command ran; `None` if it is not there or
+    /// nothing that an undo would reach.
+    fn folder(&self, place: &Place) -> Option<PathBuf>;
+
+    /// Whether there is something at `path`.
+    fn has_file(&self, path: &Path) -> bool;
+
+    /// Whether `program` can be started in `folder`.
+    fn has_program(&self, program: &str, folder: &Path) -> bool;
+
+    /// `folder` as a person in the command's directory names it; `None` if it is that directory.
+    fn named(&self, folder: &Path) -> Option<String>;
+}
+
 /// What the caller knows of the machine and of the wishes that hold for every failure.
 pub struct Circumstances<'a> {
     /// How to recover this failure.
@@ -74,10 +93,8 @@ pub struct Circumstances<'a> {
     pub nested: bool,
     /// How long the command ran.
     pub took: Duration,
-    /// Whether a program is installed.
-    pub is_installed: &'a dyn Fn(&str) -> bool,
-    /// Whether the directory of the command has a file of that name.
-    pub has_file: &'a dyn Fn(&str) -> bool,
+    /// The machine, as far as recipes depend on it.
+    pub machine: &'a dyn Machine,
 }
 
 impl RunRequest {
@@ -100,8 +117,7 @@ impl RunRequest {
             rollback: self.rollback.as_ref(),
             nested: self.parent_session.is_some(),
             took,
-            is_installed: &|program| self.is_installed(program),
-            has_file: &|name| self.cwd.join(name).exists(),
+            machine: self,
         };
         Ok(RunPlan::make(situation, &circumstances))
     }
@@ -191,28 +207,21 @@ impl RunPlan {
         }
         for candidate in around.recipes.candidates(remedy, situation) {
             let recipe = candidate.recipe;
-            let display = display_command(&candidate.argv);
-            match refusal(recipe, &candidate.argv, around) {
-                Refusal::None => {
-                    let argv = candidate.argv.into_iter().map(Into::into).collect();
-                    steps.push(step(PlannedAction::Recipe {
-                        recipe: RecipeRef {
-                            name: recipe.name.clone(),
-                            tier: recipe.tier,
-                        },
-                        command: StrategyCommand {
-                            argv,
-                            display,
-                            of_project: recipe.of_project,
-                            preset: None,
-                        },
-                    }));
-                }
-                Refusal::Because(why) => {
+            match prepared(&candidate, around.machine, around.allow) {
+                Ok(command) => steps.push(step(PlannedAction::Recipe {
+                    recipe: RecipeRef {
+                        name: recipe.name.clone(),
+                        tier: recipe.tier,
+                    },
+                    command,
+                })),
+                // That one is not about this project at all.
+                Err(Obstacle::Files(_)) => {}
+                Err(obstacle) => {
+                    let display = display_command(&candidate.argv);
                     self.skipped
-                        .push(format!("recipe {} (`{display}`): {why}", recipe.name));
+                        .push(format!("recipe {} (`{display}`): {obstacle}", recipe.name));
                 }
-                Refusal::Silent => {}
             }
         }
         steps
@@ -256,36 +265,70 @@ impl PlannedStep {
     }
 }
 
-enum Refusal {
-    None,
-    Because(String),
-    /// It is not about this project at all.
-    Silent,
+/// Why a recipe that fits cannot be tried here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The folder has none of the files it is about.
+    Files(Vec<String>),
+    /// It may do more than is allowed.
+    Tier(Tier),
+    /// Where the tool ran is not in this workspace.
+    Place,
+    /// A program that it needs is not there.
+    Program(String),
 }
 
-fn refusal(recipe: &Recipe, argv: &[String], around: &Circumstances<'_>) -> Refusal {
-    if !recipe.files.is_empty() && !recipe.files.iter().any(|file| (around.has_file)(file)) {
-        return Refusal::Silent;
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(files) => write!(f, "there is no {}", files.join(" or ")),
+            Self::Tier(tier) => {
+                write!(f, "may be more than safe; allow it with --allow {tier}")
+            }
+            Self::Place => f.write_str("its folder is not in this workspace"),
+            Self::Program(program) => write!(f, "{program} is not installed"),
+        }
     }
-    if recipe.tier > around.allow {
-        return Refusal::Because(format!(
-            "may be more than safe; allow it with --allow {}",
-            recipe.tier
-        ));
+}
+
+/// The command of `candidate`, if nothing is in its way.
+pub(super) fn prepared(
+    candidate: &Candidate<'_>,
+    machine: &dyn Machine,
+    allow: Tier,
+) -> Result<StrategyCommand, Obstacle> {
+    let recipe = candidate.recipe;
+    let folder = machine.folder(&candidate.place).ok_or(Obstacle::Place)?;
+    let has = |file: &String| machine.has_file(&folder.join(file));
+    if !recipe.files.is_empty() && !recipe.files.iter().any(has) {
+        return Err(Obstacle::Files(recipe.files.clone()));
     }
-    let own = argv.get(..1).unwrap_or_default();
-    let programs = if recipe.requires.is_empty() {
-        own
-    } else {
-        &recipe.requires
-    };
-    let missing = programs
-        .iter()
-        .find(|program| !(around.is_installed)(program));
-    match missing {
-        Some(program) => Refusal::Because(format!("{program} is not installed")),
-        None => Refusal::None,
+    if recipe.tier > allow {
+        return Err(Obstacle::Tier(recipe.tier));
     }
+    // In a container, what the tool needs cannot be looked for.
+    let required = recipe.requires.iter().filter(|_| !candidate.is_elsewhere);
+    let missing = candidate
+        .argv
+        .first()
+        .into_iter()
+        .chain(required)
+        .find(|program| !machine.has_program(program, &folder));
+    if let Some(program) = missing {
+        return Err(Obstacle::Program(program.clone()));
+    }
+    let display = display_command(&candidate.argv);
+    let named = machine.named(&folder);
+    Ok(StrategyCommand {
+        argv: candidate.argv.iter().map(Into::into).collect(),
+        display: match &named {
+            Some(name) => format!("cd {} && {display}", display_command(&[name])),
+            None => display,
+        },
+        folder: named.map(|_| folder),
+        of_project: recipe.of_project,
+        preset: None,
+    })
 }
 
 /// The plain retry before any fix, and those in the category's place. A test that fails is run

@@ -1,7 +1,7 @@
 //! What a run is asked to do, as plain values. Nothing here reads the environment.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct StrategyCommand {
     pub argv: Vec<OsString>,
     /// What a person would type.
     pub display: String,
+    /// Where it runs; where the failed command does if nothing else is said.
+    pub folder: Option<PathBuf>,
     /// Whether it came with the project, so that somebody may have to agree before it runs.
     pub of_project: bool,
     /// The agent that it calls, which gets a prompt and has limits.
@@ -35,6 +37,7 @@ impl StrategyCommand {
         Self {
             argv: vec!["sh".into(), "-c".into(), text.into()],
             display: text.to_owned(),
+            folder: None,
             of_project: false,
             preset: None,
         }
@@ -45,6 +48,7 @@ impl StrategyCommand {
         Self {
             display: display_command(&argv),
             argv,
+            folder: None,
             of_project: false,
             preset: None,
         }
@@ -55,6 +59,7 @@ impl StrategyCommand {
         Self {
             argv: preset.words().into_iter().map(OsString::from).collect(),
             display: format!("agent:{}", preset.name),
+            folder: None,
             of_project: false,
             preset: Some(preset),
         }
@@ -301,18 +306,18 @@ impl RunRequest {
             .collect()
     }
 
-    /// Whether `program` can be started: a path from the current directory, or a name on the search
+    /// Whether `program` can be started in `folder`: a path from there, or a name on the search
     /// path.
-    pub fn is_installed(&self, program: &str) -> bool {
+    pub(super) fn is_installed(&self, program: &str, folder: &Path) -> bool {
         use std::os::unix::fs::PermissionsExt as _;
         let is_program = |path: PathBuf| {
             path.metadata()
                 .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
         };
         match program.contains('/') {
-            true => is_program(self.cwd.join(program)),
+            true => is_program(folder.join(program)),
             false => std::env::split_paths(self.search_path.as_deref().unwrap_or_default())
-                .any(|dir| is_program(self.cwd.join(dir).join(program))),
+                .any(|dir| is_program(folder.join(dir).join(program))),
         }
     }
 }

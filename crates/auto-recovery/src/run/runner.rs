@@ -189,6 +189,7 @@ impl Runner {
         (more, prompt): (&[(OsString, OsString)], Option<&Path>),
     ) -> Result<Completion> {
         let mut spec = CommandSpec::new(command.argv.iter().cloned());
+        spec.cwd.clone_from(&command.folder);
         spec.env.extend(more.iter().cloned());
         let agent = match (&command.preset, prompt) {
             (Some(preset), Some(prompt)) => Some(AgentCall::new(preset, prompt)?),
@@ -222,7 +223,7 @@ impl Runner {
         role: Role,
         agent: Option<AgentCall>,
     ) -> Result<Completion> {
-        spec.cwd = Some(self.request.cwd.clone());
+        spec.cwd.get_or_insert_with(|| self.request.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
         spec.deadline = self.deadline();
         spec.grace = self.request.grace;
@@ -275,7 +276,7 @@ impl Runner {
     /// its version does not fit. An agent that says nothing of itself may fit.
     pub(super) fn unfit(&self, preset: &Preset) -> Option<String> {
         let program = preset.argv.first()?;
-        if !self.request.is_installed(program) {
+        if !self.request.is_installed(program, &self.request.cwd) {
             let name = &preset.name;
             return Some(format!(
                 "agent:{name}: {program} is not installed: install it, or name another fix"

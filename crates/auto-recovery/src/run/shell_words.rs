@@ -53,7 +53,7 @@ pub const WORKS: &str = "` works";
 
 /// What to say of `argv`, whose program could not be found, if a shell would have understood it:
 /// why it was not, and the command that would work.
-pub(super) fn shell_hint(argv: &[OsString]) -> Option<String> {
+pub fn shell_hint(argv: &[OsString]) -> Option<String> {
     let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
     let (first, rest) = words.split_first()?;
     let (reason, command) = if first.contains(char::is_whitespace) {

@@ -1,6 +1,8 @@
 //! From a failed run of the command to what is tried against it: the plan, and the strategies that
 //! carry it out.
 
+use std::borrow::Cow;
+
 use crate::error::Result;
 use crate::recipe::{RecipeRef, Situation};
 use crate::run::budget::RetryBudget;
@@ -14,8 +16,8 @@ use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
 
-/// Output of a run in which a recipe looks for announced commands: 256 KiB is far more than task
-/// runners print around one command.
+/// Output of a run in which a recipe looks for announced commands, half of it at either end: 256
+/// KiB is far more than task runners print around one command.
 const SITUATION_BYTES_MAX: usize = 256 * 1024;
 
 /// What is tried against `failed` under `policy`.
@@ -26,7 +28,7 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
         .as_ref()
         .map(|ran| ran.capture.interleaved().into_owned());
     let output = output.unwrap_or_default();
-    let output = String::from_utf8_lossy(&output[..output.len().min(SITUATION_BYTES_MAX)]);
+    let output = String::from_utf8_lossy(&both_ends(&output)).into_owned();
     let situation = Situation {
         argv: &request.words(),
         failure: Some(&failed.failure),
@@ -45,6 +47,16 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
             .push(format!("what runs the command again: {why}"));
     }
     Ok(plan)
+}
+
+/// The beginning and the end of `output`, which are all of it up to [`SITUATION_BYTES_MAX`].
+fn both_ends(output: &[u8]) -> Cow<'_, [u8]> {
+    if output.len() <= SITUATION_BYTES_MAX {
+        return Cow::Borrowed(output);
+    }
+    let half = SITUATION_BYTES_MAX / 2;
+    let (head, tail) = (&output[..half], &output[output.len() - half..]);
+    Cow::Owned([head, b"\n", tail].concat())
 }
 
 /// What tries that nobody asked for are paid from.

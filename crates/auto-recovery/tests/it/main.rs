@@ -31,6 +31,7 @@ mod process_stdin;
 mod process_support;
 mod process_terminal;
 mod recipes;
+mod recipes_reach;
 mod report;
 mod report_ci;
 mod run;

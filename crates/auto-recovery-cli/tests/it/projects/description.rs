@@ -1,5 +1,6 @@
 //! What a project says of itself in its `project.toml`: what is broken, and how `recover` must end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -14,6 +15,18 @@ pub(super) struct Project {
     /// What is broken, in a sentence.
     #[serde(rename = "about")]
     _about: String,
+    /// What runs the tool, if that is not the command itself.
+    #[serde(default)]
+    pub(super) behind: String,
+    /// The project whose files this one has, too, and whose setup it needs.
+    #[serde(default)]
+    pub(super) like: String,
+    /// The folder that those are in.
+    #[serde(default)]
+    pub(super) into: String,
+    /// Files of its own, in the place of others.
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, String>,
     /// The command that fails.
     pub(super) command: Vec<String>,
     /// Programs that it takes.
@@ -82,6 +95,31 @@ impl Expected {
 }
 
 impl Project {
+    /// One that has the files of another in the folder `into`, and some of its own.
+    pub(super) fn made(
+        behind: &str,
+        like: &str,
+        into: &str,
+        command: Vec<String>,
+        files: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            _about: String::new(),
+            behind: behind.to_owned(),
+            like: like.to_owned(),
+            into: into.to_owned(),
+            files,
+            command,
+            needs: Vec::new(),
+            cwd: String::new(),
+            git: true,
+            setup: "ln -sfn \"$TOOLS/node_modules\" node_modules".to_owned(),
+            meanwhile: String::new(),
+            hangs: false,
+            run: Vec::new(),
+        }
+    }
+
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path)

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use crate::harness::Machine;
-use crate::projects::description::Project;
+use crate::projects::description::{self, Project};
 use crate::projects::processes;
 use crate::projects::tools::Tools;
 use crate::projects::tree::{self, Tree};
@@ -54,7 +54,20 @@ impl Stage {
         let machine = Machine::new();
         let user = "[user]\nname = tester\nemail = tester@localhost\n";
         fs::write(machine.home().join(".gitconfig"), user).expect("say who commits");
-        tree::copy(folder, &machine.work());
+        let like = (!project.like.is_empty()).then(|| folder.with_file_name(&project.like));
+        let into = machine.work().join(&project.into);
+        fs::create_dir_all(&into).expect("create a folder");
+        if let Some(like) = &like {
+            tree::copy(like, &into);
+        }
+        if folder.join(description::FILE).exists() {
+            tree::copy(folder, &machine.work());
+        }
+        for (name, content) in &project.files {
+            let path = machine.work().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("create a folder");
+            fs::write(path, content).expect("write a file");
+        }
         let mut stage = Self {
             machine,
             tools,
@@ -62,6 +75,10 @@ impl Stage {
         };
         if project.git {
             stage.must("git init --quiet");
+        }
+        if let Some(like) = &like {
+            let setup = Project::read(like).setup;
+            stage.must(&format!("cd './{}'\n{setup}", project.into));
         }
         stage.must(&project.setup);
         if project.git {
@@ -91,6 +108,16 @@ impl Stage {
     /// The project's files.
     pub(super) fn tree(&self) -> Tree {
         Tree::read(&self.machine.work())
+    }
+
+    /// The paths that changed since the tree was `before`, but for what a runner of hooks does to
+    /// git's index by itself, with `recover` and without.
+    pub(super) fn changes_since(&self, before: &Tree, project: &Project) -> Vec<String> {
+        let mut changes = before.differences(&self.tree());
+        if matches!(project.behind.as_str(), "lefthook" | "pre-commit") {
+            changes.retain(|path| path != ".git/index");
+        }
+        changes
     }
 
     /// Processes that are still there and should not be.

@@ -90,7 +90,7 @@ pub(super) fn copy(from: &Path, to: &Path) {
         let entry = entry.expect("list a project");
         let target = to.join(entry.file_name());
         if entry.file_type().expect("a file's type").is_dir() {
-            fs::create_dir(&target).expect("create a folder");
+            fs::create_dir_all(&target).expect("create a folder");
             copy(&entry.path(), &target);
         } else if entry.file_name() != super::description::FILE {
             fs::copy(entry.path(), &target).expect("copy a file");

@@ -33,10 +33,11 @@ const MODULES: Table<'_> = &[
     ("attempt", &["failure", "strategy"]),
     // What is decided: pure.
     ("strategy", &["failure", "recipe"]),
-    ("detect", &["error", "failure"]),
+    ("detect", &["error", "failure", "command_line"]),
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
-    ("recipe", &["error", "failure"]),
+    ("command_line", &[]),
+    ("recipe", &["error", "failure", "command_line"]),
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
@@ -53,11 +54,11 @@ const MODULES: Table<'_> = &[
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "error",
     "exit",
     "failure",
@@ -68,6 +69,7 @@ const PURE: [&str; 12] = [
     "detect",
     "classify",
     "plan",
+    "command_line",
     "recipe",
     "statistics",
 ];

@@ -39,7 +39,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "what was typed: may be a pipe",
     ),
     (
-        "auto-recovery-cli/src/commands/classify.rs",
+        "auto-recovery-cli/src/commands/captured.rs",
         "what was typed: may be a pipe",
     ),
     (

@@ -1,0 +1,39 @@
+//! Reading what a command wrote from a file or from standard input.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use auto_recovery::process::{Capture, Stream};
+use auto_recovery::{Error, Result};
+
+/// Bytes read at a time.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Reads a captured output, as much of it as a run would keep.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn read(file: Option<&Path>) -> Result<Capture> {
+    let mut capture = Capture::new(Capture::HEAD_MAX, Capture::TAIL_MAX);
+    let (mut source, name): (Box<dyn Read>, Cow<'_, Path>) = match file {
+        Some(path) => {
+            let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+            (Box::new(file), Cow::Borrowed(path))
+        }
+        None => (
+            Box::new(io::stdin().lock()),
+            Cow::Borrowed(Path::new("standard input")),
+        ),
+    };
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match source.read(&mut piece) {
+            Ok(0) => return Ok(capture),
+            Ok(count) => capture.push(Stream::Stderr, &piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", &name, error)),
+        }
+    }
+}

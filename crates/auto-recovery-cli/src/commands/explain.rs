@@ -1,0 +1,230 @@
+//! `recover explain`: which rule told a failure, by which line, and what each recipe made of it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use auto_recovery::audit::{AuditStore, FailureDetected, session_id};
+use auto_recovery::detect::{Detection, Observation, Rules, TellingLine, explain};
+use auto_recovery::process::Stream;
+use auto_recovery::recipe::Situation;
+use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
+use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
+
+use crate::commands::captured::read;
+use crate::commands::evidence::Evidence;
+use crate::commands::explain_text;
+use crate::commands::explanation::{Explanation, Line, OfRecipe};
+use crate::commands::session::{self, Asked};
+use crate::exit::Exit;
+use crate::output::Printer;
+
+/// A file with what a command wrote, and what is known of that.
+pub(crate) struct CapturedOutput {
+    /// The file.
+    pub(crate) file: String,
+    /// How the command ended.
+    pub(crate) exit_code: Option<i32>,
+    /// The command, as one would type it.
+    pub(crate) command: Option<String>,
+}
+
+/// Whether `store` has a session of the name `text`.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
+    match session_id::encode(text) {
+        Ok(_) => store.is_known(text),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Explains the failure that the session `asked` for began with.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is no such session, or nothing failed in it.
+pub(crate) fn explain_session(
+    mut request: Request,
+    asked: Asked<'_>,
+    printer: &Printer,
+) -> Result<Exit> {
+    let store = request.store.clone();
+    let session = session::asked_for(&*store, asked, printer)?;
+    let (evidence, damage) = Evidence::of(&*store, &session)?;
+    let found = evidence.failure().ok_or_else(|| {
+        let context = format!("no failure is on record in session {session}");
+        Error::new(ErrorKind::NotFound, context)
+    })?;
+    let started = evidence.session_started();
+    let argv = started.and_then(|one| one.command.clone());
+    request.argv = argv.into_iter().flatten().map(OsString::from).collect();
+    if let Some(cwd) = started.and_then(|one| one.cwd.as_ref()) {
+        request.cwd = PathBuf::from(cwd);
+    }
+    let kept = kept_output(found, printer)?;
+    let told = Told {
+        session: Some(&session),
+        file: found.output_file.clone(),
+        lines_before: 1,
+        printer,
+    };
+    let output = kept.unwrap_or_default();
+    let explained = detected(&request, &output, found);
+    // What is on record decided; a line is known only where the same rule would decide again.
+    let line = explained.1.filter(|_| explained.0.rule == found.rule);
+    let detection = Detection {
+        failure: found.failure.clone(),
+        category: found.category,
+        rule: found.rule.clone(),
+    };
+    tell(&request, &detection, line.as_ref(), &output, told)?;
+    printer.damage(&damage);
+    Ok(Exit::OK)
+}
+
+/// Explains the failure that an output shows.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn explain_output(
+    mut request: Request,
+    output: &CapturedOutput,
+    printer: &Printer,
+) -> Result<Exit> {
+    let path = Path::new(&output.file);
+    if !path.exists() {
+        let name = &output.file;
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("no session and no file {name}; `recover sessions` lists the sessions"),
+        ));
+    }
+    let capture = read(Some(path))?;
+    let text = String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned();
+    if let Some(command) = &output.command {
+        request.argv = ["sh", "-c", command].map(OsString::from).to_vec();
+    }
+    let as_if = FailureDetected {
+        exit_code: output.exit_code,
+        ..nothing_known()
+    };
+    let (detection, line) = detected(&request, &text, &as_if);
+    let told = Told {
+        session: None,
+        file: Some(output.file.clone()),
+        lines_before: 0,
+        printer,
+    };
+    tell(&request, &detection, line.as_ref(), &text, told)?;
+    Ok(Exit::OK)
+}
+
+/// What a person is told of the output.
+struct Told<'a> {
+    session: Option<&'a str>,
+    file: Option<String>,
+    /// Lines of the file that are not the command's.
+    lines_before: usize,
+    printer: &'a Printer,
+}
+
+fn nothing_known() -> FailureDetected {
+    FailureDetected {
+        failure: Failure::default(),
+        category: Category::Unknown,
+        rule: String::new(),
+        exit_code: None,
+        signal: None,
+        timed_out: false,
+        output_file: None,
+        checkpoint: None,
+        plan: Vec::new(),
+        skipped: Vec::new(),
+    }
+}
+
+/// What the command wrote when it failed, if that is still there: without the line above it and
+/// the one below.
+fn kept_output(found: &FailureDetected, printer: &Printer) -> Result<Option<String>> {
+    let Some(path) = found.output_file.as_deref().map(Path::new) else {
+        return Ok(None);
+    };
+    if !path.exists() {
+        printer.note(format_args!(
+            "{} is gone: nothing but the record is left",
+            path.display()
+        ));
+        return Ok(None);
+    }
+    let capture = read(Some(path))?;
+    let text = String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned();
+    let (_, rest) = text.split_once('\n').unwrap_or(("", &text));
+    let end = rest.trim_end().rfind("\n[").map_or(0, |at| at + 1);
+    Ok(Some(rest[..end].to_owned()))
+}
+
+fn detected(
+    request: &Request,
+    output: &str,
+    ended: &FailureDetected,
+) -> (Detection, Option<TellingLine>) {
+    let own = request.rules.as_deref();
+    let rules = own.unwrap_or_else(|| Rules::builtin());
+    let argv = request.words();
+    let observation = Observation {
+        argv: &argv,
+        exit_code: ended.exit_code,
+        signal: ended.signal,
+        timed_out: ended.timed_out,
+        stdout: b"",
+        stderr: output.as_bytes(),
+    };
+    let explained = explain(&observation, rules);
+    (explained.detection, explained.line)
+}
+
+fn tell(
+    request: &Request,
+    detection: &Detection,
+    line: Option<&TellingLine>,
+    output: &str,
+    told: Told<'_>,
+) -> Result<()> {
+    let argv = request.words();
+    let situation = Situation {
+        argv: &argv,
+        failure: Some(&detection.failure),
+        category: detection.category,
+        output,
+    };
+    let verdicts = request.verdicts(&situation)?;
+    let explanation = Explanation {
+        session_id: told.session,
+        command: display_command(&argv),
+        category: detection.category,
+        failure: &detection.failure,
+        rule: &detection.rule,
+        output_file: told.file,
+        line: line.map(|line| Line {
+            number: line.number + told.lines_before,
+            text: &line.text,
+        }),
+        recipes: verdicts.iter().map(of_recipe).collect(),
+    };
+    let printer = told.printer;
+    match printer.json {
+        true => printer.json(&explanation),
+        false => printer.text(&explain_text::text(&explanation, printer.columns)),
+    }
+}
+
+fn of_recipe(verdict: &Verdict) -> OfRecipe<'_> {
+    OfRecipe {
+        name: &verdict.recipe.name,
+        tier: verdict.recipe.tier,
+        remedy: verdict.recipe.remedy,
+        is_for_it: verdict.is_for_it,
+        runs: &verdict.commands,
+        why_not: &verdict.obstacles,
+    }
+}

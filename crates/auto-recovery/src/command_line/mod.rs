@@ -1,0 +1,16 @@
+//! Reading commands: which programs the words of one run, through wrappers and shells, where they
+//! run, and which commands a task runner says that it runs. Pure: nothing is run and no file is
+//! looked at; what cannot be told from the text is not guessed.
+
+mod announced;
+mod carrier;
+mod name;
+mod place;
+mod shell;
+mod words;
+mod wrapper;
+
+pub(crate) use announced::{Announced, Announcements, Packages};
+pub(crate) use name::base_name;
+pub use place::Place;
+pub(crate) use words::Words;

@@ -1,0 +1,106 @@
+//! What a failed command and its output say of the commands that ran, read once for all recipes.
+
+use std::cell::OnceCell;
+
+use super::definition::Recipe;
+use super::situation::Situation;
+use crate::command_line::{Announced, Announcements, Place, Words};
+use crate::failure::Failure;
+
+/// A situation, and what it says of the commands that ran.
+pub(super) struct Heard<'a> {
+    pub(super) situation: Situation<'a>,
+    /// The ways to read the command.
+    pub(super) readings: Vec<Words>,
+    output: OnceCell<Output>,
+}
+
+/// What the output says.
+struct Output {
+    /// What was announced, the nearest above the failure first, with the ways to read it.
+    announced: Vec<(Announced, Vec<Words>)>,
+    /// Where what reported the failure ran.
+    place: Place,
+}
+
+impl<'a> Heard<'a> {
+    pub(super) fn of(situation: &Situation<'a>) -> Self {
+        Self {
+            situation: *situation,
+            readings: Words::readings(situation.argv),
+            output: OnceCell::new(),
+        }
+    }
+
+    /// The commands that the output announces, the most telling first.
+    pub(super) fn announced(&self) -> impl Iterator<Item = &(Announced, Vec<Words>)> {
+        self.output().announced.iter()
+    }
+
+    /// The commands that `recipe` may look at: all where the output proves that its tool reported
+    /// the failure. Where it proves none, the last one that anything in `recipes` could mend is
+    /// what failed, for runners stop there.
+    pub(super) fn announced_for(
+        &self,
+        recipe: &Recipe,
+        recipes: &[Recipe],
+    ) -> impl Iterator<Item = &(Announced, Vec<Words>)> {
+        let is_named = self.names(recipe);
+        let last = match is_named || !self.is_source_open() {
+            true => None,
+            false => self.announced().position(|(_, readings)| {
+                let fits = |recipe: &Recipe| readings.iter().any(|one| recipe.fits(one));
+                recipes.iter().any(fits)
+            }),
+        };
+        self.announced()
+            .enumerate()
+            .filter(move |(at, _)| is_named || last == Some(*at))
+            .map(|(_, one)| one)
+    }
+
+    /// Where what reported the failure ran.
+    pub(super) fn place(&self) -> Place {
+        self.output().place.clone()
+    }
+
+    /// Whether the failure is known to come from a tool of `recipe`.
+    pub(super) fn names(&self, recipe: &Recipe) -> bool {
+        let failure = self.situation.failure;
+        failure.is_some_and(|failure| recipe.tools.contains(&failure.source))
+    }
+
+    /// Whether nothing but the command itself says which tool reported the failure.
+    fn is_source_open(&self) -> bool {
+        self.situation.failure.is_some_and(|failure| {
+            let source = failure.source.as_str();
+            source.is_empty() || self.readings.iter().any(|one| one.program() == source)
+        })
+    }
+
+    fn output(&self) -> &Output {
+        self.output.get_or_init(|| {
+            let Situation { argv, output, .. } = self.situation;
+            let announcements = Announcements::of(argv, output);
+            let line = self.situation.failure.and_then(|one| line_of(one, output));
+            Output {
+                announced: announcements
+                    .nearest(line)
+                    .map(|one| (one.clone(), Words::readings(&one.argv)))
+                    .collect(),
+                place: announcements.place_at(line),
+            }
+        })
+    }
+}
+
+/// The number of the first line of `output` that reports `failure`, from 0.
+fn line_of(failure: &Failure, output: &str) -> Option<usize> {
+    let message = failure.message.lines().next().map(str::trim);
+    let message = message.filter(|message| !message.is_empty());
+    let file = failure.file_path.as_deref();
+    [message, file].into_iter().flatten().find_map(|text| {
+        let mut lines = output.lines();
+        lines.position(|line| line.contains(text))
+    })
+}
