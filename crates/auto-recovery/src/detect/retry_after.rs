@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use regex::bytes::Regex;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -24,16 +25,34 @@ const EPOCH_MIN: f64 = 1_000_000_000.0;
 const SECONDS: &str = "retry_after_seconds";
 /// Name in a failure's context: a moment, RFC 3339.
 const MOMENT: &str = "retry_at";
+/// Name in a failure's context: a time of the day, as [`Clock`] is written.
+const CLOCK: &str = "retry_at_clock";
+
+/// How long a time of the day counts as just gone by, rather than as tomorrow's.
+const JUST_GONE: Duration = Duration::from_secs(60 * 60);
 
 /// When to try again.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Said {
     After(Duration),
     At(SystemTime),
+    Clock(Clock),
+}
+
+/// A time as a clock on the wall shows it, of a day in the year or of whichever day is next, in a
+/// zone or where we are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Clock {
+    /// Month and day.
+    date: Option<(i8, i8)>,
+    hour: i8,
+    minute: i8,
+    /// A name of the time zone database.
+    zone: Option<String>,
 }
 
 /// A header, a field or a sentence, each with what says when as `when`.
-static SAYINGS: LazyLock<[Regex; 6]> = LazyLock::new(|| {
+static SAYINGS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
     [
         // `Retry-After: 3`, also a date; `retry_after: 3`, `"retryDelay": "34s"`.
         r#"(?i)\b(?:retry[-_]?after(?:[-_](?P<ms>ms))?|retry[-_]?delay)["']?\s*[:=]\s*["']?(?P<when>[^"'\r\n,}]+(?:, \d\d [^"'\r\n]+)?)"#,
@@ -47,6 +66,8 @@ static SAYINGS: LazyLock<[Regex; 6]> = LazyLock::new(|| {
         r"(?i)\bresets? in (?P<when>\d[\d.]*\s*[a-z]+(?:\s*\d[\d.]*\s*[a-z]+)*)",
         // `resets at 2026-11-29T03:00:00Z`, `limit reset at 1732856400`.
         r"(?i)\bresets?(?: at| on)? (?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)|\d{10})\b",
+        // `resets 5pm (Europe/Berlin)`, `try again at 3:28 PM`, `resets Nov 30 at 2:15 pm`.
+        r"(?i)\b(?:resets?(?: at| on)?|(?:try|retry)(?: again)?(?: at| on)) (?P<when>(?:[a-z]{3,9} \d\d?(?:st|nd|rd|th)?,?(?: at)? )?\d\d?(?::\d\d)? ?(?:[ap]m\b|UTC\b|\(UTC\))(?: \([a-z_]+(?:/[a-z_]+)*\))?)",
     ]
     .map(|pattern| Regex::new(pattern).expect("a pattern of ours, which is tested"))
 });
@@ -65,6 +86,7 @@ pub(super) fn note(failure: &mut Failure, streams: [&[u8]; 2]) {
                     .to_string()
             ),
         ),
+        Some(Said::Clock(clock)) => (CLOCK, json!(clock)),
         None => return,
     };
     failure.context.insert(name.to_owned(), value);
@@ -75,6 +97,9 @@ pub fn retry_after(failure: &Failure, now: SystemTime) -> Option<Duration> {
     if let Some(seconds) = failure.context.get(SECONDS).and_then(Value::as_f64) {
         return Duration::try_from_secs_f64(seconds).ok();
     }
+    if let Some(clock) = failure.context.get(CLOCK) {
+        return Clock::deserialize(clock).ok()?.wait_from(now);
+    }
     let moment = failure.context.get(MOMENT)?.as_str()?;
     let moment: jiff::Timestamp = moment.parse().ok()?;
     Some(
@@ -82,6 +107,70 @@ pub fn retry_after(failure: &Failure, now: SystemTime) -> Option<Duration> {
             .duration_since(now)
             .unwrap_or_default(),
     )
+}
+
+impl Clock {
+    /// `5pm (Europe/Berlin)`, `3:28 PM`, `Nov 30 at 2:15 pm`, `17:00 UTC`.
+    fn read(text: &str) -> Option<Self> {
+        static SHAPE: LazyLock<Regex> = LazyLock::new(|| {
+            let shape = r"(?i)^(?:(?P<month>[a-z]{3})[a-z]* (?P<day>\d\d?)\w*,?(?: at)? )?(?P<hour>\d\d?)(?::(?P<minute>\d\d))? ?(?P<half>[ap]m)?(?: ?\(?(?P<zone>[a-z_/]+)\)?)?$";
+            Regex::new(shape).expect("a pattern of ours, which is tested")
+        });
+        let found = SHAPE.captures(text.as_bytes())?;
+        let part = |name| Some(std::str::from_utf8(found.name(name)?.as_bytes()).expect("ASCII"));
+        let number = |name| part(name)?.parse::<i8>().ok();
+        let date = match part("month") {
+            Some(month) => Some((month_number(month)?, number("day")?)),
+            None => None,
+        };
+        let hour = number("hour")?;
+        let hour = match part("half").map(str::to_ascii_lowercase).as_deref() {
+            Some(_) if !(1..=12).contains(&hour) => return None,
+            Some("am") => hour % 12,
+            Some(_) => hour % 12 + 12,
+            None => hour,
+        };
+        Some(Self {
+            date,
+            hour,
+            minute: number("minute").unwrap_or(0),
+            zone: part("zone").map(str::to_owned),
+        })
+    }
+
+    /// How long it is from `now` until that time comes next. A day that is gone is no wait at all:
+    /// nobody names one of the next year.
+    fn wait_from(&self, now: SystemTime) -> Option<Duration> {
+        let zone = match &self.zone {
+            Some(name) => jiff::tz::TimeZone::get(name).ok()?,
+            None => jiff::tz::TimeZone::system(),
+        };
+        let now = jiff::Timestamp::try_from(now).ok()?.to_zoned(zone);
+        let day = match self.date {
+            Some((month, day)) => jiff::civil::Date::new(now.year(), month, day).ok()?,
+            None => now.date(),
+        };
+        let time = jiff::civil::Time::new(self.hour, self.minute, 0, 0).ok()?;
+        let at = |day: jiff::civil::Date| day.to_datetime(time).to_zoned(now.time_zone().clone());
+        let until = |at: &jiff::Zoned| at.timestamp().duration_since(now.timestamp());
+        let today = until(&at(day).ok()?);
+        if self.date.is_none() && -today > JUST_GONE.try_into().ok()? {
+            let tomorrow = until(&at(day.tomorrow().ok()?).ok()?);
+            return tomorrow.try_into().ok();
+        }
+        Some(today.try_into().unwrap_or_default())
+    }
+}
+
+/// The number of a month by the first three letters of its name.
+fn month_number(name: &str) -> Option<i8> {
+    const MONTHS: [&str; 12] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let at = MONTHS
+        .iter()
+        .position(|month| name.eq_ignore_ascii_case(month))?;
+    i8::try_from(at + 1).ok()
 }
 
 fn last_said(tail: &[u8]) -> Option<Said> {
@@ -96,7 +185,7 @@ fn last_said(tail: &[u8]) -> Option<Said> {
             let Some(said) = read(text.trim(), is_ms) else {
                 continue;
             };
-            if last.is_none_or(|(at, _)| at < when.start()) {
+            if last.as_ref().is_none_or(|(at, _)| *at < when.start()) {
                 last = Some((when.start(), said));
             }
         }
@@ -117,7 +206,8 @@ fn read(text: &str, is_ms: bool) -> Option<Said> {
     if let Some(span) = span(text) {
         return within(span);
     }
-    moment(text).map(Said::At)
+    let moment = moment(text).map(Said::At);
+    moment.or_else(|| Clock::read(text).map(Said::Clock))
 }
 
 fn within(wait: Duration) -> Option<Said> {
@@ -208,6 +298,22 @@ mod tests {
             ("5-hour limit reached; resets in 1h 20m", 4800.0),
             ("Quota exceeded. Please retry in 34.5s.", 34.5),
             ("or try again in 3 days 6 hours 57 minutes.", 284_220.0),
+            // It is 08:00 on 15 January in London, 09:00 in Berlin.
+            (
+                "You've hit your limit · resets 5pm (Europe/Berlin)",
+                8.0 * 3_600.0,
+            ),
+            ("limit reached ∙ resets 9:30am (Europe/Berlin)", 1_800.0),
+            ("resets 8:30am (Europe/Berlin)", 0.0),
+            ("resets 7am (Europe/Berlin)", 22.0 * 3_600.0),
+            ("try again at 12:15 PM (UTC)", 4.25 * 3_600.0),
+            ("resets at 12am (UTC)", 16.0 * 3_600.0),
+            (
+                "Weekly limit reached · resets Jan 16 at 8am (UTC)",
+                86_400.0,
+            ),
+            ("resets January 14th, 8am (UTC)", 0.0),
+            ("try again at 10:00 UTC", 7_200.0),
         ];
         for (output, expected) in cases {
             assert_eq!(seconds(output), Some(expected), "{output}");
@@ -224,6 +330,10 @@ mod tests {
             "Retry-After: 99999999",
             "the test waited 30 seconds",
             "resets at noon",
+            "resets 25pm (UTC)",
+            "resets 5pm (Nowhere/Atall)",
+            "resets Foo 5 at 5pm",
+            "resets 5 counters",
         ];
         for output in cases {
             assert_eq!(seconds(output), None, "{output}");
