@@ -61,6 +61,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         makeflags: _,
         home: _,
         search_path: _,
+        git_index: _,
     } = settings;
     let mut rows = vec![
         row("store", store, |store| json!(store.to_string())),
@@ -147,6 +148,10 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         pty,
         hold_stdout,
         fail_on_flaky,
+        hold_output,
+        fail_on_change,
+        stage,
+        confirm,
         on_leftover,
         on_audit_failure,
         recipes,
@@ -176,7 +181,11 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         ("checkpoint", checkpoint),
         ("pty", pty),
         ("hold_stdout", hold_stdout),
+        ("hold_output", hold_output),
         ("fail_on_flaky", fail_on_flaky),
+        ("fail_on_change", fail_on_change),
+        ("stage", stage),
+        ("confirm", confirm),
     ] {
         rows.push(row(key, flag, |flag| json!(flag)));
     }

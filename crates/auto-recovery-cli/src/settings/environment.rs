@@ -44,6 +44,8 @@ pub(crate) struct Environment {
     pub(crate) makeflags: OsString,
     /// PATH: where programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// GIT_INDEX_FILE: what a commit under way is made from, in a hook of git's.
+    pub(crate) git_index: Option<PathBuf>,
 }
 
 impl Environment {
@@ -74,6 +76,7 @@ impl Environment {
             parent_session: text("RECOVER_SESSION_ID"),
             makeflags: variable("MAKEFLAGS").unwrap_or_default(),
             search_path: variable("PATH"),
+            git_index: variable("GIT_INDEX_FILE").map(PathBuf::from),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auto_recovery::Category;
 
-use crate::args::{OutcomeArgs, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+use crate::args::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 use crate::settings::{
     Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
@@ -22,6 +22,9 @@ pub(super) const MAX_DELAY: Duration = Duration::from_secs(60);
 /// Time between asking a program to end and killing it: what service managers and container
 /// runtimes give.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// When a run for a coding agent ends: agents give a command two minutes unless told otherwise.
+const AGENT_DEADLINE: Duration = Duration::from_secs(100);
 
 /// The settings of a run: what flags, environment and files say, laid over one another.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +59,14 @@ pub(crate) struct RunSettings {
     pub(crate) hold_stdout: Setting<bool>,
     /// Whether a flaky pass exits with the first run's code.
     pub(crate) fail_on_flaky: Setting<bool>,
+    /// Whether only the deciding run's output is written, both streams.
+    pub(crate) hold_output: Setting<bool>,
+    /// Whether a cure that changed files exits with the first run's code.
+    pub(crate) fail_on_change: Setting<bool>,
+    /// Whether a cure is added to git's index where it was staged before.
+    pub(crate) stage: Setting<bool>,
+    /// Whether a cure must be seen to be one.
+    pub(crate) confirm: Setting<bool>,
     /// What becomes of the changes of a killed run; unless said, a person at a terminal decides.
     pub(crate) on_leftover: Setting<Option<OnLeftover>>,
     /// What happens to a recovery whose record cannot be written.
@@ -104,6 +115,8 @@ pub(crate) struct RunRequest {
     pub(crate) no_wait: bool,
     /// Where the result is written.
     pub(crate) result_file: Option<PathBuf>,
+    /// Who calls, if that was said.
+    pub(crate) profile: Option<Profile>,
 }
 
 impl RunRequest {
@@ -115,6 +128,7 @@ impl RunRequest {
             dry_run: false,
             no_wait: false,
             result_file: None,
+            profile: None,
         }
     }
 
@@ -131,13 +145,15 @@ impl RunRequest {
             command,
             session: outcome.session.clone(),
             dry_run: strategies.dry_run,
-            no_wait: timing.no_wait,
+            no_wait: timing.no_wait || outcome.profile.is_some(),
             result_file: outcome.result_file.clone(),
+            profile: outcome.profile,
         };
-        (
-            request,
-            Layer::from_flags(strategies, timing, tree, outcome),
-        )
+        let mut layer = Layer::from_flags(strategies, timing, tree, outcome);
+        if let Some(profile) = request.profile {
+            layer.lay_over_profile(profile);
+        }
+        (request, layer)
     }
 }
 
@@ -172,6 +188,7 @@ impl Layer {
         let TreeArgs {
             protect,
             approve,
+            confirm,
             keep_progress,
             keep_failed_changes,
             no_checkpoint,
@@ -182,6 +199,10 @@ impl Layer {
             no_pty,
             hold_stdout,
             fail_on_flaky,
+            hold_output,
+            fail_on_change,
+            stage,
+            profile: _,
         } = outcome;
         Self {
             policy: PolicyLayer {
@@ -208,7 +229,33 @@ impl Layer {
             pty: switch("no-pty", no_pty, false),
             hold_stdout: switch("hold-stdout", hold_stdout, true),
             fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
+            hold_output: switch("hold-output", hold_output, true),
+            fail_on_change: switch("fail-on-change", fail_on_change, true),
+            stage: switch("stage", stage, true),
+            confirm: switch("confirm", confirm, true),
             ..Self::default()
+        }
+    }
+}
+
+impl Layer {
+    /// Lays these flags over what `profile` says.
+    fn lay_over_profile(&mut self, profile: Profile) {
+        let Profile::Agent = profile;
+        let policy = &mut self.policy;
+        fill(
+            &mut policy.deadline,
+            &given("profile", Some(AGENT_DEADLINE)),
+        );
+        if self.hold_stdout.is_none() {
+            fill(&mut self.hold_output, &switch("profile", true, true));
+        }
+        if policy.retry.is_none() && policy.retry_for.is_none() {
+            let blind = PolicyLayer {
+                retry: given("profile", Some(0)),
+                ..PolicyLayer::default()
+            };
+            self.categories.insert(Category::TestFailure, blind);
         }
     }
 }
@@ -250,6 +297,10 @@ impl RunSettings {
             pty: or_default(top.pty, true),
             hold_stdout: or_default(top.hold_stdout, false),
             fail_on_flaky: or_default(top.fail_on_flaky, false),
+            hold_output: or_default(top.hold_output, false),
+            fail_on_change: or_default(top.fail_on_change, false),
+            stage: or_default(top.stage, false),
+            confirm: or_default(top.confirm, false),
             on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             recipes,
@@ -342,6 +393,10 @@ impl Layer {
             pty,
             hold_stdout,
             fail_on_flaky,
+            hold_output,
+            fail_on_change,
+            stage,
+            confirm,
             on_leftover,
             // Lists from every layer count.
             protect: _,
@@ -367,6 +422,10 @@ impl Layer {
         fill(&mut self.pty, pty);
         fill(&mut self.hold_stdout, hold_stdout);
         fill(&mut self.fail_on_flaky, fail_on_flaky);
+        fill(&mut self.hold_output, hold_output);
+        fill(&mut self.fail_on_change, fail_on_change);
+        fill(&mut self.stage, stage);
+        fill(&mut self.confirm, confirm);
         fill(&mut self.on_leftover, on_leftover);
     }
 }

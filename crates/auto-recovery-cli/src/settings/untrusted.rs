@@ -64,6 +64,10 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         checkpoint,
         hold_stdout,
         fail_on_flaky,
+        hold_output,
+        fail_on_change,
+        stage,
+        confirm,
         on_leftover,
         pty,
         categories,
@@ -80,6 +84,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         allow: unused.unless("allow", allow, |tier| *tier <= allowed),
         checkpoint: unused.unless("checkpoint", checkpoint, |on| *on),
         fail_on_flaky: unused.unless("fail_on_flaky", fail_on_flaky, |on| *on),
+        fail_on_change: unused.unless("fail_on_change", fail_on_change, |on| *on),
+        confirm: unused.unless("confirm", confirm, |on| *on),
         on_leftover: unused.unless("on_leftover", on_leftover, |what| *what == OnLeftover::Stop),
         ..Layer::default()
     };
@@ -90,6 +96,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("keep_progress", keep_progress);
     unused.all("keep_failed_changes", keep_failed_changes);
     unused.all("hold_stdout", hold_stdout);
+    unused.all("hold_output", hold_output);
+    unused.all("stage", stage);
     unused.all("pty", pty);
     let of_category = |(category, policy): (Category, PolicyLayer)| {
         let prefix = format!("category.{category}.");

@@ -5,6 +5,7 @@ mod cure;
 mod died;
 mod escapees;
 mod guarded;
+mod hook;
 mod keys;
 mod limits;
 mod long_diffs;

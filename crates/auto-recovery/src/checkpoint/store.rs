@@ -13,7 +13,7 @@ use crate::checkpoint::git::Git;
 use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
-use crate::checkpoint::patch::{self, DiffSink};
+use crate::checkpoint::patch::{self, DiffSink, PatchForm};
 use crate::checkpoint::root::Root;
 use crate::checkpoint::user_git;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
@@ -127,15 +127,30 @@ impl CheckpointStore {
         patch::read(&self.git, before, after, sink)
     }
 
-    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions
-    /// beyond the executable bit and empty directories, which a diff cannot say, are not in it.
-    pub fn patch_for_apply(
+    /// Gives `sink` the changes in `form`, relative to the workspace, without those at the paths
+    /// `but`: permissions beyond the executable bit and empty directories, which a patch cannot
+    /// say, are not in it.
+    ///
+    /// # Errors
+    /// If git fails, or `sink` does; [`ErrorKind::Refused`] if there are too many of `but`.
+    pub fn patch_in_form(
+        &self,
+        trees: (&Checkpoint, &Checkpoint),
+        form: PatchForm,
+        but: &[Vec<u8>],
+        sink: &mut DiffSink<'_>,
+    ) -> Result<ControlFlow<()>> {
+        patch::read_in_form(&self.git, trees, form, but, sink)
+    }
+
+    /// What such a patch has no words for, a line each.
+    pub fn beyond_patch(
         &self,
         before: &Checkpoint,
         after: &Checkpoint,
-        sink: &mut DiffSink<'_>,
-    ) -> Result<ControlFlow<()>> {
-        patch::read_for_apply(&self.git, before, after, sink)
+        but: &[Vec<u8>],
+    ) -> Vec<String> {
+        patch::beyond_patch(before, after, but)
     }
 
     /// Makes sure that the directory of the workspace is still the one that was opened.

@@ -51,6 +51,11 @@ pub enum RunEvent<'a> {
         /// What it left and the way back, in words.
         what: &'a str,
     },
+    /// Something that was done beside the recovery, or that explains its end.
+    Note {
+        /// In words.
+        what: &'a str,
+    },
     /// Something that a person should know, and that stops nothing.
     Warning {
         /// In words.

@@ -28,8 +28,10 @@ mod retention;
 mod retrying;
 mod rollback;
 mod runner;
+mod session_patch;
 mod session_trees;
 mod shell_words;
+mod staging;
 mod state_file;
 mod state_rooms;
 mod strategies;
@@ -49,4 +51,5 @@ pub use request::{
     TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
+pub use session_patch::SessionPatch;
 pub use shell_words::shell_hint;

@@ -28,6 +28,7 @@ use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
+use crate::run::staging::Staging;
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
@@ -62,6 +63,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     };
     let guarded = guarded_files(run, &policy, claim.workspace());
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
+    let staging = Staging::look(run, tree.as_ref());
     let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let mut manager = manager(run, &policy, logger, &session_id);
@@ -85,6 +87,9 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let recovery = recovery?;
     let patch = keep_patch(run, &recovery, tree.as_ref());
+    if let (Some(staging), Some(tree)) = (staging, &tree) {
+        staging.settle(run, tree);
+    }
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }
@@ -108,7 +113,7 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
         return None;
     }
     let (tree, outputs) = (tree?, run.runner.outputs()?);
-    match outputs.keep_cure(|out| tree.patch_of_cure(out)) {
+    match outputs.keep_cure(|out| tree.write_cure(out)) {
         Ok(path) => Some(path),
         Err(error) => {
             let what = format!("keep the patch of the cure: {}", error.chain());
@@ -418,8 +423,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
     let exit = match recovery.end {
-        RecoveryEnd::Recovered if recovery.flaky && run.runner.request.fail_on_flaky => failed.exit,
-        RecoveryEnd::Recovered => RunExit::Code(0),
+        RecoveryEnd::Recovered => exit_of_cure(run, failed, &recovery),
         RecoveryEnd::DeadlinePassed => RunExit::Code(EXIT_TIMED_OUT),
         RecoveryEnd::Interrupted => match run.runner.interrupt.raised() {
             Some(signal) => RunExit::Signal(signal),
@@ -429,6 +433,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     };
     if recovery.end == RecoveryEnd::Recovered {
         show_recovered(run, &recovery, ending.category);
+        tell_exit(run, exit, &recovery);
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
@@ -464,6 +469,30 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
         patch: ending.patch,
         ..run.outcome(exit, end, recovery.result)
     })
+}
+
+/// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
+fn exit_of_cure(run: &Run, failed: &Failed, recovery: &Recovery) -> RunExit {
+    let request = &run.runner.request;
+    let is_flaky = recovery.flaky && request.fail_on_flaky;
+    let is_change = !recovery.files_modified.is_empty() && request.fail_on_change;
+    match is_flaky || is_change {
+        true => failed.exit,
+        false => RunExit::Code(0),
+    }
+}
+
+/// Says why a run that was recovered does not exit with 0.
+fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
+    if exit == RunExit::Code(0) {
+        return;
+    }
+    let why = match recovery.files_modified.is_empty() {
+        true => "it passed by being run again only (--fail-on-flaky)",
+        false => "the cure changed files, which stay (--fail-on-change)",
+    };
+    let what = format!("exits {} all the same: {why}", exit.shell_code());
+    run.observe(&RunEvent::Note { what: &what });
 }
 
 fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {

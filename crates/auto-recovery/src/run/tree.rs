@@ -10,14 +10,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
-    PendingRun, ProtectGlob, Protected, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark,
+    PatchForm, Pending, PendingRun, ProtectGlob, Protected, RestoreReport, UserIndex,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::event::RunEvent;
 use crate::run::guard::Claim;
+use crate::run::session_patch::SessionPatch;
 use crate::run::under_way::Run;
 
 /// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
@@ -36,8 +37,8 @@ pub(super) struct Guarded {
     ground: Checkpoint,
     /// The tree as our last step left it.
     ours: Checkpoint,
-    /// The tree as the strategy that acted last left it, before the verification.
-    acted: Option<Checkpoint>,
+    /// The attempts that cured, oldest first: what was built upon, and the last.
+    cure: Vec<Span>,
     /// The attempt under way: the tree before it, and as it was seen last.
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
@@ -54,6 +55,8 @@ pub(super) struct Guarded {
 #[derive(Clone)]
 struct Span {
     before: Checkpoint,
+    /// As the strategy left it, before the verification.
+    acted: Option<Checkpoint>,
     after: Option<Checkpoint>,
     /// Whether it is undone together with the attempt that came next.
     left_to_next: bool,
@@ -107,7 +110,7 @@ impl GuardedTree {
             argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
-            acted: None,
+            cure: Vec::new(),
             ground,
             attempt: None,
             kept: Vec::new(),
@@ -161,19 +164,37 @@ impl GuardedTree {
         store.patch(&before, &after, &mut write).map(drop)
     }
 
-    /// What the cure changed, together with what it was built upon, for `git apply`.
-    pub(super) fn patch_of_cure(&self, out: &mut dyn Write) -> Result<()> {
+    /// What the cure changed, together with what it was built upon; `None` where nothing did.
+    pub(super) fn cure(&self) -> Option<SessionPatch> {
         let guarded = self.lock();
-        match &guarded.acted {
-            Some(acted) => {
-                let mut give = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-                let store = &guarded.store;
-                store
-                    .patch_for_apply(&guarded.ground, acted, &mut give)
-                    .map(drop)
-            }
+        let spans = guarded.cure.iter();
+        let steps: Vec<_> = spans
+            .filter_map(|span| Some((span.before.clone(), span.acted.clone()?)))
+            .collect();
+        SessionPatch::of(&guarded.store, &steps)
+    }
+
+    /// Writes it to `out`, for `git apply`.
+    pub(super) fn write_cure(&self, out: &mut dyn Write) -> Result<()> {
+        let mut give = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
+        match self.cure() {
+            Some(cure) => cure.read(PatchForm::Apply, &mut give).map(drop),
             None => Ok(()),
         }
+    }
+
+    /// The paths at which the tree is not as `then` any more. Only looked at: what somebody else
+    /// changed is not ours by that.
+    pub(super) fn changed_since(&self, then: &Checkpoint) -> Result<HashSet<Vec<u8>>> {
+        let mut guarded = self.lock();
+        let now = guarded.session.snapshot("after the cure")?;
+        let changes = guarded.store.changes(then, &now).into_iter();
+        Ok(changes.map(|change| change.path).collect())
+    }
+
+    /// The index at `file`, or the repository's own, of the user's repository here.
+    pub(super) fn user_index(&self, file: Option<&Path>) -> Result<UserIndex> {
+        UserIndex::of(&self.lock().store, file)
     }
 
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
@@ -215,6 +236,7 @@ impl Tree for GuardedTree {
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
             before: now.clone(),
+            acted: None,
             after: None,
             left_to_next: false,
         });
@@ -248,7 +270,9 @@ impl Tree for GuardedTree {
             files_modified,
             overflow: None,
         };
-        guarded.acted = Some(now);
+        if let Some(span) = &mut guarded.attempt {
+            span.acted = Some(now);
+        }
         Ok(acted)
     }
 
@@ -321,8 +345,9 @@ impl Tree for GuardedTree {
         let mut guarded = self.lock();
         // A tree that could not be kept as the command passed on it is none to go back to.
         let last = guarded.attempt.take();
-        let is_unseen = last.is_some_and(|span| span.after.is_none());
-        guarded.kept.clear();
+        let is_unseen = last.as_ref().is_some_and(|span| span.after.is_none());
+        guarded.cure = std::mem::take(&mut guarded.kept);
+        guarded.cure.extend(last);
         let Guarded {
             store,
             pending,

@@ -71,6 +71,9 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         keep_patch: request.result_file.is_some() || app.printer.json,
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
+        fail_on_change: run.fail_on_change.value,
+        git_index: settings.git_index.clone(),
+        stage: run.stage.value,
         on_audit_failure: run.on_audit_failure.value,
         on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
     })

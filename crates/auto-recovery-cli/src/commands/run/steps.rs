@@ -157,7 +157,7 @@ impl Steps {
 impl RunObserver for Steps {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
-            RunEvent::Cleaned { what } => self.say(what),
+            RunEvent::Cleaned { what } | RunEvent::Note { what } => self.say(what),
             RunEvent::Leftover { what } | RunEvent::Warning { what } => self.warn(what),
             RunEvent::NoState { why } => self.warn(&format!(
                 "nothing was tried, because what is kept of it cannot be written: {why} · name a \

@@ -169,6 +169,9 @@ impl Project {
             keep_patch: false,
             dry_run: false,
             fail_on_flaky: false,
+            fail_on_change: false,
+            git_index: None,
+            stage: false,
             on_audit_failure: OnAuditFailure::Stop,
             on_leftover: OnLeftover::Restore,
         }
