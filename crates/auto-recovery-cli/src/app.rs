@@ -18,7 +18,7 @@ use crate::args::{
     PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
     without_wrong_tip,
 };
-use crate::commands::{self, Asked, Export, PruneRequest, Scope, TrustPlace, Wanted};
+use crate::commands::{self, Asked, Export, Part, PruneRequest, Scope, TrustPlace, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
@@ -272,11 +272,22 @@ fn show(app: &App, args: ShowArgs) -> Result<Exit> {
         attempt,
         last,
         any_project,
+        diff,
+        stat,
+        output,
     } = args;
     let wanted = Wanted {
         session: app.asked(session, any_project),
         attempt: attempt.or(last.flatten()),
     };
+    let parts = [
+        (diff, Part::Diff),
+        (stat, Part::Stat),
+        (output, Part::Output),
+    ];
+    if let Some((_, part)) = parts.into_iter().find(|(is_asked, _)| *is_asked) {
+        return commands::show_part(&app.place()?, wanted, part, &app.printer);
+    }
     commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
 }
 

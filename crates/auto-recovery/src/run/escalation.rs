@@ -51,7 +51,7 @@ impl Approver for ApprovalCommand {
         let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
         let ran = self
             .runner
-            .run_helper(&self.command.argv, Role::Helper, &call, &more)?;
+            .run_helper(&self.command.argv, Role::Person, &call, &more)?;
         Ok(ran.is_success())
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
     let display = &command.display;
     let problem = match run
         .runner
-        .run_helper(&command.argv, Role::Helper, &call, &[])
+        .run_helper(&command.argv, Role::Person, &call, &[])
     {
         Ok(ran) if ran.is_success() => return,
         Ok(ran) => ended(&ran),

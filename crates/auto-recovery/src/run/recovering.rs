@@ -371,6 +371,7 @@ fn manager(
         deadline: run.runner.deadline(),
         keep_progress: request.keep_progress,
         keep_failed_changes: request.keep_failed_changes,
+        confirm: request.confirm,
         on_audit_failure: request.on_audit_failure,
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());

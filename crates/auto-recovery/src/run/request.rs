@@ -247,6 +247,8 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// Whether a flaky pass exits with the first run's code.
     pub fail_on_flaky: bool,
+    /// Whether a cure counts only once the command failed without it and passed with it again.
+    pub confirm: bool,
     /// Whether a cure that changed files, and stays, exits with the first run's code.
     pub fail_on_change: bool,
     /// The index that a commit under way is made from, where this runs in a hook of git's.

@@ -37,6 +37,8 @@ pub(super) struct Guarded {
     ground: Checkpoint,
     /// The tree as our last step left it.
     ours: Checkpoint,
+    /// The tree with the cure, while that is set aside.
+    aside: Option<Checkpoint>,
     /// The attempts that cured, oldest first: what was built upon, and the last.
     cure: Vec<Span>,
     /// The attempt under way: the tree before it, and as it was seen last.
@@ -110,6 +112,7 @@ impl GuardedTree {
             argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
+            aside: None,
             cure: Vec::new(),
             ground,
             attempt: None,
@@ -341,6 +344,35 @@ impl Tree for GuardedTree {
         self.lock().put_back_while(|_| true)
     }
 
+    fn set_aside(&mut self) -> Result<Option<String>> {
+        let mut guarded = self.lock();
+        let last = guarded.attempt.as_ref();
+        let first = guarded
+            .kept
+            .first()
+            .or(last)
+            .map(|span| span.before.clone());
+        let with = last.and_then(|span| span.after.clone());
+        let (Some(first), Some(with)) = (first, with) else {
+            return Ok(Some("the tree with it could not be kept".to_owned()));
+        };
+        guarded.aside = Some(with.clone());
+        guarded.go_between(&with, &first)
+    }
+
+    fn put_again(&mut self) -> Result<Option<String>> {
+        let mut guarded = self.lock();
+        let Some(with) = guarded.aside.take() else {
+            return Ok(None);
+        };
+        let now = guarded.look("without the cure")?;
+        if let Some(pending) = &mut guarded.pending {
+            // Of a run that dies while it is brought back, this is what goes.
+            pending.note_after(&with)?;
+        }
+        guarded.go_between(&now, &with)
+    }
+
     fn accept(&mut self, proof: Proof) -> Result<()> {
         let mut guarded = self.lock();
         // A tree that could not be kept as the command passed on it is none to go back to.
@@ -505,6 +537,21 @@ impl Guarded {
             all.bits_back.extend(undone.bits_back);
             all.not_covered.extend(undone.not_covered);
         }
+    }
+
+    /// Puts the tree from `from`, as it is, to `to`; says why, if it is not exactly that then.
+    fn go_between(&mut self, from: &Checkpoint, to: &Checkpoint) -> Result<Option<String>> {
+        self.store.check_root()?;
+        self.look_beside();
+        let beside = self.beside.as_ref();
+        let report = self.session.restore_beside(to, Some(from), beside)?;
+        let now = self.look("while a cure is confirmed")?;
+        let differs = self.store.files_modified(to, &now);
+        Ok(match (report.is_exact(), differs.is_empty()) {
+            (true, true) => None,
+            (_, false) => Some(format!("{} changed meanwhile", differs.join(", "))),
+            (false, true) => Some("something could not be moved out of its way".to_owned()),
+        })
     }
 
     fn put_back(&mut self, span: &Span) -> Result<Undone> {

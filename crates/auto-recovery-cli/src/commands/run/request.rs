@@ -71,6 +71,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         keep_patch: request.result_file.is_some() || app.printer.json,
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
+        confirm: run.confirm.value,
         fail_on_change: run.fail_on_change.value,
         git_index: settings.git_index.clone(),
         stage: run.stage.value,
