@@ -1,6 +1,7 @@
 //! `recover run` as a person uses it: through the binary, on real files and processes.
 
 mod borders;
+mod confirm;
 mod cure;
 mod died;
 mod escapees;
@@ -10,8 +11,10 @@ mod keys;
 mod limits;
 mod long_diffs;
 mod not_put_back;
+mod once;
 mod others;
 mod pager;
+mod patch;
 mod restore;
 mod result;
 mod signals;
