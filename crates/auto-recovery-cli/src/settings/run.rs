@@ -193,17 +193,6 @@ impl Layer {
             keep_failed_changes,
             no_checkpoint,
         } = tree;
-        let OutcomeArgs {
-            session: _,
-            result_file: _,
-            no_pty,
-            hold_stdout,
-            fail_on_flaky,
-            hold_output,
-            fail_on_change,
-            stage,
-            profile: _,
-        } = outcome;
         Self {
             policy: PolicyLayer {
                 fix: shell_commands("fix", fix),
@@ -226,13 +215,31 @@ impl Layer {
             keep_progress: switch("keep-progress", keep_progress, true),
             keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
             checkpoint: switch("no-checkpoint", no_checkpoint, false),
-            pty: switch("no-pty", no_pty, false),
+            confirm: switch("confirm", confirm, true),
+            ..Self::from_outcome(outcome)
+        }
+    }
+
+    /// What those say that are of the record and the result.
+    fn from_outcome(outcome: OutcomeArgs) -> Self {
+        let OutcomeArgs {
+            session: _,
+            result_file: _,
+            no_pty,
+            hold_stdout,
+            fail_on_flaky,
+            hold_output,
+            fail_on_change,
+            stage,
+            profile: _,
+        } = outcome;
+        Self {
             hold_stdout: switch("hold-stdout", hold_stdout, true),
             fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
             hold_output: switch("hold-output", hold_output, true),
             fail_on_change: switch("fail-on-change", fail_on_change, true),
             stage: switch("stage", stage, true),
-            confirm: switch("confirm", confirm, true),
+            pty: switch("no-pty", no_pty, false),
             ..Self::default()
         }
     }

@@ -196,11 +196,9 @@ impl<'m> Recovering<'m> {
         judged.tell_of_exit(turn.step.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
-        if let Some(code) = shell_code(verification.exit_code, verification.signal) {
-            self.last_exit = Some(code);
-        }
-        let mut left_running = outcome.left_running;
-        left_running.extend(verification.left_running);
+        let exit = shell_code(verification.exit_code, verification.signal);
+        self.last_exit = exit.or(self.last_exit);
+        let left_running = [outcome.left_running, verification.left_running].concat();
         let mut tried = Tried {
             success: judged.success,
             repeatable: outcome.repeatable,

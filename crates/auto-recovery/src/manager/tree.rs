@@ -193,8 +193,8 @@ pub trait Tree: Send {
     /// If it is not exactly as it was.
     fn undo_all(&mut self) -> Result<Undone>;
 
-    /// Puts the tree back as the recovery found it, for a while: [`Tree::put_again`] brings back what
-    /// the attempt and those before it changed. Says why, if it is not exactly as it was.
+    /// Puts the tree back as the recovery found it, for a while: [`Tree::put_again`] brings back
+    /// what the attempt and those before it changed. Says why, if it is not exactly as it was.
     ///
     /// # Errors
     /// If it cannot be changed.

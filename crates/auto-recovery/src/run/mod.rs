@@ -36,6 +36,7 @@ mod state_file;
 mod state_rooms;
 mod strategies;
 mod tree;
+mod tree_cure;
 mod under_way;
 
 pub use attempt_diff::AttemptDiff;

@@ -87,9 +87,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let recovery = recovery?;
     let patch = keep_patch(run, &recovery, tree.as_ref());
-    if let (Some(staging), Some(tree)) = (staging, &tree) {
-        staging.settle(run, tree);
-    }
+    Staging::settle(staging, run, tree.as_ref());
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }

@@ -59,8 +59,11 @@ impl Staging {
     }
 
     /// Stages what the cure changed, if that is wanted, and names what stays outside of the index.
-    pub(super) fn settle(&self, run: &Run, tree: &GuardedTree) {
-        if let Err(error) = self.try_settle(run, tree) {
+    pub(super) fn settle(looked: Option<Self>, run: &Run, tree: Option<&GuardedTree>) {
+        let (Some(staging), Some(tree)) = (looked, tree) else {
+            return;
+        };
+        if let Err(error) = staging.try_settle(run, tree) {
             let what = format!("the cure is not staged: {}", error.chain());
             run.observe(&RunEvent::Warning { what: &what });
         }

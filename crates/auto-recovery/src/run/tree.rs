@@ -4,21 +4,18 @@
 //! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
-use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark,
-    PatchForm, Pending, PendingRun, ProtectGlob, Protected, RestoreReport, UserIndex,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
+    PendingRun, ProtectGlob, Protected, RestoreReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::event::RunEvent;
 use crate::run::guard::Claim;
-use crate::run::session_patch::SessionPatch;
 use crate::run::under_way::Run;
 
 /// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
@@ -40,7 +37,7 @@ pub(super) struct Guarded {
     /// The tree with the cure, while that is set aside.
     aside: Option<Checkpoint>,
     /// The attempts that cured, oldest first: what was built upon, and the last.
-    cure: Vec<Span>,
+    pub(super) cure: Vec<Span>,
     /// The attempt under way: the tree before it, and as it was seen last.
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
@@ -50,15 +47,15 @@ pub(super) struct Guarded {
     /// What the next run here would need if this one died; not inside another recovery.
     pending: Option<Pending>,
     /// Who runs beside; not inside another recovery.
-    beside: Option<Inbox>,
+    pub(super) beside: Option<Inbox>,
 }
 
 /// What one attempt did to the tree: from here to there.
 #[derive(Clone)]
-struct Span {
-    before: Checkpoint,
+pub(super) struct Span {
+    pub(super) before: Checkpoint,
     /// As the strategy left it, before the verification.
-    acted: Option<Checkpoint>,
+    pub(super) acted: Option<Checkpoint>,
     after: Option<Checkpoint>,
     /// Whether it is undone together with the attempt that came next.
     left_to_next: bool,
@@ -156,48 +153,6 @@ impl GuardedTree {
     /// What names the content of that tree: equal for equal trees.
     pub(super) fn fingerprint(&self) -> String {
         self.lock().ground.fingerprint()
-    }
-
-    /// Writes the difference between two checkpoints, for people, to `out`.
-    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
-        let guarded = self.lock();
-        let store = &guarded.store;
-        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch(&before, &after, &mut write).map(drop)
-    }
-
-    /// What the cure changed, together with what it was built upon; `None` where nothing did.
-    pub(super) fn cure(&self) -> Option<SessionPatch> {
-        let guarded = self.lock();
-        let spans = guarded.cure.iter();
-        let steps: Vec<_> = spans
-            .filter_map(|span| Some((span.before.clone(), span.acted.clone()?)))
-            .collect();
-        SessionPatch::of(&guarded.store, &steps)
-    }
-
-    /// Writes it to `out`, for `git apply`.
-    pub(super) fn write_cure(&self, out: &mut dyn Write) -> Result<()> {
-        let mut give = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-        match self.cure() {
-            Some(cure) => cure.read(PatchForm::Apply, &mut give).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// The paths at which the tree is not as `then` any more. Only looked at: what somebody else
-    /// changed is not ours by that.
-    pub(super) fn changed_since(&self, then: &Checkpoint) -> Result<HashSet<Vec<u8>>> {
-        let mut guarded = self.lock();
-        let now = guarded.session.snapshot("after the cure")?;
-        let changes = guarded.store.changes(then, &now).into_iter();
-        Ok(changes.map(|change| change.path).collect())
-    }
-
-    /// The index at `file`, or the repository's own, of the user's repository here.
-    pub(super) fn user_index(&self, file: Option<&Path>) -> Result<UserIndex> {
-        UserIndex::of(&self.lock().store, file)
     }
 
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
@@ -451,7 +406,7 @@ impl Guarded {
     }
 
     /// Notes who runs beside now, and who did.
-    fn look_beside(&mut self) {
+    pub(super) fn look_beside(&mut self) {
         if let Some(beside) = &mut self.beside {
             beside.look();
         }
@@ -477,7 +432,7 @@ impl Guarded {
     }
 
     /// Takes a snapshot as the tree that our step left.
-    fn look(&mut self, label: &str) -> Result<Checkpoint> {
+    pub(super) fn look(&mut self, label: &str) -> Result<Checkpoint> {
         self.look_beside();
         let taken = self.session.snapshot(label);
         if let (Err(_), Some(span)) = (&taken, &mut self.attempt) {
@@ -537,21 +492,6 @@ impl Guarded {
             all.bits_back.extend(undone.bits_back);
             all.not_covered.extend(undone.not_covered);
         }
-    }
-
-    /// Puts the tree from `from`, as it is, to `to`; says why, if it is not exactly that then.
-    fn go_between(&mut self, from: &Checkpoint, to: &Checkpoint) -> Result<Option<String>> {
-        self.store.check_root()?;
-        self.look_beside();
-        let beside = self.beside.as_ref();
-        let report = self.session.restore_beside(to, Some(from), beside)?;
-        let now = self.look("while a cure is confirmed")?;
-        let differs = self.store.files_modified(to, &now);
-        Ok(match (report.is_exact(), differs.is_empty()) {
-            (true, true) => None,
-            (_, false) => Some(format!("{} changed meanwhile", differs.join(", "))),
-            (false, true) => Some("something could not be moved out of its way".to_owned()),
-        })
     }
 
     fn put_back(&mut self, span: &Span) -> Result<Undone> {
