@@ -16,9 +16,9 @@ use clap::Parser;
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs,
     PruneArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run, with_separator,
-    without_wrong_tip,
+    without_store_urls, without_wrong_tip,
 };
-use crate::commands::{self, Asked, Export, Part, PruneRequest, Scope, TrustPlace, Wanted};
+use crate::commands::{self, Asked, Export, Part, PruneRequest, Report, Scope, TrustPlace, Wanted};
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
@@ -227,8 +227,13 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
             output,
             any_project,
         }) => {
-            let asked = app.asked(session, any_project);
-            commands::report(&*app.store()?, asked, format, output, host.now(), printer)
+            let request = Report {
+                asked: app.asked(session, any_project),
+                format,
+                output,
+                github: &settings.github,
+            };
+            commands::report(&*app.store()?, request, host.now(), printer)
         }
         Command::Prune(args) => commands::prune_sessions(app, prune_request(args)),
         Command::Hold(HoldArgs {
@@ -386,6 +391,7 @@ fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
             Some(words) => format!("error: put the command after `--`: `{words}`\n"),
             None => without_wrong_tip(error).render().to_string(),
         };
+        let text = without_store_urls(text, args);
         let text = escape_bytes(text.as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();
         match is_run(args) {

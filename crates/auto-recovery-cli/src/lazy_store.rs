@@ -58,8 +58,8 @@ impl AuditStore for LazyStore {
         self.store()?.record(session_id, event)
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
-        self.store()?.sessions()
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+        self.store()?.read_sessions()
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
@@ -99,12 +99,12 @@ impl AuditStore for LazyStore {
         self.store()?.held(session_id)
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
-        self.store()?.statistics(session_id)
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
+        self.store()?.read_statistics(session_id)
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
-        self.store()?.aggregate(query)
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        self.store()?.read_aggregate(query)
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

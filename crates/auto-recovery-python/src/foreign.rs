@@ -97,8 +97,8 @@ impl AuditStore for ForeignLog {
         }
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
-        Ok(Vec::new())
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+        Ok((Vec::new(), Vec::new()))
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
@@ -142,17 +142,17 @@ impl AuditStore for ForeignLog {
         }
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
         match &self.journal {
-            Some(journal) => journal.statistics(session_id),
-            None => Ok(RecoveryStatistics::default()),
+            Some(journal) => journal.read_statistics(session_id),
+            None => Ok((RecoveryStatistics::default(), Vec::new())),
         }
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
         match &self.journal {
-            Some(journal) => journal.aggregate(query),
-            None => Ok(Grouping::default().aggregates()),
+            Some(journal) => journal.read_aggregate(query),
+            None => Ok((Grouping::default().aggregates(), Vec::new())),
         }
     }
 

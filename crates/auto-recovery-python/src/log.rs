@@ -109,15 +109,18 @@ impl AuditLog {
     fn statistics<'py>(&self, session_id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         let py = session_id.py();
         let session_id = text(session_id)?;
-        let statistics = self.released(py, |logger| logger.get_recovery_statistics(&session_id))?;
+        let (statistics, damage) =
+            self.released(py, |logger| logger.store().read_statistics(&session_id))?;
+        warn(py, &damage)?;
         dictionary(py, statistics)
     }
 
     /// The statistics of all sessions.
     fn aggregate<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let aggregates = self.released(py, |logger| {
-            logger.store().aggregate(&AggregateQuery::default())
+        let (aggregates, damage) = self.released(py, |logger| {
+            logger.store().read_aggregate(&AggregateQuery::default())
         })?;
+        warn(py, &damage)?;
         dictionary(py, aggregates.total)
     }
 
@@ -125,9 +128,10 @@ impl AuditLog {
     fn export(&self, session_id: &Bound<'_, PyAny>, format: &str) -> PyResult<PathBuf> {
         let py = session_id.py();
         let session_id = text(session_id)?;
-        self.released(py, |logger| {
-            logger.export_audit_trail(&session_id, format.parse()?)
-        })
+        let (path, damage) =
+            self.released(py, |logger| logger.export(&session_id, format.parse()?))?;
+        warn(py, &damage)?;
+        Ok(path)
     }
 
     /// Writes the report of a session to `output_path` or to a new file in the log's directory;
@@ -139,14 +143,18 @@ impl AuditLog {
     ) -> PyResult<PathBuf> {
         let py = session_id.py();
         let session_id = text(session_id)?;
-        self.released(py, |logger| {
-            logger.generate_recovery_report(&session_id, output_path.as_deref())
-        })
+        let (path, damage) = self.released(py, |logger| {
+            logger.report(&session_id, output_path.as_deref())
+        })?;
+        warn(py, &damage)?;
+        Ok(path)
     }
 
     /// The sessions that have entries, newest first.
     fn session_ids(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.released(py, RecoveryAuditLogger::get_all_session_ids)
+        let (ids, damage) = self.released(py, RecoveryAuditLogger::read_session_ids)?;
+        warn(py, &damage)?;
+        Ok(ids)
     }
 
     /// Removes the trail of a session; returns how many entries went, `None` for an unknown one.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from auto_recovery import (
+    DamagedError,
     RecoveryAttempt,
     RecoveryAuditEntry,
     RecoveryAuditLogger,
@@ -223,6 +224,43 @@ def test_a_damaged_line_hides_nothing_else(logger: RecoveryAuditLogger, attempt:
     first, _, third = path.read_text().splitlines(keepends=True)
     path.write_text(first + '{"entry_id": \n' + third)
     assert [one.attempt_number for one in logger.get_recovery_history("s")] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda logger: logger.get_recovery_history("s"),
+        lambda logger: logger.get_recovery_statistics("s"),
+        lambda logger: logger.get_all_session_ids(),
+        lambda logger: logger.export_audit_trail("s", "json"),
+        lambda logger: logger.generate_recovery_report("s"),
+    ],
+)
+def test_every_reader_says_what_it_could_not_read(
+    logger: RecoveryAuditLogger,
+    attempt: Make,
+    read: Callable[[RecoveryAuditLogger], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger.log_recovery_attempt(attempt(), "s")
+    with open(logger.audit_dir / "s_audit.jsonl", "a") as trail:
+        trail.write("garbage\n")
+    assert read(logger)
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
+    assert "s_audit.jsonl line 2" in caplog.text
+
+
+def test_a_trail_that_cannot_be_opened_hides_no_other(
+    logger: RecoveryAuditLogger, attempt: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.log_recovery_attempt(attempt(), "s")
+    os.mkfifo(logger.audit_dir / "fifo_audit.jsonl")
+    assert logger.get_all_session_ids() == ["s"]
+    assert logger.get_recovery_history("fifo") == []
+    assert "it is a FIFO" in caplog.text
+    with pytest.raises(DamagedError, match="fifo_audit"):
+        logger.clear_all_sessions()
+    assert logger.get_all_session_ids() == [], "and all others went"
 
 
 def test_text_that_is_no_unicode_is_replaced(logger: RecoveryAuditLogger, attempt: Make) -> None:

@@ -87,6 +87,27 @@ impl ErrorKind {
             | Self::Interrupted => false,
         }
     }
+
+    /// Whether whoever does the same to many things, each by itself, may go on with the others.
+    pub fn spares_others(self) -> bool {
+        match self {
+            Self::InvalidInput
+            | Self::NotFound
+            | Self::Busy
+            | Self::Io
+            | Self::Damaged
+            | Self::Refused => true,
+            Self::NoSpace
+            | Self::NewerFormat
+            | Self::Poisoned
+            | Self::CommandNotFound
+            | Self::NotExecutable
+            | Self::Tool
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::Interrupted => false,
+        }
+    }
 }
 
 /// An error of this crate.

@@ -19,6 +19,7 @@ pub mod export;
 pub mod failure;
 pub mod failure_kind;
 pub mod files;
+pub mod fixer;
 pub mod host;
 pub mod manager;
 pub mod patience;

@@ -141,7 +141,7 @@ pub fn impatiently<T>(host: &dyn Host, limit: Duration, act: impl FnOnce() -> T)
     done
 }
 
-/// Asks `is_there` again and again for a moment, [`LAST_WAIT`], whatever the user wants; returns
+/// Asks `is_there` again and again for a moment, one second, whatever the user wants; returns
 /// what it said last. For what is not worth a longer wait, and goes on without.
 pub fn a_moment(mut is_there: impl FnMut() -> bool) -> bool {
     let mut pause = FIRST_BRIEF_PAUSE;

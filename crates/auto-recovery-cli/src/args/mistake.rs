@@ -8,6 +8,9 @@ use clap::{Error, Parser as _};
 
 use crate::args::Cli;
 
+/// What stands for a word that may have a password in it.
+const HIDDEN: &str = "…";
+
 /// What would have been understood, where a command to run was typed without the `--` before it.
 pub(crate) fn with_separator(error: &Error, args: &[OsString]) -> Option<String> {
     let word = unexpected(error)?;
@@ -23,7 +26,11 @@ pub(crate) fn with_separator(error: &Error, args: &[OsString]) -> Option<String>
     });
     let mut words = separated.find(|words| Cli::try_parse_from(words).is_ok())?;
     words[0] = "recover".into();
-    Some(display_command(&words))
+    let shown = words.into_iter().map(|word| match word.to_str() {
+        Some(text) if may_be_store_url(text) => HIDDEN.into(),
+        _ => word,
+    });
+    Some(display_command(&shown.collect::<Vec<_>>()))
 }
 
 /// Takes out of `error` the tip to take an option for the command: nobody means that.
@@ -39,6 +46,27 @@ pub(crate) fn without_wrong_tip(mut error: Error) -> Error {
         }
     }
     error
+}
+
+/// `text`, which repeats some of `args`, without those that may be the URL of a database, also one
+/// that was mistyped: there may be a password in it.
+pub(crate) fn without_store_urls(text: String, args: &[OsString]) -> String {
+    let values = args.iter().filter_map(|arg| arg.to_str());
+    let mut urls: Vec<&str> = values
+        .flat_map(|arg| [Some(arg), arg.split_once('=').map(|(_, value)| value)])
+        .flatten()
+        .filter(|word| may_be_store_url(word))
+        .collect();
+    // The longest first: one may stand in another.
+    urls.sort_by_key(|url| std::cmp::Reverse(url.len()));
+    urls.into_iter()
+        .fold(text, |text, url| text.replace(url, HIDDEN))
+}
+
+fn may_be_store_url(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    let has = |part| lower.contains(part);
+    has("pass") || (has("@") && has(":")) || (has("postgre") && has(":"))
 }
 
 /// The word that was not expected, if that is the mistake.

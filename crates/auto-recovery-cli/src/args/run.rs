@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
-use crate::args::check;
+use crate::args::{MappedExit, ReportTarget, check};
 use crate::settings::{RollbackTarget, Tier, parse_duration};
 
 const RUN_EXAMPLES: &str = "\
@@ -16,6 +16,8 @@ Examples:
       Run it. When it fails, try the built-in recipes that suit the failure and are safe.
   recover run --fix ./mend.sh --fix ./ask-agent -- pytest -q
       Try your own fixes in this order, each up to 3 times; undo each one that does not help.
+  recover run --protect 'tests/**' --fix agent:claude -- pytest -q
+      Have a coding agent mend it, told what failed and what its earlier tries did.
   recover run --retry 5 --base-delay 2s --deadline 10m -- ./deploy.sh
       Run it up to 5 times more, after growing delays, and end after 10 minutes whatever happens.
   recover run --protect 'tests/**' --fix ./ask-agent -- npm test
@@ -27,8 +29,9 @@ Examples:
       As a coding agent runs it: one run's output, cut in the middle, and one line of verdict.
 
 Commands given as text run under `sh -c`. They get the failure as data, in RECOVER_ERROR_MESSAGE,
-RECOVER_FILE, RECOVER_LINE, RECOVER_OUTPUT (a file with the output), RECOVER_FAILURE_JSON (a file)
-and their like.
+RECOVER_FILE, RECOVER_LINE, RECOVER_COMMAND, RECOVER_OUTPUT (a file with the output),
+RECOVER_CONTEXT_JSON (a file with all that is known and was tried), RECOVER_PROMPT (the same for a
+model) and their like.
 
 Durations are written 10ms, 2s, 5m30s.
 
@@ -75,7 +78,13 @@ pub(crate) enum Profile {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is tried")]
 pub(crate) struct StrategyArgs {
-    /// A command that may mend the tree; several are tried in their order
+    /// A command that may mend the tree, or agent:NAME; several are tried in their order
+    ///
+    /// `agent:claude`, `agent:codex`, `agent:gemini`, `agent:opencode`, `agent:aider` and
+    /// `agent:copilot` call a coding agent with a prompt of what failed and what was tried;
+    /// `[fixer.NAME]` in your configuration changes how, or adds one; `recover plan` shows what is
+    /// run.
+    /// The failing output goes to whomever the agent talks to: nothing is taken out of it.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 
@@ -218,6 +227,22 @@ pub(crate) struct OutcomeArgs {
     /// a device, a named pipe or /dev/stdout is written into. A disk may still fill before the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) result_file: Option<PathBuf>,
+
+    /// Write what a CI system reads: github, gitlab, junit or sarif; may be given several times
+    ///
+    /// `github` writes an annotation to stderr, and adds to what GITHUB_STEP_SUMMARY (or FILE) and
+    /// GITHUB_OUTPUT name. The others write a file, also when the command passes at once: FILE, or
+    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif. What the command printed of
+    /// its failure stands in them as it is: secrets in it are NOT REDACTED.
+    #[arg(long, value_name = "FORMAT[=FILE]")]
+    pub(crate) report: Vec<ReportTarget>,
+
+    /// Exit with CODE when nothing recovered a failure of CATEGORY; may be given several times
+    ///
+    /// So that whoever starts it again knows when that is worth it: `transient=75`. CODE is 1 to
+    /// 123. Signals and 124 to 127 stay what they are, and the record keeps the command's own code.
+    #[arg(long, value_name = "CATEGORY=CODE")]
+    pub(crate) exit_map: Vec<MappedExit>,
 
     /// Give commands pipes to write to, also on a terminal
     #[arg(long)]

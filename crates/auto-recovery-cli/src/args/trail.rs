@@ -194,9 +194,12 @@ pub(crate) struct ExportArgs {
 const REPORT_EXAMPLES: &str = "\
 Examples:
   recover report                           this workspace's newest session, for people
-  recover report SESSION -o report.json    the ending names the format";
+  recover report SESSION -o report.json    the ending names the format
+  recover report --format junit -o x.xml   as a CI system reads it";
 
-/// Write a report of a session, as Markdown or JSON
+/// Write a report of a session, for people, programs or CI systems
+///
+/// What programs printed of a failure stands in it as it is: secrets in it are not redacted.
 ///
 /// Without `-o` the report goes to stdout. With `-o FILE` it is written beside FILE and takes its
 /// place once it is whole and on disk, readable by you alone.

@@ -10,7 +10,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::artifacts;
-use crate::commands::session;
+use crate::commands::session::{self, Trail};
 use crate::exit::Exit;
 use crate::output::{Printer, counted, escape_text};
 
@@ -31,6 +31,7 @@ pub(crate) fn clear(
     printer: &Printer,
 ) -> Result<Exit> {
     let mut all_may_go = true;
+    let is_of_all = session.is_none();
     let (sessions, question) = match session {
         Some(session) => {
             let session = session::existing(store, session)?;
@@ -42,18 +43,8 @@ pub(crate) fn clear(
             (vec![session], question)
         }
         None => {
-            let (held, sessions): (Vec<_>, Vec<_>) = store
-                .sessions()?
-                .into_iter()
-                .partition(|session| session.held.is_some());
-            for (session, held) in held
-                .iter()
-                .filter_map(|one| Some((one, one.held.as_ref()?)))
-            {
-                printer.warn(held.refusal(&session.session_id));
-            }
-            all_may_go = held.is_empty();
-            let sessions: Vec<_> = sessions.into_iter().map(|one| one.session_id).collect();
+            let (sessions, all) = all_that_may_go(store, printer)?;
+            all_may_go = all;
             let question = format!(
                 "remove all of {}, {}, with their outputs and checkpoints?",
                 counted(sessions.len() as u64, "session"),
@@ -68,15 +59,26 @@ pub(crate) fn clear(
     }
     let mut cleared = Vec::new();
     for session_id in sessions {
-        // What hangs on the trail goes first: if that fails, the session is still there to be
-        // cleared once more.
-        artifacts::remove(state_dir, &session_id, host)?;
-        // A session that is gone by now was cleared by somebody else.
-        if let Some(entries) = store.clear(&session_id)? {
-            cleared.push(Cleared {
+        match clear_one(store, &session_id, state_dir, host) {
+            // A session that is gone by now was cleared by somebody else.
+            Ok(None) => {}
+            Ok(Some(entries)) => cleared.push(Cleared {
                 session_id,
                 entries,
-            });
+            }),
+            Err(error) if is_of_all && error.kind().spares_others() => {
+                all_may_go = false;
+                printer.warn(format_args!(
+                    "session {session_id} stays: {}",
+                    error.chain()
+                ));
+            }
+            Err(error) => {
+                if !cleared.is_empty() {
+                    tell(&cleared, printer)?;
+                }
+                return Err(error);
+            }
         }
     }
     tell(&cleared, printer)?;
@@ -84,6 +86,47 @@ pub(crate) fn clear(
         true => Exit::OK,
         false => Exit::NOT_FOUND,
     })
+}
+
+/// Every session that is not held, and whether nothing else is there. What stays is told.
+fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<String>, bool)> {
+    let (sessions, damage) = store.read_sessions()?;
+    let mut all = true;
+    for unread in damage.iter().filter(|damage| damage.is_of_all()) {
+        all = false;
+        printer.warn(format_args!("{unread}: it stays"));
+    }
+    let mut ids = Vec::new();
+    for session in sessions {
+        match &session.held {
+            Some(held) => {
+                all = false;
+                printer.warn(held.refusal(&session.session_id));
+            }
+            None => ids.push(session.session_id),
+        }
+    }
+    Ok((ids, all))
+}
+
+/// Removes one session and what hangs on it.
+fn clear_one(
+    store: &dyn AuditStore,
+    session_id: &str,
+    state_dir: &Path,
+    host: &Arc<dyn Host>,
+) -> Result<Option<u64>> {
+    // What hangs on it would be gone by the time that the trail refuses to go.
+    if let Trail::Unreadable(damage) = session::trail(store, session_id)?
+        && damage.is_of_all()
+    {
+        return Err(session::nothing_readable(session_id, &damage)
+            .context(format!("session {session_id} is not removed")));
+    }
+    // What hangs on the trail goes first: if that fails, the session is still there to be cleared
+    // once more.
+    artifacts::remove(state_dir, session_id, host)?;
+    store.clear(session_id)
 }
 
 fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {

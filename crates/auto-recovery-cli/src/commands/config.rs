@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
-    Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings, RollbackTarget,
-    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Untrusted,
-    durability_name, format_duration, human_size,
+    FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings,
+    RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted,
+    Untrusted, durability_name, format_duration, human_size,
 };
 
 /// A setting as it is shown.
@@ -62,6 +62,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         home: _,
         search_path: _,
         git_index: _,
+        github: _,
     } = settings;
     let mut rows = vec![
         row("store", store, |store| json!(store.to_string())),
@@ -169,6 +170,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         on_audit_failure,
         recipes,
         rules,
+        fixers,
     } = run;
     push_policy(rows, policy);
     rows.push(row("grace", grace, duration));
@@ -211,6 +213,17 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
     push_kinds(rows, run);
     rows.extend(recipes.iter().map(recipe));
     rows.extend(rules.iter().map(rule));
+    rows.extend(fixers.iter().map(fixer));
+}
+
+/// An agent that is called otherwise, or another one.
+fn fixer(fixer: &FixerSetting) -> Row {
+    let argv = fixer.change.argv.as_ref();
+    Row {
+        key: format!("fixer.{}", fixer.change.name),
+        value: argv.map_or(json!("changed"), |argv| json!(argv)),
+        origin: fixer.origin.to_string(),
+    }
 }
 
 fn recipe(recipe: &RecipeSetting) -> Row {
@@ -358,6 +371,7 @@ fn commands(list: &[StrategyCommand]) -> Value {
 fn command(command: &StrategyCommand) -> Value {
     match command {
         StrategyCommand::Shell(text) => json!(text),
+        StrategyCommand::Agent(_) => json!(command.to_string()),
         StrategyCommand::Argv(words) => json!(words),
     }
 }

@@ -8,7 +8,7 @@ use auto_recovery::export::{self, ExportOptions};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::ExportFormat;
-use crate::commands::session::{self, Asked};
+use crate::commands::session::{self, Asked, Trail};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, counted, write_output};
 
@@ -85,13 +85,14 @@ fn refuse_terminal(output: Option<&Path>, printer: &Printer) -> Result<Escapes> 
 
 /// `session`, if it has anything to export.
 fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
-    if session::has_entries(store, &session)? {
-        return Ok(session);
+    match session::trail(store, &session)? {
+        Trail::HasEntries => Ok(session),
+        Trail::Unreadable(damage) => Err(session::nothing_readable(&session, &damage)),
+        Trail::Empty => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("nothing was tried in session {session}; `recover show {session}` tells why"),
+        )),
     }
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("nothing was tried in session {session}; `recover show {session}` tells why"),
-    ))
 }
 
 fn by_ending(path: &Path) -> Option<ExportFormat> {

@@ -31,8 +31,7 @@ pub(crate) fn history(
     } else {
         print_table(store, &session, last, now, printer)?
     };
-    printer.damage(&damage);
-    Ok(Exit::OK)
+    session::told(store, &session, 0, &damage, printer)
 }
 
 fn print_json(
@@ -62,7 +61,8 @@ fn print_table(
 ) -> Result<Vec<Damage>> {
     let tail = read_tail(store, session, last.unwrap_or(ROWS_DEFAULT))?;
     if tail.entries.is_empty() {
-        if !note_without_end(store, session, 0, printer)? {
+        let is_unread = tail.damage.iter().any(|damage| !damage.is_aside);
+        if !note_without_end(store, session, 0, printer)? && !is_unread {
             printer.note("nothing was tried in this session; `recover show` tells why");
         }
         return Ok(tail.damage);

@@ -79,7 +79,11 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
         ));
     }
     let store = app.store()?;
-    let mut doomed = rules.select(store.sessions()?, app.host.now());
+    let (sessions, damage) = store.read_sessions()?;
+    for unread in damage.iter().filter(|damage| damage.is_of_all()) {
+        printer.warn(format_args!("{unread}: it stays"));
+    }
+    let mut doomed = rules.select(sessions, app.host.now());
     if doomed.is_empty() && !printer.json {
         printer.note("nothing is to go by these rules");
         if !dry_run {

@@ -3,24 +3,43 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use auto_recovery::Result;
 use auto_recovery::audit::AuditStore;
-use auto_recovery::report;
+use auto_recovery::host::new_id;
+use auto_recovery::report::{self, CiReport};
+use auto_recovery::{Error, Result};
 
-use crate::args::ReportFormat;
+use crate::args::{CiFormat, ReportFormat};
+use crate::commands::github::tell_github;
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, write_output};
+use crate::settings::GithubFiles;
 
-/// Writes a report of the session `asked` for to `output` or stdout.
+/// What is written, and where.
+pub(crate) struct Report<'a> {
+    /// Which session.
+    pub(crate) asked: Asked<'a>,
+    /// As what; else what `output` ends in says.
+    pub(crate) format: Option<ReportFormat>,
+    /// The file; stdout if left out.
+    pub(crate) output: Option<PathBuf>,
+    /// Where GitHub Actions wants what a step says.
+    pub(crate) github: &'a GithubFiles,
+}
+
+/// Writes a report of the session that is asked for.
 pub(crate) fn report(
     store: &dyn AuditStore,
-    asked: Asked<'_>,
-    format: Option<ReportFormat>,
-    output: Option<PathBuf>,
+    request: Report<'_>,
     now: SystemTime,
     printer: &Printer,
 ) -> Result<Exit> {
+    let Report {
+        asked,
+        format,
+        output,
+        github,
+    } = request;
     let format = format
         .or_else(|| output.as_deref().and_then(by_ending))
         .unwrap_or(if printer.json {
@@ -30,24 +49,44 @@ pub(crate) fn report(
         });
     let session = session::asked_for(store, asked, printer)?;
     let escapes = match format {
-        ReportFormat::Json => Escapes::Json,
-        ReportFormat::Markdown => Escapes::Text,
+        ReportFormat::Json | ReportFormat::Gitlab | ReportFormat::Sarif => Escapes::Json,
+        ReportFormat::Markdown | ReportFormat::Github | ReportFormat::Junit => Escapes::Text,
     };
-    let damage = write_output(output.as_deref(), escapes, printer, |out| match format {
-        ReportFormat::Json => report::write_json(store, &session, now, out),
-        ReportFormat::Markdown => report::write_markdown(store, &session, now, out),
+    let damage = write_output(output.as_deref(), escapes, printer, |out| {
+        let ci = match format {
+            ReportFormat::Json => return report::write_json(store, &session, now, out),
+            ReportFormat::Markdown => return report::write_markdown(store, &session, now, out),
+            ReportFormat::Github => CiFormat::Github,
+            ReportFormat::Gitlab => CiFormat::Gitlab,
+            ReportFormat::Junit => CiFormat::Junit,
+            ReportFormat::Sarif => CiFormat::Sarif,
+        };
+        let (report, damage) = CiReport::of_session(store, &session)?;
+        let text = match ci {
+            CiFormat::Github => {
+                tell_github(&report, github, true, printer);
+                report::github_log(&report, &new_id("output"))
+            }
+            CiFormat::Gitlab => report::gitlab(&report),
+            CiFormat::Junit => report::junit(&report),
+            CiFormat::Sarif => report::sarif(&report),
+        };
+        out.write_all(text.as_bytes())
+            .map_err(|error| Error::os("write the report", error))?;
+        Ok(damage)
     })?;
     if let Some(path) = output.filter(|path| path != Path::new("-")) {
         printer.note(format_args!("wrote {}", path.display()));
     }
-    printer.damage(&damage);
-    Ok(Exit::OK)
+    session::told(store, &session, 0, &damage, printer)
 }
 
 fn by_ending(path: &Path) -> Option<ReportFormat> {
     match path.extension()?.to_str()? {
         "json" => Some(ReportFormat::Json),
         "md" | "markdown" => Some(ReportFormat::Markdown),
+        "xml" => Some(ReportFormat::Junit),
+        "sarif" => Some(ReportFormat::Sarif),
         _ => None,
     }
 }

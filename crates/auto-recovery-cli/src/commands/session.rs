@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, SessionFacts, SessionSummary, this_host};
+use auto_recovery::audit::{AuditStore, Damage, SessionFacts, SessionSummary, this_host};
 use auto_recovery::{Error, ErrorKind, Result};
 
+use crate::exit::Exit;
 use crate::output::Printer;
 
 /// Which session a command was asked for.
@@ -160,14 +161,56 @@ pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<SessionFact
     Ok(facts)
 }
 
-/// Whether the trail of `session` holds anything, found out by reading its end only.
-pub(crate) fn has_entries(store: &dyn AuditStore, session: &str) -> Result<bool> {
+/// What the end of a trail tells of it.
+pub(crate) enum Trail {
+    /// It has entries.
+    HasEntries,
+    /// It has none: nothing was tried.
+    Empty,
+    /// Nothing of it can be read; this is why.
+    Unreadable(Damage),
+}
+
+/// What the trail of `session` is, found out by reading its end only.
+pub(crate) fn trail(store: &dyn AuditStore, session: &str) -> Result<Trail> {
     let mut found = false;
-    store.read_last(session, 1, &mut |_| {
+    let damage = store.read_last(session, 1, &mut |_| {
         found = true;
         Ok(())
     })?;
-    Ok(found)
+    let first = damage.into_iter().find(|damage| !damage.is_aside);
+    Ok(match (found, first) {
+        (true, _) => Trail::HasEntries,
+        (false, None) => Trail::Empty,
+        (false, Some(damage)) => Trail::Unreadable(damage),
+    })
+}
+
+/// The refusal to say anything of a trail of which nothing can be read.
+pub(crate) fn nothing_readable(session: &str, damage: &Damage) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("nothing of the attempts of session {session} can be read: {damage}"),
+    )
+}
+
+/// Tells what of `session` could not be read, and what to exit with: 1 if none of its attempts
+/// could be.
+pub(crate) fn told(
+    store: &dyn AuditStore,
+    session: &str,
+    attempts: u64,
+    damage: &[Damage],
+    printer: &Printer,
+) -> Result<Exit> {
+    printer.damage(damage);
+    if attempts > 0 || damage.is_empty() {
+        return Ok(Exit::OK);
+    }
+    Ok(match trail(store, session)? {
+        Trail::Unreadable(_) => Exit::NOT_FOUND,
+        Trail::HasEntries | Trail::Empty => Exit::OK,
+    })
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use crate::output::{Column, Printer, Table, shell_words, short_age};
 
 /// Lists every session of `store`.
 pub(crate) fn sessions(store: &dyn AuditStore, now: SystemTime, printer: &Printer) -> Result<Exit> {
-    let sessions = store.sessions()?;
+    let (sessions, damage) = store.read_sessions()?;
     if printer.json {
         printer.json_lines(&sessions)?;
-    } else if sessions.is_empty() {
+    } else if sessions.is_empty() && damage.is_empty() {
         printer.note(format_args!(
             "no sessions yet in {}; `recover run -- CMD` records one when CMD fails",
             store.url()
@@ -33,6 +33,7 @@ pub(crate) fn sessions(store: &dyn AuditStore, now: SystemTime, printer: &Printe
         }
         printer.text(&table.render())?;
     }
+    printer.damage(&damage);
     Ok(Exit::OK)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use auto_recovery::audit::{AuditStore, JournalRecord};
+use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
@@ -97,9 +97,9 @@ pub(crate) fn show(
             ));
         }
     }
-    tail.damage.extend(journal_damage);
-    printer.damage(&tail.damage);
-    Ok(Exit::OK)
+    Damage::join(&mut tail.damage, journal_damage);
+    let shown = tail.entries.len() as u64;
+    session::told(store, &session, shown, &tail.damage, printer)
 }
 
 /// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.
@@ -111,7 +111,11 @@ fn for_programs(
     is_open: bool,
     printer: &Printer,
 ) -> Result<()> {
+    let unread = tail.damage.iter().find(|damage| !damage.is_aside);
     let entry = tail.entries.last().ok_or_else(|| {
+        if let Some(damage) = unread {
+            return session::nothing_readable(session, damage);
+        }
         let what = match is_open {
             true => "no attempt has an end",
             false => "nothing was tried",
@@ -147,6 +151,9 @@ fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Ta
             entries: vec![entry],
             damage,
         }),
+        None if damage.iter().any(Damage::is_of_all) => {
+            Err(session::nothing_readable(session, &damage[0]))
+        }
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(

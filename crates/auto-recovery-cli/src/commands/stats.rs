@@ -21,13 +21,13 @@ pub(crate) fn stats(
     printer: &Printer,
 ) -> Result<Exit> {
     let session = session::asked_for(store, asked, printer)?;
-    let statistics = store.statistics(&session)?;
+    let (statistics, damage) = store.read_statistics(&session)?;
     if printer.json {
         printer.json(&statistics)?;
     } else {
         printer.text(&text(&statistics, now, printer.columns))?;
     }
-    Ok(Exit::OK)
+    session::told(store, &session, statistics.total_attempts, &damage, printer)
 }
 
 /// A time and its age.

@@ -39,9 +39,10 @@ pub(crate) fn stats_of_all(
     printer: &Printer,
 ) -> Result<Exit> {
     let query = query(question, now)?;
-    let aggregates = store.aggregate(&query)?;
+    let (aggregates, damage) = store.read_aggregate(&query)?;
     if printer.json {
         printer.json(&document(&query, &aggregates)?)?;
+        printer.damage(&damage);
         return Ok(Exit::OK);
     }
     if !query.by.is_empty() {
@@ -49,6 +50,7 @@ pub(crate) fn stats_of_all(
         printer.text("\n")?;
     }
     printer.text(&facts(&aggregates.total, now, printer.columns))?;
+    printer.damage(&damage);
     Ok(Exit::OK)
 }
 

@@ -152,6 +152,17 @@ impl Printer {
         }
     }
 
+    /// Writes whole lines to stderr that are for a program, beginning on a line of their own.
+    /// Whoever made them has made harmless what came from outside.
+    pub(crate) fn program_lines(&self, lines: &str) {
+        let before = match LINE_IS_OPEN.swap(false, Ordering::Relaxed) {
+            true => "\n",
+            false => "",
+        };
+        let text = format!("{before}{lines}");
+        io::stderr().write_all(text.as_bytes()).ok();
+    }
+
     /// Warns a person, whatever the verbosity.
     pub(crate) fn warn(&self, message: impl Display) {
         print_line(format_args!("warning: {message}"));

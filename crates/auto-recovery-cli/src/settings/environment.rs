@@ -46,6 +46,17 @@ pub(crate) struct Environment {
     pub(crate) search_path: Option<OsString>,
     /// GIT_INDEX_FILE: what a commit under way is made from, in a hook of git's.
     pub(crate) git_index: Option<PathBuf>,
+    /// Where GitHub Actions wants what a step says; used only where a report for it is asked for.
+    pub(crate) github: GithubFiles,
+}
+
+/// The files that GitHub Actions gives to each step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GithubFiles {
+    /// GITHUB_STEP_SUMMARY: Markdown that is shown with the run.
+    pub(crate) summary: Option<PathBuf>,
+    /// GITHUB_OUTPUT: what later steps are told.
+    pub(crate) output: Option<PathBuf>,
 }
 
 impl Environment {
@@ -77,6 +88,10 @@ impl Environment {
             makeflags: variable("MAKEFLAGS").unwrap_or_default(),
             search_path: variable("PATH"),
             git_index: variable("GIT_INDEX_FILE").map(PathBuf::from),
+            github: GithubFiles {
+                summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
+                output: variable("GITHUB_OUTPUT").map(PathBuf::from),
+            },
         }
     }
 }

@@ -12,12 +12,13 @@ use auto_recovery::audit::Durability;
 use auto_recovery::{Category, Error, Result};
 use toml::de::DeTable;
 
+use crate::settings::fixer::read_fixers;
 use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    OnAuditFailure, OnLeftover, RecipeSetting, RetentionSettings, RollbackTarget, RuleSetting,
-    Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RetentionSettings, RollbackTarget,
+    RuleSetting, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -50,6 +51,7 @@ pub(crate) struct Layer {
     pub(crate) error_types: BTreeMap<String, PolicyLayer>,
     pub(crate) recipes: Vec<RecipeSetting>,
     pub(crate) rules: Vec<RuleSetting>,
+    pub(crate) fixers: Vec<FixerSetting>,
 }
 
 /// What one place says about trying, in general or for one kind of failure.
@@ -68,12 +70,13 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 5] = [
+const USERS_ALONE: [&str; 6] = [
     "store",
     "state_dir",
     "durability",
     "on_audit_failure",
     "retention",
+    "fixer",
 ];
 
 impl Layer {
@@ -90,6 +93,7 @@ impl Layer {
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
+                fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
             root.finish()?;
@@ -154,6 +158,7 @@ impl Layer {
             error_types: read_policies(root, "error_type", |name, _| Ok(name.to_owned()))?,
             recipes: read_recipes(root)?,
             rules: read_rules(root)?,
+            fixers: Vec::new(),
         })
     }
 }

@@ -6,6 +6,7 @@
 mod duration;
 mod environment;
 mod file;
+mod fixer;
 mod layer;
 mod moment;
 mod origin;
@@ -25,8 +26,9 @@ pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::{format_duration, parse_duration};
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, GithubFiles};
 pub(crate) use file::{PROJECT_FILE, SourceFile, Sources, find_project, read_project_file};
+pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use moment::parse_moment;
 pub(crate) use origin::{Origin, Setting};

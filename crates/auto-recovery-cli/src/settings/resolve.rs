@@ -13,8 +13,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, Layer, Origin, Project, RetentionSettings, RunSettings, Setting, SourceFile,
-    Sources, StoreUrl, Trusted, Untrusted, sha256,
+    Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings, Setting,
+    SourceFile, Sources, StoreUrl, Trusted, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) search_path: Option<OsString>,
     /// What a commit under way is made from, in a hook of git's.
     pub(crate) git_index: Option<PathBuf>,
+    /// Where GitHub Actions wants what a step says.
+    pub(crate) github: GithubFiles,
 }
 
 impl Settings {
@@ -127,6 +129,7 @@ impl Settings {
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
             git_index: environment.git_index.clone(),
+            github: environment.github.clone(),
         })
     }
 }

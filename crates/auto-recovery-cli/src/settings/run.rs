@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use auto_recovery::Category;
 
-use crate::args::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+use crate::args::{
+    MappedExit, OutcomeArgs, Profile, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
+};
 use crate::settings::{
-    Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
+    FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
 };
 
@@ -75,6 +77,8 @@ pub(crate) struct RunSettings {
     pub(crate) recipes: Vec<RecipeSetting>,
     /// Rules that are asked before the built-in ones, in this order.
     pub(crate) rules: Vec<RuleSetting>,
+    /// Changes to the coding agents that fixes may call.
+    pub(crate) fixers: Vec<FixerSetting>,
 }
 
 /// How failures are tried.
@@ -117,6 +121,10 @@ pub(crate) struct RunRequest {
     pub(crate) result_file: Option<PathBuf>,
     /// Who calls, if that was said.
     pub(crate) profile: Option<Profile>,
+    /// What is written for CI systems.
+    pub(crate) reports: Vec<ReportTarget>,
+    /// Exit codes of failures that nothing recovered.
+    pub(crate) exit_map: Vec<MappedExit>,
 }
 
 impl RunRequest {
@@ -129,6 +137,8 @@ impl RunRequest {
             no_wait: false,
             result_file: None,
             profile: None,
+            reports: Vec::new(),
+            exit_map: Vec::new(),
         }
     }
 
@@ -148,6 +158,8 @@ impl RunRequest {
             no_wait: timing.no_wait || outcome.profile.is_some(),
             result_file: outcome.result_file.clone(),
             profile: outcome.profile,
+            reports: outcome.report.clone(),
+            exit_map: outcome.exit_map.clone(),
         };
         let mut layer = Layer::from_flags(strategies, timing, tree, outcome);
         if let Some(profile) = request.profile {
@@ -209,8 +221,8 @@ impl Layer {
             grace: given("grace", grace),
             protect: each("protect", protect),
             allow: given("allow", allow),
-            approve: given("approve", approve.map(StrategyCommand::Shell)),
-            on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::Shell)),
+            approve: given("approve", approve.map(StrategyCommand::of_text)),
+            on_escalate: given("on-escalate", on_escalate.map(StrategyCommand::of_text)),
             rollback: given("rollback", rollback),
             keep_progress: switch("keep-progress", keep_progress, true),
             keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
@@ -225,6 +237,8 @@ impl Layer {
         let OutcomeArgs {
             session: _,
             result_file: _,
+            report: _,
+            exit_map: _,
             no_pty,
             hold_stdout,
             fail_on_flaky,
@@ -272,6 +286,7 @@ impl RunSettings {
     pub(crate) fn resolve(layers: Vec<Layer>) -> Self {
         let mut recipes = Vec::new();
         let mut rules = Vec::new();
+        let mut fixers = Vec::new();
         let mut protect = Vec::new();
         let mut categories: BTreeMap<Category, Vec<PolicyLayer>> = BTreeMap::new();
         let mut error_types: BTreeMap<String, Vec<PolicyLayer>> = BTreeMap::new();
@@ -280,6 +295,7 @@ impl RunSettings {
             top.lay_over(&layer);
             recipes.extend(layer.recipes);
             rules.extend(layer.rules);
+            fixers.extend(layer.fixers);
             protect.extend(layer.protect);
             for (category, policy) in layer.categories {
                 categories.entry(category).or_default().push(policy);
@@ -312,6 +328,7 @@ impl RunSettings {
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             recipes,
             rules,
+            fixers,
         }
     }
 
@@ -411,6 +428,7 @@ impl Layer {
             error_types: _,
             recipes: _,
             rules: _,
+            fixers: _,
         } = weaker;
         fill(&mut self.store, store);
         fill(&mut self.state_dir, state_dir);
@@ -520,6 +538,7 @@ fn switch(name: &'static str, set: bool, meaning: bool) -> Option<Setting<bool>>
 }
 
 fn shell_commands(name: &'static str, texts: Vec<String>) -> Option<Setting<Vec<StrategyCommand>>> {
-    let commands: Vec<_> = texts.into_iter().map(StrategyCommand::Shell).collect();
+    let commands = texts.into_iter().map(StrategyCommand::of_text);
+    let commands: Vec<_> = commands.collect();
     (!commands.is_empty()).then(|| Setting::flag(name, commands))
 }

@@ -213,7 +213,7 @@ impl<'d> Section<'d> {
         };
         Err(self.complaint(
             &key.span(),
-            &format!("unknown key `{}`{place}: {hint}", key.get_ref()),
+            &format!("unknown key {}{place}: {hint}", shown_key(key.get_ref())),
         ))
     }
 
@@ -255,6 +255,16 @@ impl<'d> Section<'d> {
 
     fn complaint(&self, span: &Range<usize>, reason: &str) -> Error {
         complaint(self.file, span.start, reason)
+    }
+}
+
+/// An unknown key as it is shown: what was written for a key and is none, as a URL with a password
+/// in it, is not repeated.
+fn shown_key(key: &str) -> String {
+    let is_of_key = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    match key.bytes().all(is_of_key) {
+        true => format!("`{key}`"),
+        false => "in quotes".to_owned(),
     }
 }
 
@@ -301,7 +311,7 @@ fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
 
 fn command(value: &DeValue<'_>) -> Result<StrategyCommand, String> {
     let command = match value {
-        DeValue::String(text) => Some(StrategyCommand::Shell(text.clone().into_owned())),
+        DeValue::String(text) => Some(StrategyCommand::of_text(text.clone().into_owned())),
         other => texts(other).map(StrategyCommand::Argv),
     };
     match command {

@@ -52,6 +52,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         durability: _,
         on_audit_failure: _,
         retention: _,
+        fixers: _,
         policy,
         grace,
         protect,

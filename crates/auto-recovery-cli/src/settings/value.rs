@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
+use auto_recovery_sql::postgres;
 
 /// The durability that `text` names.
 pub(crate) fn parse_durability(text: &str) -> Result<Durability, String> {
@@ -30,6 +31,21 @@ pub(crate) enum StrategyCommand {
     Shell(String),
     /// A program and its arguments, run directly.
     Argv(Vec<String>),
+    /// A coding agent, by its name.
+    Agent(String),
+}
+
+/// What stands before the name of an agent.
+const AGENT: &str = "agent:";
+
+impl StrategyCommand {
+    /// The command that `text` is: `agent:NAME`, or text for `sh -c`.
+    pub(crate) fn of_text(text: String) -> Self {
+        match text.trim().strip_prefix(AGENT) {
+            Some(name) => Self::Agent(name.to_owned()),
+            None => Self::Shell(text),
+        }
+    }
 }
 
 impl fmt::Display for StrategyCommand {
@@ -37,6 +53,7 @@ impl fmt::Display for StrategyCommand {
         match self {
             Self::Shell(text) => f.write_str(text),
             Self::Argv(words) => f.write_str(&crate::output::shell_words(words)),
+            Self::Agent(name) => write!(f, "{AGENT}{name}"),
         }
     }
 }
@@ -54,18 +71,28 @@ pub(crate) enum StoreUrl {
 
 /// A URL that may have a password in it, which nobody is shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SecretUrl(String);
+pub(crate) struct SecretUrl {
+    url: String,
+    /// The same without its password.
+    shown: String,
+}
 
 impl SecretUrl {
+    fn parse(url: &str) -> Result<Self, String> {
+        let shown = postgres::shown(url).map_err(|error| error.chain())?;
+        let url = url.to_owned();
+        Ok(Self { url, shown })
+    }
+
     /// The URL with its password, for who connects.
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        &self.url
     }
 
     /// The host, the port and the database, as they are written: where it leads, whoever goes
     /// there.
     pub(crate) fn place(&self) -> &str {
-        let (_, behind) = self.0.split_once("://").unwrap_or_default();
+        let (_, behind) = self.url.split_once("://").unwrap_or_default();
         let behind = behind.split('?').next().unwrap_or_default();
         behind.rsplit_once('@').map_or(behind, |(_, place)| place)
     }
@@ -79,7 +106,7 @@ impl fmt::Debug for SecretUrl {
 
 impl fmt::Display for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&mask_password(&self.0))
+        f.write_str(&self.shown)
     }
 }
 
@@ -87,34 +114,35 @@ impl StoreUrl {
     /// The store that `text` names.
     ///
     /// # Errors
-    /// What is wrong with it and how to write it; never with a password in it.
+    /// What is wrong with it and how to write it. What it says is not repeated: where it was not
+    /// understood, a password may stand anywhere in it.
     pub(crate) fn parse(text: &OsString) -> Result<Self, String> {
         use std::os::unix::ffi::OsStrExt;
 
         let bytes = text.as_bytes();
-        let Some(colon) = bytes.iter().position(|byte| *byte == b':') else {
-            let shown = text.to_string_lossy();
-            return Err(format!(
-                "store `{shown}` has no scheme: write it like jsonl:{shown}, or sqlite:{shown}"
-            ));
+        let colon = bytes.iter().position(|byte| *byte == b':');
+        let Some(colon) = colon.filter(|_| !is_key_and_value(bytes)) else {
+            return Err(match is_key_and_value(bytes) {
+                true => {
+                    format!("the store is no list of `key=value`: write it like {DATABASE_URL}")
+                }
+                false => format!(
+                    "the store has no scheme: write it like jsonl:DIR, sqlite:FILE or {DATABASE_URL}"
+                ),
+            });
         };
         let (scheme, rest) = (&bytes[..colon], &bytes[colon + 1..]);
         match scheme {
-            b"jsonl" => local_path(text, rest, "directory", "/var/lib/audit").map(Self::Jsonl),
-            b"sqlite" => local_path(text, rest, "file", "/var/lib/audit.db").map(Self::Sqlite),
+            b"jsonl" => local_path(rest, "jsonl", "/var/lib/audit").map(Self::Jsonl),
+            b"sqlite" => local_path(rest, "sqlite", "/var/lib/audit.db").map(Self::Sqlite),
             b"postgres" | b"postgresql" => match text.to_str() {
-                Some(url) if rest.starts_with(b"//") => {
-                    Ok(Self::Postgres(SecretUrl(url.to_owned())))
-                }
+                Some(url) if rest.starts_with(b"//") => SecretUrl::parse(url).map(Self::Postgres),
                 _ => Err(format!(
-                    "store `{}` names no database: write it like postgres://USER@HOST/DATABASE",
-                    mask_password(&text.to_string_lossy())
+                    "the postgres store names no database: write it like {DATABASE_URL}"
                 )),
             },
             _ => Err(format!(
-                "store `{}`: there is no such kind of store: use jsonl:DIR, sqlite:FILE or \
-                 postgres://USER@HOST/DATABASE",
-                mask_password(&text.to_string_lossy())
+                "there is no such kind of store: use jsonl:DIR, sqlite:FILE or {DATABASE_URL}"
             )),
         }
     }
@@ -145,17 +173,34 @@ impl StoreUrl {
     }
 }
 
-/// The path that follows the scheme in `text`.
-fn local_path(text: &OsString, rest: &[u8], what: &str, example: &str) -> Result<PathBuf, String> {
+/// How the URL of a database is written.
+const DATABASE_URL: &str = "postgres://USER@HOST/DATABASE";
+
+/// Whether `text` is what libpq also understands, `host=HOST password=PASSWORD`.
+fn is_key_and_value(text: &[u8]) -> bool {
+    let equals = text.iter().position(|byte| *byte == b'=');
+    let key = equals.map(|at| &text[..at]);
+    key.is_some_and(|key| {
+        let is_of_key = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_' || *byte == b' ';
+        !key.is_empty() && key.iter().all(is_of_key)
+    })
+}
+
+/// The path that follows `scheme`, which is `rest`.
+fn local_path(rest: &[u8], scheme: &str, example: &str) -> Result<PathBuf, String> {
     use std::os::unix::ffi::OsStringExt;
 
-    let shown = text.to_string_lossy();
+    let is_url = rest.windows(3).any(|three| three == b"://") || is_key_and_value(rest);
     match rest {
         b"" => Err(format!(
-            "store `{shown}` names no {what}: write it like {shown}{example}"
+            "the {scheme} store names no path: write it like {scheme}:{example}"
         )),
         [b'~', ..] => Err(format!(
-            "`~` is not expanded in store `{shown}`: write the whole path"
+            "`~` is not expanded in the path of the {scheme} store: write the whole path"
+        )),
+        _ if is_url || rest.starts_with(b"postgres") && rest.contains(&b'@') => Err(format!(
+            "the {scheme} store has a path, and that is none: write it like {scheme}:{example}, or \
+             {DATABASE_URL}"
         )),
         _ => Ok(PathBuf::from(OsString::from_vec(rest.to_vec()))),
     }
@@ -169,31 +214,4 @@ impl fmt::Display for StoreUrl {
             Self::Postgres(url) => fmt::Display::fmt(url, f),
         }
     }
-}
-
-/// `url` with the password of its authority, and anything after `password=`, replaced by `***`.
-fn mask_password(url: &str) -> String {
-    let mut masked = url.to_owned();
-    if let Some(start) = masked.find("://").map(|at| at + 3) {
-        // The password may itself hold `/` or `@` unescaped, so everything up to the last `@` is
-        // taken for the user information: rather too much is hidden than too little.
-        if let Some(at) = masked[start..].rfind('@').map(|at| at + start)
-            && let Some(colon) = masked[start..at].find(':').map(|colon| colon + start)
-        {
-            masked.replace_range(colon + 1..at, "***");
-        }
-    }
-    for key in ["password=", "sslpassword=", "pass="] {
-        if let Some(start) = masked
-            .to_ascii_lowercase()
-            .find(key)
-            .map(|at| at + key.len())
-        {
-            let end = masked[start..]
-                .find(['&', ' '])
-                .map_or(masked.len(), |end| end + start);
-            masked.replace_range(start..end, "***");
-        }
-    }
-    masked
 }

@@ -118,6 +118,12 @@ impl Scene {
         let after = look(&self.machine.work());
         self.check_tree((&before, &after), &told, &run, &fixer, found);
         let outside = |name: &str| look(&self.machine.root().join(name));
+        if !self.machine.root().join("after-fix").exists() {
+            found.wrong(Wrong::Other, || {
+                format!("it did not run: {fixer:?} {run:?}")
+            });
+            return;
+        }
         let now = outside("outside");
         // What the fixer did through a shared name may be put back.
         let mut touched = differences(&outside("after-fix"), &now);

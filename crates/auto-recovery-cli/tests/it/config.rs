@@ -461,27 +461,27 @@ fn the_store_must_be_one_that_there_is() {
     for (url, says) in [
         (
             "/var/audit",
-            "store `/var/audit` has no scheme: write it like jsonl:/var/audit, or sqlite:/var/audit",
+            "the store has no scheme: write it like jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
         ),
         (
             "jsonl:",
-            "store `jsonl:` names no directory: write it like jsonl:/var/lib/audit",
+            "the jsonl store names no path: write it like jsonl:/var/lib/audit",
         ),
         (
             "sqlite:",
-            "store `sqlite:` names no file: write it like sqlite:/var/lib/audit.db",
+            "the sqlite store names no path: write it like sqlite:/var/lib/audit.db",
         ),
         (
             "jsonl:~/audit",
-            "`~` is not expanded in store `jsonl:~/audit`: write the whole path",
+            "`~` is not expanded in the path of the jsonl store: write the whole path",
         ),
         (
             "mysql://me:hunt/er2@x@h/db?sslpassword=hunter2&x=1",
-            "store `mysql://me:***@h/db?sslpassword=***&x=1`: there is no such kind of store: use jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
+            "there is no such kind of store: use jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
         ),
         (
             "postgres:db",
-            "store `postgres:db` names no database: write it like postgres://USER@HOST/DATABASE",
+            "the postgres store names no database: write it like postgres://USER@HOST/DATABASE",
         ),
     ] {
         machine
@@ -490,7 +490,7 @@ fn the_store_must_be_one_that_there_is() {
     }
     machine.recover(&["copy", "here", "jsonl:there"]).fails(
         2,
-        "argument FROM: store `here` has no scheme: write it like jsonl:here, or sqlite:here",
+        "argument FROM: the store has no scheme: write it like jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
     );
     let shown = machine.recover(&["config", "--store", "postgres://me:hunter2@h/db", "-v"]);
     assert_eq!(shown.code, 0);

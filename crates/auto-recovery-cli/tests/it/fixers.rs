@@ -4,6 +4,8 @@
 mod agent;
 mod endpoint;
 mod http_model;
+mod presets;
+mod told;
 
 use std::fs;
 use std::path::Path;

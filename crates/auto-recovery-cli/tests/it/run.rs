@@ -1,6 +1,7 @@
 //! `recover run` as a person uses it: through the binary, on real files and processes.
 
 mod borders;
+mod ci;
 mod confirm;
 mod cure;
 mod died;
@@ -20,6 +21,7 @@ mod result;
 mod signals;
 mod state;
 mod streams;
+mod typos;
 mod waits;
 mod workspaces;
 

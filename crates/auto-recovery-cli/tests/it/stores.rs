@@ -190,6 +190,7 @@ fn work_goes_on_while_the_server_is_away_and_the_record_arrives_when_it_is_back(
         sessions.stderr
     );
     server.run();
+    assert_readers_say_what_waits(&machine);
     let run = machine.recover(&["run", "--retry", "0", "--", "false"]);
     assert!(run.stderr.contains("delivered 5 entries"), "{}", run.stderr);
     assert_arrived(&machine);
@@ -199,6 +200,28 @@ fn work_goes_on_while_the_server_is_away_and_the_record_arrives_when_it_is_back(
         "once: {}",
         again.stderr
     );
+}
+
+/// Asserts that whoever reads says that what was recorded meanwhile is not there yet.
+fn assert_readers_say_what_waits(machine: &Machine) {
+    for args in [
+        &["sessions", "--json"][..],
+        &["history", "build-7"],
+        &["stats", "build-7"],
+        &["stats", "--all"],
+        &["export", "build-7"],
+        &["export", "--all"],
+        &["report", "build-7"],
+        &["show", "build-7"],
+    ] {
+        let reads = machine.recover(args);
+        let told = "warning: 5 entries wait in [ROOT]/user/.local/state/auto-recovery/spool/";
+        assert_eq!(
+            (reads.code, reads.stderr.matches(told).count()),
+            (0, 1),
+            "{args:?}: {reads:?}"
+        );
+    }
 }
 
 /// Asserts that the store has what was recorded while it was away, in order.

@@ -157,19 +157,18 @@ impl Columns {
     }
 }
 
-/// The bytes that the entry in `row`, as [`SELECT`] gives it, was stored as, and its place.
+/// The bytes that the entry in `row`, as [`SELECT`] gives it, was stored as.
 pub(super) fn read(
     session_id: &str,
     row: &Row,
-) -> std::result::Result<(i64, String), tokio_postgres::Error> {
+) -> std::result::Result<String, tokio_postgres::Error> {
     let text = |index| row.try_get::<_, String>(index).map(from_column);
     let texts = |index| -> std::result::Result<Vec<String>, tokio_postgres::Error> {
         let kept: Vec<String> = row.try_get(index)?;
         Ok(kept.into_iter().map(from_column).collect())
     };
-    let place = row.try_get(0)?;
     if let Some(raw) = row.try_get::<_, Option<String>>(17)? {
-        return Ok((place, from_column(raw)));
+        return Ok(from_column(raw));
     }
     let duration_ms: i64 = row.try_get(3)?;
     let entry = RecoveryAuditEntry {
@@ -196,13 +195,15 @@ pub(super) fn read(
         raw: None,
         bytes: row.try_get(4)?,
     };
-    Ok((place, row.into_raw()))
+    Ok(row.into_raw())
 }
 
-/// What tells texts apart, whatever their length: half a SHA-256.
+/// How many bytes a hash has: half a SHA-256.
+pub(super) const HASH_BYTES: usize = 16;
+
+/// What tells texts apart, whatever their length.
 pub(super) fn hash_of(text: &[u8]) -> Vec<u8> {
-    const HALF: usize = 16;
-    Sha256::digest(text)[..HALF].to_vec()
+    Sha256::digest(text)[..HASH_BYTES].to_vec()
 }
 
 /// Makes `text` one that a column can hold.

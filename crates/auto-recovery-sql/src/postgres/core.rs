@@ -50,6 +50,8 @@ pub(super) struct Core {
     may_be_left: AtomicBool,
     /// Whether something may wait in the spool.
     may_wait: AtomicBool,
+    /// Whether readers were told what waits there.
+    is_waiting_told: AtomicBool,
     rest: Mutex<Rest>,
     seen: Mutex<HashMap<String, u64>>,
 }
@@ -85,6 +87,7 @@ impl Core {
             is_migrated: AtomicBool::new(false),
             may_be_left: AtomicBool::new(true),
             may_wait: AtomicBool::new(true),
+            is_waiting_told: AtomicBool::new(false),
             rest: Mutex::default(),
             seen: Mutex::default(),
         })
@@ -328,6 +331,21 @@ impl Core {
     pub(super) fn tell(&self, notice: &Notice) {
         if let Some(on_notice) = &self.options.on_notice {
             on_notice(notice);
+        }
+    }
+
+    /// Tells whoever reads what waits in the spool, and is not in what they read.
+    pub(super) fn tell_waiting(&self) {
+        let Some(spool) = &self.spool else {
+            return;
+        };
+        if self.is_waiting_told.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let entries = spool.waiting();
+        if entries > 0 {
+            let spool = spool.dir().to_owned();
+            self.tell(&Notice::Waiting { entries, spool });
         }
     }
 

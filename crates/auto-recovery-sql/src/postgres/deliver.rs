@@ -1,13 +1,16 @@
 //! Bringing what waits in the spool to the server: in order, each thing once.
 //!
-//! How much of a segment is delivered is counted by the server, in the transactions that deliver
-//! it: whoever dies in between leaves a count that is true.
+//! What of a segment is delivered is noted by the server, thing by thing, in the transactions that
+//! deliver it, and for good. Whoever dies in between leaves a note that is true, and a segment that
+//! comes back, as with a machine that was restored from an image or cloned, is not delivered twice:
+//! only what was added to it since is.
 
 use std::collections::HashMap;
 
 use auto_recovery::audit::{AuditStore, JournalEvent, JsonlStore};
 use auto_recovery::{ErrorKind, Result};
 
+use super::columns::{HASH_BYTES, hash_of};
 use super::core::Core;
 use super::failure::explain;
 use super::group::{Delivery, Group, Item};
@@ -19,6 +22,9 @@ use super::spool::Spool;
 
 /// How much is delivered in one transaction.
 const BATCH: usize = 1000;
+
+/// Stands for a session where the server has a segment whole: no session can have it for its id.
+const WHOLE: &str = "\u{1}whole";
 
 /// What was delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,28 +76,33 @@ impl Segment<'_> {
         if let Some(probe) = probe {
             let limit = core.options.write_timeout;
             let asked = probe::has_taken_effect(&core.address, lease, &probe);
-            if lease
-                .link()
-                .run("ask what became of a write", limit, asked)?
-            {
+            let is_there = self.done()?.contains_key(WHOLE)
+                || lease
+                    .link()
+                    .run("ask what became of a write", limit, asked)?;
+            if is_there {
+                self.note_whole()?;
                 return self.spool.remove(self.name);
             }
         }
         let store = self.spool.store(self.name)?;
-        let done = self.done()?;
-        let (records, mut damaged) = self.records(&store, count_of(&done, ""))?;
+        let mut done = self.done()?;
+        let (records, mut damaged) = self.records(&store, done.remove("").unwrap_or_default())?;
         delivered.records += records;
-        for session in store.sessions()? {
+        let (sessions, unread) = store.read_sessions()?;
+        // What is damaged in a trail or the journal is counted when that is read.
+        damaged += unread.iter().filter(|one| one.is_of_all()).count();
+        for session in sessions {
             let id = &session.session_id;
-            let (entries, more) = self.entries(&store, id, count_of(&done, id))?;
+            let done = done.remove(id).unwrap_or_default();
+            let (entries, more) = self.entries(&store, id, done)?;
             delivered.entries += entries;
             damaged += more;
         }
         match damaged {
-            0 => self.spool.remove(self.name)?,
-            damaged => self.set_aside(damaged)?,
+            0 => self.spool.remove(self.name),
+            damaged => self.set_aside(damaged),
         }
-        self.forget()
     }
 
     /// Keeps the segment out of the way, of which so much could not be read.
@@ -101,7 +112,7 @@ impl Segment<'_> {
         Ok(())
     }
 
-    fn records(&self, store: &JsonlStore, done: i64) -> Result<(u64, usize)> {
+    fn records(&self, store: &JsonlStore, done: Done) -> Result<(u64, usize)> {
         let mut batch = self.batch("", done);
         let damage = store.read_journal(None, &mut |record| {
             // What happened to files of the spool is nobody's business but its own.
@@ -109,35 +120,42 @@ impl Segment<'_> {
                 record.event,
                 JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_)
             );
-            let item = is_ours.then(|| Item::record(record, None));
-            batch.add(item.transpose()?)
+            if !is_ours {
+                batch.done.pass();
+                return Ok(());
+            }
+            let hash = hash_of(record.to_json()?.as_bytes());
+            batch.add(hash, || Item::record(record, None))
         })?;
         Ok((batch.finish()?, damage.len()))
     }
 
-    fn entries(&self, store: &JsonlStore, session_id: &str, done: i64) -> Result<(u64, usize)> {
+    fn entries(&self, store: &JsonlStore, session_id: &str, done: Done) -> Result<(u64, usize)> {
         let mut batch = self.batch(session_id, done);
         let damage = store.read_trail(session_id, &mut |stored| {
-            batch.add(Some(Item::stored(stored, None)))
+            batch.add(hash_of(stored.raw()), || Ok(Item::stored(stored, None)))
         })?;
         Ok((batch.finish()?, damage.len()))
     }
 
-    fn batch<'b>(&'b self, session_id: &'b str, done: i64) -> Batch<'b> {
+    fn batch<'b>(&'b self, session_id: &'b str, done: Done) -> Batch<'b> {
         Batch {
             segment: self,
             session_id,
             done,
-            read: 0,
             items: Vec::new(),
+            digests: Vec::new(),
             delivered: 0,
         }
     }
 
-    /// How much of each trail, and of the journal, the server has.
-    fn done(&self) -> Result<HashMap<String, i64>> {
-        const DONE: &str =
-            "SELECT session_id, delivered FROM auto_recovery.spool_delivery WHERE segment = $1";
+    /// What of each trail, and of the journal, the server has.
+    fn done(&self) -> Result<HashMap<String, Done>> {
+        const DONE: &str = "SELECT session_id, of.delivered, \
+             coalesce(string_agg(digests, ''::bytea), ''::bytea) \
+             FROM auto_recovery.spool_delivery AS of \
+             LEFT JOIN auto_recovery.spool_delivered USING (segment, session_id) \
+             WHERE segment = $1 GROUP BY session_id, of.delivered";
         let (core, lease) = (self.core, self.lease);
         let asked = async {
             let rows = lease.rows(DONE, &[&self.name]).await;
@@ -146,49 +164,94 @@ impl Segment<'_> {
         let limit = core.options.write_timeout;
         let rows = lease.link().run("ask what was delivered", limit, asked)?;
         rows.iter()
-            .map(|row| Ok((get(row, 0)?, get(row, 1)?)))
+            .map(|row| {
+                let digests: Vec<u8> = get(row, 2)?;
+                Ok((get(row, 0)?, Done::of(get(row, 1)?, &digests)))
+            })
             .collect()
     }
 
-    /// Lets the server forget what was delivered of a segment that is no more.
-    fn forget(&self) -> Result<()> {
-        const FORGET: &str = "DELETE FROM auto_recovery.spool_delivery WHERE segment = $1";
+    /// Notes that the server has all of it, however it got there.
+    fn note_whole(&self) -> Result<()> {
+        const NOTE: &str = "INSERT INTO auto_recovery.spool_delivery \
+             (segment, session_id, delivered) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
         let (core, lease) = (self.core, self.lease);
-        let forgotten = async {
-            let done = lease.execute(FORGET, &[&self.name]).await;
+        let noted = async {
+            let done = lease.execute(NOTE, &[&self.name, &WHOLE]).await;
             done.map_err(|error| explain(&core.address, "note what was delivered", error))
         };
         let limit = core.options.write_timeout;
         lease
             .link()
-            .run("note what was delivered", limit, forgotten)
+            .run("note what was delivered", limit, noted)
             .map(drop)
     }
 }
 
-fn count_of(done: &HashMap<String, i64>, session_id: &str) -> i64 {
-    done.get(session_id).copied().unwrap_or(0)
+/// What of a trail of a segment, or of its journal, the server has.
+#[derive(Default)]
+struct Done {
+    /// How many things.
+    count: i64,
+    /// How often those of each hash.
+    digests: HashMap<Vec<u8>, u32>,
+    /// How many of the first things an older release delivered, which noted no hashes.
+    unknown: i64,
+}
+
+impl Done {
+    fn of(count: i64, digests: &[u8]) -> Self {
+        let mut done = Self {
+            count,
+            unknown: count,
+            ..Self::default()
+        };
+        for digest in digests.chunks_exact(HASH_BYTES) {
+            *done.digests.entry(digest.to_vec()).or_default() += 1;
+            done.unknown -= 1;
+        }
+        done
+    }
+
+    /// Whether the thing of this hash, which is the next of its segment, is there.
+    fn has(&mut self, hash: &[u8]) -> bool {
+        if self.unknown > 0 {
+            self.unknown -= 1;
+            return true;
+        }
+        let Some(count) = self.digests.get_mut(hash).filter(|count| **count > 0) else {
+            return false;
+        };
+        *count -= 1;
+        true
+    }
+
+    /// Passes over the next of its segment, which is of no interest.
+    fn pass(&mut self) {
+        self.unknown = (self.unknown - 1).max(0);
+    }
 }
 
 /// What is delivered next of one trail, or of the journal.
 struct Batch<'b> {
     segment: &'b Segment<'b>,
     session_id: &'b str,
-    /// How much the server has.
-    done: i64,
-    read: i64,
+    /// What the server has.
+    done: Done,
     items: Vec<Item>,
+    /// The hashes of `items`.
+    digests: Vec<u8>,
     delivered: u64,
 }
 
 impl Batch<'_> {
-    /// Adds what was read next, unless the server has it or it is of no interest.
-    fn add(&mut self, item: Option<Item>) -> Result<()> {
-        self.read += 1;
-        if self.read <= self.done {
+    /// Adds what was read next and has this hash, unless the server has it.
+    fn add(&mut self, hash: Vec<u8>, item: impl FnOnce() -> Result<Item>) -> Result<()> {
+        if self.done.has(&hash) {
             return Ok(());
         }
-        self.items.extend(item);
+        self.items.push(item()?);
+        self.digests.extend(hash);
         match self.items.len() < BATCH {
             true => Ok(()),
             false => self.send(),
@@ -202,14 +265,15 @@ impl Batch<'_> {
         group.delivery = Some(Delivery {
             segment: self.segment.name.to_owned(),
             session_id: self.session_id.to_owned(),
-            from: self.done,
-            to: self.read,
+            from: self.done.count,
+            to: self.done.count + count as i64,
+            digests: std::mem::take(&mut self.digests),
         });
         let written = core.write_on(self.segment.lease, &mut group);
         written.map_err(|failed| failed.error)?;
         core.remember(&mut group);
         self.delivered += count;
-        self.done = self.read;
+        self.done.count += count as i64;
         Ok(())
     }
 

@@ -126,13 +126,16 @@ impl Pending {
     }
 }
 
-/// How much of a spool is delivered with a group: what was delivered before must be what we think.
+/// What of a spool is delivered with a group: what was delivered before must be what we think.
 pub(super) struct Delivery {
     pub segment: String,
     /// Empty for the journal.
     pub session_id: String,
+    /// How many things were delivered of it before, and how many are then.
     pub from: i64,
     pub to: i64,
+    /// The hash of each thing that is delivered.
+    pub digests: Vec<u8>,
 }
 
 /// What is written in one transaction.

@@ -12,10 +12,16 @@ use super::failure::explain;
 use super::session::get;
 
 /// The migrations, in order: the version is the place, from 1.
-const MIGRATIONS: [(&str, &str); 1] = [(
-    "0001_trails",
-    include_str!("../../migrations/postgres/0001_trails.sql"),
-)];
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "0001_trails",
+        include_str!("../../migrations/postgres/0001_trails.sql"),
+    ),
+    (
+        "0002_spool_delivered",
+        include_str!("../../migrations/postgres/0002_spool_delivered.sql"),
+    ),
+];
 
 /// Keeps those who migrate one database apart.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";

@@ -6,8 +6,8 @@
 //! use makes it. For people there are the views `sessions`, `entries` (the 14 fields, and `at` as a
 //! `timestamptz`) and `session_statistics`. The tables behind them are `stored_session` (one row a
 //! session, with the sums of its entries and what its journal says), `stored_entry`, `journal`,
-//! `removed_trail`, `spool_delivery` and `migration`; `migrations/postgres` has them in full. A
-//! newer version of them is refused.
+//! `removed_trail`, `spool_delivery`, `spool_delivered` and `migration`; `migrations/postgres` has
+//! them in full. A newer version of them is refused.
 //!
 //! # Writing
 //!
@@ -21,8 +21,9 @@
 //! # When the server cannot be reached
 //!
 //! Entries and events are kept in a spool on this machine, durably, and delivered in order and once
-//! before the next write succeeds; how much is delivered is counted by the server in the same
-//! transactions. Attempt numbers go on from the highest that this process has seen, and stay as
+//! before the next write succeeds; what is delivered is noted by the server in the same
+//! transactions, for good: a spool that comes back with an older image of the machine is not
+//! delivered twice. Attempt numbers go on from the highest that this process has seen, and stay as
 //! they were told. A server that refuses (the password, the database, the rights) is an error at
 //! once, and nothing is kept.
 //!
@@ -56,10 +57,12 @@ mod spool;
 mod statistics;
 mod store;
 mod tls;
+mod url;
 mod write;
 
 pub use deliver::Delivered;
 pub use follow::{Followed, PostgresFollower};
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
+pub use url::shown;
 pub use write::CHANNEL;

@@ -79,6 +79,13 @@ pub enum Notice {
         /// How many journal records.
         records: u64,
     },
+    /// Somebody reads while something waits in the spool, which is not in what is read. Told once.
+    Waiting {
+        /// How many entries.
+        entries: u64,
+        /// The spool.
+        spool: PathBuf,
+    },
     /// Something in the spool could not be read, and stays there.
     SpoolDamaged {
         /// Where it is.
@@ -97,6 +104,18 @@ impl fmt::Display for Notice {
             Self::Delivered { entries, records } => write!(
                 f,
                 "delivered {entries} entries and {records} journal records that waited in the spool"
+            ),
+            Self::Waiting { entries, spool } => write!(
+                f,
+                "{entries} {} in {} and {} not shown: the next write that reaches the server delivers {}",
+                if *entries == 1 {
+                    "entry waits"
+                } else {
+                    "entries wait"
+                },
+                spool.display(),
+                if *entries == 1 { "is" } else { "are" },
+                if *entries == 1 { "it" } else { "them" },
             ),
             Self::SpoolDamaged { place, damaged } => write!(
                 f,

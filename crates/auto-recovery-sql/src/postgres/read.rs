@@ -120,9 +120,15 @@ impl Reader<'_> {
             let rows = self.rows(columns::SELECT, &[&session.id, &last, &page])?;
             let is_end = (rows.len() as i64) < page;
             for row in rows {
-                let read = columns::read(&session.session_id, &row);
-                let (place, raw) = read.map_err(|error| self.failed(error))?;
-                last = place;
+                last = get(&row, 0)?;
+                let place = last;
+                let raw = match columns::read(&session.session_id, &row) {
+                    Ok(raw) => raw,
+                    Err(error) => {
+                        damage.push(damaged("stored_entry", place, "", &error));
+                        continue;
+                    }
+                };
                 match StoredEntry::read(raw.as_bytes()) {
                     Ok(stored) => visit(stored)?,
                     Err(error) => damage.push(damaged("stored_entry", place, &raw, &error)),
@@ -210,8 +216,8 @@ pub(super) fn journal(
     })
 }
 
-/// Every session, newest first.
-pub(super) fn sessions(core: &Core) -> Result<Vec<SessionSummary>> {
+/// Every session, newest first, and what could not be read.
+pub(super) fn sessions(core: &Core) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
     core.ask(|lease| {
         let reader = Reader { core, lease };
         let sql = session::select("WHERE entries > 0 OR first_at IS NOT NULL");
@@ -220,12 +226,18 @@ pub(super) fn sessions(core: &Core) -> Result<Vec<SessionSummary>> {
             rows.map_err(|error| reader.failed(error))
         };
         let rows = reader.at_one_moment(|| reader.run(asked))?;
-        let sessions = rows
-            .iter()
-            .map(|row| Session::read(row).map(|one| one.summary()));
-        let mut sessions = sessions.collect::<Result<Vec<_>>>()?;
+        let (mut sessions, mut damage) = (Vec::new(), Vec::new());
+        for row in &rows {
+            match Session::read(row) {
+                Ok(session) => sessions.push(session.summary()),
+                Err(error) => {
+                    let id = get(row, 0)?;
+                    damage.push(damaged("stored_session", id, "", &error.chain()));
+                }
+            }
+        }
         sort_newest_first(&mut sessions);
-        Ok(sessions)
+        Ok((sessions, damage))
     })
 }
 
@@ -258,7 +270,7 @@ fn check_version(version: u32, id: i64) -> Result<()> {
     ))
 }
 
-fn damaged(table: &str, line: i64, text: &str, error: &serde_json::Error) -> Damage {
+fn damaged(table: &str, line: i64, text: &str, error: &dyn std::fmt::Display) -> Damage {
     Damage {
         place: format!("auto_recovery.{table}"),
         line: line as u64,

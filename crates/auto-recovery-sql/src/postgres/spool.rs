@@ -15,7 +15,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,8 +39,8 @@ const GONE: &str = ".gone";
 const DAMAGED: &str = ".damaged";
 const PROBE: &str = "maybe_written.json";
 
-/// The largest question that is read: some numbers and names.
-const PROBE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A question has some 400 bytes, most of them the id of its session.
+const PROBE_BYTES_MAX: u64 = 64 * 1024;
 
 /// What a trail's file name ends with.
 const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -95,9 +95,7 @@ impl Spool {
         for name in self.segments().unwrap_or_default() {
             for file in files(&self.dir.join(name)).unwrap_or_default() {
                 let is_trail = file.to_string_lossy().ends_with(TRAIL_SUFFIX);
-                if is_trail && let Ok(trail) = open_regular(&file, Links::Refuse) {
-                    waiting += lines_in(trail);
-                }
+                waiting += if is_trail { lines_of(&file) } else { 0 };
             }
         }
         waiting
@@ -391,7 +389,7 @@ impl Spool {
         let mut bytes = coming as u64;
         for name in self.segments()? {
             for file in files(&self.dir.join(name))? {
-                bytes += fs::metadata(file).map_or(0, |metadata| metadata.len());
+                bytes += fs::symlink_metadata(file).map_or(0, |metadata| metadata.len());
             }
         }
         if bytes <= self.bytes_max {
@@ -418,16 +416,15 @@ fn size_of_item(item: &Item) -> usize {
     }
 }
 
-/// How many lines `trail` has, as far as it can be read.
-fn lines_in(trail: File) -> u64 {
-    let mut trail = BufReader::new(trail);
+/// How many lines the trail in `file` has, as far as it can be read.
+fn lines_of(file: &Path) -> u64 {
+    let Ok(mut file) = open_regular(file, Links::Refuse) else {
+        return 0;
+    };
+    let mut block = vec![0; 64 * 1024];
     let mut lines = 0;
-    while let Ok(bytes) = trail.fill_buf()
-        && !bytes.is_empty()
-    {
-        lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        let length = bytes.len();
-        trail.consume(length);
+    while let Ok(count @ 1..) = file.read(&mut block) {
+        lines += block[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
     }
     lines
 }

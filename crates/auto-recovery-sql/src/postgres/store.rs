@@ -63,6 +63,14 @@ impl PostgresStore {
         self.core.spool.as_ref().map_or(0, |spool| spool.waiting())
     }
 
+    /// What `read` gives, and what it does not have is told.
+    fn reading<T>(&self, read: impl FnOnce(&Core) -> Result<T>) -> Result<T> {
+        let given = read(&self.core)?;
+        // Where the server cannot be reached, the error says it.
+        self.core.tell_waiting();
+        Ok(given)
+    }
+
     /// Somebody who waits for what is committed, by whomever.
     pub fn follow(&self) -> PostgresFollower {
         PostgresFollower::new(Arc::clone(&self.core))
@@ -97,8 +105,8 @@ impl AuditStore for PostgresStore {
         self.queue.commit(&self.core, vec![item]).map(drop)
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
-        read::sessions(&self.core)
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+        self.reading(read::sessions)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
@@ -116,7 +124,7 @@ impl AuditStore for PostgresStore {
         session_id: &str,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        read::trail(&self.core, session_id, None, visit)
+        self.reading(|core| read::trail(core, session_id, None, visit))
     }
 
     fn read_last(
@@ -125,7 +133,7 @@ impl AuditStore for PostgresStore {
         count: usize,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        read::trail(&self.core, session_id, Some(count), visit)
+        self.reading(|core| read::trail(core, session_id, Some(count), visit))
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
@@ -142,15 +150,18 @@ impl AuditStore for PostgresStore {
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        read::journal(&self.core, session_id, visit)
+        self.reading(|core| read::journal(core, session_id, visit))
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
-        statistics::of_session(&self.core, session_id)
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
+        // What cannot be read of an entry is in its text; its numbers stand in columns.
+        self.reading(|core| statistics::of_session(core, session_id))
+            .map(|sums| (sums, Vec::new()))
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
-        aggregate::aggregate(&self.core, query)
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        self.reading(|core| aggregate::aggregate(core, query))
+            .map(|sums| (sums, Vec::new()))
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

@@ -52,6 +52,10 @@ const COUNT_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivery AS of (s
      VALUES ($1, $2, $4) ON CONFLICT (segment, session_id) DO UPDATE SET delivered = excluded.delivered, \
      at = now() WHERE of.delivered = $3";
 
+/// Notes what that is.
+const NOTE_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivered \
+     (segment, session_id, count_before, digests) VALUES ($1, $2, $3, $4)";
+
 /// A write that did not succeed, as far as we know.
 #[derive(Debug)]
 pub(super) struct Failed {
@@ -130,11 +134,17 @@ async fn count_delivered(
         session_id,
         from,
         to,
+        digests,
     } = delivery;
+    let failed = |error| explain(address, "write", error);
     let params: [&(dyn ToSql + Sync); 4] = [segment, session_id, from, to];
     let counted = connection.execute(COUNT_DELIVERED, &params).await;
-    match counted.map_err(|error| explain(address, "write", error))? {
-        1 => Ok(()),
+    match counted.map_err(failed)? {
+        1 => {
+            let params: [&(dyn ToSql + Sync); 4] = [segment, session_id, from, digests];
+            let noted = connection.execute(NOTE_DELIVERED, &params).await;
+            noted.map_err(failed).map(drop)
+        }
         _ => Err(Error::new(
             ErrorKind::Busy,
             format!("{segment} of the spool is being delivered by somebody else: wait for them"),

@@ -122,7 +122,8 @@ fn save_read(database: &Connection) -> rusqlite::Result<()> {
         let text = |index| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from);
         let tally = Tally::of(row.get(3)?, row.get(4)?, row.get(5)?);
         sums.add_tally(text(0)?, text(1)?, row.get(2)?, tally);
-        for name in kept_list(row, 6)? {
+        // A list that cannot be read is told of whoever reads the entry.
+        for name in kept_list(row, 6).unwrap_or_default() {
             sums.add_mention(&name);
         }
         if sums.names_bytes > NAMES_BYTES_MAX {
@@ -233,12 +234,14 @@ pub(super) fn take_out(database: &Connection, session: i64) -> rusqlite::Result<
         "UPDATE file SET mentions = file.mentions - old.times \
          FROM (SELECT n.value, count(*) AS times FROM session s CROSS JOIN entry e \
          ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
-         CROSS JOIN json_each(e.files_modified) n WHERE s.id = ?1 GROUP BY n.value) old \
+         CROSS JOIN json_each(iif(json_valid(e.files_modified), e.files_modified, '[]')) n \
+         WHERE s.id = ?1 GROUP BY n.value) old \
          WHERE file.name = old.value",
         "DELETE FROM file WHERE mentions = 0 AND name IN \
          (SELECT n.value FROM session s CROSS JOIN entry e \
          ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
-         CROSS JOIN json_each(e.files_modified) n WHERE s.id = ?1)",
+         CROSS JOIN json_each(iif(json_valid(e.files_modified), e.files_modified, '[]')) n \
+         WHERE s.id = ?1)",
     ] {
         database.prepare_cached(sql)?.execute([session])?;
     }

@@ -98,7 +98,17 @@ pub(super) fn read(
 fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
     let read = |error| failed("read", path, error);
     let id: i64 = row.get(0).map_err(read)?;
-    let version: u32 = row.get(1).map_err(read)?;
+    let unreadable = |bytes: usize, reason: String| Damage {
+        place: format!("journal of {}", path.display()),
+        line: id as u64,
+        bytes: bytes as u64,
+        reason,
+        is_aside: false,
+    };
+    let version: u32 = match row.get(1) {
+        Ok(version) => version,
+        Err(error) => return Ok(Err(unreadable(0, error.to_string()))),
+    };
     if version > JournalRecord::VERSION {
         return Err(Error::new(
             ErrorKind::NewerFormat,
@@ -112,11 +122,6 @@ fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
     }
     let json = row.get_ref(2).map_err(read)?;
     let json = json.as_bytes().unwrap_or_default();
-    Ok(serde_json::from_slice(json).map_err(|error| Damage {
-        place: format!("journal of {}", path.display()),
-        line: id as u64,
-        bytes: json.len() as u64,
-        reason: error.to_string(),
-        is_aside: false,
-    }))
+    let record = serde_json::from_slice(json);
+    Ok(record.map_err(|error: serde_json::Error| unreadable(json.len(), error.to_string())))
 }

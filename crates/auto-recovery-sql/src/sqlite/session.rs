@@ -1,8 +1,10 @@
 //! What lists and sums need of a session: its row, and what the last of its entries says where the
 //! row is behind.
 
+use std::path::Path;
+
 use auto_recovery::audit::{
-    SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,
+    Damage, SessionFacts, SessionOutcome, SessionSummary, session_id, sort_newest_first,
 };
 use auto_recovery::error::Result;
 use auto_recovery::statistics::{Tally, instant};
@@ -280,28 +282,48 @@ pub(super) fn highest_number(database: &Database, session_id: &str) -> Result<u6
     Ok(session.map_or(0, |session| session.highest_number))
 }
 
-/// Every session, newest first.
-pub(super) fn list(database: &Database) -> Result<Vec<SessionSummary>> {
+/// Every session, newest first, and what could not be read.
+pub(super) fn list(database: &Database) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+    let mut damage = Vec::new();
     let Some(reader) = database.reader()? else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), damage));
     };
-    let mut list = all(reader.database()).at("list the sessions of", &database.path)?;
+    let list = all(reader.database(), &database.path, &mut damage);
+    let mut list = list.at("list the sessions of", &database.path)?;
     drop(reader);
     sort_newest_first(&mut list);
-    Ok(list)
+    Ok((list, damage))
 }
 
-fn all(database: &Connection) -> rusqlite::Result<Vec<SessionSummary>> {
+fn all(
+    database: &Connection,
+    path: &Path,
+    damage: &mut Vec<Damage>,
+) -> rusqlite::Result<Vec<SessionSummary>> {
     let mut select = database.prepare_cached(ALL)?;
-    let summaries = select.query_map([], |row| {
-        let session = SessionRow::of(row)?;
-        let facts = match row.get_ref(14)?.as_str_or_null()? {
-            Some(facts) => read_facts(facts)?,
-            None => session.facts,
-        };
-        Ok(facts.summary(session.session_id, session.tally, unsigned(session.bytes)))
-    })?;
-    summaries.collect()
+    let mut rows = select.query([])?;
+    let mut summaries = Vec::new();
+    while let Some(row) = rows.next()? {
+        match summary(row) {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => damage.push(Damage {
+                place: format!("sessions in {}", path.display()),
+                line: row.get(0).map(unsigned).unwrap_or_default(),
+                reason: error.to_string(),
+                ..Damage::default()
+            }),
+        }
+    }
+    Ok(summaries)
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
+    let session = SessionRow::of(row)?;
+    let facts = match row.get_ref(14)?.as_str_or_null()? {
+        Some(facts) => read_facts(facts)?,
+        None => session.facts,
+    };
+    Ok(facts.summary(session.session_id, session.tally, unsigned(session.bytes)))
 }
 
 fn read_facts(facts: &str) -> rusqlite::Result<SessionFacts> {

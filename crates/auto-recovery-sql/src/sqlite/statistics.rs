@@ -62,7 +62,8 @@ fn read(database: &Connection, session_id: &str) -> rusqlite::Result<Option<Reco
 
 fn files(database: &Connection, first: i64, last: i64) -> rusqlite::Result<Vec<String>> {
     let mut select = database.prepare_cached(
-        "SELECT DISTINCT value FROM entry, json_each(files_modified) \
+        "SELECT DISTINCT value FROM entry, \
+         json_each(iif(json_valid(files_modified), files_modified, '[]')) \
          WHERE entry.id BETWEEN ? AND ?",
     )?;
     let names = select.query_map([first, last], |row| Ok(from_column(row.get(0)?)))?;

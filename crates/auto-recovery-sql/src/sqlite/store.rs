@@ -89,7 +89,7 @@ impl AuditStore for SqliteStore {
             .map(drop)
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         session::list(&self.database)
     }
 
@@ -126,12 +126,13 @@ impl AuditStore for SqliteStore {
         journal::read(&self.database, session_id, visit)
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
-        statistics::of_session(&self.database, session_id)
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
+        // What cannot be read of an entry is in its text; its numbers stand in columns.
+        statistics::of_session(&self.database, session_id).map(|sums| (sums, Vec::new()))
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
-        aggregate(&self.database, query)
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        aggregate(&self.database, query).map(|sums| (sums, Vec::new()))
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

@@ -5,6 +5,7 @@ mod equality;
 mod guide;
 mod postgres_access;
 mod postgres_contract;
+mod postgres_damage;
 mod postgres_follow;
 mod postgres_lost;
 mod postgres_processes;

@@ -10,12 +10,19 @@ use std::sync::{Arc, Mutex};
 use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
 use auto_recovery::host::SystemHost;
+use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 use auto_recovery::testing::store_processes::{orders, start};
-use auto_recovery_sql::postgres::Notice;
+use auto_recovery_sql::postgres::{Delivered, Notice};
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
 use crate::postgres_server::Server;
+
+/// What asks whether the last entry of `s` is there.
+const QUESTION: &str = "SELECT json_build_object('session_id', 's', 'added', \
+     json_build_object('entry', json_build_object('session', session, 'place', place, 'id_hash', \
+     (SELECT json_agg(get_byte(id_hash, n)) FROM generate_series(0, length(id_hash) - 1) n)))) \
+     FROM auto_recovery.stored_entry";
 
 const DELIVERER: &str = "postgres_spool::deliverer";
 
@@ -96,11 +103,13 @@ fn what_comes_meanwhile_is_delivered_once_and_in_order() {
     assert_eq!(numbers(&store, "t"), [9]);
     assert_exact(&store, "s");
     assert_eq!(store.waiting(), 0);
-    let left = server.ask(
+    let noted = server.ask(
         &database.name,
-        "SELECT count(*) FROM auto_recovery.spool_delivery",
+        "SELECT sum(delivered), sum(length(digests) / 16) \
+         FROM auto_recovery.spool_delivery JOIN auto_recovery.spool_delivered \
+         USING (segment, session_id)",
     );
-    assert_eq!(left, "0");
+    assert_eq!(noted, "7|7", "six entries and a record, for good");
     let project = server.ask(
         &database.name,
         "SELECT project FROM auto_recovery.sessions WHERE session_id = 's'",
@@ -124,13 +133,7 @@ fn what_follows_a_writer_who_died_is_not_taken_for_what_it_wrote() {
     let store = database.open(options(dir.path()));
     store.append(vec![numbered("s", 1)]).unwrap();
     // The server has what the one who died asks for.
-    let question = server.ask(
-        &database.name,
-        "SELECT json_build_object('session_id', 's', 'added', json_build_object('entry', \
-         json_build_object('session', session, 'place', place, 'id_hash', \
-         (SELECT json_agg(get_byte(id_hash, n)) FROM generate_series(0, length(id_hash) - 1) n)))) \
-         FROM auto_recovery.stored_entry",
-    );
+    let question = server.ask(&database.name, QUESTION);
     drop(store);
     server.stop();
     leave_segment(dir.path(), &question);
@@ -299,4 +302,155 @@ fn whoever_dies_while_delivering_neither_loses_nor_doubles() {
         assert_eq!(numbers(&store, &format!("s{session}")), expected);
     }
     assert_eq!(store.waiting(), 0);
+}
+
+/// Copies a directory of files and directories.
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for found in fs::read_dir(from).unwrap() {
+        let found = found.unwrap();
+        let to = to.join(found.file_name());
+        match found.file_type().unwrap().is_dir() {
+            true => copy_dir(&found.path(), &to),
+            false => drop(fs::copy(found.path(), to).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_spool_that_comes_back_with_an_older_image_is_not_delivered_twice() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, image) = (dir.path().join("spool"), dir.path().join("image"));
+    let open = || database.open(options(&spool));
+    open().append(vec![numbered("s", 1)]).unwrap();
+    server.stop();
+    // Twice the same, which is meant; and what is cleared later on.
+    open()
+        .append(vec![entry("s", 2), entry("s", 2), entry("t", 1)])
+        .unwrap();
+    open().record(Some("s"), started()).unwrap();
+    copy_dir(&spool, &image);
+    open().append(vec![entry("s", 3)]).unwrap();
+    server.run();
+    assert_eq!(open().deliver().unwrap().entries, 4);
+    assert_eq!(open().clear("t").unwrap(), Some(1));
+    let records = || server.ask(&database.name, "SELECT count(*) FROM auto_recovery.journal");
+    let before = records();
+    let come_back = || {
+        fs::remove_dir_all(&spool).unwrap();
+        copy_dir(&image, &spool);
+    };
+    come_back();
+    assert_eq!(open().waiting(), 3);
+    assert_eq!(open().deliver().unwrap(), Delivered::default());
+    assert_eq!(open().waiting(), 0);
+    // What is added to it after it came back is new, though it stands where another thing stood.
+    come_back();
+    server.stop();
+    open().append(vec![entry("s", 4), entry("s", 2)]).unwrap();
+    server.run();
+    assert_eq!(open().deliver().unwrap().entries, 2);
+    assert_eq!(numbers(&open(), "s"), [1, 2, 2, 3, 4, 2]);
+    assert!(
+        numbers(&open(), "t").is_empty(),
+        "what was cleared stays away"
+    );
+    assert_eq!(records(), before);
+    assert_exact(&open(), "s");
+}
+
+#[test]
+fn a_write_in_doubt_that_comes_back_is_not_delivered_twice() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let open = || database.open(options(dir.path()));
+    open().append(vec![numbered("s", 1)]).unwrap();
+    // The server has what the one who died asks for.
+    let question = server.ask(&database.name, QUESTION);
+    let leave = || {
+        leave_segment(dir.path(), &question);
+        let line = entry("s", 1).entry.to_json() + "\n";
+        fs::write(dir.path().join("segment_00/s_audit.jsonl"), line).unwrap();
+    };
+    leave();
+    assert_eq!(open().deliver().unwrap(), Delivered::default());
+    // Nor once the answer is another.
+    assert_eq!(open().clear("s").unwrap(), Some(1));
+    leave();
+    assert_eq!(open().deliver().unwrap(), Delivered::default());
+    assert!(numbers(&open(), "s").is_empty());
+}
+
+#[test]
+fn what_an_older_release_delivered_half_is_delivered_to_the_end() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let open = || database.open(options(dir.path()));
+    open().append(vec![entry("s", 1), entry("s", 2)]).unwrap();
+    let segment = dir.path().join("segment_00.sealed");
+    fs::create_dir_all(&segment).unwrap();
+    let lines = [1, 2, 3].map(|number| entry("s", number).entry.to_json() + "\n");
+    fs::write(segment.join("s_audit.jsonl"), lines.concat()).unwrap();
+    let done = "INSERT INTO auto_recovery.spool_delivery (segment, session_id, delivered) \
+         VALUES ('segment_00.sealed', 's', 2)";
+    server.ask(&database.name, done);
+    assert_eq!(open().deliver().unwrap().entries, 1);
+    assert_eq!(numbers(&open(), "s"), [1, 2, 3]);
+}
+
+#[test]
+fn readers_say_once_what_waits() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let dir = tempfile::tempdir().unwrap();
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&notices);
+    let noticing = || {
+        let told = Arc::clone(&told);
+        database.open(PostgresOptions {
+            on_notice: Some(Arc::new(move |notice: &Notice| {
+                told.lock().unwrap().push(notice.clone());
+            })),
+            ..options(dir.path())
+        })
+    };
+    noticing().append(vec![numbered("s", 1)]).unwrap();
+    assert_eq!(noticing().sessions().unwrap().len(), 1);
+    assert_eq!(*notices.lock().unwrap(), [], "nothing waits");
+    server.stop();
+    noticing()
+        .append(vec![numbered("s", 2), numbered("s", 3)])
+        .unwrap();
+    server.run();
+    notices.lock().unwrap().clear();
+    type Reads = fn(&PostgresStore);
+    let reads: [Reads; 5] = [
+        |store| drop(store.sessions().unwrap()),
+        |store| drop(store.statistics("s").unwrap()),
+        |store| drop(store.aggregate(&AggregateQuery::default()).unwrap()),
+        |store| drop(store.read_last("s", 1, &mut |_| Ok(())).unwrap()),
+        |store| drop(read(store, "s")),
+    ];
+    for reads in reads {
+        let store = noticing();
+        reads(&store);
+        reads(&store);
+        let waiting = Notice::Waiting {
+            entries: 2,
+            spool: dir.path().to_owned(),
+        };
+        assert_eq!(std::mem::take(&mut *notices.lock().unwrap()), [waiting]);
+    }
+    // Whoever writes delivers it, and is told that instead.
+    let store = noticing();
+    assert!(store.is_known("s").unwrap());
+    store.append(vec![numbered("s", 4)]).unwrap();
+    assert!(matches!(
+        notices.lock().unwrap().as_slice(),
+        [Notice::Delivered { entries: 2, .. }]
+    ));
 }

@@ -1,8 +1,12 @@
 //! Rows that were changed by hand so that they cannot be read: they are told of, and hide nothing
 //! else.
 
+use std::time::SystemTime;
+
 use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};
+use auto_recovery::export::{self, ExportOptions};
+use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery::testing::store_contract::entry;
 
 use crate::sqlite_support::{database, file, open, store};
@@ -68,4 +72,48 @@ fn a_damaged_file_is_no_empty_store() {
     std::fs::write(&path, bytes).unwrap();
     let error = open(&path).and_then(|store| store.sessions()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{}", error.chain());
+}
+
+#[test]
+fn an_unreadable_row_hides_no_other_and_keeps_nobody_from_writing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    for id in ["bad", "good"] {
+        let event = JournalEvent::SessionStarted(SessionStarted::default());
+        store.record(Some(id), event).unwrap();
+        store
+            .append((1..=3).map(|n| entry(id, n)).collect())
+            .unwrap();
+    }
+    database(dir.path())
+        .execute_batch(
+            "UPDATE session_facts SET facts = 'oops' \
+             WHERE session = (SELECT id FROM session WHERE session_id = 'bad'); \
+             UPDATE entry SET files_modified = '[oops' WHERE attempt_number = 2",
+        )
+        .unwrap();
+    let (sessions, damage) = store.read_sessions().unwrap();
+    let ids: Vec<_> = sessions.iter().map(|one| &*one.session_id).collect();
+    assert_eq!(ids, ["good"]);
+    assert_eq!(damage.len(), 1);
+    assert!(damage[0].place.starts_with("sessions in "), "{damage:?}");
+    assert_eq!(store.statistics("good").unwrap().total_attempts, 3);
+    for by in [Vec::new(), vec![Dimension::Strategy]] {
+        let query = AggregateQuery {
+            by,
+            ..AggregateQuery::default()
+        };
+        assert_eq!(store.aggregate(&query).unwrap().total.total_attempts, 6);
+    }
+    let (options, mut text) = (ExportOptions::default(), Vec::new());
+    let summary =
+        export::export_session(&store, "good", &options, SystemTime::UNIX_EPOCH, &mut text);
+    assert_eq!(summary.unwrap().damage.len(), 1);
+    // So many that they are counted, among them those that cannot be read.
+    for _ in 0..5 {
+        let more = (1..=1000).map(|_| entry("other", 9)).collect();
+        store.append(more).unwrap();
+    }
+    assert_eq!(store.statistics("other").unwrap().total_attempts, 5000);
+    assert_eq!(store.clear("good").unwrap(), Some(3));
 }

@@ -108,12 +108,20 @@ impl RecoveryAuditLogger {
     /// # Errors
     /// If the store cannot be read.
     pub fn get_all_session_ids(&self) -> Result<Vec<String>> {
-        let sessions = self.store.sessions()?;
-        Ok(sessions
+        self.read_session_ids().map(|(ids, _)| ids)
+    }
+
+    /// The same, and what of the store could not be read.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read_session_ids(&self) -> Result<(Vec<String>, Vec<Damage>)> {
+        let (sessions, damage) = self.store.read_sessions()?;
+        let ids = sessions
             .into_iter()
             .filter(|session| session.total_attempts > 0)
-            .map(|session| session.session_id)
-            .collect())
+            .map(|session| session.session_id);
+        Ok((ids.collect(), damage))
     }
 
     /// Records `attempt`, which `record` says more of, and returns the id of its entry once it is
@@ -231,6 +239,14 @@ impl RecoveryAuditLogger {
     /// [`ErrorKind::InvalidInput`] if the session has no entries or there is no audit directory;
     /// otherwise if the store cannot be read or the file not be written.
     pub fn export_audit_trail(&self, session_id: &str, format: ExportFormat) -> Result<PathBuf> {
+        self.export(session_id, format).map(|(path, _)| path)
+    }
+
+    /// The same, and what of the trail could not be read.
+    ///
+    /// # Errors
+    /// As [`RecoveryAuditLogger::export_audit_trail`].
+    pub fn export(&self, session_id: &str, format: ExportFormat) -> Result<(PathBuf, Vec<Damage>)> {
         let now = self.host.now();
         let stem = format!(
             "{}_audit_{}",
@@ -241,9 +257,13 @@ impl RecoveryAuditLogger {
             format,
             ..ExportOptions::default()
         };
-        export::create_in(self.audit_dir()?, &stem, format.as_str(), &mut |out| {
-            export::export_session(&*self.store, session_id, &options, now, out).map(drop)
-        })
+        let mut damage = Vec::new();
+        let path = export::create_in(self.audit_dir()?, &stem, format.as_str(), &mut |out| {
+            let written = export::export_session(&*self.store, session_id, &options, now, out)?;
+            damage = written.damage;
+            Ok(())
+        })?;
+        Ok((path, damage))
     }
 
     /// Writes the report of a session, as JSON, to `path` or to a new file in the audit directory,
@@ -257,20 +277,31 @@ impl RecoveryAuditLogger {
         session_id: &str,
         path: Option<&Path>,
     ) -> Result<PathBuf> {
+        self.report(session_id, path).map(|(path, _)| path)
+    }
+
+    /// The same, and what of the trail could not be read.
+    ///
+    /// # Errors
+    /// As [`RecoveryAuditLogger::generate_recovery_report`].
+    pub fn report(&self, session_id: &str, path: Option<&Path>) -> Result<(PathBuf, Vec<Damage>)> {
         let now = self.host.now();
+        let mut damage = Vec::new();
         let mut write = |out: &mut dyn std::io::Write| {
-            report::write_json(&*self.store, session_id, now, out).map(drop)
+            damage = report::write_json(&*self.store, session_id, now, out)?;
+            Ok(())
         };
         if let Some(path) = path {
             export::replace(path, &mut write)?;
-            return Ok(path.to_path_buf());
+            return Ok((path.to_path_buf(), damage));
         }
         let stem = format!(
             "{}_report_{}",
             session_id::encode(session_id)?,
             export::file_stamp(now)
         );
-        export::create_in(self.audit_dir()?, &stem, "json", &mut write)
+        let path = export::create_in(self.audit_dir()?, &stem, "json", &mut write)?;
+        Ok((path, damage))
     }
 
     /// Removes the trail of a session. Returns how many entries went, `None` if there was no such
@@ -286,16 +317,33 @@ impl RecoveryAuditLogger {
         self.store.clear(session_id)
     }
 
-    /// Removes the trails of all sessions. Returns how many sessions went.
+    /// Removes the trails of all sessions. Returns how many sessions went. One that cannot be
+    /// removed keeps none of the others.
     ///
     /// # Errors
-    /// If the store cannot be read or written; some may be cleared by then.
+    /// The first that kept a session from being removed, or the store from being read; the others
+    /// are cleared by then.
     pub fn clear_all_sessions(&self) -> Result<u64> {
+        let (sessions, damage) = self.store.read_sessions()?;
         let mut cleared = 0;
-        for session in self.store.sessions()? {
-            cleared += u64::from(self.clear_session(&session.session_id)?.is_some());
+        let mut first_error = None;
+        for session in sessions {
+            match self.clear_session(&session.session_id) {
+                Ok(entries) => cleared += u64::from(entries.is_some()),
+                Err(error) if error.kind().spares_others() => {
+                    first_error = first_error.or(Some(error));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(cleared)
+        match (first_error, damage.iter().find(|one| one.is_of_all())) {
+            (Some(error), _) => Err(error),
+            (None, Some(unread)) => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{cleared} sessions were removed, and this was left: {unread}"),
+            )),
+            (None, None) => Ok(cleared),
+        }
     }
 
     fn audit_dir(&self) -> Result<&Path> {

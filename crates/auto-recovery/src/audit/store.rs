@@ -1,8 +1,9 @@
 //! What a store of trails must do.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::{
     ENTRY_BYTES_MAX, JournalEvent, JournalRecord, Removal, Removed, SessionHeld, SessionOutcome,
@@ -73,7 +74,7 @@ pub struct Appended {
 }
 
 /// A place in a trail or journal that could not be read, and is not hidden.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Damage {
     /// The file, as a path, or the table.
     pub place: String,
@@ -87,6 +88,31 @@ pub struct Damage {
     /// was acknowledged.
     #[serde(skip)]
     pub is_aside: bool,
+}
+
+impl Damage {
+    /// That nothing of `place` could be read, because of `reason`.
+    pub fn of_all(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            reason: reason.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing of its place could be read.
+    pub fn is_of_all(&self) -> bool {
+        self.line == 0 && self.bytes == 0 && !self.is_aside
+    }
+
+    /// Adds those of `more` to `all` that are not there yet.
+    pub fn join(all: &mut Vec<Self>, more: Vec<Self>) {
+        if more.is_empty() {
+            return;
+        }
+        let known: HashSet<Self> = all.iter().cloned().collect();
+        all.extend(more.into_iter().filter(|one| !known.contains(one)));
+    }
 }
 
 impl fmt::Display for Damage {
@@ -155,22 +181,31 @@ pub trait AuditStore: Send + Sync {
     /// As [`AuditStore::append`].
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()>;
 
-    /// Every session that has an entry or a journal record and was not cleared, newest first.
+    /// Every session that has an entry or a journal record and was not cleared, newest first, and
+    /// the damage met on the way: what cannot be read hides nothing else.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn sessions(&self) -> Result<Vec<SessionSummary>>;
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)>;
 
-    /// Whether there is such a session: it has an entry, or a journal record since its trail was
-    /// last removed. A store that keeps what is written while it cannot be asked answers as far as
-    /// it knows.
+    /// As [`AuditStore::read_sessions`], for those who have no use for the damage.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn sessions(&self) -> Result<Vec<SessionSummary>> {
+        self.read_sessions().map(|(sessions, _)| sessions)
+    }
+
+    /// Whether there is such a session: it has an entry, something in its trail that cannot be
+    /// read, or a journal record since its trail was last removed. A store that keeps what is
+    /// written while it cannot be asked answers as far as it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
     fn is_known(&self, session_id: &str) -> Result<bool>;
 
     /// Calls `visit` for each entry of `session_id` in order; an unknown session has none. Returns
-    /// the damage met on the way.
+    /// the damage met on the way, which may be that nothing of its trail can be read.
     ///
     /// # Errors
     /// If the store cannot be read, or `visit` fails.
@@ -236,18 +271,36 @@ pub trait AuditStore: Send + Sync {
         Ok(held)
     }
 
-    /// The statistics of `session_id`; zeros for an unknown one. Reads only what was appended since
-    /// it was last asked.
+    /// The statistics of `session_id`, zeros for an unknown one, and what of its trail and of the
+    /// journal could not be read. Reads only what was appended since it was last asked.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics>;
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)>;
 
-    /// The statistics of the sessions and entries that `query` asks for, told apart as it says.
+    /// As [`AuditStore::read_statistics`], for those who have no use for the damage.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates>;
+    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
+        self.read_statistics(session_id)
+            .map(|(statistics, _)| statistics)
+    }
+
+    /// The statistics of the sessions and entries that `query` asks for, told apart as it says, and
+    /// what could not be read on the way.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)>;
+
+    /// As [`AuditStore::read_aggregate`], for those who have no use for the damage.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
+        self.read_aggregate(query).map(|(aggregates, _)| aggregates)
+    }
 
     /// Removes the trail of `session_id`, unless it is held or not what `removal` expects, and
     /// leaves a journal record that it did.

@@ -216,6 +216,10 @@ impl Git {
                 return Err(Error::new(ErrorKind::Damaged, what));
             }
         }
+        if makes_wait(&self.dir) {
+            let what = format!("what git reads in {} is no file", self.dir.display());
+            return Err(Error::new(ErrorKind::Damaged, what));
+        }
         let info = self.dir.join("info");
         std::fs::create_dir_all(&info).map_err(|e| Error::io("create directory", &info, e))?;
         for name in LEADING_AWAY {

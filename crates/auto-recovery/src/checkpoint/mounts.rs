@@ -1,22 +1,24 @@
 //! Mount points below a directory: where another file system, or another place of the same one,
 //! begins.
 //!
-//! A mount that was not there at a session's first snapshot is none of the tree: it is named, and
-//! never entered. Read from the kernel's own table; where there is none (other systems than Linux),
-//! no mount is known of.
+//! A place whose mount is not the one of a session's first snapshot, another, a new one or none, is
+//! none of the tree: it is named, and never entered nor written to. Read from the kernel's own
+//! table; where there is none (other systems than Linux), no mount is known of.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::checkpoint::path::is_within;
 
-/// The mounts of this process, as proc(5) describes: the fifth field of each line is the place.
+/// The mounts of this process, as proc(5) describes: of each line the third field is the device,
+/// the fourth what of it is mounted, the fifth the place.
 const TABLE: &str = "/proc/self/mountinfo";
 
-/// Mount points below a root, relative to it.
+/// Mount points below a root, relative to it, each with what is mounted there: the device and what
+/// of it, as the kernel writes them. Nothing said stands for anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mounts(pub(super) BTreeSet<Vec<u8>>);
+pub(super) struct Mounts(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Mounts {
     /// Those below `root`, a canonical path, now.
@@ -28,26 +30,44 @@ impl Mounts {
     fn parse(table: &[u8], root: &Path) -> Self {
         let root = root.as_os_str().as_bytes();
         let places = table.split(|byte| *byte == b'\n').filter_map(|line| {
-            let place = line.split(|byte| *byte == b' ').nth(4)?;
+            let fields: Vec<_> = line.split(|byte| *byte == b' ').take(5).collect();
+            let [_, _, device, part, place] = fields[..] else {
+                return None;
+            };
             let place = unescaped(place);
             let below = place.strip_prefix(root)?;
             let below = match root.ends_with(b"/") {
                 true => below,
                 false => below.strip_prefix(b"/")?,
             };
-            (!below.is_empty()).then(|| below.to_vec())
+            (!below.is_empty()).then(|| (below.to_vec(), [device, b" ", part].concat()))
         });
+        // Of several on one place, the last covers the others.
         Self(places.collect())
     }
 
-    /// Those that `known` lacks.
-    pub(super) fn without(&self, known: &Self) -> Self {
-        Self(self.0.difference(&known.0).cloned().collect())
+    /// The places at which something else is mounted than in `known`, or nothing any more.
+    pub(super) fn other_than(&self, known: &Self) -> Self {
+        let is_same = |place: &Vec<u8>, what: &Vec<u8>| {
+            let then = known.0.get(place);
+            then.is_some_and(|then| then == what || then.is_empty())
+        };
+        let other = self.0.iter().filter(|(place, what)| !is_same(place, what));
+        let gone = known
+            .0
+            .iter()
+            .filter(|(place, _)| !self.0.contains_key(*place));
+        let places = other.chain(gone);
+        Self(
+            places
+                .map(|(place, what)| (place.clone(), what.clone()))
+                .collect(),
+        )
     }
 
     /// The mount point that `path` is or lies below.
     pub(super) fn above(&self, path: &[u8]) -> Option<&[u8]> {
-        let mut all = self.0.iter();
+        let mut all = self.0.keys();
         all.find(|place| is_within(path, place)).map(Vec::as_slice)
     }
 }
@@ -85,11 +105,45 @@ mod tests {
             39 36 0:5 / /wider rw - tmpfs t rw\n\
             broken\n";
         let found = Mounts::parse(table, Path::new("/w"));
-        let places: Vec<_> = found.0.iter().map(Vec::as_slice).collect();
+        let places: Vec<_> = found.0.keys().map(Vec::as_slice).collect();
         assert_eq!(places, [&b"a b"[..], b"c/d"]);
+        assert_eq!(found.0[&b"a b"[..]], b"98:0 /x");
         assert_eq!(found.above(b"c/d/e"), Some(&b"c/d"[..]));
         assert_eq!(found.above(b"c/de"), None);
         let all = Mounts::parse(table, Path::new("/"));
         assert_eq!(all.0.len(), 4);
+    }
+
+    #[test]
+    fn a_place_is_another_where_another_is_mounted_or_none() {
+        let of = |lines: &[&str]| Mounts::parse(lines.join("\n").as_bytes(), Path::new("/w"));
+        let (one, two) = ("1 0 8:1 / /w/a rw", "2 0 8:1 /x /w/b rw");
+        let then = of(&[one, two]);
+        let other = |lines: &[&str]| {
+            let other = of(lines).other_than(&then);
+            let places = other
+                .0
+                .into_keys()
+                .map(|place| String::from_utf8(place).unwrap());
+            places.collect::<Vec<_>>()
+        };
+        assert_eq!(other(&[one, two]), [""; 0]);
+        assert_eq!(
+            other(&["9 0 8:1 / /w/a ro", two]),
+            [""; 0],
+            "its number counts nothing"
+        );
+        assert_eq!(other(&[one]), ["b"]);
+        assert_eq!(
+            other(&[one, two, "3 0 0:9 / /w/b rw"]),
+            ["b"],
+            "it is covered"
+        );
+        assert_eq!(
+            other(&[one, "2 0 8:1 /y /w/b rw", "4 0 8:1 / /w/c rw"]),
+            ["b", "c"]
+        );
+        let unsaid = Mounts([(b"a".to_vec(), Vec::new())].into());
+        assert_eq!(of(&[one]).other_than(&unsaid), Mounts::default());
     }
 }

@@ -2,7 +2,8 @@
 //! work tree. To remove it under its new name would destroy the only copy.
 //!
 //! Known by inode: by what was watched at the snapshot that a restore goes to. A file counts as the
-//! same only with its size and time; a directory, unless it was made after that snapshot.
+//! same only with its size and time; a directory, only if it was made when that one was, and where
+//! that is not known, unless it was made after the snapshot.
 
 use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
@@ -37,9 +38,11 @@ pub(super) fn moved<'a>(
     let mut moved: Vec<Moved> = leaving
         .chain(new)
         .filter_map(|path| {
-            let stamp = root.stamp(path).ok().flatten()?;
+            let (stamp, made_ns) = root.stamp_and_birth(path).ok().flatten()?;
             let was = gone.get(&stamp.ino)?;
-            let is_it = then.is_still(was, &stamp) && !is_made_since(root, path, &stamp, to);
+            let is_known = then.knows_when_made(was) && made_ns.is_some();
+            let is_it = then.is_still(was, &stamp, made_ns)
+                && (is_known || !is_made_since(root, path, &stamp, to));
             is_it.then(|| Moved {
                 now: path.clone(),
                 was: was.clone(),

@@ -55,7 +55,8 @@ pub(super) fn read(
     after: &Checkpoint,
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
-    if content(git, &["-p"], (before, after), &[], sink)?.is_break() {
+    let ids = (before.id(), after.id());
+    if content(git, &["-p"], (&ids.0, &ids.1), &[], sink)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     for difference in before.manifest.differences(&after.manifest) {
@@ -79,10 +80,10 @@ pub enum PatchForm {
     Stat(u16),
 }
 
-/// Gives `sink` the diff from `before` to `after` in `form`, without the paths `but`.
+/// Gives `sink` the diff between the checkpoints of these ids in `form`, without the paths `but`.
 pub(super) fn read_in_form(
     git: &Git,
-    (before, after): (&Checkpoint, &Checkpoint),
+    (before, after): (&str, &str),
     form: PatchForm,
     but: &[Vec<u8>],
     sink: &mut DiffSink<'_>,
@@ -125,11 +126,10 @@ pub(super) fn beyond_patch(
 fn content(
     git: &Git,
     more: &[&str],
-    (before, after): (&Checkpoint, &Checkpoint),
+    (before, after): (&str, &str),
     but: &[Vec<u8>],
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
-    let (before, after) = (before.id(), after.id());
     let args = [
         "diff-tree",
         "-r",
@@ -139,7 +139,7 @@ fn content(
         "--no-renames",
         "--relative=tree/",
     ];
-    let trees = [&*before, &*after, "--"];
+    let trees = [before, after, "--"];
     let mut command = git.command(&[&args[..], more, &trees].concat());
     for path in but {
         let spec = [b":(top,exclude,literal)tree/", &path[..]].concat();

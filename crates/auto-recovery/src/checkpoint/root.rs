@@ -149,6 +149,20 @@ impl Root {
         }
     }
 
+    /// The same, and when it was made, in nanoseconds since 1970, where the file system tells.
+    pub(super) fn stamp_and_birth(
+        &self,
+        path: &[u8],
+    ) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
+        let (dir, name) = split(path);
+        let held = self.open_dir(dir).and_then(|dir| Own::anybodys(&dir, name));
+        match held {
+            Ok(held) => Ok(Some((held.stamp, held.made_ns()))),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
     fn duplicate(&self) -> Result<OwnedFd, Errno> {
         openat(&self.fd, c".", DIR_FLAGS, Mode::empty())
     }
@@ -161,6 +175,15 @@ pub(super) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errn
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// Whether `name`, in other letters than git writes, is `.git` to this file system.
+pub(super) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
+    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
+        return false;
+    }
+    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
+    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
 }
 
 /// Opens a file for reading, and never waits for a pipe that took its place.

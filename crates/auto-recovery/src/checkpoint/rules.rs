@@ -91,7 +91,7 @@ impl Rules {
 
     /// Mount points below `root` that are none of the tree.
     pub(super) fn foreign_mounts(&self, root: &Path) -> Mounts {
-        Mounts::below(root).without(&self.mounts)
+        Mounts::below(root).other_than(&self.mounts)
     }
 
     /// Adds an ignore file of the tree.
@@ -186,8 +186,8 @@ impl Rules {
         if self.ignores_case {
             put(b'i', b"", b"");
         }
-        for place in &self.mounts.0 {
-            put(b'm', place, b"");
+        for (place, what) in &self.mounts.0 {
+            put(b'm', place, what);
         }
         for file in &self.base {
             put(b'b', b"", &file.text);
@@ -231,7 +231,7 @@ impl Rules {
                 b'b' => base.push(text.to_vec()),
                 b'd' | b'n' => files.push((tag, name, text)),
                 b'i' => ignores_case = true,
-                b'm' => mounts.0.extend([name.to_vec()]),
+                b'm' => mounts.0.extend([(name.to_vec(), text.to_vec())]),
                 b'p' => protect.push(String::from_utf8(text.to_vec()).map_err(|_| damaged())?),
                 _ => return Err(damaged()),
             }

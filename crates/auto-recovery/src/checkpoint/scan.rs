@@ -17,7 +17,7 @@ use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::opened::Opened;
 use crate::checkpoint::options::CheckpointLimits;
 use crate::checkpoint::path::{RelPath, display_path, join, split, to_os};
-use crate::checkpoint::root::{Above, Own, Root, open_file_at, stamp_at};
+use crate::checkpoint::root::{Above, Own, Root, is_git_elsewise, open_file_at, stamp_at};
 use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
@@ -129,7 +129,7 @@ impl Scanner<'_> {
     }
 
     fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
-        if self.mounts.0.contains(&**path) {
+        if self.mounts.0.contains_key(&**path) {
             return Kind::Opaque(Why::Mount);
         }
         match FileType::from_raw_mode(stamp.mode) {
@@ -392,9 +392,11 @@ impl<'a> Walker<'a> {
     fn is_worth_a_look(&mut self, path: &[u8], is_dir: bool) -> bool {
         let has_room = self.room.load(Ordering::Relaxed) > 0;
         if is_dir {
-            let enters = self.scanner.enters(path, has_room);
-            if !enters && let Ok(Some(stamp)) = self.scanner.root.stamp(path) {
-                self.scan.watch.note_closed_dir(path.into(), &stamp);
+            let (enters, root) = (self.scanner.enters(path, has_room), self.scanner.root);
+            if !enters && let Ok(Some((stamp, made_ns))) = root.stamp_and_birth(path) {
+                let path: RelPath = path.into();
+                self.scan.watch.note_made(Arc::clone(&path), made_ns);
+                self.scan.watch.note_closed_dir(path, &stamp);
             }
             return enters;
         }
@@ -443,8 +445,10 @@ impl<'a> Walker<'a> {
 
     /// Notes which file a covered one with other names is.
     fn note_shared(&mut self, dir: &OwnedFd, path: &RelPath) {
-        let held = Own::anybodys(dir, split(path).1);
-        if let Some(inode) = held.ok().and_then(|held| held.inode()) {
+        if let Some(inode) = Own::anybodys(dir, split(path).1)
+            .ok()
+            .and_then(|own| own.inode())
+        {
             self.scan.watch.note_shared(Arc::clone(path), inode);
         }
     }
@@ -452,10 +456,8 @@ impl<'a> Walker<'a> {
     /// Watches a path, while there is room.
     fn watch(&mut self, path: RelPath, stamp: &Stamp) {
         let fewer = |room: usize| room.checked_sub(1);
-        match self
-            .room
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer)
-        {
+        let order = Ordering::Relaxed;
+        match self.room.fetch_update(order, order, fewer) {
             Ok(_) => self.scan.watch.note(path, stamp),
             Err(_) => self.scan.watch.is_partial = true,
         }
@@ -510,8 +512,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn identity(&self, path: &[u8]) -> Option<Stamp> {
-        let stamp = self.scanner.root.stamp(path).ok().flatten()?;
+    fn identity(&mut self, path: &[u8]) -> Option<Stamp> {
+        let (stamp, made_ns) = self.scanner.root.stamp_and_birth(path).ok().flatten()?;
+        self.scan.watch.note_made(path.into(), made_ns);
         Some(Stamp {
             size: 0,
             mtime_ns: 0,
@@ -569,15 +572,6 @@ fn others_below(listing: &Listing<'_>, ignored: Vec<bool>) -> Vec<Other> {
         is_ignored,
     });
     others.collect()
-}
-
-/// Whether `name`, in other letters than git writes, is `.git` to this file system.
-fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
-    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
-        return false;
-    }
-    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
-    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
 }
 
 fn names_in(dir: &OwnedFd) -> Result<Vec<Name>, Errno> {

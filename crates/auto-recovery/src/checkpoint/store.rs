@@ -69,22 +69,38 @@ impl CheckpointStore {
         }))
     }
 
-    /// Sets the private repository aside, if git cannot read it as one, so that the next opening
-    /// makes another; says where it is. To be asked by the holder of the workspace.
-    pub fn set_aside_if_damaged(&self) -> Option<PathBuf> {
+    /// The same for the holder of the workspace: a private repository that is damaged is set aside
+    /// and begun anew, and it is said where it is.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::open`].
+    pub fn open_whole(
+        state_dir: &Path,
+        workspace: &Workspace,
+        options: CheckpointOptions,
+        host: Arc<dyn Host>,
+    ) -> Result<(Arc<Self>, Option<PathBuf>)> {
+        let open = || Self::open(state_dir, workspace, options.clone(), Arc::clone(&host));
+        let opened = match open() {
+            Err(error) if !is_damage(&error) => return Err(error),
+            opened => opened,
+        };
+        let program = options.git_program.as_deref();
+        let dir = workspace_dir(state_dir, workspace);
+        let git = Git::new(program, dir.join("git")).for_user_of(&host);
         // One that was not waited for says nothing of the repository.
-        let asked = self.git.run(&["rev-parse", "--git-dir"]);
-        let is_damaged = asked.is_err_and(|error| error.kind() == ErrorKind::Tool);
-        if !is_damaged || self.git.version().is_err() {
-            return None;
+        let is_whole = |store: &Arc<Self>| {
+            let asked = store.git.run(&["rev-parse", "--git-dir"]);
+            !asked.is_err_and(|error| error.kind() == ErrorKind::Tool)
+        };
+        match opened {
+            Ok(store) if is_whole(&store) || git.version().is_err() => Ok((store, None)),
+            Err(error) if git.version().is_err() => Err(error),
+            _ => {
+                let aside = set_aside(&dir, git.dir())?;
+                Ok((open()?, Some(aside)))
+            }
         }
-        let aside = (1..)
-            .map(|number| self.dir.join(format!("git.damaged-{number}")))
-            .find(|path| !path.exists())?;
-        fs::rename(self.git.dir(), &aside).ok()?;
-        // What it says of objects is of the other repository's.
-        let _slower = fs::remove_file(self.cache_path());
-        Some(aside)
     }
 
     /// The workspace.
@@ -127,20 +143,29 @@ impl CheckpointStore {
         patch::read(&self.git, before, after, sink)
     }
 
-    /// Gives `sink` the changes in `form`, relative to the workspace, without those at the paths
-    /// `but`: permissions beyond the executable bit and empty directories, which a patch cannot
-    /// say, are not in it.
+    /// Gives `sink` the changes between two checkpoints in `form`, relative to the workspace,
+    /// without those at the paths `but`: permissions beyond the executable bit and empty
+    /// directories, which a patch cannot say, are not in it. The checkpoints are given by their
+    /// ids: neither is read, however many files they hold.
     ///
     /// # Errors
-    /// If git fails, or `sink` does; [`ErrorKind::Refused`] if there are too many of `but`.
-    pub fn patch_in_form(
+    /// If git fails, or `sink` does; [`ErrorKind::Refused`] if there are too many of `but`, and
+    /// [`ErrorKind::InvalidInput`] if what is given are no ids of checkpoints.
+    pub fn patch_between(
         &self,
-        trees: (&Checkpoint, &Checkpoint),
+        (before, after): (&str, &str),
         form: PatchForm,
         but: &[Vec<u8>],
         sink: &mut DiffSink<'_>,
     ) -> Result<ControlFlow<()>> {
-        patch::read_in_form(&self.git, trees, form, but, sink)
+        let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match [before, after].into_iter().find(|id| !is_id(id)) {
+            Some(id) => {
+                let context = format!("{id:?} is no id of a checkpoint");
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            None => patch::read_in_form(&self.git, (before, after), form, but, sink),
+        }
     }
 
     /// What such a patch has no words for, a line each.
@@ -216,6 +241,39 @@ pub fn check_checkpoint(
     commit::load(&git, id).map(drop)
 }
 
+/// Whether `error` says that what is ours is not what we made: no fault of the disk, nor of rights.
+fn is_damage(error: &Error) -> bool {
+    const WRONG: [i32; 5] = [
+        libc::EISDIR,
+        libc::ENOTDIR,
+        libc::EEXIST,
+        libc::ELOOP,
+        libc::EINVAL,
+    ];
+    let cause = std::error::Error::source(error);
+    let cause = cause.and_then(|cause| cause.downcast_ref::<io::Error>());
+    match error.kind() {
+        ErrorKind::Tool | ErrorKind::Damaged => true,
+        _ => cause.is_some_and(|cause| {
+            let code = cause.raw_os_error();
+            code.is_some_and(|code| WRONG.contains(&code))
+        }),
+    }
+}
+
+/// Gives what stands at `ours` in the workspace's directory `dir` another name, so that another is
+/// made in its place; says which.
+fn set_aside(dir: &Path, ours: &Path) -> Result<PathBuf> {
+    let aside = (1..)
+        .map(|number| dir.join(format!("git.damaged-{number}")))
+        .find(|path| path.symlink_metadata().is_err())
+        .unwrap_or_else(|| dir.join("git.damaged"));
+    fs::rename(ours, &aside).map_err(|e| Error::io("set aside", ours, e))?;
+    // What it says of objects is of the other repository's.
+    let _slower = fs::remove_file(dir.join("stamps"));
+    Ok(aside)
+}
+
 /// Makes the workspace's directory and repository. A repository whose making was cut short is made
 /// again: `git init` completes what is there.
 fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
@@ -223,7 +281,8 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
     let root = workspace.root().as_os_str().as_bytes();
     match read_small(&root_file, Links::Refuse, ROOT_BYTES_MAX) {
         Ok(known) if known == root && git.dir().join("HEAD").exists() => return git.make_sure(),
-        Ok(known) if known != root => {
+        // Anything but a path was never ours.
+        Ok(known) if known != root && known.starts_with(b"/") => {
             let known = Path::new(OsStr::from_bytes(&known)).display();
             return Err(Error::new(
                 ErrorKind::Refused,
@@ -235,6 +294,8 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
         }
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        // No file: it was never ours, and is written anew.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => drop(set_aside(dir, &root_file)?),
         Err(e) => return Err(Error::io("read", &root_file, e)),
     }
     git.init()?;

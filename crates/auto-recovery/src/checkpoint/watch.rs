@@ -81,6 +81,9 @@ pub(super) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
+    /// When directories that are watched as such were made, where the file system tells: their
+    /// inodes are given to others once they are gone.
+    made: BTreeMap<RelPath, i64>,
     git: BTreeMap<Vec<u8>, u128>,
     /// Covered files that have other names, too.
     shared: BTreeMap<RelPath, Inode>,
@@ -119,8 +122,16 @@ impl Watch {
         file.or(self.closed_dirs.get(path).copied())
     }
 
-    /// Whether what has `stamp` is what was seen at `path`, wherever it stands by now.
-    pub(super) fn is_still(&self, path: &[u8], stamp: &Stamp) -> bool {
+    /// Whether what has `stamp`, and was made then, is what was seen at `path`, wherever it stands
+    /// by now.
+    pub(super) fn is_still(&self, path: &[u8], stamp: &Stamp, made_ns: Option<i64>) -> bool {
+        let known = self.made.get(path).copied();
+        if known
+            .zip(made_ns)
+            .is_some_and(|(known, made)| known != made)
+        {
+            return false;
+        }
         match self.ignored.get(path) {
             Some((mode, size, mtime_ns, ino)) => {
                 let is_identity = (*size, *mtime_ns) == (0, 0);
@@ -149,6 +160,11 @@ impl Watch {
         })
     }
 
+    /// Whether it is known when the directory that was seen at `path` was made.
+    pub(super) fn knows_when_made(&self, path: &[u8]) -> bool {
+        self.made.contains_key(path)
+    }
+
     /// Whether everything that is watched was seen.
     pub(super) fn is_whole(&self) -> bool {
         !self.is_partial && !self.is_git_partial
@@ -158,6 +174,7 @@ impl Watch {
     pub(super) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);
         self.closed_dirs.append(&mut other.closed_dirs);
+        self.made.append(&mut other.made);
         self.shared.append(&mut other.shared);
         self.is_partial |= other.is_partial;
     }
@@ -175,6 +192,11 @@ impl Watch {
     /// Notes an ignored directory whose contents are not watched: only that it is there.
     pub(super) fn note_closed_dir(&mut self, path: RelPath, stamp: &Stamp) {
         self.closed_dirs.insert(path, stamp.ino);
+    }
+
+    /// Notes when the directory at `path`, which is watched as such, was made.
+    pub(super) fn note_made(&mut self, path: RelPath, made_ns: Option<i64>) {
+        self.made.extend(made_ns.map(|made_ns| (path, made_ns)));
     }
 
     /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`):
@@ -328,7 +350,12 @@ pub(super) fn uncovered_changes(
     found.extend(ignored.map(|path| Uncovered::new(path, ignored_or_git(path))));
     // That one is made is what tools do; that one is gone, or another, is worth a word.
     let closed = before.1.closed_dirs.iter();
-    let gone = closed.filter(|(path, ino)| after.1.closed_dirs.get(*path) != Some(ino));
+    let is_other = |path: &RelPath, ino: &u64| {
+        let (then, now) = (before.1.made.get(path), after.1.made.get(path));
+        let is_other_time = then.zip(now).is_some_and(|(then, now)| then != now);
+        after.1.closed_dirs.get(path) != Some(ino) || is_other_time
+    };
+    let gone = closed.filter(|(path, ino)| is_other(path, ino));
     let covered = |path: &RelPath| after.0.get(path).is_some();
     let gone = gone.filter(|(path, _)| !covered(path));
     found.extend(gone.map(|(path, _)| Uncovered::new(path, "ignored")));

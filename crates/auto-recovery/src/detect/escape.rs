@@ -8,7 +8,7 @@ const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
 
 /// The text without ANSI escape sequences; borrowed when it holds none.
-pub(super) fn strip_escapes(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub fn strip_escapes(bytes: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr(ESCAPE, bytes) else {
         return Cow::Borrowed(bytes);
     };

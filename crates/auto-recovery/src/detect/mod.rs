@@ -21,6 +21,7 @@ mod trace;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, detect};
+pub use escape::strip_escapes;
 pub use observation::Observation;
 pub use retry_after::retry_after;
 pub use rule::{Rule, Sign, Trace};

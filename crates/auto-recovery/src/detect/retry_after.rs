@@ -33,7 +33,7 @@ enum Said {
 }
 
 /// A header, a field or a sentence, each with what says when as `when`.
-static SAYINGS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
+static SAYINGS: LazyLock<[Regex; 6]> = LazyLock::new(|| {
     [
         // `Retry-After: 3`, also a date; `retry_after: 3`, `"retryDelay": "34s"`.
         r#"(?i)\b(?:retry[-_]?after(?:[-_](?P<ms>ms))?|retry[-_]?delay)["']?\s*[:=]\s*["']?(?P<when>[^"'\r\n,}]+(?:, \d\d [^"'\r\n]+)?)"#,
@@ -41,6 +41,10 @@ static SAYINGS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
         r#"(?i)\b(?:x-)?rate-?limit-reset(?:-\w+)?["']?\s*[:=]\s*["']?(?P<when>[^"'\r\n,}]+)"#,
         // `try again in 20 seconds`, `retry after 6m0s`, `wait 30 s before`.
         r"(?i)\b(?:(?:try|retry)(?: again| your request)?(?: in| after)|wait)(?: about| approximately| at least)? (?P<when>\d[\d.]*\s*[a-z]+(?:\s*\d[\d.]*\s*[a-z]+)*)",
+        // `"resets_in_seconds":9568`, `"resets_at":1732856400`, `limit reached|1732856400`.
+        r#"(?i)(?:\bresets_(?:in_seconds|at)["']?\s*[:=]\s*["']?|\blimit reached\|)(?P<when>\d[^"'\r\n,}]*)"#,
+        // `resets in 3 h 20 min`.
+        r"(?i)\bresets? in (?P<when>\d[\d.]*\s*[a-z]+(?:\s*\d[\d.]*\s*[a-z]+)*)",
         // `resets at 2026-11-29T03:00:00Z`, `limit reset at 1732856400`.
         r"(?i)\bresets?(?: at| on)? (?P<when>\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:Z|UTC|[+-]\d\d:?\d\d)|\d{10})\b",
     ]
@@ -199,6 +203,11 @@ mod tests {
             ("Retry-After: Fri, 15 Jan 2027 08:00:45 GMT", 45.0),
             ("Retry-After: 9\nsecond answer\nRetry-After: 4", 4.0),
             ("resets at 2020-01-01T00:00:00Z", 0.0),
+            (r#"{"resets_at":1800000030,"resets_in_seconds":30}"#, 30.0),
+            ("Claude AI usage limit reached|1800000045", 45.0),
+            ("5-hour limit reached; resets in 1h 20m", 4800.0),
+            ("Quota exceeded. Please retry in 34.5s.", 34.5),
+            ("or try again in 3 days 6 hours 57 minutes.", 284_220.0),
         ];
         for (output, expected) in cases {
             assert_eq!(seconds(output), Some(expected), "{output}");

@@ -30,14 +30,15 @@ pub fn export_session(
         }
         return export_rows(store, &[session_id], options, out);
     }
-    let statistics = store.statistics(session_id)?;
+    let (statistics, mut damage) = store.read_statistics(session_id)?;
     let count = statistics.total_attempts;
     if count == 0 {
         return Err(nothing_to_export(session_id));
     }
     let mut document = Document::begin(out);
     let start = statistics.session_start.as_deref();
-    let damage = session(&mut document, store, session_id, start, count, now)?;
+    let of_entries = session(&mut document, store, session_id, start, count, now)?;
+    Damage::join(&mut damage, of_entries);
     document.finish()?;
     Ok(ExportSummary {
         entries: count,
@@ -87,14 +88,17 @@ pub fn export_all(
     now: SystemTime,
     out: &mut dyn Write,
 ) -> Result<ExportSummary> {
-    let mut summaries = store.sessions()?;
+    let (mut summaries, mut damage) = store.read_sessions()?;
     summaries.retain(|summary| summary.total_attempts > 0);
     if options.format != ExportFormat::Json {
         let ids: Vec<&str> = summaries
             .iter()
             .map(|one| one.session_id.as_str())
             .collect();
-        return export_rows(store, &ids, options, out);
+        let mut summary = export_rows(store, &ids, options, out)?;
+        Damage::join(&mut damage, summary.damage);
+        summary.damage = damage;
+        return Ok(summary);
     }
     let total_entries = total(&summaries);
     let mut document = Document::begin(out);
@@ -102,16 +106,17 @@ pub fn export_all(
     document.field("total_sessions", &summaries.len())?;
     document.field("total_entries", &total_entries)?;
     document.begin_list("sessions");
-    let mut damage = Vec::new();
+    let mut of_entries = Vec::new();
     for one in &summaries {
         document.begin_item();
         let start = one.session_start.as_deref();
         let (id, count) = (&one.session_id, one.total_attempts);
-        damage.extend(session(&mut document, store, id, start, count, now)?);
+        of_entries.extend(session(&mut document, store, id, start, count, now)?);
         document.end_item();
     }
     document.end_list();
     document.finish()?;
+    Damage::join(&mut damage, of_entries);
     Ok(ExportSummary {
         entries: total_entries,
         damage,

@@ -9,5 +9,7 @@ mod regular;
 mod writers;
 
 pub use own::{Purpose, check_own_dir, check_own_file, create_afresh, make_own_dir, open_own};
-pub use regular::{Links, open_regular, read_small, read_start};
+pub use regular::{
+    Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
+};
 pub use writers::other_writers;

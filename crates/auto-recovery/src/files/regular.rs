@@ -39,6 +39,61 @@ pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
     Ok(file)
 }
 
+/// What is done where there is no file yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// One is made, with this mode.
+    Make(u32),
+    /// It is an error.
+    Fail,
+}
+
+/// Opens the regular file at `path` for reading and appending, never through a link. Never waits,
+/// whatever stands there.
+///
+/// # Errors
+/// As [`open_regular`]; a link is what the system makes of it, `ELOOP`.
+pub fn append_regular(path: &Path, missing: Missing) -> io::Result<File> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {}
+        Ok(found) => check(&found)?,
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    if let Missing::Make(mode) = missing {
+        options.create(true).mode(mode);
+    }
+    let file = options
+        .read(true)
+        .append(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW)
+        .open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Opens the regular file at `path`, or the one that a link there leads to, for writing at its end;
+/// one that is not there is made. Never waits, whatever stands there.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn append_through(path: &Path) -> io::Result<File> {
+    match path.metadata() {
+        Ok(found) => check(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Reads the regular file at `path`, of at most `limit` bytes. Never waits, whatever stands there.
 ///
 /// # Errors
@@ -98,7 +153,9 @@ fn check(found: &std::fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Links, open_regular, read_small, read_start};
+    use super::{
+        Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
+    };
     use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
 
@@ -128,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_appended_goes_behind_what_is_there_and_into_files_only() {
+        use std::io::Write as _;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for text in ["12", "34"] {
+            let mut file = append_through(&path).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"1234");
+        let device = append_through("/dev/null".as_ref()).unwrap_err();
+        assert_eq!(device.kind(), ErrorKind::InvalidInput);
+    }
+
+    #[test]
     fn what_would_hang_or_never_end_is_refused_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let fifo = dir.path().join("fifo");
@@ -148,6 +220,33 @@ mod tests {
                 format!("it is {says}, not a regular file")
             );
         }
+    }
+
+    #[test]
+    fn only_a_regular_file_is_appended_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("a"), dir.path().join("b"));
+        let missing = append_regular(&path, Missing::Fail).unwrap_err();
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+        append_regular(&path, Missing::Make(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        let dangling = dir.path().join("c");
+        symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        for path in [&link, &dangling] {
+            let refused = append_regular(path, Missing::Make(0o600)).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::ELOOP));
+        }
+        for (path, says) in [
+            (dir.path(), "a directory"),
+            ("/dev/null".as_ref(), "a device"),
+        ] {
+            let refused = append_regular(path, Missing::Make(0o600)).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("it is {says}, not a regular file")
+            );
+        }
+        assert!(!dir.path().join("nowhere").exists());
     }
 
     #[test]

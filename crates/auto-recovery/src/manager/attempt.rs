@@ -164,7 +164,12 @@ impl<'m> Recovering<'m> {
                 Proof::Passed
             })?;
         }
+        let span = tried.before.checkpoint.as_deref();
+        let span = span.zip(tried.acted.checkpoint.as_deref());
         self.manager.observe(&Event::Tried {
+            attempt_number: number,
+            strategy: &turn.step.kind,
+            action: &turn.step.action,
             success: tried.success,
             verdict: &tried.verdict,
             failure: tried.failure.as_ref(),
@@ -173,6 +178,8 @@ impl<'m> Recovering<'m> {
             is_ground: tried.is_ground && tried.kept,
             verification_modified: &tried.verified.files_modified,
             not_covered: &tried.not_covered,
+            span,
+            output_file: tried.output_file.as_deref(),
         });
         Ok(Some(tried))
     }

@@ -44,6 +44,12 @@ pub enum Event<'a> {
     },
     /// An attempt ended.
     Tried {
+        /// Its number within the session.
+        attempt_number: u64,
+        /// The strategy.
+        strategy: &'a RecoveryStrategyType,
+        /// What was done.
+        action: &'a str,
         /// Whether it cured the failure.
         success: bool,
         /// Whether it helped and why not, in words.
@@ -60,6 +66,10 @@ pub enum Event<'a> {
         verification_modified: &'a [String],
         /// Paths it changed that no checkpoint covers.
         not_covered: &'a [String],
+        /// The checkpoints between which its changes lie, where there are any.
+        span: Option<(&'a str, &'a str)>,
+        /// Where its output is kept.
+        output_file: Option<&'a str>,
     },
     /// The last attempt changed which failure there is, and the plan was made anew.
     Turned {

@@ -186,7 +186,18 @@ impl Foreground {
         let set = pty.and_then(|pty| Some((pty, pty.key_modes()?)));
         match (&mut self.keys, set) {
             (None, None) => {}
-            (Some(keys), Some((_, modes))) => keys.follow(modes),
+            (Some(keys), Some((pty, modes))) => {
+                keys.follow(modes);
+                let reader = self.reader.unwrap_or(self.command);
+                // `stty <&1` had it open to read, and is over before anybody reads.
+                if keys.are_in_doubt() && !pty.is_read_by(reader.as_raw_pid()) {
+                    keys.leave_to_program();
+                    match self.reader.take() {
+                        Some(reader) => self.return_to(reader),
+                        None => drop(self.lend()),
+                    }
+                }
+            }
             (Some(_), None) => {
                 if let Some(reader) = self.end_keys() {
                     self.return_to(reader);

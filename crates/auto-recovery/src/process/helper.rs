@@ -102,8 +102,8 @@ pub struct End<T> {
 struct Kept {
     name: String,
     child: Mutex<Option<Child>>,
-    /// Whether we wait for it now.
-    is_awaited: AtomicBool,
+    /// How many of us wait for it now: one may write while another reads.
+    waiters: AtomicU32,
     /// How often we did: each wait is one of its own.
     waits: AtomicU32,
     /// Why it was killed: 0 if it was not, else as [`code`] says.
@@ -133,7 +133,7 @@ impl Helper {
         let kept = Arc::new(Kept {
             name: name.to_owned(),
             child: Mutex::new(Some(child)),
-            is_awaited: AtomicBool::new(false),
+            waiters: AtomicU32::new(0),
             waits: AtomicU32::new(0),
             cut: AtomicU8::new(0),
         });
@@ -227,7 +227,7 @@ impl<T> End<T> {
     fn waiting<R>(&mut self, act: impl FnOnce(&mut T) -> io::Result<R>) -> io::Result<R> {
         self.kept.begin_wait();
         let result = act(&mut self.pipe);
-        self.kept.is_awaited.store(false, Ordering::SeqCst);
+        self.kept.waiters.fetch_sub(1, Ordering::SeqCst);
         result
     }
 }
@@ -256,7 +256,7 @@ impl<T: Write> Write for End<T> {
 impl Kept {
     fn begin_wait(&self) {
         self.waits.fetch_add(1, Ordering::SeqCst);
-        self.is_awaited.store(true, Ordering::SeqCst);
+        self.waiters.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Why it was killed, if it was.
@@ -348,7 +348,7 @@ impl Keeper {
             return;
         };
         let wait = self.kept.waits.load(Ordering::SeqCst);
-        if !self.kept.is_awaited.load(Ordering::SeqCst) || wait != late.wait {
+        if self.kept.waiters.load(Ordering::SeqCst) == 0 || wait != late.wait {
             *late = Late {
                 wait,
                 worked: self.worked(),

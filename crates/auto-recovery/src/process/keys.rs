@@ -20,6 +20,9 @@ use rustix::termios::{
 /// Keys read at a time: more than anybody types before they are passed on, few enough to be taken.
 const KEYS_MAX: usize = 1024;
 
+/// How often a program writes before what set its terminal counts as what reads there.
+const DOUBTS_MAX: u8 = 16;
+
 /// Puts what was typed at `terminal` where `pty` is read from, as far as it takes it.
 pub(super) fn put(terminal: &OwnedFd, pty: &OwnedFd) {
     let mut keys = [0; KEYS_MAX];
@@ -39,6 +42,8 @@ pub(super) struct Keys {
     /// Where keys are passed on to; nowhere when the program reads the person's terminal itself.
     target: Option<OwnedFd>,
     waiting: Vec<u8>,
+    /// How often it is still asked whether the program reads where they are passed on to.
+    doubts: u8,
 }
 
 impl Keys {
@@ -55,6 +60,7 @@ impl Keys {
             wanted,
             target,
             waiting: Vec::new(),
+            doubts: DOUBTS_MAX,
         };
         keys.apply()?;
         Ok(keys)
@@ -73,6 +79,14 @@ impl Keys {
     pub(super) fn leave_to_program(&mut self) {
         self.target = None;
         let _ = self.apply();
+    }
+
+    /// Whether it is to be asked again if the program reads where keys are passed on to: not once
+    /// some were, nor for ever, for to ask takes a look at all processes.
+    pub(super) fn are_in_doubt(&mut self) -> bool {
+        let in_doubt = self.target.is_some() && self.doubts > 0;
+        self.doubts = self.doubts.saturating_sub(1);
+        in_doubt
     }
 
     pub(super) fn are_passed_on(&self) -> bool {
@@ -102,6 +116,7 @@ impl Keys {
         if self.waiting.is_empty() {
             let mut keys = [0; KEYS_MAX];
             let count = rustix::io::read(&self.terminal, &mut keys).unwrap_or(0);
+            self.doubts = 0;
             for &key in &keys[..count] {
                 match self.meaning(key) {
                     Some(signal) => signals.push(signal),

@@ -40,7 +40,7 @@ pub fn write_json(
     now: SystemTime,
     out: &mut dyn Write,
 ) -> Result<Vec<Damage>> {
-    let statistics = store.statistics(session_id)?;
+    let (statistics, mut damage) = store.read_statistics(session_id)?;
     let metadata = Metadata {
         session_id,
         generated_at: timestamp(now),
@@ -59,7 +59,8 @@ pub fn write_json(
     document.field("summary", &summary)?;
     document.field("statistics", &statistics)?;
     let count = statistics.total_attempts;
-    let damage = list_entries(&mut document, "detailed_entries", store, session_id, count)?;
+    let of_entries = list_entries(&mut document, "detailed_entries", store, session_id, count)?;
     document.finish()?;
+    Damage::join(&mut damage, of_entries);
     Ok(damage)
 }

@@ -27,7 +27,7 @@ pub fn write_markdown(
     now: SystemTime,
     out: &mut dyn Write,
 ) -> Result<Vec<Damage>> {
-    let statistics = store.statistics(session_id)?;
+    let (statistics, mut damage) = store.read_statistics(session_id)?;
     let mut last = None;
     store.read_trail(session_id, &mut |stored| {
         last = Some(Last::of(&stored.entry()));
@@ -46,7 +46,8 @@ pub fn write_markdown(
         store.read_trail(session_id, &mut |stored| put(row(&stored.entry())))?;
         put("\n## Each attempt\n".to_owned())?;
     }
-    let damage = store.read_trail(session_id, &mut |stored| put(details(&stored.entry())))?;
+    let of_entries = store.read_trail(session_id, &mut |stored| put(details(&stored.entry())))?;
+    Damage::join(&mut damage, of_entries);
     put(damage_note(&damage))?;
     out.flush()
         .map_err(|error| Error::os("write the report", error))?;

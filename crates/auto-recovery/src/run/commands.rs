@@ -1,17 +1,21 @@
 //! The strategies and the verifier of a run: each runs a command.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
+use crate::failure::Failure;
 use crate::process::{Completion, Remains};
 use crate::recipe::RecipeRef;
+use crate::run::agent_refusal::AgentRefusal;
 use crate::run::consent::Consented;
 use crate::run::event::Role;
 use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
+use crate::run::told::{Files, Told};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
-    Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
+    Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
 };
 
 /// A fix or an alternative that is a command.
@@ -21,14 +25,33 @@ pub(super) struct CommandStrategy {
     pub(super) command: StrategyCommand,
     /// The recipe it comes from; `None` if the user gave it.
     pub(super) recipe: Option<RecipeRef>,
+    /// What it is told; a recipe of ours runs a tool that asks nothing.
+    pub(super) told: Option<Told>,
     /// What it left running when it acted last.
     pub(super) left: Option<Remains>,
+    /// Why the agent that it calls did not do its work the last time.
+    pub(super) refusal: Option<AgentRefusal>,
 }
 
 impl CommandStrategy {
     /// A user's alternative stands in for the command; a built-in one is verified like a fix.
     fn stands_in(&self) -> bool {
         self.kind == RecoveryStrategyType::Alternative && self.recipe.is_none()
+    }
+
+    /// Writes what the command is told.
+    fn tell(&self, call: &Call<'_>) -> Result<Option<Files>> {
+        match &self.told {
+            Some(told) => told.tell(call, &self.command.display),
+            None => Ok(None),
+        }
+    }
+
+    /// What the agent that failed in `ran` says of that.
+    fn refusal_in(&self, ran: &Completion) -> Option<AgentRefusal> {
+        let preset = self.command.preset.as_ref()?;
+        let failed = (!ran.is_success()).then(|| self.runner.detect_of(&preset.argv, ran));
+        AgentRefusal::of(&self.command.display, failed?)
     }
 
     fn outcome(&self, ran: &Completion, output_file: Option<String>) -> Outcome {
@@ -74,9 +97,19 @@ impl Strategy for CommandStrategy {
 
     fn declined(&mut self) -> Option<String> {
         match self.runner.may_run(&self.command) {
-            Consented::Yes => None,
+            Consented::Yes => {
+                let preset = self.command.preset.as_ref();
+                preset.and_then(|preset| self.runner.unfit(preset))
+            }
             Consented::No(why) => Some(why),
             Consented::Stopped => Some(format!("`{}`: nobody answered", self.command.display)),
+        }
+    }
+
+    fn next_try(&mut self, _now: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
+        match self.refusal.take().filter(|_| faced.is_some()) {
+            Some(refusal) => refusal.next_try(delay, self.runner.host.now()),
+            None => NextTry::After(delay),
         }
     }
 
@@ -86,9 +119,14 @@ impl Strategy for CommandStrategy {
         } else {
             Role::Helper
         };
-        match self.runner.run_helper(&self.command.argv, role, call, &[]) {
+        let told = self.tell(call).map_err(|error| error.chain())?;
+        let prompt = told.as_ref().map(|files| files.prompt().to_owned());
+        let more = told.map(Files::variables).unwrap_or_default();
+        let given = (&more[..], prompt.as_deref());
+        match self.runner.run_helper(&self.command, role, call, given) {
             Ok(ran) => {
                 self.left = Some(ran.remains.clone());
+                self.refusal = self.refusal_in(&ran);
                 let kept = self
                     .runner
                     .keep(call.attempt_number, &self.command.display, &ran);

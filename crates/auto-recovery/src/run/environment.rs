@@ -9,6 +9,20 @@ use std::path::Path;
 
 use crate::strategy::Call;
 
+/// What stands around a call: the same for all calls that face one failure.
+pub(super) struct Around<'a> {
+    /// The command that failed.
+    pub(super) argv: &'a [OsString],
+    /// How it ended, as a shell reports it; `None` where that is not known.
+    pub(super) exit_code: Option<i32>,
+    /// The root of the workspace.
+    pub(super) workspace: &'a Path,
+    /// The output that shows the failure.
+    pub(super) output_file: &'a Path,
+    /// The failure.
+    pub(super) failure_file: &'a Path,
+}
+
 /// The longest value of a variable: 8 KiB. An environment of more than about 128 KiB a value, or a
 /// few MiB in all, keeps a program from starting.
 pub const VALUE_BYTES_MAX: usize = 8 * 1024;
@@ -17,15 +31,12 @@ pub const VALUE_BYTES_MAX: usize = 8 * 1024;
 pub const SESSION_VARIABLE: &str = "RECOVER_SESSION_ID";
 
 /// The variables of a strategy command.
-pub(super) fn variables(
-    call: &Call<'_>,
-    output_file: &Path,
-    failure_file: &Path,
-) -> Vec<(OsString, OsString)> {
+pub(super) fn variables(call: &Call<'_>, around: &Around<'_>) -> Vec<(OsString, OsString)> {
     let failure = call.failure;
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let text = |value: &str| cut(value.as_bytes());
     let path = |path: &Path| cut(path.as_os_str().as_bytes());
+    let exit_code = around.exit_code.map(|code| code.to_string());
     [
         (SESSION_VARIABLE, text(call.session_id.unwrap_or_default())),
         ("RECOVER_ATTEMPT", text(&call.attempt_number.to_string())),
@@ -43,11 +54,35 @@ pub(super) fn variables(
             text(failure.file_path.as_deref().unwrap_or_default()),
         ),
         ("RECOVER_LINE", text(&number(failure.line_number))),
-        ("RECOVER_OUTPUT", path(output_file)),
-        ("RECOVER_FAILURE_JSON", path(failure_file)),
+        ("RECOVER_COMMAND", command(around.argv)),
+        ("RECOVER_EXIT_CODE", text(&exit_code.unwrap_or_default())),
+        ("RECOVER_WORKSPACE", path(around.workspace)),
+        ("RECOVER_OUTPUT", path(around.output_file)),
+        ("RECOVER_FAILURE_JSON", path(around.failure_file)),
     ]
     .map(|(name, value)| (name.into(), value))
     .to_vec()
+}
+
+/// `argv` for a shell, byte for byte. Half of it would be another command, so what does not fit is
+/// not given at all.
+fn command(argv: &[OsString]) -> OsString {
+    let words: Vec<_> = argv.iter().map(|word| quoted(word.as_bytes())).collect();
+    let command = words.join(&b' ');
+    match command.len() <= VALUE_BYTES_MAX {
+        true => OsString::from_vec(command),
+        false => OsString::new(),
+    }
+}
+
+/// `word` as a shell reads it back. `=` makes an assignment of a first word.
+fn quoted(word: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,".contains(byte);
+    if !word.is_empty() && word.iter().all(is_plain) {
+        return word.to_vec();
+    }
+    let parts: Vec<_> = word.split(|byte| *byte == b'\'').collect();
+    [&b"'"[..], &parts.join(&br"'\''"[..]), b"'"].concat()
 }
 
 /// `value` as a variable can hold it: at most [`VALUE_BYTES_MAX`], cut at a character, without the
@@ -87,9 +122,16 @@ mod tests {
             strategy: &RecoveryStrategyType::Fix,
             time_left: None,
         };
-        let variables = variables(&call, Path::new("/o"), Path::new("/f"));
+        let around = Around {
+            argv: &["grep".into(), "it's".into(), "A=1".into(), "".into()],
+            exit_code: Some(2),
+            workspace: Path::new("/w"),
+            output_file: Path::new("/o"),
+            failure_file: Path::new("/f"),
+        };
+        let given = variables(&call, &around);
         let value = |name: &str| {
-            let found = variables.iter().find(|(own, _)| own == name).unwrap();
+            let found = given.iter().find(|(own, _)| own == name).unwrap();
             found.1.clone().into_string().unwrap()
         };
         assert_eq!(value("RECOVER_ERROR_TYPE"), "Type");
@@ -99,5 +141,16 @@ mod tests {
         );
         assert_eq!(value("RECOVER_ATTEMPT"), "4");
         assert_eq!(value("RECOVER_LINE"), "");
+        assert_eq!(value("RECOVER_COMMAND"), r"grep 'it'\''s' 'A=1' ''");
+        assert_eq!(value("RECOVER_EXIT_CODE"), "2");
+        assert_eq!(value("RECOVER_WORKSPACE"), "/w");
+    }
+
+    #[test]
+    fn a_command_that_does_not_fit_is_not_given_in_part() {
+        let long = OsString::from("x y".repeat(VALUE_BYTES_MAX / 3));
+        assert_eq!(command(&["rm".into(), long]), "");
+        let bytes = OsString::from_vec(b"\xff'".to_vec());
+        assert_eq!(command(&[bytes]).as_bytes(), b"'\xff'\\'''");
     }
 }

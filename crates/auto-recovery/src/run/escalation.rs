@@ -2,25 +2,25 @@
 
 use std::sync::Arc;
 
+use crate::attempt::RecoveryResult;
 use crate::failure::Context;
-use crate::manager::{Approver, ChangeUnderReview, Recovery};
+use crate::manager::{Approver, ChangeUnderReview};
 use crate::run::commands::ended;
 use crate::run::consent::Consented;
 use crate::run::event::{Role, RunEvent};
 use crate::run::request::StrategyCommand;
 use crate::run::runner::Runner;
+use crate::run::told::{Files, Told};
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{Call, HandlerResult, RecoveryStrategyType};
-
-/// The diff a change that waits for approval makes, as a file.
-const DIFF_VARIABLE: &str = "RECOVER_DIFF";
 
 /// Runs the user's approval command; only its exit code 0 is a yes.
 pub(super) struct ApprovalCommand {
     pub(super) runner: Arc<Runner>,
     pub(super) command: StrategyCommand,
     pub(super) tree: Option<GuardedTree>,
+    pub(super) told: Told,
 }
 
 impl Approver for ApprovalCommand {
@@ -35,7 +35,9 @@ impl Approver for ApprovalCommand {
             Consented::Stopped => return Err("nobody answered".into()),
         }
         let diff = outputs.diff();
-        outputs.keep_diff(|out| tree.write_patch(change.before, change.after, out))?;
+        outputs.write_afresh(&diff, |out| {
+            tree.write_patch(change.before, change.after, out)
+        })?;
         let session_id = self.runner.session_id();
         let call = Call {
             failure: change.failure,
@@ -48,29 +50,31 @@ impl Approver for ApprovalCommand {
             strategy: change.strategy,
             time_left: None,
         };
-        let more = [(DIFF_VARIABLE.into(), diff.into_os_string())];
+        let files = self.told.tell(&call, &self.command.display)?;
+        let more = files.map(|files| files.variables_for_review(diff));
+        let more = more.unwrap_or_default();
         let ran = self
             .runner
-            .run_helper(&self.command.argv, Role::Person, &call, &more)?;
+            .run_helper(&self.command, Role::Person, &call, (&more, None))?;
         Ok(ran.is_success())
     }
 }
 
 /// Calls the command that gets a person, if there is one. That it fails changes nothing of the
 /// run's end, and is told.
-pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
+pub(super) fn escalate(run: &Run, failed: &Failed, result: &RecoveryResult, told: Option<&Told>) {
     let Some(command) = &run.runner.request.on_escalate else {
         return;
     };
     if run.runner.may_run(command) != Consented::Yes {
         return;
     }
-    let result = &recovery.result;
+    let session_id = run.runner.session_id();
     let call = Call {
         failure: result.final_error.as_ref().unwrap_or(&failed.failure),
         category: failed.category,
         context: &Context::new(),
-        session_id: recovery.session_id.as_deref(),
+        session_id: session_id.as_deref(),
         attempt_number: result.attempts.len() as u64,
         strategy_attempt: 1,
         max_attempts: 1,
@@ -78,10 +82,13 @@ pub(super) fn escalate(run: &Run, failed: &Failed, recovery: &Recovery) {
         time_left: None,
     };
     let display = &command.display;
-    let problem = match run
-        .runner
-        .run_helper(&command.argv, Role::Person, &call, &[])
-    {
+    let told = told.map_or(Ok(None), |told| told.tell(&call, display));
+    let called = told.and_then(|files| {
+        let more = files.map(Files::variables).unwrap_or_default();
+        let runner = &run.runner;
+        runner.run_helper(command, Role::Person, &call, (&more, None))
+    });
+    let problem = match called {
         Ok(ran) if ran.is_success() => return,
         Ok(ran) => ended(&ran),
         Err(error) => error.chain(),

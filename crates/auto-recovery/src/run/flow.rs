@@ -15,6 +15,7 @@ use crate::run::consent::Consent;
 use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
+use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
@@ -72,6 +73,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         let workspace = request.workspace()?;
         rollback::check(&request.state_dir, &workspace, target, &host)?;
     }
+    let exit_map = request.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
     Run {
@@ -81,6 +83,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         tried: Arc::new(AtomicUsize::new(0)),
     }
     .go()
+    .map(|outcome| outcome.mapped(&exit_map))
 }
 
 /// Makes sure that each glob of what is protected is one, and means something in the tree.
@@ -239,7 +242,12 @@ impl Run {
         let argv = &self.runner.request.argv;
         // `.` is a directory as well, and so is found.
         let is_missing = code == EXIT_NOT_FOUND || argv.first().is_some_and(|word| word == ".");
-        let message = match shell_hint(argv).filter(|_| is_missing) {
+        let hint = shell_hint(argv).filter(|_| is_missing);
+        let hint = hint.or_else(|| match code {
+            EXIT_NOT_FOUND => did_you_mean(&self.runner.request),
+            _ => None,
+        });
+        let message = match hint {
             Some(hint) => format!("{}\n{hint}", error.chain()),
             None => error.chain(),
         };

@@ -5,6 +5,8 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod agent_call;
+mod agent_refusal;
 mod attempt_diff;
 mod breaker;
 mod budget;
@@ -14,8 +16,11 @@ mod dead_run;
 mod environment;
 mod escalation;
 mod event;
+mod excerpt;
+mod facing;
 mod flow;
 mod guard;
+mod meant;
 mod network;
 mod outcome;
 mod outputs;
@@ -35,8 +40,10 @@ mod staging;
 mod state_file;
 mod state_rooms;
 mod strategies;
+mod told;
 mod tree;
 mod tree_cure;
+mod tree_patches;
 mod under_way;
 
 pub use attempt_diff::AttemptDiff;
@@ -44,7 +51,8 @@ pub use consent::{Consent, Consented};
 pub use environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
-pub use outcome::{FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
+pub use meant::MEANT;
+pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use outputs::Outputs;
 pub use planning::{Circumstances, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
@@ -53,4 +61,4 @@ pub use request::{
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 pub use session_patch::SessionPatch;
-pub use shell_words::shell_hint;
+pub use shell_words::WORKS;

@@ -1,14 +1,17 @@
 //! What a run came to.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::attempt::{RecoveryAttempt, RecoveryResult};
-use crate::exit::{EXIT_RECOVER_FAILED, EXIT_SIGNAL_BASE};
+use crate::exit::{EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::process::Exit;
+use crate::report::{CiReport, CiTry};
 
 /// How `recover run` must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,26 @@ pub enum RunEnd {
     Error,
 }
 
+impl RunEnd {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Recovered => "recovered",
+            Self::Flaky => "flaky",
+            Self::NotRecovered => "not_recovered",
+            Self::NotStarted => "not_started",
+            Self::Interrupted => "interrupted",
+            Self::Deadline => "deadline",
+            Self::DryRun => "dry_run",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Exit codes that stand for failures of a category that nothing recovered.
+pub type ExitMap = BTreeMap<Category, u8>;
+
 /// The failure that a run set out to recover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstFailure {
@@ -84,6 +107,8 @@ pub struct RunOutcome {
     pub command: Vec<String>,
     /// The failure, if the command failed by itself.
     pub failure: Option<FirstFailure>,
+    /// What the cure changed, relative to the workspace.
+    pub files_modified: Vec<String>,
     /// The session, if there was a recovery.
     pub session_id: Option<String>,
     /// What came of the recovery.
@@ -143,6 +168,56 @@ impl<'a> ResultFile<'a> {
 }
 
 impl RunOutcome {
+    /// The same, ended with the code that `map` has for the category of its failure, where nothing
+    /// recovered it. A signal stays one, and so do the codes by which people know time limits,
+    /// failures of `recover` and commands that cannot be started.
+    #[must_use]
+    pub fn mapped(self, map: &ExitMap) -> Self {
+        let category = self.failure.as_ref().map(|failure| failure.category);
+        let exit = match (self.end, self.exit) {
+            (_, RunExit::Code(0 | EXIT_TIMED_OUT..=EXIT_NOT_FOUND)) => None,
+            (RunEnd::NotRecovered, RunExit::Code(_)) => category.and_then(|one| map.get(&one)),
+            _ => None,
+        };
+        match exit {
+            Some(code) => Self {
+                exit: RunExit::Code(i32::from(*code)),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// What a CI system is told of it: of a run in `cwd`, which lies in `workspace`, that took so
+    /// long.
+    pub fn ci_report(&self, cwd: &Path, workspace: &Path, duration: Duration) -> CiReport {
+        let result = &self.result;
+        let first = result.attempts.first();
+        let first = first.and_then(|attempt| attempt.error_before.clone());
+        CiReport {
+            command: self.command.join(" "),
+            cwd: cwd.to_owned(),
+            workspace: workspace.to_owned(),
+            session_id: self.session_id.clone(),
+            outcome: self.end.as_str().to_owned(),
+            exit_code: self.exit.shell_code(),
+            success: result.success,
+            flaky: self.flaky,
+            message: result.message.clone(),
+            category: self.failure.as_ref().map(|failure| failure.category),
+            failure: first.or_else(|| result.final_error.clone()),
+            left: result.final_error.clone(),
+            tries: result.attempts.iter().map(ci_try).collect(),
+            files_modified: self.files_modified.clone(),
+            patch: self
+                .patch
+                .as_ref()
+                .map(|path| path.to_string_lossy().into_owned()),
+            timestamp: result.timestamp.clone(),
+            duration_seconds: duration.as_secs_f64(),
+        }
+    }
+
     /// What `--result-file` holds. A command that passed at once used no strategy.
     pub fn result_file(&self) -> ResultFile<'_> {
         let result = &self.result;
@@ -167,6 +242,76 @@ impl RunOutcome {
             error_type: failure.map(|failure| &*failure.error_type),
             failure_kind: failure.map(|failure| &*failure.kind),
             patch: self.patch.as_ref().map(|path| path.to_string_lossy()),
+        }
+    }
+}
+
+fn ci_try(attempt: &RecoveryAttempt) -> CiTry {
+    CiTry {
+        strategy: attempt.strategy.to_string(),
+        success: attempt.success,
+        message: attempt.message.clone(),
+        failure: attempt.error_after.clone().filter(|_| !attempt.success),
+        duration_seconds: attempt.duration_seconds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::RecoveryStrategyType;
+
+    fn outcome(end: RunEnd, exit: RunExit) -> RunOutcome {
+        RunOutcome {
+            exit,
+            end,
+            command: vec!["x".to_owned()],
+            failure: Some(FirstFailure {
+                category: Category::Transient,
+                error_type: "ECONNREFUSED".to_owned(),
+                kind: String::new(),
+            }),
+            files_modified: Vec::new(),
+            session_id: None,
+            result: RecoveryResult {
+                success: false,
+                strategy_used: RecoveryStrategyType::Escalate,
+                attempts: Vec::new(),
+                final_error: None,
+                message: String::new(),
+                escalated_to_human: false,
+                timestamp: String::new(),
+            },
+            flaky: end == RunEnd::Flaky,
+            patch: None,
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_recovered_gets_another_exit_code() {
+        let map = ExitMap::from([(Category::Transient, 75)]);
+        let other = ExitMap::from([(Category::TestFailure, 3)]);
+        let check = |end, exit, map, expected| {
+            assert_eq!(outcome(end, exit).mapped(map).exit, expected, "{end:?}");
+        };
+        let code = RunExit::Code;
+        check(RunEnd::NotRecovered, code(1), &map, code(75));
+        check(RunEnd::NotRecovered, code(1), &other, code(1));
+        for reserved in 124..=127 {
+            check(RunEnd::NotRecovered, code(reserved), &map, code(reserved));
+        }
+        check(RunEnd::NotRecovered, code(0), &map, code(0));
+        let signal = RunExit::Signal(9);
+        check(RunEnd::NotRecovered, signal, &map, signal);
+        for end in [
+            RunEnd::Recovered,
+            RunEnd::Flaky,
+            RunEnd::NotStarted,
+            RunEnd::Interrupted,
+            RunEnd::Deadline,
+            RunEnd::DryRun,
+        ] {
+            check(end, code(1), &map, code(1));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! the strategy's command, then the verification, each below a line `$ command`; where several runs
 //! share a session, the second of a number is `NNN-2.log`. `failure-RUN.json` and `failure-RUN.log`
 //! are what strategy commands are given: the failure they face and the output that shows it;
+//! `context-RUN.json` and `prompt-RUN.md` are what else they are told, `since-good-RUN.patch` and
+//! `try-NNN-RUN.patch` the patches that those name;
 //! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
 //! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
 //! bounded head and tail.
@@ -13,7 +15,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,25 +75,36 @@ impl Outputs {
 
     /// The output that shows the failure in question.
     pub(super) fn failure_log(&self) -> PathBuf {
-        self.dir.join(format!("failure-{}.log", self.run))
+        self.of_run("failure", "log")
     }
 
     /// The failure in question.
     pub(super) fn failure_json(&self) -> PathBuf {
-        self.dir.join(format!("failure-{}.json", self.run))
+        self.of_run("failure", "json")
     }
 
     /// The change that waits for approval.
     pub(super) fn diff(&self) -> PathBuf {
-        self.dir.join(format!("approve-{}.diff", self.run))
+        self.of_run("approve", "diff")
     }
 
-    /// Replaces the change that waits for approval by what `write` writes.
-    pub(super) fn keep_diff(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    /// This run's own file `name`.
+    pub(super) fn of_run(&self, name: &str, extension: &str) -> PathBuf {
+        self.dir.join(format!("{name}-{}.{extension}", self.run))
+    }
+
+    /// Replaces `path`, a file of these outputs, by what `write` writes.
+    pub(super) fn write_afresh(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<()> {
         self.create_dir()?;
-        let path = self.diff();
-        let mut file = create_afresh(&path).map_err(|error| Error::io("write", &path, error))?;
-        write(&mut file)
+        let file = create_afresh(path).map_err(|error| Error::io("write", path, error))?;
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()
+            .map_err(|error| Error::io("write", path, error))
     }
 
     /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
@@ -101,7 +114,7 @@ impl Outputs {
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<PathBuf> {
         self.create_dir()?;
-        let path = self.dir.join(format!("cure-{}.patch", self.run));
+        let path = self.of_run("cure", "patch");
         let mut options = OpenOptions::new();
         let file = options.create_new(true).write(true).mode(0o600).open(&path);
         let file = file.map_err(|error| Error::io("create", &path, error))?;

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::manager::{NewPlan, Planner};
 use crate::run::strategies::{make_plan, strategies_of};
+use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::strategy::HandlerResult;
@@ -11,16 +12,18 @@ use crate::strategy::HandlerResult;
 pub(super) struct PlanAnew {
     run: Run,
     tree: Option<GuardedTree>,
+    told: Told,
     seen: LastFailed,
     /// What the plan was made for.
     planned: Option<Failed>,
 }
 
 impl PlanAnew {
-    pub(super) fn new(run: Run, tree: Option<GuardedTree>, seen: LastFailed) -> Self {
+    pub(super) fn new(run: Run, tree: Option<GuardedTree>, told: Told, seen: LastFailed) -> Self {
         Self {
             run,
             tree,
+            told,
             seen,
             planned: None,
         }
@@ -41,7 +44,7 @@ impl Planner for PlanAnew {
         let made = NewPlan {
             category: Some(failed.category),
             rule: failed.rule.clone(),
-            strategies: strategies_of(&self.run, &plan, self.tree.as_ref()),
+            strategies: strategies_of(&self.run, &plan, self.tree.as_ref(), &self.told),
             skipped: plan.skipped,
         };
         self.planned = Some(failed);
@@ -49,8 +52,9 @@ impl Planner for PlanAnew {
     }
 
     fn turned_to(&mut self, failure: &Failure) -> HandlerResult<()> {
-        if let Some(ran) = self.planned.take().and_then(|failed| failed.ran) {
-            let kept = self.run.runner.keep_failure(failure, &ran);
+        if let Some(failed) = self.planned.take() {
+            let runner = &self.run.runner;
+            let kept = runner.face(failure, &failed.rule, failed.exit, failed.ran.as_ref());
             kept.map_err(|error| error.chain())?;
         }
         Ok(())

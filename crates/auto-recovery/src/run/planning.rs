@@ -204,6 +204,7 @@ impl RunPlan {
                             argv,
                             display,
                             of_project: recipe.of_project,
+                            preset: None,
                         },
                     }));
                 }
@@ -227,7 +228,7 @@ impl PlannedStep {
             times => format!(", up to {times} times"),
         };
         let action = match &self.action {
-            PlannedAction::Given(command) => command.display.clone(),
+            PlannedAction::Given(command) => command.in_words(),
             PlannedAction::Recipe { recipe, command } => {
                 format!("{} (recipe {recipe})", command.display)
             }

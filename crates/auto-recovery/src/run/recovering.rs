@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
+use crate::attempt::RecoveryResult;
 use crate::audit::{RecoveryAuditLogger, SessionStarted};
 use crate::checkpoint::{ProtectGlob, Workspace, scripts_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +31,7 @@ use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::staging::Staging;
 use crate::run::strategies::{budget, make_plan, strategies_of};
+use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
 
@@ -46,11 +48,12 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         });
         return Ok(not_recovered_yet(run, failed));
     };
-    let session_id = request
-        .session_id
-        .clone()
-        .unwrap_or_else(|| new_id("session"));
-    run.runner.begin_session(&session_id, &policy)?;
+    if failed.ran.is_none() && plan.steps.is_empty() {
+        return Ok(not_started(run, failed, &plan.skipped));
+    }
+    let (runner, session_id) = (&run.runner, request.session_id.clone());
+    let session_id = session_id.unwrap_or_else(|| new_id("session"));
+    runner.begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
         Ok(incident) => incident,
@@ -66,12 +69,9 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let staging = Staging::look(run, tree.as_ref());
     let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
-    let mut manager = manager(run, &policy, logger, &session_id);
-    give_strategies(&mut manager, run, &plan, tree.as_ref());
-    if !request.checkpoint {
-        plan.skipped
-            .push("undo: there is no checkpoint (--no-checkpoint)".to_owned());
-    }
+    let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
+    let mut manager = manager(run, &policy, logger, (&session_id, &told));
+    give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
     let incident = Incident {
         skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
@@ -79,7 +79,6 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         ..incident
     };
     let category = incident.category;
-    let had_tree = tree.is_some();
     manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
     let recovery = manager.recover(incident, &Context::new());
     if let Some(tree) = &tree {
@@ -94,13 +93,14 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
-    let undone = had_tree && saw_all && !request.keep_failed_changes;
+    let undone = tree.is_some() && saw_all && !request.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,
         undone,
         skipped: &plan.skipped,
         patch,
+        told: &told,
     };
     conclude(run, recovery, ending)
 }
@@ -184,6 +184,25 @@ fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
     }
 }
 
+/// The end of a run whose program could not be started, which nothing is tried against: most often
+/// a typo. That is no recovery, so there is no session; whoever is to be called is called.
+fn not_started(run: &Run, failed: Failed, skipped: &[String]) -> RunOutcome {
+    for why in skipped {
+        run.observe(&RunEvent::NotTried { why });
+    }
+    let why = "it could not be started, and there is nothing to try";
+    let called = run.runner.request.on_escalate.is_some();
+    let result = RecoveryResult {
+        final_error: Some(failed.failure.clone()),
+        escalated_to_human: called,
+        ..run.without_attempts(false, why.to_owned())
+    };
+    escalate(run, &failed, &result, None);
+    let mut outcome = run.untried(failed, why);
+    outcome.result.escalated_to_human = called;
+    outcome
+}
+
 /// Opens the record of the session. `None` if it cannot be written and the user chose to go on.
 fn begin_record(
     run: &Run,
@@ -219,8 +238,9 @@ fn begin_record(
 /// What the manager is told of the failure; keeps its output where helpers and people find it.
 fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
     let mut incident = Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
-    if let Some(ran) = &failed.ran {
-        run.runner.keep_failure(&failed.failure, ran)?;
+    let (failure, ran) = (&failed.failure, failed.ran.as_ref());
+    run.runner.face(failure, &failed.rule, failed.exit, ran)?;
+    if let Some(ran) = ran {
         incident.exit_code = code_of(ran);
         incident.signal = signal_of(ran);
         incident.timed_out = ran.timed_out;
@@ -239,7 +259,12 @@ fn guard_tree(
     (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
-    if plan.steps.is_empty() || !run.runner.request.checkpoint {
+    let takes = run.runner.request.checkpoint;
+    if !takes {
+        let why = "undo: there is no checkpoint (--no-checkpoint)";
+        plan.skipped.push(why.to_owned());
+    }
+    if plan.steps.is_empty() || !takes {
         return Ok(None);
     }
     match GuardedTree::open(run, claim, session_id, guarded) {
@@ -352,7 +377,7 @@ fn manager(
     run: &Run,
     policy: &Policy,
     logger: Option<Arc<RecoveryAuditLogger>>,
-    session_id: &str,
+    (session_id, told): (&str, &Told),
 ) -> AutoRecoveryManager {
     let request = &run.runner.request;
     let settings = ManagerSettings {
@@ -377,6 +402,7 @@ fn manager(
     manager.observer = Some(Box::new(Steps {
         observer: run.observer.clone(),
         tried: run.tried.clone(),
+        told: told.clone(),
     }));
     manager
 }
@@ -386,9 +412,9 @@ fn give_strategies(
     manager: &mut AutoRecoveryManager,
     run: &Run,
     plan: &RunPlan,
-    tree: Option<&GuardedTree>,
+    (tree, told): (Option<&GuardedTree>, &Told),
 ) {
-    for strategy in strategies_of(run, plan, tree) {
+    for strategy in strategies_of(run, plan, tree, told) {
         manager.add_strategy(strategy);
     }
     let seen = LastFailed::default();
@@ -396,12 +422,14 @@ fn give_strategies(
         runner: run.runner.clone(),
         seen: seen.clone(),
     }));
-    manager.planner = Some(Box::new(PlanAnew::new(run.clone(), tree.cloned(), seen)));
+    let anew = PlanAnew::new(run.clone(), tree.cloned(), told.clone(), seen);
+    manager.planner = Some(Box::new(anew));
     if let Some(command) = &run.runner.request.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),
             command: command.clone(),
             tree: tree.cloned(),
+            told: told.clone(),
         }));
     }
 }
@@ -415,6 +443,8 @@ struct Ending<'a> {
     skipped: &'a [String],
     /// What the cure changed.
     patch: Option<PathBuf>,
+    /// What whoever is called to help is told.
+    told: &'a Told,
 }
 
 /// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
@@ -450,7 +480,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
-            escalate(run, failed, &recovery);
+            escalate(run, failed, &recovery.result, Some(ending.told));
         }
     }
     let end = match recovery.end {
@@ -463,6 +493,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let session_id = recovery.session_id.or_else(|| run.runner.session_id());
     Ok(RunOutcome {
         failure: Some(failed.first()),
+        files_modified: recovery.files_modified,
         session_id,
         flaky: recovery.flaky,
         patch: ending.patch,
@@ -533,6 +564,7 @@ fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
 struct Steps {
     observer: Arc<Mutex<dyn RunObserver>>,
     tried: Arc<AtomicUsize>,
+    told: Told,
 }
 
 impl Observer for Steps {
@@ -540,6 +572,7 @@ impl Observer for Steps {
         if let Event::Attempt { .. } = event {
             self.tried.fetch_add(1, Ordering::Relaxed);
         }
+        self.told.note(event);
         let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         observer.observe(&RunEvent::Step(event));
     }

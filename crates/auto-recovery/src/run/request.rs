@@ -11,8 +11,10 @@ use crate::checkpoint::{ProtectGlob, Workspace};
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
+use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
+use crate::run::outcome::ExitMap;
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct StrategyCommand {
     pub display: String,
     /// Whether it came with the project, so that somebody may have to agree before it runs.
     pub of_project: bool,
+    /// The agent that it calls, which gets a prompt and has limits.
+    pub preset: Option<Preset>,
 }
 
 impl StrategyCommand {
@@ -32,6 +36,7 @@ impl StrategyCommand {
             argv: vec!["sh".into(), "-c".into(), text.into()],
             display: text.to_owned(),
             of_project: false,
+            preset: None,
         }
     }
 
@@ -41,6 +46,30 @@ impl StrategyCommand {
             display: display_command(&argv),
             argv,
             of_project: false,
+            preset: None,
+        }
+    }
+
+    /// A coding agent.
+    pub fn agent(preset: Preset) -> Self {
+        Self {
+            argv: preset.words().into_iter().map(OsString::from).collect(),
+            display: format!("agent:{}", preset.name),
+            of_project: false,
+            preset: Some(preset),
+        }
+    }
+
+    /// What is run, for people who want to know exactly.
+    pub fn in_words(&self) -> String {
+        let display = &self.display;
+        match &self.preset {
+            Some(preset) => format!(
+                "{display}: {} ({})",
+                display_command(&self.argv),
+                preset.in_words()
+            ),
+            None => display.clone(),
         }
     }
 
@@ -247,6 +276,8 @@ pub struct RunRequest {
     pub dry_run: bool,
     /// Whether a flaky pass exits with the first run's code.
     pub fail_on_flaky: bool,
+    /// Exit codes of failures that nothing recovered.
+    pub exit_map: ExitMap,
     /// Whether a cure counts only once the command failed without it and passed with it again.
     pub confirm: bool,
     /// Whether a cure that changed files, and stays, exits with the first run's code.

@@ -145,7 +145,7 @@ mod tests {
             state.outputs(session, DAY * (age as u32 + 1));
         }
         let running = Outputs::of(state.dir.path(), "runs", "run_1").unwrap();
-        running.keep_diff(|_| Ok(())).unwrap();
+        running.write_afresh(&running.diff(), |_| Ok(())).unwrap();
         let held = JournalEvent::SessionHeld(SessionHeld::default());
         state.store.record(Some("held"), held).unwrap();
         let spool = state.dir.path().join("spool/segment");

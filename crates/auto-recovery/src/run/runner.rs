@@ -5,21 +5,25 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::checkpoint::Workspace;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
+use crate::fixer::Preset;
 use crate::host::{Host, new_id};
 use crate::process::{
-    self, CommandSpec, Completion, Interrupt, Leftovers, Marker, Process, Remains, Stream,
+    self, CommandSpec, Completion, Discard, Interrupt, Leftovers, Marker, Process, Remains, Stream,
 };
+use crate::run::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::consent::{Consent, Consented};
-use crate::run::environment;
+use crate::run::environment::{self, Around};
 use crate::run::event::{Console, Role};
+use crate::run::facing::Facing;
 use crate::run::outcome::RunExit;
 use crate::run::outputs::Outputs;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
@@ -70,6 +74,10 @@ struct State {
 struct Session {
     id: String,
     outputs: Outputs,
+    /// The root of the workspace.
+    workspace: PathBuf,
+    /// What the next helpers face.
+    facing: Option<Facing>,
 }
 
 impl Runner {
@@ -125,12 +133,19 @@ impl Runner {
     }
 
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
-    pub(super) fn begin_session(&self, session_id: &str, policy: &Policy) -> Result<()> {
+    pub(super) fn begin_session(
+        &self,
+        session_id: &str,
+        policy: &Policy,
+        workspace: &Workspace,
+    ) -> Result<()> {
         let outputs = Outputs::of(&self.request.state_dir, session_id, &self.run_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
             outputs,
+            workspace: workspace.root().to_owned(),
+            facing: None,
         });
         state.attempt_timeout = policy.attempt_timeout;
         let limit = policy.deadline.or(self.request.deadline);
@@ -154,7 +169,7 @@ impl Runner {
                 session.id.clone().into(),
             ));
         }
-        let ran = self.start(spec, Role::Command)?;
+        let ran = self.start(spec, Role::Command, None)?;
         if !ran.is_success() {
             let now = self.host.monotonic();
             let mut state = self.state();
@@ -164,26 +179,49 @@ impl Runner {
         Ok(ran)
     }
 
-    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables.
+    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables. An
+    /// agent gets its prompt from the file at `prompt`.
     pub(super) fn run_helper(
         &self,
-        argv: &[OsString],
+        command: &StrategyCommand,
         role: Role,
         call: &Call<'_>,
-        more: &[(OsString, OsString)],
+        (more, prompt): (&[(OsString, OsString)], Option<&Path>),
     ) -> Result<Completion> {
-        let mut spec = CommandSpec::new(argv.iter().cloned());
+        let mut spec = CommandSpec::new(command.argv.iter().cloned());
         spec.env.extend(more.iter().cloned());
-        if let Some(outputs) = self.outputs() {
-            let (log, json) = (outputs.failure_log(), outputs.failure_json());
-            spec.env.extend(environment::variables(call, &log, &json));
-        }
+        let agent = match (&command.preset, prompt) {
+            (Some(preset), Some(prompt)) => Some(AgentCall::new(preset, prompt)?),
+            _ => None,
+        };
+        // Without a session nothing is kept that could be named.
+        let session = self.session();
+        let kept = session.as_ref().map(|session| {
+            let outputs = &session.outputs;
+            (outputs.failure_log(), outputs.failure_json())
+        });
+        let (output_file, failure_file) = kept.unwrap_or_default();
+        let facing = session.as_ref().and_then(|session| session.facing.as_ref());
+        let workspace = session.as_ref().map(|session| &*session.workspace);
+        let around = Around {
+            argv: &self.request.argv,
+            exit_code: facing.map(|facing| facing.exit.shell_code()),
+            workspace: workspace.unwrap_or(&self.request.cwd),
+            output_file: &output_file,
+            failure_file: &failure_file,
+        };
+        spec.env.extend(environment::variables(call, &around));
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
-        self.start(spec, role)
+        self.start(spec, role, agent)
     }
 
-    fn start(&self, mut spec: CommandSpec, role: Role) -> Result<Completion> {
+    fn start(
+        &self,
+        mut spec: CommandSpec,
+        role: Role,
+        agent: Option<AgentCall>,
+    ) -> Result<Completion> {
         spec.cwd = Some(self.request.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
         spec.deadline = self.deadline();
@@ -198,6 +236,9 @@ impl Runner {
             .lock()
             .unwrap_or_else(|poison| poison.into_inner());
         console.prepare(role, &mut spec)?;
+        if let Some(agent) = agent {
+            agent.prepare(&mut spec);
+        }
         let mut sink = console.sink(role)?;
         let ran = process::run(&spec, &mut *sink, &self.interrupt, &*self.host)?;
         if let Some(signal) = ran.interrupted
@@ -230,6 +271,32 @@ impl Runner {
         state.kept.extend(kept);
     }
 
+    /// Why the agent of `preset` cannot be called as it says, if that is known: it is not there, or
+    /// its version does not fit. An agent that says nothing of itself may fit.
+    pub(super) fn unfit(&self, preset: &Preset) -> Option<String> {
+        let program = preset.argv.first()?;
+        if !self.request.is_installed(program) {
+            let name = &preset.name;
+            return Some(format!(
+                "agent:{name}: {program} is not installed: install it, or name another fix"
+            ));
+        }
+        if preset.probe.is_empty() {
+            return None;
+        }
+        let mut spec = CommandSpec::new(preset.probe.iter().map(OsString::from));
+        spec.cwd = Some(self.request.cwd.clone());
+        spec.timeout = Some(PROBE_TIME_MAX);
+        spec.deadline = self.deadline();
+        spec.grace = self.request.grace.min(PROBE_TIME_MAX);
+        spec.leftovers = Leftovers::End;
+        spec.env_remove = preset.env_remove.iter().map(OsString::from).collect();
+        let ran = process::run(&spec, &mut Discard, &self.interrupt, &*self.host).ok()?;
+        let said = ran.capture.interleaved();
+        let said = ran.is_success().then(|| String::from_utf8_lossy(&said))?;
+        preset.unfit(&said)
+    }
+
     /// Ends what a failed helper left running, wherever it went. What the user's own command left
     /// meanwhile stays. What cannot be ended is remembered, to be named.
     pub(super) fn end_leftovers(&self, left: Remains) {
@@ -254,16 +321,20 @@ impl Runner {
         &self.run_id
     }
 
-    /// What the output of a run says.
+    /// What the output of a run of the command says.
     pub(super) fn detect(&self, ran: &Completion) -> Detection {
-        let argv = self.request.words();
+        self.detect_of(&self.request.words(), ran)
+    }
+
+    /// What the output of a run of `argv` says.
+    pub(super) fn detect_of(&self, argv: &[String], ran: &Completion) -> Detection {
         let rules = self
             .request
             .rules
             .as_deref()
             .unwrap_or_else(|| Rules::builtin());
         let observation = Observation {
-            argv: &argv,
+            argv,
             exit_code: code_of(ran),
             signal: signal_of(ran),
             timed_out: ran.timed_out,
@@ -291,19 +362,38 @@ impl Runner {
         Some(kept.display().to_string())
     }
 
-    /// Keeps the failure that the next helpers face.
-    pub(super) fn keep_failure(&self, failure: &Failure, ran: &Completion) -> Result<()> {
-        match self.outputs() {
-            Some(outputs) => outputs.keep_failure(failure, &ran.capture.interleaved()),
+    /// Keeps the failure that the next helpers face: what `ran` shows, which ended with `exit`, and
+    /// which `rule` told. Nothing ran if it could not be started.
+    pub(super) fn face(
+        &self,
+        failure: &Failure,
+        rule: &str,
+        exit: RunExit,
+        ran: Option<&Completion>,
+    ) -> Result<()> {
+        let facing = Facing::new(failure, rule, exit, ran);
+        let outputs = self.state().session.as_mut().map(|session| {
+            session.facing = Some(facing);
+            session.outputs.clone()
+        });
+        let output = ran.map(|ran| ran.capture.interleaved()).unwrap_or_default();
+        match outputs {
+            Some(outputs) => outputs.keep_failure(failure, &output),
             None => Ok(()),
         }
     }
 
+    /// What the next helpers face.
+    pub(super) fn facing(&self) -> Option<Facing> {
+        self.session()?.facing
+    }
+
     pub(super) fn outputs(&self) -> Option<Outputs> {
-        self.state()
-            .session
-            .as_ref()
-            .map(|session| session.outputs.clone())
+        self.session().map(|session| session.outputs)
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.state().session.clone()
     }
 
     pub(super) fn session_id(&self) -> Option<String> {

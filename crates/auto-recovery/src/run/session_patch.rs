@@ -49,8 +49,9 @@ impl SessionPatch {
     /// # Errors
     /// If the checkpoints cannot be read, or `sink` fails.
     pub fn read(&self, form: PatchForm, sink: &mut DiffSink<'_>) -> Result<ControlFlow<()>> {
-        let trees = (&self.before, &self.after);
-        self.store.patch_in_form(trees, form, &self.but, sink)
+        let (before, after) = (self.before.id(), self.after.id());
+        self.store
+            .patch_between((&before, &after), form, &self.but, sink)
     }
 
     /// What a patch has no words for, a line each: permissions beyond the executable bit, empty

@@ -48,9 +48,12 @@ const OPERATORS: [&str; 14] = [
     "&&", "||", ";", ";;", "|", "|&", "&", ">", ">>", "<", "<<<", "&>", "2>&1", ">&2",
 ];
 
+/// How what is said ends.
+pub const WORKS: &str = "` works";
+
 /// What to say of `argv`, whose program could not be found, if a shell would have understood it:
 /// why it was not, and the command that would work.
-pub fn shell_hint(argv: &[OsString]) -> Option<String> {
+pub(super) fn shell_hint(argv: &[OsString]) -> Option<String> {
     let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
     let (first, rest) = words.split_first()?;
     let (reason, command) = if first.contains(char::is_whitespace) {
@@ -70,7 +73,7 @@ pub fn shell_hint(argv: &[OsString]) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("{reason}: `{command}` works"))
+    Some(format!("{reason}: `{command}{WORKS}"))
 }
 
 /// Whether a shell acts upon `word` itself.

@@ -9,6 +9,7 @@ use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retrying::RetryStrategy;
 use crate::run::rollback::RollbackStrategy;
+use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
@@ -51,13 +52,16 @@ pub(super) fn budget(run: &Run) -> RetryBudget {
     RetryBudget::new(&run.runner.request.state_dir, run.runner.host.clone())
 }
 
-/// The strategies of `plan`, in its order. Going back takes a `tree`.
+/// The strategies of `plan`, in its order. Going back takes a `tree`; commands are `told` what is
+/// known.
 pub(super) fn strategies_of(
     run: &Run,
     plan: &RunPlan,
     tree: Option<&GuardedTree>,
+    told: &Told,
 ) -> Vec<Box<dyn Strategy>> {
-    let made = plan.steps.iter().map(|step| strategy_of(run, step, tree));
+    let steps = plan.steps.iter();
+    let made = steps.map(|step| strategy_of(run, step, tree, told));
     made.flatten().collect()
 }
 
@@ -65,14 +69,19 @@ fn strategy_of(
     run: &Run,
     step: &PlannedStep,
     tree: Option<&GuardedTree>,
+    told: &Told,
 ) -> Option<Box<dyn Strategy>> {
     let runner = run.runner.clone();
+    let own = &runner.request.recipes;
+    let is_users = |recipe: &RecipeRef| own.iter().any(|own| own.name == recipe.name);
     let of_command = |command: &StrategyCommand, recipe: Option<&RecipeRef>| CommandStrategy {
         runner: run.runner.clone(),
         kind: step.kind.clone(),
         command: command.clone(),
         recipe: recipe.cloned(),
+        told: recipe.is_none_or(is_users).then(|| told.clone()),
         left: None,
+        refusal: None,
     };
     Some(match &step.action {
         PlannedAction::Given(command) => Box::new(of_command(command, None)),

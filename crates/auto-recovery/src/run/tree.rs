@@ -33,7 +33,7 @@ pub(super) struct Guarded {
     /// The tree as the recovery found it.
     ground: Checkpoint,
     /// The tree as our last step left it.
-    ours: Checkpoint,
+    pub(super) ours: Checkpoint,
     /// The tree with the cure, while that is set aside.
     aside: Option<Checkpoint>,
     /// The attempts that cured, oldest first: what was built upon, and the last.
@@ -84,20 +84,19 @@ impl GuardedTree {
             exclude: request.store_paths.clone(),
             ..CheckpointOptions::default()
         };
-        let open = || {
-            let options = options.clone();
-            let host = run.runner.host.clone();
-            CheckpointStore::open(&request.state_dir, claim.workspace(), options, host)
+        let (state_dir, workspace) = (&request.state_dir, claim.workspace());
+        let host = run.runner.host.clone();
+        let store = if claim.is_ours() {
+            let (store, aside) = CheckpointStore::open_whole(state_dir, workspace, options, host)?;
+            if let Some(aside) = aside {
+                let aside = aside.display();
+                let what = format!("the checkpoints here are damaged, and set aside as {aside}");
+                run.observe(&RunEvent::Cleaned { what: &what });
+            }
+            store
+        } else {
+            CheckpointStore::open(state_dir, workspace, options, host)?
         };
-        let mut store = open()?;
-        if claim.is_ours()
-            && let Some(aside) = store.set_aside_if_damaged()
-        {
-            let aside = aside.display();
-            let what = format!("the checkpoints here are damaged, and set aside as {aside}");
-            run.observe(&RunEvent::Cleaned { what: &what });
-            store = open()?;
-        }
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
         let pending = match claim.is_ours() {

@@ -11,15 +11,6 @@ use crate::run::session_patch::SessionPatch;
 use crate::run::tree::{Guarded, GuardedTree};
 
 impl GuardedTree {
-    /// Writes the difference between two checkpoints, for people, to `out`.
-    pub(super) fn write_patch(&self, before: &str, after: &str, out: &mut dyn Write) -> Result<()> {
-        let guarded = self.lock();
-        let store = &guarded.store;
-        let mut write = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-        let (before, after) = (store.load(before)?, store.load(after)?);
-        store.patch(&before, &after, &mut write).map(drop)
-    }
-
     /// What the cure changed, together with what it was built upon; `None` where nothing did.
     pub(super) fn cure(&self) -> Option<SessionPatch> {
         let guarded = self.lock();

@@ -114,6 +114,7 @@ impl Run {
             end,
             command: self.runner.request.words(),
             failure: None,
+            files_modified: Vec::new(),
             session_id: None,
             result,
             flaky: false,

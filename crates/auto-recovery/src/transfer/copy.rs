@@ -51,10 +51,13 @@ pub fn copy(
             format!("both stores are {}: name two", from.url()),
         ));
     }
-    let mut sessions = from.sessions()?;
+    let (mut sessions, damage) = from.read_sessions()?;
     sessions.reverse();
     let entries_of_all = sessions.iter().map(|session| session.total_attempts).sum();
-    let mut report = CopyReport::default();
+    let mut report = CopyReport {
+        damage,
+        ..CopyReport::default()
+    };
     let mut batches = Batches::new(to.importer()?);
     copy_records(from, &sessions, &mut batches, &mut report)?;
     for session in &sessions {
@@ -77,7 +80,8 @@ pub fn copy(
             });
             Ok(())
         })?;
-        report.damage.extend(damage.into_iter().chain(refused));
+        Damage::join(&mut report.damage, damage);
+        report.damage.extend(refused);
         batches.flush()?;
         let entries = Counts {
             read: batches.entry_counts.read - before.read,
@@ -131,7 +135,7 @@ fn copy_records(
         }
         Ok(())
     })?;
-    report.damage.extend(damage);
+    Damage::join(&mut report.damage, damage);
     batches.flush()
 }
 

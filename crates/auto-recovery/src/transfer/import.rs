@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::audit::{
     AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, encoding, read_records,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, open_regular};
 
 /// What a file that is compressed with Zstandard begins with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -34,14 +35,27 @@ pub struct ImportReport {
     pub damage: Vec<Damage>,
 }
 
-/// Opens the file at `path`, to be taken over.
+/// Opens the file at `path`, to be taken over. What stands in `/dev` or `/proc`, as `/dev/stdin`
+/// and `/dev/fd/63` do, may be a pipe or a device; elsewhere that would be somebody's trap.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is a directory; otherwise if it cannot be opened.
+/// [`ErrorKind::InvalidInput`] if it is a directory, or a pipe or device elsewhere; otherwise if it
+/// cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
     let failed = |error| Error::io("open", path, error);
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
+    let is_of_system = ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir));
+    let found = path.metadata().map_err(failed)?;
+    let file = match is_of_system || found.is_dir() {
+        true => File::open(path).map_err(failed)?,
+        false => open_regular(path, Links::Follow).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                let text = format!("{} is left out: move it away", path.display());
+                Error::new(ErrorKind::InvalidInput, text).with_source(error)
+            }
+            _ => failed(error),
+        })?,
+    };
+    if found.is_dir() {
         return Err(Error::new(
             ErrorKind::InvalidInput,
             format!(

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionHeld,
+    AuditStore, Damage, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionHeld,
 };
+use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
 
 use crate::audit_support::{entry, read};
@@ -170,4 +171,67 @@ fn places_that_are_damaged_or_of_another_journal_are_not_believed() {
     fs::remove_file(&journal).unwrap();
     fs::write(&journal, other).unwrap();
     assert!(!started(dir.path()).is_known(&id).unwrap());
+}
+
+/// What the journal could not be read of, as a process is told that asks for one session, and one
+/// that asks for all.
+fn damage_told(dir: &Path, id: &str) -> [Vec<Damage>; 2] {
+    let of_all = started(dir).read_aggregate(&AggregateQuery::default());
+    [
+        started(dir).read_statistics(id).unwrap().1,
+        of_all.unwrap().1,
+    ]
+}
+
+#[test]
+fn what_cannot_be_read_of_a_long_journal_is_told_by_those_who_do_not_read_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = dir.path().join("journal.jsonl");
+    let append = |text: &str| {
+        let before = fs::read_to_string(&journal).unwrap_or_default();
+        fs::write(&journal, before + text).unwrap();
+    };
+    let id = format!("session_{:032x}", 7);
+    let mut lines = 0;
+    let mut damaged = Vec::new();
+    for round in 0..5 {
+        // What a header all the same has, and what has none, in files that are joined and in none.
+        append(
+            r#"{"v":1,"at":"x","session_id":"other","event":"session_finished","outcome":7}
+no record
+"#,
+        );
+        append(&records(round * 200, 100));
+        damaged.extend([lines + 1, lines + 2]);
+        lines += 202;
+        // The first reads what is new, the second is told where that stands.
+        for _ in 0..2 {
+            for told in damage_told(dir.path(), &id) {
+                let told: Vec<u64> = told.iter().map(|one| one.line).collect();
+                assert_eq!(told, damaged, "round {round}");
+            }
+        }
+    }
+    assert!(files_of_places(dir.path()) > 0);
+    // What has no line's end yet is told as long as it is there.
+    append(r#"{"v":1,"at":"x","#);
+    let [of_one, of_all] = damage_told(dir.path(), &id);
+    assert_eq!(of_one, of_all);
+    assert_eq!(of_one.len(), damaged.len() + 1);
+    append(r#""session_id":"s","event":"unheard_of"}"#);
+    append("\n");
+    let [of_one, of_all] = damage_told(dir.path(), &id);
+    assert_eq!(of_one, of_all);
+    assert_eq!(of_one.len(), damaged.len());
+    // The journal is elsewhere now.
+    let store = tempfile::tempdir_in(dir.path()).unwrap();
+    let moved = store.path();
+    for name in ["rollups", "journal.jsonl"] {
+        fs::rename(dir.path().join(name), moved.join(name)).unwrap();
+    }
+    let place = moved.join("journal.jsonl").display().to_string();
+    for told in damage_told(moved, &id) {
+        assert!(told.iter().all(|one| one.place == place), "{told:?}");
+        assert_eq!(told.len(), damaged.len());
+    }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use auto_recovery::RecoveryStatistics;
 use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionFinished, SessionOutcome,
+    AuditStore, Damage, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionFinished,
+    SessionOutcome,
 };
 use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
@@ -36,15 +37,19 @@ fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
     JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
 }
 
-type Told = (AggregateStatistics, Vec<(RecoveryStatistics, bool)>);
+type Told = (
+    (AggregateStatistics, Vec<Damage>),
+    Vec<(RecoveryStatistics, Vec<Damage>, bool)>,
+);
 
 fn told(store: &JsonlStore) -> Told {
     // First of each alone: whoever asked for all knows what each is.
-    let each = SESSIONS.map(|id| (store.statistics(id).unwrap(), store.is_known(id).unwrap()));
-    (
-        store.aggregate(&AggregateQuery::default()).unwrap().total,
-        each.into(),
-    )
+    let each = SESSIONS.map(|id| {
+        let (statistics, damage) = store.read_statistics(id).unwrap();
+        (statistics, damage, store.is_known(id).unwrap())
+    });
+    let (all, damage) = store.read_aggregate(&AggregateQuery::default()).unwrap();
+    ((all.total, damage), each.into())
 }
 
 /// What the store says to a process that finds sums there is what it says to one that sums up
@@ -215,7 +220,7 @@ fn what_was_appended_is_all_that_is_read() {
     let after = told(&started(dir.path(), 1));
     assert_eq!(before.1[0].0.total_attempts, 50);
     assert_eq!(after.1[0].0.total_attempts, 100);
-    assert_eq!(after.0.total_attempts, 100);
+    assert_eq!(after.0.0.total_attempts, 100);
     assert!(fs::metadata(&trail).unwrap().len() > length);
 }
 

@@ -119,6 +119,33 @@ fn real_outputs_are_classified() {
 }
 
 #[test]
+fn what_agents_say_in_somebodys_tests_is_a_tests_failure() {
+    let said = [
+        "rate_limit_error",
+        "overloaded_error",
+        "You've hit your limit · resets 5pm (Europe/Berlin)",
+        "RESOURCE_EXHAUSTED",
+        "Invalid API key",
+        "Prompt is too long",
+    ];
+    for said in said {
+        let output = format!(
+            "E       AssertionError: assert '{said}' == 'ok'\n\ntests/test_api.py:5: AssertionError\n\
+             FAILED tests/test_api.py::test_api - AssertionError: assert '{said}' == 'ok'\n\
+             ========= 1 failed, 3 passed in 0.12s =========\n"
+        );
+        let input = BatchInput {
+            argv: vec!["pytest".to_owned()],
+            exit_code: Some(1),
+            stdout: output,
+            ..BatchInput::default()
+        };
+        let got = input.classify(Rules::builtin());
+        assert_eq!(got.category, Category::TestFailure, "{said}: {}", got.rule);
+    }
+}
+
+#[test]
 fn real_outputs_name_type_and_place() {
     let (mut types, mut typed, mut files, mut filed, mut lines, mut lined) = (0, 0, 0, 0, 0, 0);
     for case in labelled() {

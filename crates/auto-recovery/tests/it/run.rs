@@ -5,6 +5,7 @@ mod cure;
 mod endings;
 mod retries;
 mod support;
+mod told;
 mod tree;
 
 use support::Project;

@@ -3,17 +3,21 @@
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use auto_recovery::Result;
+use auto_recovery::exit::EXIT_RECOVER_FAILED;
 use auto_recovery::host::timestamp;
 use auto_recovery::patience::over;
 use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
-use auto_recovery::run::{self as library, ResultFile, RunExit, RunOutcome, World};
+use auto_recovery::report::CiReport;
+use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
+use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::{Steps, Verdict};
@@ -31,26 +35,62 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
     let app = &app.interrupted_by(Arc::clone(&interrupt));
     let path = request.result_file.as_deref();
     let path = path.filter(|path| !is_stdout(path));
-    let place = path.map(ResultPlace::prepare).transpose()?;
+    let place = path.map(|path| ResultPlace::prepare("--result-file", path));
+    let place = place.transpose()?;
+    let reports = Reports::prepare(&request.reports)?;
     let words = request.command.iter();
     let command: Vec<_> = words
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let on_stdout = is_on_stdout(app, &request);
-    run_and_prune(app, request, &interrupt, place.as_ref()).inspect_err(|error| {
+    let told = Told {
+        place: place.as_ref(),
+        on_stdout: app.printer.json || request.result_file.as_deref().is_some_and(is_stdout),
+        reports: &reports,
+    };
+    run_and_prune(app, request, &interrupt, &told).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
-        tell(app, &result, place.as_ref(), on_stdout).ok();
+        tell(app, &result, &told).ok();
+        reports.write(&report_of_failure(&command, message, now), &places(app));
     })
+}
+
+/// Where programs are told what became of the run.
+struct Told<'a> {
+    place: Option<&'a ResultPlace>,
+    /// Whether the result is the last line of stdout.
+    on_stdout: bool,
+    reports: &'a Reports,
+}
+
+fn places(app: &App) -> CiPlaces<'_> {
+    CiPlaces {
+        github: &app.settings.github,
+        printer: &app.printer,
+        host: &*app.host,
+    }
+}
+
+/// What a CI system is told where `recover` itself failed.
+fn report_of_failure(command: &[String], message: String, timestamp: String) -> CiReport {
+    CiReport {
+        command: command.join(" "),
+        outcome: RunEnd::Error.as_str().to_owned(),
+        exit_code: EXIT_RECOVER_FAILED,
+        message,
+        timestamp,
+        ..CiReport::default()
+    }
 }
 
 fn run_and_prune(
     app: &App,
     request: RunRequest,
     interrupt: &Arc<Interrupt>,
-    result: Option<&ResultPlace>,
+    told: &Told<'_>,
 ) -> Result<Exit> {
+    let started = app.host.monotonic();
     let library_request = library_request(app, &request)?;
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
@@ -97,9 +137,9 @@ fn run_and_prune(
         verdict.print(&app.printer);
     }
     let outcome = outcome?;
-    let on_stdout = is_on_stdout(app, &request);
-    tell(app, &outcome.result_file(), result, on_stdout)?;
-    if let Some(hint) = hint(&request, &outcome) {
+    let took = host.monotonic().saturating_sub(started);
+    tell_outcome(app, &outcome, told, took)?;
+    if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
     // Who no longer waits does not wait for that.
@@ -128,23 +168,23 @@ fn is_stdout(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Whether the result is the last line of stdout.
-fn is_on_stdout(app: &App, request: &RunRequest) -> bool {
-    app.printer.json || request.result_file.as_deref().is_some_and(is_stdout)
+/// Tells CI systems and programs what became of the run, which took so long.
+fn tell_outcome(app: &App, outcome: &RunOutcome, told: &Told<'_>, took: Duration) -> Result<()> {
+    if !told.reports.is_empty() {
+        let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
+        let report = outcome.ci_report(cwd, workspace, took);
+        told.reports.write(&report, &places(app));
+    }
+    tell(app, &outcome.result_file(), told)
 }
 
 /// Tells programs the result: in the result's own place, and as the last line of stdout where that
 /// is asked for.
-fn tell(
-    app: &App,
-    result: &ResultFile<'_>,
-    place: Option<&ResultPlace>,
-    on_stdout: bool,
-) -> Result<()> {
-    if let Some(place) = place {
+fn tell(app: &App, result: &ResultFile<'_>, told: &Told<'_>) -> Result<()> {
+    if let Some(place) = told.place {
         unless_unread(place.write(result, &*app.host))?;
     }
-    match on_stdout {
+    match told.on_stdout {
         true => unless_unread(app.printer.json_last_line(result)),
         false => Ok(()),
     }
@@ -159,10 +199,12 @@ fn unless_unread(written: Result<()>) -> Result<()> {
     }
 }
 
-/// What would have worked, if the command could not be found because only a shell knows it. The
-/// last thing said: who typed it needs nothing else.
-fn hint(request: &RunRequest, outcome: &RunOutcome) -> Option<String> {
+/// What would have worked, if the command could not be found: because only a shell knows it, or
+/// because it has another name. The last thing said: who typed it needs nothing else.
+fn hint(outcome: &RunOutcome) -> Option<&str> {
     let failure = outcome.result.final_error.as_ref()?;
-    let hint = library::shell_hint(&request.command)?;
-    failure.message.ends_with(&hint).then_some(hint)
+    let (_, hint) = failure.message.rsplit_once('\n')?;
+    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(library::WORKS);
+    let never_ran = matches!(outcome.end, RunEnd::NotStarted | RunEnd::DryRun);
+    (never_ran && is_hint).then_some(hint)
 }

@@ -4,6 +4,7 @@
 mod command;
 mod consent;
 mod console;
+mod reports;
 mod request;
 mod result_file;
 mod steps;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::detect::{Rule, Rules, Sign};
+use auto_recovery::fixer::Presets;
 use auto_recovery::recipe::{Recipe, Remedy};
 use auto_recovery::run as library;
-use auto_recovery::{Category, Failure, Result};
+use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 use rustix::termios::isatty;
 
 use crate::app::App;
@@ -26,6 +27,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
     let settings = &app.settings;
     let run = settings.run.clone();
     let identity = identity::session_started(settings, None);
+    let agents = Arc::new(agents(&run)?);
     let policies = run.clone();
     let project = settings.project.clone();
     let given = settings.project.clone();
@@ -46,7 +48,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         parent_session: settings.parent_session.clone(),
         policy: Arc::new(move |category: Category, failure: &Failure| {
             let policy = policies.policy_for(category, &failure.error_type);
-            library_policy(&policy, project.as_ref())
+            library_policy(&policy, (project.as_ref(), &agents))
         }),
         recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
         rules: user_rules(&run)?,
@@ -68,9 +70,16 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         wait: !request.no_wait,
         on_escalate: hook(&run.on_escalate, own),
         approve: hook(&run.approve, own),
-        keep_patch: request.result_file.is_some() || app.printer.json,
+        keep_patch: request.result_file.is_some()
+            || app.printer.json
+            || !request.reports.is_empty(),
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,
+        exit_map: request
+            .exit_map
+            .iter()
+            .map(|one| (one.category, one.code))
+            .collect(),
         confirm: run.confirm.value,
         fail_on_change: run.fail_on_change.value,
         git_index: settings.git_index.clone(),
@@ -112,7 +121,10 @@ fn by_who_is_there() -> OnLeftover {
 }
 
 /// How one failure is tried. Commands of the `project` are known as such.
-fn library_policy(policy: &Policy, project: Option<&Project>) -> library::Policy {
+fn library_policy(
+    policy: &Policy,
+    (project, agents): (Option<&Project>, &Presets),
+) -> library::Policy {
     library::Policy {
         max_attempts: policy.max_attempts.value,
         // A number beats a time, and what is typed beats both in a file.
@@ -130,18 +142,77 @@ fn library_policy(policy: &Policy, project: Option<&Project>) -> library::Policy
         jitter: policy.jitter.value,
         attempt_timeout: policy.attempt_timeout.value,
         deadline: policy.deadline.value,
-        fixes: commands(&policy.fix, project),
-        alternatives: commands(&policy.alternative, project),
+        fixes: commands(&policy.fix, (project, agents)),
+        alternatives: commands(&policy.alternative, (project, agents)),
     }
 }
 
 fn commands(
     setting: &Setting<Vec<StrategyCommand>>,
-    project: Option<&Project>,
+    (project, agents): (Option<&Project>, &Presets),
 ) -> Vec<library::StrategyCommand> {
     let of_project = is_of(&setting.origin, project);
     let commands = setting.value.iter();
-    commands.map(|one| command(one, of_project)).collect()
+    commands
+        .filter_map(|one| match one {
+            // That each is there was looked at before the command ran.
+            StrategyCommand::Agent(name) => agent(name, of_project, agents),
+            other => Some(command(other, of_project)),
+        })
+        .collect()
+}
+
+fn agent(name: &str, of_project: bool, agents: &Presets) -> Option<library::StrategyCommand> {
+    let preset = agents.find(name).ok()?;
+    let agent = library::StrategyCommand::agent(preset.clone());
+    Some(match of_project {
+        true => agent.of_project(),
+        false => agent,
+    })
+}
+
+/// The agents that fixes name; none are read where none is named.
+///
+/// # Errors
+/// If one is not there or could not be called, or stands where no agent can.
+fn agents(run: &RunSettings) -> Result<Presets> {
+    let layers = run.categories.iter().map(|(_, layer)| layer);
+    let layers = layers.chain(run.error_types.iter().map(|(_, layer)| layer));
+    let (mut fixes, mut others) = (vec![&run.policy.fix], vec![&run.policy.alternative]);
+    for layer in layers {
+        fixes.extend(&layer.fix);
+        others.extend(&layer.alternative);
+    }
+    let hooks = [&run.approve, &run.on_escalate];
+    let hooks = hooks.iter().filter_map(|hook| hook.value.as_ref());
+    let recipes = run.recipes.iter().filter_map(|one| match &one.change {
+        RecipeChange::Define(own) => match &own.action {
+            RecipeAction::Fix(action) | RecipeAction::Alternative(action) => Some(action),
+        },
+        RecipeChange::Off => None,
+    });
+    let others = others.into_iter().flat_map(|list| &list.value);
+    let mut others = others.chain(hooks).chain(recipes);
+    if let Some(misplaced) = others.find(|one| matches!(one, StrategyCommand::Agent(_))) {
+        let context = format!("{misplaced} mends files: give it as --fix, or as `fix` in a file");
+        return Err(Error::new(ErrorKind::InvalidInput, context));
+    }
+    let fixes = fixes.into_iter().flat_map(|list| &list.value);
+    let named: Vec<_> = fixes
+        .filter_map(|fix| match fix {
+            StrategyCommand::Agent(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    if named.is_empty() && run.fixers.is_empty() {
+        return Ok(Presets::default());
+    }
+    let changes: Vec<_> = run.fixers.iter().map(|one| one.change.clone()).collect();
+    let presets = Presets::with_user(&changes)?;
+    for name in named {
+        presets.find(name)?;
+    }
+    Ok(presets)
 }
 
 fn hook(
@@ -159,6 +230,8 @@ fn is_of(origin: &Origin, project: Option<&Project>) -> bool {
 fn command(command: &StrategyCommand, of_project: bool) -> library::StrategyCommand {
     let command = match command {
         StrategyCommand::Shell(text) => library::StrategyCommand::shell(text),
+        // Only a fix is an agent, which was looked at before.
+        StrategyCommand::Agent(_) => library::StrategyCommand::shell(&command.to_string()),
         StrategyCommand::Argv(argv) => {
             library::StrategyCommand::direct(argv.iter().map(OsString::from).collect())
         }
@@ -186,6 +259,7 @@ fn recipe(setting: &RecipeSetting, project: Option<&Project>) -> Recipe {
     let run = match action {
         StrategyCommand::Shell(text) => vec!["sh".to_owned(), "-c".to_owned(), text.clone()],
         StrategyCommand::Argv(argv) => argv.clone(),
+        StrategyCommand::Agent(_) => vec![action.to_string()],
     };
     Recipe {
         name,

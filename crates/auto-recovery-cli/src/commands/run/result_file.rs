@@ -1,4 +1,5 @@
-//! Where `--result-file` goes: known to be writable before the command runs, whole in the end.
+//! Where `--result-file` and reports go: known to be writable before the command runs, whole in the
+//! end.
 //!
 //! A file is replaced at once, never written bit by bit; a link stays, and what it points at is
 //! replaced. What is no file (a device, a pipe, an open stream like /dev/stdout) is written into.
@@ -52,10 +53,14 @@ impl ResultPlace {
     /// says there is not taken for what this one does, whatever ends it.
     ///
     /// # Errors
-    /// If it cannot; nothing is changed then.
-    pub(super) fn prepare(path: &Path) -> Result<Self> {
+    /// If it cannot, named as what is wrong with `flag`; nothing is changed then.
+    pub(super) fn prepare(flag: &'static str, path: &Path) -> Result<Self> {
+        Self::look(path).map_err(|error| error.context(flag))
+    }
+
+    fn look(path: &Path) -> Result<Self> {
         if let Some(own) = own_stream(path) {
-            let own = own.map_err(|error| Error::io("--result-file: open", path, error))?;
+            let own = own.map_err(|error| Error::io("open", path, error))?;
             return Ok(Self {
                 path: path.to_owned(),
                 target: Target::Stream(own),
@@ -77,7 +82,7 @@ impl ResultPlace {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(refusal(directory(path), "is no directory: make it first"));
             }
-            Err(error) => return Err(Error::io("--result-file: look at", path, error)),
+            Err(error) => return Err(Error::io("look at", path, error)),
         };
         Ok(Self {
             path: path.to_owned(),
@@ -93,16 +98,24 @@ impl ResultPlace {
     pub(super) fn write(&self, result: &ResultFile<'_>, host: &dyn Host) -> Result<()> {
         let text = serde_json::to_vec_pretty(result)
             .map_err(|error| Error::os("serialise the result", io::Error::from(error)))?;
+        self.write_bytes(&text, host)
+    }
+
+    /// Puts `text` there, as [`ResultPlace::write`] does.
+    ///
+    /// # Errors
+    /// If it cannot be written, or nobody comes to read a pipe.
+    pub(super) fn write_bytes(&self, text: &[u8], host: &dyn Host) -> Result<()> {
         let failed = |error| Error::io("write the result to", &self.path, error);
         match &self.target {
             Target::Whole(target) => {
-                export::replace(target, &mut |file| file.write_all(&text).map_err(failed))
+                export::replace(target, &mut |file| file.write_all(text).map_err(failed))
             }
-            Target::Stream(stream) => self.pass_on(stream, &text, host),
+            Target::Stream(stream) => self.pass_on(stream, text, host),
             // What cannot be told is not waited for once more to tell that.
             Target::UnreadPipe => {
                 let stream = read_by_somebody(&self.path, host, self.waited.replace(true))?;
-                self.pass_on(&stream, &text, host)
+                self.pass_on(&stream, text, host)
             }
         }
     }
@@ -134,10 +147,9 @@ impl ResultPlace {
 
 /// The file at `path`, out of the way.
 fn replaced(path: &Path) -> Result<Target> {
-    let target =
-        fs::canonicalize(path).map_err(|error| Error::io("--result-file: find", path, error))?;
+    let target = fs::canonicalize(path).map_err(|error| Error::io("find", path, error))?;
     check_directory(&target)?;
-    fs::remove_file(&target).map_err(|error| Error::io("--result-file: remove", path, error))?;
+    fs::remove_file(&target).map_err(|error| Error::io("remove", path, error))?;
     Ok(Target::Whole(target))
 }
 
@@ -153,7 +165,7 @@ fn stream(path: &Path, metadata: &fs::Metadata) -> Result<Target> {
     match open_stream(path) {
         Ok(stream) => Ok(Target::Stream(stream)),
         Err(error) if kind.is_fifo() && is_unread(&error) => Ok(Target::UnreadPipe),
-        Err(error) => Err(Error::io("--result-file: open", path, error)),
+        Err(error) => Err(Error::io("open", path, error)),
     }
 }
 
@@ -188,7 +200,7 @@ fn read_by_somebody(path: &Path, host: &dyn Host, waited: bool) -> Result<File> 
         }
     }
     let context = format!(
-        "--result-file: nobody reads {}, which is a pipe: start its reader first",
+        "nobody reads {}, which is a pipe: start its reader first",
         path.display()
     );
     Err(Error::new(ErrorKind::Io, context))
@@ -237,7 +249,7 @@ fn check_directory(path: &Path) -> Result<()> {
     }
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     accessat(CWD, dir, wanted, AtFlags::EACCESS)
-        .map_err(|errno| Error::io("--result-file: make a file in", dir, errno.into()))
+        .map_err(|errno| Error::io("make a file in", dir, errno.into()))
 }
 
 /// Refuses a place where a file cannot be made though the directory says otherwise, as in /proc.
@@ -247,7 +259,7 @@ fn check_new(path: &Path) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).open(&probe);
     match made.and_then(|_| fs::remove_file(&probe)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Error::io("--result-file: make a file in", dir, error))
+            Err(Error::io("make a file in", dir, error))
         }
         _ => Ok(()),
     }
@@ -273,6 +285,6 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn refusal(path: &Path, reason: &str) -> Error {
-    let context = format!("--result-file: {} {reason}", path.display());
+    let context = format!("{} {reason}", path.display());
     Error::new(ErrorKind::InvalidInput, context)
 }

@@ -67,6 +67,9 @@ pub(super) struct Expected {
     /// How many of them changed files and must have been undone.
     #[serde(default)]
     pub(super) undone: usize,
+    /// Whether there is a session of it: not where nothing could be started, or tried.
+    #[serde(default = "yes")]
+    pub(super) recorded: bool,
     /// What a person must be told.
     #[serde(default)]
     pub(super) says: Vec<String>,

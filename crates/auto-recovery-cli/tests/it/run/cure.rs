@@ -114,7 +114,8 @@ fn a_word_of_the_shell_is_told_with_the_command_that_works() {
         (&["sh -c true"], "sh -c true", 127),
         (&[&long], long.trim(), 127),
     ] {
-        let run = machine.recover(&[&["run", "--"], command].concat());
+        let typed = [&["run", "--result-file", "../result.json", "--"], command].concat();
+        let run = machine.recover(&typed);
         assert_eq!(run.code, code, "{run:?}");
         let last = run.stderr.lines().last().expect("a line");
         assert!(
@@ -123,9 +124,11 @@ fn a_word_of_the_shell_is_told_with_the_command_that_works() {
         );
         let dry = machine.recover(&[&["run", "--dry-run", "--"], command].concat());
         assert!(dry.stderr.ends_with(&format!("{last}\n")), "{dry:?}");
-        // The record says it as well, for whoever was not there.
-        let shown = machine.recover(&["show"]);
-        assert!(shown.stdout.contains("recover run --"), "{shown:?}");
+        // The result says it as well, for whoever was not there. It is no recovery to record.
+        let result = std::fs::read_to_string(machine.root().join("result.json")).expect("a result");
+        assert!(result.contains("recover run --"), "{result}");
+        let sessions = machine.recover(&["sessions", "--json"]).json();
+        assert_eq!(sessions, serde_json::json!([]), "{sessions}");
     }
     for command in [
         &["echo", "a", "&&", "b"][..],

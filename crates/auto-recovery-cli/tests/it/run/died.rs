@@ -337,3 +337,48 @@ fn checkpoints_that_are_gone_or_damaged_are_told_once_and_begun_anew() {
     assert_eq!(machine.recover(&["restore", "--last"]).code, 0);
     assert!(!machine.work().join("third").exists());
 }
+
+#[test]
+fn however_our_repository_is_damaged_it_is_told_once_and_begun_anew() {
+    let damages = [
+        "rm -rf git; echo x > git",
+        "rm -rf git; ln -s nowhere git",
+        "rm -rf git; mkfifo git",
+        "rm git/config; mkdir git/config",
+        "rm git/HEAD; mkfifo git/HEAD",
+        "mkfifo git/packed-refs",
+        "rm -rf git/objects; echo x > git/objects",
+        "rm root; mkdir root",
+        "rm root; mkfifo root",
+        ": > root",
+        "echo garbage > root",
+    ];
+    for damage in damages {
+        let machine = Machine::new();
+        let cure = |file: &str| {
+            let fix = format!("echo x > {file}");
+            machine.recover(&[
+                "run",
+                "--deadline",
+                "30s",
+                "--fix",
+                &fix,
+                "--",
+                "test",
+                "-e",
+                file,
+            ])
+        };
+        assert_eq!(cure("first").code, 0, "{damage}");
+        let script =
+            format!("cd ../user/.local/state/auto-recovery/checkpoints/*/ && {{ {damage}; }}");
+        assert_eq!(machine.run(&mut machine.shell(&script)).code, 0, "{damage}");
+        let told = cure("second");
+        assert_eq!(told.code, 0, "{damage}: {told:?}");
+        let after = cure("third");
+        assert_eq!(after.code, 0, "{damage}: {after:?}");
+        assert!(!after.stderr.contains("set aside"), "{damage}: {after:?}");
+        assert_eq!(machine.recover(&["restore", "--last"]).code, 0, "{damage}");
+        assert!(!machine.work().join("third").exists(), "{damage}");
+    }
+}

@@ -350,3 +350,49 @@ fn permission_bits_of_what_is_not_covered_are_put_back() {
     assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
     assert!(!run.stderr.contains("not covered"), "{run:?}");
 }
+
+#[test]
+fn a_new_directory_is_not_taken_for_an_ignored_one_that_is_gone() {
+    let machine = Machine::new();
+    write(&machine, ".gitignore", "node_modules/\n");
+    fs::create_dir_all(machine.work().join("node_modules/p")).expect("make a directory");
+    // Most file systems give the new one the inode of the one that went.
+    let fix = "rm -rf node_modules; mkdir -p made/in; echo x > made/in/f";
+    let run = machine.recover(&[&UNDO[..], &[fix, "--", "false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!machine.work().join("made").exists(), "{run:?}");
+    assert!(!machine.work().join("node_modules").exists(), "{run:?}");
+    assert!(run.stderr.contains("node_modules"), "{run:?}");
+    assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+}
+
+#[test]
+fn what_a_fix_mounts_over_a_mount_or_unmounts_is_left_alone() {
+    let machine = Machine::new();
+    for (dir, text) in [("first", "mounted"), ("second", "precious")] {
+        machine.write(&format!("{dir}/f"), text);
+    }
+    write(&machine, "there/f", "under");
+    let (first, there) = (machine.root().join("first"), machine.work().join("there"));
+    for fix in ["mount --bind ../second there", "umount there"] {
+        let Some(_mounted) = Mounted::bind(&first, &there) else {
+            skipped("nothing can be mounted here");
+            return;
+        };
+        let fix = format!("echo x > new; {fix}");
+        let run = machine.recover(&[&UNDO[..], &[&fix, "--", "false"]].concat());
+        let _second = Mounted(there.clone());
+        let text = |dir: &Path| fs::read_to_string(dir.join("f")).expect("it is there");
+        let second = machine.root().join("second");
+        assert_eq!(
+            (&*text(&first), &*text(&second)),
+            ("mounted", "precious"),
+            "{run:?}"
+        );
+        let now = text(&there);
+        assert!(now == "precious" || now == "under", "{now}: {run:?}");
+        assert!(run.stderr.contains("there (a mount point)"), "{run:?}");
+        assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+        assert!(!machine.work().join("new").exists(), "{run:?}");
+    }
+}

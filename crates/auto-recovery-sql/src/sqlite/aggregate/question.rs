@@ -28,7 +28,7 @@ const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entri
 const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, count(*) AS times \
      FROM session s INDEXED BY session_uncounted CROSS JOIN entry e \
      ON e.id BETWEEN (s.id << 32) + s.counted AND (s.id << 32) + 4294967295 \
-     CROSS JOIN json_each(e.files_modified) n \
+     CROSS JOIN json_each(iif(json_valid(e.files_modified), e.files_modified, '[]')) n \
      WHERE s.is_counted = 0 GROUP BY n.value) \
      SELECT file.name, file.mentions + coalesce(more.times, 0) \
      FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
@@ -118,7 +118,8 @@ impl<'q> Question<'q> {
         }
         format!(
             "SELECT {} n.value, count(*) FROM {ENTRIES} \
-             CROSS JOIN json_each(e.files_modified) n {} GROUP BY {}",
+             CROSS JOIN json_each(iif(json_valid(e.files_modified), e.files_modified, '[]')) n \
+             {} GROUP BY {}",
             self.keys("e.at_us", ","),
             self.conditions("e.at_us", ""),
             ordinals(1, self.by.len() + 1),

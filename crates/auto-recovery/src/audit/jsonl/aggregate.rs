@@ -13,13 +13,14 @@ use super::events::EventsBySession;
 use super::grouped::grouped;
 use super::lines::Position;
 use super::parts::share_out;
-use super::records::{Verdict, close, take_entry};
+use super::records::{Verdict, at_place, close, push_damage, take_entry};
 use super::rollup;
 use super::root::Root;
 use super::session_events::SessionEvents;
-use super::sessions::trail_ids;
+use super::sessions::{add_damage, in_order, trail_ids};
 use super::stamp::Stamp;
-use super::trail::Trail;
+use super::trail::{Opened, Trail, unreadable};
+use crate::audit::Damage;
 use crate::error::{Error, Result};
 use crate::statistics::{
     Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Tally,
@@ -40,6 +41,9 @@ struct KnownSession {
     cursor: Cursor,
     /// On its own a session needs no more: its sums are in those of all.
     tally: Tally,
+    /// What of it could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    damage: Vec<Damage>,
 }
 
 /// What one thread found.
@@ -59,51 +63,93 @@ struct Share {
     must_not_be_kept: bool,
     /// How many of the sessions that were known are still there, and say what they said.
     known: usize,
+    /// What could not be read.
+    damage: Vec<Damage>,
+    /// Trails that the disk gives no longer, and why. What was summed up with them is lost.
+    lost: Vec<(String, Damage)>,
 }
 
-/// What `query` asks for, as it is now. All sessions together are known from last time but for what
-/// is new; any other question reads every trail that it is about.
-pub(super) fn aggregate(root: &Root, query: &AggregateQuery) -> Result<Aggregates> {
+/// Sums, and what could not be read.
+type Summed = (AggregateStatistics, Vec<Damage>);
+
+/// What came of summing up.
+enum Outcome {
+    /// The sums.
+    Summed(Box<Summed>),
+    /// What was known is no longer so.
+    Changed,
+    /// These trails cannot be read to their ends.
+    Lost(Vec<(String, Damage)>),
+}
+
+/// What `query` asks for, as it is now, and what could not be read. All sessions together are known
+/// from last time but for what is new; any other question reads every trail that it is about.
+pub(super) fn aggregate(root: &Root, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
     if !query.is_of_all() || !query.by.is_empty() {
         return grouped(root, query);
     }
-    let total = of_all(root)?;
-    Ok(Aggregates::new(total, Vec::new()))
+    let (total, damage) = of_all(root)?;
+    Ok((Aggregates::new(total, Vec::new()), damage))
 }
 
-fn of_all(root: &Root) -> Result<AggregateStatistics> {
-    let events = root.all_events()?;
-    let known = rollup::load::<Known>(root, rollup::ALL).unwrap_or_default();
-    match sum_up(root, &events, known)? {
-        Some(statistics) => Ok(statistics),
-        None => Ok(sum_up(root, &events, Known::default())?.expect("nothing known is never wrong")),
+fn of_all(root: &Root) -> Result<Summed> {
+    let told = root.index.told_of_all(root)?;
+    let mut known = rollup::load::<Known>(root, rollup::ALL).unwrap_or_default();
+    let mut lost: HashMap<String, Damage> = HashMap::new();
+    // Each time round there is less to go wrong: nothing is known, or one trail more is left out.
+    loop {
+        match sum_up(root, &told.events, std::mem::take(&mut known), &lost)? {
+            Outcome::Summed(summed) => {
+                let (statistics, mut damage) = *summed;
+                damage.extend(lost.into_values());
+                return Ok((statistics, in_order(damage, told.all_damage())));
+            }
+            Outcome::Changed => {}
+            Outcome::Lost(more) => lost.extend(more),
+        }
     }
 }
 
-/// As [`of_all`], given what is known; `None` if that is no longer so.
+/// As [`of_all`], given what is known, and what is left out.
 fn sum_up(
     root: &Root,
     events: &EventsBySession,
     known: Known,
-) -> Result<Option<AggregateStatistics>> {
-    let shares = share_out(&trail_ids(root)?, |share: &mut Share, _, id| {
+    left_out: &HashMap<String, Damage>,
+) -> Result<Outcome> {
+    let mut ids = trail_ids(root)?;
+    ids.retain(|id| !left_out.contains_key(id));
+    let mut shares = share_out(&ids, |share: &mut Share, _, id| {
         let events = events.get(id).cloned().unwrap_or_default();
         share.add(root, events, id, known.sessions.get(id))
     })?;
+    let lost = shares.iter_mut().flat_map(|share| share.lost.drain(..));
+    let lost: Vec<_> = lost.collect();
+    if !lost.is_empty() {
+        return Ok(Outcome::Lost(lost));
+    }
     let still_known: usize = shares.iter().map(|share| share.known).sum();
     if still_known < known.sessions.len() {
-        return Ok(None);
+        return Ok(Outcome::Changed);
     }
+    let summed = join(root, events, known.entries, shares);
+    Ok(Outcome::Summed(Box::new(summed)))
+}
+
+/// What the `shares` say together, with the sums of what was `known`.
+fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<Share>) -> Summed {
     let mut aggregate = Aggregate::default();
     let mut now = Known {
-        entries: known.entries,
+        entries: known,
         sessions: HashMap::new(),
     };
     let (mut bytes_read, mut may_be_kept) = (0, true);
+    let mut damage = Vec::new();
     let mut without_trail: HashMap<_, _> = events.iter().collect();
     for share in shares {
         bytes_read += share.bytes_read;
         may_be_kept &= !share.must_not_be_kept;
+        add_damage(&mut damage, share.damage);
         now.entries.merge(share.entries);
         now.sessions.extend(share.sessions);
         aggregate.add_entries(share.for_now);
@@ -123,7 +169,7 @@ fn sum_up(
         rollup::save(root, rollup::ALL, &now);
     }
     aggregate.add_entries(now.entries);
-    Ok(Some(aggregate.statistics()))
+    (aggregate.statistics(), damage)
 }
 
 impl Share {
@@ -141,17 +187,30 @@ impl Share {
             self.known += 1;
             self.sessions.push((id.to_owned(), known.clone()));
             self.ends.push((id.to_owned(), known.tally.clone()));
+            if !known.damage.is_empty() {
+                let place = root.trail_path(id)?.display().to_string();
+                add_damage(&mut self.damage, at_place(known.damage.clone(), &place));
+            }
             return Ok(());
         }
-        let Some(trail) = Trail::open_as(root, id, events)? else {
-            return Ok(());
+        let trail = match Trail::open_as(root, id, events)? {
+            Opened::Trail(trail) => trail,
+            Opened::Nothing => return Ok(()),
+            Opened::Unreadable(damage) => {
+                add_damage(&mut self.damage, vec![damage]);
+                return Ok(());
+            }
         };
         let stamp = Stamp::of(&trail.metadata);
         let known = known.filter(|known| {
             known.stamp.may_have_grown_to(&stamp) && trail.has_all_before(&known.cursor)
         });
         self.known += usize::from(known.is_some());
-        self.read(root, &trail, id, known)
+        if let Err(error) = self.read(root, &trail, id, known) {
+            self.lost
+                .push((id.to_owned(), unreadable(trail.place(), error)?));
+        }
+        Ok(())
     }
 
     /// Adds what stands in `trail` behind what is `known` of it.
@@ -177,13 +236,21 @@ impl Share {
             sums: std::mem::take(into),
             tally: known.map(|known| known.tally.clone()).unwrap_or_default(),
         };
-        let (Both { sums, tally }, walked) = walk_on(trail, from, both, Both::take, Both::merge)?;
+        let (both, mut walked) = walk_on(trail, from, both, Both::take, Both::merge)?;
+        let Both { sums, tally } = both;
         *into = sums;
+        let of_known = known.map(|known| known.damage.clone()).unwrap_or_default();
+        let mut damage = at_place(of_known, &trail.place());
+        for one in std::mem::take(&mut walked.damage) {
+            push_damage(&mut damage, one);
+        }
+        add_damage(&mut self.damage, damage.clone());
         self.bytes_read += walked.end.offset - from.offset;
         let mut end = tally.clone();
         if !walked.tail.is_empty() {
             let mut tail = Accumulator::default();
-            close(&walked, &trail.place(), &mut counting(&mut tail))?;
+            let cut = close(&walked, &trail.place(), &mut counting(&mut tail))?;
+            add_damage(&mut self.damage, cut);
             end.merge(tail.tally().clone());
             self.for_now.merge(tail);
         }
@@ -198,6 +265,7 @@ impl Share {
                 stamp,
                 cursor,
                 tally,
+                damage,
             }),
             false => known.cloned(),
         };

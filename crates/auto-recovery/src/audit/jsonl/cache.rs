@@ -10,11 +10,13 @@ use super::cursor::Cursor;
 use super::io::wait_for_writer;
 use super::lines::Position;
 use super::parts::walk_parts;
-use super::records::{Take, Verdict, Walked, close, take_entry, walk};
+use super::records::{Take, Verdict, Walked, at_place, close, push_damage, take_entry, walk};
 use super::rollup;
 use super::root::Root;
+use super::session_events::SessionEvents;
 use super::stamp::Stamp;
-use super::trail::Trail;
+use super::trail::{Opened, Trail, unreadable};
+use crate::audit::Damage;
 use crate::error::Result;
 use crate::statistics::{Accumulator, RecoveryStatistics};
 
@@ -33,6 +35,9 @@ struct Sessions {
     known: HashMap<String, (u64, Arc<Mutex<Sums>>)>,
 }
 
+/// Statistics, and what could not be read.
+type Answer = (RecoveryStatistics, Vec<Damage>);
+
 /// What is known of one session's trail; nothing if it is to be read anew.
 type Sums = Option<TrailSums>;
 
@@ -40,6 +45,8 @@ type Sums = Option<TrailSums>;
 struct TrailSums {
     cursor: Cursor,
     sums: Accumulator,
+    /// What could not be read.
+    damage: Vec<Damage>,
 }
 
 /// The sums of a long trail, and what it looked like when they were made.
@@ -50,8 +57,8 @@ struct Kept<S> {
 }
 
 impl StatisticsCache {
-    /// The statistics of `session_id` as it is now.
-    pub(super) fn statistics(&self, root: &Root, session_id: &str) -> Result<RecoveryStatistics> {
+    /// The statistics of `session_id` as it is now, and what could not be read.
+    pub(super) fn statistics(&self, root: &Root, session_id: &str) -> Result<Answer> {
         root.trail_path(session_id)?;
         let sums = lock(&self.sessions).get(session_id);
         statistics(root, session_id, &mut lock(&sums))
@@ -78,23 +85,45 @@ impl Sessions {
     }
 }
 
-fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<RecoveryStatistics> {
+fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Answer> {
+    let told = root.index.told_of(root, session_id)?;
+    let events = Arc::clone(&told.events);
+    let (statistics, mut damage) = of_trail(root, session_id, events, kept)?;
+    damage.extend(told.all_damage());
+    Ok((statistics, damage))
+}
+
+/// The same but for what of the journal, which says `events` of it, could not be read.
+fn of_trail(
+    root: &Root,
+    session_id: &str,
+    events: Arc<SessionEvents>,
+    kept: &mut Sums,
+) -> Result<Answer> {
     // Taken out: if reading fails half-way, the sums would no longer fit the cursor.
     let kept_before = kept.take();
-    let Some(trail) = Trail::open(root, session_id)? else {
-        let start = root.events(session_id)?.facts.session_start(None);
-        return Ok(Accumulator::default().statistics(session_id, start));
+    let start = events.facts.session_start(None);
+    let nothing = || Accumulator::default().statistics(session_id, start.clone());
+    let trail = match Trail::open_as(root, session_id, events)? {
+        Opened::Trail(trail) => trail,
+        Opened::Nothing => return Ok((nothing(), Vec::new())),
+        Opened::Unreadable(damage) => return Ok((nothing(), vec![damage])),
     };
     let mut known = kept_before
         .filter(|known| trail.has_all_before(&known.cursor))
         .or_else(|| left_by_another(root, session_id, &trail))
         .unwrap_or_else(|| TrailSums::new(&trail));
     let from = known.cursor.at.offset;
-    let walked = known.read_on(&trail)?;
+    let walked = match known.read_on(&trail) {
+        Ok(walked) => walked,
+        Err(error) => return Ok((nothing(), vec![unreadable(trail.place(), error)?])),
+    };
     let mut with_tail = None;
+    let mut damage = known.damage.clone();
     if !walked.tail.is_empty() {
         let mut sums = known.sums.clone();
-        close(&walked, &trail.place(), &mut counting(&mut sums))?;
+        let tail = close(&walked, &trail.place(), &mut counting(&mut sums))?;
+        damage.extend(tail);
         with_tail = Some(sums);
     }
     let sums = with_tail.as_ref().unwrap_or(&known.sums);
@@ -106,7 +135,7 @@ fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Recovery
         }
         *kept = Some(known);
     }
-    Ok(statistics)
+    Ok((statistics, damage))
 }
 
 /// The sums that another process left of `trail`, if they are still true.
@@ -117,7 +146,11 @@ fn left_by_another(root: &Root, session_id: &str, trail: &Trail) -> Option<Trail
     let left: Kept<TrailSums> = rollup::load(root, &rollup::name_of(session_id)?)?;
     let is_true = left.stamp.may_have_grown_to(&Stamp::of(&trail.metadata))
         && trail.has_all_before(&left.trail.cursor);
-    is_true.then_some(left.trail)
+    let known = left.trail;
+    is_true.then(|| TrailSums {
+        damage: at_place(known.damage, &trail.place()),
+        ..known
+    })
 }
 
 fn leave_to_others(root: &Root, session_id: &str, trail: &Trail, known: &TrailSums) {
@@ -136,16 +169,20 @@ impl TrailSums {
         Self {
             cursor: Cursor::new(&trail.metadata, trail.from),
             sums: Accumulator::default(),
+            damage: Vec::new(),
         }
     }
 
     /// Adds what was appended since. The tail is not added: it may grow.
     fn read_on(&mut self, trail: &Trail) -> Result<Walked> {
         let sums = std::mem::take(&mut self.sums);
-        let (sums, walked) = walk_on(trail, self.cursor.at, sums, counted, |sums, more| {
+        let (sums, mut walked) = walk_on(trail, self.cursor.at, sums, counted, |sums, more| {
             sums.merge(more);
         })?;
         self.sums = sums;
+        for one in std::mem::take(&mut walked.damage) {
+            push_damage(&mut self.damage, one);
+        }
         Ok(walked)
     }
 }
@@ -172,6 +209,7 @@ pub(super) fn walk_on<S: Default + Send>(
     let mut take = |raw: &[u8], _| Ok(take(&mut state, raw));
     let mut again = walk(&trail.file, walked.end, &place, &mut take)?;
     again.last = again.last.or(walked.last);
+    again.damage.splice(..0, walked.damage);
     Ok((state, again))
 }
 

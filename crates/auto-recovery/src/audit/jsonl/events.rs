@@ -10,12 +10,13 @@ use super::append::lock;
 use super::cursor::Cursor;
 use super::keyed::{Journal, KeyedJournal};
 use super::lines::Position;
-use super::records::{Verdict, walk_to_end};
+use super::records::{Verdict, at_place, push_damage, walk_to_end};
 use super::rollup;
-use super::root::Root;
+use super::root::{Found, Root};
 use super::session_events::{Header, SessionEvents, check_version, fields};
 use super::stamp::Stamp;
-use crate::error::Result;
+use crate::audit::Damage;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What the journal says of every session, kept between questions: each reads only what was
 /// appended.
@@ -30,6 +31,28 @@ pub(super) struct JournalIndex {
 struct JournalEvents {
     cursor: Option<Cursor>,
     sessions: EventsBySession,
+    /// What of it could not be read.
+    damage: Vec<Damage>,
+    /// Why none of it can be.
+    unreadable: Option<Damage>,
+}
+
+/// What readers are told.
+#[derive(Default)]
+pub(super) struct Told<T> {
+    /// What it says.
+    pub events: T,
+    /// What of it could not be read.
+    pub damage: Vec<Damage>,
+    /// Why none of it can be.
+    pub unreadable: Option<Damage>,
+}
+
+impl<T> Told<T> {
+    /// All that could not be read.
+    pub(super) fn all_damage(self) -> Vec<Damage> {
+        self.damage.into_iter().chain(self.unreadable).collect()
+    }
 }
 
 /// A long journal as far as it was read, and what it looked like then.
@@ -38,61 +61,123 @@ struct KnownJournal<S> {
     stamp: Stamp,
     cursor: Cursor,
     sessions: HashMap<String, S>,
+    damage: Vec<Damage>,
 }
 
 /// Shared with those who asked, so that nobody holds the index while touching trails.
 pub(super) type EventsBySession = HashMap<String, Arc<SessionEvents>>;
 
 impl JournalIndex {
-    /// What the journal of `root` says of `session_id`. Whoever asks for one session only does not
-    /// read what is said of all.
+    /// What the journal of `root` says of `session_id`, for whoever is to change something by it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if it cannot be opened: what it says is not known.
     pub(super) fn of(&self, root: &Root, session_id: &str) -> Result<Arc<SessionEvents>> {
+        let told = self.told_of(root, session_id)?;
+        if let Some(unreadable) = &told.unreadable {
+            let text = format!("the journal must be readable for that: {unreadable}");
+            return Err(Error::new(ErrorKind::Damaged, text));
+        }
+        Ok(told.events)
+    }
+
+    /// The same for readers: what cannot be read hides nothing else. Whoever asks for one session
+    /// only does not read what is said of all.
+    pub(super) fn told_of(
+        &self,
+        root: &Root,
+        session_id: &str,
+    ) -> Result<Told<Arc<SessionEvents>>> {
         let mut read = lock(&self.read);
         if read.cursor.is_some() {
             read.update(root)?;
-            return Ok(read.sessions.get(session_id).cloned().unwrap_or_default());
+            let events = read.sessions.get(session_id).cloned().unwrap_or_default();
+            return Ok(read.told(events));
         }
         drop(read);
-        let mut keyed = lock(&self.keyed);
-        let path = root.journal_path();
-        let Some((file, metadata)) = root.open_read(&path)? else {
-            keyed.forget();
-            return Ok(Arc::default());
-        };
-        let journal = Journal {
-            file,
-            metadata,
-            name: &path.display().to_string(),
-            dir: &rollup::dir_of(root),
-            make_dir: &|| rollup::own_dir(root),
-            bytes_min: root.rollup_bytes_min,
-            now: root.host.now(),
-        };
-        keyed.of(&journal, session_id)
+        told_by(&mut lock(&self.keyed), root, session_id)
     }
 
-    /// What it says of all.
-    pub(super) fn of_all(&self, root: &Root) -> Result<EventsBySession> {
+    /// What it says of all, for readers.
+    pub(super) fn told_of_all(&self, root: &Root) -> Result<Told<EventsBySession>> {
         let mut read = lock(&self.read);
         read.update(root)?;
-        Ok(read.sessions.clone())
+        let events = read.sessions.clone();
+        Ok(read.told(events))
     }
 }
 
+/// What the journal says of `session_id`, found by where it stands.
+fn told_by(
+    keyed: &mut KeyedJournal,
+    root: &Root,
+    session_id: &str,
+) -> Result<Told<Arc<SessionEvents>>> {
+    let path = root.journal_path();
+    let (file, metadata) = match root.open_read(&path)? {
+        Found::File(file, metadata) => (file, metadata),
+        Found::Nothing => {
+            keyed.forget();
+            return Ok(Told::default());
+        }
+        Found::Unreadable(damage) => {
+            keyed.forget();
+            return Ok(Told {
+                unreadable: Some(damage),
+                ..Told::default()
+            });
+        }
+    };
+    let journal = Journal {
+        file,
+        metadata,
+        name: &path.display().to_string(),
+        dir: &rollup::dir_of(root),
+        make_dir: &|| rollup::own_dir(root),
+        bytes_min: root.rollup_bytes_min,
+        now: root.host.now(),
+    };
+    Ok(Told {
+        events: keyed.of(&journal, session_id)?,
+        damage: keyed.damage(&journal),
+        unreadable: None,
+    })
+}
+
 impl JournalEvents {
+    fn forget(&mut self) {
+        self.cursor = None;
+        self.sessions.clear();
+        self.damage.clear();
+    }
+
+    fn told<T>(&self, events: T) -> Told<T> {
+        Told {
+            events,
+            damage: self.damage.clone(),
+            unreadable: self.unreadable.clone(),
+        }
+    }
+
     /// Reads what was appended since.
     fn update(&mut self, root: &Root) -> Result<()> {
         let path = root.journal_path();
-        let Some((file, metadata)) = root.open_read(&path)? else {
-            self.cursor = None;
-            self.sessions.clear();
-            return Ok(());
+        self.unreadable = None;
+        let (file, metadata) = match root.open_read(&path)? {
+            Found::File(file, metadata) => (file, metadata),
+            nothing => {
+                self.forget();
+                if let Found::Unreadable(damage) = nothing {
+                    self.unreadable = Some(damage);
+                }
+                return Ok(());
+            }
         };
         // Taken out: if reading fails half-way, what was read no longer fits it.
         let mut cursor = match self.cursor.take() {
             Some(cursor) if cursor.fits(&file, &metadata) => cursor,
             _ => {
-                self.sessions.clear();
+                self.forget();
                 self.left_by_another(root, &file, &metadata)
                     .unwrap_or_else(|| Cursor::new(&metadata, Position::START))
             }
@@ -102,6 +187,9 @@ impl JournalEvents {
         let walked = walk_to_end(&file, cursor.at, &place, &mut |record, at| {
             self.take_record(record, at, &place)
         })?;
+        for one in walked.damage.iter().cloned() {
+            push_damage(&mut self.damage, one);
+        }
         // A tail that had no line's end is read again when it has one.
         if walked.tail.is_empty() && cursor.advance(&file, &walked) {
             if walked.end.offset - from >= root.rollup_bytes_min {
@@ -124,6 +212,7 @@ impl JournalEvents {
         if !is_true {
             return None;
         }
+        self.damage = at_place(left.damage, &root.journal_path().display().to_string());
         let sessions = left.sessions.into_iter();
         self.sessions = sessions.map(|(id, events)| (id, events.into())).collect();
         Some(left.cursor)
@@ -141,6 +230,7 @@ impl JournalEvents {
             sessions: sessions
                 .map(|(id, events)| (id.clone(), &**events))
                 .collect(),
+            damage: self.damage.clone(),
         };
         rollup::save(root, rollup::JOURNAL, &known);
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::append::Appender;
 use super::batch::Batch;
 use super::files::OpenTrails;
-use super::root::Root;
+use super::root::{Root, opened};
 use super::trail;
 use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
 const LOCK_NAME: &str = "import.lock";
@@ -36,8 +36,7 @@ impl<'s> JsonlImporter<'s> {
     ) -> Result<Self> {
         root.make_dir()?;
         let path = root.dir.join(LOCK_NAME);
-        let turn = root.io.open_append(&path);
-        let turn = turn.map_err(|error| Error::io("open", &path, error))?;
+        let turn = opened(&path, root.io.open_append(&path))?;
         root.lock(&turn, &path)?;
         Ok(Self {
             root,

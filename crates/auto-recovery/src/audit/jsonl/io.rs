@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::files::{Links, Missing, append_regular, open_regular};
 use crate::patience::a_moment;
 
 /// Only the owner may enter.
@@ -17,10 +18,8 @@ const DIR_MODE: u32 = 0o700;
 /// Only the owner may read and write.
 const FILE_MODE: u32 = 0o600;
 
-/// Nobody's link is followed to somewhere else, and a pipe in a file's place does not make us wait.
-const OPEN_FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-
-/// What a store does to files.
+/// What a store does to files. Only a regular file is opened, never through a link to one, so that
+/// nobody's link leads somewhere else and no pipe in a file's place makes us wait.
 pub trait FileIo: Send + Sync {
     /// Makes one directory; its parent exists.
     ///
@@ -33,27 +32,17 @@ pub trait FileIo: Send + Sync {
     /// Opens a file to read and append to, and makes it if there is none.
     ///
     /// # Errors
-    /// As `open`.
+    /// As `open`; `InvalidInput` if what stands there is no regular file.
     fn open_append(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(FILE_MODE)
-            .custom_flags(OPEN_FLAGS)
-            .open(path)
+        append_regular(path, Missing::Make(FILE_MODE))
     }
 
     /// Opens a file to read and append to that exists.
     ///
     /// # Errors
-    /// As `open`.
+    /// As `open`; `InvalidInput` if what stands there is no regular file.
     fn open_existing(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .custom_flags(OPEN_FLAGS)
-            .open(path)
+        append_regular(path, Missing::Fail)
     }
 
     /// Makes a file that must not exist yet.
@@ -71,12 +60,9 @@ pub trait FileIo: Send + Sync {
     /// Opens a file to read.
     ///
     /// # Errors
-    /// As `open`.
+    /// As `open`; `InvalidInput` if what stands there is no regular file.
     fn open_read(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(OPEN_FLAGS)
-            .open(path)
+        open_regular(path, Links::Refuse)
     }
 
     /// Locks `file`, for which nobody is waited.

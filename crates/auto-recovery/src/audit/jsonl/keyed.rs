@@ -14,9 +14,10 @@ use std::time::SystemTime;
 use super::cursor::Cursor;
 use super::lines::Position;
 use super::places::{self, Place, Places, key_of};
-use super::records::{Verdict, walk_to_end};
+use super::records::{Verdict, close, push_damage, walk_to_tail};
 use super::session_events::{Header, SessionEvents, check_version, fields};
 use super::stamp::Stamp;
+use crate::audit::Damage;
 use crate::error::Result;
 
 /// How many sessions are remembered as they were read last.
@@ -50,6 +51,10 @@ pub(super) struct KeyedJournal {
     recent: Vec<Place>,
     /// Those of a last record that had no line's end yet.
     unended: Vec<Place>,
+    /// What could not be read of what comes after the files of places, which know the rest.
+    damage: Vec<Damage>,
+    /// The same of the last record that had no line's end yet.
+    unended_damage: Vec<Damage>,
     /// How far the journal went when nothing could be left to others.
     refused_at: u64,
     known: Known,
@@ -84,6 +89,12 @@ impl KeyedJournal {
             .unwrap_or_default())
     }
 
+    /// What of the journal could not be read, as far as it was read last.
+    pub(super) fn damage(&self, journal: &Journal<'_>) -> Vec<Damage> {
+        let of_places = self.places.iter().map(|places| places.damage(journal.name));
+        join(of_places.flatten(), [&self.damage, &self.unended_damage])
+    }
+
     /// Nothing is known.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -107,25 +118,20 @@ impl KeyedJournal {
                 Cursor::new(metadata, self.recent_from())
             }
         };
+        let name = journal.name;
         let mut found = Vec::new();
-        let walked = walk_to_end(file, cursor.at, journal.name, &mut |record, at| {
-            let header: Header<'_> = match serde_json::from_slice(record) {
-                Ok(header) => header,
-                Err(error) => return Ok(error.into()),
-            };
-            check_version(header.v, at, journal.name)?;
-            if let Some(session) = header.session(record) {
-                found.push(Place {
-                    key: key_of(&session),
-                    offset: at.offset,
-                    length: u32::try_from(record.len()).unwrap_or(u32::MAX),
-                });
-            }
-            Ok(Verdict::Taken)
+        let walked = walk_to_tail(file, cursor.at, name, &mut |record, at| {
+            take_place(record, at, name, &mut found)
         })?;
-        let ended = found.partition_point(|place| place.offset < walked.end.offset);
-        self.unended = found.split_off(ended);
+        let mut unended = Vec::new();
+        self.unended_damage = close(&walked, name, &mut |record, at| {
+            take_place(record, at, name, &mut unended)
+        })?;
+        self.unended = unended;
         self.recent.extend(found);
+        for one in &walked.damage {
+            push_damage(&mut self.damage, one.clone());
+        }
         if cursor.advance(file, &walked) {
             self.cursor = Some(cursor);
             self.leave_to_others(journal);
@@ -154,6 +160,7 @@ impl KeyedJournal {
         };
         let mut from = self.recent_from();
         let mut all = self.recent.clone();
+        let mut damage = self.damage.clone();
         let mut kept = self.places.len();
         while let Some(last) = self.places[..kept].last()
             && last.count() <= LONGER * all.len() as u64
@@ -163,16 +170,18 @@ impl KeyedJournal {
             };
             from = last.start();
             all.extend(earlier);
+            damage = join(last.damage(journal.name), [&damage]);
             kept -= 1;
         }
         all.sort_unstable();
-        let Some(new) = Places::write(&dir, stamp, cursor.since(from), &all) else {
+        let Some(new) = Places::write(&dir, stamp, cursor.since(from), &all, damage) else {
             return;
         };
         self.places.truncate(kept);
         self.places.push(new);
         places::remove_others(&dir, &self.places);
         self.recent.clear();
+        self.damage.clear();
         self.cursor = Some(Cursor::new(&journal.metadata, cursor.at));
     }
 
@@ -207,6 +216,43 @@ impl KeyedJournal {
     }
 }
 
+/// Adds where `record`, which is at `at` of the journal called `name`, stands to `found`, if it is
+/// about a session.
+fn take_place(record: &[u8], at: Position, name: &str, found: &mut Vec<Place>) -> Result<Verdict> {
+    let header: Header<'_> = match serde_json::from_slice(record) {
+        Ok(header) => header,
+        Err(error) => return Ok(error.into()),
+    };
+    check_version(header.v, at, name)?;
+    let Some(session) = header.session(record) else {
+        return Ok(Verdict::Taken);
+    };
+    // Damage may have a header all the same.
+    if header.session_id.is_some()
+        && let Err(error) = SessionEvents::default().apply(&header.event.0, &header.at.0, record)
+    {
+        return Ok(error.into());
+    }
+    found.push(Place {
+        key: key_of(&session),
+        offset: at.offset,
+        length: u32::try_from(record.len()).unwrap_or(u32::MAX),
+    });
+    Ok(Verdict::Taken)
+}
+
+/// `first` and then `more`, as far as damage is told place by place.
+fn join<const N: usize>(
+    first: impl IntoIterator<Item = Damage>,
+    more: [&Vec<Damage>; N],
+) -> Vec<Damage> {
+    let mut all = Vec::new();
+    for one in first.into_iter().chain(more.into_iter().flatten().cloned()) {
+        push_damage(&mut all, one);
+    }
+    all
+}
+
 /// Adds to `events` what the record at `place` says, if it is about `session_id`. `None` if no
 /// record stands there.
 fn add(
@@ -227,7 +273,7 @@ fn add(
             events.trail_removed(&removed);
         }
     } else {
-        // Damage that has a header all the same says nothing of the session.
+        // Whoever looked for it there found that this can be done, or it has changed since.
         let _damaged = events.apply(&header.event.0, &header.at.0, &record);
     }
     Some(())

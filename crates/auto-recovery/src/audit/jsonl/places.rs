@@ -6,6 +6,7 @@
 //! come blocks of the same size: [`PER_BLOCK`] places in the order of their keys, 20 bytes each
 //! (key, offset and length, little-endian), and behind them the block's checksum. A key is a hash
 //! of a session's id, so the place of a key can be guessed, and a few blocks are all that is read.
+//! Behind the blocks stands, as JSON, what of that part of the journal could not be read.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,11 +18,13 @@ use tempfile::NamedTempFile;
 
 use super::cursor::{Cursor, fnv1a};
 use super::lines::Position;
+use super::records::at_place;
 use super::stamp::Stamp;
+use crate::audit::Damage;
 use crate::files::{Links, open_regular};
 
 /// The version of all of them. One that a release does not know is as if it were not there.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is read at once, and has a checksum of its own.
 const BLOCK_BYTES: usize = 4096;
@@ -66,6 +69,9 @@ struct About {
     cursor: Cursor,
     /// How many places there are.
     count: u64,
+    /// The length of the text of the damage, and its hash.
+    damage_bytes: u64,
+    damage_hash: u64,
 }
 
 /// What stands before that.
@@ -80,6 +86,7 @@ pub(super) struct Places {
     path: PathBuf,
     file: File,
     about: About,
+    damage: Vec<Damage>,
 }
 
 /// Those in `dir` that are true of `journal`, as it is now: one after the other, from its beginning
@@ -141,24 +148,49 @@ impl Places {
             return None;
         }
         let about: About = serde_json::from_slice(about).ok()?;
-        let places = Self { path, file, about };
-        let bytes = (places.blocks() + 1) * BLOCK_BYTES as u64;
-        (places.file.metadata().ok()?.len() == bytes).then_some(places)
+        let mut places = Self {
+            path,
+            file,
+            about,
+            damage: Vec::new(),
+        };
+        places.damage = places.read_damage()?;
+        Some(places)
+    }
+
+    /// The damage, if the file is as long as it should be and this stands at its end.
+    fn read_damage(&self) -> Option<Vec<Damage>> {
+        let at = self
+            .blocks()
+            .checked_add(1)?
+            .checked_mul(BLOCK_BYTES as u64)?;
+        let length = self.about.damage_bytes;
+        if self.file.metadata().ok()?.len() != at.checked_add(length)? {
+            return None;
+        }
+        let mut text = vec![0; usize::try_from(length).ok()?];
+        self.file.read_exact_at(&mut text, at).ok()?;
+        let is_whole = self.about.damage_hash == fnv1a(text.iter().copied());
+        is_whole.then(|| serde_json::from_slice(&text).ok())?
     }
 
     /// Leaves `sorted` in `dir`, the places in the part of the journal before `cursor`, which
-    /// looked like `stamp`.
+    /// looked like `stamp`, and the `damage` there.
     pub(super) fn write(
         dir: &Path,
         stamp: Stamp,
         cursor: Cursor,
         sorted: &[Place],
+        damage: Vec<Damage>,
     ) -> Option<Self> {
         let (from, to) = (cursor.from.offset, cursor.at.offset);
+        let damage_text = serde_json::to_vec(&damage).ok()?;
         let about = About {
             stamp,
             cursor,
             count: sorted.len() as u64,
+            damage_bytes: damage_text.len() as u64,
+            damage_hash: fnv1a(damage_text.iter().copied()),
         };
         let text = serde_json::to_vec(&about).ok()?;
         let header = Header {
@@ -184,11 +216,17 @@ impl Places {
             let sum = checksum(number as u64, &bytes[start..]);
             bytes.extend(sum.to_le_bytes());
         }
+        bytes.extend(damage_text);
         let mut file = NamedTempFile::new_in(dir).ok()?;
         file.write_all(&bytes).ok()?;
         let path = dir.join(format!("{PREFIX}{from}-{to}{SUFFIX}"));
         let file = file.persist(&path).ok()?;
-        Some(Self { path, file, about })
+        Some(Self {
+            path,
+            file,
+            about,
+            damage,
+        })
     }
 
     /// Where the part of the journal begins that it knows.
@@ -204,6 +242,11 @@ impl Places {
     /// How many places it has.
     pub(super) fn count(&self) -> u64 {
         self.about.count
+    }
+
+    /// What of that part could not be read, of the journal that is at `journal` now.
+    pub(super) fn damage(&self, journal: &str) -> Vec<Damage> {
+        at_place(self.damage.clone(), journal)
     }
 
     /// Whether `journal` still is what it was made of.
@@ -326,7 +369,7 @@ mod tests {
             let mut cursor = Cursor::new(&metadata, Position::START);
             cursor.at.offset = 1;
             let stamp = Stamp::of(&metadata);
-            let written = Places::write(dir.path(), stamp, cursor, &sorted).unwrap();
+            let written = Places::write(dir.path(), stamp, cursor, &sorted, Vec::new()).unwrap();
             assert_eq!(written.all().unwrap(), sorted);
             let read = Places::open(written.path).unwrap();
             let find = |key| {
@@ -361,7 +404,14 @@ mod tests {
             .flat_map(|(key, count)| (0..*count).map(one(*key)))
             .collect();
         let cursor = Cursor::new(&metadata, Position::START);
-        let written = Places::write(dir.path(), Stamp::of(&metadata), cursor, &sorted).unwrap();
+        let written = Places::write(
+            dir.path(),
+            Stamp::of(&metadata),
+            cursor,
+            &sorted,
+            Vec::new(),
+        )
+        .unwrap();
         for (key, count) in keys {
             let mut found = Vec::new();
             written.find(key, &mut found).unwrap();
@@ -376,7 +426,14 @@ mod tests {
         let metadata = journal.metadata().unwrap();
         let sorted = places(1_000);
         let cursor = Cursor::new(&metadata, Position::START);
-        let written = Places::write(dir.path(), Stamp::of(&metadata), cursor, &sorted).unwrap();
+        let written = Places::write(
+            dir.path(),
+            Stamp::of(&metadata),
+            cursor,
+            &sorted,
+            Vec::new(),
+        )
+        .unwrap();
         let whole = fs::read(&written.path).unwrap();
         for at in [0, 50, 200, 4096, 5000, 8191, whole.len() - 1] {
             let mut damaged = whole.clone();

@@ -107,6 +107,20 @@ pub(super) fn walk_to_end(
     place: &str,
     take: &mut Take<'_>,
 ) -> Result<Walked> {
+    let mut walked = walk_to_tail(file, from, place, take)?;
+    if !walked.tail.is_empty() {
+        walked.damage.extend(close(&walked, place, take)?);
+    }
+    Ok(walked)
+}
+
+/// As [`walk_to_end`], but leaves what of the tail is still not whole.
+pub(super) fn walk_to_tail(
+    file: &File,
+    from: Position,
+    place: &str,
+    take: &mut Take<'_>,
+) -> Result<Walked> {
     let mut walked = walk(file, from, place, take)?;
     if walked.tail.is_empty() {
         return Ok(walked);
@@ -117,7 +131,6 @@ pub(super) fn walk_to_end(
     walked.last = again.last.or(walked.last);
     walked.end = again.end;
     walked.tail = again.tail;
-    walked.damage.extend(close(&walked, place, take)?);
     Ok(walked)
 }
 
@@ -342,6 +355,14 @@ pub(super) fn push_damage(all: &mut Vec<Damage>, one: Damage) {
         last.bytes += one.bytes;
         last.reason = format!("this and all damage after it: more than {DAMAGE_MAX} places");
     }
+}
+
+/// `damage` that was met in what is at `place` now.
+pub(super) fn at_place(mut damage: Vec<Damage>, place: &str) -> Vec<Damage> {
+    for one in &mut damage {
+        place.clone_into(&mut one.place);
+    }
+    damage
 }
 
 /// Whether a line begins a record.

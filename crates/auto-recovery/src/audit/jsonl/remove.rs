@@ -10,7 +10,7 @@ use super::cursor::FileId;
 use super::lines::Position;
 use super::records::{take_entry, walk};
 use super::rollup;
-use super::root::{Root, regular};
+use super::root::{Root, metadata_of, opened};
 use super::session_events::{SessionEvents, head};
 use super::sessions::tallied;
 use super::tail::{End, Records, TORN_INFIX, file_name, inspect};
@@ -121,9 +121,9 @@ fn open_locked(root: &Root, path: &Path) -> Result<Option<File>> {
         let file = match root.io.open_existing(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("open", path, error)),
+            failed => opened(path, failed)?,
         };
-        let id = FileId::of(&regular(&file, path)?);
+        let id = FileId::of(&metadata_of(&file, path)?);
         root.lock(&file, path)?;
         match fs::symlink_metadata(path) {
             Ok(metadata) if FileId::of(&metadata) == id => return Ok(Some(file)),
@@ -172,7 +172,7 @@ fn describe(
 /// its length.
 fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
     loop {
-        let length = regular(file, path)?.len();
+        let length = metadata_of(file, path)?.len();
         let done = match inspect(file, length, Records::Entries) {
             Ok(End::Whole) => return Ok(length),
             // The bytes go with the rest: there is nothing to save.

@@ -27,7 +27,10 @@ use crate::files::{Links, Purpose, make_own_dir, read_small};
 const DIR_NAME: &str = "rollups";
 
 /// The version of all of them. One that a release does not know is read anew.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// The most that is read of one: a million sessions, or the names of some million files, have less.
+const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// The name of what is known of all sessions together.
 pub(super) const ALL: &str = "all";
@@ -42,9 +45,6 @@ pub(super) fn name_of(session_id: &str) -> Option<String> {
         .map(|name| name + "_audit")
 }
 
-/// The largest sums that are read: with the names of some million files in them.
-const SUMS_BYTES_MAX: u64 = 512 * 1024 * 1024;
-
 /// What stands before the sums.
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -54,7 +54,7 @@ struct Header {
 
 /// What was left as `name`.
 pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
-    let bytes = read_small(&path_of(root, name), Links::Refuse, SUMS_BYTES_MAX).ok()?;
+    let bytes = read_small(&path_of(root, name), Links::Refuse, BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
     let (header, body) = (&bytes[..end], &bytes[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::events::{EventsBySession, JournalIndex};
+use super::events::JournalIndex;
 use super::io::FileIo;
 use super::names::TRAIL_SUFFIX;
 use super::session_events::SessionEvents;
-use crate::audit::{Durability, JournalEvent, JournalRecord, session_id};
+use crate::audit::{Damage, Durability, JournalEvent, JournalRecord, session_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
@@ -44,14 +44,12 @@ impl Root {
         self.dir.join(JOURNAL_NAME)
     }
 
-    /// What the journal says of `session_id`.
+    /// What the journal says of `session_id`, for whoever is to change something by it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if it cannot be opened: it may say that the session is held.
     pub(super) fn events(&self, session_id: &str) -> Result<Arc<SessionEvents>> {
         self.index.of(self, session_id)
-    }
-
-    /// What the journal says of all sessions.
-    pub(super) fn all_events(&self) -> Result<EventsBySession> {
-        self.index.of_all(self)
     }
 
     /// A journal record of `event` as a line, without the line's end.
@@ -124,28 +122,58 @@ impl Root {
         lock_file(&*self.host, path, file, &mut || self.io.lock(file))
     }
 
-    /// Opens a file to read, `None` if there is none.
-    pub(super) fn open_read(&self, path: &Path) -> Result<Option<(File, Metadata)>> {
-        let file = match self.io.open_read(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("open", path, error)),
-        };
-        let metadata = regular(&file, path)?;
-        Ok(Some((file, metadata)))
+    /// Opens a file to read.
+    pub(super) fn open_read(&self, path: &Path) -> Result<Found> {
+        match self.io.open_read(path) {
+            Ok(file) => metadata_of(&file, path).map(|metadata| Found::File(file, metadata)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if is_of_process(&error) => Err(Error::io("open", path, error)),
+            Err(error) => {
+                let reason = format!("cannot be opened: {error}");
+                let place = path.display().to_string();
+                Ok(Found::Unreadable(Damage::of_all(place, reason)))
+            }
+        }
     }
 }
 
-/// What is known of `file`, which must be a regular one.
-pub(super) fn regular(file: &File, path: &Path) -> Result<Metadata> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| Error::io("look at", path, error))?;
-    if metadata.is_file() {
-        return Ok(metadata);
-    }
-    Err(Error::new(
-        ErrorKind::Refused,
-        format!("{} is not a regular file: move it away", path.display()),
-    ))
+/// What stands at a path that is to be read.
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A file.
+    File(File, Metadata),
+    /// Something that cannot be read. It hides nothing else.
+    Unreadable(Damage),
+}
+
+/// Whether `error` says something of this process, and nothing of the file.
+fn is_of_process(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    number.is_some_and(|number| [libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&number))
+}
+
+/// What became of opening the file at `path` to write.
+pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => Error::new(
+            ErrorKind::Refused,
+            format!("{} is not written to: move it away", path.display()),
+        )
+        .with_source(error),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::os(
+            format!(
+                "{} is a symbolic link, which is not followed: move it away",
+                path.display()
+            ),
+            error,
+        ),
+        _ => Error::io("open", path, error),
+    })
+}
+
+/// What is known of `file`.
+pub(super) fn metadata_of(file: &File, path: &Path) -> Result<Metadata> {
+    file.metadata()
+        .map_err(|error| Error::io("look at", path, error))
 }

@@ -131,7 +131,7 @@ impl AuditStore for JsonlStore {
         self.journal.commit(batch).map(drop)
     }
 
-    fn sessions(&self) -> Result<Vec<SessionSummary>> {
+    fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         sessions::list(&self.root)
     }
 
@@ -168,11 +168,11 @@ impl AuditStore for JsonlStore {
         Ok(self.root.events(session_id)?.facts.held.clone())
     }
 
-    fn statistics(&self, session_id: &str) -> Result<RecoveryStatistics> {
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
         self.statistics.statistics(&self.root, session_id)
     }
 
-    fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregates> {
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
         aggregate::aggregate(&self.root, query)
     }
 

@@ -15,7 +15,7 @@ use super::append::Kind;
 use super::batch::Batch;
 use super::lines::{LINE_BYTES_MAX, Position, ReadAt};
 use super::records::{Verdict, walk};
-use super::root::{Root, regular};
+use super::root::{Root, metadata_of, opened};
 use super::write::Writer;
 use crate::audit::{JournalEvent, StoredEntry, TailQuarantined, encoding};
 use crate::error::{Error, ErrorKind, Result};
@@ -259,11 +259,8 @@ fn earlier_copy(
     at: u64,
     length: u64,
 ) -> Result<Option<(File, bool)>> {
-    let copy = root
-        .io
-        .open_existing(copy_path)
-        .map_err(|error| Error::io("open", copy_path, error))?;
-    let copied = regular(&copy, copy_path)?.len();
+    let copy = opened(copy_path, root.io.open_existing(copy_path))?;
+    let copied = metadata_of(&copy, copy_path)?.len();
     if copied == 0 {
         return Ok(Some((copy, false)));
     }

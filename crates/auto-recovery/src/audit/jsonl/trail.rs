@@ -10,10 +10,10 @@ use super::backwards::{last_records, lines_before};
 use super::cursor::Cursor;
 use super::lines::Position;
 use super::records::{Take, Verdict, take_entry, walk_to_end};
-use super::root::Root;
+use super::root::{Found, Root};
 use super::session_events::{SessionEvents, check_version, needle};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The trail of a session, open.
 pub(super) struct Trail {
@@ -24,12 +24,27 @@ pub(super) struct Trail {
     pub from: Position,
     /// What the journal says of its session.
     pub events: Arc<SessionEvents>,
+    /// Why nothing can be said of what the journal says.
+    pub no_journal: Option<Damage>,
+}
+
+/// What stands in a trail's place.
+pub(super) enum Opened {
+    /// Nothing.
+    Nothing,
+    /// The trail.
+    Trail(Box<Trail>),
+    /// Something that cannot be read.
+    Unreadable(Damage),
 }
 
 impl Trail {
-    /// The trail of `session_id`; `None` if there is none.
-    pub(super) fn open(root: &Root, session_id: &str) -> Result<Option<Self>> {
-        Self::open_with(root, session_id, || root.events(session_id))
+    /// The trail of `session_id`.
+    pub(super) fn open(root: &Root, session_id: &str) -> Result<Opened> {
+        Self::open_with(root, session_id, || {
+            let told = root.index.told_of(root, session_id)?;
+            Ok((told.events, told.unreadable))
+        })
     }
 
     /// The same, where it is known what the journal says of the session.
@@ -37,28 +52,31 @@ impl Trail {
         root: &Root,
         session_id: &str,
         events: Arc<SessionEvents>,
-    ) -> Result<Option<Self>> {
-        Self::open_with(root, session_id, || Ok(events))
+    ) -> Result<Opened> {
+        Self::open_with(root, session_id, || Ok((events, None)))
     }
 
     fn open_with(
         root: &Root,
         session_id: &str,
-        events: impl FnOnce() -> Result<Arc<SessionEvents>>,
-    ) -> Result<Option<Self>> {
+        events: impl FnOnce() -> Result<(Arc<SessionEvents>, Option<Damage>)>,
+    ) -> Result<Opened> {
         let path = root.trail_path(session_id)?;
-        let Some((file, metadata)) = root.open_read(&path)? else {
-            return Ok(None);
+        let (file, metadata) = match root.open_read(&path)? {
+            Found::Nothing => return Ok(Opened::Nothing),
+            Found::File(file, metadata) => (file, metadata),
+            Found::Unreadable(damage) => return Ok(Opened::Unreadable(damage)),
         };
-        let events = events()?;
+        let (events, no_journal) = events()?;
         let from = events.first_entry(&file, &path)?;
-        Ok(Some(Self {
+        Ok(Opened::Trail(Box::new(Self {
             path,
             file,
             metadata,
             from,
             events,
-        }))
+            no_journal,
+        })))
     }
 
     /// Whether it still has what was read before `cursor`.
@@ -78,11 +96,27 @@ pub(super) fn read_trail(
     session_id: &str,
     visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    let Some(trail) = Trail::open(root, session_id)? else {
-        return Ok(Vec::new());
+    let trail = match Trail::open(root, session_id)? {
+        Opened::Trail(trail) => trail,
+        Opened::Nothing => return Ok(Vec::new()),
+        Opened::Unreadable(damage) => return Ok(vec![damage]),
     };
-    let mut take = visiting(visit);
-    let mut damage = walk_to_end(&trail.file, trail.from, &trail.place(), &mut take)?.damage;
+    let place = trail.place();
+    let mut is_stopped = false;
+    let mut visit = |stored: StoredEntry<'_>| {
+        let visited = visit(stored);
+        is_stopped = visited.is_err();
+        visited
+    };
+    let mut take = visiting(&mut visit);
+    let walked = walk_to_end(&trail.file, trail.from, &place, &mut take);
+    drop(take);
+    let mut damage = match walked {
+        Ok(walked) => walked.damage,
+        Err(error) if !is_stopped => vec![unreadable(place, error)?],
+        Err(error) => return Err(error),
+    };
+    damage.extend(trail.no_journal.clone());
     damage.extend(
         trail
             .events
@@ -100,8 +134,10 @@ pub(super) fn read_last(
     count: usize,
     visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    let Some(trail) = Trail::open(root, session_id)? else {
-        return Ok(Vec::new());
+    let trail = match Trail::open(root, session_id)? {
+        Opened::Trail(trail) => trail,
+        Opened::Nothing => return Ok(Vec::new()),
+        Opened::Unreadable(damage) => return Ok(vec![damage]),
     };
     let mut wanted = count;
     loop {
@@ -144,7 +180,20 @@ fn visit_last(
             .map_err(|error| Error::io("read", &trail.path, error))?;
         damage.iter_mut().for_each(|one| one.line += before);
     }
+    damage.extend(trail.no_journal.clone());
     Ok(damage)
+}
+
+/// What a reader makes of `error`, met while reading what is at `place`: a disk that cannot give a
+/// file's bytes hides nothing else.
+pub(super) fn unreadable(place: String, error: Error) -> Result<Damage> {
+    match error.kind() {
+        ErrorKind::Io => Ok(Damage::of_all(
+            place,
+            format!("cannot be read: {}", error.innermost()),
+        )),
+        _ => Err(error),
+    }
 }
 
 /// Offers each entry to `visit`.
@@ -180,8 +229,10 @@ pub(super) fn read_journal(
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
     let path = root.journal_path();
-    let Some((file, _)) = root.open_read(&path)? else {
-        return Ok(Vec::new());
+    let file = match root.open_read(&path)? {
+        Found::File(file, _) => file,
+        Found::Nothing => return Ok(Vec::new()),
+        Found::Unreadable(damage) => return Ok(vec![damage]),
     };
     let place = path.display().to_string();
     let needle = session_id.map(needle);

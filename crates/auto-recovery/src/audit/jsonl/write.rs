@@ -13,7 +13,7 @@ use super::cursor::FileId;
 use super::io::length_and_links;
 use super::lines::Position;
 use super::records::{Verdict, walk};
-use super::root::{Root, regular};
+use super::root::{Root, opened};
 use super::tail;
 use crate::audit::Durability;
 use crate::error::{Error, ErrorKind, Result};
@@ -136,11 +136,9 @@ impl Writer {
                 self.root.io.open_append(&self.path)
             }
             result => result,
-        }
-        .map_err(|error| Error::io("open", &self.path, error))?;
-        regular(&file, &self.path)?;
+        };
         Ok(OpenFile {
-            file,
+            file: opened(&self.path, file)?,
             pid,
             whole_length: None,
             name_synced: false,

@@ -169,6 +169,7 @@ impl Project {
             keep_patch: false,
             dry_run: false,
             fail_on_flaky: false,
+            exit_map: auto_recovery::run::ExitMap::new(),
             confirm: false,
             fail_on_change: false,
             git_index: None,

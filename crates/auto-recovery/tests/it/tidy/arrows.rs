@@ -37,6 +37,7 @@ const MODULES: Table<'_> = &[
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
     ("recipe", &["error", "failure"]),
+    ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("files", &[]),
@@ -47,12 +48,12 @@ const MODULES: Table<'_> = &[
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report"]),
     ("export", &["error", "entry", "host", "audit"]),
-    ("report", &["error", "entry", "statistics", "host", "audit", "export"]),
+    ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export"]),
     ("retention", &["error", "statistics", "files", "audit", "export"]),
-    ("transfer", &["error", "entry", "audit"]),
+    ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager"]),
 ];
 
 /// The modules that must not reach the world, not even through another.

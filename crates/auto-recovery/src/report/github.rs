@@ -1,0 +1,267 @@
+//! A run as GitHub Actions shows it: annotations in the step's log, a summary, and outputs.
+//!
+//! A step shows ten errors and ten warnings, so there is one annotation for what became of the run.
+//! The log is read for workflow commands wherever a line begins with `::` or holds `##[`: what
+//! programs wrote stands there only inside an annotation, with its line ends escaped, or between
+//! `::stop-commands::` and a mark that nobody could have known. A summary beyond 1 MiB is dropped
+//! whole, so it is cut before that.
+
+use std::fmt::Write as _;
+
+use super::ci::{CiReport, Verdict};
+use super::short::{cut, first_line};
+use super::text::{block, code, inline};
+use crate::failure::Failure;
+
+/// How much a step's summary may hold; all steps' commands write into one.
+pub const SUMMARY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of an annotation's message, and of its title.
+const MESSAGE_BYTES_MAX: usize = 4096;
+const TITLE_BYTES_MAX: usize = 200;
+
+/// Bytes of one text in the summary.
+const BLOCK_BYTES_MAX: usize = 16 * 1024;
+
+/// Files that a summary or an annotation names; more are counted.
+const FILES_MAX: usize = 20;
+
+/// What `report` is in the step's log, `mark` being a word that no program can have known. Nothing
+/// for a command that passed at once.
+pub fn github_log(report: &CiReport, mark: &str) -> String {
+    let Some(mut log) = annotation(report) else {
+        return String::new();
+    };
+    let (tries, untold) = report.told_tries();
+    if tries.is_empty() {
+        return log;
+    }
+    let _ = writeln!(log, "::group::recover: what was tried");
+    let _ = writeln!(log, "::stop-commands::{mark}");
+    if untold > 0 {
+        let _ = writeln!(log, "{untold} tries before these");
+    }
+    for one in tries {
+        let end = match one.success {
+            true => "success",
+            false => "no cure",
+        };
+        let said = first_line(&one.message, MESSAGE_BYTES_MAX);
+        let line = format!("{}: {end}: {said}", one.strategy);
+        let _ = writeln!(log, "{}", visible(&line));
+    }
+    let _ = writeln!(log, "::{mark}::");
+    let _ = writeln!(log, "::endgroup::");
+    log
+}
+
+/// The one annotation.
+fn annotation(report: &CiReport) -> Option<String> {
+    let command = first_line(&report.command, TITLE_BYTES_MAX);
+    let first = report.failure.as_ref();
+    let (kind, title, said, at) = match report.verdict() {
+        Verdict::Passed => return None,
+        Verdict::Failed => {
+            let said = match report.deciding() {
+                Some(failure) if !failure.message.is_empty() => failure.message.clone(),
+                _ => report.message.clone(),
+            };
+            let title = format!("`{command}` fails: {}", type_of(report.deciding()));
+            ("error", title, said, report.deciding())
+        }
+        Verdict::Flaky => {
+            let title = format!("`{command}` is flaky: {}", type_of(first));
+            let said = first.map(|failure| failure.message.clone());
+            let said = format!(
+                "It passed when it was run again. {}",
+                said.unwrap_or_default()
+            );
+            ("warning", title, said, first)
+        }
+        Verdict::Cured => {
+            let title = format!("`{command}` was recovered: {}", type_of(first));
+            let files = named(&report.files_modified, str::to_owned).join(", ");
+            let changed = match report.files_modified.is_empty() {
+                true => String::new(),
+                false => format!("Changed and not committed: {files}. "),
+            };
+            (
+                "notice",
+                title,
+                format!("{changed}{}", report.message),
+                first,
+            )
+        }
+    };
+    let mut properties = Vec::new();
+    if let Some(spot) = at.and_then(|failure| report.spot(failure)) {
+        properties.push(format!("file={}", property(&spot.path)));
+        properties.extend(spot.line.map(|line| format!("line={line}")));
+    }
+    properties.push(format!("title={}", property(&title)));
+    let properties = properties.join(",");
+    let said = data(&cut(said.trim_end(), MESSAGE_BYTES_MAX));
+    Some(format!("::{kind} {properties}::{said}\n"))
+}
+
+fn type_of(failure: Option<&Failure>) -> String {
+    let kind = failure.map_or("", |failure| &failure.error_type);
+    first_line(kind, TITLE_BYTES_MAX)
+}
+
+/// `files` as `show` shows them; what are too many are counted.
+fn named(files: &[String], show: impl Fn(&str) -> String) -> Vec<String> {
+    let mut named: Vec<_> = files
+        .iter()
+        .take(FILES_MAX)
+        .map(|file| show(file))
+        .collect();
+    if files.len() > FILES_MAX {
+        named.push(format!("… {} more", files.len() - FILES_MAX));
+    }
+    named
+}
+
+/// `report` in Markdown, of at most `bytes_max` bytes. Nothing for a command that passed at once.
+pub fn github_summary(report: &CiReport, bytes_max: usize) -> String {
+    if report.verdict() == Verdict::Passed {
+        return String::new();
+    }
+    let verdict = match report.verdict() {
+        Verdict::Flaky => "⚠️ flaky",
+        Verdict::Cured if report.exit_code == 0 => "✅ recovered",
+        Verdict::Cured => "✅ recovered, not committed",
+        Verdict::Passed | Verdict::Failed => "❌ not recovered",
+    };
+    let command = first_line(&report.command, TITLE_BYTES_MAX);
+    let mut parts = vec![format!("### {verdict}: {}\n\n", code(&command))];
+    parts.push(format!("{}\n", facts(report)));
+    let failure = report.failure.iter().map(|failure| ("Failure", failure));
+    let is_other = |left: &&Failure| Some(*left) != report.failure.as_ref();
+    let left = report.left.as_ref().filter(is_other);
+    let left = left.iter().map(|failure| ("What is left", *failure));
+    for (heading, failure) in failure.chain(left) {
+        let kind = inline(&first_line(&failure.error_type, TITLE_BYTES_MAX));
+        let said = block(&cut(&failure.message, BLOCK_BYTES_MAX));
+        parts.push(format!("\n**{heading}**: {kind}\n\n{said}\n"));
+    }
+    if !report.files_modified.is_empty() {
+        let files = named(&report.files_modified, code);
+        parts.push(format!("\n**Changed**: {}\n", files.join(", ")));
+    }
+    parts.extend(tries(report));
+    fitting(parts, bytes_max)
+}
+
+/// The table of what was tried, a part each row.
+fn tries(report: &CiReport) -> Vec<String> {
+    let (tries, untold) = report.told_tries();
+    if tries.is_empty() {
+        return Vec::new();
+    }
+    let before = match untold {
+        0 => String::new(),
+        untold => format!("\n{untold} tries before these.\n"),
+    };
+    let head = "\n| Strategy | Result | Took | |\n|---|---|--:|---|\n";
+    let mut rows = vec![format!("{before}{head}")];
+    rows.extend(tries.iter().map(|one| {
+        let end = match one.success {
+            true => "✔ success",
+            false => "✘ no cure",
+        };
+        let strategy = inline(&first_line(&one.strategy, TITLE_BYTES_MAX));
+        let said = inline(&first_line(&one.message, TITLE_BYTES_MAX));
+        format!(
+            "| {strategy} | {end} | {:.1} s | {said} |\n",
+            one.duration_seconds
+        )
+    }));
+    rows
+}
+
+fn facts(report: &CiReport) -> String {
+    let mut facts = vec![format!("exit code {}", report.exit_code)];
+    facts.extend(report.category.map(|category| inline(category.as_str())));
+    if let Some(failure) = report.deciding()
+        && let Some(spot) = report.spot(failure)
+    {
+        let line = spot.line.map(|line| format!(":{line}")).unwrap_or_default();
+        facts.push(code(&format!("{}{line}", spot.path)));
+    }
+    facts.push(format!("{:.1} s", report.duration_seconds));
+    if let Some(session) = &report.session_id {
+        facts.push(format!("session {}", code(session)));
+    }
+    facts.join(" · ")
+}
+
+/// As many of `parts` as there is room for, and a line that says that there were more.
+fn fitting(parts: Vec<String>, bytes_max: usize) -> String {
+    const MORE: &str = "\n… and more, for which the summary has no room.\n";
+
+    let whole: usize = parts.iter().map(String::len).sum();
+    if whole <= bytes_max {
+        return parts.concat();
+    }
+    let mut text = String::new();
+    for part in parts {
+        if text.len() + part.len() + MORE.len() > bytes_max {
+            break;
+        }
+        text.push_str(&part);
+    }
+    if text.len() + MORE.len() <= bytes_max {
+        text.push_str(MORE);
+    }
+    text
+}
+
+/// The outputs of the step, `mark` being a word that no program can have known: `outcome`,
+/// `exit_code`, `session`, `flaky`, `category` and `patch`, empty where there is none.
+pub fn github_outputs(report: &CiReport, mark: &str) -> String {
+    let outputs = [
+        ("outcome", report.outcome.clone()),
+        ("exit_code", report.exit_code.to_string()),
+        ("session", report.session_id.clone().unwrap_or_default()),
+        ("flaky", report.flaky.to_string()),
+        (
+            "category",
+            report
+                .category
+                .map_or_else(String::new, |category| category.to_string()),
+        ),
+        ("patch", report.patch.clone().unwrap_or_default()),
+    ];
+    outputs
+        .iter()
+        .map(|(name, value)| format!("{name}<<{mark}\n{value}\n{mark}\n"))
+        .collect()
+}
+
+/// What stands behind a workflow command.
+fn data(text: &str) -> String {
+    let text = text.replace('%', "%25");
+    let text = text.replace('\r', "%0D").replace('\n', "%0A");
+    text.chars().map(shown).collect()
+}
+
+/// The value of a workflow command's property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// `text` without characters that do anything, on its line.
+fn visible(text: &str) -> String {
+    text.chars().map(shown).collect()
+}
+
+fn shown(character: char) -> String {
+    match character {
+        '\t' => " ".to_owned(),
+        other if other.is_control() || matches!(other, '\u{2028}' | '\u{2029}') => {
+            format!("\\u{{{:x}}}", u32::from(other))
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,181 @@
+//! A run as JUnit XML: the command is one test case.
+//!
+//! As Surefire has it: what passed by being run again is a success with a `flakyFailure` for each
+//! run that failed; what fails has a `failure`, and a `rerunFailure` for each run after it. A cure
+//! by a change is a success, and `system-out` says what was changed. Where the exit code is not 0,
+//! the test has failed, whatever became of it. Characters that XML cannot hold are written as
+//! escapes that people read, `\u{1b}`.
+
+use std::fmt::Write as _;
+
+use super::ci::{CiReport, Verdict};
+use super::short::{cut, first_line};
+use crate::failure::Failure;
+
+/// Bytes of what one failure says.
+const FAILURE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an attribute.
+const ATTRIBUTE_BYTES_MAX: usize = 1000;
+
+/// `report` as a JUnit document.
+pub fn junit(report: &CiReport) -> String {
+    let fails = report.exit_code != 0 || report.verdict() == Verdict::Failed;
+    let failures = u32::from(fails);
+    let seconds = format!("{:.3}", report.duration_seconds);
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"recover\" tests=\"1\" failures=\"{failures}\" errors=\"0\" \
+         time=\"{seconds}\">"
+    );
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"recover\" tests=\"1\" failures=\"{failures}\" errors=\"0\" \
+         skipped=\"0\" time=\"{seconds}\" timestamp=\"{}\">",
+        attribute(&report.timestamp)
+    );
+    xml.push_str(&properties(report));
+    let _ = writeln!(
+        xml,
+        "    <testcase name=\"{}\" classname=\"recover\" time=\"{seconds}\">",
+        attribute(&report.command)
+    );
+    xml.push_str(&failures_of(report, fails));
+    if !report.tries.is_empty() {
+        let story = text(&cut(&story(report), FAILURE_BYTES_MAX));
+        let _ = writeln!(xml, "      <system-out>{story}</system-out>");
+    }
+    xml.push_str("    </testcase>\n  </testsuite>\n</testsuites>\n");
+    xml
+}
+
+fn properties(report: &CiReport) -> String {
+    let mut xml = String::from("    <properties>\n");
+    let mut property = |name: &str, value: &str| {
+        let value = attribute(value);
+        let _ = writeln!(
+            xml,
+            "      <property name=\"recover.{name}\" value=\"{value}\"/>"
+        );
+    };
+    property("outcome", &report.outcome);
+    property("exit_code", &report.exit_code.to_string());
+    if let Some(session) = &report.session_id {
+        property("session", session);
+    }
+    if let Some(category) = report.category {
+        property("category", category.as_str());
+    }
+    if let Some(patch) = &report.patch {
+        property("patch", patch);
+    }
+    xml.push_str("    </properties>\n");
+    xml
+}
+
+/// One element for each run that failed.
+fn failures_of(report: &CiReport, fails: bool) -> String {
+    let first = report.failure.as_ref().or(report.left.as_ref());
+    let (tries, _) = report.told_tries();
+    let again = tries.iter().filter_map(|one| one.failure.as_ref());
+    let names = match (fails, report.verdict()) {
+        (true, _) => Some(("failure", "rerunFailure")),
+        (false, Verdict::Flaky) => Some(("flakyFailure", "flakyFailure")),
+        (false, _) => None,
+    };
+    let Some((name, name_again)) = names else {
+        return String::new();
+    };
+    let nothing_known = Failure::new("Failed", &report.message, "");
+    let mut xml = element(report, name, first.unwrap_or(&nothing_known));
+    xml.extend(again.map(|failure| element(report, name_again, failure)));
+    xml
+}
+
+fn element(report: &CiReport, name: &str, failure: &Failure) -> String {
+    let place = match report.spot(failure) {
+        Some(spot) => match spot.line {
+            Some(line) => format!("{}:{line}\n", spot.path),
+            None => format!("{}\n", spot.path),
+        },
+        None => String::new(),
+    };
+    let trace = failure.stack_trace.as_deref().unwrap_or_default();
+    let said = cut(
+        &format!("{place}{}\n{trace}", failure.message),
+        FAILURE_BYTES_MAX,
+    );
+    let message = attribute(&first_line(&failure.message, ATTRIBUTE_BYTES_MAX));
+    let kind = attribute(&failure.error_type);
+    let said = text(said.trim_end());
+    // A re-run says it in an element of its own, as newer readers want it.
+    let said = match name {
+        "failure" => said,
+        _ => format!("<stackTrace>{said}</stackTrace>"),
+    };
+    format!("      <{name} type=\"{kind}\" message=\"{message}\">{said}</{name}>\n")
+}
+
+/// What was tried, a line each.
+fn story(report: &CiReport) -> String {
+    let (tries, untold) = report.told_tries();
+    let mut story = String::new();
+    if untold > 0 {
+        let _ = writeln!(story, "{untold} tries before these");
+    }
+    for one in tries {
+        let end = match one.success {
+            true => "success",
+            false => "no cure",
+        };
+        let message = first_line(&one.message, ATTRIBUTE_BYTES_MAX);
+        let _ = writeln!(story, "{}: {end}: {message}", one.strategy);
+    }
+    for file in &report.files_modified {
+        let _ = writeln!(story, "changed {file}");
+    }
+    story
+}
+
+/// `value` between quotation marks.
+fn attribute(value: &str) -> String {
+    let mut xml = String::with_capacity(value.len());
+    for character in cut(value, ATTRIBUTE_BYTES_MAX).chars() {
+        match character {
+            '"' => xml.push_str("&quot;"),
+            // A reader makes blanks of these.
+            '\n' => xml.push_str("&#10;"),
+            '\t' => xml.push_str("&#9;"),
+            other => push(other, &mut xml),
+        }
+    }
+    xml
+}
+
+/// `value` between tags.
+fn text(value: &str) -> String {
+    let mut xml = String::with_capacity(value.len());
+    value
+        .chars()
+        .filter(|character| *character != '\r')
+        .for_each(|character| push(character, &mut xml));
+    xml
+}
+
+fn push(character: char, xml: &mut String) {
+    match character {
+        '&' => xml.push_str("&amp;"),
+        '<' => xml.push_str("&lt;"),
+        // Else `]]>` would be an error.
+        '>' => xml.push_str("&gt;"),
+        '\n' | '\t' => xml.push(character),
+        '\u{fffe}' | '\u{ffff}' => push_escape(character, xml),
+        other if other.is_control() => push_escape(other, xml),
+        other => xml.push(other),
+    }
+}
+
+fn push_escape(character: char, xml: &mut String) {
+    let _ = write!(xml, "\\u{{{:x}}}", u32::from(character));
+}
