@@ -263,6 +263,9 @@ pub(crate) struct OutcomeArgs {
     pub(crate) fail_on_flaky: bool,
 
     /// Exit with the first run's code when a cure changed files; the cure stays
+    ///
+    /// In a git repository also when the command itself changed files that git knows, as a check
+    /// that mends what it finds.
     #[arg(long)]
     pub(crate) fail_on_change: bool,
 

@@ -5,10 +5,13 @@
 //! user said so; hooks of the repository do not run for it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::store::CheckpointStore;
@@ -100,6 +103,26 @@ impl UserIndex {
         let listing = self.git.output(self.command(&args), "git status")?;
         let records = listing.split(|byte| *byte == 0);
         Ok(records.filter_map(read_record).collect())
+    }
+
+    /// Whether a link stands above `path`, relative to the work tree: git adds and removes nothing
+    /// beyond one.
+    pub fn is_beyond_link(&self, path: &[u8]) -> bool {
+        let above = Path::new(OsStr::from_bytes(path)).ancestors().skip(1);
+        above
+            .into_iter()
+            .any(|dir| self.root.join(dir).is_symlink() && !dir.as_os_str().is_empty())
+    }
+
+    /// Whether what stands at `path`, relative to the work tree, changed after `then`.
+    pub fn changed_since(&self, path: &[u8], then: Option<SystemTime>) -> bool {
+        let then = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
+        let stands = fs::symlink_metadata(self.root.join(OsStr::from_bytes(path)));
+        let (Some(then), Ok(stands)) = (then, stands) else {
+            return false;
+        };
+        let at = (stands.ctime(), stands.ctime_nsec());
+        at >= (then.as_secs().cast_signed(), i64::from(then.subsec_nanos()))
     }
 
     /// Adds `paths`, relative to the work tree, to the index as they stand there; one that is gone

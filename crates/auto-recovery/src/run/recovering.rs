@@ -86,7 +86,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let recovery = recovery?;
     let patch = keep_patch(run, &recovery, tree.as_ref());
-    Staging::settle(staging, run, tree.as_ref());
+    let changed_itself = Staging::settle(staging, run, tree.as_ref(), recovery.end);
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }
@@ -100,6 +100,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         undone,
         skipped: &plan.skipped,
         patch,
+        changed_itself,
         told: &told,
     };
     conclude(run, recovery, ending)
@@ -443,6 +444,8 @@ struct Ending<'a> {
     skipped: &'a [String],
     /// What the cure changed.
     patch: Option<PathBuf>,
+    /// Whether the command itself changed files that git knows.
+    changed_itself: bool,
     /// What whoever is called to help is told.
     told: &'a Told,
 }
@@ -452,7 +455,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
     let exit = match recovery.end {
-        RecoveryEnd::Recovered => exit_of_cure(run, failed, &recovery),
+        RecoveryEnd::Recovered => exit_of_cure(run, &ending, &recovery),
         RecoveryEnd::DeadlinePassed => RunExit::Code(EXIT_TIMED_OUT),
         RecoveryEnd::Interrupted => match run.runner.interrupt.raised() {
             Some(signal) => RunExit::Signal(signal),
@@ -502,12 +505,12 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
 }
 
 /// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
-fn exit_of_cure(run: &Run, failed: &Failed, recovery: &Recovery) -> RunExit {
+fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
     let request = &run.runner.request;
     let is_flaky = recovery.flaky && request.fail_on_flaky;
-    let is_change = !recovery.files_modified.is_empty() && request.fail_on_change;
-    match is_flaky || is_change {
-        true => failed.exit,
+    let changed = !recovery.files_modified.is_empty() || ending.changed_itself;
+    match is_flaky || (changed && request.fail_on_change) {
+        true => ending.failed.exit,
         false => RunExit::Code(0),
     }
 }
@@ -517,8 +520,10 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
     if exit == RunExit::Code(0) {
         return;
     }
+    let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
     let why = match recovery.files_modified.is_empty() {
-        true => "it passed by being run again only (--fail-on-flaky)",
+        true if is_flaky => "it passed by being run again only (--fail-on-flaky)",
+        true => "the command itself changed files, which stay (--fail-on-change)",
         false => "the cure changed files, which stay (--fail-on-change)",
     };
     let what = format!("exits {} all the same: {why}", exit.shell_code());

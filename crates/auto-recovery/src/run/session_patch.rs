@@ -31,7 +31,8 @@ impl SessionPatch {
                 let changes = steps.iter().flat_map(|(from, to)| store.changes(from, to));
                 let ours: BTreeSet<_> = changes.map(|change| change.path).collect();
                 let all = store.changes(before, after).into_iter();
-                let others = all.filter(|change| !change.is_dir && !ours.contains(&change.path));
+                let others =
+                    all.filter(|change| change.is_of_file() && !ours.contains(&change.path));
                 others.map(|change| change.path).collect()
             }
         };
@@ -65,7 +66,8 @@ impl SessionPatch {
     /// records name it.
     pub(super) fn paths(&self) -> Vec<(Vec<u8>, String)> {
         let changes = self.store.changes(&self.before, &self.after).into_iter();
-        let files = changes.filter(|change| !change.is_dir && !self.but.contains(&change.path));
+        let files =
+            changes.filter(|change| change.is_of_file() && !self.but.contains(&change.path));
         files.map(|change| (change.path, change.display)).collect()
     }
 

@@ -2,12 +2,17 @@
 //!
 //! What the cure changed and the index does not have is named. Where the user asked for it, the
 //! paths that were staged before, and wholly, are added as the cure left them: nothing else is.
+//!
+//! A check that mends what it finds, and fails once for that, passes when it is run again. What it
+//! changed is no cure of ours, so it is named and never staged: a commit would go on without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::checkpoint::{Staged, UserIndex, some_names};
+use crate::checkpoint::{Staged, UserIndex, display_path, some_names};
 use crate::error::Result;
+use crate::manager::RecoveryEnd;
 use crate::run::event::RunEvent;
+use crate::run::session_patch::SessionPatch;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::Run;
 
@@ -27,6 +32,7 @@ struct Sorted {
     partly: Vec<String>,
     unstaged: Vec<String>,
     restless: Vec<String>,
+    beyond: Vec<String>,
 }
 
 impl Staging {
@@ -34,7 +40,7 @@ impl Staging {
     /// That it cannot be seen is told, and stops nothing.
     pub(super) fn look(run: &Run, tree: Option<&GuardedTree>) -> Option<Self> {
         let request = &run.runner.request;
-        if !request.stage && request.git_index.is_none() {
+        if !request.stage && !request.fail_on_change && request.git_index.is_none() {
             return None;
         }
         let warn = |why: &str| {
@@ -59,20 +65,55 @@ impl Staging {
     }
 
     /// Stages what the cure changed, if that is wanted, and names what stays outside of the index.
-    pub(super) fn settle(looked: Option<Self>, run: &Run, tree: Option<&GuardedTree>) {
-        let (Some(staging), Some(tree)) = (looked, tree) else {
-            return;
+    /// Returns whether the command itself changed files of the repository, and `end` is a recovery.
+    pub(super) fn settle(
+        looked: Option<Self>,
+        run: &Run,
+        tree: Option<&GuardedTree>,
+        end: RecoveryEnd,
+    ) -> bool {
+        let (Some(staging), Some(tree), RecoveryEnd::Recovered) = (looked, tree, end) else {
+            return false;
         };
-        if let Err(error) = staging.try_settle(run, tree) {
+        let request = &run.runner.request;
+        let cure = tree.cure();
+        let placed = match &cure {
+            Some(cure) if request.stage || request.git_index.is_some() => {
+                staging.place(run, tree, cure)
+            }
+            _ => Ok(()),
+        };
+        let by_itself = placed.and_then(|()| staging.changed_by_itself(run, cure.as_ref()));
+        by_itself.unwrap_or_else(|error| {
             let what = format!("the cure is not staged: {}", error.chain());
             run.observe(&RunEvent::Warning { what: &what });
-        }
+            false
+        })
     }
 
-    fn try_settle(&self, run: &Run, tree: &GuardedTree) -> Result<()> {
-        let Some(cure) = tree.cure() else {
-            return Ok(());
-        };
+    /// Whether what git knows here, other than the `cure`, changed since the run began and is not
+    /// in the index. In a hook it is named.
+    fn changed_by_itself(&self, run: &Run, cure: Option<&SessionPatch>) -> Result<bool> {
+        let ours = cure.map(SessionPatch::paths).unwrap_or_default();
+        let ours: HashSet<_> = ours.into_iter().map(|(path, _)| path).collect();
+        let standing = self.index.standing(false)?.into_iter();
+        let differs =
+            standing.filter(|(path, one)| one.differs && !one.is_unmerged && !ours.contains(path));
+        let began = run.runner.host.now().checked_sub(run.elapsed());
+        let changed = differs.filter(|(path, _)| self.index.changed_since(path, began));
+        let names: Vec<_> = changed.map(|(path, _)| display_path(&path)).collect();
+        if !names.is_empty() && run.runner.request.git_index.is_some() {
+            let what = format!(
+                "the commit takes what is staged, and not what the command itself changed: {} · \
+                 `git add` it",
+                some_names(&names, PATHS_SHOWN)
+            );
+            run.observe(&RunEvent::Warning { what: &what });
+        }
+        Ok(!names.is_empty())
+    }
+
+    fn place(&self, run: &Run, tree: &GuardedTree, cure: &SessionPatch) -> Result<()> {
         let standing = self.index.standing(true)?;
         let outside = |path: &[u8]| standing.get(path).is_some_and(|one| one.differs);
         let paths = cure.paths().into_iter();
@@ -115,6 +156,7 @@ impl Staging {
             ),
             (sorted.unstaged, "it was not staged before"),
             (sorted.restless, "it changed again after the cure"),
+            (sorted.beyond, "a link stands where its directory was"),
         ] {
             if !paths.is_empty() {
                 warn(format!("not staged, for {why}: {}", names(&paths)));
@@ -133,6 +175,8 @@ impl Staging {
                 sorted.partly.push(shown);
             } else if !then.is_staged {
                 sorted.unstaged.push(shown);
+            } else if self.index.is_beyond_link(&path) {
+                sorted.beyond.push(shown);
             } else if changed(&path) {
                 sorted.restless.push(shown);
             } else {

@@ -140,3 +140,68 @@ fn an_index_of_another_repository_is_left_alone() {
     );
     assert_eq!(seen.stdout, "bad\n");
 }
+
+/// A check that mends what it finds and fails once for it, as formatters in hooks do.
+const MENDS_ITSELF: &str = "if grep -q bad *; then sed -i s/bad/good/ a; exit 1; fi";
+
+#[test]
+fn what_the_check_itself_mended_is_named_and_fails_where_changes_do() {
+    let check = |flags: &str, code: i32, says: &str| {
+        let machine = repository(flags);
+        let hook = machine.work().join(".git/hooks/pre-commit");
+        let text = fs::read_to_string(&hook).expect("the hook");
+        let text = text.replace("! grep -q bad *", MENDS_ITSELF);
+        fs::write(&hook, text.replace("sh ../mend", "true")).expect("write the hook");
+        // What differed before the check began is the person's own.
+        let script = "echo mine >> b; echo bad >> a; git add a; git commit -qm second";
+        let run = shell(&machine, script);
+        assert_eq!(run.code, code, "{run:?}");
+        assert!(run.stderr.contains(says), "{run:?}");
+        let seen = shell(&machine, "tail -n1 a; git show :a | tail -n1");
+        assert_eq!(seen.stdout, "good\nbad\n", "{seen:?}");
+    };
+    let named = "warning: the commit takes what is staged, and not what the command itself \
+                 changed: a · `git add` it\n";
+    for flags in ["", "--stage", "--retry 1"] {
+        check(flags, 0, named);
+    }
+    check("--fail-on-change", 1, named);
+    let fails = "exits 1 all the same: the command itself changed files, which stay";
+    check("--stage --fail-on-change", 1, fails);
+}
+
+#[test]
+fn outside_of_a_hook_what_the_command_itself_changed_fails_where_changes_do() {
+    let machine = repository("");
+    let run = |flag: &str| {
+        let script = format!(
+            "git checkout -q . && echo bad >> a && $RECOVER run {flag} --fix true -- sh -c '{MENDS_ITSELF}'"
+        );
+        shell(&machine, &script)
+    };
+    let fails = run("--fail-on-change");
+    assert_eq!(fails.code, 1, "{fails:?}");
+    assert!(!fails.stderr.contains("the commit takes"), "{fails:?}");
+    let passes = run("");
+    assert_eq!(passes.code, 0, "{passes:?}");
+}
+
+#[test]
+fn a_link_for_a_directory_and_a_directory_for_a_file_are_staged_or_named() {
+    let machine = repository("--stage");
+    machine.write(
+        "mend",
+        "rm -r d; ln -s e d; rm f; mkdir f; echo x > f/x; sed -i s/bad/good/ a\n",
+    );
+    let hook = machine.work().join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&hook).expect("the hook");
+    let text = text.replace("! grep -q bad *", "! grep -q bad a");
+    fs::write(&hook, text).expect("write the hook");
+    let script = "mkdir d e; touch d/x e/x f; echo bad >> a; git add .; git commit -qm second";
+    let run = shell(&machine, script);
+    assert_eq!(run.code, 0, "{run:?}");
+    let says = "not staged, for a link stands where its directory was: d/x\n";
+    assert!(run.stderr.contains(says), "{run:?}");
+    let seen = shell(&machine, "git ls-files; git show HEAD:a | tail -n1");
+    assert_eq!(seen.stdout, "a\nb\nd/x\ne/x\ngood\n", "{seen:?} {run:?}");
+}
