@@ -444,7 +444,7 @@ struct Ending<'a> {
     skipped: &'a [String],
     /// What the cure changed.
     patch: Option<PathBuf>,
-    /// Whether the command itself changed files that git knows.
+    /// Whether files that git knows changed while the command ran, and not by an attempt.
     changed_itself: bool,
     /// What whoever is called to help is told.
     told: &'a Told,
@@ -523,7 +523,7 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
     let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
     let why = match recovery.files_modified.is_empty() {
         true if is_flaky => "it passed by being run again only (--fail-on-flaky)",
-        true => "the command itself changed files, which stay (--fail-on-change)",
+        true => "files changed while the command ran, and stay (--fail-on-change)",
         false => "the cure changed files, which stay (--fail-on-change)",
     };
     let what = format!("exits {} all the same: {why}", exit.shell_code());

@@ -65,7 +65,8 @@ impl Staging {
     }
 
     /// Stages what the cure changed, if that is wanted, and names what stays outside of the index.
-    /// Returns whether the command itself changed files of the repository, and `end` is a recovery.
+    /// Returns whether other files of the repository changed while the command ran, and `end` is a
+    /// recovery: a person or the command itself did that, it cannot be told which.
     pub(super) fn settle(
         looked: Option<Self>,
         run: &Run,
@@ -104,7 +105,7 @@ impl Staging {
         let names: Vec<_> = changed.map(|(path, _)| display_path(&path)).collect();
         if !names.is_empty() && run.runner.request.git_index.is_some() {
             let what = format!(
-                "the commit takes what is staged, and not what the command itself changed: {} · \
+                "the commit takes what is staged, and not what changed while the command ran: {} · \
                  `git add` it",
                 some_names(&names, PATHS_SHOWN)
             );

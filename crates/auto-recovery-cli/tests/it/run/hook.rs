@@ -160,13 +160,13 @@ fn what_the_check_itself_mended_is_named_and_fails_where_changes_do() {
         let seen = shell(&machine, "tail -n1 a; git show :a | tail -n1");
         assert_eq!(seen.stdout, "good\nbad\n", "{seen:?}");
     };
-    let named = "warning: the commit takes what is staged, and not what the command itself \
-                 changed: a · `git add` it\n";
+    let named = "warning: the commit takes what is staged, and not what changed while the \
+                 command ran: a · `git add` it\n";
     for flags in ["", "--stage", "--retry 1"] {
         check(flags, 0, named);
     }
     check("--fail-on-change", 1, named);
-    let fails = "exits 1 all the same: the command itself changed files, which stay";
+    let fails = "exits 1 all the same: files changed while the command ran, and stay";
     check("--stage --fail-on-change", 1, fails);
 }
 
