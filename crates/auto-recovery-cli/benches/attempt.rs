@@ -90,7 +90,7 @@ impl Bench {
     /// A session of so many fixes that help nothing.
     fn undone(&self, attempts: usize) {
         fs::write(self.root.join("d0/wrong"), WRONG.join(" ")).expect("written");
-        let fixes = vec!["--fix", NO_FIX].repeat(attempts);
+        let fixes = ["--fix", NO_FIX].repeat(attempts);
         let status = self.run(&fixes);
         assert_eq!(status, Some(1), "nothing was recovered");
     }
@@ -99,7 +99,7 @@ impl Bench {
     fn kept(&self, attempts: usize) {
         fs::write(self.root.join("d0/wrong"), WRONG[..attempts].join(" ")).expect("written");
         let mut options = vec!["--keep-progress"];
-        options.extend(vec!["--fix", FIX].repeat(attempts));
+        options.extend(["--fix", FIX].repeat(attempts));
         assert_eq!(self.run(&options), Some(0), "all was mended");
     }
 

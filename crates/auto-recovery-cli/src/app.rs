@@ -19,7 +19,7 @@ use crate::args::{
     with_separator, without_store_urls, without_wrong_tip,
 };
 use crate::commands::{
-    self, Asked, CapturedOutput, Export, PruneRequest, Report, Scope, TrustPlace, Wanted,
+    self, Asked, CapturedOutput, Export, Part, PruneRequest, Report, Scope, TrustPlace, Wanted,
 };
 use crate::exit::{Exit, Failure};
 use crate::identity;
@@ -296,11 +296,22 @@ fn show(app: &App, args: ShowArgs) -> Result<Exit> {
         attempt,
         last,
         any_project,
+        diff,
+        stat,
+        output,
     } = args;
     let wanted = Wanted {
         session: app.asked(session, any_project),
         attempt: attempt.or(last.flatten()),
     };
+    let parts = [
+        (diff, Part::Diff),
+        (stat, Part::Stat),
+        (output, Part::Output),
+    ];
+    if let Some((_, part)) = parts.into_iter().find(|(is_asked, _)| *is_asked) {
+        return commands::show_part(&app.place()?, wanted, part, &app.printer);
+    }
     commands::show(&app.place()?, wanted, app.host.now(), &app.printer)
 }
 

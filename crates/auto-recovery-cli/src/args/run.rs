@@ -25,6 +25,9 @@ Examples:
   recover run --dry-run -- make
       Run it once, print what would be tried, and touch nothing.
 
+  recover run --profile agent -- pytest -q
+      As a coding agent runs it: one run's output, cut in the middle, and one line of verdict.
+
 Commands given as text run under `sh -c`. They get the failure as data, in RECOVER_ERROR_MESSAGE,
 RECOVER_FILE, RECOVER_LINE, RECOVER_COMMAND, RECOVER_OUTPUT (a file with the output),
 RECOVER_CONTEXT_JSON (a file with all that is known and was tried), RECOVER_PROMPT (the same for a
@@ -62,6 +65,13 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) outcome: OutcomeArgs,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Profile {
+    /// A coding agent.
+    Agent,
 }
 
 /// What is tried.
@@ -181,6 +191,12 @@ pub(crate) struct TreeArgs {
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) approve: Option<String>,
 
+    /// Undo a cure, see the command fail, apply it again and see it pass, before it counts
+    ///
+    /// A command that passes without the change as well is flaky, and the change is dropped.
+    #[arg(long, conflicts_with_all = ["no_checkpoint", "keep_failed_changes"])]
+    pub(crate) confirm: bool,
+
     /// Build upon an attempt that changed which failure there is, instead of undoing it
     #[arg(long)]
     pub(crate) keep_progress: bool,
@@ -204,8 +220,9 @@ pub(crate) struct OutcomeArgs {
     #[arg(long, value_name = "ID", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
-    /// Write the result as JSON to FILE, also when the command passes at once
+    /// Write the result as JSON to FILE, also when the command passes at once; `-` is stdout
     ///
+    /// On stdout it is one line, the last, as with --json.
     /// One that cannot be written is refused before the command runs. A file is replaced at once;
     /// a device, a named pipe or /dev/stdout is written into. A disk may still fill before the end.
     #[arg(long, value_name = "FILE")]
@@ -235,7 +252,34 @@ pub(crate) struct OutcomeArgs {
     #[arg(long)]
     pub(crate) hold_stdout: bool,
 
+    /// Write only the deciding run's output, both streams, at the end
+    ///
+    /// What fixes write is in the record.
+    #[arg(long, conflicts_with = "hold_stdout")]
+    pub(crate) hold_output: bool,
+
     /// Exit with the first run's code when the command passed by plain retry only
     #[arg(long)]
     pub(crate) fail_on_flaky: bool,
+
+    /// Exit with the first run's code when a cure changed files; the cure stays
+    ///
+    /// In a git repository also when the command itself changed files that git knows, as a check
+    /// that mends what it finds.
+    #[arg(long)]
+    pub(crate) fail_on_change: bool,
+
+    /// Add what a cure changed to git's index, where it was staged before, and wholly
+    ///
+    /// For hooks: the commit takes what is staged. Nothing else is added; what is not is named.
+    #[arg(long, conflicts_with = "no_checkpoint")]
+    pub(crate) stage: bool,
+
+    /// Defaults for one kind of caller: `agent` pays by the word and does not wait
+    ///
+    /// `agent` holds the output back, cuts it in the middle with the path of the rest, says one
+    /// line at the end, does not run a failed test again by itself, does not wait for another
+    /// recovery, and ends after 100s. Flags given besides win.
+    #[arg(long, value_name = "PROFILE", value_enum)]
+    pub(crate) profile: Option<Profile>,
 }

@@ -43,7 +43,9 @@ Examples:
   recover show --last            this workspace's newest session: every try, changes, output
   recover show --last 2          its second attempt
   recover show SESSION 2         the same of another session
-  recover show SESSION 2 --json  as {entry, journal, diff, output_file}";
+  recover show SESSION 2 --json  as {entry, journal, diff, output_file}
+  recover show --diff | git apply --index --3way     the cure, in another checkout of the project
+  recover show --output          what the command wrote when it failed first";
 
 /// Show what was tried: each attempt with its changes and its output
 ///
@@ -72,6 +74,20 @@ pub(crate) struct ShowArgs {
     /// Take the newest session of the store, whichever project it is of
     #[arg(long, conflicts_with = "session")]
     pub(crate) any_project: bool,
+
+    /// Print what its cure changed, or attempt N, as a patch that `git apply` takes
+    ///
+    /// What a file holds leaves as it is: nothing is redacted.
+    #[arg(long, group = "part")]
+    pub(crate) diff: bool,
+
+    /// Print how much of which files that changed
+    #[arg(long, group = "part")]
+    pub(crate) stat: bool,
+
+    /// Print what the command wrote when it failed first, or what attempt N wrote
+    #[arg(long, group = "part")]
+    pub(crate) output: bool,
 }
 
 const STATS_EXAMPLES: &str = "\

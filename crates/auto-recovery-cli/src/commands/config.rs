@@ -61,6 +61,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         makeflags: _,
         home: _,
         search_path: _,
+        git_index: _,
         github: _,
     } = settings;
     let mut rows = vec![
@@ -131,11 +132,24 @@ fn push_retention(rows: &mut Vec<Row>, retention: &RetentionSettings) {
     }));
 }
 
+fn push_flags<const N: usize>(rows: &mut Vec<Row>, flags: [(&'static str, &Setting<bool>); N]) {
+    rows.extend(flags.map(|(key, flag)| row(key, flag, |flag| json!(flag))));
+}
+
+fn push_kinds(rows: &mut Vec<Row>, run: &RunSettings) {
+    for (category, layer) in &run.categories {
+        push_layer(rows, &format!("category.{category}"), layer);
+    }
+    for (error_type, layer) in &run.error_types {
+        push_layer(rows, &format!("error_type.{error_type}"), layer);
+    }
+}
+
 fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
     let RunSettings {
         policy,
-        categories,
-        error_types,
+        categories: _,
+        error_types: _,
         grace,
         protect,
         allow,
@@ -148,6 +162,10 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         pty,
         hold_stdout,
         fail_on_flaky,
+        hold_output,
+        fail_on_change,
+        stage,
+        confirm,
         on_leftover,
         on_audit_failure,
         recipes,
@@ -163,37 +181,36 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         rows.push(row("protect", glob, |glob| json!(glob)));
     }
     rows.push(row("allow", allow, |tier| json!(tier.as_str())));
-    rows.push(row("approve", approve, |hook| {
-        hook.as_ref().map_or(Value::Null, command)
-    }));
-    rows.push(row("on_escalate", on_escalate, |hook| {
-        hook.as_ref().map_or(Value::Null, command)
-    }));
+    for (key, hook) in [("approve", approve), ("on_escalate", on_escalate)] {
+        rows.push(row(key, hook, |hook| {
+            hook.as_ref().map_or(Value::Null, command)
+        }));
+    }
     rows.push(row("rollback", rollback, |to| {
         to.as_ref().map_or(Value::Null, target)
     }));
-    for (key, flag) in [
-        ("keep_progress", keep_progress),
-        ("keep_failed_changes", keep_failed_changes),
-        ("checkpoint", checkpoint),
-        ("pty", pty),
-        ("hold_stdout", hold_stdout),
-        ("fail_on_flaky", fail_on_flaky),
-    ] {
-        rows.push(row(key, flag, |flag| json!(flag)));
-    }
+    push_flags(
+        rows,
+        [
+            ("keep_progress", keep_progress),
+            ("keep_failed_changes", keep_failed_changes),
+            ("checkpoint", checkpoint),
+            ("pty", pty),
+            ("hold_stdout", hold_stdout),
+            ("hold_output", hold_output),
+            ("fail_on_flaky", fail_on_flaky),
+            ("fail_on_change", fail_on_change),
+            ("stage", stage),
+            ("confirm", confirm),
+        ],
+    );
     rows.push(row("on_leftover", on_leftover, |what| {
         what.map_or(Value::Null, |what| json!(what.as_str()))
     }));
     rows.push(row("on_audit_failure", on_audit_failure, |what| {
         json!(what.as_str())
     }));
-    for (category, layer) in categories {
-        push_layer(rows, &format!("category.{category}"), layer);
-    }
-    for (error_type, layer) in error_types {
-        push_layer(rows, &format!("error_type.{error_type}"), layer);
-    }
+    push_kinds(rows, run);
     rows.extend(recipes.iter().map(recipe));
     rows.extend(rules.iter().map(rule));
     rows.extend(fixers.iter().map(fixer));

@@ -89,6 +89,11 @@ impl Evidence {
         self.finished(number)?.output_file.as_deref()
     }
 
+    /// Where the output of the first failure is kept.
+    pub(crate) fn first_output_file(&self) -> Option<&str> {
+        self.failure()?.output_file.as_deref()
+    }
+
     /// How the session began.
     pub(crate) fn session_started(&self) -> Option<&SessionStarted> {
         self.records.iter().find_map(|record| match &record.event {

@@ -77,6 +77,9 @@ pub(crate) fn show(
         };
         let outputs = outputs_dir(&place.state_dir, &session)?;
         let mut text = show_text::session(&facts, now, printer.columns);
+        if wanted.attempt.is_none() {
+            text.push_str(&show_text::first_output(&evidence, &outputs));
+        }
         for entry in &tail.entries {
             let diff = place.diff(&session, entry.attempt_number)?;
             let diff = diff.as_ref().map(Beginning::of).transpose()?;

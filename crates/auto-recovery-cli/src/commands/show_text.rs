@@ -147,6 +147,12 @@ pub(crate) fn attempt(
     text
 }
 
+/// The end of what the command wrote when it failed first, if it is kept.
+pub(crate) fn first_output(evidence: &Evidence, outputs: &Path) -> String {
+    let path = evidence.first_output_file();
+    path.map(|path| output(path, outputs)).unwrap_or_default()
+}
+
 fn failure(detected: &FailureDetected) -> String {
     let failure = &detected.failure;
     let place = failure
@@ -209,7 +215,7 @@ fn output(path: &str, outputs: &Path) -> String {
 
 /// The file in `outputs` that `path` means, if it means one: by its letters, for to look whether it
 /// leads there would be to follow it.
-fn in_state(path: &Path, outputs: &Path) -> Option<PathBuf> {
+pub(crate) fn in_state(path: &Path, outputs: &Path) -> Option<PathBuf> {
     let (dir, name) = (path.parent()?, path.file_name()?);
     let is_there = dir == outputs || fs::canonicalize(outputs).is_ok_and(|real| plain(dir) == real);
     is_there.then(|| outputs.join(name))

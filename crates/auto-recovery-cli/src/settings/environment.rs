@@ -44,6 +44,8 @@ pub(crate) struct Environment {
     pub(crate) makeflags: OsString,
     /// PATH: where programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// GIT_INDEX_FILE: what a commit under way is made from, in a hook of git's.
+    pub(crate) git_index: Option<PathBuf>,
     /// Where GitHub Actions wants what a step says; used only where a report for it is asked for.
     pub(crate) github: GithubFiles,
 }
@@ -85,6 +87,7 @@ impl Environment {
             parent_session: text("RECOVER_SESSION_ID"),
             makeflags: variable("MAKEFLAGS").unwrap_or_default(),
             search_path: variable("PATH"),
+            git_index: variable("GIT_INDEX_FILE").map(PathBuf::from),
             github: GithubFiles {
                 summary: variable("GITHUB_STEP_SUMMARY").map(PathBuf::from),
                 output: variable("GITHUB_OUTPUT").map(PathBuf::from),

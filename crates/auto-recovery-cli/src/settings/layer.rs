@@ -42,6 +42,10 @@ pub(crate) struct Layer {
     pub(crate) pty: Option<Setting<bool>>,
     pub(crate) hold_stdout: Option<Setting<bool>>,
     pub(crate) fail_on_flaky: Option<Setting<bool>>,
+    pub(crate) hold_output: Option<Setting<bool>>,
+    pub(crate) fail_on_change: Option<Setting<bool>>,
+    pub(crate) stage: Option<Setting<bool>>,
+    pub(crate) confirm: Option<Setting<bool>>,
     pub(crate) on_leftover: Option<Setting<OnLeftover>>,
     pub(crate) categories: BTreeMap<Category, PolicyLayer>,
     pub(crate) error_types: BTreeMap<String, PolicyLayer>,
@@ -142,6 +146,10 @@ impl Layer {
             pty: root.flag("pty")?,
             hold_stdout: root.flag("hold_stdout")?,
             fail_on_flaky: root.flag("fail_on_flaky")?,
+            hold_output: root.flag("hold_output")?,
+            fail_on_change: root.flag("fail_on_change")?,
+            stage: root.flag("stage")?,
+            confirm: root.flag("confirm")?,
             on_leftover: root.parsed("on_leftover", str::parse)?,
             categories: read_policies(root, "category", |name, section| {
                 name.parse::<Category>()

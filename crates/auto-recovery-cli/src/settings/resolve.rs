@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// Where programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// What a commit under way is made from, in a hook of git's.
+    pub(crate) git_index: Option<PathBuf>,
     /// Where GitHub Actions wants what a step says.
     pub(crate) github: GithubFiles,
 }
@@ -126,6 +128,7 @@ impl Settings {
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
+            git_index: environment.git_index.clone(),
             github: environment.github.clone(),
         })
     }

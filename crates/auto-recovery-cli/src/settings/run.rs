@@ -8,7 +8,7 @@ use std::time::Duration;
 use auto_recovery::Category;
 
 use crate::args::{
-    MappedExit, OutcomeArgs, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
+    MappedExit, OutcomeArgs, Profile, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
 };
 use crate::settings::{
     FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
@@ -24,6 +24,9 @@ pub(super) const MAX_DELAY: Duration = Duration::from_secs(60);
 /// Time between asking a program to end and killing it: what service managers and container
 /// runtimes give.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// When a run for a coding agent ends: agents give a command two minutes unless told otherwise.
+const AGENT_DEADLINE: Duration = Duration::from_secs(100);
 
 /// The settings of a run: what flags, environment and files say, laid over one another.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,14 @@ pub(crate) struct RunSettings {
     pub(crate) hold_stdout: Setting<bool>,
     /// Whether a flaky pass exits with the first run's code.
     pub(crate) fail_on_flaky: Setting<bool>,
+    /// Whether only the deciding run's output is written, both streams.
+    pub(crate) hold_output: Setting<bool>,
+    /// Whether a cure that changed files exits with the first run's code.
+    pub(crate) fail_on_change: Setting<bool>,
+    /// Whether a cure is added to git's index where it was staged before.
+    pub(crate) stage: Setting<bool>,
+    /// Whether a cure must be seen to be one.
+    pub(crate) confirm: Setting<bool>,
     /// What becomes of the changes of a killed run; unless said, a person at a terminal decides.
     pub(crate) on_leftover: Setting<Option<OnLeftover>>,
     /// What happens to a recovery whose record cannot be written.
@@ -108,6 +119,8 @@ pub(crate) struct RunRequest {
     pub(crate) no_wait: bool,
     /// Where the result is written.
     pub(crate) result_file: Option<PathBuf>,
+    /// Who calls, if that was said.
+    pub(crate) profile: Option<Profile>,
     /// What is written for CI systems.
     pub(crate) reports: Vec<ReportTarget>,
     /// Exit codes of failures that nothing recovered.
@@ -123,6 +136,7 @@ impl RunRequest {
             dry_run: false,
             no_wait: false,
             result_file: None,
+            profile: None,
             reports: Vec::new(),
             exit_map: Vec::new(),
         }
@@ -141,15 +155,17 @@ impl RunRequest {
             command,
             session: outcome.session.clone(),
             dry_run: strategies.dry_run,
-            no_wait: timing.no_wait,
+            no_wait: timing.no_wait || outcome.profile.is_some(),
             result_file: outcome.result_file.clone(),
+            profile: outcome.profile,
             reports: outcome.report.clone(),
             exit_map: outcome.exit_map.clone(),
         };
-        (
-            request,
-            Layer::from_flags(strategies, timing, tree, outcome),
-        )
+        let mut layer = Layer::from_flags(strategies, timing, tree, outcome);
+        if let Some(profile) = request.profile {
+            layer.lay_over_profile(profile);
+        }
+        (request, layer)
     }
 }
 
@@ -184,19 +200,11 @@ impl Layer {
         let TreeArgs {
             protect,
             approve,
+            confirm,
             keep_progress,
             keep_failed_changes,
             no_checkpoint,
         } = tree;
-        let OutcomeArgs {
-            session: _,
-            result_file: _,
-            report: _,
-            exit_map: _,
-            no_pty,
-            hold_stdout,
-            fail_on_flaky,
-        } = outcome;
         Self {
             policy: PolicyLayer {
                 fix: shell_commands("fix", fix),
@@ -219,10 +227,56 @@ impl Layer {
             keep_progress: switch("keep-progress", keep_progress, true),
             keep_failed_changes: switch("keep-failed-changes", keep_failed_changes, true),
             checkpoint: switch("no-checkpoint", no_checkpoint, false),
-            pty: switch("no-pty", no_pty, false),
+            confirm: switch("confirm", confirm, true),
+            ..Self::from_outcome(outcome)
+        }
+    }
+
+    /// What those say that are of the record and the result.
+    fn from_outcome(outcome: OutcomeArgs) -> Self {
+        let OutcomeArgs {
+            session: _,
+            result_file: _,
+            report: _,
+            exit_map: _,
+            no_pty,
+            hold_stdout,
+            fail_on_flaky,
+            hold_output,
+            fail_on_change,
+            stage,
+            profile: _,
+        } = outcome;
+        Self {
             hold_stdout: switch("hold-stdout", hold_stdout, true),
             fail_on_flaky: switch("fail-on-flaky", fail_on_flaky, true),
+            hold_output: switch("hold-output", hold_output, true),
+            fail_on_change: switch("fail-on-change", fail_on_change, true),
+            stage: switch("stage", stage, true),
+            pty: switch("no-pty", no_pty, false),
             ..Self::default()
+        }
+    }
+}
+
+impl Layer {
+    /// Lays these flags over what `profile` says.
+    fn lay_over_profile(&mut self, profile: Profile) {
+        let Profile::Agent = profile;
+        let policy = &mut self.policy;
+        fill(
+            &mut policy.deadline,
+            &given("profile", Some(AGENT_DEADLINE)),
+        );
+        if self.hold_stdout.is_none() {
+            fill(&mut self.hold_output, &switch("profile", true, true));
+        }
+        if policy.retry.is_none() && policy.retry_for.is_none() {
+            let blind = PolicyLayer {
+                retry: given("profile", Some(0)),
+                ..PolicyLayer::default()
+            };
+            self.categories.insert(Category::TestFailure, blind);
         }
     }
 }
@@ -266,6 +320,10 @@ impl RunSettings {
             pty: or_default(top.pty, true),
             hold_stdout: or_default(top.hold_stdout, false),
             fail_on_flaky: or_default(top.fail_on_flaky, false),
+            hold_output: or_default(top.hold_output, false),
+            fail_on_change: or_default(top.fail_on_change, false),
+            stage: or_default(top.stage, false),
+            confirm: or_default(top.confirm, false),
             on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             recipes,
@@ -359,6 +417,10 @@ impl Layer {
             pty,
             hold_stdout,
             fail_on_flaky,
+            hold_output,
+            fail_on_change,
+            stage,
+            confirm,
             on_leftover,
             // Lists from every layer count.
             protect: _,
@@ -385,6 +447,10 @@ impl Layer {
         fill(&mut self.pty, pty);
         fill(&mut self.hold_stdout, hold_stdout);
         fill(&mut self.fail_on_flaky, fail_on_flaky);
+        fill(&mut self.hold_output, hold_output);
+        fill(&mut self.fail_on_change, fail_on_change);
+        fill(&mut self.stage, stage);
+        fill(&mut self.confirm, confirm);
         fill(&mut self.on_leftover, on_leftover);
     }
 }

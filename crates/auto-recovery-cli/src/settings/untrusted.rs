@@ -65,6 +65,10 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         checkpoint,
         hold_stdout,
         fail_on_flaky,
+        hold_output,
+        fail_on_change,
+        stage,
+        confirm,
         on_leftover,
         pty,
         categories,
@@ -81,6 +85,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         allow: unused.unless("allow", allow, |tier| *tier <= allowed),
         checkpoint: unused.unless("checkpoint", checkpoint, |on| *on),
         fail_on_flaky: unused.unless("fail_on_flaky", fail_on_flaky, |on| *on),
+        fail_on_change: unused.unless("fail_on_change", fail_on_change, |on| *on),
+        confirm: unused.unless("confirm", confirm, |on| *on),
         on_leftover: unused.unless("on_leftover", on_leftover, |what| *what == OnLeftover::Stop),
         ..Layer::default()
     };
@@ -91,23 +97,37 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("keep_progress", keep_progress);
     unused.all("keep_failed_changes", keep_failed_changes);
     unused.all("hold_stdout", hold_stdout);
+    unused.all("hold_output", hold_output);
+    unused.all("stage", stage);
     unused.all("pty", pty);
+    let (categories, error_types) = restrict_kinds((categories, error_types), user, &mut unused);
+    unused.0.extend(tables(&recipes, &rules));
+    (left.of_kinds(categories, error_types), unused.0)
+}
+
+/// What is said of kinds of failures: by category, and by type.
+type Kinds = (
+    BTreeMap<Category, PolicyLayer>,
+    BTreeMap<String, PolicyLayer>,
+);
+
+/// What is left of what a project that is not trusted says of kinds of failures.
+fn restrict_kinds((categories, error_types): Kinds, user: &Layer, unused: &mut Unused) -> Kinds {
     let of_category = |(category, policy): (Category, PolicyLayer)| {
         let prefix = format!("category.{category}.");
         let limits = Limits::of_category(user, category);
-        let policy = restrict_policy(&prefix, policy, &limits, &mut unused);
+        let policy = restrict_policy(&prefix, policy, &limits, unused);
         (policy != PolicyLayer::default()).then_some((category, policy))
     };
     let categories = categories.into_iter().filter_map(of_category).collect();
     let of_type = |(name, policy): (String, PolicyLayer)| {
         let prefix = format!("error_type.{name}.");
         let limits = Limits::of_type(user, &name);
-        let policy = restrict_policy(&prefix, policy, &limits, &mut unused);
+        let policy = restrict_policy(&prefix, policy, &limits, unused);
         (policy != PolicyLayer::default()).then_some((name, policy))
     };
     let error_types = error_types.into_iter().filter_map(of_type).collect();
-    unused.0.extend(tables(&recipes, &rules));
-    (left.of_kinds(categories, error_types), unused.0)
+    (categories, error_types)
 }
 
 impl Layer {

@@ -77,7 +77,11 @@ fn a_fresh_machine_has_only_defaults() {
     checkpoint            true          default
     pty                   true          default
     hold_stdout           false         default
+    hold_output           false         default
     fail_on_flaky         false         default
+    fail_on_change        false         default
+    stage                 false         default
+    confirm               false         default
     on_leftover           none          default
     on_audit_failure      stop          default
     ");

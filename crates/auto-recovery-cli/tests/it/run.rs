@@ -2,16 +2,20 @@
 
 mod borders;
 mod ci;
+mod confirm;
 mod cure;
 mod died;
 mod escapees;
 mod guarded;
+mod hook;
 mod keys;
 mod limits;
 mod long_diffs;
 mod not_put_back;
+mod once;
 mod others;
 mod pager;
+mod patch;
 mod restore;
 mod result;
 mod signals;

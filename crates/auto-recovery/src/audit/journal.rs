@@ -239,6 +239,10 @@ pub struct AttemptFinished {
     pub undone: bool,
     /// Whether a failed attempt's changes stay as the ground for the next.
     pub kept: bool,
+    /// Whether the command failed without the change and passed with it again (true), or passed
+    /// without it as well (false); `None` where that was not looked at, or could not be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<bool>,
     /// Whether the success stands in for the command instead of the command passing.
     pub stood_in: bool,
     /// Whether the command passed by being run again, and nothing else.

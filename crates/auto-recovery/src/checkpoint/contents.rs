@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, fstat, futimens};
 use rustix::io::Errno;
 
 use crate::checkpoint::blobs::{Blobs, CopyError};
@@ -17,6 +18,7 @@ use crate::checkpoint::restorer::{Restorer, Stands};
 use crate::checkpoint::stamp::{Ids, Stamp};
 use crate::checkpoint::watch::Uncovered;
 use crate::error::{Error, Result};
+use crate::host::Host;
 
 impl Restorer<'_> {
     pub(super) fn put_file(
@@ -55,10 +57,20 @@ impl Restorer<'_> {
         broken: &mut Option<Error>,
     ) -> io::Result<Given> {
         let Self {
-            hands, blobs, temp, ..
+            hands,
+            blobs,
+            temp,
+            store,
+            ..
         } = self;
         let path = &item.path;
-        let mut fill = |file: &mut File| fill(blobs, id, file, broken);
+        let mut fill = |new: &mut File| {
+            fill(blobs, id, new, broken)?;
+            match &file {
+                Some(was) => tell_apart(new, was, &*store.host),
+                None => Ok(()),
+            }
+        };
         let has_its_owner = file.is_some_and(|stamp| keeps_owner_only_here(&stamp, access.owner));
         if names == Names::Still || (has_its_owner && names == Names::One) {
             let overwritten = hands.overwrite_file(path, access, &mut fill);
@@ -128,6 +140,27 @@ enum Names {
     Still,
     /// It has others, and may be somebody else's under them: it is replaced, never written.
     Other,
+}
+
+/// Gives a file that was just written a time of another second than `was` has, which stood there
+/// before: Python, for one, takes a file of the same size and the same whole second for the one
+/// that it compiled, and would run the code that was there before. Waits for that second to end.
+fn tell_apart(file: &File, was: &Stamp, host: &dyn Host) -> io::Result<()> {
+    let is = Stamp::of(&fstat(file)?);
+    let Some(left) = is.time_until_told_from(was) else {
+        return Ok(());
+    };
+    // Who wants to stop does not wait.
+    host.sleep(left);
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    Ok(futimens(file, &times)?)
 }
 
 /// Whether only the file that stands there has the owner it shall have, because we cannot give it.

@@ -279,6 +279,12 @@ impl Change {
             is_covered: ![before, after].into_iter().flatten().any(Node::is_opaque),
         }
     }
+
+    /// Whether a file or a link stood there before or stands there now: one that a directory took
+    /// the place of, too.
+    pub fn is_of_file(&self) -> bool {
+        !self.is_dir || self.kind == ChangeKind::Type
+    }
 }
 
 fn kind_of(before: Option<&Node>, after: Option<&Node>) -> ChangeKind {

@@ -4,18 +4,25 @@
 //! and git is ended as soon as nobody wants more.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::manifest::{Change, ChangeKind, Node};
 use crate::checkpoint::path::{display_path, is_within};
 use crate::checkpoint::side::{is_executable, is_in_tree};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes of a diff are held at once.
 const CHUNK: usize = 64 * 1024;
+
+/// How many paths, and how many bytes of them, a diff leaves out: the system takes 2 MiB of
+/// arguments.
+const BUT_MAX: usize = 10_000;
+const BUT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Is given a diff piece by piece, and breaks off when it wants no more. A piece may end anywhere.
 pub type DiffSink<'s> = dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>> + 's;
@@ -49,7 +56,7 @@ pub(super) fn read(
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
     let ids = (before.id(), after.id());
-    if content(git, &[], (&ids.0, &ids.1), sink)?.is_break() {
+    if content(git, &["-p"], (&ids.0, &ids.1), &[], sink)?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
     for difference in before.manifest.differences(&after.manifest) {
@@ -64,27 +71,68 @@ pub(super) fn read(
     Ok(ControlFlow::Continue(()))
 }
 
-/// Gives `sink` the diff from `before` to `after` for `git apply`: binary files whole, ids in full,
-/// and nothing that is no diff.
-pub(super) fn read_for_apply(
-    git: &Git,
-    (before, after): (&str, &str),
-    sink: &mut DiffSink<'_>,
-) -> Result<ControlFlow<()>> {
-    content(git, &["--binary", "--full-index"], (before, after), sink)
+/// How a diff is written, beside the one for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchForm {
+    /// As `git apply` takes it: binary files whole, ids in full, and nothing that is no diff.
+    Apply,
+    /// A line a file with how much of it changed, and their sum, within so many columns.
+    Stat(u16),
 }
 
-/// The part that git makes, with the options `more`.
+/// Gives `sink` the diff between the checkpoints of these ids in `form`, without the paths `but`.
+pub(super) fn read_in_form(
+    git: &Git,
+    (before, after): (&str, &str),
+    form: PatchForm,
+    but: &[Vec<u8>],
+    sink: &mut DiffSink<'_>,
+) -> Result<ControlFlow<()>> {
+    let length: usize = but.iter().map(Vec::len).sum();
+    if but.len() > BUT_MAX || length > BUT_BYTES_MAX {
+        let what = format!(
+            "somebody else changed {} files in between, too many to leave out of a patch: take \
+             that of each attempt",
+            but.len()
+        );
+        return Err(Error::new(ErrorKind::Refused, what));
+    }
+    let options = match form {
+        PatchForm::Apply => ["-p", "--binary", "--full-index"]
+            .map(str::to_owned)
+            .to_vec(),
+        PatchForm::Stat(columns) => vec![format!("--stat={columns}")],
+    };
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    content(git, &options, (before, after), but, sink)
+}
+
+/// What a patch from `before` to `after` has no words for, a line each.
+pub(super) fn beyond_patch(
+    before: &Checkpoint,
+    after: &Checkpoint,
+    but: &[Vec<u8>],
+) -> Vec<String> {
+    let differences = before.manifest.differences(&after.manifest).into_iter();
+    let meant = differences.filter(|one| !but.iter().any(|path| **path == **one.path));
+    let said = meant.filter_map(|one| {
+        let line = beyond_diff(one.path, one.before, one.after)?;
+        Some(format!("{}: {line}", display_path(one.path)))
+    });
+    said.collect()
+}
+
+/// The part that git makes, with the options `more`, without the paths `but`.
 fn content(
     git: &Git,
     more: &[&str],
     (before, after): (&str, &str),
+    but: &[Vec<u8>],
     sink: &mut DiffSink<'_>,
 ) -> Result<ControlFlow<()>> {
     let args = [
         "diff-tree",
         "-r",
-        "-p",
         "--no-ext-diff",
         "--no-textconv",
         "--no-color",
@@ -92,7 +140,11 @@ fn content(
         "--relative=tree/",
     ];
     let trees = [before, after, "--"];
-    let command = git.command(&[&args[..], more, &trees].concat());
+    let mut command = git.command(&[&args[..], more, &trees].concat());
+    for path in but {
+        let spec = [b":(top,exclude,literal)tree/", &path[..]].concat();
+        command.arg(OsStr::from_bytes(&spec));
+    }
     let mut conversation = Conversation::start(git, command, "git diff-tree")?;
     let (stdin, mut stdout) = conversation.pipes();
     drop(stdin);

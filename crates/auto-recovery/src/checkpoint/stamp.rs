@@ -1,5 +1,7 @@
 //! What tells cheaply that a file may have changed: its stamp.
 
+use std::time::Duration;
+
 use rustix::fs::Stat;
 
 /// Nanoseconds in a second.
@@ -52,6 +54,15 @@ impl Stamp {
             },
             links: u32::try_from(stat.st_nlink).unwrap_or(u32::MAX),
         }
+    }
+
+    /// How long until a file that is written has a time that tools which know whole seconds only
+    /// tell from that of `was`; `None` where it is told from it already, by its size too.
+    pub(super) fn time_until_told_from(&self, was: &Self) -> Option<Duration> {
+        let second = |stamp: &Self| stamp.mtime_ns.div_euclid(NANOS);
+        let is_told = self.size != was.size || second(self) != second(was);
+        let left = NANOS - self.mtime_ns.rem_euclid(NANOS) + TICK_NS;
+        (!is_told).then(|| Duration::from_nanos(left.unsigned_abs()))
     }
 
     /// All permission bits.

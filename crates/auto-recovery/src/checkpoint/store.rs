@@ -13,7 +13,7 @@ use crate::checkpoint::git::Git;
 use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 use crate::checkpoint::manifest::Change;
 use crate::checkpoint::options::CheckpointOptions;
-use crate::checkpoint::patch::{self, DiffSink};
+use crate::checkpoint::patch::{self, DiffSink, PatchForm};
 use crate::checkpoint::root::Root;
 use crate::checkpoint::user_git;
 use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
@@ -143,25 +143,19 @@ impl CheckpointStore {
         patch::read(&self.git, before, after, sink)
     }
 
-    /// Gives `sink` the changes as `git apply` takes them, relative to the workspace: permissions
-    /// beyond the executable bit and empty directories, which a diff cannot say, are not in it.
-    pub fn patch_for_apply(
-        &self,
-        before: &Checkpoint,
-        after: &Checkpoint,
-        sink: &mut DiffSink<'_>,
-    ) -> Result<ControlFlow<()>> {
-        self.patch_between(&before.id(), &after.id(), sink)
-    }
-
-    /// The same of two checkpoints by their ids: neither is read, however many files they hold.
+    /// Gives `sink` the changes between two checkpoints in `form`, relative to the workspace,
+    /// without those at the paths `but`: permissions beyond the executable bit and empty
+    /// directories, which a patch cannot say, are not in it. The checkpoints are given by their
+    /// ids: neither is read, however many files they hold.
     ///
     /// # Errors
-    /// As [`CheckpointStore::patch`], and if what is given are no ids of checkpoints.
+    /// If git fails, or `sink` does; [`ErrorKind::Refused`] if there are too many of `but`, and
+    /// [`ErrorKind::InvalidInput`] if what is given are no ids of checkpoints.
     pub fn patch_between(
         &self,
-        before: &str,
-        after: &str,
+        (before, after): (&str, &str),
+        form: PatchForm,
+        but: &[Vec<u8>],
         sink: &mut DiffSink<'_>,
     ) -> Result<ControlFlow<()>> {
         let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -170,8 +164,18 @@ impl CheckpointStore {
                 let context = format!("{id:?} is no id of a checkpoint");
                 Err(Error::new(ErrorKind::InvalidInput, context))
             }
-            None => patch::read_for_apply(&self.git, (before, after), sink),
+            None => patch::read_in_form(&self.git, (before, after), form, but, sink),
         }
+    }
+
+    /// What such a patch has no words for, a line each.
+    pub fn beyond_patch(
+        &self,
+        before: &Checkpoint,
+        after: &Checkpoint,
+        but: &[Vec<u8>],
+    ) -> Vec<String> {
+        patch::beyond_patch(before, after, but)
     }
 
     /// Makes sure that the directory of the workspace is still the one that was opened.

@@ -27,6 +27,10 @@ pub(super) struct Tried {
     pub(super) flaky: bool,
     pub(super) undone: bool,
     pub(super) kept: bool,
+    /// Whether the command was seen to fail without its change, and to pass with it again.
+    pub(super) confirmed: bool,
+    /// How the command passed without its change.
+    pub(super) passed_without: Option<Verification>,
     /// Whether what it left is the ground for what comes next.
     pub(super) is_ground: bool,
     /// The steps from there, where the plan was made anew.
@@ -199,11 +203,9 @@ impl<'m> Recovering<'m> {
         judged.tell_of_exit(turn.step.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
-        if let Some(code) = shell_code(verification.exit_code, verification.signal) {
-            self.last_exit = Some(code);
-        }
-        let mut left_running = outcome.left_running;
-        left_running.extend(verification.left_running);
+        let exit = shell_code(verification.exit_code, verification.signal);
+        self.last_exit = exit.or(self.last_exit);
+        let left_running = [outcome.left_running, verification.left_running].concat();
         let mut tried = Tried {
             success: judged.success,
             repeatable: outcome.repeatable,
@@ -211,6 +213,8 @@ impl<'m> Recovering<'m> {
             flaky: judged.success && !self.kept && turn.step.kind == RecoveryStrategyType::Retry,
             undone: false,
             kept: false,
+            confirmed: false,
+            passed_without: None,
             is_ground: false,
             anew: None,
             message: judged.message,
@@ -235,6 +239,7 @@ impl<'m> Recovering<'m> {
             duration: Duration::ZERO,
             after: After::NextStrategy,
         };
+        self.confirm(turn, number, &mut tried)?;
         self.approve(turn, number, &mut tried);
         if tried.failure.is_none() && !tried.success {
             tried.failure = Some(self.current.clone());
@@ -281,7 +286,7 @@ impl<'m> Recovering<'m> {
         self.look()
     }
 
-    fn look(&mut self) -> Result<Verified> {
+    pub(super) fn look(&mut self) -> Result<Verified> {
         match self.manager.tree.as_mut() {
             Some(tree) => tree.verified(),
             None => Ok(Verified::default()),
@@ -457,7 +462,7 @@ impl<'m> Recovering<'m> {
             self.kept = true;
             return Ok(());
         }
-        let is_end = matches!(tried.after, After::End(_));
+        let is_end = matches!(tried.after, After::End(_)) || tried.passed_without.is_some();
         if tried.is_ground && !is_end {
             tried.kept = true;
             self.kept = true;
@@ -484,6 +489,8 @@ impl<'m> Recovering<'m> {
             tree.undo()?
         };
         tried.tell_of(&undone);
+        // It was taken back before the command ran without it.
+        tried.undone |= tried.passed_without.is_some();
         self.note_what_stays(&undone);
         Ok(())
     }
@@ -546,6 +553,22 @@ impl<'m> Recovering<'m> {
                 );
                 Error::new(ErrorKind::Io, context).with_source(error)
             }
+        }
+    }
+}
+
+impl Recovering<'_> {
+    /// Asks the verifier once more.
+    pub(super) fn verify_again(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+    ) -> Result<Verification, String> {
+        let (failure, session_id) = (self.current.clone(), self.session_id.clone());
+        let call = self.call(turn, number, &failure, session_id.as_deref());
+        match self.manager.verifier.as_mut() {
+            Some(verifier) => guarded(|| verifier.verify(&call)),
+            None => Err("nothing verifies it".to_owned()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod anew;
 mod attempt;
 mod auto_recovery_manager;
 mod backoff;
+mod confirm;
 mod judged;
 mod numbers;
 mod observer;

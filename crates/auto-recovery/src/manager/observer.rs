@@ -37,6 +37,11 @@ pub enum Event<'a> {
         /// Paths it changed.
         files_modified: &'a [String],
     },
+    /// A cure was verified, and is now to be confirmed.
+    Confirming {
+        /// Whether the command runs without it, to be seen to fail; else with it again.
+        without: bool,
+    },
     /// An attempt ended.
     Tried {
         /// Its number within the session.

@@ -213,6 +213,11 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         checkpoint_verified: tried.verified.checkpoint.clone(),
         undone: tried.undone,
         kept: tried.kept,
+        confirmed: match (tried.confirmed, &tried.passed_without) {
+            (true, _) => Some(true),
+            (false, Some(_)) => Some(false),
+            (false, None) => None,
+        },
         stood_in: tried.stood_in,
         flaky: tried.flaky,
         files_modified: tried.files_modified.clone(),

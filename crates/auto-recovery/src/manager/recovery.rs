@@ -251,6 +251,10 @@ impl Recovering<'_> {
                 let Some(mut tried) = self.attempt(&turn)? else {
                     return Ok(Went::Over(RecoveryEnd::Escalated, None));
                 };
+                if let Some(seen) = tried.passed_without.take() {
+                    let cure = Some(Box::new(self.count_as_retry(seen)?));
+                    return Ok(Went::Over(RecoveryEnd::Recovered, cure));
+                }
                 if tried.success {
                     let cure = Some(Box::new(tried));
                     return Ok(Went::Over(RecoveryEnd::Recovered, cure));
@@ -330,6 +334,9 @@ impl Recovering<'_> {
         if tried.success {
             return After::End(RecoveryEnd::Recovered);
         }
+        if tried.passed_without.is_some() {
+            return After::NextStrategy;
+        }
         if self.manager.host.is_interrupted() {
             return After::End(RecoveryEnd::Interrupted);
         }
@@ -381,6 +388,11 @@ impl Recovering<'_> {
             .settings
             .deadline
             .is_some_and(|deadline| now.saturating_add(delay) >= deadline)
+    }
+
+    /// Whether the deadline passed.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline_passed_after(Duration::ZERO)
     }
 
     fn wait(&mut self, step: &Step, delay: Duration) -> Wait {

@@ -68,6 +68,8 @@ pub struct ManagerSettings {
     pub keep_progress: bool,
     /// Whether nothing is ever undone.
     pub keep_failed_changes: bool,
+    /// Whether a cure counts only once the command failed without it and passed with it again.
+    pub confirm: bool,
     /// What to do when a record cannot be written.
     pub on_audit_failure: OnAuditFailure,
 }
@@ -87,6 +89,7 @@ impl Default for ManagerSettings {
             deadline: None,
             keep_progress: false,
             keep_failed_changes: false,
+            confirm: false,
             on_audit_failure: OnAuditFailure::Stop,
         }
     }

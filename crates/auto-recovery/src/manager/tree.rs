@@ -193,6 +193,23 @@ pub trait Tree: Send {
     /// If it is not exactly as it was.
     fn undo_all(&mut self) -> Result<Undone>;
 
+    /// Puts the tree back as the recovery found it, for a while: [`Tree::put_again`] brings back
+    /// what the attempt and those before it changed. Says why, if it is not exactly as it was.
+    ///
+    /// # Errors
+    /// If it cannot be changed.
+    fn set_aside(&mut self) -> Result<Option<String>> {
+        Ok(Some("the tree cannot be put aside".to_owned()))
+    }
+
+    /// Brings back what was set aside. Says why, if the tree is not exactly as it was with it.
+    ///
+    /// # Errors
+    /// If it cannot be changed.
+    fn put_again(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// The attempt cured the failure: its tree is good.
     ///
     /// # Errors

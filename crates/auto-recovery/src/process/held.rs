@@ -1,13 +1,16 @@
-//! Standard output that is held back until it is known which run decides.
+//! Output that is held back until it is known which run decides.
+//!
+//! What is held is a row of pieces, each of one stream: `STREAM u8, LENGTH u32 LE, BYTES`.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use tempfile::{SpooledTempFile, spooled_tempfile_in};
+use tempfile::{Builder, SpooledTempFile, spooled_tempfile_in};
 
 use super::capture::Stream;
 use super::interrupt::Interrupt;
@@ -15,26 +18,43 @@ use super::sink::OutputSink;
 
 /// Held bytes that stay in memory: 1 MiB; beyond it they move to a file without a name.
 const IN_MEMORY_MAX: usize = 1 << 20;
-/// Bytes released at a time.
-const RELEASE_MAX: usize = 64 << 10;
+/// Bytes of a piece, and so released at a time.
+const PIECE_MAX: usize = 64 << 10;
 
-/// Passes standard error on as it comes, and holds standard output back until
-/// [`release`](Self::release). Each run begins with [`forget`](Self::forget).
+/// Which streams are held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldStreams {
+    /// Standard output; standard error passes as it comes.
+    Stdout,
+    /// Both, in the order in which they came.
+    Both,
+}
+
+/// Holds output back until [`release`](Self::release), and passes the rest on as it comes. Each run
+/// begins with [`forget`](Self::forget).
 #[derive(Debug)]
 pub struct Held<S> {
     inner: S,
+    streams: HeldStreams,
     spool: PathBuf,
     bytes: SpooledTempFile,
+    /// Bytes that are held, without what says whose they are.
+    length: u64,
+    /// The last of them.
+    last: Option<u8>,
 }
 
 impl<S: OutputSink> Held<S> {
-    /// Holds back what `inner` would get. What is held beyond a MiB goes to a file without a name
-    /// in `spool`.
-    pub fn new(inner: S, spool: &Path) -> Self {
+    /// Holds back what `inner` would get of `streams`. What is held beyond a MiB goes to a file
+    /// without a name in `spool`.
+    pub fn new(inner: S, streams: HeldStreams, spool: &Path) -> Self {
         Self {
             inner,
+            streams,
             spool: spool.to_owned(),
             bytes: spooled_tempfile_in(IN_MEMORY_MAX, spool),
+            length: 0,
+            last: None,
         }
     }
 
@@ -43,36 +63,111 @@ impl<S: OutputSink> Held<S> {
         self.inner
     }
 
+    /// How many bytes are held.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether the last line that is held has no end.
+    pub fn is_open(&self) -> bool {
+        self.last.is_some_and(|last| last != b'\n')
+    }
+
     /// Throws away what is held.
     pub fn forget(&mut self) {
-        self.bytes = spooled_tempfile_in(IN_MEMORY_MAX, &self.spool);
+        self.take();
+    }
+
+    fn take(&mut self) -> SpooledTempFile {
+        (self.length, self.last) = (0, None);
+        std::mem::replace(
+            &mut self.bytes,
+            spooled_tempfile_in(IN_MEMORY_MAX, &self.spool),
+        )
+    }
+
+    fn hold(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
+        let part = &bytes[..bytes.len().min(PIECE_MAX)];
+        let length = (part.len() as u32).to_le_bytes();
+        self.bytes.write_all(&[stream as u8])?;
+        self.bytes.write_all(&length)?;
+        self.bytes.write_all(part)?;
+        self.length += part.len() as u64;
+        self.last = part.last().copied().or(self.last);
+        Ok(part.len())
+    }
+
+    /// Writes all that is held to a new file in `dir`, for its owner alone, and says where. It is
+    /// still held.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep_in(&mut self, dir: &Path) -> io::Result<PathBuf> {
+        let mut builder = Builder::new();
+        builder.prefix("recover-output-").suffix(".log");
+        let mut file = builder.tempfile_in(dir)?;
+        self.bytes.seek(SeekFrom::Start(0))?;
+        each_piece(&mut self.bytes, &mut |_, bytes| file.write_all(bytes))?;
+        self.bytes.seek(SeekFrom::End(0))?;
+        let (_, path) = file.keep().map_err(|error| error.error)?;
+        Ok(path)
     }
 
     /// Passes on what is held, and then holds nothing. Ends with an error of the kind `Interrupted`
     /// when the reader takes nothing and the user asks to stop.
+    ///
+    /// # Errors
+    /// If it cannot be passed on.
     pub fn release(&mut self, interrupt: &Interrupt) -> io::Result<()> {
-        let mut bytes = std::mem::replace(
-            &mut self.bytes,
-            spooled_tempfile_in(IN_MEMORY_MAX, &self.spool),
-        );
-        bytes.seek(SeekFrom::Start(0))?;
-        let mut buffer = vec![0; RELEASE_MAX];
-        loop {
-            match bytes.read(&mut buffer)? {
-                0 => return Ok(()),
-                count => self.pass_on(&buffer[..count], interrupt)?,
-            }
-        }
+        self.release_without(0..0, b"", interrupt)
     }
 
-    fn pass_on(&mut self, mut bytes: &[u8], interrupt: &Interrupt) -> io::Result<()> {
+    /// The same, with `note` in place of the bytes in `left_out`, counted from the first.
+    ///
+    /// # Errors
+    /// As [`Held::release`].
+    pub fn release_without(
+        &mut self,
+        left_out: Range<u64>,
+        note: &[u8],
+        interrupt: &Interrupt,
+    ) -> io::Result<()> {
+        let mut bytes = self.take();
+        bytes.seek(SeekFrom::Start(0))?;
+        let mut at = 0;
+        let mut is_noted = left_out.is_empty();
+        each_piece(&mut bytes, &mut |stream, piece| {
+            let end = at + piece.len() as u64;
+            let within = |point: u64| (point.clamp(at, end) - at) as usize;
+            let (head, tail) = (within(left_out.start), within(left_out.end));
+            let (head, tail) = if left_out.is_empty() {
+                (0, 0)
+            } else {
+                (head, tail)
+            };
+            self.pass_on(stream, &piece[..head], interrupt)?;
+            if !is_noted && end > left_out.start {
+                self.pass_on(stream, note, interrupt)?;
+                is_noted = true;
+            }
+            at = end;
+            self.pass_on(stream, &piece[tail..], interrupt)
+        })
+    }
+
+    fn pass_on(
+        &mut self,
+        stream: Stream,
+        mut bytes: &[u8],
+        interrupt: &Interrupt,
+    ) -> io::Result<()> {
         while !bytes.is_empty() {
-            match self.inner.write(Stream::Stdout, bytes) {
+            match self.inner.write(stream, bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    let ready = self.inner.wait_on(Stream::Stdout).ok_or(e)?;
+                    let ready = self.inner.wait_on(stream).ok_or(e)?;
                     wait(ready, interrupt)?;
                 }
                 Err(e) => return Err(e),
@@ -82,18 +177,24 @@ impl<S: OutputSink> Held<S> {
     }
 }
 
+impl<S> Held<S> {
+    fn holds(&self, stream: Stream) -> bool {
+        stream == Stream::Stdout || self.streams == HeldStreams::Both
+    }
+}
+
 impl<S: OutputSink> OutputSink for Held<S> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
-        match stream {
-            Stream::Stdout => self.bytes.write(bytes),
-            Stream::Stderr => self.inner.write(stream, bytes),
+        match self.holds(stream) {
+            true => self.hold(stream, bytes),
+            false => self.inner.write(stream, bytes),
         }
     }
 
     fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
-        match stream {
-            Stream::Stdout => None,
-            Stream::Stderr => self.inner.wait_on(stream),
+        match self.holds(stream) {
+            true => None,
+            false => self.inner.wait_on(stream),
         }
     }
 
@@ -102,10 +203,34 @@ impl<S: OutputSink> OutputSink for Held<S> {
     }
 
     fn outlive(&self, stream: Stream) -> Option<OwnedFd> {
-        match stream {
-            Stream::Stdout => None,
-            Stream::Stderr => self.inner.outlive(stream),
+        match self.holds(stream) {
+            true => None,
+            false => self.inner.outlive(stream),
         }
+    }
+}
+
+/// Gives `take` each piece of what is held, and whose it is.
+fn each_piece(
+    bytes: &mut SpooledTempFile,
+    take: &mut dyn FnMut(Stream, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut bytes = BufReader::with_capacity(PIECE_MAX, bytes);
+    let mut piece = Vec::new();
+    let mut head = [0; 5];
+    loop {
+        match bytes.read_exact(&mut head) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            read => read?,
+        }
+        let [stream, a, b, c, d] = head;
+        piece.resize(u32::from_le_bytes([a, b, c, d]) as usize, 0);
+        bytes.read_exact(&mut piece)?;
+        let stream = match stream == Stream::Stdout as u8 {
+            true => Stream::Stdout,
+            false => Stream::Stderr,
+        };
+        take(stream, &piece)?;
     }
 }
 

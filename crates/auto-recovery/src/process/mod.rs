@@ -47,7 +47,7 @@ pub use capture::{Capture, Piece, Stream};
 pub use descendants::{Process, become_subreaper};
 pub use ending::{Remains, end};
 pub use foreground::ControllingTerminal;
-pub use held::Held;
+pub use held::{Held, HeldStreams};
 pub use helper::{End, Finished, Helper, Patience};
 pub use holder::Holder;
 pub use interrupt::Interrupt;

@@ -55,7 +55,7 @@ impl Approver for ApprovalCommand {
         let more = more.unwrap_or_default();
         let ran = self
             .runner
-            .run_helper(&self.command, Role::Helper, &call, (&more, None))?;
+            .run_helper(&self.command, Role::Person, &call, (&more, None))?;
         Ok(ran.is_success())
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn escalate(run: &Run, failed: &Failed, result: &RecoveryResult, told
     let called = told.and_then(|files| {
         let more = files.map(Files::variables).unwrap_or_default();
         let runner = &run.runner;
-        runner.run_helper(command, Role::Helper, &call, (&more, None))
+        runner.run_helper(command, Role::Person, &call, (&more, None))
     });
     let problem = match called {
         Ok(ran) if ran.is_success() => return,

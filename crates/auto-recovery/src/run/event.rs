@@ -15,8 +15,10 @@ use crate::process::{CommandSpec, Exit, OutputSink};
 pub enum Role {
     /// The user's command, or an alternative that stands in for it: its stdout is data.
     Command,
-    /// A fix, an escalation, an approval: its stdout is for people.
+    /// A fix: its stdout is for people who watch.
     Helper,
+    /// An escalation, an approval: it speaks with a person.
+    Person,
 }
 
 /// Lends the streams that processes write to and read from.
@@ -49,6 +51,11 @@ pub enum RunEvent<'a> {
     /// A run of ours that was killed here left changes that nobody can tell from later ones.
     Leftover {
         /// What it left and the way back, in words.
+        what: &'a str,
+    },
+    /// Something that was done beside the recovery, or that explains its end.
+    Note {
+        /// In words.
         what: &'a str,
     },
     /// Something that a person should know, and that stops nothing.

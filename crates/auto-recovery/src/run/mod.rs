@@ -34,13 +34,16 @@ mod retention;
 mod retrying;
 mod rollback;
 mod runner;
+mod session_patch;
 mod session_trees;
 mod shell_words;
+mod staging;
 mod state_file;
 mod state_rooms;
 mod strategies;
 mod told;
 mod tree;
+mod tree_cure;
 mod tree_patches;
 mod under_way;
 mod verdict;
@@ -59,5 +62,6 @@ pub use request::{
     TRANSIENT_RETRIES, display_command,
 };
 pub use restoring::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
+pub use session_patch::SessionPatch;
 pub use shell_words::{WORKS, shell_hint};
 pub use verdict::Verdict;

@@ -29,6 +29,7 @@ use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
+use crate::run::staging::Staging;
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
@@ -65,15 +66,12 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     };
     let guarded = guarded_files(run, &policy, claim.workspace());
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
+    let staging = Staging::look(run, tree.as_ref());
     let breaker = breaker(run, &failed, tree.as_ref());
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
-    if !request.checkpoint {
-        let why = "undo: there is no checkpoint (--no-checkpoint)";
-        plan.skipped.push(why.to_owned());
-    }
     let incident = Incident {
         skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
@@ -88,6 +86,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let recovery = recovery?;
     let patch = keep_patch(run, &recovery, tree.as_ref());
+    let changed_itself = Staging::settle(staging, run, tree.as_ref(), recovery.end);
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }
@@ -101,6 +100,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         undone,
         skipped: &plan.skipped,
         patch,
+        changed_itself,
         told: &told,
     };
     conclude(run, recovery, ending)
@@ -112,7 +112,7 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
         return None;
     }
     let (tree, outputs) = (tree?, run.runner.outputs()?);
-    match outputs.keep_cure(|out| tree.patch_of_cure(out)) {
+    match outputs.keep_cure(|out| tree.write_cure(out)) {
         Ok(path) => Some(path),
         Err(error) => {
             let what = format!("keep the patch of the cure: {}", error.chain());
@@ -260,7 +260,12 @@ fn guard_tree(
     (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
-    if plan.steps.is_empty() || !run.runner.request.checkpoint {
+    let takes = run.runner.request.checkpoint;
+    if !takes {
+        let why = "undo: there is no checkpoint (--no-checkpoint)";
+        plan.skipped.push(why.to_owned());
+    }
+    if plan.steps.is_empty() || !takes {
         return Ok(None);
     }
     match GuardedTree::open(run, claim, session_id, guarded) {
@@ -390,6 +395,7 @@ fn manager(
         deadline: run.runner.deadline(),
         keep_progress: request.keep_progress,
         keep_failed_changes: request.keep_failed_changes,
+        confirm: request.confirm,
         on_audit_failure: request.on_audit_failure,
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
@@ -438,6 +444,8 @@ struct Ending<'a> {
     skipped: &'a [String],
     /// What the cure changed.
     patch: Option<PathBuf>,
+    /// Whether files that git knows changed while the command ran, and not by an attempt.
+    changed_itself: bool,
     /// What whoever is called to help is told.
     told: &'a Told,
 }
@@ -447,8 +455,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
     let exit = match recovery.end {
-        RecoveryEnd::Recovered if recovery.flaky && run.runner.request.fail_on_flaky => failed.exit,
-        RecoveryEnd::Recovered => RunExit::Code(0),
+        RecoveryEnd::Recovered => exit_of_cure(run, &ending, &recovery),
         RecoveryEnd::DeadlinePassed => RunExit::Code(EXIT_TIMED_OUT),
         RecoveryEnd::Interrupted => match run.runner.interrupt.raised() {
             Some(signal) => RunExit::Signal(signal),
@@ -458,6 +465,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     };
     if recovery.end == RecoveryEnd::Recovered {
         show_recovered(run, &recovery, ending.category);
+        tell_exit(run, exit, &recovery);
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
@@ -494,6 +502,32 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
         patch: ending.patch,
         ..run.outcome(exit, end, recovery.result)
     })
+}
+
+/// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
+fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
+    let request = &run.runner.request;
+    let is_flaky = recovery.flaky && request.fail_on_flaky;
+    let changed = !recovery.files_modified.is_empty() || ending.changed_itself;
+    match is_flaky || (changed && request.fail_on_change) {
+        true => ending.failed.exit,
+        false => RunExit::Code(0),
+    }
+}
+
+/// Says why a run that was recovered does not exit with 0.
+fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
+    if exit == RunExit::Code(0) {
+        return;
+    }
+    let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
+    let why = match recovery.files_modified.is_empty() {
+        true if is_flaky => "it passed by being run again only (--fail-on-flaky)",
+        true => "files changed while the command ran, and stay (--fail-on-change)",
+        false => "the cure changed files, which stay (--fail-on-change)",
+    };
+    let what = format!("exits {} all the same: {why}", exit.shell_code());
+    run.observe(&RunEvent::Note { what: &what });
 }
 
 fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {

@@ -283,6 +283,14 @@ pub struct RunRequest {
     pub fail_on_flaky: bool,
     /// Exit codes of failures that nothing recovered.
     pub exit_map: ExitMap,
+    /// Whether a cure counts only once the command failed without it and passed with it again.
+    pub confirm: bool,
+    /// Whether a cure that changed files, and stays, exits with the first run's code.
+    pub fail_on_change: bool,
+    /// The index that a commit under way is made from, where this runs in a hook of git's.
+    pub git_index: Option<PathBuf>,
+    /// Whether what a cure changed is added to that index, where it was staged before.
+    pub stage: bool,
     /// What to do when a record cannot be written.
     pub on_audit_failure: OnAuditFailure,
     /// What to do with the changes of a run that was killed here, if the command fails.

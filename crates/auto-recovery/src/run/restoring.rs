@@ -18,6 +18,7 @@ use crate::host::{Host, new_id, timestamp};
 use crate::process::{DEFAULT_GRACE, Interrupt};
 use crate::run::attempt_diff::AttemptDiff;
 use crate::run::dead_run::end_processes;
+use crate::run::session_patch::SessionPatch;
 use crate::run::session_trees::{AttemptTrees, SessionTrees};
 
 /// Where trees and records are.
@@ -363,6 +364,37 @@ impl Place {
             before,
             acted,
         }))
+    }
+
+    /// What attempt `number` of a session did; without a number, what stayed of the session: its
+    /// cure, together with what that was built upon. `None` where nothing did, or no checkpoint
+    /// tells.
+    ///
+    /// # Errors
+    /// If the record or the checkpoints cannot be read.
+    pub fn patch(&self, session_id: &str, number: Option<u64>) -> Result<Option<SessionPatch>> {
+        let trees = SessionTrees::read(&*self.store, session_id)?;
+        let attempts = match number {
+            Some(number) => trees.attempt(number).into_iter().collect(),
+            None => trees.stayed(),
+        };
+        let Some(acted) = attempts.last().and_then(|last| last.acted.as_ref()) else {
+            return Ok(None);
+        };
+        let found = find_session(&self.state_dir, session_id, None)?;
+        let has = |workspace: &&Workspace| {
+            check_checkpoint(&self.state_dir, workspace, acted, &self.host).is_ok()
+        };
+        let Some(workspace) = found.iter().find(has) else {
+            return Ok(None);
+        };
+        let store = self.open(workspace)?;
+        let loaded = |id: &Option<String>| id.as_ref().and_then(|id| store.load(id).ok());
+        let steps = attempts
+            .iter()
+            .map(|one| Some((loaded(&one.before)?, loaded(&one.acted)?)));
+        let steps: Option<Vec<_>> = steps.collect();
+        Ok(steps.and_then(|steps| SessionPatch::of(&store, &steps)))
     }
 
     fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {

@@ -256,7 +256,7 @@ impl Runner {
         }
         match role {
             Role::Command => passed_on(&spec, ran),
-            Role::Helper => Ok(ran),
+            Role::Helper | Role::Person => Ok(ran),
         }
     }
 

@@ -38,6 +38,10 @@ pub(super) struct AttemptTrees {
     is_retry: bool,
     /// Whether its changes stayed though it failed.
     is_kept: bool,
+    /// Whether it cured the failure.
+    is_cure: bool,
+    /// Which recovery of the session it is of.
+    recovery: usize,
 }
 
 impl SessionTrees {
@@ -60,6 +64,18 @@ impl SessionTrees {
             .iter()
             .rfind(|attempt| attempt.number == number)
     }
+
+    /// The attempts whose changes stayed, of the last recovery that left any, oldest first.
+    pub(super) fn stayed(&self) -> Vec<&AttemptTrees> {
+        let stays = |one: &&AttemptTrees| !one.is_undone && (one.is_cure || one.is_kept);
+        let Some(last) = self.attempts.iter().rfind(stays) else {
+            return Vec::new();
+        };
+        let attempts = self.attempts.iter().filter(stays);
+        attempts
+            .filter(|one| one.recovery == last.recovery)
+            .collect()
+    }
 }
 
 impl AttemptTrees {
@@ -77,6 +93,8 @@ struct Reading {
     open: HashMap<String, AttemptStarted>,
     /// The first attempt since the last end of a recovery.
     since: usize,
+    /// How many recoveries ended.
+    ended: usize,
 }
 
 impl Reading {
@@ -101,6 +119,7 @@ impl Reading {
                         .for_each(|attempt| attempt.is_undone = true);
                 }
                 self.since = self.trees.attempts.len();
+                self.ended += 1;
             }
             JournalEvent::Restored(restored) => {
                 let ended = self.trees.attempts.len();
@@ -132,6 +151,8 @@ impl Reading {
             foreign: finished.kept_foreign,
             not_put_back: finished.not_put_back,
             is_kept: finished.kept,
+            is_cure: finished.success,
+            recovery: self.ended,
         });
     }
 }

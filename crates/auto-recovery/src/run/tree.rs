@@ -4,8 +4,6 @@
 //! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
-use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -36,8 +34,10 @@ pub(super) struct Guarded {
     ground: Checkpoint,
     /// The tree as our last step left it.
     pub(super) ours: Checkpoint,
-    /// The tree as the strategy that acted last left it, before the verification.
-    acted: Option<Checkpoint>,
+    /// The tree with the cure, while that is set aside.
+    aside: Option<Checkpoint>,
+    /// The attempts that cured, oldest first: what was built upon, and the last.
+    pub(super) cure: Vec<Span>,
     /// The attempt under way: the tree before it, and as it was seen last.
     attempt: Option<Span>,
     /// Failed attempts whose changes are in the tree, oldest first.
@@ -47,13 +47,15 @@ pub(super) struct Guarded {
     /// What the next run here would need if this one died; not inside another recovery.
     pending: Option<Pending>,
     /// Who runs beside; not inside another recovery.
-    beside: Option<Inbox>,
+    pub(super) beside: Option<Inbox>,
 }
 
 /// What one attempt did to the tree: from here to there.
 #[derive(Clone)]
-struct Span {
-    before: Checkpoint,
+pub(super) struct Span {
+    pub(super) before: Checkpoint,
+    /// As the strategy left it, before the verification.
+    pub(super) acted: Option<Checkpoint>,
     after: Option<Checkpoint>,
     /// Whether it is undone together with the attempt that came next.
     left_to_next: bool,
@@ -106,7 +108,8 @@ impl GuardedTree {
             argv: request.words(),
             cwd: request.cwd.display().to_string(),
             ours: ground.clone(),
-            acted: None,
+            aside: None,
+            cure: Vec::new(),
             ground,
             attempt: None,
             kept: Vec::new(),
@@ -151,21 +154,6 @@ impl GuardedTree {
         self.lock().ground.fingerprint()
     }
 
-    /// What the cure changed, together with what it was built upon, for `git apply`.
-    pub(super) fn patch_of_cure(&self, out: &mut dyn Write) -> Result<()> {
-        let guarded = self.lock();
-        match &guarded.acted {
-            Some(acted) => {
-                let mut give = |piece: &[u8]| out.write_all(piece).map(ControlFlow::Continue);
-                let store = &guarded.store;
-                store
-                    .patch_for_apply(&guarded.ground, acted, &mut give)
-                    .map(drop)
-            }
-            None => Ok(()),
-        }
-    }
-
     /// The recovery is over. One that failed half-way leaves its mark, so that the next run here
     /// knows; unless the tree is as it was.
     pub(super) fn end(&self, in_order: bool) -> Result<()> {
@@ -205,6 +193,7 @@ impl Tree for GuardedTree {
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
             before: now.clone(),
+            acted: None,
             after: None,
             left_to_next: false,
         });
@@ -238,7 +227,9 @@ impl Tree for GuardedTree {
             files_modified,
             overflow: None,
         };
-        guarded.acted = Some(now);
+        if let Some(span) = &mut guarded.attempt {
+            span.acted = Some(now);
+        }
         Ok(acted)
     }
 
@@ -307,12 +298,42 @@ impl Tree for GuardedTree {
         self.lock().put_back_while(|_| true)
     }
 
+    fn set_aside(&mut self) -> Result<Option<String>> {
+        let mut guarded = self.lock();
+        let last = guarded.attempt.as_ref();
+        let first = guarded
+            .kept
+            .first()
+            .or(last)
+            .map(|span| span.before.clone());
+        let with = last.and_then(|span| span.after.clone());
+        let (Some(first), Some(with)) = (first, with) else {
+            return Ok(Some("the tree with it could not be kept".to_owned()));
+        };
+        guarded.aside = Some(with.clone());
+        guarded.go_between(&with, &first)
+    }
+
+    fn put_again(&mut self) -> Result<Option<String>> {
+        let mut guarded = self.lock();
+        let Some(with) = guarded.aside.take() else {
+            return Ok(None);
+        };
+        let now = guarded.look("without the cure")?;
+        if let Some(pending) = &mut guarded.pending {
+            // Of a run that dies while it is brought back, this is what goes.
+            pending.note_after(&with)?;
+        }
+        guarded.go_between(&now, &with)
+    }
+
     fn accept(&mut self, proof: Proof) -> Result<()> {
         let mut guarded = self.lock();
         // A tree that could not be kept as the command passed on it is none to go back to.
         let last = guarded.attempt.take();
-        let is_unseen = last.is_some_and(|span| span.after.is_none());
-        guarded.kept.clear();
+        let is_unseen = last.as_ref().is_some_and(|span| span.after.is_none());
+        guarded.cure = std::mem::take(&mut guarded.kept);
+        guarded.cure.extend(last);
         let Guarded {
             store,
             pending,
@@ -384,7 +405,7 @@ impl Guarded {
     }
 
     /// Notes who runs beside now, and who did.
-    fn look_beside(&mut self) {
+    pub(super) fn look_beside(&mut self) {
         if let Some(beside) = &mut self.beside {
             beside.look();
         }
@@ -410,7 +431,7 @@ impl Guarded {
     }
 
     /// Takes a snapshot as the tree that our step left.
-    fn look(&mut self, label: &str) -> Result<Checkpoint> {
+    pub(super) fn look(&mut self, label: &str) -> Result<Checkpoint> {
         self.look_beside();
         let taken = self.session.snapshot(label);
         if let (Err(_), Some(span)) = (&taken, &mut self.attempt) {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use crate::checkpoint::{DiffSink, Mark};
+use crate::checkpoint::{DiffSink, Mark, PatchForm};
 use crate::error::Result;
 use crate::run::tree::GuardedTree;
 
@@ -25,7 +25,10 @@ impl GuardedTree {
         sink: &mut DiffSink<'_>,
     ) -> Result<()> {
         let guarded = self.lock();
-        guarded.store.patch_between(before, after, sink).map(drop)
+        let (store, ids) = (&guarded.store, (before, after));
+        store
+            .patch_between(ids, PatchForm::Apply, &[], sink)
+            .map(drop)
     }
 
     /// The checkpoint of the tree as our last step left it.

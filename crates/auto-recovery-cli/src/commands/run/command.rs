@@ -1,26 +1,28 @@
 //! `recover run`.
 
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use auto_recovery::Result;
 use auto_recovery::exit::EXIT_RECOVER_FAILED;
-use auto_recovery::host::{Host, timestamp};
+use auto_recovery::host::timestamp;
 use auto_recovery::patience::over;
-use auto_recovery::process::{self, Interrupt, Signals};
+use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
 use auto_recovery::report::CiReport;
 use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 
 use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
-use crate::commands::run::console::{Lent, Terminal, hold_stdout};
+use crate::commands::run::console::{Lent, Terminal, hold, release};
 use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
-use crate::commands::run::steps::Steps;
+use crate::commands::run::steps::{Steps, Verdict};
 use crate::exit::{Exit, is_closed_output};
-use crate::output::{Status, stdout_error};
+use crate::output::{Status, Verbosity, stdout_error};
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once
@@ -32,6 +34,7 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
     let interrupt = Arc::new(Interrupt::new()?);
     let app = &app.interrupted_by(Arc::clone(&interrupt));
     let path = request.result_file.as_deref();
+    let path = path.filter(|path| !is_stdout(path));
     let place = path.map(|path| ResultPlace::prepare("--result-file", path));
     let place = place.transpose()?;
     let reports = Reports::prepare(&request.reports)?;
@@ -41,13 +44,14 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
         .collect();
     let told = Told {
         place: place.as_ref(),
+        on_stdout: app.printer.json || request.result_file.as_deref().is_some_and(is_stdout),
         reports: &reports,
     };
     run_and_prune(app, request, &interrupt, &told).inspect_err(|error| {
         let (message, now) = (error.chain(), timestamp(app.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
-        tell(app, &result, place.as_ref(), &*app.host).ok();
+        tell(app, &result, &told).ok();
         reports.write(&report_of_failure(&command, message, now), &places(app));
     })
 }
@@ -55,6 +59,8 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
 /// Where programs are told what became of the run.
 struct Told<'a> {
     place: Option<&'a ResultPlace>,
+    /// Whether the result is the last line of stdout.
+    on_stdout: bool,
     reports: &'a Reports,
 }
 
@@ -93,10 +99,10 @@ fn run_and_prune(
     let host = Arc::clone(&app.host);
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
-    let held = match app.settings.run.hold_stdout.value {
-        true => Some(hold_stdout()?),
-        false => None,
-    };
+    let holds = held_streams(app);
+    let held = holds.map(hold).transpose()?;
+    let brief = request.profile.is_some() && app.printer.verbosity < Verbosity::Verbose;
+    let verdict = brief.then(Verdict::default);
     let asking = Asking {
         printer: &app.printer,
         status: &status,
@@ -111,28 +117,28 @@ fn run_and_prune(
             pty: app.settings.run.pty.value,
             makeflags: app.settings.makeflags.clone(),
             held: held.clone(),
+            holds,
             status: Arc::clone(&status),
         })?),
         observer: Arc::new(Mutex::new(Steps::new(
             app.printer.clone(),
             Arc::clone(&status),
+            verdict.clone(),
         ))),
         consent: ProjectConsent::of(&app.settings, asking).map(|consent| Box::new(consent) as _),
     };
     let outcome = library::run(library_request, world);
     status.idle();
     if let Some(held) = held {
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        unless_unread(held.release(interrupt).map_err(stdout_error))?;
+        let released = release(&held, request.profile.is_some(), interrupt);
+        unless_unread(released.map_err(stdout_error))?;
+    }
+    if let Some(verdict) = verdict {
+        verdict.print(&app.printer);
     }
     let outcome = outcome?;
-    if !told.reports.is_empty() {
-        let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
-        let took = host.monotonic().saturating_sub(started);
-        let report = outcome.ci_report(cwd, workspace, took);
-        told.reports.write(&report, &places(app));
-    }
-    tell(app, &outcome.result_file(), told.place, &*host)?;
+    let took = host.monotonic().saturating_sub(started);
+    tell_outcome(app, &outcome, told, took)?;
     if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
@@ -146,18 +152,39 @@ fn run_and_prune(
     })
 }
 
-/// Tells programs the result: in the result's own place, and as the last line of stdout where JSON
-/// is asked for.
-fn tell(
-    app: &App,
-    result: &ResultFile<'_>,
-    place: Option<&ResultPlace>,
-    host: &dyn Host,
-) -> Result<()> {
-    if let Some(place) = place {
-        unless_unread(place.write(result, host))?;
+/// What is held back until it is known which run decides.
+fn held_streams(app: &App) -> Option<HeldStreams> {
+    let run = &app.settings.run;
+    // Whoever typed the one means that, whatever a file says of the other.
+    match (run.hold_output.value, run.hold_stdout.value) {
+        (true, _) if !run.hold_stdout.is_flag() => Some(HeldStreams::Both),
+        (_, true) => Some(HeldStreams::Stdout),
+        _ => None,
     }
-    match app.printer.json {
+}
+
+/// Whether `-` was typed for the result's place.
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Tells CI systems and programs what became of the run, which took so long.
+fn tell_outcome(app: &App, outcome: &RunOutcome, told: &Told<'_>, took: Duration) -> Result<()> {
+    if !told.reports.is_empty() {
+        let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
+        let report = outcome.ci_report(cwd, workspace, took);
+        told.reports.write(&report, &places(app));
+    }
+    tell(app, &outcome.result_file(), told)
+}
+
+/// Tells programs the result: in the result's own place, and as the last line of stdout where that
+/// is asked for.
+fn tell(app: &App, result: &ResultFile<'_>, told: &Told<'_>) -> Result<()> {
+    if let Some(place) = told.place {
+        unless_unread(place.write(result, &*app.host))?;
+    }
+    match told.on_stdout {
         true => unless_unread(app.printer.json_last_line(result)),
         false => Ok(()),
     }

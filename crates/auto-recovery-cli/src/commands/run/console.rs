@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, Held, InheritedFiles, OutputSink, PassThrough, ReplayedInput,
-    Stdin, Stream, Terminals, read_once,
+    CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, Interrupt,
+    OutputSink, PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
 };
 use auto_recovery::run::{Console, Role, display_command};
 use auto_recovery::{Error, Result};
@@ -30,7 +30,8 @@ pub(super) struct Terminal {
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
     files: InheritedFiles,
-    held: Option<HeldStdout>,
+    held: Option<HeldOutput>,
+    holds: Option<HeldStreams>,
     status: Arc<Status>,
 }
 
@@ -42,8 +43,10 @@ pub(super) struct Lent {
     pub(super) pty: bool,
     /// What `make` says to its jobs.
     pub(super) makeflags: OsString,
-    /// Where stdout goes, if it is held back.
-    pub(super) held: Option<HeldStdout>,
+    /// Where output goes, if it is held back.
+    pub(super) held: Option<HeldOutput>,
+    /// What of it is.
+    pub(super) holds: Option<HeldStreams>,
     /// The moving line.
     pub(super) status: Arc<Status>,
 }
@@ -56,6 +59,7 @@ impl Terminal {
             pty,
             makeflags,
             held,
+            holds,
             status,
         } = lent;
         let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
@@ -84,8 +88,15 @@ impl Terminal {
             input,
             files: InheritedFiles::look(),
             held,
+            holds,
             status,
         })
+    }
+}
+
+impl Terminal {
+    fn holds_both(&self) -> bool {
+        self.holds == Some(HeldStreams::Both)
     }
 }
 
@@ -96,16 +107,21 @@ impl Console for Terminal {
             self.files.set_back();
         }
         match role {
-            Role::Helper => {
+            Role::Helper if self.holds_both() => spec.terminals = Terminals::default(),
+            Role::Helper | Role::Person => {
                 spec.terminals.stdout = spec.terminals.stderr.clone();
                 spec.one_output = true;
+            }
+            Role::Command if self.holds_both() => {
+                spec.terminals = Terminals::default();
+                spec.one_output = self.one_place;
             }
             Role::Command if self.held.is_some() => spec.terminals.stdout = None,
             Role::Command => spec.one_output = self.one_place,
         }
         self.command = match &spec.argv[..] {
             // How a strategy's command that was given as text is run.
-            [sh, option, text] if sh == "sh" && option == "-c" && role == Role::Helper => {
+            [sh, option, text] if sh == "sh" && option == "-c" && role != Role::Command => {
                 text.to_string_lossy().into_owned()
             }
             argv => display_command(argv),
@@ -115,34 +131,38 @@ impl Console for Terminal {
             (None, _) => Stdin::Inherit,
             (Some(input), Role::Command) => Stdin::Replay(Arc::clone(input)),
             // What is piped in is the command's.
-            (Some(_), Role::Helper) => Stdin::Null,
+            (Some(_), Role::Helper | Role::Person) => Stdin::Null,
         };
         Ok(())
     }
 
     fn sink(&mut self, role: Role) -> Result<Box<dyn OutputSink + '_>> {
         let (stdout, stderr) = (io::stdout(), io::stderr());
+        if role == Role::Helper && self.holds_both() {
+            return Ok(Box::new(Discard));
+        }
         if let (Role::Command, Some(held)) = (role, &self.held) {
+            let passes_stderr = !self.holds_both();
             let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
             held.forget();
             // What follows is where stdout begins.
             passed_to_stdout(b"\n");
             return Ok(Box::new(Passing {
                 to: Locked(held),
-                moves: [false, isatty(&stderr)],
-                is_ours: [false, true],
+                moves: [false, passes_stderr && isatty(&stderr)],
+                is_ours: [false, passes_stderr],
                 is_stdout: true,
                 console: self,
             }));
         }
         let out = match role {
             Role::Command => stdout.as_fd(),
-            Role::Helper => stderr.as_fd(),
+            Role::Helper | Role::Person => stderr.as_fd(),
         };
         Ok(Box::new(Passing {
             to: pass_through(out, stderr.as_fd())?,
             moves: [isatty(out), isatty(&stderr)],
-            is_ours: [self.one_place || role == Role::Helper, true],
+            is_ours: [self.one_place || role != Role::Command, true],
             is_stdout: role == Role::Command,
             console: self,
         }))
@@ -170,17 +190,18 @@ fn are_one_place(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
     keeps_order && (is.st_dev, is.st_ino) == (other.st_dev, other.st_ino)
 }
 
-/// The stdout of the run that decides, kept back until it is known which that is.
-pub(super) type HeldStdout = Arc<Mutex<Held<PassThrough>>>;
+/// The output of the run that decides, kept back until it is known which that is.
+pub(super) type HeldOutput = Arc<Mutex<Held<PassThrough>>>;
 
-/// Holds back what goes to stdout.
+/// Holds back what goes to `streams`.
 ///
 /// # Errors
 /// If the streams of this process cannot be used.
-pub(super) fn hold_stdout() -> Result<HeldStdout> {
+pub(super) fn hold(streams: HeldStreams) -> Result<HeldOutput> {
     let through = pass_through(io::stdout().as_fd(), io::stderr().as_fd())?;
     Ok(Arc::new(Mutex::new(Held::new(
         through,
+        streams,
         &std::env::temp_dir(),
     ))))
 }
@@ -263,4 +284,37 @@ impl OutputSink for Locked<'_> {
     fn outlive(&self, stream: Stream) -> Option<OwnedFd> {
         self.0.outlive(stream)
     }
+}
+
+/// The most that is released of what is held, where it is cut: a tenth of what a model of today is
+/// given at once, at four bytes a word.
+const CUT_BYTES_MAX: u64 = 16 * 1024;
+/// The part of that which comes from the beginning; most tools say what matters at the end.
+const CUT_HEAD: u64 = 4 * 1024;
+
+/// Releases `held`, cut in the middle if `cut` and it is long; what is left out can be read in a
+/// file that is named.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn release(held: &HeldOutput, cut: bool, interrupt: &Interrupt) -> io::Result<()> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    let (length, is_open) = (held.length(), held.is_open());
+    if !cut || length <= CUT_BYTES_MAX {
+        held.release(interrupt)?;
+    } else {
+        let left_out = CUT_HEAD..length - (CUT_BYTES_MAX - CUT_HEAD);
+        let count = left_out.end - left_out.start;
+        let all = match held.keep_in(&std::env::temp_dir()) {
+            Ok(path) => format!("all of it is in {}", path.display()),
+            Err(error) => format!("all of it could not be kept: {error}"),
+        };
+        let note = format!("\n… {count} bytes left out; {all}\n");
+        held.release_without(left_out, note.as_bytes(), interrupt)?;
+    }
+    if is_open {
+        // A line of ours is none of the command's.
+        passed_on(b" ");
+    }
+    Ok(())
 }

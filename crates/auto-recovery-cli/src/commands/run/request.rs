@@ -80,6 +80,10 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
             .iter()
             .map(|one| (one.category, one.code))
             .collect(),
+        confirm: run.confirm.value,
+        fail_on_change: run.fail_on_change.value,
+        git_index: settings.git_index.clone(),
+        stage: run.stage.value,
         on_audit_failure: run.on_audit_failure.value,
         on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
     })

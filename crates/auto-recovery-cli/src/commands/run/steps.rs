@@ -1,6 +1,6 @@
 //! What a person sees of a recovery: one line a step on stderr, the next step always named.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auto_recovery::checkpoint::some_names;
@@ -22,11 +22,44 @@ const MESSAGE_CHARS: usize = 120;
 pub(super) struct Steps {
     printer: Printer,
     status: Arc<Status>,
+    /// Where all that is said goes, if that is one line at the end.
+    verdict: Option<Verdict>,
+}
+
+/// The one line that is said of a run at its end.
+#[derive(Clone, Default)]
+pub(super) struct Verdict(Arc<Mutex<Vec<String>>>);
+
+impl Verdict {
+    fn add(&self, words: &str) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push(words.to_owned());
+    }
+
+    /// Says it, if there is anything to say.
+    pub(super) fn print(&self, printer: &Printer) {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.is_empty() {
+            printer.note(said.join("; "));
+        }
+    }
 }
 
 impl Steps {
-    pub(super) fn new(printer: Printer, status: Arc<Status>) -> Self {
-        Self { printer, status }
+    pub(super) fn new(printer: Printer, status: Arc<Status>, verdict: Option<Verdict>) -> Self {
+        Self {
+            printer,
+            status,
+            verdict,
+        }
+    }
+
+    /// Says what belongs to the verdict: at once, unless that is one line.
+    fn conclude(&self, words: &str) {
+        match &self.verdict {
+            Some(verdict) => verdict.add(words),
+            None => self.say(words),
+        }
     }
 
     fn line(&self, step: &str, what: &str, more: &[String]) {
@@ -47,10 +80,13 @@ impl Steps {
                 more.join(" · ")
             ),
         };
-        self.status.over(|| self.printer.note(line.trim_end()));
+        self.say(line.trim_end());
     }
 
     fn say(&self, line: &str) {
+        if self.verdict.is_some() {
+            return;
+        }
         self.status.over(|| self.printer.note(line));
     }
 
@@ -86,6 +122,12 @@ impl Steps {
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
+            Event::Confirming { without: true } => {
+                self.status.working("confirming: without the change");
+            }
+            Event::Confirming { without: false } => {
+                self.status.working("confirming: with it again")
+            }
             Event::Tried { .. } => self.tried(event),
             Event::Turned { failure, category } => {
                 let place = failure.location().map(|place| format!(" · {place}"));
@@ -158,6 +200,7 @@ impl RunObserver for Steps {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
+            RunEvent::Note { what } => self.conclude(what),
             RunEvent::Leftover { what } | RunEvent::Warning { what } => self.warn(what),
             RunEvent::NoState { why } => self.warn(&format!(
                 "nothing was tried, because what is kept of it cannot be written: {why} · name a \
@@ -189,7 +232,7 @@ impl RunObserver for Steps {
                     _ => String::new(),
                 };
                 let tries = counted(*attempts as u64, "attempt");
-                self.say(&format!(
+                self.conclude(&format!(
                     "{why} after {tries}, {}{tree}{next}",
                     seconds(*duration)
                 ));
@@ -237,7 +280,7 @@ impl Steps {
             .location()
             .map(|place| format!(" · {place}"))
             .unwrap_or_default();
-        self.say(&format!(
+        self.conclude(&format!(
             "`{command}` failed ({how}): {}, {category}{place}",
             failure.error_type
         ));
@@ -280,7 +323,7 @@ impl Steps {
             (None, _) => String::new(),
         };
         let tries = counted(*attempts as u64, "attempt");
-        self.say(&format!(
+        self.conclude(&format!(
             "recovered by {strategy}{flaky}, {tries}, {}{hints}",
             seconds(*duration)
         ));

@@ -1,7 +1,7 @@
 //! Putting trees back.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use auto_recovery::checkpoint::{Checkpoint, CheckpointSession, RestoreReport};
 
@@ -61,6 +61,37 @@ fn types_modes_links_and_empty_directories_go_back() {
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
     assert!(session.snapshot("").unwrap().is_same_tree(&good));
+}
+
+#[test]
+fn what_goes_back_is_told_from_what_stood_there_by_whole_seconds() {
+    let tree = Tree::new();
+    let names = ["replaced.py", "overwritten.py", "links/overwritten.py"];
+    tree.write(names[0], "a - b");
+    tree.write(names[1], "a - b");
+    tree.mkdir("links");
+    fs::hard_link(tree.path(names[1]), tree.path(names[2])).unwrap();
+    let mut session = tree.session();
+    let good = session.snapshot("").unwrap();
+    let second = |name: &str| fs::metadata(tree.path(name)).unwrap().mtime();
+    // Each way: what is put again must be told from what was taken away, too.
+    let mut seen = Vec::new();
+    for name in &names[..2] {
+        tree.write(name, "a + b");
+        seen.push(second(name));
+    }
+    let bad = session.snapshot("").unwrap();
+    let report = session.restore(&good, Some(&bad)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    seen.extend([second(names[0]), second(names[1])]);
+    let now = session.snapshot("").unwrap();
+    let report = session.restore(&bad, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    seen.extend([second(names[0]), second(names[1])]);
+    for pair in [[0, 2], [1, 3], [2, 4], [3, 5]] {
+        assert_ne!(seen[pair[0]], seen[pair[1]], "{seen:?}");
+    }
+    assert_eq!(fs::read(tree.path(names[2])).unwrap(), b"a + b");
 }
 
 #[test]

@@ -170,6 +170,10 @@ impl Project {
             dry_run: false,
             fail_on_flaky: false,
             exit_map: auto_recovery::run::ExitMap::new(),
+            confirm: false,
+            fail_on_change: false,
+            git_index: None,
+            stage: false,
             on_audit_failure: OnAuditFailure::Stop,
             on_leftover: OnLeftover::Restore,
         }

@@ -1,0 +1,132 @@
+//! `recover show --diff`, `--stat` and `--output`: one thing of a session, whole.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use auto_recovery::checkpoint::PatchForm;
+use auto_recovery::files::{Links, open_regular};
+use auto_recovery::run::Place;
+use auto_recovery::{Error, ErrorKind, Result};
+
+use crate::artifacts::outputs_dir;
+use crate::commands::evidence::Evidence;
+use crate::commands::session;
+use crate::commands::show::Wanted;
+use crate::commands::show_text::in_state;
+use crate::exit::Exit;
+use crate::output::{Escapes, Printer, stdout_error};
+
+/// Columns of a `--stat` that no terminal shows, as of git.
+const STAT_COLUMNS: u16 = 80;
+
+/// What is shown of a session, or of an attempt of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What it changed, as `git apply` takes it.
+    Diff,
+    /// How much of which files it changed.
+    Stat,
+    /// What the command wrote when it failed first, or what the attempt wrote.
+    Output,
+}
+
+/// Writes `part` of what is `wanted` to stdout, as it is.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub(crate) fn show_part(
+    place: &Place,
+    wanted: Wanted<'_>,
+    part: Part,
+    printer: &Printer,
+) -> Result<Exit> {
+    if printer.json {
+        let context = "--diff, --stat and --output are no JSON: leave out --json, or them: \
+                       `recover show --json` has the diff, and where the output is";
+        return Err(Error::new(ErrorKind::InvalidInput, context));
+    }
+    let store = &*place.store;
+    let number = wanted.attempt;
+    let session = session::asked_for(store, wanted.session, printer)?;
+    match part {
+        Part::Diff => patch(place, (&session, number), PatchForm::Apply, printer)?,
+        Part::Stat => {
+            let form = PatchForm::Stat(printer.columns.unwrap_or(STAT_COLUMNS));
+            patch(place, (&session, number), form, printer)?;
+        }
+        Part::Output => output(place, (&session, number), printer)?,
+    }
+    Ok(Exit::OK)
+}
+
+fn patch(
+    place: &Place,
+    (session, number): (&str, Option<u64>),
+    form: PatchForm,
+    printer: &Printer,
+) -> Result<()> {
+    let absent = |what: String| Error::new(ErrorKind::NotFound, what);
+    let patch = place.patch(session, number)?.ok_or_else(|| match number {
+        Some(number) => absent(format!(
+            "no checkpoint tells what attempt {number} of session {session} changed: `recover \
+             history {session}` lists its attempts"
+        )),
+        None => absent(format!(
+            "nothing that session {session} changed stayed, or no checkpoint tells: `recover show \
+             --diff {session} N` has what attempt N did"
+        )),
+    })?;
+    let mut length = 0;
+    printer.data(Escapes::Text, |out| {
+        let mut give = |piece: &[u8]| {
+            length += piece.len();
+            out.write_all(piece).map(ControlFlow::Continue)
+        };
+        patch.read(form, &mut give).map(drop)
+    })?;
+    let beyond = patch.beyond();
+    for line in &beyond {
+        printer.warn(format_args!("not in the patch: {line}"));
+    }
+    if length == 0 && beyond.is_empty() {
+        let who = match number {
+            Some(number) => format!("attempt {number} of session {session}"),
+            None => format!("the cure of session {session}"),
+        };
+        return Err(absent(format!(
+            "{who} changed no file: `recover show {session}` tells what it did"
+        )));
+    }
+    Ok(())
+}
+
+fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Printer) -> Result<()> {
+    let (evidence, damage) = Evidence::of(&*place.store, session)?;
+    let path = match number {
+        Some(number) => evidence.output_file(number),
+        None => evidence.first_output_file(),
+    };
+    printer.damage(&damage.into_iter().collect::<Vec<_>>());
+    let absent = |why: &str| {
+        let whose = match number {
+            Some(number) => format!("of attempt {number} of session {session}"),
+            None => format!("of the first failure of session {session}"),
+        };
+        let context = format!("no output {whose}: {why}; `recover show {session}` tells the rest");
+        Error::new(ErrorKind::NotFound, context)
+    };
+    let path = path.ok_or_else(|| absent("none is on record"))?;
+    let outputs = outputs_dir(&place.state_dir, session)?;
+    // A record that somebody else wrote may name any file.
+    let own = in_state(Path::new(path), &outputs)
+        .ok_or_else(|| absent("the record names a file outside of this state"))?;
+    let mut file: File = open_regular(&own, Links::Refuse).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => absent("it is older than the state keeps outputs"),
+        _ => Error::io("open", &own, error),
+    })?;
+    printer.data(Escapes::Text, |out| {
+        io::copy(&mut file, out).map(drop).map_err(stdout_error)
+    })
+}

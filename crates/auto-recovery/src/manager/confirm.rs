@@ -1,0 +1,205 @@
+//! Seeing that a cure is one: without it the command fails, and with it again it passes.
+//!
+//! A pass without the change is none of the change's doing: the command is flaky, the change goes,
+//! and the pass counts as that of a plain retry. Where the change cannot wholly be taken away and
+//! brought back, it cannot be told, and that is said.
+
+use crate::error::Result;
+use crate::host::new_id;
+use crate::manager::Event;
+use crate::manager::RecoveryEnd;
+use crate::manager::attempt::Tried;
+use crate::manager::recovery::{After, Recovering, Step, Turn};
+use crate::manager::tree::{Before, Proof};
+use crate::strategy::{RecoveryStrategyType, Verification};
+
+impl Recovering<'_> {
+    /// Undoes what cured, sees the command fail, applies it again and sees it pass, where that is
+    /// wanted and files changed.
+    pub(super) fn confirm(
+        &mut self,
+        turn: &Turn<'_>,
+        number: u64,
+        tried: &mut Tried,
+    ) -> Result<()> {
+        let settings = &self.manager.settings;
+        let is_wanted = settings.confirm && !settings.keep_failed_changes;
+        let changed_nothing = tried.files_modified.is_empty() && self.changed.is_empty();
+        if !is_wanted || !tried.success || tried.stood_in || changed_nothing {
+            return Ok(());
+        }
+        let Some(tree) = self.manager.tree.as_mut() else {
+            return Ok(());
+        };
+        let is_more = !tree.not_covered().is_empty() || tree.history_moved().is_some();
+        if is_more || !tried.left_running.is_empty() {
+            tried.add("not confirmed: it did more than change files that an undo covers");
+            return Ok(());
+        }
+        if let Some(why) = tree.set_aside()? {
+            return self.unsure(tried, &why);
+        }
+        self.manager.observe(&Event::Confirming { without: true });
+        match self.verify_again(turn, number) {
+            Err(why) => self.unsure(tried, &why),
+            Ok(_) if self.manager.host.is_interrupted() => {
+                tried.add("interrupted while it was confirmed");
+                self.refute(tried)
+            }
+            Ok(seen) if seen.not_ended => {
+                tried.add("what ran without the change could not be ended");
+                tried.not_ended = true;
+                self.refute(tried)
+            }
+            Ok(seen) if seen.passed => {
+                tried.add("it passes without the change as well: flaky, the change is dropped");
+                tried.passed_without = Some(seen);
+                self.changed.clear();
+                self.refute(tried)
+            }
+            Ok(_) if self.is_over() => self.unsure(tried, "the deadline passed"),
+            Ok(_) => self.with_it_again(turn, number, tried),
+        }
+    }
+
+    /// The command failed without the change: whether it passes with it again.
+    fn with_it_again(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) -> Result<()> {
+        if !self.put_again(tried)? {
+            return Ok(());
+        }
+        self.manager.observe(&Event::Confirming { without: false });
+        let seen = self.verify_again(turn, number);
+        let verified = self.look()?;
+        let is_harmless = verified.protected.is_empty() && verified.overflow.is_none();
+        tried.verified.checkpoint = verified.checkpoint;
+        tried.verified.fingerprint = verified.fingerprint;
+        match seen {
+            Ok(seen) if seen.passed && is_harmless => {
+                tried.add("fails without the change, passes with it again");
+                tried.confirmed = true;
+                Ok(())
+            }
+            Ok(seen) => {
+                tried.add("with the change applied again it passes no more");
+                tried.not_ended |= seen.not_ended;
+                tried.failure = seen.failure;
+                (tried.exit_code, tried.signal) = (seen.exit_code, seen.signal);
+                self.refute(tried)
+            }
+            Err(why) => {
+                tried.add(&format!(
+                    "could not be run with the change applied again: {why}"
+                ));
+                self.refute(tried)
+            }
+        }
+    }
+
+    /// It cannot be told whether it is a cure: it stays, and that is said.
+    fn unsure(&mut self, tried: &mut Tried, why: &str) -> Result<()> {
+        if self.put_again(tried)? {
+            tried.add(&format!("not confirmed: {why}"));
+        }
+        Ok(())
+    }
+
+    /// Applies the change again. Where the tree is not as it was with it, it is no cure.
+    fn put_again(&mut self, tried: &mut Tried) -> Result<bool> {
+        let tree = self.manager.tree.as_mut();
+        let why = match tree.map(|tree| tree.put_again()) {
+            Some(put) => put?,
+            None => None,
+        };
+        let Some(why) = why else {
+            return Ok(true);
+        };
+        tried.add(&format!("could not be applied again: {why}"));
+        self.refute(tried)?;
+        Ok(false)
+    }
+
+    /// It is no cure.
+    fn refute(&mut self, tried: &mut Tried) -> Result<()> {
+        tried.success = false;
+        tried.flaky = false;
+        tried.repeatable = false;
+        self.look().map(drop)
+    }
+
+    /// Records the pass without the change as what it is: that of a plain retry.
+    pub(super) fn count_as_retry(&mut self, seen: Verification) -> Result<Tried> {
+        self.faced = self.current.clone();
+        let number = self
+            .manager
+            .next_attempt_number(self.session_id.as_deref())?;
+        let before = match self.manager.tree.as_mut() {
+            Some(tree) => tree.before(number)?,
+            None => Before::default(),
+        };
+        self.attempt_id = new_id("attempt");
+        let step = Step {
+            kind: RecoveryStrategyType::Retry,
+            plugin: None,
+            first: 1,
+            max_attempts: 1,
+            action: "without the change that was dropped".to_owned(),
+            recipe: None,
+        };
+        let turn = Turn {
+            step: &step,
+            strategy_attempt: 1,
+            previous: None,
+            is_last: true,
+        };
+        self.record_intent(&turn, number, &before)?;
+        let mut tried = Tried::passed_again(seen, before);
+        if let Some(tree) = self.manager.tree.as_mut() {
+            tried.acted = tree.acted()?;
+            tried.verified = tree.verified()?;
+        }
+        self.record_attempt(&turn, number, &tried)?;
+        if let Some(tree) = self.manager.tree.as_mut() {
+            tree.accept(Proof::Passed)?;
+        }
+        Ok(tried)
+    }
+}
+
+impl Tried {
+    /// A plain retry that passed, as `seen`.
+    fn passed_again(seen: Verification, before: Before) -> Self {
+        Self {
+            success: true,
+            repeatable: true,
+            stood_in: false,
+            flaky: true,
+            undone: false,
+            kept: false,
+            confirmed: false,
+            passed_without: None,
+            is_ground: false,
+            anew: None,
+            message: seen.message.clone(),
+            verdict: seen.message,
+            changes_made: Vec::new(),
+            files_modified: Vec::new(),
+            before,
+            acted: Default::default(),
+            verified: Default::default(),
+            kept_foreign: Vec::new(),
+            not_put_back: Vec::new(),
+            holding: Vec::new(),
+            moved_aside: Vec::new(),
+            not_covered: Vec::new(),
+            failure: None,
+            strategy_exit_code: None,
+            exit_code: seen.exit_code,
+            signal: seen.signal,
+            left_running: seen.left_running,
+            not_ended: false,
+            output_file: seen.output_file,
+            duration: Default::default(),
+            after: After::End(RecoveryEnd::Recovered),
+        }
+    }
+}
