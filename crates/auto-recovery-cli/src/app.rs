@@ -48,7 +48,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             let (request, flags) = RunRequest::split(*args);
             App::new(&global, flags, &environment, printer)
                 .and_then(|app| {
-                    app.tell_untrusted();
+                    app.tell_left_out();
                     commands::run(app, request)
                 })
                 .map_err(Failure::of_run)
@@ -100,10 +100,13 @@ impl App {
         }
     }
 
-    /// Says that the project's file is not trusted, if so.
-    fn tell_untrusted(&self) {
+    /// Says which configuration files do not count, or not whole.
+    fn tell_left_out(&self) {
         if let Some(untrusted) = &self.settings.untrusted {
             self.printer.warn(untrusted);
+        }
+        for unread in &self.settings.unread {
+            self.printer.warn(unread);
         }
     }
 
@@ -196,7 +199,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
     let state_dir = &settings.state_dir.value;
     // What the project's file says plays a part in these alone.
     if let Command::Plan(_) | Command::Classify(_) | Command::Config = command {
-        app.tell_untrusted();
+        app.tell_left_out();
     }
     match command {
         Command::Run(_) | Command::Completions(_) => {

@@ -352,17 +352,3 @@ fn show_opens_only_the_outputs_that_the_state_holds() {
     fs::rename(&pipe, &kept).expect("plant a pipe");
     assert!(run(&["show", "s"]).quiet().contains("it is a FIFO"));
 }
-
-#[test]
-fn a_pipe_in_place_of_a_configuration_file_is_refused_at_once() {
-    let machine = Machine::new();
-    fs::create_dir_all(machine.home().join(".config/recover")).expect("make directories");
-    for path in ["recover.toml", "../user/.config/recover/config.toml"] {
-        let made = machine.run(&mut machine.shell(&format!("mkfifo '{path}'")));
-        assert_eq!(made.code, 0, "{made:?}");
-        let refused = machine.recover(&["config"]);
-        assert_eq!(refused.code, 2, "{refused:?}");
-        assert!(refused.stderr.contains("is no file"), "{refused:?}");
-        fs::remove_file(machine.work().join(path)).expect("remove");
-    }
-}
