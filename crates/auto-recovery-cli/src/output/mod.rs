@@ -10,6 +10,7 @@ mod facts;
 mod file;
 mod json;
 mod printer;
+mod reader;
 mod shell;
 mod status;
 mod table;
@@ -24,6 +25,7 @@ pub(crate) use json::JsonArray;
 pub(crate) use printer::{
     Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
 };
+pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
 pub(crate) use shell::shell_words;
 pub(crate) use status::Status;
 pub(crate) use table::{Column, Table};

@@ -10,8 +10,11 @@ use rustix::io::Errno;
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
 use super::capture::Stream;
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, timespec};
 use super::sink::OutputSink;
+use crate::error::ErrorKind;
+use crate::host::Host;
+use crate::patience::over;
 
 /// Held bytes that stay in memory: 1 MiB; beyond it they move to a file without a name.
 const IN_MEMORY_MAX: usize = 1 << 20;
@@ -48,9 +51,10 @@ impl<S: OutputSink> Held<S> {
         self.bytes = spooled_tempfile_in(IN_MEMORY_MAX, &self.spool);
     }
 
-    /// Passes on what is held, and then holds nothing. Ends with an error of the kind `Interrupted`
-    /// when the reader takes nothing and the user asks to stop.
-    pub fn release(&mut self, interrupt: &Interrupt) -> io::Result<()> {
+    /// Passes on what is held, and then holds nothing. When the reader takes nothing, ends with an
+    /// error of the kind `Interrupted` once the user asks to stop, and of the kind `TimedOut` once
+    /// the host's deadline has passed.
+    pub fn release(&mut self, interrupt: &Interrupt, host: &dyn Host) -> io::Result<()> {
         let mut bytes = std::mem::replace(
             &mut self.bytes,
             spooled_tempfile_in(IN_MEMORY_MAX, &self.spool),
@@ -60,12 +64,17 @@ impl<S: OutputSink> Held<S> {
         loop {
             match bytes.read(&mut buffer)? {
                 0 => return Ok(()),
-                count => self.pass_on(&buffer[..count], interrupt)?,
+                count => self.pass_on(&buffer[..count], interrupt, host)?,
             }
         }
     }
 
-    fn pass_on(&mut self, mut bytes: &[u8], interrupt: &Interrupt) -> io::Result<()> {
+    fn pass_on(
+        &mut self,
+        mut bytes: &[u8],
+        interrupt: &Interrupt,
+        host: &dyn Host,
+    ) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.inner.write(Stream::Stdout, bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -73,7 +82,7 @@ impl<S: OutputSink> Held<S> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     let ready = self.inner.wait_on(Stream::Stdout).ok_or(e)?;
-                    wait(ready, interrupt)?;
+                    wait(ready, interrupt, host)?;
                 }
                 Err(e) => return Err(e),
             }
@@ -110,22 +119,28 @@ impl<S: OutputSink> OutputSink for Held<S> {
 }
 
 /// Waits until `ready` is writable.
-fn wait(ready: BorrowedFd<'_>, interrupt: &Interrupt) -> io::Result<()> {
+fn wait(ready: BorrowedFd<'_>, interrupt: &Interrupt, host: &dyn Host) -> io::Result<()> {
     let mut fds = vec![PollFd::from_borrowed_fd(ready, PollFlags::OUT)];
     fds.extend(
         interrupt
             .first()
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
     );
-    match poll(&mut fds, None) {
+    let left = host
+        .deadline()
+        .map(|at| timespec(at.saturating_sub(host.monotonic())));
+    match poll(&mut fds, left.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(e) => return Err(e.into()),
     }
-    if fds[0].revents().is_empty() && interrupt.raised().is_some() {
-        return Err(io::Error::new(
-            io::ErrorKind::Interrupted,
-            "the rest of the held output was not taken before the interrupt",
-        ));
+    if !fds[0].revents().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (kind, before) = match over(host) {
+        _ if interrupt.raised().is_some() => (io::ErrorKind::Interrupted, "interrupt"),
+        Some(ErrorKind::TimedOut) => (io::ErrorKind::TimedOut, "deadline"),
+        _ => return Ok(()),
+    };
+    let what = format!("the rest of the held output was not taken before the {before}");
+    Err(io::Error::new(kind, what))
 }

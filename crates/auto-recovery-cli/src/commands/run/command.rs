@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::Result;
-use auto_recovery::exit::EXIT_RECOVER_FAILED;
+use auto_recovery::exit::{EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::patience::over;
 use auto_recovery::process::{self, Interrupt, Signals};
@@ -20,7 +20,7 @@ use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::Steps;
 use crate::exit::{Exit, is_closed_output};
-use crate::output::{Status, stdout_error};
+use crate::output::{Status, gave_up_on_readers, stdout_error, wait_for_readers};
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once
@@ -91,6 +91,7 @@ fn run_and_prune(
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
     let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(interrupt))?);
     let host = Arc::clone(&app.host);
+    wait_for_readers(Arc::clone(interrupt), host.clone());
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let held = match app.settings.run.hold_stdout.value {
@@ -121,10 +122,13 @@ fn run_and_prune(
     };
     let outcome = library::run(library_request, world);
     status.idle();
-    if let Some(held) = held {
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        unless_unread(held.release(interrupt).map_err(stdout_error))?;
-    }
+    let released = match held {
+        Some(held) => {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            unless_unread(held.release(interrupt, &*host).map_err(stdout_error))
+        }
+        None => Ok(()),
+    };
     let outcome = outcome?;
     if !told.reports.is_empty() {
         let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
@@ -132,7 +136,16 @@ fn run_and_prune(
         let report = outcome.ci_report(cwd, workspace, took);
         told.reports.write(&report, &places(app));
     }
-    tell(app, &outcome.result_file(), told.place, &*host)?;
+    let said = tell(app, &outcome.result_file(), told.place, &*host);
+    // What ended the wait for whoever reads ended the run.
+    let exit = match (released.and(said), ended_by(interrupt, &*host)) {
+        (Err(error), Some(exit)) => {
+            app.printer.warn(error.chain());
+            exit
+        }
+        (Ok(()), Some(exit)) if gave_up_on_readers() => exit,
+        (told, _) => told.map(|()| outcome.exit)?,
+    };
     if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
@@ -140,9 +153,17 @@ fn run_and_prune(
     if outcome.session_id.is_some() && over(&*host).is_none() {
         prune_by_itself(app);
     }
-    Ok(match outcome.exit {
+    Ok(match exit {
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
+    })
+}
+
+/// How a run ends that the user or the deadline has ended.
+fn ended_by(interrupt: &Interrupt, host: &dyn Host) -> Option<RunExit> {
+    over(host).map(|_| match interrupt.raised() {
+        Some(signal) => RunExit::Signal(signal),
+        None => RunExit::Code(EXIT_TIMED_OUT),
     })
 }
 
@@ -154,13 +175,12 @@ fn tell(
     place: Option<&ResultPlace>,
     host: &dyn Host,
 ) -> Result<()> {
-    if let Some(place) = place {
-        unless_unread(place.write(result, host))?;
-    }
-    match app.printer.json {
+    let placed = place.map_or(Ok(()), |place| unless_unread(place.write(result, host)));
+    let shown = match app.printer.json {
         true => unless_unread(app.printer.json_last_line(result)),
         false => Ok(()),
-    }
+    };
+    placed.and(shown)
 }
 
 /// What became of writing something, unless nobody reads it any more: then the command's own end is
