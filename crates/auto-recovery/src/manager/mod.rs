@@ -23,6 +23,6 @@ pub use backoff::Backoff;
 pub use numbers::AttemptNumbers;
 pub use observer::{Event, Observer};
 pub use planner::{GROUNDS_MAX, NewPlan, Planner};
-pub use recovery::{Incident, Recovery, RecoveryEnd};
+pub use recovery::{Incident, Recovery, RecoveryEnd, StrategyOrder};
 pub use settings::{ManagerSettings, OnAuditFailure};
 pub use tree::{Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified};

@@ -33,12 +33,20 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
-    /// The strategies to try, in this order, where the caller decides; `None` for the category's
-    /// plan.
-    pub order: Option<Vec<RecoveryStrategyType>>,
-    /// Whether the strategies that were added are all there is, in the order in which they were
-    /// added.
-    pub as_added: bool,
+    /// What is tried, and in which order.
+    pub order: StrategyOrder,
+}
+
+/// Which strategies are tried for a failure, and in which order.
+#[derive(Clone, Debug, Default)]
+pub enum StrategyOrder {
+    /// As the plan of its category has it.
+    #[default]
+    OfCategory,
+    /// These, in this order.
+    Given(Vec<RecoveryStrategyType>),
+    /// Those that were added to the manager and no others, in the order in which they were.
+    AsAdded,
 }
 
 impl Incident {
@@ -54,8 +62,7 @@ impl Incident {
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),
-            order: None,
-            as_added: false,
+            order: StrategyOrder::default(),
         }
     }
 }
