@@ -256,10 +256,10 @@ pub trait AuditStore: Send + Sync {
     /// Who wants `session_id` kept, and why; `None` if nobody does.
     ///
     /// # Errors
-    /// If the store cannot be read.
+    /// If the store cannot be read; [`ErrorKind::Damaged`] if what cannot be read could say so.
     fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
         let mut held = None;
-        self.read_journal(Some(session_id), &mut |record| {
+        let damage = self.read_journal(Some(session_id), &mut |record| {
             match record.event {
                 JournalEvent::SessionHeld(by) => held = Some(by),
                 JournalEvent::SessionReleased(_) => held = None,
@@ -268,7 +268,13 @@ pub trait AuditStore: Send + Sync {
             }
             Ok(())
         })?;
-        Ok(held)
+        match (held, damage.first()) {
+            (None, Some(damage)) => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("whether session {session_id} is held cannot be told: {damage}"),
+            )),
+            (held, _) => Ok(held),
+        }
     }
 
     /// The statistics of `session_id`, zeros for an unknown one, and what of its trail and of the
