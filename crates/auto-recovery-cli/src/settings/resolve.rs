@@ -14,7 +14,7 @@ use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
     Doubt, Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings,
-    Setting, SourceFile, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
+    Setting, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -86,24 +86,16 @@ impl Settings {
             from_environment(environment)?,
         ];
         let sources = Sources::read(named, environment, &cwd, &workspace)?;
-        let Sources {
-            project,
-            user,
-            mut unread,
-        } = sources;
-        let user = user.as_ref().map(Layer::from_user_file).transpose()?;
+        let user = sources.user.as_ref().map(Layer::from_user_file);
+        let user = user.transpose()?;
         let user = user.unwrap_or_default();
         let state_dir = state_dir(&layers, &user, environment, &cwd)?;
         let OfProject {
             layer,
             project,
             untrusted,
-            unread: unparsed,
-        } = match &project {
-            Some(file) => of_project(file, &user, &state_dir.value, &workspace)?,
-            None => OfProject::default(),
-        };
-        unread.extend(unparsed);
+            unread,
+        } = of_project(&sources, &user, &state_dir.value, &workspace)?;
         layers.extend([layer, user]);
         let mut top = Layer::default();
         for layer in &layers {
@@ -127,7 +119,7 @@ impl Settings {
             run: RunSettings::resolve(layers),
             project,
             untrusted,
-            unread,
+            unread: sources.unread.into_iter().chain(unread).collect(),
             cwd,
             workspace,
             user: environment.user.clone(),
@@ -199,15 +191,18 @@ struct OfProject {
     unread: Option<Unread>,
 }
 
-/// What the project's `file` says beside the `user`'s own. Where somebody else may have written it
+/// What the project's file among `sources` says beside the `user`'s own. Where somebody else may have written it
 /// and the user has not said to trust what it says, or `workspace`, here or to git, only what makes
 /// stricter is left.
 fn of_project(
-    file: &SourceFile,
+    sources: &Sources,
     user: &Layer,
     state_dir: &Path,
     workspace: &Path,
 ) -> Result<OfProject> {
+    let Some(file) = &sources.project else {
+        return Ok(OfProject::default());
+    };
     let trusted = Trusted::of(state_dir);
     let is_trusted = || {
         trusted.has(workspace)

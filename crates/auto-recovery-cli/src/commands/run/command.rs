@@ -14,7 +14,7 @@ use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcom
 use crate::app::App;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
-use crate::commands::run::console::{Lent, Terminal, hold_stdout};
+use crate::commands::run::console::{HeldStdout, Lent, Terminal, hold_stdout};
 use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
@@ -122,13 +122,7 @@ fn run_and_prune(
     };
     let outcome = library::run(library_request, world);
     status.idle();
-    let released = match held {
-        Some(held) => {
-            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            unless_unread(held.release(interrupt, &*host).map_err(stdout_error))
-        }
-        None => Ok(()),
-    };
+    let released = held.map_or(Ok(()), |held| release(&held, interrupt, &*host));
     let outcome = outcome?;
     if !told.reports.is_empty() {
         let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
@@ -137,15 +131,7 @@ fn run_and_prune(
         told.reports.write(&report, &places(app));
     }
     let said = tell(app, &outcome.result_file(), told.place, &*host);
-    // What ended the wait for whoever reads ended the run.
-    let exit = match (released.and(said), ended_by(interrupt, &*host)) {
-        (Err(error), Some(exit)) => {
-            app.printer.warn(error.chain());
-            exit
-        }
-        (Ok(()), Some(exit)) if gave_up_on_readers() => exit,
-        (told, _) => told.map(|()| outcome.exit)?,
-    };
+    let exit = unless_ended(app, interrupt, released.and(said), outcome.exit)?;
     if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
@@ -157,6 +143,30 @@ fn run_and_prune(
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
+}
+
+/// Passes on what was held back of stdout.
+fn release(held: &HeldStdout, interrupt: &Interrupt, host: &dyn Host) -> Result<()> {
+    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    unless_unread(held.release(interrupt, host).map_err(stdout_error))
+}
+
+/// The `exit` of a run that is `told`, unless the wait for whoever reads was ended: what ended that
+/// ended the run.
+fn unless_ended(
+    app: &App,
+    interrupt: &Interrupt,
+    told: Result<()>,
+    exit: RunExit,
+) -> Result<RunExit> {
+    match (told, ended_by(interrupt, &*app.host)) {
+        (Err(error), Some(ended)) => {
+            app.printer.warn(error.chain());
+            Ok(ended)
+        }
+        (Ok(()), Some(ended)) if gave_up_on_readers() => Ok(ended),
+        (told, _) => told.map(|()| exit),
+    }
 }
 
 /// How a run ends that the user or the deadline has ended.

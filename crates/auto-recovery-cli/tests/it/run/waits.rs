@@ -346,6 +346,20 @@ fn a_reader_of_the_output_that_is_stopped_is_no_longer_waited_for_after_term() {
 }
 
 #[test]
+fn term_while_the_reader_of_a_result_is_waited_for_ends_the_run() {
+    let machine = Machine::new();
+    let made = machine.run(&mut machine.shell("mkfifo ../unread"));
+    assert_eq!(made.code, 0, "{made:?}");
+    let args = ["run", "--result-file", "../unread", "--", "sh", "-c"];
+    let ended = told_to_end(
+        &machine,
+        Signal::TERM,
+        &[&args[..], &["touch ../failed; exit 7"]].concat(),
+    );
+    assert_eq!(ended, Some(15));
+}
+
+#[test]
 fn what_ends_a_run_decides_though_nobody_reads_its_result() {
     for option in [
         ["--result-file", "../unread"],
@@ -353,11 +367,6 @@ fn what_ends_a_run_decides_though_nobody_reads_its_result() {
     ] {
         for (script, deadline, code, ended) in [
             ("touch ../failed; sleep 60", None, None, Some(15)),
-            // A report that is missing changes nothing; a result that is missing would.
-            match option[0] {
-                "--report" => ("touch ../failed; exit 7", None, Some(7), None),
-                _ => ("touch ../failed; exit 7", None, None, Some(15)),
-            },
             ("touch ../failed; sleep 60", Some("2s"), Some(124), None),
         ] {
             let machine = Machine::new();
