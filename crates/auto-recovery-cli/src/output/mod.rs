@@ -4,7 +4,6 @@
 //! is shown; the commands do.
 
 mod bar;
-mod count;
 mod escape;
 mod facts;
 mod file;
@@ -16,8 +15,8 @@ mod status;
 mod table;
 mod time;
 
+pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
-pub(crate) use count::counted;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;

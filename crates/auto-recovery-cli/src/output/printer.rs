@@ -200,10 +200,8 @@ impl Printer {
             self.warn(place);
         }
         if damage.len() > PLACES_MAX {
-            self.warn(format_args!(
-                "… and {} more places",
-                damage.len() - PLACES_MAX
-            ));
+            let more = (damage.len() - PLACES_MAX) as u64;
+            self.warn(format_args!("… and {}", counted(more, "more place")));
         }
         self.warn(format_args!(
             "{}; everything else is shown",

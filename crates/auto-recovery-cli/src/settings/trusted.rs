@@ -176,7 +176,7 @@ impl Trusted {
         let failed = |error| Error::io("open", &self.path, error);
         if let Some(dir) = self.path.parent() {
             make_own_dir(dir, Path::new(""), Purpose::State)
-                .map_err(|error| Error::io("use the state directory", dir, error))?;
+                .map_err(|error| Error::io("cannot use the state directory", dir, error))?;
         }
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
@@ -208,7 +208,7 @@ impl Trusted {
         };
         match check_own_dir(dir, Purpose::State) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("use the state directory", dir, error))
+                Err(Error::io("cannot use the state directory", dir, error))
             }
             _ => Ok(()),
         }

@@ -13,6 +13,7 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use crate::wording::counted;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl fmt::Display for Damage {
             write!(f, " line {}", self.line)?;
         }
         if self.bytes > 0 {
-            write!(f, ": {} bytes could not be read", self.bytes)?;
+            write!(f, ": {} could not be read", counted(self.bytes, "byte"))?;
         }
         write!(f, ": {}", self.reason)
     }

@@ -539,10 +539,14 @@ impl<'m> Recovering<'m> {
         match tree.undo_all() {
             Ok(_) => error,
             Err(undo) => {
+                // What kept the attempt from going on often keeps the tree from being put back.
+                let why = match (undo.chain(), error.chain()) {
+                    (undo, error) if error.contains(&undo) => String::new(),
+                    (undo, _) => format!(" ({undo})"),
+                };
                 let context = format!(
-                    "put the tree back ({}) after a failure; once that is mended, the next run here or \
-                     `recover restore` puts it back",
-                    undo.chain()
+                    "the tree was not put back{why} after a failure; once that is mended, the \
+                     next run here or `recover restore` puts it back"
                 );
                 Error::new(ErrorKind::Io, context).with_source(error)
             }

@@ -360,7 +360,11 @@ impl Guarded {
             _ => {}
         }
         let lost = self.session.tracked_lost(&self.ours, target);
-        Ok((lost > 0).then(|| format!("{lost} files that git tracks now are not in it")))
+        Ok(match lost {
+            0 => None,
+            1 => Some("1 file that git tracks now is not in it".to_owned()),
+            lost => Some(format!("{lost} files that git tracks now are not in it")),
+        })
     }
 
     /// The tree that checking out `revision` here would give.

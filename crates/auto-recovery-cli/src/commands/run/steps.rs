@@ -7,7 +7,7 @@ use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
 
-use crate::output::{Printer, Status, counted};
+use crate::output::{Printer, Status, counted, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -47,14 +47,16 @@ impl Steps {
                 more.join(" · ")
             ),
         };
-        self.status.over(|| self.printer.note(line.trim_end()));
+        self.say(line.trim_end());
     }
 
     fn say(&self, line: &str) {
+        let line = with_short_words(line);
         self.status.over(|| self.printer.note(line));
     }
 
     fn warn(&self, line: &str) {
+        let line = with_short_words(line);
         self.status.over(|| self.printer.warn(line));
     }
 
@@ -139,7 +141,7 @@ impl Steps {
             self.line(
                 "",
                 &format!(
-                    "changed by the verification: {}",
+                    "changed during the verification: {}",
                     paths(verification_modified)
                 ),
                 &[],

@@ -49,7 +49,14 @@ fn check_refused(machine: &Machine, state: &Path, why: &str) {
     let failed = run(&["run", "--fix", "touch fixed", "--", "sh", "-c", "exit 7"]);
     assert_eq!(failed.code, 7, "{failed:?}");
     assert_eq!(failed.stderr.matches("warning").count(), 1, "{failed:?}");
-    for said in [why, "RECOVER_STATE_DIR", "sudo -H", "nothing was tried"] {
+    let cannot = "cannot use the state directory";
+    for said in [
+        why,
+        "RECOVER_STATE_DIR",
+        "sudo -H",
+        "nothing was tried",
+        cannot,
+    ] {
         assert!(failed.stderr.contains(said), "{said}: {failed:?}");
     }
     assert!(!machine.work().join("fixed").exists());
