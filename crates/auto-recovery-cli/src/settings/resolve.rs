@@ -191,9 +191,9 @@ struct OfProject {
     unread: Option<Unread>,
 }
 
-/// What the project's file among `sources` says beside the `user`'s own. Where somebody else may have written it
-/// and the user has not said to trust what it says, or `workspace`, here or to git, only what makes
-/// stricter is left.
+/// What the project's file among `sources` says beside the `user`'s own. Where somebody else may
+/// have written it and the user has not said to trust what it says, or `workspace`, here or to git,
+/// only what makes stricter is left.
 fn of_project(
     sources: &Sources,
     user: &Layer,

@@ -43,7 +43,7 @@ const SESSION_LOCKED: &str = "SELECT id, session_id, entries, successful, bytes,
      FROM auto_recovery.stored_session WHERE session_id = $1 FOR UPDATE";
 
 /// What makes the text of an entry `e` suspect: it is not as long as it was, or no object. The rest
-/// of what makes an entry stands in columns of their types. Asked of all entries, this reads no text.
+/// of an entry stands in columns of their types. Asked of all entries, this parses none.
 pub(super) const SUSPECT: &str = "e.raw IS NOT NULL AND (octet_length(e.raw) + 1 <> e.bytes \
      OR left(e.raw, 1) <> '{' OR right(e.raw, 1) <> '}')";
 

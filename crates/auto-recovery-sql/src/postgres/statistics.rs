@@ -25,8 +25,8 @@ const FILES: &str = "SELECT DISTINCT file FROM auto_recovery.stored_entry, unnes
 const TEXTS: &str = "SELECT place, raw FROM auto_recovery.stored_entry \
      WHERE session = $1 AND raw IS NOT NULL ORDER BY place";
 
-/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be read:
-/// their numbers can.
+/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
+/// read: their numbers can.
 pub(super) fn of_session(
     core: &Core,
     session_id: &str,

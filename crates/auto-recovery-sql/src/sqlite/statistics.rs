@@ -14,8 +14,8 @@ use super::session::SessionRow;
 use super::unsound;
 use crate::text::from_column;
 
-/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be read:
-/// their numbers can.
+/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
+/// read: their numbers can.
 pub(super) fn of_session(
     database: &Database,
     session_id: &str,
