@@ -50,7 +50,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             let (request, flags) = RunRequest::split(*args);
             App::new(&global, flags, &environment, printer)
                 .and_then(|app| {
-                    app.tell_untrusted();
+                    app.tell_left_out();
                     commands::run(app, request)
                 })
                 .map_err(Failure::of_run)
@@ -102,10 +102,13 @@ impl App {
         }
     }
 
-    /// Says that the project's file is not trusted, if so.
-    fn tell_untrusted(&self) {
+    /// Says which configuration files do not count, or not whole.
+    fn tell_left_out(&self) {
         if let Some(untrusted) = &self.settings.untrusted {
             self.printer.warn(untrusted);
+        }
+        for unread in &self.settings.unread {
+            self.printer.warn(unread);
         }
     }
 
@@ -210,7 +213,7 @@ fn dispatch(app: &App, command: Command) -> Result<Exit> {
     let state_dir = &settings.state_dir.value;
     // What the project's file says plays a part in these alone.
     if reads_policy(&command) {
-        app.tell_untrusted();
+        app.tell_left_out();
     }
     match command {
         Command::Run(_) | Command::Completions(_) => {

@@ -63,9 +63,11 @@ fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
 /// Makes sure that the state, if there is one, is the user's own: entries wait in it.
 fn check_state(state_dir: &Path) -> Result<()> {
     match check_own_dir(state_dir, Purpose::State) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("use the state directory", state_dir, error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(
+            "cannot use the state directory",
+            state_dir,
+            error,
+        )),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use auto_recovery::audit::AuditStore;
 use auto_recovery::failure::Context;
 use auto_recovery::host::Host;
-use auto_recovery::manager::{AutoRecoveryManager, Incident, ManagerSettings, Recovery};
+use auto_recovery::manager::{
+    AutoRecoveryManager, Incident, ManagerSettings, Recovery, StrategyOrder,
+};
 use auto_recovery::{Category, RecoveryAuditLogger, RecoveryStrategyType};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -85,7 +87,7 @@ fn incident(error: &Bound<'_, PyAny>, request: &Request<'_>) -> PyResult<Inciden
         false => (Category::Unknown, RULE_CALLER),
     };
     Ok(Incident {
-        order: Some(kinds(request)?),
+        order: StrategyOrder::Given(kinds(request)?),
         ..Incident::new(failure, category, rule)
     })
 }

@@ -35,6 +35,7 @@ pub mod strategy;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transfer;
+pub mod wording;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};
 pub use audit::RecoveryAuditLogger;

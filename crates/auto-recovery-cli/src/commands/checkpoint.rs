@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::exit::Exit;
+use crate::output::counted;
 
 /// A tree that was marked; without a checkpoint, that none was.
 #[derive(Serialize)]
@@ -37,8 +38,8 @@ pub(crate) fn checkpoint(app: &App) -> Result<Exit> {
     } else {
         app.printer.text(&format!("{}\n", marked.checkpoint))?;
         app.printer.note(format_args!(
-            "marked {workspace} as good, {} files · `recover run --rollback` goes back to it",
-            marked.files
+            "marked {workspace} as good, {} · `recover run --rollback` goes back to it",
+            counted(marked.files as u64, "file")
         ));
     }
     Ok(Exit::OK)

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::output::{Column, Printer, Table};
 use crate::settings::{
     FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings,
-    RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted,
+    RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread,
     Untrusted, durability_name, format_duration, human_size,
 };
 
@@ -53,6 +53,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         run,
         project,
         untrusted,
+        unread,
         cwd: _,
         workspace,
         user: _,
@@ -83,6 +84,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
             .map(|project| trust(project, &list, workspace)),
     );
     rows.extend(untrusted.as_ref().map(not_used));
+    rows.extend(unread.iter().map(not_read));
     rows
 }
 
@@ -110,6 +112,15 @@ fn not_used(untrusted: &Untrusted) -> Row {
         key: "not used".to_owned(),
         value: json!(untrusted.unused),
         origin: format!("{}: {}", untrusted.path.display(), untrusted.doubt),
+    }
+}
+
+/// What stands where a configuration file could, and why it is not read.
+fn not_read(unread: &Unread) -> Row {
+    Row {
+        key: "not read".to_owned(),
+        value: json!(unread.path.display().to_string()),
+        origin: unread.reason.clone(),
     }
 }
 

@@ -158,7 +158,7 @@ fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
     let now = app.host.now();
     let state_dir = &app.settings.state_dir.value;
     check_own_dir(state_dir, Purpose::State)
-        .map_err(|error| Error::io("use the state directory", state_dir, error))?;
+        .map_err(|error| Error::io("cannot use the state directory", state_dir, error))?;
     let stamp = state_dir.join(STAMP_NAME);
     let Some(file) = take_turn(&stamp, now)? else {
         return Ok(());

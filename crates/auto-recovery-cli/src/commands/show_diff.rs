@@ -10,7 +10,7 @@ use auto_recovery::run::AttemptDiff;
 use auto_recovery::{Error, Result};
 use serde::{Serialize, Serializer};
 
-use crate::output::{Escapes, EscapingWriter};
+use crate::output::{Escapes, EscapingWriter, counted};
 
 /// Lines of a diff that are shown.
 const LINES_SHOWN: usize = 200;
@@ -75,9 +75,9 @@ impl Beginning {
 
     fn end_line(&mut self) {
         if let Some(more) = self.in_line.checked_sub(LINE_BYTES_SHOWN + 1) {
-            let more = more + 1;
+            let more = counted(more as u64 + 1, "byte");
             self.bytes
-                .extend_from_slice(format!("… and {more} bytes more").as_bytes());
+                .extend_from_slice(format!("… and {more} more").as_bytes());
         }
         self.in_line = 0;
         self.lines += 1;

@@ -56,10 +56,9 @@ struct Listed<'a> {
 /// # Errors
 /// If the file or the list in the state cannot be read, or the list not written.
 pub(crate) fn trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<Exit> {
-    let (cwd, workspace) = (&at.settings.cwd, &at.settings.workspace);
     let found = match file {
         Some(file) => Some(named(file)?),
-        None => find_project(cwd, workspace)?.filter(|found| found.doubt.is_none()),
+        None => project(at)?.filter(|found| found.doubt.is_none()),
     };
     match found {
         Some(found) => trust_content(at, &found),
@@ -201,8 +200,17 @@ fn list(at: &TrustPlace<'_>) -> Trusted {
 
 /// Where the file that counts here is, whatever it says.
 fn found_path(at: &TrustPlace<'_>) -> Result<Option<PathBuf>> {
-    let found = find_project(&at.settings.cwd, &at.settings.workspace)?;
-    Ok(found.map(|found| found.path.to_path_buf()))
+    Ok(project(at)?.map(|found| found.path.to_path_buf()))
+}
+
+/// The file that counts here; what stands in its place is named.
+fn project(at: &TrustPlace<'_>) -> Result<Option<SourceFile>> {
+    let mut unread = Vec::new();
+    let found = find_project(&at.settings.cwd, &at.settings.workspace, &mut unread)?;
+    for unread in &unread {
+        at.printer.warn(unread);
+    }
+    Ok(found)
 }
 
 /// The file that somebody named, read.

@@ -4,19 +4,19 @@
 //! is shown; the commands do.
 
 mod bar;
-mod count;
 mod escape;
 mod facts;
 mod file;
 mod json;
 mod printer;
+mod reader;
 mod shell;
 mod status;
 mod table;
 mod time;
 
+pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
-pub(crate) use count::counted;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
 pub(crate) use file::write_output;
@@ -24,6 +24,7 @@ pub(crate) use json::JsonArray;
 pub(crate) use printer::{
     Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
 };
+pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
 pub(crate) use shell::shell_words;
 pub(crate) use status::Status;
 pub(crate) use table::{Column, Table};

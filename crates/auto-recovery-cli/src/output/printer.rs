@@ -10,7 +10,8 @@ use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
 
-use crate::output::{Escapes, EscapingWriter, JsonArray, counted, escape_text};
+use crate::output::reader::{to_stderr, to_stdout};
+use crate::output::{Escapes, EscapingWriter, JsonArray, counted, escape_bytes, escape_text};
 
 /// Columns taken for a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: u16 = 80;
@@ -111,17 +112,18 @@ impl Printer {
     /// # Errors
     /// If stdout cannot be written.
     pub(crate) fn json_last_line(&self, value: &impl Serialize) -> Result<()> {
-        self.data(Escapes::Json, |out| {
-            let before: &[u8] = match STDOUT_IS_OPEN.swap(false, Ordering::Relaxed) {
-                true => b"\n",
-                false => b"",
-            };
-            out.write_all(before).map_err(stdout_error)?;
-            serde_json::to_writer(&mut *out, value)
-                .map_err(io::Error::from)
-                .and_then(|()| out.write_all(b"\n"))
-                .map_err(stdout_error)
-        })
+        let line = serde_json::to_string(value)
+            .map_err(io::Error::from)
+            .map_err(stdout_error)?;
+        let line = match self.is_terminal {
+            true => escape_bytes(line.as_bytes(), Escapes::Json),
+            false => line,
+        };
+        let before = match STDOUT_IS_OPEN.swap(false, Ordering::Relaxed) {
+            true => "\n",
+            false => "",
+        };
+        to_stdout(format!("{before}{line}\n").as_bytes()).map_err(stdout_error)
     }
 
     /// Writes `items` as a JSON array, each on a line of its own.
@@ -160,7 +162,7 @@ impl Printer {
             false => "",
         };
         let text = format!("{before}{lines}");
-        io::stderr().write_all(text.as_bytes()).ok();
+        to_stderr(text.as_bytes());
     }
 
     /// Warns a person, whatever the verbosity.
@@ -175,7 +177,7 @@ impl Printer {
             print_line(format_args!("{line}"));
         }
         let text = format!("recover: {} ", escape_text(question));
-        io::stderr().write_all(text.as_bytes()).ok();
+        to_stderr(text.as_bytes());
         passed_on(text.as_bytes());
     }
 
@@ -198,10 +200,8 @@ impl Printer {
             self.warn(place);
         }
         if damage.len() > PLACES_MAX {
-            self.warn(format_args!(
-                "… and {} more places",
-                damage.len() - PLACES_MAX
-            ));
+            let more = (damage.len() - PLACES_MAX) as u64;
+            self.warn(format_args!("… and {}", counted(more, "more place")));
         }
         self.warn(format_args!(
             "{}; everything else is shown",
@@ -273,5 +273,5 @@ fn print_line(message: std::fmt::Arguments<'_>) {
         false => "",
     };
     let line = format!("{before}recover: {}\n", escape_text(&message.to_string()));
-    io::stderr().write_all(line.as_bytes()).ok();
+    to_stderr(line.as_bytes());
 }

@@ -2,17 +2,21 @@
 //!
 //! `recover.toml` comes with a project that somebody else may have written, so it is taken only
 //! from the workspace, and it is noted whether the user or root owns it and nobody else can write
-//! it.
+//! it. What stands at a file's place and is none, and what somebody else made so that it cannot be
+//! read, is named and does not count: a name ends nobody's run.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::{Error, ErrorKind, Result};
+use rustix::io::Errno;
 
-use crate::settings::{Environment, ownership};
+use crate::settings::{Doubt, Environment, ownership};
 
 /// Name of the project's file.
 pub(crate) const PROJECT_FILE: &str = "recover.toml";
@@ -28,7 +32,24 @@ pub(crate) struct SourceFile {
     /// What it says.
     pub(crate) text: String,
     /// Why somebody else may have written it, if so.
-    pub(crate) doubt: Option<String>,
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What stands at a configuration file's place, and does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unread {
+    /// Where it is.
+    pub(crate) path: Arc<PathBuf>,
+    /// Why it is not read.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, reason } = self;
+        let path = path.display();
+        write!(f, "{path} is not read and does not count: {reason}")
+    }
 }
 
 /// The files that settings are read from.
@@ -38,6 +59,8 @@ pub(crate) struct Sources {
     pub(crate) project: Option<SourceFile>,
     /// The user's own file, or the one named by `--config` or RECOVER_CONFIG.
     pub(crate) user: Option<SourceFile>,
+    /// What stands where one of them could.
+    pub(crate) unread: Vec<Unread>,
 }
 
 impl Sources {
@@ -51,25 +74,30 @@ impl Sources {
         cwd: &Path,
         workspace: &Path,
     ) -> Result<Self> {
+        let mut unread = Vec::new();
         if let Some(path) = named {
             // Whoever names one may mean a pipe, such as a shell's `<(...)`.
-            let user = read(path, |path| File::open(path), |_| Ok(None))?.ok_or_else(|| {
+            let user = read(path, |path| File::open(path), |_| Ok(None));
+            let user = user.map_err(|unusable| unusable.error)?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidInput,
                     format!("configuration file {} does not exist", path.display()),
                 )
             })?;
             return Ok(Self {
-                project: None,
                 user: Some(user),
+                ..Self::default()
             });
         }
+        let project = find_project(cwd, workspace, &mut unread)?;
+        let user = match user_path(environment) {
+            Some(path) => unless_left_out(read(&path, open_at_once, |_| Ok(None)), &mut unread)?,
+            None => None,
+        };
         Ok(Self {
-            project: find_project(cwd, workspace)?,
-            user: match user_path(environment) {
-                Some(path) => read(&path, open_at_once, |_| Ok(None))?,
-                None => None,
-            },
+            project,
+            user,
+            unread,
         })
     }
 }
@@ -83,13 +111,19 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
     Some(directory.join("recover").join("config.toml"))
 }
 
-/// The nearest `recover.toml` from `cwd` up to `workspace`.
+/// The nearest `recover.toml` from `cwd` up to `workspace`; what stands in its place goes to
+/// `unread`.
 ///
 /// # Errors
 /// If one that exists cannot be read or is refused.
-pub(crate) fn find_project(cwd: &Path, workspace: &Path) -> Result<Option<SourceFile>> {
+pub(crate) fn find_project(
+    cwd: &Path,
+    workspace: &Path,
+    unread: &mut Vec<Unread>,
+) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
-        if let Some(file) = read_project_file(&directory.join(PROJECT_FILE))? {
+        let read = read_project(&directory.join(PROJECT_FILE));
+        if let Some(file) = unless_left_out(read, unread)? {
             return Ok(Some(file));
         }
         if directory == workspace {
@@ -99,11 +133,15 @@ pub(crate) fn find_project(cwd: &Path, workspace: &Path) -> Result<Option<Source
     Ok(None)
 }
 
-/// The project's file at `path`, if there is one.
+/// The project's file at `path`, which somebody named, if there is one.
 ///
 /// # Errors
 /// If it cannot be read or is refused.
 pub(crate) fn read_project_file(path: &Path) -> Result<Option<SourceFile>> {
+    read_project(path).map_err(|unusable| unusable.error)
+}
+
+fn read_project(path: &Path) -> Result<Option<SourceFile>, Unusable> {
     read(path, open_at_once, |file: &File| {
         ownership::doubt(file, path)
     })
@@ -114,28 +152,105 @@ fn open_at_once(path: &Path) -> io::Result<File> {
     open_regular(path, Links::Follow)
 }
 
-/// Reads `path`, which `open` opens, if it exists and `check` lets it pass, which says what is
-/// in doubt.
+/// A file that is there and cannot be used.
+struct Unusable {
+    error: Error,
+    /// What to say where it is left out, if it may be: it is no file, or somebody else's.
+    left_out: Option<Unread>,
+}
+
+impl Unusable {
+    fn left_out(path: &Path, error: Error, reason: String) -> Self {
+        let path = Arc::new(path.to_path_buf());
+        Self {
+            error,
+            left_out: Some(Unread { path, reason }),
+        }
+    }
+}
+
+impl From<Error> for Unusable {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            left_out: None,
+        }
+    }
+}
+
+/// What was `read`, where that is not to be left out: then it goes to `unread`.
+fn unless_left_out(
+    read: Result<Option<SourceFile>, Unusable>,
+    unread: &mut Vec<Unread>,
+) -> Result<Option<SourceFile>> {
+    match read {
+        Ok(file) => Ok(file),
+        Err(Unusable {
+            left_out: Some(left_out),
+            ..
+        }) => {
+            unread.push(left_out);
+            Ok(None)
+        }
+        Err(Unusable { error, .. }) => Err(error),
+    }
+}
+
+/// Reads `path`, which `open` opens, if it exists; `check` says what is in doubt about it.
 fn read(
     path: &Path,
     open: impl Fn(&Path) -> io::Result<File>,
-    check: impl Fn(&File) -> Result<Option<String>>,
-) -> Result<Option<SourceFile>> {
-    let refused = |reason: &str| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!("configuration file {} {reason}", path.display()),
-        )
-    };
+    check: impl Fn(&File) -> Result<Option<Doubt>>,
+) -> Result<Option<SourceFile>, Unusable> {
     let file = match open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            return Err(refused("is no file"));
-        }
         Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Error::io("open", path, error)),
+        Err(error) => return Err(unopened(path, error)),
     };
     let doubt = check(&file)?;
+    match text_of(path, file) {
+        Ok(text) => Ok(Some(SourceFile {
+            path: Arc::new(path.to_path_buf()),
+            text,
+            doubt,
+        })),
+        Err(error) => Err(match doubt {
+            Some(doubt @ Doubt::IsAnothers(_)) => {
+                let reason = format!("{doubt}, and {error}");
+                Unusable::left_out(path, error, reason)
+            }
+            _ => error.into(),
+        }),
+    }
+}
+
+/// What could not be opened: a file of the user's own or root's that is closed is to be seen to.
+fn unopened(path: &Path, error: io::Error) -> Unusable {
+    let user = rustix::process::geteuid().as_raw();
+    let is_ours = |uid| uid == user || uid == 0;
+    let reason = match error.kind() {
+        _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            "it is a link that goes in circles".to_owned()
+        }
+        io::ErrorKind::InvalidInput => error.to_string(),
+        io::ErrorKind::PermissionDenied => match path.metadata() {
+            Ok(found) if is_ours(found.uid()) => return Error::io("open", path, error).into(),
+            Ok(found) => format!("it belongs to user {}, and is closed to you", found.uid()),
+            Err(_) => "where it would be is closed to you".to_owned(),
+        },
+        _ => return Error::io("open", path, error).into(),
+    };
+    let what = format!("configuration file {}: {reason}", path.display());
+    let error = Error::new(ErrorKind::InvalidInput, what);
+    Unusable::left_out(path, error, reason)
+}
+
+fn text_of(path: &Path, file: File) -> Result<String> {
+    let refused = |reason: &str| {
+        let path = path.display();
+        let what = format!("configuration file {path} {reason}");
+        Error::new(ErrorKind::InvalidInput, what)
+    };
     let mut bytes = Vec::new();
     file.take(CONFIG_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
@@ -143,12 +258,7 @@ fn read(
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
         return Err(refused("is longer than 1 MiB"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8"))?;
-    Ok(Some(SourceFile {
-        path: Arc::new(path.to_path_buf()),
-        text,
-        doubt,
-    }))
+    String::from_utf8(bytes).map_err(|_| refused("is not UTF-8"))
 }
 
 fn is_absent(error: &io::Error) -> bool {

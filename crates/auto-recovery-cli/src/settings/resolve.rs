@@ -13,8 +13,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings, Setting,
-    SourceFile, Sources, StoreUrl, Trusted, Untrusted, sha256,
+    Doubt, Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings,
+    Setting, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) project: Option<Project>,
     /// The project's file, if it is not trusted.
     pub(crate) untrusted: Option<Untrusted>,
+    /// What stands where a configuration file could, and does not count.
+    pub(crate) unread: Vec<Unread>,
     /// The current directory.
     pub(crate) cwd: PathBuf,
     /// The workspace it lies in.
@@ -85,18 +87,17 @@ impl Settings {
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
         ];
-        let Sources { project, user } = Sources::read(named, environment, &cwd, &workspace)?;
-        let user = user.as_ref().map(Layer::from_user_file).transpose()?;
+        let sources = Sources::read(named, environment, &cwd, &workspace)?;
+        let user = sources.user.as_ref().map(Layer::from_user_file);
+        let user = user.transpose()?;
         let user = user.unwrap_or_default();
         let state_dir = state_dir(&layers, &user, environment, &cwd)?;
         let OfProject {
             layer,
             project,
             untrusted,
-        } = match &project {
-            Some(file) => of_project(file, &user, &state_dir.value, &workspace)?,
-            None => OfProject::default(),
-        };
+            unread,
+        } = of_project(&sources, &user, &state_dir.value, &workspace)?;
         layers.extend([layer, user]);
         let mut top = Layer::default();
         for layer in &layers {
@@ -120,6 +121,7 @@ impl Settings {
             run: RunSettings::resolve(layers),
             project,
             untrusted,
+            unread: sources.unread.into_iter().chain(unread).collect(),
             cwd,
             workspace,
             user: environment.user.clone(),
@@ -188,42 +190,61 @@ struct OfProject {
     project: Option<Project>,
     /// What is not used, if it is not trusted.
     untrusted: Option<Untrusted>,
+    /// Why none of it is, if it is not trusted and says nothing that can be understood.
+    unread: Option<Unread>,
 }
 
-/// What the project's `file` says beside the `user`'s own. Where somebody else may have written it
-/// and the user has not said to trust what it says, or `workspace`, here or to git, only what makes
-/// stricter is left.
+/// What the project's file among `sources` says beside the `user`'s own. Where somebody else may
+/// have written it and the user has not said to trust what it says, or `workspace`, here or to git,
+/// only what makes stricter is left.
 fn of_project(
-    file: &SourceFile,
+    sources: &Sources,
     user: &Layer,
     state_dir: &Path,
     workspace: &Path,
 ) -> Result<OfProject> {
-    let layer = Layer::from_project_file(file)?;
+    let Some(file) = &sources.project else {
+        return Ok(OfProject::default());
+    };
     let trusted = Trusted::of(state_dir);
     let is_trusted = || {
         trusted.has(workspace)
             || trusted.said_of(&file.path, &sha256(&file.text)) == Some(true)
             || checkpoint::is_safe_directory(workspace)
     };
-    let Some(doubt) = file.doubt.as_ref().filter(|_| !is_trusted()) else {
+    let doubt = file.doubt.as_ref().filter(|_| !is_trusted());
+    let layer = Layer::from_project_file(file);
+    let Some(doubt) = doubt else {
+        let layer = layer?;
         refuse_raised_allowance(&layer, user)?;
         return Ok(OfProject {
             project: Some(Project::new(file, &layer)),
             layer,
-            untrusted: None,
+            ..OfProject::default()
         });
+    };
+    let layer = match (layer, doubt) {
+        // Else whoever can put a file there could end every run.
+        (Err(error), Doubt::IsAnothers(_)) => {
+            let (path, reason) = (file.path.clone(), format!("{doubt}, and {error}"));
+            return Ok(OfProject {
+                unread: Some(Unread { path, reason }),
+                ..OfProject::default()
+            });
+        }
+        (layer, _) => layer?,
     };
     let (layer, unused) = restrict(layer, user);
     let untrusted = Untrusted {
         path: file.path.clone(),
-        doubt: doubt.clone(),
+        doubt: doubt.to_string(),
         unused,
     };
     Ok(OfProject {
         project: Some(Project::new(file, &layer)),
         layer,
         untrusted: Some(untrusted),
+        unread: None,
     })
 }
 

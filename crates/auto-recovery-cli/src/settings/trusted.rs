@@ -8,7 +8,7 @@
 //! write, never through a link, and by one process at a time; any other says nothing.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auto_recovery::files::{Purpose, check_own_dir, make_own_dir, open_own};
-use auto_recovery::host::{Host, Wait};
+use auto_recovery::host::Host;
+use auto_recovery::patience::{impatiently, lock_file, over};
+use auto_recovery::process::Holder;
 use auto_recovery::{Error, ErrorKind, Result};
 
 /// Name of the list in the state.
@@ -29,9 +31,8 @@ const LIST_BYTES_MAX: u64 = 1024 * 1024;
 /// between branches, and no further.
 const CONTENTS_MAX: usize = 16;
 
-/// How often and how far apart a list that another process holds is tried: 2 s in all.
-const LOCK_TRIES: u32 = 40;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// How long a list is waited for that another process holds: a write takes far less.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// The list of what is trusted.
 pub(crate) struct Trusted {
@@ -175,7 +176,7 @@ impl Trusted {
         let failed = |error| Error::io("open", &self.path, error);
         if let Some(dir) = self.path.parent() {
             make_own_dir(dir, Path::new(""), Purpose::State)
-                .map_err(|error| Error::io("use the state directory", dir, error))?;
+                .map_err(|error| Error::io("cannot use the state directory", dir, error))?;
         }
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
@@ -185,21 +186,19 @@ impl Trusted {
             }
             opened => opened.map_err(failed)?,
         };
-        for _ in 0..LOCK_TRIES {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-                Err(TryLockError::WouldBlock) => {}
+        let locked = impatiently(host, LOCK_WAIT, || {
+            lock_file(host, &self.path, &file, &mut || Ok(file.try_lock()?))
+        });
+        match locked {
+            Err(error) if error.kind() == ErrorKind::TimedOut && over(host).is_none() => {
+                let held = Holder::in_words(&file.metadata().into_iter().collect::<Vec<_>>());
+                let path = self.path.display();
+                let context =
+                    format!("{path}, {held}, is not written: try again when that has ended");
+                Err(Error::new(ErrorKind::Busy, context))
             }
-            if host.sleep(LOCK_PAUSE) == Wait::Interrupted {
-                break;
-            }
+            locked => locked.map(|()| file),
         }
-        let path = self.path.display();
-        Err(Error::new(
-            ErrorKind::Busy,
-            format!("{path} is held by another process: try again when that has ended"),
-        ))
     }
 
     /// Makes sure that the state, if there is one, is the user's own.
@@ -209,7 +208,7 @@ impl Trusted {
         };
         match check_own_dir(dir, Purpose::State) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("use the state directory", dir, error))
+                Err(Error::io("cannot use the state directory", dir, error))
             }
             _ => Ok(()),
         }
@@ -470,5 +469,9 @@ mod tests {
         file.lock().unwrap();
         let busy = list.add(Path::new("/y"), &host).unwrap_err();
         assert_eq!(busy.kind(), ErrorKind::Busy);
+        // The deadline ends that wait too, and is told as what it is.
+        host.set_deadline(Some(host.monotonic()));
+        let late = list.add(Path::new("/y"), &host).unwrap_err();
+        assert_eq!(late.kind(), ErrorKind::TimedOut);
     }
 }

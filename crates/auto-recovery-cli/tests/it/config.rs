@@ -26,19 +26,6 @@ fn config(machine: &Machine) -> Run {
 }
 
 #[test]
-fn what_is_no_file_is_refused_and_not_waited_for() {
-    let machine = Machine::new();
-    let path = machine.work().join("recover.toml");
-    let mode = rustix::fs::Mode::from_raw_mode(0o644);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a pipe");
-    for (args, code) in [(&["run", "--", "true"][..], 125), (&["config"], 2)] {
-        let run = machine.recover(args);
-        assert_eq!(run.code, code, "{run:?}");
-        assert!(run.stderr.contains("recover.toml is no file"), "{run:?}");
-    }
-}
-
-#[test]
 fn a_fresh_machine_has_only_defaults() {
     let machine = Machine::new();
     let run = machine.run(

@@ -12,6 +12,7 @@ mod fuzz_config;
 mod harness;
 mod keep;
 mod killed;
+mod left_out;
 mod log;
 mod newest;
 mod outside;

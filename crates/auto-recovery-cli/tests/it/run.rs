@@ -23,6 +23,7 @@ mod state;
 mod streams;
 mod typos;
 mod waits;
+mod wording;
 mod workspaces;
 
 use std::fs;

@@ -86,6 +86,20 @@ fn a_trail_that_cannot_be_opened_hides_no_other() {
 }
 
 #[test]
+fn a_link_is_told_as_what_it_is() {
+    for name in ["journal.jsonl", "build-7_audit.jsonl"] {
+        let machine = Machine::with_trail();
+        let (path, moved) = (machine.state().join(name), machine.root().join("elsewhere"));
+        fs::rename(&path, &moved).expect("move it");
+        symlink(&moved, &path).expect("make a link");
+        let run = machine.recover_with(&["log"], crate::harness::TRAIL);
+        assert_eq!(run.code, 125, "{run:?}");
+        let says = run.stderr.contains(name) && run.stderr.contains(" link");
+        assert!(says && !run.stderr.contains("os error"), "{run:?}");
+    }
+}
+
+#[test]
 fn whoever_asks_for_what_cannot_be_read_is_told_so() {
     let machine = among_what_cannot_be_read();
     fs::write(trail(&machine, "zeros"), [0; 4096]).expect("write zeros");

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use auto_recovery::Result;
+use auto_recovery::audit::Damage;
 use auto_recovery::statistics::{
     AggregateGroup, AggregateQuery, AggregateSums, Aggregates, Dimension, hour_of,
 };
@@ -14,7 +15,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::core::Core;
-use super::read::Reader;
+use super::read::{Reader, SUSPECT, SUSPECTS_MAX, unsound};
 use super::session::get;
 use super::statistics::whole;
 use crate::text::{from_column, to_column};
@@ -28,23 +29,25 @@ const DAY_BYTES: usize = "2026-01-31".len();
 /// The sums of each group, by its key.
 type Groups = HashMap<Vec<Option<String>>, AggregateSums>;
 
-/// Answers `query`.
-pub(super) fn aggregate(core: &Core, query: &AggregateQuery) -> Result<Aggregates> {
+/// Answers `query`, and says what of the entries cannot be read: their numbers can.
+pub(super) fn aggregate(core: &Core, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
     core.ask(|lease| {
         let reader = Reader { core, lease };
         reader.at_one_moment(|| {
+            let question = Question::new(query, &[]);
+            let damage = unsound(&question.rows(&reader, &question.suspects())?)?;
             let total = groups(&reader, query, &[])?.into_values().next();
             let total = total.map(AggregateSums::statistics);
             let total = total.unwrap_or_else(|| AggregateSums::default().statistics());
             if query.by.is_empty() {
-                return Ok(Aggregates::new(total, Vec::new()));
+                return Ok((Aggregates::new(total, Vec::new()), damage));
             }
             let groups = groups(&reader, query, &query.by)?.into_iter();
             let groups = groups.map(|(key, sums)| AggregateGroup {
                 key,
                 statistics: sums.statistics(),
             });
-            Ok(Aggregates::new(total, groups.collect()))
+            Ok((Aggregates::new(total, groups.collect()), damage))
         })
     })
 }
@@ -267,6 +270,17 @@ impl<'q> Question<'q> {
             first_text = picked("first", false, ""),
             last_time = picked("last", true, " DESC"),
             last_text = picked("last", false, " DESC"),
+        )
+    }
+
+    /// The entries whose text is suspect: place and text.
+    fn suspects(&self) -> String {
+        let window = self.window("e.at_us");
+        format!(
+            "SELECT e.place, e.raw FROM auto_recovery.stored_entry AS e \
+             JOIN auto_recovery.stored_session AS s ON s.id = e.session \
+             WHERE ($3::text IS NULL OR s.project = $3) AND ($4::text IS NULL OR s.host = $4) \
+             AND {window} AND {SUSPECT} ORDER BY e.session, e.place LIMIT {SUSPECTS_MAX}"
         )
     }
 

@@ -20,6 +20,7 @@ use super::spool::Spool;
 use super::write::Failed;
 use super::{deliver, migrate, remove, write};
 use crate::group::lock;
+use auto_recovery::wording::counted;
 
 /// How often a write is tried before it is given up or kept in the spool.
 const TRIES_MAX: u32 = 4;
@@ -167,7 +168,9 @@ impl Core {
         };
         let waiting = spool.waiting();
         let text = format!(
-            "read the audit trail: {waiting} entries wait in {} until the server is back",
+            "read the audit trail: {} {} in {} until the server is back",
+            counted(waiting, "entry"),
+            if waiting == 1 { "waits" } else { "wait" },
             spool.dir().display()
         );
         error.context(text)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auto_recovery::audit::Durability;
+use auto_recovery::wording::counted;
 
 /// How large the spool may grow unless somebody says otherwise: some 300,000 entries.
 pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -103,24 +104,23 @@ impl fmt::Display for Notice {
             }
             Self::Delivered { entries, records } => write!(
                 f,
-                "delivered {entries} entries and {records} journal records that waited in the spool"
+                "delivered {} and {} that waited in the spool",
+                counted(*entries, "entry"),
+                counted(*records, "journal record")
             ),
             Self::Waiting { entries, spool } => write!(
                 f,
-                "{entries} {} in {} and {} not shown: the next write that reaches the server delivers {}",
-                if *entries == 1 {
-                    "entry waits"
-                } else {
-                    "entries wait"
-                },
+                "{} {} in {} and {} not shown: the next write that reaches the server delivers {}",
+                counted(*entries, "entry"),
+                if *entries == 1 { "waits" } else { "wait" },
                 spool.display(),
                 if *entries == 1 { "is" } else { "are" },
                 if *entries == 1 { "it" } else { "them" },
             ),
             Self::SpoolDamaged { place, damaged } => write!(
                 f,
-                "{damaged} places in {} could not be read: what could be was delivered, the rest stays \
-                 there",
+                "{} in {} could not be read: what could be was delivered, the rest stays there",
+                counted(*damaged as u64, "place"),
                 place.display()
             ),
         }

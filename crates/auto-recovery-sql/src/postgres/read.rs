@@ -18,6 +18,7 @@ use super::failure::explain;
 use super::link::Lease;
 use super::migrate;
 use super::session::{self, Session, get};
+use crate::text::from_column;
 
 /// Begins a transaction that sees nothing newer.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -40,6 +41,14 @@ const SESSION: &str = "SELECT id, session_id, entries, successful, bytes, highes
 const SESSION_LOCKED: &str = "SELECT id, session_id, entries, successful, bytes, highest_number, \
      first_timestamp, first_us, last_timestamp, last_us, last_succeeded, facts \
      FROM auto_recovery.stored_session WHERE session_id = $1 FOR UPDATE";
+
+/// What makes the text of an entry `e` suspect: it is not as long as it was, or no object. The rest
+/// of an entry stands in columns of their types. Asked of all entries, this parses none.
+pub(super) const SUSPECT: &str = "e.raw IS NOT NULL AND (octet_length(e.raw) + 1 <> e.bytes \
+     OR left(e.raw, 1) <> '{' OR right(e.raw, 1) <> '}')";
+
+/// The most entries that are told one by one by who reads sums.
+pub(super) const SUSPECTS_MAX: usize = 1_000;
 
 /// Who reads.
 pub(super) struct Reader<'r> {
@@ -141,6 +150,18 @@ impl Reader<'_> {
     }
 }
 
+/// What cannot be read of entries that are suspect: `rows` have their places and texts.
+pub(super) fn unsound(rows: &[Row]) -> Result<Vec<Damage>> {
+    let mut damage = Vec::new();
+    for row in rows {
+        let raw = from_column(get(row, 1)?);
+        if let Err(error) = StoredEntry::read(raw.as_bytes()) {
+            damage.push(damaged("stored_entry", get(row, 0)?, &raw, &error));
+        }
+    }
+    Ok(damage)
+}
+
 /// Calls `visit` for the entries of `session_id`, the last `count` if that is given.
 pub(super) fn trail(
     core: &Core,
@@ -221,11 +242,18 @@ pub(super) fn sessions(core: &Core) -> Result<(Vec<SessionSummary>, Vec<Damage>)
     core.ask(|lease| {
         let reader = Reader { core, lease };
         let sql = session::select("WHERE entries > 0 OR first_at IS NOT NULL");
-        let asked = async {
-            let rows = lease.client().query(&sql, &[]).await;
-            rows.map_err(|error| reader.failed(error))
+        let suspects = format!(
+            "SELECT e.place, e.raw FROM auto_recovery.stored_entry AS e \
+             JOIN auto_recovery.stored_session AS s ON s.id = e.session \
+             WHERE {SUSPECT} ORDER BY e.session, e.place LIMIT {SUSPECTS_MAX}"
+        );
+        let ask = |sql: &str| {
+            reader.run(async {
+                let rows = lease.client().query(sql, &[]).await;
+                rows.map_err(|error| reader.failed(error))
+            })
         };
-        let rows = reader.at_one_moment(|| reader.run(asked))?;
+        let (rows, suspects) = reader.at_one_moment(|| Ok((ask(&sql)?, ask(&suspects)?)))?;
         let (mut sessions, mut damage) = (Vec::new(), Vec::new());
         for row in &rows {
             match Session::read(row) {
@@ -236,6 +264,7 @@ pub(super) fn sessions(core: &Core) -> Result<(Vec<SessionSummary>, Vec<Damage>)
                 }
             }
         }
+        damage.extend(unsound(&suspects)?);
         sort_newest_first(&mut sessions);
         Ok((sessions, damage))
     })

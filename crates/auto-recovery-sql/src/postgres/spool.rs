@@ -32,6 +32,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use super::group::{Group, Item, Pending};
 use super::probe::Probe;
 use crate::group::lock;
+use auto_recovery::wording::counted;
 
 const PREFIX: &str = "segment";
 const SEALED: &str = ".sealed";
@@ -398,10 +399,10 @@ impl Spool {
         Err(Error::new(
             ErrorKind::NoSpace,
             format!(
-                "the spool {} is full: {} entries wait, and it may have {} bytes. Bring PostgreSQL at {server} \
-                 back, or allow the spool more",
+                "the spool {} is full: it keeps {} and may have {} bytes. Bring PostgreSQL at {server} back, \
+                 or allow the spool more",
                 self.dir.display(),
-                self.waiting(),
+                counted(self.waiting(), "entry"),
                 self.bytes_max
             ),
         ))

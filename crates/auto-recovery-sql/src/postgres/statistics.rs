@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use auto_recovery::Result;
-use auto_recovery::audit::session_id;
+use auto_recovery::audit::{Damage, session_id};
 use auto_recovery::statistics::{EntrySums, RecoveryStatistics};
 
 use super::core::Core;
-use super::read::Reader;
+use super::read::{Reader, unsound};
 use super::session::{Session, get};
 use crate::text::from_column;
 
@@ -21,14 +21,28 @@ const SUMS: &str = "SELECT GROUPING(strategy, error_type), coalesce(strategy, er
 const FILES: &str = "SELECT DISTINCT file FROM auto_recovery.stored_entry, unnest(files_modified) AS file \
      WHERE session = $1";
 
-/// The statistics of `session_id`; zeros for an unknown one.
-pub(super) fn of_session(core: &Core, session_id: &str) -> Result<RecoveryStatistics> {
+/// The texts of entries that do not stand in columns alone.
+const TEXTS: &str = "SELECT place, raw FROM auto_recovery.stored_entry \
+     WHERE session = $1 AND raw IS NOT NULL ORDER BY place";
+
+/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
+/// read: their numbers can.
+pub(super) fn of_session(
+    core: &Core,
+    session_id: &str,
+) -> Result<(RecoveryStatistics, Vec<Damage>)> {
     session_id::encode(session_id)?;
     core.ask(|lease| {
         let reader = Reader { core, lease };
         reader.at_one_moment(|| match reader.session(session_id)? {
-            Some(session) => sums(&reader, &session),
-            None => Ok(EntrySums::default().statistics(session_id, None, Vec::new())),
+            Some(session) => {
+                let texts = reader.rows(TEXTS, &[&session.id])?;
+                Ok((sums(&reader, &session)?, unsound(&texts)?))
+            }
+            None => {
+                let nothing = EntrySums::default().statistics(session_id, None, Vec::new());
+                Ok((nothing, Vec::new()))
+            }
         })
     })
 }

@@ -154,14 +154,11 @@ impl AuditStore for PostgresStore {
     }
 
     fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
-        // What cannot be read of an entry is in its text; its numbers stand in columns.
         self.reading(|core| statistics::of_session(core, session_id))
-            .map(|sums| (sums, Vec::new()))
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
         self.reading(|core| aggregate::aggregate(core, query))
-            .map(|sums| (sums, Vec::new()))
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

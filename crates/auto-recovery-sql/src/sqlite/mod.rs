@@ -46,6 +46,7 @@ mod remove;
 mod session;
 mod statistics;
 mod store;
+mod unsound;
 mod writer;
 
 pub use store::{SqliteOptions, SqliteStore};

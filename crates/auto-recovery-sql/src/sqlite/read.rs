@@ -42,23 +42,27 @@ pub(super) fn trail(
     let mut rows = select.query([first, last]).at("read", path)?;
     let mut made = Vec::new();
     while let Some(row) = rows.next().at("read", path)? {
-        let unreadable = match entry::raw(row, session_id, &mut made) {
-            Ok(raw) => match StoredEntry::read(raw) {
-                Ok(stored) => {
-                    visit(stored)?;
-                    continue;
-                }
-                Err(error) => (raw.len(), error.to_string()),
-            },
-            Err(error) => (0, error.to_string()),
-        };
-        damage.push(damaged(database, row, session_id, unreadable)?);
+        match stored(row, session_id, &mut made) {
+            Ok(stored) => visit(stored)?,
+            Err(unreadable) => damage.push(damaged(database, row, session_id, unreadable)?),
+        }
     }
     Ok(damage)
 }
 
+/// The entry of `session_id` in `row`, or how many bytes cannot be read, and why. What must be made
+/// anew is made in `made`.
+pub(super) fn stored<'r>(
+    row: &'r Row<'_>,
+    session_id: &str,
+    made: &'r mut Vec<u8>,
+) -> std::result::Result<StoredEntry<'r>, (usize, String)> {
+    let raw = entry::raw(row, session_id, made).map_err(|error| (0, error.to_string()))?;
+    StoredEntry::read(raw).map_err(|error| (raw.len(), error.to_string()))
+}
+
 /// Says that the entry in `row` has so many bytes that cannot be read, and why.
-fn damaged(
+pub(super) fn damaged(
     database: &Database,
     row: &Row<'_>,
     session_id: &str,

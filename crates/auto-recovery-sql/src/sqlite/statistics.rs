@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auto_recovery::audit::session_id;
+use auto_recovery::audit::{Damage, session_id};
 use auto_recovery::error::Result;
 use auto_recovery::statistics::{EntrySums, RecoveryStatistics};
 use rusqlite::Connection;
@@ -11,23 +11,31 @@ use super::column::{number, whole};
 use super::connection::Database;
 use super::failure::At;
 use super::session::SessionRow;
+use super::unsound;
 use crate::text::from_column;
 
-/// The statistics of `session_id`; zeros for an unknown one.
-pub(super) fn of_session(database: &Database, session_id: &str) -> Result<RecoveryStatistics> {
+/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
+/// read: their numbers can.
+pub(super) fn of_session(
+    database: &Database,
+    session_id: &str,
+) -> Result<(RecoveryStatistics, Vec<Damage>)> {
     session_id::encode(session_id)?;
     let nothing = || EntrySums::default().statistics(session_id, None, Vec::new());
     let Some(reader) = database.reader()? else {
-        return Ok(nothing());
+        return Ok((nothing(), Vec::new()));
     };
-    let statistics = read(reader.database(), session_id).at("sum up", &database.path)?;
-    Ok(statistics.unwrap_or_else(nothing))
+    let connection = reader.database();
+    let found = SessionRow::find(connection, session_id).at("sum up", &database.path)?;
+    let Some(session) = found else {
+        return Ok((nothing(), Vec::new()));
+    };
+    let statistics = read(connection, &session).at("sum up", &database.path)?;
+    let damage = unsound::damage_of_session(database, connection, session.id)?;
+    Ok((statistics, damage))
 }
 
-fn read(database: &Connection, session_id: &str) -> rusqlite::Result<Option<RecoveryStatistics>> {
-    let Some(session) = SessionRow::find(database, session_id)? else {
-        return Ok(None);
-    };
+fn read(database: &Connection, session: &SessionRow) -> rusqlite::Result<RecoveryStatistics> {
     let mut sums = EntrySums {
         total: session.tally.total,
         successful: session.tally.successful,
@@ -57,7 +65,7 @@ fn read(database: &Connection, session_id: &str) -> rusqlite::Result<Option<Reco
     sums.duration_ms = whole(halves);
     let start = session.facts.session_start(sums.first_timestamp.as_deref());
     let files = files(database, first, last)?;
-    Ok(Some(sums.statistics(session_id, start, files)))
+    Ok(sums.statistics(&session.session_id, start, files))
 }
 
 fn files(database: &Connection, first: i64, last: i64) -> rusqlite::Result<Vec<String>> {

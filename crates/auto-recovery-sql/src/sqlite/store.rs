@@ -17,7 +17,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
-use super::{journal, read, remove, session, statistics};
+use super::{journal, read, remove, session, statistics, unsound};
 use crate::group::Group;
 
 /// How many calls share a transaction.
@@ -90,7 +90,9 @@ impl AuditStore for SqliteStore {
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
-        session::list(&self.database)
+        let (sessions, mut damage) = session::list(&self.database)?;
+        damage.extend(unsound::damage_of_all(&self.database)?);
+        Ok((sessions, damage))
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
@@ -127,12 +129,11 @@ impl AuditStore for SqliteStore {
     }
 
     fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
-        // What cannot be read of an entry is in its text; its numbers stand in columns.
-        statistics::of_session(&self.database, session_id).map(|sums| (sums, Vec::new()))
+        statistics::of_session(&self.database, session_id)
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-        aggregate(&self.database, query).map(|sums| (sums, Vec::new()))
+        aggregate(&self.database, query)
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

@@ -34,6 +34,28 @@ fn an_unreadable_entry_is_told_of_with_its_place() {
     let lines: Vec<u64> = damage.iter().map(|one| one.line).collect();
     assert_eq!(lines, [2, 4]);
     assert!(damage[0].place.contains("entries of s in"), "{damage:?}");
+    // Who reads sums alone is told the same.
+    let sums = store.read_statistics("s").unwrap();
+    assert_eq!((sums.0.total_attempts, &sums.1), (5, &damage));
+    assert_eq!(store.read_sessions().unwrap().1, damage);
+    let lines_of = |query: AggregateQuery| {
+        let (_, damage) = store.read_aggregate(&query).unwrap();
+        damage.iter().map(|one| one.line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines_of(AggregateQuery::default()), [2, 4]);
+    let by = vec![Dimension::Strategy];
+    let apart = AggregateQuery {
+        by,
+        ..AggregateQuery::default()
+    };
+    assert_eq!(lines_of(apart), [2, 4]);
+    let later = AggregateQuery {
+        since_us: Some(i64::MAX),
+        ..AggregateQuery::default()
+    };
+    assert_eq!(lines_of(later), [0; 0]);
+    store.append(vec![entry("t", 1)]).unwrap();
+    assert_eq!(store.read_statistics("t").unwrap().1, []);
 }
 
 #[test]
@@ -55,6 +77,10 @@ fn an_unreadable_record_is_told_of_with_its_place() {
     let damage = store.read_journal(None, &mut visit).unwrap();
     assert_eq!((records, damage.len()), (2, 1));
     assert_eq!((damage[0].line, damage[0].bytes), (2, 4));
+    // It could be the one that says that the session is held.
+    let error = store.held("s").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{}", error.chain());
+    assert!(store.held("t").unwrap().is_none());
 }
 
 #[test]
@@ -95,7 +121,11 @@ fn an_unreadable_row_hides_no_other_and_keeps_nobody_from_writing() {
     let (sessions, damage) = store.read_sessions().unwrap();
     let ids: Vec<_> = sessions.iter().map(|one| &*one.session_id).collect();
     assert_eq!(ids, ["good"]);
-    assert_eq!(damage.len(), 1);
+    assert_eq!(
+        damage.len(),
+        3,
+        "a session, and an entry of each: {damage:?}"
+    );
     assert!(damage[0].place.starts_with("sessions in "), "{damage:?}");
     assert_eq!(store.statistics("good").unwrap().total_attempts, 3);
     for by in [Vec::new(), vec![Dimension::Strategy]] {

@@ -87,9 +87,10 @@ fn an_empty_file_is_an_empty_store() {
 }
 
 /// What made the older formats, each out of the one before.
-const OLDER: [&str; 2] = [
+const OLDER: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_trails.sql"),
     include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
+    include_str!("../../migrations/sqlite/0003_trail_sums.sql"),
 ];
 
 /// A trail as releases of format 1 wrote it: of its three entries, the last is not counted yet.

@@ -16,6 +16,7 @@ use crate::export::{self, ExportFormat, ExportOptions};
 use crate::host::{Host, new_id};
 use crate::report;
 use crate::statistics::RecoveryStatistics;
+use crate::wording::counted;
 
 /// How many sessions a logger remembers to have begun. Past it, it looks them up again.
 const BEGUN_MAX: usize = 10_000;
@@ -340,7 +341,10 @@ impl RecoveryAuditLogger {
             (Some(error), _) => Err(error),
             (None, Some(unread)) => Err(Error::new(
                 ErrorKind::Damaged,
-                format!("{cleared} sessions were removed, and this was left: {unread}"),
+                format!(
+                    "removed {}, and this was left: {unread}",
+                    counted(cleared, "session")
+                ),
             )),
             (None, None) => Ok(cleared),
         }

@@ -13,6 +13,7 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use crate::wording::counted;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +123,7 @@ impl fmt::Display for Damage {
             write!(f, " line {}", self.line)?;
         }
         if self.bytes > 0 {
-            write!(f, ": {} bytes could not be read", self.bytes)?;
+            write!(f, ": {} could not be read", counted(self.bytes, "byte"))?;
         }
         write!(f, ": {}", self.reason)
     }
@@ -256,10 +257,10 @@ pub trait AuditStore: Send + Sync {
     /// Who wants `session_id` kept, and why; `None` if nobody does.
     ///
     /// # Errors
-    /// If the store cannot be read.
+    /// If the store cannot be read; [`ErrorKind::Damaged`] if what cannot be read could say so.
     fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
         let mut held = None;
-        self.read_journal(Some(session_id), &mut |record| {
+        let damage = self.read_journal(Some(session_id), &mut |record| {
             match record.event {
                 JournalEvent::SessionHeld(by) => held = Some(by),
                 JournalEvent::SessionReleased(_) => held = None,
@@ -268,7 +269,13 @@ pub trait AuditStore: Send + Sync {
             }
             Ok(())
         })?;
-        Ok(held)
+        match (held, damage.first()) {
+            (None, Some(damage)) => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("whether session {session_id} is held cannot be told: {damage}"),
+            )),
+            (held, _) => Ok(held),
+        }
     }
 
     /// The statistics of `session_id`, zeros for an unknown one, and what of its trail and of the

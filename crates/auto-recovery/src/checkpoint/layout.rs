@@ -67,7 +67,7 @@ pub(super) fn session_name(session_id: &str) -> Result<String> {
 /// [`ErrorKind::Io`] with the reason if the state is not this user's own, or cannot be made.
 pub(super) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
     files::make_own_dir(state_dir, below, Purpose::State)
-        .map_err(|e| Error::io("use the state directory", state_dir, e))
+        .map_err(|e| Error::io("cannot use the state directory", state_dir, e))
 }
 
 /// Whether there is a state, which must be this user's own. Nothing is made for the question.
@@ -79,7 +79,7 @@ pub(super) fn has_state(state_dir: &Path) -> Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         checked => checked
             .map(|()| true)
-            .map_err(|e| Error::io("use the state directory", state_dir, e)),
+            .map_err(|e| Error::io("cannot use the state directory", state_dir, e)),
     }
 }
 

@@ -58,6 +58,15 @@ pub struct LockHolder {
     pub root: String,
 }
 
+impl LockHolder {
+    /// Whether that process is there, as far as can be seen from here. What stands in a lock may be
+    /// what somebody wrote who had it before.
+    pub fn is_there(&self) -> bool {
+        let started = lineage::started(self.pid);
+        started.is_some() && self.pid_started.is_none_or(|at| started == Some(at))
+    }
+}
+
 /// A held workspace; dropping it, or dying, releases it.
 #[derive(Debug)]
 pub struct WorkspaceLock {

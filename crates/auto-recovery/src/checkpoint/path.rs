@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::wording::shortened;
+
 /// A path relative to the root, `/`-separated, in any bytes but NUL.
 pub(super) type RelPath = Arc<[u8]>;
 
@@ -19,9 +21,10 @@ pub fn display_path(path: &[u8]) -> String {
     text
 }
 
-/// The first `most` of `names`, and how many more there are.
+/// The first `most` of `names`, for people, and how many more there are.
 pub fn some_names(names: &[impl AsRef<str>], most: usize) -> String {
     let shown: Vec<_> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let shown: Vec<_> = shown.into_iter().map(shortened).collect();
     let shown = shown.join(", ");
     match names.len().saturating_sub(most) {
         0 => shown,

@@ -25,6 +25,7 @@ use crate::checkpoint::user_git;
 use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::wording::counted;
 
 /// One file of a revision.
 struct Listed {
@@ -121,11 +122,11 @@ impl CheckpointSession {
         let bytes: u64 = listed.iter().map(|listed| listed.size).sum();
         if bytes > limits.new_bytes_max || listed.len() as u64 > limits.new_files_max {
             let (have, most) = (bytes / MIB, limits.new_bytes_max / MIB);
-            let files = listed.len();
+            let files = counted(listed.len() as u64, "file");
             return Err(Error::new(
                 ErrorKind::NoSpace,
                 format!(
-                    "revision {revision:?} has {files} files of {have} MiB together, and one \
+                    "revision {revision:?} has {files} of {have} MiB together, and one \
                      checkpoint stores at most {} files and {most} MiB; check it out with git",
                     limits.new_files_max
                 ),

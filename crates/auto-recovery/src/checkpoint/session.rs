@@ -34,6 +34,7 @@ use crate::checkpoint::watch::Watch;
 use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::open_own;
+use crate::wording::counted;
 
 /// How often a walk is repeated while files change under it.
 const ROUNDS_MAX: usize = 4;
@@ -357,8 +358,10 @@ impl CheckpointSession {
         }
         if files > limits.new_files_max {
             let most = limits.new_files_max;
+            let are = if files == 1 { "is" } else { "are" };
+            let files = counted(files, "file");
             return refuse(format!(
-                "{files} files are new, and one checkpoint stores at most {most}"
+                "{files} {are} new, and one checkpoint stores at most {most}"
             ));
         }
         let need = bytes

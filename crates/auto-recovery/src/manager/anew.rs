@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::manager::Event;
-use crate::manager::attempt::Tried;
 use crate::manager::planner::{GROUNDS_MAX, NewPlan};
-use crate::manager::recovery::{Deed, Recovering, Step, Turn};
+use crate::manager::recovery::{Deed, Recovering, Turn};
+use crate::manager::step::Step;
+use crate::manager::tried::Tried;
 use crate::recipe::Tier;
 use crate::strategy::{RecoveryStrategyType, Strategy};
 

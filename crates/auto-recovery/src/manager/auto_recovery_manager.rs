@@ -20,8 +20,9 @@ use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::{Event, Observer};
 use crate::manager::planner::Planner;
 use crate::manager::record::shell_code;
-use crate::manager::recovery::{Incident, Recovering, Recovery, Step};
+use crate::manager::recovery::{Incident, Recovering, Recovery, StrategyOrder};
 use crate::manager::settings::ManagerSettings;
+use crate::manager::step::Step;
 use crate::manager::tree::{Approver, Tree};
 use crate::plan::{self, Available};
 use crate::statistics::RecoveryStatistics;
@@ -149,11 +150,13 @@ impl AutoRecoveryManager {
             self.numbers.forget();
         }
         let steps: Vec<Step> = match &incident.order {
-            _ if incident.as_added => (0..self.strategies.len())
+            StrategyOrder::OfCategory => self.steps(incident.category),
+            StrategyOrder::Given(kinds) => {
+                kinds.iter().flat_map(|kind| self.steps_of(kind)).collect()
+            }
+            StrategyOrder::AsAdded => (0..self.strategies.len())
                 .map(|index| self.step_of(index))
                 .collect(),
-            Some(order) => order.iter().flat_map(|kind| self.steps_of(kind)).collect(),
-            None => self.steps(incident.category),
         };
         let started = self.host.monotonic();
         let last_exit = shell_code(incident.exit_code, incident.signal);

@@ -7,10 +7,10 @@
 use crate::error::Result;
 use crate::host::new_id;
 use crate::manager::Event;
-use crate::manager::RecoveryEnd;
-use crate::manager::attempt::Tried;
-use crate::manager::recovery::{After, Recovering, Step, Turn};
+use crate::manager::recovery::{Recovering, Turn};
+use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tree::{Before, Proof};
+use crate::manager::tried::Tried;
 use crate::strategy::{RecoveryStrategyType, Verification};
 
 impl Recovering<'_> {

@@ -39,7 +39,7 @@ impl Judged {
             return;
         } else {
             let paths = verified.protected.join(", ");
-            format!("{paths} is protected, and the verification changed it")
+            format!("{paths} is protected, and changed during the verification")
         };
         self.success = false;
         self.message = join(&self.message, &said);

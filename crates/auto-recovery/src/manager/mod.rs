@@ -17,13 +17,16 @@ mod planner;
 mod record;
 mod recovery;
 mod settings;
+mod step;
 mod tree;
+mod tried;
 
 pub use auto_recovery_manager::AutoRecoveryManager;
 pub use backoff::Backoff;
 pub use numbers::AttemptNumbers;
 pub use observer::{Event, Observer};
 pub use planner::{GROUNDS_MAX, NewPlan, Planner};
-pub use recovery::{Incident, Recovery, RecoveryEnd};
+pub use recovery::{Incident, Recovery, StrategyOrder};
 pub use settings::{ManagerSettings, OnAuditFailure};
+pub use step::RecoveryEnd;
 pub use tree::{Acted, Approver, Before, ChangeUnderReview, Proof, Tree, Undone, Verified};

@@ -10,9 +10,10 @@ use crate::audit::{
 use crate::error::Result;
 use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::host::timestamp;
-use crate::manager::attempt::Tried;
-use crate::manager::recovery::{Recovering, Step, Turn};
+use crate::manager::recovery::{Recovering, Turn};
+use crate::manager::step::Step;
 use crate::manager::tree::Before;
+use crate::manager::tried::Tried;
 use crate::manager::{AutoRecoveryManager, Event, OnAuditFailure, RecoveryEnd};
 use crate::strategy::RecoveryStrategyType;
 

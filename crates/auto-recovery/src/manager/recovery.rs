@@ -7,9 +7,9 @@ use crate::attempt::{RecoveryAttempt, RecoveryResult};
 use crate::error::{Error, Result};
 use crate::failure::{Category, Context, Failure};
 use crate::host::{Wait, timestamp};
-use crate::manager::attempt::Tried;
+use crate::manager::step::{After, RecoveryEnd, Step};
+use crate::manager::tried::Tried;
 use crate::manager::{AutoRecoveryManager, Backoff, Event};
-use crate::recipe::RecipeRef;
 use crate::strategy::{NextTry, RecoveryStrategyType};
 
 /// A failure that is to be recovered, and what is known of the run that showed it.
@@ -33,12 +33,20 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
-    /// The strategies to try, in this order, where the caller decides; `None` for the category's
-    /// plan.
-    pub order: Option<Vec<RecoveryStrategyType>>,
-    /// Whether the strategies that were added are all there is, in the order in which they were
-    /// added.
-    pub as_added: bool,
+    /// What is tried, and in which order.
+    pub order: StrategyOrder,
+}
+
+/// Which strategies are tried for a failure, and in which order.
+#[derive(Clone, Debug, Default)]
+pub enum StrategyOrder {
+    /// As the plan of its category has it.
+    #[default]
+    OfCategory,
+    /// These, in this order.
+    Given(Vec<RecoveryStrategyType>),
+    /// Those that were added to the manager and no others, in the order in which they were.
+    AsAdded,
 }
 
 impl Incident {
@@ -54,23 +62,9 @@ impl Incident {
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),
-            order: None,
-            as_added: false,
+            order: StrategyOrder::default(),
         }
     }
-}
-
-/// How a recovery ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecoveryEnd {
-    /// The failure is cured.
-    Recovered,
-    /// Everything was tried; a person is needed.
-    Escalated,
-    /// The deadline passed.
-    DeadlinePassed,
-    /// The user asked to stop.
-    Interrupted,
 }
 
 /// One recovery, from its first attempt to its end.
@@ -97,29 +91,6 @@ pub struct Recovery {
     pub declined: Vec<String>,
 }
 
-/// Which strategy a step tries.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) kind: RecoveryStrategyType,
-    /// The plug-in to ask; `None` asks the handler of that kind.
-    pub(super) plugin: Option<usize>,
-    /// The number of its first try: not 1 where it was tried on another ground.
-    pub(super) first: u32,
-    pub(super) max_attempts: u32,
-    pub(super) action: String,
-    pub(super) recipe: Option<RecipeRef>,
-}
-
-/// What is after an attempt, decided before its entry is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    SameStrategy(Duration),
-    NextStrategy,
-    /// The first of the steps that were planned anew.
-    NewGround,
-    End(RecoveryEnd),
-}
-
 /// What a step does, and on which tree.
 pub(super) type Deed = (String, String, Option<String>);
 
@@ -137,32 +108,6 @@ enum Went {
     On(Vec<Step>),
     /// It is over.
     Over(RecoveryEnd, Option<Box<Tried>>),
-}
-
-impl Step {
-    /// What the step would do, for people.
-    pub(super) fn in_words(&self) -> String {
-        let times = match self.max_attempts {
-            1 => "once".to_owned(),
-            u32::MAX => "as often as its time allows".to_owned(),
-            times => format!("up to {times} times"),
-        };
-        format!("{}: {}, {times}", self.kind, self.action)
-    }
-}
-
-impl After {
-    /// The entry's word for it.
-    pub(super) fn next_action(self) -> &'static str {
-        match self {
-            Self::SameStrategy(_) => "retry",
-            Self::NextStrategy | Self::NewGround => "continue",
-            Self::End(RecoveryEnd::Recovered) => "complete",
-            Self::End(
-                RecoveryEnd::Escalated | RecoveryEnd::DeadlinePassed | RecoveryEnd::Interrupted,
-            ) => "escalate",
-        }
-    }
 }
 
 /// One try of one step, and where it stands.

@@ -22,6 +22,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::wording::counted;
 
 /// One of the two streams a command writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,9 +173,9 @@ fn push_marker(text: &mut Vec<u8>, stream: Stream, count: u64) {
         text.push(b'\n');
     }
     let name = stream.as_str();
-    text.extend_from_slice(
-        format!("[recover: {count} bytes of {name} were cut here]\n").as_bytes(),
-    );
+    let were = if count == 1 { "was" } else { "were" };
+    let bytes = counted(count, "byte");
+    text.extend_from_slice(format!("[recover: {bytes} of {name} {were} cut here]\n").as_bytes());
 }
 
 /// What is kept of one stream.

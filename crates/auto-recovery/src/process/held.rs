@@ -13,8 +13,11 @@ use rustix::io::Errno;
 use tempfile::{Builder, SpooledTempFile, spooled_tempfile_in};
 
 use super::capture::Stream;
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, timespec};
 use super::sink::OutputSink;
+use crate::error::ErrorKind;
+use crate::host::Host;
+use crate::patience::over;
 
 /// Held bytes that stay in memory: 1 MiB; beyond it they move to a file without a name.
 const IN_MEMORY_MAX: usize = 1 << 20;
@@ -113,13 +116,14 @@ impl<S: OutputSink> Held<S> {
         Ok(path)
     }
 
-    /// Passes on what is held, and then holds nothing. Ends with an error of the kind `Interrupted`
-    /// when the reader takes nothing and the user asks to stop.
+    /// Passes on what is held, and then holds nothing. When the reader takes nothing, ends with an
+    /// error of the kind `Interrupted` once the user asks to stop, and of the kind `TimedOut` once
+    /// the host's deadline has passed.
     ///
     /// # Errors
     /// If it cannot be passed on.
-    pub fn release(&mut self, interrupt: &Interrupt) -> io::Result<()> {
-        self.release_without(0..0, b"", interrupt)
+    pub fn release(&mut self, interrupt: &Interrupt, host: &dyn Host) -> io::Result<()> {
+        self.release_without(0..0, b"", (interrupt, host))
     }
 
     /// The same, with `note` in place of the bytes in `left_out`, counted from the first.
@@ -130,7 +134,7 @@ impl<S: OutputSink> Held<S> {
         &mut self,
         left_out: Range<u64>,
         note: &[u8],
-        interrupt: &Interrupt,
+        until: (&Interrupt, &dyn Host),
     ) -> io::Result<()> {
         let mut bytes = self.take();
         bytes.seek(SeekFrom::Start(0))?;
@@ -145,13 +149,13 @@ impl<S: OutputSink> Held<S> {
             } else {
                 (head, tail)
             };
-            self.pass_on(stream, &piece[..head], interrupt)?;
+            self.pass_on(stream, &piece[..head], until)?;
             if !is_noted && end > left_out.start {
-                self.pass_on(stream, note, interrupt)?;
+                self.pass_on(stream, note, until)?;
                 is_noted = true;
             }
             at = end;
-            self.pass_on(stream, &piece[tail..], interrupt)
+            self.pass_on(stream, &piece[tail..], until)
         })
     }
 
@@ -159,7 +163,7 @@ impl<S: OutputSink> Held<S> {
         &mut self,
         stream: Stream,
         mut bytes: &[u8],
-        interrupt: &Interrupt,
+        (interrupt, host): (&Interrupt, &dyn Host),
     ) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.inner.write(stream, bytes) {
@@ -168,7 +172,7 @@ impl<S: OutputSink> Held<S> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     let ready = self.inner.wait_on(stream).ok_or(e)?;
-                    wait(ready, interrupt)?;
+                    wait(ready, interrupt, host)?;
                 }
                 Err(e) => return Err(e),
             }
@@ -235,22 +239,28 @@ fn each_piece(
 }
 
 /// Waits until `ready` is writable.
-fn wait(ready: BorrowedFd<'_>, interrupt: &Interrupt) -> io::Result<()> {
+fn wait(ready: BorrowedFd<'_>, interrupt: &Interrupt, host: &dyn Host) -> io::Result<()> {
     let mut fds = vec![PollFd::from_borrowed_fd(ready, PollFlags::OUT)];
     fds.extend(
         interrupt
             .first()
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
     );
-    match poll(&mut fds, None) {
+    let left = host
+        .deadline()
+        .map(|at| timespec(at.saturating_sub(host.monotonic())));
+    match poll(&mut fds, left.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(e) => return Err(e.into()),
     }
-    if fds[0].revents().is_empty() && interrupt.raised().is_some() {
-        return Err(io::Error::new(
-            io::ErrorKind::Interrupted,
-            "the rest of the held output was not taken before the interrupt",
-        ));
+    if !fds[0].revents().is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (kind, before) = match over(host) {
+        _ if interrupt.raised().is_some() => (io::ErrorKind::Interrupted, "interrupt"),
+        Some(ErrorKind::TimedOut) => (io::ErrorKind::TimedOut, "deadline"),
+        _ => return Ok(()),
+    };
+    let what = format!("the rest of the held output was not taken before the {before}");
+    Err(io::Error::new(kind, what))
 }

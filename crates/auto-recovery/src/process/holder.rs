@@ -31,7 +31,8 @@ impl Holder {
     pub fn in_words(files: &[Metadata]) -> String {
         match Self::of(files) {
             Some(holder) => format!("which is locked by {holder}"),
-            None => "which somebody has locked who cannot be seen from here".to_owned(),
+            None => "which is locked by a process that cannot be seen from here: another user's, or in another \
+                     container or on another machine".to_owned(),
         }
     }
 }
@@ -63,4 +64,18 @@ fn is_write_locked(pid: i32, fd: &str) -> bool {
     let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
     info.lines()
         .any(|line| line.starts_with("lock:") && line.contains(" WRITE "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Holder;
+
+    #[test]
+    fn a_holder_that_nobody_sees_is_told_in_plain_words() {
+        let told = Holder::in_words(&[]);
+        assert!(
+            told.starts_with("which is locked by a process that cannot be seen from here: "),
+            "{told}"
+        );
+    }
 }

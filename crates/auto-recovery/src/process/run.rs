@@ -213,8 +213,11 @@ impl<'a> Running<'a> {
                 Some(self.tell_at.map_or(kill_at, |tell_at| kill_at.min(tell_at)))
             }
             Phase::Killing { give_up_at } => Some(give_up_at),
-            // Past that moment only the sink or the user can bring anything on.
-            Phase::Draining { until } => (self.clock.now() < until).then_some(until),
+            // Past that moment only the sink, the user or the deadline can bring anything on.
+            Phase::Draining { until } => match self.clock.now() < until {
+                true => Some(until),
+                false => self.spec.deadline.filter(|_| !self.deadline_passed),
+            },
         }
     }
 
@@ -285,6 +288,9 @@ impl<'a> Running<'a> {
                         pump.read(&mut self.capture, sink);
                     }
                 }
+                let is_late = self.spec.deadline.is_some_and(|at| at <= now);
+                // What the command has written is a part of it.
+                self.deadline_passed |= is_late && !self.is_over();
             }
             Phase::Ending { .. } | Phase::Killing { .. } | Phase::Draining { .. } => {}
         }
@@ -298,8 +304,8 @@ impl<'a> Running<'a> {
             return true;
         }
         // Output is lost to a reader who has stalled only when the user no longer waits either.
-        until <= self.clock.now()
-            && (self.interrupted.is_some() || self.ends.pumps.iter().all(Pump::is_drained))
+        let nobody_waits = self.interrupted.is_some() || self.deadline_passed;
+        until <= self.clock.now() && (nobody_waits || self.ends.pumps.iter().all(Pump::is_drained))
     }
 
     fn command_exited(&mut self) {

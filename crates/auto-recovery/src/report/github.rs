@@ -12,6 +12,7 @@ use super::ci::{CiReport, Verdict};
 use super::short::{cut, first_line};
 use super::text::{block, code, inline};
 use crate::failure::Failure;
+use crate::wording::counted;
 
 /// How much a step's summary may hold; all steps' commands write into one.
 pub const SUMMARY_BYTES_MAX: usize = 1024 * 1024;
@@ -39,7 +40,7 @@ pub fn github_log(report: &CiReport, mark: &str) -> String {
     let _ = writeln!(log, "::group::recover: what was tried");
     let _ = writeln!(log, "::stop-commands::{mark}");
     if untold > 0 {
-        let _ = writeln!(log, "{untold} tries before these");
+        let _ = writeln!(log, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
         let end = match one.success {
@@ -161,7 +162,7 @@ fn tries(report: &CiReport) -> Vec<String> {
     }
     let before = match untold {
         0 => String::new(),
-        untold => format!("\n{untold} tries before these.\n"),
+        untold => format!("\n{} before these.\n", counted(untold as u64, "try")),
     };
     let head = "\n| Strategy | Result | Took | |\n|---|---|--:|---|\n";
     let mut rows = vec![format!("{before}{head}")];

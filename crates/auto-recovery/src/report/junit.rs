@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use super::ci::{CiReport, Verdict};
 use super::short::{cut, first_line};
 use crate::failure::Failure;
+use crate::wording::counted;
 
 /// Bytes of what one failure says.
 const FAILURE_BYTES_MAX: usize = 64 * 1024;
@@ -122,7 +123,7 @@ fn story(report: &CiReport) -> String {
     let (tries, untold) = report.told_tries();
     let mut story = String::new();
     if untold > 0 {
-        let _ = writeln!(story, "{untold} tries before these");
+        let _ = writeln!(story, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
         let end = match one.success {

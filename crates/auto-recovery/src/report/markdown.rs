@@ -10,6 +10,7 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, Result};
 use crate::host::timestamp;
 use crate::statistics::RecoveryStatistics;
+use crate::wording::counted;
 
 /// How many characters of a message stand in the table.
 const CELL_CHARS_MAX: usize = 80;
@@ -117,7 +118,7 @@ fn summary(statistics: &RecoveryStatistics, last: Option<&Last>, generated_at: &
 
 /// One sentence that says how it stands.
 fn verdict(statistics: &RecoveryStatistics, last: Option<&Last>) -> String {
-    let attempts = plural(statistics.total_attempts, "attempt");
+    let attempts = counted(statistics.total_attempts, "attempt");
     match last {
         None => "Nothing was tried.".to_owned(),
         Some(last) if last.success => {
@@ -200,7 +201,7 @@ fn damage_note(damage: &[Damage]) -> String {
     }
     let mut text = format!(
         "\n## Damage\n\n{} of the record could not be read, and what stood there is missing above:\n\n",
-        plural(damage.len() as u64, "place")
+        counted(damage.len() as u64, "place")
     );
     for place in damage {
         let _ = writeln!(
@@ -208,7 +209,7 @@ fn damage_note(damage: &[Damage]) -> String {
             "- {}, line {}, {}: {}",
             code(&place.place),
             place.line,
-            plural(place.bytes, "byte"),
+            counted(place.bytes, "byte"),
             inline(&place.reason)
         );
     }
@@ -257,11 +258,4 @@ fn duration(seconds: f64) -> String {
     // Truncation is meant: 119.7 s are not 1 min 60 s.
     let minutes = (seconds / MINUTE).floor();
     format!("{minutes} min {} s", (seconds % MINUTE).floor())
-}
-
-fn plural(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
-    }
 }

@@ -1,12 +1,15 @@
 //! Text cut to what a report has room for.
 
+use crate::wording::counted;
+
 /// `text`, or its first `bytes_max` bytes at most and how many more there were.
 pub(super) fn cut(text: &str, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text.to_owned();
     }
     let end = text.floor_char_boundary(bytes_max);
-    format!("{}… and {} bytes more", &text[..end], text.len() - end)
+    let more = counted((text.len() - end) as u64, "byte");
+    format!("{}… and {more} more", &text[..end])
 }
 
 /// The first line of `text` that says anything, of at most `bytes_max` bytes.

@@ -12,6 +12,7 @@ use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, ses
 use crate::error::{Error, ErrorKind, Result};
 use crate::export;
 use crate::files::{Links, open_regular};
+use crate::wording::counted;
 
 /// How hard Zstandard tries: what most programs ask of it.
 const LEVEL: i32 = 3;
@@ -75,10 +76,7 @@ pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
         format!(
             "{} of session {session_id} cannot be read, the first in line {} of {}: it stays until \
              `recover clear {session_id}`",
-            match damage.len() {
-                1 => "1 place".to_owned(),
-                count => format!("{count} places"),
-            },
+            counted(damage.len() as u64, "place"),
             first.line,
             first.place
         ),

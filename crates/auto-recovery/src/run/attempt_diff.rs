@@ -8,7 +8,7 @@ use crate::checkpoint::{Checkpoint, CheckpointStore, DiffSink};
 use crate::error::{Error, Result};
 
 /// What stands between what a strategy changed and what its verification did.
-const BY_THE_VERIFICATION: &[u8] = b"# changed by the verification:\n";
+const DURING_THE_VERIFICATION: &[u8] = b"# changed during the verification:\n";
 
 /// What one attempt changed. Nothing of the diff is made before it is read.
 pub struct AttemptDiff {
@@ -38,7 +38,7 @@ impl AttemptDiff {
         let Some(verified) = verified else {
             return Ok(ControlFlow::Continue(()));
         };
-        let given = sink(BY_THE_VERIFICATION);
+        let given = sink(DURING_THE_VERIFICATION);
         let given = given.map_err(|e: io::Error| Error::os("failed to write the diff", e))?;
         match given {
             ControlFlow::Break(()) => Ok(given),

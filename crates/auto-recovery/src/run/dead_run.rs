@@ -99,8 +99,8 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let who = who_died(&session_id, is_restore);
             let what = format!(
-                "{who} died here, and the checkpoints that tell what it changed are gone: nothing \
-                 was put back"
+                "{who} died here, and the checkpoints that tell what it changed are gone: what it \
+                 left is left as it is"
             );
             conclude(run, pending, "it died; its checkpoints are gone", false);
             run.observe(&RunEvent::Cleaned { what: &what });
@@ -148,8 +148,8 @@ fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) 
     let session_id = pending.run().session_id.clone();
     let who = who_died(&session_id, pending.run().is_restore);
     let what = format!(
-        "{who} died here, and {why}: nothing was put back · `recover restore {session_id} \
-         --whole-tree` goes back all the same, with `--preview` it says how"
+        "{who} died here, and {why}: what it left is left as it is · `recover restore \
+         {session_id} --whole-tree` goes back all the same, with `--preview` it says how"
     );
     conclude(run, pending, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });

@@ -150,7 +150,7 @@ pub(super) fn holder(run: &Run) -> LockHolder {
 }
 
 fn in_words(holder: Option<&LockHolder>) -> String {
-    match holder {
+    match holder.filter(|holder| holder.is_there()) {
         Some(holder) => {
             let command = crate::run::request::display_command(&holder.command);
             let place = match holder.root.as_str() {
@@ -159,6 +159,6 @@ fn in_words(holder: Option<&LockHolder>) -> String {
             };
             format!("pid {}, `{command}`{place}", holder.pid)
         }
-        None => "which does not say who it is".to_owned(),
+        None => "its process cannot be seen from here".to_owned(),
     }
 }

@@ -45,6 +45,7 @@ mod told;
 mod tree;
 mod tree_cure;
 mod tree_patches;
+mod tree_protect;
 mod under_way;
 mod verdict;
 

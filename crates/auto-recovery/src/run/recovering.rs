@@ -16,7 +16,7 @@ use crate::failure::{Category, Context};
 use crate::host::new_id;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
-    RecoveryEnd,
+    RecoveryEnd, StrategyOrder,
 };
 use crate::run::breaker::{self, Breaker};
 use crate::run::commands::Rerun;
@@ -75,7 +75,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let incident = Incident {
         skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
-        as_added: true,
+        order: StrategyOrder::AsAdded,
         ..incident
     };
     let category = incident.category;

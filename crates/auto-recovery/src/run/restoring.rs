@@ -415,6 +415,7 @@ impl Place {
             Locked::Ours(lock) => Ok(lock),
             Locked::Theirs(other) => {
                 let who = other
+                    .filter(LockHolder::is_there)
                     .map(|other| format!(" (pid {})", other.pid))
                     .unwrap_or_default();
                 let root = workspace.root().display();

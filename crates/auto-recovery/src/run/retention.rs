@@ -39,7 +39,7 @@ pub(super) fn prune_state(
     host: &Arc<dyn Host>,
 ) -> Result<()> {
     files::check_own_dir(state_dir, Purpose::State)
-        .map_err(|error| Error::io("use the state directory", state_dir, error))?;
+        .map_err(|error| Error::io("cannot use the state directory", state_dir, error))?;
     let now = host.now();
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let is_due = StateFile::new(state_dir, "retention.json").change(|looked: &mut Looked| {

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use crate::audit::{AuditStore, session_id};
 use crate::checkpoint::{OtherRooms, size};
+use crate::error::ErrorKind;
 use crate::run::outputs::{OUTPUTS, lock_unused};
 
 /// Rooms that are small, and count: what runs leave for each other.
@@ -92,6 +93,8 @@ impl OtherRooms for StateRooms<'_> {
         }
         match self.store.held(session_id) {
             Ok(held) => held.is_some(),
+            // What is damaged says nothing of other sessions.
+            Err(error) if error.kind() == ErrorKind::Damaged => true,
             // Not asked again: each question may wait for a server that does not answer.
             Err(_) => {
                 self.is_silent = true;

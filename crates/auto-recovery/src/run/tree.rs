@@ -4,7 +4,6 @@
 //! else changed between steps is in neither difference, so it stays.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
@@ -29,9 +28,9 @@ pub(super) struct Guarded {
     /// The command and where it runs: what a good tree is good for.
     argv: Vec<String>,
     cwd: String,
-    protected: Protected,
+    pub(super) protected: Protected,
     /// The tree as the recovery found it.
-    ground: Checkpoint,
+    pub(super) ground: Checkpoint,
     /// The tree as our last step left it.
     pub(super) ours: Checkpoint,
     /// The tree with the cure, while that is set aside.
@@ -119,22 +118,6 @@ impl GuardedTree {
             session,
             store,
         }))))
-    }
-
-    /// Those of `globs` that match nothing in the tree, each with one that would.
-    pub(super) fn unmatched(&self, globs: &[ProtectGlob]) -> Vec<(String, Option<String>)> {
-        let guarded = self.lock();
-        let root = guarded.store.workspace().root();
-        let matches = |patterns: &[String]| {
-            Protected::new(patterns).is_ok_and(|known| guarded.ground.has_any(&known))
-        };
-        let unmatched = globs.iter().filter(|glob| !matches(&glob.from_root(root)));
-        let unmatched = unmatched.map(|glob| {
-            let mut others = others_meant(glob, root).into_iter();
-            let other = others.find(|other| matches(&other.from_root(root)));
-            (glob.glob.clone(), other.map(|other| other.glob))
-        });
-        unmatched.collect()
     }
 
     /// The checkpoint of the tree as the recovery found it.
@@ -381,7 +364,11 @@ impl Guarded {
             _ => {}
         }
         let lost = self.session.tracked_lost(&self.ours, target);
-        Ok((lost > 0).then(|| format!("{lost} files that git tracks now are not in it")))
+        Ok(match lost {
+            0 => None,
+            1 => Some("1 file that git tracks now is not in it".to_owned()),
+            lost => Some(format!("{lost} files that git tracks now are not in it")),
+        })
     }
 
     /// The tree that checking out `revision` here would give.
@@ -409,25 +396,6 @@ impl Guarded {
         if let Some(beside) = &mut self.beside {
             beside.look();
         }
-    }
-
-    /// The protected paths at which two trees differ, what is ignored included.
-    fn protected_between(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<String> {
-        let changes = self.store.changes(before, after);
-        let changed = changes
-            .iter()
-            .filter(|change| self.protected.matches(&change.path));
-        let uncovered = self.store.not_covered_changes(before, after);
-        let uncovered = uncovered
-            .into_iter()
-            .filter(|one| self.protected.matches(one.display.as_bytes()));
-        let mut protected: Vec<_> = changed
-            .map(|change| change.display.clone())
-            .chain(uncovered.map(|one| one.display))
-            .collect();
-        protected.sort_unstable();
-        protected.dedup();
-        protected
     }
 
     /// Takes a snapshot as the tree that our step left.
@@ -576,24 +544,4 @@ fn overflow(error: Error) -> Result<String> {
         ErrorKind::NoSpace => Ok(error.chain()),
         _ => Err(error),
     }
-}
-
-/// What somebody may have meant by a glob that matches nothing: the same in the letters of the
-/// tree, anywhere below, or from the root of the tree.
-fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
-    let trimmed = glob.glob.trim_start_matches("./").trim_start_matches('/');
-    let anywhere = ProtectGlob {
-        glob: format!("**/{trimmed}"),
-        base: glob.base.clone(),
-    };
-    let from_root = ProtectGlob {
-        glob: root.join(trimmed).display().to_string(),
-        base: glob.base.clone(),
-    };
-    let anywhere_in_tree = ProtectGlob {
-        glob: root.join("**").join(trimmed).display().to_string(),
-        base: glob.base.clone(),
-    };
-    let others = vec![anywhere, from_root, anywhere_in_tree];
-    glob.as_spelt_in(root).into_iter().chain(others).collect()
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod loop_rules;
+mod not_put_back;
 mod overflow;
 mod selection;
 mod strategies;

@@ -270,7 +270,7 @@ fn held_output_is_released_or_forgotten() {
         &host,
     )
     .unwrap();
-    sink.release(&interrupt).unwrap();
+    sink.release(&interrupt, &host).unwrap();
     let taken = sink.into_inner();
     assert_eq!(taken.stdout.len(), 2_000_004);
     assert!(taken.both.starts_with(b"err\n\0") && taken.both.ends_with(b"\0end\n"));

@@ -9,7 +9,7 @@ use auto_recovery::{Error, Result};
 use crate::commands::log::entry;
 use crate::commands::log::lines::{Input, LINE_BYTES_MAX, Line, Lines};
 use crate::exit::{Exit, is_closed_output};
-use crate::output::{Escapes, Printer, stdout_error};
+use crate::output::{Escapes, Printer, counted, stdout_error};
 
 /// Entries appended at once: more would only delay the acknowledgement of the first.
 const BATCH_ENTRIES_MAX: usize = 1024;
@@ -74,8 +74,10 @@ pub(crate) fn log(
         true => "; all others were",
         false => "",
     };
+    let were = if refused == 1 { "was" } else { "were" };
     printer.warn(format_args!(
-        "{refused} of {line_number} lines were not recorded{others}"
+        "{refused} of {} {were} not recorded{others}",
+        counted(line_number, "line")
     ));
     Ok(Exit::NOT_FOUND)
 }

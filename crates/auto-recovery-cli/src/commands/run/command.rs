@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::Result;
-use auto_recovery::exit::EXIT_RECOVER_FAILED;
-use auto_recovery::host::timestamp;
+use auto_recovery::exit::{EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
+use auto_recovery::host::{Host, timestamp};
 use auto_recovery::patience::over;
 use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
 use auto_recovery::report::CiReport;
@@ -22,7 +22,7 @@ use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::{Steps, Verdict};
 use crate::exit::{Exit, is_closed_output};
-use crate::output::{Status, Verbosity, stdout_error};
+use crate::output::{Status, Verbosity, gave_up_on_readers, stdout_error, wait_for_readers};
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once
@@ -97,6 +97,7 @@ fn run_and_prune(
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
     let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(interrupt))?);
     let host = Arc::clone(&app.host);
+    wait_for_readers(Arc::clone(interrupt), host.clone());
     let limit = app.settings.run.policy.deadline.value;
     let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
     let holds = held_streams(app);
@@ -129,16 +130,17 @@ fn run_and_prune(
     };
     let outcome = library::run(library_request, world);
     status.idle();
-    if let Some(held) = held {
-        let released = release(&held, request.profile.is_some(), interrupt);
-        unless_unread(released.map_err(stdout_error))?;
-    }
+    let released = held.map_or(Ok(()), |held| {
+        let released = release(&held, request.profile.is_some(), interrupt, &*host);
+        unless_unread(released.map_err(stdout_error))
+    });
     if let Some(verdict) = verdict {
         verdict.print(&app.printer);
     }
     let outcome = outcome?;
     let took = host.monotonic().saturating_sub(started);
-    tell_outcome(app, &outcome, told, took)?;
+    let said = tell_outcome(app, &outcome, told, took);
+    let exit = unless_ended(app, interrupt, released.and(said), outcome.exit)?;
     if let Some(hint) = hint(&outcome) {
         app.printer.note(hint);
     }
@@ -146,7 +148,7 @@ fn run_and_prune(
     if outcome.session_id.is_some() && over(&*host).is_none() {
         prune_by_itself(app);
     }
-    Ok(match outcome.exit {
+    Ok(match exit {
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
@@ -161,6 +163,32 @@ fn held_streams(app: &App) -> Option<HeldStreams> {
         (_, true) => Some(HeldStreams::Stdout),
         _ => None,
     }
+}
+
+/// The `exit` of a run that is `told`, unless the wait for whoever reads was ended: what ended that
+/// ended the run.
+fn unless_ended(
+    app: &App,
+    interrupt: &Interrupt,
+    told: Result<()>,
+    exit: RunExit,
+) -> Result<RunExit> {
+    match (told, ended_by(interrupt, &*app.host)) {
+        (Err(error), Some(ended)) => {
+            app.printer.warn(error.chain());
+            Ok(ended)
+        }
+        (Ok(()), Some(ended)) if gave_up_on_readers() => Ok(ended),
+        (told, _) => told.map(|()| exit),
+    }
+}
+
+/// How a run ends that the user or the deadline has ended.
+fn ended_by(interrupt: &Interrupt, host: &dyn Host) -> Option<RunExit> {
+    over(host).map(|_| match interrupt.raised() {
+        Some(signal) => RunExit::Signal(signal),
+        None => RunExit::Code(EXIT_TIMED_OUT),
+    })
 }
 
 /// Whether `-` was typed for the result's place.
@@ -181,13 +209,14 @@ fn tell_outcome(app: &App, outcome: &RunOutcome, told: &Told<'_>, took: Duration
 /// Tells programs the result: in the result's own place, and as the last line of stdout where that
 /// is asked for.
 fn tell(app: &App, result: &ResultFile<'_>, told: &Told<'_>) -> Result<()> {
-    if let Some(place) = told.place {
-        unless_unread(place.write(result, &*app.host))?;
-    }
-    match told.on_stdout {
+    let placed = told.place.map_or(Ok(()), |place| {
+        unless_unread(place.write(result, &*app.host))
+    });
+    let shown = match told.on_stdout {
         true => unless_unread(app.printer.json_last_line(result)),
         false => Ok(()),
-    }
+    };
+    placed.and(shown)
 }
 
 /// What became of writing something, unless nobody reads it any more: then the command's own end is

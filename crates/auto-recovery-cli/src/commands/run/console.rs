@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use auto_recovery::host::Host;
 use auto_recovery::process::{
     CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, Interrupt,
     OutputSink, PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
@@ -297,11 +298,16 @@ const CUT_HEAD: u64 = 4 * 1024;
 ///
 /// # Errors
 /// If it cannot be written.
-pub(super) fn release(held: &HeldOutput, cut: bool, interrupt: &Interrupt) -> io::Result<()> {
+pub(super) fn release(
+    held: &HeldOutput,
+    cut: bool,
+    interrupt: &Interrupt,
+    host: &dyn Host,
+) -> io::Result<()> {
     let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
     let (length, is_open) = (held.length(), held.is_open());
     if !cut || length <= CUT_BYTES_MAX {
-        held.release(interrupt)?;
+        held.release(interrupt, host)?;
     } else {
         let left_out = CUT_HEAD..length - (CUT_BYTES_MAX - CUT_HEAD);
         let count = left_out.end - left_out.start;
@@ -310,7 +316,7 @@ pub(super) fn release(held: &HeldOutput, cut: bool, interrupt: &Interrupt) -> io
             Err(error) => format!("all of it could not be kept: {error}"),
         };
         let note = format!("\n… {count} bytes left out; {all}\n");
-        held.release_without(left_out, note.as_bytes(), interrupt)?;
+        held.release_without(left_out, note.as_bytes(), (interrupt, host))?;
     }
     if is_open {
         // A line of ours is none of the command's.

@@ -7,7 +7,7 @@ use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
 
-use crate::output::{Printer, Status, counted};
+use crate::output::{Printer, Status, counted, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -87,10 +87,12 @@ impl Steps {
         if self.verdict.is_some() {
             return;
         }
+        let line = with_short_words(line);
         self.status.over(|| self.printer.note(line));
     }
 
     fn warn(&self, line: &str) {
+        let line = with_short_words(line);
         self.status.over(|| self.printer.warn(line));
     }
 
@@ -181,7 +183,7 @@ impl Steps {
             self.line(
                 "",
                 &format!(
-                    "changed by the verification: {}",
+                    "changed during the verification: {}",
                     paths(verification_modified)
                 ),
                 &[],

@@ -271,7 +271,7 @@ fn what_a_run_left_in_another_tree_is_none_of_this_one() {
         assert_eq!(next.code, 1, "{what}: {next:?}");
         assert_eq!(read(&machine, "value"), before, "{what}: {next:?}");
         assert!(
-            next.stderr.contains("nothing was put back"),
+            next.stderr.contains("what it left is left as it is"),
             "{what}: {next:?}"
         );
         let again = machine.recover(&["run", "--", "true"]);
@@ -316,7 +316,8 @@ fn checkpoints_that_are_gone_or_damaged_are_told_once_and_begun_anew() {
     let run = machine.recover(&["run", "--", "true"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
-        run.stderr.contains("are gone: nothing was put back"),
+        run.stderr
+            .contains("are gone: what it left is left as it is"),
         "{run:?}"
     );
     let run = machine.recover(&["run", "--", "true"]);

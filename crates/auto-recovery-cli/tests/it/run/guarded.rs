@@ -183,16 +183,16 @@ fn what_the_verification_changes_is_checked_and_told() {
     let command = ["--", "sh", "-c", check];
     let run = machine.recover(&[&args[..], &["--protect", "snapshot"], &command].concat());
     assert_eq!(run.code, 1, "{run:?}");
-    let verdict = "snapshot is protected, and the verification changed it";
+    let verdict = "snapshot is protected, and changed during the verification";
     assert!(run.stderr.contains(verdict), "{run:?}");
     assert_eq!(read(&machine, "snapshot"), "1\n");
     assert!(!machine.work().join("fixed").exists());
     let run = machine.recover(&[&args[..], &command].concat());
     assert_eq!(run.code, 0, "{run:?}");
-    let told = "changed by the verification: report, snapshot";
+    let told = "changed during the verification: report, snapshot";
     assert!(run.stderr.contains(told), "{run:?}");
     let shown = machine.recover(&["show", "s"]);
-    for part in ["# changed by the verification:", "+2", "fixed"] {
+    for part in ["# changed during the verification:", "+2", "fixed"] {
         assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
     }
     let journal =

@@ -1,13 +1,14 @@
 //! What others hold is waited for until the deadline or a signal, and it is said who holds it.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
 use super::{Machine, Run, is_running, read, signal, skip, start, until, wait_for, write};
@@ -280,6 +281,110 @@ fn a_reader_of_the_result_that_does_not_read_is_waited_for_until_the_deadline() 
             .contains("while waiting for the reader of ../result"),
         "{run:?}"
     );
+}
+
+/// A pipe that has room for nothing: what reads it, stopped, and what writes to it.
+fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
+    rustix::io::ioctl_fionbio(&writer, true).expect("never wait");
+    while rustix::io::write(&writer, &[b' '; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).expect("wait again");
+    (reader, writer)
+}
+
+/// What is said where nobody reads it: by the command, by us, and to programs.
+const UNREAD: [(&[&str], &str, [bool; 2]); 5] = [
+    (&[], "echo words; touch ../failed", [true, false]),
+    (
+        &["--fix", "false"],
+        "touch ../failed; exit 7",
+        [false, true],
+    ),
+    (&[], "touch ../failed; exit 7", [false, true]),
+    (&["--json"], "touch ../failed", [true, false]),
+    (
+        &["--hold-stdout"],
+        "echo words; touch ../failed",
+        [true, false],
+    ),
+];
+
+/// `recover run` with `more` and one of [`UNREAD`], and the reader of it that is stopped.
+fn unread_run(machine: &Machine, more: &[&str], number: usize) -> (Child, OwnedFd) {
+    let (options, script, [stdout, stderr]) = UNREAD[number];
+    let args = [&["run"], more, options, &["--", "sh", "-c", script]].concat();
+    let mut command = machine.command(&args);
+    let (reader, writer) = full_pipe();
+    if stdout {
+        command.stdout(writer.try_clone().expect("another"));
+    }
+    if stderr {
+        command.stderr(writer);
+    }
+    (command.spawn().expect("start recover"), reader)
+}
+
+#[test]
+fn a_reader_of_the_output_that_is_stopped_is_waited_for_until_the_deadline() {
+    for number in 0..UNREAD.len() {
+        let machine = Machine::new();
+        let (run, _reader) = unread_run(&machine, &["--deadline", "2s"], number);
+        let done = run.wait_with_output().expect("it ends");
+        assert_eq!(done.status.code(), Some(124), "{number} {done:?}");
+    }
+}
+
+#[test]
+fn a_reader_of_the_output_that_is_stopped_is_no_longer_waited_for_after_term() {
+    for number in 0..UNREAD.len() {
+        let machine = Machine::new();
+        let (mut run, _reader) = unread_run(&machine, &[], number);
+        wait_for(&machine.root().join("failed"));
+        signal(&run, Signal::TERM);
+        assert_eq!(end(&mut run), Some(15), "{number}");
+    }
+}
+
+#[test]
+fn term_while_the_reader_of_a_result_is_waited_for_ends_the_run() {
+    let machine = Machine::new();
+    let made = machine.run(&mut machine.shell("mkfifo ../unread"));
+    assert_eq!(made.code, 0, "{made:?}");
+    let args = ["run", "--result-file", "../unread", "--", "sh", "-c"];
+    let ended = told_to_end(
+        &machine,
+        Signal::TERM,
+        &[&args[..], &["touch ../failed; exit 7"]].concat(),
+    );
+    assert_eq!(ended, Some(15));
+}
+
+#[test]
+fn what_ends_a_run_decides_though_nobody_reads_its_result() {
+    for option in [
+        ["--result-file", "../unread"],
+        ["--report", "sarif=../unread"],
+    ] {
+        for (script, deadline, code, ended) in [
+            ("touch ../failed; sleep 60", None, None, Some(15)),
+            ("touch ../failed; sleep 60", Some("2s"), Some(124), None),
+        ] {
+            let machine = Machine::new();
+            let made = machine.run(&mut machine.shell("mkfifo ../unread"));
+            assert_eq!(made.code, 0, "{made:?}");
+            let limit = deadline.map(|limit| vec!["--deadline", limit]);
+            let limit = limit.unwrap_or_default();
+            let args = [&["run"], &option[..], &limit, &["--", "sh", "-c", script]].concat();
+            let mut run = start(&machine, &args);
+            wait_for(&machine.root().join("failed"));
+            if deadline.is_none() {
+                signal(&run, Signal::TERM);
+            }
+            let status = run.wait().expect("it ends");
+            let is = (status.code(), status.signal());
+            assert_eq!(is, (code, ended), "{option:?} {script} {deadline:?}");
+        }
+    }
 }
 
 #[test]

@@ -126,6 +126,11 @@ impl<'q> Question<'q> {
         )
     }
 
+    /// What else holds for an entry `e` of a session `s` that is asked for.
+    pub(super) fn also(&self) -> String {
+        self.conditions("e.at_us", "").replacen("WHERE", "AND", 1)
+    }
+
     /// The values that every question but those whose answers stand ready has.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
         let query = self.query;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use auto_recovery::audit::Damage;
 use auto_recovery::error::Result;
 use auto_recovery::statistics::{
     AggregateGroup, AggregateQuery, Aggregates, Dimension, SessionEnd,
@@ -9,10 +10,11 @@ use auto_recovery::statistics::{
 use rusqlite::{Connection, Row, ToSql};
 
 use super::answer::{Answer, Key, SessionPart, end, key, when};
-use super::question::Question;
+use super::question::{Parameter, Question};
 use crate::sqlite::column::text;
 use crate::sqlite::connection::Database;
 use crate::sqlite::failure::At;
+use crate::sqlite::unsound;
 
 /// What is known so far.
 #[derive(Default)]
@@ -21,24 +23,31 @@ struct Sums {
     groups: HashMap<Key, Answer>,
 }
 
-/// The statistics of what `query` asks for.
+/// The statistics of what `query` asks for, and what of its entries cannot be read: their numbers
+/// can.
 pub(in crate::sqlite) fn aggregate(
     database: &Database,
     query: &AggregateQuery,
-) -> Result<Aggregates> {
-    let sums = match database.reader()? {
+) -> Result<(Aggregates, Vec<Damage>)> {
+    let (sums, damage) = match database.reader()? {
         Some(reader) => {
             let sums = Sums::read(reader.database(), query);
-            sums.at("sum up", &database.path)?
+            let sums = sums.at("sum up", &database.path)?;
+            let question = Question::new(query, &[]);
+            let parameters = question.parameters();
+            let parameters = borrowed(&parameters);
+            let also = question.also();
+            let damage = unsound::damage(database, reader.database(), &also, &parameters)?;
+            (sums, damage)
         }
-        None => Sums::default(),
+        None => Default::default(),
     };
     let groups = sums.groups.into_iter().map(|(key, answer)| AggregateGroup {
         key,
         statistics: answer.finish().statistics(),
     });
     let total = sums.total.finish().statistics();
-    Ok(Aggregates::new(total, groups.collect()))
+    Ok((Aggregates::new(total, groups.collect()), damage))
 }
 
 impl Sums {
@@ -133,6 +142,11 @@ impl Sums {
     }
 }
 
+fn borrowed(parameters: &[Parameter]) -> Vec<(&str, &dyn ToSql)> {
+    let parameters = parameters.iter();
+    parameters.map(|(name, value)| (*name, &**value)).collect()
+}
+
 /// Calls `take` for each row that `sql` answers the question with.
 fn each(
     database: &Connection,
@@ -141,10 +155,7 @@ fn each(
     mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let parameters = question.parameters();
-    let parameters: Vec<(&str, &dyn ToSql)> = parameters
-        .iter()
-        .map(|(name, value)| (*name, &**value))
-        .collect();
+    let parameters = borrowed(&parameters);
     let mut select = database.prepare_cached(sql)?;
     let mut rows = select.query(parameters.as_slice())?;
     while let Some(row) = rows.next()? {

@@ -358,6 +358,14 @@ mod tests {
         places
     }
 
+    /// A file in `dir` that says where `sorted` stand in an empty journal.
+    fn written(dir: &Path, sorted: &[Place]) -> Places {
+        let journal = File::create_new(dir.join("journal")).unwrap();
+        let metadata = journal.metadata().unwrap();
+        let cursor = Cursor::new(&metadata, Position::START);
+        Places::write(dir, Stamp::of(&metadata), cursor, sorted, Vec::new()).unwrap()
+    }
+
     #[test]
     fn every_key_is_found_with_all_its_places_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
@@ -389,8 +397,6 @@ mod tests {
     #[test]
     fn a_key_of_many_blocks_is_found_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let journal = File::create_new(dir.path().join("journal")).unwrap();
-        let metadata = journal.metadata().unwrap();
         let one = |key| {
             move |offset| Place {
                 key,
@@ -403,15 +409,7 @@ mod tests {
             .iter()
             .flat_map(|(key, count)| (0..*count).map(one(*key)))
             .collect();
-        let cursor = Cursor::new(&metadata, Position::START);
-        let written = Places::write(
-            dir.path(),
-            Stamp::of(&metadata),
-            cursor,
-            &sorted,
-            Vec::new(),
-        )
-        .unwrap();
+        let written = written(dir.path(), &sorted);
         for (key, count) in keys {
             let mut found = Vec::new();
             written.find(key, &mut found).unwrap();
@@ -422,18 +420,8 @@ mod tests {
     #[test]
     fn one_that_is_damaged_finds_nothing_rather_than_too_little() {
         let dir = tempfile::tempdir().unwrap();
-        let journal = File::create_new(dir.path().join("journal")).unwrap();
-        let metadata = journal.metadata().unwrap();
         let sorted = places(1_000);
-        let cursor = Cursor::new(&metadata, Position::START);
-        let written = Places::write(
-            dir.path(),
-            Stamp::of(&metadata),
-            cursor,
-            &sorted,
-            Vec::new(),
-        )
-        .unwrap();
+        let written = written(dir.path(), &sorted);
         let whole = fs::read(&written.path).unwrap();
         for at in [0, 50, 200, 4096, 5000, 8191, whole.len() - 1] {
             let mut damaged = whole.clone();

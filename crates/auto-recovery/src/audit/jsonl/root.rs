@@ -129,7 +129,10 @@ impl Root {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) if is_of_process(&error) => Err(Error::io("open", path, error)),
             Err(error) => {
-                let reason = format!("cannot be opened: {error}");
+                let reason = match error.raw_os_error() {
+                    Some(libc::ELOOP) => "it is a link, and links are not followed".to_owned(),
+                    _ => format!("cannot be opened: {error}"),
+                };
                 let place = path.display().to_string();
                 Ok(Found::Unreadable(Damage::of_all(place, reason)))
             }
@@ -161,12 +164,12 @@ pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
             format!("{} is not written to: move it away", path.display()),
         )
         .with_source(error),
-        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::os(
+        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::new(
+            ErrorKind::Refused,
             format!(
-                "{} is a symbolic link, which is not followed: move it away",
+                "{} is a link, and links are not followed: move it away",
                 path.display()
             ),
-            error,
         ),
         _ => Error::io("open", path, error),
     })

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use crate::run::excerpt::readable;
 use crate::run::request::display_command;
 use crate::run::told::briefing::{Briefing, Patch, Try, cut};
+use crate::wording::counted;
 
 /// The longest prompt: 64 KiB, some 16,000 tokens; models lose themselves beyond 25,000.
 pub(super) const PROMPT_BYTES_MAX: usize = 64 * 1024;
@@ -172,10 +173,9 @@ impl Page {
         let before = briefing.attempts_left_out + (told.len() - shown.len()) as u64;
         let _ = writeln!(self.text, "\n## What was tried before");
         if before > 0 {
-            let _ = writeln!(
-                self.text,
-                "\n{before} tries before these are left out here."
-            );
+            let are = if before == 1 { "is" } else { "are" };
+            let before = counted(before, "try");
+            let _ = writeln!(self.text, "\n{before} before these {are} left out here.");
         }
         for one in shown {
             self.one_try(one);

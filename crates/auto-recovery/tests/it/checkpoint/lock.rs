@@ -35,6 +35,19 @@ fn a_second_one_is_told_who_holds_it() {
 }
 
 #[test]
+fn who_held_it_before_and_is_gone_is_not_there() {
+    let mut holder = LockHolder {
+        pid: std::process::id(),
+        ..LockHolder::default()
+    };
+    assert!(holder.is_there());
+    holder.pid_started = Some(1);
+    assert!(!holder.is_there(), "another had that id before");
+    holder.pid = u32::MAX;
+    assert!(!holder.is_there());
+}
+
+#[test]
 fn a_waiter_waits_once_told_and_then_has_it() {
     let tree = Tree::new();
     let (state, workspace) = (tree.state(), tree.workspace());

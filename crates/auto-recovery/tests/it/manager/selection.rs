@@ -3,7 +3,7 @@
 use auto_recovery::Category;
 use auto_recovery::RecoveryStrategyType::{self, Alternative, Fix, Retry, Rollback};
 use auto_recovery::classify::classify;
-use auto_recovery::manager::Incident;
+use auto_recovery::manager::{Incident, StrategyOrder};
 
 use super::{failure, manager, no_context};
 
@@ -79,7 +79,7 @@ fn a_caller_may_decide_the_order() {
     manager.settings.enable_fix_generation = false;
     manager.retry_handler = Some(Box::new(|_, _| Ok(false)));
     let incident = Incident {
-        order: Some(vec![Alternative, Retry, Fix, Retry]),
+        order: StrategyOrder::Given(vec![Alternative, Retry, Fix, Retry]),
         ..Incident::new(failure("transient"), Category::Transient, "ours")
     };
     let recovery = manager.recover(incident, &no_context()).unwrap();

@@ -26,6 +26,7 @@ const CRATES: Table<'_> = &[
 const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
+    ("wording", &[]),
     ("exit", &[]),
     ("failure_kind", &[]),
     ("failure", &["error", "failure_kind"]),
@@ -44,17 +45,17 @@ const MODULES: Table<'_> = &[
     ("files", &[]),
     ("host", &["process"]),
     ("patience", &["error", "host", "process"]),
-    ("process", &["error", "exit", "host", "patience"]),
-    ("checkpoint", &["error", "files", "host", "patience", "process"]),
+    ("process", &["error", "exit", "host", "patience", "wording"]),
+    ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
     ("export", &["error", "entry", "host", "audit"]),
-    ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export"]),
-    ("retention", &["error", "statistics", "files", "audit", "export"]),
+    ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
+    ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager"]),
+    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.

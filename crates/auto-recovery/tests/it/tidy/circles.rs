@@ -28,7 +28,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/process/interrupt.rs",
     ],
     &[
-        "auto-recovery/manager/attempt.rs",
         "auto-recovery/manager/auto_recovery_manager.rs",
         "auto-recovery/manager/record.rs",
         "auto-recovery/manager/recovery.rs",
