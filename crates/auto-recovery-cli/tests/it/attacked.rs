@@ -207,9 +207,10 @@ impl Scene {
 }
 
 /// What of an attempt's record names what stays in the tree.
-const STAYS: [&str; 6] = [
+const STAYS: [&str; 7] = [
     "foreign",
     "kept_foreign",
+    "left_behind",
     "not_put_back",
     "holding_uncovered",
     "moved_aside",

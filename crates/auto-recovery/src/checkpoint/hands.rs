@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chownat, fchmod, fchown, fstat,
-    mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
+    AtFlags, Dir, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chownat, fchmod, fchown,
+    fstat, mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -111,6 +111,16 @@ impl<'a> Hands<'a> {
             Err(errno) => Err(errno),
         };
         stamp.map_err(|errno| self.error("look at", path, errno.into()))
+    }
+
+    /// Whether a directory stands at `path`, and nothing is in it.
+    pub(super) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
+        let entries = self.dir(path).and_then(|dir| Dir::read_from(dir));
+        entries.is_ok_and(|mut entries| {
+            entries.all(|entry| {
+                entry.is_ok_and(|entry| [&b"."[..], b".."].contains(&entry.file_name().to_bytes()))
+            })
+        })
     }
 
     /// Which inode stands at `path`; `None` where the file system does not tell it from a later one

@@ -94,6 +94,15 @@ impl Tried {
         }
     }
 
+    /// Adds what earlier attempts left in the tree. The line that began this one said so.
+    fn tell_of_left(&mut self) {
+        let left: Vec<_> = self.before.left.iter().map(ToString::to_string).collect();
+        if !left.is_empty() {
+            let words = format!("still there: {}", left.join(", "));
+            self.message = join(&self.message, &words);
+        }
+    }
+
     /// Whether asking a deterministic strategy once more could only bring the same: it left the
     /// tree as it found it, or as its `previous` try left it, and the failure is the same too.
     pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {
@@ -137,6 +146,7 @@ impl<'m> Recovering<'m> {
             action: &turn.step.action,
             recipe: turn.step.recipe.as_ref(),
             foreign: &before.foreign,
+            left: &before.left,
         });
         let started = self.manager.host.monotonic();
         let tried = self.act_and_settle(turn, number, before, started);
@@ -242,6 +252,7 @@ impl<'m> Recovering<'m> {
         self.look_for_ground(turn, &mut tried);
         tried.after = self.after(turn, &mut tried);
         self.settle(turn, &mut tried);
+        tried.tell_of_left();
         if tried.success || tried.kept {
             self.changed.extend(tried.files_modified.iter().cloned());
         }

@@ -20,6 +20,7 @@ mod excerpt;
 mod facing;
 mod flow;
 mod guard;
+mod left_behind;
 mod meant;
 mod network;
 mod outcome;
