@@ -115,7 +115,7 @@ impl<'a> Hands<'a> {
 
     /// Whether a directory stands at `path`, and nothing is in it.
     pub(super) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
-        let entries = self.dir(path).and_then(|dir| Dir::read_from(dir));
+        let entries = self.dir(path).and_then(Dir::read_from);
         entries.is_ok_and(|mut entries| {
             entries.all(|entry| {
                 entry.is_ok_and(|entry| [&b"."[..], b".."].contains(&entry.file_name().to_bytes()))
@@ -303,6 +303,13 @@ impl<'a> Hands<'a> {
         }
         self.way.forget(b"");
         Ok(())
+    }
+
+    /// Takes the directories that other hands opened, to set them back with its own.
+    pub(super) fn take_over(&mut self, other: Self) {
+        for (path, mode) in other.opened {
+            self.opened.entry(path).or_insert(mode);
+        }
     }
 
     /// Forgets which directories stand where: the next look finds what stands there then.
