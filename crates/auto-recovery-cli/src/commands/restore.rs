@@ -1,8 +1,10 @@
 //! `recover restore`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed};
+use auto_recovery::audit::LeftBehind;
+use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed, Uncovered};
 use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -26,7 +28,8 @@ struct Restored<'a> {
     checkpoint: &'a str,
     restored: &'a [String],
     foreign: &'a [String],
-    not_covered: &'a [String],
+    not_covered: Vec<&'a str>,
+    left_behind: &'a [LeftBehind],
     holding_uncovered: &'a [String],
     moved_aside: Vec<MovedAside<'a>>,
     not_put_back: Vec<&'a str>,
@@ -55,6 +58,8 @@ struct WouldRestore<'a> {
     checkpoint: &'a str,
     would_restore: Vec<WouldChange<'a>>,
     foreign: &'a [String],
+    not_covered: Vec<&'a str>,
+    left_behind: &'a [LeftBehind],
     other_workspaces: Vec<String>,
 }
 
@@ -108,14 +113,20 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
             .preview(&request)
             .or_else(|error| Err(known(error)?))?;
         show_preview(app, &session_id, &previewed)?;
-        return Ok(left_some_out(!previewed.preview.foreign.is_empty()));
+        let preview = &previewed.preview;
+        let left = !preview.foreign.is_empty()
+            || leaves_uncovered(&preview.not_covered, &[], &previewed.left_behind);
+        return Ok(left_some_out(left));
     }
     let restored = place
         .restore(&request)
         .or_else(|error| Err(known(error)?))?;
     tell(app, &session_id, &restored)?;
     let put = &restored.put;
-    let left = !put.foreign.is_empty() || !put.refused.is_empty() || !put.holding.is_empty();
+    let left = !put.foreign.is_empty()
+        || !put.refused.is_empty()
+        || !put.holding.is_empty()
+        || leaves_uncovered(&put.not_covered, &put.restored, &restored.left_behind);
     Ok(left_some_out(left))
 }
 
@@ -161,7 +172,8 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             checkpoint: &restored.checkpoint,
             restored: &put.restored,
             foreign: &put.foreign,
-            not_covered: &put.not_covered,
+            not_covered: uncovered(&put.not_covered, &restored.left_behind),
+            left_behind: &restored.left_behind,
             holding_uncovered: &put.holding,
             moved_aside: put.moved_aside.iter().map(MovedAside::of).collect(),
             not_put_back: refused.map(|one| one.display.as_str()).collect(),
@@ -177,9 +189,7 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
         ));
     }
-    for path in &put.not_covered {
-        printer.warn(format_args!("{path} differs, and no checkpoint holds it"));
-    }
+    tell_of_uncovered(app, &put.not_covered, &restored.left_behind);
     for path in &put.holding {
         printer.warn(format_args!("{path} holds what is not covered, and stays"));
     }
@@ -206,6 +216,41 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     }
     tell_of_others(app, session_id, &restored.others);
     Ok(())
+}
+
+/// Whether something stays that no checkpoint holds. What was put back, and is named for its other
+/// names, is not meant.
+fn leaves_uncovered(
+    not_covered: &[Uncovered],
+    restored: &[String],
+    left_behind: &[LeftBehind],
+) -> bool {
+    let mut stay = not_covered.iter();
+    !left_behind.is_empty() || stay.any(|one| !restored.contains(&one.display))
+}
+
+/// Every path that no checkpoint holds, sorted.
+fn uncovered<'a>(not_covered: &'a [Uncovered], left_behind: &'a [LeftBehind]) -> Vec<&'a str> {
+    let not_covered = not_covered.iter().map(|one| one.display.as_str());
+    let left_behind = left_behind.iter().map(|one| one.path.as_str());
+    let all: BTreeSet<_> = not_covered.chain(left_behind).collect();
+    all.into_iter().collect()
+}
+
+fn tell_of_uncovered(app: &App, not_covered: &[Uncovered], left_behind: &[LeftBehind]) {
+    for one in left_behind {
+        app.printer.warn(format_args!(
+            "{} was left by attempt {} and stays: {}, and no checkpoint holds it",
+            one.path, one.attempt_number, one.reason
+        ));
+    }
+    let is_told = |one: &&Uncovered| left_behind.iter().any(|left| left.path == one.display);
+    for one in not_covered.iter().filter(|one| !is_told(one)) {
+        app.printer.warn(format_args!(
+            "{} differs, and no checkpoint holds it: {}",
+            one.display, one.reason
+        ));
+    }
 }
 
 /// A session may go through several workspaces, and each is put back by itself.
@@ -237,7 +282,11 @@ fn way_forward(restored: &TreeRestored) -> String {
 
 fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<()> {
     let printer = &app.printer;
-    let Preview { changes, foreign } = &previewed.preview;
+    let Preview {
+        changes,
+        foreign,
+        not_covered,
+    } = &previewed.preview;
     let workspace = previewed.root.display().to_string();
     if printer.json {
         return printer.json(&WouldRestore {
@@ -246,6 +295,8 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
             checkpoint: &previewed.checkpoint,
             would_restore: changes.iter().map(would_change).collect(),
             foreign,
+            not_covered: uncovered(not_covered, &previewed.left_behind),
+            left_behind: &previewed.left_behind,
             other_workspaces: shown(&previewed.others),
         });
     }
@@ -261,6 +312,7 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
             "{path} is not as the session left it, and would be kept"
         ));
     }
+    tell_of_uncovered(app, not_covered, &previewed.left_behind);
     let (added, removed) = changes
         .iter()
         .filter_map(|change| change.lines)

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected};
+use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected, LeftBehind};
 use auto_recovery::files::{Links, open_regular};
 
 use crate::commands::evidence::Evidence;
@@ -174,6 +174,7 @@ fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("protected", finished.protected.join(", ")),
         ("foreign", finished.foreign.join(", ")),
+        ("left behind", joined(&finished.left_behind)),
         ("uncovered", finished.not_covered.join(", ")),
         ("running", finished.left_running.join(", ")),
     ];
@@ -193,6 +194,11 @@ fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
         facts.push(("flaky", "the command passed by being run again".to_owned()));
     }
     facts
+}
+
+fn joined(all: &[LeftBehind]) -> String {
+    let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+    all.join(", ")
 }
 
 /// The end of what is kept at `path`, if our own state has it in `outputs`. A record that was

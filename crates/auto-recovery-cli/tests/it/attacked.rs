@@ -66,6 +66,13 @@ fn attack(who: As, (name, what): (&'static str, &'static str), seed: u64) {
     campaign.end(&found);
 }
 
+/// Keeps what the fixer itself did outside. What it closed through a link, its own user cannot
+/// copy: it is opened for that.
+const COPY_OUTSIDE: &str = "closed=$(cd ../outside && find . -type f ! -perm -400)
+for file in $closed; do chmod u+r ../outside/$file; done
+cp -a ../outside ../after-fix
+for file in $closed; do chmod u-r ../outside/$file ../after-fix/$file; done";
+
 /// A machine with a drawn tree, and a directory beside it that no one may touch.
 struct Scene {
     machine: Machine,
@@ -102,7 +109,7 @@ impl Scene {
         let fixer = Fixer::draw(&self.ground, random, may_mount, helps);
         let before = look(&self.machine.work());
         let outside_before = look(&self.machine.root().join("outside"));
-        let script = format!("{}\ncp -a ../outside ../after-fix", fixer.script());
+        let script = format!("{}\n{COPY_OUTSIDE}", fixer.script());
         let command = if helps { "test -e cured" } else { "false" };
         let run = self.recover(&format!(
             "run --session s --grace 300ms --max-attempts 1 --fix 'eval \"$FIX\"' -- {command}; code=$?; \
@@ -207,9 +214,10 @@ impl Scene {
 }
 
 /// What of an attempt's record names what stays in the tree.
-const STAYS: [&str; 6] = [
+const STAYS: [&str; 7] = [
     "foreign",
     "kept_foreign",
+    "left_behind",
     "not_put_back",
     "holding_uncovered",
     "moved_aside",

@@ -5,6 +5,8 @@
 //! events they do not know as [`JournalEvent::Other`], and refuse a version newer than
 //! [`JournalRecord::VERSION`]. An intent without an outcome is itself evidence: of a run that died.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -254,6 +256,9 @@ pub struct AttemptFinished {
     pub verification_modified: Vec<String>,
     /// Paths somebody else changed before this attempt.
     pub foreign: Vec<String>,
+    /// What earlier attempts left in the tree, though they were undone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<LeftBehind>,
     /// Paths that the undo left, because somebody else changed them, or may have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_foreign: Vec<String>,
@@ -274,6 +279,30 @@ pub struct AttemptFinished {
     pub left_running: Vec<String>,
     /// Where the output is kept.
     pub output_file: Option<String>,
+}
+
+/// A path that an attempt left in the tree though it was undone: no checkpoint covers it, or it
+/// could not be put back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LeftBehind {
+    /// The path.
+    pub path: String,
+    /// The attempt that left it.
+    pub attempt_number: u64,
+    /// Why it stayed.
+    pub reason: String,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            attempt_number,
+            reason,
+        } = self;
+        write!(f, "{path} (left by attempt {attempt_number}: {reason})")
+    }
 }
 
 /// A session ended.

@@ -19,9 +19,9 @@ mod stored;
 pub use facts::{SessionFacts, sort_newest_first, this_host};
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use journal::{
-    AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, Restored,
-    SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased,
-    SessionStarted, TailQuarantined, TrailRemoved,
+    AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, LeftBehind,
+    Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned,
+    SessionReleased, SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 pub(crate) use jsonl::{Verdict, read_records};

@@ -214,12 +214,16 @@ impl Reader<'_> {
     }
 }
 
-/// A node that is seen but not kept.
+/// A node that is seen but not kept. What goes on in a mounted file system is none of the tree's.
 pub(super) fn opaque(why: Why, stamp: &Stamp) -> Node {
+    let (size, mtime_ns) = match why {
+        Why::Mount => (0, 0),
+        _ => (stamp.size, stamp.mtime_ns),
+    };
     Node::Opaque {
         why,
-        size: stamp.size,
-        mtime_ns: stamp.mtime_ns,
+        size,
+        mtime_ns,
         ino: stamp.ino,
         mode: Told(Some(stamp.permissions())),
         owner: Told(Some(stamp.owner)),

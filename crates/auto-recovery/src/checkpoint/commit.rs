@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::git::Git;
 use crate::checkpoint::manifest::{Manifest, ObjectId};
-use crate::checkpoint::path::fnv128;
+use crate::checkpoint::path::{display_path, fnv128};
 use crate::checkpoint::rules::{Protected, Rules};
 use crate::checkpoint::side;
 use crate::checkpoint::watch::Watch;
@@ -90,6 +90,14 @@ impl Checkpoint {
             watch.is_some_and(|watch| watch.ignored_paths().any(|path| protected.matches(path)))
         };
         held.any(|entry| protected.matches(&entry.path)) || watched()
+    }
+
+    /// Whether something stands in it at `path`, as records name it.
+    pub fn names(&self, path: &str) -> bool {
+        let is_escaped = path.contains("\\x");
+        let mut entries = self.manifest.entries.iter();
+        self.manifest.get(path.as_bytes()).is_some()
+            || (is_escaped && entries.any(|entry| display_path(&entry.path) == path))
     }
 
     /// What should be said of it: paths that kept changing, an index that could not be read.

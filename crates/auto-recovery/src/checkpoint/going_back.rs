@@ -18,6 +18,7 @@ use crate::checkpoint::restored::RestoreReport;
 use crate::checkpoint::scan::Kind;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::temp;
+use crate::checkpoint::watch::Uncovered;
 use crate::error::Result;
 
 /// Which of two trees a path matches.
@@ -27,6 +28,9 @@ pub(super) enum Candidate {
     After,
     Neither,
 }
+
+/// Paths, and what is wanted there.
+type Differing = Vec<(RelPath, Option<Node>)>;
 
 impl CheckpointSession {
     /// Puts the tree from `from`, a snapshot of the present, back to `to`. What differs from `from`
@@ -148,12 +152,14 @@ impl CheckpointSession {
         Ok(held)
     }
 
-    /// Every path that may be other than `to` says, and what that says of it. Nothing is written.
-    pub(super) fn differing(&mut self, to: &Checkpoint) -> Result<Vec<(RelPath, Option<Node>)>> {
+    /// Every path that may be other than `to` says, and what that says of it; and those that would
+    /// not be put back. Nothing is written.
+    pub(super) fn differing(&mut self, to: &Checkpoint) -> Result<(Differing, Vec<Uncovered>)> {
         self.rules = Some(Arc::clone(&to.rules));
         let plan = self.plan_blindly(to, None)?;
         let items = plan.items.into_iter();
-        Ok(items.map(|item| (item.path, item.to)).collect())
+        let differing = items.map(|item| (item.path, item.to)).collect();
+        Ok((differing, plan.not_covered))
     }
 
     /// What differs between the tree now and `to`, by looking rather than by a snapshot.

@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chownat, fchmod, fchown, fstat,
-    mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
+    AtFlags, Dir, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chownat, fchmod, fchown,
+    fstat, mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -111,6 +111,16 @@ impl<'a> Hands<'a> {
             Err(errno) => Err(errno),
         };
         stamp.map_err(|errno| self.error("look at", path, errno.into()))
+    }
+
+    /// Whether a directory stands at `path`, and nothing is in it.
+    pub(super) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
+        let entries = self.dir(path).and_then(Dir::read_from);
+        entries.is_ok_and(|mut entries| {
+            entries.all(|entry| {
+                entry.is_ok_and(|entry| [&b"."[..], b".."].contains(&entry.file_name().to_bytes()))
+            })
+        })
     }
 
     /// Which inode stands at `path`; `None` where the file system does not tell it from a later one
@@ -293,6 +303,13 @@ impl<'a> Hands<'a> {
         }
         self.way.forget(b"");
         Ok(())
+    }
+
+    /// Takes the directories that other hands opened, to set them back with its own.
+    pub(super) fn take_over(&mut self, other: Self) {
+        for (path, mode) in other.opened {
+            self.opened.entry(path).or_insert(mode);
+        }
     }
 
     /// Forgets which directories stand where: the next look finds what stands there then.

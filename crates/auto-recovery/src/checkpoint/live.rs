@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::checkpoint::blobs::{Blobs, CopyError};
 use crate::checkpoint::hands::{Hands, OPENED};
-use crate::checkpoint::manifest::{Node, ObjectId, Told};
+use crate::checkpoint::manifest::{Node, ObjectId, Told, Why};
 use crate::checkpoint::path::split;
 use crate::checkpoint::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::stamp::Stamp;
@@ -42,6 +42,11 @@ pub(super) fn stands(
         Node::File { id, mode, .. } => Ok(kind.is_file()
             && stamp.permissions() == *mode
             && has_content(hands, blobs, path, *id)?),
+        Node::Opaque {
+            why: Why::Mount,
+            ino,
+            ..
+        } => Ok(stamp.ino == *ino),
         Node::Opaque {
             size,
             mtime_ns,

@@ -105,6 +105,16 @@ impl Node {
         matches!(self, Self::Opaque { .. })
     }
 
+    pub(super) fn is_mount(&self) -> bool {
+        matches!(
+            self,
+            Self::Opaque {
+                why: Why::Mount,
+                ..
+            }
+        )
+    }
+
     /// Whose it is.
     pub(super) fn owner(&self) -> Told<Ids> {
         match self {

@@ -40,6 +40,7 @@ mod path;
 mod pending;
 mod plan;
 mod protect;
+mod replacing;
 mod reserve;
 mod restore;
 mod restored;

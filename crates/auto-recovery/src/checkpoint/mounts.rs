@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use crate::checkpoint::manifest::Why;
 use crate::checkpoint::path::is_within;
+use crate::checkpoint::watch::{MOUNT_GONE, reason};
 
 /// The mounts of this process, as proc(5) describes: of each line the third field is the device,
 /// the fourth what of it is mounted, the fifth the place.
@@ -46,23 +48,31 @@ impl Mounts {
         Self(places.collect())
     }
 
-    /// The places at which something else is mounted than in `known`, or nothing any more.
+    /// The places at which something else is mounted than in `known`, or nothing any more: of those
+    /// nothing is said.
     pub(super) fn other_than(&self, known: &Self) -> Self {
         let is_same = |place: &Vec<u8>, what: &Vec<u8>| {
             let then = known.0.get(place);
             then.is_some_and(|then| then == what || then.is_empty())
         };
         let other = self.0.iter().filter(|(place, what)| !is_same(place, what));
-        let gone = known
-            .0
-            .iter()
-            .filter(|(place, _)| !self.0.contains_key(*place));
-        let places = other.chain(gone);
-        Self(
-            places
-                .map(|(place, what)| (place.clone(), what.clone()))
-                .collect(),
-        )
+        let other = other.map(|(place, what)| (place.clone(), what.clone()));
+        let gone = known.0.keys().filter(|place| !self.0.contains_key(*place));
+        let gone = gone.map(|place| (place.clone(), Vec::new()));
+        Self(other.chain(gone).collect())
+    }
+
+    /// Whether `place`, one of [`Mounts::other_than`], is one at which nothing is mounted any more.
+    pub(super) fn is_gone(&self, place: &[u8]) -> bool {
+        self.0.get(place).is_some_and(Vec::is_empty)
+    }
+
+    /// Why what is at `place`, one of [`Mounts::other_than`], is not covered, in words.
+    pub(super) fn reason(&self, place: &[u8]) -> &'static str {
+        match self.is_gone(place) {
+            true => MOUNT_GONE,
+            false => reason(Why::Mount),
+        }
     }
 
     /// The mount point that `path` is or lies below.
@@ -134,6 +144,10 @@ mod tests {
             "its number counts nothing"
         );
         assert_eq!(other(&[one]), ["b"]);
+        let gone = of(&[one]).other_than(&then);
+        assert_eq!(gone.reason(b"b"), "nothing is mounted there any more");
+        let covered = of(&[one, "2 0 8:1 /y /w/b rw"]).other_than(&then);
+        assert_eq!(covered.reason(b"b"), "a mount point");
         assert_eq!(
             other(&[one, two, "3 0 0:9 / /w/b rw"]),
             ["b"],

@@ -98,7 +98,7 @@ impl Plan {
         self.bits.retain(|bits| mounts.above(&bits.path).is_none());
         let named = left
             .iter()
-            .map(|place| Uncovered::new(place, reason(Why::Mount)));
+            .map(|place| Uncovered::new(place, mounts.reason(place)));
         self.not_covered.extend(named);
     }
 
@@ -136,27 +136,11 @@ impl Plan {
         target: Option<&Node>,
         absences: &mut Absences<'_>,
     ) {
-        let left = match (now, target) {
-            // What is not kept can have its bits back all the same.
-            (Some(now), Some(target)) if can_have_access_back(now, target) => None,
-            (_, Some(Node::Opaque { why, .. })) => Some(reason(*why)),
-            (
-                Some(Node::Opaque {
-                    why: Why::TooLarge, ..
-                }),
-                _,
-            ) => Some(reason(Why::TooLarge)),
-            (
-                Some(Node::Opaque {
-                    why: Why::Unreadable,
-                    ..
-                }),
-                None,
-            ) => Some(reason(Why::Unreadable)),
-            (Some(now), None) if !absences.are_known(path, now.is_dir()) => {
-                Some("ignored at that time")
-            }
-            _ => None,
+        let mut is_known = || now.is_none_or(|now| absences.are_known(path, now.is_dir()));
+        let left = match why_left(now, target) {
+            Some(why) => Some(reason(why)),
+            None if target.is_none() && !is_known() => Some("ignored at that time"),
+            None => None,
         };
         match left {
             Some(reason) => self.not_covered.push(Uncovered::new(path, reason)),
@@ -169,14 +153,31 @@ impl Plan {
     }
 }
 
+/// Why what stands `now` cannot become what is wanted, where no checkpoint holds one of them.
+pub(super) fn why_left(now: Option<&Node>, target: Option<&Node>) -> Option<Why> {
+    match (now, target) {
+        // What is not kept can have its bits back all the same.
+        (Some(now), Some(target)) if can_have_access_back(now, target) => None,
+        (_, Some(Node::Opaque { why, .. })) => Some(*why),
+        (
+            Some(Node::Opaque {
+                why: why @ Why::TooLarge,
+                ..
+            }),
+            _,
+        )
+        | (
+            Some(Node::Opaque {
+                why: why @ Why::Unreadable,
+                ..
+            }),
+            None,
+        ) => Some(*why),
+        _ => None,
+    }
+}
+
 /// Whether a path that is seen and not kept differs in its access alone. A mount is left as it is.
 fn can_have_access_back(now: &Node, target: &Node) -> bool {
-    let is_mount = matches!(
-        target,
-        Node::Opaque {
-            why: Why::Mount,
-            ..
-        }
-    );
-    !is_mount && now.is_same_but_access(target)
+    !target.is_mount() && now.is_same_but_access(target)
 }

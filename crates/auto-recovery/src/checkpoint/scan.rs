@@ -417,6 +417,9 @@ impl<'a> Walker<'a> {
         } = looked;
         let dir = listing.dir;
         let kind = self.scanner.kind(&path, &stamp);
+        if kind == Kind::Opaque(Why::Mount) && self.scanner.mounts.is_gone(&path) {
+            self.scan.watch.note_unmounted(Arc::clone(&path));
+        }
         if kind == Kind::Dir {
             todo.push(Todo {
                 path: Arc::clone(&path),

@@ -8,10 +8,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::FileType;
+
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::git::Git;
 use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
-use crate::checkpoint::manifest::Change;
+use crate::checkpoint::manifest::{Change, Node};
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch::{self, DiffSink, PatchForm};
 use crate::checkpoint::root::Root;
@@ -197,6 +199,26 @@ impl CheckpointStore {
             (&before.manifest, watched_before),
             (&after.manifest, watched_after),
         )
+    }
+
+    /// Whether something stands at `path`, as records name it, that no checkpoint holds for its
+    /// size or its type, and that was not so in `before`.
+    pub fn is_left_uncovered(&self, path: &str, before: Option<&Checkpoint>) -> bool {
+        let Ok(Some(stamp)) = self.root.stamp(path.as_bytes()) else {
+            return false;
+        };
+        let is_held = match FileType::from_raw_mode(stamp.mode) {
+            FileType::RegularFile => stamp.size <= self.options.limits.file_bytes_max,
+            FileType::Directory | FileType::Symlink => true,
+            _ => false,
+        };
+        let then = before.and_then(|before| before.manifest.get(path.as_bytes()));
+        let is_as_then = matches!(
+            then,
+            Some(Node::Opaque { size, mtime_ns, ino, .. })
+                if (*size, *mtime_ns, *ino) == (stamp.size, stamp.mtime_ns, stamp.ino)
+        );
+        !is_held && !is_as_then
     }
 
     /// Where the user's HEAD went between two snapshots of this process, in words, with the way

@@ -18,13 +18,15 @@ use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::Importer;
 use crate::checkpoint::live::stands;
 use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node, Told};
+use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::pending::{Pending, PendingRun};
-use crate::checkpoint::plan::Beside;
+use crate::checkpoint::plan::{Beside, why_left};
 use crate::checkpoint::restored::{Refused, RestoreReport};
 use crate::checkpoint::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::watch::{Uncovered, reason};
 use crate::error::Result;
 use crate::host::{new_id, timestamp};
 
@@ -68,7 +70,7 @@ pub struct PutBack {
     /// Paths that are not as the session left them any more, or that changed meanwhile: kept.
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds.
-    pub not_covered: Vec<String>,
+    pub not_covered: Vec<Uncovered>,
     /// Directories that stay because they hold what is not covered.
     pub holding: Vec<String>,
     /// Such directories that stood where something else belongs, each with its name now.
@@ -99,6 +101,8 @@ pub struct Preview {
     pub changes: Vec<Previewed>,
     /// Paths that it would leave, because they are not as the session left them.
     pub foreign: Vec<String>,
+    /// Paths that it would leave, because no checkpoint holds them.
+    pub not_covered: Vec<Uncovered>,
 }
 
 /// One path of a session: how it was left, and how it is wanted.
@@ -107,6 +111,15 @@ struct Claimed {
     /// What the session left, and what restores of it left.
     left: Vec<Option<Node>>,
     wanted: Option<Node>,
+}
+
+impl Claimed {
+    /// Whether the session made a directory for what it mounted there: unmounted, nobody knows its
+    /// mode, and one that is empty is what the session left.
+    fn is_from_mount(&self) -> bool {
+        let mut left = self.left.iter().flatten();
+        self.wanted.is_none() && left.any(Node::is_mount)
+    }
 }
 
 impl Wanted {
@@ -133,10 +146,12 @@ impl Wanted {
                 if step.foreign.contains(&display) {
                     continue;
                 }
-                let left = if step.is_undone && !step.stayed.contains(&display) {
-                    difference.before
-                } else {
-                    difference.after
+                let (before, after) = (difference.before, difference.after);
+                let has_stayed =
+                    || step.stayed.contains(&display) || is_left_by_undo(after, before);
+                let left = match step.is_undone && !has_stayed() {
+                    true => before,
+                    false => after,
                 };
                 let wanted = match first_after {
                     Some(manifest) => manifest.get(difference.path),
@@ -208,11 +223,13 @@ pub fn put_back(
     let Some(like) = wanted.checkpoint() else {
         return Ok(PutBack::default());
     };
+    let mounts = like.rules.foreign_mounts(store.root.path());
     if !matches!(wanted, Wanted::Tree(_)) {
-        let foreign = would_leave_all(store, &claimed)?;
-        if let Some(foreign) = foreign {
+        let left = would_leave_all(store, &claimed, &mounts)?;
+        if let Some((foreign, not_covered)) = left {
             return Ok(PutBack {
                 foreign,
+                not_covered,
                 ..PutBack::default()
             });
         }
@@ -231,7 +248,7 @@ pub fn put_back(
             (target, cured.iter().map(|dir| display_path(dir)).collect())
         }
         _ => {
-            let (manifest, left_out) = overlaid(&now.manifest, &claimed);
+            let (manifest, left_out) = overlaid(&now.manifest, &claimed, &mounts);
             let importer = Importer::start(&store.git)?;
             let target = session.commit_as(importer, "wanted by a restore", manifest, like)?;
             (target, left_out)
@@ -254,10 +271,12 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
     // Of a whole tree nothing is anybody else's.
     let is_whole = matches!(wanted, Wanted::Tree(_));
+    let mut preview = Preview::default();
     let claimed = match wanted {
         Wanted::Tree(tree) => {
-            let plan = session.differing(tree)?.into_iter();
-            let claimed = plan.map(|(path, wanted)| {
+            let (differing, not_covered) = session.differing(tree)?;
+            preview.not_covered = not_covered;
+            let claimed = differing.into_iter().map(|(path, wanted)| {
                 let left = Vec::new();
                 (path, Claimed { left, wanted })
             });
@@ -265,65 +284,110 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
         }
         _ => wanted.claimed(),
     };
+    let rules = wanted.checkpoint().map(|like| &like.rules);
+    let mounts = rules.map(|rules| rules.foreign_mounts(store.root.path()));
+    let mounts = mounts.unwrap_or_default();
     let mut hands = Hands::new(&store.root);
     let mut blobs = Blobs::start(&store.git)?;
-    let mut preview = Preview::default();
     for (path, one) in claimed {
         let to = one.wanted.as_ref();
-        if stands(&mut hands, &mut blobs, &path, to)? {
-            continue;
-        }
-        if is_whole || stands_any(&mut hands, &mut blobs, &path, &one.left)? {
-            let one = previewed(&mut hands, &mut blobs, &path, to)?;
-            preview.changes.push(one);
-        } else {
-            preview.foreign.push(display_path(&path));
+        match would_be(&mut hands, &mut blobs, (&path, &one), &mounts)? {
+            Would::Stand => {}
+            Would::Differ if !is_whole => preview.foreign.push(display_path(&path)),
+            Would::Differ | Would::GoBack => {
+                let one = previewed(&mut hands, &mut blobs, &path, to)?;
+                preview.changes.push(one);
+            }
+            Would::Stay(uncovered) => preview.not_covered.push(uncovered),
         }
     }
+    preview.not_covered.sort();
+    preview.not_covered.dedup();
     let closed = hands.close(|_| None);
     closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
     blobs.finish()?;
     Ok(preview)
 }
 
-/// Whether one of `nodes` stands at a path.
-fn stands_any(
-    hands: &mut Hands<'_>,
-    blobs: &mut Blobs,
-    path: &RelPath,
-    nodes: &[Option<Node>],
-) -> Result<bool> {
-    for node in nodes {
-        if stands(hands, blobs, path, node.as_ref())? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// What would become of a claimed path.
+enum Would {
+    /// It is as wanted.
+    Stand,
+    GoBack,
+    /// It is not as the session left it.
+    Differ,
+    /// No checkpoint holds it.
+    Stay(Uncovered),
 }
 
-/// The paths that would be left, if nothing at all would be put back; `None` if something would.
+/// What would become of a claimed path, by looking at it.
+fn would_be(
+    hands: &mut Hands<'_>,
+    blobs: &mut Blobs,
+    (path, one): (&RelPath, &Claimed),
+    mounts: &Mounts,
+) -> Result<Would> {
+    if let Some(place) = mounts.above(path) {
+        let uncovered = Uncovered::new(place, mounts.reason(place));
+        return Ok(Would::Stay(uncovered));
+    }
+    let wanted = one.wanted.as_ref();
+    if stands(hands, blobs, path, wanted)? {
+        return Ok(Would::Stand);
+    }
+    if one.is_from_mount() {
+        return Ok(match hands.is_empty_dir(path) {
+            true => Would::GoBack,
+            false => Would::Differ,
+        });
+    }
+    for left in &one.left {
+        let left = left.as_ref();
+        if stands(hands, blobs, path, left)? {
+            return Ok(match why_left(left, wanted) {
+                Some(why) => Would::Stay(Uncovered::new(path, reason(why))),
+                None => Would::GoBack,
+            });
+        }
+    }
+    Ok(Would::Differ)
+}
+
+/// Whether an undo leaves what stands `now`, though something else is wanted: no checkpoint holds
+/// it.
+fn is_left_by_undo(now: Option<&Node>, wanted: Option<&Node>) -> bool {
+    let is_mount = now.is_some_and(Node::is_mount);
+    is_mount || why_left(now, wanted).is_some()
+}
+
+/// The paths that would be left, foreign and not covered, if nothing at all would be put back;
+/// `None` if something would.
 fn would_leave_all(
     store: &Arc<CheckpointStore>,
     claimed: &BTreeMap<RelPath, Claimed>,
-) -> Result<Option<Vec<String>>> {
+    mounts: &Mounts,
+) -> Result<Option<(Vec<String>, Vec<Uncovered>)>> {
     let mut hands = Hands::new(&store.root);
     let mut blobs = Blobs::start(&store.git)?;
-    let mut foreign = Vec::new();
+    let (mut foreign, mut not_covered) = (Vec::new(), Vec::new());
     let mut is_any = false;
     for (path, one) in claimed {
-        if stands(&mut hands, &mut blobs, path, one.wanted.as_ref())? {
-            continue;
+        match would_be(&mut hands, &mut blobs, (path, one), mounts)? {
+            Would::Stand => {}
+            Would::GoBack => {
+                is_any = true;
+                break;
+            }
+            Would::Differ => foreign.push(display_path(path)),
+            Would::Stay(uncovered) => not_covered.push(uncovered),
         }
-        if stands_any(&mut hands, &mut blobs, path, &one.left)? {
-            is_any = true;
-            break;
-        }
-        foreign.push(display_path(path));
     }
+    not_covered.sort();
+    not_covered.dedup();
     let closed = hands.close(|_| None);
     closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
     blobs.finish()?;
-    Ok((!is_any).then_some(foreign))
+    Ok((!is_any).then_some((foreign, not_covered)))
 }
 
 fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> PutBack {
@@ -332,10 +396,10 @@ fn told(report: RestoreReport, left_out: Vec<String>, taken_back_by: String) -> 
     foreign.sort_unstable();
     foreign.dedup();
     let is_named = |path: &str| foreign.iter().any(|known| known == path);
-    let not_covered = report.not_covered.into_iter().map(|path| path.display);
+    let not_covered = report.not_covered.into_iter();
     PutBack {
         restored: report.restored,
-        not_covered: not_covered.filter(|path| !is_named(path)).collect(),
+        not_covered: not_covered.filter(|one| !is_named(&one.display)).collect(),
         foreign,
         holding: report.holding,
         moved_aside: report.moved_aside,
@@ -358,8 +422,12 @@ fn with_dirs_of(tree: &Manifest, now: &Manifest, dirs: &[RelPath]) -> Manifest {
 }
 
 /// `now` with each claimed path as it is wanted where it is as the session left it, and the paths
-/// where it is not.
-fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, Vec<String>) {
+/// where it is not. What is or lies below one of `mounts` is named by whoever leaves it.
+fn overlaid(
+    now: &Manifest,
+    claimed: &BTreeMap<RelPath, Claimed>,
+    mounts: &Mounts,
+) -> (Manifest, Vec<String>) {
     let mut left_out = Vec::new();
     let mut tree: BTreeMap<RelPath, Node> = now
         .entries
@@ -372,7 +440,9 @@ fn overlaid(now: &Manifest, claimed: &BTreeMap<RelPath, Claimed>) -> (Manifest, 
         if here == one.wanted.as_ref() {
             continue;
         }
-        if one.left.iter().any(|left| here == left.as_ref()) {
+        let is_unmounted = || one.is_from_mount() && here.is_some_and(Node::is_dir);
+        let is_as_left = || one.left.iter().any(|left| here == left.as_ref());
+        if mounts.above(path).is_some() || is_unmounted() || is_as_left() {
             put.push((path, one));
         } else {
             left_out.push(display_path(path));

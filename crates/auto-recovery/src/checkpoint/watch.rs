@@ -3,7 +3,7 @@
 //! Watched by stamp only, within limits, so that "changed, not covered" can be said; never
 //! restored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -85,6 +85,8 @@ pub(super) struct Watch {
     /// inodes are given to others once they are gone.
     made: BTreeMap<RelPath, i64>,
     git: BTreeMap<Vec<u8>, u128>,
+    /// Places of mounts that are gone.
+    unmounted: BTreeSet<RelPath>,
     /// Covered files that have other names, too.
     shared: BTreeMap<RelPath, Inode>,
     /// Where the user's HEAD is.
@@ -175,8 +177,14 @@ impl Watch {
         self.ignored.append(&mut other.ignored);
         self.closed_dirs.append(&mut other.closed_dirs);
         self.made.append(&mut other.made);
+        self.unmounted.append(&mut other.unmounted);
         self.shared.append(&mut other.shared);
         self.is_partial |= other.is_partial;
+    }
+
+    /// Notes a place of a mount that is gone.
+    pub(super) fn note_unmounted(&mut self, path: RelPath) {
+        self.unmounted.insert(path);
     }
 
     /// Notes a covered file that has other names, which changes with them.
@@ -303,7 +311,7 @@ fn is_same_dir(path: &Path, other: Option<&Path>) -> bool {
 }
 
 /// A path that changed and that no checkpoint puts back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uncovered {
     /// The path as records name it.
     pub display: String,
@@ -319,6 +327,9 @@ impl Uncovered {
         }
     }
 }
+
+/// Why a place is not covered at which another file system was when the session began.
+pub(super) const MOUNT_GONE: &str = "nothing is mounted there any more";
 
 /// Why a path of this kind is not covered, in words.
 pub(super) fn reason(why: Why) -> &'static str {
@@ -340,7 +351,9 @@ pub(super) fn uncovered_changes(
         let opaque = [difference.after, difference.before].into_iter().flatten();
         for node in opaque {
             if let Node::Opaque { why, .. } = node {
-                found.push(Uncovered::new(difference.path, reason(*why)));
+                let is_gone = *why == Why::Mount && after.1.unmounted.contains(difference.path);
+                let reason = if is_gone { MOUNT_GONE } else { reason(*why) };
+                found.push(Uncovered::new(difference.path, reason));
                 break;
             }
         }

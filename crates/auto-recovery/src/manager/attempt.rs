@@ -44,6 +44,7 @@ impl<'m> Recovering<'m> {
             action: &turn.step.action,
             recipe: turn.step.recipe.as_ref(),
             foreign: &before.foreign,
+            left: &before.left,
         });
         let started = self.manager.host.monotonic();
         let tried = self.act_and_settle(turn, number, before, started);
@@ -347,6 +348,7 @@ impl<'m> Recovering<'m> {
             tried.after = After::End(RecoveryEnd::Escalated);
             self.not_put_back = Some(error);
         }
+        tried.tell_of_left();
     }
 
     fn keep_or_undo(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::audit::LeftBehind;
 use crate::failure::{Category, Failure};
 use crate::recipe::RecipeRef;
 use crate::strategy::RecoveryStrategyType;
@@ -31,6 +32,8 @@ pub enum Event<'a> {
         recipe: Option<&'a RecipeRef>,
         /// Paths somebody else changed meanwhile; they are kept.
         foreign: &'a [String],
+        /// What undone attempts left in the tree, and is there still.
+        left: &'a [LeftBehind],
     },
     /// The strategy acted; its verification begins.
     Verifying {

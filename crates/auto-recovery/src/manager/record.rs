@@ -224,6 +224,7 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         files_modified: tried.files_modified.clone(),
         verification_modified: tried.verified.files_modified.clone(),
         foreign: tried.before.foreign.clone(),
+        left_behind: tried.before.left.clone(),
         kept_foreign: tried.kept_foreign.clone(),
         not_put_back: tried.not_put_back.clone(),
         holding_uncovered: tried.holding.clone(),

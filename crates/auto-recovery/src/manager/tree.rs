@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::audit::LeftBehind;
 use crate::error::Result;
 use crate::failure::{Category, Failure};
 use crate::strategy::{HandlerResult, RecoveryStrategyType};
@@ -16,6 +17,8 @@ pub struct Before {
     pub fingerprint: Option<String>,
     /// Paths somebody else changed since the last step; they are kept.
     pub foreign: Vec<String>,
+    /// What undone attempts left in the tree, and is there still.
+    pub left: Vec<LeftBehind>,
 }
 
 /// The tree after a strategy acted.

@@ -89,6 +89,15 @@ impl Tried {
         }
     }
 
+    /// Adds what earlier attempts left in the tree. The line that began this one said so.
+    pub(super) fn tell_of_left(&mut self) {
+        let left: Vec<_> = self.before.left.iter().map(ToString::to_string).collect();
+        if !left.is_empty() {
+            let words = format!("still there: {}", left.join(", "));
+            self.message = join(&self.message, &words);
+        }
+    }
+
     /// Whether asking a deterministic strategy once more could only bring the same: it left the
     /// tree as it found it, or as its `previous` try left it, and the failure is the same too.
     pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {

@@ -14,7 +14,7 @@ use rustix::process::{Pid, test_kill_process};
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
     AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState,
-    Refused, RestoreReport, Wanted, Workspace, WorkspaceLock, put_back, some_names,
+    Refused, RestoreReport, Uncovered, Wanted, Workspace, WorkspaceLock, put_back, some_names,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -359,15 +359,14 @@ fn stays(foreign: &[String]) -> String {
 
 /// What a finished undo did not put back.
 fn left_out(report: &RestoreReport) -> String {
-    let uncovered = report.not_covered.iter().map(|one| one.display.clone());
-    let uncovered: Vec<_> = uncovered.collect();
-    not_put_back(&report.refused) + &kept(&report.beside) + &not_covered(&uncovered)
+    not_put_back(&report.refused) + &kept(&report.beside) + &not_covered(&report.not_covered)
 }
 
-fn not_covered(paths: &[String]) -> String {
+fn not_covered(paths: &[Uncovered]) -> String {
+    let paths: Vec<_> = paths.iter().map(|one| one.display.clone()).collect();
     match paths.is_empty() {
         true => String::new(),
-        false => format!("; not covered: {}", shown(paths)),
+        false => format!("; not covered: {}", shown(&paths)),
     }
 }
 

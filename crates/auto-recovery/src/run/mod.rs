@@ -20,6 +20,7 @@ mod excerpt;
 mod facing;
 mod flow;
 mod guard;
+mod left_behind;
 mod machine;
 mod meant;
 mod network;

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audit::{AuditStore, JournalEvent, Restored};
+use crate::audit::{AuditStore, JournalEvent, LeftBehind, Restored};
 use crate::checkpoint::{
     self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked,
-    Pending, Preview, PutBack, Step, Wanted, Workspace, WorkspaceLock, check_checkpoint,
+    Pending, Preview, PutBack, Step, Uncovered, Wanted, Workspace, WorkspaceLock, check_checkpoint,
     find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +18,7 @@ use crate::host::{Host, new_id, timestamp};
 use crate::process::{DEFAULT_GRACE, Interrupt};
 use crate::run::attempt_diff::AttemptDiff;
 use crate::run::dead_run::end_processes;
+use crate::run::left_behind;
 use crate::run::session_patch::SessionPatch;
 use crate::run::session_trees::{AttemptTrees, SessionTrees};
 
@@ -60,6 +61,8 @@ pub struct TreeRestored {
     pub checkpoint: String,
     /// What was put back, and what was not.
     pub put: PutBack,
+    /// What no checkpoint holds and an attempt is known to have left.
+    pub left_behind: Vec<LeftBehind>,
     /// The session that keeps what an earlier restore of the same session replaced.
     pub earlier: Option<String>,
     /// Other workspaces that the session worked in; nothing was put back there.
@@ -75,6 +78,8 @@ pub struct TreePreview {
     pub checkpoint: String,
     /// What would change, and what would be left.
     pub preview: Preview,
+    /// What no checkpoint holds and an attempt is known to have left.
+    pub left_behind: Vec<LeftBehind>,
     /// Other workspaces that the session worked in; nothing would change there.
     pub others: Vec<PathBuf>,
 }
@@ -175,6 +180,7 @@ impl Place {
         };
         let checkpoint = wanted.checkpoint().map(Checkpoint::id);
         let put = checkpoint::put_back(&self.state_dir, &store, &wanted, by)?;
+        let left_behind = left_behind(&store, request.tree, &trees, &wanted, &put.not_covered);
         let checkpoint = checkpoint.unwrap_or_default();
         let earlier = match trees.beginning.is_some() || put.taken_back_by.is_some() {
             true => trees.restores.pop().map(|(_, replaced)| replaced),
@@ -184,6 +190,7 @@ impl Place {
             root: workspace.root().to_owned(),
             checkpoint,
             put,
+            left_behind,
             earlier: earlier.filter(|earlier| self.worked_in(earlier, workspace.root())),
             others,
         };
@@ -214,10 +221,13 @@ impl Place {
         } = self.session(request)?;
         let store = self.open(&workspace)?;
         let wanted = self.wanted(&store, request, &trees)?;
+        let preview = checkpoint::preview(&store, &wanted)?;
+        let named = &preview.not_covered;
         Ok(TreePreview {
             root: workspace.root().to_owned(),
             checkpoint: wanted.checkpoint().map(Checkpoint::id).unwrap_or_default(),
-            preview: checkpoint::preview(&store, &wanted)?,
+            left_behind: left_behind(&store, request.tree, &trees, &wanted, named),
+            preview,
             others,
         })
     }
@@ -451,6 +461,24 @@ impl Place {
             None => Ok(()),
         }
     }
+}
+
+/// What the attempts that are taken back left, of what no checkpoint holds.
+fn left_behind(
+    store: &CheckpointStore,
+    tree: SessionTree,
+    trees: &SessionTrees,
+    wanted: &Wanted,
+    named: &[Uncovered],
+) -> Vec<LeftBehind> {
+    let all = &trees.attempts;
+    let at = |number| all.iter().rposition(|one| one.number == number);
+    let first = tree.attempt().and_then(at).map_or(0, |at| at + 1);
+    // The first attempt whose tree could be kept may have met what the one before it left.
+    let beginning = trees.beginning.as_ref().filter(|_| first == 0);
+    let beginning = beginning.and_then(|id| store.load(id).ok());
+    let before = beginning.as_ref().or(wanted.checkpoint());
+    left_behind::by_attempts(store, &all[first..], before, named)
 }
 
 /// What attempts and restores did from the attempt at `first` on, of those whose trees this

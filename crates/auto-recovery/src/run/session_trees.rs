@@ -34,6 +34,8 @@ pub(super) struct AttemptTrees {
     pub(super) foreign: Vec<String>,
     /// Paths of it that could not be put back.
     pub(super) not_put_back: Vec<String>,
+    /// Paths of it that no checkpoint covers, as `path (reason)`.
+    pub(super) not_covered: Vec<String>,
     /// Whether it only ran the command again.
     is_retry: bool,
     /// Whether its changes stayed though it failed.
@@ -150,6 +152,7 @@ impl Reading {
             is_undone: finished.undone,
             foreign: finished.kept_foreign,
             not_put_back: finished.not_put_back,
+            not_covered: finished.not_covered,
             is_kept: finished.kept,
             is_cure: finished.success,
             recovery: self.ended,

@@ -3,7 +3,6 @@
 //! Each step's own changes lie between two snapshots, and only they are put back: what somebody
 //! else changed between steps is in neither difference, so it stays.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checkpoint::{
@@ -15,6 +14,7 @@ use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
 use crate::run::event::RunEvent;
 use crate::run::guard::Claim;
+use crate::run::left_behind::Leftovers;
 use crate::run::under_way::Run;
 
 /// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
@@ -42,7 +42,7 @@ pub(super) struct Guarded {
     /// Failed attempts whose changes are in the tree, oldest first.
     kept: Vec<Span>,
     /// What failed attempts changed that undo does not cover: it is ours, too.
-    left: HashSet<String>,
+    left: Leftovers,
     /// What the next run here would need if this one died; not inside another recovery.
     pending: Option<Pending>,
     /// Who runs beside; not inside another recovery.
@@ -52,6 +52,7 @@ pub(super) struct Guarded {
 /// What one attempt did to the tree: from here to there.
 #[derive(Clone)]
 pub(super) struct Span {
+    pub(super) attempt_number: u64,
     pub(super) before: Checkpoint,
     /// As the strategy left it, before the verification.
     pub(super) acted: Option<Checkpoint>,
@@ -112,7 +113,7 @@ impl GuardedTree {
             ground,
             attempt: None,
             kept: Vec::new(),
-            left: HashSet::new(),
+            left: Leftovers::default(),
             pending,
             beside,
             session,
@@ -163,6 +164,7 @@ impl Tree for GuardedTree {
             .snapshot(&format!("before attempt {attempt_number}"))?;
         let mut foreign = guarded.store.files_modified(&guarded.ours, &now);
         foreign.retain(|path| !guarded.left.contains(path));
+        let left = guarded.left.still_in(&now);
         if guarded.kept.is_empty() {
             guarded.ground = now.clone();
         }
@@ -175,6 +177,7 @@ impl Tree for GuardedTree {
         }
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
+            attempt_number,
             before: now.clone(),
             acted: None,
             after: None,
@@ -184,6 +187,7 @@ impl Tree for GuardedTree {
             checkpoint: Some(now.id()),
             fingerprint: Some(now.fingerprint()),
             foreign,
+            left,
         })
     }
 
@@ -470,10 +474,7 @@ impl Guarded {
             .session
             .restore_beside(before, after.as_ref(), beside)?;
         // Told with this attempt already, and nobody else's.
-        let aside = report.moved_aside.iter().map(|(_, is)| is);
-        let refused = report.refused.iter().map(|one| &one.display);
-        let stays = report.holding.iter().chain(aside).chain(refused);
-        self.left.extend(stays.cloned());
+        self.left.note(span.attempt_number, &report);
         self.ours = before.clone();
         let RestoreReport {
             restored,
@@ -503,9 +504,9 @@ impl Guarded {
             not_covered: not_covered.collect(),
         };
         if let Some(after) = after {
-            let left = self.store.not_covered_changes(before, after).into_iter();
-            let left = left.map(|one| one.display);
-            self.left.extend(left.filter(|path| !undone.has_back(path)));
+            let mut left = self.store.not_covered_changes(before, after);
+            left.retain(|one| !undone.has_back(&one.display));
+            self.left.note_uncovered(span.attempt_number, left);
         }
         Ok(undone)
     }

@@ -110,6 +110,7 @@ impl Steps {
                 action,
                 recipe,
                 foreign,
+                left,
             } => {
                 let step = match *max_attempts {
                     u32::MAX => format!("{strategy} {strategy_attempt}"),
@@ -120,7 +121,12 @@ impl Steps {
                     true => String::new(),
                     false => format!("somebody else changed {}, kept", paths(foreign)),
                 };
-                self.line(&step, action, &[recipe.unwrap_or_default(), foreign]);
+                let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+                let left = match left.is_empty() {
+                    true => String::new(),
+                    false => format!("still there: {}", paths(&left)),
+                };
+                self.line(&step, action, &[recipe.unwrap_or_default(), foreign, left]);
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),

@@ -391,8 +391,126 @@ fn what_a_fix_mounts_over_a_mount_or_unmounts_is_left_alone() {
         );
         let now = text(&there);
         assert!(now == "precious" || now == "under", "{now}: {run:?}");
-        assert!(run.stderr.contains("there (a mount point)"), "{run:?}");
+        let why = match fix.ends_with("umount there") {
+            true => "there (nothing is mounted there any more)",
+            false => "there (a mount point)",
+        };
+        assert!(run.stderr.contains(why), "{run:?}");
         assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
         assert!(!machine.work().join("new").exists(), "{run:?}");
+    }
+}
+
+#[test]
+fn what_an_attempt_left_is_told_as_its_own_by_all_later_ones_and_by_restore() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    // 100,001 new files; a checkpoint stores 100,000.
+    let many = "head -c 11000000 /dev/zero > dump; mkdir many; cd many; seq 1 100001 | xargs touch";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--max-attempts",
+        "1",
+        "--fix",
+        many,
+        "--fix",
+        "echo a > value",
+        "--fix",
+        "echo b > value",
+        "--",
+        "false",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!run.stderr.contains("somebody else"), "{run:?}");
+    let told = "dump (left by attempt 1: larger than the limit)";
+    let lines = run.stderr.lines().filter(|line| line.contains(told));
+    assert_eq!(lines.count(), 2, "{run:?}");
+    let shown = machine.recover(&["show", "s"]);
+    // In the message and in the particulars of both later attempts.
+    assert_eq!(shown.stdout.matches(told).count(), 4, "{shown:?}");
+    let left = |json: &str| {
+        let dense: String = json.split_whitespace().collect();
+        let left =
+            r#""left_behind":[{"path":"dump","attempt_number":1,"reason":"largerthanthelimit"}]"#;
+        dense.matches(left).count()
+    };
+    for attempt in ["2", "3"] {
+        let json = machine.recover(&["show", "s", attempt, "--json"]);
+        assert_eq!(left(&json.stdout), 1, "{json:?}");
+    }
+    for more in [&["--preview"][..], &[], &["--whole-tree"], &[]] {
+        let restore = machine.recover(&[&["restore", "s"], more].concat());
+        assert_eq!(restore.code, 1, "{more:?}: {restore:?}");
+        let told = "dump was left by attempt 1 and stays: larger than the limit";
+        assert_eq!(
+            restore.stderr.matches(told).count(),
+            1,
+            "{more:?}: {restore:?}"
+        );
+        let json = machine.recover(&[&["restore", "s", "--json"], more].concat());
+        assert_eq!(left(&json.stdout), 1, "{more:?}: {json:?}");
+        assert_eq!(json.code, 1, "{more:?}: {json:?}");
+    }
+    fs::remove_file(machine.work().join("dump")).expect("remove what was left");
+    let restore = machine.recover(&["restore", "s"]);
+    assert_eq!(restore.code, 0, "{restore:?}");
+    assert!(!restore.stderr.contains("dump"), "{restore:?}");
+}
+
+#[test]
+fn what_a_fix_made_and_mounted_on_is_named_while_mounted_and_removed_after() {
+    for verification in ["false", "test -e ok"] {
+        let machine = Machine::new();
+        write(&machine, "value", "broken\n");
+        machine.write("outside/data", "precious");
+        let place = machine.work().join("new");
+        let fix = "echo half > value; touch ok; mkdir new; mount --bind ../outside new";
+        let command = ["--", "sh", "-c", verification];
+        let run = machine.recover(&[&UNDO[..], &[fix], &command].concat());
+        let mounted = Mounted(place.clone());
+        if !is_root() || !tries("mountpoint", &[&place.display().to_string()]) {
+            skipped("nothing can be mounted here");
+            return;
+        }
+        // What goes on in what is mounted there says nothing of the place.
+        machine.write("outside/more", "precious");
+        let named = "new (a mount point)";
+        assert!(run.stderr.contains(named), "{run:?}");
+        for more in [&["--preview"][..], &[], &["--whole-tree"], &[]] {
+            let restore = machine.recover(&[&["restore", "s"], more].concat());
+            assert_eq!(restore.code, 1, "{more:?}: {restore:?}");
+            let told = "new was left by attempt 1 and stays: a mount point";
+            assert!(restore.stderr.contains(told), "{more:?}: {restore:?}");
+            assert!(
+                !restore.stderr.contains("as the session left it"),
+                "{restore:?}"
+            );
+        }
+        assert_eq!(read(&machine, "value"), "broken\n");
+        assert_eq!(read(&machine, "new/data"), "precious");
+        drop(mounted);
+        assert!(place.is_dir());
+        let preview = machine.recover(&["restore", "s", "--preview"]);
+        assert_eq!(preview.code, 0, "{preview:?}");
+        assert!(preview.stdout.contains("new"), "{preview:?}");
+        let restore = machine.recover(&["restore", "s"]);
+        assert_eq!(
+            (restore.code, &*restore.stdout),
+            (0, "new\n"),
+            "{restore:?}"
+        );
+        assert!(!place.exists(), "{restore:?}");
+        // Another of that name that holds something is somebody's.
+        write(&machine, "new/mine", "kept\n");
+        let restore = machine.recover(&["restore", "s"]);
+        assert_eq!(restore.code, 1, "{restore:?}");
+        assert!(
+            restore.stderr.contains("new is not as the session left it"),
+            "{restore:?}"
+        );
+        assert_eq!(read(&machine, "new/mine"), "kept\n");
     }
 }
