@@ -305,13 +305,6 @@ impl<'a> Hands<'a> {
         Ok(())
     }
 
-    /// Takes the directories that other hands opened, to set them back with its own.
-    pub(super) fn take_over(&mut self, other: Self) {
-        for (path, mode) in other.opened {
-            self.opened.entry(path).or_insert(mode);
-        }
-    }
-
     /// Forgets which directories stand where: the next look finds what stands there then.
     pub(super) fn look_again(&mut self) {
         self.way.forget(b"");

@@ -40,7 +40,6 @@ mod path;
 mod pending;
 mod plan;
 mod protect;
-mod replacing;
 mod reserve;
 mod restore;
 mod restored;

@@ -25,7 +25,7 @@ use crate::error::{ErrorKind, Result};
 
 /// Contents that are ordered from git before the first of them is wanted: 64 questions of 41 bytes
 /// fit into any pipe.
-pub(super) const ORDERED_MAX: usize = 64;
+const ORDERED_MAX: usize = 64;
 
 /// What is added to the name of a directory that is moved aside.
 const ASIDE: &[u8] = b".kept-by-recover-";
@@ -116,7 +116,6 @@ impl<'a> Restorer<'a> {
         let is_content =
             |item: &&Item| matches!(item.to, Some(Node::File { .. } | Node::Link { .. }));
         let contents: Vec<&Item> = items.iter().filter(is_content).collect();
-        let contents = self.put_many(contents)?;
         for some in contents.chunks(ORDERED_MAX) {
             self.order(some)?;
             for item in some {

@@ -26,11 +26,6 @@ pub(super) fn name(id: &str) -> Vec<u8> {
     format!(".recover-restore-{}.tmp", &id[..DIGITS]).into_bytes()
 }
 
-/// The same for one of several workers of that restore: no two of them write one file.
-pub(super) fn name_of_worker(id: &str, number: usize) -> Vec<u8> {
-    format!(".recover-restore-{}-{number}.tmp", &id[..DIGITS]).into_bytes()
-}
-
 /// The names that restores which have not ended use in the workspace of `state`.
 pub(super) fn names(state: &Path) -> Vec<Vec<u8>> {
     let text = read_small(&state.join(FILE), Links::Refuse, BYTES_MAX);

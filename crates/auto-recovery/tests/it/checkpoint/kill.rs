@@ -85,65 +85,6 @@ fn a_killed_restore_is_run_again_to_the_exact_tree() {
     );
 }
 
-/// Files that several threads put back.
-const MANY: usize = 2_000;
-
-/// In a child: undoes a change of many files. It is killed on the way.
-#[test]
-fn a_killed_restore_of_many_files_is_run_again_to_the_exact_tree() {
-    if let Some(root) = child::directory() {
-        return undo_in(&root);
-    }
-    let tree = Tree::new();
-    for number in 0..MANY {
-        tree.write(name(number), format!("good {number}"));
-    }
-    tree.chmod("d07", 0o555);
-    let image = tree.image();
-    let mut session = tree.session();
-    let good = session.snapshot("good").unwrap();
-    fs::write(tree.outside().join("good"), good.id()).unwrap();
-    let mut cut_short = 0;
-    for _ in 0..5 {
-        tree.chmod("d07", 0o755);
-        for number in 0..MANY {
-            tree.write(name(number), format!("bad {number}"));
-        }
-        let name =
-            "checkpoint::kill::a_killed_restore_of_many_files_is_run_again_to_the_exact_tree";
-        let mut child = child::command(name, &tree.root()).spawn().unwrap();
-        let is_back = |number| {
-            fs::read(tree.path(self::name(number)))
-                .unwrap()
-                .starts_with(b"good")
-        };
-        while !is_back(700) && !is_back(0) && child.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        cut_short += usize::from((0..MANY).any(|number| !is_back(number)));
-        let report = session.restore(&good, None).unwrap();
-        assert!(report.is_exact(), "{report:?}");
-        assert_eq!(tree.image(), image);
-    }
-    assert!(cut_short > 0, "no restore was killed in the middle");
-}
-
-/// What that child does.
-fn undo_in(root: &Path) {
-    let workspace = Workspace::find(root, None).unwrap();
-    let above = root.parent().unwrap();
-    let host = Arc::new(SystemHost::new());
-    let state = above.join("state");
-    let store = CheckpointStore::open(&state, &workspace, Default::default(), host).unwrap();
-    let id = fs::read_to_string(above.join("good")).unwrap();
-    let good = store.load(&id).unwrap();
-    let mut session = store.begin_session("child").unwrap();
-    let now = session.snapshot("now").unwrap();
-    session.restore(&good, Some(&now)).unwrap();
-}
-
 /// What the child does.
 fn finish_in(root: &Path) {
     let workspace = Workspace::find(root, None).unwrap();

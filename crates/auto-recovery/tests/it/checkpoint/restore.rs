@@ -5,7 +5,6 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use auto_recovery::checkpoint::{Checkpoint, CheckpointSession, RestoreReport};
 
-use crate::checkpoint::child::as_user_too;
 use crate::checkpoint::tree::{Tree, bytes};
 
 /// A snapshot of now, and back from it to `good`.
@@ -440,54 +439,4 @@ fn paths_longer_than_the_system_takes_are_put_back_and_removed() {
     let report = later.restore(&loaded, Some(&now)).unwrap();
     assert!(report.is_exact(), "{:?}", report.refused);
     assert!(later.snapshot("").unwrap().is_same_tree(&good));
-}
-
-#[test]
-fn many_files_are_put_back_by_several_threads_as_by_one() {
-    as_user_too(
-        "checkpoint::restore::many_files_are_put_back_by_several_threads_as_by_one",
-        || {
-            let name = |number: usize| format!("d{:02}/f{number}", number / 100);
-            let tree = Tree::new();
-            for number in 0..2_000 {
-                tree.write(name(number), format!("good {number}"));
-                tree.chmod(name(number), [0o644, 0o755, 0o400, 0o600][number % 4]);
-            }
-            fs::hard_link(tree.path(name(5)), tree.path("second")).unwrap();
-            tree.chmod("d03", 0o555);
-            let image = tree.image();
-            let mut session = tree.session();
-            let good = session.snapshot("good").unwrap();
-            tree.chmod("d03", 0o755);
-            for number in 0..2_000 {
-                tree.chmod(name(number), 0o644);
-                match number % 10 {
-                    0 => tree.remove(name(number)),
-                    1 if number != 5 => {
-                        tree.remove(name(number));
-                        tree.link(name(number), "../second");
-                    }
-                    _ => tree.write(name(number), format!("bad {number}")),
-                }
-            }
-            tree.remove("d04");
-            tree.write("d04", "a file now");
-            tree.chmod("d05", 0o111);
-            tree.chmod("d03", 0o555);
-            let bad = session.snapshot("bad").unwrap();
-            tree.write(name(999), "somebody else's");
-            let report = session.restore(&good, Some(&bad)).unwrap();
-            assert_eq!(report.foreign, [name(999)]);
-            assert_eq!(tree.read(name(999)), b"somebody else's");
-            tree.write(name(999), "good 999");
-            assert_eq!(tree.read("second"), b"good 5");
-            let mut now = tree.image();
-            let mut then = image;
-            for image in [&mut now, &mut then] {
-                image.remove(name(999).as_bytes());
-            }
-            assert_eq!(now, then);
-            assert!(report.refused.is_empty() && report.not_covered.is_empty());
-        },
-    );
 }
