@@ -3,7 +3,8 @@
 //! A process leaves its group with `setsid` or `setpgid` and loses its parent when that exits. It
 //! is still found, in one reading of `/proc`, by any of these: it is in the command's group; a
 //! chain of parents leads to one that is; it became our child, which it does when its parent exits
-//! and we are a subreaper; it carries the run's marker in the environment it was started with.
+//! and we are a subreaper; it carries the run's marker in the environment it was started with; it
+//! is in the run's control group, where one may be made.
 //!
 //! A process is identified by its id and the moment it started, so that one that was given a used
 //! id again is never mistaken for the one we knew. Zombies have ended: they count as gone.
@@ -14,10 +15,12 @@ use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
 use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
+use super::control_group::ControlGroup;
 use super::marker::Marker;
 use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
@@ -121,6 +124,7 @@ pub(super) struct Family {
     /// Processes that are known to be of this run.
     known: HashSet<(i32, u64)>,
     marker: Option<Marker>,
+    control_group: Option<Arc<ControlGroup>>,
     /// What descended from us before, and is none of this run's.
     before: HashSet<(i32, u64)>,
     /// What was started later, by others than this run; with all that descends from it.
@@ -146,9 +150,18 @@ impl Family {
             group: Some(group),
             known: HashSet::new(),
             marker,
+            control_group: None,
             before,
             spared: HashSet::new(),
             adopting: is_subreaper(),
+        }
+    }
+
+    /// The same, of a run all of which was started in `control_group`.
+    pub(super) fn within(self, control_group: Option<ControlGroup>) -> Self {
+        Self {
+            control_group: control_group.map(Arc::new),
+            ..self
         }
     }
 
@@ -169,12 +182,13 @@ impl Family {
         }
     }
 
-    /// What a run that is over left: `known` processes, what descends from them, and what carries
-    /// the marker.
+    /// What a run that is over left: `known` processes, what descends from them, what carries the
+    /// marker, and what is in the control group that was made for it.
     pub(super) fn left(known: &[Process], marker: Option<Marker>) -> Self {
         Self {
             group: None,
             known: known.iter().map(Process::key).collect(),
+            control_group: marker.as_ref().and_then(ControlGroup::find).map(Arc::new),
             marker,
             before: HashSet::new(),
             spared: HashSet::new(),
@@ -223,6 +237,21 @@ impl Family {
         }
     }
 
+    /// Kills at once all that is in the control group, unless somebody is in it who is to be left
+    /// alone.
+    pub(super) fn kill_control_group(&self) {
+        let Some(group) = &self.control_group else {
+            return;
+        };
+        let is_spared = |pid: i32| {
+            let identity = Stat::read(pid).map(|stat| stat.identity());
+            identity.is_some_and(|identity| self.spared.contains(&identity))
+        };
+        if self.spared.is_empty() || !group.members().into_iter().any(is_spared) {
+            group.kill();
+        }
+    }
+
     /// Collects the exit statuses of descendants that ended as our children.
     pub(super) fn collect_ended(&self) {
         if !self.adopting {
@@ -245,9 +274,11 @@ impl Family {
             .collect();
         add_descendants(table, &mut spared, &HashSet::new());
         spared.extend(ancestors(table));
+        let group = self.control_group.as_ref();
+        let in_control_group = group.map(|group| group.members()).unwrap_or_default();
         let mut members: HashSet<i32> = table
             .iter()
-            .filter(|stat| self.is_known(stat))
+            .filter(|stat| in_control_group.contains(&stat.pid) || self.is_known(stat))
             .map(|stat| stat.pid)
             .filter(|pid| !spared.contains(pid))
             .collect();

@@ -188,6 +188,7 @@ impl Others {
         let give_up_at = host.monotonic().saturating_add(END_WAIT);
         let mut killed = HashSet::new();
         loop {
+            family.kill_control_group();
             self.freeze(family, host);
             self.kill();
             let is_late = host.monotonic() >= give_up_at;

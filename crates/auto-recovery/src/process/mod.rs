@@ -13,6 +13,7 @@ mod capture;
 mod children;
 mod clock;
 mod connect;
+mod control_group;
 mod descendants;
 mod ending;
 mod events;

@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use super::capture::Capture;
 use super::clock::Clock;
 use super::connect::{Ends, connect};
+use super::control_group::ControlGroup;
 use super::descendants::{Family, Process};
 use super::ending::{END_WAIT, KILL_WAIT, Others, Remains, is_quiet};
 use super::events::{Event, Waiting};
@@ -115,7 +116,8 @@ impl<'a> Running<'a> {
             started: host.monotonic(),
             paused: Duration::ZERO,
         };
-        let started = Started::new(spec, streams)?;
+        let control_group = spec.marker.as_ref().and_then(ControlGroup::make);
+        let started = Started::new(spec, streams, control_group.as_ref())?;
         // Before anything else: a command soon looks whether it has the terminal.
         let terminal = spec.controlling_terminal.as_ref();
         let foreground = terminal.map(|terminal| Foreground::new(terminal, started.pid()));
@@ -126,7 +128,7 @@ impl<'a> Running<'a> {
             interrupt,
             attending: interrupt.attend(),
             clock,
-            family: Family::new(started.pid(), spec.marker.clone(), before),
+            family: Family::new(started.pid(), spec.marker.clone(), before).within(control_group),
             started,
             watch,
             foreground,
@@ -370,6 +372,7 @@ impl<'a> Running<'a> {
 
     /// Stops what left the group, so that it starts nothing new, and kills it.
     fn kill_others(&mut self) {
+        self.family.kill_control_group();
         self.others.freeze(&self.family, self.clock.host);
         self.others.kill();
         let now = self.clock.now();

@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::children;
+use super::control_group::ControlGroup;
 use super::rawsignal::send;
 use super::spec::{CommandSpec, Exit};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,8 +31,17 @@ pub(super) struct Started {
 }
 
 impl Started {
-    pub(super) fn new(spec: &CommandSpec, streams: Streams) -> Result<Self> {
+    /// Starts it, in `control_group` if there is one.
+    pub(super) fn new(
+        spec: &CommandSpec,
+        streams: Streams,
+        control_group: Option<&ControlGroup>,
+    ) -> Result<Self> {
         let mut command = command(spec)?;
+        if let Some(group) = control_group {
+            // Without it there is still the rest by which what is started is found.
+            let _ = group.take(&mut command);
+        }
         command
             .stdin(streams.stdin)
             .stdout(streams.stdout)

@@ -10,6 +10,7 @@ use auto_recovery::process::{
     self, Completion, Discard, Exit, Interrupt, Leftovers, PassThrough, Process, Stream,
 };
 
+use crate::checkpoint::child::skipped;
 use crate::process_support::{Taken, eventually, in_role, is_alive, pid_in, run, sh, start_role};
 
 const GRACE: Duration = Duration::from_millis(50);
@@ -256,6 +257,39 @@ fn in_a_copy(name: &str) {
             .unwrap()
             .success()
     );
+}
+
+#[test]
+fn who_clears_its_environment_and_becomes_an_orphan_is_found_by_its_control_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, taken) = run(&sh("cat /proc/self/cgroup"));
+    let groups = String::from_utf8(taken.stdout).unwrap();
+    let Some(group) = groups.lines().find(|line| line.contains("/recover-")) else {
+        skipped("no control group may be made here");
+        return;
+    };
+    let name = group.rsplit('/').next().unwrap();
+    let mut spec = sh(
+        "env -i PATH=\"$PATH\" setsid sh -c 'echo $$ > lost; sleep 300' \
+                       </dev/null >/dev/null 2>&1 & until [ -s lost ]; do :; done; exit 3",
+    );
+    spec.cwd = Some(dir.path().to_owned());
+    let (done, _) = run(&spec);
+    let pid = pid_in(&dir.path().join("lost"));
+    assert!(
+        done.left_running.iter().any(|one| one.pid == pid),
+        "{done:?}"
+    );
+    assert!(end(&done).is_empty());
+    assert!(!is_alive(pid));
+    drop(done);
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let top = mounts
+        .lines()
+        .find(|line| line.contains(" - cgroup2 "))
+        .unwrap();
+    let top = Path::new(top.split(' ').nth(4).unwrap());
+    assert!(!top.join(name).exists(), "{name} is left");
 }
 
 /// Detaches with a cleared environment, again and again, and writes down that it did.

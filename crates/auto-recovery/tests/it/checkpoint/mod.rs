@@ -1,7 +1,7 @@
 //! Checkpoints on real trees and real git repositories.
 
 mod borders;
-mod child;
+pub(crate) mod child;
 mod closed;
 mod git;
 mod heads;

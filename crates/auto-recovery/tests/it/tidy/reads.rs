@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "a directory, to sync it",
     ),
     ("auto-recovery/src/process/children.rs", "/proc"),
+    ("auto-recovery/src/process/control_group.rs", "/proc"),
     ("auto-recovery/src/process/descendants.rs", "/proc"),
     ("auto-recovery/src/process/holder.rs", "/proc"),
     ("auto-recovery/src/process/once.rs", "/proc"),
