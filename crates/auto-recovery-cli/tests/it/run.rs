@@ -7,6 +7,7 @@ mod cure;
 mod died;
 mod escapees;
 mod guarded;
+mod hearsay;
 mod hook;
 mod keys;
 mod limits;

@@ -4,6 +4,7 @@
 
 mod announced;
 mod carrier;
+mod hearsay;
 mod name;
 mod place;
 mod shell;

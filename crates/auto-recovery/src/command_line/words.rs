@@ -5,10 +5,11 @@
 //! command can run the same tool in the same way. The words of a shell text are read as far as they
 //! are plain.
 
+use super::hearsay::repeatable;
 use super::name::base_name;
 use super::place::Place;
 use super::shell;
-use super::wrapper::{is_assignment, wrapping};
+use super::wrapper::{IN_FOLDER, is_assignment, wrapping};
 
 /// A command, split into what stands before the tool and the tool with its arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,9 +33,6 @@ const DEPTH_MAX: usize = 8;
 /// Readings of one command: more than anybody nests and chains.
 const READINGS_MAX: usize = 128;
 
-/// What runs the command after it in the folder after it, where there is no other way to say so.
-const IN_FOLDER: [&str; 3] = ["sh", "-c", "cd \"$0\" && exec \"$@\""];
-
 impl Words {
     /// The ways to read `argv`, the innermost tools first: as it stands, and without each wrapper
     /// that runs what follows.
@@ -47,6 +45,16 @@ impl Words {
         whole.read(&mut found);
         found.sort_by_key(|reading| std::cmp::Reverse(reading.depth));
         found
+    }
+
+    /// This reading of a command that an output shows, as far as it may be run again; `None` if it
+    /// may not.
+    pub(crate) fn as_told(&self) -> Option<Self> {
+        let before = repeatable(&self.before)?;
+        Some(Self {
+            before,
+            ..self.clone()
+        })
     }
 
     /// The name of the program it runs.

@@ -162,6 +162,9 @@ const WRAPPERS: &[Wrapper] = &[
     container("nerdctl", &["exec"]),
 ];
 
+/// What runs the command after it in the folder after it, where there is no other way to say so.
+pub(super) const IN_FOLDER: [&str; 3] = ["sh", "-c", "cd \"$0\" && exec \"$@\""];
+
 /// Programs that have `compose exec`.
 const COMPOSERS: [&str; 3] = ["docker", "podman", "nerdctl"];
 

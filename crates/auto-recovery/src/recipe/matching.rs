@@ -19,6 +19,41 @@ pub struct Candidate<'r> {
     /// Whether the tool runs among other files than ours, as in a container; then only the program
     /// that starts it can be looked for here.
     pub is_elsewhere: bool,
+    /// Whether an output says what it works on or what starts it, rather than who typed it.
+    pub is_told: bool,
+}
+
+impl Candidate<'_> {
+    fn told(mut self) -> Self {
+        self.is_told = true;
+        self
+    }
+
+    /// The first of its words that could lead it to what no undo reaches, as `is_within` knows the
+    /// workspace. Whoever typed a command may give its options any value; one that an output shows
+    /// may be anybody's, and all of it counts.
+    pub fn leads_outside(&self, is_within: impl Fn(&str) -> bool) -> Option<&str> {
+        let words = self.argv.iter().map(String::as_str);
+        let before = std::iter::once("").chain(words.clone());
+        let mut pairs = words.zip(before).skip(1);
+        let found = pairs.find(|(word, before)| match self.is_told {
+            true => !paths_in(word).all(&is_within),
+            false => {
+                let is_value =
+                    before.starts_with('-') && !self.recipe.add.iter().any(|own| own == before);
+                !word.starts_with('-') && !is_value && !is_within(word)
+            }
+        });
+        found.map(|(word, _)| word)
+    }
+}
+
+/// What a program could take for a path in a word: all of it, and the values in it.
+fn paths_in(word: &str) -> impl Iterator<Item = &str> {
+    let short = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+    let attached = short.and_then(|rest| rest.get(1..));
+    let values = word.split(['=', ',', ':']);
+    values.chain(attached).filter(|value| !value.is_empty())
 }
 
 /// Commands that one recipe makes against one failure, where a shell text runs its tool more than
@@ -129,12 +164,14 @@ impl Recipe {
         let failure = heard.situation.failure;
         let mut announced = heard.announced_for(self, recipes);
         announced.find_map(|(announced, readings)| {
-            let (reading, argv) = readings
-                .iter()
-                .find_map(|one| Some((one, self.command_from(one, failure).ok()?)))?;
-            let argv = self.as_started(argv, announced, reading);
+            let (reading, argv) = readings.iter().find_map(|one| {
+                let one = one.as_told()?;
+                let argv = self.command_from(&one, failure).ok()?;
+                Some((one, argv))
+            })?;
+            let argv = self.as_started(argv, announced, &reading);
             let place = announced.place.clone().then(&reading.place);
-            Some(Ok(self.candidate(argv, place, reading)))
+            Some(Ok(self.candidate(argv, place, &reading).told()))
         })
     }
 
@@ -144,7 +181,10 @@ impl Recipe {
             return None;
         }
         let argv = fill(&self.on_file, heard.situation.failure);
-        let made = argv.map(|argv| self.candidate(argv, heard.place(), &Words::default()));
+        let made = argv.map(|argv| {
+            self.candidate(argv, heard.place(), &Words::default())
+                .told()
+        });
         Some(made.ok_or(Misfit::NoFile))
     }
 
@@ -154,6 +194,7 @@ impl Recipe {
             argv,
             place,
             is_elsewhere: reading.is_elsewhere,
+            is_told: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What recipes need to know of the machine that a run is on.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::command_line::Place;
 use crate::run::planning::Machine;
@@ -12,8 +12,7 @@ impl Machine for RunRequest {
             return Some(self.cwd.clone());
         }
         // What a command printed can name any folder; an undo reaches those of the workspace.
-        let workspace = self.workspace().ok()?;
-        let top = workspace.root().canonicalize().ok()?;
+        let top = top(self)?;
         let start = self.cwd.canonicalize().ok()?;
         let folder = place.find(&start, &top, &|path| path.exists());
         let folder = folder.canonicalize().ok()?;
@@ -22,6 +21,29 @@ impl Machine for RunRequest {
 
     fn has_file(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn is_within(&self, path: &str, folder: &Path) -> bool {
+        let Some(top) = top(self) else {
+            return false;
+        };
+        // What a link leads to is what would be changed.
+        let named = plain(&folder.join(path));
+        let meant = named.canonicalize().unwrap_or(named);
+        let below = meant.strip_prefix(&top);
+        below.is_ok_and(|below| below.components().all(|part| part.as_os_str() != ".git"))
+    }
+
+    fn is_ours(&self, program: &str, folder: &Path) -> bool {
+        let named = plain(&folder.join(program));
+        let is_in = |top: &Path| named.starts_with(top);
+        if is_in(&self.cwd) || top(self).as_deref().is_some_and(is_in) {
+            return true;
+        }
+        let name = named.file_name().unwrap_or_default();
+        let search_path = self.search_path.as_deref().unwrap_or_default();
+        let mut found = std::env::split_paths(search_path).map(|dir| self.cwd.join(dir).join(name));
+        found.find(|found| found.exists()) == Some(named.clone())
     }
 
     fn has_program(&self, program: &str, folder: &Path) -> bool {
@@ -39,4 +61,25 @@ impl Machine for RunRequest {
             Err(_) => Some(folder.display().to_string()),
         }
     }
+}
+
+/// The workspace's own folder.
+fn top(request: &RunRequest) -> Option<PathBuf> {
+    let workspace = request.workspace().ok()?;
+    workspace.root().canonicalize().ok()
+}
+
+/// `path` without `.` and `..`, as far as its words alone tell.
+fn plain(path: &Path) -> PathBuf {
+    let mut made = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                made.pop();
+            }
+            Component::CurDir => {}
+            other => made.push(other),
+        }
+    }
+    made
 }

@@ -72,6 +72,14 @@ pub trait Machine {
     /// Whether there is something at `path`.
     fn has_file(&self, path: &Path) -> bool;
 
+    /// Whether what `path` names, seen from `folder`, is something of the workspace that an undo
+    /// would reach; also if it is not there.
+    fn is_within(&self, path: &str, folder: &Path) -> bool;
+
+    /// Whether `program`, a path seen from `folder`, is one of the workspace, be it by a link that
+    /// stands there, or the one to which the search path leads.
+    fn is_ours(&self, program: &str, folder: &Path) -> bool;
+
     /// Whether `program` can be started in `folder`.
     fn has_program(&self, program: &str, folder: &Path) -> bool;
 
@@ -274,6 +282,8 @@ pub enum Obstacle {
     Tier(Tier),
     /// Where the tool ran is not in this workspace.
     Place,
+    /// One of its words leads out of this workspace.
+    Outside(String),
     /// A program that it needs is not there.
     Program(String),
 }
@@ -286,6 +296,9 @@ impl fmt::Display for Obstacle {
                 write!(f, "may be more than safe; allow it with --allow {tier}")
             }
             Self::Place => f.write_str("its folder is not in this workspace"),
+            Self::Outside(word) => {
+                write!(f, "{word} is not in this workspace, where an undo reaches")
+            }
             Self::Program(program) => write!(f, "{program} is not installed"),
         }
     }
@@ -317,6 +330,9 @@ pub(super) fn prepared(
     if let Some(program) = missing {
         return Err(Obstacle::Program(program.clone()));
     }
+    if let Some(word) = outside(candidate, machine, &folder) {
+        return Err(Obstacle::Outside(word.to_owned()));
+    }
     let display = display_command(&candidate.argv);
     let named = machine.named(&folder);
     Ok(StrategyCommand {
@@ -328,6 +344,24 @@ pub(super) fn prepared(
         folder: named.map(|_| folder),
         of_project: recipe.of_project,
         preset: None,
+    })
+}
+
+/// The first word of `candidate` that leads out of the workspace. A program of an output counts,
+/// unless it is the one that its name alone would find.
+fn outside<'c>(
+    candidate: &'c Candidate<'_>,
+    machine: &dyn Machine,
+    folder: &Path,
+) -> Option<&'c str> {
+    let is_within = |word: &str| machine.is_within(word, folder);
+    let program = candidate.argv.first().map(String::as_str);
+    let program = program.filter(|program| candidate.is_told && program.contains('/'));
+    let strange = program.filter(|program| !machine.is_ours(program, folder));
+    // A container has other files than ours.
+    strange.or_else(|| match candidate.is_elsewhere && !candidate.is_told {
+        true => None,
+        false => candidate.leads_outside(is_within),
     })
 }
 

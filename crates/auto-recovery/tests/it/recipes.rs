@@ -145,7 +145,10 @@ fn a_script_of_a_package_runs_the_programs_of_the_package() {
         "> tsc && prettier --check 'src/**/*.js' && jest\n",
         "npx --no-install prettier --write src/**/*.js",
     );
-    check("> npx prettier -c .\n", "npx prettier --write .");
+    check(
+        "> npx prettier -c .\n",
+        "npx --no-install prettier --write .",
+    );
     check("prettier --check src\n", "prettier --write src");
 }
 
