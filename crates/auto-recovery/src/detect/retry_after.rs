@@ -15,8 +15,8 @@ use crate::failure::Failure;
 /// How much of the end of a stream is searched: the answer that ended the command stands there.
 const TAIL_BYTES: usize = 64 * 1024;
 
-/// The longest wait that is believed: a week. Quotas of a month are no wait.
-const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The longest wait that is told apart from longer ones: a year. Nobody waits for that either.
+const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Numbers from here on are moments, in seconds since 1970; smaller ones are spans.
 const EPOCH_MIN: f64 = 1_000_000_000.0;
@@ -197,25 +197,28 @@ fn last_said(tail: &[u8]) -> Option<Said> {
 fn read(text: &str, is_ms: bool) -> Option<Said> {
     if let Ok(number) = text.parse::<f64>() {
         if number >= EPOCH_MIN && !is_ms {
-            let since = Duration::try_from_secs_f64(number).ok()?;
-            return Some(Said::At(SystemTime::UNIX_EPOCH.checked_add(since)?));
+            let since = Duration::try_from_secs_f64(number).ok();
+            let moment = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+            return Some(moment.map_or(Said::After(WAIT_MAX), Said::At));
         }
-        let seconds = if is_ms { number / 1_000.0 } else { number };
-        return within(Duration::try_from_secs_f64(seconds).ok()?);
+        return after(if is_ms { number / 1_000.0 } else { number });
     }
-    if let Some(span) = span(text) {
-        return within(span);
+    if let Some(seconds) = span(text) {
+        return after(seconds);
     }
     let moment = moment(text).map(Said::At);
     moment.or_else(|| Clock::read(text).map(Said::Clock))
 }
 
-fn within(wait: Duration) -> Option<Said> {
-    (wait <= WAIT_MAX).then_some(Said::After(wait))
+/// A wait of so many seconds; one that is too long to be a wait is still no leave to try at once.
+fn after(seconds: f64) -> Option<Said> {
+    let is_wait = seconds >= 0.0;
+    let wait = Duration::try_from_secs_f64(seconds).unwrap_or(WAIT_MAX);
+    is_wait.then_some(Said::After(wait.min(WAIT_MAX)))
 }
 
-/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up. What follows is not looked at.
-fn span(text: &str) -> Option<Duration> {
+/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up, in seconds. What follows is not looked at.
+fn span(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut whole = None;
     while let Some(end) = rest.find(|c: char| !c.is_ascii_digit() && c != '.') {
@@ -228,8 +231,7 @@ fn span(text: &str) -> Option<Duration> {
         let Some(scale) = seconds_in(unit) else {
             break;
         };
-        let part = Duration::try_from_secs_f64(number * scale).ok()?;
-        whole = Some(whole.unwrap_or(Duration::ZERO) + part);
+        whole = Some(whole.unwrap_or(0.0) + number * scale);
         rest = after.trim_start();
     }
     whole
@@ -297,6 +299,11 @@ mod tests {
             ("Claude AI usage limit reached|1800000045", 45.0),
             ("5-hour limit reached; resets in 1h 20m", 4800.0),
             ("Quota exceeded. Please retry in 34.5s.", 34.5),
+            // Whoever says so does not mean at once.
+            ("Retry-After: 864000", 864_000.0),
+            ("Retry-After: 99999999", 31_622_400.0),
+            ("Retry-After: 100000000000000000000", 31_622_400.0),
+            ("try again in 900 days", 31_622_400.0),
             ("or try again in 3 days 6 hours 57 minutes.", 284_220.0),
             // It is 08:00 on 15 January in London, 09:00 in Berlin.
             (
@@ -326,8 +333,9 @@ mod tests {
             "retrying in 5 seconds",
             "wait for it",
             "Retry-After: soon",
+            "Retry-After: -5",
+            "Retry-After: NaN",
             "try again in a few minutes",
-            "Retry-After: 99999999",
             "the test waited 30 seconds",
             "resets at noon",
             "resets 25pm (UTC)",
