@@ -160,7 +160,9 @@ impl Case<'_> {
         if let Some(hit) = &hit {
             found.look_around(hit, prepared);
         }
-        if let Some(hit) = &hit {
+        let is_finding = prepared.rule.category == Category::CodeQuality && !prepared.is_users;
+        is_packages_code |= is_finding && found.file.as_deref().is_some_and(is_packages);
+        if let Some(hit) = hit.as_ref().filter(|_| !is_packages_code) {
             found.look_nearby(hit, &prepared.rule);
         }
         let mut detection = self.detection(prepared, hit.as_ref(), found);

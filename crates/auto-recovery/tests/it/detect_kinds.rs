@@ -314,3 +314,25 @@ fn a_users_pattern_may_say_position() {
         Rules::parse("[[rule]]\nid = 'a'\ncategory = 'unknown'\nexit = [1]\nunder = 'x'\n");
     assert!(refused.unwrap_err().chain().contains("without line"));
 }
+
+/// Statements of each kind, a case for each, in the format that the file describes.
+const KINDS: &str = include_str!("../data/kinds.txt");
+
+#[test]
+fn one_statement_of_a_kind_is_enough() {
+    let mut wrong = Vec::new();
+    for case in KINDS.split("\n= ").skip(1) {
+        let (head, output) = case.split_once('\n').unwrap();
+        let [category, command, exit] = head.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{head}: not three columns");
+        };
+        let got = classified(command, exit.parse().unwrap(), output);
+        if got.category.to_string() != category {
+            wrong.push(format!(
+                "{head}: {} by {}: {output}",
+                got.category, got.rule
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
