@@ -210,8 +210,8 @@ impl Case<'_> {
         (done_without || !may_follow).then_some(later)
     }
 
-    /// What a line near a headline says of why, where that is of another kind: a lock that could not
-    /// be taken since permission was denied, a package that was not found since the server was down.
+    /// What a line near a headline says of why, where that is of another kind: a lock that was not
+    /// to be had since permission was denied, a package not found since the server was down.
     fn reason_of(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
         let place = answer.place?;
         if answer.is_users || answer.sign == Sign::Outcome {

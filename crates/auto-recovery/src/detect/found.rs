@@ -122,8 +122,8 @@ impl Found {
         }
     }
 
-    /// Takes a place from around the hit where the rule found none of the project's own. What passes
-    /// has none, and what the exit code or mere words say has it in the line only.
+    /// Takes a place from around the hit where the rule found none of the project's own. What
+    /// passes has none, and what the exit code or mere words say has it in the line only.
     pub(super) fn look_nearby(&mut self, hit: &Hit<'_>, rule: &Rule) {
         let is_own = self.file.as_deref().is_some_and(|file| !is_packages(file));
         if is_own || rule.category == Category::Transient {
@@ -137,6 +137,13 @@ impl Found {
         if let Some((file, line)) = nearby::place(hit.text, hit.place.start, reach) {
             self.file = Some(file);
             self.line_number = Some(line);
+        }
+        if self.file.is_none() {
+            self.file = match rule.category {
+                Category::Dependency => nearby::manifest(hit.text, hit.place.start),
+                Category::Unknown => nearby::quoted_file(hit.line),
+                _ => None,
+            };
         }
     }
 

@@ -144,7 +144,8 @@ impl Frame<'_> {
 
 /// Whether a line is a Java frame of somebody else's class.
 pub(super) fn is_java_library(frame: &str) -> bool {
-    let class = frame.trim_start().trim_start_matches("at ");
+    let class = frame.trim_start_matches("[error]").trim_start();
+    let class = class.trim_start_matches("at ");
     let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
     JAVA_LIBRARIES
         .iter()
