@@ -18,9 +18,9 @@ const POSITION: &str = concat!(
     r#"|/(?:(?:[^\s:"'`<>|()\[\]]| [^\s:"'`<>|()\[\]-])*/)?[^\s:"'`<>|()\[\]/]+"#,
     r#"|[^\s:"'`()\[\]<>|,;=#]+?"#,
     r")",
-    // A name without an ending, or one with an ending that is no number.
-    r"(?:\.[A-Za-z]\w{0,11}|(?:^|\b)(?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
-    r")",
+    // An ending that is no number, or a name that is known to have none.
+    r"(?:\.[A-Za-z]\w{0,11}|[\\/](?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
+    r"|\b(?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
     r#"["'`]?"#,
     // What leads to the line.
     r"(?:: ?line |,? (?:(?:on|at) )?line:? |: ?\(|[(\[:]| ?@ ?|#L)",
@@ -85,7 +85,7 @@ mod tests {
             r"C:\My Work\Own Tool\a.cs",
             "3",
         );
-        check("D:/work/a.cpp:3: it is bad", "D:/work/a.cpp", "3");
+        check("D:/shop/a.cpp:3: it is bad", "D:/shop/a.cpp", "3");
         check(
             "/srv/My Work/a.swift:3:7: it is bad",
             "/srv/My Work/a.swift",
