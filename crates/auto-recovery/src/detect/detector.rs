@@ -5,9 +5,10 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use memchr::{memchr_iter, memchr2_iter, memrchr2};
-use regex::bytes::{Captures, Regex};
+use regex::bytes::Regex;
 
-use super::line::{is_aside, line_at, starts_above, starts_below, undecorated};
+use super::found::{Found, Hit, Place, Within, shown};
+use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
 use super::observation::Observation;
 use super::retry_after;
@@ -15,7 +16,7 @@ use super::rule::{Rule, Sign};
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
 use super::tools::Tools;
-use super::trace;
+use super::whose::is_packages;
 use crate::command_line::Announcements;
 use crate::failure::{Category, Failure};
 
@@ -30,6 +31,12 @@ const ANNOUNCED_BYTES: usize = 64 * 1024;
 
 /// Lines at the end of a stream that are looked at for its last words.
 const LAST_LINES_MAX: usize = 8;
+
+/// Lines above a headline in which a reason may stand.
+const REASON_LINES_ABOVE: usize = 4;
+
+/// Lines below a headline in which its reason may stand.
+const REASON_LINES_BELOW: usize = 12;
 
 /// The name of what decided when no rule did.
 const NO_RULE: &str = "none";
@@ -99,6 +106,7 @@ fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
     let Some(answer) = rules
         .ordered
         .iter()
+        .filter(|prepared| prepared.rule.beats.is_empty())
         .find_map(|prepared| case.ask(prepared, None))
     else {
         return Explained {
@@ -107,6 +115,7 @@ fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
         };
     };
     let answer = case.later_than_recovered(&answer, rules).unwrap_or(answer);
+    let answer = case.reason_of(&answer, rules).unwrap_or(answer);
     Explained {
         line: answer.place.map(|place| case.telling_line(place)),
         detection: answer.detection,
@@ -122,20 +131,6 @@ struct Case<'a> {
     announced: OnceCell<Vec<String>>,
 }
 
-/// Where a line stands: the number of its stream, and its start in it.
-#[derive(Clone, Copy)]
-struct Place {
-    stream: usize,
-    start: usize,
-}
-
-/// A line that a rule meant.
-struct Hit<'a> {
-    text: &'a [u8],
-    place: Place,
-    line: &'a [u8],
-}
-
 /// What a rule says, and of which line.
 struct Answer {
     detection: Detection,
@@ -144,26 +139,18 @@ struct Answer {
     place: Option<Place>,
 }
 
-/// What patterns captured so far; the first capture of each name stays.
-#[derive(Default)]
-struct Found {
-    error_type: Option<String>,
-    message: Option<String>,
-    file: Option<String>,
-    line_number: Option<u64>,
-    stack_trace: Option<String>,
-}
-
 impl Case<'_> {
-    /// What the rule says, of a line below `after` when that is given.
-    fn ask(&self, prepared: &Prepared, after: Option<Place>) -> Option<Answer> {
+    /// What the rule says, of a line within `within` when that is given.
+    fn ask(&self, prepared: &Prepared, within: Option<&Within>) -> Option<Answer> {
         if !self.holds(prepared) {
             return None;
         }
         let mut found = Found::default();
+        let mut is_packages_code = false;
         let hit = match prepared.line() {
             Some(line) => {
-                let hit = self.hit(prepared, line, after)?;
+                let (hit, is_packages) = self.own_hit(prepared, line, within)?;
+                is_packages_code = is_packages;
                 let captures = line.captures(hit.line)?;
                 found.take(&captures);
                 Some(hit)
@@ -173,8 +160,17 @@ impl Case<'_> {
         if let Some(hit) = &hit {
             found.look_around(hit, prepared);
         }
+        let is_finding = prepared.rule.category == Category::CodeQuality && !prepared.is_users;
+        is_packages_code |= is_finding && found.file.as_deref().is_some_and(is_packages);
+        if let Some(hit) = hit.as_ref().filter(|_| !is_packages_code) {
+            found.look_nearby(hit, &prepared.rule);
+        }
+        let mut detection = self.detection(prepared, hit.as_ref(), found);
+        if is_packages_code {
+            detection.category = Category::Dependency;
+        }
         Some(Answer {
-            detection: self.detection(prepared, hit.as_ref(), found),
+            detection,
             sign: prepared.rule.sign,
             is_users: prepared.is_users,
             place: hit.map(|hit| hit.place),
@@ -200,6 +196,7 @@ impl Case<'_> {
             let rule = &prepared.rule;
             // A missing dependency is what a failed download looks like.
             !matches!(rule.category, Category::Transient | Category::Dependency)
+                && rule.beats.is_empty()
                 && !matches!(rule.sign, Sign::Outcome | Sign::Words | Sign::Exit)
                 && rule.line.is_some()
         };
@@ -207,10 +204,38 @@ impl Case<'_> {
             .ordered
             .iter()
             .filter(tells)
-            .find_map(|prepared| self.ask(prepared, Some(place)))?;
+            .find_map(|prepared| self.ask(prepared, Some(&place.below())))?;
         // So is a file that nobody fetched, unless the program says that it went on without.
         let may_follow = later.detection.failure.error_type == MISSING_FILE;
         (done_without || !may_follow).then_some(later)
+    }
+
+    /// What a line near a headline says of why, where that is of another kind: a lock that was not
+    /// to be had since permission was denied, a package not found since the server was down.
+    fn reason_of(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
+        let place = answer.place?;
+        if answer.is_users || answer.sign == Sign::Outcome {
+            return None;
+        }
+        let text = self.streams[place.stream].text.as_ref();
+        let first = starts_above(text, place.start).take(REASON_LINES_ABOVE);
+        let last = starts_below(text, place.start).take(REASON_LINES_BELOW);
+        let near = Within {
+            stream: place.stream,
+            starts: first.last().unwrap_or(place.start)..last.last().unwrap_or(place.start) + 1,
+        };
+        let headline = &answer.detection;
+        let mut reason = rules
+            .ordered
+            .iter()
+            .filter(|prepared| prepared.rule.beats.contains(&headline.category))
+            .find_map(|prepared| self.ask(prepared, Some(&near)))?;
+        let failure = &mut reason.detection.failure;
+        if failure.file_path.is_none() {
+            failure.file_path.clone_from(&headline.failure.file_path);
+            failure.line_number = headline.failure.line_number;
+        }
+        Some(reason)
     }
 
     /// Whether one of the literals stands anywhere.
@@ -270,45 +295,86 @@ impl Case<'_> {
             .to_owned()
     }
 
-    /// The line that the rule means: standard error's before standard output's.
-    fn hit(&self, prepared: &Prepared, pattern: &Regex, after: Option<Place>) -> Option<Hit<'_>> {
-        self.streams
+    /// The line that the rule means, and whether all such lines lie in the code of packages: of a
+    /// compiler's or a linter's findings the project's own comes first.
+    fn own_hit(
+        &self,
+        prepared: &Prepared,
+        pattern: &Regex,
+        within: Option<&Within>,
+    ) -> Option<(Hit<'_>, bool)> {
+        let mut hits = self.hits(prepared, pattern, within);
+        let first = hits.next()?;
+        let rule = &prepared.rule;
+        let may_be_packages = rule.category == Category::CodeQuality && !prepared.is_users;
+        let is_packages = |hit: &Hit<'_>| {
+            let line = prepared.under_line(hit).unwrap_or(hit.line);
+            let captures = [Some(pattern), prepared.under()]
+                .into_iter()
+                .flatten()
+                .find_map(|pattern| pattern.captures(line));
+            let file = captures.as_ref().and_then(|captures| captures.name("file"));
+            file.is_some_and(|file| is_packages(&shown(file.as_bytes())))
+        };
+        if !may_be_packages || !is_packages(&first) {
+            return Some((first, false));
+        }
+        match hits.find(|hit| !is_packages(hit)) {
+            Some(own) => Some((own, false)),
+            None => Some((first, true)),
+        }
+    }
+
+    /// The lines that the rule may mean: standard error's before standard output's.
+    fn hits<'s, 'p>(
+        &'s self,
+        prepared: &'p Prepared,
+        pattern: &'p Regex,
+        within: Option<&Within>,
+    ) -> impl Iterator<Item = Hit<'s>> {
+        let within = within.cloned();
+        let places = self
+            .streams
             .iter()
             .enumerate()
-            .find_map(|(number, scanned)| {
-                let text = scanned.text.as_ref();
-                let meant = |start: usize| {
-                    let place = Place {
-                        stream: number,
-                        start,
-                    };
-                    if after.is_some_and(|after| !place.is_below(after)) {
-                        return None;
-                    }
-                    let line = undecorated(line_at(text, start));
-                    let excepted = || {
-                        prepared
-                            .except()
-                            .is_some_and(|except| except.is_match(line))
-                    };
-                    let aside = || prepared.skips_asides && is_aside(line);
-                    (pattern.is_match(line) && !excepted() && !aside()).then_some(Hit {
-                        text,
-                        place,
-                        line,
-                    })
-                };
-                let starts = if prepared.find.is_empty() {
-                    starts_near_the_ends(text)
+            .flat_map(|(stream, scanned)| {
+                let mut starts = if prepared.find.is_empty() {
+                    starts_near_the_ends(&scanned.text)
                 } else {
                     scanned.lines_with(&prepared.find)
                 };
                 if prepared.rule.last {
-                    starts.into_iter().rev().find_map(meant)
-                } else {
-                    starts.into_iter().find_map(meant)
+                    starts.reverse();
                 }
-            })
+                starts.into_iter().map(move |start| Place { stream, start })
+            });
+        places
+            .filter(move |place| within.as_ref().is_none_or(|within| within.has(*place)))
+            .filter_map(move |place| self.hit(prepared, pattern, place))
+    }
+
+    /// The line at `place`, if the rule means it.
+    fn hit(&self, prepared: &Prepared, pattern: &Regex, place: Place) -> Option<Hit<'_>> {
+        let text = self.streams[place.stream].text.as_ref();
+        let line = undecorated(line_at(text, place.start));
+        let hit = Hit { text, place, line };
+        let excepted = |line: &[u8]| {
+            prepared
+                .except()
+                .is_some_and(|except| except.is_match(line))
+        };
+        let meant =
+            pattern.is_match(line) && !excepted(line) && !(prepared.skips_asides && is_aside(line));
+        if !meant {
+            return None;
+        }
+        if prepared.under().is_some() {
+            let above = prepared.under_line(&hit)?;
+            if excepted(above) || only_warns(above) {
+                return None;
+            }
+        }
+        Some(hit)
     }
 
     fn detection(&self, prepared: &Prepared, hit: Option<&Hit<'_>>, found: Found) -> Detection {
@@ -385,70 +451,6 @@ impl Case<'_> {
     }
 }
 
-impl Place {
-    fn is_below(self, other: Self) -> bool {
-        self.stream == other.stream && self.start > other.start
-    }
-}
-
-impl Found {
-    fn take(&mut self, captures: &Captures<'_>) {
-        let text = |name: &str| {
-            captures
-                .name(name)
-                .map(|capture| shown(capture.as_bytes()))
-                .filter(|text| !text.is_empty())
-        };
-        self.error_type = self.error_type.take().or_else(|| text("type"));
-        self.message = self.message.take().or_else(|| text("message"));
-        let file = text("file");
-        let same_file = file.is_none() || self.file.is_none() || self.file == file;
-        if same_file && self.line_number.is_none() {
-            self.line_number = text("line").and_then(|digits| digits.parse().ok());
-        }
-        self.file = self.file.take().or(file);
-    }
-
-    /// Whether everything that `pattern` could capture is known.
-    fn has_all_of(&self, pattern: &Regex) -> bool {
-        pattern.capture_names().flatten().all(|name| match name {
-            "type" => self.error_type.is_some(),
-            "message" => self.message.is_some(),
-            "file" => self.file.is_some(),
-            _ => self.line_number.is_some(),
-        })
-    }
-
-    fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
-        if let Some(above) = prepared.above() {
-            self.take_first(above, hit, starts_above(hit.text, hit.place.start));
-        }
-        if let Some(below) = prepared.below() {
-            self.take_first(below, hit, starts_below(hit.text, hit.place.start));
-        }
-        if let Some(language) = prepared.rule.trace {
-            let read = trace::read(language, hit.text, hit.place.start);
-            self.stack_trace = read.text;
-            if self.file.is_none() {
-                self.file = read.file;
-                self.line_number = read.line_number.or(self.line_number);
-            }
-        }
-    }
-
-    fn take_first(&mut self, pattern: &Regex, hit: &Hit<'_>, starts: impl Iterator<Item = usize>) {
-        for start in starts {
-            let line = undecorated(line_at(hit.text, start));
-            if let Some(captures) = pattern.captures(line) {
-                self.take(&captures);
-                if self.has_all_of(pattern) {
-                    return;
-                }
-            }
-        }
-    }
-}
-
 /// The starts of the lines within a bounded distance of either end.
 fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
     let head = text.len().min(ENDS_BYTES);
@@ -508,11 +510,6 @@ fn renamed(captured: String, names: &[(String, String)]) -> String {
         .iter()
         .find(|(from, _)| *from == captured)
         .map_or(captured, |(_, to)| to.clone())
-}
-
-/// Bytes as text; what is no UTF-8 becomes the replacement character.
-fn shown(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
 }
 
 /// The message cut at a character, with a mark where it was cut.

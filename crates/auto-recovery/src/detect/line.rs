@@ -61,14 +61,36 @@ const ASIDE_PATTERN: &str = concat!(
     r")|\b(?:retrying|will retry|retry in|trying again|reconnecting)\b",
 );
 
+/// Whether a line with a place says no more than a warning or a note.
+pub(super) fn only_warns(line: &[u8]) -> bool {
+    static WARNS: OnceLock<Regex> = OnceLock::new();
+    WARNS
+        .get_or_init(|| compile(WARNS_PATTERN).expect("the tests of this file try the pattern"))
+        .is_match(line)
+}
+
+/// See [`only_warns`].
+const WARNS_PATTERN: &str =
+    r"(?i)(?:^|[\s:)\]\[(])(?:warning|warn|note|remark|info|hint|help)(?:$|[\s:\]\[(])";
+
 /// The line without what a carrier put before it: a time stamp, a build step, a service name, a
-/// box.
+/// box. Carriers carry each other: what is left is looked at once more.
 pub(super) fn undecorated(line: &[u8]) -> &[u8] {
+    let once = without_one_of_each(line);
+    if once.len() == line.len() {
+        line
+    } else {
+        without_one_of_each(once)
+    }
+}
+
+fn without_one_of_each(line: &[u8]) -> &[u8] {
     let line = without_timestamp(line);
     let line = without_carrier(line);
+    let line = without_node(line);
     let line = without_build_step(line);
     let line = without_service(line);
-    let line = line.strip_prefix(b"##[error]").unwrap_or(line);
+    let line = without_command(line);
     match line.strip_prefix("│".as_bytes()) {
         Some(rest) => rest.strip_prefix(b" ").unwrap_or(rest),
         None => line,
@@ -94,6 +116,17 @@ fn without_timestamp(line: &[u8]) -> &[u8] {
     rest[end..].strip_prefix(b" ").unwrap_or(line)
 }
 
+/// `##[error]text` and `##vso[task.logissue type=error]text`, as build agents mark lines.
+fn without_command(line: &[u8]) -> &[u8] {
+    if let Some(text) = line.strip_prefix(b"##[error]") {
+        return text;
+    }
+    match line.strip_prefix(b"##vso[task.logissue ") {
+        Some(issue) => memchr::memchr(b']', issue).map_or(line, |end| &issue[end + 1..]),
+        None => line,
+    }
+}
+
 /// What log collectors and runners of several tasks put before each line.
 fn without_carrier(line: &[u8]) -> &[u8] {
     static CARRIER: OnceLock<Regex> = OnceLock::new();
@@ -108,14 +141,41 @@ fn without_carrier(line: &[u8]) -> &[u8] {
 /// See [`without_carrier`].
 const CARRIER_PATTERN: &str = concat!(
     // `[2024-01-31T12:00:00.123Z] text`, `12:00:00 text`, `[12:00:00] text`
-    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +",
+    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:? +",
+    // `2024-01-31 12:00:00,123 text`, `2024/01/31 12:00:00 text`, with the program: `tool[12:34] `
+    r"|\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[+-]\d{4}|UTC|Z))?\]? +(?:[\w-]+\[\d+:\w+\] )?",
     // `Jan 31 12:00:00 host unit[123]: text`
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:\[]+(?:\[\d+\])?: ",
-    // `[0] text`, `01E text`
-    r"|\[\d+\] |\d\d[OE] ",
-    // `web:build: text`, `packages/web build: text`
-    r"|(?:[@a-z][\w./-]*:|[\w@.-]+/[\w@./-]+ )(?:build|test|lint|check|typecheck|compile|dev|start): )",
+    // `job<TAB>step<TAB>2024-01-31T12:00:00.123Z text`, `error<TAB>31-Jan-2024 12:00:00<TAB>text`
+    r"|[^\t]{1,80}\t[^\t]{1,80}\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z ?",
+    r"|\w+\t\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\t",
+    // `[12:00:00]W:\t [Step 1/2] text`, `[step:12] text`
+    r"|\[\d\d:\d\d:\d\d\][A-Z]?:\s+(?:\[Step \d+/\d+\] )?|\[[\w-]+:\d+\] ",
+    // `[0] text`, `01E text`, `[        ] text`, `[  +12 ms] text`, `0.512 text`
+    r"|\[\d+\] |\d\d[OE] |\[ +(?:\+? *\d+ ms)?\] |\[\+\d+ ms\] |\d{1,4}\.\d{3} ",
+    // `web:build: text`, `packages/web build: text`, `@scope/web: text`, `[@scope/web]: text`
+    r"|(?:[@a-z][\w./-]*:|[\w@.-]+/[\w@./-]+ )(?:build|test|tests|lint|check|typecheck|type-check|check-types|types|compile|dev|start|format|fmt|e2e|bundle|codegen|generate|prepare|prebuild|postbuild|release|deploy|docs|storybook|ci)(?::[\w-]+)?: ",
+    r"|@[\w-]+/[\w.-]+: |\[@?[\w.-]+(?:/[\w.-]+)?\]: ",
+    // `➤ YN0000: │ text`, `==> machine: text`
+    r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
+
+/// `12>text` and `12:7>text`, as parallel builds number their nodes. What quotes and redirects, as
+/// in `2>&1` and `12 > text`, is left.
+fn without_node(line: &[u8]) -> &[u8] {
+    let trimmed = line.trim_ascii_start();
+    let number = trimmed
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b':')
+        .count();
+    match trimmed[number..].strip_prefix(b">") {
+        Some(text) if (1..=7).contains(&number) => match text.first() {
+            Some(b'&' | b'>' | b'/') => line,
+            _ => text.trim_ascii_start(),
+        },
+        _ => line,
+    }
+}
 
 /// `#12 3.456 text`, as image builders write it.
 fn without_build_step(line: &[u8]) -> &[u8] {
@@ -206,5 +266,29 @@ mod tests {
         check("web:build: error: x", "error: x");
         check("packages/web build: error: x", "error: x");
         check("error: test: x", "error: test: x");
+        check("3>a.cpp(7): error C1: x", "a.cpp(7): error C1: x");
+        check("  12:7>a.cs(3,4): error CS1: x", "a.cs(3,4): error CS1: x");
+        check("2>&1 is missing", "2>&1 is missing");
+        check(
+            "lint\tRun checks\t2024-01-31T12:00:00.1234567Z error: x",
+            "error: x",
+        );
+        check("error\t31-Jan-2024 12:00:00\terror: x", "error: x");
+        check("[12:00:00]W:\t [Step 1/2] error: x", "error: x");
+        check("[web:12] error: x", "error: x");
+        check("[        ] > error: x", "> error: x");
+        check("[  +12 ms] error: x", "error: x");
+        check("0.512 error: x", "error: x");
+        check("#9 0.512 error: x", "error: x");
+        check("2024-01-31 12:00:00,123 error: x", "error: x");
+        check("2024-01-31 12:00:00.123 tool[12:34ab] error: x", "error: x");
+        check("web-1  | 2024-01-31T12:00:00.1Z error: x", "error: x");
+        check("web:test:unit: error: x", "error: x");
+        check("@acme/web: error: x", "error: x");
+        check("[@acme/web]: error: x", "error: x");
+        check("➤ YN0000: │ error: x", "error: x");
+        check("==> default: error: x", "error: x");
+        check("##vso[task.logissue type=error]error: x", "error: x");
+        check("[error] x: y", "[error] x: y");
     }
 }

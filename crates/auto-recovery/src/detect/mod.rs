@@ -8,9 +8,12 @@
 mod batch;
 mod detector;
 mod escape;
+mod found;
 mod line;
 mod naming;
+mod nearby;
 mod observation;
+mod position;
 mod retry_after;
 mod rule;
 mod rules;
@@ -18,6 +21,7 @@ mod scan;
 mod shipped;
 mod tools;
 mod trace;
+mod whose;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, Explained, TellingLine, detect, explain};

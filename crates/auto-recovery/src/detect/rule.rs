@@ -6,6 +6,7 @@
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
+use super::position::spelled_out;
 use super::scan::LITERAL_BYTES_MIN;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Category;
@@ -27,10 +28,18 @@ pub struct Rule {
     /// Literals of which one must stand in the line; empty for any line near either end.
     #[serde(default)]
     pub find: Vec<String>,
-    /// The line that tells, with the captures `type`, `message`, `file` and `line`.
+    /// The line that tells, with the captures `type`, `message`, `file` and `line`. In each pattern
+    /// `{position}` stands for a place, however it is written, and captures `file` and `line`.
     #[serde(default)]
     pub line: Option<String>,
-    /// A line that matches this is not meant.
+    /// What one of the few lines above the telling one must match, with the same captures.
+    #[serde(default)]
+    pub under: Option<String>,
+    /// Categories of headlines that a line near them overrules, since it says why. A rule that says
+    /// this is asked about nothing else.
+    #[serde(default)]
+    pub beats: Vec<Category>,
+    /// A line that matches this is not meant, nor what stands under such a line.
     #[serde(default)]
     pub except: Option<String>,
     /// Literals of which one must stand somewhere in the output.
@@ -157,6 +166,8 @@ impl Rule {
             tools: Vec::new(),
             find: Vec::new(),
             line: None,
+            under: None,
+            beats: Vec::new(),
             except: None,
             with: Vec::new(),
             without: Vec::new(),
@@ -199,6 +210,12 @@ impl Rule {
                 self.id
             )));
         }
+        if self.line.is_none() && (self.under.is_some() || !self.beats.is_empty()) {
+            return Err(bad(format!(
+                "rule {}: under or beats without line: say which line is meant",
+                self.id
+            )));
+        }
         if self.line.is_none() && !self.find.is_empty() {
             return Err(bad(format!(
                 "rule {}: find without line: use with for literals anywhere in the output",
@@ -232,6 +249,7 @@ impl Rule {
     fn patterns(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
             ("line", &self.line),
+            ("under", &self.under),
             ("except", &self.except),
             ("above", &self.above),
             ("below", &self.below),
@@ -241,9 +259,10 @@ impl Rule {
     }
 }
 
-/// Compiles a pattern as the rules mean it: bytes, ASCII classes, one line at a time.
+/// Compiles a pattern as the rules mean it: bytes, ASCII classes, one line at a time, places
+/// spelled out.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
+    RegexBuilder::new(&spelled_out(pattern))
         .unicode(false)
         .size_limit(PATTERN_SIZE_MAX)
         .build()

@@ -17,6 +17,8 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("outcome", include_str!("rules/outcome.toml")),
     ("agents", include_str!("rules/agents.toml")),
     ("modules", include_str!("rules/modules.toml")),
+    ("crashes", include_str!("rules/crashes.toml")),
+    ("setup", include_str!("rules/setup.toml")),
     ("python", include_str!("rules/python.toml")),
     ("installers", include_str!("rules/installers.toml")),
     ("rust", include_str!("rules/rust.toml")),
@@ -29,8 +31,12 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("shell", include_str!("rules/shell.toml")),
     ("network", include_str!("rules/network.toml")),
     ("platform", include_str!("rules/platform.toml")),
+    ("exceptions", include_str!("rules/exceptions.toml")),
+    ("tests", include_str!("rules/tests.toml")),
     ("system", include_str!("rules/system.toml")),
     ("generic", include_str!("rules/generic.toml")),
+    ("places", include_str!("rules/places.toml")),
+    ("reasons", include_str!("rules/reasons.toml")),
 ];
 
 /// A set of rules, ready to be asked.
@@ -107,6 +113,7 @@ pub(super) struct Prepared {
     pub(super) with: Vec<usize>,
     pub(super) without: Vec<usize>,
     line: OnceLock<Regex>,
+    under: OnceLock<Regex>,
     except: OnceLock<Regex>,
     above: OnceLock<Regex>,
     below: OnceLock<Regex>,
@@ -179,6 +186,7 @@ impl Rules {
                 with,
                 without,
                 line: OnceLock::new(),
+                under: OnceLock::new(),
                 except: OnceLock::new(),
                 above: OnceLock::new(),
                 below: OnceLock::new(),
@@ -198,6 +206,10 @@ impl Rules {
 impl Prepared {
     pub(super) fn line(&self) -> Option<&Regex> {
         compiled(&self.line, self.rule.line.as_deref())
+    }
+
+    pub(super) fn under(&self) -> Option<&Regex> {
+        compiled(&self.under, self.rule.under.as_deref())
     }
 
     pub(super) fn except(&self) -> Option<&Regex> {

@@ -44,6 +44,12 @@ fn set(rule: &mut Rule, key: &str, value: &str) -> Option<()> {
         "tools" => rule.tools = list(value)?,
         "find" => rule.find = list(value)?,
         "line" => rule.line = Some(string(value)?),
+        "under" => rule.under = Some(string(value)?),
+        "beats" => {
+            let names = list(value)?;
+            let categories = names.iter().map(|name| name.parse().ok());
+            rule.beats = categories.collect::<Option<_>>()?;
+        }
         "except" => rule.except = Some(string(value)?),
         "with" => rule.with = list(value)?,
         "without" => rule.without = list(value)?,

@@ -134,16 +134,22 @@ impl Frame<'_> {
         let whole = String::from_utf8_lossy(self.whole);
         let file = String::from_utf8_lossy(self.file);
         if language == Trace::Java {
-            let class = whole.trim_start().trim_start_matches("at ");
-            let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
-            return !JAVA_LIBRARIES
-                .iter()
-                .any(|prefix| class.starts_with(prefix));
+            return !is_java_library(&whole);
         }
         !LIBRARIES
             .iter()
             .any(|part| file.contains(part) || (part.starts_with('(') && whole.contains(part)))
     }
+}
+
+/// Whether a line is a Java frame of somebody else's class.
+pub(super) fn is_java_library(frame: &str) -> bool {
+    let class = frame.trim_start_matches("[error]").trim_start();
+    let class = class.trim_start_matches("at ");
+    let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
+    JAVA_LIBRARIES
+        .iter()
+        .any(|prefix| class.starts_with(prefix))
 }
 
 /// The frames in the order of `starts`, until the trace ends.

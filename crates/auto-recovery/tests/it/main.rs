@@ -20,6 +20,7 @@ mod checkpoint;
 mod classify;
 mod detect;
 mod detect_input;
+mod detect_kinds;
 mod examples;
 mod export;
 mod fuzz_corpus;

@@ -1,0 +1,171 @@
+//! What a rule finds: the line that it means, and what its patterns capture there and around.
+
+use std::ops::Range;
+
+use regex::bytes::{Captures, Regex};
+
+use super::line::{line_at, starts_above, starts_below, undecorated};
+use super::nearby;
+use super::rule::{Rule, Sign};
+use super::rules::Prepared;
+use super::trace;
+use super::whose::is_packages;
+use crate::failure::Category;
+
+/// Lines above the telling one among which a rule's `under` is looked for: a compiler quotes few.
+const UNDER_LINES: usize = 8;
+
+/// Where a line stands: the number of its stream, and its start in it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) stream: usize,
+    pub(super) start: usize,
+}
+
+/// Where in the output a line must start to be meant.
+#[derive(Clone)]
+pub(super) struct Within {
+    pub(super) stream: usize,
+    pub(super) starts: Range<usize>,
+}
+
+/// A line that a rule meant.
+pub(super) struct Hit<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) place: Place,
+    pub(super) line: &'a [u8],
+}
+
+/// What patterns captured so far; the first capture of each name stays.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) error_type: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line_number: Option<u64>,
+    pub(super) stack_trace: Option<String>,
+}
+
+impl Place {
+    /// Everything below it in its stream.
+    pub(super) fn below(self) -> Within {
+        Within {
+            stream: self.stream,
+            starts: self.start + 1..usize::MAX,
+        }
+    }
+}
+
+impl Within {
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.stream == place.stream && self.starts.contains(&place.start)
+    }
+}
+
+impl Prepared {
+    /// The nearest of the few lines above the hit that matches the rule's `under`.
+    pub(super) fn under_line<'t>(&self, hit: &Hit<'t>) -> Option<&'t [u8]> {
+        let under = self.under()?;
+        starts_above(hit.text, hit.place.start)
+            .take(UNDER_LINES)
+            .map(|start| undecorated(line_at(hit.text, start)))
+            .find(|line| under.is_match(line))
+    }
+}
+
+impl Found {
+    pub(super) fn take(&mut self, captures: &Captures<'_>) {
+        let text = |name: &str| {
+            captures
+                .name(name)
+                .map(|capture| shown(capture.as_bytes()))
+                .filter(|text| !text.is_empty())
+        };
+        self.error_type = self.error_type.take().or_else(|| text("type"));
+        self.message = self.message.take().or_else(|| text("message"));
+        let file = text("file");
+        let same_file = file.is_none() || self.file.is_none() || self.file == file;
+        if same_file && self.line_number.is_none() {
+            self.line_number = text("line").and_then(|digits| digits.parse().ok());
+        }
+        self.file = self.file.take().or(file);
+    }
+
+    /// Whether everything that `pattern` could capture is known.
+    pub(super) fn has_all_of(&self, pattern: &Regex) -> bool {
+        pattern.capture_names().flatten().all(|name| match name {
+            "type" => self.error_type.is_some(),
+            "message" => self.message.is_some(),
+            "file" => self.file.is_some(),
+            _ => self.line_number.is_some(),
+        })
+    }
+
+    pub(super) fn look_around(&mut self, hit: &Hit<'_>, prepared: &Prepared) {
+        let under = prepared.under_line(hit);
+        if let Some(captures) = under.and_then(|line| prepared.under()?.captures(line)) {
+            self.take(&captures);
+        }
+        if let Some(above) = prepared.above() {
+            self.take_first(above, hit, starts_above(hit.text, hit.place.start));
+        }
+        if let Some(below) = prepared.below() {
+            self.take_first(below, hit, starts_below(hit.text, hit.place.start));
+        }
+        if let Some(language) = prepared.rule.trace {
+            let read = trace::read(language, hit.text, hit.place.start);
+            self.stack_trace = read.text;
+            if self.file.is_none() {
+                self.file = read.file;
+                self.line_number = read.line_number.or(self.line_number);
+            }
+        }
+    }
+
+    /// Takes a place from around the hit where the rule found none of the project's own. What
+    /// passes has none, and what the exit code or mere words say has it in the line only.
+    pub(super) fn look_nearby(&mut self, hit: &Hit<'_>, rule: &Rule) {
+        let is_own = self.file.as_deref().is_some_and(|file| !is_packages(file));
+        if is_own || rule.category == Category::Transient {
+            return;
+        }
+        let reach = match rule.category {
+            Category::CodeQuality | Category::TestFailure => nearby::Reach::Around,
+            _ if rule.sign == Sign::Exception || self.file.is_some() => nearby::Reach::Around,
+            _ => nearby::Reach::Line,
+        };
+        if let Some((file, line)) = nearby::place(hit.text, hit.place.start, reach) {
+            self.file = Some(file);
+            self.line_number = Some(line);
+        }
+        if self.file.is_none() {
+            self.file = match rule.category {
+                Category::Dependency => nearby::manifest(hit.text, hit.place.start),
+                Category::Unknown => nearby::quoted_file(hit.line),
+                _ => None,
+            };
+        }
+    }
+
+    pub(super) fn take_first(
+        &mut self,
+        pattern: &Regex,
+        hit: &Hit<'_>,
+        starts: impl Iterator<Item = usize>,
+    ) {
+        for start in starts {
+            let line = undecorated(line_at(hit.text, start));
+            if let Some(captures) = pattern.captures(line) {
+                self.take(&captures);
+                if self.has_all_of(pattern) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Bytes as text; what is no UTF-8 becomes the replacement character.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+}
