@@ -188,6 +188,8 @@ pub(crate) struct TreeArgs {
     pub(crate) protect: Vec<String>,
 
     /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
+    ///
+    /// The diff has all that would stay, also what the fix was built upon.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) approve: Option<String>,
 

@@ -275,6 +275,11 @@ impl Tree for GuardedTree {
         if let Some(span) = &mut self.lock().attempt {
             span.left_to_next = true;
         }
+    fn built_upon(&self) -> Option<String> {
+        let guarded = self.lock();
+        guarded.kept.first().map(|span| span.before.id())
+    }
+
     }
 
     fn undo(&mut self) -> Result<Undone> {
