@@ -195,7 +195,8 @@ pub(crate) struct TreeArgs {
 
     /// Undo a cure, see the command fail, apply it again and see it pass, before it counts
     ///
-    /// A command that passes without the change as well is flaky, and the change is dropped.
+    /// A command that passes without the change as well is flaky, and the change is dropped. So is
+    /// one that passes after what changed nothing. A deadline that passes meanwhile is 124.
     #[arg(long, conflicts_with_all = ["no_checkpoint", "keep_failed_changes"])]
     pub(crate) confirm: bool,
 

@@ -406,7 +406,7 @@ impl<'m> Recovering<'m> {
         };
         tried.tell_of(&undone);
         // It was taken back before the command ran without it.
-        tried.undone |= tried.passed_without.is_some();
+        tried.undone |= tried.passed_undone();
         self.note_what_stays(&undone);
         Ok(())
     }
