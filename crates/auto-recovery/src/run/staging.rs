@@ -28,12 +28,15 @@ pub(super) struct Staging {
 /// What becomes of the paths that a cure changed and the index does not have.
 #[derive(Default)]
 struct Sorted {
-    add: Vec<(Vec<u8>, String)>,
+    add: Vec<Named>,
     partly: Vec<String>,
     unstaged: Vec<String>,
     restless: Vec<String>,
     beyond: Vec<String>,
 }
+
+/// A path, relative to the work tree, and the way records name it.
+type Named = (Vec<u8>, String);
 
 impl Staging {
     /// Looks at the index, where a commit is made from it or the user wants it to have the cure.
@@ -79,10 +82,14 @@ impl Staging {
         let request = &run.runner.request;
         let cure = tree.cure();
         let placed = match &cure {
-            Some(cure) if request.stage || request.git_index.is_some() => {
-                staging.place(run, tree, cure)
+            Some(cure) => {
+                let paths = staging.name_inside(run, cure);
+                match request.stage || request.git_index.is_some() {
+                    true => staging.place(run, tree, (cure, paths)),
+                    false => Ok(()),
+                }
             }
-            _ => Ok(()),
+            None => Ok(()),
         };
         let by_itself = placed.and_then(|()| staging.changed_by_itself(run, cure.as_ref()));
         by_itself.unwrap_or_else(|error| {
@@ -114,10 +121,56 @@ impl Staging {
         Ok(!names.is_empty())
     }
 
-    fn place(&self, run: &Run, tree: &GuardedTree, cure: &SessionPatch) -> Result<()> {
+    /// Names what the `cure` changed in repositories of their own, which no index here holds.
+    /// Returns the other paths.
+    fn name_inside(&self, run: &Run, cure: &SessionPatch) -> Vec<Named> {
+        let paths = cure.paths().into_iter();
+        let (more, paths): (Vec<_>, Vec<_>) =
+            paths.partition(|(path, _)| self.index.is_in_another(path));
+        let inside = cure.paths_inside().into_iter().chain(more);
+        let names: Vec<_> = inside.map(|(_, shown)| shown).collect();
+        if !names.is_empty() {
+            let names = some_names(&names, PATHS_SHOWN);
+            let request = &run.runner.request;
+            let what = match request.stage || request.git_index.is_some() {
+                true => "the commit goes on without what the cure changed",
+                false => "the cure changed what is",
+            };
+            let what = format!("{what} in a repository of its own: {names} · commit it there");
+            run.observe(&RunEvent::Warning { what: &what });
+        }
+        paths
+    }
+
+    /// Names those of `paths` that the index says git is not to look at, and so does not add.
+    /// Returns the others.
+    fn name_overlooked(&self, run: &Run, paths: Vec<Named>) -> Result<Vec<Named>> {
+        let all: Vec<_> = paths.iter().map(|(path, _)| &**path).collect();
+        let overlooked = self.index.overlooked(&all)?;
+        let (overlooked, others): (Vec<_>, Vec<_>) = paths
+            .into_iter()
+            .partition(|(path, _)| overlooked.contains(path));
+        if !overlooked.is_empty() {
+            let names: Vec<_> = overlooked.into_iter().map(|(_, shown)| shown).collect();
+            let what = format!(
+                "not staged, for the index says that git is not to look at it: {} · `git \
+                 update-index --no-assume-unchanged --no-skip-worktree` it, and `git add` it",
+                some_names(&names, PATHS_SHOWN)
+            );
+            run.observe(&RunEvent::Warning { what: &what });
+        }
+        Ok(others)
+    }
+
+    fn place(
+        &self,
+        run: &Run,
+        tree: &GuardedTree,
+        (cure, paths): (&SessionPatch, Vec<Named>),
+    ) -> Result<()> {
         let standing = self.index.standing(true)?;
         let outside = |path: &[u8]| standing.get(path).is_some_and(|one| one.differs);
-        let paths = cure.paths().into_iter();
+        let paths = self.name_overlooked(run, paths)?.into_iter();
         let paths: Vec<_> = paths.filter(|(path, _)| outside(path)).collect();
         if paths.is_empty() {
             return Ok(());
@@ -168,7 +221,7 @@ impl Staging {
 
     /// Which of `paths` are added: what was staged before, and wholly, and still is as the cure
     /// left it.
-    fn sort(&self, paths: Vec<(Vec<u8>, String)>, changed: impl Fn(&[u8]) -> bool) -> Sorted {
+    fn sort(&self, paths: Vec<Named>, changed: impl Fn(&[u8]) -> bool) -> Sorted {
         let mut sorted = Sorted::default();
         for (path, shown) in paths {
             let then = self.before.get(&path).copied().unwrap_or_default();
