@@ -113,7 +113,7 @@ impl Recovering<'_> {
             Ok(seen) => {
                 match harm.filter(|_| seen.passed) {
                     Some(harm) => tried.add(&harm),
-                    None => tried.add("with the change applied again it passes no more"),
+                    None => tried.add(&passes_no_more(&seen)),
                 }
                 tried.failure = seen.failure;
                 (tried.exit_code, tried.signal) = (seen.exit_code, seen.signal);
@@ -196,6 +196,14 @@ impl Recovering<'_> {
             tree.accept(Proof::Passed)?;
         }
         Ok(tried)
+    }
+}
+
+fn passes_no_more(seen: &Verification) -> String {
+    let says = "with the change applied again it passes no more";
+    match seen.message.is_empty() {
+        true => says.to_owned(),
+        false => format!("{says}: {}", seen.message),
     }
 }
 
