@@ -15,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::workspace::own_git_dir_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The variable by which git tells a hook which index the commit is made from.
@@ -72,6 +73,21 @@ impl UserIndex {
             git_dir: git_dir.to_owned(),
             root: root.to_owned(),
             file,
+        })
+    }
+
+    /// The index of the user's own repository at `dir`, relative to the work tree that `store`
+    /// keeps; `None` if there is none.
+    pub fn inside(store: &CheckpointStore, dir: &[u8]) -> Option<Self> {
+        let workspace = store.workspace();
+        let root = workspace.root().join(OsStr::from_bytes(dir));
+        let git_dir = own_git_dir_of(&root, workspace.owners())?;
+        let git = store.git.clone();
+        Some(Self {
+            git,
+            git_dir,
+            root,
+            file: None,
         })
     }
 

@@ -91,7 +91,7 @@ impl Staging {
             }
             None => Ok(()),
         };
-        let by_itself = placed.and_then(|()| staging.changed_by_itself(run, cure.as_ref()));
+        let by_itself = placed.and_then(|()| staging.changed_by_itself(run, tree, cure.as_ref()));
         by_itself.unwrap_or_else(|error| {
             let what = format!("the cure is not staged: {}", error.chain());
             run.observe(&RunEvent::Warning { what: &what });
@@ -99,26 +99,48 @@ impl Staging {
         })
     }
 
-    /// Whether what git knows here, other than the `cure`, changed since the run began and is not
-    /// in the index. In a hook it is named.
-    fn changed_by_itself(&self, run: &Run, cure: Option<&SessionPatch>) -> Result<bool> {
-        let ours = cure.map(SessionPatch::paths).unwrap_or_default();
-        let ours: HashSet<_> = ours.into_iter().map(|(path, _)| path).collect();
-        let standing = self.index.standing(false)?.into_iter();
-        let differs =
-            standing.filter(|(path, one)| one.differs && !one.is_unmerged && !ours.contains(path));
+    /// Whether what git knows here or in a repository inside, other than the `cure`, changed since
+    /// the run began and is not in the index. In a hook it is named.
+    fn changed_by_itself(
+        &self,
+        run: &Run,
+        tree: &GuardedTree,
+        cure: Option<&SessionPatch>,
+    ) -> Result<bool> {
+        let ours = cure.map(|cure| [cure.paths(), cure.paths_inside()].concat());
+        let ours = ours.unwrap_or_default().into_iter();
+        let ours: HashSet<_> = ours.map(|(path, _)| path).collect();
         let began = run.runner.host.now().checked_sub(run.elapsed());
-        let changed = differs.filter(|(path, _)| self.index.changed_since(path, began));
-        let names: Vec<_> = changed.map(|(path, _)| display_path(&path)).collect();
-        if !names.is_empty() && run.runner.request.git_index.is_some() {
-            let what = format!(
-                "the commit takes what is staged, and not what changed while the command ran: {} · \
-                 `git add` it",
-                some_names(&names, PATHS_SHOWN)
-            );
-            run.observe(&RunEvent::Warning { what: &what });
+        let changed = |index: &UserIndex, dir: &[u8]| -> Result<Vec<String>> {
+            let standing = index.standing(false)?.into_iter();
+            let differs = standing.filter(|(_, one)| one.differs && !one.is_unmerged);
+            let changed = differs.filter(|(path, _)| index.changed_since(path, began));
+            let paths = changed.map(|(path, _)| match dir {
+                b"" => path,
+                dir => [dir, b"/", &path].concat(),
+            });
+            let others = paths.filter(|path| !ours.contains(path));
+            Ok(others.map(|path| display_path(&path)).collect())
+        };
+        let here = changed(&self.index, b"")?;
+        let mut inside = Vec::new();
+        for (dir, index) in tree.indexes_inside() {
+            inside.extend(changed(&index, &dir)?);
         }
-        Ok(!names.is_empty())
+        for (names, what, then) in [
+            (&here, "", "`git add` it"),
+            (&inside, ", in a repository of its own", "commit it there"),
+        ] {
+            if !names.is_empty() && run.runner.request.git_index.is_some() {
+                let what = format!(
+                    "the commit takes what is staged, and not what changed while the command \
+                     ran{what}: {} · {then}",
+                    some_names(names, PATHS_SHOWN)
+                );
+                run.observe(&RunEvent::Warning { what: &what });
+            }
+        }
+        Ok(!here.is_empty() || !inside.is_empty())
     }
 
     /// Names what the `cure` changed in repositories of their own, which no index here holds.

@@ -256,6 +256,26 @@ fn what_a_cure_changes_in_a_repository_inside_is_named() {
 }
 
 #[test]
+fn what_the_check_itself_mended_in_a_repository_inside_is_named() {
+    for (flags, code) in [("--stage", 0), ("--fail-on-change", 1)] {
+        let machine = repository(flags);
+        with_one_inside(&machine, true);
+        machine.write("mend", "true\n");
+        let hook = machine.work().join(".git/hooks/pre-commit");
+        let text = fs::read_to_string(&hook).expect("the hook");
+        let check = "if grep -q bad sub/q; then sed -i s/bad/good/ sub/q; exit 1; fi";
+        let text = text.replace("! grep -q bad a sub/q", check);
+        fs::write(&hook, text).expect("write the hook");
+        let script = "echo bad > sub/q; echo x >> a; git add a; git commit -qm second";
+        let run = shell(&machine, script);
+        assert_eq!(run.code, code, "{run:?}");
+        let says = "not what changed while the command ran, in a repository of its own: sub/q · \
+                    commit it there\n";
+        assert!(run.stderr.contains(says), "{flags} {run:?}");
+    }
+}
+
+#[test]
 fn what_git_is_told_not_to_look_at_is_named() {
     for (flags, how) in [("--stage", "--assume-unchanged"), ("", "--skip-worktree")] {
         let machine = repository(flags);
