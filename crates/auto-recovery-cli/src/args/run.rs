@@ -188,12 +188,15 @@ pub(crate) struct TreeArgs {
     pub(crate) protect: Vec<String>,
 
     /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
+    ///
+    /// The diff has all that would stay, also what the fix was built upon.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) approve: Option<String>,
 
     /// Undo a cure, see the command fail, apply it again and see it pass, before it counts
     ///
-    /// A command that passes without the change as well is flaky, and the change is dropped.
+    /// A command that passes without the change as well is flaky, and the change is dropped. So is
+    /// one that passes after what changed nothing. A deadline that passes meanwhile is 124.
     #[arg(long, conflicts_with_all = ["no_checkpoint", "keep_failed_changes"])]
     pub(crate) confirm: bool,
 

@@ -73,6 +73,7 @@ pub use nested::{Claimed, forget_locks_inside, is_inside_recovery};
 pub use options::{CheckpointLimits, CheckpointOptions};
 pub use patch::{DiffSink, PatchForm};
 pub(crate) use path::fnv128;
+pub(crate) use path::is_within;
 pub use path::{display_path, some_names};
 pub use pending::{Pending, PendingRun, PendingState, StartedGroup};
 pub use plan::Beside;

@@ -114,7 +114,7 @@ pub(super) fn beyond_patch(
     but: &[Vec<u8>],
 ) -> Vec<String> {
     let differences = before.manifest.differences(&after.manifest).into_iter();
-    let meant = differences.filter(|one| !but.iter().any(|path| **path == **one.path));
+    let meant = differences.filter(|one| !but.iter().any(|path| is_within(one.path, path)));
     let said = meant.filter_map(|one| {
         let line = beyond_diff(one.path, one.before, one.after)?;
         Some(format!("{}: {line}", display_path(one.path)))

@@ -57,7 +57,7 @@ pub(super) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether `path` is `dir` itself or lies below it.
-pub(super) fn is_within(path: &[u8], dir: &[u8]) -> bool {
+pub(crate) fn is_within(path: &[u8], dir: &[u8]) -> bool {
     path.strip_prefix(dir)
         .is_some_and(|rest| dir.is_empty() || rest.is_empty() || rest[0] == b'/')
 }

@@ -4,6 +4,7 @@
 //! end; one JSON object, replaced durably. Whoever holds the workspace lock and finds it, finds a
 //! run that died. It is finished only where every path is as it was before or after the attempt.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -70,6 +71,9 @@ pub struct PendingRun {
     pub before: String,
     /// The tree as the attempt left it, once that is known.
     pub after: Option<String>,
+    /// The trees that earlier attempts left whose changes are kept as the ground, as checkpoint
+    /// ids, oldest first.
+    pub grounds: Vec<String>,
     /// The commits that the user's HEAD was at before the attempt and after it, empty for none.
     pub heads: Vec<String>,
     /// Which directory the workspace's root is, by its inode and when it was made.
@@ -148,10 +152,15 @@ impl Pending {
         &self.run
     }
 
-    /// A new attempt begins on `before`.
-    pub fn note_before(&mut self, before: &Checkpoint) -> Result<()> {
+    /// A new attempt begins: all that goes back to `before` is its changes, and those that earlier
+    /// attempts left as `grounds`.
+    pub fn note_before(&mut self, before: &Checkpoint, grounds: &[&Checkpoint]) -> Result<()> {
         self.run.before = before.id();
-        self.run.heads = before.head().map(str::to_owned).into_iter().collect();
+        let trees = [before].into_iter().chain(grounds.iter().copied());
+        self.run.heads = trees
+            .filter_map(|tree| tree.head().map(str::to_owned))
+            .collect();
+        self.run.grounds = grounds.iter().map(|ground| ground.id()).collect();
         self.run.after = None;
         self.write()
     }
@@ -208,11 +217,20 @@ impl Pending {
 
     /// What the run that died left of the tree.
     pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<PendingState> {
-        let (before, after) = self.images(store)?;
+        let (before, left) = self.images(store)?;
         let mut session = store.begin_session(&self.run.session_id)?;
         let mut finishable = Vec::new();
         let mut conflicting = Vec::new();
-        for (path, candidate) in session.hold_against(&before, after.as_ref())? {
+        let mut held = session.hold_against(&before, left.first())?;
+        for ground in left.iter().skip(1) {
+            let other = session.hold_against(&before, Some(ground))?.into_iter();
+            let other: BTreeMap<_, _> = other.collect();
+            let unknown = held.iter_mut().filter(|(_, is)| *is == Candidate::Neither);
+            for (path, candidate) in unknown {
+                *candidate = other.get(path).copied().unwrap_or(Candidate::Neither);
+            }
+        }
+        for (path, candidate) in held {
             match candidate {
                 Candidate::Before => {}
                 Candidate::After => finishable.push(display_path(&path)),
@@ -259,22 +277,25 @@ impl Pending {
         store: &Arc<CheckpointStore>,
         beside: Option<&Inbox>,
     ) -> Result<RestoreReport> {
-        let (before, after) = self.images(store)?;
+        let (before, left) = self.images(store)?;
         let mut session: CheckpointSession = store.begin_session(&self.run.session_id)?;
-        match &after {
-            Some(after) => session.restore_beside(&before, Some(after), beside),
-            None => Ok(RestoreReport::default()),
+        let mut all: Option<RestoreReport> = None;
+        for from in &left {
+            // What is as an older one of them left it is kept by this one, and goes with that.
+            let report = session.restore_beside(&before, Some(from), beside)?;
+            all = Some(match all {
+                Some(all) => all.followed_by(report),
+                None => report,
+            });
         }
+        Ok(all.unwrap_or_default())
     }
 
-    fn images(&self, store: &CheckpointStore) -> Result<(Checkpoint, Option<Checkpoint>)> {
-        let after = self
-            .run
-            .after
-            .as_deref()
-            .map(|id| store.load(id))
-            .transpose()?;
-        Ok((store.load(&self.run.before)?, after))
+    /// The tree to go back to, and those that the attempts left, newest first.
+    fn images(&self, store: &CheckpointStore) -> Result<(Checkpoint, Vec<Checkpoint>)> {
+        let left = self.run.after.iter().chain(self.run.grounds.iter().rev());
+        let left: Result<Vec<_>> = left.map(|id| store.load(id)).collect();
+        Ok((store.load(&self.run.before)?, left?))
     }
 
     fn write(&self) -> Result<()> {

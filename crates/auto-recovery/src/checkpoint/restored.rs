@@ -49,9 +49,34 @@ impl RestoreReport {
             && self.beside.is_empty()
     }
 
+    /// This and what `next` did, of the same tree: what that put back was not foreign.
+    pub(super) fn followed_by(mut self, next: Self) -> Self {
+        self.foreign.retain(|path| next.foreign.contains(path));
+        add(&mut self.restored, next.restored);
+        add(&mut self.not_covered, next.not_covered);
+        add(&mut self.holding, next.holding);
+        add(&mut self.refused, next.refused);
+        add(&mut self.bits_back, next.bits_back);
+        self.moved_aside.extend(next.moved_aside);
+        self.renamed_back.extend(next.renamed_back);
+        for one in next.beside {
+            if !self.beside.contains(&one) {
+                self.beside.push(one);
+            }
+        }
+        self
+    }
+
     /// Whether `path`, as records name it, is or lies in a directory that got another name.
     pub(super) fn is_moved_aside(&self, path: &str) -> bool {
         let mut asides = self.moved_aside.iter();
         asides.any(|(_, aside)| is_within(path.as_bytes(), aside.as_bytes()))
     }
+}
+
+/// Adds `more` to `list`, each once.
+fn add<T: Ord>(list: &mut Vec<T>, more: Vec<T>) {
+    list.extend(more);
+    list.sort_unstable();
+    list.dedup();
 }

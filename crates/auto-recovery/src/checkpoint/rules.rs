@@ -114,6 +114,13 @@ impl Rules {
         })
     }
 
+    /// The directories in which repositories of their own begin.
+    pub(super) fn boundaries(&self) -> impl Iterator<Item = &[u8]> {
+        let dirs = self.by_dir.iter();
+        let own = dirs.filter(|(_, files)| files.iter().any(|file| file.is_boundary));
+        own.map(|(dir, _)| &**dir)
+    }
+
     /// The chain for `dir`, given its parent's.
     pub(super) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
         match self.by_dir.get(dir) {

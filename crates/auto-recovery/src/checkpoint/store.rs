@@ -1,5 +1,6 @@
 //! The checkpoints of one workspace: where they are kept, and what can be asked of them.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
@@ -146,7 +147,7 @@ impl CheckpointStore {
     }
 
     /// Gives `sink` the changes between two checkpoints in `form`, relative to the workspace,
-    /// without those at the paths `but`: permissions beyond the executable bit and empty
+    /// without those at and below the paths `but`: permissions beyond the executable bit and empty
     /// directories, which a patch cannot say, are not in it. The checkpoints are given by their
     /// ids: neither is read, however many files they hold.
     ///
@@ -168,6 +169,14 @@ impl CheckpointStore {
             }
             None => patch::read_in_form(&self.git, (before, after), form, but, sink),
         }
+    }
+
+    /// The directories, sorted, of the repositories inside the tree as `checkpoint` knows them: a
+    /// patch that the repository around them takes has nothing of what is in them.
+    pub fn repositories_inside(&self, checkpoint: &Checkpoint) -> Vec<Vec<u8>> {
+        let dirs = checkpoint.rules.boundaries().map(<[u8]>::to_vec);
+        let dirs: BTreeSet<_> = dirs.collect();
+        dirs.into_iter().collect()
     }
 
     /// What such a patch has no words for, a line each.

@@ -4,7 +4,7 @@
 //! add` would have them. This is the only writing to a repository of the user's, and only where the
 //! user said so; hooks of the repository do not run for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
@@ -15,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::workspace::own_git_dir_of;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The variable by which git tells a hook which index the commit is made from.
@@ -75,6 +76,21 @@ impl UserIndex {
         })
     }
 
+    /// The index of the user's own repository at `dir`, relative to the work tree that `store`
+    /// keeps; `None` if there is none.
+    pub fn inside(store: &CheckpointStore, dir: &[u8]) -> Option<Self> {
+        let workspace = store.workspace();
+        let root = workspace.root().join(OsStr::from_bytes(dir));
+        let git_dir = own_git_dir_of(&root, workspace.owners())?;
+        let git = store.git.clone();
+        Some(Self {
+            git,
+            git_dir,
+            root,
+            file: None,
+        })
+    }
+
     /// Whether it is that of a commit of some paths only: what is added to it is not in the one
     /// that stays, so that the next commit would take it back.
     pub fn is_of_some_paths(&self) -> bool {
@@ -103,6 +119,43 @@ impl UserIndex {
         let listing = self.git.output(self.command(&args), "git status")?;
         let records = listing.split(|byte| *byte == 0);
         Ok(records.filter_map(read_record).collect())
+    }
+
+    /// Whether `path`, relative to the work tree, lies in a repository of its own, as git has it.
+    pub fn is_in_another(&self, path: &[u8]) -> bool {
+        let above = Path::new(OsStr::from_bytes(path)).ancestors().skip(1);
+        let mut above = above.filter(|dir| !dir.as_os_str().is_empty());
+        above.any(|dir| self.root.join(dir).join(".git").symlink_metadata().is_ok())
+    }
+
+    /// Those of `paths`, relative to the work tree, that stand otherwise there than in the index,
+    /// and that git does not look at because they are flagged so there: `assume-unchanged`, or
+    /// `skip-worktree`.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn overlooked(&self, paths: &[&[u8]]) -> Result<BTreeSet<Vec<u8>>> {
+        let mut overlooked = BTreeSet::new();
+        if paths.is_empty() {
+            return Ok(overlooked);
+        }
+        let listing = self.command(&["ls-files", "-v", "-s", "-z"]);
+        let listing = self.git.output(listing, "git ls-files")?;
+        let flagged = listing.split(|byte| *byte == 0).filter_map(read_flagged);
+        for (path, id) in flagged.filter(|(path, _)| paths.contains(path)) {
+            if self.id_of(path).is_none_or(|now| now != id) {
+                overlooked.insert(path.to_vec());
+            }
+        }
+        Ok(overlooked)
+    }
+
+    /// What git would call the content of the file at `path`.
+    fn id_of(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let mut command = self.command(&["hash-object", "--"]);
+        command.arg(OsStr::from_bytes(path));
+        let said = self.git.output(command, "git hash-object").ok()?;
+        Some(said.trim_ascii_end().to_vec())
     }
 
     /// Whether a link stands above `path`, relative to the work tree: git adds and removes nothing
@@ -156,6 +209,15 @@ impl UserIndex {
     }
 }
 
+/// A record of `git ls-files -v -s -z` that is flagged not to be looked at: its path and its id.
+fn read_flagged(record: &[u8]) -> Option<(&[u8], &[u8])> {
+    // `T mode id stage`, a tab and the path; T is small where it is assumed to be unchanged.
+    let tag = *record.first()?;
+    let at = record.iter().position(|byte| *byte == b'\t')?;
+    let id = record[..at].split(|byte| *byte == b' ').nth(2)?;
+    (tag.is_ascii_lowercase() || tag == b'S').then_some((&record[at + 1..], id))
+}
+
 /// A record of `git status --porcelain=v2 -z`: its path, and how that stands.
 fn read_record(record: &[u8]) -> Option<(Vec<u8>, Staged)> {
     // What stands before the path: `1 XY sub mH mI mW hH hI`, `u XY sub m1 m2 m3 mW h1 h2 h3`, `?`.
@@ -194,6 +256,16 @@ fn read_record(record: &[u8]) -> Option<(Vec<u8>, Staged)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_says_that_nobody_looks() {
+        let flagged = |record: &'static [u8]| read_flagged(record);
+        let both = Some((&b"a\tb"[..], &b"1234"[..]));
+        assert_eq!(flagged(b"h 100644 1234 0\ta\tb"), both);
+        assert_eq!(flagged(b"S 100644 1234 0\ta\tb"), both);
+        assert_eq!(flagged(b"H 100644 1234 0\ta"), None);
+        assert_eq!(flagged(b""), None);
+    }
 
     #[test]
     fn a_record_says_how_its_path_stands() {

@@ -1,5 +1,6 @@
 //! One attempt: act, look at what changed, verify, keep or undo, record.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -287,15 +288,25 @@ impl<'m> Recovering<'m> {
         }
     }
 
-    /// Asks the approver, if there is one and a cure changed files. No answer is a no.
+    /// Asks the approver, if there is one and a cure, or what it was built upon, changed files: all
+    /// that would stay is one change. No answer is a no.
     fn approve(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) {
-        if !tried.success || tried.files_modified.is_empty() {
+        let files_modified: BTreeSet<_> =
+            self.changed.iter().chain(&tried.files_modified).collect();
+        let files_modified: Vec<_> = files_modified.into_iter().cloned().collect();
+        if !tried.success || files_modified.is_empty() {
             return;
         }
+        let built_upon = self
+            .manager
+            .tree
+            .as_ref()
+            .and_then(|tree| tree.built_upon());
         let Some(approver) = self.manager.approver.as_mut() else {
             return;
         };
-        let before = tried.before.checkpoint.clone().unwrap_or_default();
+        let before = built_upon.or_else(|| tried.before.checkpoint.clone());
+        let before = before.unwrap_or_default();
         let after = tried.verified.checkpoint.clone();
         let after = after.or(tried.acted.checkpoint.clone()).unwrap_or_default();
         let change = ChangeUnderReview {
@@ -305,7 +316,7 @@ impl<'m> Recovering<'m> {
             attempt_number: number,
             before: &before,
             after: &after,
-            files_modified: &tried.files_modified,
+            files_modified: &files_modified,
         };
         let refusal = match guarded(|| approver.approve(&change)) {
             Ok(true) => match self.is_as_verified() {
@@ -395,7 +406,7 @@ impl<'m> Recovering<'m> {
         };
         tried.tell_of(&undone);
         // It was taken back before the command ran without it.
-        tried.undone |= tried.passed_without.is_some();
+        tried.undone |= tried.passed_undone();
         self.note_what_stays(&undone);
         Ok(())
     }

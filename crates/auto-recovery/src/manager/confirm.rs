@@ -1,8 +1,9 @@
 //! Seeing that a cure is one: without it the command fails, and with it again it passes.
 //!
 //! A pass without the change is none of the change's doing: the command is flaky, the change goes,
-//! and the pass counts as that of a plain retry. Where the change cannot wholly be taken away and
-//! brought back, it cannot be told, and that is said.
+//! and the pass counts as that of a plain retry. So does a pass after what changed nothing. Where
+//! the change cannot wholly be taken away and brought back, it cannot be told, and that is said.
+//! What the deadline cuts off is not proven: it goes.
 
 use crate::error::Result;
 use crate::host::new_id;
@@ -10,12 +11,12 @@ use crate::manager::Event;
 use crate::manager::recovery::{Recovering, Turn};
 use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tree::{Before, Proof};
-use crate::manager::tried::Tried;
+use crate::manager::tried::{Tried, Without};
 use crate::strategy::{RecoveryStrategyType, Verification};
 
 impl Recovering<'_> {
     /// Undoes what cured, sees the command fail, applies it again and sees it pass, where that is
-    /// wanted and files changed.
+    /// wanted. What changed nothing cannot be told from a plain retry, and counts as one.
     pub(super) fn confirm(
         &mut self,
         turn: &Turn<'_>,
@@ -24,42 +25,71 @@ impl Recovering<'_> {
     ) -> Result<()> {
         let settings = &self.manager.settings;
         let is_wanted = settings.confirm && !settings.keep_failed_changes;
-        let changed_nothing = tried.files_modified.is_empty() && self.changed.is_empty();
-        if !is_wanted || !tried.success || tried.stood_in || changed_nothing {
+        if !is_wanted || !tried.success || tried.stood_in {
             return Ok(());
         }
         let Some(tree) = self.manager.tree.as_mut() else {
+            if turn.step.kind != RecoveryStrategyType::Retry {
+                tried.add("not confirmed: without a checkpoint nothing can be taken away to look");
+            }
             return Ok(());
         };
         let is_more = !tree.not_covered().is_empty() || tree.history_moved().is_some();
+        let changed_nothing = tried.files_modified.is_empty() && self.changed.is_empty();
+        let is_retry = turn.step.kind == RecoveryStrategyType::Retry;
+        if changed_nothing && is_retry {
+            return Ok(());
+        }
         if is_more || !tried.left_running.is_empty() {
             tried.add("not confirmed: it did more than change files that an undo covers");
             return Ok(());
+        }
+        if changed_nothing {
+            tried.pass_as_retry();
+            return self.refute(tried);
         }
         if let Some(why) = tree.set_aside()? {
             return self.unsure(tried, &why);
         }
         self.manager.observe(&Event::Confirming { without: true });
         match self.verify_again(turn, number) {
-            Err(why) => self.unsure(tried, &why),
-            Ok(_) if self.manager.host.is_interrupted() => {
-                tried.add("interrupted while it was confirmed");
-                self.refute(tried)
-            }
-            Ok(seen) if seen.not_ended => {
-                tried.add("what ran without the change could not be ended");
-                tried.not_ended = true;
-                self.refute(tried)
-            }
-            Ok(seen) if seen.passed => {
+            Ok(seen) if seen.passed && !self.manager.host.is_interrupted() => {
                 tried.add("it passes without the change as well: flaky, the change is dropped");
-                tried.passed_without = Some(seen);
+                tried.passed_without = Some(Without::Undone(seen));
                 self.changed.clear();
                 self.refute(tried)
             }
-            Ok(_) if self.is_over() => self.unsure(tried, "the deadline passed"),
+            seen if self.is_cut_off(&seen, "without the change", tried) => self.refute(tried),
             Ok(_) => self.with_it_again(turn, number, tried),
+            Err(why) => self.unsure(tried, &why),
         }
+    }
+
+    /// Whether the run that was to confirm says nothing, because something ended it: then that is
+    /// the reason, and the cure is none that was proven.
+    fn is_cut_off(
+        &self,
+        seen: &Result<Verification, String>,
+        how: &str,
+        tried: &mut Tried,
+    ) -> bool {
+        if self.manager.host.is_interrupted() {
+            tried.add("interrupted while it was confirmed");
+            return true;
+        }
+        if let Ok(Verification {
+            not_ended: true, ..
+        }) = seen
+        {
+            tried.add(&format!("what ran {how} could not be ended"));
+            tried.not_ended = true;
+            return true;
+        }
+        let is_over = self.is_over();
+        if is_over {
+            tried.add("the deadline passed while it was confirmed");
+        }
+        is_over
     }
 
     /// The command failed without the change: whether it passes with it again.
@@ -70,29 +100,29 @@ impl Recovering<'_> {
         self.manager.observe(&Event::Confirming { without: false });
         let seen = self.verify_again(turn, number);
         let verified = self.look()?;
-        let is_harmless = verified.protected.is_empty() && verified.overflow.is_none();
+        let harm = verified.harm();
         tried.verified.checkpoint = verified.checkpoint;
         tried.verified.fingerprint = verified.fingerprint;
         match seen {
-            Ok(seen) if seen.passed && is_harmless => {
+            Ok(seen) if seen.passed && harm.is_none() && !self.manager.host.is_interrupted() => {
                 tried.add("fails without the change, passes with it again");
                 tried.confirmed = true;
-                Ok(())
+                return Ok(());
             }
+            seen if self.is_cut_off(&seen, "with the change applied again", tried) => {}
             Ok(seen) => {
-                tried.add("with the change applied again it passes no more");
-                tried.not_ended |= seen.not_ended;
+                match harm.filter(|_| seen.passed) {
+                    Some(harm) => tried.add(&harm),
+                    None => tried.add(&passes_no_more(&seen)),
+                }
                 tried.failure = seen.failure;
                 (tried.exit_code, tried.signal) = (seen.exit_code, seen.signal);
-                self.refute(tried)
             }
-            Err(why) => {
-                tried.add(&format!(
-                    "could not be run with the change applied again: {why}"
-                ));
-                self.refute(tried)
-            }
+            Err(why) => tried.add(&format!(
+                "could not be run with the change applied again: {why}"
+            )),
         }
+        self.refute(tried)
     }
 
     /// It cannot be told whether it is a cure: it stays, and that is said.
@@ -126,8 +156,12 @@ impl Recovering<'_> {
         self.look().map(drop)
     }
 
-    /// Records the pass without the change as what it is: that of a plain retry.
-    pub(super) fn count_as_retry(&mut self, seen: Verification) -> Result<Tried> {
+    /// Records the pass without the change, or without any, as what it is: that of a plain retry.
+    pub(super) fn count_as_retry(&mut self, without: Without) -> Result<Tried> {
+        let (action, seen) = match without {
+            Without::Undone(seen) => ("without the change that was dropped", seen),
+            Without::Any(seen) => ("after what changed nothing", seen),
+        };
         self.faced = self.current.clone();
         let number = self
             .manager
@@ -142,7 +176,7 @@ impl Recovering<'_> {
             plugin: None,
             first: 1,
             max_attempts: 1,
-            action: "without the change that was dropped".to_owned(),
+            action: action.to_owned(),
             recipe: None,
         };
         let turn = Turn {
@@ -165,7 +199,32 @@ impl Recovering<'_> {
     }
 }
 
+fn passes_no_more(seen: &Verification) -> String {
+    let says = "with the change applied again it passes no more";
+    match seen.message.is_empty() {
+        true => says.to_owned(),
+        false => format!("{says}: {}", seen.message),
+    }
+}
+
 impl Tried {
+    /// It changed nothing that could be taken away to look: its pass is that of a plain retry, as
+    /// far as anybody can tell.
+    fn pass_as_retry(&mut self) {
+        self.passed_without = Some(Without::Any(Verification {
+            passed: true,
+            message: self.verdict.clone(),
+            exit_code: self.exit_code,
+            signal: self.signal,
+            output_file: self.output_file.clone(),
+            ..Verification::default()
+        }));
+        self.add(
+            "not confirmed: it changed nothing that an undo covers, which nobody can tell from a \
+             flaky pass",
+        );
+    }
+
     /// A plain retry that passed, as `seen`.
     fn passed_again(seen: Verification, before: Before) -> Self {
         Self {

@@ -33,13 +33,8 @@ impl Judged {
     /// A cure does not count when the command wrote to what is protected while it was run again,
     /// nor when it left more than can be looked through: nobody can say then what it changed.
     pub(super) fn hold_against(&mut self, verified: &Verified) {
-        let said = if let Some(why) = &verified.overflow {
-            format!("{OVERFLOW}: {why}")
-        } else if verified.protected.is_empty() {
+        let Some(said) = verified.harm() else {
             return;
-        } else {
-            let paths = verified.protected.join(", ");
-            format!("{paths} is protected, and changed during the verification")
         };
         self.success = false;
         self.message = join(&self.message, &said);
@@ -47,6 +42,18 @@ impl Judged {
             Some(_) => OVERFLOW.to_owned(),
             None => said,
         };
+    }
+}
+
+impl Verified {
+    /// Why the attempt failed though the verification passed, where it did.
+    pub(super) fn harm(&self) -> Option<String> {
+        if let Some(why) = &self.overflow {
+            return Some(format!("{OVERFLOW}: {why}"));
+        }
+        let paths = self.protected.join(", ");
+        let harms = !self.protected.is_empty();
+        harms.then(|| format!("{paths} is protected, and changed during the verification"))
     }
 }
 

@@ -214,10 +214,10 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         checkpoint_verified: tried.verified.checkpoint.clone(),
         undone: tried.undone,
         kept: tried.kept,
-        confirmed: match (tried.confirmed, &tried.passed_without) {
+        confirmed: match (tried.confirmed, tried.passed_undone()) {
             (true, _) => Some(true),
-            (false, Some(_)) => Some(false),
-            (false, None) => None,
+            (false, true) => Some(false),
+            (false, false) => None,
         },
         stood_in: tried.stood_in,
         flaky: tried.flaky,

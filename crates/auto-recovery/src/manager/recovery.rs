@@ -196,8 +196,8 @@ impl Recovering<'_> {
                 let Some(mut tried) = self.attempt(&turn)? else {
                     return Ok(Went::Over(RecoveryEnd::Escalated, None));
                 };
-                if let Some(seen) = tried.passed_without.take() {
-                    let cure = Some(Box::new(self.count_as_retry(seen)?));
+                if let Some(without) = tried.passed_without.take() {
+                    let cure = Some(Box::new(self.count_as_retry(without)?));
                     return Ok(Went::Over(RecoveryEnd::Recovered, cure));
                 }
                 if tried.success {

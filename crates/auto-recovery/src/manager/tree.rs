@@ -180,6 +180,12 @@ pub trait Tree: Send {
         None
     }
 
+    /// The tree before the oldest attempt whose changes are in it, the one under way left out;
+    /// `None` where no earlier one's are.
+    fn built_upon(&self) -> Option<String> {
+        None
+    }
+
     /// Leaves the tree to the next try of the same strategy: undoing that undoes this one too.
     fn leave(&mut self);
 
@@ -240,11 +246,11 @@ pub struct ChangeUnderReview<'a> {
     pub strategy: &'a RecoveryStrategyType,
     /// Number of the attempt within the session.
     pub attempt_number: u64,
-    /// The tree before it.
+    /// The tree before it, and before everything that it was built upon.
     pub before: &'a str,
     /// The tree with it.
     pub after: &'a str,
-    /// The paths it changes.
+    /// The paths it changes, together with what it was built upon; sorted.
     pub files_modified: &'a [String],
 }
 

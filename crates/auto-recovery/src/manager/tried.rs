@@ -21,7 +21,7 @@ pub(super) struct Tried {
     /// Whether the command was seen to fail without its change, and to pass with it again.
     pub(super) confirmed: bool,
     /// How the command passed without its change.
-    pub(super) passed_without: Option<Verification>,
+    pub(super) passed_without: Option<Without>,
     /// Whether what it left is the ground for what comes next.
     pub(super) is_ground: bool,
     /// The steps from there, where the plan was made anew.
@@ -51,7 +51,21 @@ pub(super) struct Tried {
     pub(super) after: After,
 }
 
+/// A pass that is none of an attempt's doing.
+#[derive(Clone, Debug)]
+pub(super) enum Without {
+    /// Its change was undone before.
+    Undone(Verification),
+    /// It changed nothing that an undo covers.
+    Any(Verification),
+}
+
 impl Tried {
+    /// Whether the command passed once the change was undone.
+    pub(super) fn passed_undone(&self) -> bool {
+        matches!(self.passed_without, Some(Without::Undone(_)))
+    }
+
     pub(super) fn add(&mut self, words: &str) {
         self.message = join(&self.message, words);
         self.verdict = join(&self.verdict, words);

@@ -29,6 +29,7 @@ use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
+use crate::run::session_patch::SessionPatch;
 use crate::run::staging::Staging;
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::told::Told;
@@ -112,6 +113,14 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
         return None;
     }
     let (tree, outputs) = (tree?, run.runner.outputs()?);
+    let cure = tree.cure();
+    if let Some(line) = cure.as_ref().and_then(SessionPatch::beyond_repository) {
+        let what = format!("not in the patch: {line}");
+        run.observe(&RunEvent::Warning { what: &what });
+        if cure.is_some_and(|cure| cure.paths().is_empty()) {
+            return None;
+        }
+    }
     match outputs.keep_cure(|out| tree.write_cure(out)) {
         Ok(path) => Some(path),
         Err(error) => {

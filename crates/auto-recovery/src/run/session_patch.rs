@@ -4,8 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, CheckpointStore, DiffSink, PatchForm};
+use crate::checkpoint::{
+    Change, Checkpoint, CheckpointStore, DiffSink, PatchForm, is_within, some_names,
+};
 use crate::error::Result;
+
+/// Paths that a line names; more are counted.
+const PATHS_SHOWN: usize = 10;
 
 /// A change of a tree, from as it was to as steps of ours left it, without what others did between
 /// these steps. Nothing of the patch is made before it is read.
@@ -15,6 +20,9 @@ pub struct SessionPatch {
     after: Checkpoint,
     /// Paths that differ and that none of the steps changed.
     but: Vec<Vec<u8>>,
+    /// Directories of repositories inside the tree in which files changed: `git apply` goes into
+    /// none of them.
+    inside: Vec<Vec<u8>>,
 }
 
 impl SessionPatch {
@@ -36,12 +44,18 @@ impl SessionPatch {
                 others.map(|change| change.path).collect()
             }
         };
-        Some(Self {
+        let mut patch = Self {
             store: Arc::clone(store),
             before: before.clone(),
             after: after.clone(),
             but,
-        })
+            inside: Vec::new(),
+        };
+        let changes = patch.changes();
+        let mut inside = store.repositories_inside(before);
+        inside.retain(|dir| changes.iter().any(|change| is_within(&change.path, dir)));
+        patch.inside = inside;
+        Some(patch)
     }
 
     /// Gives `sink` the patch in `form`, piece by piece. Once `sink` wants no more, git is ended
@@ -51,24 +65,64 @@ impl SessionPatch {
     /// If the checkpoints cannot be read, or `sink` fails.
     pub fn read(&self, form: PatchForm, sink: &mut DiffSink<'_>) -> Result<ControlFlow<()>> {
         let (before, after) = (self.before.id(), self.after.id());
+        let but = match form {
+            PatchForm::Apply => self.left_out(),
+            PatchForm::Stat(_) => self.but.clone(),
+        };
         self.store
-            .patch_between((&before, &after), form, &self.but, sink)
+            .patch_between((&before, &after), form, &but, sink)
     }
 
     /// What a patch has no words for, a line each: permissions beyond the executable bit, empty
-    /// directories, what no checkpoint holds.
+    /// directories, what no checkpoint holds, and what lies in a repository of its own.
     pub fn beyond(&self) -> Vec<String> {
-        self.store
-            .beyond_patch(&self.before, &self.after, &self.but)
+        let left_out = self.left_out();
+        let mut beyond = self
+            .store
+            .beyond_patch(&self.before, &self.after, &left_out);
+        beyond.extend(self.beyond_repository());
+        beyond
+    }
+
+    /// The line that names what lies in repositories inside the tree.
+    pub(super) fn beyond_repository(&self) -> Option<String> {
+        let names = self.paths_inside().into_iter().map(|(_, name)| name);
+        let names: Vec<_> = names.collect();
+        let why = match names.len() {
+            0 => return None,
+            1 => "it is in a repository of its own",
+            _ => "they are in a repository of their own",
+        };
+        Some(format!("{}: {why}", some_names(&names, PATHS_SHOWN)))
     }
 
     /// The paths of files and links that it changes, relative to the workspace, each with the way
-    /// records name it.
+    /// records name it, but for those in repositories inside the tree.
     pub(super) fn paths(&self) -> Vec<(Vec<u8>, String)> {
-        let changes = self.store.changes(&self.before, &self.after).into_iter();
-        let files =
-            changes.filter(|change| change.is_of_file() && !self.but.contains(&change.path));
-        files.map(|change| (change.path, change.display)).collect()
+        let changes = self.changes().into_iter();
+        let own = changes.filter(|change| !self.is_inside(&change.path));
+        own.map(|change| (change.path, change.display)).collect()
+    }
+
+    /// Those in repositories inside the tree.
+    pub(super) fn paths_inside(&self) -> Vec<(Vec<u8>, String)> {
+        let changes = self.changes().into_iter();
+        let inside = changes.filter(|change| self.is_inside(&change.path));
+        inside.map(|change| (change.path, change.display)).collect()
+    }
+
+    fn is_inside(&self, path: &[u8]) -> bool {
+        self.inside.iter().any(|dir| is_within(path, dir))
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        let mut changes = self.store.changes(&self.before, &self.after);
+        changes.retain(|change| change.is_of_file() && !self.but.contains(&change.path));
+        changes
+    }
+
+    fn left_out(&self) -> Vec<Vec<u8>> {
+        [&self.but[..], &self.inside].concat()
     }
 
     /// The tree that it makes.

@@ -28,12 +28,15 @@ pub(super) struct Staging {
 /// What becomes of the paths that a cure changed and the index does not have.
 #[derive(Default)]
 struct Sorted {
-    add: Vec<(Vec<u8>, String)>,
+    add: Vec<Named>,
     partly: Vec<String>,
     unstaged: Vec<String>,
     restless: Vec<String>,
     beyond: Vec<String>,
 }
+
+/// A path, relative to the work tree, and the way records name it.
+type Named = (Vec<u8>, String);
 
 impl Staging {
     /// Looks at the index, where a commit is made from it or the user wants it to have the cure.
@@ -79,12 +82,16 @@ impl Staging {
         let request = &run.runner.request;
         let cure = tree.cure();
         let placed = match &cure {
-            Some(cure) if request.stage || request.git_index.is_some() => {
-                staging.place(run, tree, cure)
+            Some(cure) => {
+                let paths = staging.name_inside(run, cure);
+                match request.stage || request.git_index.is_some() {
+                    true => staging.place(run, tree, (cure, paths)),
+                    false => Ok(()),
+                }
             }
-            _ => Ok(()),
+            None => Ok(()),
         };
-        let by_itself = placed.and_then(|()| staging.changed_by_itself(run, cure.as_ref()));
+        let by_itself = placed.and_then(|()| staging.changed_by_itself(run, tree, cure.as_ref()));
         by_itself.unwrap_or_else(|error| {
             let what = format!("the cure is not staged: {}", error.chain());
             run.observe(&RunEvent::Warning { what: &what });
@@ -92,32 +99,100 @@ impl Staging {
         })
     }
 
-    /// Whether what git knows here, other than the `cure`, changed since the run began and is not
-    /// in the index. In a hook it is named.
-    fn changed_by_itself(&self, run: &Run, cure: Option<&SessionPatch>) -> Result<bool> {
-        let ours = cure.map(SessionPatch::paths).unwrap_or_default();
-        let ours: HashSet<_> = ours.into_iter().map(|(path, _)| path).collect();
-        let standing = self.index.standing(false)?.into_iter();
-        let differs =
-            standing.filter(|(path, one)| one.differs && !one.is_unmerged && !ours.contains(path));
+    /// Whether what git knows here or in a repository inside, other than the `cure`, changed since
+    /// the run began and is not in the index. In a hook it is named.
+    fn changed_by_itself(
+        &self,
+        run: &Run,
+        tree: &GuardedTree,
+        cure: Option<&SessionPatch>,
+    ) -> Result<bool> {
+        let ours = cure.map(|cure| [cure.paths(), cure.paths_inside()].concat());
+        let ours = ours.unwrap_or_default().into_iter();
+        let ours: HashSet<_> = ours.map(|(path, _)| path).collect();
         let began = run.runner.host.now().checked_sub(run.elapsed());
-        let changed = differs.filter(|(path, _)| self.index.changed_since(path, began));
-        let names: Vec<_> = changed.map(|(path, _)| display_path(&path)).collect();
-        if !names.is_empty() && run.runner.request.git_index.is_some() {
+        let changed = |index: &UserIndex, dir: &[u8]| -> Result<Vec<String>> {
+            let standing = index.standing(false)?.into_iter();
+            let differs = standing.filter(|(_, one)| one.differs && !one.is_unmerged);
+            let changed = differs.filter(|(path, _)| index.changed_since(path, began));
+            let paths = changed.map(|(path, _)| match dir {
+                b"" => path,
+                dir => [dir, b"/", &path].concat(),
+            });
+            let others = paths.filter(|path| !ours.contains(path));
+            Ok(others.map(|path| display_path(&path)).collect())
+        };
+        let here = changed(&self.index, b"")?;
+        let mut inside = Vec::new();
+        for (dir, index) in tree.indexes_inside() {
+            inside.extend(changed(&index, &dir)?);
+        }
+        for (names, what, then) in [
+            (&here, "", "`git add` it"),
+            (&inside, ", in a repository of its own", "commit it there"),
+        ] {
+            if !names.is_empty() && run.runner.request.git_index.is_some() {
+                let what = format!(
+                    "the commit takes what is staged, and not what changed while the command \
+                     ran{what}: {} · {then}",
+                    some_names(names, PATHS_SHOWN)
+                );
+                run.observe(&RunEvent::Warning { what: &what });
+            }
+        }
+        Ok(!here.is_empty() || !inside.is_empty())
+    }
+
+    /// Names what the `cure` changed in repositories of their own, which no index here holds.
+    /// Returns the other paths.
+    fn name_inside(&self, run: &Run, cure: &SessionPatch) -> Vec<Named> {
+        let paths = cure.paths().into_iter();
+        let (more, paths): (Vec<_>, Vec<_>) =
+            paths.partition(|(path, _)| self.index.is_in_another(path));
+        let inside = cure.paths_inside().into_iter().chain(more);
+        let names: Vec<_> = inside.map(|(_, shown)| shown).collect();
+        if !names.is_empty() {
+            let names = some_names(&names, PATHS_SHOWN);
+            let request = &run.runner.request;
+            let what = match request.stage || request.git_index.is_some() {
+                true => "the commit goes on without what the cure changed",
+                false => "the cure changed what is",
+            };
+            let what = format!("{what} in a repository of its own: {names} · commit it there");
+            run.observe(&RunEvent::Warning { what: &what });
+        }
+        paths
+    }
+
+    /// Names those of `paths` that the index says git is not to look at, and so does not add.
+    /// Returns the others.
+    fn name_overlooked(&self, run: &Run, paths: Vec<Named>) -> Result<Vec<Named>> {
+        let all: Vec<_> = paths.iter().map(|(path, _)| &**path).collect();
+        let overlooked = self.index.overlooked(&all)?;
+        let (overlooked, others): (Vec<_>, Vec<_>) = paths
+            .into_iter()
+            .partition(|(path, _)| overlooked.contains(path));
+        if !overlooked.is_empty() {
+            let names: Vec<_> = overlooked.into_iter().map(|(_, shown)| shown).collect();
             let what = format!(
-                "the commit takes what is staged, and not what changed while the command ran: {} · \
-                 `git add` it",
+                "not staged, for the index says that git is not to look at it: {} · `git \
+                 update-index --no-assume-unchanged --no-skip-worktree` it, and `git add` it",
                 some_names(&names, PATHS_SHOWN)
             );
             run.observe(&RunEvent::Warning { what: &what });
         }
-        Ok(!names.is_empty())
+        Ok(others)
     }
 
-    fn place(&self, run: &Run, tree: &GuardedTree, cure: &SessionPatch) -> Result<()> {
+    fn place(
+        &self,
+        run: &Run,
+        tree: &GuardedTree,
+        (cure, paths): (&SessionPatch, Vec<Named>),
+    ) -> Result<()> {
         let standing = self.index.standing(true)?;
         let outside = |path: &[u8]| standing.get(path).is_some_and(|one| one.differs);
-        let paths = cure.paths().into_iter();
+        let paths = self.name_overlooked(run, paths)?.into_iter();
         let paths: Vec<_> = paths.filter(|(path, _)| outside(path)).collect();
         if paths.is_empty() {
             return Ok(());
@@ -168,7 +243,7 @@ impl Staging {
 
     /// Which of `paths` are added: what was staged before, and wholly, and still is as the cure
     /// left it.
-    fn sort(&self, paths: Vec<(Vec<u8>, String)>, changed: impl Fn(&[u8]) -> bool) -> Sorted {
+    fn sort(&self, paths: Vec<Named>, changed: impl Fn(&[u8]) -> bool) -> Sorted {
         let mut sorted = Sorted::default();
         for (path, shown) in paths {
             let then = self.before.get(&path).copied().unwrap_or_default();

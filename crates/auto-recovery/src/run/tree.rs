@@ -169,11 +169,15 @@ impl Tree for GuardedTree {
             guarded.ground = now.clone();
         }
         let Guarded {
-            pending, ground, ..
+            pending,
+            ground,
+            kept,
+            ..
         } = &mut *guarded;
         if let Some(pending) = pending {
             // Kept progress is put back together with what is built upon it.
-            pending.note_before(ground)?;
+            let grounds: Vec<_> = kept.iter().filter_map(|span| span.after.as_ref()).collect();
+            pending.note_before(ground, &grounds)?;
         }
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
@@ -271,6 +275,11 @@ impl Tree for GuardedTree {
         guarded.store.head_moved(&span.before, span.after.as_ref()?)
     }
 
+    fn built_upon(&self) -> Option<String> {
+        let guarded = self.lock();
+        guarded.kept.first().map(|span| span.before.id())
+    }
+
     fn leave(&mut self) {
         if let Some(span) = &mut self.lock().attempt {
             span.left_to_next = true;
@@ -331,7 +340,7 @@ impl Tree for GuardedTree {
         } = &mut *guarded;
         if let Some(pending) = pending {
             // From here on this is the tree to come back to.
-            pending.note_before(ours)?;
+            pending.note_before(ours, &[])?;
         }
         if proof == Proof::StoodIn || is_unseen {
             return Ok(());

@@ -39,6 +39,17 @@ impl GuardedTree {
         Ok(changes.map(|change| change.path).collect())
     }
 
+    /// The indexes of the user's repositories inside the tree, each with its directory relative to
+    /// the workspace.
+    pub(super) fn indexes_inside(&self) -> Vec<(Vec<u8>, UserIndex)> {
+        let guarded = self.lock();
+        let store = &guarded.store;
+        let dirs = store.repositories_inside(&guarded.ground).into_iter();
+        let indexes =
+            dirs.filter_map(|dir| UserIndex::inside(store, &dir).map(|index| (dir, index)));
+        indexes.collect()
+    }
+
     /// The index at `file`, or the repository's own, of the user's repository here.
     pub(super) fn user_index(&self, file: Option<&Path>) -> Result<UserIndex> {
         UserIndex::of(&self.lock().store, file)

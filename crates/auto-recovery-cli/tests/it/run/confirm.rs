@@ -116,3 +116,77 @@ fn what_passes_once_with_the_change_is_no_cure() {
     let file = fs::read_to_string(machine.work().join("file")).expect("the file");
     assert_eq!(file, "bad\n");
 }
+
+#[test]
+fn a_pass_after_what_changed_nothing_is_flaky() {
+    for fix in ["true", "touch ../side"] {
+        let machine = Machine::new();
+        let script = "test -e ../once && exit; touch ../once; exit 3";
+        let result = told(&machine, fix, script);
+        assert_eq!(result["outcome"], "flaky", "{result}");
+        assert_eq!(result["strategy_used"], "retry", "{result}");
+        let message = result["attempts"][0]["message"].as_str().expect("words");
+        let says = "not confirmed: it changed nothing that an undo covers";
+        assert!(message.contains(says), "{message}");
+        assert_eq!(confirmed(&machine, "1"), serde_json::Value::Null);
+        let shown = machine.recover(&["history", "--json", "s"]).json();
+        assert_eq!(shown[0]["rollback_performed"], false, "{shown}");
+        assert_eq!(shown[1]["strategy"], "retry", "{shown}");
+    }
+    let machine = Machine::new();
+    let script = "test -e ../once && exit; touch ../once; exit 3";
+    let args = "run --confirm --fail-on-flaky --retry 0 --fix true -- sh -c";
+    let args: Vec<_> = args.split(' ').chain([script]).collect();
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 3, "{run:?}");
+}
+
+#[test]
+fn a_confirmation_that_the_deadline_ends_proves_nothing() {
+    // Each run but those with these numbers is quick.
+    for (slow, runs) in [(3, 3), (4, 4)] {
+        let machine = Machine::new();
+        machine.write("project/file", "bad\n");
+        let script = format!(
+            "echo >> ../runs; test $(wc -l < ../runs) != {slow} || sleep 60; grep -q good file"
+        );
+        let args = "run --confirm --json --deadline 3s --grace 1s --retry 0 --fix";
+        let args = args
+            .split(' ')
+            .chain(["echo good > file", "--", "sh", "-c", &script]);
+        let run = machine.recover(&args.collect::<Vec<_>>());
+        assert_eq!(run.code, 124, "{run:?}");
+        let last = run.stdout.lines().last().unwrap_or_default();
+        let result: serde_json::Value = serde_json::from_str(last).expect("JSON");
+        assert_eq!(result["outcome"], "deadline", "{result}");
+        let message = result["attempts"][0]["message"].as_str().expect("words");
+        let says = "the deadline passed while it was confirmed";
+        assert!(message.contains(says), "{message}");
+        assert!(!message.contains("passes no more"), "{message}");
+        let file = fs::read_to_string(machine.work().join("file")).expect("the file");
+        assert_eq!(file, "bad\n");
+        let seen = fs::read_to_string(machine.root().join("runs")).expect("the runs");
+        assert_eq!(seen.lines().count(), runs);
+    }
+}
+
+#[test]
+fn what_the_run_with_it_again_harms_is_the_reason() {
+    let machine = Machine::new();
+    machine.write("project/file", "bad\n");
+    machine.write("project/kept", "mine\n");
+    // The last run, with the change again, writes what is protected.
+    let script =
+        "echo >> ../runs; test $(wc -l < ../runs) -lt 4 || echo >> kept; grep -q good file";
+    let args = "run --confirm --json --protect kept --max-attempts 1 --retry 0 --fix";
+    let args = args
+        .split(' ')
+        .chain(["echo good > file", "--", "sh", "-c", script]);
+    let run = machine.recover(&args.collect::<Vec<_>>());
+    assert_eq!(run.code, 1, "{run:?}");
+    let says = "kept is protected, and changed during the verification";
+    assert!(run.stderr.contains(says), "{run:?}");
+    assert!(!run.stderr.contains("passes no more"), "{run:?}");
+    let kept = fs::read_to_string(machine.work().join("kept")).expect("the file");
+    assert_eq!(kept, "mine\n");
+}

@@ -79,6 +79,36 @@ fn killed_in_the_middle_of_a_fix_a_command_that_passes_passes() {
     assert_eq!(machine.recover(&["run", "--", "true"]).stderr, "");
 }
 
+#[test]
+fn killed_after_a_kept_ground_the_next_run_undoes_it() {
+    // In the wait after a try that was undone on the ground, and in the middle of that try.
+    for (second, seen) in [
+        ("echo half 2 > value", "seen-2"),
+        ("touch ../second; exec sleep 61.75", "second"),
+    ] {
+        let machine = Machine::new();
+        write(&machine, "value", "broken\n");
+        let script = "! grep -q 'half 2' value || touch ../seen-2; \
+                      grep -q half value && { echo 'error: two' >&2; exit 2; }; \
+                      echo 'error: one' >&2; exit 1";
+        let mend = format!("if grep -q half value; then {second}; else echo half > value; fi");
+        let args = "run --keep-progress --no-jitter --base-delay 100s --max-delay 100s --fix";
+        let args = args.split(' ').chain([&*mend, "--", "sh", "-c", script]);
+        let mut run = start(&machine, &args.collect::<Vec<_>>());
+        wait_for(&machine.root().join(seen));
+        while read(&machine, "value") != "half\n" {
+            std::thread::yield_now();
+        }
+        signal(&run, Signal::KILL);
+        run.wait().expect("it ends");
+        let next = machine.recover(&["run", "--", "true"]);
+        assert_eq!(next.code, 0, "{next:?}");
+        assert!(next.stderr.contains("undone: value"), "{next:?}");
+        assert_eq!(read(&machine, "value"), "broken\n");
+        assert_eq!(machine.recover(&["run", "--", "true"]).stderr, "");
+    }
+}
+
 /// A machine on which a run was killed in the middle of a fix of `value`.
 fn killed_in_a_fix(mark: &str) -> Machine {
     let machine = Machine::new();

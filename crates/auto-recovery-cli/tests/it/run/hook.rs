@@ -205,3 +205,87 @@ fn a_link_for_a_directory_and_a_directory_for_a_file_are_staged_or_named() {
     let seen = shell(&machine, "git ls-files; git show HEAD:a | tail -n1");
     assert_eq!(seen.stdout, "a\nb\nd/x\ne/x\ngood\n", "{seen:?} {run:?}");
 }
+
+/// Has the hook look at `sub/q` too, which is in a repository of its own, and mend it.
+fn with_one_inside(machine: &Machine, is_submodule: bool) {
+    let make = "git init -q sub && cd sub && echo fine > q && git add q && \
+                git -c user.name=n -c user.email=e commit -qm inside && cd ..";
+    let add = match is_submodule {
+        true => " && git -c advice.addEmbeddedRepo=false add sub && git commit -qm sub --no-verify",
+        false => "",
+    };
+    let run = shell(machine, &format!("{make}{add}"));
+    assert_eq!(run.code, 0, "{run:?}");
+    machine.write("mend", "sed -i s/bad/good/ a sub/q\n");
+    let hook = machine.work().join(".git/hooks/pre-commit");
+    let text = fs::read_to_string(&hook).expect("the hook");
+    fs::write(&hook, text.replace("bad *", "bad a sub/q")).expect("write the hook");
+}
+
+#[test]
+fn what_a_cure_changes_in_a_repository_inside_is_named() {
+    let stays = "the commit goes on without what the cure changed in a repository of its own: \
+                 sub/q · commit it there\n";
+    for (flags, code, is_submodule) in [
+        ("", 0, true),
+        ("--stage", 0, true),
+        ("--stage", 0, false),
+        ("--fail-on-change", 1, false),
+    ] {
+        let machine = repository(flags);
+        with_one_inside(&machine, is_submodule);
+        let run = shell(
+            &machine,
+            "echo bad > sub/q; echo bad >> a; git add a; git commit -qm second",
+        );
+        assert_eq!(run.code, code, "{run:?}");
+        assert!(run.stderr.contains(stays), "{flags} {run:?}");
+        let seen = shell(&machine, "cat sub/q; tail -n1 a");
+        assert_eq!(seen.stdout, "good\ngood\n", "{seen:?}");
+    }
+    // Outside of a hook as well, where changes fail.
+    let machine = repository("");
+    with_one_inside(&machine, true);
+    let run = shell(
+        &machine,
+        "echo bad > sub/q; $RECOVER run --fail-on-change --fix 'sh ../mend' -- sh -c '! grep -q bad a sub/q'",
+    );
+    assert_eq!(run.code, 1, "{run:?}");
+    let says = "the cure changed what is in a repository of its own: sub/q · commit it there\n";
+    assert!(run.stderr.contains(says), "{run:?}");
+}
+
+#[test]
+fn what_the_check_itself_mended_in_a_repository_inside_is_named() {
+    for (flags, code) in [("--stage", 0), ("--fail-on-change", 1)] {
+        let machine = repository(flags);
+        with_one_inside(&machine, true);
+        machine.write("mend", "true\n");
+        let hook = machine.work().join(".git/hooks/pre-commit");
+        let text = fs::read_to_string(&hook).expect("the hook");
+        let check = "if grep -q bad sub/q; then sed -i s/bad/good/ sub/q; exit 1; fi";
+        let text = text.replace("! grep -q bad a sub/q", check);
+        fs::write(&hook, text).expect("write the hook");
+        let script = "echo bad > sub/q; echo x >> a; git add a; git commit -qm second";
+        let run = shell(&machine, script);
+        assert_eq!(run.code, code, "{run:?}");
+        let says = "not what changed while the command ran, in a repository of its own: sub/q · \
+                    commit it there\n";
+        assert!(run.stderr.contains(says), "{flags} {run:?}");
+    }
+}
+
+#[test]
+fn what_git_is_told_not_to_look_at_is_named() {
+    for (flags, how) in [("--stage", "--assume-unchanged"), ("", "--skip-worktree")] {
+        let machine = repository(flags);
+        let script =
+            format!("echo bad >> a; git add a; git update-index {how} a; git commit -qm second");
+        let run = shell(&machine, &script);
+        assert_eq!(run.code, 0, "{run:?}");
+        let says = "not staged, for the index says that git is not to look at it: a · ";
+        assert!(run.stderr.contains(says), "{run:?}");
+        let seen = shell(&machine, "tail -n1 a; git show HEAD:a | tail -n1");
+        assert_eq!(seen.stdout, "good\nbad\n", "{seen:?}");
+    }
+}

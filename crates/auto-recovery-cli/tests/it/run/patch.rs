@@ -151,3 +151,42 @@ fn the_result_is_the_last_line_of_stdout_and_the_same_by_either_name() {
     let file = machine.work().join("-");
     assert!(!file.exists());
 }
+
+#[test]
+fn what_is_in_a_repository_inside_is_left_out_and_named() {
+    let says = "not in the patch: sub/q: it is in a repository of its own";
+    for (add, apply) in [
+        ("git add a sub", "--index --3way"),
+        ("git add a", "--index"),
+    ] {
+        let machine = Machine::new();
+        let id = "-c user.name=n -c user.email=e -c advice.addEmbeddedRepo=false";
+        let before = format!(
+            "git init -q; git init -q sub; echo bad > sub/q; git -C sub add q; \
+             git -C sub {id} commit -qm i; echo bad > a; git {id} -c core.x=y {}; \
+             git {id} commit -qm c; git clone -q . ../fresh",
+            add.trim_start_matches("git ")
+        );
+        let run = shell(&machine, &before);
+        assert_eq!(run.code, 0, "{run:?}");
+        let run = shell(
+            &machine,
+            "$RECOVER run --session s --result-file ../result --fix 'sed -i s/bad/good/ a sub/q' \
+             -- sh -c '! grep -q bad a sub/q'",
+        );
+        assert_eq!(run.code, 0, "{run:?}");
+        assert!(run.stderr.contains(says), "{run:?}");
+        let shown = shell(&machine, "$RECOVER show --diff s > ../patch");
+        assert_eq!(shown.code, 0, "{shown:?}");
+        assert!(shown.stderr.contains(says), "{shown:?}");
+        let result = std::fs::read_to_string(machine.root().join("result")).expect("a result");
+        let result: serde_json::Value = serde_json::from_str(&result).expect("JSON");
+        let kept = result["patch"].as_str().expect("a patch");
+        let script =
+            format!("cmp {kept} ../patch && cd ../fresh && git apply {apply} ../patch && cat a");
+        let run = shell(&machine, &script);
+        assert_eq!((run.code, &*run.stdout), (0, "good\n"), "{run:?}");
+        let stat = machine.recover(&["show", "--stat", "s"]);
+        assert!(stat.stdout.contains("sub/q"), "{stat:?}");
+    }
+}

@@ -39,7 +39,7 @@ fn it_is_found_as_it_was_written_until_it_ends() {
     assert_eq!(found.run().groups, [group]);
     assert_eq!(found.run().after, Some(after.id()));
     pending.forget_groups().unwrap();
-    pending.note_before(&after).unwrap();
+    pending.note_before(&after, &[]).unwrap();
     let found = find().unwrap();
     assert_eq!((found.run().groups.len(), &found.run().after), (0, &None));
     assert_eq!(found.run().before, after.id());
@@ -105,6 +105,45 @@ fn a_run_that_died_in_the_middle_of_an_attempt_conflicts() {
     tree.write("a", "2");
     let named = PendingState::Conflicting(vec!["a".to_owned()]);
     assert_eq!(pending.assess(&store).unwrap(), named);
+}
+
+#[test]
+fn what_is_as_a_ground_left_it_goes_back_too() {
+    let tree = Tree::new();
+    for name in ["a", "b", "c"] {
+        tree.write(name, "1");
+    }
+    let image = tree.image();
+    let store = tree.store();
+    let mut session = tree.session();
+    let before = session.snapshot("").unwrap();
+    let mut pending = begin(&tree, before.id());
+    let grounds = ["2", "3"].map(|content| {
+        tree.write("a", content);
+        tree.write(content, content);
+        session.snapshot("").unwrap()
+    });
+    pending.note_before(&before, &grounds.each_ref()).unwrap();
+    // While it is waited, and in the middle of the next attempt.
+    let finishable = |paths: &[&str]| {
+        PendingState::Finishable(paths.iter().map(|path| (*path).to_owned()).collect())
+    };
+    let state = pending.assess(&store).unwrap();
+    assert_eq!(state, finishable(&["2", "3", "a"]));
+    tree.write("b", "half");
+    let named = PendingState::Conflicting(vec!["b".to_owned()]);
+    assert_eq!(pending.assess(&store).unwrap(), named);
+    // While the next attempt, and then the one before it, is undone.
+    tree.write("a", "4");
+    tree.write("b", "4");
+    pending.note_after(&session.snapshot("").unwrap()).unwrap();
+    tree.write("a", "2");
+    let state = pending.assess(&store).unwrap();
+    assert_eq!(state, finishable(&["2", "3", "a", "b"]));
+    let report = pending.finish(&store, None).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.image(), image);
+    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
 }
 
 #[test]

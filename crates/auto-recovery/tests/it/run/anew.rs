@@ -149,3 +149,62 @@ fn what_somebody_gave_has_its_tries_in_the_whole_run() {
     let tries = std::fs::read_to_string(project.root().join("../tries")).unwrap();
     assert_eq!(tries.lines().count(), 2, "not again on the new ground");
 }
+
+#[test]
+fn what_is_approved_is_all_that_would_stay() {
+    let check = |answer: &str, code: i32, keep_progress: bool| {
+        let project = Project::new(&[("value", ""), ("first", "old")]);
+        let mut request = match keep_progress {
+            true => {
+                let steps = ["echo a > value; echo new > first", "echo b >> value"];
+                let mut request = project.request(&["sh", "-c", &chain("ab")], fixing(&steps));
+                request.keep_progress = true;
+                request
+            }
+            false => {
+                let mut recipes = mending("ab");
+                recipes[0].run[2].push_str("; echo new > first");
+                request(&project, "ab", recipes)
+            }
+        };
+        request.approve = Some(StrategyCommand::shell(answer));
+        let (outcome, seen) = project.run(request);
+        assert_eq!(
+            outcome.unwrap().exit,
+            RunExit::Code(code),
+            "{answer} {:?}",
+            seen.events
+        );
+        let left = (project.read("value"), project.read("first"));
+        let wanted = match code {
+            0 => ("a\nb\n", "new\n"),
+            _ => ("", "old"),
+        };
+        assert_eq!((&*left.0, &*left.1), wanted);
+    };
+    for keep_progress in [false, true] {
+        check("! grep -q '^+new' \"$RECOVER_DIFF\"", 1, keep_progress);
+        check(
+            "grep -q '^+new' \"$RECOVER_DIFF\" && grep -q '^+a' \"$RECOVER_DIFF\" && \
+             grep -q '^+b' \"$RECOVER_DIFF\"",
+            0,
+            keep_progress,
+        );
+    }
+}
+
+#[test]
+fn a_pass_by_chance_on_a_ground_is_approved_too() {
+    let project = Project::new(&[("value", "")]);
+    // The last one changes nothing: what it was built upon is what would stay.
+    let script = format!(
+        "{}test -e ../once || {{ touch ../once; exit 3; }}",
+        chain("a")
+    );
+    let mut request = project.request(&["sh", "-c", &script], fixing(&["echo a > value", "true"]));
+    request.keep_progress = true;
+    request.approve = Some(StrategyCommand::shell("false"));
+    let (outcome, seen) = project.run(request);
+    assert_ne!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("value"), "");
+}
