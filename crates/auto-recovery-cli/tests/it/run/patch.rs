@@ -63,6 +63,36 @@ fn the_patch_of_a_session_makes_the_same_tree_of_a_fresh_clone() {
 }
 
 #[test]
+fn only_an_empty_directory_is_not_in_a_patch() {
+    let machine = Machine::new();
+    let run = shell(&machine, "mkdir old; touch old/file; mkdir hollow");
+    assert_eq!(run.code, 0, "{run:?}");
+    let fix = "mkdir -p d/e empty/deep; touch d/e/f; rm -r old; rmdir hollow";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--fix",
+        fix,
+        "--",
+        "test",
+        "-d",
+        "d",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let patch = machine.recover(&["show", "--diff", "s"]);
+    assert!(patch.stdout.contains("d/e/f"), "{patch:?}");
+    let warned: Vec<_> = patch.stderr.lines().collect();
+    let expected = [
+        "recover: warning: not in the patch: empty: new directory",
+        "recover: warning: not in the patch: empty/deep: new directory",
+        "recover: warning: not in the patch: hollow: removed directory",
+    ];
+    assert_eq!(warned, expected, "{patch:?}");
+}
+
+#[test]
 fn the_patches_of_the_attempts_make_it_too_one_after_the_other() {
     let machine = recovered();
     let script = "for n in 1 2; do $RECOVER show --diff s $n | git -C ../fresh apply --index || exit; \
