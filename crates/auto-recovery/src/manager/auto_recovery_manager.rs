@@ -179,6 +179,7 @@ impl AutoRecoveryManager {
             attempt_id: String::new(),
             put_back: false,
             stopped: None,
+            out_of_time: None,
             grounds: 1,
             done: BTreeMap::new(),
             declined: Vec::new(),

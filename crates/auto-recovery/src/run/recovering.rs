@@ -469,13 +469,13 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
-            for why in told.chain(&recovery.stopped) {
+            for why in told.chain(&recovery.stopped).chain(&recovery.out_of_time) {
                 run.observe(&RunEvent::NotTried { why });
             }
         }
         run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: not_recovered(run, recovery.end),
+            why: not_recovered(run, &recovery),
             attempts,
             duration: run.elapsed(),
             tree_is_as_it_was: run.runner.not_ended().is_empty()
@@ -553,13 +553,16 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
     });
 }
 
-fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
-    match end {
+fn not_recovered(run: &Run, recovery: &Recovery) -> &'static str {
+    match recovery.end {
         RecoveryEnd::DeadlinePassed if !run.runner.not_ended().is_empty() => {
             "stopped beside what could not be ended"
         }
         RecoveryEnd::Recovered => "recovered",
         RecoveryEnd::Escalated => "escalated",
+        RecoveryEnd::DeadlinePassed if recovery.out_of_time.is_some() => {
+            "ended before the deadline"
+        }
         RecoveryEnd::DeadlinePassed => "the deadline passed",
         RecoveryEnd::Interrupted => "interrupted",
     }
