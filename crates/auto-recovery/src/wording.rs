@@ -62,6 +62,15 @@ pub fn typed(duration: Duration) -> String {
     text
 }
 
+/// `text` as one word for a shell: what is typed again as it is printed must mean the same.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:@%+,^".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// `name`, without its middle if it is long: a path says most at both ends.
 pub fn shortened(name: &str) -> String {
     if name.chars().nth(SHOWN_CHARS).is_none() {

@@ -34,6 +34,7 @@ use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
+use crate::wording::shell_word;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
@@ -160,7 +161,9 @@ fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     let minutes = breaker::WINDOW.as_secs() / 60;
     plan.skipped.push(format!(
         "what recover tries by itself: this failure on this very tree was escalated {count} times \
-         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative"
+         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative; \
+         to have it forgotten, remove {}",
+        breaker.map_or_else(String::new, |breaker| shell_word(&breaker.place()))
     ));
     false
 }

@@ -15,14 +15,20 @@ pub struct SessionPatch {
     after: Checkpoint,
     /// Paths that differ and that none of the steps changed.
     but: Vec<Vec<u8>>,
+    /// Attempts whose changes stayed and are not in it.
+    left_out: Vec<u64>,
 }
+
+/// What one step did: the tree before it, and the one after it.
+pub(super) type Span = (Checkpoint, Checkpoint);
 
 impl SessionPatch {
     /// What `steps` did together, in their order: each from the tree before to the one after it.
     /// `None` without any.
     pub(super) fn of(
         store: &Arc<CheckpointStore>,
-        steps: &[(Checkpoint, Checkpoint)],
+        steps: &[Span],
+        left_out: Vec<u64>,
     ) -> Option<Self> {
         let (before, after) = (&steps.first()?.0, &steps.last()?.1);
         let but = match steps.len() {
@@ -41,7 +47,28 @@ impl SessionPatch {
             before: before.clone(),
             after: after.clone(),
             but,
+            left_out,
         })
+    }
+
+    /// Whether `earlier` and `later` steps make one difference that is theirs alone: nobody changed
+    /// in between what either of them changed.
+    pub(super) fn are_one(store: &CheckpointStore, earlier: &[Span], later: &[Span]) -> bool {
+        let (Some((_, left)), Some((found, _))) = (earlier.last(), later.first()) else {
+            return true;
+        };
+        let ours = earlier.iter().chain(later);
+        let ours = ours.flat_map(|(from, to)| store.changes(from, to));
+        let ours: BTreeSet<_> = ours.map(|change| change.path).collect();
+        let between = store.changes(left, found).into_iter();
+        let mut of_files = between.filter(|change| change.is_of_file());
+        of_files.all(|change| !ours.contains(&change.path))
+    }
+
+    /// The attempts whose changes stayed too and are not in it: they worked in another tree, or
+    /// somebody changed their files afterwards.
+    pub fn left_out(&self) -> &[u64] {
+        &self.left_out
     }
 
     /// Gives `sink` the patch in `form`, piece by piece. Once `sink` wants no more, git is ended

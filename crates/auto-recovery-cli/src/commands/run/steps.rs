@@ -6,6 +6,7 @@ use std::time::Duration;
 use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
+use auto_recovery::wording::shell_word;
 
 use crate::output::{Printer, Status, counted, with_short_words};
 
@@ -236,7 +237,10 @@ impl RunObserver for Steps {
                     ""
                 };
                 let next = match (attempts, session_id) {
-                    (1.., Some(id)) => format!(" · `recover show {id}` has every try and its diff"),
+                    (1.., Some(id)) => format!(
+                        " · `recover show {}` has every try and its diff",
+                        shell_word(id)
+                    ),
                     _ => String::new(),
                 };
                 let tries = counted(*attempts as u64, "attempt");
@@ -323,7 +327,8 @@ impl Steps {
         } else {
             ""
         };
-        let hints = match (session_id, changed) {
+        let word = session_id.map(shell_word);
+        let hints = match (word, changed) {
             (Some(id), true) => {
                 format!(" · see `recover show {id}` · undo with `recover restore {id}`")
             }
