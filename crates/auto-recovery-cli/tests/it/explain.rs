@@ -170,7 +170,7 @@ fn each_failure_of_a_session_is_explained_with_what_ran_against_it() {
         "--",
         "sh",
         "-c",
-        script,
+        &script,
     ];
     let run = machine.recover(&args);
     assert_eq!(run.code, 0, "{run:?}");

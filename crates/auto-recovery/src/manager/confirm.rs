@@ -142,6 +142,7 @@ impl Recovering<'_> {
             plugin: None,
             first: 1,
             max_attempts: 1,
+            ends_early: false,
             action: "without the change that was dropped".to_owned(),
             recipe: None,
         };

@@ -2,10 +2,10 @@
 //!
 //! As Surefire has it: what passed by being run again is a success with a `flakyFailure` for each
 //! run that failed; what fails has a `failure`, and a `rerunFailure` for each run after it. Where
-//! passing by being run again counts as a failure, the `failure` says that, and each run that failed
-//! is a `rerunFailure`. A cure by a change is a success, and `system-out` says what was changed. Where the exit code is not 0,
-//! the test has failed, whatever became of it. Characters that XML cannot hold are written as
-//! escapes that people read, `\u{1b}`.
+//! passing by being run again counts as a failure, the `failure` says that, and each run that
+//! failed is a `rerunFailure`. A cure by a change is a success, and `system-out` says what was
+//! changed. Where the exit code is not 0, the test has failed, whatever became of it. Characters
+//! that XML cannot hold are written as escapes that people read, `\u{1b}`.
 
 use std::fmt::Write as _;
 

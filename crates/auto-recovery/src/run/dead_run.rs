@@ -267,11 +267,11 @@ impl Leftover {
 
     fn in_words(&self) -> String {
         let who = self.who();
-        let id = shell_word(&self.session_id);
+        let word = shell_word(&self.session_id);
         match &self.paths {
             Ok(paths) => format!(
                 "{who} died here in the middle of an attempt, and these paths are neither as they \
-                 were before it nor as it left them: {}; `recover restore {id}` puts the tree back, \
+                 were before it nor as it left them: {}; `recover restore {word}` puts the tree back, \
                  `recover checkpoint` accepts it as it is",
                 shown(paths)
             ),
@@ -281,7 +281,7 @@ impl Leftover {
             }
             Err(error) => format!(
                 "{who} died here, and what it left cannot be put in order: {}; `recover restore \
-                 {id}` puts the tree back, `recover checkpoint` accepts it as it is",
+                 {word}` puts the tree back, `recover checkpoint` accepts it as it is",
                 error.chain()
             ),
         }

@@ -78,6 +78,10 @@ impl Strategy for RetryStrategy {
         Some(self.max_attempts)
     }
 
+    fn ends_early(&self) -> bool {
+        self.only_if_flaky
+    }
+
     fn next_try(&mut self, failing: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
         if self.only_if_flaky && faced.is_some_and(|faced| faced.is_same_as(failing)) {
             return NextTry::Never("same failure again: not flaky".to_owned());

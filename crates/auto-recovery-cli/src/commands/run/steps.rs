@@ -108,12 +108,15 @@ impl Steps {
                 strategy,
                 strategy_attempt,
                 max_attempts,
+                ends_early,
                 action,
                 recipe,
                 foreign,
                 left,
             } => {
                 let step = match *max_attempts {
+                    // How many there will be is not known.
+                    2.. if *ends_early => format!("{strategy} {strategy_attempt}"),
                     u32::MAX => format!("{strategy} {strategy_attempt}"),
                     most => format!("{strategy} {strategy_attempt}/{most}"),
                 };
@@ -329,10 +332,10 @@ impl Steps {
         };
         let word = session_id.map(shell_word);
         let hints = match (word, changed) {
-            (Some(id), true) => {
-                format!(" · see `recover show {id}` · undo with `recover restore {id}`")
+            (Some(word), true) => {
+                format!(" · see `recover show {word}` · undo with `recover restore {word}`")
             }
-            (Some(id), false) => format!(" · see `recover show {id}`"),
+            (Some(word), false) => format!(" · see `recover show {word}`"),
             (None, _) => String::new(),
         };
         let tries = counted(*attempts as u64, "attempt");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use auto_recovery::Category;
 use auto_recovery::run::{Policy, RunExit};
 
 use super::Project;
@@ -226,5 +227,31 @@ fn what_is_transient_is_never_given_up_for_having_come_before() {
     for round in 1..=7 {
         run(&project, AWAY, policy());
         assert_eq!(runs(&project), 2 * round);
+    }
+}
+
+#[test]
+fn what_is_lasting_is_told_as_that_and_a_typo_gets_no_advice() {
+    let project = Project::new(&[]);
+    let script = "echo 'Invalid API key · Please run /login' >&2; exit 1";
+    let (_, seen) = run(&project, script, Policy::default());
+    let why =
+        "InvalidApiKey lasts until its cause is gone, so running it again does not help; set a";
+    assert!(has_event(&seen, "NotTried", why), "{:?}", seen.events);
+    let (_, seen) = run(&project, "echo huh; exit 1", Policy::default());
+    assert!(has_event(&seen, "NotTried", "no recipe knows this failure"));
+    let (_, seen) = project.run(project.request(&["no-such-program"], Policy::default()));
+    assert!(!has_event(&seen, "NotTried", ""), "{:?}", seen.events);
+}
+
+#[test]
+fn a_code_that_is_exchanged_is_told() {
+    let project = Project::new(&[]);
+    for (script, told) in [("exit 3", true), ("exit 75", false), ("true", false)] {
+        let mut request = project.request(&["sh", "-c", script], Policy::default());
+        request.exit_map.insert(Category::Unknown, 75);
+        let (_, seen) = project.run(request);
+        let what = "exits 75 instead of 3 (--exit-map)";
+        assert_eq!(has_event(&seen, "Note", what), told, "{:?}", seen.events);
     }
 }
