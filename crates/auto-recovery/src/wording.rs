@@ -37,7 +37,7 @@ pub fn spelled(duration: Duration) -> String {
         rest => format!("{whole} {unit} {rest} {smaller}"),
     };
     match seconds {
-        0..10 if tenths % 10 != 0 => format!("{}.{} s", tenths / 10, tenths % 10),
+        0..10 if !tenths.is_multiple_of(10) => format!("{}.{} s", tenths / 10, tenths % 10),
         0..90 => format!("{seconds} s"),
         90..3600 => pair(seconds / 60, "min", seconds % 60, "s"),
         _ if minutes < 24 * 60 => pair(minutes / 60, "h", minutes % 60, "min"),
