@@ -1,6 +1,18 @@
-//! How many there are of something, and what is too long to be read at once, in words for people.
+//! How many there are of something, how long it takes, and what is too long to be read at once, in
+//! words for people.
 //!
 //! Pure, and only for what people see: records and data have every name whole.
+
+use std::time::Duration;
+
+/// The units that durations are typed in, longest first, each with its milliseconds.
+const UNITS: [(&str, u128); 5] = [
+    ("d", 24 * 60 * 60 * 1000),
+    ("h", 60 * 60 * 1000),
+    ("m", 60 * 1000),
+    ("s", 1000),
+    ("ms", 1),
+];
 
 /// The most characters of one name or word: what has to be typed again, as a session's id of at
 /// most 200, is whole, and a path of thousands leaves room for what is said of it.
@@ -13,6 +25,50 @@ pub fn counted(number: u64, thing: &str) -> String {
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) => format!("{number} {thing}s"),
     }
+}
+
+/// `duration` as people say it, in at most two units: `1.8 s`, `61 s`, `8 h 40 min`.
+pub fn spelled(duration: Duration) -> String {
+    let tenths = (duration.as_millis() + 50) / 100;
+    let seconds = (duration.as_millis() + 500) / 1000;
+    let minutes = (seconds + 30) / 60;
+    let pair = |whole: u128, unit: &str, rest: u128, smaller: &str| match rest {
+        0 => format!("{whole} {unit}"),
+        rest => format!("{whole} {unit} {rest} {smaller}"),
+    };
+    match seconds {
+        0..10 if !tenths.is_multiple_of(10) => format!("{}.{} s", tenths / 10, tenths % 10),
+        0..90 => format!("{seconds} s"),
+        90..3600 => pair(seconds / 60, "min", seconds % 60, "s"),
+        _ if minutes < 24 * 60 => pair(minutes / 60, "h", minutes % 60, "min"),
+        _ => pair(minutes / (24 * 60), "d", minutes / 60 % 24, "h"),
+    }
+}
+
+/// `duration` as it is typed for a flag, in whole milliseconds: `10ms`, `5m30s`, `8h40m`.
+pub fn typed(duration: Duration) -> String {
+    let mut rest_ms = duration.as_millis();
+    if rest_ms == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (unit, unit_ms) in UNITS {
+        let amount = rest_ms / unit_ms;
+        if amount > 0 {
+            text.push_str(&format!("{amount}{unit}"));
+            rest_ms %= unit_ms;
+        }
+    }
+    text
+}
+
+/// `text` as one word for a shell: what is typed again as it is printed must mean the same.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:@%+,^".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// `name`, without its middle if it is long: a path says most at both ends.
@@ -46,7 +102,28 @@ pub fn with_short_words(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{counted, shortened, with_short_words};
+    use std::time::Duration;
+
+    use super::{counted, shortened, spelled, typed, with_short_words};
+
+    #[test]
+    fn durations_are_said_as_people_say_them_and_typed_as_flags_take_them() {
+        for (ms, said, flag) in [
+            (0, "0 s", "0s"),
+            (40, "0 s", "40ms"),
+            (1_840, "1.8 s", "1s840ms"),
+            (9_980, "10 s", "9s980ms"),
+            (61_000, "61 s", "1m1s"),
+            (150_000, "2 min 30 s", "2m30s"),
+            (3_600_000, "1 h", "1h"),
+            (31_175_000, "8 h 40 min", "8h39m35s"),
+            (86_390_000, "1 d", "23h59m50s"),
+            (97_200_000, "1 d 3 h", "1d3h"),
+        ] {
+            let duration = Duration::from_millis(ms);
+            assert_eq!((&*spelled(duration), &*typed(duration)), (said, flag));
+        }
+    }
 
     #[test]
     fn one_is_one_and_more_are_many() {

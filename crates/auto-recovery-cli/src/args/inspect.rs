@@ -85,8 +85,9 @@ Exit codes: 0, 1 if there is no such session or file, 2 usage, 125.";
 
 /// Say which rule told a failure, by which line, and why each recipe was tried or not
 ///
-/// Recipes are judged as they stand now, on this machine, in the directory that the session's
-/// command ran in (for a FILE: in this one). Runs nothing.
+/// Each failure of the session's last recovery is explained in turn. Recipes that are not for it
+/// are counted; -v names them. Recipes are judged as they stand now, on this machine, in the
+/// directory that the session's command ran in (for a FILE: in this one). Runs nothing.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXPLAIN_EXAMPLES)]
 pub(crate) struct ExplainArgs {

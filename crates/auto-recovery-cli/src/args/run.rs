@@ -235,15 +235,16 @@ pub(crate) struct OutcomeArgs {
     ///
     /// `github` writes an annotation to stderr, and adds to what GITHUB_STEP_SUMMARY (or FILE) and
     /// GITHUB_OUTPUT name. The others write a file, also when the command passes at once: FILE, or
-    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif. What the command printed of
-    /// its failure stands in them as it is: secrets in it are NOT REDACTED.
+    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif; FORMAT=- is stdout. What the
+    /// command printed of its failure stands in them as it is: secrets in it are NOT REDACTED.
     #[arg(long, value_name = "FORMAT[=FILE]")]
     pub(crate) report: Vec<ReportTarget>,
 
     /// Exit with CODE when nothing recovered a failure of CATEGORY; may be given several times
     ///
     /// So that whoever starts it again knows when that is worth it: `transient=75`. CODE is 1 to
-    /// 123. Signals and 124 to 127 stay what they are, and the record keeps the command's own code.
+    /// 123, one for each category. Signals and 124 to 127 stay what they are, the record keeps the
+    /// command's own code, and a line says that it was exchanged.
     #[arg(long, value_name = "CATEGORY=CODE")]
     pub(crate) exit_map: Vec<MappedExit>,
 
@@ -280,9 +281,10 @@ pub(crate) struct OutcomeArgs {
 
     /// Defaults for one kind of caller: `agent` pays by the word and does not wait
     ///
-    /// `agent` holds the output back, cuts it in the middle with the path of the rest, says one
-    /// line at the end, does not run a failed test again by itself, does not wait for another
-    /// recovery, and ends after 100s. Flags given besides win.
+    /// `agent` holds the output back, cuts it in the middle, says one line at the end, does not run
+    /// a failed test again by itself, does not wait for another recovery, and ends after 100s.
+    /// Output that is cut stays whole in a file recover-output-*.log in TMPDIR, which is named.
+    /// The profile beats the configuration; flags given besides beat the profile.
     #[arg(long, value_name = "PROFILE", value_enum)]
     pub(crate) profile: Option<Profile>,
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::Result;
+use auto_recovery::wording::typed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::output::{Column, Printer, Table};
 use crate::settings::{
     FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread,
-    Untrusted, durability_name, format_duration, human_size,
+    Untrusted, durability_name, human_size,
 };
 
 /// A setting as it is shown.
@@ -367,7 +368,7 @@ fn optional_row<T>(
 }
 
 fn duration(duration: &Duration) -> Value {
-    json!(format_duration(*duration))
+    json!(typed(*duration))
 }
 
 fn optional_duration(limit: &Option<Duration>) -> Value {

@@ -18,6 +18,13 @@ pub(crate) struct Evidence {
     finished: BTreeMap<u64, usize>,
 }
 
+/// A failure of a session, and what recipes did about it.
+pub(crate) struct Faced<'a> {
+    pub(crate) found: &'a FailureDetected,
+    /// The recipes that ran, each with the number of its attempt and whether that was the cure.
+    pub(crate) ran: Vec<(&'a str, u64, Option<bool>)>,
+}
+
 impl Evidence {
     /// What the journal says of `session`, and what of it could not be read.
     pub(crate) fn of(store: &dyn AuditStore, session: &str) -> Result<(Self, Vec<Damage>)> {
@@ -108,6 +115,35 @@ impl Evidence {
             JournalEvent::FailureDetected(event) => Some(&**event),
             _ => None,
         })
+    }
+
+    /// The failures of its last recovery in turn: the one it began with, and each that an attempt
+    /// turned it into. With how many there were before.
+    pub(crate) fn failures(&self) -> (Vec<Faced<'_>>, usize) {
+        let mut faced: Vec<Faced<'_>> = Vec::new();
+        let mut earlier = 0;
+        for record in &self.records {
+            let found = match &record.event {
+                JournalEvent::FailureDetected(found) => {
+                    earlier += faced.len();
+                    faced.clear();
+                    found
+                }
+                JournalEvent::FailureChanged(found) => found,
+                JournalEvent::AttemptStarted(started) => {
+                    if let (Some(now), Some(recipe)) = (faced.last_mut(), &started.recipe) {
+                        let ended = self.finished(started.attempt_number);
+                        let cured = ended.map(|ended| ended.success);
+                        now.ran.push((recipe, started.attempt_number, cured));
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            let ran = Vec::new();
+            faced.push(Faced { found, ran });
+        }
+        (faced, earlier)
     }
 
     /// How the session ended.

@@ -8,15 +8,16 @@ use auto_recovery::detect::{Detection, Observation, Rules, TellingLine, explain}
 use auto_recovery::process::Stream;
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
+use auto_recovery::wording::shell_word;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 
 use crate::commands::captured::read;
-use crate::commands::evidence::Evidence;
-use crate::commands::explain_text;
+use crate::commands::evidence::{Evidence, Faced};
+use crate::commands::explain_text::{self, Shape};
 use crate::commands::explanation::{Explanation, Line, OfRecipe};
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
-use crate::output::Printer;
+use crate::output::{Printer, Verbosity, counted};
 
 /// A file with what a command wrote, and what is known of that.
 pub(crate) struct CapturedOutput {
@@ -39,7 +40,7 @@ pub(crate) fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
     }
 }
 
-/// Explains the failure that the session `asked` for began with.
+/// Explains the failures of the last recovery of the session `asked` for, each in turn.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is no such session, or nothing failed in it.
@@ -51,25 +52,44 @@ pub(crate) fn explain_session(
     let store = request.store.clone();
     let session = session::asked_for(&*store, asked, printer)?;
     let (evidence, damage) = Evidence::of(&*store, &session)?;
-    let found = evidence.failure().ok_or_else(|| {
-        let context = format!("no failure is on record in session {session}");
-        Error::new(ErrorKind::NotFound, context)
-    })?;
     let started = evidence.session_started();
     let argv = started.and_then(|one| one.command.clone());
     request.argv = argv.into_iter().flatten().map(OsString::from).collect();
     if let Some(cwd) = started.and_then(|one| one.cwd.as_ref()) {
         request.cwd = PathBuf::from(cwd);
     }
-    let kept = kept_output(found, printer)?;
-    let told = Told {
-        session: Some(&session),
-        file: found.output_file.clone(),
-        lines_before: 1,
-        printer,
-    };
-    let output = kept.unwrap_or_default();
-    let explained = detected(&request, &output, found);
+    let (failures, earlier) = evidence.failures();
+    let mut told = failures
+        .iter()
+        .map(|faced| recorded(&request, faced, printer));
+    let mut first = told.next().ok_or_else(|| {
+        let context = format!("no failure is on record in session {session}");
+        Error::new(ErrorKind::NotFound, context)
+    })??;
+    first.session_id = Some(&session);
+    first.then = told.collect::<Result<_>>()?;
+    if earlier > 0 {
+        printer.note(format_args!(
+            "{} of earlier recoveries in this session are not explained; `recover show {}` has \
+             what was tried",
+            counted(earlier as u64, "failure"),
+            shell_word(&session)
+        ));
+    }
+    tell(&first, printer)?;
+    printer.damage(&damage);
+    Ok(Exit::OK)
+}
+
+/// What is said of a failure on record.
+fn recorded<'a>(
+    request: &Request,
+    faced: &Faced<'a>,
+    printer: &Printer,
+) -> Result<Explanation<'a>> {
+    let found = faced.found;
+    let output = kept_output(found, printer)?.unwrap_or_default();
+    let explained = detected(request, &output, found);
     // What is on record decided; a line is known only where the same rule would decide again.
     let line = explained.1.filter(|_| explained.0.rule == found.rule);
     let detection = Detection {
@@ -77,9 +97,26 @@ pub(crate) fn explain_session(
         category: found.category,
         rule: found.rule.clone(),
     };
-    tell(&request, &detection, line.as_ref(), &output, told)?;
-    printer.damage(&damage);
-    Ok(Exit::OK)
+    let mut explanation = explained_by(request, detection, &output)?;
+    explanation.output_file.clone_from(&found.output_file);
+    explanation.skipped = &found.skipped;
+    explanation.line = line.map(|line| Line {
+        // Above the output stands what was run.
+        number: line.number + 1,
+        text: line.text,
+    });
+    for (name, number, cured) in &faced.ran {
+        let end = match cured {
+            Some(true) => "recovered",
+            Some(false) => "no cure by itself",
+            None => "without an end",
+        };
+        let mut recipes = explanation.recipes.iter_mut();
+        if let Some(recipe) = recipes.find(|recipe| recipe.name == *name) {
+            recipe.ran.push(format!("ran in attempt {number}: {end}"));
+        }
+    }
+    Ok(explanation)
 }
 
 /// Explains the failure that an output shows.
@@ -109,23 +146,17 @@ pub(crate) fn explain_output(
         ..nothing_known()
     };
     let (detection, line) = detected(&request, &text, &as_if);
-    let told = Told {
-        session: None,
-        file: Some(output.file.clone()),
-        lines_before: 0,
-        printer,
-    };
-    tell(&request, &detection, line.as_ref(), &text, told)?;
+    let mut explanation = explained_by(&request, detection, &text)?;
+    explanation.output_file = Some(output.file.clone());
+    explanation.line = line.map(|line| Line {
+        number: line.number,
+        text: line.text,
+    });
+    if let Some(typed) = &output.command {
+        explanation.command.clone_from(typed);
+    }
+    tell(&explanation, printer)?;
     Ok(Exit::OK)
-}
-
-/// What a person is told of the output.
-struct Told<'a> {
-    session: Option<&'a str>,
-    file: Option<String>,
-    /// Lines of the file that are not the command's.
-    lines_before: usize,
-    printer: &'a Printer,
 }
 
 fn nothing_known() -> FailureDetected {
@@ -183,13 +214,12 @@ fn detected(
     (explained.detection, explained.line)
 }
 
-fn tell(
+/// What is said of a failure that `detection` tells: its recipes are judged as they are now.
+fn explained_by<'a>(
     request: &Request,
-    detection: &Detection,
-    line: Option<&TellingLine>,
+    detection: Detection,
     output: &str,
-    told: Told<'_>,
-) -> Result<()> {
+) -> Result<Explanation<'a>> {
     let argv = request.words();
     let situation = Situation {
         argv: &argv,
@@ -198,33 +228,39 @@ fn tell(
         output,
     };
     let verdicts = request.verdicts(&situation)?;
-    let explanation = Explanation {
-        session_id: told.session,
+    Ok(Explanation {
+        session_id: None,
         command: display_command(&argv),
         category: detection.category,
-        failure: &detection.failure,
-        rule: &detection.rule,
-        output_file: told.file,
-        line: line.map(|line| Line {
-            number: line.number + told.lines_before,
-            text: &line.text,
-        }),
-        recipes: verdicts.iter().map(of_recipe).collect(),
+        failure: detection.failure,
+        rule: detection.rule,
+        output_file: None,
+        line: None,
+        skipped: &[],
+        recipes: verdicts.into_iter().map(of_recipe).collect(),
+        then: Vec::new(),
+    })
+}
+
+fn tell(explanation: &Explanation<'_>, printer: &Printer) -> Result<()> {
+    let shape = Shape {
+        width: printer.columns,
+        is_verbose: printer.verbosity >= Verbosity::Verbose,
     };
-    let printer = told.printer;
     match printer.json {
-        true => printer.json(&explanation),
-        false => printer.text(&explain_text::text(&explanation, printer.columns)),
+        true => printer.json(explanation),
+        false => printer.text(&explain_text::text(explanation, shape)),
     }
 }
 
-fn of_recipe(verdict: &Verdict) -> OfRecipe<'_> {
+fn of_recipe(verdict: Verdict) -> OfRecipe {
     OfRecipe {
-        name: &verdict.recipe.name,
+        name: verdict.recipe.name,
         tier: verdict.recipe.tier,
         remedy: verdict.recipe.remedy,
         is_for_it: verdict.is_for_it,
-        runs: &verdict.commands,
-        why_not: &verdict.obstacles,
+        runs: verdict.commands,
+        why_not: verdict.obstacles,
+        ran: Vec::new(),
     }
 }

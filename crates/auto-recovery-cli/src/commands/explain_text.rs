@@ -1,28 +1,44 @@
-//! What `recover explain` tells people: the failure, then the recipes, those that are not for it
-//! together by their reasons.
+//! What `recover explain` tells people: each failure, then the recipes, those that are not for it
+//! counted by their reasons.
 
-use super::explanation::{Explanation, OfRecipe};
-use crate::output::Facts;
+use super::explanation::Explanation;
+use crate::output::{Facts, counted};
 
-/// `explanation` in words, to fit into `width` characters.
-pub(super) fn text(explanation: &Explanation<'_>, width: Option<u16>) -> String {
-    let Explanation {
-        session_id,
-        command,
-        category,
-        failure,
-        rule,
-        output_file,
-        line,
-        recipes,
-    } = explanation;
-    let mut facts = Facts::new(width);
-    if let Some(session) = session_id {
+/// Recipes that are named where one reason holds for all of them; more are counted.
+const NAMES_SHOWN: usize = 3;
+
+/// How `explanation` is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// The width of the terminal, in characters.
+    pub(super) width: Option<u16>,
+    /// Whether each recipe is named, also where they are many.
+    pub(super) is_verbose: bool,
+}
+
+/// `explanation` in words.
+pub(super) fn text(explanation: &Explanation<'_>, shape: Shape) -> String {
+    let mut facts = Facts::new(shape.width);
+    if let Some(session) = explanation.session_id {
         facts.add("session", session);
     }
-    if !command.is_empty() {
-        facts.add("command", command);
+    if !explanation.command.is_empty() {
+        facts.add("command", &explanation.command);
     }
+    let mut text = one(explanation, facts, shape);
+    for (number, next) in explanation.then.iter().enumerate() {
+        let ground = format!("the failure after what was kept ({})", number + 2);
+        let mut facts = Facts::new(shape.width);
+        facts.add("then", ground);
+        text.push('\n');
+        text.push_str(&one(next, facts, shape));
+    }
+    text
+}
+
+/// One failure, below the `facts` of what it belongs to.
+fn one(explanation: &Explanation<'_>, mut facts: Facts, shape: Shape) -> String {
+    let failure = &explanation.failure;
     facts.add(
         "failure",
         format!("{}: {}", failure.error_type, failure.message),
@@ -32,45 +48,60 @@ pub(super) fn text(explanation: &Explanation<'_>, width: Option<u16>) -> String 
         facts.add("file", format!("{file}{}", line.unwrap_or_default()));
     }
     facts.add("source", &failure.source);
-    facts.add("category", category.to_string());
-    facts.add("rule", rule);
-    match line {
+    facts.add("category", explanation.category.to_string());
+    facts.add("rule", &explanation.rule);
+    match &explanation.line {
         Some(line) => facts.add("line", format!("{}: {}", line.number, line.text)),
         None => facts.add(
             "line",
             "none: the rule went by how the command ended, or is not known",
         ),
     }
-    if let Some(file) = output_file {
+    if let Some(file) = &explanation.output_file {
         facts.add("output", file);
     }
-    let mut text = format!("{}\nrecipes\n", facts.render());
-    text.push_str(&told(recipes, width));
-    text
+    for why in explanation.skipped {
+        facts.add("not tried", why);
+    }
+    let recipes = told(explanation, shape);
+    format!("{}\nrecipes\n{recipes}", facts.render())
 }
 
-fn told(recipes: &[OfRecipe<'_>], width: Option<u16>) -> String {
-    let mut facts = Facts::new(width);
-    for recipe in recipes.iter().filter(|recipe| recipe.is_for_it) {
+fn told(explanation: &Explanation<'_>, shape: Shape) -> String {
+    let mut facts = Facts::new(shape.width);
+    let recipes = &explanation.recipes;
+    let (told, others): (Vec<_>, Vec<_>) = recipes.iter().partition(|one| one.concerns_it());
+    for recipe in told {
+        let ran = recipe.ran.iter().cloned();
         let runs = recipe
             .runs
             .iter()
             .map(|command| format!("runs `{command}`"));
         let why_not = recipe.why_not.iter().map(|why| format!("not: {why}"));
-        let said: Vec<_> = runs.chain(why_not).collect();
+        // What it would do now is of no interest where it did it.
+        let would = runs.chain(why_not.filter(|_| recipe.ran.is_empty()));
+        let said: Vec<_> = ran.chain(would).collect();
         let name = format!("  {} ({})", recipe.name, recipe.tier);
         facts.add(&name, said.join("; "));
     }
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    for recipe in recipes.iter().filter(|recipe| !recipe.is_for_it) {
+    for recipe in others {
         let why = recipe.why_not.join("; ");
         match reasons.iter_mut().find(|(reason, _)| *reason == why) {
-            Some((_, names)) => names.push(recipe.name),
-            None => reasons.push((why, vec![recipe.name])),
+            Some((_, names)) => names.push(&recipe.name),
+            None => reasons.push((why, vec![&recipe.name])),
         }
     }
+    let of_others = format!("not for {} failures", explanation.category);
     for (reason, names) in reasons {
-        facts.add("  not", format!("{reason}: {}", names.join(", ")));
+        // Nobody expects these.
+        let is_plain = reason == of_others;
+        let named = match names.len() {
+            _ if shape.is_verbose => names.join(", "),
+            0..=NAMES_SHOWN if !is_plain => names.join(", "),
+            more => counted(more as u64, "recipe"),
+        };
+        facts.add("  not", format!("{reason}: {named}"));
     }
     facts.render()
 }

@@ -10,27 +10,41 @@ pub(super) struct Explanation<'a> {
     pub(super) session_id: Option<&'a str>,
     pub(super) command: String,
     pub(super) category: Category,
-    pub(super) failure: &'a Failure,
-    pub(super) rule: &'a str,
+    pub(super) failure: Failure,
+    pub(super) rule: String,
     pub(super) output_file: Option<String>,
-    pub(super) line: Option<Line<'a>>,
-    pub(super) recipes: Vec<OfRecipe<'a>>,
+    pub(super) line: Option<Line>,
+    /// What was not tried in the session, and why.
+    pub(super) skipped: &'a [String],
+    pub(super) recipes: Vec<OfRecipe>,
+    /// The failures that attempts turned this one into, in order.
+    pub(super) then: Vec<Explanation<'a>>,
 }
 
 /// The line by which the rule decided.
 #[derive(Serialize)]
-pub(super) struct Line<'a> {
+pub(super) struct Line {
     pub(super) number: usize,
-    pub(super) text: &'a str,
+    pub(super) text: String,
 }
 
 /// What one recipe made of the failure.
 #[derive(Serialize)]
-pub(super) struct OfRecipe<'a> {
-    pub(super) name: &'a str,
+pub(super) struct OfRecipe {
+    pub(super) name: String,
     pub(super) tier: Tier,
     pub(super) remedy: Remedy,
     pub(super) is_for_it: bool,
-    pub(super) runs: &'a [String],
-    pub(super) why_not: &'a [String],
+    /// What it would run, as things stand now.
+    pub(super) runs: Vec<String>,
+    pub(super) why_not: Vec<String>,
+    /// The attempts of the session that it made against this failure, and what came of them.
+    pub(super) ran: Vec<String>,
+}
+
+impl OfRecipe {
+    /// Whether it is worth a line of its own: it is for this failure, or it was tried.
+    pub(super) fn concerns_it(&self) -> bool {
+        self.is_for_it || !self.ran.is_empty()
+    }
 }

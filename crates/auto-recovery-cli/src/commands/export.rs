@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::export::{self, ExportOptions};
+use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::ExportFormat;
@@ -90,7 +91,10 @@ fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
         Trail::Unreadable(damage) => Err(session::nothing_readable(&session, &damage)),
         Trail::Empty => Err(Error::new(
             ErrorKind::NotFound,
-            format!("nothing was tried in session {session}; `recover show {session}` tells why"),
+            format!(
+                "nothing was tried in session {session}; `recover show {}` tells why",
+                shell_word(&session)
+            ),
         )),
     }
 }

@@ -2,6 +2,7 @@
 
 use auto_recovery::Result;
 use auto_recovery::audit::{JournalEvent, SessionHeld, SessionReleased};
+use auto_recovery::wording::shell_word;
 
 use crate::app::App;
 use crate::commands::session;
@@ -20,7 +21,8 @@ pub(crate) fn hold(app: &App, session: String, reason: Option<String>) -> Result
     };
     store.record(Some(&session), JournalEvent::SessionHeld(held))?;
     app.printer.note(format_args!(
-        "session {session} is held; `recover hold --release {session}` lets it go"
+        "session {session} is held; `recover hold --release {}` lets it go",
+        shell_word(&session)
     ));
     Ok(Exit::OK)
 }

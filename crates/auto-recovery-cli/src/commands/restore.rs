@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use auto_recovery::audit::LeftBehind;
 use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed, Uncovered};
 use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
+use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -206,8 +207,9 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
     }
     match (put.restored.len(), &put.taken_back_by) {
         (count @ 1.., Some(id)) => printer.note(format_args!(
-            "put back {} in {workspace} · take it back with `recover restore {id}`",
-            counted(count as u64, "path")
+            "put back {} in {workspace} · take it back with `recover restore {}`",
+            counted(count as u64, "path"),
+            shell_word(id)
         )),
         _ => printer.note(format_args!(
             "nothing to put back in {workspace}{}",
@@ -255,9 +257,10 @@ fn tell_of_uncovered(app: &App, not_covered: &[Uncovered], left_behind: &[LeftBe
 
 /// A session may go through several workspaces, and each is put back by itself.
 fn tell_of_others(app: &App, session_id: &str, others: &[PathBuf]) {
+    let word = shell_word(session_id);
     for other in shown(others) {
         app.printer.warn(format_args!(
-            "session {session_id} worked in {other} too: `recover restore {session_id}` there takes \
+            "session {session_id} worked in {other} too: `recover restore {word}` there takes \
              that back"
         ));
     }
@@ -274,7 +277,8 @@ fn shown(paths: &[PathBuf]) -> Vec<String> {
 fn way_forward(restored: &TreeRestored) -> String {
     match &restored.earlier {
         Some(earlier) => format!(
-            " · a restore before this one did that: `recover restore {earlier}` takes it back"
+            " · a restore before this one did that: `recover restore {}` takes it back",
+            shell_word(earlier)
         ),
         None => String::new(),
     }

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
+use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ pub(crate) fn show(
     printer: &Printer,
 ) -> Result<Exit> {
     let store = &*place.store;
-    let session = session::asked_for(store, wanted.session, printer)?;
+    let session = session_of(store, wanted.session, printer)?;
     let mut tail = match wanted.attempt {
         Some(number) => read_attempt(store, &session, number)?,
         None => read_tail(
@@ -93,13 +94,37 @@ pub(crate) fn show(
         let earlier = total.saturating_sub(tail.entries.len() as u64);
         if wanted.attempt.is_none() && earlier > 0 {
             printer.note(format_args!(
-                "{earlier} earlier attempts are not shown; `recover history {session}` lists them"
+                "{earlier} earlier attempts are not shown; `recover history {}` lists them",
+                shell_word(&session)
             ));
         }
     }
     Damage::join(&mut tail.damage, journal_damage);
     let shown = tail.entries.len() as u64;
     session::told(store, &session, shown, &tail.damage, printer)
+}
+
+/// The session that is `asked` for. Who gives nothing but a number means an attempt.
+///
+/// # Errors
+/// As of [`session::asked_for`].
+pub(crate) fn session_of(
+    store: &dyn AuditStore,
+    asked: Asked<'_>,
+    printer: &Printer,
+) -> Result<String> {
+    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let number = asked.named.clone().filter(is_number);
+    session::asked_for(store, asked, printer).map_err(|error| match number {
+        Some(number) if error.kind() == ErrorKind::NotFound => Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "no session {number}; `recover show --last {number}` shows attempt {number} of the \
+                 newest session here, `recover sessions` lists the sessions"
+            ),
+        ),
+        _ => error,
+    })
 }
 
 /// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.
@@ -157,7 +182,8 @@ fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Ta
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "session {session} has no attempt {number}; `recover history {session}` lists them"
+                "session {session} has no attempt {number}; `recover history {}` lists them",
+                shell_word(session)
             ),
         )),
     }

@@ -8,12 +8,12 @@ use std::path::Path;
 use auto_recovery::checkpoint::PatchForm;
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::run::Place;
+use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
-use crate::commands::session;
-use crate::commands::show::Wanted;
+use crate::commands::show::{Wanted, session_of};
 use crate::commands::show_text::in_state;
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, stdout_error};
@@ -49,7 +49,7 @@ pub(crate) fn show_part(
     }
     let store = &*place.store;
     let number = wanted.attempt;
-    let session = session::asked_for(store, wanted.session, printer)?;
+    let session = session_of(store, wanted.session, printer)?;
     match part {
         Part::Diff => patch(place, (&session, number), PatchForm::Apply, printer)?,
         Part::Stat => {
@@ -68,14 +68,15 @@ fn patch(
     printer: &Printer,
 ) -> Result<()> {
     let absent = |what: String| Error::new(ErrorKind::NotFound, what);
+    let word = shell_word(session);
     let patch = place.patch(session, number)?.ok_or_else(|| match number {
         Some(number) => absent(format!(
             "no checkpoint tells what attempt {number} of session {session} changed: `recover \
-             history {session}` lists its attempts"
+             history {word}` lists its attempts"
         )),
         None => absent(format!(
             "nothing that session {session} changed stayed, or no checkpoint tells: `recover show \
-             --diff {session} N` has what attempt N did"
+             --diff {word} N` has what attempt N did"
         )),
     })?;
     let mut length = 0;
@@ -86,6 +87,12 @@ fn patch(
         };
         patch.read(form, &mut give).map(drop)
     })?;
+    for number in patch.left_out() {
+        printer.note(format_args!(
+            "an earlier cure of this session is not in it: `recover show --diff {word} {number}` \
+             has what attempt {number} did"
+        ));
+    }
     let beyond = patch.beyond();
     for line in &beyond {
         printer.warn(format_args!("not in the patch: {line}"));
@@ -96,7 +103,7 @@ fn patch(
             None => format!("the cure of session {session}"),
         };
         return Err(absent(format!(
-            "{who} changed no file: `recover show {session}` tells what it did"
+            "{who} changed no file: `recover show {word}` tells what it did"
         )));
     }
     Ok(())
@@ -114,7 +121,8 @@ fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Print
             Some(number) => format!("of attempt {number} of session {session}"),
             None => format!("of the first failure of session {session}"),
         };
-        let context = format!("no output {whose}: {why}; `recover show {session}` tells the rest");
+        let word = shell_word(session);
+        let context = format!("no output {whose}: {why}; `recover show {word}` tells the rest");
         Error::new(ErrorKind::NotFound, context)
     };
     let path = path.ok_or_else(|| absent("none is on record"))?;

@@ -58,23 +58,6 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total_ms))
 }
 
-/// `duration` as [`parse_duration`] reads it, in whole milliseconds.
-pub(crate) fn format_duration(duration: Duration) -> String {
-    let mut rest_ms = duration.as_millis();
-    if rest_ms == 0 {
-        return "0s".to_owned();
-    }
-    let mut text = String::new();
-    for (unit, unit_ms) in UNITS {
-        let amount = rest_ms / u128::from(unit_ms);
-        if amount > 0 {
-            text.push_str(&format!("{amount}{unit}"));
-            rest_ms %= u128::from(unit_ms);
-        }
-    }
-    text
-}
-
 /// The amount and the unit that `text` begins with, and what follows them.
 fn split_part(text: &str) -> Option<(u64, &str, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;

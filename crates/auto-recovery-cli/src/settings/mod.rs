@@ -25,7 +25,7 @@ mod value;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
-pub(crate) use duration::{format_duration, parse_duration};
+pub(crate) use duration::parse_duration;
 pub(crate) use environment::{Environment, GithubFiles};
 pub(crate) use file::{PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file};
 pub(crate) use fixer::FixerSetting;

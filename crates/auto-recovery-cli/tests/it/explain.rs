@@ -105,6 +105,13 @@ fn an_output_is_explained_by_rule_and_line_and_recipe() {
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    // Shown as it was typed, and nobody is told sixty names.
+    assert!(text.contains("command   make lint\n"), "{text}");
+    assert!(!text.contains("cargo-lock-offline"), "{text}");
+    let longest = text.lines().map(str::len).max();
+    assert!(longest < Some(200), "{text}");
+    let all = machine.recover(&[&args[..], &["-v"]].concat());
+    assert!(all.stdout.contains("cargo-lock-offline"), "{all:?}");
     machine.recover(&["explain", "nothing.log"]).fails(
         1,
         "no session and no file nothing.log; `recover sessions` lists the sessions",
@@ -133,4 +140,81 @@ fn the_newest_session_is_explained_where_none_is_named() {
         .lines()
         .nth(usize::try_from(number).expect("small") - 1);
     assert_eq!(line, Some("would reformat app.py"));
+}
+
+#[test]
+fn each_failure_of_a_session_is_explained_with_what_ran_against_it() {
+    let machine = machine();
+    let recipe = |name: &str, kind: &str, makes: &str| {
+        format!(
+            "[recipe.{name}]\ntypes = [\"{kind}\"]\nfix = \"touch {makes}\"\n\
+             tier = \"safe\"\n"
+        )
+    };
+    let recipes =
+        recipe("mend-first", "ValueError", "one") + &recipe("mend-second", "KeyError", "two");
+    machine.write("user/.config/recover/config.toml", &recipes);
+    let fails = |kind: &str| {
+        format!(
+            "{{ printf 'Traceback (most recent call last):\\n  File \"a.py\", line 1, in <module>\\n\
+             {kind}: the words\\n' >&2; exit 1; }}"
+        )
+    };
+    let (first, second) = (fails("ValueError"), fails("KeyError"));
+    let script = format!("test -e two && exit; test -e one && {second}; {first}");
+    let args = [
+        "run",
+        "--keep-progress",
+        "--session",
+        "s",
+        "--",
+        "sh",
+        "-c",
+        &script,
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let explained = machine.recover(&["explain", "s", "--json"]).json();
+    assert_eq!(explained["failure"]["error_type"], "ValueError");
+    assert_eq!(
+        of(&explained, "mend-first")["ran"][0],
+        "ran in attempt 1: no cure by itself"
+    );
+    let then = &explained["then"][0];
+    assert_eq!(then["failure"]["error_type"], "KeyError");
+    assert_eq!(
+        of(then, "mend-second")["ran"][0],
+        "ran in attempt 2: recovered"
+    );
+    let told = machine.recover(&["explain", "s"]);
+    let text = told.quiet();
+    assert!(text.contains("ran in attempt 2: recovered"), "{text}");
+    assert!(
+        text.contains("the failure after what was kept (2)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_the_breaker_refused_is_explained_as_that() {
+    let machine = machine();
+    machine.write(
+        "user/.config/recover/config.toml",
+        "[recipe.vain]\ntypes = [\"ValueError\"]\nfix = \"true\"\ntier = \"safe\"\n",
+    );
+    let script = "printf 'Traceback (most recent call last):\\n  File \"a.py\", line 1, in <module>\\n\
+                  ValueError: in vain\\n' >&2; exit 3";
+    let args = ["run", "--", "sh", "-c", script];
+    for _ in 0..6 {
+        assert_eq!(machine.recover(&args).code, 3);
+    }
+    let told = machine.recover(&["explain"]);
+    for words in [
+        "was escalated 5 times",
+        "to have it forgotten, remove",
+        "breaker.json",
+    ] {
+        let told = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 use crate::wording::counted;
+use crate::wording::shell_word;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -344,9 +345,10 @@ impl SessionHeld {
         Error::new(
             ErrorKind::Refused,
             format!(
-                "session {session_id} is held{}{}: `recover hold --release {session_id}` lets it go",
+                "session {session_id} is held{}{}: `recover hold --release {}` lets it go",
                 by.unwrap_or_default(),
-                why.unwrap_or_default()
+                why.unwrap_or_default(),
+                shell_word(session_id)
             ),
         )
     }

@@ -3,7 +3,7 @@
 //! A diff may be as long as all files together. It is given away piece by piece as git makes it,
 //! and git is ended as soon as nobody wants more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::ops::ControlFlow;
@@ -113,9 +113,27 @@ pub(super) fn beyond_patch(
     after: &Checkpoint,
     but: &[Vec<u8>],
 ) -> Vec<String> {
-    let differences = before.manifest.differences(&after.manifest).into_iter();
-    let meant = differences.filter(|one| !but.iter().any(|path| is_within(one.path, path)));
-    let said = meant.filter_map(|one| {
+    let mut meant = before.manifest.differences(&after.manifest);
+    meant.retain(|one| !but.iter().any(|path| is_within(one.path, path)));
+    // Whoever applies a patch makes the directories of what it makes, and removes those that are
+    // empty then.
+    let mut implied: HashSet<&[u8]> = HashSet::new();
+    for one in &meant {
+        let is_shown = |node: &Node| is_in_tree(one.path, node);
+        if [one.before, one.after].into_iter().flatten().any(is_shown) {
+            let ends = one
+                .path
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/');
+            implied.extend(ends.map(|(end, _)| &one.path[..end]));
+        }
+    }
+    let said = meant.iter().filter_map(|one| {
+        let comes_or_goes = one.before.is_none() || one.after.is_none();
+        if comes_or_goes && implied.contains(&one.path[..]) {
+            return None;
+        }
         let line = beyond_diff(one.path, one.before, one.after)?;
         Some(format!("{}: {line}", display_path(one.path)))
     });

@@ -42,6 +42,7 @@ impl<'m> Recovering<'m> {
             strategy: &turn.step.kind,
             strategy_attempt: turn.strategy_attempt,
             max_attempts: turn.step.max_attempts,
+            ends_early: turn.step.ends_early,
             action: &turn.step.action,
             recipe: turn.step.recipe.as_ref(),
             foreign: &before.foreign,

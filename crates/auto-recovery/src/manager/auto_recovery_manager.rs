@@ -179,6 +179,7 @@ impl AutoRecoveryManager {
             attempt_id: String::new(),
             put_back: false,
             stopped: None,
+            out_of_time: None,
             grounds: 1,
             done: BTreeMap::new(),
             declined: Vec::new(),
@@ -249,6 +250,7 @@ impl AutoRecoveryManager {
                     plugin: None,
                     first: 1,
                     max_attempts: self.settings.max_attempts,
+                    ends_early: false,
                     action: format!("the {kind} handler"),
                     recipe: None,
                 },
@@ -266,6 +268,7 @@ impl AutoRecoveryManager {
             plugin: Some(index),
             first: 1,
             max_attempts: max_attempts.unwrap_or(self.settings.max_attempts),
+            ends_early: strategy.ends_early(),
             action: strategy.action(),
             recipe: strategy.recipe().cloned(),
         }

@@ -176,6 +176,7 @@ impl Recovering<'_> {
             plugin: None,
             first: 1,
             max_attempts: 1,
+            ends_early: false,
             action: action.to_owned(),
             recipe: None,
         };

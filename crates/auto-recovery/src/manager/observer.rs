@@ -26,6 +26,8 @@ pub enum Event<'a> {
         strategy_attempt: u32,
         /// How many tries it has.
         max_attempts: u32,
+        /// Whether it goes on only while each try shows another failure.
+        ends_early: bool,
         /// What is done.
         action: &'a str,
         /// The recipe it comes from.

@@ -11,6 +11,7 @@ use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tried::Tried;
 use crate::manager::{AutoRecoveryManager, Backoff, Event};
 use crate::strategy::{NextTry, RecoveryStrategyType};
+use crate::wording::spelled;
 
 /// A failure that is to be recovered, and what is known of the run that showed it.
 #[derive(Clone, Debug)]
@@ -87,6 +88,8 @@ pub struct Recovery {
     pub not_covered: Vec<String>,
     /// Why nothing more was tried although something was left to try.
     pub stopped: Option<String>,
+    /// Why the deadline ended it although it had not passed: what had to be waited for was longer.
+    pub out_of_time: Option<String>,
     /// What was not tried because somebody did not agree to it, and why.
     pub declined: Vec<String>,
 }
@@ -147,6 +150,8 @@ pub(super) struct Recovering<'m> {
     pub(super) put_back: bool,
     /// Why nothing more was tried although something was left to try.
     pub(super) stopped: Option<String>,
+    /// Why the deadline ends it although it has not passed.
+    pub(super) out_of_time: Option<String>,
     /// How many trees were built upon, the first included.
     pub(super) grounds: u32,
     /// What was tried, and how often: recipes by the tree they were tried on.
@@ -236,7 +241,7 @@ impl Recovering<'_> {
         if delay.is_zero() {
             return Beginning::Now;
         }
-        if self.deadline_passed_after(delay) {
+        if !self.has_time_for(delay) {
             return Beginning::Over(RecoveryEnd::DeadlinePassed);
         }
         match self.wait(step, delay) {
@@ -304,7 +309,10 @@ impl Recovering<'_> {
                 }
             }
         }
-        if self.deadline_passed_after(delay) {
+        if !self.has_time_for(delay) {
+            if let Some(why) = &self.out_of_time {
+                tried.add(why);
+            }
             return After::End(RecoveryEnd::DeadlinePassed);
         }
         if tried.anew.is_some() {
@@ -333,6 +341,24 @@ impl Recovering<'_> {
             .settings
             .deadline
             .is_some_and(|deadline| now.saturating_add(delay) >= deadline)
+    }
+
+    /// Whether a wait of `delay` ends before the deadline. Why not is noted, where the deadline has
+    /// not passed by itself.
+    fn has_time_for(&mut self, delay: Duration) -> bool {
+        if !self.deadline_passed_after(delay) {
+            return true;
+        }
+        if !self.is_over() {
+            let now = self.manager.host.monotonic();
+            let left = self.manager.settings.deadline.unwrap_or_default();
+            self.out_of_time = Some(format!(
+                "a wait of {} does not fit into the {} that are left until the deadline",
+                spelled(delay),
+                spelled(left.saturating_sub(now))
+            ));
+        }
+        false
     }
 
     /// Whether the deadline passed.
@@ -372,9 +398,10 @@ impl Recovering<'_> {
             RecoveryEnd::Escalated => {
                 "All recovery strategies failed. Human intervention required.".to_owned()
             }
-            RecoveryEnd::DeadlinePassed => {
-                "The deadline passed. Human intervention required.".into()
-            }
+            RecoveryEnd::DeadlinePassed => match &self.out_of_time {
+                Some(why) => format!("Stopped: {why}. Human intervention required."),
+                None => "The deadline passed. Human intervention required.".to_owned(),
+            },
             RecoveryEnd::Interrupted => "Interrupted by the user.".to_owned(),
         };
         let flaky = cure.is_some_and(|cure| cure.flaky);
@@ -406,6 +433,7 @@ impl Recovering<'_> {
             left_running,
             not_covered: self.not_covered.into_iter().collect(),
             stopped: self.stopped,
+            out_of_time: self.out_of_time,
             declined: self.declined,
         })
     }

@@ -14,6 +14,8 @@ pub(super) struct Step {
     /// The number of its first try: not 1 where it was tried on another ground.
     pub(super) first: u32,
     pub(super) max_attempts: u32,
+    /// Whether it goes on only while each try shows another failure.
+    pub(super) ends_early: bool,
     pub(super) action: String,
     pub(super) recipe: Option<RecipeRef>,
 }
@@ -23,6 +25,9 @@ impl Step {
     pub(super) fn in_words(&self) -> String {
         let times = match self.max_attempts {
             1 => "once".to_owned(),
+            times if self.ends_early => {
+                format!("once, up to {times} times while it fails otherwise each time")
+            }
             u32::MAX => "as often as its time allows".to_owned(),
             times => format!("up to {times} times"),
         };

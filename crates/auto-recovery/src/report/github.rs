@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use super::ci::{CiReport, Verdict};
+use super::ci::{self, CiReport, Verdict};
 use super::short::{cut, first_line};
 use super::text::{block, code, inline};
 use crate::failure::Failure;
@@ -65,13 +65,14 @@ fn annotation(report: &CiReport) -> Option<String> {
         Verdict::Failed => {
             let said = match report.deciding() {
                 Some(failure) if !failure.message.is_empty() => failure.message.clone(),
-                _ => report.message.clone(),
+                _ if !report.message.is_empty() => report.message.clone(),
+                _ => format!("exit code {} ({})", report.exit_code, report.outcome),
             };
-            let title = format!("`{command}` fails: {}", type_of(report.deciding()));
+            let title = format!("`{command}` fails{}", type_of(report.deciding()));
             ("error", title, said, report.deciding())
         }
         Verdict::Flaky => {
-            let title = format!("`{command}` is flaky: {}", type_of(first));
+            let title = format!("`{command}` is flaky{}", type_of(first));
             let said = first.map(|failure| failure.message.clone());
             let said = format!(
                 "It passed when it was run again. {}",
@@ -80,7 +81,7 @@ fn annotation(report: &CiReport) -> Option<String> {
             ("warning", title, said, first)
         }
         Verdict::Cured => {
-            let title = format!("`{command}` was recovered: {}", type_of(first));
+            let title = format!("`{command}` was recovered{}", type_of(first));
             let files = named(&report.files_modified, str::to_owned).join(", ");
             let changed = match report.files_modified.is_empty() {
                 true => String::new(),
@@ -105,9 +106,13 @@ fn annotation(report: &CiReport) -> Option<String> {
     Some(format!("::{kind} {properties}::{said}\n"))
 }
 
+/// The type of `failure` behind a colon, if it has one.
 fn type_of(failure: Option<&Failure>) -> String {
     let kind = failure.map_or("", |failure| &failure.error_type);
-    first_line(kind, TITLE_BYTES_MAX)
+    match first_line(kind, TITLE_BYTES_MAX) {
+        kind if kind.is_empty() => kind,
+        kind => format!(": {kind}"),
+    }
 }
 
 /// `files` as `show` shows them; what are too many are counted.
@@ -142,7 +147,7 @@ pub fn github_summary(report: &CiReport, bytes_max: usize) -> String {
     let left = report.left.as_ref().filter(is_other);
     let left = left.iter().map(|failure| ("What is left", *failure));
     for (heading, failure) in failure.chain(left) {
-        let kind = inline(&first_line(&failure.error_type, TITLE_BYTES_MAX));
+        let kind = inline(&first_line(ci::type_of(failure), TITLE_BYTES_MAX));
         let said = block(&cut(&failure.message, BLOCK_BYTES_MAX));
         parts.push(format!("\n**{heading}**: {kind}\n\n{said}\n"));
     }

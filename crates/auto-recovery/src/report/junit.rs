@@ -1,14 +1,15 @@
 //! A run as JUnit XML: the command is one test case.
 //!
 //! As Surefire has it: what passed by being run again is a success with a `flakyFailure` for each
-//! run that failed; what fails has a `failure`, and a `rerunFailure` for each run after it. A cure
-//! by a change is a success, and `system-out` says what was changed. Where the exit code is not 0,
-//! the test has failed, whatever became of it. Characters that XML cannot hold are written as
-//! escapes that people read, `\u{1b}`.
+//! run that failed; what fails has a `failure`, and a `rerunFailure` for each run after it. Where
+//! passing by being run again counts as a failure, the `failure` says that, and each run that
+//! failed is a `rerunFailure`. A cure by a change is a success, and `system-out` says what was
+//! changed. Where the exit code is not 0, the test has failed, whatever became of it. Characters
+//! that XML cannot hold are written as escapes that people read, `\u{1b}`.
 
 use std::fmt::Write as _;
 
-use super::ci::{CiReport, Verdict};
+use super::ci::{CiReport, Verdict, type_of};
 use super::short::{cut, first_line};
 use crate::failure::Failure;
 use crate::wording::counted;
@@ -88,8 +89,21 @@ fn failures_of(report: &CiReport, fails: bool) -> String {
     let Some((name, name_again)) = names else {
         return String::new();
     };
-    let nothing_known = Failure::new("Failed", &report.message, "");
-    let mut xml = element(report, name, first.unwrap_or(&nothing_known));
+    let nothing_known = Failure::new("", &report.message, "");
+    let first = first.unwrap_or(&nothing_known);
+    let mut xml = match (fails, report.verdict()) {
+        (true, Verdict::Flaky) => {
+            let passed = Failure {
+                message: format!(
+                    "it passed when it was run again, and fails all the same: {}",
+                    first.message
+                ),
+                ..first.clone()
+            };
+            element(report, name, &passed) + &element(report, name_again, first)
+        }
+        _ => element(report, name, first),
+    };
     xml.extend(again.map(|failure| element(report, name_again, failure)));
     xml
 }
@@ -108,7 +122,7 @@ fn element(report: &CiReport, name: &str, failure: &Failure) -> String {
         FAILURE_BYTES_MAX,
     );
     let message = attribute(&first_line(&failure.message, ATTRIBUTE_BYTES_MAX));
-    let kind = attribute(&failure.error_type);
+    let kind = attribute(type_of(failure));
     let said = text(said.trim_end());
     // A re-run says it in an element of its own, as newer readers want it.
     let said = match name {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export;
 use crate::files::{Links, open_regular};
 use crate::wording::counted;
+use crate::wording::shell_word;
 
 /// How hard Zstandard tries: what most programs ask of it.
 const LEVEL: i32 = 3;
@@ -75,10 +76,11 @@ pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
         ErrorKind::Damaged,
         format!(
             "{} of session {session_id} cannot be read, the first in line {} of {}: it stays until \
-             `recover clear {session_id}`",
+             `recover clear {}`",
             counted(damage.len() as u64, "place"),
             first.line,
-            first.place
+            first.place,
+            shell_word(session_id)
         ),
     ))
 }

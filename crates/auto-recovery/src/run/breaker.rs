@@ -57,6 +57,11 @@ impl Breaker {
         }
     }
 
+    /// The file that remembers what was escalated; without it, nothing was.
+    pub(super) fn place(&self) -> String {
+        self.file.path().display().to_string()
+    }
+
     /// How often this was escalated of late, if that is too often.
     pub(super) fn is_open(&self) -> Option<usize> {
         let now = self.now();

@@ -24,6 +24,7 @@ use crate::run::guard::{holder, record_by_the_way};
 use crate::run::request::OnLeftover;
 use crate::run::runner::mark_of_run;
 use crate::run::under_way::Run;
+use crate::wording::shell_word;
 
 /// Paths that a message names; more are counted.
 const PATHS_SHOWN: usize = 10;
@@ -149,7 +150,8 @@ fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) 
     let who = who_died(&session_id, pending.run().is_restore);
     let what = format!(
         "{who} died here, and {why}: what it left is left as it is · `recover restore \
-         {session_id} --whole-tree` goes back all the same, with `--preview` it says how"
+         {} --whole-tree` goes back all the same, with `--preview` it says how",
+        shell_word(&session_id)
     );
     conclude(run, pending, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });
@@ -242,7 +244,7 @@ impl Leftover {
             shown(&put.restored),
             not_put_back(&put.refused),
             kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered),
-            taken_back_by
+            shell_word(&taken_back_by)
         );
         let event = JournalEvent::Restored(Restored {
             attempt_number: None,
@@ -265,21 +267,21 @@ impl Leftover {
 
     fn in_words(&self) -> String {
         let who = self.who();
-        let id = &self.session_id;
+        let word = shell_word(&self.session_id);
         match &self.paths {
             Ok(paths) => format!(
                 "{who} died here in the middle of an attempt, and these paths are neither as they \
-                 were before it nor as it left them: {}; `recover restore {id}` puts the tree back, \
+                 were before it nor as it left them: {}; `recover restore {word}` puts the tree back, \
                  `recover checkpoint` accepts it as it is",
                 shown(paths)
             ),
-            Err(error) if id.is_empty() => {
+            Err(error) if self.session_id.is_empty() => {
                 let why = error.chain();
                 format!("a run may have died here, and what it left cannot be known: {why}")
             }
             Err(error) => format!(
                 "{who} died here, and what it left cannot be put in order: {}; `recover restore \
-                 {id}` puts the tree back, `recover checkpoint` accepts it as it is",
+                 {word}` puts the tree back, `recover checkpoint` accepts it as it is",
                 error.chain()
             ),
         }

@@ -76,14 +76,21 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     let exit_map = request.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
-    Run {
+    let run = Run {
         runner,
         observer,
         started,
         tried: Arc::new(AtomicUsize::new(0)),
+    };
+    let outcome = run.clone().go()?;
+    let own = outcome.exit.shell_code();
+    let outcome = outcome.mapped(&exit_map);
+    let code = outcome.exit.shell_code();
+    if code != own {
+        let what = format!("exits {code} instead of {own} (--exit-map)");
+        run.observe(&RunEvent::Note { what: &what });
     }
-    .go()
-    .map(|outcome| outcome.mapped(&exit_map))
+    Ok(outcome)
 }
 
 /// Makes sure that each glob of what is protected is one, and means something in the tree.

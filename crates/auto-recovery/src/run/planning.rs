@@ -241,6 +241,9 @@ impl PlannedStep {
     pub fn in_words(&self) -> String {
         let times = match self.max_attempts {
             1 => String::new(),
+            times if self.ends_early() => {
+                format!(", once; up to {times} times while it fails otherwise each time")
+            }
             u32::MAX => ", as often as its time allows".to_owned(),
             times => format!(", up to {times} times"),
         };
@@ -257,6 +260,17 @@ impl PlannedStep {
             }
         };
         format!("{}: {action}{times}", self.kind)
+    }
+
+    /// Whether it goes on only while each try shows another failure.
+    fn ends_early(&self) -> bool {
+        matches!(
+            self.action,
+            PlannedAction::Again {
+                only_if_flaky: true,
+                ..
+            }
+        )
     }
 
     /// Whether it comes from `recover` itself, rather than from somebody who asked for it.
@@ -407,11 +421,45 @@ fn retries(
     }
 }
 
+/// Why nothing at all is tried against a failure of `category`.
 fn nothing_known(category: Category) -> String {
     match category {
         Category::Unknown => "no recipe knows this failure, and what is unknown is not retried \
                               blindly; give --fix, --retry or --alternative"
             .to_owned(),
         _ => format!("no recipe mends this {category} failure; give --fix or --alternative"),
+    }
+}
+
+impl RunPlan {
+    /// Leaves out that nothing is known against a failure of `category`, where that is beside the
+    /// point.
+    pub(super) fn without_advice(&mut self, category: Category) {
+        let advice = nothing_known(category);
+        self.skipped.retain(|why| *why != advice);
+    }
+
+    /// Says of a failure of the type `kind`, which a rule told and nothing is tried against, that
+    /// it is known and lasts.
+    pub(super) fn tell_lasting(&mut self, category: Category, kind: &str) {
+        let advice = nothing_known(category);
+        let mut skipped = self.skipped.iter_mut();
+        if let Some(why) = skipped.find(|why| category == Category::Unknown && **why == advice) {
+            *why = format!(
+                "{kind} lasts until its cause is gone, so running it again does not help; {}, or \
+                 give --fix or --alternative",
+                remedy(kind)
+            );
+        }
+    }
+}
+
+/// What somebody can do about a lasting failure of the type `kind`.
+fn remedy(kind: &str) -> &'static str {
+    match kind {
+        "InvalidApiKey" => "set a key that is valid, or log in",
+        "PromptTooLong" => "give it less to read",
+        "TurnLimit" | "BudgetExhausted" => "raise its limit",
+        _ => "remove the cause",
     }
 }

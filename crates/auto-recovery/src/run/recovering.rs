@@ -35,6 +35,7 @@ use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
+use crate::wording::shell_word;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
@@ -169,7 +170,9 @@ fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     let minutes = breaker::WINDOW.as_secs() / 60;
     plan.skipped.push(format!(
         "what recover tries by itself: this failure on this very tree was escalated {count} times \
-         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative"
+         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative; \
+         to have it forgotten, remove {}",
+        breaker.map_or_else(String::new, |breaker| shell_word(&breaker.place()))
     ));
     false
 }
@@ -478,13 +481,13 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
-            for why in told.chain(&recovery.stopped) {
+            for why in told.chain(&recovery.stopped).chain(&recovery.out_of_time) {
                 run.observe(&RunEvent::NotTried { why });
             }
         }
         run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: not_recovered(run, recovery.end),
+            why: not_recovered(run, &recovery),
             attempts,
             duration: run.elapsed(),
             tree_is_as_it_was: run.runner.not_ended().is_empty()
@@ -562,13 +565,16 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
     });
 }
 
-fn not_recovered(run: &Run, end: RecoveryEnd) -> &'static str {
-    match end {
+fn not_recovered(run: &Run, recovery: &Recovery) -> &'static str {
+    match recovery.end {
         RecoveryEnd::DeadlinePassed if !run.runner.not_ended().is_empty() => {
             "stopped beside what could not be ended"
         }
         RecoveryEnd::Recovered => "recovered",
         RecoveryEnd::Escalated => "escalated",
+        RecoveryEnd::DeadlinePassed if recovery.out_of_time.is_some() => {
+            "ended before the deadline"
+        }
         RecoveryEnd::DeadlinePassed => "the deadline passed",
         RecoveryEnd::Interrupted => "interrupted",
     }

@@ -15,6 +15,7 @@ use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
 use crate::run::outcome::ExitMap;
+use crate::wording::shell_word;
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,17 +334,9 @@ impl RunRequest {
 /// `argv` as a person would type it in a shell.
 pub fn display_command<A: AsRef<OsStr>>(argv: &[A]) -> String {
     argv.iter()
-        .map(|word| quoted(&word.as_ref().to_string_lossy()))
+        .map(|word| shell_word(&word.as_ref().to_string_lossy()))
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:@%+,^".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

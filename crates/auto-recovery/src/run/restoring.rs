@@ -19,8 +19,9 @@ use crate::process::{DEFAULT_GRACE, Interrupt};
 use crate::run::attempt_diff::AttemptDiff;
 use crate::run::dead_run::end_processes;
 use crate::run::left_behind;
-use crate::run::session_patch::SessionPatch;
+use crate::run::session_patch::{SessionPatch, Span};
 use crate::run::session_trees::{AttemptTrees, SessionTrees};
+use crate::wording::shell_word;
 
 /// Where trees and records are.
 #[derive(Clone)]
@@ -377,18 +378,25 @@ impl Place {
     }
 
     /// What attempt `number` of a session did; without a number, what stayed of the session: its
-    /// cure, together with what that was built upon. `None` where nothing did, or no checkpoint
-    /// tells.
+    /// cures, together with what they were built upon, as far as they make one difference. `None`
+    /// where nothing did, or no checkpoint tells.
     ///
     /// # Errors
     /// If the record or the checkpoints cannot be read.
     pub fn patch(&self, session_id: &str, number: Option<u64>) -> Result<Option<SessionPatch>> {
         let trees = SessionTrees::read(&*self.store, session_id)?;
-        let attempts = match number {
-            Some(number) => trees.attempt(number).into_iter().collect(),
+        let mut recoveries = match number {
+            Some(number) => trees
+                .attempt(number)
+                .map(|one| vec![one])
+                .into_iter()
+                .collect(),
             None => trees.stayed(),
         };
-        let Some(acted) = attempts.last().and_then(|last| last.acted.as_ref()) else {
+        let Some(last) = recoveries.pop() else {
+            return Ok(None);
+        };
+        let Some(acted) = last.last().and_then(|last| last.acted.as_ref()) else {
             return Ok(None);
         };
         let found = find_session(&self.state_dir, session_id, None)?;
@@ -400,11 +408,26 @@ impl Place {
         };
         let store = self.open(workspace)?;
         let loaded = |id: &Option<String>| id.as_ref().and_then(|id| store.load(id).ok());
-        let steps = attempts
-            .iter()
-            .map(|one| Some((loaded(&one.before)?, loaded(&one.acted)?)));
-        let steps: Option<Vec<_>> = steps.collect();
-        Ok(steps.and_then(|steps| SessionPatch::of(&store, &steps)))
+        let load = |attempts: &[&AttemptTrees]| -> Option<Vec<Span>> {
+            let steps = attempts.iter();
+            steps
+                .map(|one| Some((loaded(&one.before)?, loaded(&one.acted)?)))
+                .collect()
+        };
+        let Some(mut steps) = load(&last) else {
+            return Ok(None);
+        };
+        let mut left_out = Vec::new();
+        for recovery in recoveries.iter().rev() {
+            match load(recovery).filter(|_| left_out.is_empty()) {
+                Some(earlier) if SessionPatch::are_one(&store, &earlier, &steps) => {
+                    steps.splice(0..0, earlier);
+                }
+                _ => left_out.extend(recovery.iter().map(|one| one.number)),
+            }
+        }
+        left_out.sort_unstable();
+        Ok(SessionPatch::of(&store, &steps, left_out))
     }
 
     fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
@@ -528,8 +551,9 @@ fn no_tree(session_id: &str, tree: SessionTree) -> Error {
         SessionTree::After(number) => format!("attempt {number}"),
     };
     let context = format!(
-        "session {session_id} keeps no tree of {which}: `recover history {session_id}` lists its \
-         attempts"
+        "session {session_id} keeps no tree of {which}: `recover history {}` lists its \
+         attempts",
+        shell_word(session_id)
     );
     Error::new(ErrorKind::NotFound, context)
 }

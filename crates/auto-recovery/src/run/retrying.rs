@@ -10,10 +10,16 @@ use crate::run::budget::RetryBudget;
 use crate::run::network;
 use crate::run::runner::Runner;
 use crate::strategy::{Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy};
+use crate::wording::{spelled, typed};
 
 /// Tries of a name that does not resolve although there is a network: a typing error stays one, and
 /// a new name may take a moment to be known.
 const UNRESOLVED_MAX: u32 = 3;
+
+/// What is added to a wait at least, and at most, where a time for it is advised: how long it takes
+/// until the wait begins is not the same twice.
+const MARGIN_MIN: Duration = Duration::from_secs(2);
+const MARGIN_MAX: Duration = Duration::from_secs(600);
 
 /// Plain retry.
 pub(super) struct RetryStrategy {
@@ -35,6 +41,28 @@ impl RetryStrategy {
     fn is_unasked(&self) -> bool {
         self.budget.is_some()
     }
+
+    /// The flag that lets a retry begin after `told`. The time counts from the first failure, so
+    /// what has passed since then counts too.
+    fn way_out(&self, told: Duration) -> String {
+        let now = self.runner.host.monotonic();
+        let passed = now.saturating_sub(self.runner.first_failed_at());
+        let enough = enough_for(told.saturating_add(passed));
+        format!("`--retry-for {}` waits", typed(enough))
+    }
+}
+
+/// A time within which a wait of `wait` begins and ends another time too: a twentieth more, at
+/// least 2 s and at most 10 min, in whole seconds, tens of them, or minutes.
+fn enough_for(wait: Duration) -> Duration {
+    let margin = wait.div_f64(20.0).clamp(MARGIN_MIN, MARGIN_MAX);
+    let seconds = wait.saturating_add(margin).as_secs_f64().ceil() as u64;
+    let unit = match seconds {
+        0..=60 => 1,
+        61..3600 => 10,
+        _ => 60,
+    };
+    Duration::from_secs(seconds.div_ceil(unit).saturating_mul(unit))
 }
 
 impl Strategy for RetryStrategy {
@@ -48,6 +76,10 @@ impl Strategy for RetryStrategy {
 
     fn max_attempts(&self) -> Option<u32> {
         Some(self.max_attempts)
+    }
+
+    fn ends_early(&self) -> bool {
+        self.only_if_flaky
     }
 
     fn next_try(&mut self, failing: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
@@ -67,20 +99,28 @@ impl Strategy for RetryStrategy {
         if let (Some(told), Some(most)) = (told, self.wait_max)
             && told > most
         {
-            let (told, most) = (told.as_secs_f64().ceil(), most.as_secs_f64());
             return NextTry::Never(format!(
-                "it says to wait {told} s, and more than {most} s is not waited unasked; \
-                 `--retry-for {told}s` waits"
+                "it says to wait {}, and more than {} is not waited unasked; {}",
+                spelled(told),
+                spelled(most),
+                self.way_out(told)
             ));
         }
         let delay = delay.max(told.unwrap_or_default());
         if let Some((within, until)) = self.within
             && self.runner.host.monotonic().saturating_add(delay) > until
         {
-            return NextTry::Never(format!(
-                "no retry begins later than {} s after the first failure",
-                within.as_secs_f64()
-            ));
+            let limit = format!(
+                "no retry begins later than {} after the first failure",
+                spelled(within)
+            );
+            return NextTry::Never(match told.filter(|told| *told >= delay) {
+                Some(told) => {
+                    let way_out = self.way_out(told);
+                    format!("it says to wait {}, and {limit}; {way_out}", spelled(told))
+                }
+                None => limit,
+            });
         }
         NextTry::After(delay)
     }

@@ -23,14 +23,20 @@ pub struct SessionPatch {
     /// Directories of repositories inside the tree in which files changed: `git apply` goes into
     /// none of them.
     inside: Vec<Vec<u8>>,
+    /// Attempts whose changes stayed and are not in it.
+    left_out: Vec<u64>,
 }
+
+/// What one step did: the tree before it, and the one after it.
+pub(super) type Span = (Checkpoint, Checkpoint);
 
 impl SessionPatch {
     /// What `steps` did together, in their order: each from the tree before to the one after it.
     /// `None` without any.
     pub(super) fn of(
         store: &Arc<CheckpointStore>,
-        steps: &[(Checkpoint, Checkpoint)],
+        steps: &[Span],
+        left_out: Vec<u64>,
     ) -> Option<Self> {
         let (before, after) = (&steps.first()?.0, &steps.last()?.1);
         let but = match steps.len() {
@@ -50,12 +56,33 @@ impl SessionPatch {
             after: after.clone(),
             but,
             inside: Vec::new(),
+            left_out,
         };
         let changes = patch.changes();
         let mut inside = store.repositories_inside(before);
         inside.retain(|dir| changes.iter().any(|change| is_within(&change.path, dir)));
         patch.inside = inside;
         Some(patch)
+    }
+
+    /// Whether `earlier` and `later` steps make one difference that is theirs alone: nobody changed
+    /// in between what either of them changed.
+    pub(super) fn are_one(store: &CheckpointStore, earlier: &[Span], later: &[Span]) -> bool {
+        let (Some((_, left)), Some((found, _))) = (earlier.last(), later.first()) else {
+            return true;
+        };
+        let ours = earlier.iter().chain(later);
+        let ours = ours.flat_map(|(from, to)| store.changes(from, to));
+        let ours: BTreeSet<_> = ours.map(|change| change.path).collect();
+        let between = store.changes(left, found).into_iter();
+        let mut of_files = between.filter(|change| change.is_of_file());
+        of_files.all(|change| !ours.contains(&change.path))
+    }
+
+    /// The attempts whose changes stayed too and are not in it: they worked in another tree, or
+    /// somebody changed their files afterwards.
+    pub fn left_out(&self) -> &[u64] {
+        &self.left_out
     }
 
     /// Gives `sink` the patch in `form`, piece by piece. Once `sink` wants no more, git is ended
@@ -66,7 +93,7 @@ impl SessionPatch {
     pub fn read(&self, form: PatchForm, sink: &mut DiffSink<'_>) -> Result<ControlFlow<()>> {
         let (before, after) = (self.before.id(), self.after.id());
         let but = match form {
-            PatchForm::Apply => self.left_out(),
+            PatchForm::Apply => self.not_applied(),
             PatchForm::Stat(_) => self.but.clone(),
         };
         self.store
@@ -76,7 +103,7 @@ impl SessionPatch {
     /// What a patch has no words for, a line each: permissions beyond the executable bit, empty
     /// directories, what no checkpoint holds, and what lies in a repository of its own.
     pub fn beyond(&self) -> Vec<String> {
-        let left_out = self.left_out();
+        let left_out = self.not_applied();
         let mut beyond = self
             .store
             .beyond_patch(&self.before, &self.after, &left_out);
@@ -121,7 +148,7 @@ impl SessionPatch {
         changes
     }
 
-    fn left_out(&self) -> Vec<Vec<u8>> {
+    fn not_applied(&self) -> Vec<Vec<u8>> {
         [&self.but[..], &self.inside].concat()
     }
 

@@ -67,16 +67,12 @@ impl SessionTrees {
             .rfind(|attempt| attempt.number == number)
     }
 
-    /// The attempts whose changes stayed, of the last recovery that left any, oldest first.
-    pub(super) fn stayed(&self) -> Vec<&AttemptTrees> {
+    /// The attempts whose changes stayed, oldest first, those of each recovery together.
+    pub(super) fn stayed(&self) -> Vec<Vec<&AttemptTrees>> {
         let stays = |one: &&AttemptTrees| !one.is_undone && (one.is_cure || one.is_kept);
-        let Some(last) = self.attempts.iter().rfind(stays) else {
-            return Vec::new();
-        };
-        let attempts = self.attempts.iter().filter(stays);
-        attempts
-            .filter(|one| one.recovery == last.recovery)
-            .collect()
+        let attempts: Vec<_> = self.attempts.iter().filter(stays).collect();
+        let recoveries = attempts.chunk_by(|one, next| one.recovery == next.recovery);
+        recoveries.map(<[_]>::to_vec).collect()
     }
 }
 

@@ -30,6 +30,11 @@ impl StateFile {
         }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lets `change` change what the file holds, alone among all processes. `None` if it could not.
     pub(super) fn change<T, R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R>
     where

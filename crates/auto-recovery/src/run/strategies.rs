@@ -20,6 +20,9 @@ use crate::strategy::{RecoveryStrategyType, Strategy};
 /// KiB is far more than task runners print around one command.
 const SITUATION_BYTES_MAX: usize = 256 * 1024;
 
+/// The rule on record where no rule told the failure.
+const NO_RULE: &str = "none";
+
 /// What is tried against `failed` under `policy`.
 pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {
     let request = &run.runner.request;
@@ -37,6 +40,11 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
     };
     let took = failed.ran.as_ref().map(|ran| ran.duration);
     let mut plan = request.plan(&situation, policy, took.unwrap_or_default())?;
+    if failed.ran.is_none() {
+        plan.without_advice(failed.category);
+    } else if failed.rule != NO_RULE {
+        plan.tell_lasting(failed.category, &failed.failure.error_type);
+    }
     if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
             step.kind == RecoveryStrategyType::Alternative

@@ -18,7 +18,7 @@ impl GuardedTree {
         let steps: Vec<_> = spans
             .filter_map(|span| Some((span.before.clone(), span.acted.clone()?)))
             .collect();
-        SessionPatch::of(&guarded.store, &steps)
+        SessionPatch::of(&guarded.store, &steps, Vec::new())
     }
 
     /// Writes it to `out`, for `git apply`.

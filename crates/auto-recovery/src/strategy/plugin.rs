@@ -63,6 +63,12 @@ pub trait Strategy: Send {
         None
     }
 
+    /// Whether it goes on only while each try shows another failure, and so most often ends before
+    /// its last try.
+    fn ends_early(&self) -> bool {
+        false
+    }
+
     /// Why it is not tried after all, in words, if so. Asked once, just before its first try:
     /// somebody may have to agree to it. Without a reason it is tried.
     fn declined(&mut self) -> Option<String> {

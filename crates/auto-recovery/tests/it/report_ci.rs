@@ -167,6 +167,49 @@ fn an_annotation_says_again_what_was_said() {
 }
 
 #[test]
+fn an_annotation_has_no_empty_part() {
+    let known = CiReport {
+        message: "stopped at the deadline".to_owned(),
+        ..stopped()
+    };
+    assert!(
+        github_log(&known, "m").starts_with("::error title=`make` fails::stopped at"),
+        "{}",
+        github_log(&known, "m")
+    );
+    let nothing = github_log(&stopped(), "m");
+    assert_eq!(
+        nothing,
+        "::error title=`make` fails::exit code 124 (deadline)\n"
+    );
+    for (success, flaky, title) in [
+        (true, true, "`make` is flaky::"),
+        (true, false, "`make` was recovered::"),
+    ] {
+        let report = CiReport {
+            success,
+            flaky,
+            failure: Some(Failure::default()),
+            message: "m".to_owned(),
+            ..stopped()
+        };
+        let log = github_log(&report, "m");
+        assert!(log.contains(title), "{log}");
+        assert!(!junit(&report).contains("type=\"\""), "{}", junit(&report));
+    }
+}
+
+/// A run of which only its end is known.
+fn stopped() -> CiReport {
+    CiReport {
+        command: "make".to_owned(),
+        outcome: "deadline".to_owned(),
+        exit_code: 124,
+        ..CiReport::default()
+    }
+}
+
+#[test]
 fn outputs_hold_what_later_steps_branch_on() {
     let outputs = github_outputs(&cured(), "mark");
     let blocks: Vec<_> = outputs.split("mark\n").collect();
@@ -275,7 +318,14 @@ fn junit_has_a_failure_and_its_re_runs_or_a_flaky_success() {
         exit_code: 101,
         ..flaky()
     };
-    check(&red, "1", &["failure", "rerunFailure"]);
+    check(&red, "1", &["failure", "rerunFailure", "rerunFailure"]);
+    let seen_once = CiReport {
+        tries: vec![tried(true)],
+        ..red
+    };
+    check(&seen_once, "1", &["failure", "rerunFailure"]);
+    let said = "passed when it was run again, and fails all the same";
+    assert!(junit(&seen_once).contains(said), "{}", junit(&seen_once));
 }
 
 #[test]

@@ -102,6 +102,11 @@ fn scripts_stop_at_the_first_failure() {
 }
 
 #[test]
+fn sessions_in_commands_are_words_of_a_shell() {
+    assert_clean(house::unquoted_sessions(&Tree::read()));
+}
+
+#[test]
 fn the_justfile_has_few_verbs() {
     assert_clean(house::justfile_verbs(&Tree::read()));
 }

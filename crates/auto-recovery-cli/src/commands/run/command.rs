@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::Result;
 use auto_recovery::exit::{EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::patience::over;
 use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
 use auto_recovery::report::CiReport;
 use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
+use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::app::App;
+use crate::args::MappedExit;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
@@ -38,6 +39,7 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
     let place = path.map(|path| ResultPlace::prepare("--result-file", path));
     let place = place.transpose()?;
     let reports = Reports::prepare(&request.reports)?;
+    check_exit_map(&request.exit_map)?;
     let words = request.command.iter();
     let command: Vec<_> = words
         .map(|word| word.to_string_lossy().into_owned())
@@ -54,6 +56,25 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
         tell(app, &result, &told).ok();
         reports.write(&report_of_failure(&command, message, now), &places(app));
     })
+}
+
+/// Refuses two codes for one category: which of them was meant is not guessed.
+fn check_exit_map(mapped: &[MappedExit]) -> Result<()> {
+    for (at, one) in mapped.iter().enumerate() {
+        if let Some(first) = mapped[..at]
+            .iter()
+            .find(|other| other.category == one.category)
+        {
+            let context = format!(
+                "--exit-map: {category}={} and {category}={}: give each category one code",
+                first.code,
+                one.code,
+                category = one.category
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, context));
+        }
+    }
+    Ok(())
 }
 
 /// Where programs are told what became of the run.

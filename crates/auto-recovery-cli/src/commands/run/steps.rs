@@ -6,6 +6,7 @@ use std::time::Duration;
 use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::run::{RunEvent, RunObserver};
+use auto_recovery::wording::shell_word;
 
 use crate::output::{Printer, Status, counted, with_short_words};
 
@@ -107,12 +108,15 @@ impl Steps {
                 strategy,
                 strategy_attempt,
                 max_attempts,
+                ends_early,
                 action,
                 recipe,
                 foreign,
                 left,
             } => {
                 let step = match *max_attempts {
+                    // How many there will be is not known.
+                    2.. if *ends_early => format!("{strategy} {strategy_attempt}"),
                     u32::MAX => format!("{strategy} {strategy_attempt}"),
                     most => format!("{strategy} {strategy_attempt}/{most}"),
                 };
@@ -236,7 +240,10 @@ impl RunObserver for Steps {
                     ""
                 };
                 let next = match (attempts, session_id) {
-                    (1.., Some(id)) => format!(" · `recover show {id}` has every try and its diff"),
+                    (1.., Some(id)) => format!(
+                        " · `recover show {}` has every try and its diff",
+                        shell_word(id)
+                    ),
                     _ => String::new(),
                 };
                 let tries = counted(*attempts as u64, "attempt");
@@ -323,11 +330,12 @@ impl Steps {
         } else {
             ""
         };
-        let hints = match (session_id, changed) {
-            (Some(id), true) => {
-                format!(" · see `recover show {id}` · undo with `recover restore {id}`")
+        let word = session_id.map(shell_word);
+        let hints = match (word, changed) {
+            (Some(word), true) => {
+                format!(" · see `recover show {word}` · undo with `recover restore {word}`")
             }
-            (Some(id), false) => format!(" · see `recover show {id}`"),
+            (Some(word), false) => format!(" · see `recover show {word}`"),
             (None, _) => String::new(),
         };
         let tries = counted(*attempts as u64, "attempt");

@@ -130,6 +130,11 @@ fn a_report_that_cannot_be_written_is_refused_before_the_command_runs() {
     );
     let same = ["--report", "junit=../x", "--report", "sarif=../x"];
     refused(&same, "two reports for ../x");
+    let twice = ["--exit-map", "transient=75", "--exit-map", "transient=3"];
+    refused(
+        &twice,
+        "--exit-map: transient=75 and transient=3: give each category one code",
+    );
 }
 
 #[test]

@@ -112,3 +112,17 @@ fn what_is_long_is_cut_in_the_middle_and_can_be_read() {
         "{line:?}"
     );
 }
+
+#[test]
+fn output_that_is_not_cut_makes_no_file() {
+    let machine = Machine::new();
+    let dir = machine.root().join("tmp");
+    fs::create_dir(&dir).expect("a directory");
+    for (last, files) in [("1000", 0), ("100000", 1)] {
+        let mut command = machine.command(&["run", "--profile", "agent", "--", "seq", last]);
+        let run = machine.run(command.env("TMPDIR", &dir));
+        assert_eq!(run.code, 0, "{run:?}");
+        let made = fs::read_dir(&dir).expect("the directory").count();
+        assert_eq!(made, files, "{last}");
+    }
+}

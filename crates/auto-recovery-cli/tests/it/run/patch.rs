@@ -63,6 +63,36 @@ fn the_patch_of_a_session_makes_the_same_tree_of_a_fresh_clone() {
 }
 
 #[test]
+fn only_an_empty_directory_is_not_in_a_patch() {
+    let machine = Machine::new();
+    let run = shell(&machine, "mkdir old; touch old/file; mkdir hollow");
+    assert_eq!(run.code, 0, "{run:?}");
+    let fix = "mkdir -p d/e empty/deep; touch d/e/f; rm -r old; rmdir hollow";
+    let args = [
+        "run",
+        "--session",
+        "s",
+        "--fix",
+        fix,
+        "--",
+        "test",
+        "-d",
+        "d",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let patch = machine.recover(&["show", "--diff", "s"]);
+    assert!(patch.stdout.contains("d/e/f"), "{patch:?}");
+    let warned: Vec<_> = patch.stderr.lines().collect();
+    let expected = [
+        "recover: warning: not in the patch: empty: new directory",
+        "recover: warning: not in the patch: empty/deep: new directory",
+        "recover: warning: not in the patch: hollow: removed directory",
+    ];
+    assert_eq!(warned, expected, "{patch:?}");
+}
+
+#[test]
 fn the_patches_of_the_attempts_make_it_too_one_after_the_other() {
     let machine = recovered();
     let script = "for n in 1 2; do $RECOVER show --diff s $n | git -C ../fresh apply --index || exit; \
@@ -96,6 +126,56 @@ fn what_others_change_in_between_is_not_in_it() {
     let stat = machine.recover(&["show", "--stat", "s"]);
     assert!(stat.stdout.contains("mine"), "{stat:?}");
     assert!(!stat.stdout.contains("theirs"), "{stat:?}");
+}
+
+#[test]
+fn the_patch_of_two_cures_is_both_or_says_which_it_is() {
+    let machine = Machine::new();
+    let run = shell(&machine, "git init -q");
+    assert_eq!(run.code, 0, "{run:?}");
+    let cure = |file: &str| {
+        let fix = format!("echo cured >> {file}");
+        let mends = format!("grep -q cured {file}");
+        let args = [
+            "run",
+            "--session",
+            "my run/1",
+            "--fix",
+            &fix,
+            "--",
+            "sh",
+            "-c",
+            &mends,
+        ];
+        let run = machine.recover(&args);
+        assert_eq!(run.code, 0, "{run:?}");
+        run
+    };
+    let run = cure("one");
+    assert!(run.stderr.contains("`recover show 'my run/1'`"), "{run:?}");
+    cure("two");
+    let show = || machine.recover(&["show", "--stat", "my run/1"]);
+    let both = show();
+    assert!(both.stdout.contains("2 files changed"), "{both:?}");
+    assert_eq!(both.stderr, "");
+    // What somebody else did to the same file in between is not ours.
+    machine.write("project/one", "theirs\n");
+    cure("one");
+    let last = show();
+    assert!(last.stdout.contains("1 file changed"), "{last:?}");
+    for number in [1, 2] {
+        let hint = format!("`recover show --diff 'my run/1' {number}` has");
+        assert!(last.stderr.contains(&hint), "{last:?}");
+    }
+}
+
+#[test]
+fn a_number_alone_means_an_attempt() {
+    let machine = recovered();
+    let hint = "no session 1; `recover show --last 1` shows attempt 1 of the newest session here, \
+                `recover sessions` lists the sessions";
+    machine.recover(&["show", "1"]).fails(1, hint);
+    machine.recover(&["show", "--diff", "1"]).fails(1, hint);
 }
 
 #[test]

@@ -65,6 +65,14 @@ fn a_delay_that_would_pass_the_deadline_is_not_slept() {
     // 1 + 2 + 4 = 7; the next 8 would end at 15.
     assert_eq!(host.sleeps(), seconds(&[1, 2, 4]));
     assert!(recovery.result.escalated_to_human);
+    let why = "a wait of 8 s does not fit into the 3 s that are left until the deadline";
+    assert_eq!(recovery.out_of_time.as_deref(), Some(why));
+    for said in [
+        &recovery.result.message,
+        &recovery.result.attempts[3].message,
+    ] {
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 #[test]

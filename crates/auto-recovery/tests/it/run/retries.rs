@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use auto_recovery::Category;
 use auto_recovery::run::{Policy, RunExit};
 
 use super::Project;
@@ -81,7 +82,7 @@ fn a_wait_that_nobody_asked_for_is_not_begun_when_it_is_long() {
     let (_, seen) = run(&project, script, Policy::default());
     assert_eq!(runs(&project), 1);
     assert!(
-        has_event(&seen, "NotTried", "--retry-for 3600s"),
+        has_event(&seen, "NotTried", "wait 1 h, and more than 60 s"),
         "{:?}",
         seen.events
     );
@@ -92,6 +93,74 @@ fn a_wait_that_nobody_asked_for_is_not_begun_when_it_is_long() {
     };
     run(&project, script, policy);
     assert_eq!(runs(&project), 2, "who asks for it gets it");
+}
+
+/// The time that the flag in `said` gives: `8h50m`, `6s`.
+fn advised(said: &str) -> Duration {
+    let (_, flag) = said.split_once("--retry-for ").expect("a flag");
+    let flag = flag.split('`').next().unwrap_or_default();
+    let parts = flag.split_inclusive(|one: char| one.is_ascii_alphabetic());
+    let seconds = parts.map(|part| {
+        let (amount, unit) = part.split_at(part.len() - 1);
+        let amount: u64 = amount.parse().expect("a number");
+        amount
+            * [("h", 3600), ("m", 60), ("s", 1)]
+                .map(|(name, of)| u64::from(name == unit) * of)
+                .iter()
+                .sum::<u64>()
+    });
+    Duration::from_secs(seconds.sum())
+}
+
+#[test]
+fn the_time_that_is_advised_is_enough() {
+    for (told, words) in [(3, "3 s"), (61, "61 s"), (31_175, "8 h 40 min")] {
+        let script = format!(
+            "test -e ../once && exit 0; touch ../once; \
+             echo 'HTTP/1.1 429 Too Many Requests' >&2; echo 'Retry-After: {told}' >&2; exit 22"
+        );
+        let within = |time| Policy {
+            retry_for: Some(time),
+            ..Policy::default()
+        };
+        let project = Project::new(&[]);
+        let (exit, seen) = run(&project, &script, within(Duration::from_secs(told)));
+        assert_eq!(exit, RunExit::Code(22), "{:?}", seen.events);
+        let why = format!("it says to wait {words}, and no retry begins later than {words} after");
+        let mut events = seen.events.iter();
+        let said = events.find(|event| event.starts_with("NotTried") && event.contains(&why));
+        let said = said.unwrap_or_else(|| panic!("{:?}", seen.events));
+        let project = Project::new(&[]);
+        let (exit, seen) = run(&project, &script, within(advised(said)));
+        assert_eq!(exit, RunExit::Code(0), "{said}: {:?}", seen.events);
+    }
+}
+
+#[test]
+fn a_wait_that_does_not_fit_before_the_deadline_is_named_and_not_begun() {
+    let project = Project::new(&[]);
+    let script = "echo 'HTTP/1.1 429 Too Many Requests' >&2; echo 'Retry-After: 3000' >&2; exit 22";
+    let policy = Policy {
+        retry: Some(1),
+        ..Policy::default()
+    };
+    let mut request = project.request(&["sh", "-c", script], policy);
+    request.deadline = Some(Duration::from_secs(1000));
+    let (outcome, seen) = project.run(request);
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(124), "{:?}", seen.events);
+    let why = "a wait of 50 min does not fit into the 16 min ";
+    assert!(has_event(&seen, "NotTried", why), "{:?}", seen.events);
+    assert!(
+        outcome.result.message.contains(why),
+        "{}",
+        outcome.result.message
+    );
+    assert!(has_event(
+        &seen,
+        "NotRecovered",
+        "ended before the deadline"
+    ));
 }
 
 #[test]
@@ -158,5 +227,31 @@ fn what_is_transient_is_never_given_up_for_having_come_before() {
     for round in 1..=7 {
         run(&project, AWAY, policy());
         assert_eq!(runs(&project), 2 * round);
+    }
+}
+
+#[test]
+fn what_is_lasting_is_told_as_that_and_a_typo_gets_no_advice() {
+    let project = Project::new(&[]);
+    let script = "echo 'Invalid API key · Please run /login' >&2; exit 1";
+    let (_, seen) = run(&project, script, Policy::default());
+    let why =
+        "InvalidApiKey lasts until its cause is gone, so running it again does not help; set a";
+    assert!(has_event(&seen, "NotTried", why), "{:?}", seen.events);
+    let (_, seen) = run(&project, "echo huh; exit 1", Policy::default());
+    assert!(has_event(&seen, "NotTried", "no recipe knows this failure"));
+    let (_, seen) = project.run(project.request(&["no-such-program"], Policy::default()));
+    assert!(!has_event(&seen, "NotTried", ""), "{:?}", seen.events);
+}
+
+#[test]
+fn a_code_that_is_exchanged_is_told() {
+    let project = Project::new(&[]);
+    for (script, told) in [("exit 3", true), ("exit 75", false), ("true", false)] {
+        let mut request = project.request(&["sh", "-c", script], Policy::default());
+        request.exit_map.insert(Category::Unknown, 75);
+        let (_, seen) = project.run(request);
+        let what = "exits 75 instead of 3 (--exit-map)";
+        assert_eq!(has_event(&seen, "Note", what), told, "{:?}", seen.events);
     }
 }

@@ -54,7 +54,7 @@ const MODULES: Table<'_> = &[
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export"]),
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
     ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
 ];
 

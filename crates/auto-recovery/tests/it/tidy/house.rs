@@ -29,6 +29,25 @@ pub(super) fn machine_paths(tree: &Tree) -> Vec<String> {
     findings
 }
 
+/// Commands in messages that name a session as it is: what is typed again as it is printed must be
+/// one word for a shell.
+pub(super) fn unquoted_sessions(tree: &Tree) -> Vec<String> {
+    let pattern = Regex::new(r"`recover [^`]*\{(session|session_id|id|earlier)\}[^`]*`");
+    let pattern = pattern.expect("a pattern of ours");
+    let continued = Regex::new(r"\\\n *").expect("a pattern of ours");
+    let mut findings = Vec::new();
+    for file in tree.files.iter().filter(|file| file.path.contains("/src/")) {
+        for found in pattern.find_iter(&continued.replace_all(&file.text, "")) {
+            findings.push(format!(
+                "{}: {}: a session in a command is written with `shell_word`",
+                file.path,
+                found.as_str()
+            ));
+        }
+    }
+    findings
+}
+
 pub(super) fn changelog(tree: &Tree, version: &str) -> Vec<String> {
     let heading = format!("## {version}");
     let known = tree
@@ -191,4 +210,15 @@ fn counts_the_verbs() {
     check(&verb.repeat(VERBS_MAX + 1), 1);
     check("", 1);
     assert_eq!(justfile_verbs(&Tree::of(&[])).len(), 1);
+}
+
+#[test]
+fn finds_sessions_that_are_no_word_of_a_shell() {
+    let check = |text: &str, expected: usize| {
+        let tree = Tree::of(&[("crates/a/src/b.rs", text)]);
+        assert_eq!(unquoted_sessions(&tree).len(), expected, "{text}");
+    };
+    check("format!(\"see `recover show {session}`\")", 1);
+    check("format!(\"see `recover \\\n    history {id}` for all\")", 1);
+    check("format!(\"session {session}: `recover show {}`\", word)", 0);
 }
