@@ -7,7 +7,6 @@
 
 mod batch;
 mod detector;
-mod escape;
 mod line;
 mod naming;
 mod observation;
@@ -21,7 +20,6 @@ mod trace;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, Explained, TellingLine, detect, explain};
-pub use escape::strip_escapes;
 pub use observation::Observation;
 pub use retry_after::retry_after;
 pub use rule::{Rule, Sign, Trace};
