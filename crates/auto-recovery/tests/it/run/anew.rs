@@ -98,10 +98,64 @@ fn a_failure_that_nothing_suits_is_no_ground() {
 fn grounds_are_eight_at_most() {
     let project = Project::new(&[("value", "")]);
     let links = "abcdefghij";
-    let (outcome, _) = project.run(request(&project, links, mending(links)));
+    let (outcome, seen) = project.run(request(&project, links, mending(links)));
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
-    assert_eq!(project.trail().len(), 8);
+    let trail = project.trail();
+    assert_eq!(trail.len(), 8);
     assert_eq!(project.read("value"), "");
+    // Whoever looks at the screen, the entry or the session reads why it stopped there.
+    let why = "8 grounds kept, no more is planned: type-error in x.py:1 is next";
+    let last = &trail[7].recovery_message;
+    assert!(last.contains(why), "{last}");
+    let is_told = |event: &String| event.starts_with("NotTried") && event.contains(why);
+    assert!(seen.events.iter().any(is_told), "{:?}", seen.events);
+}
+
+/// A checker that shows the first file with a finding and no other, and what mends that file.
+fn one_at_a_time(names: &[&str]) -> (Project, RunRequest) {
+    let files: Vec<_> = names.iter().map(|name| (*name, "bad\n")).collect();
+    let project = Project::new(&files);
+    let script =
+        "for f in *.py; do ! grep -q bad $f || { echo \"$f:1: error: bad\" >&2; exit 1; }; done";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "one-file".to_owned(),
+        commands: vec!["*".to_owned()],
+        messages: vec!["bad".to_owned()],
+        run: ["sed", "-i", "s/bad/good/", "{file}"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Recipe::default()
+    }];
+    (project, request)
+}
+
+#[test]
+fn the_same_failure_in_the_next_file_is_progress() {
+    let names = ["a.py", "b.py", "c.py"];
+    let (project, request) = one_at_a_time(&names);
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    for name in names {
+        assert_eq!(project.read(name), "good\n");
+    }
+    let trail = project.trail();
+    assert_eq!(trail.len(), 3, "the same recipe on another tree each time");
+    let first = &trail[0].recovery_message;
+    assert!(
+        first.contains("still fails (exit 1), now in b.py"),
+        "{first}"
+    );
+}
+
+#[test]
+fn what_stays_in_the_same_file_is_no_progress() {
+    let (project, mut request) = one_at_a_time(&["a.py"]);
+    request.recipes[0].run = ["sed", "-i", "$abad", "{file}"].map(str::to_owned).to_vec();
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.trail().len(), 1);
+    assert_eq!(project.read("a.py"), "bad\n");
 }
 
 #[test]
