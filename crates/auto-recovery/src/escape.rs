@@ -1,7 +1,7 @@
 //! Escape sequences and control characters of terminals: left out for matching, never interpreted.
 //!
-//! What a program writes differs from terminal to terminal (`tput sgr0` is `ESC [ m` on some, with a
-//! shift-in behind it on others), and what it says does not. So all that draws nothing goes, here
+//! What a program writes differs from terminal to terminal (`tput sgr0` is `ESC [ m` on some, with
+//! a shift-in behind it on others), and what it says does not. So all that draws nothing goes, here
 //! and nowhere else: detection, failure kinds, messages and excerpts ask this module.
 
 use std::borrow::Cow;

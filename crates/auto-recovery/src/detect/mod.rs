@@ -7,6 +7,7 @@
 
 mod batch;
 mod detector;
+mod findings;
 mod line;
 mod naming;
 mod observation;
@@ -20,6 +21,7 @@ mod trace;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, Explained, TellingLine, detect, explain};
+pub use findings::{FILES_MAX, files_of};
 pub use observation::Observation;
 pub use retry_after::retry_after;
 pub use rule::{Rule, Sign, Trace};

@@ -123,7 +123,8 @@ pub struct Recipe {
     /// `commands` without the flags that are left out, `{tool}` the failing program as it was
     /// named; `{beside}` before a name means the folder that this was named from.
     pub run: Vec<String>,
-    /// What it runs on the file of the failure when it mends for `tools`.
+    /// What it runs on the file of the failure, and on the others in which its tool found the same,
+    /// when it mends for `tools`.
     pub on_file: Vec<String>,
     /// The worst it may do.
     pub tier: Tier,

@@ -1,5 +1,7 @@
 //! Whether a recipe fits a failure, and the commands it then makes.
 
+use std::ops::Range;
+
 use super::flags::{is_flag, mended};
 use super::heard::Heard;
 use super::situation::Situation;
@@ -19,6 +21,8 @@ pub struct Candidate<'r> {
     /// Whether the tool runs among other files than ours, as in a container; then only the program
     /// that starts it can be looked for here.
     pub is_elsewhere: bool,
+    /// Which words of the command are files that the output names. They may be none of ours.
+    pub files: Range<usize>,
 }
 
 /// Commands that one recipe makes against one failure, where a shell text runs its tool more than
@@ -28,6 +32,8 @@ const CANDIDATES_MAX: usize = 4;
 const ARGUMENTS: &str = "{args}";
 /// The same for the program of the failing one.
 const TOOL: &str = "{tool}";
+/// The same for the file that the failure names.
+const FILE: &str = "{file}";
 /// Before a program in the command of a recipe: it stands in the folder that the failing one was
 /// named from.
 const BESIDE: &str = "{beside}";
@@ -138,14 +144,24 @@ impl Recipe {
         })
     }
 
-    /// What mends the file that the failure names.
+    /// What mends the file that the failure names, and with it the other files in which its tool
+    /// found the same: one mended file of two would look like no help. A command of the user's is
+    /// given the one, as its words say.
     fn on_its_file(&self, heard: &Heard<'_>) -> Option<Result<Candidate<'_>, Misfit>> {
         if !heard.names(self) || self.on_file.is_empty() {
             return None;
         }
-        let argv = fill(&self.on_file, heard.situation.failure);
-        let made = argv.map(|argv| self.candidate(argv, heard.place(), &Words::default()));
-        Some(made.ok_or(Misfit::NoFile))
+        let Some(mut argv) = fill(&self.on_file, heard.situation.failure) else {
+            return Some(Err(Misfit::NoFile));
+        };
+        let at = self.on_file.iter().position(|word| word == FILE);
+        let at = at.filter(|_| self.run.is_empty());
+        let files = at.map_or(0..0, |at| at..at + heard.files().len());
+        if let Some(at) = at {
+            argv.splice(at..=at, heard.files().iter().cloned());
+        }
+        let made = self.candidate(argv, heard.place(), &Words::default());
+        Some(Ok(Candidate { files, ..made }))
     }
 
     fn candidate(&self, argv: Vec<String>, place: Place, reading: &Words) -> Candidate<'_> {
@@ -154,6 +170,7 @@ impl Recipe {
             argv,
             place,
             is_elsewhere: reading.is_elsewhere,
+            files: 0..0,
         }
     }
 
@@ -271,7 +288,7 @@ fn fill(template: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
     template
         .iter()
         .map(|word| match word.as_str() {
-            "{file}" => failure
+            FILE => failure
                 .file_path
                 .clone()
                 .filter(|file| !file.starts_with('-')),

@@ -28,6 +28,22 @@ impl Machine for RunRequest {
         self.is_installed(program, folder)
     }
 
+    fn own_files(&self, folder: &Path, files: &[String]) -> Vec<String> {
+        let top = self
+            .workspace()
+            .map(|workspace| workspace.root().to_owned());
+        let top = top.unwrap_or_else(|_| self.cwd.clone());
+        let Ok(top) = top.canonicalize() else {
+            return Vec::new();
+        };
+        // A link may lead elsewhere, where nothing would be put back.
+        let is_own = |file: &&String| {
+            let path = folder.join(file).canonicalize();
+            path.is_ok_and(|path| path.is_file() && path.starts_with(&top))
+        };
+        files.iter().filter(is_own).cloned().collect()
+    }
+
     fn named(&self, folder: &Path) -> Option<String> {
         if folder == self.cwd {
             return None;

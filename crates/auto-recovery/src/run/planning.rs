@@ -12,9 +12,13 @@ use crate::plan::{self, Available};
 use crate::recipe::{Candidate, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
+use crate::wording::counted;
 
 /// The longest run of a failing test that is done again before the first fix.
 const RERUN_FIRST_MAX: Duration = Duration::from_secs(120);
+
+/// Files of a command that are shown; more are counted.
+const FILES_SHOWN: usize = 4;
 
 /// One thing that would be tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +78,10 @@ pub trait Machine {
 
     /// Whether `program` can be started in `folder`.
     fn has_program(&self, program: &str, folder: &Path) -> bool;
+
+    /// Those of `files`, seen from `folder`, that are files of this workspace, which an undo
+    /// reaches.
+    fn own_files(&self, folder: &Path, files: &[String]) -> Vec<String>;
 
     /// `folder` as a person in the command's directory names it; `None` if it is that directory.
     fn named(&self, folder: &Path) -> Option<String>;
@@ -274,6 +282,8 @@ pub enum Obstacle {
     Tier(Tier),
     /// Where the tool ran is not in this workspace.
     Place,
+    /// No file that the output names is in this workspace.
+    NoFile,
     /// A program that it needs is not there.
     Program(String),
 }
@@ -286,6 +296,7 @@ impl fmt::Display for Obstacle {
                 write!(f, "may be more than safe; allow it with --allow {tier}")
             }
             Self::Place => f.write_str("its folder is not in this workspace"),
+            Self::NoFile => f.write_str("its file is not in this workspace"),
             Self::Program(program) => write!(f, "{program} is not installed"),
         }
     }
@@ -317,10 +328,10 @@ pub(super) fn prepared(
     if let Some(program) = missing {
         return Err(Obstacle::Program(program.clone()));
     }
-    let display = display_command(&candidate.argv);
+    let (argv, display) = with_own_files(candidate, machine, &folder).ok_or(Obstacle::NoFile)?;
     let named = machine.named(&folder);
     Ok(StrategyCommand {
-        argv: candidate.argv.iter().map(Into::into).collect(),
+        argv: argv.iter().map(Into::into).collect(),
         display: match &named {
             Some(name) => format!("cd {} && {display}", display_command(&[name])),
             None => display,
@@ -329,6 +340,34 @@ pub(super) fn prepared(
         of_project: recipe.of_project,
         preset: None,
     })
+}
+
+/// The command of `candidate` with those files that are of this workspace, and how it is shown;
+/// `None` if it names files and none of them is.
+fn with_own_files(
+    candidate: &Candidate<'_>,
+    machine: &dyn Machine,
+    folder: &Path,
+) -> Option<(Vec<String>, String)> {
+    let (argv, at) = (&candidate.argv, candidate.files.clone());
+    if at.is_empty() {
+        return Some((argv.clone(), display_command(argv)));
+    }
+    let own = machine.own_files(folder, &argv[at.clone()]);
+    if own.is_empty() {
+        return None;
+    }
+    let shown = match own.len() > FILES_SHOWN {
+        true => &own[..FILES_SHOWN],
+        false => &own[..],
+    };
+    let with = |files: &[String]| [&argv[..at.start], files, &argv[at.end..]].concat();
+    let display = display_command(&with(shown));
+    let display = match own.len() - shown.len() {
+        0 => display,
+        more => format!("{display} … and {}", counted(more as u64, "more file")),
+    };
+    Some((with(&own), display))
 }
 
 /// The plain retry before any fix, and those in the category's place. A test that fails is run

@@ -126,6 +126,11 @@ fn a_tool_that_a_task_runner_ran_is_mended_as_it_was_announced_or_on_its_file() 
         candidates("make lint", &failure, Category::CodeQuality, ""),
         ["black: black src/a.py"]
     );
+    let output = "would reformat src/a.py\nwould reformat b.py\nwould reformat -v\n";
+    assert_eq!(
+        candidates("make lint", &failure, Category::CodeQuality, output),
+        ["black: black src/a.py b.py"]
+    );
     failure.file_path = Some("--config=evil".to_owned());
     assert!(candidates("make lint", &failure, Category::CodeQuality, "").is_empty());
 }

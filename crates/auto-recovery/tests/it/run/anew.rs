@@ -1,5 +1,7 @@
 //! Planning anew: one failure behind another, each mended by what suits it.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use auto_recovery::audit::JournalEvent;
 use auto_recovery::recipe::{Recipe, Tier};
 use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
@@ -145,6 +147,44 @@ fn the_same_failure_in_the_next_file_is_progress() {
     assert!(
         first.contains("still fails (exit 1), now in b.py"),
         "{first}"
+    );
+}
+
+#[test]
+fn a_recipe_on_a_file_is_given_all_that_the_output_names_in_the_workspace() {
+    let names = ["a.py", "b.py", "c d.py", "e.py", "f.py", "g.py"];
+    let mut files: Vec<_> = names.iter().map(|name| (*name, "bad\n")).collect();
+    files.push(("../out.py", "bad\n"));
+    files.push(("bin/black", "#!/bin/sh\nsed -i s/bad/good/ \"$@\"\n"));
+    let project = Project::new(&files);
+    let black = project.root().join("bin/black");
+    std::fs::set_permissions(&black, PermissionsExt::from_mode(0o755)).unwrap();
+    symlink("../out.py", project.root().join("link.py")).unwrap();
+    // As `make` does with a silent recipe: no word of the command, only what the tool says.
+    let script = "grep -l bad *.py ../out.py | sed 's/^/would reformat /' >&2; ! grep -q bad *d.py";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "black".to_owned(),
+        tools: vec!["black".to_owned()],
+        on_file: ["./bin/black", "{file}"].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    for name in names {
+        assert_eq!(project.read(name), "good\n", "{name}");
+    }
+    assert_eq!(
+        project.read("../out.py"),
+        "bad\n",
+        "nothing would put that back"
+    );
+    let trail = project.trail();
+    assert_eq!(trail.len(), 1);
+    let change = &trail[0].changes_made[0];
+    assert!(
+        change.contains("./bin/black a.py b.py 'c d.py' e.py … and 2 more files"),
+        "{change}"
     );
 }
 

@@ -39,7 +39,7 @@ const MODULES: Table<'_> = &[
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
     ("command_line", &[]),
-    ("recipe", &["error", "failure", "command_line"]),
+    ("recipe", &["error", "escape", "failure", "command_line", "detect"]),
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
