@@ -3,8 +3,8 @@
 //!
 //! A failure is the first finding of many. What mends a file at a time has to be given them all,
 //! and only those that the tool itself named: the rules that could have told the failure read the
-//! other lines too. Nothing is taken for a file because it looks like one. A user's own rules are not
-//! asked; a failure that one of them told keeps its one file.
+//! other lines too. Nothing is taken for a file because it looks like one. A user's own rules are
+//! not asked; a failure that one of them told keeps its one file.
 
 use std::collections::HashSet;
 

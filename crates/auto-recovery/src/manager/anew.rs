@@ -83,7 +83,7 @@ impl Recovering<'_> {
             && !manager.settings.keep_failed_changes
             && !tried.not_ended
             && tried.touched_nothing_protected()
-            && !(manager.tree.is_some() && tried.files_modified.is_empty())
+            && !(manager.tree.is_some() && tried.files_modified.is_empty() && !tried.mended_before)
             && turn.step.kind != RecoveryStrategyType::Rollback
             && !manager.host.is_interrupted()
     }

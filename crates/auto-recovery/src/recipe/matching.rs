@@ -54,6 +54,9 @@ impl Recipe {
         recipes: &[Self],
     ) -> Result<Vec<Candidate<'_>>, Misfit> {
         self.suits(&heard.situation)?;
+        if self.again {
+            return Ok(vec![self.once_more(heard)?]);
+        }
         let found = match self.for_what_was_typed(heard) {
             Ok(found) => found,
             Err(misfit) => self
@@ -91,10 +94,25 @@ impl Recipe {
             return Err(Misfit::Type(failure.error_type.clone()));
         }
         let is_said = |word: &String| failure.message.contains(word.as_str());
-        match self.messages.is_empty() || self.messages.iter().any(is_said) {
-            true => Ok(()),
-            false => Err(Misfit::Message),
+        if !self.messages.is_empty() && !self.messages.iter().any(is_said) {
+            return Err(Misfit::Message);
         }
+        let is_written = |words: &String| situation.output.contains(words.as_str());
+        match self.output.is_empty() || self.output.iter().any(is_written) {
+            true => Ok(()),
+            false => Err(Misfit::Output(self.output.clone())),
+        }
+    }
+
+    /// The failing command itself. Before any failure, it must be one of those that mend; after
+    /// one, its output has told that it did, whatever ran what mends.
+    fn once_more(&self, heard: &Heard<'_>) -> Result<Candidate<'_>, Misfit> {
+        let is_known = heard.situation.failure.is_some() && !self.output.is_empty();
+        if !is_known && !heard.readings.iter().any(|reading| self.fits(reading)) {
+            return Err(Misfit::Command);
+        }
+        let argv = heard.situation.argv.to_vec();
+        Ok(self.candidate(argv, Place::default(), &Words::default()))
     }
 
     /// What mends the command that was typed. Where that is a text with several, those count whose

@@ -23,6 +23,7 @@ mod guard;
 mod left_behind;
 mod machine;
 mod meant;
+mod mended;
 mod network;
 mod outcome;
 mod outputs;

@@ -9,7 +9,7 @@ use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
-use crate::recipe::{Candidate, RecipeBook, RecipeRef, Remedy, Situation, Tier};
+use crate::recipe::{Candidate, Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 use crate::wording::counted;
@@ -42,6 +42,11 @@ pub enum PlannedAction {
         recipe: RecipeRef,
         /// The command.
         command: StrategyCommand,
+    },
+    /// Runs the user's command again, once, because it mended by itself what it found.
+    Mended {
+        /// Which recipe says so.
+        recipe: RecipeRef,
     },
     /// Runs the user's command again.
     Again {
@@ -201,7 +206,7 @@ impl RunPlan {
             kind: kind.clone(),
             // A recipe would do the same on the same tree.
             max_attempts: match action {
-                PlannedAction::Recipe { .. } => 1,
+                PlannedAction::Recipe { .. } | PlannedAction::Mended { .. } => 1,
                 _ => around.policy.max_attempts,
             },
             action,
@@ -216,13 +221,7 @@ impl RunPlan {
         for candidate in around.recipes.candidates(remedy, situation) {
             let recipe = candidate.recipe;
             match prepared(&candidate, around.machine, around.allow) {
-                Ok(command) => steps.push(step(PlannedAction::Recipe {
-                    recipe: RecipeRef {
-                        name: recipe.name.clone(),
-                        tier: recipe.tier,
-                    },
-                    command,
-                })),
+                Ok(command) => steps.push(step(recipe_action(recipe, command))),
                 // That one is not about this project at all.
                 Err(Obstacle::Files(_)) => {}
                 Err(obstacle) => {
@@ -249,6 +248,9 @@ impl PlannedStep {
             PlannedAction::Recipe { recipe, command } => {
                 format!("{} (recipe {recipe})", command.display)
             }
+            PlannedAction::Mended { recipe } => {
+                format!("run it again, if it changed files itself (recipe {recipe})")
+            }
             PlannedAction::Again { .. } => "run it again".to_owned(),
             PlannedAction::Back(RollbackTarget::LastGood) => "to the last good tree".to_owned(),
             PlannedAction::Back(RollbackTarget::Checkpoint(id)) => format!("to checkpoint {id}"),
@@ -263,13 +265,18 @@ impl PlannedStep {
     pub fn is_own_doing(&self) -> bool {
         matches!(
             self.action,
-            PlannedAction::Recipe { .. } | PlannedAction::Again { asked: false, .. }
+            PlannedAction::Recipe { .. }
+                | PlannedAction::Mended { .. }
+                | PlannedAction::Again { asked: false, .. }
         )
     }
 
     /// Whether it may change files by more than what running the command again does.
     pub fn changes_files(&self) -> bool {
-        !matches!(self.action, PlannedAction::Again { .. })
+        !matches!(
+            self.action,
+            PlannedAction::Again { .. } | PlannedAction::Mended { .. }
+        )
     }
 }
 
@@ -299,6 +306,20 @@ impl fmt::Display for Obstacle {
             Self::NoFile => f.write_str("its file is not in this workspace"),
             Self::Program(program) => write!(f, "{program} is not installed"),
         }
+    }
+}
+
+fn recipe_action(recipe: &Recipe, command: StrategyCommand) -> PlannedAction {
+    let named = RecipeRef {
+        name: recipe.name.clone(),
+        tier: recipe.tier,
+    };
+    match recipe.again {
+        true => PlannedAction::Mended { recipe: named },
+        false => PlannedAction::Recipe {
+            recipe: named,
+            command,
+        },
     }
 }
 
@@ -351,7 +372,12 @@ fn with_own_files(
 ) -> Option<(Vec<String>, String)> {
     let (argv, at) = (&candidate.argv, candidate.files.clone());
     if at.is_empty() {
-        return Some((argv.clone(), display_command(argv)));
+        let display = display_command(argv);
+        let display = match candidate.recipe.again {
+            true => format!("{display} again"),
+            false => display,
+        };
+        return Some((argv.clone(), display));
     }
     let own = machine.own_files(folder, &argv[at.clone()]);
     if own.is_empty() {

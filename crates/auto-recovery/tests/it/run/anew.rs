@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use auto_recovery::audit::JournalEvent;
 use auto_recovery::recipe::{Recipe, Tier};
-use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
+use auto_recovery::run::{Policy, RunEnd, RunExit, RunRequest, StrategyCommand};
 
 use super::Project;
 use super::support::fixing;
@@ -242,4 +242,60 @@ fn what_somebody_gave_has_its_tries_in_the_whole_run() {
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     let tries = std::fs::read_to_string(project.root().join("../tries")).unwrap();
     assert_eq!(tries.lines().count(), 2, "not again on the new ground");
+}
+
+/// A check that mends what it finds, as hooks do, and then fails; and `more` behind it.
+fn mending_check(project: &Project, more: &str) -> RunRequest {
+    let said = "- hook id: fixer\\n- files were modified by this hook\\n";
+    let mend = format!("sed -i s/bad/good/ value; printf -- '{said}'; exit 1");
+    let script = format!("echo >> ../runs; grep -q bad value && {{ {mend}; }}; {more}");
+    project.request(&["sh", "-c", &script], Policy::default())
+}
+
+#[test]
+fn a_check_that_mended_by_itself_is_run_again_once_and_that_is_not_flaky() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let (outcome, seen) = project.run(mending_check(&project, "exit 0"));
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("../runs").lines().count(), 2);
+    assert_eq!(
+        outcome.end,
+        RunEnd::Recovered,
+        "it mended, and was not flaky"
+    );
+    assert!(
+        outcome.files_modified.is_empty(),
+        "that was the command's own doing"
+    );
+    let trail = project.trail();
+    assert_eq!(trail.len(), 1);
+    let message = &trail[0].recovery_message;
+    assert!(
+        message.contains("changed files itself before it failed"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_check_that_mends_and_fails_for_good_is_run_again_once() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let mut request = mending_check(&project, "exit 0");
+    let script = "echo >> ../runs; echo '- files were modified by this hook'; exit 1";
+    request.argv = ["sh", "-c", script].map(Into::into).to_vec();
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.read("../runs").lines().count(), 2);
+}
+
+#[test]
+fn what_fails_behind_a_check_that_mended_is_planned_for() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let next = "grep -q a value || { echo 'x.py:1: error: no a' >&2; exit 1; }";
+    let mut request = mending_check(&project, next);
+    request.recipes = mending("a");
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("value"), "good\na\n");
+    assert_eq!(project.trail().len(), 2);
 }
