@@ -271,6 +271,11 @@ impl PlannedStep {
         )
     }
 
+    /// Whether it is there because the command said that it changed files itself.
+    pub(super) fn follows_a_mend(&self) -> bool {
+        matches!(self.action, PlannedAction::Mended { .. })
+    }
+
     /// Whether it may change files by more than what running the command again does.
     pub fn changes_files(&self) -> bool {
         !matches!(
