@@ -225,7 +225,7 @@ impl RunPlan {
                 // That one is not about this project at all.
                 Err(Obstacle::Files(_)) => {}
                 Err(obstacle) => {
-                    let display = display_command(&candidate.argv);
+                    let display = shown(&candidate, &candidate.argv[candidate.files.clone()]);
                     self.skipped
                         .push(format!("recipe {} (`{display}`): {obstacle}", recipe.name));
                 }
@@ -377,28 +377,28 @@ fn with_own_files(
 ) -> Option<(Vec<String>, String)> {
     let (argv, at) = (&candidate.argv, candidate.files.clone());
     if at.is_empty() {
-        let display = display_command(argv);
-        let display = match candidate.recipe.again {
-            true => format!("{display} again"),
-            false => display,
-        };
-        return Some((argv.clone(), display));
+        return Some((argv.clone(), shown(candidate, &[])));
     }
-    let own = machine.own_files(folder, &argv[at.clone()]);
-    if own.is_empty() {
-        return None;
-    }
-    let shown = match own.len() > FILES_SHOWN {
-        true => &own[..FILES_SHOWN],
-        false => &own[..],
-    };
-    let with = |files: &[String]| [&argv[..at.start], files, &argv[at.end..]].concat();
-    let display = display_command(&with(shown));
-    let display = match own.len() - shown.len() {
+    let own = machine.own_files(folder, &argv[at]);
+    let display = shown(candidate, &own);
+    (!own.is_empty()).then(|| (with_files(candidate, &own), display))
+}
+
+/// The command of `candidate` on `files`, which are those it names or some of them.
+fn with_files(candidate: &Candidate<'_>, files: &[String]) -> Vec<String> {
+    let (argv, at) = (&candidate.argv, &candidate.files);
+    [&argv[..at.start], files, &argv[at.end..]].concat()
+}
+
+/// The command of `candidate` on `files` as people see it, with no more names than they read.
+fn shown(candidate: &Candidate<'_>, files: &[String]) -> String {
+    let named = &files[..files.len().min(FILES_SHOWN)];
+    let display = display_command(&with_files(candidate, named));
+    match files.len() - named.len() {
+        0 if candidate.recipe.again => format!("{display} again"),
         0 => display,
         more => format!("{display} … and {}", counted(more as u64, "more file")),
-    };
-    Some((with(&own), display))
+    }
 }
 
 /// The plain retry before any fix, and those in the category's place. A test that fails is run

@@ -189,6 +189,28 @@ fn a_recipe_on_a_file_is_given_all_that_the_output_names_in_the_workspace() {
 }
 
 #[test]
+fn a_file_outside_of_the_workspace_is_not_mended_though_a_tool_names_it() {
+    let project = Project::new(&[("../out.py", "bad\n")]);
+    let script = "echo 'would reformat ../out.py' >&2; exit 1";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "black".to_owned(),
+        tools: vec!["black".to_owned()],
+        on_file: ["touch", "{file}", "ran"].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert!(project.trail().is_empty() && !project.has("ran"));
+    let why = "recipe black (`touch ../out.py ran`): its file is not in this workspace";
+    assert!(
+        seen.events.iter().any(|event| event.contains(why)),
+        "{:?}",
+        seen.events
+    );
+}
+
+#[test]
 fn what_stays_in_the_same_file_is_no_progress() {
     let (project, mut request) = one_at_a_time(&["a.py"]);
     request.recipes[0].run = ["sed", "-i", "$abad", "{file}"].map(str::to_owned).to_vec();
