@@ -65,6 +65,14 @@ impl Failure {
         self.kind() == other.kind()
     }
 
+    /// Whether it is the failure `other` in another file. What is in no file is nowhere else.
+    pub fn is_elsewhere_than(&self, other: &Self) -> bool {
+        match (&self.file_path, &other.file_path) {
+            (Some(here), Some(there)) => here != there && self.is_same_as(other),
+            _ => false,
+        }
+    }
+
     /// The place the tool pointed at, as `file:line` or `file`.
     pub fn location(&self) -> Option<String> {
         let file = self.file_path.as_deref()?;

@@ -16,7 +16,8 @@
 //! - **temporary paths**, whole: below `/tmp`, `/var/tmp`, `/var/folders`, `/dev/shm`,
 //!   `/run/user` and Windows' `…\Temp\`; and of any other absolute path the **directories**, which
 //!   say where the project lies. Its last name stays, and relative paths do, as words;
-//! - colours, and how much white space is between words.
+//! - colours and all else that draws nothing on a terminal ([`crate::escape`]), and how much white
+//!   space is between words.
 //!
 //! All else counts, letter by letter. Of a message, the first [`MESSAGE_BYTES_MAX`] bytes count,
 //! any bytes; time and memory grow with them alone. A kind is `1-` and 16 hex digits; `1` is the
@@ -26,6 +27,8 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use sha2::{Digest as _, Sha256};
+
+use crate::escape::strip_escapes;
 
 /// The version of the rules above. Whoever changes what is masked counts it up.
 const VERSION: u32 = 1;
@@ -84,7 +87,6 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     let long = "m|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?";
     let size = "B|[kKMGT]i?[bB]?|[bB]ytes?|bits?";
     let parts = [
-        r"(?P<colour>\x1b\[[0-9;:?]*[A-Za-z])".to_owned(),
         format!("{edge}(?:{temporary}|{path})"),
         r"(?P<uuid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})".to_owned(),
         format!(r"(?P<date>{day}{month}[ /-]+[0-9]{{1,2}}\b|{day}[0-9]{{1,2}}[ /-]{month}\b)"),
@@ -101,7 +103,8 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
 
 /// `message` with all that is masked as [`MASK`].
 fn masked(message: &[u8]) -> Vec<u8> {
-    let text = PATTERN.replace_all(message, |found: &Captures<'_>| replaced(found));
+    let message = strip_escapes(message);
+    let text = PATTERN.replace_all(&message, |found: &Captures<'_>| replaced(found));
     text.trim_ascii().to_vec()
 }
 
@@ -109,9 +112,6 @@ fn masked(message: &[u8]) -> Vec<u8> {
 fn replaced(found: &Captures<'_>) -> Vec<u8> {
     let part = |name: &str| found.name(name).map(|found| found.as_bytes());
     let whole = found.get(0).map_or(&b""[..], |found| found.as_bytes());
-    if part("colour").is_some() {
-        return Vec::new();
-    }
     if let Some(edge) = part("edge") {
         let edge = if edge.trim_ascii().is_empty() && !edge.is_empty() {
             b" "

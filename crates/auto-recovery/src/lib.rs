@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod detect;
 pub mod entry;
 pub mod error;
+pub mod escape;
 pub mod exit;
 pub mod export;
 pub mod failure;

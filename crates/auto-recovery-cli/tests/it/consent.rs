@@ -287,7 +287,7 @@ fn every_kind_of_command_is_asked_about_just_before_it_would_run() {
     let escalate = "on_escalate = \"touch bad\"\n";
     let recipe = "[recipe.mine]\ntools = [\"test\", \"false\"]\nfix = \"touch bad\"\n";
     for (text, before) in [
-        (escalate, "escalated after"),
+        (escalate, "not recovered: "),
         (recipe, "failed (exit 1)"),
         ("alternative = \"touch bad\"\n", "no cure"),
         (

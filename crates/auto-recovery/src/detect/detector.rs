@@ -451,6 +451,27 @@ impl Case<'_> {
     }
 }
 
+/// The file and the type of what the rule means by the line of `text` at `start`, if it does.
+pub(super) fn named_at(prepared: &Prepared, text: &[u8], start: usize) -> Option<(String, String)> {
+    let line = undecorated(line_at(text, start));
+    let captures = prepared.line()?.captures(line)?;
+    let excepted = prepared.except();
+    if excepted.is_some_and(|except| except.is_match(line))
+        || (prepared.skips_asides && is_aside(line))
+    {
+        return None;
+    }
+    let mut found = Found::default();
+    found.take(&captures);
+    let place = Place { stream: 0, start };
+    found.look_around(&Hit { text, place, line }, prepared);
+    let own = found
+        .error_type
+        .map(|name| renamed(name, &prepared.rule.names));
+    let kind = own.or_else(|| prepared.rule.error_type.clone());
+    Some((found.file?, kind.unwrap_or_default()))
+}
+
 /// The starts of the lines within a bounded distance of either end.
 fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
     let head = text.len().min(ENDS_BYTES);

@@ -7,7 +7,7 @@
 
 mod batch;
 mod detector;
-mod escape;
+mod findings;
 mod found;
 mod line;
 mod naming;
@@ -25,7 +25,7 @@ mod whose;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, Explained, TellingLine, detect, explain};
-pub use escape::strip_escapes;
+pub use findings::{FILES_MAX, files_of};
 pub use observation::Observation;
 pub use retry_after::retry_after;
 pub use rule::{Rule, Sign, Trace};

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// one sign earlier files are asked first.
 pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("outcome", include_str!("rules/outcome.toml")),
+    ("hooks", include_str!("rules/hooks.toml")),
     ("agents", include_str!("rules/agents.toml")),
     ("modules", include_str!("rules/modules.toml")),
     ("crashes", include_str!("rules/crashes.toml")),

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr2, memrchr2};
 
-use super::escape::strip_escapes;
+use crate::escape::strip_escapes;
 
 /// The shortest literal that can be told: shorter ones would stand in every other line.
 pub(super) const LITERAL_BYTES_MIN: usize = 4;

@@ -72,6 +72,7 @@ fn what_is_masked() {
             "GET https://host.example/a/b I/O",
         ),
         ("\u{1b}[31mred\u{1b}[0m  a\t\n b ", "red a b"),
+        ("\u{1b}[31mred\u{1b}[m\u{f} a", "red a"),
         ("", ""),
     ] {
         check(message, expected);

@@ -23,6 +23,18 @@ impl Recovering<'_> {
         let Some(failure) = tried.failure.clone() else {
             return;
         };
+        if self.manager.planner.is_some() && self.grounds >= GROUNDS_MAX {
+            let place = failure.location();
+            let place = place
+                .map(|place| format!(" in {place}"))
+                .unwrap_or_default();
+            let kind = &failure.error_type;
+            let why =
+                format!("{GROUNDS_MAX} grounds kept, no more is planned: {kind}{place} is next");
+            tried.add(&why);
+            self.stopped = Some(why);
+            return;
+        }
         let keeps_progress = self.manager.settings.keep_progress;
         let plan = match self.ask_planner(&failure) {
             Some(Ok(plan)) => plan,
@@ -56,20 +68,22 @@ impl Recovering<'_> {
         let recipe = turn.step.recipe.as_ref();
         let is_safe = recipe.is_some_and(|recipe| recipe.tier == Tier::Safe);
         let is_allowed = match &manager.planner {
-            Some(_) => (manager.settings.keep_progress || is_safe) && self.grounds < GROUNDS_MAX,
+            Some(_) => manager.settings.keep_progress || is_safe,
             None => manager.settings.keep_progress,
         };
+        // A tool that mends a file at a time shows the same of the next one.
+        let is_next = |failure: &Failure| is_safe && failure.is_elsewhere_than(&self.current);
         let is_other = tried
             .failure
             .as_ref()
-            .is_some_and(|failure| !failure.is_same_as(&self.current));
+            .is_some_and(|failure| !failure.is_same_as(&self.current) || is_next(failure));
         is_allowed
             && is_other
             && !tried.success
             && !manager.settings.keep_failed_changes
             && !tried.not_ended
             && tried.touched_nothing_protected()
-            && !(manager.tree.is_some() && tried.files_modified.is_empty())
+            && !(manager.tree.is_some() && tried.files_modified.is_empty() && !tried.mended_before)
             && turn.step.kind != RecoveryStrategyType::Rollback
             && !manager.host.is_interrupted()
     }

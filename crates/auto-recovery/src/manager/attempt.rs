@@ -111,7 +111,6 @@ impl<'m> Recovering<'m> {
         let verification = judged.verification.unwrap_or_default();
         let exit = shell_code(verification.exit_code, verification.signal);
         self.last_exit = exit.or(self.last_exit);
-        let left_running = [outcome.left_running, verification.left_running].concat();
         let mut tried = Tried {
             success: judged.success,
             repeatable: outcome.repeatable,
@@ -123,6 +122,7 @@ impl<'m> Recovering<'m> {
             passed_without: None,
             is_ground: false,
             anew: None,
+            mended_before: outcome.mended_before,
             message: judged.message,
             verdict: judged.verdict,
             changes_made: outcome.changes_made,
@@ -139,7 +139,7 @@ impl<'m> Recovering<'m> {
             strategy_exit_code: outcome.exit_code,
             exit_code: verification.exit_code,
             signal: verification.signal,
-            left_running,
+            left_running: [outcome.left_running, verification.left_running].concat(),
             not_ended: outcome.not_ended || verification.not_ended,
             output_file: verification.output_file.or(outcome.output_file),
             duration: Duration::ZERO,

@@ -239,6 +239,7 @@ impl Tried {
             passed_without: None,
             is_ground: false,
             anew: None,
+            mended_before: false,
             message: seen.message.clone(),
             verdict: seen.message,
             changes_made: Vec::new(),

@@ -26,6 +26,8 @@ pub(super) struct Tried {
     pub(super) is_ground: bool,
     /// The steps from there, where the plan was made anew.
     pub(super) anew: Option<Vec<Step>>,
+    /// Whether nothing was done because the command itself had mended what it found.
+    pub(super) mended_before: bool,
     pub(super) message: String,
     /// The part of the message that tells whether it helped.
     pub(super) verdict: String,

@@ -132,7 +132,8 @@ fn check(recipe: &Recipe) -> Result<()> {
     if matches_something.iter().all(|list| list.is_empty()) && recipe.categories.is_empty() {
         return wrong("matches nothing: name commands, tools, types or a category");
     }
-    let makes_command = !(recipe.run.is_empty() && recipe.add.is_empty() && recipe.drop.is_empty());
+    let makes_command =
+        recipe.again || !(recipe.run.is_empty() && recipe.add.is_empty() && recipe.drop.is_empty());
     if !makes_command && recipe.on_file.is_empty() {
         return wrong("runs nothing: give a fix or an alternative");
     }

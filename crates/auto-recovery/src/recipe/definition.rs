@@ -106,6 +106,11 @@ pub struct Recipe {
     pub types: Vec<String>,
     /// A word that the failure's message must contain, if any are named.
     pub messages: Vec<String>,
+    /// Words of which the output of the failing command must have one, if any are named.
+    pub output: Vec<String>,
+    /// Whether the failing command has mended by itself what it found, so that it is only run
+    /// again, whatever ran it.
+    pub again: bool,
     /// Which strategy it serves.
     pub remedy: Remedy,
     /// Flags of the failing command that are left out; a long one also with `=` and a value.
@@ -123,7 +128,8 @@ pub struct Recipe {
     /// `commands` without the flags that are left out, `{tool}` the failing program as it was
     /// named; `{beside}` before a name means the folder that this was named from.
     pub run: Vec<String>,
-    /// What it runs on the file of the failure when it mends for `tools`.
+    /// What it runs on the file of the failure, and on the others in which its tool found the same,
+    /// when it mends for `tools`.
     pub on_file: Vec<String>,
     /// The worst it may do.
     pub tier: Tier,
@@ -145,6 +151,9 @@ pub struct Recipe {
 impl Recipe {
     /// What it runs, in words: `{args}` are those of the failing command that stay.
     pub fn in_words(&self) -> String {
+        if self.again {
+            return "the failing command again, which changed files itself".to_owned();
+        }
         if !self.run.is_empty() {
             return self.run.join(" ");
         }

@@ -5,6 +5,8 @@ use std::cell::OnceCell;
 use super::definition::Recipe;
 use super::situation::Situation;
 use crate::command_line::{Announced, Announcements, Place, Words};
+use crate::detect::files_of;
+use crate::escape::strip_escapes;
 use crate::failure::Failure;
 
 /// A situation, and what it says of the commands that ran.
@@ -13,6 +15,7 @@ pub(super) struct Heard<'a> {
     /// The ways to read the command.
     pub(super) readings: Vec<Words>,
     output: OnceCell<Output>,
+    files: OnceCell<Vec<String>>,
 }
 
 /// What the output says.
@@ -29,6 +32,7 @@ impl<'a> Heard<'a> {
             situation: *situation,
             readings: Words::readings(situation.argv),
             output: OnceCell::new(),
+            files: OnceCell::new(),
         }
     }
 
@@ -64,6 +68,16 @@ impl<'a> Heard<'a> {
         self.output().place.clone()
     }
 
+    /// The files in which what reported the failure found the same kind of thing, the failure's own
+    /// first.
+    pub(super) fn files(&self) -> &[String] {
+        self.files.get_or_init(|| {
+            let failure = self.situation.failure;
+            let output = self.situation.output.as_bytes();
+            failure.map_or_else(Vec::new, |failure| files_of(failure, output))
+        })
+    }
+
     /// Whether the failure is known to come from a tool of `recipe`.
     pub(super) fn names(&self, recipe: &Recipe) -> bool {
         let failure = self.situation.failure;
@@ -81,6 +95,8 @@ impl<'a> Heard<'a> {
     fn output(&self) -> &Output {
         self.output.get_or_init(|| {
             let Situation { argv, output, .. } = self.situation;
+            let output = strip_escapes(output.as_bytes());
+            let output = &*String::from_utf8_lossy(&output);
             let announcements = Announcements::of(argv, output);
             let line = self.situation.failure.and_then(|one| line_of(one, output));
             Output {

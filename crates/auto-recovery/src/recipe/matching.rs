@@ -1,5 +1,7 @@
 //! Whether a recipe fits a failure, and the commands it then makes.
 
+use std::ops::Range;
+
 use super::flags::{is_flag, mended};
 use super::heard::Heard;
 use super::situation::Situation;
@@ -21,6 +23,8 @@ pub struct Candidate<'r> {
     pub is_elsewhere: bool,
     /// Whether an output says what it works on or what starts it, rather than who typed it.
     pub is_told: bool,
+    /// Which words of the command are files that the output names. They may be none of ours.
+    pub files: Range<usize>,
 }
 
 impl Candidate<'_> {
@@ -29,14 +33,15 @@ impl Candidate<'_> {
         self
     }
 
-    /// The first of its words that could lead it to what no undo reaches, as `is_within` knows the
-    /// workspace. Whoever typed a command may give its options any value; one that an output shows
-    /// may be anybody's, and all of it counts.
+    /// The first of its words, but for the files that the output names, that could lead it to what
+    /// no undo reaches, as `is_within` knows the workspace. Whoever typed a command may give its
+    /// options any value; one that an output shows may be anybody's, and all of it counts.
     pub fn leads_outside(&self, is_within: impl Fn(&str) -> bool) -> Option<&str> {
         let words = self.argv.iter().map(String::as_str);
         let before = std::iter::once("").chain(words.clone());
-        let mut pairs = words.zip(before).skip(1);
-        let found = pairs.find(|(word, before)| match self.is_told {
+        let pairs = words.zip(before).enumerate().skip(1);
+        let mut pairs = pairs.filter(|(at, _)| !self.files.contains(at));
+        let found = pairs.find(|(_, (word, before))| match self.is_told {
             true => !paths_in(word).all(&is_within),
             false => {
                 let is_value =
@@ -44,7 +49,7 @@ impl Candidate<'_> {
                 !word.starts_with('-') && !is_value && !is_within(word)
             }
         });
-        found.map(|(word, _)| word)
+        found.map(|(_, (word, _))| word)
     }
 }
 
@@ -63,6 +68,8 @@ const CANDIDATES_MAX: usize = 4;
 const ARGUMENTS: &str = "{args}";
 /// The same for the program of the failing one.
 const TOOL: &str = "{tool}";
+/// The same for the file that the failure names.
+const FILE: &str = "{file}";
 /// Before a program in the command of a recipe: it stands in the folder that the failing one was
 /// named from.
 const BESIDE: &str = "{beside}";
@@ -83,6 +90,9 @@ impl Recipe {
         recipes: &[Self],
     ) -> Result<Vec<Candidate<'_>>, Misfit> {
         self.suits(&heard.situation)?;
+        if self.again {
+            return Ok(vec![self.once_more(heard)?]);
+        }
         let found = match self.for_what_was_typed(heard) {
             Ok(found) => found,
             Err(misfit) => self
@@ -120,10 +130,25 @@ impl Recipe {
             return Err(Misfit::Type(failure.error_type.clone()));
         }
         let is_said = |word: &String| failure.message.contains(word.as_str());
-        match self.messages.is_empty() || self.messages.iter().any(is_said) {
-            true => Ok(()),
-            false => Err(Misfit::Message),
+        if !self.messages.is_empty() && !self.messages.iter().any(is_said) {
+            return Err(Misfit::Message);
         }
+        let is_written = |words: &String| situation.output.contains(words.as_str());
+        match self.output.is_empty() || self.output.iter().any(is_written) {
+            true => Ok(()),
+            false => Err(Misfit::Output(self.output.clone())),
+        }
+    }
+
+    /// The failing command itself. Before any failure, it must be one of those that mend; after
+    /// one, its output has told that it did, whatever ran what mends.
+    fn once_more(&self, heard: &Heard<'_>) -> Result<Candidate<'_>, Misfit> {
+        let is_known = heard.situation.failure.is_some() && !self.output.is_empty();
+        if !is_known && !heard.readings.iter().any(|reading| self.fits(reading)) {
+            return Err(Misfit::Command);
+        }
+        let argv = heard.situation.argv.to_vec();
+        Ok(self.candidate(argv, Place::default(), &Words::default()))
     }
 
     /// What mends the command that was typed. Where that is a text with several, those count whose
@@ -175,17 +200,27 @@ impl Recipe {
         })
     }
 
-    /// What mends the file that the failure names.
+    /// What mends the file that the failure names, and with it the other files in which its tool
+    /// found the same: one mended file of two would look like no help. A command of the user's is
+    /// given the one, as its words say.
     fn on_its_file(&self, heard: &Heard<'_>) -> Option<Result<Candidate<'_>, Misfit>> {
         if !heard.names(self) || self.on_file.is_empty() {
             return None;
         }
-        let argv = fill(&self.on_file, heard.situation.failure);
-        let made = argv.map(|argv| {
-            self.candidate(argv, heard.place(), &Words::default())
-                .told()
-        });
-        Some(made.ok_or(Misfit::NoFile))
+        let Some(mut argv) = fill(&self.on_file, heard.situation.failure) else {
+            return Some(Err(Misfit::NoFile));
+        };
+        let at = self.on_file.iter().position(|word| word == FILE);
+        let at = at.filter(|_| self.run.is_empty());
+        let files = at.map_or(0..0, |at| at..at + heard.files().len());
+        if let Some(at) = at {
+            argv.splice(at..=at, heard.files().iter().cloned());
+        }
+        let made = self.candidate(argv, heard.place(), &Words::default());
+        Some(Ok(Candidate {
+            files,
+            ..made.told()
+        }))
     }
 
     fn candidate(&self, argv: Vec<String>, place: Place, reading: &Words) -> Candidate<'_> {
@@ -195,6 +230,7 @@ impl Recipe {
             place,
             is_elsewhere: reading.is_elsewhere,
             is_told: false,
+            files: 0..0,
         }
     }
 
@@ -312,7 +348,7 @@ fn fill(template: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
     template
         .iter()
         .map(|word| match word.as_str() {
-            "{file}" => failure
+            FILE => failure
                 .file_path
                 .clone()
                 .filter(|file| !file.starts_with('-')),

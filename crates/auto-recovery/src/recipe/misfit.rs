@@ -15,6 +15,8 @@ pub enum Misfit {
     Type(String),
     /// It is for failures with other messages.
     Message,
+    /// It is for outputs that say other things.
+    Output(Vec<String>),
     /// Neither the command nor what its output announces is one that it mends.
     Command,
     /// The command lacks the flags it is for.
@@ -34,6 +36,9 @@ impl fmt::Display for Misfit {
             Self::Category(category) => write!(f, "not for {category} failures"),
             Self::Type(name) => write!(f, "not for failures of the type {name}"),
             Self::Message => f.write_str("not for a failure with this message"),
+            Self::Output(words) => {
+                write!(f, "only where the output says `{}`", words.join("` or `"))
+            }
             Self::Command => f.write_str("does not fit the command, nor one its output announces"),
             Self::Without(flags) => {
                 write!(f, "only for commands with {}", flags.join(" or "))

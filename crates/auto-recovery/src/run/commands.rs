@@ -181,16 +181,20 @@ impl Verifier for Rerun {
         }
         let detection = self.runner.detect(&ran);
         let same = detection.failure.is_same_as(call.failure);
-        verification.message = match same {
-            true => format!("`{command}` still fails ({})", ended(&ran)),
-            false => format!(
+        let elsewhere = detection.failure.is_elsewhere_than(call.failure);
+        verification.message = match (same, &detection.failure.file_path) {
+            (true, Some(file)) if elsewhere => {
+                format!("`{command}` still fails ({}), now in {file}", ended(&ran))
+            }
+            (true, _) => format!("`{command}` still fails ({})", ended(&ran)),
+            (false, _) => format!(
                 "`{command}` fails otherwise ({}): {}",
                 ended(&ran),
                 detection.failure.error_type
             ),
         };
         verification.failure = Some(detection.failure.clone());
-        if !same {
+        if !same || elsewhere {
             self.seen.set(Failed {
                 failure: detection.failure,
                 category: detection.category,

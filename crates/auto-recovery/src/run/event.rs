@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::failure::{Category, Failure};
 use crate::manager::Event;
 use crate::process::{CommandSpec, Exit, OutputSink};
+use crate::run::last_line::TreeLeft;
 
 /// Whose output it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,8 +125,8 @@ pub enum RunEvent<'a> {
         attempts: usize,
         /// From the first run to now.
         duration: Duration,
-        /// Whether the tree is as it was.
-        tree_is_as_it_was: bool,
+        /// How the tree stands.
+        tree: TreeLeft,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
     },

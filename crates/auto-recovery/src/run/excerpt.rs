@@ -5,7 +5,7 @@
 
 use memchr::memmem;
 
-use crate::detect::strip_escapes;
+use crate::escape::strip_escapes;
 use crate::failure::Failure;
 
 /// The longest excerpt: 8 KiB, some 2,000 tokens, as much as a model reads without losing itself.

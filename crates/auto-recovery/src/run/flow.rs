@@ -15,6 +15,7 @@ use crate::run::consent::Consent;
 use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
+use crate::run::last_line::TreeLeft;
 use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
@@ -294,7 +295,10 @@ impl Run {
             why: &message,
             attempts: self.tried.load(Ordering::Relaxed),
             duration: self.elapsed(),
-            tree_is_as_it_was: self.is_in_order(),
+            tree: match self.is_in_order() {
+                true => TreeLeft::AsItWas,
+                false => TreeLeft::Changed,
+            },
             session_id: session_id.as_deref(),
         });
         let end = match exit {
@@ -342,7 +346,7 @@ impl Run {
             why: &message,
             attempts: 0,
             duration: self.elapsed(),
-            tree_is_as_it_was: true,
+            tree: TreeLeft::NothingToUndo,
             session_id: None,
         });
         let end = match exit {

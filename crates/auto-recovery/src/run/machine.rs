@@ -50,6 +50,11 @@ impl Machine for RunRequest {
         self.is_installed(program, folder)
     }
 
+    fn own_files(&self, folder: &Path, files: &[String]) -> Vec<String> {
+        let is_own = |file: &&String| folder.join(file).is_file() && self.is_within(file, folder);
+        files.iter().filter(is_own).cloned().collect()
+    }
+
     fn named(&self, folder: &Path) -> Option<String> {
         if folder == self.cwd {
             return None;

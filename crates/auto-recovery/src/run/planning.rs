@@ -9,12 +9,16 @@ use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
-use crate::recipe::{Candidate, RecipeBook, RecipeRef, Remedy, Situation, Tier};
+use crate::recipe::{Candidate, Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
+use crate::wording::counted;
 
 /// The longest run of a failing test that is done again before the first fix.
 const RERUN_FIRST_MAX: Duration = Duration::from_secs(120);
+
+/// Files of a command that are shown; more are counted.
+const FILES_SHOWN: usize = 4;
 
 /// One thing that would be tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,11 @@ pub enum PlannedAction {
         recipe: RecipeRef,
         /// The command.
         command: StrategyCommand,
+    },
+    /// Runs the user's command again, once, because it mended by itself what it found.
+    Mended {
+        /// Which recipe says so.
+        recipe: RecipeRef,
     },
     /// Runs the user's command again.
     Again {
@@ -82,6 +91,10 @@ pub trait Machine {
 
     /// Whether `program` can be started in `folder`.
     fn has_program(&self, program: &str, folder: &Path) -> bool;
+
+    /// Those of `files`, seen from `folder`, that are files of this workspace, which an undo
+    /// reaches.
+    fn own_files(&self, folder: &Path, files: &[String]) -> Vec<String>;
 
     /// `folder` as a person in the command's directory names it; `None` if it is that directory.
     fn named(&self, folder: &Path) -> Option<String>;
@@ -201,7 +214,7 @@ impl RunPlan {
             kind: kind.clone(),
             // A recipe would do the same on the same tree.
             max_attempts: match action {
-                PlannedAction::Recipe { .. } => 1,
+                PlannedAction::Recipe { .. } | PlannedAction::Mended { .. } => 1,
                 _ => around.policy.max_attempts,
             },
             action,
@@ -216,17 +229,11 @@ impl RunPlan {
         for candidate in around.recipes.candidates(remedy, situation) {
             let recipe = candidate.recipe;
             match prepared(&candidate, around.machine, around.allow) {
-                Ok(command) => steps.push(step(PlannedAction::Recipe {
-                    recipe: RecipeRef {
-                        name: recipe.name.clone(),
-                        tier: recipe.tier,
-                    },
-                    command,
-                })),
+                Ok(command) => steps.push(step(recipe_action(recipe, command))),
                 // That one is not about this project at all.
                 Err(Obstacle::Files(_)) => {}
                 Err(obstacle) => {
-                    let display = display_command(&candidate.argv);
+                    let display = shown(&candidate, &candidate.argv[candidate.files.clone()]);
                     self.skipped
                         .push(format!("recipe {} (`{display}`): {obstacle}", recipe.name));
                 }
@@ -251,6 +258,9 @@ impl PlannedStep {
             PlannedAction::Given(command) => command.in_words(),
             PlannedAction::Recipe { recipe, command } => {
                 format!("{} (recipe {recipe})", command.display)
+            }
+            PlannedAction::Mended { recipe } => {
+                format!("run it again, if it changed files itself (recipe {recipe})")
             }
             PlannedAction::Again { .. } => "run it again".to_owned(),
             PlannedAction::Back(RollbackTarget::LastGood) => "to the last good tree".to_owned(),
@@ -277,13 +287,23 @@ impl PlannedStep {
     pub fn is_own_doing(&self) -> bool {
         matches!(
             self.action,
-            PlannedAction::Recipe { .. } | PlannedAction::Again { asked: false, .. }
+            PlannedAction::Recipe { .. }
+                | PlannedAction::Mended { .. }
+                | PlannedAction::Again { asked: false, .. }
         )
+    }
+
+    /// Whether it is there because the command said that it changed files itself.
+    pub(super) fn follows_a_mend(&self) -> bool {
+        matches!(self.action, PlannedAction::Mended { .. })
     }
 
     /// Whether it may change files by more than what running the command again does.
     pub fn changes_files(&self) -> bool {
-        !matches!(self.action, PlannedAction::Again { .. })
+        !matches!(
+            self.action,
+            PlannedAction::Again { .. } | PlannedAction::Mended { .. }
+        )
     }
 }
 
@@ -298,6 +318,8 @@ pub enum Obstacle {
     Place,
     /// One of its words leads out of this workspace.
     Outside(String),
+    /// No file that the output names is in this workspace.
+    NoFile,
     /// A program that it needs is not there.
     Program(String),
 }
@@ -313,8 +335,23 @@ impl fmt::Display for Obstacle {
             Self::Outside(word) => {
                 write!(f, "{word} is not in this workspace, where an undo reaches")
             }
+            Self::NoFile => f.write_str("its file is not in this workspace"),
             Self::Program(program) => write!(f, "{program} is not installed"),
         }
+    }
+}
+
+fn recipe_action(recipe: &Recipe, command: StrategyCommand) -> PlannedAction {
+    let named = RecipeRef {
+        name: recipe.name.clone(),
+        tier: recipe.tier,
+    };
+    match recipe.again {
+        true => PlannedAction::Mended { recipe: named },
+        false => PlannedAction::Recipe {
+            recipe: named,
+            command,
+        },
     }
 }
 
@@ -347,10 +384,10 @@ pub(super) fn prepared(
     if let Some(word) = outside(candidate, machine, &folder) {
         return Err(Obstacle::Outside(word.to_owned()));
     }
-    let display = display_command(&candidate.argv);
+    let (argv, display) = with_own_files(candidate, machine, &folder).ok_or(Obstacle::NoFile)?;
     let named = machine.named(&folder);
     Ok(StrategyCommand {
-        argv: candidate.argv.iter().map(Into::into).collect(),
+        argv: argv.iter().map(Into::into).collect(),
         display: match &named {
             Some(name) => format!("cd {} && {display}", display_command(&[name])),
             None => display,
@@ -377,6 +414,39 @@ fn outside<'c>(
         true => None,
         false => candidate.leads_outside(is_within),
     })
+}
+
+/// The command of `candidate` with those files that are of this workspace, and how it is shown;
+/// `None` if it names files and none of them is.
+fn with_own_files(
+    candidate: &Candidate<'_>,
+    machine: &dyn Machine,
+    folder: &Path,
+) -> Option<(Vec<String>, String)> {
+    let (argv, at) = (&candidate.argv, candidate.files.clone());
+    if at.is_empty() {
+        return Some((argv.clone(), shown(candidate, &[])));
+    }
+    let own = machine.own_files(folder, &argv[at]);
+    let display = shown(candidate, &own);
+    (!own.is_empty()).then(|| (with_files(candidate, &own), display))
+}
+
+/// The command of `candidate` on `files`, which are those it names or some of them.
+fn with_files(candidate: &Candidate<'_>, files: &[String]) -> Vec<String> {
+    let (argv, at) = (&candidate.argv, &candidate.files);
+    [&argv[..at.start], files, &argv[at.end..]].concat()
+}
+
+/// The command of `candidate` on `files` as people see it, with no more names than they read.
+fn shown(candidate: &Candidate<'_>, files: &[String]) -> String {
+    let named = &files[..files.len().min(FILES_SHOWN)];
+    let display = display_command(&with_files(candidate, named));
+    match files.len() - named.len() {
+        0 if candidate.recipe.again => format!("{display} again"),
+        0 => display,
+        more => format!("{display} … and {}", counted(more as u64, "more file")),
+    }
 }
 
 /// The plain retry before any fix, and those in the category's place. A test that fails is run

@@ -23,6 +23,7 @@ use crate::run::commands::Rerun;
 use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::guard::Claim;
+use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::plan_anew::PlanAnew;
 use crate::run::planning::{PlannedStep, RunPlan};
@@ -103,6 +104,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         skipped: &plan.skipped,
         patch,
         changed_itself,
+        mended_before: plan.steps.iter().any(PlannedStep::follows_a_mend),
         told: &told,
     };
     conclude(run, recovery, ending)
@@ -458,6 +460,8 @@ struct Ending<'a> {
     patch: Option<PathBuf>,
     /// Whether files that git knows changed while the command ran, and not by an attempt.
     changed_itself: bool,
+    /// Whether the command said that it changed files itself before it failed.
+    mended_before: bool,
     /// What whoever is called to help is told.
     told: &'a Told,
 }
@@ -487,11 +491,15 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
         }
         run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: not_recovered(run, &recovery),
+            why: &not_recovered(run, exit, &recovery),
             attempts,
             duration: run.elapsed(),
-            tree_is_as_it_was: run.runner.not_ended().is_empty()
-                && (attempts == 0 || (ending.undone && recovery.not_covered.is_empty())),
+            tree: TreeLeft::of(Stands {
+                attempts,
+                undone: ending.undone && recovery.not_covered.is_empty(),
+                mended_before: ending.mended_before,
+                still_runs: !run.runner.not_ended().is_empty(),
+            }),
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
@@ -565,19 +573,17 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
     });
 }
 
-fn not_recovered(run: &Run, recovery: &Recovery) -> &'static str {
-    match recovery.end {
-        RecoveryEnd::DeadlinePassed if !run.runner.not_ended().is_empty() => {
-            "stopped beside what could not be ended"
-        }
-        RecoveryEnd::Recovered => "recovered",
-        RecoveryEnd::Escalated => "escalated",
-        RecoveryEnd::DeadlinePassed if recovery.out_of_time.is_some() => {
-            "ended before the deadline"
-        }
-        RecoveryEnd::DeadlinePassed => "the deadline passed",
-        RecoveryEnd::Interrupted => "interrupted",
+fn not_recovered(run: &Run, exit: RunExit, recovery: &Recovery) -> String {
+    let end = recovery.end;
+    if end == RecoveryEnd::DeadlinePassed && !run.runner.not_ended().is_empty() {
+        return "stopped beside what could not be ended".to_owned();
     }
+    if end == RecoveryEnd::DeadlinePassed && recovery.out_of_time.is_some() {
+        return "ended before the deadline".to_owned();
+    }
+    let (command, result) = (&run.runner.command, &recovery.result);
+    let attempts = result.attempts.len();
+    last_line::why((command, end, attempts), exit, result.final_error.as_ref())
 }
 
 /// Passes the manager's steps on to the run's observer, and counts attempts.

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::recipe::{RecipeRef, Situation};
 use crate::run::budget::RetryBudget;
 use crate::run::commands::CommandStrategy;
+use crate::run::mended::MendedStrategy;
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::retrying::RetryStrategy;
@@ -106,6 +107,11 @@ fn strategy_of(
     Some(match &step.action {
         PlannedAction::Given(command) => Box::new(of_command(command, None)),
         PlannedAction::Recipe { recipe, command } => Box::new(of_command(command, Some(recipe))),
+        PlannedAction::Mended { recipe } => Box::new(MendedStrategy {
+            kind: step.kind.clone(),
+            recipe: recipe.clone(),
+            runner,
+        }),
         PlannedAction::Again {
             asked,
             within,

@@ -14,6 +14,8 @@ pub struct Outcome {
     pub stands_in: bool,
     /// Whether asking again could bring something else.
     pub repeatable: bool,
+    /// Whether it did nothing because the command itself had mended what it found.
+    pub mended_before: bool,
     /// What became of it, in words.
     pub message: String,
     /// What it changed, in words.

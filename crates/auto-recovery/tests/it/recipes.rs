@@ -126,8 +126,48 @@ fn a_tool_that_a_task_runner_ran_is_mended_as_it_was_announced_or_on_its_file() 
         candidates("make lint", &failure, Category::CodeQuality, ""),
         ["black: black src/a.py"]
     );
+    let output = "would reformat src/a.py\nwould reformat b.py\nwould reformat -v\n";
+    assert_eq!(
+        candidates("make lint", &failure, Category::CodeQuality, output),
+        ["black: black src/a.py b.py"]
+    );
     failure.file_path = Some("--config=evil".to_owned());
     assert!(candidates("make lint", &failure, Category::CodeQuality, "").is_empty());
+}
+
+#[test]
+fn a_check_that_mended_by_itself_is_run_again_whatever_ran_it() {
+    let failure = Failure::new(
+        "files-modified",
+        "files were modified by this hook",
+        "pre-commit",
+    );
+    let output = "black...Failed\n- hook id: black\n- files were modified by this hook\n";
+    for command in [
+        "pre-commit run --all-files",
+        "pre-commit run",
+        "make lint",
+        "npm run -s lint",
+    ] {
+        let found = candidates(command, &failure, Category::CodeQuality, output);
+        assert_eq!(found, [format!("pre-commit: {command}")]);
+        assert!(candidates(command, &failure, Category::CodeQuality, "").is_empty());
+        assert!(candidates(command, &failure, Category::TestFailure, output).is_empty());
+    }
+    // Before any failure it is planned for what mends, and for nothing else.
+    for (command, planned) in [("pre-commit run --all-files", true), ("make lint", false)] {
+        let argv = words(command);
+        let situation = Situation {
+            argv: &argv,
+            failure: None,
+            category: Category::CodeQuality,
+            output: "",
+        };
+        let found = RecipeBook::built_in()
+            .candidates(Remedy::Fix, &situation)
+            .len();
+        assert_eq!(found, usize::from(planned), "{command}");
+    }
 }
 
 #[test]

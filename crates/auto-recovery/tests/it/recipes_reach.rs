@@ -91,7 +91,9 @@ fn place(candidate: &Candidate<'_>) -> PathBuf {
 
 fn formatters() -> Vec<Recipe> {
     let book = RecipeBook::built_in();
-    let is_one = |recipe: &&Recipe| recipe.categories.contains(&Category::CodeQuality);
+    // What is only run again is told by the output, and by nothing else.
+    let is_one =
+        |recipe: &&Recipe| recipe.categories.contains(&Category::CodeQuality) && !recipe.again;
     book.recipes().iter().filter(is_one).cloned().collect()
 }
 

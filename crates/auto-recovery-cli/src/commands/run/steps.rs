@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
-use auto_recovery::run::{RunEvent, RunObserver};
+use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::shell_word;
 
 use crate::output::{Printer, Status, counted, with_short_words};
@@ -230,14 +230,17 @@ impl RunObserver for Steps {
                 why,
                 attempts,
                 duration,
-                tree_is_as_it_was,
+                tree,
                 session_id,
             } => {
                 self.status.idle();
-                let tree = if *tree_is_as_it_was {
-                    " · the tree is as it was"
-                } else {
-                    ""
+                let tree = match tree {
+                    TreeLeft::AsItWas => " · the tree is as it was",
+                    TreeLeft::AsTheCommandLeftIt => {
+                        " · the tree is as the command left it, which changed files itself"
+                    }
+                    TreeLeft::NothingToUndo => " · nothing to undo",
+                    TreeLeft::Changed => "",
                 };
                 let next = match (attempts, session_id) {
                     (1.., Some(id)) => format!(
@@ -246,11 +249,12 @@ impl RunObserver for Steps {
                     ),
                     _ => String::new(),
                 };
-                let tries = counted(*attempts as u64, "attempt");
-                self.conclude(&format!(
-                    "{why} after {tries}, {}{tree}{next}",
-                    seconds(*duration)
-                ));
+                let tries = match attempts {
+                    0 => String::new(),
+                    _ => format!(", {}", counted(*attempts as u64, "attempt")),
+                };
+                let took = seconds(*duration);
+                self.conclude(&format!("{why}{tries}, {took}{tree}{next}"));
             }
             RunEvent::NotEnded { processes } => {
                 for process in *processes {

@@ -75,6 +75,9 @@ pub(super) struct Expected {
     /// The paths that the cure changes, in order.
     #[serde(default)]
     pub(super) changes: Vec<String>,
+    /// Whether the command changed them itself before it failed, and no attempt did.
+    #[serde(default)]
+    pub(super) by_itself: bool,
     /// How many attempts it takes.
     pub(super) attempts: usize,
     /// How many of them changed files and must have been undone.

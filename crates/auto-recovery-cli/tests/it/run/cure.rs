@@ -67,7 +67,8 @@ fn with_a_useless_fix_the_code_is_the_commands_and_the_tree_as_before() {
     assert_eq!(run.code, 42);
     assert_eq!(read(&machine, "value"), "broken\n");
     assert!(
-        run.stderr.contains("escalated after 3 attempts"),
+        run.stderr
+            .contains("not recovered: `sh -c 'exit 42'` still fails (exit 42), 3 attempts, "),
         "{}",
         run.stderr
     );

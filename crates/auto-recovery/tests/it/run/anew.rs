@@ -1,8 +1,10 @@
 //! Planning anew: one failure behind another, each mended by what suits it.
 
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use auto_recovery::audit::JournalEvent;
 use auto_recovery::recipe::{Recipe, Tier};
-use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
+use auto_recovery::run::{Policy, RunEnd, RunExit, RunRequest, StrategyCommand};
 
 use super::Project;
 use super::support::fixing;
@@ -98,10 +100,124 @@ fn a_failure_that_nothing_suits_is_no_ground() {
 fn grounds_are_eight_at_most() {
     let project = Project::new(&[("value", "")]);
     let links = "abcdefghij";
-    let (outcome, _) = project.run(request(&project, links, mending(links)));
+    let (outcome, seen) = project.run(request(&project, links, mending(links)));
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
-    assert_eq!(project.trail().len(), 8);
+    let trail = project.trail();
+    assert_eq!(trail.len(), 8);
     assert_eq!(project.read("value"), "");
+    // Whoever looks at the screen, the entry or the session reads why it stopped there.
+    let why = "8 grounds kept, no more is planned: type-error in x.py:1 is next";
+    let last = &trail[7].recovery_message;
+    assert!(last.contains(why), "{last}");
+    let is_told = |event: &String| event.starts_with("NotTried") && event.contains(why);
+    assert!(seen.events.iter().any(is_told), "{:?}", seen.events);
+}
+
+/// A checker that shows the first file with a finding and no other, and what mends that file.
+fn one_at_a_time(names: &[&str]) -> (Project, RunRequest) {
+    let files: Vec<_> = names.iter().map(|name| (*name, "bad\n")).collect();
+    let project = Project::new(&files);
+    let script =
+        "for f in *.py; do ! grep -q bad $f || { echo \"$f:1: error: bad\" >&2; exit 1; }; done";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "one-file".to_owned(),
+        commands: vec!["*".to_owned()],
+        messages: vec!["bad".to_owned()],
+        run: ["sed", "-i", "s/bad/good/", "{file}"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Recipe::default()
+    }];
+    (project, request)
+}
+
+#[test]
+fn the_same_failure_in_the_next_file_is_progress() {
+    let names = ["a.py", "b.py", "c.py"];
+    let (project, request) = one_at_a_time(&names);
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    for name in names {
+        assert_eq!(project.read(name), "good\n");
+    }
+    let trail = project.trail();
+    assert_eq!(trail.len(), 3, "the same recipe on another tree each time");
+    let first = &trail[0].recovery_message;
+    assert!(
+        first.contains("still fails (exit 1), now in b.py"),
+        "{first}"
+    );
+}
+
+#[test]
+fn a_recipe_on_a_file_is_given_all_that_the_output_names_in_the_workspace() {
+    let names = ["a.py", "b.py", "c d.py", "e.py", "f.py", "g.py"];
+    let mut files: Vec<_> = names.iter().map(|name| (*name, "bad\n")).collect();
+    files.push(("../out.py", "bad\n"));
+    files.push(("bin/black", "#!/bin/sh\nsed -i s/bad/good/ \"$@\"\n"));
+    let project = Project::new(&files);
+    let black = project.root().join("bin/black");
+    std::fs::set_permissions(&black, PermissionsExt::from_mode(0o755)).unwrap();
+    symlink("../out.py", project.root().join("link.py")).unwrap();
+    // As `make` does with a silent recipe: no word of the command, only what the tool says.
+    let script = "grep -l bad *.py ../out.py | sed 's/^/would reformat /' >&2; ! grep -q bad *d.py";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "black".to_owned(),
+        tools: vec!["black".to_owned()],
+        on_file: ["./bin/black", "{file}"].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    for name in names {
+        assert_eq!(project.read(name), "good\n", "{name}");
+    }
+    assert_eq!(
+        project.read("../out.py"),
+        "bad\n",
+        "nothing would put that back"
+    );
+    let trail = project.trail();
+    assert_eq!(trail.len(), 1);
+    let change = &trail[0].changes_made[0];
+    assert!(
+        change.contains("./bin/black a.py b.py 'c d.py' e.py … and 2 more files"),
+        "{change}"
+    );
+}
+
+#[test]
+fn a_file_outside_of_the_workspace_is_not_mended_though_a_tool_names_it() {
+    let project = Project::new(&[("../out.py", "bad\n")]);
+    let script = "echo 'would reformat ../out.py' >&2; exit 1";
+    let mut request = project.request(&["sh", "-c", script], Policy::default());
+    request.recipes = vec![Recipe {
+        name: "black".to_owned(),
+        tools: vec!["black".to_owned()],
+        on_file: ["touch", "{file}", "ran"].map(str::to_owned).to_vec(),
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert!(project.trail().is_empty() && !project.has("ran"));
+    let why = "recipe black (`touch ../out.py ran`): its file is not in this workspace";
+    assert!(
+        seen.events.iter().any(|event| event.contains(why)),
+        "{:?}",
+        seen.events
+    );
+}
+
+#[test]
+fn what_stays_in_the_same_file_is_no_progress() {
+    let (project, mut request) = one_at_a_time(&["a.py"]);
+    request.recipes[0].run = ["sed", "-i", "$abad", "{file}"].map(str::to_owned).to_vec();
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.trail().len(), 1);
+    assert_eq!(project.read("a.py"), "bad\n");
 }
 
 #[test]
@@ -207,4 +323,60 @@ fn a_pass_by_chance_on_a_ground_is_approved_too() {
     let (outcome, seen) = project.run(request);
     assert_ne!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
     assert_eq!(project.read("value"), "");
+}
+
+/// A check that mends what it finds, as hooks do, and then fails; and `more` behind it.
+fn mending_check(project: &Project, more: &str) -> RunRequest {
+    let said = "- hook id: fixer\\n- files were modified by this hook\\n";
+    let mend = format!("sed -i s/bad/good/ value; printf -- '{said}'; exit 1");
+    let script = format!("echo >> ../runs; grep -q bad value && {{ {mend}; }}; {more}");
+    project.request(&["sh", "-c", &script], Policy::default())
+}
+
+#[test]
+fn a_check_that_mended_by_itself_is_run_again_once_and_that_is_not_flaky() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let (outcome, seen) = project.run(mending_check(&project, "exit 0"));
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("../runs").lines().count(), 2);
+    assert_eq!(
+        outcome.end,
+        RunEnd::Recovered,
+        "it mended, and was not flaky"
+    );
+    assert!(
+        outcome.files_modified.is_empty(),
+        "that was the command's own doing"
+    );
+    let trail = project.trail();
+    assert_eq!(trail.len(), 1);
+    let message = &trail[0].recovery_message;
+    assert!(
+        message.contains("changed files itself before it failed"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_check_that_mends_and_fails_for_good_is_run_again_once() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let mut request = mending_check(&project, "exit 0");
+    let script = "echo >> ../runs; echo '- files were modified by this hook'; exit 1";
+    request.argv = ["sh", "-c", script].map(Into::into).to_vec();
+    let (outcome, _) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    assert_eq!(project.read("../runs").lines().count(), 2);
+}
+
+#[test]
+fn what_fails_behind_a_check_that_mended_is_planned_for() {
+    let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
+    let next = "grep -q a value || { echo 'x.py:1: error: no a' >&2; exit 1; }";
+    let mut request = mending_check(&project, next);
+    request.recipes = mending("a");
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("value"), "good\na\n");
+    assert_eq!(project.trail().len(), 2);
 }

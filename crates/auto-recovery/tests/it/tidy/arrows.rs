@@ -28,17 +28,18 @@ const MODULES: Table<'_> = &[
     ("error", &[]),
     ("wording", &[]),
     ("exit", &[]),
-    ("failure_kind", &[]),
+    ("escape", &[]),
+    ("failure_kind", &["escape"]),
     ("failure", &["error", "failure_kind"]),
     ("entry", &["error"]),
     ("attempt", &["failure", "strategy"]),
     // What is decided: pure.
     ("strategy", &["failure", "recipe"]),
-    ("detect", &["error", "failure", "command_line"]),
+    ("detect", &["error", "escape", "failure", "command_line"]),
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
     ("command_line", &[]),
-    ("recipe", &["error", "failure", "command_line"]),
+    ("recipe", &["error", "escape", "failure", "command_line", "detect"]),
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
@@ -55,12 +56,13 @@ const MODULES: Table<'_> = &[
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
-    ("run", &["error", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "error",
+    "escape",
     "exit",
     "failure",
     "failure_kind",
