@@ -38,12 +38,23 @@ pub fn files_of(failure: &Failure, output: &[u8]) -> Vec<String> {
     let rules = Rules::builtin().ordered.iter();
     for rule in rules.filter(|rule| is_of(rule, &failure.source)) {
         let found = findings(rule, &text);
-        let is_it = |(file, kind): &(String, String)| file == first && *kind == failure.error_type;
+        let is_it =
+            |(file, kind): &(String, String)| is_same(file, first) && *kind == failure.error_type;
         if found.iter().any(is_it) {
-            found.iter().for_each(|(file, _)| files.add(file));
+            let others = found.iter().filter(|(file, _)| !is_same(file, first));
+            others.for_each(|(file, _)| files.add(file));
         }
     }
     files.names
+}
+
+/// Whether `file`, as a tool names it, is `known`, which may stand without its folders: tools name
+/// files by their whole path that a failure names from the folder of the command.
+fn is_same(file: &str, known: &str) -> bool {
+    let folder = file.strip_suffix(known);
+    folder.is_some_and(|folder| {
+        folder.is_empty() || (folder.starts_with('/') && folder.ends_with('/'))
+    })
 }
 
 fn is_of(prepared: &Prepared, source: &str) -> bool {
@@ -121,6 +132,15 @@ mod tests {
             ("prettier", "formatting", "a.css"),
             "[warn] a.css\n[warn] b.css\n[warn] Code style issues found in 2 files.\n",
             &["a.css", "b.css"],
+        );
+    }
+
+    #[test]
+    fn a_file_that_the_tool_names_by_its_whole_path_is_the_failures_own() {
+        check(
+            ("black", "formatting", "b.py"),
+            "would reformat /w/b.py\nwould reformat /w/a.py\n",
+            &["b.py", "/w/a.py"],
         );
     }
 
