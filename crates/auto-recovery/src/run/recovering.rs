@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::attempt::RecoveryResult;
 use crate::audit::{RecoveryAuditLogger, SessionStarted};
-use crate::checkpoint::{ProtectGlob, Workspace, scripts_of};
+use crate::checkpoint::ProtectGlob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
@@ -27,7 +27,7 @@ use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::plan_anew::PlanAnew;
 use crate::run::planning::{PlannedStep, RunPlan};
-use crate::run::request::{Policy, StrategyCommand};
+use crate::run::request::Policy;
 use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::session_patch::SessionPatch;
@@ -35,6 +35,7 @@ use crate::run::staging::Staging;
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::told::Told;
 use crate::run::tree::GuardedTree;
+use crate::run::tree_protect::{guarded_files, warn_of_unmatched};
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::wording::shell_word;
 
@@ -300,35 +301,6 @@ fn guard_tree(
         }
         Err(error) => Err(error.context(format!("take a checkpoint of the tree{UNTRIED}"))),
     }
-}
-
-/// Says which globs protect nothing: a typing error, or a glob that is meant from elsewhere.
-fn warn_of_unmatched(run: &Run, tree: &GuardedTree) {
-    for (glob, other) in tree.unmatched(&run.runner.request.protect) {
-        let hint = other.map(|other| format!(": `{other}` would"));
-        let hint = hint.unwrap_or_default();
-        let what = format!("`--protect {glob}` matches nothing in this tree{hint}");
-        run.observe(&RunEvent::Warning { what: &what });
-    }
-}
-
-/// What no attempt may change though nobody said so: the configuration, and the scripts that mend
-/// and decide.
-fn guarded_files(run: &Run, policy: &Policy, workspace: &Workspace) -> Vec<ProtectGlob> {
-    let request = &run.runner.request;
-    let given = policy.fixes.iter().chain(&policy.alternatives);
-    let asked = request.approve.iter().chain(&request.on_escalate);
-    let words = |command: &StrategyCommand| -> Vec<String> {
-        let words = command.argv.iter();
-        words
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect()
-    };
-    let scripts = given
-        .chain(asked)
-        .flat_map(|command| scripts_of(&words(command), &request.cwd, workspace.root()));
-    let files = request.guarded_files.iter().cloned().chain(scripts);
-    files.map(|file| ProtectGlob::of_file(&file)).collect()
 }
 
 /// What stands behind what could not be done, where that is the end.

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use crate::checkpoint::{Checkpoint, ProtectGlob, Protected};
+use crate::checkpoint::{Checkpoint, ProtectGlob, Protected, Workspace, scripts_of};
+use crate::run::event::RunEvent;
+use crate::run::request::{Policy, StrategyCommand};
 use crate::run::tree::{Guarded, GuardedTree};
+use crate::run::under_way::Run;
 
 impl GuardedTree {
     /// Those of `globs` that match nothing in the tree, each with one that would.
@@ -62,4 +65,33 @@ fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
     };
     let others = vec![anywhere, from_root, anywhere_in_tree];
     glob.as_spelt_in(root).into_iter().chain(others).collect()
+}
+
+/// Says which globs protect nothing: a typing error, or a glob that is meant from elsewhere.
+pub(super) fn warn_of_unmatched(run: &Run, tree: &GuardedTree) {
+    for (glob, other) in tree.unmatched(&run.runner.request.protect) {
+        let hint = other.map(|other| format!(": `{other}` would"));
+        let hint = hint.unwrap_or_default();
+        let what = format!("`--protect {glob}` matches nothing in this tree{hint}");
+        run.observe(&RunEvent::Warning { what: &what });
+    }
+}
+
+/// What no attempt may change though nobody said so: the configuration, and the scripts that mend
+/// and decide.
+pub(super) fn guarded_files(run: &Run, policy: &Policy, workspace: &Workspace) -> Vec<ProtectGlob> {
+    let request = &run.runner.request;
+    let given = policy.fixes.iter().chain(&policy.alternatives);
+    let asked = request.approve.iter().chain(&request.on_escalate);
+    let words = |command: &StrategyCommand| -> Vec<String> {
+        let words = command.argv.iter();
+        words
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    };
+    let scripts = given
+        .chain(asked)
+        .flat_map(|command| scripts_of(&words(command), &request.cwd, workspace.root()));
+    let files = request.guarded_files.iter().cloned().chain(scripts);
+    files.map(|file| ProtectGlob::of_file(&file)).collect()
 }
