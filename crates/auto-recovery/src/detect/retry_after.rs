@@ -217,7 +217,8 @@ fn after(seconds: f64) -> Option<Said> {
     is_wait.then_some(Said::After(wait.min(WAIT_MAX)))
 }
 
-/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up, in seconds. What follows is not looked at.
+/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up, in seconds. What follows is not
+/// looked at.
 fn span(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut whole = None;
