@@ -56,8 +56,8 @@ const ASIDE_PATTERN: &str = concat!(
     // Levels below error, perhaps behind a bracketed time or the name of the program.
     r"[\W\d]*(?:[\w./-]+[: ] ?)?[\[(<]?(?:warn|warning|info|debug|trace|notice|note|hint|help)\b[^/]",
     // Quoted code: `12 | let x`, `> 12 | x`, pytest's `>` and `E`, an assertion.
-    r"|\s*(?:>\s*)?\d+\s*\||>\s|E\s|\s*assert|\s*(?:expected|received|actual|got)\b",
-    r"|AssertionError|not ok\b|FAIL",
+    r"|\s*(?:>\s*)?\d+\s*\||>\s\s|E\s|\s*assert|\s*(?:expected|received|actual|got)\b",
+    r"|AssertionError|not ok\b|(?-i:FAIL)",
     r")|\b(?:retrying|will retry|retry in|trying again|reconnecting)\b",
 );
 

@@ -6,6 +6,7 @@
 //! text it reads. It refuses to guess: when no rule speaks, the category is unknown.
 
 mod batch;
+mod codes;
 mod detector;
 mod findings;
 mod found;

@@ -35,6 +35,18 @@ const BUILT: &[&str] = &[
     ".so", ".o", ".exe", ".dll", ".class", ".jar", ".log", ".pyc",
 ];
 
+/// What stands in lines in which a program that only serves names its own code: what runs
+/// recipes, and the ends of a copy.
+const SERVANTS: &[&[u8]] = &[
+    b"*** [",
+    b"[sender=",
+    b"[receiver=",
+    b"[generator=",
+    b"[Sender=",
+    b"[Receiver=",
+    b"[client=",
+];
+
 /// How far from the telling line a place counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -101,7 +113,12 @@ pub(super) fn quoted_file(line: &[u8]) -> Option<String> {
     let pattern = QUOTED
         .get_or_init(|| compile(QUOTED_PATTERN).expect("the tests of this file try the pattern"));
     let captures = pattern.captures(line)?;
-    Some(shown_file(&captures["file"]))
+    let file = shown_file(&captures["file"]);
+    // From a drive, a quoting language doubles what separates folders.
+    Some(match file.as_bytes().get(1) {
+        Some(b':') => file.replace(r"\\", r"\"),
+        _ => file,
+    })
 }
 
 /// See [`quoted_file`].
@@ -121,10 +138,8 @@ fn place_in(line: &[u8]) -> Option<(String, u64)> {
         compile(r#"(?:^|[\s("'`=\[,])(?:@ )?{position}(?:$|[\s:,.;)'"`\]])"#)
             .expect("the tests of this file try the pattern")
     });
-    // What runs recipes names its own rule, not the fault.
-    if memchr::memmem::find(line, b"*** [").is_some()
-        || is_java_library(&String::from_utf8_lossy(line))
-    {
+    let names_its_own = |mark: &&[u8]| memchr::memmem::find(line, mark).is_some();
+    if SERVANTS.iter().any(names_its_own) || is_java_library(&String::from_utf8_lossy(line)) {
         return None;
     }
     pattern.captures_iter(line).find_map(|captures| {
@@ -164,6 +179,7 @@ mod tests {
             Some("/srv/shop/a.tfstate"),
         );
         check("when creating \"pod.yaml\": forbidden", Some("pod.yaml"));
+        check(r"denied: 'C:\\shop\\a.txt'", Some(r"C:\shop\a.txt"));
         check("the name \"/shelf\" is taken", None);
         check("object 'a.b' has no 'c/d'", None);
         check(
@@ -211,5 +227,10 @@ mod tests {
         check("telling https://example.com:443/a", Reach::Line, None);
         check("telling 10.0.0.1:80 at 12:00:01", Reach::Line, None);
         check("telling\na.c:3:4: warning: x\n", Reach::Around, None);
+        check(
+            "telling (code 9) at main.c(7) [sender=3.2]",
+            Reach::Line,
+            None,
+        );
     }
 }

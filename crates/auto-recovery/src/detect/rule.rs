@@ -112,6 +112,22 @@ pub enum Sign {
 }
 
 impl Sign {
+    /// The sign of this name in a file of rules.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "outcome" => Self::Outcome,
+            "cause" => Self::Cause,
+            "diagnostic" => Self::Diagnostic,
+            "test" => Self::Test,
+            "exception" => Self::Exception,
+            "tool" => Self::Tool,
+            "system" => Self::System,
+            "words" => Self::Words,
+            "exit" => Self::Exit,
+            _ => return None,
+        })
+    }
+
     /// Whether rules of this sign go by wording, which warnings and quoted code can hold as well.
     pub(super) fn reads_prose(self) -> bool {
         match self {

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use regex::bytes::Regex;
 use serde::Deserialize;
 
+use super::codes;
 use super::rule::{Rule, compile};
 use super::scan::Literals;
 use super::shipped;
@@ -14,10 +15,12 @@ use crate::error::{Error, ErrorKind, Result};
 /// The built-in rules, a file a topic. Their order among files does not matter across signs; within
 /// one sign earlier files are asked first.
 pub(super) const BUILTIN: &[(&str, &str)] = &[
+    ("carriers", include_str!("rules/carriers.toml")),
     ("outcome", include_str!("rules/outcome.toml")),
     ("hooks", include_str!("rules/hooks.toml")),
     ("agents", include_str!("rules/agents.toml")),
     ("modules", include_str!("rules/modules.toml")),
+    ("packages", include_str!("rules/packages.toml")),
     ("crashes", include_str!("rules/crashes.toml")),
     ("setup", include_str!("rules/setup.toml")),
     ("python", include_str!("rules/python.toml")),
@@ -31,7 +34,9 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("native", include_str!("rules/native.toml")),
     ("shell", include_str!("rules/shell.toml")),
     ("network", include_str!("rules/network.toml")),
+    ("dotnet", include_str!("rules/dotnet.toml")),
     ("platform", include_str!("rules/platform.toml")),
+    ("linters", include_str!("rules/linters.toml")),
     ("exceptions", include_str!("rules/exceptions.toml")),
     ("tests", include_str!("rules/tests.toml")),
     ("system", include_str!("rules/system.toml")),
@@ -255,12 +260,15 @@ impl<'a> Numbers<'a> {
     }
 }
 
+/// The tables of codes, and after them the files of rules.
 fn builtin_rules() -> Vec<Rule> {
-    BUILTIN
-        .iter()
-        .flat_map(|(name, text)| match shipped::read(text) {
+    let tables = codes::TABLES.iter().map(|(_, text)| codes::read(text));
+    let files = BUILTIN.iter().map(|(_, text)| shipped::read(text));
+    tables
+        .chain(files)
+        .flat_map(|rules| match rules {
             Ok(rules) => rules,
-            Err(line) => unreachable!("rules/{name}.toml is tested to be understood: {line}"),
+            Err(line) => unreachable!("each built-in file is tested to be understood: {line}"),
         })
         .collect()
 }

@@ -28,15 +28,15 @@ const LINE_PREFIX_BYTES: usize = 4 * 1024;
 /// How far from the end the last lines with a literal are looked for: more than any summary needs.
 const TAIL_BYTES: usize = 1 << 20;
 
-/// Bits in the filter, as a power of two: 16 KiB stay in the fastest cache, and some 1,500 literals
-/// set about one bit in a hundred.
+/// Bits in the filter, as a power of two: 16 KiB stay in the fastest cache, and the 1,800 fours of
+/// some 3,200 literals set about one bit in seventy. Twice as many bits save one look in twenty.
 const FILTER_BITS_LOG2: u32 = 17;
 
 /// The words that hold these bits.
 const FILTER_WORDS: usize = 1 << (FILTER_BITS_LOG2 - u64::BITS.ilog2());
 
-/// Slots by which the keys of a hash are found, a few times as many as there are keys.
-const SLOTS: u32 = 1 << 12;
+/// Slots by which the keys of a hash are found, a few times as many as there are hashes.
+const SLOTS: u32 = 1 << 13;
 
 /// The bits of a hash below those that name its slot.
 const SLOT_SHIFT: u32 = FILTER_BITS_LOG2 - SLOTS.ilog2();
@@ -234,11 +234,7 @@ impl Key {
         let (offset, four) = bytes
             .windows(LITERAL_BYTES_MIN)
             .enumerate()
-            .max_by_key(|(_, four)| {
-                four.iter()
-                    .map(|&byte| RARITY[usize::from(byte)])
-                    .sum::<u8>()
-            })
+            .max_by_key(|(_, four)| rarity(four))
             .expect("a rule is refused when a literal of it is shorter than that");
         Self {
             hash: hash(four),
@@ -247,6 +243,27 @@ impl Key {
             length: narrow(bytes.len()),
             ends: ends(bytes),
         }
+    }
+}
+
+/// How rare the four bytes are in what programs print, roughly: a byte again adds nothing, since
+/// blanks and rules come in rows, and where one word ends and another begins fewer texts agree
+/// than within a word.
+fn rarity(four: &[u8]) -> u8 {
+    /// What the end of a word inside of the four adds, as much as two rarer letters.
+    const WORD_ENDS: u8 = 2;
+    let of_bytes: u8 = four
+        .iter()
+        .enumerate()
+        .filter(|&(at, byte)| at == 0 || four[at - 1] != *byte)
+        .map(|(at, &byte)| RARITY[usize::from(byte)] + u8::from(at > 0))
+        .sum();
+    let has_word = four.iter().any(u8::is_ascii_alphanumeric);
+    let word_ends = four[1..3].iter().any(|byte| !byte.is_ascii_alphanumeric());
+    if has_word && word_ends {
+        of_bytes + WORD_ENDS
+    } else {
+        of_bytes
     }
 }
 
@@ -303,3 +320,22 @@ static RARITY: [u8; 256] = {
     }
     rarity
 };
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn a_literal_is_looked_for_by_what_is_rare_in_it() {
+        let check = |literal: &str, four: &str| {
+            let key = Key::rarest(0, literal.as_bytes());
+            let offset = usize::from(key.offset);
+            assert_eq!(&literal[offset..offset + 4], four, "{literal}");
+        };
+        check(" error    ", "or  ");
+        check(" ------", " ---");
+        check(": missing ", ": mi");
+        check("Timeout of ", "t of");
+        check("warning: unused", "g: u");
+    }
+}

@@ -40,7 +40,7 @@ fn set(rule: &mut Rule, key: &str, value: &str) -> Option<()> {
     match key {
         "id" => rule.id = string(value)?,
         "category" => rule.category = string(value)?.parse().ok()?,
-        "sign" => rule.sign = sign(&string(value)?)?,
+        "sign" => rule.sign = Sign::named(&string(value)?)?,
         "tools" => rule.tools = list(value)?,
         "find" => rule.find = list(value)?,
         "line" => rule.line = Some(string(value)?),
@@ -139,21 +139,6 @@ fn pairs(value: &str) -> Option<Vec<(String, String)>> {
 fn numbers(value: &str) -> Option<Vec<i32>> {
     let body = value.strip_prefix('[')?.strip_suffix(']')?;
     body.split(", ").map(|number| number.parse().ok()).collect()
-}
-
-fn sign(name: &str) -> Option<Sign> {
-    Some(match name {
-        "outcome" => Sign::Outcome,
-        "cause" => Sign::Cause,
-        "diagnostic" => Sign::Diagnostic,
-        "test" => Sign::Test,
-        "exception" => Sign::Exception,
-        "tool" => Sign::Tool,
-        "system" => Sign::System,
-        "words" => Sign::Words,
-        "exit" => Sign::Exit,
-        _ => return None,
-    })
 }
 
 fn trace(name: &str) -> Option<Trace> {

@@ -21,6 +21,7 @@ mod classify;
 mod detect;
 mod detect_input;
 mod detect_kinds;
+mod detect_tables;
 mod examples;
 mod export;
 mod fuzz_corpus;

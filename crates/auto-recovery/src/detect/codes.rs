@@ -1,0 +1,236 @@
+//! Codes that tools publish, as tables: a line for each kind of failure, where rules are a page.
+//!
+//! A code is evidence in any language: the words beside it may be translated, the code is not. A
+//! table says how a family of codes is written and what each code means; it is read into ordinary
+//! rules, one for each family and category, so that a large output is still read once for all of
+//! them. Format, one key a line, a blank and the value:
+//!
+//! ```text
+//! [nuget]                        the family; its rules are called nuget-CATEGORY
+//! sign cause                     as in the rules, like source, type, except and below
+//! find error NU1 | error NU5     literals, of which one stands in the line
+//! line error (?<type>{}): .*     the line, with {} where the code stands
+//! dependency NU1??? NU1605=Down  a category and its codes: ? is a digit, # are digits, * is a
+//!                                digit or a capital; after = the name to give
+//!
+//! [exit curl]                    exit codes of programs, where nothing else tells: a rule each
+//! transient 7=COULDNT_CONNECT
+//! ```
+//!
+//! A key holds for the categories below it in the family, an empty value takes it back, and the
+//! category that stands first is asked first. It refuses every key that it does not know.
+
+use super::rule::{Rule, Sign};
+use crate::failure::Category;
+
+/// The built-in tables, a file a topic.
+pub(super) const TABLES: &[(&str, &str)] = &[
+    ("builds", include_str!("codes/builds.txt")),
+    ("services", include_str!("codes/services.txt")),
+    ("exits", include_str!("codes/exits.txt")),
+];
+
+/// What the name of a family of exit codes starts with.
+const EXIT_FAMILY: &str = "exit ";
+
+/// What says that the code is that of make, which ends with 2 whatever its recipe ended with.
+const MAKE_FAILED: [&str; 2] = ["make: *** [", "make[1]: *** ["];
+
+/// The rules of one table, or the line that is not understood.
+pub(super) fn read(text: &str) -> Result<Vec<Rule>, String> {
+    let mut rules = Vec::new();
+    let mut family = Family::default();
+    for line in text.lines() {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            family = Family::named(name);
+            continue;
+        }
+        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+        let known = match key.parse::<Category>() {
+            Ok(category) => family.rules(category, value).map(|more| rules.extend(more)),
+            Err(_) => family.set(key, value),
+        };
+        known.ok_or_else(|| line.to_owned())?;
+    }
+    Ok(rules)
+}
+
+/// What holds for the codes below: a rule without its code, and the line with a gap for it.
+struct Family {
+    rule: Rule,
+    line: String,
+}
+
+impl Default for Family {
+    fn default() -> Self {
+        Self::named("")
+    }
+}
+
+impl Family {
+    fn named(name: &str) -> Self {
+        Self {
+            rule: Rule::named(name),
+            line: String::new(),
+        }
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Option<()> {
+        let given = || (!value.is_empty()).then(|| value.to_owned());
+        match key {
+            "sign" => self.rule.sign = Sign::named(value)?,
+            "find" => self.rule.find = value.split(" | ").map(str::to_owned).collect(),
+            "line" => value.clone_into(&mut self.line),
+            "source" => self.rule.source = given(),
+            "type" => self.rule.error_type = given(),
+            "except" => self.rule.except = given(),
+            "below" => self.rule.below = given(),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The rules of one line of codes: one for all of them, or one for each exit code.
+    fn rules(&self, category: Category, codes: &str) -> Option<Vec<Rule>> {
+        let codes: Vec<Code<'_>> = codes.split(' ').map(Code::of).collect();
+        match self.rule.id.strip_prefix(EXIT_FAMILY) {
+            Some(tool) => codes
+                .iter()
+                .map(|code| self.exit_rule(tool, category, code))
+                .collect(),
+            None => Some(vec![self.line_rule(category, &codes)?]),
+        }
+    }
+
+    fn line_rule(&self, category: Category, codes: &[Code<'_>]) -> Option<Rule> {
+        let (before, after) = self.line.split_once("{}")?;
+        let patterns = codes.iter().map(Code::pattern);
+        let patterns = patterns.collect::<Option<Vec<String>>>()?;
+        let named = codes
+            .iter()
+            .filter_map(|code| Some((code.code.to_owned(), code.name?.to_owned())));
+        Some(Rule {
+            id: format!("{}-{category}", self.rule.id),
+            category,
+            line: Some(format!("{before}(?:{}){after}", patterns.join("|"))),
+            names: named.collect(),
+            ..self.rule.clone()
+        })
+    }
+
+    fn exit_rule(&self, tool: &str, category: Category, code: &Code<'_>) -> Option<Rule> {
+        Some(Rule {
+            id: format!("exit-{tool}-{}", code.code),
+            category,
+            sign: Sign::Exit,
+            tools: match tool {
+                "any" => Vec::new(),
+                tool => vec![tool.to_owned()],
+            },
+            without: MAKE_FAILED.map(str::to_owned).to_vec(),
+            exit: vec![code.code.parse().ok()?],
+            error_type: Some(code.name?.to_owned()),
+            ..self.rule.clone()
+        })
+    }
+}
+
+/// A code as a table writes it, and the name to give it.
+struct Code<'a> {
+    code: &'a str,
+    name: Option<&'a str>,
+}
+
+impl<'a> Code<'a> {
+    fn of(word: &'a str) -> Self {
+        match word.split_once('=') {
+            Some((code, name)) => Self {
+                code,
+                name: Some(name),
+            },
+            None => Self {
+                code: word,
+                name: None,
+            },
+        }
+    }
+
+    fn pattern(&self) -> Option<String> {
+        let mut pattern = String::new();
+        for character in self.code.chars() {
+            match character {
+                '?' => pattern.push_str("[0-9]"),
+                '#' => pattern.push_str("[0-9]+"),
+                '*' => pattern.push_str("[0-9A-Z]"),
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => pattern.push(character),
+                _ => return None,
+            }
+        }
+        (!pattern.is_empty()).then_some(pattern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rule, TABLES, read};
+    use crate::failure::Category;
+
+    #[test]
+    fn shipped_tables_are_understood() {
+        for (name, text) in TABLES {
+            let rules = read(text).unwrap_or_else(|line| panic!("{name}.txt: {line}"));
+            assert!(!rules.is_empty(), "{name}.txt");
+        }
+    }
+
+    #[test]
+    fn a_line_of_codes_is_one_rule_and_an_exit_code_another() {
+        let rules = read(
+            "[a]\nsign cause\nfind error A1 | A7\nline ^error (?<type>{}): .*\nexcept no\n\
+             transient A1?? A7=Seven\nexcept\ndependency A#\n\n[exit tool]\ntransient 7=Seven\n",
+        )
+        .unwrap();
+        let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(ids, ["a-transient", "a-dependency", "exit-tool-7"]);
+        let [first, second, exit] = &rules[..] else {
+            panic!("three rules")
+        };
+        assert_eq!(
+            first.line.as_deref(),
+            Some("^error (?<type>(?:A1[0-9][0-9]|A7)): .*")
+        );
+        assert_eq!(first.names, [("A7".to_owned(), "Seven".to_owned())]);
+        assert_eq!(first.except.as_deref(), Some("no"));
+        assert_eq!(
+            (second.category, &second.except),
+            (Category::Dependency, &None)
+        );
+        assert_eq!(
+            (&exit.tools[..], &exit.exit[..]),
+            (&["tool".to_owned()][..], &[7][..])
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let refused = |text: &str| read(text).is_err_and(|line| text.ends_with(&line));
+        for text in [
+            "[a]\nwhat b",
+            "[a]\nsign loud",
+            "[a]\ntransient A1",
+            "[a]\nline {}\ntransient A.",
+            "[a]\nline {}\ntransient =Name",
+            "[exit tool]\ntransient seven=Seven",
+            "[exit tool]\ntransient 7",
+        ] {
+            assert!(refused(text), "{text}");
+        }
+        assert_eq!(read("# only a remark\n"), Ok(Vec::<Rule>::new()));
+    }
+}
