@@ -145,6 +145,11 @@ impl Found {
                 _ => None,
             };
         }
+        if self.file.is_none()
+            && let Some((file, line)) = nearby::build_step(hit.text, hit.place.start)
+        {
+            (self.file, self.line_number) = (Some(file), Some(line));
+        }
     }
 
     pub(super) fn take_first(

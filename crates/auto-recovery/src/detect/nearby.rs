@@ -16,6 +16,10 @@ const LINES_BELOW: usize = 10;
 /// Lines above it.
 const LINES_ABOVE: usize = 4;
 
+/// Lines below the telling one among which a build of an image shows its step: what the step said
+/// comes twice before that.
+const STEP_LINES: usize = 60;
+
 /// What the names of hosts end in, where a port looks like a line.
 const DOMAINS: &[&str] = &[
     ".com",
@@ -107,6 +111,25 @@ const MANIFEST_PATTERN: &str = concat!(
     r#"))(?:$|[\s)"'`:,.;(])"#,
 );
 
+/// The step of an image's build that failed: the line that stands above the excerpt of its file.
+pub(super) fn build_step(text: &[u8], start: usize) -> Option<(String, u64)> {
+    static STEP: OnceLock<Regex> = OnceLock::new();
+    let pattern =
+        STEP.get_or_init(|| compile(STEP_PATTERN).expect("the tests of this file try the pattern"));
+    let below = starts_below(text, start).take(STEP_LINES);
+    let around = below.chain(starts_above(text, start).take(LINES_BELOW));
+    let mut named = around.filter_map(|start| {
+        let captures = pattern.captures(line_at(text, start))?;
+        let line = std::str::from_utf8(&captures["line"]).ok()?.parse().ok()?;
+        Some((shown_file(&captures["file"]), line))
+    });
+    named.next()
+}
+
+/// See [`build_step`].
+const STEP_PATTERN: &str =
+    r"^(?<file>(?:[\w.@~-]+/)*(?:[\w-]+\.)?(?:Dockerfile|Containerfile)[\w.-]*):(?<line>\d+)\s*$";
+
 /// A file that the line names in quotes, where it is surely one.
 pub(super) fn quoted_file(line: &[u8]) -> Option<String> {
     static QUOTED: OnceLock<Regex> = OnceLock::new();
@@ -154,7 +177,20 @@ fn place_in(line: &[u8]) -> Option<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Reach, manifest, place, quoted_file};
+    use super::{Reach, build_step, manifest, place, quoted_file};
+
+    #[test]
+    fn the_step_of_an_images_build_is_named() {
+        let check = |text: &str, expected: Option<(&str, u64)>| {
+            let got = build_step(text.as_bytes(), 0);
+            let got = got.as_ref().map(|(file, line)| (file.as_str(), *line));
+            assert_eq!(got, expected, "{text}");
+        };
+        let step = "2.1 it failed\n------\nci/web.Dockerfile:12\n--------\n  12 | >>> RUN it\n";
+        check(step, Some(("ci/web.Dockerfile", 12)));
+        check("it failed\nDockerfile:12: RUN it\n", None);
+        check("it failed\nsee Dockerfile:12\n", None);
+    }
 
     #[test]
     fn manifests_and_quoted_files_are_named() {
