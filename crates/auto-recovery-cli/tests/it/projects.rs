@@ -45,8 +45,8 @@ projects! {
     black_behind_npm
     black_behind_pre_commit
     black_behind_sh_x
-    black_behind_silent_make
     black_behind_shell_in_folder
+    black_behind_silent_make
     black_module
     cargo_lock_behind
     cargo_unused_import
@@ -178,10 +178,14 @@ fn projects_folder() -> PathBuf {
 fn check(name: &str) {
     let folder = projects_folder().join(name);
     let project = Project::read(&folder);
-    let stage = Stage::set(&folder, &project);
+    let mut stage = Stage::set(&folder, &project);
     if !project.hangs {
         let broken = stage.bare(&project);
         assert_ne!(broken.code, 0, "{name} passes without recover: {broken:#?}");
+        if project.run.iter().any(|run| run.by_itself) {
+            // It is mended now.
+            stage = Stage::set(&folder, &project);
+        }
     }
     for expected in &project.run {
         check_run(&stage, &project, expected);
