@@ -14,4 +14,5 @@ mod wrapper;
 pub(crate) use announced::{Announced, Announcements, Packages};
 pub(crate) use name::base_name;
 pub use place::Place;
+pub(crate) use place::without_dots;
 pub(crate) use words::Words;

@@ -86,7 +86,7 @@ impl Place {
 }
 
 /// `path` with each `..` taking away what stands before it, as `cd` does.
-fn without_dots(path: &Path) -> PathBuf {
+pub(crate) fn without_dots(path: &Path) -> PathBuf {
     let mut made = PathBuf::new();
     for component in path.components() {
         match component {

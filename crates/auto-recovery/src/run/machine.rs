@@ -1,8 +1,8 @@
 //! What recipes need to know of the machine that a run is on.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::command_line::Place;
+use crate::command_line::{Place, without_dots};
 use crate::run::planning::Machine;
 use crate::run::request::RunRequest;
 
@@ -28,14 +28,14 @@ impl Machine for RunRequest {
             return false;
         };
         // What a link leads to is what would be changed.
-        let named = plain(&folder.join(path));
+        let named = without_dots(&folder.join(path));
         let meant = named.canonicalize().unwrap_or(named);
         let below = meant.strip_prefix(&top);
         below.is_ok_and(|below| below.components().all(|part| part.as_os_str() != ".git"))
     }
 
     fn is_ours(&self, program: &str, folder: &Path) -> bool {
-        let named = plain(&folder.join(program));
+        let named = without_dots(&folder.join(program));
         let is_in = |top: &Path| named.starts_with(top);
         if is_in(&self.cwd) || top(self).as_deref().is_some_and(is_in) {
             return true;
@@ -72,19 +72,4 @@ impl Machine for RunRequest {
 fn top(request: &RunRequest) -> Option<PathBuf> {
     let workspace = request.workspace().ok()?;
     workspace.root().canonicalize().ok()
-}
-
-/// `path` without `.` and `..`, as far as its words alone tell.
-fn plain(path: &Path) -> PathBuf {
-    let mut made = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                made.pop();
-            }
-            Component::CurDir => {}
-            other => made.push(other),
-        }
-    }
-    made
 }
