@@ -98,8 +98,11 @@ fn act(tree: &Tree, (names, act): &Step) {
                 make_parents(tree, to);
                 let to = resolve(tree, to);
                 clear(&to);
-                // The way there may have led over the path itself.
-                if path.symlink_metadata().is_ok() {
+                // The way there may have led over the path itself, or, by a link, into it.
+                let parent = to.parent().and_then(|parent| parent.canonicalize().ok());
+                let is_inside = parent.zip(path.canonicalize().ok());
+                let is_inside = is_inside.is_some_and(|(parent, path)| parent.starts_with(path));
+                if path.symlink_metadata().is_ok() && !is_inside {
                     fs::rename(&path, to).unwrap();
                 }
             }
