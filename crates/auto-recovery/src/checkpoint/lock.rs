@@ -72,7 +72,17 @@ impl LockHolder {
 pub struct WorkspaceLock {
     file: File,
     /// The directories above, shared with others below them.
-    _above: Vec<File>,
+    above: Vec<File>,
+}
+
+impl Drop for WorkspaceLock {
+    /// Unlocks by name: a child that is being started just then has copies of all that is open, and
+    /// closing ours would leave the lock to it until it runs its program.
+    fn drop(&mut self) {
+        for file in std::iter::once(&self.file).chain(&self.above) {
+            let _ = flock(file, FlockOperation::Unlock);
+        }
+    }
 }
 
 /// What an attempt to take a workspace came to.
@@ -153,7 +163,7 @@ impl WorkspaceLock {
             Ok(file) => {
                 let mut lock = Self {
                     file,
-                    _above: Vec::new(),
+                    above: Vec::new(),
                 };
                 lock.describe(holder)?;
                 Ok(Locked::Ours(lock))
@@ -210,10 +220,10 @@ pub(super) fn try_level(
     }
     let key = workspace.key() + level;
     match WorkspaceLock::try_key(state_dir, &key, &holder)? {
-        Locked::Ours(lock) => Ok(Ok(WorkspaceLock {
-            _above: above,
-            ..lock
-        })),
+        Locked::Ours(mut lock) => {
+            lock.above = above;
+            Ok(Ok(lock))
+        }
         // What stands in the file may be old: whoever works below only shares it.
         Locked::Theirs(other) => {
             let root = workspace.root();
