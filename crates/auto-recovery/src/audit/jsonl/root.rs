@@ -164,13 +164,10 @@ pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
             format!("{} is not written to: move it away", path.display()),
         )
         .with_source(error),
-        _ if error.raw_os_error() == Some(libc::ELOOP) => Error::new(
-            ErrorKind::Refused,
-            format!(
-                "{} is a link, and links are not followed: move it away",
-                path.display()
-            ),
-        ),
+        _ if error.raw_os_error() == Some(libc::ELOOP) => {
+            let what = "is a link, and links are not followed: move it away";
+            Error::os(format!("{} {what}", path.display()), error)
+        }
         _ => Error::io("open", path, error),
     })
 }
