@@ -1,8 +1,5 @@
 //! The one table from the library's errors to Python's exceptions.
 
-use std::error::Error as StdError;
-use std::io;
-
 use auto_recovery::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -24,7 +21,7 @@ pub(crate) fn invalid(py: Python<'_>, context: impl Into<String>) -> PyErr {
 
 fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = class(py, error.kind())?;
-    let value = match (error.kind(), errno(error)) {
+    let value = match (error.kind(), error.raw_os_error()) {
         (ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned, Some(errno)) => {
             class.call1((errno, error.chain()))?
         }
@@ -58,16 +55,4 @@ fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<&Bound<'_, PyType>> {
         _ => (&RECOVERY, "RecoveryError"),
     };
     cell.import(py, MODULE, name)
-}
-
-/// The system's number of the error that started it.
-fn errno(error: &Error) -> Option<i32> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.raw_os_error();
-        }
-        cause = error.source();
-    }
-    None
 }

@@ -6,6 +6,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::num::NonZeroI32;
 use std::path::Path;
 
 /// What every fallible function of this crate returns.
@@ -115,6 +116,8 @@ impl ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     context: String,
+    /// The system's number of what `context` says in words.
+    os_error: Option<NonZeroI32>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -124,6 +127,7 @@ impl Error {
         Self {
             kind,
             context: context.into(),
+            os_error: None,
             source: None,
         }
     }
@@ -143,6 +147,7 @@ impl Error {
         Self {
             kind,
             context: context.into(),
+            os_error: None,
             source: Some(Box::new(source)),
         }
     }
@@ -172,12 +177,35 @@ impl Error {
         self
     }
 
+    /// The same error with the system's number of what it says in words.
+    #[must_use]
+    pub(crate) fn with_os_error(mut self, number: i32) -> Self {
+        self.os_error = NonZeroI32::new(number);
+        self
+    }
+
+    /// The system's number (`errno`) of what this began with, where the system said no.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = next {
+            let ours = error.downcast_ref::<Self>().and_then(|ours| ours.os_error);
+            let of_system = error.downcast_ref::<io::Error>();
+            let number = ours.map(NonZeroI32::get);
+            if let Some(number) = number.or_else(|| of_system?.raw_os_error()) {
+                return Some(number);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     /// An error that says `context` because of `self`; the kind stays.
     #[must_use]
     pub fn context(self, context: impl Into<String>) -> Self {
         Self {
             kind: self.kind,
             context: context.into(),
+            os_error: None,
             source: Some(Box::new(self)),
         }
     }

@@ -166,7 +166,8 @@ pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
         .with_source(error),
         _ if error.raw_os_error() == Some(libc::ELOOP) => {
             let what = "is a link, and links are not followed: move it away";
-            Error::os(format!("{} {what}", path.display()), error)
+            Error::new(ErrorKind::Io, format!("{} {what}", path.display()))
+                .with_os_error(libc::ELOOP)
         }
         _ => Error::io("open", path, error),
     })
