@@ -7,7 +7,7 @@ use std::ops::Range;
 use memchr::{memchr_iter, memchr2_iter, memrchr2};
 use regex::bytes::Regex;
 
-use super::found::{Found, Hit, Place, Within, shown};
+use super::found::{Command, Found, Hit, Place, Within, shown};
 use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
 use super::observation::Observation;
@@ -163,7 +163,9 @@ impl Case<'_> {
         let is_finding = prepared.rule.category == Category::CodeQuality && !prepared.is_users;
         is_packages_code |= is_finding && found.file.as_deref().is_some_and(is_packages);
         if let Some(hit) = hit.as_ref().filter(|_| !is_packages_code) {
-            found.look_nearby(hit, &prepared.rule);
+            let tool = &self.source(&prepared.rule);
+            let argv = self.observation.argv;
+            found.look_nearby(hit, &prepared.rule, Command { argv, tool });
         }
         let mut detection = self.detection(prepared, hit.as_ref(), found);
         if is_packages_code {

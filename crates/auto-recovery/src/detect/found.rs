@@ -5,9 +5,11 @@ use std::ops::Range;
 use regex::bytes::{Captures, Regex};
 
 use super::line::{line_at, starts_above, starts_below, undecorated};
+use super::manifest::{manifest, manifest_in, manifest_of};
 use super::nearby;
 use super::rule::{Rule, Sign};
 use super::rules::Prepared;
+use super::test_file::{named_in, test_file};
 use super::trace;
 use super::whose::is_packages;
 use crate::failure::Category;
@@ -34,6 +36,14 @@ pub(super) struct Hit<'a> {
     pub(super) text: &'a [u8],
     pub(super) place: Place,
     pub(super) line: &'a [u8],
+}
+
+/// The command whose output is read.
+#[derive(Clone, Copy)]
+pub(super) struct Command<'a> {
+    pub(super) argv: &'a [String],
+    /// The tool that the line is of.
+    pub(super) tool: &'a str,
 }
 
 /// What patterns captured so far; the first capture of each name stays.
@@ -115,16 +125,21 @@ impl Found {
         if let Some(language) = prepared.rule.trace {
             let read = trace::read(language, hit.text, hit.place.start);
             self.stack_trace = read.text;
-            if self.file.is_none() {
-                self.file = read.file;
-                self.line_number = read.line_number.or(self.line_number);
+            // Where all frames lie in packages, a person names the one that gave up. What passes
+            // has no place.
+            let innermost = (prepared.rule.category != Category::Transient)
+                .then_some(read.innermost)
+                .flatten();
+            if let Some((file, line)) = read.own.or(innermost).filter(|_| self.file.is_none()) {
+                self.file = Some(file);
+                self.line_number = line.or(self.line_number);
             }
         }
     }
 
     /// Takes a place from around the hit where the rule found none of the project's own. What
     /// passes has none, and what the exit code or mere words say has it in the line only.
-    pub(super) fn look_nearby(&mut self, hit: &Hit<'_>, rule: &Rule) {
+    pub(super) fn look_nearby(&mut self, hit: &Hit<'_>, rule: &Rule, command: Command<'_>) {
         let is_own = self.file.as_deref().is_some_and(|file| !is_packages(file));
         if is_own || rule.category == Category::Transient {
             return;
@@ -134,22 +149,42 @@ impl Found {
             _ if rule.sign == Sign::Exception || self.file.is_some() => nearby::Reach::Around,
             _ => nearby::Reach::Line,
         };
-        if let Some((file, line)) = nearby::place(hit.text, hit.place.start, reach) {
-            self.file = Some(file);
-            self.line_number = Some(line);
+        let place = nearby::place(hit.text, hit.place.start, reach);
+        let found = place.map(|(file, line)| (file, Some(line)));
+        if let Some(found) = found.or_else(|| self.file_nearby(hit, rule, command)) {
+            self.file = Some(found.0);
+            self.line_number = found.1;
         }
-        if self.file.is_none() {
-            self.file = match rule.category {
-                Category::Dependency => nearby::manifest(hit.text, hit.place.start),
-                Category::Unknown => nearby::quoted_file(hit.line),
-                _ => None,
-            };
-        }
-        if self.file.is_none()
-            && let Some((file, line)) = nearby::build_step(hit.text, hit.place.start)
-        {
-            (self.file, self.line_number) = (Some(file), Some(line));
-        }
+    }
+
+    /// A file, and perhaps a line, for a failure of which nothing near says the place.
+    fn file_nearby(
+        &self,
+        hit: &Hit<'_>,
+        rule: &Rule,
+        command: Command<'_>,
+    ) -> Option<(String, Option<u64>)> {
+        let start = hit.place.start;
+        let without_line = |file| (file, None);
+        let file = match rule.category {
+            _ if self.file.is_some() => return None,
+            Category::Dependency => {
+                let named = manifest(hit.text, start).map(without_line);
+                let named = named.or_else(|| nearby::importing(hit.text, start));
+                named.or_else(|| manifest_of(command.tool, hit.line).map(without_line))
+            }
+            Category::Unknown => nearby::quoted_file(hit.line).map(without_line),
+            Category::TestFailure => test_file(hit.text, start),
+            Category::CodeQuality | Category::Transient => None,
+        };
+        let step = || nearby::build_step(hit.text, start).map(|(file, line)| (file, Some(line)));
+        let of_command = || match rule.category {
+            Category::TestFailure | Category::CodeQuality => named_in(command.argv),
+            Category::Dependency => manifest_in(command.argv),
+            Category::Unknown | Category::Transient => None,
+        };
+        let file = file.or_else(step);
+        file.or_else(|| of_command().map(without_line))
     }
 
     pub(super) fn take_first(

@@ -85,6 +85,7 @@ pub(super) fn undecorated(line: &[u8]) -> &[u8] {
 }
 
 fn without_one_of_each(line: &[u8]) -> &[u8] {
+    let line = without_quotes(line);
     let line = without_timestamp(line);
     let line = without_carrier(line);
     let line = without_node(line);
@@ -94,6 +95,17 @@ fn without_one_of_each(line: &[u8]) -> &[u8] {
     match line.strip_prefix("│".as_bytes()) {
         Some(rest) => rest.strip_prefix(b" ").unwrap_or(rest),
         None => line,
+    }
+}
+
+/// `` `text` ``, as each line stands in some reports.
+fn without_quotes(line: &[u8]) -> &[u8] {
+    let inner = line
+        .strip_prefix(b"`")
+        .and_then(|line| line.strip_suffix(b"`"));
+    match inner {
+        Some(inner) if !inner.contains(&b'`') => inner,
+        _ => line,
     }
 }
 
@@ -156,6 +168,8 @@ const CARRIER_PATTERN: &str = concat!(
     // `web:build: text`, `packages/web build: text`, `@scope/web: text`, `[@scope/web]: text`
     r"|(?:[@a-z][\w./-]*:|[\w@.-]+/[\w@./-]+ )(?:build|test|tests|lint|check|typecheck|type-check|check-types|types|compile|dev|start|format|fmt|e2e|bundle|codegen|generate|prepare|prebuild|postbuild|release|deploy|docs|storybook|ci)(?::[\w-]+)?: ",
     r"|@[\w-]+/[\w.-]+: |\[@?[\w.-]+(?:/[\w.-]+)?\]: ",
+    // `    [javac] text`, `[info] [error] text`, `stderr: [   ] text`
+    r"|\s*\.{3} |\s{2,}\[[a-z][a-z0-9-]*\] |\[info\] (?:\[\w+\] )?\[(?:error|warn|info)\] |std(?:err|out): (?:\[ *(?:\+? *\d+ ms)?\] )?",
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
@@ -290,5 +304,11 @@ mod tests {
         check("==> default: error: x", "error: x");
         check("##vso[task.logissue type=error]error: x", "error: x");
         check("[error] x: y", "[error] x: y");
+        check("`[ERROR] a.java:[1,2] x`", "[ERROR] a.java:[1,2] x");
+        check("`a` and `b`", "`a` and `b`");
+        check("    [javac] /w/A.java:7: x", "/w/A.java:7: x");
+        check("[info] [error] Test A failed", "Test A failed");
+        check("[info] a", "[info] a");
+        check("stderr: [        ] > x", "> x");
     }
 }

@@ -11,10 +11,10 @@ use super::trace::is_java_library;
 use super::whose::is_packages;
 
 /// Lines below the telling one that may name the place: a stack, a list of what failed.
-const LINES_BELOW: usize = 10;
+pub(super) const LINES_BELOW: usize = 10;
 
 /// Lines above it.
-const LINES_ABOVE: usize = 4;
+pub(super) const LINES_ABOVE: usize = 4;
 
 /// Lines below the telling one among which a build of an image shows its step: what the step said
 /// comes twice before that.
@@ -75,41 +75,24 @@ pub(super) fn place(text: &[u8], start: usize, reach: Reach) -> Option<(String, 
     })
 }
 
-/// A file without a line: the manifest or lock file that the lines around the telling one speak of,
-/// the lock file before the manifest.
-pub(super) fn manifest(text: &[u8], start: usize) -> Option<String> {
-    static MANIFEST: OnceLock<Regex> = OnceLock::new();
-    let pattern = MANIFEST
-        .get_or_init(|| compile(MANIFEST_PATTERN).expect("the tests of this file try the pattern"));
-    let around = std::iter::once(start)
-        .chain(starts_below(text, start).take(LINES_BELOW))
+/// The place around the telling line in whose code something was asked for that is not there.
+pub(super) fn importing(text: &[u8], start: usize) -> Option<(String, Option<u64>)> {
+    static ASKS: OnceLock<Regex> = OnceLock::new();
+    let pattern =
+        ASKS.get_or_init(|| compile(ASKS_PATTERN).expect("the tests of this file try the pattern"));
+    let around = starts_below(text, start)
+        .take(LINES_BELOW)
         .chain(starts_above(text, start).take(LINES_ABOVE));
-    let mut named = around.filter_map(|start| {
-        let line = undecorated(line_at(text, start));
-        let captures = pattern.captures(line)?;
-        let is_lock = captures.name("line").is_some();
-        Some((shown_file(&captures["file"]), is_lock))
-    });
-    let (first, is_lock) = named.next()?;
-    if is_lock {
-        return Some(first);
-    }
-    let lock = named.find(|(_, is_lock)| *is_lock);
-    Some(lock.map_or(first, |(file, _)| file))
+    let (file, line) = around
+        .map(|start| undecorated(line_at(text, start)))
+        .filter(|line| !only_warns(line) && pattern.is_match(line))
+        .find_map(place_in)?;
+    Some((file, Some(line)))
 }
 
-/// See [`manifest`]. What is captured as `line` as well is a lock file.
-const MANIFEST_PATTERN: &str = concat!(
-    r#"(?:^|[\s("'`:=])(?<file>(?:[\w.@~+-]*/)*(?:"#,
-    r"(?<line>package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?",
-    r"|Gemfile\.lock|Cargo\.lock|composer\.lock|poetry\.lock|uv\.lock|pdm\.lock|Pipfile\.lock",
-    r"|Podfile\.lock|mix\.lock|flake\.lock|pubspec\.lock|go\.sum|packages\.lock\.json)",
-    r"|package\.json|Gemfile|Cargo\.toml|composer\.json|pyproject\.toml|Pipfile|Podfile|mix\.exs",
-    r"|pubspec\.yaml|go\.mod|requirements[\w-]*\.(?:txt|in)|constraints[\w-]*\.txt|setup\.(?:py|cfg)",
-    r"|environment\.ya?ml|pom\.xml|build\.gradle(?:\.kts)?|build\.sbt|[\w.-]+\.(?:csproj|fsproj|vbproj)",
-    r"|Package\.(?:swift|resolved)|conanfile\.(?:txt|py)|vcpkg\.json|stack\.yaml|[\w-]+\.(?:cabal|opam)",
-    r#"))(?:$|[\s)"'`:,.;(])"#,
-);
+/// See [`importing`].
+const ASKS_PATTERN: &str =
+    r"(?i)\b(?:import|include|require|use|load|find|found|resolve|resolved|running|no such)\b";
 
 /// The step of an image's build that failed: the line that stands above the excerpt of its file.
 pub(super) fn build_step(text: &[u8], start: usize) -> Option<(String, u64)> {
@@ -151,21 +134,27 @@ const QUOTED_PATTERN: &str = concat!(
     r#"|py|rb|go|rs|js|ts|java|kt|php|pl|sh|c|cpp|h|cs|ex|exs|nix|sql|md))["'`]"#,
 );
 
-fn shown_file(bytes: &[u8]) -> String {
+pub(super) fn shown_file(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn place_in(line: &[u8]) -> Option<(String, u64)> {
+pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
     static PLACE: OnceLock<Regex> = OnceLock::new();
     let pattern = PLACE.get_or_init(|| {
         compile(r#"(?:^|[\s("'`=\[,])(?:@ )?{position}(?:$|[\s:,.;)'"`\]])"#)
             .expect("the tests of this file try the pattern")
     });
+    static REVERSED: OnceLock<Regex> = OnceLock::new();
+    let reversed = REVERSED
+        .get_or_init(|| compile(REVERSED_PATTERN).expect("the tests of this file try the pattern"));
     let names_its_own = |mark: &&[u8]| memchr::memmem::find(line, mark).is_some();
     if SERVANTS.iter().any(names_its_own) || is_java_library(&String::from_utf8_lossy(line)) {
         return None;
     }
-    pattern.captures_iter(line).find_map(|captures| {
+    let mut both = pattern
+        .captures_iter(line)
+        .chain(reversed.captures_iter(line));
+    both.find_map(|captures| {
         let file = String::from_utf8_lossy(&captures["file"]).into_owned();
         let number = std::str::from_utf8(&captures["line"]).ok()?.parse().ok()?;
         let lower = file.to_ascii_lowercase();
@@ -175,9 +164,15 @@ fn place_in(line: &[u8]) -> Option<(String, u64)> {
     })
 }
 
+/// A place with the line before the file: `on line 2:16 of a.scss`, `at line: 81 in C:\\a.ps1`.
+const REVERSED_PATTERN: &str = concat!(
+    r"\b(?:on|at) line:? (?<line>\d+)(?:[:.]\d+)?(?:,? col(?:umn)?:? \d+)?,? (?:of|in) (?:file )?",
+    r#"["'`]?(?<file>(?:[A-Za-z]:[\\/])?[^\s"'`:,()<>]+\.[A-Za-z]\w{0,9})"#,
+);
+
 #[cfg(test)]
 mod tests {
-    use super::{Reach, build_step, manifest, place, quoted_file};
+    use super::{Reach, build_step, importing, place, quoted_file};
 
     #[test]
     fn the_step_of_an_images_build_is_named() {
@@ -193,20 +188,19 @@ mod tests {
     }
 
     #[test]
-    fn manifests_and_quoted_files_are_named() {
+    fn the_code_that_asked_for_what_is_missing_is_named() {
         let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(manifest(text.as_bytes(), 0).as_deref(), expected, "{text}");
+            let start = text.rfind("plug-in").unwrap();
+            let got = importing(text.as_bytes(), start).map(|(file, _)| file);
+            assert_eq!(got.as_deref(), expected, "{text}");
         };
-        check("no version of a\n  In Gemfile:\n", Some("Gemfile"));
-        check(
-            "the package.json and\npackage-lock.json differ",
-            Some("package-lock.json"),
-        );
-        check(
-            "a==9 (from -r ci/requirements-dev.txt (line 7))",
-            Some("ci/requirements-dev.txt"),
-        );
-        check("nothing of the kind", None);
+        let asked = "src/a.erl:14: can't find include lib \"b/c.hrl\"\n\nplug-in not there\n";
+        check(asked, Some("src/a.erl"));
+        check("src/a.erl:14: it is long\n\nplug-in not there\n", None);
+    }
+
+    #[test]
+    fn quoted_files_are_named() {
         let check = |text: &str, expected: Option<&str>| {
             assert_eq!(quoted_file(text.as_bytes()).as_deref(), expected, "{text}");
         };
@@ -258,6 +252,11 @@ mod tests {
             "at hello (a.clj:3).\ntelling\n",
             Reach::Around,
             Some(("a.clj", 3)),
+        );
+        check(
+            "telling\n  on line 2:16 of app/a.scss\n",
+            Reach::Around,
+            Some(("app/a.scss", 2)),
         );
         check("telling db.example.com:5432", Reach::Line, None);
         check("telling https://example.com:443/a", Reach::Line, None);

@@ -16,7 +16,8 @@ const POSITION: &str = concat!(
     // A path from a drive or from the root may hold blanks in the names of its folders.
     r#"[A-Za-z]:[\\/](?:(?:[^\s:*?"'<>|()\[\]]| [^\s:*?"'<>|\[\]-])*[\\/])?[^\s:*?"'<>|()\[\]\\/]+"#,
     r#"|/(?:(?:[^\s:"'`<>|()\[\]]| [^\s:"'`<>|()\[\]-])*/)?[^\s:"'`<>|()\[\]/]+"#,
-    r#"|[^\s:"'`()\[\]<>|,;=#]+?"#,
+    // So may a path whose beginning somebody masked, as in `<repository>/src/a.cs`.
+    r#"|(?:<[\w-]+>[\\/])?[^\s:"'`()\[\]<>|,;=#]+?"#,
     r")",
     // An ending that is no number, or a name that is known to have none.
     r"(?:\.[A-Za-z]\w{0,11}|[\\/](?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
@@ -94,6 +95,11 @@ mod tests {
         check("Makefile:3: it is bad", "Makefile", "3");
         check("docker/Dockerfile:3: it is bad", "docker/Dockerfile", "3");
         check("web: src/a.ts:3:7 - it is bad", "src/a.ts", "3");
+        check(
+            "in <work>/src/a.cs:line 3, it is bad",
+            "<work>/src/a.cs",
+            "3",
+        );
     }
 
     #[test]

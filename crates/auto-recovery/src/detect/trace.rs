@@ -6,6 +6,7 @@ use regex::bytes::Regex;
 
 use super::line::{line_at, starts_above, starts_below, undecorated};
 use super::rule::{Trace, compile};
+use super::whose::is_go_root;
 
 /// The longest stack trace that is kept.
 const TRACE_BYTES_MAX: usize = 16 * 1024;
@@ -23,8 +24,10 @@ const TRACEBACK: &[u8] = b"Traceback (most recent call last)";
 #[derive(Debug, Default)]
 pub(super) struct TraceRead {
     pub(super) text: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) line_number: Option<u64>,
+    /// The innermost frame in the project's own code: a file, a line.
+    pub(super) own: Option<(String, Option<u64>)>,
+    /// The innermost frame in anybody's code.
+    pub(super) innermost: Option<(String, Option<u64>)>,
 }
 
 /// How a language writes its traces.
@@ -49,8 +52,6 @@ const LIBRARIES: &[&str] = &[
     "/ruby/",
     "<internal:",
     "/vendor/",
-    "/go/src/",
-    "/golang/",
     "/pkg/mod/",
     "/rustc/",
     "/.cargo/registry/",
@@ -64,6 +65,8 @@ const LIBRARIES: &[&str] = &[
     "(elixir",
     "(stdlib",
     "(ex_unit",
+    "/usr/bin/",
+    "/usr/local/bin/",
     "_testmain.go",
     "asm_amd64.s",
     "asm_arm64.s",
@@ -90,6 +93,28 @@ const JAVA_LIBRARIES: &[&str] = &[
     "org.assertj.",
     "org.opentest4j.",
     "org.springframework.",
+    "org.scalatest.",
+    "org.specs2.",
+    "org.scalacheck.",
+    "munit.",
+    "sbt.",
+    "utest.",
+    "weaver.",
+    "zio.",
+    "cats.effect.",
+    "io.kotest.",
+    "org.spockframework.",
+    "groovy.",
+    "org.hibernate.",
+    "io.netty.",
+    "reactor.",
+    "io.reactivex.",
+    "com.google.common.",
+    "com.fasterxml.",
+    "com.mysql.",
+    "com.zaxxer.",
+    "org.postgresql.",
+    "clojure.",
 ];
 
 /// Reads the trace of `language` that belongs to the line at `start`.
@@ -115,10 +140,18 @@ pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
         .iter()
         .find(is_own)
         .or_else(|| chained.iter().rev().find(is_own));
+    let named = |frame: Option<&Frame<'_>>| {
+        frame.map(|frame| {
+            (
+                String::from_utf8_lossy(frame.file).into_owned(),
+                frame.line_number,
+            )
+        })
+    };
     TraceRead {
         text: extent(text, start, &frames),
-        file: own.map(|frame| String::from_utf8_lossy(frame.file).into_owned()),
-        line_number: own.and_then(|frame| frame.line_number),
+        own: named(own),
+        innermost: named(frames.iter().find(|frame| frame.is_a_file())),
     }
 }
 
@@ -130,17 +163,27 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// Whether it names a file that a person can open, which may be a package's.
+    fn is_a_file(&self) -> bool {
+        let file = String::from_utf8_lossy(self.file);
+        file.contains(['/', '\\']) && !NO_FILES.iter().any(|start| file.starts_with(start))
+    }
+
     fn is_project(&self, language: Trace) -> bool {
         let whole = String::from_utf8_lossy(self.whole);
         let file = String::from_utf8_lossy(self.file);
         if language == Trace::Java {
             return !is_java_library(&whole);
         }
-        !LIBRARIES
-            .iter()
-            .any(|part| file.contains(part) || (part.starts_with('(') && whole.contains(part)))
+        !is_go_root(&file)
+            && !LIBRARIES
+                .iter()
+                .any(|part| file.contains(part) || (part.starts_with('(') && whole.contains(part)))
     }
 }
+
+/// What stands where a frame names no file that anybody could open.
+const NO_FILES: &[&str] = &["<", "node:", "internal/", "native", "Unknown"];
 
 /// Whether a line is a Java frame of somebody else's class.
 pub(super) fn is_java_library(frame: &str) -> bool {

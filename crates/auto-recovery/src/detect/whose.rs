@@ -15,7 +15,6 @@ const PACKAGES: &[&str] = &[
     "/rustc/",
     "/.rustup/",
     "/pkg/mod/",
-    "/go/src/",
     "/.m2/",
     "/.gradle/caches/",
     "/.ivy2/",
@@ -28,6 +27,8 @@ const PACKAGES: &[&str] = &[
     "/.conan",
     "/vcpkg/buildtrees/",
     "/.julia/packages/",
+    "/julia/stdlib/",
+    "/share/julia/",
     "/nix/store/",
     "/Pods/",
     "/Carthage/Checkouts/",
@@ -38,6 +39,9 @@ const PACKAGES: &[&str] = &[
     "/usr/lib/",
     "/usr/local/lib/",
     "/usr/share/",
+    "node:",
+    "internal/process/",
+    "internal/modules/",
 ];
 
 /// Folders of packages at the top of a project.
@@ -52,6 +56,17 @@ pub(super) fn is_packages(path: &str) -> bool {
             .iter()
             .any(|folder| relative.starts_with(folder))
         || path.contains("/vendor/")
+        || is_go_root(&path)
+}
+
+/// Whether `path` lies in Go's own code. A project may lie in `go/src` as well, below the name of
+/// its host.
+pub(super) fn is_go_root(path: &str) -> bool {
+    ["/go/src/", "/golang/src/"].iter().any(|folder| {
+        let (_, below) = path.split_once(folder).unwrap_or_default();
+        let host = below.split('/').next().unwrap_or_default();
+        !below.is_empty() && !host.contains('.')
+    })
 }
 
 #[cfg(test)]
@@ -69,5 +84,7 @@ mod tests {
         check("src/vendors/list.ts", false);
         check("/home/me/work/src/a.c", false);
         check("src/deps/a.ex", false);
+        check("/usr/local/go/src/runtime/panic.go", true);
+        check("/home/me/go/src/example.org/me/shop/main.go", false);
     }
 }
