@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::{AuditStore, FailureDetected, session_id};
-use auto_recovery::detect::{Detection, Observation, Rules, TellingLine, explain};
+use auto_recovery::detect::{Detection, Explained, Observation, Rules, explain};
 use auto_recovery::process::Stream;
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
@@ -91,7 +91,8 @@ fn recorded<'a>(
     let output = kept_output(found, printer)?.unwrap_or_default();
     let explained = detected(request, &output, found);
     // What is on record decided; a line is known only where the same rule would decide again.
-    let line = explained.1.filter(|_| explained.0.rule == found.rule);
+    let would_again = explained.detection.rule == found.rule;
+    let line = explained.line.filter(|_| would_again);
     let detection = Detection {
         failure: found.failure.clone(),
         category: found.category,
@@ -100,6 +101,9 @@ fn recorded<'a>(
     let mut explanation = explained_by(request, detection, &output)?;
     explanation.output_file.clone_from(&found.output_file);
     explanation.skipped = &found.skipped;
+    if would_again {
+        explanation.words = explained.words;
+    }
     explanation.line = line.map(|line| Line {
         // Above the output stands what was run.
         number: line.number + 1,
@@ -145,8 +149,13 @@ pub(crate) fn explain_output(
         exit_code: output.exit_code,
         ..nothing_known()
     };
-    let (detection, line) = detected(&request, &text, &as_if);
+    let Explained {
+        detection,
+        line,
+        words,
+    } = detected(&request, &text, &as_if);
     let mut explanation = explained_by(&request, detection, &text)?;
+    explanation.words = words;
     explanation.output_file = Some(output.file.clone());
     explanation.line = line.map(|line| Line {
         number: line.number,
@@ -194,11 +203,7 @@ fn kept_output(found: &FailureDetected, printer: &Printer) -> Result<Option<Stri
     Ok(Some(rest[..end].to_owned()))
 }
 
-fn detected(
-    request: &Request,
-    output: &str,
-    ended: &FailureDetected,
-) -> (Detection, Option<TellingLine>) {
+fn detected(request: &Request, output: &str, ended: &FailureDetected) -> Explained {
     let own = request.rules.as_deref();
     let rules = own.unwrap_or_else(|| Rules::builtin());
     let argv = request.words();
@@ -210,8 +215,7 @@ fn detected(
         stdout: b"",
         stderr: output.as_bytes(),
     };
-    let explained = explain(&observation, rules);
-    (explained.detection, explained.line)
+    explain(&observation, rules)
 }
 
 /// What is said of a failure that `detection` tells: its recipes are judged as they are now.
@@ -236,6 +240,7 @@ fn explained_by<'a>(
         rule: detection.rule,
         output_file: None,
         line: None,
+        words: Vec::new(),
         skipped: &[],
         recipes: verdicts.into_iter().map(of_recipe).collect(),
         then: Vec::new(),

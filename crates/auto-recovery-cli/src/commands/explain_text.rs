@@ -57,6 +57,18 @@ fn one(explanation: &Explanation<'_>, mut facts: Facts, shape: Shape) -> String 
             "none: the rule went by how the command ended, or is not known",
         ),
     }
+    if !explanation.words.is_empty() {
+        let words: Vec<_> = explanation
+            .words
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect();
+        let told = format!(
+            "{}: no rule knows this output, its words told",
+            words.join(", ")
+        );
+        facts.add("words", told);
+    }
     if let Some(file) = &explanation.output_file {
         facts.add("output", file);
     }

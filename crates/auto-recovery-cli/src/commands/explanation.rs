@@ -14,6 +14,8 @@ pub(super) struct Explanation<'a> {
     pub(super) rule: String,
     pub(super) output_file: Option<String>,
     pub(super) line: Option<Line>,
+    /// The words that told, where no rule knows the output; the most telling first.
+    pub(super) words: Vec<String>,
     /// What was not tried in the session, and why.
     pub(super) skipped: &'a [String],
     pub(super) recipes: Vec<OfRecipe>,

@@ -17,6 +17,7 @@ use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
 use super::tools::Tools;
 use super::whose::is_packages;
+use super::words;
 use crate::command_line::Announcements;
 use crate::failure::{Category, Failure};
 
@@ -62,6 +63,8 @@ pub struct Explained {
     pub detection: Detection,
     /// The line that the rule went by; none if it went by the end alone.
     pub line: Option<TellingLine>,
+    /// The words that it went by, the most telling first, where no rule knew the failure.
+    pub words: Vec<String>,
 }
 
 /// A line of an output.
@@ -103,20 +106,26 @@ fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
         streams: &streams,
         announced: OnceCell::new(),
     };
-    let Some(answer) = rules
+    let answer = rules
         .ordered
         .iter()
         .filter(|prepared| prepared.rule.beats.is_empty())
-        .find_map(|prepared| case.ask(prepared, None))
-    else {
+        .find_map(|prepared| case.ask(prepared, None));
+    let by_words = match &answer {
+        Some(answer) if !answer.says_little => None,
+        _ => case.judge_by_words(),
+    };
+    let Some(answer) = by_words.or(answer) else {
         return Explained {
             detection: case.unexplained(),
             line: None,
+            words: Vec::new(),
         };
     };
     let answer = case.later_than_recovered(&answer, rules).unwrap_or(answer);
     let answer = case.reason_of(&answer, rules).unwrap_or(answer);
     Explained {
+        words: answer.words,
         line: answer.place.map(|place| case.telling_line(place)),
         detection: answer.detection,
     }
@@ -136,7 +145,10 @@ struct Answer {
     detection: Detection,
     sign: Sign,
     is_users: bool,
+    /// Whether it says no more than that something failed.
+    says_little: bool,
     place: Option<Place>,
+    words: Vec<String>,
 }
 
 impl Case<'_> {
@@ -167,7 +179,7 @@ impl Case<'_> {
             let argv = self.observation.argv;
             found.look_nearby(hit, &prepared.rule, Command { argv, tool });
         }
-        let mut detection = self.detection(prepared, hit.as_ref(), found);
+        let mut detection = self.detection(&prepared.rule, hit.as_ref(), found);
         if is_packages_code {
             detection.category = Category::Dependency;
         }
@@ -175,7 +187,37 @@ impl Case<'_> {
             detection,
             sign: prepared.rule.sign,
             is_users: prepared.is_users,
+            says_little: prepared.rule.says_little() && !prepared.is_users,
             place: hit.map(|hit| hit.place),
+            words: Vec::new(),
+        })
+    }
+
+    /// What the words of the output say, where no rule knows it. How a process was ended says more
+    /// than any word.
+    fn judge_by_words(&self) -> Option<Answer> {
+        let observation = self.observation;
+        if observation.timed_out || observation.effective_signal().is_some() {
+            return None;
+        }
+        let judged = words::judge(self.streams.each_ref().map(|stream| stream.text.as_ref()))?;
+        let (stream, start) = judged.line;
+        let text = self.streams[stream].text.as_ref();
+        let line = undecorated(line_at(text, start));
+        let place = Place { stream, start };
+        let hit = Hit { text, place, line };
+        let rule = words::as_rule(judged.category);
+        let mut found = Found::default();
+        let tool = &self.source(&rule);
+        let argv = observation.argv;
+        found.look_nearby(&hit, &rule, Command { argv, tool });
+        Some(Answer {
+            detection: self.detection(&rule, Some(&hit), found),
+            sign: Sign::Words,
+            is_users: false,
+            says_little: false,
+            place: Some(place),
+            words: judged.words,
         })
     }
 
@@ -379,8 +421,7 @@ impl Case<'_> {
         Some(hit)
     }
 
-    fn detection(&self, prepared: &Prepared, hit: Option<&Hit<'_>>, found: Found) -> Detection {
-        let rule = &prepared.rule;
+    fn detection(&self, rule: &Rule, hit: Option<&Hit<'_>>, found: Found) -> Detection {
         let passing = hit.filter(|_| rule.category == Category::Transient);
         let error_type = found
             .error_type

@@ -25,6 +25,7 @@ mod test_file;
 mod tools;
 mod trace;
 mod whose;
+mod words;
 
 pub use batch::{BatchInput, BatchOutput};
 pub use detector::{Detection, Explained, TellingLine, detect, explain};

@@ -202,6 +202,11 @@ impl Rule {
         }
     }
 
+    /// Whether it tells no more than that something failed: any error's line, by no code.
+    pub(super) fn says_little(&self) -> bool {
+        self.sign == Sign::Exit && self.category == Category::Unknown && self.exit.is_empty()
+    }
+
     /// Refuses a rule that could never hold, or whose patterns are no patterns.
     pub(super) fn check(&self) -> Result<()> {
         let bad = |what: String| Error::new(ErrorKind::InvalidInput, what);

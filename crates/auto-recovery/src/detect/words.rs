@@ -1,0 +1,372 @@
+//! A model of words for outputs that no rule knows: how likely each category is, by what words
+//! stand in the output. It is linear, so the words that told can be named.
+//!
+//! Its weights are data, made by `words.py` from outputs and rules of our own. It is asked
+//! last, it stays silent unless it is sure, and it is surest of all where it says that a failure
+//! passes: such a failure is tried again blindly.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::{memchr2_iter, memrchr2};
+use regex::bytes::Regex;
+
+use super::rule::{Rule, Sign, compile};
+use crate::failure::Category;
+
+/// A feature and its weights a line, sorted by feature; see `words.py`.
+const WEIGHTS: &str = include_str!("words.txt");
+
+/// The categories in the order of the weights.
+const CATEGORIES: [Category; 5] = [
+    Category::Transient,
+    Category::CodeQuality,
+    Category::TestFailure,
+    Category::Dependency,
+    Category::Unknown,
+];
+
+/// Where the model's own word for "nothing known" stands in [`CATEGORIES`].
+const UNKNOWN: usize = 4;
+
+/// The weights in the file are whole numbers, a hundred to the unit.
+const WEIGHTS_PER_UNIT: f64 = 100.0;
+
+/// The lines at either end of an output that are looked at, and how much of each.
+const HEAD_LINES: usize = 10;
+const TAIL_LINES: usize = 50;
+const LINE_BYTES: usize = 400;
+
+/// The bytes at either end of a stream among which those lines are looked for.
+const ENDS_BYTES: usize = 64 * 1024;
+
+/// The share from which a category is said. Of outputs that the model had not seen, 2 of 32 that it
+/// was as sure of were something else.
+const SURE: f64 = 0.6;
+
+/// The same, for what passes: none that lasts was called so.
+const SURE_THAT_IT_PASSES: f64 = 0.9;
+
+/// Features that an output must have: a sentence or two say nothing.
+const FEATURES_MIN: usize = 12;
+
+/// Words that are named as the reason.
+const TOLD_BY: usize = 4;
+
+/// The shortest word that counts by itself.
+const WORD_LENGTH_MIN: usize = 3;
+
+/// The digits of a number that counts: the status of an answer.
+const STATUS_DIGITS: usize = 3;
+
+/// What the words of an output say.
+#[derive(Debug, PartialEq)]
+pub(super) struct Judged {
+    pub(super) category: Category,
+    /// The number of the stream with the line that tells most, and where the line starts in it.
+    pub(super) line: (usize, usize),
+    /// The words that told, the most telling first.
+    pub(super) words: Vec<String>,
+}
+
+/// The category that the words of `streams` tell, standard error first as everywhere; none if the
+/// model is not sure of one.
+pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
+    let lines: Vec<(usize, Range<usize>)> = looked_at(streams);
+    let text = |(stream, range): &(usize, Range<usize>)| &streams[*stream][range.clone()];
+    let found: BTreeSet<String> = lines.iter().flat_map(|line| features(text(line))).collect();
+    let known: Vec<(&str, Weights)> = found
+        .iter()
+        .filter_map(|feature| Some((feature.as_str(), weights_of(feature)?)))
+        .collect();
+    if known.len() < FEATURES_MIN {
+        return None;
+    }
+    let shares = shares(known.iter().map(|(_, weights)| weights));
+    let best = (0..CATEGORIES.len()).max_by(|one, two| shares[*one].total_cmp(&shares[*two]))?;
+    let sure = match CATEGORIES[best] {
+        Category::Unknown => return None,
+        Category::Transient => SURE_THAT_IT_PASSES,
+        _ => SURE,
+    };
+    if shares[best] < sure {
+        return None;
+    }
+    let tells = |weights: &Weights| weights[best] - weights[UNKNOWN];
+    let of_line = |line: &(usize, Range<usize>)| -> i32 {
+        let found: BTreeSet<String> = features(text(line)).collect();
+        found
+            .iter()
+            .filter_map(|feature| weights_of(feature))
+            .map(|one| tells(&one))
+            .sum()
+    };
+    // The first of those that tell most.
+    let most = lines.iter().rev().max_by_key(|line| of_line(line))?;
+    let mut words = known;
+    words.sort_by_key(|(_, weights)| -tells(weights));
+    Some(Judged {
+        category: CATEGORIES[best],
+        line: (most.0, most.1.start),
+        words: words
+            .iter()
+            .take(TOLD_BY)
+            .map(|(word, _)| (*word).to_owned())
+            .collect(),
+    })
+}
+
+/// What the model says as a rule would: the name by which answers of it are known, and what to call
+/// a failure of which no more is known than its category.
+pub(super) fn as_rule(category: Category) -> Rule {
+    let error_type = match category {
+        Category::Transient => "NetworkError",
+        Category::CodeQuality => "CompileError",
+        Category::TestFailure => "AssertionError",
+        Category::Dependency => "MissingDependency",
+        Category::Unknown => "Error",
+    };
+    Rule {
+        category,
+        sign: Sign::Words,
+        error_type: Some(error_type.to_owned()),
+        ..Rule::named("words")
+    }
+}
+
+/// The weights of a feature for each category.
+type Weights = [i32; CATEGORIES.len()];
+
+fn table() -> &'static Vec<(&'static str, &'static str)> {
+    static TABLE: OnceLock<Vec<(&str, &str)>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        WEIGHTS
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .collect()
+    })
+}
+
+/// The weights of `feature`; those of the empty one are what every output begins with.
+fn weights_of(feature: &str) -> Option<Weights> {
+    let table = table();
+    let at = table
+        .binary_search_by_key(&feature, |(feature, _)| feature)
+        .ok()?;
+    let mut weights = Weights::default();
+    let numbers = table[at].1.split(' ');
+    for (weight, number) in weights.iter_mut().zip(numbers) {
+        *weight = number.parse().ok()?;
+    }
+    Some(weights)
+}
+
+/// How likely each category is by these features.
+fn shares<'a>(known: impl ExactSizeIterator<Item = &'a Weights>) -> [f64; CATEGORIES.len()] {
+    let scale = 1.0 / (known.len() as f64).sqrt();
+    let mut sums = [0; CATEGORIES.len()];
+    for weights in known {
+        for (sum, weight) in sums.iter_mut().zip(weights) {
+            *sum += weight;
+        }
+    }
+    let bias = weights_of("").unwrap_or_default();
+    let mut shares = [0.0; CATEGORIES.len()];
+    for ((share, sum), bias) in shares.iter_mut().zip(sums).zip(bias) {
+        *share = ((f64::from(bias) + scale * f64::from(sum)) / WEIGHTS_PER_UNIT).exp();
+    }
+    let whole: f64 = shares.iter().sum();
+    shares.map(|share| share / whole)
+}
+
+/// The lines at either end that are not blank, standard output's before standard error's.
+fn looked_at(streams: [&[u8]; 2]) -> Vec<(usize, Range<usize>)> {
+    let order = [1, 0];
+    let forwards = order.into_iter().flat_map(|stream| {
+        let end = streams[stream].len().min(ENDS_BYTES);
+        lines_in(streams[stream], 0..end).map(move |line| (stream, line))
+    });
+    let mut lines: Vec<_> = forwards.take(HEAD_LINES).collect();
+    let mut tail = Vec::with_capacity(TAIL_LINES);
+    for stream in order.into_iter().rev() {
+        let text = streams[stream];
+        let floor = text.len().saturating_sub(ENDS_BYTES);
+        let mut end = text.len();
+        while end > floor && tail.len() < TAIL_LINES {
+            let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |at| at + 1);
+            if !text[start..end].trim_ascii().is_empty() {
+                tail.push((stream, start..end));
+            }
+            end = start.saturating_sub(1);
+        }
+    }
+    lines.extend(tail.into_iter().rev());
+    lines
+}
+
+/// The lines within a range of a text that are not blank.
+fn lines_in(text: &[u8], range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let ends = memchr2_iter(b'\n', b'\r', &text[range.clone()]).chain([range.end]);
+    let mut start = range.start;
+    let lines = ends.map(move |end| {
+        let line = start..end;
+        start = end + 1;
+        line
+    });
+    lines.filter(|line| {
+        text.get(line.clone())
+            .is_some_and(|line| !line.trim_ascii().is_empty())
+    })
+}
+
+/// What is seen in a line: its words, pairs of them, and whether it names a place.
+fn features(line: &[u8]) -> impl Iterator<Item = String> {
+    static PLACE: OnceLock<Regex> = OnceLock::new();
+    let place = PLACE
+        .get_or_init(|| compile(PLACE_PATTERN).expect("the tests of this file try the pattern"));
+    let line = &line[..line.len().min(LINE_BYTES)];
+    let words = tokens(line);
+    let pairs: Vec<String> = words
+        .windows(2)
+        .map(|pair| format!("{} {}", pair[0], pair[1]))
+        .collect();
+    let place = place.is_match(line).then(|| "<place>".to_owned());
+    let words = words
+        .into_iter()
+        .filter(|word| word.len() >= WORD_LENGTH_MIN);
+    words.chain(pairs).chain(place)
+}
+
+/// See [`features`].
+const PLACE_PATTERN: &str = r"(?:^|[\s(])[\w./\\@+-]+\.[A-Za-z]\w{0,5}[:(]\d+";
+
+/// Words in lower case, split where `CamelCase` turns; addresses as one; numbers of three digits.
+fn tokens(line: &[u8]) -> Vec<String> {
+    let is_letter = |at: usize| line.get(at).is_some_and(u8::is_ascii_alphabetic);
+    let run =
+        |from: usize, is: &dyn Fn(usize) -> bool| (from..).find(|at| !is(*at)).unwrap_or(from);
+    let lower = |range: Range<usize>| String::from_utf8_lossy(&line[range]).to_ascii_lowercase();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < line.len() {
+        let start = at;
+        let rest = &line[at..];
+        if rest.starts_with(b"http://") || rest.starts_with(b"https://") {
+            let is_address = |at: usize| line.get(at).is_some_and(|byte| !is_blank(*byte));
+            at = run(at, &is_address);
+            found.push("<url>".to_owned());
+        } else if is_letter(at) {
+            let goes_on = |at: usize| {
+                let turns = at > start
+                    && line.get(at).is_some_and(u8::is_ascii_uppercase)
+                    && line[at - 1].is_ascii_lowercase();
+                is_letter(at) && !turns
+            };
+            at = run(at, &goes_on);
+            if line[at..].starts_with(b"'t") && !is_letter(at + 2) {
+                at += 2;
+            }
+            found.push(lower(start..at));
+        } else if line[at].is_ascii_digit() {
+            at = run(at, &|at| line.get(at).is_some_and(u8::is_ascii_digit));
+            let stands_alone = (start == 0 || !is_letter(start - 1)) && !is_letter(at);
+            if at - start == STATUS_DIGITS && stands_alone {
+                found.push(lower(start..at));
+            }
+        } else {
+            at += 1;
+        }
+    }
+    found
+}
+
+/// Whether it is a blank as patterns mean it, the vertical tab included.
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::{CATEGORIES, Category, features, judge, looked_at, table, weights_of};
+
+    #[test]
+    fn weights_are_sorted_and_complete() {
+        let table = table();
+        assert!(table.is_sorted_by(|one, two| one.0 < two.0));
+        for (feature, numbers) in table {
+            assert_eq!(numbers.split(' ').count(), CATEGORIES.len(), "{feature}");
+            assert!(weights_of(feature).is_some(), "{feature}");
+        }
+        assert!(weights_of("").is_some());
+        assert_eq!(weights_of("no such word"), None);
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a script of ours, which ends with its input"
+    )]
+    fn the_script_that_learns_sees_what_is_judged() {
+        let text = "TypeError: can't read 404 of https://example.org/a?b=1, code 12345 x404\n\n\
+                    \tsrc/Cart.test.ts:31:7 - cannotFind a PackageXML don'ts\r\n  (lib/a.rb:3)\n";
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/detect/words.py");
+        let mut child = Command::new("python3")
+            .args([script, "features"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        let said = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let text = text.as_bytes();
+        let lines = looked_at([b"", text]);
+        let mut ours: Vec<String> = lines
+            .into_iter()
+            .flat_map(|(_, line)| features(&text[line]))
+            .collect();
+        ours.sort();
+        ours.dedup();
+        assert_eq!(ours, said.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_no_rule_knows_is_told_by_its_words_and_what_is_not_sure_is_not() {
+        let check = |text: &str, expected: Option<Category>| {
+            let judged = judge([b"", text.as_bytes()]);
+            let category = judged.as_ref().map(|judged| judged.category);
+            assert_eq!(category, expected, "{text}: {judged:?}");
+        };
+        check(
+            "checking carts\nthe shelf package that is required could not be found in the registry\n\
+             install the missing package and its dependencies\n",
+            Some(Category::Dependency),
+        );
+        check("it is over\n", None);
+        check(
+            "the moon is in the seventh house and nobody knows what to do about it\n",
+            None,
+        );
+    }
+
+    #[test]
+    fn the_line_that_tells_most_and_its_words_are_named() {
+        let text = b"on we go\nnothing to see here\n\
+                     expected 2 to equal 3 in test cart totals\nbye\n";
+        let judged = judge([text, b""]).unwrap();
+        assert_eq!(judged.category, Category::TestFailure);
+        assert_eq!(judged.line, (0, 29));
+        assert!(
+            judged.words.iter().any(|word| word.contains("expected")),
+            "{judged:?}"
+        );
+    }
+}
