@@ -56,7 +56,7 @@ const ASIDE_PATTERN: &str = concat!(
     // Levels below error, perhaps behind a bracketed time or the name of the program.
     r"[\W\d]*(?:[\w./-]+[: ] ?)?[\[(<]?(?:warn|warning|info|debug|trace|notice|note|hint|help)\b[^/]",
     // Quoted code: `12 | let x`, `> 12 | x`, pytest's `>` and `E`, an assertion.
-    r"|\s*(?:>\s*)?\d+\s*\||>\s\s|E\s|\s*assert|\s*(?:expected|received|actual|got)\b",
+    r"|\s*(?:>\s*)?\d+\s*\||>\s\s|E\s|\s*assert|\s*expected\b|\s*(?:received|actual|got)(?: \w+)?\s*(?:\(\))?:",
     r"|AssertionError|not ok\b|(?-i:FAIL)",
     r")|\b(?:retrying|will retry|retry in|trying again|reconnecting)\b",
 );
@@ -247,6 +247,8 @@ mod tests {
         check("> 12 | connect(timeout)", true);
         check("E       assert 'timed out' == 'x'", true);
         check("connection refused, retrying in 3 s", true);
+        check("Received: 502", true);
+        check("Received unexpected error: timed out", false);
         check("error: connection refused", false);
         check("app: error: connection timed out", false);
         check("information.txt: No such file or directory", false);
