@@ -25,7 +25,7 @@ use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::lazy_store::LazyStore;
 use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
-use crate::settings::{Environment, Layer, RunRequest, Settings, StoreUrl};
+use crate::settings::{Environment, Layer, RunRequest, Settings};
 use crate::store;
 
 /// Does what `args` ask for.
@@ -139,8 +139,8 @@ impl App {
     pub(crate) fn store_when_needed(&self) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store.clone();
         let (settings, host, printer) = (&self.settings, &self.host, &self.printer);
-        if let StoreUrl::Postgres(_) = store.value {
-            // It connects when it is first used, and until then only looks at its URL.
+        if store.value.path().is_none() {
+            // A server: it connects when it is first used, and until then only looks at its URL.
             return store::open(settings, &store, host.clone(), printer);
         }
         let (settings, host, printer) = (settings.clone(), host.clone(), printer.clone());
@@ -176,8 +176,8 @@ impl App {
         url: &OsString,
     ) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store_at(argument, url)?;
-        match &store.value {
-            StoreUrl::Jsonl(path) | StoreUrl::Sqlite(path) if !path.exists() => Err(Error::new(
+        match store.value.path() {
+            Some(path) if !path.exists() => Err(Error::new(
                 ErrorKind::NotFound,
                 format!("there is no store at {}", path.display()),
             )),

@@ -5,6 +5,7 @@
 mod app;
 mod args;
 mod artifacts;
+mod build;
 mod commands;
 mod exit;
 mod identity;

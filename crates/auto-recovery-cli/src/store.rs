@@ -1,18 +1,18 @@
 //! Opening the store that a URL names: the only place that knows every store.
 
-use std::io;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "postgres")]
+mod postgres;
+
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, session_id};
-use auto_recovery::files::{Purpose, check_own_dir};
+use auto_recovery::Result;
+use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
 use auto_recovery::host::Host;
-use auto_recovery::{Error, Result};
-use auto_recovery_sql::postgres::Notice;
-use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
+#[cfg(feature = "sqlite")]
+use auto_recovery_sql::{SqliteOptions, SqliteStore};
 
 use crate::output::Printer;
-use crate::settings::{SecretUrl, Setting, Settings, StoreUrl};
+use crate::settings::{Setting, Settings, StoreUrl};
 
 /// Opens `store` as `settings` say. `printer` tells what callers should know of it.
 ///
@@ -22,6 +22,10 @@ pub(crate) fn open(
     settings: &Settings,
     store: &Setting<StoreUrl>,
     host: Arc<dyn Host>,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "files have nothing to tell")
+    )]
     printer: &Printer,
 ) -> Result<Arc<dyn AuditStore>> {
     match &store.value {
@@ -32,49 +36,14 @@ pub(crate) fn open(
             };
             Ok(Arc::new(JsonlStore::open(directory, options, host)?))
         }
+        #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(file) => {
             let options = SqliteOptions {
                 durability: settings.durability.value,
             };
             Ok(Arc::new(SqliteStore::open(file, options, host)?))
         }
-        StoreUrl::Postgres(url) => {
-            let printer = printer.clone();
-            check_state(&settings.state_dir.value)?;
-            let options = PostgresOptions {
-                durability: settings.durability.value,
-                spool: Some(spool(&settings.state_dir.value, url)?),
-                on_notice: Some(Arc::new(move |notice| tell(&printer, notice))),
-                ..PostgresOptions::default()
-            };
-            Ok(Arc::new(PostgresStore::open(url.expose(), options, host)?))
-        }
-    }
-}
-
-/// Where what is meant for the database of `url` waits while its server cannot be reached: in the
-/// state, under a name that stays whoever connects and however.
-fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
-    Ok(state_dir
-        .join("spool")
-        .join(session_id::encode(url.place())?))
-}
-
-/// Makes sure that the state, if there is one, is the user's own: entries wait in it.
-fn check_state(state_dir: &Path) -> Result<()> {
-    match check_own_dir(state_dir, Purpose::State) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(
-            "cannot use the state directory",
-            state_dir,
-            error,
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn tell(printer: &Printer, notice: &Notice) {
-    match notice {
-        Notice::Delivered { .. } => printer.note(notice),
-        _ => printer.warn(notice),
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => postgres::open(settings, url, host, printer),
     }
 }

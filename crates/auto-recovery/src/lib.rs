@@ -26,6 +26,7 @@ pub mod host;
 pub mod manager;
 pub mod patience;
 pub mod plan;
+mod platform;
 pub mod process;
 pub mod recipe;
 pub mod report;

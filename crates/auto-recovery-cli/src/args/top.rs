@@ -9,6 +9,7 @@ use crate::args::{
     GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, ReportArgs,
     RestoreArgs, RunArgs, ShowArgs, StatsArgs, TrustArgs,
 };
+use crate::build::VERSION;
 
 const AFTER_HELP: &str = "\
 Try it: `recover run -- CMD` runs CMD and steps in when it fails; `recover show --last` then shows
@@ -55,7 +56,7 @@ Example:
 #[derive(Debug, Parser)]
 #[command(
     name = "recover",
-    version,
+    version = VERSION,
     after_help = AFTER_HELP,
     after_long_help = AFTER_LONG_HELP,
     arg_required_else_help = true,

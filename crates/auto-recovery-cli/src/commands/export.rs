@@ -42,7 +42,7 @@ pub(crate) fn export(
         .or_else(|| output.as_deref().and_then(by_ending))
         .unwrap_or(ExportFormat::Json);
     let options = ExportOptions {
-        format: library_format(format),
+        format: library_format(format)?,
         raw_cells: raw,
     };
     let escapes = match format {
@@ -109,11 +109,17 @@ fn by_ending(path: &Path) -> Option<ExportFormat> {
     }
 }
 
-fn library_format(format: ExportFormat) -> export::ExportFormat {
-    match format {
+fn library_format(format: ExportFormat) -> Result<export::ExportFormat> {
+    Ok(match format {
         ExportFormat::Json => export::ExportFormat::Json,
         ExportFormat::Csv => export::ExportFormat::Csv,
         ExportFormat::Jsonl => export::ExportFormat::Jsonl,
+        #[cfg(feature = "parquet")]
         ExportFormat::Parquet => export::ExportFormat::Parquet,
-    }
+        #[cfg(not(feature = "parquet"))]
+        ExportFormat::Parquet => {
+            let lacks = crate::build::lacks("Parquet", "parquet");
+            return Err(Error::new(ErrorKind::InvalidInput, lacks));
+        }
+    })
 }

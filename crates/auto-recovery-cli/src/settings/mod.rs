@@ -16,6 +16,8 @@ mod recipe;
 mod resolve;
 mod retention;
 mod run;
+#[cfg(feature = "postgres")]
+mod secret_url;
 mod section;
 mod size;
 mod trusted;
@@ -38,7 +40,9 @@ pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};
 pub(crate) use resolve::Settings;
 pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
+#[cfg(feature = "postgres")]
+pub(crate) use secret_url::SecretUrl;
 pub(crate) use size::{human_size, parse_size};
 pub(crate) use trusted::{TrustLine, Trusted, TrustedContent};
 pub(crate) use untrusted::Untrusted;
-pub(crate) use value::{SecretUrl, StoreUrl, StrategyCommand, durability_name};
+pub(crate) use value::{StoreUrl, StrategyCommand, durability_name};

@@ -5,7 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
-use auto_recovery_sql::postgres;
+
+#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+use crate::build;
+#[cfg(feature = "postgres")]
+use crate::settings::SecretUrl;
 
 /// The durability that `text` names.
 pub(crate) fn parse_durability(text: &str) -> Result<Durability, String> {
@@ -64,50 +68,11 @@ pub(crate) enum StoreUrl {
     /// A directory of text files.
     Jsonl(PathBuf),
     /// An SQLite database.
+    #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
     /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
     Postgres(SecretUrl),
-}
-
-/// A URL that may have a password in it, which nobody is shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SecretUrl {
-    url: String,
-    /// The same without its password.
-    shown: String,
-}
-
-impl SecretUrl {
-    fn parse(url: &str) -> Result<Self, String> {
-        let shown = postgres::shown(url).map_err(|error| error.chain())?;
-        let url = url.to_owned();
-        Ok(Self { url, shown })
-    }
-
-    /// The URL with its password, for who connects.
-    pub(crate) fn expose(&self) -> &str {
-        &self.url
-    }
-
-    /// The host, the port and the database, as they are written: where it leads, whoever goes
-    /// there.
-    pub(crate) fn place(&self) -> &str {
-        let (_, behind) = self.url.split_once("://").unwrap_or_default();
-        let behind = behind.split('?').next().unwrap_or_default();
-        behind.rsplit_once('@').map_or(behind, |(_, place)| place)
-    }
-}
-
-impl fmt::Debug for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
 }
 
 impl StoreUrl {
@@ -134,16 +99,51 @@ impl StoreUrl {
         let (scheme, rest) = (&bytes[..colon], &bytes[colon + 1..]);
         match scheme {
             b"jsonl" => local_path(rest, "jsonl", "/var/lib/audit").map(Self::Jsonl),
-            b"sqlite" => local_path(rest, "sqlite", "/var/lib/audit.db").map(Self::Sqlite),
-            b"postgres" | b"postgresql" => match text.to_str() {
-                Some(url) if rest.starts_with(b"//") => SecretUrl::parse(url).map(Self::Postgres),
-                _ => Err(format!(
-                    "the postgres store names no database: write it like {DATABASE_URL}"
-                )),
-            },
+            b"sqlite" => Self::sqlite(rest),
+            b"postgres" | b"postgresql" => Self::postgres(text),
             _ => Err(format!(
                 "there is no such kind of store: use jsonl:DIR, sqlite:FILE or {DATABASE_URL}"
             )),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn sqlite(file: &[u8]) -> Result<Self, String> {
+        local_path(file, "sqlite", "/var/lib/audit.db").map(Self::Sqlite)
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn sqlite(_: &[u8]) -> Result<Self, String> {
+        Err(build::lacks("SQLite", "sqlite"))
+    }
+
+    #[cfg(feature = "postgres")]
+    fn postgres(url: &OsString) -> Result<Self, String> {
+        let url = url.to_str().filter(|url| {
+            let rest = url.split_once(':').map(|(_, rest)| rest);
+            rest.is_some_and(|rest| rest.starts_with("//"))
+        });
+        match url {
+            Some(url) => SecretUrl::parse(url).map(Self::Postgres),
+            None => Err(format!(
+                "the postgres store names no database: write it like {DATABASE_URL}"
+            )),
+        }
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn postgres(_: &OsString) -> Result<Self, String> {
+        Err(build::lacks("PostgreSQL", "postgres"))
+    }
+
+    /// The file or the directory it is kept in, if that is on this machine.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Jsonl(path) => Some(path),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => Some(path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
         }
     }
 
@@ -151,6 +151,7 @@ impl StoreUrl {
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         match self {
             Self::Jsonl(directory) => vec![directory.clone()],
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => ["", "-wal", "-shm", "-journal"]
                 .into_iter()
                 .map(|ending| {
@@ -159,6 +160,7 @@ impl StoreUrl {
                     name.into()
                 })
                 .collect(),
+            #[cfg(feature = "postgres")]
             Self::Postgres(_) => Vec::new(),
         }
     }
@@ -167,7 +169,9 @@ impl StoreUrl {
     pub(crate) fn below(self, directory: &Path) -> Self {
         match self {
             Self::Jsonl(path) => Self::Jsonl(directory.join(path)),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => Self::Sqlite(directory.join(path)),
+            #[cfg(feature = "postgres")]
             Self::Postgres(url) => Self::Postgres(url),
         }
     }
@@ -210,8 +214,30 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Jsonl(directory) => write!(f, "jsonl:{}", directory.display()),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            #[cfg(feature = "postgres")]
             Self::Postgres(url) => fmt::Display::fmt(url, f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_this_build_lacks_is_named_as_that() {
+        let check = |url: &str, has: bool, what: &str, feature: &str| {
+            let refusal = StoreUrl::parse(&url.into()).err();
+            let lacks =
+                format!("this build has no {what}: install recover with its feature `{feature}`");
+            assert_eq!(refusal, (!has).then_some(lacks), "{url}");
+        };
+        check("jsonl:/a", true, "", "");
+        let (has, url) = (cfg!(feature = "sqlite"), "sqlite:/a.db");
+        check(url, has, "SQLite", "sqlite");
+        let (has, url) = (cfg!(feature = "postgres"), "postgres://u@h/d");
+        check(url, has, "PostgreSQL", "postgres");
     }
 }

@@ -9,8 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Dir, Gid, Mode, OFlags, RawMode, RenameFlags, Stat, Uid, chownat, fchmod, fchown,
-    fstat, mkdirat, openat, renameat, renameat_with, statat, symlinkat, unlinkat,
+    AtFlags, Dir, Gid, Mode, OFlags, RawMode, Stat, Uid, chownat, fchmod, fchown, fstat, mkdirat,
+    openat, renameat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -19,6 +19,7 @@ use crate::checkpoint::path::{split, to_os};
 use crate::checkpoint::root::{Inode, Own, Root, Way, open_dir_at, open_own_at, stamp_at};
 use crate::checkpoint::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
+use crate::platform::files;
 
 /// A directory that a restore opened for itself has these bits beside its own.
 pub(super) const OPENED: u16 = 0o700;
@@ -168,7 +169,7 @@ impl<'a> Hands<'a> {
         let dir = self.writable_dir(parent)?.try_clone();
         let dir = dir.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let to_dir = self.writable_dir(to_parent)?;
-        renameat_with(&dir, name, to_dir, to, RenameFlags::NOREPLACE)?;
+        files::rename_to_new(&dir, name, to_dir, to)?;
         self.way.forget(path);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Whom this process descends from, by the kernel's word: an environment is inherited by whoever,
 //! and anybody may set a variable.
 
-use std::fs;
+use crate::platform::processes::Stat;
 
 /// A process, told from a later one of the same id by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +40,9 @@ pub(super) fn started(pid: u32) -> Option<u64> {
 
 /// A process and its parent's id.
 fn look_up(pid: u32) -> Option<(Kin, u32)> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything.
-    let end = text.iter().rposition(|byte| *byte == b')')?;
-    let fields = String::from_utf8_lossy(text.get(end + 1..)?).into_owned();
-    let mut fields = fields.split_ascii_whitespace();
-    // Fields 4 and 22, counted from 1; the name is the second.
-    let parent = fields.nth(1)?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    Some((Kin { pid, started }, parent))
+    let stat = Stat::read(pid.try_into().ok()?)?;
+    let started = stat.started;
+    Some((Kin { pid, started }, stat.parent.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod ignore_files;
 mod import;
 mod layout;
 mod lineage;
+mod lines;
 mod live;
 mod lock;
 mod manifest;

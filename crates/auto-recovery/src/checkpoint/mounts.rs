@@ -12,10 +12,7 @@ use std::path::Path;
 use crate::checkpoint::manifest::Why;
 use crate::checkpoint::path::is_within;
 use crate::checkpoint::watch::{MOUNT_GONE, reason};
-
-/// The mounts of this process, as proc(5) describes: of each line the third field is the device,
-/// the fourth what of it is mounted, the fifth the place.
-const TABLE: &str = "/proc/self/mountinfo";
+use crate::platform::mounts;
 
 /// Mount points below a root, relative to it, each with what is mounted there: the device and what
 /// of it, as the kernel writes them. Nothing said stands for anything.
@@ -25,8 +22,7 @@ pub(super) struct Mounts(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
 impl Mounts {
     /// Those below `root`, a canonical path, now.
     pub(super) fn below(root: &Path) -> Self {
-        let table = std::fs::read(TABLE).unwrap_or_default();
-        Self::parse(&table, root)
+        Self::parse(&mounts::table(), root)
     }
 
     fn parse(table: &[u8], root: &Path) -> Self {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::layout::CHECKPOINTS;
 use crate::checkpoint::options::MIB;
 use crate::files::create_afresh;
+use crate::platform::files;
 
 /// A restore writes one file beside the old one at a time, of 10 MiB at most; half of that again
 /// for directories and git's own needs.
@@ -33,12 +34,8 @@ pub(super) fn keep(state_dir: &Path) {
 
 /// Gives `file` real blocks.
 fn fill(file: &mut File) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        let flags = rustix::fs::FallocateFlags::empty();
-        if rustix::fs::fallocate(&*file, flags, 0, RESERVE_BYTES).is_ok() {
-            return true;
-        }
+    if files::reserve(file, RESERVE_BYTES).is_ok() {
+        return true;
     }
     let zeros = vec![0; MIB as usize];
     (0..RESERVE_BYTES / MIB).all(|_| file.write_all(&zeros).is_ok())

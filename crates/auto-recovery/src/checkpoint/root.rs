@@ -4,23 +4,20 @@
 //! symbolic link can lead neither a read nor a write outside the root.
 
 use std::fs::File;
-#[cfg(target_os = "linux")]
-use std::os::fd::AsRawFd as _;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Uid, chmodat, chownat, fstat, openat,
-    readlinkat, stat, statat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Uid, fstat, openat, readlinkat, stat,
+    statat,
 };
-#[cfg(target_os = "linux")]
-use rustix::fs::{StatxFlags, statx};
 use rustix::io::Errno;
 
 use crate::checkpoint::path::{is_within, split};
 use crate::checkpoint::stamp::{Ids, Stamp};
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::files::Hold;
 
 /// How a directory is opened.
 pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
@@ -64,10 +61,6 @@ const REST_BYTES_MAX: usize = 2048;
 
 /// What lets its owner read a file.
 const OWNER_READ: u16 = 0o400;
-
-/// Nanoseconds in a second.
-#[cfg(target_os = "linux")]
-const NANOS: i64 = 1_000_000_000;
 
 /// The root of a workspace.
 #[derive(Debug)]
@@ -157,7 +150,7 @@ impl Root {
         let (dir, name) = split(path);
         let held = self.open_dir(dir).and_then(|dir| Own::anybodys(&dir, name));
         match held {
-            Ok(held) => Ok(Some((held.stamp, held.made_ns()))),
+            Ok(held) => Ok(Some((held.stamp, held.hold.made_ns()))),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(errno) => Err(errno),
         }
@@ -231,10 +224,7 @@ pub(super) struct Inode {
 
 /// What stands at a name, held so that nothing else can take its place, without being opened.
 pub(super) struct Own {
-    #[cfg(target_os = "linux")]
-    fd: OwnedFd,
-    #[cfg(not(target_os = "linux"))]
-    place: (OwnedFd, Box<[u8]>),
+    hold: Hold,
     /// Its permission bits.
     pub(super) mode: u16,
     stamp: Stamp,
@@ -254,22 +244,11 @@ impl Own {
     }
 
     /// Takes hold of `name` in `dir`, whoever owns it.
-    #[cfg(target_os = "linux")]
     pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = openat(dir, name, flags, Mode::empty())?;
-        let stamp = Stamp::of(&fstat(&fd)?);
+        let (hold, stat) = Hold::at(dir, name)?;
+        let stamp = Stamp::of(&stat);
         let mode = stamp.permissions();
-        Ok(Self { fd, mode, stamp })
-    }
-
-    /// Takes hold of `name` in `dir`, whoever owns it. Here another may take its place.
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
-        let stamp = stamp_at(dir, name)?.ok_or(Errno::NOENT)?;
-        let mode = stamp.permissions();
-        let place = (openat(dir, c".", DIR_FLAGS, Mode::empty())?, name.into());
-        Ok(Self { place, mode, stamp })
+        Ok(Self { hold, mode, stamp })
     }
 
     /// Its stamp, when it was taken hold of.
@@ -288,21 +267,7 @@ impl Own {
     /// Gives it to another owner, where we may.
     pub(super) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
-        #[cfg(target_os = "linux")]
-        {
-            chownat(&self.fd, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            let (dir, name) = &self.place;
-            chownat(
-                dir,
-                &**name,
-                Some(uid),
-                Some(gid),
-                AtFlags::SYMLINK_NOFOLLOW,
-            )
-        }
+        self.hold.set_owner(uid, gid)
     }
 
     /// Sets its permission bits. A link has none.
@@ -310,37 +275,13 @@ impl Own {
         if self.kind().is_symlink() {
             return Err(Errno::LOOP);
         }
-        let mode = Mode::from_raw_mode(RawMode::from(mode));
-        #[cfg(target_os = "linux")]
-        {
-            // The kernel's name for what is held: it is none of a link that anybody could plant.
-            let held = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
-            chmodat(CWD, held, mode, AtFlags::empty())
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            chmodat(&self.place.0, &*self.place.1, mode, AtFlags::empty())
-        }
+        self.hold.set_mode(Mode::from_raw_mode(RawMode::from(mode)))
     }
 
     /// Which inode is held, where the file system tells when it was made.
     pub(super) fn inode(&self) -> Option<Inode> {
         let number = self.stamp.ino;
-        self.made_ns().map(|made_ns| Inode { number, made_ns })
-    }
-
-    #[cfg(target_os = "linux")]
-    fn made_ns(&self) -> Option<i64> {
-        let wanted = StatxFlags::BTIME;
-        let told = statx(&self.fd, c"", AtFlags::EMPTY_PATH, wanted).ok()?;
-        let is_told = told.stx_mask & wanted.bits() != 0;
-        let made = told.stx_btime;
-        is_told.then(|| made.tv_sec.saturating_mul(NANOS) + i64::from(made.tv_nsec))
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn made_ns(&self) -> Option<i64> {
-        None
+        self.hold.made_ns().map(|made_ns| Inode { number, made_ns })
     }
 }
 

@@ -9,13 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use similar::{ChangeTag, TextDiff};
-
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::blobs::Blobs;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::hands::Hands;
 use crate::checkpoint::import::Importer;
+use crate::checkpoint::lines::come_and_gone;
 use crate::checkpoint::live::stands;
 use crate::checkpoint::manifest::{ChangeKind, Entry, Manifest, Node, Told};
 use crate::checkpoint::mounts::Mounts;
@@ -537,15 +536,8 @@ fn previewed(
         Some(bytes) => String::from_utf8(bytes).ok(),
         None => Some(String::new()),
     };
-    let lines = text(here).zip(text(there)).map(|(here, there)| {
-        let diff = TextDiff::from_lines(&here, &there);
-        let count = |tag| {
-            diff.iter_all_changes()
-                .filter(|change| change.tag() == tag)
-                .count()
-        };
-        (count(ChangeTag::Insert), count(ChangeTag::Delete))
-    });
+    let both = text(here).zip(text(there));
+    let lines = both.and_then(|(here, there)| come_and_gone(&here, &there));
     Ok(Previewed {
         path: display_path(path),
         kind,

@@ -7,16 +7,16 @@
 //! from before a child can end until it is on it.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 
-use super::stat::Stat;
+use crate::platform::orphans::are_adopted;
+use crate::platform::processes::{Stat, children_of_main_thread};
 
 /// Process ids of children that were started here and not collected yet. They belong to the
 /// process, as its children do.
@@ -47,11 +47,6 @@ pub(super) fn is_started(pid: i32) -> bool {
     started().contains(&pid)
 }
 
-/// Whether orphans below us become our children.
-pub(super) fn is_subreaper() -> bool {
-    matches!(rustix::process::child_subreaper(), Ok(Some(_)))
-}
-
 pub(super) fn has_children() -> bool {
     !matches!(peek(), Err(Errno::CHILD))
 }
@@ -59,7 +54,7 @@ pub(super) fn has_children() -> bool {
 /// Collects the orphans that have ended. One in our own group may be somebody's who waits for it:
 /// it stays.
 pub(super) fn collect_orphans() {
-    if !is_subreaper() {
+    if !are_adopted() {
         return;
     }
     let started = started();
@@ -69,7 +64,7 @@ pub(super) fn collect_orphans() {
     let Some(us) = Stat::ours() else {
         return;
     };
-    let others = of_main_thread().into_iter();
+    let others = children_of_main_thread().into_iter();
     let others = others.filter(|pid| !started.contains(pid));
     for stat in others.filter_map(Stat::read) {
         if stat.is_over() && stat.group != us.group {
@@ -93,14 +88,4 @@ pub(super) fn orphans_collected() -> u64 {
 fn peek() -> rustix::io::Result<Option<rustix::process::WaitIdStatus>> {
     let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::All, looking)
-}
-
-/// The main thread's children: the system gives orphans to it. Where the system keeps no list of
-/// children, none are found, and they are collected when the command is over.
-pub(super) fn of_main_thread() -> Vec<i32> {
-    let path = format!("/proc/self/task/{}/children", getpid().as_raw_pid());
-    let list = fs::read_to_string(path).unwrap_or_default();
-    list.split_ascii_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
 }

@@ -5,7 +5,6 @@ use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 use rustix::io::ioctl_fionbio;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::capture::Stream;
 use super::pty::Pty;
@@ -14,6 +13,7 @@ use super::spawn::Streams;
 use super::spec::{CommandSpec, Stdin};
 use super::stdin::Feeder;
 use crate::error::{Error, Result};
+use crate::platform::pipes::pipe;
 
 /// Our ends.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Ends {
                 (Pump::new(stream, ours).of_packets(), theirs)
             }
             None => {
-                let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+                let (ours, theirs) = pipe()?;
                 // Nobody else has our end, so this changes nothing for the command.
                 ioctl_fionbio(&ours, true)?;
                 (Pump::new(stream, ours), theirs)

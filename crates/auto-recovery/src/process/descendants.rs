@@ -12,18 +12,21 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal, getpid};
 
-use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
-use super::control_group::ControlGroup;
+use super::children::{collect_orphan, has_children, is_started};
 use super::marker::Marker;
-use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
+use crate::platform::control_group::ControlGroup;
+use crate::platform::handle;
+use crate::platform::orphans::{adopt, are_adopted};
+use crate::platform::processes::{
+    Stat, boot_id, children_of_main_thread, environment, scan, words,
+};
 
 /// A process that is, or was, there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +79,7 @@ impl Process {
 
     /// A handle that means this very process, as long as it has not ended.
     pub(super) fn open(&self) -> Option<OwnedFd> {
-        let handle = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
+        let handle = handle::open(Pid::from_raw(self.pid)?).ok()?;
         // The id may have been given to another between the look and the opening.
         let stat = Stat::read(self.pid)?;
         (stat.started == self.started && !stat.is_over()).then_some(handle)
@@ -85,7 +88,7 @@ impl Process {
     /// Sends it `signal`, if it has not ended.
     pub(super) fn signal(&self, signal: Signal) {
         if let Some(handle) = self.open() {
-            let _ = pidfd_send_signal(handle, signal);
+            let _ = handle::signal(handle, signal);
         }
     }
 
@@ -135,7 +138,7 @@ pub(super) struct Family {
 impl Family {
     /// Notes what descends from us before a run: any of it may become our child later.
     pub(super) fn descendants_before() -> HashSet<(i32, u64)> {
-        if !is_subreaper() || !has_children() {
+        if !are_adopted() || !has_children() {
             return HashSet::new();
         }
         let table = scan();
@@ -153,7 +156,7 @@ impl Family {
             control_group: None,
             before,
             spared: HashSet::new(),
-            adopting: is_subreaper(),
+            adopting: are_adopted(),
         }
     }
 
@@ -188,7 +191,10 @@ impl Family {
         Self {
             group: None,
             known: known.iter().map(Process::key).collect(),
-            control_group: marker.as_ref().and_then(ControlGroup::find).map(Arc::new),
+            control_group: marker
+                .as_ref()
+                .and_then(|marker| ControlGroup::find(&marker.value))
+                .map(Arc::new),
             marker,
             before: HashSet::new(),
             spared: HashSet::new(),
@@ -229,7 +235,7 @@ impl Family {
         if !self.adopting {
             return;
         }
-        let children = of_main_thread().into_iter().filter_map(Stat::read);
+        let children = children_of_main_thread().into_iter().filter_map(Stat::read);
         for stat in children.filter(|stat| !is_started(stat.pid) && self.is_adopted(stat)) {
             if !stat.is_over() && !stat.is_still() {
                 Process::of(&stat).signal(Signal::STOP);
@@ -334,8 +340,7 @@ fn add_descendants(table: &[Stat], members: &mut HashSet<i32>, spared: &HashSet<
 /// its end. For a binary that runs one command at a time and starts programs only through
 /// [`run`](super::run()) or in its own process group; a library must not change its host so.
 pub fn become_subreaper() -> Result<()> {
-    rustix::process::set_child_subreaper(Some(getpid()))
-        .map_err(|e| Error::os("become a subreaper", e.into()))
+    adopt().map_err(|e| Error::os("become a subreaper", e.into()))
 }
 
 /// Whether the process is stopped by job control now.
@@ -356,14 +361,8 @@ fn ancestors(table: &[Stat]) -> HashSet<i32> {
     spared
 }
 
-/// Changes with every start of the system, whose clock ticks begin anew.
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim_end().to_owned()
-}
-
 fn command_line(stat: &Stat) -> String {
-    let raw = fs::read(format!("/proc/{}/cmdline", stat.pid)).unwrap_or_default();
+    let raw = words(stat.pid);
     let words: Vec<_> = raw
         .split(|&byte| byte == 0)
         .filter(|word| !word.is_empty())
@@ -382,7 +381,7 @@ fn command_line(stat: &Stat) -> String {
 
 /// Whether the process was started with `marker` in its environment.
 fn carries(stat: &Stat, marker: &Marker) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{}/environ", stat.pid)) else {
+    let Ok(environment) = environment(stat.pid) else {
         return false;
     };
     let holds = |variable: &[u8]| -> Option<bool> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::Signal;
 
 use super::children::orphans_collected;
 use super::descendants::{Family, Process, Relative};
@@ -13,6 +13,7 @@ use super::interrupt::Interrupt;
 use super::marker::Marker;
 use crate::error::Result;
 use crate::host::Host;
+use crate::platform::handle;
 
 /// How many looks in a row must find nothing, and nothing that has just ended, before nothing is
 /// there; and how many are made for that.
@@ -333,7 +334,7 @@ impl Others {
 fn signal(other: &Relative, handle: Option<&OwnedFd>, signal: Signal) {
     match handle {
         Some(handle) => {
-            let _ = pidfd_send_signal(handle, signal);
+            let _ = handle::signal(handle, signal);
         }
         None => other.process.signal(signal),
     }

@@ -29,8 +29,8 @@ use super::keys::{self, Keys};
 use super::pty::Pty;
 use super::sentinel::Sentinel;
 use super::sigmask::TtouBlocked;
-use super::stat::Stat;
 use super::unread::Unread;
+use crate::platform::processes::Stat;
 
 /// The terminal that controls the caller's session.
 #[derive(Clone, Debug)]

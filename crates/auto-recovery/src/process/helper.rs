@@ -17,16 +17,16 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::children;
 use super::interrupt::timespec;
-use super::stat::scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::patience::over;
+use crate::platform::handle;
+use crate::platform::orphans::are_adopted;
+use crate::platform::processes::scan;
 
 /// How much of what it says on stderr is kept.
 const STDERR_BYTES_MAX: usize = 4096;
@@ -122,7 +122,7 @@ impl Helper {
         patience: Option<&Patience>,
     ) -> io::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        if children::is_subreaper() {
+        if are_adopted() {
             // What is typed at the terminal is for us: a helper may be putting the tree back.
             command.process_group(0);
         }
@@ -140,7 +140,7 @@ impl Helper {
         let keeper = stderr.map(|stderr| {
             let keeper = Keeper {
                 pid,
-                in_group: children::is_subreaper(),
+                in_group: are_adopted(),
                 kept: Arc::clone(&kept),
                 patience: patience.cloned(),
             };
@@ -303,7 +303,7 @@ impl Keeper {
     fn keep(self, mut stderr: ChildStderr) -> Vec<u8> {
         let mut said = Vec::new();
         // One that is gone already says so as well.
-        let gone = pidfd_open(self.pid, PidfdFlags::empty());
+        let gone = handle::open(self.pid);
         let _blocks = fcntl_setfl(&stderr, OFlags::NONBLOCK);
         let mut is_open = true;
         let mut late = Late::default();

@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use rustix::process::{Pid, getpid};
 
 use super::descendants::Process;
+use crate::platform::descriptors::{self, is_write_locked};
+use crate::platform::processes::pids;
 
 /// A process that has a file locked so that others wait for it.
 #[derive(Clone, Debug)]
@@ -19,10 +21,8 @@ impl Holder {
     /// The table of all locks names files by the device that their file system has, which is not
     /// always the one that a look at the file gives; so what each process has open is looked at.
     pub fn of(files: &[Metadata]) -> Option<Self> {
-        let pids = fs::read_dir("/proc").ok()?.flatten();
-        let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         let us = getpid().as_raw_pid();
-        let mut pids = pids.filter(|pid| *pid != us);
+        let mut pids = pids().filter(|pid| *pid != us);
         let holder = pids.find(|pid| has_locked(*pid, files))?;
         Process::find(Pid::from_raw(holder)?).map(Self)
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Holder {
 /// Whether the process has one of `files` open, and locked for writing. What it has open can be
 /// looked at by its owner and by root.
 fn has_locked(pid: i32, files: &[Metadata]) -> bool {
-    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+    let Ok(open) = descriptors::of(pid) else {
         return false;
     };
     open.flatten().any(|entry| {
@@ -56,14 +56,6 @@ fn has_locked(pid: i32, files: &[Metadata]) -> bool {
         });
         is_one && is_write_locked(pid, &entry.file_name().to_string_lossy())
     })
-}
-
-/// What the system says of an open file has a line for each lock on it:
-/// `lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
-fn is_write_locked(pid: i32, fd: &str) -> bool {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
-    info.lines()
-        .any(|line| line.starts_with("lock:") && line.contains(" WRITE "))
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, kill_current_process_group};
 
 use super::foreground::stop_ourselves;
 use crate::error::{Error, Result};
 use crate::host::Wait;
+use crate::platform::pipes::pipe_without_waits;
 
 /// The user's wish to stop.
 #[derive(Debug)]
@@ -270,7 +270,7 @@ struct Latch {
 
 impl Latch {
     fn new() -> Result<Self> {
-        let (watched, opener) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+        let (watched, opener) = pipe_without_waits()
             .map_err(|e| Error::os("create the pipe of an interrupt", e.into()))?;
         Ok(Self { watched, opener })
     }

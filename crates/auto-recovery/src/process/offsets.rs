@@ -13,11 +13,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd, pidfd_open};
+use rustix::process::getppid;
 
-use super::once::{ACCESS_MODE, CLOSE_ON_EXEC, WRITE_ONLY, field, flags, numbers};
 use super::signals::ignored;
-use super::stat::Stat;
+use crate::platform::descriptors::{
+    ACCESS_MODE, CLOSE_ON_EXEC, WRITE_ONLY, field, flags, numbers, path, path_of_ours,
+};
+use crate::platform::handle::descriptor_of_ours;
+use crate::platform::processes::Stat;
 
 /// The inherited files of this process, as they stood when it was looked.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl InheritedFiles {
         let outputs = outputs.map(|stat| stat.ok().map(|stat| (stat.st_dev, stat.st_ino)));
         let in_background = is_in_background();
         let found = numbers().filter(|&number| number > 2).filter_map(|number| {
-            let found = fs::metadata(format!("/proc/self/fd/{number}")).ok()?;
+            let found = fs::metadata(path_of_ours(number)).ok()?;
             let is_output = outputs.contains(&Some((found.dev(), found.ino())));
             let access = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)? & ACCESS_MODE;
             if !found.is_file() || is_output || access == WRITE_ONLY {
@@ -92,20 +95,17 @@ fn is_in_background() -> bool {
 
 /// Whether our parent has the same file open under the same number.
 fn is_our_parents(number: u32) -> bool {
-    let file = |process: &str| {
-        let found = fs::metadata(format!("/proc/{process}/fd/{number}")).ok()?;
+    let file = |path: String| {
+        let found = fs::metadata(path).ok()?;
         Some((found.dev(), found.ino()))
     };
-    let theirs = getppid().and_then(|parent| file(&parent.as_raw_pid().to_string()));
-    theirs.is_some() && theirs == file("self")
+    let theirs = getppid().and_then(|parent| file(path(parent.as_raw_pid(), number)));
+    theirs.is_some() && theirs == file(path_of_ours(number))
 }
 
-/// Our descriptor `number`, once more: not the same file opened anew, which would stand elsewhere.
-/// Some sandboxes do not allow it.
+/// Our descriptor `number`, once more, if it is a file and the system allows it.
 fn open_file(number: u32) -> Option<OwnedFd> {
-    let us = pidfd_open(getpid(), PidfdFlags::empty()).ok()?;
-    let number = i32::try_from(number).ok()?;
-    let file = pidfd_getfd(us, number, PidfdGetfdFlags::empty()).ok()?;
+    let file = descriptor_of_ours(i32::try_from(number).ok()?).ok()?;
     let kind = FileType::from_raw_mode(fstat(file.as_fd()).ok()?.st_mode);
     (kind == FileType::RegularFile).then_some(file)
 }

@@ -13,23 +13,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+use crate::platform::descriptors::{
+    ACCESS_MODE, CLOSE_ON_EXEC, OURS, WRITE_ONLY, flags, numbers, path_of_ours,
+};
+
 /// Standard streams under all their names: those of the command are not ours.
-const STREAMS: [&str; 9] = [
+const STREAMS: [&str; 6] = [
     "/dev/stdin",
     "/dev/stdout",
     "/dev/stderr",
     "/dev/fd/0",
     "/dev/fd/1",
     "/dev/fd/2",
-    "/proc/self/fd/0",
-    "/proc/self/fd/1",
-    "/proc/self/fd/2",
 ];
-
-/// The kernel's flags of an open file, as `/proc` shows them.
-pub(super) const ACCESS_MODE: u32 = 0o3;
-pub(super) const WRITE_ONLY: u32 = 0o1;
-pub(super) const CLOSE_ON_EXEC: u32 = 0o2_000_000;
 
 /// Why `argv`, started by this process in this directory, could not be run a second time, if it
 /// reads what can be read once only. `makeflags` is what `make` says to this process, in which its
@@ -65,7 +61,8 @@ fn places_in(word: &OsStr) -> impl Iterator<Item = &Path> {
 
 /// Whether a pipe stands there that can be read from.
 fn is_pipe(place: &Path) -> bool {
-    if STREAMS.iter().any(|stream| place == Path::new(stream)) {
+    let is_ours = |number| place == Path::new(&path_of_ours(number));
+    if STREAMS.iter().any(|stream| place == Path::new(stream)) || (0..=2).any(is_ours) {
         return false;
     }
     let is_fifo = fs::metadata(place).is_ok_and(|found| found.file_type().is_fifo());
@@ -75,7 +72,7 @@ fn is_pipe(place: &Path) -> bool {
 /// The number of our descriptor that `place` names.
 fn descriptor(place: &Path) -> Option<u32> {
     let parent = place.parent()?;
-    let is_ours = parent == Path::new("/dev/fd") || parent == Path::new("/proc/self/fd");
+    let is_ours = parent == Path::new("/dev/fd") || parent == Path::new(OURS);
     let number = place.file_name()?.to_str()?;
     is_ours.then(|| number.parse().ok()).flatten()
 }
@@ -83,7 +80,7 @@ fn descriptor(place: &Path) -> Option<u32> {
 /// Pipes that programs we start inherit and can read from, standard input aside.
 fn inherited_pipes() -> impl Iterator<Item = u32> {
     numbers().filter(|&number| {
-        let path = format!("/proc/self/fd/{number}");
+        let path = path_of_ours(number);
         let is_fifo = || fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
         let is_inherited = |flags: u32| flags & CLOSE_ON_EXEC == 0 && can_read(flags);
         number > 2 && flags(number).is_some_and(is_inherited) && is_fifo()
@@ -92,27 +89,6 @@ fn inherited_pipes() -> impl Iterator<Item = u32> {
 
 fn can_read(flags: u32) -> bool {
     flags & ACCESS_MODE != WRITE_ONLY
-}
-
-/// The numbers of our descriptors.
-pub(super) fn numbers() -> impl Iterator<Item = u32> {
-    let open = fs::read_dir("/proc/self/fd")
-        .into_iter()
-        .flatten()
-        .flatten();
-    open.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// The flags of our descriptor `number`.
-pub(super) fn flags(number: u32) -> Option<u32> {
-    u32::from_str_radix(&field(number, "flags:")?, 8).ok()
-}
-
-/// What `/proc` says of our descriptor `number` under `name`.
-pub(super) fn field(number: u32, name: &str) -> Option<String> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-    let value = info.lines().find_map(|line| line.strip_prefix(name))?;
-    Some(value.trim().to_owned())
 }
 
 /// The descriptors of the jobserver that `makeflags` names.

@@ -8,9 +8,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
+
+use crate::platform::descriptors;
 
 /// Bytes that a pipe which is ready to be written to always takes: `PIPE_BUF`.
 const PIPE_PIECE: usize = 4096;
@@ -88,8 +90,6 @@ impl AsFd for Outlet {
 }
 
 fn reopen(fd: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
-    use std::os::fd::AsRawFd;
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
+    descriptors::open_anew(fd, flags)
 }

@@ -25,8 +25,9 @@ use rustix::termios::{
 };
 
 use super::packet::set_packets;
-use super::stat::scan;
 use super::unread::is_awaited;
+use crate::platform::descriptors;
+use crate::platform::processes::scan;
 
 /// The caller's terminals that a command's output goes to in the end.
 #[derive(Clone, Debug, Default)]
@@ -118,7 +119,7 @@ impl Pty {
     pub(super) fn is_read_by(&self, group: i32) -> bool {
         let members = scan().into_iter().filter(|stat| stat.group == group);
         members.into_iter().any(|stat| {
-            let Ok(open) = fs::read_dir(format!("/proc/{}/fd", stat.pid)) else {
+            let Ok(open) = descriptors::of(stat.pid) else {
                 return !stat.is_over();
             };
             let mut inputs = open.flatten().filter(|entry| {

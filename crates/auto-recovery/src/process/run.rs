@@ -14,7 +14,6 @@ use rustix::process::Signal;
 use super::capture::Capture;
 use super::clock::Clock;
 use super::connect::{Ends, connect};
-use super::control_group::ControlGroup;
 use super::descendants::{Family, Process};
 use super::ending::{END_WAIT, KILL_WAIT, Others, Remains, is_quiet};
 use super::events::{Event, Waiting};
@@ -30,6 +29,7 @@ use super::stdin::Feeder;
 use super::watch::{News, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::platform::control_group::ControlGroup;
 
 /// How long output is still waited for when the command has exited and another process holds its
 /// pipe: enough for a `tee` beside the command to finish, too short for anybody to notice.
@@ -116,7 +116,8 @@ impl<'a> Running<'a> {
             started: host.monotonic(),
             paused: Duration::ZERO,
         };
-        let control_group = spec.marker.as_ref().and_then(ControlGroup::make);
+        let marker = spec.marker.as_ref();
+        let control_group = marker.and_then(|marker| ControlGroup::make(&marker.value));
         let started = Started::new(spec, streams, control_group.as_ref())?;
         // Before anything else: a command soon looks whether it has the terminal.
         let terminal = spec.controlling_terminal.as_ref();

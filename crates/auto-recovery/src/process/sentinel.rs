@@ -14,12 +14,12 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pidfd_send_signal, prlimit,
-};
+use rustix::process::{Pid, Signal};
 
 use super::children;
+use crate::platform::handle;
+use crate::platform::pipes::pipe;
+use crate::platform::processes::have_leave_no_core;
 
 /// Where systems keep `cat`. The first that is there is taken.
 const PLACES: [&str; 4] = [
@@ -129,7 +129,7 @@ impl Standing {
     )]
     fn start(group: Pid) -> rustix::io::Result<Self> {
         let place = PLACES.into_iter().find(|place| Path::new(place).is_file());
-        let (theirs, input) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (theirs, input) = pipe()?;
         let mut cat = Command::new(place.ok_or(Errno::NOENT)?);
         cat.env_clear()
             .stdin(theirs)
@@ -140,12 +140,8 @@ impl Standing {
         let mut child = children::spawn(&mut cat).map_err(failed)?;
         let pid = Pid::from_child(&child);
         // Its death is worth no core.
-        let none = Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        };
-        let _ = prlimit(Some(pid), Resource::Core, none);
-        match pidfd_open(pid, PidfdFlags::empty()) {
+        have_leave_no_core(pid);
+        match handle::open(pid) {
             Ok(handle) => Ok(Self {
                 child,
                 handle,
@@ -163,10 +159,10 @@ impl Standing {
     /// Lets it end by itself. What was typed before comes first, and it dies of that.
     fn relieve(mut self) -> Self {
         self.input = None;
-        let _ = pidfd_send_signal(&self.handle, Signal::CONT);
+        let _ = handle::signal(&self.handle, Signal::CONT);
         let mut ended = [PollFd::new(&self.handle, PollFlags::IN)];
         if !poll(&mut ended, Some(&RELIEF_MAX)).is_ok_and(|ended| ended > 0) {
-            let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+            let _ = handle::signal(&self.handle, Signal::KILL);
         }
         self
     }

@@ -5,12 +5,10 @@
 //! if they had been sent to it, and end nothing by themselves. Signals that the program was started
 //! to ignore, as `nohup` does with `SIGHUP`, stay ignored.
 
-use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use signal_hook::consts::signal::{
     SIGABRT, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
     SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
@@ -23,6 +21,7 @@ use super::interrupt::Interrupt;
 use super::rawsignal::{let_stop, raise_by_default};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_SIGNAL_BASE;
+use crate::platform::processes::{ignored_signals, leave_no_core};
 
 /// Signals that ask to stop, whoever sends them.
 const STOPPING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
@@ -123,12 +122,7 @@ impl Drop for Signals {
 
 /// The signals that this program was started to ignore.
 pub(super) fn ignored() -> Vec<i32> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0);
+    let mask = ignored_signals();
     (1..=SIGNAL_MAX)
         .filter(|signal| mask >> (signal - 1) & 1 == 1)
         .collect()
@@ -139,7 +133,7 @@ pub(super) fn ignored() -> Vec<i32> {
 /// for the first process of a container. Nothing is dumped: the core that tells something is the
 /// command's.
 pub fn die_by_signal(signal: i32) -> i32 {
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    leave_no_core();
     raise_by_default(signal);
     EXIT_SIGNAL_BASE + signal
 }

@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::children;
-use super::control_group::ControlGroup;
 use super::rawsignal::send;
 use super::spec::{CommandSpec, Exit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::control_group::ControlGroup;
 
 /// The three streams of a command.
 pub(super) struct Streams {

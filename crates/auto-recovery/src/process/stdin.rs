@@ -24,10 +24,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::RecvFlags;
-use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, tee};
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::pipes;
 
 /// Bytes that our pipe holds: the least a pipe can, one page.
 const PIECE_MAX: usize = 4096;
@@ -121,7 +121,7 @@ impl ReplayedInput {
     /// Copies a piece of what lies in the source into `pipe` without taking it.
     fn copy_piece(&self, pipe: &OwnedFd) -> rustix::io::Result<usize> {
         if matches!(self.kind, Kind::Pipe) {
-            return tee(&self.source, pipe, PIECE_MAX, SpliceFlags::NONBLOCK);
+            return pipes::copy_unread(&self.source, pipe, PIECE_MAX);
         }
         let mut piece = [0; PIECE_MAX];
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -234,8 +234,8 @@ enum Next {
 
 impl Feeder {
     fn new(input: Arc<ReplayedInput>) -> io::Result<(OwnedFd, Self)> {
-        let (theirs, pipe) = pipe_with(PipeFlags::CLOEXEC)?;
-        fcntl_setpipe_size(&pipe, PIECE_MAX)?;
+        let (theirs, pipe) = pipes::pipe()?;
+        pipes::set_size(&pipe, PIECE_MAX)?;
         ioctl_fionbio(&pipe, true)?;
         let again = input.kept().count;
         let feeder = Self {

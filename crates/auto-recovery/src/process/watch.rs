@@ -10,8 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+use crate::platform::pipes::pipe;
 
 /// What became of the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn start(child: Pid) -> io::Result<Self> {
-        let (news, teller) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (news, teller) = pipe()?;
         thread::Builder::new()
             .name("recover-watch".to_owned())
             .spawn(move || tell(child, &teller))?;

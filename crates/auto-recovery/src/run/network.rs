@@ -1,7 +1,6 @@
 //! What a failure says of the network: which host it is about, whether a name is unknown, and
 //! whether this machine has a network at all.
 
-use std::fs;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -42,23 +41,6 @@ pub(super) fn is_unresolved(failure: &Failure) -> bool {
             .any(|word| text.contains(&word.to_lowercase()))
     };
     says(&failure.message) || says(&failure.error_type)
-}
-
-/// Whether there is a way out of this machine. Where that cannot be told, there is none.
-pub(super) fn is_there() -> bool {
-    let has_default = |table: &str, column: usize, zeros: &str| {
-        let table = fs::read_to_string(table).unwrap_or_default();
-        table.lines().any(|line| {
-            let mut words = line.split_ascii_whitespace();
-            words.nth(column) == Some(zeros) && !line.trim_end().ends_with(" lo")
-        })
-    };
-    has_default("/proc/net/route", 1, "00000000")
-        || has_default(
-            "/proc/net/ipv6_route",
-            0,
-            "00000000000000000000000000000000",
-        )
 }
 
 /// The host that `failure` is about, if it names one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::detect::retry_after;
 use crate::failure::Failure;
+use crate::platform::routes;
 use crate::run::budget::RetryBudget;
 use crate::run::network;
 use crate::run::runner::Runner;
@@ -89,7 +90,7 @@ impl Strategy for RetryStrategy {
         if self.is_unasked()
             && self.made >= UNRESOLVED_MAX
             && network::is_unresolved(failing)
-            && network::is_there()
+            && routes::lead_out()
         {
             return NextTry::Never(
                 "the name does not resolve, and the network is there".to_owned(),

@@ -15,6 +15,7 @@ use crate::audit::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, open_regular};
+use crate::platform::descriptors::is_of_system;
 
 /// What a file that is compressed with Zstandard begins with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -43,7 +44,7 @@ pub struct ImportReport {
 /// cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
     let failed = |error| Error::io("open", path, error);
-    let is_of_system = ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir));
+    let is_of_system = is_of_system(path);
     let found = path.metadata().map_err(failed)?;
     let file = match is_of_system || found.is_dir() {
         true => File::open(path).map_err(failed)?,

@@ -8,6 +8,7 @@ mod arrows;
 mod circles;
 mod house;
 mod limits;
+mod platform;
 mod reads;
 mod rust;
 mod shape;
@@ -39,6 +40,11 @@ fn files_import_each_other_in_no_circle() {
 #[test]
 fn files_of_others_are_opened_in_one_way() {
     assert_clean(reads::raw_reads(&Tree::read()));
+}
+
+#[test]
+fn what_is_linuxs_own_stands_in_one_room() {
+    assert_clean(platform::outside_the_room(&Tree::read()));
 }
 
 #[test]

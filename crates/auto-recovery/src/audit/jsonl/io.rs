@@ -136,24 +136,3 @@ pub(super) fn wait_for_writer(file: &File) {
     let _stuck = a_moment(is_free);
     drop(file.unlock());
 }
-
-/// The length of `file`, and how many names it has.
-///
-/// Nothing else is asked for: Linux keeps the times of a file to the nanosecond from one question
-/// for them to the next write, which then has to store them, and that takes half as long as the
-/// write.
-#[cfg(target_os = "linux")]
-pub(super) fn length_and_links(file: &File) -> io::Result<(u64, u64)> {
-    use rustix::fs::{AtFlags, StatxFlags, statx};
-    let wanted = StatxFlags::SIZE | StatxFlags::NLINK;
-    let status = statx(file, c"", AtFlags::EMPTY_PATH, wanted)?;
-    Ok((status.stx_size, status.stx_nlink.into()))
-}
-
-/// The length of `file`, and how many names it has.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn length_and_links(file: &File) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = file.metadata()?;
-    Ok((metadata.len(), metadata.nlink()))
-}

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use super::append::Kind;
 use super::batch::Batch;
 use super::cursor::FileId;
-use super::io::length_and_links;
 use super::lines::Position;
 use super::records::{Verdict, walk};
 use super::root::{Root, opened};
 use super::tail;
 use crate::audit::Durability;
 use crate::error::{Error, ErrorKind, Result};
+use crate::platform::files::length_and_links;
 
 /// How often a writer looks for a file again that others keep removing.
 const REOPEN_MAX: usize = 1000;

@@ -43,20 +43,21 @@ const MODULES: Table<'_> = &[
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
+    ("platform", &[]),
     ("files", &[]),
     ("host", &["process"]),
     ("patience", &["error", "host", "process"]),
-    ("process", &["error", "exit", "host", "patience", "wording"]),
-    ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
+    ("process", &["error", "exit", "host", "patience", "platform", "wording"]),
+    ("checkpoint", &["error", "files", "host", "patience", "platform", "process", "wording"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
+    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "platform", "patience", "export", "report", "wording"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
-    ("transfer", &["error", "entry", "files", "audit"]),
+    ("transfer", &["error", "entry", "files", "platform", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "platform", "checkpoint", "audit", "report", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -77,7 +78,8 @@ const PURE: [&str; 14] = [
     "statistics",
 ];
 
-const WORLD: [&str; 7] = [
+const WORLD: [&str; 8] = [
+    "platform",
     "host",
     "patience",
     "process",

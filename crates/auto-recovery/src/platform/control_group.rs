@@ -8,14 +8,13 @@
 #![expect(unsafe_code, reason = "only the child itself can join before it runs")]
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-use super::marker::Marker;
 
 /// How the names of our groups begin.
 const NAME: &str = "recover-";
@@ -31,13 +30,13 @@ const DEPTH_MAX: usize = 8;
 
 /// A group of ours. Dropping it removes it, unless somebody is in it still.
 #[derive(Debug)]
-pub(super) struct ControlGroup {
+pub(crate) struct ControlGroup {
     dir: PathBuf,
 }
 
 impl ControlGroup {
-    /// A new group for what carries `marker`, if one may be made here.
-    pub(super) fn make(marker: &Marker) -> Option<Self> {
+    /// A new group for what is marked `marker`, if one may be made here.
+    pub(crate) fn make(marker: &OsStr) -> Option<Self> {
         let parent = divisible()?;
         let dir = parent.join(name_of(marker));
         fs::create_dir(&dir).ok()?;
@@ -46,8 +45,8 @@ impl ControlGroup {
         made.dir.join("cgroup.kill").exists().then_some(made)
     }
 
-    /// The group that an earlier program made for what carries `marker`.
-    pub(super) fn find(marker: &Marker) -> Option<Self> {
+    /// The group that an earlier program made for what is marked `marker`.
+    pub(crate) fn find(marker: &OsStr) -> Option<Self> {
         let dir = divisible()?.join(name_of(marker));
         dir.is_dir().then_some(Self { dir })
     }
@@ -56,7 +55,7 @@ impl ControlGroup {
     ///
     /// # Errors
     /// If nobody can join it.
-    pub(super) fn take(&self, command: &mut Command) -> io::Result<()> {
+    pub(crate) fn take(&self, command: &mut Command) -> io::Result<()> {
         let members = File::options()
             .write(true)
             .open(self.dir.join("cgroup.procs"))?;
@@ -74,14 +73,14 @@ impl ControlGroup {
     }
 
     /// The ids of all that are in it, also in groups that were made below it.
-    pub(super) fn members(&self) -> HashSet<i32> {
+    pub(crate) fn members(&self) -> HashSet<i32> {
         let mut members = HashSet::new();
         add_members(&self.dir, DEPTH_MAX, &mut members);
         members
     }
 
     /// Kills all that are in it, and what they are starting.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         // Where that is refused, they are killed one by one.
         let _ = fs::write(self.dir.join("cgroup.kill"), "1");
     }
@@ -93,8 +92,8 @@ impl Drop for ControlGroup {
     }
 }
 
-fn name_of(marker: &Marker) -> String {
-    let value = marker.value.to_string_lossy();
+fn name_of(marker: &OsStr) -> String {
+    let value = marker.to_string_lossy();
     let plain = value.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "-");
     format!("{NAME}{plain}")
 }
@@ -192,10 +191,7 @@ mod tests {
 
     #[test]
     fn a_groups_name_is_plain_whatever_the_marker_holds() {
-        let marker = Marker {
-            name: "X".into(),
-            value: "run_1/../2:3".into(),
-        };
-        assert_eq!(name_of(&marker), "recover-run_1----2-3");
+        let marker = OsStr::new("run_1/../2:3");
+        assert_eq!(name_of(marker), "recover-run_1----2-3");
     }
 }

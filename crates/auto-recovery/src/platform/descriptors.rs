@@ -1,0 +1,69 @@
+//! What processes have open: a directory of numbers for each, with what the system says of them.
+
+use std::fs::{self, ReadDir};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+/// Where our own descriptors are, each under its number. Opened there, a file is opened anew; a
+/// change of its mode is one of what is open.
+pub(crate) const OURS: &str = "/proc/self/fd";
+
+/// The kernel's flags of an open file, as `/proc` shows them.
+pub(crate) const ACCESS_MODE: u32 = 0o3;
+pub(crate) const WRITE_ONLY: u32 = 0o1;
+pub(crate) const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+
+/// Where our descriptor `number` is.
+pub(crate) fn path_of_ours(number: u32) -> String {
+    format!("{OURS}/{number}")
+}
+
+/// Where the descriptor `number` of `pid` is.
+pub(crate) fn path(pid: i32, number: impl std::fmt::Display) -> String {
+    format!("/proc/{pid}/fd/{number}")
+}
+
+/// What `pid` has open: its owner and root may look.
+pub(crate) fn of(pid: i32) -> io::Result<ReadDir> {
+    fs::read_dir(format!("/proc/{pid}/fd"))
+}
+
+/// Opens what `fd` has open once more, with flags of its own.
+pub(crate) fn open_anew(fd: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(format!("{OURS}/{}", fd.as_raw_fd()), flags, Mode::empty())
+}
+
+/// Whether `path` is one of the system's own places, whose files are no regular ones.
+pub(crate) fn is_of_system(path: &Path) -> bool {
+    ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir))
+}
+
+/// The numbers of our descriptors.
+pub(crate) fn numbers() -> impl Iterator<Item = u32> {
+    let open = fs::read_dir(OURS).into_iter().flatten().flatten();
+    open.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The flags of our descriptor `number`.
+pub(crate) fn flags(number: u32) -> Option<u32> {
+    u32::from_str_radix(&field(number, "flags:")?, 8).ok()
+}
+
+/// What `/proc` says of our descriptor `number` under `name`.
+pub(crate) fn field(number: u32, name: &str) -> Option<String> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+    let value = info.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
+}
+
+/// Whether `pid` has locked what it has open as `number`, so that others wait. What the system says
+/// of an open file has a line for each lock on it:
+/// `lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
+pub(crate) fn is_write_locked(pid: i32, number: &str) -> bool {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    info.lines()
+        .any(|line| line.starts_with("lock:") && line.contains(" WRITE "))
+}
