@@ -91,8 +91,7 @@ pub(super) fn importing(text: &[u8], start: usize) -> Option<(String, Option<u64
 }
 
 /// See [`importing`].
-const ASKS_PATTERN: &str =
-    r"(?i)\b(?:import|include|require|use|load|find|found|resolve|resolved|running|no such)\b|CMakeLists\.txt:\d";
+const ASKS_PATTERN: &str = r"(?i)\b(?:import|include|require|use|load|find|found|resolve|resolved|running|no such)\b|CMakeLists\.txt:\d";
 
 /// The step of an image's build that failed: the line that stands above the excerpt of its file.
 pub(super) fn build_step(text: &[u8], start: usize) -> Option<(String, u64)> {
