@@ -1,8 +1,8 @@
 //! The one pass over an output: where the rules' literals stand.
 //!
-//! Each literal is known by its rarest four bytes. A bit for each such four tells at nearly every
-//! position of a text, in a few instructions, that no literal is there; only where the bit is set
-//! are literals compared. Nothing is built that costs a short run its speed. Letters compare
+//! Each literal is known by its rarest eight bytes, a short one by its rarest four. A bit for each of
+//! them tells at nearly every position of a text, in a few instructions, that no literal is there;
+//! only where the bit is set are literals compared. Nothing is built that costs a short run its speed. Letters compare
 //! without case, since tools disagree on it and the rules' patterns decide anyway.
 //!
 //! Memory and time stay bounded however often a literal occurs: of each, the first lines are kept,
@@ -28,8 +28,11 @@ const LINE_PREFIX_BYTES: usize = 4 * 1024;
 /// How far from the end the last lines with a literal are looked for: more than any summary needs.
 const TAIL_BYTES: usize = 1 << 20;
 
-/// Bits in the filter, as a power of two: 16 KiB stay in the fastest cache, and the 1,800 fours of
-/// some 3,200 literals set about one bit in seventy. Twice as many bits save one look in twenty.
+/// The bytes by which a literal is known that has as many.
+const LONG_BYTES: usize = 8;
+
+/// Bits in a filter, as a power of two: 16 KiB stay in the fastest cache beside each other, and the
+/// 2,200 eights of some 3,400 literals set one bit in sixty. Twice as many bits save little.
 const FILTER_BITS_LOG2: u32 = 17;
 
 /// The words that hold these bits.
@@ -41,20 +44,30 @@ const SLOTS: u32 = 1 << 13;
 /// The bits of a hash below those that name its slot.
 const SLOT_SHIFT: u32 = FILTER_BITS_LOG2 - SLOTS.ilog2();
 
-/// Multiplier of Fibonacci hashing: 2^32 divided by the golden ratio.
-const HASH_MULTIPLIER: u32 = 0x9e37_79b9;
+/// Multipliers of Fibonacci hashing: 2^32 and 2^64 divided by the golden ratio.
+const SHORT_MULTIPLIER: u32 = 0x9e37_79b9;
+const LONG_MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The literals of all rules, each once.
 #[derive(Debug)]
 pub(super) struct Literals {
     all: Vec<String>,
-    /// The literals by the hash of their four bytes, sorted by it.
+    /// Those that are known by four bytes.
+    short: Keys,
+    /// Those that are known by eight.
+    long: Keys,
+}
+
+/// Literals by the hash of the bytes by which they are known.
+#[derive(Debug)]
+struct Keys {
+    /// Sorted by hash.
     keys: Vec<Key>,
     /// Where the keys begin whose hashes have these upper bits.
     slots: Vec<u16>,
 }
 
-/// The hash of four bytes of a literal, where in it they stand, and what helps to tell it quickly.
+/// The hash of a few bytes of a literal, where in it they stand, and what helps to tell it quickly.
 #[derive(Clone, Copy, Debug)]
 struct Key {
     hash: u32,
@@ -74,27 +87,21 @@ pub(super) struct Scanned<'a> {
 
 impl Literals {
     pub(super) fn new(all: Vec<String>) -> Self {
-        let mut keys: Vec<Key> = all
-            .iter()
-            .enumerate()
-            .map(|(literal, text)| Key::rarest(literal, text.as_bytes()))
-            .collect();
-        keys.sort_unstable_by_key(|key| key.hash);
-        let mut slots = vec![0; SLOTS as usize + 1];
-        for key in &keys {
-            slots[(key.hash >> SLOT_SHIFT) as usize + 1] += 1;
+        let keys = |is_long: bool| {
+            let mut keys: Vec<Key> = all
+                .iter()
+                .enumerate()
+                .filter(|(_, text)| (text.len() >= LONG_BYTES) == is_long)
+                .map(|(literal, text)| Key::rarest(literal, text.as_bytes()))
+                .collect();
+            keys.sort_unstable_by_key(|key| key.hash);
+            Keys::sorted(keys)
+        };
+        Self {
+            short: keys(false),
+            long: keys(true),
+            all,
         }
-        for slot in 1..slots.len() {
-            slots[slot] += slots[slot - 1];
-        }
-        Self { all, keys, slots }
-    }
-
-    /// The keys with this hash.
-    fn keys_of(&self, hash: u32) -> impl Iterator<Item = &Key> {
-        let slot = (hash >> SLOT_SHIFT) as usize;
-        let range = usize::from(self.slots[slot])..usize::from(self.slots[slot + 1]);
-        self.keys[range].iter().filter(move |key| key.hash == hash)
     }
 
     /// Reads a stream once, and its end once more where that is needed.
@@ -124,6 +131,26 @@ impl Literals {
     }
 }
 
+impl Keys {
+    fn sorted(keys: Vec<Key>) -> Self {
+        let mut slots = vec![0; SLOTS as usize + 1];
+        for key in &keys {
+            slots[(key.hash >> SLOT_SHIFT) as usize + 1] += 1;
+        }
+        for slot in 1..slots.len() {
+            slots[slot] += slots[slot - 1];
+        }
+        Self { keys, slots }
+    }
+
+    /// The keys with this hash.
+    fn of(&self, hash: u32) -> impl Iterator<Item = &Key> {
+        let slot = (hash >> SLOT_SHIFT) as usize;
+        let range = usize::from(self.slots[slot])..usize::from(self.slots[slot + 1]);
+        self.keys[range].iter().filter(move |key| key.hash == hash)
+    }
+}
+
 impl Scanned<'_> {
     /// Whether the literal stands anywhere in the stream.
     pub(super) fn has(&self, literal: usize) -> bool {
@@ -146,26 +173,50 @@ impl Scanned<'_> {
 /// One look at a text, in one direction, for the literals that are still open.
 struct Pass<'a> {
     literals: &'a Literals,
-    /// Which hashes of four bytes belong to an open literal.
-    filter: Box<[u64; FILTER_WORDS]>,
+    /// Which hashes belong to an open literal, of those that are known by four bytes and by eight.
+    short: Filter,
+    long: Filter,
     /// The starts of the lines that hold each literal, in the order in which they were read.
     lines: Vec<Vec<usize>>,
     is_open: Vec<bool>,
     open: usize,
 }
 
-impl<'a> Pass<'a> {
-    fn new(literals: &'a Literals, is_open: Vec<bool>) -> Self {
-        let mut filter = Box::new([0; FILTER_WORDS]);
-        for key in &literals.keys {
+/// A bit for each hash.
+struct Filter(Box<[u64; FILTER_WORDS]>);
+
+impl Filter {
+    fn of(keys: &Keys, is_open: &[bool]) -> Self {
+        let mut words = Box::new([0; FILTER_WORDS]);
+        for key in &keys.keys {
             if is_open[usize::from(key.literal)] {
                 let (word, bit) = filter_place(key.hash);
-                filter[word] |= bit;
+                words[word] |= bit;
             }
         }
+        Self(words)
+    }
+
+    fn has(&self, hash: u32) -> bool {
+        let (word, bit) = filter_place(hash);
+        self.0[word] & bit != 0
+    }
+
+    /// Clears the bit of `hash` when no open literal needs it.
+    fn close(&mut self, hash: u32, keys: &Keys, is_open: &[bool]) {
+        if !keys.of(hash).any(|key| is_open[usize::from(key.literal)]) {
+            let (word, bit) = filter_place(hash);
+            self.0[word] &= !bit;
+        }
+    }
+}
+
+impl<'a> Pass<'a> {
+    fn new(literals: &'a Literals, is_open: Vec<bool>) -> Self {
         Self {
             literals,
-            filter,
+            short: Filter::of(&literals.short, &is_open),
+            long: Filter::of(&literals.long, &is_open),
             lines: vec![Vec::new(); literals.all.len()],
             open: is_open.iter().filter(|is_open| **is_open).count(),
             is_open,
@@ -175,69 +226,101 @@ impl<'a> Pass<'a> {
     fn read_line(&mut self, text: &[u8], start: usize, end: usize) {
         let line = &text[start..end.min(start + LINE_PREFIX_BYTES)];
         let mut from = 0;
-        while let Some((at, hash)) = next_candidate(&self.filter, line, from) {
-            self.compare(line, at, hash, start);
+        while let Some(at) = self.next_candidate(line, from) {
+            self.compare(line, at, start);
             from = at + 1;
         }
     }
 
+    /// The next place from `from` on where bytes have a bit in a filter.
+    fn next_candidate(&self, line: &[u8], from: usize) -> Option<usize> {
+        let ahead = line.get(from..)?;
+        let eights = ahead.windows(LONG_BYTES);
+        let found = eights
+            .clone()
+            .position(|eight| self.long.has(long_hash(eight)) | self.short.has(short_hash(eight)));
+        found.map(|at| from + at).or_else(|| {
+            // The last few places, where eight bytes no longer fit.
+            let last = eights.len();
+            let fours = ahead.get(last..)?.windows(LITERAL_BYTES_MIN);
+            let mut fours = fours.map(|four| self.short.has(short_hash(four)));
+            fours.position(|has| has).map(|at| from + last + at)
+        })
+    }
+
     #[cold]
-    fn compare(&mut self, line: &[u8], at: usize, hash: u32, line_start: usize) {
+    fn compare(&mut self, line: &[u8], at: usize, line_start: usize) {
         let literals = self.literals;
-        for key in literals.keys_of(hash) {
-            let literal = usize::from(key.literal);
-            let bytes = at
-                .checked_sub(usize::from(key.offset))
-                .and_then(|start| line.get(start..start + usize::from(key.length)));
-            // The ends differ more often than not, and are at hand without looking at the literal.
-            let may_be = bytes.is_some_and(|bytes| ends(bytes) == key.ends);
-            if may_be
-                && self.is_open[literal]
-                && bytes.is_some_and(|bytes| {
-                    bytes.eq_ignore_ascii_case(literals.all[literal].as_bytes())
-                })
-            {
-                self.note(literal, hash, line_start);
+        if let Some(eight) = line.get(at..at + LONG_BYTES) {
+            let hash = long_hash(eight);
+            if self.long.has(hash) {
+                for key in literals.long.of(hash) {
+                    if self.is_it(key, line, at) && self.note(key, line_start) {
+                        self.long.close(hash, &literals.long, &self.is_open);
+                    }
+                }
+            }
+        }
+        let hash = short_hash(&line[at..]);
+        if self.short.has(hash) {
+            for key in literals.short.of(hash) {
+                if self.is_it(key, line, at) && self.note(key, line_start) {
+                    self.short.close(hash, &literals.short, &self.is_open);
+                }
             }
         }
     }
 
-    fn note(&mut self, literal: usize, hash: u32, line_start: usize) {
-        let lines = &mut self.lines[literal];
-        if lines.last() == Some(&line_start) {
-            return;
-        }
-        lines.push(line_start);
-        if lines.len() == LINES_KEPT {
-            self.is_open[literal] = false;
-            self.open -= 1;
-            self.close(hash);
-        }
+    /// Whether the open literal of `key` stands where its few bytes stand at `at`.
+    fn is_it(&self, key: &Key, line: &[u8], at: usize) -> bool {
+        let literal = usize::from(key.literal);
+        let bytes = at
+            .checked_sub(usize::from(key.offset))
+            .and_then(|start| line.get(start..start + usize::from(key.length)));
+        bytes.is_some_and(|bytes| {
+            // The ends differ more often than not, and are at hand without looking at the literal.
+            ends(bytes) == key.ends
+                && self.is_open[literal]
+                && bytes.eq_ignore_ascii_case(self.literals.all[literal].as_bytes())
+        })
     }
 
-    /// Clears the bit of `hash` when no open literal needs it.
-    fn close(&mut self, hash: u32) {
-        let needed = self
-            .literals
-            .keys_of(hash)
-            .any(|key| self.is_open[usize::from(key.literal)]);
-        if !needed {
-            let (word, bit) = filter_place(hash);
-            self.filter[word] &= !bit;
+    /// Keeps a line of the literal; says whether that was the last that is kept.
+    fn note(&mut self, key: &Key, line_start: usize) -> bool {
+        let literal = usize::from(key.literal);
+        let lines = &mut self.lines[literal];
+        if lines.last() == Some(&line_start) {
+            return false;
         }
+        lines.push(line_start);
+        let is_last = lines.len() == LINES_KEPT;
+        if is_last {
+            self.is_open[literal] = false;
+            self.open -= 1;
+        }
+        is_last
     }
 }
 
 impl Key {
-    /// The four bytes of `literal` that occur least in what programs print.
+    /// The bytes of `literal` that occur least in what programs print.
     fn rarest(literal: usize, bytes: &[u8]) -> Self {
-        let (offset, four) = bytes
-            .windows(LITERAL_BYTES_MIN)
+        let length = if bytes.len() >= LONG_BYTES {
+            LONG_BYTES
+        } else {
+            LITERAL_BYTES_MIN
+        };
+        let (offset, few) = bytes
+            .windows(length)
             .enumerate()
-            .max_by_key(|(_, four)| rarity(four))
+            .max_by_key(|(_, few)| rarity(few))
             .expect("a rule is refused when a literal of it is shorter than that");
         Self {
-            hash: hash(four),
+            hash: if length == LONG_BYTES {
+                long_hash(few)
+            } else {
+                short_hash(few)
+            },
             literal: narrow(literal),
             offset: narrow(offset),
             length: narrow(bytes.len()),
@@ -246,20 +329,21 @@ impl Key {
     }
 }
 
-/// How rare the four bytes are in what programs print, roughly: a byte again adds nothing, since
+/// How rare a few bytes are in what programs print, roughly: a byte again adds nothing, since
 /// blanks and rules come in rows, and where one word ends and another begins fewer texts agree
 /// than within a word.
-fn rarity(four: &[u8]) -> u8 {
-    /// What the end of a word inside of the four adds, as much as two rarer letters.
+fn rarity(few: &[u8]) -> u8 {
+    /// What the end of a word inside of them adds, as much as two rarer letters.
     const WORD_ENDS: u8 = 2;
-    let of_bytes: u8 = four
+    let of_bytes: u8 = few
         .iter()
         .enumerate()
-        .filter(|&(at, byte)| at == 0 || four[at - 1] != *byte)
+        .filter(|&(at, byte)| at == 0 || few[at - 1] != *byte)
         .map(|(at, &byte)| RARITY[usize::from(byte)] + u8::from(at > 0))
         .sum();
-    let has_word = four.iter().any(u8::is_ascii_alphanumeric);
-    let word_ends = four[1..3].iter().any(|byte| !byte.is_ascii_alphanumeric());
+    let has_word = few.iter().any(u8::is_ascii_alphanumeric);
+    let inside = &few[1..few.len() - 1];
+    let word_ends = inside.iter().any(|byte| !byte.is_ascii_alphanumeric());
     if has_word && word_ends {
         of_bytes + WORD_ENDS
     } else {
@@ -272,16 +356,6 @@ fn narrow(number: usize) -> u16 {
     u16::try_from(number).expect("far fewer literals exist, and longer ones are refused")
 }
 
-/// The next place from `from` on where four bytes have a bit in the filter, and their hash.
-fn next_candidate(filter: &[u64; FILTER_WORDS], line: &[u8], from: usize) -> Option<(usize, u32)> {
-    let ahead = line.get(from..)?.windows(LITERAL_BYTES_MIN);
-    ahead.enumerate().find_map(|(at, four)| {
-        let hash = hash(four);
-        let (word, bit) = filter_place(hash);
-        (filter[word] & bit != 0).then_some((from + at, hash))
-    })
-}
-
 /// The first and the last byte, upper and lower case alike.
 fn ends(bytes: &[u8]) -> [u8; 2] {
     [
@@ -290,13 +364,25 @@ fn ends(bytes: &[u8]) -> [u8; 2] {
     ]
 }
 
-/// Four bytes in as many bits as the filter counts with, upper and lower case alike.
-fn hash(four: &[u8]) -> u32 {
-    /// The bit in which an ASCII letter's cases differ. Other bytes may collide, harmlessly: the
-    /// literals are compared afterwards.
-    const CASE_BITS: u32 = 0x2020_2020;
-    let number = u32::from_le_bytes([four[0], four[1], four[2], four[3]]) | CASE_BITS;
-    number.wrapping_mul(HASH_MULTIPLIER) >> (u32::BITS - FILTER_BITS_LOG2)
+/// The bit in which an ASCII letter's cases differ, in each of four and of eight bytes. Other bytes
+/// may collide, harmlessly: the literals are compared afterwards.
+const SHORT_CASE_BITS: u32 = 0x2020_2020;
+const LONG_CASE_BITS: u64 = 0x2020_2020_2020_2020;
+
+/// The first four bytes in as many bits as a filter counts with, upper and lower case alike.
+fn short_hash(bytes: &[u8]) -> u32 {
+    let number = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) | SHORT_CASE_BITS;
+    number.wrapping_mul(SHORT_MULTIPLIER) >> (u32::BITS - FILTER_BITS_LOG2)
+}
+
+/// Eight bytes in as many bits, likewise.
+fn long_hash(eight: &[u8]) -> u32 {
+    let eight = [
+        eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7],
+    ];
+    let number = (u64::from_le_bytes(eight) | LONG_CASE_BITS).wrapping_mul(LONG_MULTIPLIER);
+    let bits = number >> (u64::BITS - FILTER_BITS_LOG2);
+    u32::try_from(bits).expect("so many bits are fewer than 32")
 }
 
 /// The word of the filter and the bit in it that stand for a hash.
@@ -327,15 +413,14 @@ mod tests {
 
     #[test]
     fn a_literal_is_looked_for_by_what_is_rare_in_it() {
-        let check = |literal: &str, four: &str| {
+        let check = |literal: &str, few: &str| {
             let key = Key::rarest(0, literal.as_bytes());
             let offset = usize::from(key.offset);
-            assert_eq!(&literal[offset..offset + 4], four, "{literal}");
+            assert_eq!(&literal[offset..offset + few.len()], few, "{literal}");
         };
-        check(" error    ", "or  ");
+        check("cause: ", "se: ");
         check(" ------", " ---");
-        check(": missing ", ": mi");
-        check("Timeout of ", "t of");
-        check("warning: unused", "g: u");
+        check("Timeout of ", "meout of");
+        check("warning: unused", "g: unuse");
     }
 }
