@@ -33,11 +33,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/manager/recovery.rs",
     ],
     &[
-        "auto-recovery/statistics/accumulator.rs",
-        "auto-recovery/statistics/aggregate.rs",
-        "auto-recovery/statistics/sums.rs",
-    ],
-    &[
         "auto-recovery-cli/app.rs",
         "auto-recovery-cli/commands/checkpoint.rs",
         "auto-recovery-cli/commands/classify.rs",
