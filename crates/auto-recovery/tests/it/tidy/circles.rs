@@ -20,10 +20,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/audit/jsonl/write.rs",
     ],
     &[
-        "auto-recovery/audit/removal.rs",
-        "auto-recovery/audit/store.rs",
-    ],
-    &[
         "auto-recovery/host.rs",
         "auto-recovery/process/interrupt.rs",
     ],
