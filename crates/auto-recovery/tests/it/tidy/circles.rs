@@ -40,10 +40,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery-cli/commands/run/request.rs",
     ],
     &[
-        "auto-recovery-cli/settings/layer.rs",
-        "auto-recovery-cli/settings/retention.rs",
-    ],
-    &[
         "auto-recovery-sql/postgres/core.rs",
         "auto-recovery-sql/postgres/deliver.rs",
         "auto-recovery-sql/postgres/read.rs",
