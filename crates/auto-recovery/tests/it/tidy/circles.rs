@@ -52,10 +52,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery-sql/sqlite/recent.rs",
         "auto-recovery-sql/sqlite/session.rs",
     ],
-    &[
-        "auto-recovery-sql/sqlite/remove.rs",
-        "auto-recovery-sql/sqlite/writer.rs",
-    ],
 ];
 
 /// How many re-exports a name may pass through; more is a circle of re-exports.
