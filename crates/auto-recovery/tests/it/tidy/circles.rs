@@ -45,13 +45,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery-sql/postgres/read.rs",
         "auto-recovery-sql/postgres/remove.rs",
     ],
-    &[
-        "auto-recovery-sql/sqlite/connection.rs",
-        "auto-recovery-sql/sqlite/counted.rs",
-        "auto-recovery-sql/sqlite/entry.rs",
-        "auto-recovery-sql/sqlite/recent.rs",
-        "auto-recovery-sql/sqlite/session.rs",
-    ],
 ];
 
 /// How many re-exports a name may pass through; more is a circle of re-exports.
