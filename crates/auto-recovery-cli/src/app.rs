@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, SystemHost, new_id};
-use auto_recovery::process::Interrupt;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::retention::RetentionRules;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};

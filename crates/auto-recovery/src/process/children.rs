@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpid};
 
-use super::stat::Stat;
+use crate::process_table::Stat;
 
 /// Process ids of children that were started here and not collected yet. They belong to the
 /// process, as its children do.

@@ -22,8 +22,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_si
 use super::children::{collect_orphan, has_children, is_started, is_subreaper, of_main_thread};
 use super::control_group::ControlGroup;
 use super::marker::Marker;
-use super::stat::{Stat, scan};
 use crate::error::{Error, Result};
+use crate::process_table::{Stat, scan};
 
 /// A process that is, or was, there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -22,11 +22,11 @@ use rustix::process::{
 };
 
 use super::children;
-use super::interrupt::timespec;
-use super::stat::scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::interrupt::timespec;
 use crate::patience::over;
+use crate::process_table::scan;
 
 /// How much of what it says on stderr is kept.
 const STDERR_BYTES_MAX: usize = 4096;

@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, getppid, pidfd_getfd,
 
 use super::once::{ACCESS_MODE, CLOSE_ON_EXEC, WRITE_ONLY, field, flags, numbers};
 use super::signals::ignored;
-use super::stat::Stat;
+use crate::process_table::Stat;
 
 /// The inherited files of this process, as they stood when it was looked.
 #[derive(Debug)]

@@ -25,8 +25,8 @@ use rustix::termios::{
 };
 
 use super::packet::set_packets;
-use super::stat::scan;
 use super::unread::is_awaited;
+use crate::process_table::scan;
 
 /// The caller's terminals that a command's output goes to in the end.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::stat::scan;
+use crate::process_table::scan;
 
 /// The first and the longest wait before it is looked again.
 const LOOK_MIN: Duration = Duration::from_millis(20);

@@ -18,7 +18,8 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
-use crate::process::{self, Interrupt};
+use crate::interrupt::Interrupt;
+use crate::process;
 use crate::run::event::RunEvent;
 use crate::run::guard::{holder, record_by_the_way};
 use crate::run::request::OnLeftover;

@@ -15,7 +15,8 @@ use crate::checkpoint::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
-use crate::process::{DEFAULT_GRACE, Interrupt};
+use crate::interrupt::Interrupt;
+use crate::process::DEFAULT_GRACE;
 use crate::run::attempt_diff::AttemptDiff;
 use crate::run::dead_run::end_processes;
 use crate::run::left_behind;

@@ -16,8 +16,9 @@ use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
 use crate::fixer::Preset;
 use crate::host::{Host, new_id};
+use crate::interrupt::Interrupt;
 use crate::process::{
-    self, CommandSpec, Completion, Discard, Interrupt, Leftovers, Marker, Process, Remains, Stream,
+    self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
 };
 use crate::run::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::consent::{Consent, Consented};

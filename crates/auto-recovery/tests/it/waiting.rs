@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use auto_recovery::audit::{AuditStore, JournalEvent, JsonlOptions, JsonlStore, SessionFinished};
 use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::patience::{a_moment, impatiently, lock_file, over};
-use auto_recovery::process::Interrupt;
 use auto_recovery::{ErrorKind, Result};
 
 fn locked() -> (tempfile::NamedTempFile, File) {

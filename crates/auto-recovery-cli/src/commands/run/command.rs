@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use auto_recovery::exit::{EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use auto_recovery::host::{Host, timestamp};
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::patience::over;
-use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
+use auto_recovery::process::{self, HeldStreams, Signals};
 use auto_recovery::report::CiReport;
 use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 use auto_recovery::{Error, ErrorKind, Result};

@@ -44,9 +44,11 @@ const MODULES: Table<'_> = &[
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("files", &[]),
-    ("host", &["process"]),
+    ("process_table", &[]),
+    ("interrupt", &["error", "process_table"]),
+    ("host", &["interrupt"]),
     ("patience", &["error", "host", "process"]),
-    ("process", &["error", "exit", "host", "patience", "wording"]),
+    ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
     ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
     // What is kept.
     ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
@@ -56,7 +58,7 @@ const MODULES: Table<'_> = &[
     ("transfer", &["error", "entry", "files", "audit"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -77,7 +79,9 @@ const PURE: [&str; 14] = [
     "statistics",
 ];
 
-const WORLD: [&str; 7] = [
+const WORLD: [&str; 9] = [
+    "process_table",
+    "interrupt",
     "host",
     "patience",
     "process",

@@ -20,10 +20,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/audit/jsonl/write.rs",
     ],
     &[
-        "auto-recovery/host.rs",
-        "auto-recovery/process/interrupt.rs",
-    ],
-    &[
         "auto-recovery/manager/auto_recovery_manager.rs",
         "auto-recovery/manager/record.rs",
         "auto-recovery/manager/recovery.rs",

@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("auto-recovery/src/process/holder.rs", "/proc"),
     ("auto-recovery/src/process/once.rs", "/proc"),
     ("auto-recovery/src/process/signals.rs", "/proc"),
-    ("auto-recovery/src/process/stat.rs", "/proc"),
+    ("auto-recovery/src/process_table.rs", "/proc"),
     ("auto-recovery/src/process/unread.rs", "/proc"),
     ("auto-recovery/src/run/network.rs", "/proc"),
     (

@@ -9,28 +9,28 @@ use rustix::process::getpid;
 
 /// One line of the process table.
 #[derive(Debug)]
-pub(super) struct Stat {
-    pub(super) pid: i32,
-    pub(super) name: String,
-    pub(super) state: u8,
-    pub(super) parent: i32,
-    pub(super) group: i32,
-    pub(super) session: i32,
+pub(crate) struct Stat {
+    pub(crate) pid: i32,
+    pub(crate) name: String,
+    pub(crate) state: u8,
+    pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
     /// The group that has the foreground of its terminal; -1 without one.
-    pub(super) foreground: i32,
-    pub(super) started: u64,
+    pub(crate) foreground: i32,
+    pub(crate) started: u64,
     /// How long it has worked, by itself and in the kernel, in clock ticks.
-    pub(super) worked: u64,
+    pub(crate) worked: u64,
 }
 
 impl Stat {
     /// The process `pid`, if it is there.
-    pub(super) fn read(pid: i32) -> Option<Self> {
+    pub(crate) fn read(pid: i32) -> Option<Self> {
         Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
     /// This process.
-    pub(super) fn ours() -> Option<Self> {
+    pub(crate) fn ours() -> Option<Self> {
         Self::read(getpid().as_raw_pid())
     }
 
@@ -67,23 +67,23 @@ impl Stat {
     }
 
     /// What no other process has.
-    pub(super) fn identity(&self) -> (i32, u64) {
+    pub(crate) fn identity(&self) -> (i32, u64) {
         (self.pid, self.started)
     }
 
     /// Stopped, or waiting in the kernel: it does nothing before it is continued, or goes on.
-    pub(super) fn is_still(&self) -> bool {
+    pub(crate) fn is_still(&self) -> bool {
         matches!(self.state, b'T' | b't' | b'D')
     }
 
     /// A zombie, or dead altogether.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
 }
 
 /// All processes that can be seen; one that ends while we read is left out.
-pub(super) fn scan() -> Vec<Stat> {
+pub(crate) fn scan() -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };

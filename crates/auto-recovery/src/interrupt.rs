@@ -3,6 +3,8 @@
 //! Raising is a few atomic operations and a `write`, so a signal handler may do it. Nothing is ever
 //! taken back: once raised, an interrupt stays raised, and any number of waits see it.
 
+mod pause;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,9 +13,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, kill_current_process_group};
 
-use super::foreground::stop_ourselves;
 use crate::error::{Error, Result};
-use crate::host::Wait;
+
+pub(crate) use self::pause::{stop_our_group, stop_ourselves};
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The whole time passed.
+    Elapsed,
+    /// The user asked to stop.
+    Interrupted,
+}
 
 /// The user's wish to stop.
 #[derive(Debug)]
@@ -42,18 +53,18 @@ struct State {
 
 /// What the terminal has to say to a running command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Nudge {
+pub(crate) struct Nudge {
     /// The user wants it to pause.
-    pub(super) pause: bool,
+    pub(crate) pause: bool,
     /// The terminal's size may have changed.
-    pub(super) resized: bool,
+    pub(crate) resized: bool,
     /// Signals for the command: bit n - 1 stands for signal n.
     forwarded: u64,
 }
 
 impl Nudge {
     /// Signals for the command.
-    pub(super) fn forwarded(self) -> impl Iterator<Item = i32> {
+    pub(crate) fn forwarded(self) -> impl Iterator<Item = i32> {
         (1..=64).filter(move |signal| self.forwarded >> (signal - 1) & 1 == 1)
     }
 }
@@ -131,7 +142,7 @@ impl Interrupt {
 
     /// Says that the user wants everything to pause: the running command does it, and then we do;
     /// without one we do at once.
-    pub(super) fn ask_to_pause(&self) {
+    pub(crate) fn ask_to_pause(&self) {
         let Some(state) = &self.state else { return };
         state.pause_asked.store(true, Ordering::SeqCst);
         if state.attended.load(Ordering::SeqCst) > 0 {
@@ -142,14 +153,14 @@ impl Interrupt {
     }
 
     /// Says that the terminal's size may have changed.
-    pub(super) fn say_resized(&self) {
+    pub(crate) fn say_resized(&self) {
         let Some(state) = &self.state else { return };
         state.resized.store(true, Ordering::SeqCst);
         state.nudge.open();
     }
 
     /// Says that `signal`, one of 1 to 64, was sent for the command; without one it is for nobody.
-    pub(super) fn forward(&self, signal: i32) {
+    pub(crate) fn forward(&self, signal: i32) {
         let Some(state) = &self.state else { return };
         if state.attended.load(Ordering::SeqCst) > 0 {
             state.forwarded.fetch_or(bit(signal), Ordering::SeqCst);
@@ -158,7 +169,7 @@ impl Interrupt {
     }
 
     /// From here on, or no longer, a handler of ours takes in what is sent to this process.
-    pub(super) fn set_handled(&self, handled: bool) {
+    pub(crate) fn set_handled(&self, handled: bool) {
         if let Some(state) = &self.state {
             state.handled.store(handled, Ordering::SeqCst);
         }
@@ -167,7 +178,7 @@ impl Interrupt {
     /// What was typed while the command had the terminal is for our own group as well: a script
     /// that waits for us, and a run that we are part of, would have got it had the command been in
     /// that group. For us it is nothing new. Without a handler it would end us, and is not sent.
-    pub(super) fn share_typed(&self, signal: Signal) {
+    pub(crate) fn share_typed(&self, signal: Signal) {
         let Some(state) = &self.state else { return };
         let asks_to_stop = signal == Signal::INT || signal == Signal::QUIT;
         if asks_to_stop && state.handled.load(Ordering::SeqCst) {
@@ -180,7 +191,7 @@ impl Interrupt {
     }
 
     /// Whether `signal`, one of 1 to 64, which arrived, is what we sent to our own group.
-    pub(super) fn is_own(&self, signal: i32) -> bool {
+    pub(crate) fn is_own(&self, signal: i32) -> bool {
         let Some(state) = &self.state else {
             return false;
         };
@@ -189,7 +200,7 @@ impl Interrupt {
     }
 
     /// From here until the value is dropped, somebody takes nudges.
-    pub(super) fn attend(&self) -> Attending<'_> {
+    pub(crate) fn attend(&self) -> Attending<'_> {
         let state = self.state.as_ref();
         if let Some(state) = state {
             state.attended.fetch_add(1, Ordering::SeqCst);
@@ -220,18 +231,18 @@ impl State {
 
 /// Takes what the terminal has to say to a running command.
 #[derive(Debug)]
-pub(super) struct Attending<'a> {
+pub(crate) struct Attending<'a> {
     state: Option<&'a State>,
 }
 
 impl Attending<'_> {
     /// Readable when there is a nudge to take.
-    pub(super) fn nudged(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn nudged(&self) -> Option<BorrowedFd<'_>> {
         self.state.map(|state| state.nudge.watched.as_fd())
     }
 
     /// Takes what was said.
-    pub(super) fn take(&self) -> Nudge {
+    pub(crate) fn take(&self) -> Nudge {
         let Some(state) = self.state else {
             return Nudge::default();
         };
@@ -287,7 +298,7 @@ impl Latch {
 }
 
 /// `duration` for the system, cut at what the system can count.
-pub(super) fn timespec(duration: Duration) -> Timespec {
+pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec::try_from(duration).unwrap_or(Timespec {
         tv_sec: i64::MAX,
         tv_nsec: 0,
