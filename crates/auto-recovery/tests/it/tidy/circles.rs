@@ -25,17 +25,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/manager/recovery.rs",
     ],
     &[
-        "auto-recovery-cli/app.rs",
-        "auto-recovery-cli/commands/checkpoint.rs",
-        "auto-recovery-cli/commands/classify.rs",
-        "auto-recovery-cli/commands/hold.rs",
-        "auto-recovery-cli/commands/plan.rs",
-        "auto-recovery-cli/commands/prune.rs",
-        "auto-recovery-cli/commands/restore.rs",
-        "auto-recovery-cli/commands/run/command.rs",
-        "auto-recovery-cli/commands/run/request.rs",
-    ],
-    &[
         "auto-recovery-sql/postgres/core.rs",
         "auto-recovery-sql/postgres/deliver.rs",
         "auto-recovery-sql/postgres/read.rs",
