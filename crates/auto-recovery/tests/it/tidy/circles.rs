@@ -20,11 +20,6 @@ const CIRCLES: &[&[&str]] = &[
         "auto-recovery/audit/jsonl/write.rs",
     ],
     &[
-        "auto-recovery/manager/auto_recovery_manager.rs",
-        "auto-recovery/manager/record.rs",
-        "auto-recovery/manager/recovery.rs",
-    ],
-    &[
         "auto-recovery-sql/postgres/core.rs",
         "auto-recovery-sql/postgres/deliver.rs",
         "auto-recovery-sql/postgres/read.rs",
