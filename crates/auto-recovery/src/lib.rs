@@ -25,6 +25,7 @@ pub mod fixer;
 pub mod host;
 pub mod interrupt;
 pub mod manager;
+mod mutex;
 pub mod patience;
 pub mod plan;
 pub mod process;

@@ -93,8 +93,8 @@ pub(super) fn aggregate(root: &Root, query: &AggregateQuery) -> Result<(Aggregat
 }
 
 fn of_all(root: &Root) -> Result<Summed> {
-    let told = root.index.told_of_all(root)?;
-    let mut known = rollup::load::<Known>(root, rollup::ALL).unwrap_or_default();
+    let told = root.told_of_all()?;
+    let mut known = rollup::load::<Known>(&root.dir, rollup::ALL).unwrap_or_default();
     let mut lost: HashMap<String, Damage> = HashMap::new();
     // Each time round there is less to go wrong: nothing is known, or one trail more is left out.
     loop {
@@ -165,8 +165,8 @@ fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<S
         let nothing = Tally::default();
         aggregate.add_end(&nothing, events.facts.end(&nothing), events.facts.flaky);
     }
-    if may_be_kept && bytes_read >= root.rollup_bytes_min {
-        rollup::save(root, rollup::ALL, &now);
+    if may_be_kept && bytes_read >= root.dir.rollup_bytes_min {
+        rollup::save(&root.dir, rollup::ALL, &now);
     }
     aggregate.add_entries(now.entries);
     (aggregate.statistics(), damage)
@@ -188,7 +188,7 @@ impl Share {
             self.sessions.push((id.to_owned(), known.clone()));
             self.ends.push((id.to_owned(), known.tally.clone()));
             if !known.damage.is_empty() {
-                let place = root.trail_path(id)?.display().to_string();
+                let place = root.dir.trail_path(id)?.display().to_string();
                 add_damage(&mut self.damage, at_place(known.damage.clone(), &place));
             }
             return Ok(());
@@ -227,7 +227,7 @@ impl Share {
         };
         let from = cursor.at;
         let stamp = Stamp::of(&trail.metadata);
-        let settled = stamp.is_settled(root.host.now());
+        let settled = stamp.is_settled(root.dir.host.now());
         let into = match settled {
             true => &mut self.entries,
             false => &mut self.for_now,
@@ -301,7 +301,7 @@ impl KnownSession {
         if events.cleared_head().is_some() || self.cursor.from != Position::START {
             return Ok(false);
         }
-        let path = root.trail_path(id)?;
+        let path = root.dir.trail_path(id)?;
         match fs::symlink_metadata(&path) {
             Ok(metadata) => {
                 let is_read = metadata.len() == self.cursor.at.offset;

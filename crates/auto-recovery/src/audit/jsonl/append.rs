@@ -5,26 +5,17 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::batch::Batch;
+use super::kind::Kind;
 use super::root::Root;
 use super::write::Writer;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 
 /// How much a leader writes at once. It bounds how long others wait for the lock.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// What the lines of a file are.
-pub(super) enum Kind {
-    /// Journal records.
-    Journal,
-    /// The entries of this session; what happens to the file is told to the journal.
-    Trail {
-        session_id: String,
-        journal: Arc<Appender>,
-    },
-}
 
 /// One file that lines are appended to, for all threads.
 pub(super) struct Appender {
@@ -81,7 +72,14 @@ impl Appender {
         }
     }
 
-    /// The same where nobody else is writing or waiting: the way that must be fast.
+    /// Appends one line, which has no line's end, once it is durable.
+    pub(super) fn commit_line(&self, line: &[u8]) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.push_line(line);
+        self.commit(batch).map(drop)
+    }
+
+    /// As [`Self::commit`] where nobody else is writing or waiting: the way that must be fast.
     fn lead_alone(&self, batch: Batch) -> Result<Batch> {
         let _lead = Lead {
             appender: self,
@@ -172,8 +170,4 @@ fn shared(error: Error, count: usize) -> Vec<Result<Batch>> {
     let mut results = vec![Err(error)];
     results.resize_with(count, || Err(Error::new(kind, words.clone())));
     results
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use super::append::lock;
 use super::cursor::Cursor;
 use super::io::wait_for_writer;
 use super::lines::Position;
@@ -18,6 +17,7 @@ use super::stamp::Stamp;
 use super::trail::{Opened, Trail, unreadable};
 use crate::audit::Damage;
 use crate::error::Result;
+use crate::mutex::lock;
 use crate::statistics::{Accumulator, RecoveryStatistics};
 
 /// How many sessions' sums are kept. One takes as much memory as the names of its files.
@@ -59,7 +59,7 @@ struct Kept<S> {
 impl StatisticsCache {
     /// The statistics of `session_id` as it is now, and what could not be read.
     pub(super) fn statistics(&self, root: &Root, session_id: &str) -> Result<Answer> {
-        root.trail_path(session_id)?;
+        root.dir.trail_path(session_id)?;
         let sums = lock(&self.sessions).get(session_id);
         statistics(root, session_id, &mut lock(&sums))
     }
@@ -86,7 +86,7 @@ impl Sessions {
 }
 
 fn statistics(root: &Root, session_id: &str, kept: &mut Sums) -> Result<Answer> {
-    let told = root.index.told_of(root, session_id)?;
+    let told = root.told_of(session_id)?;
     let events = Arc::clone(&told.events);
     let (statistics, mut damage) = of_trail(root, session_id, events, kept)?;
     damage.extend(told.all_damage());
@@ -130,7 +130,7 @@ fn of_trail(
     let first = sums.tally().first_timestamp.as_deref();
     let statistics = sums.statistics(session_id, trail.events.facts.session_start(first));
     if known.cursor.advance(&trail.file, &walked) {
-        if walked.end.offset - from >= root.rollup_bytes_min {
+        if walked.end.offset - from >= root.dir.rollup_bytes_min {
             leave_to_others(root, session_id, &trail, &known);
         }
         *kept = Some(known);
@@ -140,10 +140,10 @@ fn of_trail(
 
 /// The sums that another process left of `trail`, if they are still true.
 fn left_by_another(root: &Root, session_id: &str, trail: &Trail) -> Option<TrailSums> {
-    if trail.metadata.len() < root.rollup_bytes_min {
+    if trail.metadata.len() < root.dir.rollup_bytes_min {
         return None;
     }
-    let left: Kept<TrailSums> = rollup::load(root, &rollup::name_of(session_id)?)?;
+    let left: Kept<TrailSums> = rollup::load(&root.dir, &rollup::name_of(session_id)?)?;
     let is_true = left.stamp.may_have_grown_to(&Stamp::of(&trail.metadata))
         && trail.has_all_before(&left.trail.cursor);
     let known = left.trail;
@@ -156,10 +156,10 @@ fn left_by_another(root: &Root, session_id: &str, trail: &Trail) -> Option<Trail
 fn leave_to_others(root: &Root, session_id: &str, trail: &Trail, known: &TrailSums) {
     let stamp = Stamp::of(&trail.metadata);
     if let Some(name) = rollup::name_of(session_id)
-        && stamp.is_settled(root.host.now())
+        && stamp.is_settled(root.dir.host.now())
     {
         let trail = known;
-        rollup::save(root, &name, &Kept { stamp, trail });
+        rollup::save(&root.dir, &name, &Kept { stamp, trail });
     }
 }
 

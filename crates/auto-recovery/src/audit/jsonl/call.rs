@@ -52,7 +52,7 @@ pub(super) fn append(
                 parts.len() - 1
             }
         };
-        new.fill_in(&*root.host, parts[index].batch.pid());
+        new.fill_in(&*root.dir.host, parts[index].batch.pid());
         parts[index].batch.push_entry(new)?;
         parts[index].places.push(place);
     }
@@ -76,7 +76,7 @@ fn append_one(
     mut new: NewEntry,
 ) -> Result<Appended> {
     let mut batch = Batch::new();
-    new.fill_in(&*root.host, batch.pid());
+    new.fill_in(&*root.dir.host, batch.pid());
     batch.push_entry(&mut new)?;
     let trail = trails.get(root, journal, &new.entry.session_id)?;
     let batch = trail.commit(batch)?;

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use super::append::lock;
 use super::cursor::Cursor;
+use super::dir::{Dir, Found};
 use super::keyed::{Journal, KeyedJournal};
 use super::lines::Position;
 use super::records::{Verdict, at_place, push_damage, walk_to_end};
 use super::rollup;
-use super::root::{Found, Root};
 use super::session_events::{Header, SessionEvents, check_version, fields};
 use super::stamp::Stamp;
 use crate::audit::Damage;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex::lock;
 
 /// What the journal says of every session, kept between questions: each reads only what was
 /// appended.
@@ -68,12 +68,12 @@ struct KnownJournal<S> {
 pub(super) type EventsBySession = HashMap<String, Arc<SessionEvents>>;
 
 impl JournalIndex {
-    /// What the journal of `root` says of `session_id`, for whoever is to change something by it.
+    /// What the journal of `dir` says of `session_id`, for whoever is to change something by it.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if it cannot be opened: what it says is not known.
-    pub(super) fn of(&self, root: &Root, session_id: &str) -> Result<Arc<SessionEvents>> {
-        let told = self.told_of(root, session_id)?;
+    pub(super) fn of(&self, dir: &Dir, session_id: &str) -> Result<Arc<SessionEvents>> {
+        let told = self.told_of(dir, session_id)?;
         if let Some(unreadable) = &told.unreadable {
             let text = format!("the journal must be readable for that: {unreadable}");
             return Err(Error::new(ErrorKind::Damaged, text));
@@ -83,25 +83,21 @@ impl JournalIndex {
 
     /// The same for readers: what cannot be read hides nothing else. Whoever asks for one session
     /// only does not read what is said of all.
-    pub(super) fn told_of(
-        &self,
-        root: &Root,
-        session_id: &str,
-    ) -> Result<Told<Arc<SessionEvents>>> {
+    pub(super) fn told_of(&self, dir: &Dir, session_id: &str) -> Result<Told<Arc<SessionEvents>>> {
         let mut read = lock(&self.read);
         if read.cursor.is_some() {
-            read.update(root)?;
+            read.update(dir)?;
             let events = read.sessions.get(session_id).cloned().unwrap_or_default();
             return Ok(read.told(events));
         }
         drop(read);
-        told_by(&mut lock(&self.keyed), root, session_id)
+        told_by(&mut lock(&self.keyed), dir, session_id)
     }
 
     /// What it says of all, for readers.
-    pub(super) fn told_of_all(&self, root: &Root) -> Result<Told<EventsBySession>> {
+    pub(super) fn told_of_all(&self, dir: &Dir) -> Result<Told<EventsBySession>> {
         let mut read = lock(&self.read);
-        read.update(root)?;
+        read.update(dir)?;
         let events = read.sessions.clone();
         Ok(read.told(events))
     }
@@ -110,11 +106,11 @@ impl JournalIndex {
 /// What the journal says of `session_id`, found by where it stands.
 fn told_by(
     keyed: &mut KeyedJournal,
-    root: &Root,
+    dir: &Dir,
     session_id: &str,
 ) -> Result<Told<Arc<SessionEvents>>> {
-    let path = root.journal_path();
-    let (file, metadata) = match root.open_read(&path)? {
+    let path = dir.journal_path();
+    let (file, metadata) = match dir.open_read(&path)? {
         Found::File(file, metadata) => (file, metadata),
         Found::Nothing => {
             keyed.forget();
@@ -132,10 +128,10 @@ fn told_by(
         file,
         metadata,
         name: &path.display().to_string(),
-        dir: &rollup::dir_of(root),
-        make_dir: &|| rollup::own_dir(root),
-        bytes_min: root.rollup_bytes_min,
-        now: root.host.now(),
+        dir: &rollup::dir_of(dir),
+        make_dir: &|| rollup::own_dir(dir),
+        bytes_min: dir.rollup_bytes_min,
+        now: dir.host.now(),
     };
     Ok(Told {
         events: keyed.of(&journal, session_id)?,
@@ -160,10 +156,10 @@ impl JournalEvents {
     }
 
     /// Reads what was appended since.
-    fn update(&mut self, root: &Root) -> Result<()> {
-        let path = root.journal_path();
+    fn update(&mut self, dir: &Dir) -> Result<()> {
+        let path = dir.journal_path();
         self.unreadable = None;
-        let (file, metadata) = match root.open_read(&path)? {
+        let (file, metadata) = match dir.open_read(&path)? {
             Found::File(file, metadata) => (file, metadata),
             nothing => {
                 self.forget();
@@ -178,7 +174,7 @@ impl JournalEvents {
             Some(cursor) if cursor.fits(&file, &metadata) => cursor,
             _ => {
                 self.forget();
-                self.left_by_another(root, &file, &metadata)
+                self.left_by_another(dir, &file, &metadata)
                     .unwrap_or_else(|| Cursor::new(&metadata, Position::START))
             }
         };
@@ -192,8 +188,8 @@ impl JournalEvents {
         }
         // A tail that had no line's end is read again when it has one.
         if walked.tail.is_empty() && cursor.advance(&file, &walked) {
-            if walked.end.offset - from >= root.rollup_bytes_min {
-                self.leave_to_others(root, &metadata, &cursor);
+            if walked.end.offset - from >= dir.rollup_bytes_min {
+                self.leave_to_others(dir, &metadata, &cursor);
             }
             self.cursor = Some(cursor);
         }
@@ -202,25 +198,25 @@ impl JournalEvents {
 
     /// Takes over what another process left of a long journal, if it is still true. Returns where
     /// that ends.
-    fn left_by_another(&mut self, root: &Root, file: &File, metadata: &Metadata) -> Option<Cursor> {
-        if metadata.len() < root.rollup_bytes_min {
+    fn left_by_another(&mut self, dir: &Dir, file: &File, metadata: &Metadata) -> Option<Cursor> {
+        if metadata.len() < dir.rollup_bytes_min {
             return None;
         }
-        let left: KnownJournal<SessionEvents> = rollup::load(root, rollup::JOURNAL)?;
+        let left: KnownJournal<SessionEvents> = rollup::load(dir, rollup::JOURNAL)?;
         let is_true =
             left.stamp.may_have_grown_to(&Stamp::of(metadata)) && left.cursor.fits(file, metadata);
         if !is_true {
             return None;
         }
-        self.damage = at_place(left.damage, &root.journal_path().display().to_string());
+        self.damage = at_place(left.damage, &dir.journal_path().display().to_string());
         let sessions = left.sessions.into_iter();
         self.sessions = sessions.map(|(id, events)| (id, events.into())).collect();
         Some(left.cursor)
     }
 
-    fn leave_to_others(&self, root: &Root, metadata: &Metadata, cursor: &Cursor) {
+    fn leave_to_others(&self, dir: &Dir, metadata: &Metadata, cursor: &Cursor) {
         let stamp = Stamp::of(metadata);
-        if !stamp.is_settled(root.host.now()) {
+        if !stamp.is_settled(dir.host.now()) {
             return;
         }
         let sessions = self.sessions.iter();
@@ -232,7 +228,7 @@ impl JournalEvents {
                 .collect(),
             damage: self.damage.clone(),
         };
-        rollup::save(root, rollup::JOURNAL, &known);
+        rollup::save(dir, rollup::JOURNAL, &known);
     }
 
     fn take_record(&mut self, record: &[u8], at: Position, place: &str) -> Result<Verdict> {

@@ -4,9 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::append::{Appender, Kind, lock};
+use super::append::Appender;
+use super::kind::Kind;
 use super::root::Root;
 use crate::error::Result;
+use crate::mutex::lock;
 
 /// The open trails of a store.
 pub(super) struct OpenTrails {
@@ -43,13 +45,14 @@ impl OpenTrails {
             *asked = now;
             return Ok(Arc::clone(trail));
         }
-        let path = root.trail_path(session_id)?;
+        let path = root.dir.trail_path(session_id)?;
         if open.trails.len() >= self.max {
             open.close_oldest();
         }
+        let journal = Arc::clone(journal);
         let kind = Kind::Trail {
             session_id: session_id.to_owned(),
-            journal: Arc::clone(journal),
+            note: Box::new(move |line| journal.commit_line(line)),
         };
         let trail = Arc::new(Appender::new(Arc::clone(root), path, kind));
         open.trails

@@ -24,7 +24,7 @@ struct Share {
 
 /// What `query` asks for, and what could not be read.
 pub(super) fn grouped(root: &Root, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-    let told = root.index.told_of_all(root)?;
+    let told = root.told_of_all()?;
     let events = &told.events;
     let shares = share_out(&trail_ids(root)?, |share: &mut Share, _, id| {
         let events = events.get(id).cloned().unwrap_or_default();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::append::Appender;
 use super::batch::Batch;
+use super::dir::opened;
 use super::files::OpenTrails;
-use super::root::{Root, opened};
+use super::root::Root;
 use super::trail;
 use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
 use crate::error::Result;
@@ -34,10 +35,10 @@ impl<'s> JsonlImporter<'s> {
         journal: &'s Arc<Appender>,
         trails: &'s OpenTrails,
     ) -> Result<Self> {
-        root.make_dir()?;
-        let path = root.dir.join(LOCK_NAME);
-        let turn = opened(&path, root.io.open_append(&path))?;
-        root.lock(&turn, &path)?;
+        root.dir.make_dir()?;
+        let path = root.dir.path.join(LOCK_NAME);
+        let turn = opened(&path, root.dir.io.open_append(&path))?;
+        root.dir.lock(&turn, &path)?;
         Ok(Self {
             root,
             journal,

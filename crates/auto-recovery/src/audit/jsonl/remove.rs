@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 
 use super::append::Appender;
-use super::batch::Batch;
 use super::cursor::FileId;
+use super::dir::{metadata_of, opened};
 use super::lines::Position;
 use super::records::{take_entry, walk};
 use super::rollup;
-use super::root::{Root, metadata_of, opened};
+use super::root::Root;
 use super::session_events::{SessionEvents, head};
 use super::sessions::tallied;
 use super::tail::{End, Records, TORN_INFIX, file_name, inspect};
@@ -27,7 +27,7 @@ pub(super) fn remove(
     session_id: &str,
     removal: &Removal,
 ) -> Result<Removed> {
-    let path = root.trail_path(session_id)?;
+    let path = root.dir.trail_path(session_id)?;
     let file = open_locked(root, &path)?;
     let events = root.events(session_id)?;
     if let Some(held) = &events.facts.held {
@@ -60,7 +60,7 @@ pub(super) fn remove(
     if file.is_some() {
         remove_trail(root, &path)?;
         if let Some(name) = rollup::name_of(session_id) {
-            rollup::remove(root, &name);
+            rollup::remove(&root.dir, &name);
         }
         forget(root, journal, &path, trail_head);
     }
@@ -91,9 +91,7 @@ fn record(
     session_id: Option<&str>,
     event: JournalEvent,
 ) -> Result<()> {
-    let mut batch = Batch::new();
-    batch.push_line(&root.journal_line(session_id, event)?);
-    journal.commit(batch).map(drop)
+    journal.commit_line(&root.dir.journal_line(session_id, event)?)
 }
 
 /// Records that the trail is gone: what has its name from now on is another, even if it is the same
@@ -118,13 +116,13 @@ fn forget(root: &Root, journal: &Appender, path: &Path, trail_head: Option<Strin
 /// The trail, locked; `None` if there is none.
 fn open_locked(root: &Root, path: &Path) -> Result<Option<File>> {
     loop {
-        let file = match root.io.open_existing(path) {
+        let file = match root.dir.io.open_existing(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             failed => opened(path, failed)?,
         };
         let id = FileId::of(&metadata_of(&file, path)?);
-        root.lock(&file, path)?;
+        root.dir.lock(&file, path)?;
         match fs::symlink_metadata(path) {
             Ok(metadata) if FileId::of(&metadata) == id => return Ok(Some(file)),
             Ok(_) => {}
@@ -144,8 +142,9 @@ fn describe(
     let length = make_whole(root, file, path)?;
     // Somebody may have written it and died before syncing. If a power cut tore what is about to be
     // recorded as cleared, the repair would change it, and what readers know it by.
-    if root.durability == Durability::Sync {
-        root.io
+    if root.dir.durability == Durability::Sync {
+        root.dir
+            .io
             .sync_data(file)
             .map_err(|error| Error::io("sync", path, error))?;
     }
@@ -176,8 +175,8 @@ fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
         let done = match inspect(file, length, Records::Entries) {
             Ok(End::Whole) => return Ok(length),
             // The bytes go with the rest: there is nothing to save.
-            Ok(End::Torn(at)) => root.io.truncate(file, at),
-            Ok(End::Unended) => root.io.write(file, b"\n").map(drop),
+            Ok(End::Torn(at)) => root.dir.io.truncate(file, at),
+            Ok(End::Unended) => root.dir.io.write(file, b"\n").map(drop),
             Err(error) => Err(error),
         };
         done.map_err(|error| Error::io("mend the end of", path, error))?;
@@ -188,24 +187,25 @@ fn make_whole(root: &Root, file: &File, path: &Path) -> Result<u64> {
 fn remove_trail(root: &Root, path: &Path) -> Result<()> {
     let mut torn = path.file_name().unwrap_or_default().to_owned();
     torn.push(TORN_INFIX);
-    let unreadable = |error| Error::io("list", &root.dir, error);
-    for name in fs::read_dir(&root.dir).map_err(unreadable)? {
+    let unreadable = |error| Error::io("list", &root.dir.path, error);
+    for name in fs::read_dir(&root.dir.path).map_err(unreadable)? {
         let name = name.map_err(unreadable)?.file_name();
         if name.as_encoded_bytes().starts_with(torn.as_encoded_bytes()) {
-            remove_file(root, &root.dir.join(name))?;
+            remove_file(root, &root.dir.path.join(name))?;
         }
     }
     remove_file(root, path)?;
-    if root.durability == Durability::Sync {
-        root.io
-            .sync_dir(&root.dir)
-            .map_err(|error| Error::io("sync directory", &root.dir, error))?;
+    if root.dir.durability == Durability::Sync {
+        root.dir
+            .io
+            .sync_dir(&root.dir.path)
+            .map_err(|error| Error::io("sync directory", &root.dir.path, error))?;
     }
     Ok(())
 }
 
 fn remove_file(root: &Root, path: &Path) -> Result<()> {
-    match root.io.remove(path) {
+    match root.dir.io.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("remove", path, error))
         }

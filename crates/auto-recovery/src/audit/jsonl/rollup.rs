@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::cursor::fnv1a;
-use super::root::Root;
+use super::dir::Dir;
 use crate::audit::session_id;
 use crate::files::{Links, Purpose, make_own_dir, read_small};
 
@@ -53,8 +53,8 @@ struct Header {
 }
 
 /// What was left as `name`.
-pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
-    let bytes = read_small(&path_of(root, name), Links::Refuse, BYTES_MAX).ok()?;
+pub(super) fn load<T: DeserializeOwned>(dir: &Dir, name: &str) -> Option<T> {
+    let bytes = read_small(&path_of(dir, name), Links::Refuse, BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
     let (header, body) = (&bytes[..end], &bytes[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;
@@ -64,44 +64,44 @@ pub(super) fn load<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
 
 /// Leaves `value` as `name`, if that can be done. Only in a directory of one's own: another's could
 /// not replace it.
-pub(super) fn save<T: Serialize>(root: &Root, name: &str, value: &T) {
-    let _ = try_save(root, name, value);
+pub(super) fn save<T: Serialize>(dir: &Dir, name: &str, value: &T) {
+    let _ = try_save(dir, name, value);
 }
 
-fn try_save<T: Serialize>(root: &Root, name: &str, value: &T) -> Option<()> {
-    let dir = own_dir(root)?;
+fn try_save<T: Serialize>(dir: &Dir, name: &str, value: &T) -> Option<()> {
+    let own = own_dir(dir)?;
     let body = serde_json::to_vec(value).ok()?;
     let header = Header {
         v: VERSION,
         hash: fnv1a(body.iter().copied()),
     };
-    let mut file = NamedTempFile::new_in(&dir).ok()?;
+    let mut file = NamedTempFile::new_in(&own).ok()?;
     serde_json::to_writer(&mut file, &header).ok()?;
     file.write_all(b"\n").ok()?;
     file.write_all(&body).ok()?;
-    file.persist(path_of(root, name)).ok()?;
+    file.persist(path_of(dir, name)).ok()?;
     Some(())
 }
 
 /// The directory of them, made if there is none.
-pub(super) fn own_dir(root: &Root) -> Option<PathBuf> {
-    let owner = fs::metadata(&root.dir).ok()?.uid();
+pub(super) fn own_dir(dir: &Dir) -> Option<PathBuf> {
+    let owner = fs::metadata(&dir.path).ok()?.uid();
     if owner != rustix::process::geteuid().as_raw() {
         return None;
     }
-    make_own_dir(&root.dir, DIR_NAME.as_ref(), Purpose::Store).ok()
+    make_own_dir(&dir.path, DIR_NAME.as_ref(), Purpose::Store).ok()
 }
 
 /// Where they are, if there are any.
-pub(super) fn dir_of(root: &Root) -> PathBuf {
-    root.dir.join(DIR_NAME)
+pub(super) fn dir_of(dir: &Dir) -> PathBuf {
+    dir.path.join(DIR_NAME)
 }
 
 /// Removes what was left as `name`.
-pub(super) fn remove(root: &Root, name: &str) {
-    let _ = fs::remove_file(path_of(root, name));
+pub(super) fn remove(dir: &Dir, name: &str) {
+    let _ = fs::remove_file(path_of(dir, name));
 }
 
-fn path_of(root: &Root, name: &str) -> PathBuf {
-    dir_of(root).join(name).with_added_extension("json")
+fn path_of(dir: &Dir, name: &str) -> PathBuf {
+    dir_of(dir).join(name).with_added_extension("json")
 }

@@ -1,180 +1,42 @@
-//! What every part of the store needs: where it is, and how it touches files.
+//! What readers and writers of a store share: its directory, and what its journal says.
 
-use std::fs::{File, Metadata};
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::events::JournalIndex;
-use super::io::FileIo;
-use super::names::TRAIL_SUFFIX;
+use super::dir::Dir;
+use super::events::{EventsBySession, JournalIndex, Told};
 use super::session_events::SessionEvents;
-use crate::audit::{Damage, Durability, JournalEvent, JournalRecord, session_id};
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Purpose, check_own_dir};
-use crate::host::Host;
-use crate::patience::lock_file;
+use crate::error::Result;
 
-/// The journal's name. No trail can have it.
-const JOURNAL_NAME: &str = "journal.jsonl";
-
-/// The directory of a store.
+/// A store's directory, and its journal as far as that was read.
 pub(super) struct Root {
-    pub dir: PathBuf,
-    pub io: Arc<dyn FileIo>,
-    pub host: Arc<dyn Host>,
-    pub durability: Durability,
-    pub rollup_bytes_min: u64,
-    pub index: JournalIndex,
-    /// Whether the directory's own name, and those above it, are on the disk.
-    pub is_placed: AtomicBool,
+    pub dir: Dir,
+    index: JournalIndex,
 }
 
 impl Root {
-    /// The file of a trail.
-    pub(super) fn trail_path(&self, session_id: &str) -> Result<PathBuf> {
-        let name = session_id::encode(session_id)?;
-        Ok(self.dir.join(name + TRAIL_SUFFIX))
-    }
-
-    /// The file of the journal.
-    pub(super) fn journal_path(&self) -> PathBuf {
-        self.dir.join(JOURNAL_NAME)
+    pub(super) fn new(dir: Dir) -> Self {
+        Self {
+            dir,
+            index: JournalIndex::default(),
+        }
     }
 
     /// What the journal says of `session_id`, for whoever is to change something by it.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] if it cannot be opened: it may say that the session is held.
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it cannot be opened: it may say that
+    /// the session is held.
     pub(super) fn events(&self, session_id: &str) -> Result<Arc<SessionEvents>> {
-        self.index.of(self, session_id)
+        self.index.of(&self.dir, session_id)
     }
 
-    /// A journal record of `event` as a line, without the line's end.
-    pub(super) fn journal_line(
-        &self,
-        session_id: Option<&str>,
-        event: JournalEvent,
-    ) -> Result<Vec<u8>> {
-        let record = JournalRecord::new(&*self.host, session_id, event);
-        Ok(record.to_json()?.into_bytes())
+    /// What the journal says of `session_id`, for readers.
+    pub(super) fn told_of(&self, session_id: &str) -> Result<Told<Arc<SessionEvents>>> {
+        self.index.told_of(&self.dir, session_id)
     }
 
-    /// Makes the directory and those above it that do not exist.
-    pub(super) fn make_dir(&self) -> Result<()> {
-        self.make_dirs(&self.dir)?;
-        // Somebody else may have been faster.
-        check_own_dir(&self.dir, Purpose::Store)
-            .map_err(|error| Error::io("use audit directory", &self.dir, error))
+    /// What the journal says of all sessions, for readers.
+    pub(super) fn told_of_all(&self) -> Result<Told<EventsBySession>> {
+        self.index.told_of_all(&self.dir)
     }
-
-    fn make_dirs(&self, dir: &Path) -> Result<()> {
-        let mut made = self.io.make_dir(dir);
-        if let (Err(error), Some(parent)) = (&made, dir.parent())
-            && error.kind() == io::ErrorKind::NotFound
-        {
-            self.make_dirs(parent)?;
-            made = self.io.make_dir(dir);
-        }
-        match made {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-            result => result.map_err(|error| Error::io("create directory", dir, error)),
-        }
-    }
-
-    /// Brings the names of the files in the directory to the disk, and the first time the
-    /// directory's own: that it is there does not mean that whoever made it lived long enough to
-    /// see to that.
-    pub(super) fn sync_names(&self) -> io::Result<()> {
-        self.io.sync_dir(&self.dir)?;
-        if !self.is_placed.load(Ordering::Acquire) {
-            self.sync_place()?;
-            self.is_placed.store(true, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    /// Syncs the directories above, as far up as one may just have been made for us: each in which
-    /// a directory of ours stands, on the same file system.
-    fn sync_place(&self) -> io::Result<()> {
-        let user = rustix::process::geteuid().as_raw();
-        let mut below = self.dir.metadata()?;
-        for above in self.dir.ancestors().skip(1) {
-            let metadata = above.metadata()?;
-            if below.uid() != user || below.dev() != metadata.dev() {
-                break;
-            }
-            match self.io.sync_dir(above) {
-                // One that we may pass through but not open. Nothing more can be done.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-                result => result?,
-            }
-            below = metadata;
-        }
-        Ok(())
-    }
-
-    /// Locks `file`, which is at `path`, once nobody else has it locked, for as long as the user
-    /// waits.
-    pub(super) fn lock(&self, file: &File, path: &Path) -> Result<()> {
-        lock_file(&*self.host, path, file, &mut || self.io.lock(file))
-    }
-
-    /// Opens a file to read.
-    pub(super) fn open_read(&self, path: &Path) -> Result<Found> {
-        match self.io.open_read(path) {
-            Ok(file) => metadata_of(&file, path).map(|metadata| Found::File(file, metadata)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
-            Err(error) if is_of_process(&error) => Err(Error::io("open", path, error)),
-            Err(error) => {
-                let reason = match error.raw_os_error() {
-                    Some(libc::ELOOP) => "it is a link, and links are not followed".to_owned(),
-                    _ => format!("cannot be opened: {error}"),
-                };
-                let place = path.display().to_string();
-                Ok(Found::Unreadable(Damage::of_all(place, reason)))
-            }
-        }
-    }
-}
-
-/// What stands at a path that is to be read.
-pub(super) enum Found {
-    /// Nothing.
-    Nothing,
-    /// A file.
-    File(File, Metadata),
-    /// Something that cannot be read. It hides nothing else.
-    Unreadable(Damage),
-}
-
-/// Whether `error` says something of this process, and nothing of the file.
-fn is_of_process(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    number.is_some_and(|number| [libc::EMFILE, libc::ENFILE, libc::ENOMEM].contains(&number))
-}
-
-/// What became of opening the file at `path` to write.
-pub(super) fn opened(path: &Path, result: io::Result<File>) -> Result<File> {
-    result.map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => Error::new(
-            ErrorKind::Refused,
-            format!("{} is not written to: move it away", path.display()),
-        )
-        .with_source(error),
-        _ if error.raw_os_error() == Some(libc::ELOOP) => {
-            let what = "is a link, and links are not followed: move it away";
-            Error::new(ErrorKind::Io, format!("{} {what}", path.display()))
-                .with_os_error(libc::ELOOP)
-        }
-        _ => Error::io("open", path, error),
-    })
-}
-
-/// What is known of `file`.
-pub(super) fn metadata_of(file: &File, path: &Path) -> Result<Metadata> {
-    file.metadata()
-        .map_err(|error| Error::io("look at", path, error))
 }

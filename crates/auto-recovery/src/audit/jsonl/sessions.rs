@@ -21,7 +21,7 @@ type Listed = (Vec<SessionSummary>, Vec<Damage>);
 /// Every session, newest first.
 pub(super) fn list(root: &Root) -> Result<Listed> {
     let mut summaries = HashMap::new();
-    let told = root.index.told_of_all(root)?;
+    let told = root.told_of_all()?;
     let events = &told.events;
     let found = map_all(&trail_ids(root)?, |id| {
         list_one(root, id, events.get(id).cloned().unwrap_or_default())
@@ -85,7 +85,7 @@ pub(super) fn in_order(mut of_trails: Vec<Damage>, of_journal: Vec<Damage>) -> V
 
 /// Whether `session_id` is one of them.
 pub(super) fn is_known(root: &Root, session_id: &str) -> Result<bool> {
-    let told = root.index.told_of(root, session_id)?;
+    let told = root.told_of(session_id)?;
     if told.events.facts.first_at.is_some() {
         return Ok(true);
     }
@@ -100,8 +100,8 @@ pub(super) fn is_known(root: &Root, session_id: &str) -> Result<bool> {
 
 /// The sessions that have a trail. A file whose name is not one that we give is not ours.
 pub(super) fn trail_ids(root: &Root) -> Result<Vec<String>> {
-    let unreadable = |error| Error::io("list", &root.dir, error);
-    let names = match fs::read_dir(&root.dir) {
+    let unreadable = |error| Error::io("list", &root.dir.path, error);
+    let names = match fs::read_dir(&root.dir.path) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(error)),

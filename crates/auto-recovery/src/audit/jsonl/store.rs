@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::append::{Appender, Kind};
-use super::batch::Batch;
+use super::append::Appender;
 use super::cache::StatisticsCache;
-use super::events::JournalIndex;
+use super::dir::Dir;
 use super::files::OpenTrails;
 use super::io::{FileIo, SystemIo};
+use super::kind::Kind;
 use super::root::Root;
 use super::{aggregate, call, import, remove, sessions, trail};
 use crate::audit::{
@@ -94,16 +94,15 @@ impl JsonlStore {
                 .map_err(|error| Error::io("open audit directory", &dir, error))?,
             Err(_) => {}
         }
-        let root = Arc::new(Root {
-            dir,
+        let root = Arc::new(Root::new(Dir {
+            path: dir,
             io,
             host,
             durability: options.durability,
             rollup_bytes_min: options.rollup_bytes_min,
-            index: JournalIndex::default(),
             is_placed: AtomicBool::new(false),
-        });
-        let journal = Appender::new(Arc::clone(&root), root.journal_path(), Kind::Journal);
+        }));
+        let journal = Appender::new(Arc::clone(&root), root.dir.journal_path(), Kind::Journal);
         Ok(Self {
             root,
             journal: Arc::new(journal),
@@ -115,7 +114,7 @@ impl JsonlStore {
 
 impl AuditStore for JsonlStore {
     fn url(&self) -> String {
-        format!("jsonl:{}", self.root.dir.display())
+        format!("jsonl:{}", self.root.dir.path.display())
     }
 
     fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
@@ -126,9 +125,8 @@ impl AuditStore for JsonlStore {
         if let Some(session_id) = session_id {
             session_id::encode(session_id)?;
         }
-        let mut batch = Batch::new();
-        batch.push_line(&self.root.journal_line(session_id, event)?);
-        self.journal.commit(batch).map(drop)
+        let line = self.root.dir.journal_line(session_id, event)?;
+        self.journal.commit_line(&line)
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {

@@ -11,12 +11,10 @@ use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
-use super::append::Kind;
-use super::batch::Batch;
+use super::dir::{Dir, metadata_of, opened};
+use super::kind::Kind;
 use super::lines::{LINE_BYTES_MAX, Position, ReadAt};
 use super::records::{Verdict, walk};
-use super::root::{Root, metadata_of, opened};
-use super::write::Writer;
 use crate::audit::{JournalEvent, StoredEntry, TailQuarantined, encoding};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -122,95 +120,96 @@ fn read_range(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes `file`, which `writer` has locked and which has `length`, end with a whole line. Returns
-/// its length then. What is to be written first, if anything, is added to the writer's buffer.
-pub(super) fn mend(writer: &mut Writer, file: &File, mut length: u64) -> Result<u64> {
-    loop {
-        let of = match writer.kind {
+/// A file that is locked, to be made to end with a whole line.
+pub(super) struct Mending<'f> {
+    pub(super) dir: &'f Dir,
+    pub(super) path: &'f Path,
+    pub(super) file: &'f File,
+    pub(super) kind: &'f Kind,
+    /// What is to be written to it before anything else.
+    pub(super) first: &'f mut Vec<u8>,
+}
+
+impl Mending<'_> {
+    /// Makes the file, which has `length`, end with a whole line. Returns its length then. What is
+    /// to be written first, if anything, is added to that.
+    pub(super) fn mend(mut self, mut length: u64) -> Result<u64> {
+        let of = match self.kind {
             Kind::Journal => Records::Journal,
             Kind::Trail { .. } => Records::Entries,
         };
-        let end =
-            inspect(file, length, of).map_err(|error| Error::io("read", &writer.path, error))?;
-        match end {
-            End::Whole => return Ok(length),
-            End::Unended => length = writer.append(file, length, b"\n")?,
-            End::Torn(at) => {
-                let moved = copy_aside(writer, file, at, length)?;
-                note(writer, moved)?;
-                writer
-                    .root
-                    .io
-                    .truncate(file, at)
-                    .map_err(|error| Error::io("cut the torn end off", &writer.path, error))?;
-                length = at;
-            }
-        }
-    }
-}
-
-/// Tells the journal. The journal's own note waits in its buffer until its torn end is gone.
-fn note(writer: &mut Writer, moved: TailQuarantined) -> Result<()> {
-    let root = &writer.root;
-    let event = JournalEvent::TailQuarantined(moved);
-    match &writer.kind {
-        Kind::Journal => {
-            writer.buffer.extend(root.journal_line(None, event)?);
-            writer.buffer.push(b'\n');
-        }
-        Kind::Trail {
-            session_id,
-            journal,
-        } => {
-            let mut batch = Batch::new();
-            batch.push_line(&root.journal_line(Some(session_id), event)?);
-            journal.commit(batch)?;
-        }
-    }
-    Ok(())
-}
-
-/// Copies `file` from `at` to `length` to a file beside it, durably.
-fn copy_aside(writer: &Writer, file: &File, at: u64, length: u64) -> Result<TailQuarantined> {
-    let root = &writer.root;
-    for number in 1..=COPIES_MAX {
-        let copy_path = copy_path(&writer.path, at, number);
-        let (copy, is_whole) = match root.io.create_new(&copy_path) {
-            Ok(copy) => (copy, false),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                match earlier_copy(root, &copy_path, file, at, length)? {
-                    Some(earlier) => earlier,
-                    None => continue,
+        loop {
+            let end = inspect(self.file, length, of)
+                .map_err(|error| Error::io("read", self.path, error))?;
+            match end {
+                End::Whole => return Ok(length),
+                End::Unended => {
+                    length = self.dir.append((self.file, self.path), length, b"\n")?;
+                }
+                End::Torn(at) => {
+                    let moved = self.copy_aside(at, length)?;
+                    self.note(moved)?;
+                    let cut = self.dir.io.truncate(self.file, at);
+                    cut.map_err(|error| Error::io("cut the torn end off", self.path, error))?;
+                    length = at;
                 }
             }
-            Err(error) => return Err(Error::io("create", &copy_path, error)),
-        };
-        if !is_whole && let Err(error) = copy_all(root, &mut ReadAt::new(file, at), &copy) {
-            // Or one would stay for each time that a full disk is tried again.
-            drop(root.io.remove(&copy_path));
-            return Err(Error::io("save a torn end to", &copy_path, error));
         }
-        root.io
-            .sync_data(&copy)
-            .and_then(|()| root.io.sync_dir(&root.dir))
-            .map_err(|error| Error::io("save a torn end to", &copy_path, error))?;
-        return Ok(moved(writer, &copy_path, at, length));
     }
-    Err(Error::new(
-        ErrorKind::Damaged,
-        format!(
-            "{} has {COPIES_MAX} torn ends at one place: move them away",
-            writer.path.display()
-        ),
-    ))
-}
 
-fn moved(writer: &Writer, copy_path: &Path, at: u64, length: u64) -> TailQuarantined {
-    TailQuarantined {
-        file: file_name(&writer.path),
-        offset: at,
-        bytes: length - at,
-        quarantine: file_name(copy_path),
+    /// Tells the journal. The journal's own note waits until its torn end is gone.
+    fn note(&mut self, moved: TailQuarantined) -> Result<()> {
+        let event = JournalEvent::TailQuarantined(moved);
+        match self.kind {
+            Kind::Journal => {
+                self.first.extend(self.dir.journal_line(None, event)?);
+                self.first.push(b'\n');
+                Ok(())
+            }
+            Kind::Trail { session_id, note } => {
+                note(&self.dir.journal_line(Some(session_id), event)?)
+            }
+        }
+    }
+
+    /// Copies the file from `at` to `length` to a file beside it, durably.
+    fn copy_aside(&self, at: u64, length: u64) -> Result<TailQuarantined> {
+        let (dir, file) = (self.dir, self.file);
+        for number in 1..=COPIES_MAX {
+            let copy_path = copy_path(self.path, at, number);
+            let (copy, is_whole) = match dir.io.create_new(&copy_path) {
+                Ok(copy) => (copy, false),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    match earlier_copy(dir, &copy_path, file, at, length)? {
+                        Some(earlier) => earlier,
+                        None => continue,
+                    }
+                }
+                Err(error) => return Err(Error::io("create", &copy_path, error)),
+            };
+            if !is_whole && let Err(error) = copy_all(dir, &mut ReadAt::new(file, at), &copy) {
+                // Or one would stay for each time that a full disk is tried again.
+                drop(dir.io.remove(&copy_path));
+                return Err(Error::io("save a torn end to", &copy_path, error));
+            }
+            dir.io
+                .sync_data(&copy)
+                .and_then(|()| dir.io.sync_dir(&dir.path))
+                .map_err(|error| Error::io("save a torn end to", &copy_path, error))?;
+            return Ok(TailQuarantined {
+                file: file_name(self.path),
+                offset: at,
+                bytes: length - at,
+                quarantine: file_name(&copy_path),
+            });
+        }
+        Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "{} has {COPIES_MAX} torn ends at one place: move them away",
+                self.path.display()
+            ),
+        ))
     }
 }
 
@@ -231,7 +230,7 @@ pub(super) fn file_name(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
+fn copy_all(dir: &Dir, from: &mut dyn Read, to: &File) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK_BYTES as usize];
     loop {
         let count = match from.read(&mut chunk) {
@@ -242,7 +241,7 @@ fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
         };
         let mut rest = &chunk[..count];
         while !rest.is_empty() {
-            match root.io.write(to, rest)? {
+            match dir.io.write(to, rest)? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 count => rest = &rest[count..],
             }
@@ -253,13 +252,13 @@ fn copy_all(root: &Root, from: &mut dyn Read, to: &File) -> io::Result<()> {
 /// What an interrupted repair left at `copy_path`, if it can be gone on with, and whether it is
 /// whole: the same bytes, which may not be on the disk yet, or none.
 fn earlier_copy(
-    root: &Root,
+    dir: &Dir,
     copy_path: &Path,
     file: &File,
     at: u64,
     length: u64,
 ) -> Result<Option<(File, bool)>> {
-    let copy = opened(copy_path, root.io.open_existing(copy_path))?;
+    let copy = opened(copy_path, dir.io.open_existing(copy_path))?;
     let copied = metadata_of(&copy, copy_path)?.len();
     if copied == 0 {
         return Ok(Some((copy, false)));

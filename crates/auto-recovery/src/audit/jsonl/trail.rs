@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::backwards::{last_records, lines_before};
 use super::cursor::Cursor;
+use super::dir::Found;
 use super::lines::Position;
 use super::records::{Take, Verdict, take_entry, walk_to_end};
-use super::root::{Found, Root};
+use super::root::Root;
 use super::session_events::{SessionEvents, check_version, needle};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,7 +43,7 @@ impl Trail {
     /// The trail of `session_id`.
     pub(super) fn open(root: &Root, session_id: &str) -> Result<Opened> {
         Self::open_with(root, session_id, || {
-            let told = root.index.told_of(root, session_id)?;
+            let told = root.told_of(session_id)?;
             Ok((told.events, told.unreadable))
         })
     }
@@ -61,8 +62,8 @@ impl Trail {
         session_id: &str,
         events: impl FnOnce() -> Result<(Arc<SessionEvents>, Option<Damage>)>,
     ) -> Result<Opened> {
-        let path = root.trail_path(session_id)?;
-        let (file, metadata) = match root.open_read(&path)? {
+        let path = root.dir.trail_path(session_id)?;
+        let (file, metadata) = match root.dir.open_read(&path)? {
             Found::Nothing => return Ok(Opened::Nothing),
             Found::File(file, metadata) => (file, metadata),
             Found::Unreadable(damage) => return Ok(Opened::Unreadable(damage)),
@@ -211,7 +212,7 @@ fn visiting<'v>(visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>) -> Box<
 
 fn quarantined(root: &Root, moved: &TailQuarantined) -> Damage {
     Damage {
-        place: root.dir.join(&moved.quarantine).display().to_string(),
+        place: root.dir.path.join(&moved.quarantine).display().to_string(),
         line: 1,
         bytes: moved.bytes,
         reason: format!(
@@ -228,8 +229,8 @@ pub(super) fn read_journal(
     session_id: Option<&str>,
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    let path = root.journal_path();
-    let file = match root.open_read(&path)? {
+    let path = root.dir.journal_path();
+    let file = match root.dir.open_read(&path)? {
         Found::File(file, _) => file,
         Found::Nothing => return Ok(Vec::new()),
         Found::Unreadable(damage) => return Ok(vec![damage]),

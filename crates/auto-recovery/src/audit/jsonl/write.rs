@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::append::Kind;
 use super::batch::Batch;
 use super::cursor::FileId;
+use super::dir::opened;
 use super::io::length_and_links;
+use super::kind::Kind;
 use super::lines::Position;
 use super::records::{Verdict, walk};
-use super::root::{Root, opened};
-use super::tail;
+use super::root::Root;
+use super::tail::Mending;
 use crate::audit::Durability;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -23,13 +24,13 @@ const REOPEN_MAX: usize = 1000;
 
 /// The one in a process and store that writes to a file.
 pub(super) struct Writer {
-    pub(super) root: Arc<Root>,
-    pub(super) path: PathBuf,
-    pub(super) kind: Kind,
+    root: Arc<Root>,
+    path: PathBuf,
+    kind: Kind,
     open: Option<OpenFile>,
     poisoned: bool,
     /// What is written next: several batches at once, and what a repair has to say first.
-    pub(super) buffer: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 /// A file while it is open.
@@ -77,11 +78,11 @@ impl Writer {
         let (mut open, length) = self.open_locked(pid)?;
         let written = self.write_locked(&mut open, length, group);
         // Should unlocking fail, closing the file unlocks it.
-        if self.root.io.unlock(&open.file).is_ok() {
+        if self.root.dir.io.unlock(&open.file).is_ok() {
             self.open = Some(open);
         }
         written?;
-        match self.root.durability {
+        match self.root.dir.durability {
             Durability::Sync => self.sync(),
             Durability::Flush => Ok(()),
         }
@@ -95,7 +96,7 @@ impl Writer {
                 Some(open) if open.pid == pid => open,
                 _ => self.open_file(pid)?,
             };
-            self.root.lock(&open.file, &self.path)?;
+            self.root.dir.lock(&open.file, &self.path)?;
             if let Some(length) = self.length_if_current(&open)? {
                 return Ok((open, length));
             }
@@ -116,7 +117,7 @@ impl Writer {
     /// what is written until it is closed along.
     fn length_if_current(&self, open: &OpenFile) -> Result<Option<u64>> {
         let failed = |error| Error::io("look at", &self.path, error);
-        if self.root.durability == Durability::Flush {
+        if self.root.dir.durability == Durability::Flush {
             let (length, links) = length_and_links(&open.file).map_err(failed)?;
             return Ok((links > 0).then_some(length));
         }
@@ -130,10 +131,10 @@ impl Writer {
     }
 
     fn open_file(&self, pid: u32) -> Result<OpenFile> {
-        let file = match self.root.io.open_append(&self.path) {
+        let file = match self.root.dir.io.open_append(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.root.make_dir()?;
-                self.root.io.open_append(&self.path)
+                self.root.dir.make_dir()?;
+                self.root.dir.io.open_append(&self.path)
             }
             result => result,
         };
@@ -154,7 +155,14 @@ impl Writer {
     ) -> Result<()> {
         self.buffer.clear();
         if open.whole_length.take() != Some(length) {
-            length = tail::mend(self, &open.file, length)?;
+            let mending = Mending {
+                dir: &self.root.dir,
+                path: &self.path,
+                file: &open.file,
+                kind: &self.kind,
+                first: &mut self.buffer,
+            };
+            length = mending.mend(length)?;
         }
         let mut numbers = open.numbers.take();
         if group.iter().any(Batch::wants_numbers) {
@@ -164,14 +172,18 @@ impl Writer {
         let written = match group {
             [only] if self.buffer.is_empty() && only.ready().is_some() => {
                 highest = highest.max(only.highest());
-                self.append(&open.file, length, only.ready().expect("just seen"))?
+                let ready = only.ready().expect("just seen");
+                self.root
+                    .dir
+                    .append((&open.file, &self.path), length, ready)?
             }
             _ => {
                 let mut buffer = std::mem::take(&mut self.buffer);
                 for batch in group.iter_mut() {
                     batch.render(&mut highest, &mut buffer);
                 }
-                let written = self.append(&open.file, length, &buffer);
+                let dir = &self.root.dir;
+                let written = dir.append((&open.file, &self.path), length, &buffer);
                 self.buffer = buffer;
                 written?
             }
@@ -189,44 +201,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends `bytes` to `file`, which has `length`, and returns its new length. What cannot be
-    /// written whole is taken back.
-    pub(super) fn append(&self, file: &File, length: u64, bytes: &[u8]) -> Result<u64> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let error = match self.root.io.write(file, rest) {
-                Ok(0) => io::ErrorKind::WriteZero.into(),
-                Ok(count) => {
-                    rest = &rest[count..];
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    match not_written(file, length, bytes) {
-                        Ok(left) => {
-                            rest = left;
-                            continue;
-                        }
-                        Err(error) => error,
-                    }
-                }
-                Err(error) => error,
-            };
-            // If this fails too, the next writer finds the torn tail and moves it aside.
-            drop(self.root.io.truncate(file, length));
-            return Err(Error::io("write", &self.path, error));
-        }
-        Ok(length + bytes.len() as u64)
-    }
-
     fn sync(&mut self) -> Result<()> {
         let Some(open) = &mut self.open else {
             // It could not be unlocked and was closed: nobody can say what became of it.
             self.poisoned = true;
             return Err(self.poison_error());
         };
-        let mut result = self.root.io.sync_data(&open.file);
+        let mut result = self.root.dir.io.sync_data(&open.file);
         if result.is_ok() && !open.name_synced {
-            result = self.root.sync_names();
+            result = self.root.dir.sync_names();
             open.name_synced = result.is_ok();
         }
         result.map_err(|error| {
@@ -285,16 +268,6 @@ impl Writer {
             _ => Ok(Position::START),
         }
     }
-}
-
-/// What of `bytes` is not in `file` yet, which had `length` and is locked. A write that was
-/// interrupted should have written nothing, but file systems across a network are known to have
-/// written some: doing it again would double that.
-fn not_written<'b>(file: &File, length: u64, bytes: &'b [u8]) -> io::Result<&'b [u8]> {
-    let written = file.metadata()?.len().checked_sub(length);
-    written
-        .and_then(|written| bytes.get(usize::try_from(written).ok()?..))
-        .ok_or_else(|| io::Error::other("it changed while it was locked"))
 }
 
 /// The only field that numbering needs.

@@ -26,6 +26,7 @@ const CRATES: Table<'_> = &[
 const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
+    ("mutex", &[]),
     ("wording", &[]),
     ("exit", &[]),
     ("escape", &[]),
@@ -51,7 +52,7 @@ const MODULES: Table<'_> = &[
     ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
     ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
+    ("audit", &["error", "mutex", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),

@@ -12,14 +12,6 @@ use super::tree::{File, Tree};
 /// The circles that there still are, each sorted, by the paths below `crates/`.
 const CIRCLES: &[&[&str]] = &[
     &[
-        "auto-recovery/audit/jsonl/append.rs",
-        "auto-recovery/audit/jsonl/events.rs",
-        "auto-recovery/audit/jsonl/rollup.rs",
-        "auto-recovery/audit/jsonl/root.rs",
-        "auto-recovery/audit/jsonl/tail.rs",
-        "auto-recovery/audit/jsonl/write.rs",
-    ],
-    &[
         "auto-recovery-sql/postgres/core.rs",
         "auto-recovery-sql/postgres/deliver.rs",
         "auto-recovery-sql/postgres/read.rs",

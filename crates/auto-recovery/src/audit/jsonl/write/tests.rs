@@ -9,24 +9,23 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::Writer;
 use crate::audit::Durability;
-use crate::audit::jsonl::append::Kind;
 use crate::audit::jsonl::batch::Batch;
-use crate::audit::jsonl::events::JournalIndex;
+use crate::audit::jsonl::dir::Dir;
 use crate::audit::jsonl::io::SystemIo;
+use crate::audit::jsonl::kind::Kind;
 use crate::audit::jsonl::root::Root;
 use crate::host::SystemHost;
 
 fn writer(dir: &Path) -> Writer {
-    let root = Root {
-        dir: dir.to_path_buf(),
+    let root = Root::new(Dir {
+        path: dir.to_path_buf(),
         io: Arc::new(SystemIo),
         host: Arc::new(SystemHost::new()),
         durability: Durability::Flush,
         rollup_bytes_min: u64::MAX,
-        index: JournalIndex::default(),
         is_placed: AtomicBool::new(false),
-    };
-    let path = root.journal_path();
+    });
+    let path = root.dir.journal_path();
     Writer::new(Arc::new(root), path, Kind::Journal)
 }
 
