@@ -1,26 +1,29 @@
-//! What every part of the store needs: the way to the server, and what becomes of writes when there
-//! is none.
+//! What becomes of writes: they go to the server or, while there is none, to the spool, and from
+//! there to the server in their turn.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auto_recovery::audit::{Removal, Removed};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::patience::over;
+use auto_recovery::wording::counted;
 use auto_recovery::{Error, ErrorKind, Result};
 
-use super::address::Address;
-use super::failure::{explain, is_conflict, unreachable};
-use super::group::{Group, Item};
-use super::link::{Lease, Link};
+use super::deliver::Delivered;
+use super::failure::{is_conflict, unreachable};
+use super::group::Group;
+use super::link::Lease;
 use super::options::{Notice, PostgresOptions};
 use super::probe::{self, Probe};
+use super::read::Reader;
+use super::seen::Seen;
+use super::server::Server;
 use super::spool::Spool;
 use super::write::Failed;
-use super::{deliver, migrate, remove, write};
+use super::{deliver, remove};
 use crate::group::lock;
-use auto_recovery::wording::counted;
 
 /// How often a write is tried before it is given up or kept in the spool.
 const TRIES_MAX: u32 = 4;
@@ -33,20 +36,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const FIRST_REST: Duration = Duration::from_secs(1);
 const REST_MAX: Duration = Duration::from_secs(30);
 
-/// How much longer a write may take for each thing in it.
-const ITEM_TIMEOUT: Duration = Duration::from_millis(1);
-
-/// Of how many sessions the highest number is remembered, for when the server cannot be asked.
-const SEEN_MAX: usize = 65_536;
-
-/// A store's way to its server.
-pub(super) struct Core {
-    pub address: Arc<Address>,
-    pub options: PostgresOptions,
-    pub host: Arc<dyn Host>,
-    pub spool: Option<Spool>,
-    link: Mutex<Option<Arc<Link>>>,
-    is_migrated: AtomicBool,
+/// The way of a store's writes.
+pub(super) struct Outbox {
+    pub server: Arc<Server>,
+    spool: Option<Spool>,
     /// Whether entries of removed trails may be left by somebody who died.
     may_be_left: AtomicBool,
     /// Whether something may wait in the spool.
@@ -54,7 +47,7 @@ pub(super) struct Core {
     /// Whether readers were told what waits there.
     is_waiting_told: AtomicBool,
     rest: Mutex<Rest>,
-    seen: Mutex<HashMap<String, u64>>,
+    seen: Seen,
 }
 
 /// How long the server is left alone.
@@ -72,68 +65,35 @@ struct NotWritten {
     was_connected: bool,
 }
 
-impl Core {
+impl Outbox {
     pub(super) fn new(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
-        let address = Arc::new(Address::parse(url, options.connect_timeout)?);
-        let spool = options
-            .spool
-            .as_deref()
-            .map(|dir| Spool::new(dir, options.spool_bytes_max, Arc::clone(&host)));
+        let spool = options.spool.clone();
+        let spool_bytes_max = options.spool_bytes_max;
+        let server = Server::new(url, options, Arc::clone(&host))?;
+        let spool = spool.map(|dir| Spool::new(&dir, spool_bytes_max, host));
         Ok(Self {
-            address,
+            server: Arc::new(server),
             spool: spool.transpose()?,
-            options,
-            host,
-            link: Mutex::default(),
-            is_migrated: AtomicBool::new(false),
             may_be_left: AtomicBool::new(true),
             may_wait: AtomicBool::new(true),
             is_waiting_told: AtomicBool::new(false),
             rest: Mutex::default(),
-            seen: Mutex::default(),
+            seen: Seen::default(),
         })
     }
 
-    /// The way to the server, in this process.
-    pub(super) fn link(&self) -> Result<Arc<Link>> {
-        let mut link = lock(&self.link);
-        if let Some(link) = &*link
-            && link.pid == std::process::id()
-        {
-            return Ok(Arc::clone(link));
-        }
-        let new = Arc::new(Link::new(
-            Arc::clone(&self.address),
-            self.options.durability,
-            self.options.read_timeout,
-            self.options.connect_timeout,
-            self.options.connections_max,
-            Arc::clone(&self.host),
-        )?);
-        if let Some(of_parent) = link.replace(Arc::clone(&new)) {
-            // Its locks may be held by threads that a fork did not take along: it is never touched
-            // again.
-            Box::leak(Box::new(of_parent));
-        }
-        Ok(new)
-    }
-
-    /// A connection to a server whose tables are as this release wants them.
-    pub(super) fn connection(&self) -> Result<Lease> {
-        let lease = self.link()?.connection()?;
-        if !self.is_migrated.load(Ordering::Acquire) {
-            let limit = self.options.read_timeout;
-            let ensured = migrate::ensure(&self.address, &lease);
-            lease.link().run("look at the tables", limit, ensured)?;
-            self.is_migrated.store(true, Ordering::Release);
-        }
-        Ok(lease)
+    /// Where entries are kept that the server did not take, if that is wanted.
+    pub(super) fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
     }
 
     /// Asks the server, and says so if it cannot be reached.
-    pub(super) fn ask<T>(&self, question: impl FnOnce(&Lease) -> Result<T>) -> Result<T> {
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
         let asked = self.connection_soon().and_then(|lease| {
-            let answer = question(&lease)?;
+            let answer = question(&Reader {
+                server: &self.server,
+                lease: &lease,
+            })?;
             lease.give_back();
             Ok(answer)
         });
@@ -149,16 +109,16 @@ impl Core {
             false => TRIES_MAX,
         };
         for _ in 1..tries {
-            match self.connection() {
+            match self.server.connection() {
                 Err(error) if error.kind() == ErrorKind::Unreachable => {}
                 connected => return connected,
             }
-            if self.host.sleep(pause) == Wait::Interrupted {
+            if self.server.host.sleep(pause) == Wait::Interrupted {
                 break;
             }
             pause *= 2;
         }
-        self.connection()
+        self.server.connection()
     }
 
     /// `error`, saying what waits in the spool if that is why it may matter.
@@ -179,7 +139,7 @@ impl Core {
     /// Writes `group` to the server or, if that cannot be reached, to the spool.
     pub(super) fn write(&self, group: &mut Group) -> Result<()> {
         let failed = match self.is_resting() {
-            true => unreachable(&self.address, "write").into(),
+            true => unreachable(&self.server.address, "write").into(),
             false => match self.write_to_server(group, true) {
                 Ok(()) => return Ok(()),
                 Err(failed) => failed,
@@ -188,7 +148,7 @@ impl Core {
         let kind = failed.error.kind();
         let waits = match kind {
             ErrorKind::Unreachable | ErrorKind::Busy => true,
-            kind => over(&*self.host) == Some(kind),
+            kind => over(&*self.server.host) == Some(kind),
         };
         let Some(spool) = self.spool.as_ref().filter(|_| waits) else {
             return Err(failed.error);
@@ -199,9 +159,14 @@ impl Core {
             self.leave_alone(&failed.error, spool);
         }
         self.may_wait.store(true, Ordering::Release);
-        let seen = self.seen_of(group);
-        spool.keep(group, failed.probe.as_ref(), &seen, &self.address.server)?;
-        self.remember(group);
+        let seen = self.seen.of(group);
+        spool.keep(
+            group,
+            failed.probe.as_ref(),
+            &seen,
+            &self.server.address.server,
+        )?;
+        self.seen.remember(group);
         Ok(())
     }
 
@@ -215,7 +180,7 @@ impl Core {
                 was_connected,
             } = match self.try_write(group, &mut probe, in_turn) {
                 Ok(()) => {
-                    self.remember(group);
+                    self.seen.remember(group);
                     return Ok(());
                 }
                 Err(not_written) => not_written,
@@ -227,7 +192,8 @@ impl Core {
                 true => was_connected || self.spool.is_none(),
                 false => is_conflict(&failed.error),
             };
-            if !may_pass || tries == TRIES_MAX || self.host.sleep(pause) == Wait::Interrupted {
+            if !may_pass || tries == TRIES_MAX || self.server.host.sleep(pause) == Wait::Interrupted
+            {
                 return Err(Failed {
                     error: failed.error,
                     probe,
@@ -248,12 +214,12 @@ impl Core {
             failed: error.into(),
             was_connected: false,
         };
-        let lease = self.connection().map_err(unconnected)?;
+        let lease = self.server.connection().map_err(unconnected)?;
         self.is_back();
         let mut attempt = || -> Result<(), Failed> {
-            let (link, limit) = (lease.link(), self.options.write_timeout);
+            let (link, limit) = (lease.link(), self.server.options.write_timeout);
             if let Some(asked) = probe.take() {
-                let answer = probe::has_taken_effect(&self.address, &lease, &asked);
+                let answer = probe::has_taken_effect(&self.server.address, &lease, &asked);
                 match link.run("ask what became of a write", limit, answer) {
                     Ok(true) => return Ok(()),
                     Ok(false) => {}
@@ -268,16 +234,16 @@ impl Core {
             if in_turn {
                 self.deliver_first(&lease)?;
             }
-            self.write_on(&lease, group)?;
+            self.server.write_on(&lease, group)?;
             if self.may_be_left.swap(false, Ordering::AcqRel) {
-                remove::finish(self, &lease);
+                remove::finish(&self.server, &lease);
             }
             Ok(())
         };
         let attempted = attempt();
         match &attempted {
             Err(failed) if failed.error.kind() == ErrorKind::Unreachable => drop(lease),
-            Err(_) => self.take_back(lease),
+            Err(_) => self.server.take_back(lease),
             Ok(()) => lease.give_back(),
         }
         attempted.map_err(|failed| NotWritten {
@@ -286,55 +252,37 @@ impl Core {
         })
     }
 
-    /// Takes back what was begun on a connection, so that others can use it.
-    fn take_back(&self, lease: Lease) {
-        let failed = |error| explain(&self.address, "take back a write", error);
-        let taking_back = async { lease.batch("ROLLBACK").await.map_err(failed) };
-        let limit = self.options.write_timeout;
-        if lease
-            .link()
-            .run("take back a write", limit, taking_back)
-            .is_ok()
-        {
-            lease.give_back();
-        }
-    }
-
-    /// Writes `group` on a connection.
-    pub(super) fn write_on(&self, lease: &Lease, group: &mut Group) -> Result<(), Failed> {
-        // What is much may take its time.
-        let limit = self.options.write_timeout + ITEM_TIMEOUT * group.items.len() as u32;
-        let mut result = Ok(());
-        let writing = async {
-            result = write::write(&self.address, lease, group).await;
-            Ok(())
-        };
-        let ran = lease.link().run("write", limit, writing);
-        match ran {
-            Ok(()) => result,
-            Err(error) => Err(Failed {
-                error,
-                probe: Probe::of(group),
-            }),
-        }
-    }
-
     fn deliver_first(&self, lease: &Lease) -> Result<()> {
         if !self.may_wait.load(Ordering::Acquire) {
             return Ok(());
         }
         if let Some(spool) = &self.spool {
-            deliver::deliver(self, spool, lease)?;
+            deliver::deliver(&self.server, &self.seen, spool, lease)?;
         }
         self.may_wait.store(false, Ordering::Release);
         Ok(())
     }
 
-    /// Tells who wants to know.
-    pub(super) fn tell(&self, notice: &Notice) {
-        if let Some(on_notice) = &self.options.on_notice {
-            on_notice(notice);
+    /// Delivers what waits in the spool, and returns how much that was.
+    pub(super) fn deliver(&self) -> Result<Delivered> {
+        match &self.spool {
+            Some(spool) => {
+                self.ask(|reader| deliver::deliver(&self.server, &self.seen, spool, reader.lease))
+            }
+            None => Ok(Delivered::default()),
         }
+    }
+
+    /// Removes the trail of `session_id` if `removal` allows it.
+    pub(super) fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
+        self.ask(|reader| {
+            let removed = remove::remove(reader, session_id, removal)?;
+            if matches!(removed, Removed::Gone { .. }) {
+                self.seen.forget(session_id);
+                remove::finish(&self.server, reader.lease);
+            }
+            Ok(removed)
+        })
     }
 
     /// Tells whoever reads what waits in the spool, and is not in what they read.
@@ -348,46 +296,23 @@ impl Core {
         let entries = spool.waiting();
         if entries > 0 {
             let spool = spool.dir().to_owned();
-            self.tell(&Notice::Waiting { entries, spool });
+            self.server.tell(&Notice::Waiting { entries, spool });
         }
     }
 
     /// The highest number of a session as far as it is known here; `None` if nothing is kept here.
     pub(super) fn highest_known(&self, session_id: &str) -> Option<u64> {
         let spool = self.spool.as_ref()?;
-        let seen = lock(&self.seen).get(session_id).copied();
+        let seen = self.seen.highest(session_id);
         let waiting = spool.highest(session_id).ok();
         Some(seen.max(waiting).unwrap_or(0))
-    }
-
-    /// The highest numbers that this process has seen of the sessions in `group`.
-    fn seen_of(&self, group: &Group) -> HashMap<String, u64> {
-        let seen = lock(&self.seen);
-        let ids = group.items.iter().filter_map(Item::session_id);
-        ids.filter_map(|id| seen.get_key_value(id))
-            .map(|(id, highest)| (id.clone(), *highest))
-            .collect()
-    }
-
-    /// Forgets the highest number of a session that is gone.
-    pub(super) fn forget(&self, session_id: &str) {
-        lock(&self.seen).remove(session_id);
-    }
-
-    /// Remembers the highest numbers of what was written.
-    pub(super) fn remember(&self, group: &mut Group) {
-        let mut seen = lock(&self.seen);
-        if seen.len() + group.highest.len() > SEEN_MAX {
-            seen.clear();
-        }
-        seen.extend(group.highest.drain());
     }
 
     /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits
     /// any more, somebody else has reached it.
     fn is_resting(&self) -> bool {
         let until = lock(&self.rest).until;
-        let is_early = until.is_some_and(|until| self.host.monotonic() < until);
+        let is_early = until.is_some_and(|until| self.server.host.monotonic() < until);
         let waits = |spool: &Spool| spool.has_any().unwrap_or(true);
         is_early && self.spool.as_ref().is_some_and(waits)
     }
@@ -395,14 +320,14 @@ impl Core {
     /// Leaves the server alone for a while.
     fn leave_alone(&self, error: &Error, spool: &Spool) {
         let mut rest = lock(&self.rest);
-        let now = self.host.monotonic();
+        let now = self.server.host.monotonic();
         if rest.until.is_none_or(|until| until <= now) {
             rest.last = (rest.last * 2).clamp(FIRST_REST, REST_MAX);
             rest.until = Some(now + rest.last);
         }
         if !std::mem::replace(&mut rest.is_told, true) {
             drop(rest);
-            self.tell(&Notice::Spooling {
+            self.server.tell(&Notice::Spooling {
                 reason: error.chain(),
                 spool: spool.dir().to_owned(),
             });
