@@ -1,8 +1,9 @@
 //! The audit trail: what was tried, when, and what came of it.
 //!
-//! [`RecoveryAuditLogger`] is what callers use. It writes to an [`AuditStore`]; the one built in is
-//! [`JsonlStore`], a directory of text files. A store appends and reads. Clearing is an operation
-//! of its own that leaves a record in the journal; nothing ever updates an entry.
+//! An [`AuditStore`] keeps it; the one built in is [`JsonlStore`], a directory of text files. Most
+//! callers use the [`RecoveryAuditLogger`](crate::RecoveryAuditLogger) above it. A store appends
+//! and reads. Clearing is an operation of its own that leaves a record in the journal; nothing ever
+//! updates an entry.
 
 pub mod encoding;
 mod facts;
@@ -10,7 +11,6 @@ mod fit;
 mod journal;
 mod jsonl;
 mod known;
-mod logger;
 mod removal;
 pub mod session_id;
 mod store;
@@ -26,7 +26,6 @@ pub use journal::{
 pub use jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 pub(crate) use jsonl::{Verdict, read_records};
 pub use known::Known;
-pub use logger::{AttemptRecord, ERROR_TYPE_UNKNOWN, RecoveryAuditLogger};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};
 pub use stored::StoredEntry;

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::attempt::RecoveryResult;
-use crate::audit::RecoveryAuditLogger;
 use crate::classify;
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
+use crate::logger::RecoveryAuditLogger;
 use crate::manager::incident::{Incident, Recovery, StrategyOrder};
 use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::Observer;

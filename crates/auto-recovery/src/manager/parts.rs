@@ -1,8 +1,8 @@
 //! The parts of a manager that a recovery borrows.
 
-use crate::audit::RecoveryAuditLogger;
 use crate::error::Result;
 use crate::host::Host;
+use crate::logger::RecoveryAuditLogger;
 use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::{Event, Observer};
 use crate::manager::planner::Planner;

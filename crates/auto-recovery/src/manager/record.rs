@@ -4,12 +4,13 @@
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
-    Appended, AttemptFinished, AttemptRecord, AttemptStarted, FailureDetected, JournalEvent,
-    SessionFinished, SessionOutcome,
+    Appended, AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, SessionFinished,
+    SessionOutcome,
 };
 use crate::error::Result;
 use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::host::timestamp;
+use crate::logger::AttemptRecord;
 use crate::manager::step::Step;
 use crate::manager::tree::Before;
 use crate::manager::tried::{Tried, Turn};

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::io::Errno;
 
 use crate::attempt::RecoveryResult;
-use crate::audit::{RecoveryAuditLogger, SessionStarted};
+use crate::audit::SessionStarted;
 use crate::checkpoint::ProtectGlob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
 use crate::host::new_id;
+use crate::logger::RecoveryAuditLogger;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd, StrategyOrder,

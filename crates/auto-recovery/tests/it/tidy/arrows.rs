@@ -52,14 +52,15 @@ const MODULES: Table<'_> = &[
     ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
     ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "patience", "export", "report", "wording"]),
+    ("audit", &["error", "mutex", "failure", "entry", "recipe", "statistics", "files", "host", "patience", "wording"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "audit"]),
+    ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "export", "report", "wording"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "checkpoint", "audit", "report", "manager", "wording"]),
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -80,7 +81,7 @@ const PURE: [&str; 14] = [
     "statistics",
 ];
 
-const WORLD: [&str; 9] = [
+const WORLD: [&str; 10] = [
     "process_table",
     "interrupt",
     "host",
@@ -88,6 +89,7 @@ const WORLD: [&str; 9] = [
     "process",
     "checkpoint",
     "audit",
+    "logger",
     "manager",
     "run",
 ];

@@ -4,12 +4,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::this_host;
-use super::{
-    Appended, AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
-    session_id,
-};
 use crate::attempt::RecoveryAttempt;
+use crate::audit::{
+    Appended, AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
+    session_id, this_host,
+};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ExportFormat, ExportOptions};
