@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, session_id};
+use auto_recovery::audit::{AuditStore, session_id};
 use auto_recovery::files::{Purpose, check_own_dir};
 use auto_recovery::host::Host;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::{Error, Result};
 use auto_recovery_sql::postgres::Notice;
 use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};

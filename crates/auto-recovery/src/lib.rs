@@ -24,6 +24,7 @@ pub mod files;
 pub mod fixer;
 pub mod host;
 pub mod interrupt;
+pub mod jsonl;
 pub mod logger;
 pub mod manager;
 mod mutex;

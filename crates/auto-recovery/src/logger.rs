@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
-    Appended, AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
-    session_id, this_host,
+    Appended, AuditStore, Damage, JournalEvent, NewEntry, SessionStarted, session_id, this_host,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ExportFormat, ExportOptions};
 use crate::host::{Host, new_id};
+use crate::jsonl::{JsonlOptions, JsonlStore};
 use crate::report;
 use crate::statistics::RecoveryStatistics;
 use crate::wording::counted;

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, JsonlStore};
+use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::{ErrorKind, Result};
 
 use super::columns::{HASH_BYTES, hash_of};

@@ -82,8 +82,8 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::audit::{JsonlOptions, JsonlStore};
     use crate::host::SystemHost;
+    use crate::jsonl::{JsonlOptions, JsonlStore};
     use crate::retention::RetentionRules;
     use crate::testing::store_contract::entry;
 

@@ -77,10 +77,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::audit::{
-        JournalEvent, JsonlOptions, JsonlStore, SessionHeld, SessionReleased, SessionStarted,
-    };
+    use crate::audit::{JournalEvent, SessionHeld, SessionReleased, SessionStarted};
     use crate::error::ErrorKind;
+    use crate::jsonl::{JsonlOptions, JsonlStore};
     use crate::run::outputs::{OUTPUTS, Outputs};
     use crate::testing::ScriptedHost;
 

@@ -52,12 +52,13 @@ const MODULES: Table<'_> = &[
     ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
     ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "entry", "recipe", "statistics", "files", "host", "patience", "wording"]),
+    ("audit", &["error", "failure", "entry", "recipe", "statistics", "host", "wording"]),
+    ("jsonl", &["error", "mutex", "statistics", "files", "host", "patience", "audit"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
-    ("transfer", &["error", "entry", "files", "audit"]),
-    ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "export", "report", "wording"]),
+    ("transfer", &["error", "entry", "files", "audit", "jsonl"]),
+    ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
     ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
@@ -81,7 +82,7 @@ const PURE: [&str; 14] = [
     "statistics",
 ];
 
-const WORLD: [&str; 10] = [
+const WORLD: [&str; 11] = [
     "process_table",
     "interrupt",
     "host",
@@ -89,6 +90,7 @@ const WORLD: [&str; 10] = [
     "process",
     "checkpoint",
     "audit",
+    "jsonl",
     "logger",
     "manager",
     "run",
