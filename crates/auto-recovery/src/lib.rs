@@ -22,6 +22,7 @@ pub mod failure;
 pub mod failure_kind;
 pub mod files;
 pub mod fixer;
+mod git;
 pub mod host;
 pub mod interrupt;
 pub mod jsonl;
@@ -42,6 +43,7 @@ pub mod strategy;
 pub mod testing;
 pub mod transfer;
 pub mod wording;
+pub mod workspace;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};
 pub use entry::RecoveryAuditEntry;

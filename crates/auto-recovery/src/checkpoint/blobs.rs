@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::manifest::ObjectId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Conversation, Git};
 
 /// How many bytes of a blob are held at once.
 const CHUNK: usize = 64 * 1024;

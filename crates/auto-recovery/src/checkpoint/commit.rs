@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::blobs::Blobs;
-use crate::checkpoint::git::Git;
 use crate::checkpoint::manifest::{Manifest, ObjectId};
-use crate::checkpoint::path::{display_path, fnv128};
+use crate::checkpoint::path::display_path;
 use crate::checkpoint::rules::{Protected, Rules};
 use crate::checkpoint::side;
 use crate::checkpoint::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::fnv128;
+use crate::git::Git;
 
 /// A snapshot of a working tree.
 #[derive(Clone, Debug)]

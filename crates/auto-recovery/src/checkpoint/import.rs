@@ -7,9 +7,9 @@
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::manifest::ObjectId;
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Conversation, Git};
 
 /// How many bytes of a file are held at once.
 const CHUNK: usize = 128 * 1024;

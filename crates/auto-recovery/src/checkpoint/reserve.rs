@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::layout::CHECKPOINTS;
 use crate::checkpoint::options::MIB;
 use crate::files::create_afresh;
+use crate::workspace::layout::CHECKPOINTS;
 
 /// A restore writes one file beside the old one at a time, of 10 MiB at most; half of that again
 /// for directories and git's own needs.

@@ -23,8 +23,8 @@ use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::tracked::Tracked;
 use crate::checkpoint::user_git::own_excludes;
 use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
-use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, Result};
+use crate::workspace::{git_dir_of, own_git_dir_of};
 
 /// What a walk needs to know.
 pub(super) struct Scanner<'a> {

@@ -14,7 +14,6 @@ use crate::checkpoint::cache::{Cache, Known, manifest_of};
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::import::Importer;
-use crate::checkpoint::layout::{REFS, session_name};
 use crate::checkpoint::manifest::{Manifest, Node, ObjectId, Why};
 use crate::checkpoint::mounts::Mounts;
 use crate::checkpoint::opened::Opened;
@@ -31,10 +30,11 @@ use crate::checkpoint::temp;
 use crate::checkpoint::tracked::{Tracked, TrackedCache};
 use crate::checkpoint::user_git::{self, other_work_trees, own_excludes};
 use crate::checkpoint::watch::Watch;
-use crate::checkpoint::workspace::{git_dir_of, own_git_dir_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::open_own;
 use crate::wording::counted;
+use crate::workspace::layout::{REFS, session_name};
+use crate::workspace::{git_dir_of, own_git_dir_of};
 
 /// How often a walk is repeated while files change under it.
 const ROUNDS_MAX: usize = 4;

@@ -6,10 +6,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::git::Git;
-use crate::checkpoint::path::{fnv128, join};
+use crate::checkpoint::path::join;
 use crate::checkpoint::stamp::Stamp;
 use crate::error::Result;
+use crate::files::fnv128;
+use crate::git::Git;
 
 /// Mode of an index entry that stands for a whole other repository.
 const GITLINK: &[u8] = b"160000";

@@ -10,11 +10,11 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::git::Git;
 use crate::checkpoint::ignore_files;
 use crate::checkpoint::path::some_names;
-use crate::checkpoint::workspace::git_dir_of;
 use crate::files::{Links, open_regular, read_small};
+use crate::git::Git;
+use crate::workspace::git_dir_of;
 
 /// How many symbolic references are followed.
 const REFERENCES_MAX: usize = 5;

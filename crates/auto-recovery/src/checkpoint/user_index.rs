@@ -13,10 +13,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::checkpoint::git::{Conversation, Git};
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::workspace::own_git_dir_of;
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Conversation, Git};
+use crate::workspace::own_git_dir_of;
 
 /// The variable by which git tells a hook which index the commit is made from.
 const INDEX_VARIABLE: &str = "GIT_INDEX_FILE";

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::checkpoint::manifest::{Manifest, Node, Why};
-use crate::checkpoint::path::{RelPath, display_path, fnv128};
+use crate::checkpoint::path::{RelPath, display_path};
 use crate::checkpoint::root::Inode;
 use crate::checkpoint::stamp::Stamp;
 use crate::checkpoint::user_git::{Head, common_dir};
+use crate::files::fnv128;
 use crate::files::{Links, read_small};
 
 /// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.

@@ -12,8 +12,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::fnv128;
 use crate::failure::Failure;
+use crate::files::fnv128;
 use crate::host::Host;
 use crate::run::state_file::StateFile;
 

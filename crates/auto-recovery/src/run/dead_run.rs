@@ -13,8 +13,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
-    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Locked, Pending, PendingState,
-    Refused, RestoreReport, Uncovered, Wanted, Workspace, WorkspaceLock, put_back, some_names,
+    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Pending, PendingState, Refused,
+    RestoreReport, Uncovered, Wanted, put_back, some_names,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -26,6 +26,7 @@ use crate::run::request::OnLeftover;
 use crate::run::runner::mark_of_run;
 use crate::run::under_way::Run;
 use crate::wording::shell_word;
+use crate::workspace::{Locked, Workspace, WorkspaceLock};
 
 /// Paths that a message names; more are counted.
 const PATHS_SHOWN: usize = 10;

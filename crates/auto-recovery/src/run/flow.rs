@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
-use crate::checkpoint::{Pending, Protected, Registration, is_inside_recovery};
+use crate::checkpoint::{Pending, Protected, Registration};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
@@ -25,6 +25,7 @@ use crate::run::rollback;
 use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
 use crate::run::under_way::{Failed, Run};
+use crate::workspace::is_inside_recovery;
 
 /// The world a run happens in.
 pub struct World {

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::{JournalEvent, SessionFinished};
-use crate::checkpoint::{
-    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
-};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::patience::impatiently;
 use crate::run::event::RunEvent;
 use crate::run::under_way::Run;
+use crate::workspace::{
+    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
+};
 
 /// How long a record that nothing depends on may keep a command waiting.
 const BY_THE_WAY: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
-use crate::checkpoint::{ProtectGlob, Workspace};
+use crate::checkpoint::ProtectGlob;
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
@@ -16,6 +16,7 @@ use crate::manager::OnAuditFailure;
 use crate::recipe::{Recipe, Tier};
 use crate::run::outcome::ExitMap;
 use crate::wording::shell_word;
+use crate::workspace::Workspace;
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]

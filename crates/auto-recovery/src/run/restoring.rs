@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use crate::audit::{AuditStore, JournalEvent, LeftBehind, Restored};
 use crate::checkpoint::{
-    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, LockHolder, Locked,
-    Pending, Preview, PutBack, Step, Uncovered, Wanted, Workspace, WorkspaceLock, check_checkpoint,
-    find_session,
+    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Pending, Preview, PutBack,
+    Step, Uncovered, Wanted, check_checkpoint, find_session,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -23,6 +22,7 @@ use crate::run::left_behind;
 use crate::run::session_patch::{SessionPatch, Span};
 use crate::run::session_trees::{AttemptTrees, SessionTrees};
 use crate::wording::shell_word;
+use crate::workspace::{LockHolder, Locked, Workspace, WorkspaceLock};
 
 /// Where trees and records are.
 #[derive(Clone)]

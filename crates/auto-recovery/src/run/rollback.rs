@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::checkpoint::{
-    Checkpoint, Good, RestoreReport, Workspace, check_checkpoint, check_revision, some_names,
+    Checkpoint, Good, RestoreReport, check_checkpoint, check_revision, some_names,
 };
 use crate::error::Result;
 use crate::host::Host;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+use crate::workspace::Workspace;
 
 /// Paths that a message names; more are counted.
 const PATHS_SHOWN: usize = 10;

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::checkpoint::Workspace;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
@@ -29,6 +28,7 @@ use crate::run::outcome::RunExit;
 use crate::run::outputs::Outputs;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
 use crate::strategy::Call;
+use crate::workspace::Workspace;
 
 /// The variable by which what an attempt's helper started is found again, wherever it went.
 const ATTEMPT_VARIABLE: &str = "RECOVER_ATTEMPT_ID";

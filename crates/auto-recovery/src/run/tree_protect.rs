@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use crate::checkpoint::{Checkpoint, ProtectGlob, Protected, Workspace, scripts_of};
+use crate::checkpoint::{Checkpoint, ProtectGlob, Protected, scripts_of};
 use crate::run::event::RunEvent;
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::tree::{Guarded, GuardedTree};
 use crate::run::under_way::Run;
+use crate::workspace::Workspace;
 
 impl GuardedTree {
     /// Those of `globs` that match nothing in the tree, each with one that would.

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::checkpoint::{DiffSink, ProtectGlob, Workspace};
+use crate::checkpoint::{DiffSink, ProtectGlob};
 use crate::error::{Error, Result};
 use crate::host::new_id;
 use crate::manager::Event;
@@ -20,6 +20,7 @@ use crate::run::told::briefing::{
 use crate::run::told::prompt::{PATCH_HEAD_BYTES, prompt};
 use crate::run::tree::GuardedTree;
 use crate::strategy::Call;
+use crate::workspace::Workspace;
 
 /// The variables that name the files.
 const CONTEXT_VARIABLE: &str = "RECOVER_CONTEXT_JSON";

@@ -44,13 +44,15 @@ const MODULES: Table<'_> = &[
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
-    ("files", &[]),
+    ("files", &["error"]),
     ("process_table", &[]),
     ("interrupt", &["error", "process_table"]),
     ("host", &["interrupt"]),
     ("patience", &["error", "host", "process"]),
     ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
-    ("checkpoint", &["error", "files", "host", "patience", "process", "wording"]),
+    ("git", &["error", "files", "host", "process"]),
+    ("workspace", &["error", "files", "host", "git"]),
+    ("checkpoint", &["error", "files", "host", "patience", "git", "workspace", "wording"]),
     // What is kept.
     ("audit", &["error", "failure", "entry", "recipe", "statistics", "host", "wording"]),
     ("jsonl", &["error", "mutex", "statistics", "files", "host", "patience", "audit"]),
@@ -61,7 +63,7 @@ const MODULES: Table<'_> = &[
     ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -82,12 +84,14 @@ const PURE: [&str; 14] = [
     "statistics",
 ];
 
-const WORLD: [&str; 11] = [
+const WORLD: [&str; 13] = [
     "process_table",
     "interrupt",
     "host",
     "patience",
     "process",
+    "git",
+    "workspace",
     "checkpoint",
     "audit",
     "jsonl",

@@ -10,10 +10,10 @@ const RAW: [&str; 3] = ["fs::read(", "fs::read_to_string(", "File::open("];
 const ALLOWED: &[(&str, &str)] = &[
     ("auto-recovery/src/jsonl/io.rs", "a directory, to sync it"),
     (
-        "auto-recovery/src/checkpoint/durable.rs",
+        "auto-recovery/src/files/durable.rs",
         "a directory, to sync it",
     ),
-    ("auto-recovery/src/checkpoint/lineage.rs", "/proc"),
+    ("auto-recovery/src/workspace/lineage.rs", "/proc"),
     ("auto-recovery/src/checkpoint/mounts.rs", "/proc"),
     (
         "auto-recovery/src/export/file.rs",

@@ -20,12 +20,12 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::layout::make_in_state;
-use crate::checkpoint::lineage::{self, Kin};
-use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, open_own, open_regular};
 use crate::host::{Host, Wait};
+use crate::workspace::directory::Workspace;
+use crate::workspace::layout::make_in_state;
+use crate::workspace::lineage::{self, Kin};
 
 /// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
 const POLL: Duration = Duration::from_millis(50);
@@ -158,7 +158,7 @@ impl WorkspaceLock {
         }
     }
 
-    pub(super) fn try_key(state_dir: &Path, key: &str, holder: &LockHolder) -> Result<Locked> {
+    pub(crate) fn try_key(state_dir: &Path, key: &str, holder: &LockHolder) -> Result<Locked> {
         match take(state_dir, key, FlockOperation::NonBlockingLockExclusive)? {
             Ok(file) => {
                 let mut lock = Self {
@@ -197,7 +197,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Takes a workspace at `level`, which is empty but inside of another recovery: its own root alone,
 /// and all above it shared. Otherwise says who is in the way, as far as they say who they are.
-pub(super) fn try_level(
+pub(crate) fn try_level(
     state_dir: &Path,
     workspace: &Workspace,
     holder: &LockHolder,
@@ -241,7 +241,7 @@ pub(super) fn try_level(
 /// Who works, inside of another recovery, in a tree of which `workspace` is a part, and is none of
 /// `kin`. Such a one holds nothing that keeps others from its parts, so each looks for the other
 /// once it has its own lock: at least one of two sees the other.
-pub(super) fn wider_inside(
+pub(crate) fn wider_inside(
     state_dir: &Path,
     workspace: &Workspace,
     kin: impl Fn(&LockHolder) -> bool,
@@ -257,7 +257,7 @@ pub(super) fn wider_inside(
 }
 
 /// Who works in a part of `workspace` outside of any other recovery, and is none of `kin`.
-pub(super) fn below_outside(
+pub(crate) fn below_outside(
     state_dir: &Path,
     workspace: &Workspace,
     kin: impl Fn(&LockHolder) -> bool,
@@ -275,7 +275,7 @@ pub(super) fn below_outside(
 ///
 /// # Errors
 /// As [`WorkspaceLock::acquire`].
-pub(super) fn wait_for<T>(
+pub(crate) fn wait_for<T>(
     workspace: &Workspace,
     host: &dyn Host,
     deadline: Option<Duration>,
@@ -309,7 +309,7 @@ pub(super) fn wait_for<T>(
 }
 
 /// Whether a recovery works in the workspace of this key now. Nothing is made for the question.
-pub(super) fn is_held(state_dir: &Path, key: &str) -> bool {
+pub(crate) fn is_held(state_dir: &Path, key: &str) -> bool {
     let path = state_dir.join(LOCKS).join(format!("{key}.lock"));
     open_regular(&path, Links::Refuse).is_ok_and(|file| is_locked(&file))
 }
@@ -328,7 +328,7 @@ fn open(state_dir: &Path, key: &str) -> Result<(PathBuf, File)> {
 }
 
 /// The level inside of the recovery that `around` is, as locks there are called.
-pub(super) fn level_inside(around: Kin) -> String {
+pub(crate) fn level_inside(around: Kin) -> String {
     format!("{INSIDE}{}-{}", around.pid, around.started)
 }
 
@@ -349,13 +349,13 @@ fn files(state_dir: &Path) -> Vec<(PathBuf, String)> {
 }
 
 /// Who holds a workspace alone, inside of another recovery or not.
-pub(super) fn held_everywhere(state_dir: &Path) -> Vec<LockHolder> {
+pub(crate) fn held_everywhere(state_dir: &Path) -> Vec<LockHolder> {
     held(files(state_dir).into_iter().map(|(path, _)| path))
 }
 
 /// Removes the locks, which nobody holds, inside of recoveries that are over: `is_over` is asked of
 /// each one's process, by its id and when it started.
-pub(super) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) {
+pub(crate) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) {
     for (path, level) in files(state_dir) {
         let process = level
             .strip_prefix(INSIDE)

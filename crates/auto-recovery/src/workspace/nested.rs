@@ -9,15 +9,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::checkpoint::layout::has_state;
-use crate::checkpoint::lineage::{self, Kin, ancestors};
-use crate::checkpoint::lock::{
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::workspace::directory::Workspace;
+use crate::workspace::layout::has_state;
+use crate::workspace::lineage::{self, Kin, ancestors};
+use crate::workspace::lock::{
     LockHolder, WorkspaceLock, below_outside, held_everywhere, level_inside, remove_free,
     try_level, wait_for, wider_inside,
 };
-use crate::checkpoint::workspace::Workspace;
-use crate::error::{Error, ErrorKind, Result};
-use crate::host::Host;
 
 /// Recoveries around one another. The system's own limits end such a thing before that.
 const DEPTH_MAX: usize = 64;

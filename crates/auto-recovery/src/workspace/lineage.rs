@@ -5,22 +5,22 @@ use std::fs;
 
 /// A process, told from a later one of the same id by when it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kin {
-    pub(super) pid: u32,
+pub(crate) struct Kin {
+    pub(crate) pid: u32,
     /// In the kernel's own count.
-    pub(super) started: u64,
+    pub(crate) started: u64,
 }
 
 impl Kin {
     /// Whether a record means this process that says it was `pid`, which started at `started`.
     /// Older releases did not say when.
-    pub(super) fn is(&self, pid: u32, started: Option<u64>) -> bool {
+    pub(crate) fn is(&self, pid: u32, started: Option<u64>) -> bool {
         self.pid == pid && started.is_none_or(|started| started == self.started)
     }
 }
 
 /// This process and those that it descends from, the nearest first, as far as the system tells.
-pub(super) fn ancestors() -> Vec<Kin> {
+pub(crate) fn ancestors() -> Vec<Kin> {
     let mut found: Vec<Kin> = Vec::new();
     let mut pid = std::process::id();
     while let Some((kin, parent)) = look_up(pid) {
@@ -34,7 +34,7 @@ pub(super) fn ancestors() -> Vec<Kin> {
 }
 
 /// When the process `pid` started, if it is there.
-pub(super) fn started(pid: u32) -> Option<u64> {
+pub(crate) fn started(pid: u32) -> Option<u64> {
     look_up(pid).map(|(kin, _)| kin.started)
 }
 

@@ -9,10 +9,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::path::fnv128;
-use crate::checkpoint::safe_directory::is_safe_directory;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::fnv128;
 use crate::files::{Links, read_small};
+use crate::workspace::safe_directory::is_safe_directory;
 
 /// The longest file `.git` that is read: far longer than paths may be.
 const POINTER_BYTES_MAX: u64 = 64 * 1024;
@@ -106,7 +106,7 @@ impl Workspace {
     }
 
     /// The users whose repositories inside the tree are the user's own.
-    pub(super) fn owners(&self) -> &[u32] {
+    pub(crate) fn owners(&self) -> &[u32] {
         &self.owners
     }
 
@@ -146,13 +146,13 @@ impl Workspace {
     }
 
     /// A stable name for this workspace's directory in the state.
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         key_of(&self.root)
     }
 
     /// The names of the directories above the root, outermost first, as far as a checkpoint could
     /// be taken there.
-    pub(super) fn keys_above(&self) -> Vec<String> {
+    pub(crate) fn keys_above(&self) -> Vec<String> {
         let above: Vec<_> = self.root.ancestors().skip(1).collect();
         let checkpointable = above.into_iter().rev().filter(|dir| {
             let home = self.home.as_ref();
@@ -162,7 +162,7 @@ impl Workspace {
     }
 
     /// The workspace with this root, as a record keeps it, of the user that `like` was found for.
-    pub(super) fn at(root: PathBuf, like: Option<&Self>) -> Self {
+    pub(crate) fn at(root: PathBuf, like: Option<&Self>) -> Self {
         let mut workspace = Self {
             root: root.clone(),
             git_dir: None,
@@ -190,7 +190,7 @@ fn key_of(root: &Path) -> String {
 
 /// The git directory whose work tree is `dir`: `dir/.git`, or where the file `dir/.git` points,
 /// whosesoever it is. Only to be looked at.
-pub(super) fn git_dir_of(dir: &Path) -> Option<PathBuf> {
+pub(crate) fn git_dir_of(dir: &Path) -> Option<PathBuf> {
     match repository_of(dir)? {
         (_, Some(git_dir)) => Some(git_dir),
         _ => None,
@@ -198,7 +198,7 @@ pub(super) fn git_dir_of(dir: &Path) -> Option<PathBuf> {
 }
 
 /// The same of a repository that belongs to one of `owners`.
-pub(super) fn own_git_dir_of(dir: &Path, owners: &[u32]) -> Option<PathBuf> {
+pub(crate) fn own_git_dir_of(dir: &Path, owners: &[u32]) -> Option<PathBuf> {
     let (dot_git, git_dir) = repository_of(dir)?;
     let git_dir = git_dir?;
     let is_own = stranger(&[dir, &dot_git, &git_dir], owners).is_none();

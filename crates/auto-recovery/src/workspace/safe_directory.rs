@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::git::Git;
+use crate::git::Git;
 
 /// Whether git's `safe.directory` names `root`, which is canonical. Without git, or with a
 /// configuration that it cannot read, nothing does.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use crate::checkpoint::durable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::durable;
 use crate::files::{Links, read_small};
 use crate::host::Host;
 use crate::process::{End, Finished, Helper, Patience};
@@ -153,7 +153,7 @@ const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
 
 /// The program git, and the repository it is to work on.
 #[derive(Clone, Debug)]
-pub(super) struct Git {
+pub(crate) struct Git {
     program: PathBuf,
     dir: PathBuf,
     /// How long it is waited for; `None` for as long as it takes.
@@ -161,7 +161,7 @@ pub(super) struct Git {
 }
 
 impl Git {
-    pub(super) fn new(program: Option<&Path>, dir: PathBuf) -> Self {
+    pub(crate) fn new(program: Option<&Path>, dir: PathBuf) -> Self {
         Self {
             program: program.unwrap_or(Path::new("git")).to_owned(),
             dir,
@@ -170,19 +170,19 @@ impl Git {
     }
 
     /// The same, waited for as long as the user of `host` waits.
-    pub(super) fn for_user_of(self, host: &Arc<dyn Host>) -> Self {
+    pub(crate) fn for_user_of(self, host: &Arc<dyn Host>) -> Self {
         Self {
             patience: Some(Patience::new(Arc::clone(host))),
             ..self
         }
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Makes the private repository.
-    pub(super) fn init(&self) -> Result<()> {
+    pub(crate) fn init(&self) -> Result<()> {
         // What later releases of git may choose otherwise, and earlier ones do not know.
         let formats = ["--object-format=sha1", "--ref-format=files"];
         let init = |formats: &[&str]| {
@@ -202,7 +202,7 @@ impl Git {
     ///
     /// # Errors
     /// If a directory of it is a link, or what is not ours cannot be replaced.
-    pub(super) fn make_sure(&self) -> Result<()> {
+    pub(crate) fn make_sure(&self) -> Result<()> {
         for path in [self.dir.clone()]
             .into_iter()
             .chain(DIRS.map(|name| self.dir.join(name)))
@@ -240,14 +240,14 @@ impl Git {
     }
 
     /// What git says of itself, whatever the repository is like.
-    pub(super) fn version(&self) -> Result<Vec<u8>> {
+    pub(crate) fn version(&self) -> Result<Vec<u8>> {
         let mut command = self.bare();
         command.arg("--version");
         self.output(command, "git --version")
     }
 
     /// A command on the private repository, under its own configuration only.
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.bare();
         command.args(OVERRIDES.iter().flat_map(|setting| ["-c", setting]));
         command.arg("--git-dir").arg(&self.dir).args(args);
@@ -256,7 +256,7 @@ impl Git {
 
     /// A command that reads a repository of the user: no lock is taken, nothing refreshed. Where a
     /// FIFO or a device would make git wait, it fails at once.
-    pub(super) fn reading(&self, git_dir: &Path, work_tree: &Path, args: &[&str]) -> Command {
+    pub(crate) fn reading(&self, git_dir: &Path, work_tree: &Path, args: &[&str]) -> Command {
         let git_dir = match makes_wait(git_dir) {
             true => Path::new("/dev/null"),
             false => git_dir,
@@ -275,7 +275,7 @@ impl Git {
     }
 
     /// Like [`Git::reading`], with the user's own configuration: what a checkout would see.
-    pub(super) fn reading_as_user(&self, git_dir: &Path, root: &Path, args: &[&str]) -> Command {
+    pub(crate) fn reading_as_user(&self, git_dir: &Path, root: &Path, args: &[&str]) -> Command {
         let mut command = self.reading(git_dir, root, args);
         command
             .env_remove("GIT_CONFIG_GLOBAL")
@@ -285,7 +285,7 @@ impl Git {
 
     /// Every `safe.directory` that git's configuration has, the weakest first: its scope and its
     /// value, each ended by a zero byte.
-    pub(super) fn safe_directories(&self) -> Result<Vec<u8>> {
+    pub(crate) fn safe_directories(&self) -> Result<Vec<u8>> {
         let mut command = self.bare();
         command
             .env_remove("GIT_CONFIG_GLOBAL")
@@ -296,12 +296,12 @@ impl Git {
     }
 
     /// Runs a command on the private repository and returns what it wrote.
-    pub(super) fn run(&self, args: &[&str]) -> Result<Vec<u8>> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<Vec<u8>> {
         self.output(self.command(args), args[0])
     }
 
     /// Runs `command` to its end and returns its output.
-    pub(super) fn output(&self, mut command: Command, what: &str) -> Result<Vec<u8>> {
+    pub(crate) fn output(&self, mut command: Command, what: &str) -> Result<Vec<u8>> {
         let program = command.get_program().to_owned();
         let helper = Helper::start(&mut command, what, self.patience.as_ref());
         let mut helper = helper.map_err(|e| start_error(&program, e))?;
@@ -355,21 +355,21 @@ fn makes_wait(git_dir: &Path) -> bool {
 }
 
 /// Whether something stands at `path` that to open may mean to wait.
-pub(super) fn is_no_file(path: &Path) -> bool {
+pub(crate) fn is_no_file(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// A git that is talked to while it runs. Dropping it kills it.
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     what: &'static str,
     helper: Helper,
 }
 
 impl Conversation {
     /// Starts `command` of `git` with its input and output open.
-    pub(super) fn start(git: &Git, mut command: Command, what: &'static str) -> Result<Self> {
+    pub(crate) fn start(git: &Git, mut command: Command, what: &'static str) -> Result<Self> {
         let program = command.get_program().to_owned();
         command.stdin(Stdio::piped());
         let helper = Helper::start(&mut command, what, git.patience.as_ref());
@@ -378,19 +378,19 @@ impl Conversation {
     }
 
     /// Its input and output, once.
-    pub(super) fn pipes(&mut self) -> (End<ChildStdin>, End<ChildStdout>) {
+    pub(crate) fn pipes(&mut self) -> (End<ChildStdin>, End<ChildStdout>) {
         let (stdin, stdout) = self.helper.pipes();
         let stdin = stdin.expect("the pipes are taken once");
         (stdin, stdout.expect("the pipes are taken once"))
     }
 
     /// Waits for its end; its input must be closed.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         check(self.helper.finish()?, self.what)
     }
 
     /// What to say of an I/O error on its pipes: why git ended, when it did.
-    pub(super) fn broken(self, error: io::Error) -> Error {
+    pub(crate) fn broken(self, error: io::Error) -> Error {
         let what = self.what;
         match self.finish() {
             Err(error) => error,

@@ -5,25 +5,25 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Purpose};
+use crate::workspace::directory::Workspace;
 
 /// The directory of all checkpoints in a state directory.
-pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
 /// The largest file that is read of those that hold the root of a workspace: far longer than paths
 /// may be.
-pub(super) const ROOT_BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const ROOT_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where refs of checkpoints stand in a private repository, one directory a session.
-pub(super) const REFS: &str = "refs/recover";
+pub(crate) const REFS: &str = "refs/recover";
 
 /// The longest name of a session's directory of refs.
 const SESSION_NAME_BYTES_MAX: usize = 240;
 
 /// The directory of `workspace` in the state.
-pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
+pub(crate) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
     state_dir.join(below_state(workspace))
 }
 
@@ -31,7 +31,7 @@ pub(super) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf 
 ///
 /// # Errors
 /// As [`make_in_state`].
-pub(super) fn make_workspace_dir(state_dir: &Path, workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn make_workspace_dir(state_dir: &Path, workspace: &Workspace) -> Result<PathBuf> {
     make_in_state(state_dir, &below_state(workspace))
 }
 
@@ -41,7 +41,7 @@ fn below_state(workspace: &Workspace) -> PathBuf {
 
 /// The name of a session's directory of refs: everything that git or a file system may read
 /// otherwise is percent-encoded.
-pub(super) fn session_name(session_id: &str) -> Result<String> {
+pub(crate) fn session_name(session_id: &str) -> Result<String> {
     let mut name = String::new();
     for byte in session_id.bytes() {
         match byte {
@@ -65,7 +65,7 @@ pub(super) fn session_name(session_id: &str) -> Result<String> {
 ///
 /// # Errors
 /// [`ErrorKind::Io`] with the reason if the state is not this user's own, or cannot be made.
-pub(super) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
+pub(crate) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
     files::make_own_dir(state_dir, below, Purpose::State)
         .map_err(|e| Error::io("cannot use the state directory", state_dir, e))
 }
@@ -74,7 +74,7 @@ pub(super) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As [`make_in_state`].
-pub(super) fn has_state(state_dir: &Path) -> Result<bool> {
+pub(crate) fn has_state(state_dir: &Path) -> Result<bool> {
     match files::check_own_dir(state_dir, Purpose::State) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         checked => checked
@@ -84,7 +84,7 @@ pub(super) fn has_state(state_dir: &Path) -> Result<bool> {
 }
 
 /// The session whose directory of refs has that name.
-pub(super) fn session_of(name: &str) -> Option<String> {
+pub(crate) fn session_of(name: &str) -> Option<String> {
     let mut id = Vec::new();
     let mut rest = name.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -101,7 +101,7 @@ pub(super) fn session_of(name: &str) -> Option<String> {
 }
 
 /// Makes a directory that only this user may enter.
-pub(super) fn make_private_dir(dir: &Path) -> Result<()> {
+pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

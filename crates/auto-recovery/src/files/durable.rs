@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::files::create_afresh;
 
 /// Replaces the file at `path`: synced, renamed, directory synced.
-pub(super) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let temp = path.with_extension("new");
     create_afresh(&temp)
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
@@ -18,7 +18,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Removes the file at `path`, if there is one.
-pub(super) fn remove(path: &Path) -> Result<()> {
+pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Ok(()) => sync_dir_of(path),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
