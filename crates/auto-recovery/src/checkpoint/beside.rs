@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::path;
-use crate::checkpoint::root::Root;
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::tree::path;
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::files::{Links, create_afresh, open_own, open_regular, read_small};
 use crate::host::new_id;

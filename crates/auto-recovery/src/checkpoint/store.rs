@@ -12,12 +12,12 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use crate::checkpoint::commit::{self, Checkpoint};
-use crate::checkpoint::manifest::{Change, Node};
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch::{self, DiffSink, PatchForm};
-use crate::checkpoint::root::Root;
-use crate::checkpoint::user_git;
-use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
+use crate::checkpoint::repository::user_git;
+use crate::checkpoint::tree::manifest::{Change, Node};
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::watch::{Uncovered, Watch, uncovered_changes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, create_afresh, read_small};
 use crate::git::Git;

@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "a directory, to sync it",
     ),
     ("auto-recovery/src/workspace/lineage.rs", "/proc"),
-    ("auto-recovery/src/checkpoint/mounts.rs", "/proc"),
+    ("auto-recovery/src/checkpoint/tree/mounts.rs", "/proc"),
     (
         "auto-recovery/src/export/file.rs",
         "a directory, to sync it",

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use crate::checkpoint::manifest::Why;
-use crate::checkpoint::path::is_within;
-use crate::checkpoint::watch::{MOUNT_GONE, reason};
+use crate::checkpoint::tree::manifest::Why;
+use crate::checkpoint::tree::path::is_within;
+use crate::checkpoint::tree::watch::{MOUNT_GONE, reason};
 
 /// The mounts of this process, as proc(5) describes: of each line the third field is the device,
 /// the fourth what of it is mounted, the fifth the place.
@@ -20,11 +20,11 @@ const TABLE: &str = "/proc/self/mountinfo";
 /// Mount points below a root, relative to it, each with what is mounted there: the device and what
 /// of it, as the kernel writes them. Nothing said stands for anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mounts(pub(super) BTreeMap<Vec<u8>, Vec<u8>>);
+pub(in crate::checkpoint) struct Mounts(pub(in crate::checkpoint) BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Mounts {
     /// Those below `root`, a canonical path, now.
-    pub(super) fn below(root: &Path) -> Self {
+    pub(in crate::checkpoint) fn below(root: &Path) -> Self {
         let table = std::fs::read(TABLE).unwrap_or_default();
         Self::parse(&table, root)
     }
@@ -50,7 +50,7 @@ impl Mounts {
 
     /// The places at which something else is mounted than in `known`, or nothing any more: of those
     /// nothing is said.
-    pub(super) fn other_than(&self, known: &Self) -> Self {
+    pub(in crate::checkpoint) fn other_than(&self, known: &Self) -> Self {
         let is_same = |place: &Vec<u8>, what: &Vec<u8>| {
             let then = known.0.get(place);
             then.is_some_and(|then| then == what || then.is_empty())
@@ -63,12 +63,12 @@ impl Mounts {
     }
 
     /// Whether `place`, one of [`Mounts::other_than`], is one at which nothing is mounted any more.
-    pub(super) fn is_gone(&self, place: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn is_gone(&self, place: &[u8]) -> bool {
         self.0.get(place).is_some_and(Vec::is_empty)
     }
 
     /// Why what is at `place`, one of [`Mounts::other_than`], is not covered, in words.
-    pub(super) fn reason(&self, place: &[u8]) -> &'static str {
+    pub(in crate::checkpoint) fn reason(&self, place: &[u8]) -> &'static str {
         match self.is_gone(place) {
             true => MOUNT_GONE,
             false => reason(Why::Mount),
@@ -76,7 +76,7 @@ impl Mounts {
     }
 
     /// The mount point that `path` is or lies below.
-    pub(super) fn above(&self, path: &[u8]) -> Option<&[u8]> {
+    pub(in crate::checkpoint) fn above(&self, path: &[u8]) -> Option<&[u8]> {
         let mut all = self.0.keys();
         all.find(|place| is_within(path, place)).map(Vec::as_slice)
     }

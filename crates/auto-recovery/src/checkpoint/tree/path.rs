@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::wording::shortened;
 
 /// A path relative to the root, `/`-separated, in any bytes but NUL.
-pub(super) type RelPath = Arc<[u8]>;
+pub(in crate::checkpoint) type RelPath = Arc<[u8]>;
 
 /// `path` as people and records see it: bytes that are no UTF-8 as `\xNN`, all else as it is.
 pub fn display_path(path: &[u8]) -> String {
@@ -33,7 +33,7 @@ pub fn some_names(names: &[impl AsRef<str>], most: usize) -> String {
 }
 
 /// Joins a directory (empty for the root) and a name.
-pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+pub(in crate::checkpoint) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
     if !dir.is_empty() {
         path.extend_from_slice(dir);
@@ -44,7 +44,7 @@ pub(super) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
 }
 
 /// The directory (empty for the root) and the name of `path`.
-pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(in crate::checkpoint) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memrchr(b'/', path) {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
         None => (&[], path),
@@ -52,7 +52,7 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The directories above `path`, nearest last, without the root.
-pub(super) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::checkpoint) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     memchr::memchr_iter(b'/', path).map(move |slash| &path[..slash])
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn is_within(path: &[u8], dir: &[u8]) -> bool {
 }
 
 /// The operating system's form of a path in bytes.
-pub(super) fn to_os(path: &[u8]) -> PathBuf {
+pub(in crate::checkpoint) fn to_os(path: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
     PathBuf::from(std::ffi::OsStr::from_bytes(path))
 }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::checkpoint::manifest::{Manifest, Node, Why};
-use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::root::Inode;
-use crate::checkpoint::stamp::Stamp;
-use crate::checkpoint::user_git::{Head, common_dir};
+use crate::checkpoint::repository::user_git::{Head, common_dir};
+use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
+use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::root::Inode;
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::files::fnv128;
 use crate::files::{Links, read_small};
 
@@ -62,14 +62,14 @@ const BUILD_DIRS: [&[u8]; 32] = [
 ];
 
 /// Whether an ignored directory of this name is left unwatched.
-pub(super) fn is_build_dir(name: &[u8]) -> bool {
+pub(in crate::checkpoint) fn is_build_dir(name: &[u8]) -> bool {
     BUILD_DIRS.binary_search(&name).is_ok()
         || name.starts_with(b"bazel-")
         || name.starts_with(b"cmake-build-")
 }
 
 /// Whether `path` lies in a build directory: also in one that ignores itself, by a rule it holds.
-pub(super) fn is_in_build_dir(path: &[u8]) -> bool {
+pub(in crate::checkpoint) fn is_in_build_dir(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .rev()
         .skip(1)
@@ -78,7 +78,7 @@ pub(super) fn is_in_build_dir(path: &[u8]) -> bool {
 
 /// Stamps of what is not covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Watch {
+pub(in crate::checkpoint) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
@@ -91,43 +91,48 @@ pub(super) struct Watch {
     /// Covered files that have other names, too.
     shared: BTreeMap<RelPath, Inode>,
     /// Where the user's HEAD is.
-    pub(super) head: Head,
+    pub(in crate::checkpoint) head: Head,
     /// Whether the limit ended the watch of ignored files early.
-    pub(super) is_partial: bool,
+    pub(in crate::checkpoint) is_partial: bool,
     /// Whether the limit ended the watch of git's files early.
     is_git_partial: bool,
 }
 
 impl Watch {
     /// Notes an ignored file.
-    pub(super) fn note(&mut self, path: RelPath, stamp: &Stamp) {
+    pub(in crate::checkpoint) fn note(&mut self, path: RelPath, stamp: &Stamp) {
         self.ignored.insert(path, seen(stamp));
     }
 
     /// The ignored paths that were seen.
-    pub(super) fn ignored_paths(&self) -> impl Iterator<Item = &[u8]> {
+    pub(in crate::checkpoint) fn ignored_paths(&self) -> impl Iterator<Item = &[u8]> {
         self.ignored.keys().map(|path| &**path)
     }
 
     /// Every path of the tree that was seen, ignored files and closed directories.
-    pub(super) fn seen_paths(&self) -> impl Iterator<Item = &RelPath> {
+    pub(in crate::checkpoint) fn seen_paths(&self) -> impl Iterator<Item = &RelPath> {
         self.ignored.keys().chain(self.closed_dirs.keys())
     }
 
     /// Whether that path was seen.
-    pub(super) fn has_seen(&self, path: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn has_seen(&self, path: &[u8]) -> bool {
         self.ignored.contains_key(path) || self.closed_dirs.contains_key(path)
     }
 
     /// The inode that was seen at a path.
-    pub(super) fn inode(&self, path: &[u8]) -> Option<u64> {
+    pub(in crate::checkpoint) fn inode(&self, path: &[u8]) -> Option<u64> {
         let file = self.ignored.get(path).map(|(.., ino)| *ino);
         file.or(self.closed_dirs.get(path).copied())
     }
 
     /// Whether what has `stamp`, and was made then, is what was seen at `path`, wherever it stands
     /// by now.
-    pub(super) fn is_still(&self, path: &[u8], stamp: &Stamp, made_ns: Option<i64>) -> bool {
+    pub(in crate::checkpoint) fn is_still(
+        &self,
+        path: &[u8],
+        stamp: &Stamp,
+        made_ns: Option<i64>,
+    ) -> bool {
         let known = self.made.get(path).copied();
         if known
             .zip(made_ns)
@@ -147,7 +152,10 @@ impl Watch {
 
     /// The ignored files that are what they were but for their permission bits, which are to be as
     /// they were `then`. Nothing of git's.
-    pub(super) fn bits_since<'w>(&'w self, then: &'w Self) -> impl Iterator<Item = Bits> + 'w {
+    pub(in crate::checkpoint) fn bits_since<'w>(
+        &'w self,
+        then: &'w Self,
+    ) -> impl Iterator<Item = Bits> + 'w {
         self.ignored.iter().filter_map(|(path, now)| {
             let was = then.ignored.get(path)?;
             let is_gits = path
@@ -164,17 +172,17 @@ impl Watch {
     }
 
     /// Whether it is known when the directory that was seen at `path` was made.
-    pub(super) fn knows_when_made(&self, path: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn knows_when_made(&self, path: &[u8]) -> bool {
         self.made.contains_key(path)
     }
 
     /// Whether everything that is watched was seen.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::checkpoint) fn is_whole(&self) -> bool {
         !self.is_partial && !self.is_git_partial
     }
 
     /// Adds what another walker of the same walk noted.
-    pub(super) fn merge(&mut self, mut other: Self) {
+    pub(in crate::checkpoint) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);
         self.closed_dirs.append(&mut other.closed_dirs);
         self.made.append(&mut other.made);
@@ -184,34 +192,39 @@ impl Watch {
     }
 
     /// Notes a place of a mount that is gone.
-    pub(super) fn note_unmounted(&mut self, path: RelPath) {
+    pub(in crate::checkpoint) fn note_unmounted(&mut self, path: RelPath) {
         self.unmounted.insert(path);
     }
 
     /// Notes a covered file that has other names, which changes with them.
-    pub(super) fn note_shared(&mut self, path: RelPath, inode: Inode) {
+    pub(in crate::checkpoint) fn note_shared(&mut self, path: RelPath, inode: Inode) {
         self.shared.insert(path, inode);
     }
 
     /// Whether the covered file at `path` had other names, and was `inode`.
-    pub(super) fn shared(&self, path: &[u8], inode: Inode) -> bool {
+    pub(in crate::checkpoint) fn shared(&self, path: &[u8], inode: Inode) -> bool {
         self.shared.get(path) == Some(&inode)
     }
 
     /// Notes an ignored directory whose contents are not watched: only that it is there.
-    pub(super) fn note_closed_dir(&mut self, path: RelPath, stamp: &Stamp) {
+    pub(in crate::checkpoint) fn note_closed_dir(&mut self, path: RelPath, stamp: &Stamp) {
         self.closed_dirs.insert(path, stamp.ino);
     }
 
     /// Notes when the directory at `path`, which is watched as such, was made.
-    pub(super) fn note_made(&mut self, path: RelPath, made_ns: Option<i64>) {
+    pub(in crate::checkpoint) fn note_made(&mut self, path: RelPath, made_ns: Option<i64>) {
         self.made.extend(made_ns.map(|made_ns| (path, made_ns)));
     }
 
     /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`):
     /// whatever is in it, but for objects, logs, locks and the index's stamps.
     /// `index` names what the index says, when it was read; else its stamp stands for it.
-    pub(super) fn note_git(&mut self, git_dir: &Path, shown: &str, index: Option<u128>) {
+    pub(in crate::checkpoint) fn note_git(
+        &mut self,
+        git_dir: &Path,
+        shown: &str,
+        index: Option<u128>,
+    ) {
         let common = common_dir(git_dir);
         if common != git_dir {
             // What is this work tree's own counts more than what has the same name in the main one.
@@ -271,16 +284,16 @@ impl Watch {
 
 /// An ignored file whose permission bits changed, and nothing else of it.
 #[derive(Clone, Debug)]
-pub(super) struct Bits {
-    pub(super) path: RelPath,
+pub(in crate::checkpoint) struct Bits {
+    pub(in crate::checkpoint) path: RelPath,
     /// The bits it had.
-    pub(super) was: u16,
+    pub(in crate::checkpoint) was: u16,
     now: Seen,
 }
 
 impl Bits {
     /// Whether what has `stamp` is still what was seen.
-    pub(super) fn is_still(&self, stamp: &Stamp) -> bool {
+    pub(in crate::checkpoint) fn is_still(&self, stamp: &Stamp) -> bool {
         seen(stamp) == self.now
     }
 }
@@ -321,7 +334,7 @@ pub struct Uncovered {
 }
 
 impl Uncovered {
-    pub(super) fn new(path: &[u8], reason: &'static str) -> Self {
+    pub(in crate::checkpoint) fn new(path: &[u8], reason: &'static str) -> Self {
         Self {
             display: display_path(path),
             reason,
@@ -330,10 +343,10 @@ impl Uncovered {
 }
 
 /// Why a place is not covered at which another file system was when the session began.
-pub(super) const MOUNT_GONE: &str = "nothing is mounted there any more";
+pub(in crate::checkpoint) const MOUNT_GONE: &str = "nothing is mounted there any more";
 
 /// Why a path of this kind is not covered, in words.
-pub(super) fn reason(why: Why) -> &'static str {
+pub(in crate::checkpoint) fn reason(why: Why) -> &'static str {
     match why {
         Why::TooLarge => "larger than the limit",
         Why::Unreadable => "may not be read",
@@ -343,7 +356,7 @@ pub(super) fn reason(why: Why) -> &'static str {
 }
 
 /// What changed between two looks without being covered, sorted by path.
-pub(super) fn uncovered_changes(
+pub(in crate::checkpoint) fn uncovered_changes(
     before: (&Manifest, &Watch),
     after: (&Manifest, &Watch),
 ) -> Vec<Uncovered> {

@@ -6,24 +6,24 @@
 //! killed is run again to the exact end. What no snapshot holds (see [`Uncovered`]) is never
 //! touched.
 //!
-//! [`Uncovered`]: crate::checkpoint::watch::Uncovered
+//! [`Uncovered`]: crate::checkpoint::tree::watch::Uncovered
 
 use std::collections::HashSet;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::manifest::Node;
-use crate::checkpoint::path::{RelPath, display_path, is_within};
-use crate::checkpoint::plan::{Expect, Item, Plan};
-use crate::checkpoint::restored::RestoreReport;
-use crate::checkpoint::restorer::{Restorer, Seen};
+use crate::checkpoint::restore::plan::{Expect, Item, Plan};
+use crate::checkpoint::restore::restored::RestoreReport;
+use crate::checkpoint::restore::restorer::{Restorer, Seen};
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::tree::manifest::Node;
+use crate::checkpoint::tree::path::{RelPath, display_path, is_within};
 use crate::error::Result;
 
 /// How often a restore goes over paths that changed under it.
 const ROUNDS_MAX: usize = 3;
 
 /// Carries out `plan` towards `to`.
-pub(super) fn run(
+pub(in crate::checkpoint) fn run(
     store: &CheckpointStore,
     to: &Checkpoint,
     mut plan: Plan,

@@ -7,21 +7,21 @@ use std::io;
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, fstat, futimens};
 use rustix::io::Errno;
 
-use crate::checkpoint::blobs::{Blobs, CopyError};
-use crate::checkpoint::hands::{Access, Given};
-use crate::checkpoint::live;
-use crate::checkpoint::manifest::{Node, ObjectId, Told};
-use crate::checkpoint::path::RelPath;
-use crate::checkpoint::plan::{Expect, Item};
-use crate::checkpoint::reserve;
-use crate::checkpoint::restorer::{Restorer, Stands};
-use crate::checkpoint::stamp::{Ids, Stamp};
-use crate::checkpoint::watch::Uncovered;
+use crate::checkpoint::repository::blobs::{Blobs, CopyError};
+use crate::checkpoint::restore::hands::{Access, Given};
+use crate::checkpoint::restore::live;
+use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::reserve;
+use crate::checkpoint::restore::restorer::{Restorer, Stands};
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
+use crate::checkpoint::tree::path::RelPath;
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::watch::Uncovered;
 use crate::error::{Error, Result};
 use crate::host::Host;
 
 impl Restorer<'_> {
-    pub(super) fn put_file(
+    pub(in crate::checkpoint) fn put_file(
         &mut self,
         item: &Item,
         id: ObjectId,

@@ -3,26 +3,26 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::stamp::Ids;
+use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::stamp::Ids;
 
 /// The name git gives to bytes (SHA-1; the private repository fixes the format).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ObjectId([u8; ObjectId::LEN]);
+pub(in crate::checkpoint) struct ObjectId([u8; ObjectId::LEN]);
 
 impl ObjectId {
-    pub(super) const LEN: usize = 20;
+    pub(in crate::checkpoint) const LEN: usize = 20;
 
-    pub(super) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+    pub(in crate::checkpoint) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8; Self::LEN] {
+    pub(in crate::checkpoint) fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
     /// Reads 40 hexadecimal digits.
-    pub(super) fn from_hex(hex: &[u8]) -> Option<Self> {
+    pub(in crate::checkpoint) fn from_hex(hex: &[u8]) -> Option<Self> {
         if hex.len() != 2 * Self::LEN {
             return None;
         }
@@ -49,7 +49,7 @@ impl fmt::Debug for ObjectId {
 
 /// Why a path is seen but its content is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(in crate::checkpoint) enum Why {
     /// Over the size limit.
     TooLarge,
     /// May not be read by this user.
@@ -62,7 +62,7 @@ pub(super) enum Why {
 
 /// What is told of something; older releases do not tell all. What is not told equals anything.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told<T>(pub(super) Option<T>);
+pub(in crate::checkpoint) struct Told<T>(pub(in crate::checkpoint) Option<T>);
 
 impl<T: PartialEq> PartialEq for Told<T> {
     fn eq(&self, other: &Self) -> bool {
@@ -75,7 +75,7 @@ impl<T: PartialEq> PartialEq for Told<T> {
 
 /// What stands at a path.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(in crate::checkpoint) enum Node {
     Dir {
         mode: u16,
         owner: Told<Ids>,
@@ -101,11 +101,11 @@ pub(super) enum Node {
 }
 
 impl Node {
-    pub(super) fn is_opaque(&self) -> bool {
+    pub(in crate::checkpoint) fn is_opaque(&self) -> bool {
         matches!(self, Self::Opaque { .. })
     }
 
-    pub(super) fn is_mount(&self) -> bool {
+    pub(in crate::checkpoint) fn is_mount(&self) -> bool {
         matches!(
             self,
             Self::Opaque {
@@ -116,7 +116,7 @@ impl Node {
     }
 
     /// Whose it is.
-    pub(super) fn owner(&self) -> Told<Ids> {
+    pub(in crate::checkpoint) fn owner(&self) -> Told<Ids> {
         match self {
             Self::Dir { owner, .. }
             | Self::File { owner, .. }
@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// Gives it to another.
-    pub(super) fn set_owner(&mut self, to: Told<Ids>) {
+    pub(in crate::checkpoint) fn set_owner(&mut self, to: Told<Ids>) {
         match self {
             Self::Dir { owner, .. }
             | Self::File { owner, .. }
@@ -136,7 +136,7 @@ impl Node {
     }
 
     /// Whether both are seen and not kept, and differ in no more than who may do what with them.
-    pub(super) fn is_same_but_access(&self, other: &Self) -> bool {
+    pub(in crate::checkpoint) fn is_same_but_access(&self, other: &Self) -> bool {
         match (self, other) {
             (
                 Self::Opaque {
@@ -158,37 +158,37 @@ impl Node {
         }
     }
 
-    pub(super) fn is_dir(&self) -> bool {
+    pub(in crate::checkpoint) fn is_dir(&self) -> bool {
         matches!(self, Self::Dir { .. })
     }
 
     /// Whether both are of one type: directory, file, link.
-    pub(super) fn is_same_type(&self, other: &Self) -> bool {
+    pub(in crate::checkpoint) fn is_same_type(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 
 /// A path and what stands there.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
-    pub(super) path: RelPath,
-    pub(super) node: Node,
+pub(in crate::checkpoint) struct Entry {
+    pub(in crate::checkpoint) path: RelPath,
+    pub(in crate::checkpoint) node: Node,
 }
 
 /// A tree: its entries sorted by path, the root itself left out.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Manifest {
-    pub(super) entries: Vec<Entry>,
+pub(in crate::checkpoint) struct Manifest {
+    pub(in crate::checkpoint) entries: Vec<Entry>,
 }
 
 impl Manifest {
-    pub(super) fn from_unsorted(mut entries: Vec<Entry>) -> Self {
+    pub(in crate::checkpoint) fn from_unsorted(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         entries.dedup_by(|a, b| a.path == b.path);
         Self { entries }
     }
 
-    pub(super) fn get(&self, path: &[u8]) -> Option<&Node> {
+    pub(in crate::checkpoint) fn get(&self, path: &[u8]) -> Option<&Node> {
         self.entries
             .binary_search_by(|entry| (*entry.path).cmp(path))
             .ok()
@@ -196,7 +196,7 @@ impl Manifest {
     }
 
     /// Whether anything below directory `dir` is part of this tree.
-    pub(super) fn has_below(&self, dir: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn has_below(&self, dir: &[u8]) -> bool {
         let prefix = [dir, b"/"].concat();
         let at = self.entries.partition_point(|entry| *entry.path < *prefix);
         self.entries
@@ -205,7 +205,7 @@ impl Manifest {
     }
 
     /// Every path at which `self` and `other` differ, with what stands in each, in path order.
-    pub(super) fn differences<'a>(&'a self, other: &'a Self) -> Vec<Difference<'a>> {
+    pub(in crate::checkpoint) fn differences<'a>(&'a self, other: &'a Self) -> Vec<Difference<'a>> {
         let mut found = Vec::new();
         let (mut left, mut right) = (
             self.entries.iter().peekable(),
@@ -237,10 +237,10 @@ impl Manifest {
 
 /// One path at which two trees differ.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Difference<'a> {
-    pub(super) path: &'a RelPath,
-    pub(super) before: Option<&'a Node>,
-    pub(super) after: Option<&'a Node>,
+pub(in crate::checkpoint) struct Difference<'a> {
+    pub(in crate::checkpoint) path: &'a RelPath,
+    pub(in crate::checkpoint) before: Option<&'a Node>,
+    pub(in crate::checkpoint) after: Option<&'a Node>,
 }
 
 /// How a path changed.
@@ -275,7 +275,7 @@ pub struct Change {
 }
 
 impl Change {
-    pub(super) fn of(difference: &Difference<'_>) -> Self {
+    pub(in crate::checkpoint) fn of(difference: &Difference<'_>) -> Self {
         let Difference {
             path,
             before,

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::manifest::{Node, Why};
-use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::moved::Moved;
-use crate::checkpoint::path::{RelPath, ancestors, display_path};
-use crate::checkpoint::root::Root;
-use crate::checkpoint::rules::Absences;
-use crate::checkpoint::watch::{Bits, Uncovered, reason};
+use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::tree::manifest::{Node, Why};
+use crate::checkpoint::tree::mounts::Mounts;
+use crate::checkpoint::tree::path::{RelPath, ancestors, display_path};
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::rules::Absences;
+use crate::checkpoint::tree::watch::{Bits, Uncovered, reason};
 
 /// A path that a run beside the recovery may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ pub struct Beside {
 
 /// What a path must be for a restore to touch it.
 #[derive(Clone, Debug)]
-pub(super) enum Expect {
+pub(in crate::checkpoint) enum Expect {
     /// Just this (`None`: nothing).
     Node(Option<Node>),
     /// Anything: there is no snapshot of the present.
@@ -33,28 +33,28 @@ pub(super) enum Expect {
 
 /// One path to put back.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
-    pub(super) path: RelPath,
-    pub(super) from: Expect,
-    pub(super) to: Option<Node>,
+pub(in crate::checkpoint) struct Item {
+    pub(in crate::checkpoint) path: RelPath,
+    pub(in crate::checkpoint) from: Expect,
+    pub(in crate::checkpoint) to: Option<Node>,
 }
 
 /// What a restore is to do, and what it must leave.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) items: Vec<Item>,
+pub(in crate::checkpoint) struct Plan {
+    pub(in crate::checkpoint) items: Vec<Item>,
     /// What is not covered and gets its name back.
-    pub(super) moved: Vec<Moved>,
-    pub(super) not_covered: Vec<Uncovered>,
+    pub(in crate::checkpoint) moved: Vec<Moved>,
+    pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
     /// Ignored files that get their permission bits back.
-    pub(super) bits: Vec<Bits>,
+    pub(in crate::checkpoint) bits: Vec<Bits>,
     /// Whether mounts that are none of the tree were looked for, and left.
-    pub(super) has_left_mounts: bool,
+    pub(in crate::checkpoint) has_left_mounts: bool,
 }
 
 impl Plan {
     /// From the tree of `from` to that of `to`.
-    pub(super) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
+    pub(in crate::checkpoint) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
         let mut plan = Self::default();
         let mut absences = to.rules.absences();
         let opaque = from
@@ -85,7 +85,7 @@ impl Plan {
 
     /// Takes out of the plan what is or lies below a mount that is none of the tree, and names the
     /// mount.
-    pub(super) fn leave_mounts(&mut self, mounts: &Mounts) {
+    pub(in crate::checkpoint) fn leave_mounts(&mut self, mounts: &Mounts) {
         self.has_left_mounts = true;
         let mut left = BTreeSet::new();
         self.items.retain(|item| match mounts.above(&item.path) {
@@ -103,7 +103,11 @@ impl Plan {
     }
 
     /// Takes out of the plan what runs beside may have changed.
-    pub(super) fn leave_to(&mut self, beside: Option<&Inbox>, root: &Root) -> Vec<Beside> {
+    pub(in crate::checkpoint) fn leave_to(
+        &mut self,
+        beside: Option<&Inbox>,
+        root: &Root,
+    ) -> Vec<Beside> {
         let mut kept = Vec::new();
         let Some(inbox) = beside.filter(|inbox| !inbox.is_empty()) else {
             return kept;
@@ -128,7 +132,7 @@ impl Plan {
     }
 
     /// Adds a path at which `now` stands and `target` shall stand, unless it must be left.
-    pub(super) fn add(
+    pub(in crate::checkpoint) fn add(
         &mut self,
         path: &RelPath,
         now: Option<&Node>,
@@ -154,7 +158,7 @@ impl Plan {
 }
 
 /// Why what stands `now` cannot become what is wanted, where no checkpoint holds one of them.
-pub(super) fn why_left(now: Option<&Node>, target: Option<&Node>) -> Option<Why> {
+pub(in crate::checkpoint) fn why_left(now: Option<&Node>, target: Option<&Node>) -> Option<Why> {
     match (now, target) {
         // What is not kept can have its bits back all the same.
         (Some(now), Some(target)) if can_have_access_back(now, target) => None,

@@ -1,16 +1,16 @@
 //! What stands at a path that is to be put back, and whether it may be touched.
 
-use crate::checkpoint::live::{is_between, stands};
-use crate::checkpoint::path::RelPath;
-use crate::checkpoint::plan::{Expect, Item};
-use crate::checkpoint::restorer::{Restorer, Stands};
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::restore::live::{is_between, stands};
+use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::restorer::{Restorer, Stands};
+use crate::checkpoint::tree::path::RelPath;
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::Result;
 
 impl Restorer<'_> {
     /// How `item` may be touched: it is what was expected, or on the way we ourselves left it.
     /// `None` when nothing is to be done or it is foreign.
-    pub(super) fn may_touch(&mut self, item: &Item) -> Result<Option<Stands>> {
+    pub(in crate::checkpoint) fn may_touch(&mut self, item: &Item) -> Result<Option<Stands>> {
         if self.is_settled(&item.path) {
             return Ok(None);
         }
@@ -40,7 +40,7 @@ impl Restorer<'_> {
 
     /// Whether what stands there has the stamp that the snapshot of the present saw, or nothing
     /// stands there as it said. What is wanted is something else.
-    pub(super) fn is_as_seen(&mut self, item: &Item) -> Result<bool> {
+    pub(in crate::checkpoint) fn is_as_seen(&mut self, item: &Item) -> Result<bool> {
         let Expect::Node(from) = &item.from else {
             return Ok(false);
         };
@@ -55,7 +55,7 @@ impl Restorer<'_> {
     }
 
     /// Whether the file that was put at a path stands there.
-    pub(super) fn is_as_put(&mut self, path: &RelPath) -> Result<bool> {
+    pub(in crate::checkpoint) fn is_as_put(&mut self, path: &RelPath) -> Result<bool> {
         let Some(put) = self.put.get(path).copied() else {
             return Ok(false);
         };
@@ -75,7 +75,7 @@ impl Restorer<'_> {
 
     /// Whether what stands there is the file that the snapshot of the present saw, which we wrote
     /// ourselves since, under another name of it.
-    pub(super) fn is_rewritten(&mut self, path: &RelPath) -> Result<bool> {
+    pub(in crate::checkpoint) fn is_rewritten(&mut self, path: &RelPath) -> Result<bool> {
         if self.rewritten.is_empty() {
             return Ok(false);
         }
@@ -87,7 +87,7 @@ impl Restorer<'_> {
     }
 
     /// The stamp that the snapshot of the present saw at a path.
-    pub(super) fn seen(&self, path: &RelPath) -> Option<&Stamp> {
+    pub(in crate::checkpoint) fn seen(&self, path: &RelPath) -> Option<&Stamp> {
         let at = self
             .seen
             .binary_search_by(|known| known.path.cmp(path))

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::path::split;
+use crate::checkpoint::tree::mounts::Mounts;
+use crate::checkpoint::tree::path::split;
 use crate::error::{Error, ErrorKind, Result};
 
 /// First bytes of the stored form.
@@ -26,7 +26,7 @@ const MAGIC_2: &[u8] = b"recover rules 2\0";
 
 /// Ignore rules and protected globs of one session.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(in crate::checkpoint) struct Rules {
     /// Rules for the whole tree that no ignore file of the tree states, weakest first.
     base: Vec<RuleFile>,
     /// The ignore files of the tree by the directory they stand in, weakest first.
@@ -50,7 +50,7 @@ pub struct Protected {
 
 /// One ignore file.
 #[derive(Debug)]
-pub(super) struct RuleFile {
+pub(in crate::checkpoint) struct RuleFile {
     dir: Vec<u8>,
     text: Vec<u8>,
     matcher: Gitignore,
@@ -61,11 +61,15 @@ pub(super) struct RuleFile {
 }
 
 /// The ignore files that hold for a directory, outermost first.
-pub(super) type Chain = Arc<Vec<Arc<RuleFile>>>;
+pub(in crate::checkpoint) type Chain = Arc<Vec<Arc<RuleFile>>>;
 
 impl Rules {
     /// Rules with `base` texts (weakest first) and `protect` globs, to be filled by a first walk.
-    pub(super) fn new(base: Vec<Vec<u8>>, ignores_case: bool, protect: &[String]) -> Result<Self> {
+    pub(in crate::checkpoint) fn new(
+        base: Vec<Vec<u8>>,
+        ignores_case: bool,
+        protect: &[String],
+    ) -> Result<Self> {
         Ok(Self {
             base: base
                 .into_iter()
@@ -80,34 +84,34 @@ impl Rules {
     }
 
     /// Whether some of the rules that no ignore file of the tree states are too many to be held.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(in crate::checkpoint) fn is_lost(&self) -> bool {
         self.base.iter().any(RuleFile::is_lost)
     }
 
     /// These rules, for a tree of which `mounts` are part.
-    pub(super) fn with_mounts(self, mounts: Mounts) -> Self {
+    pub(in crate::checkpoint) fn with_mounts(self, mounts: Mounts) -> Self {
         Self { mounts, ..self }
     }
 
     /// Mount points below `root` that are none of the tree.
-    pub(super) fn foreign_mounts(&self, root: &Path) -> Mounts {
+    pub(in crate::checkpoint) fn foreign_mounts(&self, root: &Path) -> Mounts {
         Mounts::below(root).other_than(&self.mounts)
     }
 
     /// Adds an ignore file of the tree.
-    pub(super) fn add(&mut self, file: Arc<RuleFile>) {
+    pub(in crate::checkpoint) fn add(&mut self, file: Arc<RuleFile>) {
         let files = self.by_dir.entry(file.dir.clone()).or_default();
         files.push(file);
     }
 
     /// An ignore file of the tree.
-    pub(super) fn file(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
+    pub(in crate::checkpoint) fn file(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
         Arc::new(RuleFile::new(dir.to_vec(), text, self.ignores_case))
     }
 
     /// What holds at the top of a repository inside the tree, before its ignore files: `text` is
     /// what its own git directory says.
-    pub(super) fn boundary(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
+    pub(in crate::checkpoint) fn boundary(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
         Arc::new(RuleFile {
             is_boundary: true,
             ..RuleFile::new(dir.to_vec(), text, self.ignores_case)
@@ -115,14 +119,14 @@ impl Rules {
     }
 
     /// The directories in which repositories of their own begin.
-    pub(super) fn boundaries(&self) -> impl Iterator<Item = &[u8]> {
+    pub(in crate::checkpoint) fn boundaries(&self) -> impl Iterator<Item = &[u8]> {
         let dirs = self.by_dir.iter();
         let own = dirs.filter(|(_, files)| files.iter().any(|file| file.is_boundary));
         own.map(|(dir, _)| &**dir)
     }
 
     /// The chain for `dir`, given its parent's.
-    pub(super) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
+    pub(in crate::checkpoint) fn chain(&self, parent: &Chain, dir: &[u8]) -> Chain {
         match self.by_dir.get(dir) {
             Some(files) => files.iter().fold(Arc::clone(parent), |chain, file| {
                 longer(&chain, Arc::clone(file))
@@ -132,7 +136,12 @@ impl Rules {
     }
 
     /// Whether `path`, whose parent is not ignored and has `chain`, is ignored.
-    pub(super) fn is_ignored_in(&self, chain: &Chain, path: &[u8], is_dir: bool) -> bool {
+    pub(in crate::checkpoint) fn is_ignored_in(
+        &self,
+        chain: &Chain,
+        path: &[u8],
+        is_dir: bool,
+    ) -> bool {
         let nearest_first = chain
             .iter()
             .rev()
@@ -150,22 +159,22 @@ impl Rules {
     }
 
     /// Whether `path` is covered although it may be ignored.
-    pub(super) fn is_protected(&self, path: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn is_protected(&self, path: &[u8]) -> bool {
         self.protected.matches(path)
     }
 
     /// Whether something below `dir` is protected by a glob that leads there.
-    pub(super) fn protects_below(&self, dir: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn protects_below(&self, dir: &[u8]) -> bool {
         self.protected.leads_into(dir)
     }
 
     /// Whether anything is protected at all.
-    pub(super) fn protects(&self) -> bool {
+    pub(in crate::checkpoint) fn protects(&self) -> bool {
         !self.protect.is_empty()
     }
 
     /// What a snapshot under these rules says by not naming a path.
-    pub(super) fn absences(&self) -> Absences<'_> {
+    pub(in crate::checkpoint) fn absences(&self) -> Absences<'_> {
         Absences {
             rules: self,
             top: self.chain(&Chain::default(), b""),
@@ -175,7 +184,7 @@ impl Rules {
     }
 
     /// The stored form.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(in crate::checkpoint) fn encode(&self) -> Vec<u8> {
         let mut dirs: Vec<_> = self.by_dir.iter().collect();
         dirs.sort_unstable_by(|a, b| a.0.cmp(b.0));
         let files: Vec<_> = dirs.into_iter().flat_map(|(_, files)| files).collect();
@@ -210,7 +219,7 @@ impl Rules {
     }
 
     /// Reads the stored form.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+    pub(in crate::checkpoint) fn decode(bytes: &[u8]) -> Result<Self> {
         let damaged = || {
             Error::new(
                 ErrorKind::Damaged,
@@ -257,7 +266,7 @@ impl Rules {
 
 /// Which absences a snapshot vouches for. What holds for directories is kept from one question to
 /// the next, for paths are asked after in their order.
-pub(super) struct Absences<'r> {
+pub(in crate::checkpoint) struct Absences<'r> {
     rules: &'r Rules,
     top: Chain,
     /// The directory of the last question, and what holds on the way to it.
@@ -275,7 +284,7 @@ struct DirRules {
 
 impl Absences<'_> {
     /// Whether `path` was absent, where the snapshot does not name it.
-    pub(super) fn are_known(&mut self, path: &[u8], is_dir: bool) -> bool {
+    pub(in crate::checkpoint) fn are_known(&mut self, path: &[u8], is_dir: bool) -> bool {
         if self.rules.is_protected(path) {
             return true;
         }
@@ -313,7 +322,7 @@ impl Absences<'_> {
 }
 
 /// `chain` with one more file, which is nearer than all others.
-pub(super) fn longer(chain: &Chain, file: Arc<RuleFile>) -> Chain {
+pub(in crate::checkpoint) fn longer(chain: &Chain, file: Arc<RuleFile>) -> Chain {
     let mut files = chain.to_vec();
     files.push(file);
     Arc::new(files)
@@ -341,7 +350,7 @@ impl RuleFile {
     }
 
     /// Whether it ignores nothing because its patterns are too many.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(in crate::checkpoint) fn is_lost(&self) -> bool {
         self.is_lost
     }
 

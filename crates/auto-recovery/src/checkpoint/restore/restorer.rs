@@ -6,21 +6,21 @@ use std::io;
 
 use rustix::io::Errno;
 
-use crate::checkpoint::blobs::Blobs;
-use crate::checkpoint::cache::Known;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::hands::{Access, Given, Hands, OPENED};
-use crate::checkpoint::live::{self, stands};
-use crate::checkpoint::manifest::{Node, ObjectId, Told};
-use crate::checkpoint::moved::Moved;
-use crate::checkpoint::path::{RelPath, display_path, is_within, split};
-use crate::checkpoint::plan::{Expect, Item};
-use crate::checkpoint::reserve;
-use crate::checkpoint::restored::Refused;
-use crate::checkpoint::stamp::{Ids, Stamp};
+use crate::checkpoint::repository::blobs::Blobs;
+use crate::checkpoint::restore::hands::{Access, Given, Hands, OPENED};
+use crate::checkpoint::restore::live::{self, stands};
+use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::reserve;
+use crate::checkpoint::restore::restored::Refused;
+use crate::checkpoint::restore::temp;
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::temp;
-use crate::checkpoint::watch::{Bits, Uncovered};
+use crate::checkpoint::tree::cache::Known;
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
+use crate::checkpoint::tree::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::watch::{Bits, Uncovered};
 use crate::error::{ErrorKind, Result};
 
 /// Contents that are ordered from git before the first of them is wanted: 64 questions of 41 bytes
@@ -35,38 +35,38 @@ const ASIDE_MAX: u32 = 1000;
 
 /// The stamps of what stood when the snapshot of the present was taken, sorted by path: what has
 /// its stamp still is what it was, and need not be read.
-pub(super) type Seen<'a> = &'a [Known];
+pub(in crate::checkpoint) type Seen<'a> = &'a [Known];
 
-pub(super) struct Restorer<'a> {
-    pub(super) store: &'a CheckpointStore,
-    pub(super) to: &'a Checkpoint,
-    pub(super) seen: Seen<'a>,
+pub(in crate::checkpoint) struct Restorer<'a> {
+    pub(in crate::checkpoint) store: &'a CheckpointStore,
+    pub(in crate::checkpoint) to: &'a Checkpoint,
+    pub(in crate::checkpoint) seen: Seen<'a>,
     /// The stamps of files that were put back.
-    pub(super) put: HashMap<RelPath, Stamp>,
+    pub(in crate::checkpoint) put: HashMap<RelPath, Stamp>,
     /// Files that were written where they stand, by inode, for their other names.
-    pub(super) rewritten: HashSet<u64>,
+    pub(in crate::checkpoint) rewritten: HashSet<u64>,
     /// Files that were replaced, and had other names.
-    pub(super) had_names: Vec<Uncovered>,
-    pub(super) hands: Hands<'a>,
-    pub(super) blobs: Blobs,
+    pub(in crate::checkpoint) had_names: Vec<Uncovered>,
+    pub(in crate::checkpoint) hands: Hands<'a>,
+    pub(in crate::checkpoint) blobs: Blobs,
     /// The name of temporary files: the same when a killed restore is run again.
-    pub(super) temp: Vec<u8>,
-    pub(super) foreign: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) temp: Vec<u8>,
+    pub(in crate::checkpoint) foreign: BTreeSet<RelPath>,
     /// Directories that stay, because of what is in them.
-    pub(super) holding: BTreeSet<RelPath>,
-    pub(super) moved_aside: Vec<(String, String)>,
+    pub(in crate::checkpoint) holding: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) moved_aside: Vec<(String, String)>,
     /// What is not covered and has another name; what cannot get its own back stays there.
-    pub(super) moved: Vec<Moved>,
-    pub(super) renamed_back: Vec<(String, String)>,
-    pub(super) acted: BTreeSet<RelPath>,
-    pub(super) not_covered: Vec<Uncovered>,
+    pub(in crate::checkpoint) moved: Vec<Moved>,
+    pub(in crate::checkpoint) renamed_back: Vec<(String, String)>,
+    pub(in crate::checkpoint) acted: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
     /// What the system refused, by path, in its words.
-    pub(super) refused: BTreeMap<RelPath, String>,
+    pub(in crate::checkpoint) refused: BTreeMap<RelPath, String>,
 }
 
 /// What was found at a path that may be touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(in crate::checkpoint) enum Stands {
     /// What the snapshot of the present says.
     AsExpected,
     /// Anything, or what a restore that was killed left.
@@ -74,7 +74,7 @@ pub(super) enum Stands {
 }
 
 impl<'a> Restorer<'a> {
-    pub(super) fn new(
+    pub(in crate::checkpoint) fn new(
         store: &'a CheckpointStore,
         to: &'a Checkpoint,
         seen: Seen<'a>,
@@ -101,14 +101,14 @@ impl<'a> Restorer<'a> {
     }
 
     /// Puts back `items` (sorted by path), then sets directories to their modes.
-    pub(super) fn apply(&mut self, items: &[Item]) -> Result<()> {
+    pub(in crate::checkpoint) fn apply(&mut self, items: &[Item]) -> Result<()> {
         let acted = self.act(items);
         // Also after an error: no directory stays open that was not.
         let closed = self.set_dir_modes(items);
         acted.and(closed)
     }
 
-    pub(super) fn act(&mut self, items: &[Item]) -> Result<()> {
+    pub(in crate::checkpoint) fn act(&mut self, items: &[Item]) -> Result<()> {
         let is_dir = |item: &&Item| matches!(item.to, Some(Node::Dir { .. }));
         for item in items.iter().filter(is_dir) {
             self.with_room(item, items, |this| this.make_dir(item))?;
@@ -133,7 +133,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Orders the contents that `items` will want, so that git looks them up while we write.
-    pub(super) fn order(&mut self, items: &[&Item]) -> Result<()> {
+    pub(in crate::checkpoint) fn order(&mut self, items: &[&Item]) -> Result<()> {
         let wanted = items
             .iter()
             .filter_map(|item| match (&item.from, &item.to) {
@@ -148,7 +148,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Gives what is not kept the bits and the owner back that it had.
-    pub(super) fn give_access_back(
+    pub(in crate::checkpoint) fn give_access_back(
         &mut self,
         item: &Item,
         mode: Told<u16>,
@@ -165,7 +165,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Gives ignored files the bits back that they had; those that have them, as records name them.
-    pub(super) fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
+    pub(in crate::checkpoint) fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
         let given = all.iter().filter(|bits| {
             let stamp = self.hands.stamp(&bits.path).ok().flatten();
             let is_still = stamp.is_some_and(|stamp| bits.is_still(&stamp));
@@ -175,7 +175,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Gives what is not covered the name back that it had. What cannot have it keeps the new one.
-    pub(super) fn give_names_back(&mut self) {
+    pub(in crate::checkpoint) fn give_names_back(&mut self) {
         let Self {
             hands,
             renamed_back,
@@ -194,7 +194,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Acts; on a full disk makes room first: our reserve, and what is to go anyway.
-    pub(super) fn with_room(
+    pub(in crate::checkpoint) fn with_room(
         &mut self,
         item: &Item,
         items: &[Item],
@@ -213,7 +213,11 @@ impl<'a> Restorer<'a> {
 
     /// Goes on after an error that is about `item` alone. A full disk and a repository that does
     /// not answer stop everything: the next run finishes.
-    pub(super) fn unless_refused(&mut self, item: &Item, result: Result<()>) -> Result<()> {
+    pub(in crate::checkpoint) fn unless_refused(
+        &mut self,
+        item: &Item,
+        result: Result<()>,
+    ) -> Result<()> {
         match result {
             Err(error) if !matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Tool) => {
                 let reason = error.innermost();
@@ -224,7 +228,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    pub(super) fn refusals(&self) -> Vec<Refused> {
+    pub(in crate::checkpoint) fn refusals(&self) -> Vec<Refused> {
         let refused = |(path, reason): (&RelPath, &String)| Refused {
             display: display_path(path),
             reason: reason.clone(),
@@ -233,7 +237,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Whether it is decided that a path stays as it is.
-    pub(super) fn is_settled(&self, path: &RelPath) -> bool {
+    pub(in crate::checkpoint) fn is_settled(&self, path: &RelPath) -> bool {
         self.foreign.contains(path)
             || self.holding.contains(path)
             || self.refused.contains_key(path)
@@ -241,12 +245,12 @@ impl<'a> Restorer<'a> {
     }
 
     /// Whether a path is or lies in what is not covered, and has another name still.
-    pub(super) fn is_moved(&self, path: &RelPath) -> bool {
+    pub(in crate::checkpoint) fn is_moved(&self, path: &RelPath) -> bool {
         let mut moved = self.moved.iter();
         moved.any(|moved| is_within(path, &moved.now))
     }
 
-    pub(super) fn make_dir(&mut self, item: &Item) -> Result<()> {
+    pub(in crate::checkpoint) fn make_dir(&mut self, item: &Item) -> Result<()> {
         if self.may_touch(item)?.is_none() {
             return Ok(());
         }
@@ -264,7 +268,7 @@ impl<'a> Restorer<'a> {
         self.settle_given(item, made.map_err(io::Error::from))
     }
 
-    pub(super) fn put(&mut self, item: &Item, items: &[Item]) -> Result<()> {
+    pub(in crate::checkpoint) fn put(&mut self, item: &Item, items: &[Item]) -> Result<()> {
         let Some(found) = self.may_touch(item)? else {
             return Ok(());
         };
@@ -297,7 +301,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Removes what shall not be, deepest first.
-    pub(super) fn remove_all<'i>(
+    pub(in crate::checkpoint) fn remove_all<'i>(
         &mut self,
         items: impl DoubleEndedIterator<Item = &'i Item>,
     ) -> Result<()> {
@@ -308,7 +312,7 @@ impl<'a> Restorer<'a> {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, item: &Item) -> Result<()> {
+    pub(in crate::checkpoint) fn remove(&mut self, item: &Item) -> Result<()> {
         if self.may_touch(item)?.is_none() {
             return Ok(());
         }
@@ -330,7 +334,7 @@ impl<'a> Restorer<'a> {
 
     /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it.
     /// Where something in it was refused, that is named already.
-    pub(super) fn holds_what_is_not_covered(&mut self, item: &Item) {
+    pub(in crate::checkpoint) fn holds_what_is_not_covered(&mut self, item: &Item) {
         let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
         if is_named {
             self.foreign.insert(item.path.clone());
@@ -341,7 +345,7 @@ impl<'a> Restorer<'a> {
 
     /// Gives a directory that holds what is not covered another name, so that what belongs there
     /// comes back.
-    pub(super) fn move_aside(&mut self, item: &Item) -> Result<()> {
+    pub(in crate::checkpoint) fn move_aside(&mut self, item: &Item) -> Result<()> {
         for number in 1..=ASIDE_MAX {
             let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
             match self.hands.rename_to_new(&item.path, &aside) {
@@ -360,7 +364,11 @@ impl<'a> Restorer<'a> {
     }
 
     /// What putting something means, where its owner may be another than it shall have.
-    pub(super) fn settle_given(&mut self, item: &Item, given: io::Result<Given>) -> Result<()> {
+    pub(in crate::checkpoint) fn settle_given(
+        &mut self,
+        item: &Item,
+        given: io::Result<Given>,
+    ) -> Result<()> {
         let is_whole = given.as_ref().map(|given| *given == Given::Whole);
         if let (Ok(Given::NotTheOwner { is_dropped }), Some(owner)) =
             (&given, item.to.as_ref().and_then(|to| to.owner().0))
@@ -384,7 +392,11 @@ impl<'a> Restorer<'a> {
     }
 
     /// What an act's result means: a path that moved away under it is foreign.
-    pub(super) fn settle(&mut self, item: &Item, result: io::Result<()>) -> Result<()> {
+    pub(in crate::checkpoint) fn settle(
+        &mut self,
+        item: &Item,
+        result: io::Result<()>,
+    ) -> Result<()> {
         match result {
             Ok(()) => {
                 self.acted.insert(item.path.clone());
@@ -402,7 +414,7 @@ impl<'a> Restorer<'a> {
 
     /// Gives directories the modes of the target, deepest first: those that were to change, those
     /// that were opened, and those that an earlier, killed restore left open.
-    pub(super) fn set_dir_modes(&mut self, items: &[Item]) -> Result<()> {
+    pub(in crate::checkpoint) fn set_dir_modes(&mut self, items: &[Item]) -> Result<()> {
         let mut dirs = BTreeSet::new();
         for item in items
             .iter()
@@ -441,7 +453,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// The items that are not as they shall be, though nobody else changed them.
-    pub(super) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
+    pub(in crate::checkpoint) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
         self.hands.look_again();
         for item in items {

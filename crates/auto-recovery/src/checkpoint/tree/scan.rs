@@ -10,83 +10,83 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
-use crate::checkpoint::crew;
-use crate::checkpoint::ignore_files::{self, IgnoreBudget};
-use crate::checkpoint::manifest::{Manifest, Node, Why};
-use crate::checkpoint::mounts::Mounts;
-use crate::checkpoint::opened::Opened;
 use crate::checkpoint::options::CheckpointLimits;
-use crate::checkpoint::path::{RelPath, display_path, join, split, to_os};
-use crate::checkpoint::root::{Above, Own, Root, is_git_elsewise, open_file_at, stamp_at};
-use crate::checkpoint::rules::{Chain, RuleFile, Rules, longer};
-use crate::checkpoint::stamp::Stamp;
-use crate::checkpoint::tracked::Tracked;
-use crate::checkpoint::user_git::own_excludes;
-use crate::checkpoint::watch::{Watch, is_build_dir, is_in_build_dir};
+use crate::checkpoint::repository::user_git::own_excludes;
+use crate::checkpoint::tree::crew;
+use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
+use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
+use crate::checkpoint::tree::mounts::Mounts;
+use crate::checkpoint::tree::opened::Opened;
+use crate::checkpoint::tree::path::{RelPath, display_path, join, split, to_os};
+use crate::checkpoint::tree::root::{Above, Own, Root, is_git_elsewise, open_file_at, stamp_at};
+use crate::checkpoint::tree::rules::{Chain, RuleFile, Rules, longer};
+use crate::checkpoint::tree::stamp::Stamp;
+use crate::checkpoint::tree::tracked::Tracked;
+use crate::checkpoint::tree::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::error::{Error, Result};
 use crate::workspace::{git_dir_of, own_git_dir_of};
 
 /// What a walk needs to know.
-pub(super) struct Scanner<'a> {
-    pub(super) root: &'a Root,
+pub(in crate::checkpoint) struct Scanner<'a> {
+    pub(in crate::checkpoint) root: &'a Root,
     /// What of ours is opened for the walk.
-    pub(super) opened: &'a Opened,
-    pub(super) limits: &'a CheckpointLimits,
+    pub(in crate::checkpoint) opened: &'a Opened,
+    pub(in crate::checkpoint) limits: &'a CheckpointLimits,
     /// Directories, relative to the root, that are not part of the tree.
-    pub(super) excluded: &'a [Vec<u8>],
+    pub(in crate::checkpoint) excluded: &'a [Vec<u8>],
     /// Other work trees of the same repository, relative to the root: never part of this one.
-    pub(super) work_trees: &'a [Vec<u8>],
+    pub(in crate::checkpoint) work_trees: &'a [Vec<u8>],
     /// Users whose repositories inside the tree count as such.
-    pub(super) owners: &'a [u32],
+    pub(in crate::checkpoint) owners: &'a [u32],
     /// Mount points that are none of the tree.
-    pub(super) mounts: &'a Mounts,
+    pub(in crate::checkpoint) mounts: &'a Mounts,
     /// The user's ignore rules for all projects, which hold in repositories inside the tree too.
-    pub(super) global_rules: Option<&'a [u8]>,
-    pub(super) rules: &'a Rules,
+    pub(in crate::checkpoint) global_rules: Option<&'a [u8]>,
+    pub(in crate::checkpoint) rules: &'a Rules,
     /// Other rules under which paths are covered, too: those of the trees that are gone to.
-    pub(super) other_rules: &'a [&'a Rules],
+    pub(in crate::checkpoint) other_rules: &'a [&'a Rules],
     /// The names of the temporary files of restores that have not ended.
-    pub(super) temps: &'a [Vec<u8>],
+    pub(in crate::checkpoint) temps: &'a [Vec<u8>],
     /// Whether `rules` lack the ignore files of the tree, so that the walk reads them.
-    pub(super) collects: bool,
-    pub(super) tracked: &'a Tracked,
+    pub(in crate::checkpoint) collects: bool,
+    pub(in crate::checkpoint) tracked: &'a Tracked,
     /// Trees whose paths are covered even when ignored.
-    pub(super) kept: &'a [&'a Manifest],
+    pub(in crate::checkpoint) kept: &'a [&'a Manifest],
     /// The session's last snapshot, whose decisions about sizes hold.
-    pub(super) last: Option<&'a Manifest>,
+    pub(in crate::checkpoint) last: Option<&'a Manifest>,
     /// Files that the session left out for their size.
-    pub(super) left_out: &'a BTreeSet<RelPath>,
+    pub(in crate::checkpoint) left_out: &'a BTreeSet<RelPath>,
     /// How much of ignore files was read.
-    pub(super) ignore_budget: &'a IgnoreBudget,
+    pub(in crate::checkpoint) ignore_budget: &'a IgnoreBudget,
 }
 
 /// What a walk found.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(in crate::checkpoint) struct Scan {
     /// Covered paths, sorted.
-    pub(super) found: Vec<Found>,
-    pub(super) watch: Watch,
+    pub(in crate::checkpoint) found: Vec<Found>,
+    pub(in crate::checkpoint) watch: Watch,
     /// The ignore files that a collecting walk read.
-    pub(super) ignore_files: Vec<Arc<RuleFile>>,
+    pub(in crate::checkpoint) ignore_files: Vec<Arc<RuleFile>>,
     /// Repositories inside the tree that are not ignored, by their directories.
-    pub(super) nested: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) nested: BTreeSet<RelPath>,
     /// What a restore that was killed left.
-    pub(super) temps: Vec<RelPath>,
+    pub(in crate::checkpoint) temps: Vec<RelPath>,
     /// What stays open while this is held.
-    pub(super) opened: Option<Opened>,
+    pub(in crate::checkpoint) opened: Option<Opened>,
 }
 
 /// One covered path.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
-    pub(super) path: RelPath,
-    pub(super) stamp: Stamp,
-    pub(super) kind: Kind,
+pub(in crate::checkpoint) struct Found {
+    pub(in crate::checkpoint) path: RelPath,
+    pub(in crate::checkpoint) stamp: Stamp,
+    pub(in crate::checkpoint) kind: Kind,
 }
 
 /// What stands at a covered path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::checkpoint) enum Kind {
     Dir,
     File,
     Link,
@@ -95,7 +95,7 @@ pub(super) enum Kind {
 
 impl Scanner<'_> {
     /// Walks the tree, with a few threads when it is large.
-    pub(super) fn scan(&self) -> Result<Scan> {
+    pub(in crate::checkpoint) fn scan(&self) -> Result<Scan> {
         let room = AtomicUsize::new(self.limits.watched_max);
         let walkers = (0..crew::size())
             .map(|_| Walker::new(self, &room))

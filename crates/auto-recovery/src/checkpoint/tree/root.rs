@@ -18,12 +18,12 @@ use rustix::fs::{
 use rustix::fs::{StatxFlags, statx};
 use rustix::io::Errno;
 
-use crate::checkpoint::path::{is_within, split};
-use crate::checkpoint::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::path::{is_within, split};
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a directory is opened.
-pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
+pub(in crate::checkpoint) const DIR_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
@@ -31,7 +31,7 @@ pub(super) const DIR_FLAGS: OFlags = OFlags::RDONLY
 /// A directory from which what lies below it is opened, so that no path is longer than the system
 /// takes.
 #[derive(Debug)]
-pub(super) struct Above {
+pub(in crate::checkpoint) struct Above {
     fd: OwnedFd,
     /// The length of its path.
     len: usize,
@@ -40,7 +40,7 @@ pub(super) struct Above {
 impl Above {
     /// What holds for what lies in the directory `path`, which is open as `fd`, itself opened from
     /// `above`: a nearer one, when its path from there is long.
-    pub(super) fn nearer(
+    pub(in crate::checkpoint) fn nearer(
         above: Option<&Arc<Self>>,
         path: &[u8],
         fd: &OwnedFd,
@@ -71,13 +71,13 @@ const NANOS: i64 = 1_000_000_000;
 
 /// The root of a workspace.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(in crate::checkpoint) struct Root {
     fd: OwnedFd,
     path: PathBuf,
 }
 
 impl Root {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::checkpoint) fn open(path: &Path) -> Result<Self> {
         let fd = openat(CWD, path, DIR_FLAGS, Mode::empty())
             .map_err(|e| Error::io("open the directory", path, e.into()))?;
         Ok(Self {
@@ -86,7 +86,7 @@ impl Root {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::checkpoint) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -94,7 +94,7 @@ impl Root {
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if it was moved, removed or replaced.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::checkpoint) fn check(&self) -> Result<()> {
         let named = stat(&self.path).ok();
         let opened = fstat(&self.fd).map_err(|e| Error::io("look at", &self.path, e.into()))?;
         let is_same = named
@@ -112,7 +112,7 @@ impl Root {
     }
 
     /// Opens a directory below the root.
-    pub(super) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+    pub(in crate::checkpoint) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
         let mut dir = self.duplicate()?;
         for name in path
             .split(|byte| *byte == b'/')
@@ -125,7 +125,7 @@ impl Root {
 
     /// Opens a directory in one call, by its path from `above`: only its last component is safe
     /// from links. For looking, never for writing; what is read afterwards is opened name by name.
-    pub(super) fn open_dir_to_list(
+    pub(in crate::checkpoint) fn open_dir_to_list(
         &self,
         above: Option<&Above>,
         path: &[u8],
@@ -140,7 +140,7 @@ impl Root {
 
     /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no
     /// directory.
-    pub(super) fn stamp(&self, path: &[u8]) -> Result<Option<Stamp>, Errno> {
+    pub(in crate::checkpoint) fn stamp(&self, path: &[u8]) -> Result<Option<Stamp>, Errno> {
         let (dir, name) = split(path);
         match self.open_dir(dir) {
             Ok(dir) => stamp_at(&dir, name),
@@ -150,7 +150,7 @@ impl Root {
     }
 
     /// The same, and when it was made, in nanoseconds since 1970, where the file system tells.
-    pub(super) fn stamp_and_birth(
+    pub(in crate::checkpoint) fn stamp_and_birth(
         &self,
         path: &[u8],
     ) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
@@ -169,7 +169,7 @@ impl Root {
 }
 
 /// The stamp of `name` in `dir`; `None` when nothing stands there.
-pub(super) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errno> {
+pub(in crate::checkpoint) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errno> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(Stamp::of(&stat))),
         Err(Errno::NOENT) => Ok(None),
@@ -178,7 +178,7 @@ pub(super) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errn
 }
 
 /// Whether `name`, in other letters than git writes, is `.git` to this file system.
-pub(super) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
+pub(in crate::checkpoint) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
     if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
         return false;
     }
@@ -187,19 +187,19 @@ pub(super) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
 }
 
 /// Opens a file for reading, and never waits for a pipe that took its place.
-pub(super) fn open_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
+pub(in crate::checkpoint) fn open_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     openat(dir, name, flags, Mode::empty()).map(File::from)
 }
 
 /// Opens a file for reading; one that is ours and that its own mode closes to us is opened for
 /// that, and closed again before this returns.
-pub(super) fn open_own_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
+pub(in crate::checkpoint) fn open_own_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
     open_own_at(dir, name, OFlags::RDONLY, OWNER_READ)
 }
 
 /// Opens a file, where need be with the bit that lets its owner do so.
-pub(super) fn open_own_at(
+pub(in crate::checkpoint) fn open_own_at(
     dir: &OwnedFd,
     name: &[u8],
     how: OFlags,
@@ -224,19 +224,19 @@ pub(super) fn open_own_at(
 /// Which file something is, whatever its names: the number of its inode, and when that was made,
 /// for numbers are given anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Inode {
+pub(in crate::checkpoint) struct Inode {
     number: u64,
     made_ns: i64,
 }
 
 /// What stands at a name, held so that nothing else can take its place, without being opened.
-pub(super) struct Own {
+pub(in crate::checkpoint) struct Own {
     #[cfg(target_os = "linux")]
     fd: OwnedFd,
     #[cfg(not(target_os = "linux"))]
     place: (OwnedFd, Box<[u8]>),
     /// Its permission bits.
-    pub(super) mode: u16,
+    pub(in crate::checkpoint) mode: u16,
     stamp: Stamp,
 }
 
@@ -245,7 +245,7 @@ impl Own {
     ///
     /// # Errors
     /// `EACCES` if it is somebody else's.
-    pub(super) fn at(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+    pub(in crate::checkpoint) fn at(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
         let own = Self::anybodys(dir, name)?;
         match own.stamp.owner.uid == rustix::process::geteuid().as_raw() {
             true => Ok(own),
@@ -255,7 +255,7 @@ impl Own {
 
     /// Takes hold of `name` in `dir`, whoever owns it.
     #[cfg(target_os = "linux")]
-    pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+    pub(in crate::checkpoint) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = openat(dir, name, flags, Mode::empty())?;
         let stamp = Stamp::of(&fstat(&fd)?);
@@ -265,7 +265,7 @@ impl Own {
 
     /// Takes hold of `name` in `dir`, whoever owns it. Here another may take its place.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+    pub(in crate::checkpoint) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
         let stamp = stamp_at(dir, name)?.ok_or(Errno::NOENT)?;
         let mode = stamp.permissions();
         let place = (openat(dir, c".", DIR_FLAGS, Mode::empty())?, name.into());
@@ -273,11 +273,11 @@ impl Own {
     }
 
     /// Its stamp, when it was taken hold of.
-    pub(super) fn stamp(&self) -> &Stamp {
+    pub(in crate::checkpoint) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    pub(super) fn is_dir(&self) -> bool {
+    pub(in crate::checkpoint) fn is_dir(&self) -> bool {
         self.kind().is_dir()
     }
 
@@ -286,7 +286,7 @@ impl Own {
     }
 
     /// Gives it to another owner, where we may.
-    pub(super) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
         #[cfg(target_os = "linux")]
         {
@@ -306,7 +306,7 @@ impl Own {
     }
 
     /// Sets its permission bits. A link has none.
-    pub(super) fn set_mode(&self, mode: u16) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn set_mode(&self, mode: u16) -> Result<(), Errno> {
         if self.kind().is_symlink() {
             return Err(Errno::LOOP);
         }
@@ -324,7 +324,7 @@ impl Own {
     }
 
     /// Which inode is held, where the file system tells when it was made.
-    pub(super) fn inode(&self) -> Option<Inode> {
+    pub(in crate::checkpoint) fn inode(&self) -> Option<Inode> {
         let number = self.stamp.ino;
         self.made_ns().map(|made_ns| Inode { number, made_ns })
     }
@@ -345,7 +345,7 @@ impl Own {
 }
 
 /// Where a link points.
-pub(super) fn read_link_at(dir: &OwnedFd, name: &[u8]) -> Result<Box<[u8]>, Errno> {
+pub(in crate::checkpoint) fn read_link_at(dir: &OwnedFd, name: &[u8]) -> Result<Box<[u8]>, Errno> {
     readlinkat(dir, name, Vec::new()).map(|target| target.into_bytes().into_boxed_slice())
 }
 
@@ -355,7 +355,7 @@ const HELD_MAX: usize = 64;
 
 /// The way to the directory that was opened last, so that its neighbours, and what lies above or
 /// below them, cost one open each, however deep they lie.
-pub(super) struct Way<'a> {
+pub(in crate::checkpoint) struct Way<'a> {
     root: &'a Root,
     path: Vec<u8>,
     /// The directories of `path`, outermost first.
@@ -371,7 +371,7 @@ struct Level {
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(root: &'a Root) -> Self {
+    pub(in crate::checkpoint) fn new(root: &'a Root) -> Self {
         Self {
             root,
             path: Vec::new(),
@@ -380,14 +380,17 @@ impl<'a> Way<'a> {
     }
 
     /// The open directory that holds `path`, and the name of `path` in it.
-    pub(super) fn parent<'p>(&mut self, path: &'p [u8]) -> Result<(&OwnedFd, &'p [u8]), Errno> {
+    pub(in crate::checkpoint) fn parent<'p>(
+        &mut self,
+        path: &'p [u8],
+    ) -> Result<(&OwnedFd, &'p [u8]), Errno> {
         let (dir, name) = split(path);
         let plainly = |parent: &OwnedFd, name: &[u8], _: &[u8]| open_dir_at(parent, name);
         Ok((self.to(dir, plainly)?, name))
     }
 
     /// The open directory `path`; `open` opens a name in a directory, and is told its whole path.
-    pub(super) fn to(
+    pub(in crate::checkpoint) fn to(
         &mut self,
         path: &[u8],
         mut open: impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
@@ -470,7 +473,7 @@ impl<'a> Way<'a> {
     }
 
     /// Forgets the directory `path` and what lies below it: something else may stand there.
-    pub(super) fn forget(&mut self, path: &[u8]) {
+    pub(in crate::checkpoint) fn forget(&mut self, path: &[u8]) {
         let is_below = |level: &Level| is_within(&self.path[..level.end], path);
         while self.levels.pop_if(|level| is_below(level)).is_some() {}
         let end = self.levels.last().map_or(0, |level| level.end);
@@ -479,6 +482,6 @@ impl<'a> Way<'a> {
 }
 
 /// Opens a directory in another.
-pub(super) fn open_dir_at(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub(in crate::checkpoint) fn open_dir_at(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     openat(parent, name, DIR_FLAGS, Mode::empty())
 }

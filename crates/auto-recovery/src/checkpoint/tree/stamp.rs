@@ -16,22 +16,22 @@ const COARSE_TICK_NS: i64 = 2 * NANOS;
 
 /// Whose a path is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Ids {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(in crate::checkpoint) struct Ids {
+    pub(in crate::checkpoint) uid: u32,
+    pub(in crate::checkpoint) gid: u32,
 }
 
 /// A file's stamp. `mode` has the type bits. An edit that forges mtime still moves ctime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) mode: u32,
-    pub(super) size: u64,
-    pub(super) mtime_ns: i64,
-    pub(super) ctime_ns: i64,
-    pub(super) ino: u64,
-    pub(super) owner: Ids,
+pub(in crate::checkpoint) struct Stamp {
+    pub(in crate::checkpoint) mode: u32,
+    pub(in crate::checkpoint) size: u64,
+    pub(in crate::checkpoint) mtime_ns: i64,
+    pub(in crate::checkpoint) ctime_ns: i64,
+    pub(in crate::checkpoint) ino: u64,
+    pub(in crate::checkpoint) owner: Ids,
     /// How many names it has; of a directory, more or less how many are in it.
-    pub(super) links: u32,
+    pub(in crate::checkpoint) links: u32,
 }
 
 impl Stamp {
@@ -40,7 +40,7 @@ impl Stamp {
         clippy::unnecessary_cast,
         reason = "the widths of these fields differ between platforms"
     )]
-    pub(super) fn of(stat: &Stat) -> Self {
+    pub(in crate::checkpoint) fn of(stat: &Stat) -> Self {
         let nanos = |seconds: i64, fraction: i64| seconds.saturating_mul(NANOS) + fraction;
         Self {
             mode: u32::from(stat.st_mode),
@@ -58,7 +58,7 @@ impl Stamp {
 
     /// How long until a file that is written has a time that tools which know whole seconds only
     /// tell from that of `was`; `None` where it is told from it already, by its size too.
-    pub(super) fn time_until_told_from(&self, was: &Self) -> Option<Duration> {
+    pub(in crate::checkpoint) fn time_until_told_from(&self, was: &Self) -> Option<Duration> {
         let second = |stamp: &Self| stamp.mtime_ns.div_euclid(NANOS);
         let is_told = self.size != was.size || second(self) != second(was);
         let left = NANOS - self.mtime_ns.rem_euclid(NANOS) + TICK_NS;
@@ -66,13 +66,13 @@ impl Stamp {
     }
 
     /// All permission bits.
-    pub(super) fn permissions(&self) -> u16 {
+    pub(in crate::checkpoint) fn permissions(&self) -> u16 {
         (self.mode & 0o7777) as u16
     }
 
     /// Whether a file with this stamp, read at `now_ns`, may have changed since without another
     /// stamp.
-    pub(super) fn is_racy(&self, now_ns: i64) -> bool {
+    pub(in crate::checkpoint) fn is_racy(&self, now_ns: i64) -> bool {
         let coarse = self.ctime_ns % NANOS == 0;
         let tick = if coarse { COARSE_TICK_NS } else { TICK_NS };
         self.ctime_ns.saturating_add(tick) >= now_ns

@@ -1,8 +1,8 @@
 //! What a restore says that it did.
 
-use crate::checkpoint::path::is_within;
-use crate::checkpoint::plan::Beside;
-use crate::checkpoint::watch::Uncovered;
+use crate::checkpoint::restore::plan::Beside;
+use crate::checkpoint::tree::path::is_within;
+use crate::checkpoint::tree::watch::Uncovered;
 
 /// What a restore did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl RestoreReport {
     }
 
     /// This and what `next` did, of the same tree: what that put back was not foreign.
-    pub(super) fn followed_by(mut self, next: Self) -> Self {
+    pub(in crate::checkpoint) fn followed_by(mut self, next: Self) -> Self {
         self.foreign.retain(|path| next.foreign.contains(path));
         add(&mut self.restored, next.restored);
         add(&mut self.not_covered, next.not_covered);
@@ -68,7 +68,7 @@ impl RestoreReport {
     }
 
     /// Whether `path`, as records name it, is or lies in a directory that got another name.
-    pub(super) fn is_moved_aside(&self, path: &str) -> bool {
+    pub(in crate::checkpoint) fn is_moved_aside(&self, path: &str) -> bool {
         let mut asides = self.moved_aside.iter();
         asides.any(|(_, aside)| is_within(path.as_bytes(), aside.as_bytes()))
     }

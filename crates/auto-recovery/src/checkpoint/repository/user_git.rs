@@ -10,8 +10,8 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::ignore_files;
-use crate::checkpoint::path::some_names;
+use crate::checkpoint::tree::ignore_files;
+use crate::checkpoint::tree::path::some_names;
 use crate::files::{Links, open_regular, read_small};
 use crate::git::Git;
 use crate::workspace::git_dir_of;
@@ -36,24 +36,24 @@ const COMMITS_SHOWN: usize = 5;
 
 /// Where HEAD is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Head {
+pub(in crate::checkpoint) struct Head {
     /// The branch, as a whole reference; `None` when it is detached.
-    pub(super) branch: Option<String>,
+    pub(in crate::checkpoint) branch: Option<String>,
     /// The commit; `None` before the first.
-    pub(super) commit: Option<String>,
+    pub(in crate::checkpoint) commit: Option<String>,
 }
 
 /// What git ignores beyond the ignore files of the tree.
 #[derive(Clone, Debug, Default)]
-pub(super) struct IgnoreSettings {
+pub(in crate::checkpoint) struct IgnoreSettings {
     /// The text of the user's ignore file for all projects.
-    pub(super) global: Option<Vec<u8>>,
+    pub(in crate::checkpoint) global: Option<Vec<u8>>,
     /// Whether names are compared without their case.
-    pub(super) ignores_case: bool,
+    pub(in crate::checkpoint) ignores_case: bool,
 }
 
 /// Where a linked work tree keeps what it shares with the others; else the directory itself.
-pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
+pub(in crate::checkpoint) fn common_dir(git_dir: &Path) -> PathBuf {
     match line_in(&git_dir.join("commondir")) {
         Some(line) => git_dir.join(OsStr::from_bytes(&line)),
         None => git_dir.to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn common_dir(git_dir: &Path) -> PathBuf {
 }
 
 /// What `info/exclude` of the repository says.
-pub(super) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
+pub(in crate::checkpoint) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
     ignore_files::read_at(&common_dir(git_dir).join("info/exclude")).ok()
 }
 
@@ -78,7 +78,7 @@ fn text_in(path: &Path) -> Option<String> {
 
 /// What git's configuration says of ignoring, the user's own and the repository's.
 /// `default_global` is where git looks unless told otherwise.
-pub(super) fn ignore_settings(
+pub(in crate::checkpoint) fn ignore_settings(
     git: &Git,
     git_dir: &Path,
     root: &Path,
@@ -112,7 +112,7 @@ pub(super) fn ignore_settings(
 }
 
 /// Whether git tells by the mode of a file whether it is executable.
-pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
+pub(in crate::checkpoint) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
     let args = ["config", "--bool", "--get", "core.fileMode"];
     let answer = git.output(git.reading_as_user(git_dir, root, &args), "git config");
     // It fails when nothing is set.
@@ -120,7 +120,7 @@ pub(super) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
 }
 
 /// The other work trees of the repository that lie below `root`, relative to it.
-pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
+pub(in crate::checkpoint) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
     let common = common_dir(git_dir);
     let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten();
     let linked = linked.take(WORK_TREES_MAX).flatten().filter_map(|entry| {
@@ -140,7 +140,7 @@ pub(super) fn other_work_trees(git_dir: &Path, root: &Path) -> Vec<Vec<u8>> {
 }
 
 /// Where HEAD is now.
-pub(super) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
+pub(in crate::checkpoint) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
     let Some(text) = text_in(&git_dir.join("HEAD")) else {
         return Head::default();
     };
@@ -198,7 +198,7 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
 
 /// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move. The
 /// way back works whatever became of the files, and keeps them but where a rebase is ended.
-pub(super) fn moved(
+pub(in crate::checkpoint) fn moved(
     git: &Git,
     git_dir: &Path,
     root: &Path,

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use crate::checkpoint::path::{RelPath, split};
-use crate::checkpoint::root::{Own, Root};
+use crate::checkpoint::tree::path::{RelPath, split};
+use crate::checkpoint::tree::root::{Own, Root};
 use crate::files::{Links, open_own, read_small};
 
 /// What it takes to list and enter a directory.
@@ -31,7 +31,7 @@ const NOTE: &str = "opened-";
 
 /// The directories that are open now, each with the permission bits it had.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in crate::checkpoint) struct Opened {
     root: Arc<Root>,
     /// Where it is noted what is open.
     note: PathBuf,
@@ -40,7 +40,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// None yet, below `root`; noted in `state`. What an earlier walk left open is set back.
-    pub(super) fn none(root: &Arc<Root>, state: &Path) -> Self {
+    pub(in crate::checkpoint) fn none(root: &Arc<Root>, state: &Path) -> Self {
         let here = |name: &str| Self {
             root: Arc::clone(root),
             note: state.join(name),
@@ -62,7 +62,7 @@ impl Opened {
     }
 
     /// Opens the directory `path`, if it is ours and closed to us; says whether it did.
-    pub(super) fn open(&self, path: &RelPath) -> bool {
+    pub(in crate::checkpoint) fn open(&self, path: &RelPath) -> bool {
         let (dir, name) = split(path);
         let held = self.root.open_dir(dir).and_then(|dir| Own::at(&dir, name));
         let Ok(own) = held else {

@@ -9,20 +9,20 @@ use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::path::{RelPath, to_os};
-use crate::checkpoint::root::Root;
-use crate::checkpoint::stamp::Stamp;
-use crate::checkpoint::watch::Watch;
+use crate::checkpoint::tree::path::{RelPath, to_os};
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::stamp::Stamp;
+use crate::checkpoint::tree::watch::Watch;
 
 /// A path that is not covered, under the name it has now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Moved {
-    pub(super) now: RelPath,
-    pub(super) was: RelPath,
+pub(in crate::checkpoint) struct Moved {
+    pub(in crate::checkpoint) now: RelPath,
+    pub(in crate::checkpoint) was: RelPath,
 }
 
 /// What was watched at `to`, is gone, and stands at one of `leaving` or where `from` saw it.
-pub(super) fn moved<'a>(
+pub(in crate::checkpoint) fn moved<'a>(
     root: &Root,
     (from, to): (&'a Checkpoint, &Checkpoint),
     leaving: impl Iterator<Item = &'a RelPath>,

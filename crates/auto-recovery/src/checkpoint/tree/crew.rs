@@ -18,13 +18,13 @@ const THREADS_MAX: usize = 4;
 const HELPERS_FROM: usize = 16;
 
 /// How many workers a crew may have on this machine.
-pub(super) fn size() -> usize {
+pub(in crate::checkpoint) fn size() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
 }
 
 /// Works off `first` and every job made meanwhile, and gives the workers back. `work` does one job
 /// with a worker and adds the jobs that it makes. The first error ends the work.
-pub(super) fn run<J: Send, W: Send>(
+pub(in crate::checkpoint) fn run<J: Send, W: Send>(
     first: J,
     mut workers: Vec<W>,
     work: impl Fn(&mut W, J, &mut Vec<J>) -> Result<()> + Sync,

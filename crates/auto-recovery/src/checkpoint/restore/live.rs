@@ -6,19 +6,19 @@ use std::io::{self, Read, Write};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::checkpoint::blobs::{Blobs, CopyError};
-use crate::checkpoint::hands::{Hands, OPENED};
-use crate::checkpoint::manifest::{Node, ObjectId, Told, Why};
-use crate::checkpoint::path::split;
-use crate::checkpoint::root::{open_own_file_at, read_link_at};
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::repository::blobs::{Blobs, CopyError};
+use crate::checkpoint::restore::hands::{Hands, OPENED};
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told, Why};
+use crate::checkpoint::tree::path::split;
+use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes of a file are held at once.
 const CHUNK: usize = 64 * 1024;
 
 /// Whether `node` (`None`: nothing) stands at `path`.
-pub(super) fn stands(
+pub(in crate::checkpoint) fn stands(
     hands: &mut Hands<'_>,
     blobs: &mut Blobs,
     path: &[u8],
@@ -66,7 +66,7 @@ pub(super) fn stands(
 
 /// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle:
 /// one that changes its type is absent for a moment, a new directory has its mode a moment later.
-pub(super) fn is_between(
+pub(in crate::checkpoint) fn is_between(
     hands: &mut Hands<'_>,
     path: &[u8],
     from: Option<&Node>,
@@ -82,7 +82,7 @@ pub(super) fn is_between(
 }
 
 /// Whether the file at `path` has exactly the bytes of the blob `id`.
-pub(super) fn has_content(
+pub(in crate::checkpoint) fn has_content(
     hands: &mut Hands<'_>,
     blobs: &mut Blobs,
     path: &[u8],
@@ -105,7 +105,7 @@ pub(super) fn has_content(
 }
 
 /// What to say of a blob that a checkpoint names and the repository lacks.
-pub(super) fn missing(id: ObjectId) -> Error {
+pub(in crate::checkpoint) fn missing(id: ObjectId) -> Error {
     Error::new(
         ErrorKind::Damaged,
         format!("content {id} is missing from the checkpoints"),
@@ -161,6 +161,6 @@ impl Write for Compare<'_> {
 }
 
 /// The type of what has `stamp`.
-pub(super) fn file_type(stamp: &Stamp) -> FileType {
+pub(in crate::checkpoint) fn file_type(stamp: &Stamp) -> FileType {
     FileType::from_raw_mode(stamp.mode)
 }

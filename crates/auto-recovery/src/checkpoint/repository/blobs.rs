@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use crate::checkpoint::manifest::ObjectId;
+use crate::checkpoint::tree::manifest::ObjectId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Conversation, Git};
 
@@ -12,7 +12,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// A running `git cat-file --batch`. One question is asked and answered at a time, so neither side
 /// ever waits for the other with a full pipe.
-pub(super) struct Blobs {
+pub(in crate::checkpoint) struct Blobs {
     git: Conversation,
     stdin: Box<dyn Write + Send>,
     stdout: BufReader<Box<dyn Read + Send>>,
@@ -22,7 +22,7 @@ pub(super) struct Blobs {
 
 /// Why a blob did not arrive where it was wanted.
 #[derive(Debug)]
-pub(super) enum CopyError {
+pub(in crate::checkpoint) enum CopyError {
     /// The repository does not give it.
     Source(Error),
     /// The receiver refused it.
@@ -30,12 +30,12 @@ pub(super) enum CopyError {
 }
 
 impl Blobs {
-    pub(super) fn start(git: &Git) -> Result<Self> {
+    pub(in crate::checkpoint) fn start(git: &Git) -> Result<Self> {
         let command = git.command(&["cat-file", "--batch"]);
         Self::talk_to(Conversation::start(git, command, "git cat-file")?)
     }
 
-    pub(super) fn talk_to(mut git: Conversation) -> Result<Self> {
+    pub(in crate::checkpoint) fn talk_to(mut git: Conversation) -> Result<Self> {
         let (stdin, stdout) = git.pipes();
         Ok(Self {
             git,
@@ -46,7 +46,7 @@ impl Blobs {
     }
 
     /// The whole object that `spec` names; `None` when there is none.
-    pub(super) fn read(&mut self, spec: &str) -> Result<Option<Vec<u8>>> {
+    pub(in crate::checkpoint) fn read(&mut self, spec: &str) -> Result<Option<Vec<u8>>> {
         let Some(len) = self.ask(format!("{spec}\n").as_bytes())? else {
             return Ok(None);
         };
@@ -60,7 +60,7 @@ impl Blobs {
 
     /// Asks for contents that [`Blobs::ask_for`] will want in this order: few enough for a pipe to
     /// hold the questions, so that nobody waits for anybody.
-    pub(super) fn order(&mut self, ids: &[ObjectId]) -> Result<()> {
+    pub(in crate::checkpoint) fn order(&mut self, ids: &[ObjectId]) -> Result<()> {
         self.take_ordered(None)?;
         let questions: String = ids.iter().map(|id| format!("{id}\n")).collect();
         self.send(questions.as_bytes())?;
@@ -70,7 +70,7 @@ impl Blobs {
 
     /// Asks for a content, unless it was ordered; its length, when there is one. [`Blobs::copy`]
     /// must follow.
-    pub(super) fn ask_for(&mut self, id: ObjectId) -> Result<Option<u64>> {
+    pub(in crate::checkpoint) fn ask_for(&mut self, id: ObjectId) -> Result<Option<u64>> {
         match self.take_ordered(Some(id))? {
             true => self.answer(),
             false => self.ask(format!("{id}\n").as_bytes()),
@@ -127,7 +127,11 @@ impl Blobs {
 
     /// Copies the object asked for, of `len` bytes. When the receiver refuses, the rest is read
     /// over, so that the next question finds its answer.
-    pub(super) fn copy(&mut self, len: u64, sink: &mut dyn Write) -> Result<(), CopyError> {
+    pub(in crate::checkpoint) fn copy(
+        &mut self,
+        len: u64,
+        sink: &mut dyn Write,
+    ) -> Result<(), CopyError> {
         let mut left = len;
         let mut refused = None;
         while left > 0 {
@@ -149,7 +153,7 @@ impl Blobs {
     }
 
     /// Ends git.
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(in crate::checkpoint) fn finish(mut self) -> Result<()> {
         self.take_ordered(None)?;
         drop(self.stdin);
         drop(self.stdout);

@@ -18,7 +18,7 @@ fn path(state_dir: &Path) -> PathBuf {
 
 /// Makes the reserve when it is missing. Without one an undo on a full disk may fail, so the caller
 /// checks for free space before; failing here changes nothing about that.
-pub(super) fn keep(state_dir: &Path) {
+pub(in crate::checkpoint) fn keep(state_dir: &Path) {
     let path = path(state_dir);
     if path.exists() {
         return;
@@ -45,6 +45,6 @@ fn fill(file: &mut File) -> bool {
 }
 
 /// Gives the reserve up; the next snapshot makes it again.
-pub(super) fn release(state_dir: &Path) {
+pub(in crate::checkpoint) fn release(state_dir: &Path) {
     let _none = fs::remove_file(path(state_dir));
 }

@@ -14,14 +14,14 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::checkpoint::manifest::Told;
-use crate::checkpoint::path::{split, to_os};
-use crate::checkpoint::root::{Inode, Own, Root, Way, open_dir_at, open_own_at, stamp_at};
-use crate::checkpoint::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::manifest::Told;
+use crate::checkpoint::tree::path::{split, to_os};
+use crate::checkpoint::tree::root::{Inode, Own, Root, Way, open_dir_at, open_own_at, stamp_at};
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
 
 /// A directory that a restore opened for itself has these bits beside its own.
-pub(super) const OPENED: u16 = 0o700;
+pub(in crate::checkpoint) const OPENED: u16 = 0o700;
 
 /// What it takes to list, enter and write a directory.
 const OWNER_ALL: u16 = OPENED;
@@ -36,7 +36,7 @@ const OWNER_WRITE: u16 = 0o200;
 const LENDS_RIGHTS: u16 = 0o6000;
 
 /// The root with what has been opened below it.
-pub(super) struct Hands<'a> {
+pub(in crate::checkpoint) struct Hands<'a> {
     root: &'a Root,
     way: Way<'a>,
     opened: Modes,
@@ -47,14 +47,14 @@ type Modes = BTreeMap<Vec<u8>, u16>;
 
 /// Who may do what with a path.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Access {
-    pub(super) mode: u16,
-    pub(super) owner: Told<Ids>,
+pub(in crate::checkpoint) struct Access {
+    pub(in crate::checkpoint) mode: u16,
+    pub(in crate::checkpoint) owner: Told<Ids>,
 }
 
 /// Whether what was put has the owner that it shall have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Given {
+pub(in crate::checkpoint) enum Given {
     Whole,
     /// It is another's; and whether it lends nobody's rights any more, which it would have.
     NotTheOwner {
@@ -63,10 +63,10 @@ pub(super) enum Given {
 }
 
 /// Gives a file its content.
-pub(super) type Fill<'f> = dyn FnMut(&mut File) -> io::Result<()> + 'f;
+pub(in crate::checkpoint) type Fill<'f> = dyn FnMut(&mut File) -> io::Result<()> + 'f;
 
 impl<'a> Hands<'a> {
-    pub(super) fn new(root: &'a Root) -> Self {
+    pub(in crate::checkpoint) fn new(root: &'a Root) -> Self {
         Self {
             root,
             way: Way::new(root),
@@ -76,7 +76,7 @@ impl<'a> Hands<'a> {
 
     /// Opens the directory `path` for looking at what it holds; one that its owner may not list or
     /// enter is opened for that.
-    pub(super) fn dir(&mut self, path: &[u8]) -> Result<&OwnedFd, Errno> {
+    pub(in crate::checkpoint) fn dir(&mut self, path: &[u8]) -> Result<&OwnedFd, Errno> {
         self.dir_allowing(path, OWNER_LOOK)
     }
 
@@ -103,7 +103,7 @@ impl<'a> Hands<'a> {
     }
 
     /// The stamp of what stands at `path`; `None` when nothing does.
-    pub(super) fn stamp(&mut self, path: &[u8]) -> Result<Option<Stamp>> {
+    pub(in crate::checkpoint) fn stamp(&mut self, path: &[u8]) -> Result<Option<Stamp>> {
         let (parent, name) = split(path);
         let stamp = match self.dir(parent) {
             Ok(dir) => stamp_at(dir, name),
@@ -114,7 +114,7 @@ impl<'a> Hands<'a> {
     }
 
     /// Whether a directory stands at `path`, and nothing is in it.
-    pub(super) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
         let entries = self.dir(path).and_then(Dir::read_from);
         entries.is_ok_and(|mut entries| {
             entries.all(|entry| {
@@ -125,13 +125,17 @@ impl<'a> Hands<'a> {
 
     /// Which inode stands at `path`; `None` where the file system does not tell it from a later one
     /// of the same number.
-    pub(super) fn inode(&mut self, path: &[u8]) -> Result<Option<Inode>, Errno> {
+    pub(in crate::checkpoint) fn inode(&mut self, path: &[u8]) -> Result<Option<Inode>, Errno> {
         let (parent, name) = split(path);
         Ok(Own::anybodys(self.dir(parent)?, name)?.inode())
     }
 
     /// Makes a directory; one that stands already is kept. It is ours alone until its mode is set.
-    pub(super) fn make_dir(&mut self, path: &[u8], owner: Told<Ids>) -> Result<Given, Errno> {
+    pub(in crate::checkpoint) fn make_dir(
+        &mut self,
+        path: &[u8],
+        owner: Told<Ids>,
+    ) -> Result<Given, Errno> {
         let (parent, name) = split(path);
         let dir = self.writable_dir(parent)?;
         match mkdirat(dir, name, Mode::RWXU) {
@@ -147,13 +151,13 @@ impl<'a> Hands<'a> {
     }
 
     /// Removes a file or a link.
-    pub(super) fn remove_file(&mut self, path: &[u8]) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn remove_file(&mut self, path: &[u8]) -> Result<(), Errno> {
         let (parent, name) = split(path);
         unlinkat(self.writable_dir(parent)?, name, AtFlags::empty())
     }
 
     /// Removes an empty directory.
-    pub(super) fn remove_dir(&mut self, path: &[u8]) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn remove_dir(&mut self, path: &[u8]) -> Result<(), Errno> {
         let (parent, name) = split(path);
         unlinkat(self.writable_dir(parent)?, name, AtFlags::REMOVEDIR)?;
         self.opened.remove(path);
@@ -162,7 +166,11 @@ impl<'a> Hands<'a> {
     }
 
     /// Gives what stands at `path` the name `to` in the same directory, where nothing may stand.
-    pub(super) fn rename_to_new(&mut self, path: &[u8], to: &[u8]) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn rename_to_new(
+        &mut self,
+        path: &[u8],
+        to: &[u8],
+    ) -> Result<(), Errno> {
         let (parent, name) = split(path);
         let (to_parent, to) = split(to);
         let dir = self.writable_dir(parent)?.try_clone();
@@ -175,7 +183,7 @@ impl<'a> Hands<'a> {
 
     /// Puts a file with what `fill` writes at `path`, by way of `temp` in the same directory: at
     /// every moment either the old or the whole new file stands there. Gives its stamp, too.
-    pub(super) fn put_file(
+    pub(in crate::checkpoint) fn put_file(
         &mut self,
         path: &[u8],
         temp: &[u8],
@@ -213,7 +221,7 @@ impl<'a> Hands<'a> {
     /// Overwrites the file at `path` where it stands: where it cannot be replaced (on a full disk,
     /// where something is mounted on it, in a directory that may not be written), or shall not be,
     /// for its other names. A kill in the middle leaves half a file, which the next run puts back.
-    pub(super) fn overwrite_file(
+    pub(in crate::checkpoint) fn overwrite_file(
         &mut self,
         path: &[u8],
         access: Access,
@@ -236,7 +244,7 @@ impl<'a> Hands<'a> {
     }
 
     /// Puts a link to `target` at `path`, by way of `temp`.
-    pub(super) fn put_link(
+    pub(in crate::checkpoint) fn put_link(
         &mut self,
         path: &[u8],
         temp: &[u8],
@@ -259,7 +267,11 @@ impl<'a> Hands<'a> {
     }
 
     /// Gives what stands at `path` to an owner, if one is told.
-    pub(super) fn give(&mut self, path: &[u8], owner: Told<Ids>) -> Result<Given, Errno> {
+    pub(in crate::checkpoint) fn give(
+        &mut self,
+        path: &[u8],
+        owner: Told<Ids>,
+    ) -> Result<Given, Errno> {
         let (parent, name) = split(path);
         let dir = self.dir(parent)?;
         let owner = owner.0.map(|owner| gives_link(dir, name, owner));
@@ -267,7 +279,11 @@ impl<'a> Hands<'a> {
     }
 
     /// Sets owner and permission bits of what stands at `path`, without opening it.
-    pub(super) fn set_access(&mut self, path: &[u8], access: Access) -> Result<Given, Errno> {
+    pub(in crate::checkpoint) fn set_access(
+        &mut self,
+        path: &[u8],
+        access: Access,
+    ) -> Result<Given, Errno> {
         let (parent, name) = split(path);
         let own = Own::anybodys(self.dir(parent)?, name)?;
         let owner = access.owner.0.filter(|owner| *owner != own.stamp().owner);
@@ -280,14 +296,17 @@ impl<'a> Hands<'a> {
     }
 
     /// Sets the permission bits of the file or directory at `path`.
-    pub(super) fn set_mode(&mut self, path: &[u8], mode: u16) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn set_mode(&mut self, path: &[u8], mode: u16) -> Result<(), Errno> {
         let (parent, name) = split(path);
         Own::anybodys(self.dir(parent)?, name)?.set_mode(mode)
     }
 
     /// Sets back what was opened, deepest first, each to what `mode` says of it, else to what it
     /// was.
-    pub(super) fn close(&mut self, mode: impl Fn(&[u8]) -> Option<u16>) -> Result<(), Errno> {
+    pub(in crate::checkpoint) fn close(
+        &mut self,
+        mode: impl Fn(&[u8]) -> Option<u16>,
+    ) -> Result<(), Errno> {
         while let Some((path, was)) = self.opened.pop_last() {
             let bits = mode(&path).unwrap_or(was);
             let set = if path.is_empty() {
@@ -306,11 +325,11 @@ impl<'a> Hands<'a> {
     }
 
     /// Forgets which directories stand where: the next look finds what stands there then.
-    pub(super) fn look_again(&mut self) {
+    pub(in crate::checkpoint) fn look_again(&mut self) {
         self.way.forget(b"");
     }
 
-    pub(super) fn error(&self, what: &str, path: &[u8], error: io::Error) -> Error {
+    pub(in crate::checkpoint) fn error(&self, what: &str, path: &[u8], error: io::Error) -> Error {
         Error::io(what, &self.root.path().join(to_os(path)), error)
     }
 }

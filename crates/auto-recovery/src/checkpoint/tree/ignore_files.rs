@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = MIB / 4;
 const ALL_BYTES_MAX: u64 = MIB;
 
 /// What `file` says. One that is too large is read so far that it can be told.
-pub(super) fn read(file: impl Read) -> Vec<u8> {
+pub(in crate::checkpoint) fn read(file: impl Read) -> Vec<u8> {
     let mut text = Vec::new();
     // What cannot be read ignores nothing.
     let _partial = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text);
@@ -29,13 +29,13 @@ pub(super) fn read(file: impl Read) -> Vec<u8> {
 }
 
 /// The same of the file at `path`; people link their dotfiles.
-pub(super) fn read_at(path: &Path) -> io::Result<Vec<u8>> {
+pub(in crate::checkpoint) fn read_at(path: &Path) -> io::Result<Vec<u8>> {
     open_regular(path, Links::Follow).map(read)
 }
 
 /// How much of ignore files was read, by all who walk through a tree.
 #[derive(Debug, Default)]
-pub(super) struct IgnoreBudget {
+pub(in crate::checkpoint) struct IgnoreBudget {
     bytes: AtomicU64,
 }
 
@@ -44,7 +44,7 @@ impl IgnoreBudget {
     ///
     /// # Errors
     /// [`ErrorKind::NoSpace`] if it is too large, or all of them together are.
-    pub(super) fn count(&self, root: &Path, file: &str, text: &[u8]) -> Result<()> {
+    pub(in crate::checkpoint) fn count(&self, root: &Path, file: &str, text: &[u8]) -> Result<()> {
         let most = FILE_BYTES_MAX;
         if text.len() as u64 > most {
             return Err(refusal(root, &format!("{file} has more than {most} bytes")));
@@ -61,7 +61,7 @@ impl IgnoreBudget {
 }
 
 /// Why there is no checkpoint of `root` where the patterns of `file` are too many for a matcher.
-pub(super) fn too_many(root: &Path, file: &str) -> Error {
+pub(in crate::checkpoint) fn too_many(root: &Path, file: &str) -> Error {
     refusal(root, &format!("{file} has more patterns than can be held"))
 }
 

@@ -11,9 +11,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
-use crate::checkpoint::path::RelPath;
-use crate::checkpoint::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
+use crate::checkpoint::tree::path::RelPath;
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
 use crate::files::{Links, create_afresh, read_small};
 
@@ -24,33 +24,33 @@ const MAGIC: &[u8; 16] = b"recover stamps 2";
 
 /// A path as the last snapshot saw it.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) path: RelPath,
-    pub(super) stamp: Stamp,
+pub(in crate::checkpoint) struct Known {
+    pub(in crate::checkpoint) path: RelPath,
+    pub(in crate::checkpoint) stamp: Stamp,
     /// Whether it may have changed since without another stamp.
-    pub(super) is_racy: bool,
-    pub(super) node: Node,
+    pub(in crate::checkpoint) is_racy: bool,
+    pub(in crate::checkpoint) node: Node,
 }
 
 impl Known {
     /// Whether what has `stamp` now is surely what was seen.
-    pub(super) fn is_still(&self, stamp: &Stamp) -> bool {
+    pub(in crate::checkpoint) fn is_still(&self, stamp: &Stamp) -> bool {
         !self.is_racy && self.stamp == *stamp
     }
 }
 
 /// The last snapshot of a workspace.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cache {
+pub(in crate::checkpoint) struct Cache {
     /// Sorted by path.
-    pub(super) known: Vec<Known>,
+    pub(in crate::checkpoint) known: Vec<Known>,
     /// The git tree that holds the files of `known`; `None` when there are none.
-    pub(super) tree: Option<ObjectId>,
+    pub(in crate::checkpoint) tree: Option<ObjectId>,
 }
 
 impl Cache {
     /// Reads the cache at `path`; `None` when there is none that adds up.
-    pub(super) fn read(path: &Path) -> Option<Self> {
+    pub(in crate::checkpoint) fn read(path: &Path) -> Option<Self> {
         let bytes = read_small(path, Links::Refuse, CACHE_BYTES_MAX).ok()?;
         let (body, sum) = bytes.split_last_chunk::<8>()?;
         if checksum(body) != u64::from_le_bytes(*sum) {
@@ -71,7 +71,7 @@ impl Cache {
     }
 
     /// Replaces the cache at `path`.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    pub(in crate::checkpoint) fn write(&self, path: &Path) -> Result<()> {
         let mut out = Vec::with_capacity(self.known.len() * 128 + 64);
         out.extend_from_slice(MAGIC);
         let none = ObjectId::from_bytes([0; ObjectId::LEN]);
@@ -91,7 +91,7 @@ impl Cache {
 }
 
 /// The tree that `known` describes.
-pub(super) fn manifest_of(known: &[Known]) -> Manifest {
+pub(in crate::checkpoint) fn manifest_of(known: &[Known]) -> Manifest {
     let entry = |known: &Known| Entry {
         path: Arc::clone(&known.path),
         node: known.node.clone(),
@@ -215,7 +215,7 @@ impl Reader<'_> {
 }
 
 /// A node that is seen but not kept. What goes on in a mounted file system is none of the tree's.
-pub(super) fn opaque(why: Why, stamp: &Stamp) -> Node {
+pub(in crate::checkpoint) fn opaque(why: Why, stamp: &Stamp) -> Node {
     let (size, mtime_ns) = match why {
         Why::Mount => (0, 0),
         _ => (stamp.size, stamp.mtime_ns),

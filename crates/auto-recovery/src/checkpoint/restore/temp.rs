@@ -22,12 +22,12 @@ const DIGITS: usize = 12;
 
 /// The name of temporary files while a tree is put back to the checkpoint `id`: the same when a
 /// killed restore is run again.
-pub(super) fn name(id: &str) -> Vec<u8> {
+pub(in crate::checkpoint) fn name(id: &str) -> Vec<u8> {
     format!(".recover-restore-{}.tmp", &id[..DIGITS]).into_bytes()
 }
 
 /// The names that restores which have not ended use in the workspace of `state`.
-pub(super) fn names(state: &Path) -> Vec<Vec<u8>> {
+pub(in crate::checkpoint) fn names(state: &Path) -> Vec<Vec<u8>> {
     let text = read_small(&state.join(FILE), Links::Refuse, BYTES_MAX);
     let text = text.unwrap_or_default();
     let lines = text.split(|byte| *byte == b'\n');
@@ -39,7 +39,7 @@ pub(super) fn names(state: &Path) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// If that cannot be noted.
-pub(super) fn begin(state: &Path, name: &[u8]) -> Result<()> {
+pub(in crate::checkpoint) fn begin(state: &Path, name: &[u8]) -> Result<()> {
     if names(state).iter().any(|known| known == name) {
         return Ok(());
     }
@@ -55,7 +55,7 @@ pub(super) fn begin(state: &Path, name: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// If that cannot be noted.
-pub(super) fn end(state: &Path) -> Result<()> {
+pub(in crate::checkpoint) fn end(state: &Path) -> Result<()> {
     let path = state.join(FILE);
     match fs::remove_file(&path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path, e)),

@@ -7,7 +7,7 @@
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Write};
 use std::sync::mpsc::{Receiver, channel};
 
-use crate::checkpoint::manifest::ObjectId;
+use crate::checkpoint::tree::manifest::ObjectId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Conversation, Git};
 
@@ -18,7 +18,7 @@ const CHUNK: usize = 128 * 1024;
 const MALLOC_KEEP: &str = "33554432";
 
 /// A running `git fast-import`.
-pub(super) struct Importer {
+pub(in crate::checkpoint) struct Importer {
     git: Conversation,
     stdin: BufWriter<Box<dyn Write + Send>>,
     replies: Receiver<String>,
@@ -28,14 +28,14 @@ pub(super) struct Importer {
 
 /// Whether a content had the length that was promised for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(in crate::checkpoint) enum Sent {
     Whole,
     /// The file shrank or could not be read to its end; the blob is padded and means nothing.
     Torn,
 }
 
 impl Importer {
-    pub(super) fn start(git: &Git) -> Result<Self> {
+    pub(in crate::checkpoint) fn start(git: &Git) -> Result<Self> {
         let mut command =
             git.command(&["fast-import", "--quiet", "--done", "--force", "--depth=0"]);
         // git takes and returns the memory of its compressor for every blob; told (glibc only) to
@@ -64,7 +64,11 @@ impl Importer {
     }
 
     /// Sends `len` bytes of `content` as a blob, to be asked for by [`Importer::ids`].
-    pub(super) fn blob(&mut self, len: u64, content: &mut dyn Read) -> io::Result<Sent> {
+    pub(in crate::checkpoint) fn blob(
+        &mut self,
+        len: u64,
+        content: &mut dyn Read,
+    ) -> io::Result<Sent> {
         self.marks += 1;
         write!(self.stdin, "blob\nmark :{}\ndata {len}\n", self.marks)?;
         let sent = copy_exactly(content, len, &mut self.stdin)?;
@@ -73,7 +77,7 @@ impl Importer {
     }
 
     /// Begins a commit on `reference` whose root has the tree `tree` under `tree/`.
-    pub(super) fn begin_commit(
+    pub(in crate::checkpoint) fn begin_commit(
         &mut self,
         reference: &str,
         seconds: u64,
@@ -95,13 +99,13 @@ impl Importer {
     }
 
     /// Removes `path` from the tree of the commit.
-    pub(super) fn delete(&mut self, path: &[u8]) -> io::Result<()> {
+    pub(in crate::checkpoint) fn delete(&mut self, path: &[u8]) -> io::Result<()> {
         self.stdin.write_all(b"D ")?;
         self.quoted(path)
     }
 
     /// Puts a file into the tree of the commit.
-    pub(super) fn file(
+    pub(in crate::checkpoint) fn file(
         &mut self,
         path: &[u8],
         is_executable: bool,
@@ -113,20 +117,20 @@ impl Importer {
     }
 
     /// Puts a link into the tree of the commit.
-    pub(super) fn link(&mut self, path: &[u8], target: &[u8]) -> io::Result<()> {
+    pub(in crate::checkpoint) fn link(&mut self, path: &[u8], target: &[u8]) -> io::Result<()> {
         self.stdin.write_all(b"M 120000 inline ")?;
         self.quoted(path)?;
         self.data(target)
     }
 
     /// Puts `content` beside the tree of the commit.
-    pub(super) fn beside(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
+    pub(in crate::checkpoint) fn beside(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
         writeln!(self.stdin, "M 100644 inline {name}")?;
         self.data(content)
     }
 
     /// Asks for the id of `path` in the commit so far (empty: its root).
-    pub(super) fn tree(&mut self, path: &str) -> Result<Option<ObjectId>> {
+    pub(in crate::checkpoint) fn tree(&mut self, path: &str) -> Result<Option<ObjectId>> {
         self.stdin
             .write_all(format!("ls \"{path}\"\n").as_bytes())
             .map_err(|e| self.talk_error(e))?;
@@ -138,7 +142,7 @@ impl Importer {
     }
 
     /// Ends the commit and asks for its id.
-    pub(super) fn end_commit(&mut self) -> Result<ObjectId> {
+    pub(in crate::checkpoint) fn end_commit(&mut self) -> Result<ObjectId> {
         let mark = self.marks;
         self.stdin
             .write_all(format!("\nget-mark :{mark}\n").as_bytes())
@@ -148,7 +152,7 @@ impl Importer {
 
     /// The ids of the last `count` blobs, in their order. Asked for together: an answer a blob
     /// would make git and us wait for each other twenty thousand times.
-    pub(super) fn ids(&mut self, count: usize) -> Result<Vec<ObjectId>> {
+    pub(in crate::checkpoint) fn ids(&mut self, count: usize) -> Result<Vec<ObjectId>> {
         let first = self.marks + 1 - count as u64;
         for mark in first..=self.marks {
             writeln!(self.stdin, "get-mark :{mark}").map_err(|e| self.talk_error(e))?;
@@ -166,7 +170,7 @@ impl Importer {
     }
 
     /// Makes everything durable and ends git.
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(in crate::checkpoint) fn finish(mut self) -> Result<()> {
         let ended = self
             .stdin
             .write_all(b"done\n")
@@ -184,7 +188,7 @@ impl Importer {
     }
 
     /// What to say when writing to git failed.
-    pub(super) fn broken(self, error: io::Error) -> Error {
+    pub(in crate::checkpoint) fn broken(self, error: io::Error) -> Error {
         let Self { git, stdin, .. } = self;
         let _unsent = stdin.into_parts();
         git.broken(error)
@@ -231,7 +235,7 @@ impl Importer {
 }
 
 /// Ends the names in the trees of the private repository that git would take for its own.
-pub(super) const GITS_MARK: u8 = 1;
+pub(in crate::checkpoint) const GITS_MARK: u8 = 1;
 
 /// Whether git refuses a name in a tree, in whatever letters, or it is one that was marked for
 /// that.
@@ -242,7 +246,7 @@ fn is_gits_name(name: &[u8]) -> bool {
 }
 
 /// A path of a tree of the private repository as it is in the user's: without marks.
-pub(super) fn unmarked(path: &[u8]) -> Vec<u8> {
+pub(in crate::checkpoint) fn unmarked(path: &[u8]) -> Vec<u8> {
     let names = path.split(|byte| *byte == b'/').map(|name| match name {
         [name @ .., GITS_MARK] if is_gits_name(name) => name,
         name => name,

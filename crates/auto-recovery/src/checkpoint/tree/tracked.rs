@@ -6,8 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::path::join;
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::tree::path::join;
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::Result;
 use crate::files::fnv128;
 use crate::git::Git;
@@ -17,21 +17,21 @@ const GITLINK: &[u8] = b"160000";
 
 /// The paths of an index.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tracked {
+pub(in crate::checkpoint) struct Tracked {
     /// Sorted.
     paths: Vec<Box<[u8]>>,
     /// Names what the index says, whatever its stamps.
-    pub(super) digest: u128,
+    pub(in crate::checkpoint) digest: u128,
 }
 
 impl Tracked {
-    pub(super) fn contains(&self, path: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn contains(&self, path: &[u8]) -> bool {
         self.paths
             .binary_search_by(|known| (**known).cmp(path))
             .is_ok()
     }
 
-    pub(super) fn has_below(&self, dir: &[u8]) -> bool {
+    pub(in crate::checkpoint) fn has_below(&self, dir: &[u8]) -> bool {
         let prefix = [dir, b"/"].concat();
         let at = self.paths.partition_point(|known| **known < *prefix);
         self.paths
@@ -40,7 +40,7 @@ impl Tracked {
     }
 
     /// These paths and those of a repository inside the tree, whose directory is `dir`.
-    pub(super) fn with_nested(&mut self, dir: &[u8], nested: &Self) {
+    pub(in crate::checkpoint) fn with_nested(&mut self, dir: &[u8], nested: &Self) {
         let paths = nested.paths.iter().map(|path| join(dir, path).into());
         self.paths.extend(paths);
         self.paths.sort_unstable();
@@ -73,17 +73,22 @@ impl Tracked {
 
 /// The last listing of an index, and the stamp of the index it was read from.
 #[derive(Debug, Default)]
-pub(super) struct TrackedCache {
+pub(in crate::checkpoint) struct TrackedCache {
     stamp: Option<Stamp>,
     tracked: Arc<Tracked>,
     /// Why the index could not be read, when it could not.
-    pub(super) warning: Option<String>,
+    pub(in crate::checkpoint) warning: Option<String>,
 }
 
 impl TrackedCache {
     /// What the index of `git_dir` lists now. An index that cannot be read lists nothing, with a
     /// warning: a broken repository is a failure that someone may want to recover from.
-    pub(super) fn current(&mut self, git: &Git, git_dir: &Path, root: &Path) -> Arc<Tracked> {
+    pub(in crate::checkpoint) fn current(
+        &mut self,
+        git: &Git,
+        git_dir: &Path,
+        root: &Path,
+    ) -> Arc<Tracked> {
         let stamp = rustix::fs::stat(git_dir.join("index"))
             .ok()
             .map(|stat| Stamp::of(&stat));
