@@ -19,14 +19,14 @@ use crate::interrupt::Interrupt;
 use crate::process::{
     self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
 };
-use crate::run::agent_call::{AgentCall, PROBE_TIME_MAX};
-use crate::run::consent::{Consent, Consented};
-use crate::run::environment::{self, Around};
 use crate::run::event::{Console, Role};
-use crate::run::facing::Facing;
+use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
+use crate::run::helpers::consent::{Consent, Consented};
+use crate::run::helpers::environment::{self, Around};
+use crate::run::helpers::facing::Facing;
 use crate::run::outcome::RunExit;
-use crate::run::outputs::Outputs;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
+use crate::run::state::outputs::Outputs;
 use crate::strategy::Call;
 use crate::workspace::Workspace;
 

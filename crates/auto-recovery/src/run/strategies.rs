@@ -5,15 +5,15 @@ use std::borrow::Cow;
 
 use crate::error::Result;
 use crate::recipe::{RecipeRef, Situation};
-use crate::run::budget::RetryBudget;
-use crate::run::commands::CommandStrategy;
-use crate::run::mended::MendedStrategy;
+use crate::run::helpers::commands::CommandStrategy;
+use crate::run::helpers::mended::MendedStrategy;
+use crate::run::helpers::retrying::RetryStrategy;
+use crate::run::helpers::rollback::RollbackStrategy;
+use crate::run::helpers::told::Told;
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
-use crate::run::retrying::RetryStrategy;
-use crate::run::rollback::RollbackStrategy;
-use crate::run::told::Told;
-use crate::run::tree::GuardedTree;
+use crate::run::state::budget::RetryBudget;
+use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
 

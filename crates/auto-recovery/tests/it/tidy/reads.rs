@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("auto-recovery/src/process/unread.rs", "/proc"),
     ("auto-recovery/src/run/network.rs", "/proc"),
     (
-        "auto-recovery/src/run/outputs.rs",
+        "auto-recovery/src/run/state/outputs.rs",
         "a directory of our own state, to lock it",
     ),
     (
