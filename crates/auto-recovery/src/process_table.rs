@@ -7,6 +7,9 @@ use std::fs;
 
 use rustix::process::getpid;
 
+/// Bytes of a command line that are shown.
+const COMMAND_MAX: usize = 200;
+
 /// One line of the process table.
 #[derive(Debug)]
 pub(crate) struct Stat {
@@ -64,6 +67,25 @@ impl Stat {
             started,
             worked,
         })
+    }
+
+    /// What it runs, as a person would type it; cut at 200 bytes.
+    pub(crate) fn command_line(&self) -> String {
+        let raw = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let words: Vec<_> = raw
+            .split(|&byte| byte == 0)
+            .filter(|word| !word.is_empty())
+            .map(String::from_utf8_lossy)
+            .collect();
+        if words.is_empty() {
+            return format!("[{}]", self.name);
+        }
+        let mut line = words.join(" ");
+        if line.len() > COMMAND_MAX {
+            line.truncate(line.floor_char_boundary(COMMAND_MAX));
+            line.push('…');
+        }
+        line
     }
 
     /// What no other process has.

@@ -4,13 +4,16 @@ use std::fmt;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 
-use rustix::process::{Pid, getpid};
+use rustix::process::getpid;
 
-use super::descendants::Process;
+use crate::process_table::Stat;
 
 /// A process that has a file locked so that others wait for it.
 #[derive(Clone, Debug)]
-pub struct Holder(Process);
+pub struct Holder {
+    pid: i32,
+    command: String,
+}
 
 impl Holder {
     /// Who has one of `files` locked, other than this process. They are not opened: closing a file
@@ -24,7 +27,11 @@ impl Holder {
         let us = getpid().as_raw_pid();
         let mut pids = pids.filter(|pid| *pid != us);
         let holder = pids.find(|pid| has_locked(*pid, files))?;
-        Process::find(Pid::from_raw(holder)?).map(Self)
+        let stat = Stat::read(holder).filter(|stat| !stat.is_over())?;
+        Some(Self {
+            pid: stat.pid,
+            command: stat.command_line(),
+        })
     }
 
     /// Who has one of `files` locked, in words that follow a name.
@@ -39,7 +46,7 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pid {}, `{}`", self.0.pid, self.0.command)
+        write!(f, "pid {}, `{}`", self.pid, self.command)
     }
 }
 

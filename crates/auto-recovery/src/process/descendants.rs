@@ -36,9 +36,6 @@ pub struct Process {
     started: u64,
 }
 
-/// Bytes of a command line that are shown.
-const COMMAND_MAX: usize = 200;
-
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.pid, self.command)
@@ -69,7 +66,7 @@ impl Process {
     fn of(stat: &Stat) -> Self {
         Self {
             pid: stat.pid,
-            command: command_line(stat),
+            command: stat.command_line(),
             started: stat.started,
         }
     }
@@ -360,24 +357,6 @@ fn ancestors(table: &[Stat]) -> HashSet<i32> {
 fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim_end().to_owned()
-}
-
-fn command_line(stat: &Stat) -> String {
-    let raw = fs::read(format!("/proc/{}/cmdline", stat.pid)).unwrap_or_default();
-    let words: Vec<_> = raw
-        .split(|&byte| byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(String::from_utf8_lossy)
-        .collect();
-    if words.is_empty() {
-        return format!("[{}]", stat.name);
-    }
-    let mut line = words.join(" ");
-    if line.len() > COMMAND_MAX {
-        line.truncate(line.floor_char_boundary(COMMAND_MAX));
-        line.push('…');
-    }
-    line
 }
 
 /// Whether the process was started with `marker` in its environment.

@@ -48,7 +48,7 @@ const MODULES: Table<'_> = &[
     ("process_table", &[]),
     ("interrupt", &["error", "process_table"]),
     ("host", &["interrupt"]),
-    ("patience", &["error", "host", "process"]),
+    ("patience", &["error", "process_table", "host"]),
     ("process", &["error", "exit", "process_table", "interrupt", "host", "patience", "wording"]),
     ("git", &["error", "files", "host", "process"]),
     ("workspace", &["error", "files", "host", "git"]),

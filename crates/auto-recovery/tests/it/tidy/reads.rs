@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("auto-recovery/src/process/children.rs", "/proc"),
     ("auto-recovery/src/process/control_group.rs", "/proc"),
     ("auto-recovery/src/process/descendants.rs", "/proc"),
-    ("auto-recovery/src/process/holder.rs", "/proc"),
+    ("auto-recovery/src/patience/holder.rs", "/proc"),
     ("auto-recovery/src/process/once.rs", "/proc"),
     ("auto-recovery/src/process/signals.rs", "/proc"),
     ("auto-recovery/src/process_table.rs", "/proc"),
