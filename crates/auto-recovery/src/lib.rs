@@ -41,6 +41,7 @@ pub mod statistics;
 pub mod strategy;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tier;
 pub mod transfer;
 pub mod wording;
 pub mod workspace;

@@ -10,8 +10,8 @@ use crate::manager::planner::{GROUNDS_MAX, NewPlan};
 use crate::manager::step::Step;
 use crate::manager::tried::{Tried, Turn};
 use crate::manager::under_way::{Deed, Recovering};
-use crate::recipe::Tier;
 use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::Tier;
 
 impl Recovering<'_> {
     /// Takes what `tried` left as the ground for what comes next, if it changed which failure there

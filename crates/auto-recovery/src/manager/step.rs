@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::recipe::RecipeRef;
 use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::RecipeRef;
 
 /// Which strategy a step tries.
 #[derive(Clone, Debug)]

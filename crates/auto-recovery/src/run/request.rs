@@ -13,8 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
-use crate::recipe::{Recipe, Tier};
+use crate::recipe::Recipe;
 use crate::run::outcome::ExitMap;
+use crate::tier::Tier;
 use crate::wording::shell_word;
 use crate::workspace::Workspace;
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
-use crate::recipe::{RecipeRef, Situation};
+use crate::recipe::Situation;
 use crate::run::helpers::commands::CommandStrategy;
 use crate::run::helpers::mended::MendedStrategy;
 use crate::run::helpers::retrying::RetryStrategy;
@@ -16,6 +16,7 @@ use crate::run::state::budget::RetryBudget;
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::RecipeRef;
 
 /// Output of a run in which a recipe looks for announced commands, half of it at either end: 256
 /// KiB is far more than task runners print around one command.

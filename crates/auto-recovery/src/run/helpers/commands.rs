@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::error::{ErrorKind, Result};
 use crate::failure::Failure;
 use crate::process::{Completion, Remains};
-use crate::recipe::RecipeRef;
 use crate::run::event::Role;
 use crate::run::helpers::agent_refusal::AgentRefusal;
 use crate::run::helpers::consent::Consented;
@@ -17,6 +16,7 @@ use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
     Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
 };
+use crate::tier::RecipeRef;
 
 /// A fix or an alternative that is a command.
 pub(in crate::run) struct CommandStrategy {

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::recipe::RecipeRef;
 use crate::run::runner::Runner;
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+use crate::tier::RecipeRef;
 
 /// Running the command again, once.
 pub(in crate::run) struct MendedStrategy {
