@@ -2,11 +2,12 @@
 //!
 //! No rule lives here: what a failure is, what to try and what the record says is the library's.
 
-mod app;
 mod args;
 mod artifacts;
 mod build;
 mod commands;
+mod context;
+mod dispatch;
 mod exit;
 mod identity;
 mod lazy_store;
@@ -17,7 +18,7 @@ mod store;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match app::run(std::env::args_os()) {
+    match dispatch::run(std::env::args_os()) {
         Ok(exit) => exit.into(),
         Err(failure) if failure.exit == exit::Exit::OK => failure.exit.into(),
         Err(failure) => {

@@ -6,8 +6,9 @@ mod postgres;
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore};
+use auto_recovery::audit::AuditStore;
 use auto_recovery::host::Host;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 #[cfg(feature = "sqlite")]
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 

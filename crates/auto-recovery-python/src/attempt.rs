@@ -1,6 +1,7 @@
 //! Attempts: Python's `RecoveryAttempt` as an entry, and the library's as Python's.
 
-use auto_recovery::audit::{AttemptRecord, ERROR_TYPE_UNKNOWN, NewEntry};
+use auto_recovery::audit::NewEntry;
+use auto_recovery::logger::{AttemptRecord, ERROR_TYPE_UNKNOWN};
 use auto_recovery::{RecoveryAttempt, RecoveryAuditEntry};
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AttemptRecord, Damage, Durability, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::audit::{Damage, Durability, NewEntry};
 use auto_recovery::host::SystemHost;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::logger::AttemptRecord;
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
 use pyo3::intern;

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Durability, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::audit::{AuditStore, Durability, NewEntry};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use side_by_side::{Pair, say};
 
 /// Appends a round.

@@ -17,8 +17,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore, Workspace};
+use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore};
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 use side_by_side::{Pair, say};
 
 /// 500 directories of 40 files of 4 KiB.

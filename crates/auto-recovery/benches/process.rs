@@ -18,9 +18,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use auto_recovery::host::SystemHost;
-use auto_recovery::process::{
-    self, CommandSpec, Completion, Discard, Interrupt, Leftovers, become_subreaper,
-};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::process::{self, CommandSpec, Completion, Discard, Leftovers, become_subreaper};
 use side_by_side::{Pair, say};
 
 fn main() -> ExitCode {

@@ -15,8 +15,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore, Workspace};
+use auto_recovery::checkpoint::{CheckpointSession, CheckpointStore};
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 
 /// 500 directories of 100 files.

@@ -7,8 +7,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auto_recovery::audit::AttemptRecord;
 use auto_recovery::host::{Host as _, SystemHost, timestamp};
+use auto_recovery::logger::AttemptRecord;
 use auto_recovery::{Failure, RecoveryAttempt, RecoveryAuditLogger, RecoveryStrategyType};
 
 #[expect(clippy::print_stdout, reason = "an example shows what it got")]

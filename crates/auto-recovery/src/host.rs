@@ -11,16 +11,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::process::Interrupt;
+use crate::interrupt::Interrupt;
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// The whole time passed.
-    Elapsed,
-    /// The user asked to stop.
-    Interrupted,
-}
+pub use crate::interrupt::Wait;
 
 /// Clock, sleep and randomness.
 pub trait Host: Send + Sync {

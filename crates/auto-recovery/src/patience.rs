@@ -5,6 +5,8 @@
 //! What has to be waited for once that has come, so that the tree is put back and the record
 //! written, gets a moment more. A person is told what is waited for after two seconds.
 
+mod holder;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -12,7 +14,8 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
-use crate::process::Holder;
+
+pub use self::holder::Holder;
 
 /// What others hold for a moment only is asked for after pauses that double from the first to the
 /// last: 50 µs, 100 µs, … 3.2 ms, 6 ms in all. Most writes take less than one of them.

@@ -3,7 +3,7 @@
 use auto_recovery::Result;
 use serde::Serialize;
 
-use crate::app::App;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::counted;
 
@@ -20,24 +20,24 @@ struct Marked<'a> {
 ///
 /// # Errors
 /// If it cannot be checkpointed, or a recovery works here.
-pub(crate) fn checkpoint(app: &App) -> Result<Exit> {
-    if let Some(session) = &app.settings.parent_session {
-        return inside(app, session);
+pub(crate) fn checkpoint(context: &Context) -> Result<Exit> {
+    if let Some(session) = &context.settings.parent_session {
+        return inside(context, session);
     }
-    let marked = app.place()?.mark(&app.settings.cwd)?;
+    let marked = context.place()?.mark(&context.settings.cwd)?;
     for warning in &marked.warnings {
-        app.printer.warn(warning);
+        context.printer.warn(warning);
     }
     let workspace = marked.root.display().to_string();
-    if app.printer.json {
-        app.printer.json(&Marked {
+    if context.printer.json {
+        context.printer.json(&Marked {
             checkpoint: Some(&marked.checkpoint),
             workspace,
             files: marked.files,
         })?;
     } else {
-        app.printer.text(&format!("{}\n", marked.checkpoint))?;
-        app.printer.note(format_args!(
+        context.printer.text(&format!("{}\n", marked.checkpoint))?;
+        context.printer.note(format_args!(
             "marked {workspace} as good, {} · `recover run --rollback` goes back to it",
             counted(marked.files as u64, "file")
         ));
@@ -46,15 +46,15 @@ pub(crate) fn checkpoint(app: &App) -> Result<Exit> {
 }
 
 /// Says that nothing is marked inside the recovery of `session`.
-fn inside(app: &App, session: &str) -> Result<Exit> {
-    if app.printer.json {
-        app.printer.json(&Marked {
+fn inside(context: &Context, session: &str) -> Result<Exit> {
+    if context.printer.json {
+        context.printer.json(&Marked {
             checkpoint: None,
-            workspace: app.settings.workspace.display().to_string(),
+            workspace: context.settings.workspace.display().to_string(),
             files: 0,
         })?;
     }
-    app.printer.note(format_args!(
+    context.printer.note(format_args!(
         "nothing is marked: this is inside the recovery of session {session}, which keeps the tree \
          itself (RECOVER_SESSION_ID is set)"
     ));

@@ -8,10 +8,10 @@ use auto_recovery::process::Stream;
 use auto_recovery::{Category, Error, Result};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::args::ClassifyArgs;
 use crate::commands::captured::read;
 use crate::commands::run::user_rules;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Escapes, stdout_error};
 
@@ -35,11 +35,11 @@ struct Answer<'a> {
 ///
 /// # Errors
 /// If the input cannot be read, or a rule of the user's is not sound.
-pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
-    let own = user_rules(&app.settings.run)?;
+pub(crate) fn classify(context: &Context, args: ClassifyArgs) -> Result<Exit> {
+    let own = user_rules(&context.settings.run)?;
     let rules = own.as_deref().unwrap_or_else(|| Rules::builtin());
     if args.batch {
-        return batch(app, rules);
+        return batch(context, rules);
     }
     let capture = read(args.file.as_deref())?;
     let argv: Vec<String> = match args.command {
@@ -60,7 +60,7 @@ pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
         category,
         rule,
     } = detect(&observation, rules);
-    app.printer.json(&Answer {
+    context.printer.json(&Answer {
         category,
         error_type: &failure.error_type,
         message: &failure.message,
@@ -75,10 +75,10 @@ pub(crate) fn classify(app: &App, args: ClassifyArgs) -> Result<Exit> {
 
 /// Answers each line of standard input with a line, in order. A line that cannot be read is named
 /// by its number; the others are answered.
-fn batch(app: &App, rules: &Rules) -> Result<Exit> {
+fn batch(context: &Context, rules: &Rules) -> Result<Exit> {
     let mut input = io::stdin().lock();
     let mut exit = Exit::OK;
-    app.printer.data(Escapes::Json, |out| {
+    context.printer.data(Escapes::Json, |out| {
         let mut line = Vec::new();
         for number in 1_u64.. {
             line.clear();
@@ -98,7 +98,7 @@ fn batch(app: &App, rules: &Rules) -> Result<Exit> {
                 Ok(text) => writeln!(out, "{text}").map_err(stdout_error)?,
                 Err(why) => {
                     exit = Exit::NOT_FOUND;
-                    app.printer.warn(format_args!("line {number}: {why}"));
+                    context.printer.warn(format_args!("line {number}: {why}"));
                     skip_rest(&mut input, &line)?;
                 }
             }

@@ -8,8 +8,8 @@ use auto_recovery::run::{PlannedStep, RunPlan};
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::commands::run::library_request;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::escape_text;
 use crate::settings::RunRequest;
@@ -24,8 +24,8 @@ struct CategoryPlan {
 
 /// Prints what would be tried for each category of failure of `command`, and what not and why. Runs
 /// nothing.
-pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
-    let request = library_request(app, &RunRequest::of(command))?;
+pub(crate) fn plan(context: &Context, command: Vec<OsString>) -> Result<Exit> {
+    let request = library_request(context, &RunRequest::of(command))?;
     let argv = request.words();
     let plan = |category| {
         let situation = Situation {
@@ -46,8 +46,8 @@ pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
         .into_iter()
         .map(plan)
         .collect::<Result<Vec<_>>>()?;
-    if app.printer.json {
-        app.printer.json(&plans)?;
+    if context.printer.json {
+        context.printer.json(&plans)?;
         return Ok(Exit::OK);
     }
     let mut text = String::new();
@@ -63,6 +63,6 @@ pub(crate) fn plan(app: &App, command: Vec<OsString>) -> Result<Exit> {
             text.push_str(&format!("  not: {}\n", escape_text(why)));
         }
     }
-    app.printer.text(&text)?;
+    context.printer.text(&text)?;
     Ok(Exit::OK)
 }

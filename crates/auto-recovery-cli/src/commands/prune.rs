@@ -11,9 +11,9 @@ use auto_recovery::retention::{Doomed, PruneOptions, Pruned, RetentionRules, pru
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::artifacts;
 use crate::commands::clear::confirmed;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::{Column, Printer, Table, counted, short_age};
@@ -54,15 +54,15 @@ struct Row {
 }
 
 /// Removes the sessions that the rules name.
-pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
-    let printer = &app.printer;
+pub(crate) fn prune_sessions(context: &Context, request: PruneRequest) -> Result<Exit> {
+    let printer = &context.printer;
     let PruneRequest {
         mut rules,
         archive,
         dry_run,
         yes,
     } = request;
-    let configured = &app.settings.retention;
+    let configured = &context.settings.retention;
     let archive = archive.or_else(|| configured.archive.as_ref().map(|one| one.value.clone()));
     if rules.are_empty() {
         let project = rules.project.take();
@@ -78,22 +78,22 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
              config.toml",
         ));
     }
-    let store = app.store()?;
+    let store = context.store()?;
     let (sessions, damage) = store.read_sessions()?;
     for unread in damage.iter().filter(|damage| damage.is_of_all()) {
         printer.warn(format_args!("{unread}: it stays"));
     }
-    let mut doomed = rules.select(sessions, app.host.now());
+    let mut doomed = rules.select(sessions, context.host.now());
     if doomed.is_empty() && !printer.json {
         printer.note("nothing is to go by these rules");
         if !dry_run {
-            remove_artifacts_of_gone(app, &*store)?;
+            remove_artifacts_of_gone(context, &*store)?;
         }
         return Ok(Exit::OK);
     }
     if dry_run {
         let rows: Vec<_> = doomed.iter().map(row).collect();
-        show(&rows, app.host.now(), printer)?;
+        show(&rows, context.host.now(), printer)?;
         printer.note(format_args!("{} would go", sum(&rows)));
         return Ok(Exit::OK);
     }
@@ -106,9 +106,9 @@ pub(crate) fn prune_sessions(app: &App, request: PruneRequest) -> Result<Exit> {
         }
         // While somebody thought about it, others may have gone on.
         let sessions = store.sessions()?;
-        doomed = still_doomed(doomed, &rules.select(sessions, app.host.now()), printer);
+        doomed = still_doomed(doomed, &rules.select(sessions, context.host.now()), printer);
     }
-    let outcome = prune_all(app, &*store, &doomed, archive)?;
+    let outcome = prune_all(context, &*store, &doomed, archive)?;
     if printer.json {
         printer.json_lines(&outcome.rows)?;
     }
@@ -141,36 +141,37 @@ fn still_doomed(agreed: Vec<Doomed>, now: &[Doomed], printer: &Printer) -> Vec<D
 
 /// Applies the rules of the configuration, if there are any and they were not applied today. What
 /// goes wrong is a warning: it says nothing about the command that was run.
-pub(crate) fn prune_by_itself(app: &App) {
-    let rules = app.settings.retention.rules();
+pub(crate) fn prune_by_itself(context: &Context) {
+    let rules = context.settings.retention.rules();
     if rules.are_empty() {
         return;
     }
-    if let Err(error) = prune_if_due(app, &rules) {
-        app.printer.warn(format_args!(
+    if let Err(error) = prune_if_due(context, &rules) {
+        context.printer.warn(format_args!(
             "old sessions could not be removed: {}",
             error.chain()
         ));
     }
 }
 
-fn prune_if_due(app: &App, rules: &RetentionRules) -> Result<()> {
-    let now = app.host.now();
-    let state_dir = &app.settings.state_dir.value;
+fn prune_if_due(context: &Context, rules: &RetentionRules) -> Result<()> {
+    let now = context.host.now();
+    let state_dir = &context.settings.state_dir.value;
     check_own_dir(state_dir, Purpose::State)
         .map_err(|error| Error::io("cannot use the state directory", state_dir, error))?;
     let stamp = state_dir.join(STAMP_NAME);
     let Some(file) = take_turn(&stamp, now)? else {
         return Ok(());
     };
-    let store = app.store()?;
+    let store = context.store()?;
     let mut doomed = rules.select(store.sessions()?, now);
     doomed.truncate(BY_ITSELF_MAX);
-    let archive = app.settings.retention.archive.as_ref();
+    let archive = context.settings.retention.archive.as_ref();
     let archive = archive.map(|one| one.value.clone());
-    let Outcome { rows, error, .. } = prune_all(app, &*store, &doomed, archive)?;
+    let Outcome { rows, error, .. } = prune_all(context, &*store, &doomed, archive)?;
     if !rows.is_empty() {
-        app.printer
+        context
+            .printer
             .note(format_args!("removed {} as [retention] says", sum(&rows)));
     }
     match error {
@@ -222,18 +223,18 @@ struct Outcome {
 
 /// Lets `doomed` go, one after the other, and what hangs on sessions that are gone.
 fn prune_all(
-    app: &App,
+    context: &Context,
     store: &dyn AuditStore,
     doomed: &[Doomed],
     archive: Option<PathBuf>,
 ) -> Result<Outcome> {
-    let started = identity::session_started(&app.settings, None);
+    let started = identity::session_started(&context.settings, None);
     let options = PruneOptions {
         user: started.user,
         host: started.host,
-        archive: archive.map(|dir| app.settings.cwd.join(dir)),
+        archive: archive.map(|dir| context.settings.cwd.join(dir)),
     };
-    let printer = &app.printer;
+    let printer = &context.printer;
     let mut outcome = Outcome::default();
     for one in doomed {
         let id = &one.session.session_id;
@@ -263,14 +264,14 @@ fn prune_all(
             Err(_) => {}
         }
     }
-    outcome.has_left |= !remove_artifacts_of_gone(app, store)?;
+    outcome.has_left |= !remove_artifacts_of_gone(context, store)?;
     Ok(outcome)
 }
 
 /// Removes what hangs on sessions that the journal says are gone: those that went just now, and
 /// those that somebody removed who died before this. Returns whether nothing is left.
-fn remove_artifacts_of_gone(app: &App, store: &dyn AuditStore) -> Result<bool> {
-    let state_dir = &app.settings.state_dir.value;
+fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result<bool> {
+    let state_dir = &context.settings.state_dir.value;
     let mut gone = BTreeSet::new();
     store.read_journal(None, &mut |record| {
         if let Some(id) = record.session_id {
@@ -287,9 +288,9 @@ fn remove_artifacts_of_gone(app: &App, store: &dyn AuditStore) -> Result<bool> {
         if !artifacts::outputs_dir(state_dir, id)?.exists() {
             continue;
         }
-        if let Err(error) = artifacts::remove(state_dir, id, &app.host) {
+        if let Err(error) = artifacts::remove(state_dir, id, &context.host) {
             is_done = false;
-            app.printer.warn(format_args!(
+            context.printer.warn(format_args!(
                 "session {id} is gone, but not yet its outputs and checkpoints: {}",
                 error.chain()
             ));

@@ -10,9 +10,9 @@ use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::args::RestoreArgs;
 use crate::commands::session;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{counted, escape_text};
 
@@ -76,7 +76,7 @@ struct WouldChange<'a> {
 ///
 /// # Errors
 /// If there is no such session, attempt or checkpoint, or a recovery works in the workspace.
-pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
+pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
     let RestoreArgs {
         session,
         attempt,
@@ -84,10 +84,10 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
         whole_tree,
         preview,
     } = args;
-    let place = app.place()?;
+    let place = context.place()?;
     let session_id = match session {
         Some(session) => session,
-        None => newest_here(app, &place)?,
+        None => newest_here(context, &place)?,
     };
     let request = RestoreRequest {
         session_id: &session_id,
@@ -96,7 +96,7 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
             None => SessionTree::Beginning,
         },
         whole: whole_tree,
-        cwd: &app.settings.cwd,
+        cwd: &context.settings.cwd,
     };
     let known = |error: Error| -> Result<Error> {
         let is_unknown =
@@ -113,7 +113,7 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
         let previewed = place
             .preview(&request)
             .or_else(|error| Err(known(error)?))?;
-        show_preview(app, &session_id, &previewed)?;
+        show_preview(context, &session_id, &previewed)?;
         let preview = &previewed.preview;
         let left = !preview.foreign.is_empty()
             || leaves_uncovered(&preview.not_covered, &[], &previewed.left_behind);
@@ -122,7 +122,7 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
     let restored = place
         .restore(&request)
         .or_else(|error| Err(known(error)?))?;
-    tell(app, &session_id, &restored)?;
+    tell(context, &session_id, &restored)?;
     let put = &restored.put;
     let left = !put.foreign.is_empty()
         || !put.refused.is_empty()
@@ -133,8 +133,8 @@ pub(crate) fn restore(app: &App, args: RestoreArgs) -> Result<Exit> {
 
 /// The newest session of this workspace: another project's tree is restored only by its name. One
 /// that went on elsewhere is of each workspace that it worked in.
-fn newest_here(app: &App, place: &Place) -> Result<String> {
-    let root = &app.settings.workspace;
+fn newest_here(context: &Context, place: &Place) -> Result<String> {
+    let root = &context.settings.workspace;
     let sessions = place.store.sessions()?;
     let newest = session::newest_of(&sessions, root);
     let newest = newest.map(|newest| newest.session_id.clone());
@@ -143,7 +143,9 @@ fn newest_here(app: &App, place: &Place) -> Result<String> {
     let newer = ids.find(|id| newest.as_ref() == Some(id) || place.worked_in(id, root));
     match newer {
         Some(id) => {
-            app.printer.note(format_args!("newest session here: {id}"));
+            context
+                .printer
+                .note(format_args!("newest session here: {id}"));
             Ok(id)
         }
         None => Err(Error::new(
@@ -161,8 +163,8 @@ fn left_some_out(left: bool) -> Exit {
     if left { Exit::NOT_FOUND } else { Exit::OK }
 }
 
-fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
-    let printer = &app.printer;
+fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<()> {
+    let printer = &context.printer;
     let workspace = restored.root.display().to_string();
     let put = &restored.put;
     if printer.json {
@@ -190,7 +192,7 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
         ));
     }
-    tell_of_uncovered(app, &put.not_covered, &restored.left_behind);
+    tell_of_uncovered(context, &put.not_covered, &restored.left_behind);
     for path in &put.holding {
         printer.warn(format_args!("{path} holds what is not covered, and stays"));
     }
@@ -216,7 +218,7 @@ fn tell(app: &App, session_id: &str, restored: &TreeRestored) -> Result<()> {
             way_forward(restored)
         )),
     }
-    tell_of_others(app, session_id, &restored.others);
+    tell_of_others(context, session_id, &restored.others);
     Ok(())
 }
 
@@ -239,16 +241,16 @@ fn uncovered<'a>(not_covered: &'a [Uncovered], left_behind: &'a [LeftBehind]) ->
     all.into_iter().collect()
 }
 
-fn tell_of_uncovered(app: &App, not_covered: &[Uncovered], left_behind: &[LeftBehind]) {
+fn tell_of_uncovered(context: &Context, not_covered: &[Uncovered], left_behind: &[LeftBehind]) {
     for one in left_behind {
-        app.printer.warn(format_args!(
+        context.printer.warn(format_args!(
             "{} was left by attempt {} and stays: {}, and no checkpoint holds it",
             one.path, one.attempt_number, one.reason
         ));
     }
     let is_told = |one: &&Uncovered| left_behind.iter().any(|left| left.path == one.display);
     for one in not_covered.iter().filter(|one| !is_told(one)) {
-        app.printer.warn(format_args!(
+        context.printer.warn(format_args!(
             "{} differs, and no checkpoint holds it: {}",
             one.display, one.reason
         ));
@@ -256,10 +258,10 @@ fn tell_of_uncovered(app: &App, not_covered: &[Uncovered], left_behind: &[LeftBe
 }
 
 /// A session may go through several workspaces, and each is put back by itself.
-fn tell_of_others(app: &App, session_id: &str, others: &[PathBuf]) {
+fn tell_of_others(context: &Context, session_id: &str, others: &[PathBuf]) {
     let word = shell_word(session_id);
     for other in shown(others) {
-        app.printer.warn(format_args!(
+        context.printer.warn(format_args!(
             "session {session_id} worked in {other} too: `recover restore {word}` there takes \
              that back"
         ));
@@ -284,8 +286,8 @@ fn way_forward(restored: &TreeRestored) -> String {
     }
 }
 
-fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<()> {
-    let printer = &app.printer;
+fn show_preview(context: &Context, session_id: &str, previewed: &TreePreview) -> Result<()> {
+    let printer = &context.printer;
     let Preview {
         changes,
         foreign,
@@ -316,7 +318,7 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
             "{path} is not as the session left it, and would be kept"
         ));
     }
-    tell_of_uncovered(app, not_covered, &previewed.left_behind);
+    tell_of_uncovered(context, not_covered, &previewed.left_behind);
     let (added, removed) = changes
         .iter()
         .filter_map(|change| change.lines)
@@ -327,7 +329,7 @@ fn show_preview(app: &App, session_id: &str, previewed: &TreePreview) -> Result<
         counted(added as u64, "line"),
         removed
     ));
-    tell_of_others(app, session_id, &previewed.others);
+    tell_of_others(context, session_id, &previewed.others);
     Ok(())
 }
 

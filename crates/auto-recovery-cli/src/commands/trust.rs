@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use auto_recovery::checkpoint;
 use auto_recovery::host::Host;
+use auto_recovery::workspace;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -127,7 +127,7 @@ pub(crate) fn revoke_trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<E
     let list = list(at);
     let had_root = list.lines()?.iter().any(is_root);
     let changed = list.forget(|line| is_root(line) || is_file(line), at.host)?;
-    if checkpoint::is_safe_directory(workspace) {
+    if workspace::is_safe_directory(workspace) {
         at.printer.warn(format_args!(
             "git's safe.directory names {}, so its recover.toml is still used whole",
             workspace.display()

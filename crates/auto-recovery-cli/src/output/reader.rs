@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::host::Host;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::patience::over;
-use auto_recovery::process::{Interrupt, Outlet};
+use auto_recovery::process::Outlet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 

@@ -15,7 +15,7 @@ use toml::de::DeTable;
 use crate::settings::fixer::read_fixers;
 use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
-use crate::settings::value::parse_durability;
+use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
     FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RetentionSettings, RollbackTarget,
     RuleSetting, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
@@ -235,15 +235,6 @@ fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
     match root.table("retention")? {
         Some(mut section) => RetentionSettings::read(&mut section),
         None => Ok(RetentionSettings::default()),
-    }
-}
-
-pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("`{text}` is not an absolute path"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
-use auto_recovery::checkpoint::{self, Workspace};
+use auto_recovery::workspace::{Workspace, is_safe_directory};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
@@ -210,7 +210,7 @@ fn of_project(
     let is_trusted = || {
         trusted.has(workspace)
             || trusted.said_of(&file.path, &sha256(&file.text)) == Some(true)
-            || checkpoint::is_safe_directory(workspace)
+            || is_safe_directory(workspace)
     };
     let doubt = file.doubt.as_ref().filter(|_| !is_trusted());
     let layer = Layer::from_project_file(file);

@@ -7,6 +7,7 @@ use auto_recovery::Result;
 use auto_recovery::retention::RetentionRules;
 
 use crate::settings::section::Section;
+use crate::settings::value::absolute_path;
 use crate::settings::{Setting, parse_size};
 
 /// The rules of `[retention]`. Where none is given, nothing is removed.
@@ -29,7 +30,7 @@ impl RetentionSettings {
             older_than: section.duration("older_than")?,
             keep_last: section.number("keep_last", 0)?,
             max_size: section.parsed("max_size", parse_size)?,
-            archive: section.parsed("archive", super::layer::absolute_path)?,
+            archive: section.parsed("archive", absolute_path)?,
         };
         section.finish()?;
         Ok(settings)

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use auto_recovery::files::{Purpose, check_own_dir, make_own_dir, open_own};
 use auto_recovery::host::Host;
+use auto_recovery::patience::Holder;
 use auto_recovery::patience::{impatiently, lock_file, over};
-use auto_recovery::process::Holder;
 use auto_recovery::{Error, ErrorKind, Result};
 
 /// Name of the list in the state.

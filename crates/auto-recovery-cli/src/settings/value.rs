@@ -20,6 +20,16 @@ pub(crate) fn parse_durability(text: &str) -> Result<Durability, String> {
     }
 }
 
+/// The path `text`, which must be absolute.
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(format!("`{text}` is not an absolute path"))
+    }
+}
+
 /// The name of `durability` in the environment, files and messages.
 pub(crate) fn durability_name(durability: Durability) -> &'static str {
     match durability {

@@ -14,7 +14,6 @@ use auto_recovery::statistics::{
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::core::Core;
 use super::read::{Reader, SUSPECT, SUSPECTS_MAX, unsound};
 use super::session::get;
 use super::statistics::whole;
@@ -30,25 +29,25 @@ const DAY_BYTES: usize = "2026-01-31".len();
 type Groups = HashMap<Vec<Option<String>>, AggregateSums>;
 
 /// Answers `query`, and says what of the entries cannot be read: their numbers can.
-pub(super) fn aggregate(core: &Core, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        reader.at_one_moment(|| {
-            let question = Question::new(query, &[]);
-            let damage = unsound(&question.rows(&reader, &question.suspects())?)?;
-            let total = groups(&reader, query, &[])?.into_values().next();
-            let total = total.map(AggregateSums::statistics);
-            let total = total.unwrap_or_else(|| AggregateSums::default().statistics());
-            if query.by.is_empty() {
-                return Ok((Aggregates::new(total, Vec::new()), damage));
-            }
-            let groups = groups(&reader, query, &query.by)?.into_iter();
-            let groups = groups.map(|(key, sums)| AggregateGroup {
-                key,
-                statistics: sums.statistics(),
-            });
-            Ok((Aggregates::new(total, groups.collect()), damage))
-        })
+pub(super) fn aggregate(
+    reader: &Reader<'_>,
+    query: &AggregateQuery,
+) -> Result<(Aggregates, Vec<Damage>)> {
+    reader.at_one_moment(|| {
+        let question = Question::new(query, &[]);
+        let damage = unsound(&question.rows(reader, &question.suspects())?)?;
+        let total = groups(reader, query, &[])?.into_values().next();
+        let total = total.map(AggregateSums::statistics);
+        let total = total.unwrap_or_else(|| AggregateSums::default().statistics());
+        if query.by.is_empty() {
+            return Ok((Aggregates::new(total, Vec::new()), damage));
+        }
+        let groups = groups(reader, query, &query.by)?.into_iter();
+        let groups = groups.map(|(key, sums)| AggregateGroup {
+            key,
+            statistics: sums.statistics(),
+        });
+        Ok((Aggregates::new(total, groups.collect()), damage))
     })
 }
 

@@ -7,16 +7,18 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, JsonlStore};
+use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::{ErrorKind, Result};
 
 use super::columns::{HASH_BYTES, hash_of};
-use super::core::Core;
 use super::failure::explain;
 use super::group::{Delivery, Group, Item};
 use super::link::Lease;
 use super::options::Notice;
 use super::probe;
+use super::seen::Seen;
+use super::server::Server;
 use super::session::get;
 use super::spool::Spool;
 
@@ -35,8 +37,13 @@ pub struct Delivered {
     pub records: u64,
 }
 
-/// Delivers everything that waits in `spool`.
-pub(super) fn deliver(core: &Core, spool: &Spool, lease: &Lease) -> Result<Delivered> {
+/// Delivers everything that waits in `spool`; what numbers it got is noted in `seen`.
+pub(super) fn deliver(
+    server: &Server,
+    seen: &Seen,
+    spool: &Spool,
+    lease: &Lease,
+) -> Result<Delivered> {
     let mut delivered = Delivered::default();
     if !spool.has_any()? {
         return Ok(delivered);
@@ -44,7 +51,8 @@ pub(super) fn deliver(core: &Core, spool: &Spool, lease: &Lease) -> Result<Deliv
     let _turn = spool.turn()?;
     for name in spool.sealed()? {
         let segment = Segment {
-            core,
+            server,
+            seen,
             spool,
             lease,
             name: &name,
@@ -53,14 +61,15 @@ pub(super) fn deliver(core: &Core, spool: &Spool, lease: &Lease) -> Result<Deliv
     }
     if delivered != Delivered::default() {
         let Delivered { entries, records } = delivered;
-        core.tell(&Notice::Delivered { entries, records });
+        server.tell(&Notice::Delivered { entries, records });
     }
     Ok(delivered)
 }
 
 /// A segment that is being delivered.
 struct Segment<'d> {
-    core: &'d Core,
+    server: &'d Server,
+    seen: &'d Seen,
     spool: &'d Spool,
     lease: &'d Lease,
     name: &'d str,
@@ -68,14 +77,14 @@ struct Segment<'d> {
 
 impl Segment<'_> {
     fn deliver(&self, delivered: &mut Delivered) -> Result<()> {
-        let (core, lease) = (self.core, self.lease);
+        let (server, lease) = (self.server, self.lease);
         let probe = match self.spool.probe(self.name) {
             Err(error) if error.kind() == ErrorKind::Damaged => return self.set_aside(1),
             probe => probe?,
         };
         if let Some(probe) = probe {
-            let limit = core.options.write_timeout;
-            let asked = probe::has_taken_effect(&core.address, lease, &probe);
+            let limit = server.options.write_timeout;
+            let asked = probe::has_taken_effect(&server.address, lease, &probe);
             let is_there = self.done()?.contains_key(WHOLE)
                 || lease
                     .link()
@@ -108,7 +117,7 @@ impl Segment<'_> {
     /// Keeps the segment out of the way, of which so much could not be read.
     fn set_aside(&self, damaged: usize) -> Result<()> {
         let place = self.spool.set_aside(self.name)?;
-        self.core.tell(&Notice::SpoolDamaged { place, damaged });
+        self.server.tell(&Notice::SpoolDamaged { place, damaged });
         Ok(())
     }
 
@@ -156,12 +165,12 @@ impl Segment<'_> {
              FROM auto_recovery.spool_delivery AS of \
              LEFT JOIN auto_recovery.spool_delivered USING (segment, session_id) \
              WHERE segment = $1 GROUP BY session_id, of.delivered";
-        let (core, lease) = (self.core, self.lease);
+        let (server, lease) = (self.server, self.lease);
         let asked = async {
             let rows = lease.rows(DONE, &[&self.name]).await;
-            rows.map_err(|error| explain(&core.address, "ask what was delivered", error))
+            rows.map_err(|error| explain(&server.address, "ask what was delivered", error))
         };
-        let limit = core.options.write_timeout;
+        let limit = server.options.write_timeout;
         let rows = lease.link().run("ask what was delivered", limit, asked)?;
         rows.iter()
             .map(|row| {
@@ -175,12 +184,12 @@ impl Segment<'_> {
     fn note_whole(&self) -> Result<()> {
         const NOTE: &str = "INSERT INTO auto_recovery.spool_delivery \
              (segment, session_id, delivered) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
-        let (core, lease) = (self.core, self.lease);
+        let (server, lease) = (self.server, self.lease);
         let noted = async {
             let done = lease.execute(NOTE, &[&self.name, &WHOLE]).await;
-            done.map_err(|error| explain(&core.address, "note what was delivered", error))
+            done.map_err(|error| explain(&server.address, "note what was delivered", error))
         };
-        let limit = core.options.write_timeout;
+        let limit = server.options.write_timeout;
         lease
             .link()
             .run("note what was delivered", limit, noted)
@@ -259,9 +268,9 @@ impl Batch<'_> {
     }
 
     fn send(&mut self) -> Result<()> {
-        let core = self.segment.core;
+        let server = self.segment.server;
         let count = self.items.len() as u64;
-        let mut group = Group::new(std::mem::take(&mut self.items), &*core.host);
+        let mut group = Group::new(std::mem::take(&mut self.items), &*server.host);
         group.delivery = Some(Delivery {
             segment: self.segment.name.to_owned(),
             session_id: self.session_id.to_owned(),
@@ -269,9 +278,9 @@ impl Batch<'_> {
             to: self.done.count + count as i64,
             digests: std::mem::take(&mut self.digests),
         });
-        let written = core.write_on(self.segment.lease, &mut group);
+        let written = server.write_on(self.segment.lease, &mut group);
         written.map_err(|failed| failed.error)?;
-        core.remember(&mut group);
+        self.segment.seen.remember(&mut group);
         self.delivered += count;
         self.done.count += count as i64;
         Ok(())

@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio_postgres::{AsyncMessage, Client};
 
-use super::core::Core;
 use super::failure::{explain, unreachable};
+use super::server::Server;
 use super::write::CHANNEL;
 
 /// How long the first pause before connecting again is; each further one is twice as long, up to
@@ -36,7 +36,7 @@ pub enum Followed {
 
 /// Waits for what is committed to a store, by whomever.
 pub struct PostgresFollower {
-    core: Arc<Core>,
+    server: Arc<Server>,
     listening: Option<Listening>,
 }
 
@@ -47,9 +47,9 @@ struct Listening {
 }
 
 impl PostgresFollower {
-    pub(super) fn new(core: Arc<Core>) -> Self {
+    pub(super) fn new(server: Arc<Server>) -> Self {
         Self {
-            core,
+            server,
             listening: None,
         }
     }
@@ -61,7 +61,7 @@ impl PostgresFollower {
     /// If the server does not let us in, or its tables are of a newer release; if the user asks to
     /// stop.
     pub fn wait(&mut self, timeout: Duration) -> Result<Followed> {
-        let host = Arc::clone(&self.core.host);
+        let host = Arc::clone(&self.server.host);
         let begin = host.monotonic();
         let left = || timeout.saturating_sub(host.monotonic() - begin);
         let mut pause = FIRST_PAUSE;
@@ -91,14 +91,14 @@ impl PostgresFollower {
     }
 
     fn listen(&self) -> Result<Listening> {
-        let core = &self.core;
+        let server = &self.server;
         // It makes the tables too, so that whoever is told can read.
-        core.connection()?.give_back();
-        let link = core.link()?;
+        server.connection()?.give_back();
+        let link = server.link()?;
         let (tell, told) = channel();
         let opening = async {
-            let failed = |error| explain(&core.address, "listen", error);
-            let connected = core.address.config.connect(core.address.tls.clone());
+            let failed = |error| explain(&server.address, "listen", error);
+            let connected = server.address.config.connect(server.address.tls.clone());
             let (client, mut driver) = connected.await.map_err(failed)?;
             let mut messages = poll_fn(move |context| driver.poll_message(context));
             tokio::spawn(async move {
@@ -114,10 +114,10 @@ impl PostgresFollower {
             listening.map_err(failed)?;
             Ok(client)
         };
-        let limit = core.options.connect_timeout * 2;
+        let limit = server.options.connect_timeout * 2;
         let client = link.run("listen", limit, opening)?;
         if client.is_closed() {
-            return Err(unreachable(&core.address, "listen"));
+            return Err(unreachable(&server.address, "listen"));
         }
         Ok(Listening {
             _client: client,

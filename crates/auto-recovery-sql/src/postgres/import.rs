@@ -6,15 +6,15 @@ use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::columns::hash_of;
-use super::core::Core;
 use super::group::{Group, Item};
+use super::outbox::Outbox;
 
 /// How many entries or records are added in one transaction.
 const BATCH: usize = 10_000;
 
 /// Imports into a store in PostgreSQL.
 pub(super) struct PostgresImporter<'s> {
-    core: &'s Core,
+    outbox: &'s Outbox,
     /// The session whose entries come, and how often each id came.
     session: Option<(String, Came)>,
     records: Came,
@@ -24,9 +24,9 @@ pub(super) struct PostgresImporter<'s> {
 type Came = HashMap<Vec<u8>, i64>;
 
 impl<'s> PostgresImporter<'s> {
-    pub(super) fn new(core: &'s Core) -> Self {
+    pub(super) fn new(outbox: &'s Outbox) -> Self {
         Self {
-            core,
+            outbox,
             session: None,
             records: Came::new(),
         }
@@ -35,8 +35,8 @@ impl<'s> PostgresImporter<'s> {
     /// Adds `items`, and returns how many were not there. What is taken over is not acknowledged
     /// before the server has it: whoever lost the answer imports again.
     fn add(&self, items: Vec<Item>) -> Result<u64> {
-        let mut group = Group::new(items, &*self.core.host);
-        let written = self.core.write_to_server(&mut group, true);
+        let mut group = Group::new(items, &*self.outbox.server.host);
+        let written = self.outbox.write_to_server(&mut group, true);
         written.map_err(|failed| failed.error)?;
         let is_added = |item: &&Item| match item {
             Item::Stored(kept) => kept.is_added,

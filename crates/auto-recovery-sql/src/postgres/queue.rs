@@ -2,8 +2,8 @@
 
 use auto_recovery::{Error, ErrorKind, Result};
 
-use super::core::Core;
 use super::group::{Group, Item};
+use super::outbox::Outbox;
 use crate::group;
 
 /// How many things a leader writes at once, one caller's not divided. It bounds how long sessions
@@ -26,18 +26,21 @@ impl Default for Queue {
 impl Queue {
     /// Writes `items` and returns them, with the numbers that they were given, once they are
     /// durable.
-    pub(super) fn commit(&self, core: &Core, items: Vec<Item>) -> Result<Vec<Item>> {
+    pub(super) fn commit(&self, outbox: &Outbox, items: Vec<Item>) -> Result<Vec<Item>> {
         self.callers
-            .commit(items, |callers| write(core, callers.collect()))
+            .commit(items, |callers| write(outbox, callers.collect()))
     }
 }
 
 /// Writes what some callers have, together. If the server takes it from none of them, each is tried
 /// alone: one caller's mistake is not another's.
-fn write(core: &Core, callers: Vec<Vec<Item>>) -> Result<Vec<Result<Vec<Item>>>> {
+fn write(outbox: &Outbox, callers: Vec<Vec<Item>>) -> Result<Vec<Result<Vec<Item>>>> {
     let counts: Vec<usize> = callers.iter().map(Vec::len).collect();
-    let mut group = Group::new(callers.into_iter().flatten().collect(), &*core.host);
-    let written = core.write(&mut group);
+    let mut group = Group::new(
+        callers.into_iter().flatten().collect(),
+        &*outbox.server.host,
+    );
+    let written = outbox.write(&mut group);
     let mut items = group.items.into_iter();
     let shares = counts.into_iter();
     let shares = shares.map(|count| items.by_ref().take(count).collect());
@@ -46,15 +49,15 @@ fn write(core: &Core, callers: Vec<Vec<Item>>) -> Result<Vec<Result<Vec<Item>>>>
         Ok(()) => Ok(shares.into_iter().map(Ok).collect()),
         Err(error) if shares.len() > 1 && is_anothers(&error) => Ok(shares
             .into_iter()
-            .map(|items| write_alone(core, items))
+            .map(|items| write_alone(outbox, items))
             .collect()),
         Err(error) => Err(error),
     }
 }
 
-fn write_alone(core: &Core, items: Vec<Item>) -> Result<Vec<Item>> {
-    let mut group = Group::new(items, &*core.host);
-    core.write(&mut group)?;
+fn write_alone(outbox: &Outbox, items: Vec<Item>) -> Result<Vec<Item>> {
+    let mut group = Group::new(items, &*outbox.server.host);
+    outbox.write(&mut group)?;
     Ok(group.items)
 }
 

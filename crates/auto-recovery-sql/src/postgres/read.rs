@@ -3,9 +3,7 @@
 //! A reader sees the store as it was at one moment, however long it takes: it reads page after page
 //! in one transaction that sees nothing newer.
 
-use auto_recovery::audit::{
-    Damage, JournalRecord, SessionSummary, StoredEntry, session_id, sort_newest_first,
-};
+use auto_recovery::audit::{Damage, JournalRecord, SessionSummary, StoredEntry, sort_newest_first};
 use auto_recovery::{Error, ErrorKind, Result};
 use futures_util::future::join;
 use serde::Deserialize;
@@ -13,10 +11,10 @@ use tokio_postgres::Row;
 
 use super::columns;
 use super::connection::Params;
-use super::core::Core;
 use super::failure::explain;
 use super::link::Lease;
 use super::migrate;
+use super::server::Server;
 use super::session::{self, Session, get};
 use crate::text::from_column;
 
@@ -52,7 +50,7 @@ pub(super) const SUSPECTS_MAX: usize = 1_000;
 
 /// Who reads.
 pub(super) struct Reader<'r> {
-    pub core: &'r Core,
+    pub server: &'r Server,
     pub lease: &'r Lease,
 }
 
@@ -78,18 +76,18 @@ impl Reader<'_> {
 
     /// Waits for an answer.
     pub(super) fn run<T: Send>(&self, asked: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let limit = self.core.options.read_timeout;
+        let limit = self.server.options.read_timeout;
         self.lease.link().run("read the audit trail", limit, asked)
     }
 
     /// `error` in our words.
     pub(super) fn failed(&self, error: tokio_postgres::Error) -> Error {
-        explain(&self.core.address, "read the audit trail", error)
+        explain(&self.server.address, "read the audit trail", error)
     }
 
     /// What `read` gives, all of it as of one moment.
     pub(super) fn at_one_moment<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        let known = migrate::known_version(&self.core.address, self.lease);
+        let known = migrate::known_version(&self.server.address, self.lease);
         self.run(async {
             let (begun, known) = join(self.lease.batch(BEGIN), known).await;
             begun.map_err(|error| self.failed(error))?;
@@ -164,110 +162,94 @@ pub(super) fn unsound(rows: &[Row]) -> Result<Vec<Damage>> {
 
 /// Calls `visit` for the entries of `session_id`, the last `count` if that is given.
 pub(super) fn trail(
-    core: &Core,
+    reader: &Reader<'_>,
     session_id: &str,
     count: Option<usize>,
     visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    session_id::encode(session_id)?;
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        reader.at_one_moment(|| {
-            let Some(session) = reader.session(session_id)? else {
-                return Ok(Vec::new());
-            };
-            let count = count.and_then(|count| i64::try_from(count).ok());
-            let after = count.map_or(0, |count| (session.entries - count).max(0));
-            match after < session.entries {
-                true => reader.entries(&session, after, visit),
-                false => Ok(Vec::new()),
-            }
-        })
+    reader.at_one_moment(|| {
+        let Some(session) = reader.session(session_id)? else {
+            return Ok(Vec::new());
+        };
+        let count = count.and_then(|count| i64::try_from(count).ok());
+        let after = count.map_or(0, |count| (session.entries - count).max(0));
+        match after < session.entries {
+            true => reader.entries(&session, after, visit),
+            false => Ok(Vec::new()),
+        }
     })
 }
 
 /// Whether there is such a session.
-pub(super) fn is_known(core: &Core, session_id: &str) -> Result<bool> {
-    session_id::encode(session_id)?;
-    core.ask(|lease| {
-        let session = Reader { core, lease }.session(session_id)?;
-        Ok(session.is_some_and(|one| one.entries > 0 || one.facts.first_at.is_some()))
-    })
+pub(super) fn is_known(reader: &Reader<'_>, session_id: &str) -> Result<bool> {
+    let session = reader.session(session_id)?;
+    Ok(session.is_some_and(|one| one.entries > 0 || one.facts.first_at.is_some()))
 }
 
 /// The highest attempt number of `session_id`.
-pub(super) fn highest_number(core: &Core, session_id: &str) -> Result<u64> {
-    session_id::encode(session_id)?;
-    core.ask(|lease| {
-        let session = Reader { core, lease }.session(session_id)?;
-        Ok(session.map_or(0, |session| session.highest))
-    })
+pub(super) fn highest_number(reader: &Reader<'_>, session_id: &str) -> Result<u64> {
+    let session = reader.session(session_id)?;
+    Ok(session.map_or(0, |session| session.highest))
 }
 
 /// Calls `visit` for each journal record, of `session_id` if given.
 pub(super) fn journal(
-    core: &Core,
+    reader: &Reader<'_>,
     session_id: Option<&str>,
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        reader.at_one_moment(|| {
-            let mut damage = Vec::new();
-            let mut last = 0_i64;
-            loop {
-                let rows = match &session_id {
-                    Some(id) => reader.rows(RECORDS_OF, &[id, &last, &RECORDS_A_PAGE])?,
-                    None => reader.rows(RECORDS, &[&last, &RECORDS_A_PAGE])?,
-                };
-                let is_end = (rows.len() as i64) < RECORDS_A_PAGE;
-                for row in rows {
-                    last = get(&row, 0)?;
-                    let text: String = get(&row, 1)?;
-                    match record_of(&text, last)? {
-                        Ok(record) => visit(record)?,
-                        Err(error) => damage.push(damaged("journal", last, &text, &error)),
-                    }
-                }
-                if is_end {
-                    return Ok(damage);
+    reader.at_one_moment(|| {
+        let mut damage = Vec::new();
+        let mut last = 0_i64;
+        loop {
+            let rows = match &session_id {
+                Some(id) => reader.rows(RECORDS_OF, &[id, &last, &RECORDS_A_PAGE])?,
+                None => reader.rows(RECORDS, &[&last, &RECORDS_A_PAGE])?,
+            };
+            let is_end = (rows.len() as i64) < RECORDS_A_PAGE;
+            for row in rows {
+                last = get(&row, 0)?;
+                let text: String = get(&row, 1)?;
+                match record_of(&text, last)? {
+                    Ok(record) => visit(record)?,
+                    Err(error) => damage.push(damaged("journal", last, &text, &error)),
                 }
             }
-        })
+            if is_end {
+                return Ok(damage);
+            }
+        }
     })
 }
 
 /// Every session, newest first, and what could not be read.
-pub(super) fn sessions(core: &Core) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        let sql = session::select("WHERE entries > 0 OR first_at IS NOT NULL");
-        let suspects = format!(
-            "SELECT e.place, e.raw FROM auto_recovery.stored_entry AS e \
-             JOIN auto_recovery.stored_session AS s ON s.id = e.session \
-             WHERE {SUSPECT} ORDER BY e.session, e.place LIMIT {SUSPECTS_MAX}"
-        );
-        let ask = |sql: &str| {
-            reader.run(async {
-                let rows = lease.client().query(sql, &[]).await;
-                rows.map_err(|error| reader.failed(error))
-            })
-        };
-        let (rows, suspects) = reader.at_one_moment(|| Ok((ask(&sql)?, ask(&suspects)?)))?;
-        let (mut sessions, mut damage) = (Vec::new(), Vec::new());
-        for row in &rows {
-            match Session::read(row) {
-                Ok(session) => sessions.push(session.summary()),
-                Err(error) => {
-                    let id = get(row, 0)?;
-                    damage.push(damaged("stored_session", id, "", &error.chain()));
-                }
+pub(super) fn sessions(reader: &Reader<'_>) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+    let sql = session::select("WHERE entries > 0 OR first_at IS NOT NULL");
+    let suspects = format!(
+        "SELECT e.place, e.raw FROM auto_recovery.stored_entry AS e \
+         JOIN auto_recovery.stored_session AS s ON s.id = e.session \
+         WHERE {SUSPECT} ORDER BY e.session, e.place LIMIT {SUSPECTS_MAX}"
+    );
+    let ask = |sql: &str| {
+        reader.run(async {
+            let rows = reader.lease.client().query(sql, &[]).await;
+            rows.map_err(|error| reader.failed(error))
+        })
+    };
+    let (rows, suspects) = reader.at_one_moment(|| Ok((ask(&sql)?, ask(&suspects)?)))?;
+    let (mut sessions, mut damage) = (Vec::new(), Vec::new());
+    for row in &rows {
+        match Session::read(row) {
+            Ok(session) => sessions.push(session.summary()),
+            Err(error) => {
+                let id = get(row, 0)?;
+                damage.push(damaged("stored_session", id, "", &error.chain()));
             }
         }
-        damage.extend(unsound(&suspects)?);
-        sort_newest_first(&mut sessions);
-        Ok((sessions, damage))
-    })
+    }
+    damage.extend(unsound(&suspects)?);
+    sort_newest_first(&mut sessions);
+    Ok((sessions, damage))
 }
 
 /// The record that `text` is. The version is looked at first: the rest of a newer one may be

@@ -6,14 +6,14 @@
 //! a note, by which the next who writes or removes something goes on.
 
 use auto_recovery::Result;
-use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared, session_id};
+use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared};
 use tokio_postgres::types::ToSql;
 
 use super::columns::hash_of;
-use super::core::Core;
 use super::failure::explain;
 use super::link::Lease;
 use super::read::Reader;
+use super::server::Server;
 use super::session::{Session, get};
 
 /// How many entries are deleted in one transaction.
@@ -35,23 +35,16 @@ const DELETE_ENTRIES: &str =
 
 const FORGET: &str = "DELETE FROM auto_recovery.removed_trail WHERE session = $1";
 
-/// Removes the trail of `session_id` if `removal` allows it.
-pub(super) fn remove(core: &Core, session_id: &str, removal: &Removal) -> Result<Removed> {
-    session_id::encode(session_id)?;
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        reader.batch("BEGIN")?;
-        let removed = match reader.session_locked(session_id)? {
-            None => Removed::Unknown,
-            Some(session) => remove_locked(&reader, &session, removal)?,
-        };
-        reader.batch("COMMIT")?;
-        if matches!(removed, Removed::Gone { .. }) {
-            core.forget(session_id);
-            finish(core, lease);
-        }
-        Ok(removed)
-    })
+/// Removes the trail of `session_id` if `removal` allows it, but for its entries, which nobody sees
+/// any more then: [`finish`] deletes them.
+pub(super) fn remove(reader: &Reader<'_>, session_id: &str, removal: &Removal) -> Result<Removed> {
+    reader.batch("BEGIN")?;
+    let removed = match reader.session_locked(session_id)? {
+        None => Removed::Unknown,
+        Some(session) => remove_locked(reader, &session, removal)?,
+    };
+    reader.batch("COMMIT")?;
+    Ok(removed)
 }
 
 fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> Result<Removed> {
@@ -84,7 +77,7 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
         Removal::Pruned(_) => "session_pruned",
     };
     let id = &session.session_id;
-    let record = JournalRecord::new(&*reader.core.host, Some(id), event);
+    let record = JournalRecord::new(&*reader.server.host, Some(id), event);
     let json = record.to_json()?;
     let hash = hash_of(json.as_bytes());
     let params: [&(dyn ToSql + Sync); 5] = [id, &record.at, &event_name, &json, &hash];
@@ -98,13 +91,13 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
 
 /// Deletes the entries of trails that were removed. Nobody sees them any more: what goes wrong
 /// here, the next who writes does again.
-pub(super) fn finish(core: &Core, lease: &Lease) {
-    drop(delete_removed(core, lease));
+pub(super) fn finish(server: &Server, lease: &Lease) {
+    drop(delete_removed(server, lease));
 }
 
-fn delete_removed(core: &Core, lease: &Lease) -> Result<()> {
-    let failed = |error| explain(&core.address, "delete what was removed", error);
-    let limit = core.options.read_timeout;
+fn delete_removed(server: &Server, lease: &Lease) -> Result<()> {
+    let failed = |error| explain(&server.address, "delete what was removed", error);
+    let limit = server.options.read_timeout;
     let run = |sql: &'static str, params: Vec<i64>| {
         let done = async {
             let params: Vec<&(dyn ToSql + Sync)> = params

@@ -20,12 +20,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, JsonlOptions, JsonlStore, NewEntry};
+use auto_recovery::audit::{AuditStore, NewEntry};
 use auto_recovery::export;
 use auto_recovery::files::{
     Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small,
 };
 use auto_recovery::host::{Host, Wait, new_id};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::patience::{lock_file, over};
 use auto_recovery::{Error, ErrorKind, Result};
 

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use auto_recovery::Result;
-use auto_recovery::audit::{Damage, session_id};
+use auto_recovery::audit::Damage;
 use auto_recovery::statistics::{EntrySums, RecoveryStatistics};
 
-use super::core::Core;
 use super::read::{Reader, unsound};
 use super::session::{Session, get};
 use crate::text::from_column;
@@ -28,22 +27,18 @@ const TEXTS: &str = "SELECT place, raw FROM auto_recovery.stored_entry \
 /// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
 /// read: their numbers can.
 pub(super) fn of_session(
-    core: &Core,
+    reader: &Reader<'_>,
     session_id: &str,
 ) -> Result<(RecoveryStatistics, Vec<Damage>)> {
-    session_id::encode(session_id)?;
-    core.ask(|lease| {
-        let reader = Reader { core, lease };
-        reader.at_one_moment(|| match reader.session(session_id)? {
-            Some(session) => {
-                let texts = reader.rows(TEXTS, &[&session.id])?;
-                Ok((sums(&reader, &session)?, unsound(&texts)?))
-            }
-            None => {
-                let nothing = EntrySums::default().statistics(session_id, None, Vec::new());
-                Ok((nothing, Vec::new()))
-            }
-        })
+    reader.at_one_moment(|| match reader.session(session_id)? {
+        Some(session) => {
+            let texts = reader.rows(TEXTS, &[&session.id])?;
+            Ok((sums(reader, &session)?, unsound(&texts)?))
+        }
+        None => {
+            let nothing = EntrySums::default().statistics(session_id, None, Vec::new());
+            Ok((nothing, Vec::new()))
+        }
     })
 }
 

@@ -5,24 +5,26 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionSummary, StoredEntry,
+    Removed, SessionSummary, StoredEntry, session_id,
 };
 use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 use auto_recovery::{ErrorKind, Result};
 
-use super::core::Core;
-use super::deliver::{self, Delivered};
+use super::deliver::Delivered;
 use super::follow::PostgresFollower;
 use super::group::Item;
 use super::import::PostgresImporter;
 use super::options::PostgresOptions;
+use super::outbox::Outbox;
 use super::queue::Queue;
-use super::{aggregate, read, remove, statistics};
+use super::read::{self, Reader};
+use super::spool::Spool;
+use super::{aggregate, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
 pub struct PostgresStore {
-    core: Arc<Core>,
+    outbox: Outbox,
     queue: Queue,
 }
 
@@ -38,7 +40,7 @@ impl PostgresStore {
     /// password.
     pub fn open(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
         Ok(Self {
-            core: Arc::new(Core::new(url, options, host)?),
+            outbox: Outbox::new(url, options, host)?,
             queue: Queue::default(),
         })
     }
@@ -50,36 +52,31 @@ impl PostgresStore {
     /// [`auto_recovery::ErrorKind::Busy`] if another process is delivering, and otherwise if the
     /// spool cannot be read or the server not be written.
     pub fn deliver(&self) -> Result<Delivered> {
-        match &self.core.spool {
-            Some(spool) => self
-                .core
-                .ask(|lease| deliver::deliver(&self.core, spool, lease)),
-            None => Ok(Delivered::default()),
-        }
+        self.outbox.deliver()
     }
 
     /// How many entries wait in the spool.
     pub fn waiting(&self) -> u64 {
-        self.core.spool.as_ref().map_or(0, |spool| spool.waiting())
+        self.outbox.spool().map_or(0, Spool::waiting)
     }
 
     /// What `read` gives, and what it does not have is told.
-    fn reading<T>(&self, read: impl FnOnce(&Core) -> Result<T>) -> Result<T> {
-        let given = read(&self.core)?;
+    fn reading<T>(&self, read: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        let given = self.outbox.ask(read)?;
         // Where the server cannot be reached, the error says it.
-        self.core.tell_waiting();
+        self.outbox.tell_waiting();
         Ok(given)
     }
 
     /// Somebody who waits for what is committed, by whomever.
     pub fn follow(&self) -> PostgresFollower {
-        PostgresFollower::new(Arc::clone(&self.core))
+        PostgresFollower::new(Arc::clone(&self.outbox.server))
     }
 }
 
 impl AuditStore for PostgresStore {
     fn url(&self) -> String {
-        self.core.address.shown.clone()
+        self.outbox.server.address.shown.clone()
     }
 
     fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
@@ -89,9 +86,9 @@ impl AuditStore for PostgresStore {
         let mut text = Vec::new();
         let items = entries
             .into_iter()
-            .map(|new| Item::entry(new, &*self.core.host, &mut text));
+            .map(|new| Item::entry(new, &*self.outbox.server.host, &mut text));
         let items = items.collect::<Result<Vec<_>>>()?;
-        let items = self.queue.commit(&self.core, items)?;
+        let items = self.queue.commit(&self.outbox, items)?;
         let appended = items.into_iter().filter_map(|item| match item {
             Item::Entry(pending) => Some(pending.appended()),
             Item::Stored(_) | Item::Record(_) => None,
@@ -100,9 +97,9 @@ impl AuditStore for PostgresStore {
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
-        let record = JournalRecord::new(&*self.core.host, session_id, event);
+        let record = JournalRecord::new(&*self.outbox.server.host, session_id, event);
         let item = Item::record(record, None)?;
-        self.queue.commit(&self.core, vec![item]).map(drop)
+        self.queue.commit(&self.outbox, vec![item]).map(drop)
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
@@ -110,8 +107,9 @@ impl AuditStore for PostgresStore {
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
-        match read::is_known(&self.core, session_id) {
-            Err(error) if error.kind() == ErrorKind::Unreachable => match &self.core.spool {
+        session_id::encode(session_id)?;
+        match self.outbox.ask(|reader| read::is_known(reader, session_id)) {
+            Err(error) if error.kind() == ErrorKind::Unreachable => match self.outbox.spool() {
                 Some(spool) => spool.is_known(session_id),
                 None => Err(error),
             },
@@ -124,7 +122,8 @@ impl AuditStore for PostgresStore {
         session_id: &str,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        self.reading(|core| read::trail(core, session_id, None, visit))
+        session_id::encode(session_id)?;
+        self.reading(|reader| read::trail(reader, session_id, None, visit))
     }
 
     fn read_last(
@@ -133,13 +132,18 @@ impl AuditStore for PostgresStore {
         count: usize,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        self.reading(|core| read::trail(core, session_id, Some(count), visit))
+        session_id::encode(session_id)?;
+        self.reading(|reader| read::trail(reader, session_id, Some(count), visit))
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
-        match read::highest_number(&self.core, session_id) {
+        session_id::encode(session_id)?;
+        let asked = self
+            .outbox
+            .ask(|reader| read::highest_number(reader, session_id));
+        match asked {
             Err(error) if error.kind() == ErrorKind::Unreachable => {
-                self.core.highest_known(session_id).ok_or(error)
+                self.outbox.highest_known(session_id).ok_or(error)
             }
             result => result,
         }
@@ -150,23 +154,25 @@ impl AuditStore for PostgresStore {
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        self.reading(|core| read::journal(core, session_id, visit))
+        self.reading(|reader| read::journal(reader, session_id, visit))
     }
 
     fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
-        self.reading(|core| statistics::of_session(core, session_id))
+        session_id::encode(session_id)?;
+        self.reading(|reader| statistics::of_session(reader, session_id))
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-        self.reading(|core| aggregate::aggregate(core, query))
+        self.reading(|reader| aggregate::aggregate(reader, query))
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
-        remove::remove(&self.core, session_id, removal)
+        session_id::encode(session_id)?;
+        self.outbox.remove(session_id, removal)
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
-        Ok(Box::new(PostgresImporter::new(&self.core)))
+        Ok(Box::new(PostgresImporter::new(&self.outbox)))
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::files::{self, Purpose};
-use auto_recovery::process::Holder;
+use auto_recovery::patience::Holder;
 use rustix::fs::StatVfsMountFlags;
 
 use crate::group::lock;

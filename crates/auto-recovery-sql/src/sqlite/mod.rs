@@ -44,8 +44,10 @@ mod read;
 mod recent;
 mod remove;
 mod session;
+mod sessions;
 mod statistics;
 mod store;
+mod transaction;
 mod unsound;
 mod writer;
 

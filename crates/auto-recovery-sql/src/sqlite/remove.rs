@@ -15,7 +15,7 @@ use super::entry;
 use super::failure::At;
 use super::journal;
 use super::session::{PLACE_BITS, SessionRow};
-use super::writer::transaction;
+use super::transaction::transaction;
 
 /// How many entries are deleted in one transaction. It bounds how long others wait: a million take
 /// seconds.

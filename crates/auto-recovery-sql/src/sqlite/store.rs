@@ -17,7 +17,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
-use super::{journal, read, remove, session, statistics, unsound};
+use super::{journal, read, remove, sessions, statistics, unsound};
 use crate::group::Group;
 
 /// How many calls share a transaction.
@@ -90,13 +90,13 @@ impl AuditStore for SqliteStore {
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
-        let (sessions, mut damage) = session::list(&self.database)?;
+        let (sessions, mut damage) = sessions::list(&self.database)?;
         damage.extend(unsound::damage_of_all(&self.database)?);
         Ok((sessions, damage))
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
-        session::is_known(&self.database, session_id)
+        sessions::is_known(&self.database, session_id)
     }
 
     fn read_trail(
@@ -117,7 +117,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
-        session::highest_number(&self.database, session_id)
+        sessions::highest_number(&self.database, session_id)
     }
 
     fn read_journal(

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionFinished,
-    SessionOutcome, SessionStarted,
+    AuditStore, Durability, JournalEvent, NewEntry, SessionFinished, SessionOutcome, SessionStarted,
 };
 use auto_recovery::export::{ExportFormat, ExportOptions, export_all, export_session};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::{Random, ScriptedHost};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::host::{Host, timestamp};
-use crate::recipe::Tier;
+use crate::tier::Tier;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::audit::{AuditStore, Damage, JournalEvent, SessionCleared, SessionHeld, SessionPruned};
-use crate::error::Result;
+use crate::audit::{JournalEvent, SessionCleared, SessionHeld, SessionPruned};
 
 /// Why a trail is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,21 +79,6 @@ pub struct TrailDigest {
     pub bytes: u64,
     /// SHA-256 of these bytes, in hex.
     pub sha256: String,
-}
-
-impl TrailDigest {
-    /// That of the trail of `session_id` as it is now, and what could not be read of it.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub fn of(store: &dyn AuditStore, session_id: &str) -> Result<(Self, Vec<Damage>)> {
-        let mut digester = Digester::default();
-        let damage = store.read_trail(session_id, &mut |stored| {
-            digester.push(stored.raw());
-            Ok(())
-        })?;
-        Ok((digester.finish(), damage))
-    }
 }
 
 /// Makes a [`TrailDigest`] as entries come.

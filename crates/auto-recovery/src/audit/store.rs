@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{
-    ENTRY_BYTES_MAX, JournalEvent, JournalRecord, Removal, Removed, SessionHeld, SessionOutcome,
-    StoredEntry, write_fitted,
+    Digester, ENTRY_BYTES_MAX, JournalEvent, JournalRecord, Removal, Removed, SessionHeld,
+    SessionOutcome, StoredEntry, TrailDigest, write_fitted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -228,6 +228,19 @@ pub trait AuditStore: Send + Sync {
         count: usize,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>>;
+
+    /// The digest of the trail of `session_id` as it is now, and what could not be read of it.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn digest(&self, session_id: &str) -> Result<(TrailDigest, Vec<Damage>)> {
+        let mut digester = Digester::default();
+        let damage = self.read_trail(session_id, &mut |stored| {
+            digester.push(stored.raw());
+            Ok(())
+        })?;
+        Ok((digester.finish(), damage))
+    }
 
     /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it
     /// goes on from there. A store that keeps what is written while it cannot be asked answers as

@@ -18,17 +18,17 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, Timespec, Timestamps, UTIME_NOW, flock, futimens};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_in_state};
-use crate::checkpoint::lineage::{Kin, ancestors};
-use crate::checkpoint::lock::is_held;
-use crate::checkpoint::path;
-use crate::checkpoint::root::Root;
-use crate::checkpoint::stamp::Stamp;
-use crate::checkpoint::workspace::Workspace;
+use crate::checkpoint::tree::path;
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::files::{Links, create_afresh, open_own, open_regular, read_small};
 use crate::host::new_id;
 use crate::patience::a_moment;
+use crate::workspace::Workspace;
+use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_in_state};
+use crate::workspace::lineage::{Kin, ancestors};
+use crate::workspace::lock::is_held;
 
 /// Where runs register, in a state directory.
 const RUNNING: &str = "running";

@@ -7,14 +7,15 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::checkpoint::blobs::Blobs;
-use crate::checkpoint::git::Git;
-use crate::checkpoint::manifest::{Manifest, ObjectId};
-use crate::checkpoint::path::{display_path, fnv128};
-use crate::checkpoint::rules::{Protected, Rules};
+use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::side;
-use crate::checkpoint::watch::Watch;
+use crate::checkpoint::tree::manifest::{Manifest, ObjectId};
+use crate::checkpoint::tree::path::display_path;
+use crate::checkpoint::tree::rules::{Protected, Rules};
+use crate::checkpoint::tree::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::fnv128;
+use crate::git::Git;
 
 /// A snapshot of a working tree.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl Checkpoint {
     /// How many files and links it holds.
     pub fn files(&self) -> usize {
         let held = |entry: &&_| {
-            let entry: &super::manifest::Entry = entry;
+            let entry: &super::tree::manifest::Entry = entry;
             !entry.node.is_dir() && !entry.node.is_opaque()
         };
         self.manifest.entries.iter().filter(held).count()

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
-use crate::checkpoint::blobs::Blobs;
-use crate::checkpoint::cache::{Known, manifest_of};
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::hands::Hands;
-use crate::checkpoint::live::{is_between, stands};
-use crate::checkpoint::manifest::Node;
-use crate::checkpoint::moved::moved;
 use crate::checkpoint::pass::Pass;
-use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::plan::{Expect, Plan};
-use crate::checkpoint::restore;
-use crate::checkpoint::restored::RestoreReport;
-use crate::checkpoint::scan::Kind;
+use crate::checkpoint::repository::blobs::Blobs;
+use crate::checkpoint::restore::hands::Hands;
+use crate::checkpoint::restore::live::{is_between, stands};
+use crate::checkpoint::restore::moved::moved;
+use crate::checkpoint::restore::plan::{Expect, Plan};
+use crate::checkpoint::restore::restored::RestoreReport;
+use crate::checkpoint::restore::rounds;
+use crate::checkpoint::restore::temp;
 use crate::checkpoint::session::CheckpointSession;
-use crate::checkpoint::temp;
-use crate::checkpoint::watch::Uncovered;
+use crate::checkpoint::tree::cache::{Known, manifest_of};
+use crate::checkpoint::tree::manifest::Node;
+use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::scan::Kind;
+use crate::checkpoint::tree::watch::Uncovered;
 use crate::error::Result;
 
 /// Which of two trees a path matches.
@@ -65,7 +65,7 @@ impl CheckpointSession {
         let kept = plan.leave_to(beside, &self.store.root);
         self.clear_temps(to, from)?;
         temp::begin(&self.store.dir, &temp::name(&to.id()))?;
-        let mut report = restore::run(&self.store, to, plan, self.seen_at(from))?;
+        let mut report = rounds::run(&self.store, to, plan, self.seen_at(from))?;
         temp::end(&self.store.dir)?;
         report.beside = kept;
         if let Some(from) = from {

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::durable;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::durable;
 use crate::files::{Links, read_small};
 use crate::host::timestamp;
 

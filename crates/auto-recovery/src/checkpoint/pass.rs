@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use crate::checkpoint::cache::{Known, opaque};
-use crate::checkpoint::import::{Importer, Sent};
-use crate::checkpoint::manifest::{Node, ObjectId, Told, Why};
-use crate::checkpoint::path::RelPath;
-use crate::checkpoint::root::{Way, open_own_file_at, read_link_at};
-use crate::checkpoint::scan::{Found, Kind};
-use crate::checkpoint::stamp::Stamp;
+use crate::checkpoint::repository::import::{Importer, Sent};
 use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::tree::cache::{Known, opaque};
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told, Why};
+use crate::checkpoint::tree::path::RelPath;
+use crate::checkpoint::tree::root::{Way, open_own_file_at, read_link_at};
+use crate::checkpoint::tree::scan::{Found, Kind};
+use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
 
 /// One walk joined with what was known before it.

@@ -10,11 +10,11 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::{Conversation, Git};
-use crate::checkpoint::manifest::{Change, ChangeKind, Node};
-use crate::checkpoint::path::{display_path, is_within};
 use crate::checkpoint::side::{is_executable, is_in_tree};
+use crate::checkpoint::tree::manifest::{Change, ChangeKind, Node};
+use crate::checkpoint::tree::path::{display_path, is_within};
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Conversation, Git};
 
 /// How many bytes of a diff are held at once.
 const CHUNK: usize = 64 * 1024;

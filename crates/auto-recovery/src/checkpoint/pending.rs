@@ -17,20 +17,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::durable;
 use crate::checkpoint::going_back::Candidate;
-use crate::checkpoint::layout::{
-    CHECKPOINTS, ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir,
-};
-use crate::checkpoint::path::{RelPath, display_path};
-use crate::checkpoint::restored::RestoreReport;
+use crate::checkpoint::repository::user_git;
+use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::user_git;
-use crate::checkpoint::workspace::Workspace;
+use crate::checkpoint::tree::path::{RelPath, display_path};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::durable;
 use crate::files::{Links, read_small};
 use crate::host::timestamp;
+use crate::workspace::Workspace;
+use crate::workspace::layout::{
+    CHECKPOINTS, ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir,
+};
 
 /// The newest format version of the record.
 const VERSION: u32 = 1;

@@ -14,19 +14,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::durable;
-use crate::checkpoint::git::Git;
-use crate::checkpoint::layout::{
-    CHECKPOINTS, REFS, ROOT_BYTES_MAX, has_state, session_name, session_of,
-};
-use crate::checkpoint::lock::{LockHolder, Locked, WorkspaceLock};
 use crate::checkpoint::marks::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::durable;
 use crate::files::{Links, read_small};
+use crate::git::Git;
 use crate::host::{Host, timestamp};
+use crate::workspace::Workspace;
+use crate::workspace::layout::{
+    CHECKPOINTS, REFS, ROOT_BYTES_MAX, has_state, session_name, session_of,
+};
+use crate::workspace::lock::{LockHolder, Locked, WorkspaceLock};
 
 /// Where refs of trees stand that a rollback or a restore replaced.
 const KEEP_REFS: &str = "refs/keep";

@@ -11,21 +11,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::git::{Git, is_no_file};
-use crate::checkpoint::import::Importer;
-use crate::checkpoint::layout::make_private_dir;
-use crate::checkpoint::manifest::{Entry, Manifest, Node, Told};
 use crate::checkpoint::options::MIB;
-use crate::checkpoint::path::{RelPath, ancestors, to_os};
-use crate::checkpoint::root::{Root, Way, open_file_at, read_link_at};
+use crate::checkpoint::repository::import::Importer;
+use crate::checkpoint::repository::user_git;
 use crate::checkpoint::session::CheckpointSession;
-use crate::checkpoint::stamp::Ids;
 use crate::checkpoint::store::CheckpointStore;
-use crate::checkpoint::user_git;
-use crate::checkpoint::workspace::Workspace;
+use crate::checkpoint::tree::manifest::{Entry, Manifest, Node, Told};
+use crate::checkpoint::tree::path::{RelPath, ancestors, to_os};
+use crate::checkpoint::tree::root::{Root, Way, open_file_at, read_link_at};
+use crate::checkpoint::tree::stamp::Ids;
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Git, is_no_file};
 use crate::host::Host;
 use crate::wording::counted;
+use crate::workspace::Workspace;
+use crate::workspace::layout::make_private_dir;
 
 /// One file of a revision.
 struct Listed {

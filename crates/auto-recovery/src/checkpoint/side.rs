@@ -10,10 +10,10 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::checkpoint::import::{GITS_MARK, unmarked};
-use crate::checkpoint::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
-use crate::checkpoint::path::split;
-use crate::checkpoint::stamp::Ids;
+use crate::checkpoint::repository::import::{GITS_MARK, unmarked};
+use crate::checkpoint::tree::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
+use crate::checkpoint::tree::path::split;
+use crate::checkpoint::tree::stamp::Ids;
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8] = b"recover side 2\0";

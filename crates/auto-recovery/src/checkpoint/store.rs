@@ -12,18 +12,18 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use crate::checkpoint::commit::{self, Checkpoint};
-use crate::checkpoint::git::Git;
-use crate::checkpoint::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
-use crate::checkpoint::manifest::{Change, Node};
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch::{self, DiffSink, PatchForm};
-use crate::checkpoint::root::Root;
-use crate::checkpoint::user_git;
-use crate::checkpoint::watch::{Uncovered, Watch, uncovered_changes};
-use crate::checkpoint::workspace::Workspace;
+use crate::checkpoint::repository::user_git;
+use crate::checkpoint::tree::manifest::{Change, Node};
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::watch::{Uncovered, Watch, uncovered_changes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, create_afresh, read_small};
+use crate::git::Git;
 use crate::host::Host;
+use crate::workspace::Workspace;
+use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 
 /// The checkpoints of one workspace.
 pub struct CheckpointStore {

@@ -1,9 +1,10 @@
 //! The one pass over an output: where the rules' literals stand.
 //!
-//! Each literal is known by its rarest eight bytes, a short one by its rarest four. A bit for each of
-//! them tells at nearly every position of a text, in a few instructions, that no literal is there;
-//! only where the bit is set are literals compared. Nothing is built that costs a short run its speed. Letters compare
-//! without case, since tools disagree on it and the rules' patterns decide anyway.
+//! Each literal is known by its rarest eight bytes, a short one by its rarest four. A bit for each
+//! of them tells at nearly every position of a text, in a few instructions, that no literal is
+//! there; only where the bit is set are literals compared. Nothing is built that costs a short run
+//! its speed. Letters compare without case, since tools disagree on it and the rules' patterns
+//! decide anyway.
 //!
 //! Memory and time stay bounded however often a literal occurs: of each, the first lines are kept,
 //! then its bit is cleared; the last lines come from a second look, backwards, at the text's end.

@@ -7,11 +7,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::manager::Event;
 use crate::manager::planner::{GROUNDS_MAX, NewPlan};
-use crate::manager::recovery::{Deed, Recovering, Turn};
 use crate::manager::step::Step;
-use crate::manager::tried::Tried;
-use crate::recipe::Tier;
+use crate::manager::tried::{Tried, Turn};
+use crate::manager::under_way::{Deed, Recovering};
 use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::Tier;
 
 impl Recovering<'_> {
     /// Takes what `tried` left as the ground for what comes next, if it changed which failure there
@@ -23,7 +23,7 @@ impl Recovering<'_> {
         let Some(failure) = tried.failure.clone() else {
             return;
         };
-        if self.manager.planner.is_some() && self.grounds >= GROUNDS_MAX {
+        if self.parts.planner.is_some() && self.grounds >= GROUNDS_MAX {
             let place = failure.location();
             let place = place
                 .map(|place| format!(" in {place}"))
@@ -35,7 +35,7 @@ impl Recovering<'_> {
             self.stopped = Some(why);
             return;
         }
-        let keeps_progress = self.manager.settings.keep_progress;
+        let keeps_progress = self.parts.settings.keep_progress;
         let plan = match self.ask_planner(&failure) {
             Some(Ok(plan)) => plan,
             Some(Err(why)) => {
@@ -64,12 +64,12 @@ impl Recovering<'_> {
     }
 
     fn may_be_ground(&self, turn: &Turn<'_>, tried: &Tried) -> bool {
-        let manager = &*self.manager;
+        let parts = &self.parts;
         let recipe = turn.step.recipe.as_ref();
         let is_safe = recipe.is_some_and(|recipe| recipe.tier == Tier::Safe);
-        let is_allowed = match &manager.planner {
-            Some(_) => manager.settings.keep_progress || is_safe,
-            None => manager.settings.keep_progress,
+        let is_allowed = match &parts.planner {
+            Some(_) => parts.settings.keep_progress || is_safe,
+            None => parts.settings.keep_progress,
         };
         // A tool that mends a file at a time shows the same of the next one.
         let is_next = |failure: &Failure| is_safe && failure.is_elsewhere_than(&self.current);
@@ -80,16 +80,16 @@ impl Recovering<'_> {
         is_allowed
             && is_other
             && !tried.success
-            && !manager.settings.keep_failed_changes
+            && !parts.settings.keep_failed_changes
             && !tried.not_ended
             && tried.touched_nothing_protected()
-            && !(manager.tree.is_some() && tried.files_modified.is_empty() && !tried.mended_before)
+            && !(parts.tree.is_some() && tried.files_modified.is_empty() && !tried.mended_before)
             && turn.step.kind != RecoveryStrategyType::Rollback
-            && !manager.host.is_interrupted()
+            && !parts.host.is_interrupted()
     }
 
     fn ask_planner(&mut self, failure: &Failure) -> Option<Result<NewPlan, String>> {
-        let planner = self.manager.planner.as_mut()?;
+        let planner = self.parts.planner.as_mut()?;
         let asked = catch_unwind(AssertUnwindSafe(|| planner.plan_anew(failure)));
         Some(match asked {
             Ok(Ok(plan)) => Ok(plan),
@@ -103,7 +103,7 @@ impl Recovering<'_> {
     fn steps_anew(&mut self, strategies: Vec<Box<dyn Strategy>>, tree: Option<&str>) -> Vec<Step> {
         let mut steps = Vec::new();
         for strategy in strategies {
-            let mut step = self.manager.add_step(strategy);
+            let mut step = self.parts.add_step(strategy);
             match &step.recipe {
                 Some(_) if self.done.contains_key(&deed(&step, tree)) => continue,
                 Some(_) => {}
@@ -130,7 +130,7 @@ impl Recovering<'_> {
     /// Tells everybody of the failure that is faced now, and of the steps against it.
     pub(super) fn turn_to_ground(&mut self, steps: &[Step], tried: &Tried) -> Result<()> {
         let failure = self.current.clone();
-        if let Some(planner) = self.manager.planner.as_mut()
+        if let Some(planner) = self.parts.planner.as_mut()
             && let Err(error) = planner.turned_to(&failure)
         {
             let context = format!("keep the failure for what is tried next: {error}");
@@ -138,7 +138,7 @@ impl Recovering<'_> {
         }
         self.record_ground(steps, tried)?;
         let category = self.incident.category;
-        self.manager.observe(&Event::Turned {
+        self.parts.observe(&Event::Turned {
             failure: &failure,
             category,
         });

@@ -10,10 +10,10 @@ use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::record::shell_code;
-use crate::manager::recovery::{Recovering, Turn};
 use crate::manager::step::{After, RecoveryEnd};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
-use crate::manager::tried::Tried;
+use crate::manager::tried::{Tried, Turn};
+use crate::manager::under_way::Recovering;
 use crate::strategy::{
     Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
     rollback, select_alternative,
@@ -23,10 +23,8 @@ impl<'m> Recovering<'m> {
     /// Makes one attempt and records it; `None` if the tree cannot be kept safe for it.
     pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Option<Tried>> {
         self.faced = self.current.clone();
-        let number = self
-            .manager
-            .next_attempt_number(self.session_id.as_deref())?;
-        let before = match self.manager.tree.as_mut().map(|tree| tree.before(number)) {
+        let number = self.parts.next_attempt_number(self.session_id.as_deref())?;
+        let before = match self.parts.tree.as_mut().map(|tree| tree.before(number)) {
             Some(Err(error)) if error.kind() == ErrorKind::NoSpace => {
                 self.stopped = Some(error.chain());
                 return Ok(None);
@@ -38,7 +36,7 @@ impl<'m> Recovering<'m> {
         self.attempt_id = new_id("attempt");
         let recorded = self.record_intent(turn, number, &before);
         recorded.map_err(|error| self.abandon(error))?;
-        self.manager.observe(&Event::Attempt {
+        self.parts.observe(&Event::Attempt {
             strategy: &turn.step.kind,
             strategy_attempt: turn.strategy_attempt,
             max_attempts: turn.step.max_attempts,
@@ -48,7 +46,7 @@ impl<'m> Recovering<'m> {
             foreign: &before.foreign,
             left: &before.left,
         });
-        let started = self.manager.host.monotonic();
+        let started = self.parts.host.monotonic();
         let tried = self.act_and_settle(turn, number, before, started);
         let tried = tried.map_err(|error| self.abandon(error))?;
         if let Err(error) = self.record_attempt(turn, number, &tried) {
@@ -62,7 +60,7 @@ impl<'m> Recovering<'m> {
             return Err(self.abandon(error));
         }
         if tried.success
-            && let Some(tree) = self.manager.tree.as_mut()
+            && let Some(tree) = self.parts.tree.as_mut()
         {
             tree.accept(if tried.stood_in {
                 Proof::StoodIn
@@ -72,7 +70,7 @@ impl<'m> Recovering<'m> {
         }
         let span = tried.before.checkpoint.as_deref();
         let span = span.zip(tried.acted.checkpoint.as_deref());
-        self.manager.observe(&Event::Tried {
+        self.parts.observe(&Event::Tried {
             attempt_number: number,
             strategy: &turn.step.kind,
             action: &turn.step.action,
@@ -98,7 +96,7 @@ impl<'m> Recovering<'m> {
         started: Duration,
     ) -> Result<Tried> {
         let outcome = self.act(turn, number);
-        let acted = match self.manager.tree.as_mut() {
+        let acted = match self.parts.tree.as_mut() {
             Some(tree) => tree.acted()?,
             None => Acted {
                 files_modified: outcome.files_modified.clone(),
@@ -157,7 +155,7 @@ impl<'m> Recovering<'m> {
             self.changed.extend(tried.files_modified.iter().cloned());
         }
         self.not_covered.extend(tried.not_covered.iter().cloned());
-        tried.duration = self.manager.host.monotonic().saturating_sub(started);
+        tried.duration = self.parts.host.monotonic().saturating_sub(started);
         Ok(tried)
     }
 
@@ -193,7 +191,7 @@ impl<'m> Recovering<'m> {
     }
 
     pub(super) fn look(&mut self) -> Result<Verified> {
-        match self.manager.tree.as_mut() {
+        match self.parts.tree.as_mut() {
             Some(tree) => tree.verified(),
             None => Ok(Verified::default()),
         }
@@ -204,20 +202,20 @@ impl<'m> Recovering<'m> {
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
         let context = self.context;
-        let manager = &mut *self.manager;
+        let parts = &mut self.parts;
         let result = guarded(|| match turn.step.plugin {
-            Some(index) => manager.strategies[index].act(&call),
+            Some(index) => parts.strategies[index].act(&call),
             None => match &turn.step.kind {
                 RecoveryStrategyType::Fix => {
-                    generate_fix(manager.fix_generator.as_mut(), &failure, context)
+                    generate_fix(parts.fix_generator.as_mut(), &failure, context)
                 }
                 RecoveryStrategyType::Retry => {
-                    retry(manager.retry_handler.as_mut(), &failure, context)
+                    retry(parts.retry_handler.as_mut(), &failure, context)
                 }
                 RecoveryStrategyType::Alternative => {
-                    select_alternative(manager.alternative_selector.as_mut(), &failure, context)
+                    select_alternative(parts.alternative_selector.as_mut(), &failure, context)
                 }
-                RecoveryStrategyType::Rollback => rollback(manager.rollback_handler.as_mut()),
+                RecoveryStrategyType::Rollback => rollback(parts.rollback_handler.as_mut()),
                 kind => Ok(Outcome::not_possible(format!("Unknown strategy: {kind}"))),
             },
         });
@@ -247,7 +245,7 @@ impl<'m> Recovering<'m> {
                 format!("{} is protected", acted.protected.join(", ")),
             );
         }
-        if self.manager.host.is_interrupted() {
+        if self.parts.host.is_interrupted() {
             return judged(false, join(&outcome.message, "interrupted"));
         }
         if outcome.not_ended {
@@ -258,21 +256,21 @@ impl<'m> Recovering<'m> {
         }
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
-        let manager = &mut *self.manager;
-        let Some(verifier) = manager.verifier.as_mut() else {
+        let parts = &mut self.parts;
+        let Some(verifier) = parts.verifier.as_mut() else {
             return judged(outcome.success, outcome.message.clone());
         };
         let verifying = Event::Verifying {
             files_modified: &acted.files_modified,
         };
-        if let Some(observer) = manager.observer.as_mut() {
+        if let Some(observer) = parts.observer.as_mut() {
             observer.observe(&verifying);
         }
         match guarded(|| verifier.verify(&call)) {
             Ok(verification) => {
                 let message = join(&outcome.message, &seen(&verification));
                 Judged {
-                    success: verification.passed && !self.manager.host.is_interrupted(),
+                    success: verification.passed && !self.parts.host.is_interrupted(),
                     verdict: match turn.step.kind {
                         // Where it went, and how far that is, is what a person must know of it.
                         RecoveryStrategyType::Rollback => message.clone(),
@@ -298,12 +296,8 @@ impl<'m> Recovering<'m> {
         if !tried.success || files_modified.is_empty() {
             return;
         }
-        let built_upon = self
-            .manager
-            .tree
-            .as_ref()
-            .and_then(|tree| tree.built_upon());
-        let Some(approver) = self.manager.approver.as_mut() else {
+        let built_upon = self.parts.tree.as_ref().and_then(|tree| tree.built_upon());
+        let Some(approver) = self.parts.approver.as_mut() else {
             return;
         };
         let before = built_upon.or_else(|| tried.before.checkpoint.clone());
@@ -338,7 +332,7 @@ impl<'m> Recovering<'m> {
 
     /// Whether the tree is as it was verified. What cannot be told is a no.
     fn is_as_verified(&mut self) -> bool {
-        let tree = self.manager.tree.as_mut();
+        let tree = self.parts.tree.as_mut();
         tree.is_none_or(|tree| tree.is_as_verified().unwrap_or(false))
     }
 
@@ -349,7 +343,7 @@ impl<'m> Recovering<'m> {
         };
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
-        self.manager.strategies[index].failed(&call);
+        self.parts.strategies[index].failed(&call);
     }
 
     /// Keeps what the attempt left, or puts it back. If it cannot be put back, the attempt is on
@@ -364,7 +358,7 @@ impl<'m> Recovering<'m> {
     }
 
     fn keep_or_undo(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
-        let Some(tree) = self.manager.tree.as_mut() else {
+        let Some(tree) = self.parts.tree.as_mut() else {
             return Ok(());
         };
         tried.not_covered = tree.not_covered();
@@ -374,7 +368,7 @@ impl<'m> Recovering<'m> {
         if tried.success {
             return Ok(());
         }
-        if self.manager.settings.keep_failed_changes {
+        if self.parts.settings.keep_failed_changes {
             tried.kept = true;
             self.kept = true;
             return Ok(());
@@ -434,7 +428,7 @@ impl<'m> Recovering<'m> {
     where
         'm: 'c,
     {
-        let now = self.manager.host.monotonic();
+        let now = self.parts.host.monotonic();
         Call {
             failure,
             category: self.incident.category,
@@ -445,7 +439,7 @@ impl<'m> Recovering<'m> {
             max_attempts: turn.step.max_attempts,
             strategy: &turn.step.kind,
             time_left: self
-                .manager
+                .parts
                 .settings
                 .deadline
                 .map(|end| end.saturating_sub(now)),
@@ -454,10 +448,10 @@ impl<'m> Recovering<'m> {
 
     /// Puts the tree back because of `error`, which stays the reason.
     fn abandon(&mut self, error: Error) -> Error {
-        if self.manager.settings.keep_failed_changes {
+        if self.parts.settings.keep_failed_changes {
             return error;
         }
-        let Some(tree) = self.manager.tree.as_mut() else {
+        let Some(tree) = self.parts.tree.as_mut() else {
             return error;
         };
         match tree.undo_all() {
@@ -487,7 +481,7 @@ impl Recovering<'_> {
     ) -> Result<Verification, String> {
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
-        match self.manager.verifier.as_mut() {
+        match self.parts.verifier.as_mut() {
             Some(verifier) => guarded(|| verifier.verify(&call)),
             None => Err("nothing verifies it".to_owned()),
         }

@@ -9,21 +9,23 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::attempt::RecoveryResult;
-use crate::audit::RecoveryAuditLogger;
 use crate::classify;
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
+use crate::logger::RecoveryAuditLogger;
+use crate::manager::incident::{Incident, Recovery, StrategyOrder};
 use crate::manager::numbers::AttemptNumbers;
-use crate::manager::observer::{Event, Observer};
+use crate::manager::observer::Observer;
+use crate::manager::parts::Parts;
 use crate::manager::planner::Planner;
 use crate::manager::record::shell_code;
-use crate::manager::recovery::{Incident, Recovering, Recovery, StrategyOrder};
 use crate::manager::settings::ManagerSettings;
 use crate::manager::step::Step;
 use crate::manager::tree::{Approver, Tree};
+use crate::manager::under_way::Recovering;
 use crate::plan::{self, Available};
 use crate::statistics::RecoveryStatistics;
 use crate::strategy::{
@@ -167,7 +169,7 @@ impl AutoRecoveryManager {
                 .audit_logger
                 .as_ref()
                 .and(self.current_session_id.clone()),
-            manager: self,
+            parts: self.parts(),
             context,
             incident,
             attempts: Vec::new(),
@@ -186,7 +188,28 @@ impl AutoRecoveryManager {
             last_exit,
             started,
         };
-        recovering.run(steps)
+        let recovery = recovering.run(steps)?;
+        self.recovery_history.push(recovery.result.clone());
+        Ok(recovery)
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            settings: &self.settings,
+            fix_generator: &mut self.fix_generator,
+            retry_handler: &mut self.retry_handler,
+            alternative_selector: &mut self.alternative_selector,
+            rollback_handler: &mut self.rollback_handler,
+            verifier: &mut self.verifier,
+            approver: &mut self.approver,
+            tree: &mut self.tree,
+            planner: &mut self.planner,
+            observer: &mut self.observer,
+            audit_logger: self.audit_logger.as_deref(),
+            numbers: &self.numbers,
+            strategies: &mut self.strategies,
+            host: &*self.host,
+        }
     }
 
     /// The strategies that would be tried for `category`, in order.
@@ -261,23 +284,8 @@ impl AutoRecoveryManager {
 
     /// The step that tries plug-in `index`.
     fn step_of(&self, index: usize) -> Step {
-        let strategy = &self.strategies[index];
-        let max_attempts = strategy.max_attempts();
-        Step {
-            kind: strategy.kind(),
-            plugin: Some(index),
-            first: 1,
-            max_attempts: max_attempts.unwrap_or(self.settings.max_attempts),
-            ends_early: strategy.ends_early(),
-            action: strategy.action(),
-            recipe: strategy.recipe().cloned(),
-        }
-    }
-
-    /// Adds a strategy that a new plan has, as the step that tries it.
-    pub(super) fn add_step(&mut self, strategy: Box<dyn Strategy>) -> Step {
-        self.add_strategy(strategy);
-        self.step_of(self.strategies.len() - 1)
+        let strategy = &*self.strategies[index];
+        Step::of_plugin(index, strategy, self.settings.max_attempts)
     }
 
     /// Starts a session for the attempts that follow. `None` when audit logging is disabled.
@@ -396,23 +404,6 @@ impl AutoRecoveryManager {
     ) -> Option<(Arc<RecoveryAuditLogger>, &'a str)> {
         let logger = self.audit_logger.clone()?;
         Some((logger, session_id.or(self.current_session_id.as_deref())?))
-    }
-
-    pub(super) fn observe(&mut self, event: &Event<'_>) {
-        if let Some(observer) = &mut self.observer {
-            observer.observe(event);
-        }
-    }
-
-    /// The number of the next attempt in `session_id`: after the last one there, whoever made it.
-    pub(super) fn next_attempt_number(&mut self, session_id: Option<&str>) -> Result<u64> {
-        let logger = self.audit_logger.as_deref();
-        self.numbers.next(session_id, || {
-            let (Some(logger), Some(session_id)) = (logger, session_id) else {
-                return Ok(0);
-            };
-            logger.store().highest_attempt_number(session_id)
-        })
     }
 }
 

@@ -8,10 +8,10 @@
 use crate::error::Result;
 use crate::host::new_id;
 use crate::manager::Event;
-use crate::manager::recovery::{Recovering, Turn};
 use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tree::{Before, Proof};
-use crate::manager::tried::{Tried, Without};
+use crate::manager::tried::{Tried, Turn, Without};
+use crate::manager::under_way::Recovering;
 use crate::strategy::{RecoveryStrategyType, Verification};
 
 impl Recovering<'_> {
@@ -23,12 +23,12 @@ impl Recovering<'_> {
         number: u64,
         tried: &mut Tried,
     ) -> Result<()> {
-        let settings = &self.manager.settings;
+        let settings = &self.parts.settings;
         let is_wanted = settings.confirm && !settings.keep_failed_changes;
         if !is_wanted || !tried.success || tried.stood_in {
             return Ok(());
         }
-        let Some(tree) = self.manager.tree.as_mut() else {
+        let Some(tree) = self.parts.tree.as_mut() else {
             if turn.step.kind != RecoveryStrategyType::Retry {
                 tried.add("not confirmed: without a checkpoint nothing can be taken away to look");
             }
@@ -51,9 +51,9 @@ impl Recovering<'_> {
         if let Some(why) = tree.set_aside()? {
             return self.unsure(tried, &why);
         }
-        self.manager.observe(&Event::Confirming { without: true });
+        self.parts.observe(&Event::Confirming { without: true });
         match self.verify_again(turn, number) {
-            Ok(seen) if seen.passed && !self.manager.host.is_interrupted() => {
+            Ok(seen) if seen.passed && !self.parts.host.is_interrupted() => {
                 tried.add("it passes without the change as well: flaky, the change is dropped");
                 tried.passed_without = Some(Without::Undone(seen));
                 self.changed.clear();
@@ -73,7 +73,7 @@ impl Recovering<'_> {
         how: &str,
         tried: &mut Tried,
     ) -> bool {
-        if self.manager.host.is_interrupted() {
+        if self.parts.host.is_interrupted() {
             tried.add("interrupted while it was confirmed");
             return true;
         }
@@ -97,14 +97,14 @@ impl Recovering<'_> {
         if !self.put_again(tried)? {
             return Ok(());
         }
-        self.manager.observe(&Event::Confirming { without: false });
+        self.parts.observe(&Event::Confirming { without: false });
         let seen = self.verify_again(turn, number);
         let verified = self.look()?;
         let harm = verified.harm();
         tried.verified.checkpoint = verified.checkpoint;
         tried.verified.fingerprint = verified.fingerprint;
         match seen {
-            Ok(seen) if seen.passed && harm.is_none() && !self.manager.host.is_interrupted() => {
+            Ok(seen) if seen.passed && harm.is_none() && !self.parts.host.is_interrupted() => {
                 tried.add("fails without the change, passes with it again");
                 tried.confirmed = true;
                 return Ok(());
@@ -135,7 +135,7 @@ impl Recovering<'_> {
 
     /// Applies the change again. Where the tree is not as it was with it, it is no cure.
     fn put_again(&mut self, tried: &mut Tried) -> Result<bool> {
-        let tree = self.manager.tree.as_mut();
+        let tree = self.parts.tree.as_mut();
         let why = match tree.map(|tree| tree.put_again()) {
             Some(put) => put?,
             None => None,
@@ -163,10 +163,8 @@ impl Recovering<'_> {
             Without::Any(seen) => ("after what changed nothing", seen),
         };
         self.faced = self.current.clone();
-        let number = self
-            .manager
-            .next_attempt_number(self.session_id.as_deref())?;
-        let before = match self.manager.tree.as_mut() {
+        let number = self.parts.next_attempt_number(self.session_id.as_deref())?;
+        let before = match self.parts.tree.as_mut() {
             Some(tree) => tree.before(number)?,
             None => Before::default(),
         };
@@ -188,12 +186,12 @@ impl Recovering<'_> {
         };
         self.record_intent(&turn, number, &before)?;
         let mut tried = Tried::passed_again(seen, before);
-        if let Some(tree) = self.manager.tree.as_mut() {
+        if let Some(tree) = self.parts.tree.as_mut() {
             tried.acted = tree.acted()?;
             tried.verified = tree.verified()?;
         }
         self.record_attempt(&turn, number, &tried)?;
-        if let Some(tree) = self.manager.tree.as_mut() {
+        if let Some(tree) = self.parts.tree.as_mut() {
             tree.accept(Proof::Passed)?;
         }
         Ok(tried)

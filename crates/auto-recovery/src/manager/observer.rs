@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::audit::LeftBehind;
 use crate::failure::{Category, Failure};
-use crate::recipe::RecipeRef;
 use crate::strategy::RecoveryStrategyType;
+use crate::tier::RecipeRef;
 
 /// A step of a recovery, as it happens.
 #[derive(Clone, Debug)]

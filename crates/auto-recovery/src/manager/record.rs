@@ -4,17 +4,18 @@
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
-    Appended, AttemptFinished, AttemptRecord, AttemptStarted, FailureDetected, JournalEvent,
-    SessionFinished, SessionOutcome,
+    Appended, AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, SessionFinished,
+    SessionOutcome,
 };
 use crate::error::Result;
 use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::host::timestamp;
-use crate::manager::recovery::{Recovering, Turn};
+use crate::logger::AttemptRecord;
 use crate::manager::step::Step;
 use crate::manager::tree::Before;
-use crate::manager::tried::Tried;
-use crate::manager::{AutoRecoveryManager, Event, OnAuditFailure, RecoveryEnd};
+use crate::manager::tried::{Tried, Turn};
+use crate::manager::under_way::Recovering;
+use crate::manager::{Event, OnAuditFailure, RecoveryEnd};
 use crate::strategy::RecoveryStrategyType;
 
 impl Recovering<'_> {
@@ -94,7 +95,7 @@ impl Recovering<'_> {
                 tried.failure.clone()
             },
             changes_made: tried.changes_made.clone(),
-            timestamp: timestamp(self.manager.host.now()),
+            timestamp: timestamp(self.parts.host.now()),
             duration_seconds: seconds(tried.duration),
             message: tried.message.clone(),
         };
@@ -111,7 +112,7 @@ impl Recovering<'_> {
         };
         // Another process may have recorded in this session since the attempt began.
         let attempt_number = appended.attempt_number;
-        self.manager.numbers.went_to(attempt_number);
+        self.parts.numbers.went_to(attempt_number);
         self.attempts.push(RecoveryAttempt {
             attempt_number,
             ..attempt
@@ -133,7 +134,7 @@ impl Recovering<'_> {
             RecoveryEnd::Escalated | RecoveryEnd::DeadlinePassed => SessionOutcome::Escalated,
             RecoveryEnd::Interrupted => SessionOutcome::Interrupted,
         };
-        let spent = self.manager.host.monotonic().saturating_sub(self.started);
+        let spent = self.parts.host.monotonic().saturating_sub(self.started);
         self.journal(JournalEvent::SessionFinished(SessionFinished {
             outcome,
             strategy: (outcome == SessionOutcome::Recovered).then(|| strategy.to_string()),
@@ -152,14 +153,13 @@ impl Recovering<'_> {
     }
 
     fn journal(&mut self, event: JournalEvent) -> Result<()> {
-        let (Some(logger), Some(session_id)) = (
-            self.manager.audit_logger.as_ref(),
-            self.session_id.as_deref(),
-        ) else {
+        let (Some(logger), Some(session_id)) =
+            (self.parts.audit_logger, self.session_id.as_deref())
+        else {
             return Ok(());
         };
         let written = logger.store().record(Some(session_id), event);
-        self.manager.written(written).map(drop)
+        self.written(written).map(drop)
     }
 
     fn log(
@@ -167,27 +167,24 @@ impl Recovering<'_> {
         attempt: &RecoveryAttempt,
         record: AttemptRecord,
     ) -> Result<Option<Appended>> {
-        let (Some(logger), Some(session_id)) = (
-            self.manager.audit_logger.as_ref(),
-            self.session_id.as_deref(),
-        ) else {
+        let (Some(logger), Some(session_id)) =
+            (self.parts.audit_logger, self.session_id.as_deref())
+        else {
             return Ok(None);
         };
         let written = logger.log_numbered(attempt, session_id, record);
-        self.manager.written(written)
+        self.written(written)
     }
-}
 
-impl AutoRecoveryManager {
     /// Applies the policy for records that cannot be written.
     fn written<T>(&mut self, written: Result<T>) -> Result<Option<T>> {
-        match (written, self.settings.on_audit_failure) {
+        match (written, self.parts.settings.on_audit_failure) {
             (Ok(value), _) => Ok(Some(value)),
             (Err(error), OnAuditFailure::Stop) => Err(error.context(
                 "record the recovery; it stops here, because nothing may happen unrecorded",
             )),
             (Err(error), OnAuditFailure::Continue) => {
-                self.observe(&Event::NotRecorded {
+                self.parts.observe(&Event::NotRecorded {
                     reason: &error.chain(),
                 });
                 Ok(None)

@@ -1,101 +1,17 @@
 //! One recovery: the loop over strategies and their tries.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::attempt::{RecoveryAttempt, RecoveryResult};
-use crate::error::{Error, Result};
-use crate::failure::{Category, Context, Failure};
+use crate::attempt::RecoveryResult;
+use crate::error::Result;
 use crate::host::{Wait, timestamp};
+use crate::manager::incident::Recovery;
 use crate::manager::step::{After, RecoveryEnd, Step};
-use crate::manager::tried::Tried;
-use crate::manager::{AutoRecoveryManager, Backoff, Event};
+use crate::manager::tried::{Tried, Turn};
+use crate::manager::under_way::Recovering;
+use crate::manager::{Backoff, Event};
 use crate::strategy::{NextTry, RecoveryStrategyType};
 use crate::wording::spelled;
-
-/// A failure that is to be recovered, and what is known of the run that showed it.
-#[derive(Clone, Debug)]
-pub struct Incident {
-    /// The failure.
-    pub failure: Failure,
-    /// Its category.
-    pub category: Category,
-    /// The rule that said so.
-    pub rule: String,
-    /// Exit code of the command.
-    pub exit_code: Option<i32>,
-    /// Signal that ended it.
-    pub signal: Option<i32>,
-    /// Whether it was stopped at its time limit.
-    pub timed_out: bool,
-    /// Where its output is kept.
-    pub output_file: Option<String>,
-    /// The tree it left.
-    pub checkpoint: Option<String>,
-    /// What will not be tried and why, in words.
-    pub skipped: Vec<String>,
-    /// What is tried, and in which order.
-    pub order: StrategyOrder,
-}
-
-/// Which strategies are tried for a failure, and in which order.
-#[derive(Clone, Debug, Default)]
-pub enum StrategyOrder {
-    /// As the plan of its category has it.
-    #[default]
-    OfCategory,
-    /// These, in this order.
-    Given(Vec<RecoveryStrategyType>),
-    /// Those that were added to the manager and no others, in the order in which they were.
-    AsAdded,
-}
-
-impl Incident {
-    /// An incident of which only the failure is known.
-    pub fn new(failure: Failure, category: Category, rule: impl Into<String>) -> Self {
-        Self {
-            failure,
-            category,
-            rule: rule.into(),
-            exit_code: None,
-            signal: None,
-            timed_out: false,
-            output_file: None,
-            checkpoint: None,
-            skipped: Vec::new(),
-            order: StrategyOrder::default(),
-        }
-    }
-}
-
-/// One recovery, from its first attempt to its end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Recovery {
-    /// What came of it, in the specification's shape.
-    pub result: RecoveryResult,
-    /// How it ended.
-    pub end: RecoveryEnd,
-    /// The session it was recorded in.
-    pub session_id: Option<String>,
-    /// Whether it passed by being run again, and nothing else.
-    pub flaky: bool,
-    /// Paths that the cure changed, together with what it was built upon; sorted.
-    pub files_modified: Vec<String>,
-    /// Processes that the cure left running, as `pid command`.
-    pub left_running: Vec<String>,
-    /// Paths that attempts changed and that no checkpoint covers, and those that somebody else
-    /// changed meanwhile and that were kept; sorted.
-    pub not_covered: Vec<String>,
-    /// Why nothing more was tried although something was left to try.
-    pub stopped: Option<String>,
-    /// Why the deadline ended it although it had not passed: what had to be waited for was longer.
-    pub out_of_time: Option<String>,
-    /// What was not tried because somebody did not agree to it, and why.
-    pub declined: Vec<String>,
-}
-
-/// What a step does, and on which tree.
-pub(super) type Deed = (String, String, Option<String>);
 
 /// How a step begins.
 enum Beginning {
@@ -111,56 +27,6 @@ enum Went {
     On(Vec<Step>),
     /// It is over.
     Over(RecoveryEnd, Option<Box<Tried>>),
-}
-
-/// One try of one step, and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Turn<'a> {
-    pub(super) step: &'a Step,
-    pub(super) strategy_attempt: u32,
-    /// The try before it, of the same step.
-    pub(super) previous: Option<&'a Tried>,
-    pub(super) is_last: bool,
-}
-
-/// A recovery under way.
-pub(super) struct Recovering<'m> {
-    pub(super) manager: &'m mut AutoRecoveryManager,
-    pub(super) context: &'m Context,
-    pub(super) incident: Incident,
-    /// The failure the next attempt faces: the first one, or that of a kept ground.
-    pub(super) current: Failure,
-    /// The failure the attempt being recorded faced; `current` may have moved on.
-    pub(super) faced: Failure,
-    pub(super) session_id: Option<String>,
-    pub(super) attempts: Vec<RecoveryAttempt>,
-    /// Whether a failed attempt's changes are still in the tree.
-    pub(super) kept: bool,
-    /// Whether what the command left in a failed retry may still be in the tree.
-    pub(super) left: bool,
-    /// Why the attempt being recorded could not be put back, which ends the recovery.
-    pub(super) not_put_back: Option<Error>,
-    /// Paths changed by attempts whose changes are in the tree.
-    pub(super) changed: BTreeSet<String>,
-    /// Paths changed by attempts that no checkpoint covers, or by somebody else meanwhile.
-    pub(super) not_covered: BTreeSet<String>,
-    /// Names the attempt under way in the journal.
-    pub(super) attempt_id: String,
-    /// Whether what failed attempts had left was put back at the end.
-    pub(super) put_back: bool,
-    /// Why nothing more was tried although something was left to try.
-    pub(super) stopped: Option<String>,
-    /// Why the deadline ends it although it has not passed.
-    pub(super) out_of_time: Option<String>,
-    /// How many trees were built upon, the first included.
-    pub(super) grounds: u32,
-    /// What was tried, and how often: recipes by the tree they were tried on.
-    pub(super) done: BTreeMap<Deed, u32>,
-    /// What was not tried because somebody did not agree to it, and why.
-    pub(super) declined: Vec<String>,
-    /// How the command ended last, as a shell reports it.
-    pub(super) last_exit: Option<i32>,
-    pub(super) started: Duration,
 }
 
 impl Recovering<'_> {
@@ -258,12 +124,12 @@ impl Recovering<'_> {
         let failing = previous.and_then(|tried| tried.failure.as_ref());
         let failing = failing.unwrap_or(&self.current);
         let faced = previous.map(|_| &self.current);
-        self.manager.strategies[index].next_try(failing, faced, delay)
+        self.parts.strategies[index].next_try(failing, faced, delay)
     }
 
     /// Whether somebody does not agree to `step`, which is noted then.
     fn is_declined(&mut self, step: &Step) -> bool {
-        let strategies = &mut self.manager.strategies;
+        let strategies = &mut self.parts.strategies;
         let declined = step.plugin.and_then(|index| strategies[index].declined());
         let is_declined = declined.is_some();
         self.declined.extend(declined);
@@ -272,7 +138,7 @@ impl Recovering<'_> {
 
     /// How the recovery ended while somebody was asked, if it did.
     fn ended_while_asked(&self) -> Option<RecoveryEnd> {
-        if self.manager.host.is_interrupted() {
+        if self.parts.host.is_interrupted() {
             return Some(RecoveryEnd::Interrupted);
         }
         self.deadline_passed_after(Duration::ZERO)
@@ -287,7 +153,7 @@ impl Recovering<'_> {
         if tried.passed_without.is_some() {
             return After::NextStrategy;
         }
-        if self.manager.host.is_interrupted() {
+        if self.parts.host.is_interrupted() {
             return After::End(RecoveryEnd::Interrupted);
         }
         if tried.not_ended {
@@ -326,18 +192,18 @@ impl Recovering<'_> {
     }
 
     fn delay(&self, strategy_attempt: u32) -> Duration {
-        let settings = &self.manager.settings;
+        let settings = &self.parts.settings;
         let backoff = Backoff {
             base: settings.base_delay,
             max: settings.max_delay,
             jitter: settings.jitter,
         };
-        backoff.delay(strategy_attempt, self.manager.host.random())
+        backoff.delay(strategy_attempt, self.parts.host.random())
     }
 
     fn deadline_passed_after(&self, delay: Duration) -> bool {
-        let now = self.manager.host.monotonic();
-        self.manager
+        let now = self.parts.host.monotonic();
+        self.parts
             .settings
             .deadline
             .is_some_and(|deadline| now.saturating_add(delay) >= deadline)
@@ -350,8 +216,8 @@ impl Recovering<'_> {
             return true;
         }
         if !self.is_over() {
-            let now = self.manager.host.monotonic();
-            let left = self.manager.settings.deadline.unwrap_or_default();
+            let now = self.parts.host.monotonic();
+            let left = self.parts.settings.deadline.unwrap_or_default();
             self.out_of_time = Some(format!(
                 "a wait of {} does not fit into the {} that are left until the deadline",
                 spelled(delay),
@@ -370,11 +236,11 @@ impl Recovering<'_> {
         if delay.is_zero() {
             return Wait::Elapsed;
         }
-        self.manager.observe(&Event::Waiting {
+        self.parts.observe(&Event::Waiting {
             strategy: &step.kind,
             delay,
         });
-        self.manager.host.sleep(delay)
+        self.parts.host.sleep(delay)
     }
 
     /// Ends the recovery: undoes what was kept without a cure, and records how it ended.
@@ -382,8 +248,8 @@ impl Recovering<'_> {
         let success = end == RecoveryEnd::Recovered;
         if !success
             && (self.kept || self.left)
-            && !self.manager.settings.keep_failed_changes
-            && let Some(tree) = self.manager.tree.as_mut()
+            && !self.parts.settings.keep_failed_changes
+            && let Some(tree) = self.parts.tree.as_mut()
         {
             let undone = tree.undo_all()?;
             self.put_back = true;
@@ -413,9 +279,8 @@ impl Recovering<'_> {
             final_error: (!success).then_some(self.current),
             message,
             escalated_to_human: !success && end != RecoveryEnd::Interrupted,
-            timestamp: timestamp(self.manager.host.now()),
+            timestamp: timestamp(self.parts.host.now()),
         };
-        self.manager.recovery_history.push(result.clone());
         let files_modified = match success {
             true => self.changed.into_iter().collect(),
             false => Vec::new(),

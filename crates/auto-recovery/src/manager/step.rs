@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::recipe::RecipeRef;
-use crate::strategy::RecoveryStrategyType;
+use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::RecipeRef;
 
 /// Which strategy a step tries.
 #[derive(Clone, Debug)]
@@ -21,6 +21,20 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// The step that tries `strategy`, which is plug-in `index`: as often as that says, else up to
+    /// `max_attempts` times.
+    pub(super) fn of_plugin(index: usize, strategy: &dyn Strategy, max_attempts: u32) -> Self {
+        Self {
+            kind: strategy.kind(),
+            plugin: Some(index),
+            first: 1,
+            max_attempts: strategy.max_attempts().unwrap_or(max_attempts),
+            ends_early: strategy.ends_early(),
+            action: strategy.action(),
+            recipe: strategy.recipe().cloned(),
+        }
+    }
+
     /// What the step would do, for people.
     pub(super) fn in_words(&self) -> String {
         let times = match self.max_attempts {

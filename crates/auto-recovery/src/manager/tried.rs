@@ -1,4 +1,5 @@
-//! An attempt that ended: what it did, what became of that, and what comes after it.
+//! One try of a step: where it stands, and once it ended what it did, what became of that, and
+//! what comes after it.
 
 use std::time::Duration;
 
@@ -8,6 +9,16 @@ use crate::manager::judged::join;
 use crate::manager::step::{After, Step};
 use crate::manager::tree::{Acted, Before, Undone, Verified};
 use crate::strategy::Verification;
+
+/// One try of one step, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn<'a> {
+    pub(super) step: &'a Step,
+    pub(super) strategy_attempt: u32,
+    /// The try before it, of the same step.
+    pub(super) previous: Option<&'a Tried>,
+    pub(super) is_last: bool,
+}
 
 /// An attempt that ended.
 #[derive(Clone, Debug)]

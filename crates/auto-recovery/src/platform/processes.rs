@@ -10,6 +10,9 @@ use rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, getpid, prlimit, set_dumpable_behavior,
 };
 
+/// Bytes of a command line that are shown.
+const COMMAND_MAX: usize = 200;
+
 /// One line of the process table.
 #[derive(Debug)]
 pub(crate) struct Stat {
@@ -69,6 +72,25 @@ impl Stat {
         })
     }
 
+    /// What it runs, as a person would type it; cut at 200 bytes.
+    pub(crate) fn command_line(&self) -> String {
+        let raw = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let words: Vec<_> = raw
+            .split(|&byte| byte == 0)
+            .filter(|word| !word.is_empty())
+            .map(String::from_utf8_lossy)
+            .collect();
+        if words.is_empty() {
+            return format!("[{}]", self.name);
+        }
+        let mut line = words.join(" ");
+        if line.len() > COMMAND_MAX {
+            line.truncate(line.floor_char_boundary(COMMAND_MAX));
+            line.push('…');
+        }
+        line
+    }
+
     /// What no other process has.
     pub(crate) fn identity(&self) -> (i32, u64) {
         (self.pid, self.started)
@@ -94,11 +116,6 @@ pub(crate) fn scan() -> Vec<Stat> {
 pub(crate) fn pids() -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-}
-
-/// What `pid` runs, each word with a zero byte behind it; nothing if that cannot be told.
-pub(crate) fn words(pid: i32) -> Vec<u8> {
-    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
 /// The environment that `pid` was started with, each variable with a zero byte behind it.

@@ -24,9 +24,7 @@ use crate::error::{Error, Result};
 use crate::platform::control_group::ControlGroup;
 use crate::platform::handle;
 use crate::platform::orphans::{adopt, are_adopted};
-use crate::platform::processes::{
-    Stat, boot_id, children_of_main_thread, environment, scan, words,
-};
+use crate::platform::processes::{Stat, boot_id, children_of_main_thread, environment, scan};
 
 /// A process that is, or was, there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,9 +36,6 @@ pub struct Process {
     /// When it started, in clock ticks since the system did.
     started: u64,
 }
-
-/// Bytes of a command line that are shown.
-const COMMAND_MAX: usize = 200;
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +67,7 @@ impl Process {
     fn of(stat: &Stat) -> Self {
         Self {
             pid: stat.pid,
-            command: command_line(stat),
+            command: stat.command_line(),
             started: stat.started,
         }
     }
@@ -359,24 +354,6 @@ fn ancestors(table: &[Stat]) -> HashSet<i32> {
             .map_or(0, |stat| stat.parent);
     }
     spared
-}
-
-fn command_line(stat: &Stat) -> String {
-    let raw = words(stat.pid);
-    let words: Vec<_> = raw
-        .split(|&byte| byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(String::from_utf8_lossy)
-        .collect();
-    if words.is_empty() {
-        return format!("[{}]", stat.name);
-    }
-    let mut line = words.join(" ");
-    if line.len() > COMMAND_MAX {
-        line.truncate(line.floor_char_boundary(COMMAND_MAX));
-        line.push('…');
-    }
-    line
 }
 
 /// Whether the process was started with `marker` in its environment.

@@ -9,10 +9,10 @@ use rustix::process::Signal;
 use super::children::orphans_collected;
 use super::descendants::{Family, Process, Relative};
 use super::events::{Event, Waiting};
-use super::interrupt::Interrupt;
 use super::marker::Marker;
 use crate::error::Result;
 use crate::host::Host;
+use crate::interrupt::Interrupt;
 use crate::platform::handle;
 
 /// How many looks in a row must find nothing, and nothing that has just ended, before nothing is

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::interrupt::timespec;
 use crate::error::{Error, Result};
+use crate::interrupt::timespec;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

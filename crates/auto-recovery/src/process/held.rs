@@ -13,10 +13,10 @@ use rustix::io::Errno;
 use tempfile::{Builder, SpooledTempFile, spooled_tempfile_in};
 
 use super::capture::Stream;
-use super::interrupt::{Interrupt, timespec};
 use super::sink::OutputSink;
 use crate::error::ErrorKind;
 use crate::host::Host;
+use crate::interrupt::{Interrupt, timespec};
 use crate::patience::over;
 
 /// Held bytes that stay in memory: 1 MiB; beyond it they move to a file without a name.

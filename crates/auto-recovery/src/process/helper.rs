@@ -20,9 +20,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::children;
-use super::interrupt::timespec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::interrupt::timespec;
 use crate::patience::over;
 use crate::platform::handle;
 use crate::platform::orphans::are_adopted;

@@ -18,7 +18,6 @@ use super::descendants::{Family, Process};
 use super::ending::{END_WAIT, KILL_WAIT, Others, Remains, is_quiet};
 use super::events::{Event, Waiting};
 use super::foreground::Foreground;
-use super::interrupt::{Attending, Interrupt};
 use super::pty::Pty;
 use super::pump::Pump;
 use super::relay;
@@ -29,6 +28,7 @@ use super::stdin::Feeder;
 use super::watch::{News, Watch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::interrupt::{Attending, Interrupt};
 use crate::platform::control_group::ControlGroup;
 
 /// How long output is still waited for when the command has exited and another process holds its

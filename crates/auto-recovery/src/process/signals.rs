@@ -17,10 +17,10 @@ use signal_hook::iterator::exfiltrator::WithRawSiginfo;
 use signal_hook::iterator::{Handle, SignalsInfo};
 
 use super::children;
-use super::interrupt::Interrupt;
 use super::rawsignal::{let_stop, raise_by_default};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_SIGNAL_BASE;
+use crate::interrupt::Interrupt;
 use crate::platform::processes::{ignored_signals, leave_no_core};
 
 /// Signals that ask to stop, whoever sends them.

@@ -13,8 +13,9 @@ mod matching;
 mod misfit;
 mod situation;
 
+pub use crate::tier::{RecipeRef, Tier};
 pub use book::RecipeBook;
-pub use definition::{Recipe, RecipeRef, Remedy, Tier};
+pub use definition::{Recipe, Remedy};
 pub use matching::Candidate;
 pub use misfit::Misfit;
 pub use situation::Situation;

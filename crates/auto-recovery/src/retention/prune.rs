@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::archive::refuse;
 use super::{Doomed, archive_session};
-use crate::audit::{AuditStore, Pruning, Removal, Removed, SessionHeld, TrailDigest};
+use crate::audit::{AuditStore, Pruning, Removal, Removed, SessionHeld};
 use crate::error::Result;
 
 /// On whose behalf sessions go, and where to.
@@ -51,7 +51,7 @@ pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) ->
             (archived.digest, archived.trail)
         }
         None => {
-            let (digest, damage) = TrailDigest::of(store, session_id)?;
+            let (digest, damage) = store.digest(session_id)?;
             refuse(session_id, &damage)?;
             (digest, None)
         }
@@ -82,8 +82,8 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::audit::{JsonlOptions, JsonlStore};
     use crate::host::SystemHost;
+    use crate::jsonl::{JsonlOptions, JsonlStore};
     use crate::retention::RetentionRules;
     use crate::testing::store_contract::entry;
 

@@ -4,26 +4,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
-use crate::checkpoint::{Pending, Protected, Registration, is_inside_recovery};
+use crate::checkpoint::{Pending, Protected, Registration};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::host::Host;
-use crate::process::{Interrupt, Stream};
+use crate::interrupt::Interrupt;
+use crate::process::Stream;
 use crate::recipe::RecipeBook;
-use crate::run::consent::Consent;
-use crate::run::dead_run::{self, Leftover};
 use crate::run::event::{Console, RunEvent, RunObserver};
-use crate::run::guard::{Claim, claim_workspace, record_pass_after_waiting};
+use crate::run::helpers::consent::Consent;
+use crate::run::helpers::rollback;
 use crate::run::last_line::TreeLeft;
 use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
 use crate::run::request::RunRequest;
-use crate::run::rollback;
 use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
+use crate::run::tree::claiming::{Claim, claim_workspace, record_pass_after_waiting};
+use crate::run::tree::dead_run::{self, Leftover};
 use crate::run::under_way::{Failed, Run};
+use crate::workspace::is_inside_recovery;
 
 /// The world a run happens in.
 pub struct World {

@@ -2,9 +2,9 @@
 
 use crate::failure::Failure;
 use crate::manager::{NewPlan, Planner};
+use crate::run::helpers::told::Told;
 use crate::run::strategies::{make_plan, strategies_of};
-use crate::run::told::Told;
-use crate::run::tree::GuardedTree;
+use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::strategy::HandlerResult;
 

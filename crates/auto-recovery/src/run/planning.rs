@@ -9,9 +9,10 @@ use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Available};
-use crate::recipe::{Candidate, Recipe, RecipeBook, RecipeRef, Remedy, Situation, Tier};
+use crate::recipe::{Candidate, Recipe, RecipeBook, Remedy, Situation};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
+use crate::tier::{RecipeRef, Tier};
 use crate::wording::counted;
 
 /// The longest run of a failing test that is done again before the first fix.

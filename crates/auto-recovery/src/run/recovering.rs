@@ -8,34 +8,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::io::Errno;
 
 use crate::attempt::RecoveryResult;
-use crate::audit::{RecoveryAuditLogger, SessionStarted};
+use crate::audit::SessionStarted;
 use crate::checkpoint::ProtectGlob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
 use crate::host::new_id;
+use crate::logger::RecoveryAuditLogger;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd, StrategyOrder,
 };
-use crate::run::breaker::{self, Breaker};
-use crate::run::commands::Rerun;
-use crate::run::escalation::{ApprovalCommand, escalate};
 use crate::run::event::{RunEvent, RunObserver};
-use crate::run::guard::Claim;
+use crate::run::helpers::commands::Rerun;
+use crate::run::helpers::escalation::{ApprovalCommand, escalate};
+use crate::run::helpers::told::Told;
 use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::plan_anew::PlanAnew;
 use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::Policy;
-use crate::run::retention::prune_state;
 use crate::run::runner::{code_of, signal_of};
-use crate::run::session_patch::SessionPatch;
-use crate::run::staging::Staging;
+use crate::run::state::breaker::{self, Breaker};
+use crate::run::state::prune::prune_state;
 use crate::run::strategies::{budget, make_plan, strategies_of};
-use crate::run::told::Told;
-use crate::run::tree::GuardedTree;
-use crate::run::tree_protect::{guarded_files, warn_of_unmatched};
+use crate::run::tree::claiming::Claim;
+use crate::run::tree::guarded::GuardedTree;
+use crate::run::tree::protect::{guarded_files, warn_of_unmatched};
+use crate::run::tree::session_patch::SessionPatch;
+use crate::run::tree::staging::Staging;
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::wording::shell_word;
 

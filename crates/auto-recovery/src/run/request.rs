@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
-use crate::checkpoint::{ProtectGlob, Workspace};
+use crate::checkpoint::ProtectGlob;
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
-use crate::recipe::{Recipe, Tier};
+use crate::recipe::Recipe;
 use crate::run::outcome::ExitMap;
+use crate::tier::Tier;
 use crate::wording::shell_word;
+use crate::workspace::Workspace;
 
 /// A command that somebody gave as a strategy, an escalation or an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,25 +9,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::checkpoint::Workspace;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
 use crate::fixer::Preset;
 use crate::host::{Host, new_id};
+use crate::interrupt::Interrupt;
 use crate::process::{
-    self, CommandSpec, Completion, Discard, Interrupt, Leftovers, Marker, Process, Remains, Stream,
+    self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
 };
-use crate::run::agent_call::{AgentCall, PROBE_TIME_MAX};
-use crate::run::consent::{Consent, Consented};
-use crate::run::environment::{self, Around};
 use crate::run::event::{Console, Role};
-use crate::run::facing::Facing;
+use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
+use crate::run::helpers::consent::{Consent, Consented};
+use crate::run::helpers::environment::{self, Around};
+use crate::run::helpers::facing::Facing;
 use crate::run::outcome::RunExit;
-use crate::run::outputs::Outputs;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
+use crate::run::state::outputs::Outputs;
 use crate::strategy::Call;
+use crate::workspace::Workspace;
 
 /// The variable by which what an attempt's helper started is found again, wherever it went.
 const ATTEMPT_VARIABLE: &str = "RECOVER_ATTEMPT_ID";

@@ -4,18 +4,19 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
-use crate::recipe::{RecipeRef, Situation};
-use crate::run::budget::RetryBudget;
-use crate::run::commands::CommandStrategy;
-use crate::run::mended::MendedStrategy;
+use crate::recipe::Situation;
+use crate::run::helpers::commands::CommandStrategy;
+use crate::run::helpers::mended::MendedStrategy;
+use crate::run::helpers::retrying::RetryStrategy;
+use crate::run::helpers::rollback::RollbackStrategy;
+use crate::run::helpers::told::Told;
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
-use crate::run::retrying::RetryStrategy;
-use crate::run::rollback::RollbackStrategy;
-use crate::run::told::Told;
-use crate::run::tree::GuardedTree;
+use crate::run::state::budget::RetryBudget;
+use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::tier::RecipeRef;
 
 /// Output of a run in which a recipe looks for announced commands, half of it at either end: 256
 /// KiB is far more than task runners print around one command.

@@ -6,6 +6,7 @@
 
 mod accumulator;
 mod aggregate;
+mod aggregate_statistics;
 mod durations;
 mod groups;
 mod most_modified;
@@ -15,7 +16,8 @@ mod sums;
 mod time;
 
 pub use accumulator::{Accumulator, Observation, Observer, Tally};
-pub use aggregate::{Aggregate, AggregateStatistics, SessionEnd};
+pub use aggregate::{Aggregate, SessionEnd};
+pub use aggregate_statistics::AggregateStatistics;
 pub use durations::{Durations, bucket_of};
 pub use groups::{GroupObserver, Grouping, SessionGroups, SessionTraits};
 pub use most_modified::{MOST_MODIFIED_MAX, MostModified};

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use crate::failure::{Category, Context, Failure};
-use crate::recipe::RecipeRef;
 use crate::strategy::{Outcome, RecoveryStrategyType, Verification};
+use crate::tier::RecipeRef;
 
 /// What a handler or plug-in may fail with; its text ends up in the record.
 pub type HandlerError = Box<dyn StdError + Send + Sync>;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::audit::{FileIo, SystemIo};
+use crate::jsonl::{FileIo, SystemIo};
 
 /// An operation that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

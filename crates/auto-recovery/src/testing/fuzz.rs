@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use super::store_contract::entry;
 use super::{Random, ScriptedHost, quick_dir};
-use crate::audit::{AuditStore, Damage, Durability, JsonlOptions, JsonlStore};
+use crate::audit::{AuditStore, Damage, Durability};
 use crate::detect::{Observation, Rules, detect};
 use crate::entry::RecoveryAuditEntry;
+use crate::jsonl::{JsonlOptions, JsonlStore};
 
 /// What editors put before UTF-8 text. No entry, no damage.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -12,7 +12,7 @@ use super::store_contract::{Place, assert_exact, entry, recount};
 use crate::audit::{
     AuditStore, FailureDetected, JournalEvent, JournalRecord, NewEntry, Pruning, Removal, Removed,
     SessionFacts, SessionFinished, SessionHeld, SessionOutcome, SessionReleased, SessionStarted,
-    SessionSummary, StoredEntry, TrailDigest,
+    SessionSummary, StoredEntry,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::failure::{Category, Failure};
@@ -273,7 +273,7 @@ impl World<'_> {
 
     /// Prunes a session as it is, or as it was before somebody went on with it.
     fn prune(&mut self, store: &dyn AuditStore, session_id: &'static str) {
-        let (digest, _) = TrailDigest::of(store, session_id).unwrap();
+        let (digest, _) = store.digest(session_id).unwrap();
         let is_same = self.random.chance(70);
         if !is_same {
             let entry = self.next_entry(session_id);

@@ -87,7 +87,7 @@ pub fn copy(
             read: batches.entry_counts.read - before.read,
             added: batches.entry_counts.added - before.added,
         };
-        if let Some(why) = differs(&digester.finish(), &TrailDigest::of(to, id)?.0) {
+        if let Some(why) = differs(&digester.finish(), &to.digest(id)?.0) {
             report.different.push((id.clone(), why));
         }
         report.sessions += 1;

@@ -10,11 +10,10 @@ use serde::Deserialize;
 
 use super::batches::{Batches, Counts, check_record};
 use super::document;
-use crate::audit::{
-    AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, Verdict, encoding, read_records,
-};
+use crate::audit::{AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, encoding};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, open_regular};
+use crate::jsonl::{Verdict, read_records};
 use crate::platform::descriptors::is_of_system;
 
 /// What a file that is compressed with Zstandard begins with.

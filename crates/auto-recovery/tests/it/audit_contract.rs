@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, Durability, JsonlOptions, JsonlStore};
+use auto_recovery::audit::{AuditStore, Durability};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
 use auto_recovery::testing::store_model;

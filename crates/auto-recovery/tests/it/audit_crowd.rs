@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use auto_recovery::audit::{AuditStore, FileIo, JsonlOptions, JsonlStore, SystemIo};
+use auto_recovery::audit::AuditStore;
+use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::statistics::{Accumulator, Observer};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::store_processes::{orders, start};

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Damage, Durability, JsonlOptions, JsonlStore};
+use auto_recovery::audit::{AuditStore, Damage, Durability};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{
     Campaign, Effect, Fault, FaultyIo, Found, Operation, ScriptedHost, Wrong, quick_dir,
 };

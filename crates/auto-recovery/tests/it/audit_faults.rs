@@ -9,9 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionStarted,
-};
+use auto_recovery::audit::{AuditStore, Durability, JournalEvent, SessionStarted};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AttemptRecord, JournalEvent, RecoveryAuditLogger};
+use auto_recovery::audit::JournalEvent;
 use auto_recovery::export::ExportFormat;
+use auto_recovery::logger::{AttemptRecord, RecoveryAuditLogger};
 use serde_json::Value;
 
 use crate::audit_support::{attempt, logger};

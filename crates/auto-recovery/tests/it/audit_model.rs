@@ -7,8 +7,9 @@ use std::io::Write;
 use std::path::Path;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, JsonlStore};
+use auto_recovery::audit::AuditStore;
 use auto_recovery::export::{ExportFormat, ExportOptions, export_session};
+use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 use proptest::prelude::*;
 

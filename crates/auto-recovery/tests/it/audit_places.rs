@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auto_recovery::audit::{
-    AuditStore, Damage, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionHeld,
-};
+use auto_recovery::audit::{AuditStore, Damage, Durability, JournalEvent, NewEntry, SessionHeld};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
 

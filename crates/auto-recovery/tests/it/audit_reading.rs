@@ -6,7 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, JsonlOptions, JsonlStore};
+use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::{ErrorKind, RecoveryAuditEntry};
 

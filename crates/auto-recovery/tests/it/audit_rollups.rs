@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use auto_recovery::RecoveryStatistics;
 use auto_recovery::audit::{
-    AuditStore, Damage, Durability, JournalEvent, JsonlOptions, JsonlStore, SessionFinished,
-    SessionOutcome,
+    AuditStore, Damage, Durability, JournalEvent, SessionFinished, SessionOutcome,
 };
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
 use proptest::prelude::*;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::audit::{
-    AuditStore, Damage, Durability, JsonlOptions, JsonlStore, NewEntry, RecoveryAuditLogger,
-};
+use auto_recovery::audit::{AuditStore, Damage, Durability, NewEntry};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::logger::RecoveryAuditLogger;
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
 use auto_recovery::{Failure, RecoveryAttempt, RecoveryAuditEntry, RecoveryStrategyType};
 

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{
-    AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, TailQuarantined,
-};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, TailQuarantined};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
 
 use crate::audit_support::{entry, given, original, read, store};

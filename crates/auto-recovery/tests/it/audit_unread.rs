@@ -7,11 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::{
-    AuditStore, Damage, FileIo, JournalEvent, JsonlOptions, JsonlStore, Removal, SessionHeld,
-    SystemIo,
-};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, Removal, SessionHeld};
 use auto_recovery::export::{self, ExportFormat, ExportOptions};
+use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::retention::{PruneOptions, RetentionRules, prune};
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery::testing::ScriptedHost;

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{
-    self, Completion, Discard, Exit, Interrupt, Leftovers, PassThrough, Process, Stream,
+    self, Completion, Discard, Exit, Leftovers, PassThrough, Process, Stream,
 };
 
 use crate::checkpoint::child::skipped;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{
-    self, Capture, CommandSpec, Discard, Exit, Held, HeldStreams, Interrupt, OutputSink, Piece,
-    ReplayedInput, Stdin, Stream,
+    self, Capture, CommandSpec, Discard, Exit, Held, HeldStreams, OutputSink, Piece, ReplayedInput,
+    Stdin, Stream,
 };
 
 use proptest::prelude::*;

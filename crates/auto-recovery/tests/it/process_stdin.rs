@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
-use auto_recovery::process::{self, Discard, Interrupt, ReplayedInput, Stdin};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::process::{self, Discard, ReplayedInput, Stdin};
 
 use crate::process_support::{run, sh};
 

@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use auto_recovery::host::{Host, SystemHost, Wait};
-use auto_recovery::process::{
-    self, CommandSpec, Completion, Interrupt, Marker, OutputSink, Stream,
-};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::process::{self, CommandSpec, Completion, Marker, OutputSink, Stream};
 
 /// `script` under `sh`, in an environment of its own, found again by a marker of its own.
 pub(crate) fn sh(script: &str) -> CommandSpec {

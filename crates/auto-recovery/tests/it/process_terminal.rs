@@ -7,9 +7,9 @@ use std::process::Child;
 use std::sync::Arc;
 
 use auto_recovery::host::SystemHost;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{
-    self, ControllingTerminal, Exit, Interrupt, OutputSink, PassThrough, Signals, Stdin, Stream,
-    Terminals,
+    self, ControllingTerminal, Exit, OutputSink, PassThrough, Signals, Stdin, Stream, Terminals,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};

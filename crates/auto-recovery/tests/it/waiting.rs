@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, JsonlOptions, JsonlStore, SessionFinished};
+use auto_recovery::audit::{AuditStore, JournalEvent, SessionFinished};
 use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::patience::{a_moment, impatiently, lock_file, over};
-use auto_recovery::process::Interrupt;
 use auto_recovery::{ErrorKind, Result};
 
 fn locked() -> (tempfile::NamedTempFile, File) {

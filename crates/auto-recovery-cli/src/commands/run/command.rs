@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use auto_recovery::exit::{EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use auto_recovery::host::{Host, timestamp};
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::patience::over;
-use auto_recovery::process::{self, HeldStreams, Interrupt, Signals};
+use auto_recovery::process::{self, HeldStreams, Signals};
 use auto_recovery::report::CiReport;
 use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::app::App;
 use crate::args::MappedExit;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
@@ -22,6 +22,7 @@ use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::{Steps, Verdict};
+use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
 use crate::output::{Status, Verbosity, gave_up_on_readers, stdout_error, wait_for_readers};
 use crate::settings::RunRequest;
@@ -31,9 +32,9 @@ use crate::settings::RunRequest;
 ///
 /// # Errors
 /// If `recover` itself fails.
-pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
+pub(crate) fn run(context: Context, request: RunRequest) -> Result<Exit> {
     let interrupt = Arc::new(Interrupt::new()?);
-    let app = &app.interrupted_by(Arc::clone(&interrupt));
+    let context = &context.interrupted_by(Arc::clone(&interrupt));
     let path = request.result_file.as_deref();
     let path = path.filter(|path| !is_stdout(path));
     let place = path.map(|path| ResultPlace::prepare("--result-file", path));
@@ -46,15 +47,15 @@ pub(crate) fn run(app: App, request: RunRequest) -> Result<Exit> {
         .collect();
     let told = Told {
         place: place.as_ref(),
-        on_stdout: app.printer.json || request.result_file.as_deref().is_some_and(is_stdout),
+        on_stdout: context.printer.json || request.result_file.as_deref().is_some_and(is_stdout),
         reports: &reports,
     };
-    run_and_prune(app, request, &interrupt, &told).inspect_err(|error| {
-        let (message, now) = (error.chain(), timestamp(app.host.now()));
+    run_and_prune(context, request, &interrupt, &told).inspect_err(|error| {
+        let (message, now) = (error.chain(), timestamp(context.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
-        tell(app, &result, &told).ok();
-        reports.write(&report_of_failure(&command, message, now), &places(app));
+        tell(context, &result, &told).ok();
+        reports.write(&report_of_failure(&command, message, now), &places(context));
     })
 }
 
@@ -85,11 +86,11 @@ struct Told<'a> {
     reports: &'a Reports,
 }
 
-fn places(app: &App) -> CiPlaces<'_> {
+fn places(context: &Context) -> CiPlaces<'_> {
     CiPlaces {
-        github: &app.settings.github,
-        printer: &app.printer,
-        host: &*app.host,
+        github: &context.settings.github,
+        printer: &context.printer,
+        host: &*context.host,
     }
 }
 
@@ -106,27 +107,27 @@ fn report_of_failure(command: &[String], message: String, timestamp: String) -> 
 }
 
 fn run_and_prune(
-    app: &App,
+    context: &Context,
     request: RunRequest,
     interrupt: &Arc<Interrupt>,
     told: &Told<'_>,
 ) -> Result<Exit> {
-    let started = app.host.monotonic();
-    let library_request = library_request(app, &request)?;
+    let started = context.host.monotonic();
+    let library_request = library_request(context, &request)?;
     // The parent of whatever a killed fixer leaves must be this process, or it could not be ended.
     process::become_subreaper()?;
     // To the end of the process: giving each signal back takes longer than the rest of a short run.
     let _to_the_end = ManuallyDrop::new(Signals::install(Arc::clone(interrupt))?);
-    let host = Arc::clone(&app.host);
+    let host = Arc::clone(&context.host);
     wait_for_readers(Arc::clone(interrupt), host.clone());
-    let limit = app.settings.run.policy.deadline.value;
-    let status = Arc::new(Status::new(&app.printer, host.clone(), limit));
-    let holds = held_streams(app);
+    let limit = context.settings.run.policy.deadline.value;
+    let status = Arc::new(Status::new(&context.printer, host.clone(), limit));
+    let holds = held_streams(context);
     let held = holds.map(hold).transpose()?;
-    let brief = request.profile.is_some() && app.printer.verbosity < Verbosity::Verbose;
+    let brief = request.profile.is_some() && context.printer.verbosity < Verbosity::Verbose;
     let verdict = brief.then(Verdict::default);
     let asking = Asking {
-        printer: &app.printer,
+        printer: &context.printer,
         status: &status,
         host: &host,
         interrupt,
@@ -135,19 +136,20 @@ fn run_and_prune(
         host: host.clone(),
         interrupt: Arc::clone(interrupt),
         console: Box::new(Terminal::new(Lent {
-            printer: app.printer.clone(),
-            pty: app.settings.run.pty.value,
-            makeflags: app.settings.makeflags.clone(),
+            printer: context.printer.clone(),
+            pty: context.settings.run.pty.value,
+            makeflags: context.settings.makeflags.clone(),
             held: held.clone(),
             holds,
             status: Arc::clone(&status),
         })?),
         observer: Arc::new(Mutex::new(Steps::new(
-            app.printer.clone(),
+            context.printer.clone(),
             Arc::clone(&status),
             verdict.clone(),
         ))),
-        consent: ProjectConsent::of(&app.settings, asking).map(|consent| Box::new(consent) as _),
+        consent: ProjectConsent::of(&context.settings, asking)
+            .map(|consent| Box::new(consent) as _),
     };
     let outcome = library::run(library_request, world);
     status.idle();
@@ -156,18 +158,18 @@ fn run_and_prune(
         unless_unread(released.map_err(stdout_error))
     });
     if let Some(verdict) = verdict {
-        verdict.print(&app.printer);
+        verdict.print(&context.printer);
     }
     let outcome = outcome?;
     let took = host.monotonic().saturating_sub(started);
-    let said = tell_outcome(app, &outcome, told, took);
-    let exit = unless_ended(app, interrupt, released.and(said), outcome.exit)?;
+    let said = tell_outcome(context, &outcome, told, took);
+    let exit = unless_ended(context, interrupt, released.and(said), outcome.exit)?;
     if let Some(hint) = hint(&outcome) {
-        app.printer.note(hint);
+        context.printer.note(hint);
     }
     // Who no longer waits does not wait for that.
     if outcome.session_id.is_some() && over(&*host).is_none() {
-        prune_by_itself(app);
+        prune_by_itself(context);
     }
     Ok(match exit {
         RunExit::Code(code) => Exit::code(code),
@@ -176,8 +178,8 @@ fn run_and_prune(
 }
 
 /// What is held back until it is known which run decides.
-fn held_streams(app: &App) -> Option<HeldStreams> {
-    let run = &app.settings.run;
+fn held_streams(context: &Context) -> Option<HeldStreams> {
+    let run = &context.settings.run;
     // Whoever typed the one means that, whatever a file says of the other.
     match (run.hold_output.value, run.hold_stdout.value) {
         (true, _) if !run.hold_stdout.is_flag() => Some(HeldStreams::Both),
@@ -189,14 +191,14 @@ fn held_streams(app: &App) -> Option<HeldStreams> {
 /// The `exit` of a run that is `told`, unless the wait for whoever reads was ended: what ended that
 /// ended the run.
 fn unless_ended(
-    app: &App,
+    context: &Context,
     interrupt: &Interrupt,
     told: Result<()>,
     exit: RunExit,
 ) -> Result<RunExit> {
-    match (told, ended_by(interrupt, &*app.host)) {
+    match (told, ended_by(interrupt, &*context.host)) {
         (Err(error), Some(ended)) => {
-            app.printer.warn(error.chain());
+            context.printer.warn(error.chain());
             Ok(ended)
         }
         (Ok(()), Some(ended)) if gave_up_on_readers() => Ok(ended),
@@ -218,23 +220,28 @@ fn is_stdout(path: &Path) -> bool {
 }
 
 /// Tells CI systems and programs what became of the run, which took so long.
-fn tell_outcome(app: &App, outcome: &RunOutcome, told: &Told<'_>, took: Duration) -> Result<()> {
+fn tell_outcome(
+    context: &Context,
+    outcome: &RunOutcome,
+    told: &Told<'_>,
+    took: Duration,
+) -> Result<()> {
     if !told.reports.is_empty() {
-        let (cwd, workspace) = (&app.settings.cwd, &app.settings.workspace);
+        let (cwd, workspace) = (&context.settings.cwd, &context.settings.workspace);
         let report = outcome.ci_report(cwd, workspace, took);
-        told.reports.write(&report, &places(app));
+        told.reports.write(&report, &places(context));
     }
-    tell(app, &outcome.result_file(), told)
+    tell(context, &outcome.result_file(), told)
 }
 
 /// Tells programs the result: in the result's own place, and as the last line of stdout where that
 /// is asked for.
-fn tell(app: &App, result: &ResultFile<'_>, told: &Told<'_>) -> Result<()> {
+fn tell(context: &Context, result: &ResultFile<'_>, told: &Told<'_>) -> Result<()> {
     let placed = told.place.map_or(Ok(()), |place| {
-        unless_unread(place.write(result, &*app.host))
+        unless_unread(place.write(result, &*context.host))
     });
     let shown = match told.on_stdout {
-        true => unless_unread(app.printer.json_last_line(result)),
+        true => unless_unread(context.printer.json_last_line(result)),
         false => Ok(()),
     };
     placed.and(shown)

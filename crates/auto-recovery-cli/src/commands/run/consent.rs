@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auto_recovery::host::Host;
-use auto_recovery::process::Interrupt;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::run::{Consent, Consented, StrategyCommand};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread};

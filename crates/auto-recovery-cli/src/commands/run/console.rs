@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auto_recovery::host::Host;
+use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, Interrupt,
-    OutputSink, PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
+    CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, OutputSink,
+    PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
 };
 use auto_recovery::run::{Console, Role, display_command};
 use auto_recovery::{Error, Result};

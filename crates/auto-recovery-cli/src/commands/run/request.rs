@@ -12,7 +12,7 @@ use auto_recovery::run as library;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 use rustix::termios::isatty;
 
-use crate::app::App;
+use crate::context::Context;
 use crate::identity;
 use crate::settings::{
     OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange, RecipeSetting,
@@ -23,8 +23,11 @@ use crate::settings::{
 ///
 /// # Errors
 /// If nothing could ever be recorded in the store, or a rule of the user's is not sound.
-pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library::RunRequest> {
-    let settings = &app.settings;
+pub(crate) fn library_request(
+    context: &Context,
+    request: &RunRequest,
+) -> Result<library::RunRequest> {
+    let settings = &context.settings;
     let run = settings.run.clone();
     let identity = identity::session_started(settings, None);
     let agents = Arc::new(agents(&run)?);
@@ -38,7 +41,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         home: settings.home.clone(),
         sudo_uid: settings.sudo_uid,
         state_dir: settings.state_dir.value.clone(),
-        store: app.store_when_needed()?,
+        store: context.store_when_needed()?,
         store_paths: settings.store.value.paths(),
         identity: library::Identity {
             host: identity.host,
@@ -71,7 +74,7 @@ pub(crate) fn library_request(app: &App, request: &RunRequest) -> Result<library
         on_escalate: hook(&run.on_escalate, own),
         approve: hook(&run.approve, own),
         keep_patch: request.result_file.is_some()
-            || app.printer.json
+            || context.printer.json
             || !request.reports.is_empty(),
         dry_run: request.dry_run,
         fail_on_flaky: run.fail_on_flaky.value,

@@ -5,8 +5,9 @@ use rustix::process::Signal;
 
 use super::{Phase, Running};
 use crate::exit::EXIT_SIGNAL_BASE;
+use crate::interrupt::{stop_our_group, stop_ourselves};
 use crate::process::descendants::is_stopped;
-use crate::process::foreground::{Foreground, stop_our_group, stop_ourselves};
+use crate::process::foreground::Foreground;
 use crate::process::spec::Exit;
 
 impl Running<'_> {

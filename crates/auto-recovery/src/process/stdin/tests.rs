@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::host::SystemHost;
-use crate::process::{CommandSpec, Interrupt, OutputSink, Stdin, Stream, run};
+use crate::interrupt::Interrupt;
+use crate::process::{CommandSpec, OutputSink, Stdin, Stream, run};
 
 /// Keeps what comes on stdout.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use super::super::faulty_io::Operation;
 use super::super::random::Random;
 use super::contents::Contents;
 use super::names::{Named, Names};
-use crate::audit::{FileIo, SystemIo};
+use crate::jsonl::{FileIo, SystemIo};
 
 /// The error that whatever is tried after the disk stopped ends with.
 const STOPPED_ERRNO: i32 = libc::EIO;

@@ -2,12 +2,12 @@
 
 use super::{DEAD_PID, Place, assert_exact, entry, read, started};
 use crate::audit::{
-    AuditStore, JournalEvent, Pruning, Removal, Removed, SessionHeld, SessionReleased, TrailDigest,
+    AuditStore, JournalEvent, Pruning, Removal, Removed, SessionHeld, SessionReleased,
 };
 use crate::error::ErrorKind;
 
 fn pruning(store: &dyn AuditStore, session_id: &str) -> Removal {
-    let (digest, damage) = TrailDigest::of(store, session_id).unwrap();
+    let (digest, damage) = store.digest(session_id).unwrap();
     assert_eq!(damage, []);
     Removal::Pruned(Pruning {
         reason: "older than 90d".to_owned(),

@@ -6,10 +6,9 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointStore, Workspace, check_revision,
-};
+use auto_recovery::checkpoint::{Checkpoint, CheckpointOptions, CheckpointStore, check_revision};
 use auto_recovery::host::{Host, SystemHost, new_id};
+use auto_recovery::workspace::Workspace;
 use auto_recovery::{ErrorKind, Result};
 
 use crate::checkpoint::tree::Tree;

@@ -238,7 +238,7 @@ fn a_linked_work_tree_is_a_workspace() {
     let linked = tree.outside().join("linked");
     tree.run_git(&["worktree", "add", "--quiet", linked.to_str().unwrap()]);
     fs::write(linked.join(".gitignore"), "*.log\n").unwrap();
-    let workspace = auto_recovery::checkpoint::Workspace::find(&linked, None).unwrap();
+    let workspace = auto_recovery::workspace::Workspace::find(&linked, None).unwrap();
     assert_eq!(workspace.root(), linked);
     let host = std::sync::Arc::new(auto_recovery::host::SystemHost::new());
     let open = auto_recovery::checkpoint::CheckpointStore::open;
@@ -268,7 +268,7 @@ fn a_broken_index_costs_a_warning_only() {
 #[test]
 fn the_environment_does_not_lead_git_elsewhere() {
     if let Some(root) = child::directory() {
-        let workspace = auto_recovery::checkpoint::Workspace::find(&root, None).unwrap();
+        let workspace = auto_recovery::workspace::Workspace::find(&root, None).unwrap();
         let host = std::sync::Arc::new(auto_recovery::host::SystemHost::new());
         let open = auto_recovery::checkpoint::CheckpointStore::open;
         let state = root.parent().unwrap().join("state");

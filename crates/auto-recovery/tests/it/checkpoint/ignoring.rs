@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore, Workspace};
+use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore};
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 
 use crate::checkpoint::tree::Tree;
 

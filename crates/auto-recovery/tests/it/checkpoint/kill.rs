@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{CheckpointStore, Pending, PendingRun, PendingState, Workspace};
+use auto_recovery::checkpoint::{CheckpointStore, Pending, PendingRun, PendingState};
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 
 use crate::checkpoint::child;
 use crate::checkpoint::tree::Tree;

@@ -2,10 +2,10 @@
 
 use std::sync::mpsc::channel;
 
-use auto_recovery::checkpoint::{
+use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::{
     Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
 };
-use auto_recovery::host::SystemHost;
 
 use crate::checkpoint::tree::Tree;
 use crate::process_support::eventually;

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore, Workspace};
+use auto_recovery::checkpoint::{CheckpointOptions, CheckpointStore};
 use auto_recovery::error::ErrorKind;
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 
 use crate::checkpoint::child::skipped;
 use crate::checkpoint::tree::Tree;

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auto_recovery::ErrorKind;
 use auto_recovery::checkpoint::{
-    CheckpointOptions, CheckpointStore, Good, Locked, OtherRooms, PruneReport, RetentionLimits,
-    WorkspaceLock, find_session, prune, remove_session,
+    CheckpointOptions, CheckpointStore, Good, OtherRooms, PruneReport, RetentionLimits,
+    find_session, prune, remove_session,
 };
 use auto_recovery::host::{Host, Wait};
+use auto_recovery::workspace::{Locked, WorkspaceLock};
 
 use crate::checkpoint::tree::Tree;
 

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::checkpoint::{
-    CheckpointLimits, CheckpointOptions, CheckpointStore, Workspace, display_path,
+    CheckpointLimits, CheckpointOptions, CheckpointStore, display_path,
 };
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 use auto_recovery::{ErrorKind, Result};
 
 use crate::checkpoint::tree::{Tree, bytes};

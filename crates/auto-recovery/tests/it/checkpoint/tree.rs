@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{CheckpointOptions, CheckpointSession, CheckpointStore, Workspace};
+use auto_recovery::checkpoint::{CheckpointOptions, CheckpointSession, CheckpointStore};
 use auto_recovery::host::SystemHost;
+use auto_recovery::workspace::Workspace;
 use tempfile::TempDir;
 
 /// What stands at a path: type and permissions, and content or target.

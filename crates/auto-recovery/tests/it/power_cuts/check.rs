@@ -6,9 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{
-    AuditStore, Damage, JournalEvent, JsonlOptions, JsonlStore, TailQuarantined,
-};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, TailQuarantined};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{ScriptedHost, store_contract};
 
 use super::ledger::Ledger;

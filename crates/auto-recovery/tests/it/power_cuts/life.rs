@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::thread;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, JsonlOptions, JsonlStore, NewEntry, SessionStarted,
-};
+use auto_recovery::audit::{AuditStore, Durability, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::store_contract;
 use auto_recovery::testing::{Random, ScriptedHost, SimulatedDisk};
 

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::{JournalEvent, JsonlOptions, JsonlStore};
+use auto_recovery::audit::JournalEvent;
 use auto_recovery::host::{Host, SystemHost, Wait};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::manager::OnAuditFailure;
-use auto_recovery::process::{CommandSpec, Interrupt, OutputSink, Stream};
+use auto_recovery::process::{CommandSpec, OutputSink, Stream};
 use auto_recovery::recipe::Tier;
 use auto_recovery::run::{
     self, Console, Identity, OnLeftover, Policy, Role, RunEvent, RunObserver, RunOutcome,

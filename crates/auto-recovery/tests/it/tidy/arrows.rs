@@ -26,42 +26,49 @@ const CRATES: Table<'_> = &[
 const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
+    ("mutex", &[]),
     ("wording", &[]),
     ("exit", &[]),
     ("escape", &[]),
     ("failure_kind", &["escape"]),
+    ("tier", &["error"]),
     ("failure", &["error", "failure_kind"]),
     ("entry", &["error"]),
     ("attempt", &["failure", "strategy"]),
     // What is decided: pure.
-    ("strategy", &["failure", "recipe"]),
+    ("strategy", &["failure", "tier"]),
     ("detect", &["error", "escape", "failure", "command_line"]),
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy"]),
     ("command_line", &[]),
-    ("recipe", &["error", "escape", "failure", "command_line", "detect"]),
+    ("recipe", &["error", "escape", "failure", "command_line", "detect", "tier"]),
     ("fixer", &["error"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("platform", &[]),
-    ("files", &[]),
-    ("host", &["process"]),
-    ("patience", &["error", "host", "process"]),
-    ("process", &["error", "exit", "host", "patience", "platform", "wording"]),
-    ("checkpoint", &["error", "files", "host", "patience", "platform", "process", "wording"]),
+    ("files", &["error"]),
+    ("interrupt", &["error", "platform"]),
+    ("host", &["interrupt"]),
+    ("patience", &["error", "platform", "host"]),
+    ("process", &["error", "exit", "platform", "interrupt", "host", "patience", "wording"]),
+    ("git", &["error", "files", "host", "process"]),
+    ("workspace", &["error", "files", "platform", "host", "git"]),
+    ("checkpoint", &["error", "files", "platform", "host", "patience", "git", "workspace", "wording"]),
     // What is kept.
-    ("audit", &["error", "failure", "attempt", "entry", "recipe", "statistics", "files", "host", "platform", "patience", "export", "report", "wording"]),
+    ("audit", &["error", "failure", "entry", "tier", "statistics", "host", "wording"]),
+    ("jsonl", &["error", "mutex", "statistics", "files", "platform", "host", "patience", "audit"]),
     ("export", &["error", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
-    ("transfer", &["error", "entry", "files", "platform", "audit"]),
+    ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
+    ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "recipe", "statistics", "exit", "host", "audit", "export", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "fixer", "exit", "files", "host", "patience", "process", "platform", "checkpoint", "audit", "report", "manager", "wording"]),
+    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
+    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 14] = [
+const PURE: [&str; 15] = [
     "error",
     "escape",
     "exit",
@@ -75,24 +82,63 @@ const PURE: [&str; 14] = [
     "plan",
     "command_line",
     "recipe",
+    "tier",
     "statistics",
 ];
 
-const WORLD: [&str; 8] = [
+const WORLD: [&str; 13] = [
     "platform",
+    "interrupt",
     "host",
     "patience",
     "process",
+    "git",
+    "workspace",
     "checkpoint",
     "audit",
+    "jsonl",
+    "logger",
     "manager",
     "run",
 ];
 
 const LIBRARY: &str = "crates/auto-recovery/src/";
 
+/// How many floors the modules may stand on, each above all that it imports.
+const FLOORS_MAX: usize = 9;
+
 pub(super) fn in_library(tree: &Tree) -> Vec<String> {
-    arrows_of_modules(tree, MODULES)
+    let mut findings = arrows_of_modules(tree, MODULES);
+    findings.extend(floors(MODULES));
+    findings
+}
+
+/// Modules that stand too high, and those without a floor, for they import each other in a circle.
+fn floors(table: Table<'_>) -> Vec<String> {
+    let mut floors: BTreeMap<&str, usize> = BTreeMap::new();
+    loop {
+        let before = floors.len();
+        for (module, allowed) in table {
+            let below = allowed.iter().map(|import| floors.get(import).copied());
+            if let Some(below) = below.collect::<Option<Vec<_>>>() {
+                floors.insert(module, below.into_iter().max().unwrap_or_default() + 1);
+            }
+        }
+        if floors.len() == before {
+            break;
+        }
+    }
+    let modules = table.iter().map(|(module, _)| *module);
+    let found = modules.filter_map(|module| match floors.get(module) {
+        None => Some(format!(
+            "`{module}` is in a circle of modules, or stands on one"
+        )),
+        Some(floor) if *floor > FLOORS_MAX => Some(format!(
+            "`{module}` stands on floor {floor}, at most {FLOORS_MAX}: import less"
+        )),
+        Some(_) => None,
+    });
+    found.collect()
 }
 
 fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {
@@ -283,6 +329,23 @@ fn dependencies(manifest: &toml::Table) -> impl Iterator<Item = &str> {
         .into_iter()
         .filter_map(|section| manifest.get(section)?.as_table())
         .flat_map(|section| section.keys().map(String::as_str))
+}
+
+#[test]
+fn modules_stand_on_few_floors() {
+    let check = |table: Table<'_>, expected: usize| {
+        assert_eq!(floors(table).len(), expected, "{table:?}");
+    };
+    check(&[("a", &[]), ("b", &["a"])], 0);
+    check(&[("b", &["a"]), ("a", &[])], 0);
+    check(
+        &[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])],
+        3,
+    );
+    let names: Vec<String> = (0..=FLOORS_MAX).map(|floor| floor.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let rows = (0..names.len()).map(|at| (names[at], &names[at.saturating_sub(1)..at]));
+    check(&rows.collect::<Vec<_>>(), 1);
 }
 
 #[test]

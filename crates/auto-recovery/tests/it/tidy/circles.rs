@@ -1,107 +1,26 @@
 //! Files that import each other in a circle: nobody can read one of them without the others.
 //!
 //! Imports are resolved through re-exports to the file that defines a name. Circles are the
-//! strongly connected components of that graph; today's stand in a table that may only shrink.
-//! Tests are free, as they are for the arrows; calls of methods are not seen.
+//! strongly connected components of that graph. Tests are free, as they are for the arrows; calls
+//! of methods are not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rust;
 use super::tree::{File, Tree};
 
-/// The circles that there still are, each sorted, by the paths below `crates/`.
-const CIRCLES: &[&[&str]] = &[
-    &[
-        "auto-recovery/audit/jsonl/append.rs",
-        "auto-recovery/audit/jsonl/events.rs",
-        "auto-recovery/audit/jsonl/rollup.rs",
-        "auto-recovery/audit/jsonl/root.rs",
-        "auto-recovery/audit/jsonl/tail.rs",
-        "auto-recovery/audit/jsonl/write.rs",
-    ],
-    &[
-        "auto-recovery/audit/removal.rs",
-        "auto-recovery/audit/store.rs",
-    ],
-    &[
-        "auto-recovery/host.rs",
-        "auto-recovery/process/interrupt.rs",
-    ],
-    &[
-        "auto-recovery/manager/auto_recovery_manager.rs",
-        "auto-recovery/manager/record.rs",
-        "auto-recovery/manager/recovery.rs",
-    ],
-    &[
-        "auto-recovery/statistics/accumulator.rs",
-        "auto-recovery/statistics/aggregate.rs",
-        "auto-recovery/statistics/sums.rs",
-    ],
-    &[
-        "auto-recovery-cli/app.rs",
-        "auto-recovery-cli/commands/checkpoint.rs",
-        "auto-recovery-cli/commands/classify.rs",
-        "auto-recovery-cli/commands/hold.rs",
-        "auto-recovery-cli/commands/plan.rs",
-        "auto-recovery-cli/commands/prune.rs",
-        "auto-recovery-cli/commands/restore.rs",
-        "auto-recovery-cli/commands/run/command.rs",
-        "auto-recovery-cli/commands/run/request.rs",
-    ],
-    &[
-        "auto-recovery-cli/settings/layer.rs",
-        "auto-recovery-cli/settings/retention.rs",
-    ],
-    &[
-        "auto-recovery-sql/postgres/core.rs",
-        "auto-recovery-sql/postgres/deliver.rs",
-        "auto-recovery-sql/postgres/read.rs",
-        "auto-recovery-sql/postgres/remove.rs",
-    ],
-    &[
-        "auto-recovery-sql/sqlite/connection.rs",
-        "auto-recovery-sql/sqlite/counted.rs",
-        "auto-recovery-sql/sqlite/entry.rs",
-        "auto-recovery-sql/sqlite/recent.rs",
-        "auto-recovery-sql/sqlite/session.rs",
-    ],
-    &[
-        "auto-recovery-sql/sqlite/remove.rs",
-        "auto-recovery-sql/sqlite/writer.rs",
-    ],
-];
-
 /// How many re-exports a name may pass through; more is a circle of re-exports.
 const REEXPORTS_MAX: usize = 16;
 
 pub(super) fn among_files(tree: &Tree) -> Vec<String> {
-    against(&circles(tree), CIRCLES)
-}
-
-/// Circles that the table does not allow, and rows of the table that are no longer true.
-fn against(found: &[Vec<String>], table: &[&[&str]]) -> Vec<String> {
-    let is_within =
-        |circle: &Vec<String>, row: &[&str]| circle.iter().all(|file| row.contains(&file.as_str()));
-    let is_same =
-        |circle: &Vec<String>, row: &[&str]| circle.len() == row.len() && is_within(circle, row);
-    let mut findings = Vec::new();
-    for circle in found {
-        if !table.iter().any(|row| is_within(circle, row)) {
-            findings.push(format!(
-                "these files import each other in a circle: {}: move what both need below them",
-                circle.join(", ")
-            ));
-        }
-    }
-    for row in table {
-        if !found.iter().any(|circle| is_same(circle, row)) {
-            findings.push(format!(
-                "the tidy table of circles has a row that is no longer true; shrink it: {}",
-                row.join(", ")
-            ));
-        }
-    }
-    findings
+    let circles = circles(tree).into_iter();
+    let found = circles.map(|circle| {
+        format!(
+            "these files import each other in a circle: {}: move what both need below them",
+            circle.join(", ")
+        )
+    });
+    found.collect()
 }
 
 /// Every circle, as sorted paths below `crates/`.
@@ -414,17 +333,4 @@ fn finds_circles() {
         ),
         circle,
     );
-}
-
-#[test]
-fn the_table_of_circles_only_shrinks() {
-    let found = |files: &[&str]| vec![files.iter().map(|file| (*file).to_owned()).collect()];
-    let check = |found: &[Vec<String>], table: &[&[&str]], expected: usize| {
-        assert_eq!(against(found, table).len(), expected, "{found:?} {table:?}");
-    };
-    check(&found(&["a", "b"]), &[&["a", "b"]], 0);
-    check(&found(&["a", "b"]), &[], 1);
-    check(&found(&["a", "b", "c"]), &[&["a", "b"]], 2);
-    check(&found(&["a", "b"]), &[&["a", "b", "c"]], 1);
-    check(&[], &[&["a", "b"]], 1);
 }

@@ -8,12 +8,9 @@ const RAW: [&str; 3] = ["fs::read(", "fs::read_to_string(", "File::open("];
 
 /// Where they may stand, and what they open there.
 const ALLOWED: &[(&str, &str)] = &[
+    ("auto-recovery/src/jsonl/io.rs", "a directory, to sync it"),
     (
-        "auto-recovery/src/audit/jsonl/io.rs",
-        "a directory, to sync it",
-    ),
-    (
-        "auto-recovery/src/checkpoint/durable.rs",
+        "auto-recovery/src/files/durable.rs",
         "a directory, to sync it",
     ),
     (
@@ -27,7 +24,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("auto-recovery/src/platform/routes.rs", "/proc"),
     ("auto-recovery/src/platform/waits.rs", "/proc"),
     (
-        "auto-recovery/src/run/outputs.rs",
+        "auto-recovery/src/run/state/outputs.rs",
         "a directory of our own state, to lock it",
     ),
     (

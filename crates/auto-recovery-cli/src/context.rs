@@ -1,0 +1,156 @@
+//! What every command may use: settings, the store, the printer, the host.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::run::Place;
+use auto_recovery::{Error, ErrorKind, Result};
+
+use crate::args::GlobalArgs;
+use crate::commands::{Asked, Scope};
+use crate::lazy_store::LazyStore;
+use crate::output::Printer;
+use crate::settings::{Environment, Layer, Settings};
+use crate::store;
+
+/// What the commands work with.
+pub(crate) struct Context {
+    /// The settings that apply here.
+    pub(crate) settings: Settings,
+    /// Where to write to.
+    pub(crate) printer: Printer,
+    /// Clock, sleep and randomness.
+    pub(crate) host: Arc<dyn Host>,
+}
+
+impl Context {
+    /// Resolves the settings.
+    ///
+    /// # Errors
+    /// If they cannot be used.
+    pub(crate) fn new(
+        global: &GlobalArgs,
+        flags: Layer,
+        environment: &Environment,
+        printer: Printer,
+    ) -> Result<Self> {
+        let cwd = std::env::current_dir()
+            .map_err(|error| Error::io("find the current directory", Path::new("."), error))?;
+        let settings = Settings::resolve(global, flags, environment, cwd)?;
+        printer.explain(format_args!(
+            "store {} ({})",
+            settings.store.value, settings.store.origin
+        ));
+        Ok(Self {
+            settings,
+            host: Arc::new(SystemHost::new().telling(waiting_told_by(&printer))),
+            printer,
+        })
+    }
+
+    /// The same, its waits ended by `interrupt`.
+    pub(crate) fn interrupted_by(self, interrupt: Arc<Interrupt>) -> Self {
+        let host = SystemHost::with_interrupt(interrupt).telling(waiting_told_by(&self.printer));
+        Self {
+            host: Arc::new(host),
+            ..self
+        }
+    }
+
+    /// Says which configuration files do not count, or not whole.
+    pub(crate) fn tell_left_out(&self) {
+        if let Some(untrusted) = &self.settings.untrusted {
+            self.printer.warn(untrusted);
+        }
+        for unread in &self.settings.unread {
+            self.printer.warn(unread);
+        }
+    }
+
+    /// Where trees and records are.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let settings = &self.settings;
+        Ok(Place {
+            sudo_uid: self.settings.sudo_uid,
+            state_dir: settings.state_dir.value.clone(),
+            store: self.store()?,
+            store_paths: settings.store.value.paths(),
+            home: settings.home.clone(),
+            host: Arc::clone(&self.host),
+        })
+    }
+
+    /// Opens the store that the settings name.
+    pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
+        let store = &self.settings.store;
+        store::open(&self.settings, store, self.host.clone(), &self.printer)
+    }
+
+    /// The store that the settings name, opened when it is first needed: a command that passes
+    /// needs none. A URL that cannot be used is refused here, whatever becomes of the command.
+    ///
+    /// # Errors
+    /// If nothing could ever be recorded there.
+    pub(crate) fn store_when_needed(&self) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store.clone();
+        let (settings, host, printer) = (&self.settings, &self.host, &self.printer);
+        if store.value.path().is_none() {
+            // A server: it connects when it is first used, and until then only looks at its URL.
+            return store::open(settings, &store, host.clone(), printer);
+        }
+        let (settings, host, printer) = (settings.clone(), host.clone(), printer.clone());
+        Ok(Arc::new(LazyStore::new(
+            store.value.to_string(),
+            Box::new(move || store::open(&settings, &store, host.clone(), &printer)),
+        )))
+    }
+
+    /// The session `named`, or else the newest: of this workspace, or of `any_project`.
+    pub(crate) fn asked(&self, named: Option<String>, any_project: bool) -> Asked<'_> {
+        Asked {
+            named,
+            workspace: &self.settings.workspace,
+            scope: match any_project {
+                true => Scope::AnyProject,
+                false => Scope::Workspace,
+            },
+        }
+    }
+
+    /// Opens the store that an argument names.
+    pub(crate) fn store_at(
+        &self,
+        argument: &'static str,
+        url: &OsString,
+    ) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store_at(argument, url)?;
+        store::open(&self.settings, &store, self.host.clone(), &self.printer)
+    }
+
+    /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that
+    /// would look like success.
+    pub(crate) fn existing_store_at(
+        &self,
+        argument: &'static str,
+        url: &OsString,
+    ) -> Result<Arc<dyn AuditStore>> {
+        let store = self.settings.store_at(argument, url)?;
+        match store.value.path() {
+            Some(path) if !path.exists() => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no store at {}", path.display()),
+            )),
+            _ => store::open(&self.settings, &store, self.host.clone(), &self.printer),
+        }
+    }
+}
+
+/// What tells a person by `printer` what is waited for.
+fn waiting_told_by(printer: &Printer) -> impl Fn(&str) + Send + Sync + 'static {
+    let printer = printer.clone();
+    move |what| printer.note(what)
+}

@@ -1,0 +1,80 @@
+//! Lists of sessions, and what is asked of one by its id.
+
+use std::path::Path;
+
+use auto_recovery::audit::{Damage, SessionSummary, session_id, sort_newest_first};
+use auto_recovery::error::Result;
+use rusqlite::{Connection, Row};
+
+use super::column::unsigned;
+use super::connection::Database;
+use super::failure::At;
+use super::session::{SessionRow, read_facts};
+
+const ALL: &str = "SELECT id, session_id, entries, successes, bytes, highest_number, \
+     first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted, facts \
+     FROM session_now LEFT JOIN session_facts ON session = id \
+     WHERE entries > 0 OR first_at IS NOT NULL";
+
+/// Whether there is such a session.
+pub(super) fn is_known(database: &Database, session_id: &str) -> Result<bool> {
+    session_id::encode(session_id)?;
+    let Some(reader) = database.reader()? else {
+        return Ok(false);
+    };
+    let session = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
+    Ok(session.is_some_and(|one| one.tally.total > 0 || one.facts.first_at.is_some()))
+}
+
+/// The highest attempt number of `session_id`.
+pub(super) fn highest_number(database: &Database, session_id: &str) -> Result<u64> {
+    let Some(reader) = database.reader()? else {
+        return Ok(0);
+    };
+    let session = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
+    Ok(session.map_or(0, |session| session.highest_number))
+}
+
+/// Every session, newest first, and what could not be read.
+pub(super) fn list(database: &Database) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+    let mut damage = Vec::new();
+    let Some(reader) = database.reader()? else {
+        return Ok((Vec::new(), damage));
+    };
+    let list = all(reader.database(), &database.path, &mut damage);
+    let mut list = list.at("list the sessions of", &database.path)?;
+    drop(reader);
+    sort_newest_first(&mut list);
+    Ok((list, damage))
+}
+
+fn all(
+    database: &Connection,
+    path: &Path,
+    damage: &mut Vec<Damage>,
+) -> rusqlite::Result<Vec<SessionSummary>> {
+    let mut select = database.prepare_cached(ALL)?;
+    let mut rows = select.query([])?;
+    let mut summaries = Vec::new();
+    while let Some(row) = rows.next()? {
+        match summary(row) {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => damage.push(Damage {
+                place: format!("sessions in {}", path.display()),
+                line: row.get(0).map(unsigned).unwrap_or_default(),
+                reason: error.to_string(),
+                ..Damage::default()
+            }),
+        }
+    }
+    Ok(summaries)
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
+    let session = SessionRow::of(row)?;
+    let facts = match row.get_ref(14)?.as_str_or_null()? {
+        Some(facts) => read_facts(facts)?,
+        None => session.facts,
+    };
+    Ok(facts.summary(session.session_id, session.tally, unsigned(session.bytes)))
+}

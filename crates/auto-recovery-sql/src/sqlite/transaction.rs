@@ -1,0 +1,43 @@
+//! Transactions that write: all of what is done in one, or nothing.
+
+use std::path::Path;
+
+use auto_recovery::error::Result;
+use rusqlite::Connection;
+
+use super::failure::At;
+use super::migrations;
+
+/// What `act` does to the database at `path`, in one transaction that has its lock from the
+/// beginning.
+pub(super) fn transaction<T>(
+    database: &Connection,
+    path: &Path,
+    act: impl FnOnce(&Connection, &Path) -> Result<T>,
+) -> Result<T> {
+    in_transaction(database, path, |database, path| {
+        migrations::check(database, path)?;
+        act(database, path)
+    })
+}
+
+/// The same, for `act` that makes sure of the format itself.
+pub(super) fn in_transaction<T>(
+    database: &Connection,
+    path: &Path,
+    act: impl FnOnce(&Connection, &Path) -> Result<T>,
+) -> Result<T> {
+    let run = |sql: &str| -> Result<()> {
+        let ran = database
+            .prepare_cached(sql)
+            .and_then(|mut one| one.execute([]));
+        ran.map(drop).at("write to", path)
+    };
+    run("BEGIN IMMEDIATE")?;
+    let written = act(database, path).and_then(|done| run("COMMIT").map(|()| done));
+    if written.is_err() && !database.is_autocommit() {
+        // If this fails too, closing takes it back.
+        drop(run("ROLLBACK"));
+    }
+    written
+}

@@ -1,0 +1,166 @@
+//! What stands at a path now, compared with what a snapshot says: by bytes, not by stamps.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::checkpoint::repository::blobs::{Blobs, CopyError};
+use crate::checkpoint::restore::hands::{Hands, OPENED};
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told, Why};
+use crate::checkpoint::tree::path::split;
+use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
+use crate::checkpoint::tree::stamp::Stamp;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many bytes of a file are held at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Whether `node` (`None`: nothing) stands at `path`.
+pub(in crate::checkpoint) fn stands(
+    hands: &mut Hands<'_>,
+    blobs: &mut Blobs,
+    path: &[u8],
+    node: Option<&Node>,
+) -> Result<bool> {
+    let stamp = hands.stamp(path)?;
+    let (Some(stamp), Some(node)) = (stamp, node) else {
+        return Ok(stamp.is_none() && node.is_none());
+    };
+    let kind = FileType::from_raw_mode(stamp.mode);
+    if node.owner() != Told(Some(stamp.owner)) {
+        return Ok(false);
+    }
+    match node {
+        Node::Dir { mode, .. } => {
+            Ok(kind.is_dir() && [*mode, *mode | OPENED].contains(&stamp.permissions()))
+        }
+        Node::Link { target, .. } => {
+            Ok(kind.is_symlink() && reading(hands, path, read_link_at)?.as_ref() == Some(target))
+        }
+        Node::File { id, mode, .. } => Ok(kind.is_file()
+            && stamp.permissions() == *mode
+            && has_content(hands, blobs, path, *id)?),
+        Node::Opaque {
+            why: Why::Mount,
+            ino,
+            ..
+        } => Ok(stamp.ino == *ino),
+        Node::Opaque {
+            size,
+            mtime_ns,
+            ino,
+            mode,
+            ..
+        } => {
+            if *mode != Told(Some(stamp.permissions())) {
+                return Ok(false);
+            }
+            let same = stamp.ino == *ino && stamp.size == *size && stamp.mtime_ns == *mtime_ns;
+            // What a directory holds moves its size and time.
+            Ok(same || (kind.is_dir() && stamp.ino == *ino))
+        }
+    }
+}
+
+/// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle:
+/// one that changes its type is absent for a moment, a new directory has its mode a moment later.
+pub(in crate::checkpoint) fn is_between(
+    hands: &mut Hands<'_>,
+    path: &[u8],
+    from: Option<&Node>,
+    to: Option<&Node>,
+) -> Result<bool> {
+    let Some(to) = to else {
+        return Ok(false);
+    };
+    Ok(match hands.stamp(path)? {
+        None => from.is_some_and(|from| !from.is_same_type(to)),
+        Some(stamp) => to.is_dir() && file_type(&stamp).is_dir() && stamp.permissions() == OPENED,
+    })
+}
+
+/// Whether the file at `path` has exactly the bytes of the blob `id`.
+pub(in crate::checkpoint) fn has_content(
+    hands: &mut Hands<'_>,
+    blobs: &mut Blobs,
+    path: &[u8],
+    id: ObjectId,
+) -> Result<bool> {
+    let Some(mut file) = reading(hands, path, open_own_file_at)? else {
+        return Ok(false);
+    };
+    let len = blobs.ask_for(id)?.ok_or_else(|| missing(id))?;
+    let is_same_len = file.metadata().is_ok_and(|metadata| metadata.len() == len);
+    let mut compare = Compare {
+        file: is_same_len.then_some(&mut file),
+        chunk: vec![0; CHUNK],
+    };
+    match blobs.copy(len, &mut compare) {
+        Ok(()) => Ok(compare.is_same() && is_same_len),
+        Err(CopyError::Source(error)) => Err(error),
+        Err(CopyError::Sink(error)) => Err(hands.error("read", path, error)),
+    }
+}
+
+/// What to say of a blob that a checkpoint names and the repository lacks.
+pub(in crate::checkpoint) fn missing(id: ObjectId) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("content {id} is missing from the checkpoints"),
+    )
+}
+
+/// Reads at `path`; `None` when it is gone or of another type by now, or may not be read.
+fn reading<T>(
+    hands: &mut Hands<'_>,
+    path: &[u8],
+    read: impl Fn(&std::os::fd::OwnedFd, &[u8]) -> Result<T, Errno>,
+) -> Result<Option<T>> {
+    let (dir, name) = split(path);
+    let result = hands.dir(dir).and_then(|dir| read(dir, name));
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::ACCESS) => Ok(None),
+        Err(errno) => Err(hands.error("read", path, errno.into())),
+    }
+}
+
+/// Takes a blob and holds it against a file.
+struct Compare<'a> {
+    /// `None` once they differ.
+    file: Option<&'a mut File>,
+    chunk: Vec<u8>,
+}
+
+impl Compare<'_> {
+    fn is_same(&mut self) -> bool {
+        self.file.is_some()
+    }
+}
+
+impl Write for Compare<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let take = bytes.len().min(self.chunk.len());
+        if let Some(file) = &mut self.file {
+            let have = &mut self.chunk[..take];
+            match file.read_exact(have) {
+                Ok(()) if have == &bytes[..take] => {}
+                Ok(()) => self.file = None,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.file = None,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(take)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The type of what has `stamp`.
+pub(in crate::checkpoint) fn file_type(stamp: &Stamp) -> FileType {
+    FileType::from_raw_mode(stamp.mode)
+}

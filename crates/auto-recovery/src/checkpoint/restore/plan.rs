@@ -1,0 +1,187 @@
+//! What a restore is to do: which paths go back, from what to what, and which must be left. Pure,
+//! but for asking what a run beside may have changed.
+
+use std::collections::{BTreeSet, HashSet};
+
+use crate::checkpoint::beside::Inbox;
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::tree::manifest::{Node, Why};
+use crate::checkpoint::tree::mounts::Mounts;
+use crate::checkpoint::tree::path::{RelPath, ancestors, display_path};
+use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::tree::rules::Absences;
+use crate::checkpoint::tree::watch::{Bits, Uncovered, reason};
+
+/// A path that a run beside the recovery may have changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Beside {
+    /// The path as records name it.
+    pub display: String,
+    /// The run, in words.
+    pub who: String,
+}
+
+/// What a path must be for a restore to touch it.
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) enum Expect {
+    /// Just this (`None`: nothing).
+    Node(Option<Node>),
+    /// Anything: there is no snapshot of the present.
+    Any,
+}
+
+/// One path to put back.
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) struct Item {
+    pub(in crate::checkpoint) path: RelPath,
+    pub(in crate::checkpoint) from: Expect,
+    pub(in crate::checkpoint) to: Option<Node>,
+}
+
+/// What a restore is to do, and what it must leave.
+#[derive(Debug, Default)]
+pub(in crate::checkpoint) struct Plan {
+    pub(in crate::checkpoint) items: Vec<Item>,
+    /// What is not covered and gets its name back.
+    pub(in crate::checkpoint) moved: Vec<Moved>,
+    pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
+    /// Ignored files that get their permission bits back.
+    pub(in crate::checkpoint) bits: Vec<Bits>,
+    /// Whether mounts that are none of the tree were looked for, and left.
+    pub(in crate::checkpoint) has_left_mounts: bool,
+}
+
+impl Plan {
+    /// From the tree of `from` to that of `to`.
+    pub(in crate::checkpoint) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
+        let mut plan = Self::default();
+        let mut absences = to.rules.absences();
+        let opaque = from
+            .manifest
+            .entries
+            .iter()
+            .filter(|entry| entry.node.is_opaque());
+        let opaque: HashSet<&[u8]> = opaque.map(|entry| &*entry.path).collect();
+        for difference in from.manifest.differences(&to.manifest) {
+            // What an attempt closed to us is unknown, and what was there before is not.
+            let is_hidden =
+                !opaque.is_empty() && ancestors(difference.path).any(|dir| opaque.contains(dir));
+            let expect = if is_hidden {
+                Expect::Any
+            } else {
+                Expect::Node(difference.before.cloned())
+            };
+            plan.add(
+                difference.path,
+                difference.before,
+                expect,
+                difference.after,
+                &mut absences,
+            );
+        }
+        plan
+    }
+
+    /// Takes out of the plan what is or lies below a mount that is none of the tree, and names the
+    /// mount.
+    pub(in crate::checkpoint) fn leave_mounts(&mut self, mounts: &Mounts) {
+        self.has_left_mounts = true;
+        let mut left = BTreeSet::new();
+        self.items.retain(|item| match mounts.above(&item.path) {
+            Some(place) => {
+                left.insert(place.to_vec());
+                false
+            }
+            None => true,
+        });
+        self.bits.retain(|bits| mounts.above(&bits.path).is_none());
+        let named = left
+            .iter()
+            .map(|place| Uncovered::new(place, mounts.reason(place)));
+        self.not_covered.extend(named);
+    }
+
+    /// Takes out of the plan what runs beside may have changed.
+    pub(in crate::checkpoint) fn leave_to(
+        &mut self,
+        beside: Option<&Inbox>,
+        root: &Root,
+    ) -> Vec<Beside> {
+        let mut kept = Vec::new();
+        let Some(inbox) = beside.filter(|inbox| !inbox.is_empty()) else {
+            return kept;
+        };
+        let leaving = self.items.iter().filter(|item| item.to.is_none());
+        let leaving: HashSet<RelPath> = leaving.map(|item| item.path.clone()).collect();
+        let who_changed = |path: &RelPath| {
+            let new = ancestors(path).filter(|dir| leaving.contains(*dir));
+            inbox.who_changed(root, path, new)
+        };
+        self.moved.retain(|moved| who_changed(&moved.now).is_none());
+        self.bits.retain(|bits| who_changed(&bits.path).is_none());
+        self.items.retain(|item| match who_changed(&item.path) {
+            Some(who) => {
+                let display = display_path(&item.path);
+                kept.push(Beside { display, who });
+                false
+            }
+            None => true,
+        });
+        kept
+    }
+
+    /// Adds a path at which `now` stands and `target` shall stand, unless it must be left.
+    pub(in crate::checkpoint) fn add(
+        &mut self,
+        path: &RelPath,
+        now: Option<&Node>,
+        from: Expect,
+        target: Option<&Node>,
+        absences: &mut Absences<'_>,
+    ) {
+        let mut is_known = || now.is_none_or(|now| absences.are_known(path, now.is_dir()));
+        let left = match why_left(now, target) {
+            Some(why) => Some(reason(why)),
+            None if target.is_none() && !is_known() => Some("ignored at that time"),
+            None => None,
+        };
+        match left {
+            Some(reason) => self.not_covered.push(Uncovered::new(path, reason)),
+            None => self.items.push(Item {
+                path: path.clone(),
+                from,
+                to: target.cloned(),
+            }),
+        }
+    }
+}
+
+/// Why what stands `now` cannot become what is wanted, where no checkpoint holds one of them.
+pub(in crate::checkpoint) fn why_left(now: Option<&Node>, target: Option<&Node>) -> Option<Why> {
+    match (now, target) {
+        // What is not kept can have its bits back all the same.
+        (Some(now), Some(target)) if can_have_access_back(now, target) => None,
+        (_, Some(Node::Opaque { why, .. })) => Some(*why),
+        (
+            Some(Node::Opaque {
+                why: why @ Why::TooLarge,
+                ..
+            }),
+            _,
+        )
+        | (
+            Some(Node::Opaque {
+                why: why @ Why::Unreadable,
+                ..
+            }),
+            None,
+        ) => Some(*why),
+        _ => None,
+    }
+}
+
+/// Whether a path that is seen and not kept differs in its access alone. A mount is left as it is.
+fn can_have_access_back(now: &Node, target: &Node) -> bool {
+    !target.is_mount() && now.is_same_but_access(target)
+}

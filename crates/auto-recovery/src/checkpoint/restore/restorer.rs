@@ -1,0 +1,474 @@
+//! Carrying out a plan: what is written first, then what is removed, deepest first, then the modes
+//! of directories.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
+
+use rustix::io::Errno;
+
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::repository::blobs::Blobs;
+use crate::checkpoint::restore::hands::{Access, Given, Hands, OPENED};
+use crate::checkpoint::restore::live::{self, stands};
+use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::reserve;
+use crate::checkpoint::restore::restored::Refused;
+use crate::checkpoint::restore::temp;
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::tree::cache::Known;
+use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
+use crate::checkpoint::tree::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
+use crate::checkpoint::tree::watch::{Bits, Uncovered};
+use crate::error::{ErrorKind, Result};
+
+/// Contents that are ordered from git before the first of them is wanted: 64 questions of 41 bytes
+/// fit into any pipe.
+const ORDERED_MAX: usize = 64;
+
+/// What is added to the name of a directory that is moved aside.
+const ASIDE: &[u8] = b".kept-by-recover-";
+
+/// Directories of one name that may have been moved aside: far more than anybody leaves.
+const ASIDE_MAX: u32 = 1000;
+
+/// The stamps of what stood when the snapshot of the present was taken, sorted by path: what has
+/// its stamp still is what it was, and need not be read.
+pub(in crate::checkpoint) type Seen<'a> = &'a [Known];
+
+pub(in crate::checkpoint) struct Restorer<'a> {
+    pub(in crate::checkpoint) store: &'a CheckpointStore,
+    pub(in crate::checkpoint) to: &'a Checkpoint,
+    pub(in crate::checkpoint) seen: Seen<'a>,
+    /// The stamps of files that were put back.
+    pub(in crate::checkpoint) put: HashMap<RelPath, Stamp>,
+    /// Files that were written where they stand, by inode, for their other names.
+    pub(in crate::checkpoint) rewritten: HashSet<u64>,
+    /// Files that were replaced, and had other names.
+    pub(in crate::checkpoint) had_names: Vec<Uncovered>,
+    pub(in crate::checkpoint) hands: Hands<'a>,
+    pub(in crate::checkpoint) blobs: Blobs,
+    /// The name of temporary files: the same when a killed restore is run again.
+    pub(in crate::checkpoint) temp: Vec<u8>,
+    pub(in crate::checkpoint) foreign: BTreeSet<RelPath>,
+    /// Directories that stay, because of what is in them.
+    pub(in crate::checkpoint) holding: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) moved_aside: Vec<(String, String)>,
+    /// What is not covered and has another name; what cannot get its own back stays there.
+    pub(in crate::checkpoint) moved: Vec<Moved>,
+    pub(in crate::checkpoint) renamed_back: Vec<(String, String)>,
+    pub(in crate::checkpoint) acted: BTreeSet<RelPath>,
+    pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
+    /// What the system refused, by path, in its words.
+    pub(in crate::checkpoint) refused: BTreeMap<RelPath, String>,
+}
+
+/// What was found at a path that may be touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::checkpoint) enum Stands {
+    /// What the snapshot of the present says.
+    AsExpected,
+    /// Anything, or what a restore that was killed left.
+    Somehow,
+}
+
+impl<'a> Restorer<'a> {
+    pub(in crate::checkpoint) fn new(
+        store: &'a CheckpointStore,
+        to: &'a Checkpoint,
+        seen: Seen<'a>,
+    ) -> Result<Self> {
+        Ok(Self {
+            store,
+            to,
+            seen,
+            put: HashMap::new(),
+            rewritten: HashSet::new(),
+            had_names: Vec::new(),
+            hands: Hands::new(&store.root),
+            blobs: Blobs::start(&store.git)?,
+            temp: temp::name(&to.id()),
+            foreign: BTreeSet::new(),
+            holding: BTreeSet::new(),
+            moved_aside: Vec::new(),
+            moved: Vec::new(),
+            renamed_back: Vec::new(),
+            acted: BTreeSet::new(),
+            not_covered: Vec::new(),
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Puts back `items` (sorted by path), then sets directories to their modes.
+    pub(in crate::checkpoint) fn apply(&mut self, items: &[Item]) -> Result<()> {
+        let acted = self.act(items);
+        // Also after an error: no directory stays open that was not.
+        let closed = self.set_dir_modes(items);
+        acted.and(closed)
+    }
+
+    pub(in crate::checkpoint) fn act(&mut self, items: &[Item]) -> Result<()> {
+        let is_dir = |item: &&Item| matches!(item.to, Some(Node::Dir { .. }));
+        for item in items.iter().filter(is_dir) {
+            self.with_room(item, items, |this| this.make_dir(item))?;
+        }
+        let is_content =
+            |item: &&Item| matches!(item.to, Some(Node::File { .. } | Node::Link { .. }));
+        let contents: Vec<&Item> = items.iter().filter(is_content).collect();
+        for some in contents.chunks(ORDERED_MAX) {
+            self.order(some)?;
+            for item in some {
+                self.with_room(item, items, |this| this.put(item, items))?;
+            }
+        }
+        for item in items {
+            if let Some(Node::Opaque { mode, owner, .. }) = &item.to {
+                let result = self.give_access_back(item, *mode, *owner);
+                self.unless_refused(item, result)?;
+            }
+        }
+        self.give_names_back();
+        self.remove_all(items.iter().filter(|item| item.to.is_none()))
+    }
+
+    /// Orders the contents that `items` will want, so that git looks them up while we write.
+    pub(in crate::checkpoint) fn order(&mut self, items: &[&Item]) -> Result<()> {
+        let wanted = items
+            .iter()
+            .filter_map(|item| match (&item.from, &item.to) {
+                (Expect::Node(Some(Node::File { id: a, .. })), Some(Node::File { id, .. })) => {
+                    (a != id).then_some(*id)
+                }
+                (Expect::Node(_), Some(Node::File { id, .. })) => Some(*id),
+                _ => None,
+            });
+        let wanted: Vec<ObjectId> = wanted.collect();
+        self.blobs.order(&wanted)
+    }
+
+    /// Gives what is not kept the bits and the owner back that it had.
+    pub(in crate::checkpoint) fn give_access_back(
+        &mut self,
+        item: &Item,
+        mode: Told<u16>,
+        owner: Told<Ids>,
+    ) -> Result<()> {
+        let Some(mode) = mode.0 else {
+            return Ok(());
+        };
+        if self.may_touch(item)?.is_none() {
+            return Ok(());
+        }
+        let given = self.hands.set_access(&item.path, Access { mode, owner });
+        self.settle_given(item, given.map_err(io::Error::from))
+    }
+
+    /// Gives ignored files the bits back that they had; those that have them, as records name them.
+    pub(in crate::checkpoint) fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
+        let given = all.iter().filter(|bits| {
+            let stamp = self.hands.stamp(&bits.path).ok().flatten();
+            let is_still = stamp.is_some_and(|stamp| bits.is_still(&stamp));
+            is_still && self.hands.set_mode(&bits.path, bits.was).is_ok()
+        });
+        given.map(|bits| display_path(&bits.path)).collect()
+    }
+
+    /// Gives what is not covered the name back that it had. What cannot have it keeps the new one.
+    pub(in crate::checkpoint) fn give_names_back(&mut self) {
+        let Self {
+            hands,
+            renamed_back,
+            moved,
+            ..
+        } = self;
+        moved.retain(|moved| {
+            let renamed = hands.rename_to_new(&moved.now, &moved.was);
+            if renamed.is_ok() {
+                renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
+            }
+            renamed.is_err()
+        });
+        let stays = self.moved.iter().map(|moved| moved.now.clone());
+        self.holding.extend(stays);
+    }
+
+    /// Acts; on a full disk makes room first: our reserve, and what is to go anyway.
+    pub(in crate::checkpoint) fn with_room(
+        &mut self,
+        item: &Item,
+        items: &[Item],
+        mut act: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let acted = match act(self) {
+            Err(error) if error.kind() == ErrorKind::NoSpace => {
+                reserve::release(&self.store.state_dir);
+                self.remove_all(items.iter().filter(|item| item.to.is_none()))?;
+                act(self)
+            }
+            result => result,
+        };
+        self.unless_refused(item, acted)
+    }
+
+    /// Goes on after an error that is about `item` alone. A full disk and a repository that does
+    /// not answer stop everything: the next run finishes.
+    pub(in crate::checkpoint) fn unless_refused(
+        &mut self,
+        item: &Item,
+        result: Result<()>,
+    ) -> Result<()> {
+        match result {
+            Err(error) if !matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::Tool) => {
+                let reason = error.innermost();
+                self.refused.insert(item.path.clone(), reason);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    pub(in crate::checkpoint) fn refusals(&self) -> Vec<Refused> {
+        let refused = |(path, reason): (&RelPath, &String)| Refused {
+            display: display_path(path),
+            reason: reason.clone(),
+        };
+        self.refused.iter().map(refused).collect()
+    }
+
+    /// Whether it is decided that a path stays as it is.
+    pub(in crate::checkpoint) fn is_settled(&self, path: &RelPath) -> bool {
+        self.foreign.contains(path)
+            || self.holding.contains(path)
+            || self.refused.contains_key(path)
+            || self.is_moved(path)
+    }
+
+    /// Whether a path is or lies in what is not covered, and has another name still.
+    pub(in crate::checkpoint) fn is_moved(&self, path: &RelPath) -> bool {
+        let mut moved = self.moved.iter();
+        moved.any(|moved| is_within(path, &moved.now))
+    }
+
+    pub(in crate::checkpoint) fn make_dir(&mut self, item: &Item) -> Result<()> {
+        if self.may_touch(item)?.is_none() {
+            return Ok(());
+        }
+        let owner = item.to.as_ref().map_or(Told(None), Node::owner);
+        let stamp = self.hands.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let made = match stamp {
+            Some(_) if is_dir => self.hands.give(&item.path, owner),
+            Some(_) => {
+                let removed = self.hands.remove_file(&item.path);
+                removed.and_then(|()| self.hands.make_dir(&item.path, owner))
+            }
+            None => self.hands.make_dir(&item.path, owner),
+        };
+        self.settle_given(item, made.map_err(io::Error::from))
+    }
+
+    pub(in crate::checkpoint) fn put(&mut self, item: &Item, items: &[Item]) -> Result<()> {
+        let Some(found) = self.may_touch(item)? else {
+            return Ok(());
+        };
+        let stamp = self.hands.stamp(&item.path)?;
+        if stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir()) {
+            let below = items.iter().filter(|below| {
+                below.path != item.path && below.to.is_none() && is_within(&below.path, &item.path)
+            });
+            self.remove_all(below)?;
+            match self.hands.remove_dir(&item.path) {
+                Ok(()) => {}
+                Err(Errno::NOTEMPTY | Errno::EXIST) => self.move_aside(item)?,
+                Err(errno) => return self.settle(item, Err(errno.into())),
+            }
+        }
+        match &item.to {
+            Some(Node::Link { target, owner }) => {
+                let put = self.hands.put_link(&item.path, &self.temp, target, *owner);
+                self.settle_given(item, put)
+            }
+            Some(Node::File { id, mode, owner }) => {
+                let access = Access {
+                    mode: *mode,
+                    owner: *owner,
+                };
+                self.put_file(item, *id, access, found)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what shall not be, deepest first.
+    pub(in crate::checkpoint) fn remove_all<'i>(
+        &mut self,
+        items: impl DoubleEndedIterator<Item = &'i Item>,
+    ) -> Result<()> {
+        for item in items.rev() {
+            let removed = self.remove(item);
+            self.unless_refused(item, removed)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::checkpoint) fn remove(&mut self, item: &Item) -> Result<()> {
+        if self.may_touch(item)?.is_none() {
+            return Ok(());
+        }
+        let stamp = self.hands.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let removed = if is_dir {
+            self.hands.remove_dir(&item.path)
+        } else {
+            self.hands.remove_file(&item.path)
+        };
+        match removed {
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                self.holds_what_is_not_covered(item);
+                Ok(())
+            }
+            removed => self.settle(item, removed.map_err(io::Error::from)),
+        }
+    }
+
+    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it.
+    /// Where something in it was refused, that is named already.
+    pub(in crate::checkpoint) fn holds_what_is_not_covered(&mut self, item: &Item) {
+        let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
+        if is_named {
+            self.foreign.insert(item.path.clone());
+        } else {
+            self.holding.insert(item.path.clone());
+        }
+    }
+
+    /// Gives a directory that holds what is not covered another name, so that what belongs there
+    /// comes back.
+    pub(in crate::checkpoint) fn move_aside(&mut self, item: &Item) -> Result<()> {
+        for number in 1..=ASIDE_MAX {
+            let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
+            match self.hands.rename_to_new(&item.path, &aside) {
+                Ok(()) => {
+                    let names = (display_path(&item.path), display_path(&aside));
+                    self.moved_aside.push(names);
+                    return Ok(());
+                }
+                Err(Errno::EXIST | Errno::NOTEMPTY) => {}
+                Err(errno) => return Err(self.hands.error("move aside", &item.path, errno.into())),
+            }
+        }
+        Err(self
+            .hands
+            .error("move aside", &item.path, Errno::EXIST.into()))
+    }
+
+    /// What putting something means, where its owner may be another than it shall have.
+    pub(in crate::checkpoint) fn settle_given(
+        &mut self,
+        item: &Item,
+        given: io::Result<Given>,
+    ) -> Result<()> {
+        let is_whole = given.as_ref().map(|given| *given == Given::Whole);
+        if let (Ok(Given::NotTheOwner { is_dropped }), Some(owner)) =
+            (&given, item.to.as_ref().and_then(|to| to.owner().0))
+        {
+            let lends = if *is_dropped {
+                ", and so it is not setuid or setgid any more"
+            } else {
+                ""
+            };
+            let Ids { uid, gid } = owner;
+            let reason = format!("not given back to user {uid}, group {gid}{lends}");
+            self.refused.insert(item.path.clone(), reason);
+        }
+        match is_whole {
+            Ok(true) | Err(_) => self.settle(item, given.map(drop)),
+            Ok(false) => {
+                self.acted.insert(item.path.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// What an act's result means: a path that moved away under it is foreign.
+    pub(in crate::checkpoint) fn settle(
+        &mut self,
+        item: &Item,
+        result: io::Result<()>,
+    ) -> Result<()> {
+        match result {
+            Ok(()) => {
+                self.acted.insert(item.path.clone());
+                Ok(())
+            }
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => {
+                    self.foreign.insert(item.path.clone());
+                    Ok(())
+                }
+                _ => Err(self.hands.error("put back", &item.path, error)),
+            },
+        }
+    }
+
+    /// Gives directories the modes of the target, deepest first: those that were to change, those
+    /// that were opened, and those that an earlier, killed restore left open.
+    pub(in crate::checkpoint) fn set_dir_modes(&mut self, items: &[Item]) -> Result<()> {
+        let mut dirs = BTreeSet::new();
+        for item in items
+            .iter()
+            .filter(|item| !self.foreign.contains(&item.path))
+        {
+            if matches!(item.to, Some(Node::Dir { .. })) {
+                dirs.insert(&*item.path);
+            }
+            dirs.insert(split(&item.path).0);
+        }
+        let to = &self.to.manifest;
+        let by_path: HashMap<&[u8], &Item> = items.iter().map(|item| (&*item.path, item)).collect();
+        let item = |path: &[u8]| by_path.get(path).copied();
+        let target = |path: &[u8]| match item(path).map_or(to.get(path), |item| item.to.as_ref()) {
+            Some(Node::Dir { mode, .. }) => Some(*mode),
+            _ => None,
+        };
+        for dir in dirs.into_iter().rev() {
+            let Ok(Some(stamp)) = self.hands.stamp(dir) else {
+                continue;
+            };
+            let Some(mode) = target(dir) else { continue };
+            let is_left_open = stamp.permissions() == mode | OPENED;
+            let is_dir = live::file_type(&stamp).is_dir();
+            if is_dir && stamp.permissions() != mode && (item(dir).is_some() || is_left_open) {
+                let set = self.hands.set_mode(dir, mode);
+                let set = set.map_err(|e| self.hands.error("set the mode of", dir, e.into()));
+                if let Some(item) = item(dir) {
+                    self.unless_refused(item, set)?;
+                }
+            }
+        }
+        self.hands
+            .close(target)
+            .map_err(|e| self.hands.error("set modes below", b"", e.into()))
+    }
+
+    /// The items that are not as they shall be, though nobody else changed them.
+    pub(in crate::checkpoint) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
+        let mut left = Vec::new();
+        self.hands.look_again();
+        for item in items {
+            if self.is_settled(&item.path) || self.is_as_put(&item.path)? {
+                continue;
+            }
+            let Self { hands, blobs, .. } = self;
+            match stands(hands, blobs, &item.path, item.to.as_ref()) {
+                Ok(true) => {}
+                Ok(false) => left.push(item.clone()),
+                Err(error) => self.unless_refused(item, Err(error))?,
+            }
+        }
+        let closed = self.hands.close(|_| None);
+        closed.map_err(|e| self.hands.error("set modes below", b"", e.into()))?;
+        Ok(left)
+    }
+}

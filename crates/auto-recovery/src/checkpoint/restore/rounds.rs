@@ -1,0 +1,95 @@
+//! The way back: putting a tree from one snapshot to another.
+//!
+//! Only paths at which the two differ are touched, and each only while it still is what the
+//! snapshot of the present says: an edit that came after it is foreign, is kept, and is named. What
+//! is written comes before what is removed, each path changes in one step, so a restore that was
+//! killed is run again to the exact end. What no snapshot holds (see [`Uncovered`]) is never
+//! touched.
+//!
+//! [`Uncovered`]: crate::checkpoint::tree::watch::Uncovered
+
+use std::collections::HashSet;
+
+use crate::checkpoint::commit::Checkpoint;
+use crate::checkpoint::restore::plan::{Expect, Item, Plan};
+use crate::checkpoint::restore::restored::RestoreReport;
+use crate::checkpoint::restore::restorer::{Restorer, Seen};
+use crate::checkpoint::store::CheckpointStore;
+use crate::checkpoint::tree::manifest::Node;
+use crate::checkpoint::tree::path::{RelPath, display_path, is_within};
+use crate::error::Result;
+
+/// How often a restore goes over paths that changed under it.
+const ROUNDS_MAX: usize = 3;
+
+/// Carries out `plan` towards `to`.
+pub(in crate::checkpoint) fn run(
+    store: &CheckpointStore,
+    to: &Checkpoint,
+    mut plan: Plan,
+    seen: Seen<'_>,
+) -> Result<RestoreReport> {
+    if !plan.has_left_mounts {
+        plan.leave_mounts(&to.rules.foreign_mounts(store.root.path()));
+    }
+    let mut report = RestoreReport {
+        not_covered: plan.not_covered,
+        ..RestoreReport::default()
+    };
+    let mut restorer = Restorer::new(store, to, seen)?;
+    restorer.moved = plan.moved;
+    report.bits_back = restorer.give_bits_back(&plan.bits);
+    let mut items = plan.items;
+    let all = items.clone();
+    for _ in 0..ROUNDS_MAX {
+        if items.is_empty() {
+            break;
+        }
+        restorer.apply(&items)?;
+        items = restorer.unfinished(&items)?;
+    }
+    let restless = items.into_iter().map(|item| item.path);
+    let restless = restless.filter(|path| !restorer.refused.contains_key(path));
+    restorer.foreign.extend(restless);
+    report.not_covered.append(&mut restorer.not_covered);
+    report.refused = restorer.refusals();
+    let moved = std::mem::take(&mut restorer.moved);
+    report.renamed_back = std::mem::take(&mut restorer.renamed_back);
+    restorer.blobs.finish()?;
+    report.foreign = restorer
+        .foreign
+        .iter()
+        .map(|path| display_path(path))
+        .collect();
+    let holding = restorer.holding.iter();
+    report.holding = holding.map(|path| display_path(path)).collect();
+    report.moved_aside.clone_from(&restorer.moved_aside);
+    let not_covered: HashSet<&str> = report
+        .not_covered
+        .iter()
+        .map(|left| left.display.as_str())
+        .collect();
+    let is_not_covered =
+        |path: &RelPath| !not_covered.is_empty() && not_covered.contains(&*display_path(path));
+    let is_left = |path: &RelPath| {
+        restorer.foreign.contains(path)
+            || restorer.holding.contains(path)
+            || moved.iter().any(|moved| is_within(path, &moved.now))
+            || restorer.refused.contains_key(path)
+            || is_not_covered(path)
+    };
+    // Of a blind plan most paths turn out to be as they shall be.
+    let is_done = |item: &&Item| {
+        !is_left(&item.path)
+            && (matches!(item.from, Expect::Node(_)) || restorer.acted.contains(&item.path))
+    };
+    let done: Vec<&Item> = all.iter().filter(is_done).collect();
+    let display = |item: &&Item| display_path(&item.path);
+    report.restored = done.iter().map(display).collect();
+    let is_bits = |item: &&&Item| item.to.as_ref().is_some_and(Node::is_opaque);
+    let kept = done.iter().filter(is_bits).map(display);
+    report.bits_back.extend(kept);
+    report.not_covered.append(&mut restorer.had_names);
+    report.not_covered.sort_by(|a, b| a.display.cmp(&b.display));
+    Ok(report)
+}

@@ -1,0 +1,428 @@
+//! The root of a workspace as an open directory, and everything below it without following links.
+//!
+//! Each component of a path is opened with `O_NOFOLLOW`, so a directory that somebody replaced by a
+//! symbolic link can lead neither a read nor a write outside the root.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, RawMode, Uid, fstat, openat, readlinkat, stat,
+    statat,
+};
+use rustix::io::Errno;
+
+use crate::checkpoint::tree::path::{is_within, split};
+use crate::checkpoint::tree::stamp::{Ids, Stamp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::platform::files::Hold;
+
+/// How a directory is opened.
+pub(in crate::checkpoint) const DIR_FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// A directory from which what lies below it is opened, so that no path is longer than the system
+/// takes.
+#[derive(Debug)]
+pub(in crate::checkpoint) struct Above {
+    fd: OwnedFd,
+    /// The length of its path.
+    len: usize,
+}
+
+impl Above {
+    /// What holds for what lies in the directory `path`, which is open as `fd`, itself opened from
+    /// `above`: a nearer one, when its path from there is long.
+    pub(in crate::checkpoint) fn nearer(
+        above: Option<&Arc<Self>>,
+        path: &[u8],
+        fd: &OwnedFd,
+    ) -> Option<Arc<Self>> {
+        let rest = above.map_or(path, |above| above.rest(path));
+        if rest.len() < REST_BYTES_MAX {
+            return above.cloned();
+        }
+        let len = path.len();
+        let fd = fd.try_clone().ok()?;
+        Some(Arc::new(Self { fd, len }))
+    }
+
+    fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        path.get(self.len + 1..).unwrap_or_default()
+    }
+}
+
+/// Half of what the system takes; a name more has at most 255 bytes.
+const REST_BYTES_MAX: usize = 2048;
+
+/// What lets its owner read a file.
+const OWNER_READ: u16 = 0o400;
+
+/// The root of a workspace.
+#[derive(Debug)]
+pub(in crate::checkpoint) struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Root {
+    pub(in crate::checkpoint) fn open(path: &Path) -> Result<Self> {
+        let fd = openat(CWD, path, DIR_FLAGS, Mode::empty())
+            .map_err(|e| Error::io("open the directory", path, e.into()))?;
+        Ok(Self {
+            fd,
+            path: path.to_owned(),
+        })
+    }
+
+    pub(in crate::checkpoint) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes sure that the directory of that name is still the one that was opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it was moved, removed or replaced.
+    pub(in crate::checkpoint) fn check(&self) -> Result<()> {
+        let named = stat(&self.path).ok();
+        let opened = fstat(&self.fd).map_err(|e| Error::io("look at", &self.path, e.into()))?;
+        let is_same = named
+            .is_some_and(|named| (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino));
+        match is_same {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::Refused,
+                format!(
+                    "{} is not the directory any more that it was: nothing was put back into it",
+                    self.path.display()
+                ),
+            )),
+        }
+    }
+
+    /// Opens a directory below the root.
+    pub(in crate::checkpoint) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        let mut dir = self.duplicate()?;
+        for name in path
+            .split(|byte| *byte == b'/')
+            .filter(|name| !name.is_empty())
+        {
+            dir = open_dir_at(&dir, name)?;
+        }
+        Ok(dir)
+    }
+
+    /// Opens a directory in one call, by its path from `above`: only its last component is safe
+    /// from links. For looking, never for writing; what is read afterwards is opened name by name.
+    pub(in crate::checkpoint) fn open_dir_to_list(
+        &self,
+        above: Option<&Above>,
+        path: &[u8],
+    ) -> Result<OwnedFd, Errno> {
+        let (fd, rest) = match above {
+            Some(above) => (&above.fd, above.rest(path)),
+            None => (&self.fd, path),
+        };
+        let rest: &[u8] = if rest.is_empty() { b"." } else { rest };
+        openat(fd, rest, DIR_FLAGS, Mode::empty())
+    }
+
+    /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no
+    /// directory.
+    pub(in crate::checkpoint) fn stamp(&self, path: &[u8]) -> Result<Option<Stamp>, Errno> {
+        let (dir, name) = split(path);
+        match self.open_dir(dir) {
+            Ok(dir) => stamp_at(&dir, name),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// The same, and when it was made, in nanoseconds since 1970, where the file system tells.
+    pub(in crate::checkpoint) fn stamp_and_birth(
+        &self,
+        path: &[u8],
+    ) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
+        let (dir, name) = split(path);
+        let held = self.open_dir(dir).and_then(|dir| Own::anybodys(&dir, name));
+        match held {
+            Ok(held) => Ok(Some((held.stamp, held.hold.made_ns()))),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn duplicate(&self) -> Result<OwnedFd, Errno> {
+        openat(&self.fd, c".", DIR_FLAGS, Mode::empty())
+    }
+}
+
+/// The stamp of `name` in `dir`; `None` when nothing stands there.
+pub(in crate::checkpoint) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errno> {
+    match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(Stamp::of(&stat))),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether `name`, in other letters than git writes, is `.git` to this file system.
+pub(in crate::checkpoint) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
+    if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
+        return false;
+    }
+    let inode = |name: &[u8]| Some(stamp_at(dir, name).ok()??.ino);
+    inode(name).is_some_and(|ino| inode(b".git") == Some(ino))
+}
+
+/// Opens a file for reading, and never waits for a pipe that took its place.
+pub(in crate::checkpoint) fn open_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    openat(dir, name, flags, Mode::empty()).map(File::from)
+}
+
+/// Opens a file for reading; one that is ours and that its own mode closes to us is opened for
+/// that, and closed again before this returns.
+pub(in crate::checkpoint) fn open_own_file_at(dir: &OwnedFd, name: &[u8]) -> Result<File, Errno> {
+    open_own_at(dir, name, OFlags::RDONLY, OWNER_READ)
+}
+
+/// Opens a file, where need be with the bit that lets its owner do so.
+pub(in crate::checkpoint) fn open_own_at(
+    dir: &OwnedFd,
+    name: &[u8],
+    how: OFlags,
+    bit: u16,
+) -> Result<File, Errno> {
+    let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let open = || openat(dir, name, flags, Mode::empty()).map(File::from);
+    match open() {
+        Err(Errno::ACCESS) => {}
+        file => return file,
+    }
+    let own = Own::at(dir, name)?;
+    if !own.kind().is_file() || own.mode & bit != 0 {
+        return Err(Errno::ACCESS);
+    }
+    own.set_mode(own.mode | bit)?;
+    let file = open();
+    own.set_mode(own.mode)?;
+    file
+}
+
+/// Which file something is, whatever its names: the number of its inode, and when that was made,
+/// for numbers are given anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::checkpoint) struct Inode {
+    number: u64,
+    made_ns: i64,
+}
+
+/// What stands at a name, held so that nothing else can take its place, without being opened.
+pub(in crate::checkpoint) struct Own {
+    hold: Hold,
+    /// Its permission bits.
+    pub(in crate::checkpoint) mode: u16,
+    stamp: Stamp,
+}
+
+impl Own {
+    /// Takes hold of `name` in `dir`, which must be this user's.
+    ///
+    /// # Errors
+    /// `EACCES` if it is somebody else's.
+    pub(in crate::checkpoint) fn at(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        let own = Self::anybodys(dir, name)?;
+        match own.stamp.owner.uid == rustix::process::geteuid().as_raw() {
+            true => Ok(own),
+            false => Err(Errno::ACCESS),
+        }
+    }
+
+    /// Takes hold of `name` in `dir`, whoever owns it.
+    pub(in crate::checkpoint) fn anybodys(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
+        let (hold, stat) = Hold::at(dir, name)?;
+        let stamp = Stamp::of(&stat);
+        let mode = stamp.permissions();
+        Ok(Self { hold, mode, stamp })
+    }
+
+    /// Its stamp, when it was taken hold of.
+    pub(in crate::checkpoint) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    pub(in crate::checkpoint) fn is_dir(&self) -> bool {
+        self.kind().is_dir()
+    }
+
+    fn kind(&self) -> FileType {
+        FileType::from_raw_mode(self.stamp.mode)
+    }
+
+    /// Gives it to another owner, where we may.
+    pub(in crate::checkpoint) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
+        let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+        self.hold.set_owner(uid, gid)
+    }
+
+    /// Sets its permission bits. A link has none.
+    pub(in crate::checkpoint) fn set_mode(&self, mode: u16) -> Result<(), Errno> {
+        if self.kind().is_symlink() {
+            return Err(Errno::LOOP);
+        }
+        self.hold.set_mode(Mode::from_raw_mode(RawMode::from(mode)))
+    }
+
+    /// Which inode is held, where the file system tells when it was made.
+    pub(in crate::checkpoint) fn inode(&self) -> Option<Inode> {
+        let number = self.stamp.ino;
+        self.hold.made_ns().map(|made_ns| Inode { number, made_ns })
+    }
+}
+
+/// Where a link points.
+pub(in crate::checkpoint) fn read_link_at(dir: &OwnedFd, name: &[u8]) -> Result<Box<[u8]>, Errno> {
+    readlinkat(dir, name, Vec::new()).map(|target| target.into_bytes().into_boxed_slice())
+}
+
+/// How many directories of a way are held open: with those of a few workers far fewer than a
+/// process may have.
+const HELD_MAX: usize = 64;
+
+/// The way to the directory that was opened last, so that its neighbours, and what lies above or
+/// below them, cost one open each, however deep they lie.
+pub(in crate::checkpoint) struct Way<'a> {
+    root: &'a Root,
+    path: Vec<u8>,
+    /// The directories of `path`, outermost first.
+    levels: Vec<Level>,
+}
+
+/// One directory of a way.
+struct Level {
+    /// Where its name ends in the path.
+    end: usize,
+    /// `None` far above the last one.
+    fd: Option<OwnedFd>,
+}
+
+impl<'a> Way<'a> {
+    pub(in crate::checkpoint) fn new(root: &'a Root) -> Self {
+        Self {
+            root,
+            path: Vec::new(),
+            levels: Vec::new(),
+        }
+    }
+
+    /// The open directory that holds `path`, and the name of `path` in it.
+    pub(in crate::checkpoint) fn parent<'p>(
+        &mut self,
+        path: &'p [u8],
+    ) -> Result<(&OwnedFd, &'p [u8]), Errno> {
+        let (dir, name) = split(path);
+        let plainly = |parent: &OwnedFd, name: &[u8], _: &[u8]| open_dir_at(parent, name);
+        Ok((self.to(dir, plainly)?, name))
+    }
+
+    /// The open directory `path`; `open` opens a name in a directory, and is told its whole path.
+    pub(in crate::checkpoint) fn to(
+        &mut self,
+        path: &[u8],
+        mut open: impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<&OwnedFd, Errno> {
+        let same = path.iter().zip(&self.path).take_while(|(a, b)| a == b);
+        let same = same.count();
+        let is_on_way = |end: usize| end <= same && path.get(end).is_none_or(|at| *at == b'/');
+        while self.levels.pop_if(|level| !is_on_way(level.end)).is_some() {}
+        let known = self.levels.last().map_or(0, |level| level.end);
+        self.path.truncate(known);
+        self.path.extend_from_slice(&path[known..]);
+        if let Err(errno) = self
+            .open_again(&mut open)
+            .and_then(|()| self.go_on(&mut open))
+        {
+            self.forget(b"");
+            return Err(errno);
+        }
+        let last = self.levels.last().and_then(|level| level.fd.as_ref());
+        Ok(last.unwrap_or(&self.root.fd))
+    }
+
+    /// Opens again what was closed on the way to the last directory that is known.
+    fn open_again(
+        &mut self,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<(), Errno> {
+        let is_held = |level: &Level| level.fd.is_some();
+        if self.levels.last().is_none_or(is_held) {
+            return Ok(());
+        }
+        let first = self.levels.iter().rposition(is_held).map_or(0, |at| at + 1);
+        for at in first..self.levels.len() {
+            let fd = self.open_level(at, open)?;
+            self.hold(at, fd);
+        }
+        Ok(())
+    }
+
+    /// Opens what is not known of the way yet.
+    fn go_on(
+        &mut self,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<(), Errno> {
+        loop {
+            let begin = match self.levels.last() {
+                Some(level) if level.end == self.path.len() => return Ok(()),
+                None if self.path.is_empty() => return Ok(()),
+                Some(level) => level.end + 1,
+                None => 0,
+            };
+            let rest = &self.path[begin..];
+            let end = begin + memchr::memchr(b'/', rest).unwrap_or(rest.len());
+            self.levels.push(Level { end, fd: None });
+            let at = self.levels.len() - 1;
+            let fd = self.open_level(at, open)?;
+            self.hold(at, fd);
+        }
+    }
+
+    fn open_level(
+        &self,
+        at: usize,
+        open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
+    ) -> Result<OwnedFd, Errno> {
+        let above = at.checked_sub(1).map(|above| &self.levels[above]);
+        let begin = above.map_or(0, |above| above.end + 1);
+        let end = self.levels[at].end;
+        let above = above.and_then(|above| above.fd.as_ref());
+        let parent = above.unwrap_or(&self.root.fd);
+        open(parent, &self.path[begin..end], &self.path[..end])
+    }
+
+    /// Holds a directory open, and lets go of one far above it.
+    fn hold(&mut self, at: usize, fd: OwnedFd) {
+        self.levels[at].fd = Some(fd);
+        if let Some(far) = at.checked_sub(HELD_MAX) {
+            self.levels[far].fd = None;
+        }
+    }
+
+    /// Forgets the directory `path` and what lies below it: something else may stand there.
+    pub(in crate::checkpoint) fn forget(&mut self, path: &[u8]) {
+        let is_below = |level: &Level| is_within(&self.path[..level.end], path);
+        while self.levels.pop_if(|level| is_below(level)).is_some() {}
+        let end = self.levels.last().map_or(0, |level| level.end);
+        self.path.truncate(end);
+    }
+}
+
+/// Opens a directory in another.
+pub(in crate::checkpoint) fn open_dir_at(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    openat(parent, name, DIR_FLAGS, Mode::empty())
+}

@@ -1,0 +1,129 @@
+//! Taking over entries and records as they are, each once.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use super::dir::opened;
+use super::read::trail;
+use super::root::Root;
+use super::write::appender::Appender;
+use super::write::batch::Batch;
+use super::write::open_trails::OpenTrails;
+use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
+use crate::error::Result;
+
+/// The file that an importer locks: there is one at a time.
+const LOCK_NAME: &str = "import.lock";
+
+/// Imports into a store of files.
+pub(super) struct JsonlImporter<'s> {
+    root: &'s Arc<Root>,
+    journal: &'s Arc<Appender>,
+    trails: &'s OpenTrails,
+    /// The session whose entries come, and what is known of them.
+    session: Option<(String, Known)>,
+    /// What is known of the records of each session since its trail was last removed.
+    records: Option<HashMap<String, Known>>,
+    /// Locked: another importer would add what this one is adding.
+    _turn: File,
+}
+
+impl<'s> JsonlImporter<'s> {
+    pub(super) fn new(
+        root: &'s Arc<Root>,
+        journal: &'s Arc<Appender>,
+        trails: &'s OpenTrails,
+    ) -> Result<Self> {
+        root.dir.make_dir()?;
+        let path = root.dir.path.join(LOCK_NAME);
+        let turn = opened(&path, root.dir.io.open_append(&path))?;
+        root.dir.lock(&turn, &path)?;
+        Ok(Self {
+            root,
+            journal,
+            trails,
+            session: None,
+            records: None,
+            _turn: turn,
+        })
+    }
+
+    /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read
+    /// anew.
+    fn take_session(&mut self, session_id: &str) -> Result<Known> {
+        if let Some((id, known)) = self.session.take()
+            && id == session_id
+        {
+            return Ok(known);
+        }
+        let mut known = Known::default();
+        trail::read_trail(self.root, session_id, &mut |stored| {
+            known.is_there(stored.entry_id().as_bytes());
+            Ok(())
+        })?;
+        Ok(known)
+    }
+
+    fn take_records(&mut self) -> Result<HashMap<String, Known>> {
+        if let Some(known) = self.records.take() {
+            return Ok(known);
+        }
+        let mut known: HashMap<String, Known> = HashMap::new();
+        trail::read_journal(self.root, None, &mut |record| {
+            let line = line_of(&record)?;
+            let session_id = record.session_id.unwrap_or_default();
+            match record.event.is_removal() {
+                true => drop(known.remove(&session_id)),
+                false => known.entry(session_id).or_default().is_there(&line),
+            }
+            Ok(())
+        })?;
+        Ok(known)
+    }
+}
+
+impl Importer for JsonlImporter<'_> {
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
+        let entries = raw.iter().map(|raw| StoredEntry::import(session_id, raw));
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        let mut known = self.take_session(session_id)?;
+        let mut batch = Batch::new();
+        let mut added = 0;
+        for entry in entries {
+            if known.comes(entry.entry_id().as_bytes()) {
+                batch.push_imported(entry.raw(), entry.attempt_number());
+                added += 1;
+            }
+        }
+        if added > 0 {
+            let trail = self.trails.get(self.root, self.journal, session_id)?;
+            trail.commit(batch)?;
+        }
+        self.session = Some((session_id.to_owned(), known));
+        Ok(added)
+    }
+
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+        let lines = records.iter().map(line_of).collect::<Result<Vec<_>>>()?;
+        let mut known = self.take_records()?;
+        let mut batch = Batch::new();
+        let mut added = 0;
+        for (record, line) in records.iter().zip(lines) {
+            let session_id = record.session_id.clone().unwrap_or_default();
+            if known.entry(session_id).or_default().comes(&line) {
+                batch.push_line(&line);
+                added += 1;
+            }
+        }
+        if added > 0 {
+            self.journal.commit(batch)?;
+        }
+        self.records = Some(known);
+        Ok(added)
+    }
+}
+
+fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
+    Ok(record.to_json()?.into_bytes())
+}

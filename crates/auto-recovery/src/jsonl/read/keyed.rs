@@ -1,0 +1,306 @@
+//! What the journal says of one session, read without what it says of all others.
+//!
+//! Where its records stand is known from files of places, which whoever read much left, and from
+//! what was read since. When that is much, it is left to later readers, joined with files that are
+//! not much longer: so there are few of them, and each place is written a few times in all.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::lines::Position;
+use super::places::{self, Place, Places, key_of};
+use super::records::{Verdict, close, push_damage, walk_to_tail};
+use super::session_events::{Header, SessionEvents, check_version, fields};
+use crate::audit::Damage;
+use crate::error::Result;
+use crate::jsonl::sums::cursor::Cursor;
+use crate::jsonl::sums::stamp::Stamp;
+
+/// How many sessions are remembered as they were read last.
+const SESSIONS_MAX: usize = 64;
+
+/// A file is joined with the new one unless it is so many times as long.
+const LONGER: u64 = 2;
+
+/// The journal, open, and what is needed to read it.
+pub(in crate::jsonl) struct Journal<'j> {
+    pub file: File,
+    pub metadata: Metadata,
+    /// How messages name it.
+    pub name: &'j str,
+    /// Where the files of places are.
+    pub dir: &'j Path,
+    /// Makes that directory where files may be left in it.
+    pub make_dir: &'j dyn Fn() -> Option<PathBuf>,
+    /// From how many bytes on what was read is left to others.
+    pub bytes_min: u64,
+    pub now: SystemTime,
+}
+
+/// Where the records of each session stand, as far as the journal was read.
+#[derive(Default)]
+pub(in crate::jsonl) struct KeyedJournal {
+    cursor: Option<Cursor>,
+    /// Of the journal's beginning.
+    places: Vec<Places>,
+    /// Of what comes after that.
+    recent: Vec<Place>,
+    /// Those of a last record that had no line's end yet.
+    unended: Vec<Place>,
+    /// What could not be read of what comes after the files of places, which know the rest.
+    damage: Vec<Damage>,
+    /// The same of the last record that had no line's end yet.
+    unended_damage: Vec<Damage>,
+    /// How far the journal went when nothing could be left to others.
+    refused_at: u64,
+    known: Known,
+}
+
+/// The sessions that were asked for last, and how far each was read.
+#[derive(Default)]
+struct Known {
+    asked: u64,
+    sessions: HashMap<String, (u64, u64, Arc<SessionEvents>)>,
+}
+
+impl KeyedJournal {
+    /// What `journal` says of `session_id`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or has a record of a newer format.
+    pub(in crate::jsonl) fn of(
+        &mut self,
+        journal: &Journal<'_>,
+        session_id: &str,
+    ) -> Result<Arc<SessionEvents>> {
+        self.read_on(journal, false)?;
+        if let Some(events) = self.put_together(journal, session_id, false) {
+            return Ok(events);
+        }
+        // What was left by others is not true: the journal itself is.
+        self.forget();
+        self.read_on(journal, true)?;
+        Ok(self
+            .put_together(journal, session_id, true)
+            .unwrap_or_default())
+    }
+
+    /// What of the journal could not be read, as far as it was read last.
+    pub(in crate::jsonl) fn damage(&self, journal: &Journal<'_>) -> Vec<Damage> {
+        let of_places = self.places.iter().map(|places| places.damage(journal.name));
+        join(of_places.flatten(), [&self.damage, &self.unended_damage])
+    }
+
+    /// Nothing is known.
+    pub(in crate::jsonl) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Reads what was appended since; `anew` without what others left.
+    fn read_on(&mut self, journal: &Journal<'_>, anew: bool) -> Result<()> {
+        let (file, metadata) = (&journal.file, &journal.metadata);
+        // Taken out: if reading fails half-way, what was read no longer fits it.
+        let known = self.cursor.take().filter(|cursor| {
+            cursor.fits(file, metadata)
+                && self.places.iter().all(|places| places.fits(file, metadata))
+        });
+        let mut cursor = match known {
+            Some(cursor) => cursor,
+            None => {
+                self.forget();
+                if !anew && metadata.len() >= journal.bytes_min {
+                    self.places = places::all_of(journal.dir, file, &Stamp::of(metadata));
+                }
+                Cursor::new(metadata, self.recent_from())
+            }
+        };
+        let name = journal.name;
+        let mut found = Vec::new();
+        let walked = walk_to_tail(file, cursor.at, name, &mut |record, at| {
+            take_place(record, at, name, &mut found)
+        })?;
+        let mut unended = Vec::new();
+        self.unended_damage = close(&walked, name, &mut |record, at| {
+            take_place(record, at, name, &mut unended)
+        })?;
+        self.unended = unended;
+        self.recent.extend(found);
+        for one in &walked.damage {
+            push_damage(&mut self.damage, one.clone());
+        }
+        if cursor.advance(file, &walked) {
+            self.cursor = Some(cursor);
+            self.leave_to_others(journal);
+        }
+        Ok(())
+    }
+
+    /// Where the part of the journal begins that no file of places knows.
+    fn recent_from(&self) -> Position {
+        self.places.last().map_or(Position::START, Places::end)
+    }
+
+    /// Leaves to others what was read since the last file of places, if that is much.
+    fn leave_to_others(&mut self, journal: &Journal<'_>) {
+        let Some(cursor) = self.cursor.clone() else {
+            return;
+        };
+        let since = self.recent_from().offset.max(self.refused_at);
+        let stamp = Stamp::of(&journal.metadata);
+        if cursor.at.offset - since < journal.bytes_min || !stamp.is_settled(journal.now) {
+            return;
+        }
+        self.refused_at = cursor.at.offset;
+        let Some(dir) = (journal.make_dir)() else {
+            return;
+        };
+        let mut from = self.recent_from();
+        let mut all = self.recent.clone();
+        let mut damage = self.damage.clone();
+        let mut kept = self.places.len();
+        while let Some(last) = self.places[..kept].last()
+            && last.count() <= LONGER * all.len() as u64
+        {
+            let Some(earlier) = last.all() else {
+                return;
+            };
+            from = last.start();
+            all.extend(earlier);
+            damage = join(last.damage(journal.name), [&damage]);
+            kept -= 1;
+        }
+        all.sort_unstable();
+        let Some(new) = Places::write(&dir, stamp, cursor.since(from), &all, damage) else {
+            return;
+        };
+        self.places.truncate(kept);
+        self.places.push(new);
+        places::remove_others(&dir, &self.places);
+        self.recent.clear();
+        self.damage.clear();
+        self.cursor = Some(Cursor::new(&journal.metadata, cursor.at));
+    }
+
+    /// What the records of `session_id` say. `None` if one does not stand where it should, unless
+    /// they were looked for `anew`: then it has changed since.
+    fn put_together(
+        &mut self,
+        journal: &Journal<'_>,
+        session_id: &str,
+        anew: bool,
+    ) -> Option<Arc<SessionEvents>> {
+        let key = key_of(session_id);
+        let mut found = Vec::new();
+        for places in &self.places {
+            places.find(key, &mut found)?;
+        }
+        let is_of_it = |place: &&Place| place.key == key;
+        found.extend(self.recent.iter().filter(is_of_it));
+        let (read_upto, mut events) = self.known.get(session_id);
+        found.retain(|place| place.offset >= read_upto);
+        for place in &found {
+            add(journal, session_id, *place, &mut events).or(anew.then_some(()))?;
+        }
+        let upto = self.cursor.as_ref().map(|cursor| cursor.at.offset);
+        if let Some(upto) = upto {
+            self.known.put(session_id, upto, Arc::clone(&events));
+        }
+        for place in self.unended.iter().filter(is_of_it) {
+            add(journal, session_id, *place, &mut events).or(anew.then_some(()))?;
+        }
+        Some(events)
+    }
+}
+
+/// Adds where `record`, which is at `at` of the journal called `name`, stands to `found`, if it is
+/// about a session.
+fn take_place(record: &[u8], at: Position, name: &str, found: &mut Vec<Place>) -> Result<Verdict> {
+    let header: Header<'_> = match serde_json::from_slice(record) {
+        Ok(header) => header,
+        Err(error) => return Ok(error.into()),
+    };
+    check_version(header.v, at, name)?;
+    let Some(session) = header.session(record) else {
+        return Ok(Verdict::Taken);
+    };
+    // Damage may have a header all the same.
+    if header.session_id.is_some()
+        && let Err(error) = SessionEvents::default().apply(&header.event.0, &header.at.0, record)
+    {
+        return Ok(error.into());
+    }
+    found.push(Place {
+        key: key_of(&session),
+        offset: at.offset,
+        length: u32::try_from(record.len()).unwrap_or(u32::MAX),
+    });
+    Ok(Verdict::Taken)
+}
+
+/// `first` and then `more`, as far as damage is told place by place.
+fn join<const N: usize>(
+    first: impl IntoIterator<Item = Damage>,
+    more: [&Vec<Damage>; N],
+) -> Vec<Damage> {
+    let mut all = Vec::new();
+    for one in first.into_iter().chain(more.into_iter().flatten().cloned()) {
+        push_damage(&mut all, one);
+    }
+    all
+}
+
+/// Adds to `events` what the record at `place` says, if it is about `session_id`. `None` if no
+/// record stands there.
+fn add(
+    journal: &Journal<'_>,
+    session_id: &str,
+    place: Place,
+    events: &mut Arc<SessionEvents>,
+) -> Option<()> {
+    let mut record = vec![0; usize::try_from(place.length).ok()?];
+    journal.file.read_exact_at(&mut record, place.offset).ok()?;
+    let header: Header<'_> = serde_json::from_slice(&record).ok()?;
+    if header.session(&record)? != session_id {
+        return Some(());
+    }
+    let events = Arc::make_mut(events);
+    if header.session_id.is_none() {
+        if let Ok(removed) = fields(&record) {
+            events.trail_removed(&removed);
+        }
+    } else {
+        // Whoever looked for it there found that this can be done, or it has changed since.
+        let _damaged = events.apply(&header.event.0, &header.at.0, &record);
+    }
+    Some(())
+}
+
+impl Known {
+    /// How far the session was read, and what was said of it there.
+    fn get(&mut self, session_id: &str) -> (u64, Arc<SessionEvents>) {
+        self.asked += 1;
+        match self.sessions.get_mut(session_id) {
+            Some((asked, upto, events)) => {
+                *asked = self.asked;
+                (*upto, Arc::clone(events))
+            }
+            None => (0, Arc::default()),
+        }
+    }
+
+    fn put(&mut self, session_id: &str, upto: u64, events: Arc<SessionEvents>) {
+        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(session_id) {
+            let oldest = self.sessions.iter().min_by_key(|(_, (asked, ..))| *asked);
+            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+                self.sessions.remove(&name);
+            }
+        }
+        let asked = self.asked;
+        self.sessions
+            .insert(session_id.to_owned(), (asked, upto, events));
+    }
+}

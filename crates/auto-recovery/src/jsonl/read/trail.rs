@@ -1,0 +1,267 @@
+//! Reading trails and the journal for those who want every record.
+
+use std::fs::{File, Metadata};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::backwards::{last_records, lines_before};
+use super::lines::Position;
+use super::records::{Take, Verdict, take_entry, walk_to_end};
+use super::session_events::{SessionEvents, check_version, needle};
+use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
+use crate::error::{Error, ErrorKind, Result};
+use crate::jsonl::dir::Found;
+use crate::jsonl::root::Root;
+use crate::jsonl::sums::cursor::Cursor;
+
+/// The trail of a session, open.
+pub(in crate::jsonl) struct Trail {
+    pub path: PathBuf,
+    pub file: File,
+    pub metadata: Metadata,
+    /// Where its entries begin.
+    pub from: Position,
+    /// What the journal says of its session.
+    pub events: Arc<SessionEvents>,
+    /// Why nothing can be said of what the journal says.
+    pub no_journal: Option<Damage>,
+}
+
+/// What stands in a trail's place.
+pub(in crate::jsonl) enum Opened {
+    /// Nothing.
+    Nothing,
+    /// The trail.
+    Trail(Box<Trail>),
+    /// Something that cannot be read.
+    Unreadable(Damage),
+}
+
+impl Trail {
+    /// The trail of `session_id`.
+    pub(in crate::jsonl) fn open(root: &Root, session_id: &str) -> Result<Opened> {
+        Self::open_with(root, session_id, || {
+            let told = root.told_of(session_id)?;
+            Ok((told.events, told.unreadable))
+        })
+    }
+
+    /// The same, where it is known what the journal says of the session.
+    pub(in crate::jsonl) fn open_as(
+        root: &Root,
+        session_id: &str,
+        events: Arc<SessionEvents>,
+    ) -> Result<Opened> {
+        Self::open_with(root, session_id, || Ok((events, None)))
+    }
+
+    fn open_with(
+        root: &Root,
+        session_id: &str,
+        events: impl FnOnce() -> Result<(Arc<SessionEvents>, Option<Damage>)>,
+    ) -> Result<Opened> {
+        let path = root.dir.trail_path(session_id)?;
+        let (file, metadata) = match root.dir.open_read(&path)? {
+            Found::Nothing => return Ok(Opened::Nothing),
+            Found::File(file, metadata) => (file, metadata),
+            Found::Unreadable(damage) => return Ok(Opened::Unreadable(damage)),
+        };
+        let (events, no_journal) = events()?;
+        let from = events.first_entry(&file, &path)?;
+        Ok(Opened::Trail(Box::new(Self {
+            path,
+            file,
+            metadata,
+            from,
+            events,
+            no_journal,
+        })))
+    }
+
+    /// Whether it still has what was read before `cursor`.
+    pub(in crate::jsonl) fn has_all_before(&self, cursor: &Cursor) -> bool {
+        cursor.from == self.from && cursor.fits(&self.file, &self.metadata)
+    }
+
+    /// How messages name it.
+    pub(in crate::jsonl) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// Calls `visit` for each entry of `session_id`.
+pub(in crate::jsonl) fn read_trail(
+    root: &Root,
+    session_id: &str,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let trail = match Trail::open(root, session_id)? {
+        Opened::Trail(trail) => trail,
+        Opened::Nothing => return Ok(Vec::new()),
+        Opened::Unreadable(damage) => return Ok(vec![damage]),
+    };
+    let place = trail.place();
+    let mut is_stopped = false;
+    let mut visit = |stored: StoredEntry<'_>| {
+        let visited = visit(stored);
+        is_stopped = visited.is_err();
+        visited
+    };
+    let mut take = visiting(&mut visit);
+    let walked = walk_to_end(&trail.file, trail.from, &place, &mut take);
+    drop(take);
+    let mut damage = match walked {
+        Ok(walked) => walked.damage,
+        Err(error) if !is_stopped => vec![unreadable(place, error)?],
+        Err(error) => return Err(error),
+    };
+    damage.extend(trail.no_journal.clone());
+    damage.extend(
+        trail
+            .events
+            .quarantined
+            .iter()
+            .map(|moved| quarantined(root, moved)),
+    );
+    Ok(damage)
+}
+
+/// Calls `visit` for the last `count` entries of `session_id`.
+pub(in crate::jsonl) fn read_last(
+    root: &Root,
+    session_id: &str,
+    count: usize,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let trail = match Trail::open(root, session_id)? {
+        Opened::Trail(trail) => trail,
+        Opened::Nothing => return Ok(Vec::new()),
+        Opened::Unreadable(damage) => return Ok(vec![damage]),
+    };
+    let mut wanted = count;
+    loop {
+        let failed = |error| Error::io("read", &trail.path, error);
+        let from = last_records(&trail.file, trail.from.offset, wanted).map_err(failed)?;
+        let from = Position {
+            offset: from,
+            line: 1,
+        };
+        let mut entries = 0;
+        let mut counting = |raw: &[u8], _| Ok(take_entry(raw, |_| entries += 1));
+        walk_to_end(&trail.file, from, &trail.place(), &mut counting)?;
+        if entries < count && from.offset > trail.from.offset {
+            // Some of what looked like records is damage, or several stand on one line.
+            wanted = wanted.saturating_mul(2).max(wanted + 1);
+            continue;
+        }
+        return visit_last(&trail, from, entries.saturating_sub(count), visit);
+    }
+}
+
+/// Calls `visit` for each entry from `from` on but the first `passed_over`.
+fn visit_last(
+    trail: &Trail,
+    from: Position,
+    mut passed_over: usize,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let mut visit = |stored: StoredEntry<'_>| {
+        if passed_over > 0 {
+            passed_over -= 1;
+            return Ok(());
+        }
+        visit(stored)
+    };
+    let place = trail.place();
+    let mut damage = walk_to_end(&trail.file, from, &place, &mut visiting(&mut visit))?.damage;
+    if !damage.is_empty() {
+        let before = lines_before(&trail.file, from.offset)
+            .map_err(|error| Error::io("read", &trail.path, error))?;
+        damage.iter_mut().for_each(|one| one.line += before);
+    }
+    damage.extend(trail.no_journal.clone());
+    Ok(damage)
+}
+
+/// What a reader makes of `error`, met while reading what is at `place`: a disk that cannot give a
+/// file's bytes hides nothing else.
+pub(in crate::jsonl) fn unreadable(place: String, error: Error) -> Result<Damage> {
+    match error.kind() {
+        ErrorKind::Io => Ok(Damage::of_all(
+            place,
+            format!("cannot be read: {}", error.innermost()),
+        )),
+        _ => Err(error),
+    }
+}
+
+/// Offers each entry to `visit`.
+fn visiting<'v>(visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>) -> Box<Take<'v>> {
+    Box::new(|raw, _| {
+        Ok(match StoredEntry::read(raw) {
+            Ok(stored) => {
+                visit(stored)?;
+                Verdict::Taken
+            }
+            Err(error) => error.into(),
+        })
+    })
+}
+
+fn quarantined(root: &Root, moved: &TailQuarantined) -> Damage {
+    Damage {
+        place: root.dir.path.join(&moved.quarantine).display().to_string(),
+        line: 1,
+        bytes: moved.bytes,
+        reason: format!(
+            "cut short at byte {} of {} and moved here",
+            moved.offset, moved.file
+        ),
+        is_aside: true,
+    }
+}
+
+/// Calls `visit` for each journal record, of `session_id` if given.
+pub(in crate::jsonl) fn read_journal(
+    root: &Root,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let path = root.dir.journal_path();
+    let file = match root.dir.open_read(&path)? {
+        Found::File(file, _) => file,
+        Found::Nothing => return Ok(Vec::new()),
+        Found::Unreadable(damage) => return Ok(vec![damage]),
+    };
+    let place = path.display().to_string();
+    let needle = session_id.map(needle);
+    let mut take = |raw: &[u8], at| {
+        if let Some(needle) = &needle
+            && memchr::memmem::find(raw, needle).is_none()
+        {
+            return Ok(Verdict::Taken);
+        }
+        // The version is looked at first: the rest of a newer record may be anything.
+        let version: Version = match serde_json::from_slice(raw) {
+            Ok(version) => version,
+            Err(error) => return Ok(error.into()),
+        };
+        check_version(version.v, at, &place)?;
+        let record: JournalRecord = match serde_json::from_slice(raw) {
+            Ok(record) => record,
+            Err(error) => return Ok(error.into()),
+        };
+        if session_id.is_none_or(|wanted| record.session_id.as_deref() == Some(wanted)) {
+            visit(record)?;
+        }
+        Ok(Verdict::Taken)
+    };
+    Ok(walk_to_end(&file, Position::START, &place, &mut take)?.damage)
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}

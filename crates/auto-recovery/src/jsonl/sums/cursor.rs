@@ -1,0 +1,109 @@
+//! Where a reader of a growing file stopped, and whether it may go on from there.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::jsonl::read::lines::Position;
+use crate::jsonl::read::records::Walked;
+
+/// How many bytes of the last record are remembered: its id and its time stand among them.
+const WITNESS_BYTES: u64 = 256;
+
+/// A place in one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::jsonl) struct Cursor {
+    file: FileId,
+    /// Where reading began.
+    pub from: Position,
+    /// Where it stopped.
+    pub at: Position,
+    /// When the file was made, where the file system tells: a file that is removed may leave its
+    /// number to the next.
+    made: Option<SystemTime>,
+    /// The hash of the beginning of the last record before `at`, or of what was read if there is no
+    /// record in it, and where that stands. If a writer takes back what it failed to write, other
+    /// bytes stand there.
+    witness: u64,
+    witness_at: u64,
+    witness_bytes: u64,
+}
+
+impl Cursor {
+    /// A cursor that stands at `from` in the file that `metadata` is of.
+    pub(in crate::jsonl) fn new(metadata: &Metadata, from: Position) -> Self {
+        Self {
+            file: FileId::of(metadata),
+            from,
+            at: from,
+            made: metadata.created().ok(),
+            witness: fnv1a([]),
+            witness_at: from.offset,
+            witness_bytes: 0,
+        }
+    }
+
+    /// Goes on to where a walk through `file` ended; false if the file is changing under it.
+    pub(in crate::jsonl) fn advance(&mut self, file: &File, walked: &Walked) -> bool {
+        self.at = walked.end;
+        if let Some(last) = walked.last {
+            self.witness_at = last;
+        } else if self.witness_bytes > 0 {
+            return true;
+        }
+        self.witness_bytes = (walked.end.offset - self.witness_at).min(WITNESS_BYTES);
+        let seen = self.look(file);
+        self.witness = seen.unwrap_or_default();
+        seen.is_some()
+    }
+
+    /// It, of a reading that began at `from`, which is before it.
+    pub(in crate::jsonl) fn since(&self, from: Position) -> Self {
+        Self {
+            from,
+            ..self.clone()
+        }
+    }
+
+    /// Whether `file` still has what was read before the cursor.
+    pub(in crate::jsonl) fn fits(&self, file: &File, metadata: &Metadata) -> bool {
+        let same_file = FileId::of(metadata) == self.file && metadata.created().ok() == self.made;
+        if !same_file || metadata.len() < self.at.offset {
+            return false;
+        }
+        self.look(file) == Some(self.witness)
+    }
+
+    fn look(&self, file: &File) -> Option<u64> {
+        let mut bytes = [0; WITNESS_BYTES as usize];
+        let bytes = bytes.get_mut(..usize::try_from(self.witness_bytes).ok()?)?;
+        file.read_exact_at(bytes, self.witness_at).ok()?;
+        Some(fnv1a(bytes.iter().copied()))
+    }
+}
+
+/// The FNV-1a hash of `bytes`, 64 bits. It guards against mistakes, not against forgery.
+pub(in crate::jsonl) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    bytes.into_iter().fold(OFFSET_BASIS, step)
+}
+
+/// Which file a path or handle means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::jsonl) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    pub(in crate::jsonl) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Sums that outlive a process, so that asking again costs what was appended since.
+//!
+//! They are derived and disposable: `DIR/rollups/<name>.json`, a line that says the version and the
+//! hash of what follows, then JSON. Whoever sums up much leaves them, and nobody waits for them to
+//! reach the disk; what cannot be read, or was written by another release, is as if it were not
+//! there.
+//!
+//! A file that is as it was, by inode, length and both its times, says what it said. One that has
+//! grown says what it said and more, if the record that was last still stands where it stood. Any
+//! other is read anew.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::cursor::fnv1a;
+use crate::audit::session_id;
+use crate::files::{Links, Purpose, make_own_dir, read_small};
+use crate::jsonl::dir::Dir;
+
+/// The directory in that of the store.
+const DIR_NAME: &str = "rollups";
+
+/// The version of all of them. One that a release does not know is read anew.
+const VERSION: u32 = 3;
+
+/// The most that is read of one: a million sessions, or the names of some million files, have less.
+const BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// The name of what is known of all sessions together.
+pub(in crate::jsonl) const ALL: &str = "all";
+
+/// The name of what is known of the journal.
+pub(in crate::jsonl) const JOURNAL: &str = "journal";
+
+/// The name of what is known of a session.
+pub(in crate::jsonl) fn name_of(session_id: &str) -> Option<String> {
+    session_id::encode(session_id)
+        .ok()
+        .map(|name| name + "_audit")
+}
+
+/// What stands before the sums.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    v: u32,
+    hash: u64,
+}
+
+/// What was left as `name`.
+pub(in crate::jsonl) fn load<T: DeserializeOwned>(dir: &Dir, name: &str) -> Option<T> {
+    let bytes = read_small(&path_of(dir, name), Links::Refuse, BYTES_MAX).ok()?;
+    let end = memchr::memchr(b'\n', &bytes)?;
+    let (header, body) = (&bytes[..end], &bytes[end + 1..]);
+    let header: Header = serde_json::from_slice(header).ok()?;
+    let is_whole = header.v == VERSION && header.hash == fnv1a(body.iter().copied());
+    is_whole.then(|| serde_json::from_slice(body).ok())?
+}
+
+/// Leaves `value` as `name`, if that can be done. Only in a directory of one's own: another's could
+/// not replace it.
+pub(in crate::jsonl) fn save<T: Serialize>(dir: &Dir, name: &str, value: &T) {
+    let _ = try_save(dir, name, value);
+}
+
+fn try_save<T: Serialize>(dir: &Dir, name: &str, value: &T) -> Option<()> {
+    let own = own_dir(dir)?;
+    let body = serde_json::to_vec(value).ok()?;
+    let header = Header {
+        v: VERSION,
+        hash: fnv1a(body.iter().copied()),
+    };
+    let mut file = NamedTempFile::new_in(&own).ok()?;
+    serde_json::to_writer(&mut file, &header).ok()?;
+    file.write_all(b"\n").ok()?;
+    file.write_all(&body).ok()?;
+    file.persist(path_of(dir, name)).ok()?;
+    Some(())
+}
+
+/// The directory of them, made if there is none.
+pub(in crate::jsonl) fn own_dir(dir: &Dir) -> Option<PathBuf> {
+    let owner = fs::metadata(&dir.path).ok()?.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        return None;
+    }
+    make_own_dir(&dir.path, DIR_NAME.as_ref(), Purpose::Store).ok()
+}
+
+/// Where they are, if there are any.
+pub(in crate::jsonl) fn dir_of(dir: &Dir) -> PathBuf {
+    dir.path.join(DIR_NAME)
+}
+
+/// Removes what was left as `name`.
+pub(in crate::jsonl) fn remove(dir: &Dir, name: &str) {
+    let _ = fs::remove_file(path_of(dir, name));
+}
+
+fn path_of(dir: &Dir, name: &str) -> PathBuf {
+    dir_of(dir).join(name).with_added_extension("json")
+}

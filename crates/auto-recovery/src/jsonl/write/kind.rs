@@ -1,0 +1,14 @@
+//! What a file of the store holds.
+
+use crate::error::Result;
+
+/// What the lines of a file are.
+pub(in crate::jsonl) enum Kind {
+    /// Journal records.
+    Journal,
+    /// The entries of this session; what happens to the file is told to the journal.
+    Trail { session_id: String, note: Note },
+}
+
+/// Appends a record, as a line without its end, to the journal, and returns once it is durable.
+pub(in crate::jsonl) type Note = Box<dyn Fn(&[u8]) -> Result<()> + Send>;

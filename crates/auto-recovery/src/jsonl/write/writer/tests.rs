@@ -1,0 +1,54 @@
+//! What the writing does when the disk fails under it: through file operations that fail on demand.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use super::Writer;
+use crate::audit::Durability;
+use crate::host::SystemHost;
+use crate::jsonl::dir::Dir;
+use crate::jsonl::io::SystemIo;
+use crate::jsonl::root::Root;
+use crate::jsonl::write::batch::Batch;
+use crate::jsonl::write::kind::Kind;
+
+fn writer(dir: &Path) -> Writer {
+    let root = Root::new(Dir {
+        path: dir.to_path_buf(),
+        io: Arc::new(SystemIo),
+        host: Arc::new(SystemHost::new()),
+        durability: Durability::Flush,
+        rollup_bytes_min: u64::MAX,
+        is_placed: AtomicBool::new(false),
+    });
+    let path = root.dir.journal_path();
+    Writer::new(Arc::new(root), path, Kind::Journal)
+}
+
+fn write(writer: &mut Writer) -> &File {
+    let mut batch = Batch::new();
+    batch.push_line(b"{}");
+    writer.write(&mut [batch]).unwrap();
+    &writer.open.as_ref().unwrap().file
+}
+
+#[test]
+fn the_child_of_a_fork_opens_the_file_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    // A file that is shared, as by parent and child, has its flags in common.
+    let shared = write(&mut writer).try_clone().unwrap();
+    fcntl_setfl(&shared, OFlags::APPEND).unwrap();
+    let is_shared = |file: &File| !fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK);
+    assert!(
+        is_shared(write(&mut writer)),
+        "the same process goes on with it"
+    );
+    writer.open.as_mut().unwrap().pid = 0;
+    assert!(!is_shared(write(&mut writer)));
+    assert_eq!(std::fs::read(&writer.path).unwrap(), b"{}\n{}\n{}\n");
+}

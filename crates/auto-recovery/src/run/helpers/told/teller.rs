@@ -1,0 +1,305 @@
+//! Collects what was tried, and writes what the next command is told of it.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::checkpoint::{DiffSink, ProtectGlob};
+use crate::error::{Error, Result};
+use crate::host::new_id;
+use crate::manager::Event;
+use crate::run::helpers::told::briefing::{
+    Briefing, Failed, Output, Patch, SinceGood, TRIES_MAX, Try, VERSION, bounded, paths, text,
+    words,
+};
+use crate::run::helpers::told::prompt::{PATCH_HEAD_BYTES, prompt};
+use crate::run::runner::Runner;
+use crate::run::state::outputs::Outputs;
+use crate::run::tree::guarded::GuardedTree;
+use crate::strategy::Call;
+use crate::workspace::Workspace;
+
+/// The variables that name the files.
+const CONTEXT_VARIABLE: &str = "RECOVER_CONTEXT_JSON";
+const PROMPT_VARIABLE: &str = "RECOVER_PROMPT";
+/// What changed since the tree was good; to an approval command, the change that waits.
+const DIFF_VARIABLE: &str = "RECOVER_DIFF";
+
+/// The largest patch that is written to be read: 1 MiB, which is more than anybody reads.
+const PATCH_BYTES_MAX: usize = 1 << 20;
+
+/// What the commands of one recovery are told. Shared by all that run one.
+#[derive(Clone)]
+pub(in crate::run) struct Told(Arc<Teller>);
+
+struct Teller {
+    runner: Arc<Runner>,
+    tree: Option<GuardedTree>,
+    workspace: String,
+    /// Globs from the root of the workspace.
+    protected: Vec<String>,
+    seen: Mutex<Seen>,
+}
+
+/// What there is to tell.
+#[derive(Default)]
+struct Seen {
+    tries: VecDeque<Seeing>,
+    left_out: u64,
+    /// The tree for which what changed since a good one was told, and that.
+    since_good: Option<(String, Option<SinceGood>)>,
+}
+
+/// A try, and the checkpoints between which its changes lie while no patch was made of them.
+struct Seeing {
+    told: Try,
+    span: Option<(String, String)>,
+}
+
+/// The files that were written.
+pub(in crate::run) struct Files {
+    context: PathBuf,
+    prompt: PathBuf,
+    diff: Option<PathBuf>,
+}
+
+impl Told {
+    /// Tells of the recovery of `runner` in `workspace`, whose `tree` may be guarded, and in which
+    /// `guarded` files are protected though nobody said so.
+    pub(in crate::run) fn new(
+        runner: &Arc<Runner>,
+        tree: Option<&GuardedTree>,
+        workspace: &Workspace,
+        guarded: &[ProtectGlob],
+    ) -> Self {
+        let root = workspace.root();
+        let protected = runner.request.protect.iter().chain(guarded);
+        let globs = protected.flat_map(|glob| glob.from_root(root));
+        // The root of the tree is where agents think they are; `/` is another one to them.
+        let globs = globs.map(|glob| glob.trim_start_matches('/').to_owned());
+        Self(Arc::new(Teller {
+            runner: runner.clone(),
+            tree: tree.cloned(),
+            workspace: root.display().to_string(),
+            protected: paths(&globs.collect::<Vec<_>>()),
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// Remembers what came of an attempt.
+    pub(in crate::run) fn note(&self, event: &Event<'_>) {
+        let Event::Tried {
+            attempt_number,
+            strategy,
+            action,
+            verdict,
+            failure,
+            files_modified,
+            undone,
+            is_ground,
+            span,
+            output_file,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let told = Try {
+            attempt_number: *attempt_number,
+            strategy: strategy.to_string(),
+            action: text(action),
+            files_modified: paths(files_modified),
+            patch: None,
+            failed_with: failure.map(Failed::of),
+            verdict: text(verdict),
+            undone: *undone,
+            kept: *is_ground,
+            output: output_file.map(str::to_owned),
+        };
+        let span = span.filter(|_| !files_modified.is_empty());
+        let span = span.map(|(before, after)| (before.to_owned(), after.to_owned()));
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.tries.push_back(Seeing { told, span });
+        if seen.tries.len() > TRIES_MAX {
+            seen.tries.pop_front();
+            seen.left_out += 1;
+        }
+    }
+
+    /// Writes what a command is told that `call` asks to do `action`.
+    ///
+    /// # Errors
+    /// If it cannot be written: a command that is told half of it would do harm in good faith.
+    pub(in crate::run) fn tell(&self, call: &Call<'_>, action: &str) -> Result<Option<Files>> {
+        let Some(outputs) = self.0.runner.outputs() else {
+            return Ok(None);
+        };
+        let briefing = self.briefing(call, action, &outputs);
+        let context = outputs.of_run("context", "json");
+        outputs.write_afresh(&context, |out| {
+            let written = serde_json::to_writer(out, &briefing);
+            written.map_err(|error| Error::os("write what a command is told", error.into()))
+        })?;
+        // Seventy bits of it are random, and whoever wrote what the prompt holds never saw them.
+        let random = new_id("");
+        let text = prompt(&briefing, &context.display().to_string(), &random[1..]);
+        let page = outputs.of_run("prompt", "md");
+        outputs.write_afresh(&page, |out| {
+            let written = out.write_all(text.as_bytes());
+            written.map_err(|error| Error::io("write", &page, error))
+        })?;
+        let since = briefing.changed_since_good;
+        Ok(Some(Files {
+            context,
+            prompt: page,
+            diff: since.map(|since| since.patch.path),
+        }))
+    }
+
+    fn briefing(&self, call: &Call<'_>, action: &str, outputs: &Outputs) -> Briefing {
+        let teller = &*self.0;
+        let runner = &teller.runner;
+        let request = &runner.request;
+        let mut seen = teller.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.make_patches(teller.tree.as_ref(), outputs);
+        let facing = runner.facing();
+        let now = runner.host.monotonic();
+        let left = runner.deadline().map(|end| end.saturating_sub(now));
+        Briefing {
+            version: VERSION,
+            session_id: call.session_id.map(str::to_owned),
+            argv: words(request.words()),
+            cwd: request.cwd.display().to_string(),
+            workspace: teller.workspace.clone(),
+            strategy: call.strategy.to_string(),
+            action: text(action),
+            attempt: call.strategy_attempt,
+            of: call.max_attempts,
+            attempt_number: call.attempt_number,
+            time_left_seconds: left.map(|left| left.as_secs_f64()),
+            protected: teller.protected.clone(),
+            allow: request.allow.as_str().to_owned(),
+            category: call.category,
+            rule: facing
+                .as_ref()
+                .map(|facing| text(&facing.rule))
+                .unwrap_or_default(),
+            failure: bounded(call.failure),
+            exit_code: facing.as_ref().map(|facing| facing.exit.shell_code()),
+            timed_out: facing.as_ref().is_some_and(|facing| facing.timed_out),
+            output: Output {
+                path: outputs.failure_log(),
+                bytes: facing.as_ref().map_or(0, |facing| facing.output_bytes),
+                excerpt: facing.map(|facing| facing.excerpt).unwrap_or_default(),
+            },
+            changed_since_good: seen.since_good(teller.tree.as_ref(), outputs),
+            attempts: seen.tries.iter().map(|one| one.told.clone()).collect(),
+            attempts_left_out: seen.left_out,
+        }
+    }
+}
+
+impl Files {
+    /// The variables that name them.
+    pub(in crate::run) fn variables(self) -> Vec<(OsString, OsString)> {
+        let diff = self.diff.unwrap_or_default();
+        vec![
+            (CONTEXT_VARIABLE.into(), self.context.into_os_string()),
+            (PROMPT_VARIABLE.into(), self.prompt.into_os_string()),
+            (DIFF_VARIABLE.into(), diff.into_os_string()),
+        ]
+    }
+
+    /// The variables of a command that judges the change in `diff`: it mends nothing, and is given
+    /// no prompt to.
+    pub(in crate::run) fn variables_for_review(self, diff: PathBuf) -> Vec<(OsString, OsString)> {
+        vec![
+            (CONTEXT_VARIABLE.into(), self.context.into_os_string()),
+            (DIFF_VARIABLE.into(), diff.into_os_string()),
+        ]
+    }
+
+    /// The file with the prompt.
+    pub(in crate::run) fn prompt(&self) -> &Path {
+        &self.prompt
+    }
+}
+
+impl Seen {
+    /// Makes the patches that are wanted now. One that cannot be made is not told: the record has
+    /// its checkpoints all the same.
+    fn make_patches(&mut self, tree: Option<&GuardedTree>, outputs: &Outputs) {
+        let Some(tree) = tree else { return };
+        for one in &mut self.tries {
+            let Some((before, after)) = one.span.take() else {
+                continue;
+            };
+            let path = outputs.of_run(&format!("try-{:03}", one.told.attempt_number), "patch");
+            one.told.patch = keep(outputs, path, |sink| {
+                tree.patch_between(&before, &after, sink)
+            });
+        }
+    }
+
+    /// What changed since the tree was last good, made anew where the tree changed since.
+    fn since_good(&mut self, tree: Option<&GuardedTree>, outputs: &Outputs) -> Option<SinceGood> {
+        let tree = tree?;
+        let now = tree.now();
+        if let Some((of, told)) = &self.since_good
+            && *of == now
+        {
+            return told.clone();
+        }
+        let told = tree.last_good().ok().flatten().and_then(|mark| {
+            let path = outputs.of_run("since-good", "patch");
+            let good = mark.checkpoint.clone();
+            let patch = keep(outputs, path, |sink| tree.patch_between(&good, &now, sink))?;
+            Some(SinceGood {
+                checkpoint: mark.checkpoint,
+                at: mark.at,
+                patch,
+            })
+        });
+        self.since_good = Some((now, told.clone()));
+        told
+    }
+}
+
+/// Keeps what `make` gives in `path`, [`PATCH_BYTES_MAX`] at most.
+fn keep(
+    outputs: &Outputs,
+    path: PathBuf,
+    make: impl FnOnce(&mut DiffSink<'_>) -> Result<()>,
+) -> Option<Patch> {
+    let (mut head, mut bytes, mut cut) = (Vec::new(), 0, false);
+    let written = outputs.write_afresh(&path, |out| {
+        let mut sink = |piece: &[u8]| -> io::Result<ControlFlow<()>> {
+            let piece = match piece.len() > PATCH_BYTES_MAX - bytes {
+                true => {
+                    cut = true;
+                    &piece[..PATCH_BYTES_MAX - bytes]
+                }
+                false => piece,
+            };
+            out.write_all(piece)?;
+            bytes += piece.len();
+            let wanted = PATCH_HEAD_BYTES.saturating_sub(head.len()).min(piece.len());
+            head.extend_from_slice(&piece[..wanted]);
+            Ok(match cut {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })
+        };
+        make(&mut sink)
+    });
+    written.ok()?;
+    Some(Patch {
+        path,
+        bytes: bytes as u64,
+        cut,
+        head,
+    })
+}

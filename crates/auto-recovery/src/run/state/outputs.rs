@@ -1,0 +1,274 @@
+//! The kept output of a session's commands: `STATE/outputs/<session>/`.
+//!
+//! `000.log` is what the command wrote when it failed first. `NNN.log` is what attempt NNN wrote:
+//! the strategy's command, then the verification, each below a line `$ command`; where several runs
+//! share a session, the second of a number is `NNN-2.log`. `failure-RUN.json` and `failure-RUN.log`
+//! are what strategy commands are given: the failure they face and the output that shows it;
+//! `context-RUN.json` and `prompt-RUN.md` are what else they are told, `since-good-RUN.patch` and
+//! `try-NNN-RUN.patch` the patches that those name;
+//! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
+//! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
+//! bounded head and tail.
+//!
+//! A run has the directory locked, shared with others of the session, for as long as it lives: so
+//! whoever removes what is old sees from the kernel which session is under way.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::audit::session_id;
+use crate::error::{Error, Result};
+use crate::failure::Failure;
+use crate::files::{Purpose, create_afresh, make_own_dir, open_own};
+use crate::process::Completion;
+
+/// Characters of a run's id that tell its files from those of another run.
+const RUN_CHARS: usize = 8;
+
+/// Where outputs stand in the state.
+pub(in crate::run) const OUTPUTS: &str = "outputs";
+
+/// How often the directory is made again that others remove in this very moment.
+const REMOVED_MAX: u32 = 100;
+
+/// Attempts of one number that runs of a session may keep apart: far more than run at once.
+const SAME_NUMBER_MAX: u32 = 1000;
+
+/// The largest patch of a cure that is kept: 64 MiB, which is more than anybody reviews.
+const CURE_BYTES_MAX: u64 = 64 << 20;
+
+/// The directory of one session's outputs.
+#[derive(Clone, Debug)]
+pub struct Outputs {
+    state_dir: PathBuf,
+    dir: PathBuf,
+    /// What this run's own files are called after, where several runs share a session.
+    run: String,
+    /// The logs that this run began, by the number of the attempt.
+    begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
+    /// The directory, locked.
+    held: Arc<Mutex<Option<File>>>,
+}
+
+impl Outputs {
+    /// Those of `session_id` below `state_dir`, for the run `run_id`. Nothing is created before
+    /// something is kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it cannot be an id.
+    pub fn of(state_dir: &Path, session_id: &str, run_id: &str) -> Result<Self> {
+        let name = session_id::encode(session_id)?;
+        // The end of an id is what differs.
+        let from = run_id.len().saturating_sub(RUN_CHARS);
+        Ok(Self {
+            state_dir: state_dir.to_owned(),
+            dir: state_dir.join(OUTPUTS).join(name),
+            run: run_id.get(from..).unwrap_or(run_id).to_owned(),
+            begun: Arc::default(),
+            held: Arc::default(),
+        })
+    }
+
+    /// The output that shows the failure in question.
+    pub(in crate::run) fn failure_log(&self) -> PathBuf {
+        self.of_run("failure", "log")
+    }
+
+    /// The failure in question.
+    pub(in crate::run) fn failure_json(&self) -> PathBuf {
+        self.of_run("failure", "json")
+    }
+
+    /// The change that waits for approval.
+    pub(in crate::run) fn diff(&self) -> PathBuf {
+        self.of_run("approve", "diff")
+    }
+
+    /// This run's own file `name`.
+    pub(in crate::run) fn of_run(&self, name: &str, extension: &str) -> PathBuf {
+        self.dir.join(format!("{name}-{}.{extension}", self.run))
+    }
+
+    /// Replaces `path`, a file of these outputs, by what `write` writes.
+    pub(in crate::run) fn write_afresh(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<()> {
+        self.create_dir()?;
+        let file = create_afresh(path).map_err(|error| Error::io("write", path, error))?;
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()
+            .map_err(|error| Error::io("write", path, error))
+    }
+
+    /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
+    /// where. Nothing stays of what cannot be kept whole.
+    pub(in crate::run) fn keep_cure(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<PathBuf> {
+        self.create_dir()?;
+        let path = self.of_run("cure", "patch");
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).write(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| Error::io("create", &path, error))?;
+        let written = write(&mut Limited {
+            file,
+            left: CURE_BYTES_MAX,
+        });
+        match written {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                // The reason why it cannot be kept is what matters.
+                fs::remove_file(&path).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends what `command` wrote to the log of attempt `number`.
+    pub(in crate::run) fn keep(
+        &self,
+        number: u64,
+        command: &str,
+        ran: &Completion,
+    ) -> Result<PathBuf> {
+        self.create_dir()?;
+        let (path, mut file) = self.log(number)?;
+        let seconds = ran.duration.as_secs_f64();
+        let mut write = || -> std::io::Result<()> {
+            writeln!(file, "$ {}", command.replace('\n', "\\n"))?;
+            let output = ran.capture.interleaved();
+            file.write_all(&output)?;
+            if !output.ends_with(b"\n") && !output.is_empty() {
+                writeln!(file)?;
+            }
+            writeln!(file, "[{}, {seconds:.1} s]", ran.exit)
+        };
+        write().map_err(|error| Error::io("write", &path, error))?;
+        Ok(path)
+    }
+
+    /// The log of attempt `number`, open at its end. Another run of the session may have one of
+    /// that number: it is not touched.
+    fn log(&self, number: u64) -> Result<(PathBuf, File)> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        if let Some(path) = begun.get(&number) {
+            let opened = open_own(path, &mut options);
+            let file = opened.map_err(|error| Error::io("open", path, error))?;
+            return Ok((path.clone(), file));
+        }
+        for copy in 1..=SAME_NUMBER_MAX {
+            let path = self.dir.join(match copy {
+                1 => format!("{number:03}.log"),
+                copy => format!("{number:03}-{copy}.log"),
+            });
+            match options.create_new(true).open(&path) {
+                Ok(file) => {
+                    begun.insert(number, path.clone());
+                    return Ok((path, file));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", &path, error)),
+            }
+        }
+        let context = format!("the session has {SAME_NUMBER_MAX} outputs of attempt {number}");
+        Err(Error::new(crate::error::ErrorKind::Busy, context))
+    }
+
+    /// Replaces the failure in question, and the output that shows it.
+    pub(in crate::run) fn keep_failure(&self, failure: &Failure, output: &[u8]) -> Result<()> {
+        self.create_dir()?;
+        let json = serde_json::to_vec(failure)
+            .map_err(|error| Error::os("serialise the failure", std::io::Error::from(error)))?;
+        replace(&self.failure_log(), output)?;
+        replace(&self.failure_json(), &json)
+    }
+
+    /// Removes everything kept.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::io("remove", &self.dir, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the directory, and has it locked from then on.
+    fn create_dir(&self) -> Result<()> {
+        let failed = |error| Error::io("create", &self.dir, error);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..REMOVED_MAX {
+            let below = self.dir.strip_prefix(&self.state_dir);
+            let below = below.expect("outputs stand in the state");
+            make_own_dir(&self.state_dir, below, Purpose::State).map_err(failed)?;
+            if held.as_ref().is_some_and(|held| is_at(held, &self.dir)) {
+                return Ok(());
+            }
+            let dir = File::open(&self.dir).map_err(failed)?;
+            // Where nothing can be locked, nothing is removed by itself either.
+            let _unlocked = dir.lock_shared();
+            *held = Some(dir);
+        }
+        let context = format!("{} is removed as often as it is made", self.dir.display());
+        Err(Error::new(crate::error::ErrorKind::Busy, context))
+    }
+}
+
+/// The locked directory at `dir`, if no run of its session lives.
+pub(in crate::run) fn lock_unused(dir: &Path) -> Option<File> {
+    let file = File::open(dir).ok()?;
+    file.try_lock().ok()?;
+    is_at(&file, dir).then_some(file)
+}
+
+/// Whether `dir` stands at `path`, and not another or none.
+fn is_at(dir: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    match (dir.metadata(), path.symlink_metadata()) {
+        (Ok(dir), Ok(path)) => id(dir) == id(path),
+        _ => false,
+    }
+}
+
+/// A file that takes so many bytes more.
+struct Limited {
+    file: File,
+    left: u64,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(std::io::Error::new(
+                ErrorKind::FileTooLarge,
+                format!("it is larger than {} MiB", CURE_BYTES_MAX >> 20),
+            ));
+        }
+        let count = self.file.write(bytes)?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    // What whoever read the old one still has open stays as it was.
+    let write = || create_afresh(path)?.write_all(bytes);
+    write().map_err(|error| Error::io("write", path, error))
+}

@@ -1,0 +1,110 @@
+//! Where things stand in the state directory, and how directories there are made.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::files::{self, Purpose};
+use crate::workspace::directory::Workspace;
+
+/// The directory of all checkpoints in a state directory.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// The largest file that is read of those that hold the root of a workspace: far longer than paths
+/// may be.
+pub(crate) const ROOT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where refs of checkpoints stand in a private repository, one directory a session.
+pub(crate) const REFS: &str = "refs/recover";
+
+/// The longest name of a session's directory of refs.
+const SESSION_NAME_BYTES_MAX: usize = 240;
+
+/// The directory of `workspace` in the state.
+pub(crate) fn workspace_dir(state_dir: &Path, workspace: &Workspace) -> PathBuf {
+    state_dir.join(below_state(workspace))
+}
+
+/// The same, made.
+///
+/// # Errors
+/// As [`make_in_state`].
+pub(crate) fn make_workspace_dir(state_dir: &Path, workspace: &Workspace) -> Result<PathBuf> {
+    make_in_state(state_dir, &below_state(workspace))
+}
+
+fn below_state(workspace: &Workspace) -> PathBuf {
+    Path::new(CHECKPOINTS).join(workspace.key())
+}
+
+/// The name of a session's directory of refs: everything that git or a file system may read
+/// otherwise is percent-encoded.
+pub(crate) fn session_name(session_id: &str) -> Result<String> {
+    let mut name = String::new();
+    for byte in session_id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.is_empty() || name.len() > SESSION_NAME_BYTES_MAX {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "session id {session_id:?} cannot name checkpoints: with its special characters \
+                 encoded it must have 1 to {SESSION_NAME_BYTES_MAX} bytes"
+            ),
+        ));
+    }
+    Ok(name)
+}
+
+/// Makes `below` in the state, for this user alone, and returns where that is.
+///
+/// # Errors
+/// [`ErrorKind::Io`] with the reason if the state is not this user's own, or cannot be made.
+pub(crate) fn make_in_state(state_dir: &Path, below: &Path) -> Result<PathBuf> {
+    files::make_own_dir(state_dir, below, Purpose::State)
+        .map_err(|e| Error::io("cannot use the state directory", state_dir, e))
+}
+
+/// Whether there is a state, which must be this user's own. Nothing is made for the question.
+///
+/// # Errors
+/// As [`make_in_state`].
+pub(crate) fn has_state(state_dir: &Path) -> Result<bool> {
+    match files::check_own_dir(state_dir, Purpose::State) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        checked => checked
+            .map(|()| true)
+            .map_err(|e| Error::io("cannot use the state directory", state_dir, e)),
+    }
+}
+
+/// The session whose directory of refs has that name.
+pub(crate) fn session_of(name: &str) -> Option<String> {
+    let mut id = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'%' {
+            id.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        id.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = tail;
+    }
+    String::from_utf8(id).ok()
+}
+
+/// Makes a directory that only this user may enter.
+pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|e| Error::io("create directory", dir, e))
+}
