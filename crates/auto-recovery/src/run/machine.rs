@@ -24,14 +24,7 @@ impl Machine for RunRequest {
     }
 
     fn is_within(&self, path: &str, folder: &Path) -> bool {
-        let Some(top) = top(self) else {
-            return false;
-        };
-        // What a link leads to is what would be changed.
-        let named = without_dots(&folder.join(path));
-        let meant = named.canonicalize().unwrap_or(named);
-        let below = meant.strip_prefix(&top);
-        below.is_ok_and(|below| below.components().all(|part| part.as_os_str() != ".git"))
+        top(self).is_some_and(|top| is_below(&top, path, folder))
     }
 
     fn is_ours(&self, program: &str, folder: &Path) -> bool {
@@ -51,7 +44,10 @@ impl Machine for RunRequest {
     }
 
     fn own_files(&self, folder: &Path, files: &[String]) -> Vec<String> {
-        let is_own = |file: &&String| folder.join(file).is_file() && self.is_within(file, folder);
+        let Some(top) = top(self) else {
+            return Vec::new();
+        };
+        let is_own = |file: &&String| folder.join(file).is_file() && is_below(&top, file, folder);
         files.iter().filter(is_own).cloned().collect()
     }
 
@@ -72,4 +68,53 @@ impl Machine for RunRequest {
 fn top(request: &RunRequest) -> Option<PathBuf> {
     let workspace = request.workspace().ok()?;
     workspace.root().canonicalize().ok()
+}
+
+/// Whether `path`, as seen from `folder`, lies below `top` and is not git's.
+fn is_below(top: &Path, path: &str, folder: &Path) -> bool {
+    let named = without_dots(&folder.join(path));
+    let below = led_to(&named);
+    let below = below
+        .as_deref()
+        .and_then(|meant| meant.strip_prefix(top).ok());
+    below.is_some_and(|below| below.components().all(|part| part.as_os_str() != ".git"))
+}
+
+/// What `path` leads to, by the links in it, also where its last parts are not there yet: what a
+/// link leads to is what would be changed.
+fn led_to(path: &Path) -> Option<PathBuf> {
+    let there = path
+        .ancestors()
+        .find(|folder| folder.symlink_metadata().is_ok())?;
+    let missing = path.strip_prefix(there).ok()?;
+    Some(there.canonicalize().ok()?.join(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::create_dir_all;
+    use std::os::unix::fs::symlink;
+
+    use super::is_below;
+
+    #[test]
+    fn what_is_behind_a_link_that_leads_out_is_not_within() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let top = root.path().canonicalize().unwrap();
+        create_dir_all(top.join("src")).unwrap();
+        symlink(outside.path(), top.join("out")).unwrap();
+        symlink("nowhere", top.join("src/dangling")).unwrap();
+        let check = |path: &str, expected: bool| {
+            assert_eq!(is_below(&top, path, &top), expected, "{path}");
+        };
+        check("src/new/file.rs", true);
+        check("src/../src/a.rs", true);
+        check("out/new.rs", false);
+        check("src/dangling", false);
+        check("src/dangling/x", false);
+        check("../a.rs", false);
+        check(".git/config", false);
+        check("src/.git/hooks/x", false);
+    }
 }
