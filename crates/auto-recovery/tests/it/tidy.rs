@@ -103,6 +103,11 @@ fn links_between_pages_lead_somewhere() {
 }
 
 #[test]
+fn the_site_has_every_page() {
+    assert_clean(house::pages_out_of_the_site(&Tree::read()));
+}
+
+#[test]
 fn scripts_stop_at_the_first_failure() {
     assert_clean(house::careless_scripts(&Tree::read()));
 }

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::tree::Tree;
+use super::tree::{File, Tree};
 
 /// The justfile stays something one can remember.
 const VERBS_MAX: usize = 10;
@@ -64,15 +64,30 @@ pub(super) fn changelog(tree: &Tree, version: &str) -> Vec<String> {
 
 /// Links from page to page; those into the web are not followed.
 pub(super) fn dead_links(tree: &Tree) -> Vec<String> {
-    let link = Regex::new(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)").expect("a pattern of ours");
+    let link = Regex::new(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)").expect("a pattern of ours");
     let mut findings = Vec::new();
     for page in tree.files.iter().filter(|file| file.path.ends_with(".md")) {
         let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for found in link.captures_iter(&page.text) {
             let target = &found[1];
-            if !leads_somewhere(tree, folder, target) {
+            let path = match target {
+                "" => Some(page.path.clone()),
+                target => leads_to(tree, folder, target),
+            };
+            let Some(path) = path else {
                 findings.push(format!(
                     "{}: the link to `{target}` leads nowhere",
+                    page.path
+                ));
+                continue;
+            };
+            let heading = found.get(2).map(|heading| heading.as_str());
+            let known = tree.get(&path).map(|page| headings(&page.text));
+            if let (Some(heading), Some(known)) = (heading, known)
+                && !known.iter().any(|known| known == heading)
+            {
+                findings.push(format!(
+                    "{}: `{path}` has no heading `#{heading}`",
                     page.path
                 ));
             }
@@ -81,24 +96,52 @@ pub(super) fn dead_links(tree: &Tree) -> Vec<String> {
     findings
 }
 
-fn leads_somewhere(tree: &Tree, folder: &str, target: &str) -> bool {
+/// The headings of a page, as links name them: in lower case, without marks, joined by hyphens.
+fn headings(page: &str) -> Vec<String> {
+    let of_line = |line: &str| {
+        let heading = line.trim_start_matches('#');
+        (heading.len() < line.len() && heading.starts_with(' ')).then(|| heading.trim().to_owned())
+    };
+    let linked = |heading: String| {
+        let kept = heading
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    };
+    page.lines().filter_map(of_line).map(linked).collect()
+}
+
+/// Pages of the site that its table of contents does not name.
+pub(super) fn pages_out_of_the_site(tree: &Tree) -> Vec<String> {
+    let Some(contents) = tree.get("docs/SUMMARY.md") else {
+        return vec!["docs/SUMMARY.md is not there: the site has no table of contents".to_owned()];
+    };
+    let pages = tree.files.iter().filter_map(|file| {
+        let page = file.path.strip_prefix("docs/")?;
+        (page.ends_with(".md") && page != "SUMMARY.md").then_some(page)
+    });
+    pages
+        .filter(|page| !contents.text.contains(&format!("]({page})")))
+        .map(|page| format!("docs/SUMMARY.md does not name {page}"))
+        .collect()
+}
+
+/// The file or folder to which a link of a page in `folder` leads, if it is there.
+fn leads_to(tree: &Tree, folder: &str, target: &str) -> Option<String> {
     let mut steps: Vec<&str> = folder.split('/').filter(|step| !step.is_empty()).collect();
     for step in target.split('/').filter(|step| !step.is_empty()) {
         match step {
             "." => {}
             ".." => {
-                if steps.pop().is_none() {
-                    return false;
-                }
+                steps.pop()?;
             }
             step => steps.push(step),
         }
     }
     let path = steps.join("/");
     let inside = format!("{path}/");
-    tree.files
-        .iter()
-        .any(|file| file.path == path || file.path.starts_with(&inside))
+    let is_there = |file: &File| file.path == path || file.path.starts_with(&inside);
+    tree.files.iter().any(is_there).then_some(path)
 }
 
 pub(super) fn careless_scripts(tree: &Tree) -> Vec<String> {
@@ -162,7 +205,7 @@ fn finds_dead_links() {
     let check = |text: &str, expected: usize| {
         let tree = Tree::of(&[
             ("docs/guide/a.md", text),
-            ("docs/b.md", ""),
+            ("docs/b.md", "# C\n## What `d` is, and not\n"),
             ("README.md", ""),
         ]);
         assert_eq!(dead_links(&tree).len(), expected, "{text}");
@@ -171,8 +214,29 @@ fn finds_dead_links() {
         "[b](../b.md) [b](../b.md#c) [top](../../README.md) [self](a.md) [f](../guide/)",
         0,
     );
-    check("[web](https://example.org/c.md) [here](#c)", 0);
+    check(
+        "[web](https://example.org/c.md) [d](../b.md#what-d-is-and-not)",
+        0,
+    );
+    check("# Here\n[here](#here)", 0);
+    check("[there](#there) [e](../b.md#e)", 2);
     check("[b](b.md) [c](../c.md) [up](../../../README.md)", 3);
+}
+
+#[test]
+fn finds_pages_that_the_site_lacks() {
+    let check = |contents: &str, expected: usize| {
+        let pages = [
+            ("docs/a.md", ""),
+            ("docs/guide/b.md", ""),
+            ("README.md", ""),
+        ];
+        let tree = Tree::of(&[&pages[..], &[("docs/SUMMARY.md", contents)]].concat());
+        assert_eq!(pages_out_of_the_site(&tree).len(), expected, "{contents}");
+    };
+    check("- [a](a.md)\n- [b](guide/b.md)\n", 0);
+    check("- [a](a.md)\n", 1);
+    assert_eq!(pages_out_of_the_site(&Tree::of(&[])).len(), 1);
 }
 
 #[test]
