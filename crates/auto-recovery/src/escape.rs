@@ -24,7 +24,7 @@ pub fn strip_escapes(bytes: &[u8]) -> Cow<'_, [u8]> {
     while let Some(&control) = rest.first() {
         let length = match control {
             ESCAPE => escape_length(rest),
-            _ => 1,
+            _ => plain_controls(rest),
         };
         rest = &rest[length..];
         let next = next_control(rest).unwrap_or(rest.len());
@@ -55,6 +55,12 @@ fn next_control(bytes: &[u8]) -> Option<usize> {
 
 fn is_control(byte: u8) -> bool {
     (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
+}
+
+/// How many bytes at the start of `bytes` draw nothing and begin no escape sequence.
+fn plain_controls(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &&u8| is_control(**byte) && **byte != ESCAPE;
+    bytes.iter().take_while(is_plain).count()
 }
 
 /// How many bytes the escape sequence at the start of `bytes` takes, at least the escape itself.

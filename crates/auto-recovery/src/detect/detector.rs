@@ -1,12 +1,11 @@
 //! Asks the rules, in order, about one observation.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::ops::Range;
 
-use memchr::{memchr_iter, memchr2_iter, memrchr2};
+use memchr::memchr_iter;
 use regex::bytes::Regex;
 
+use super::edges::{ends, last_line, starts_near_the_ends};
 use super::found::{Command, Found, Hit, Place, Within, shown};
 use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
@@ -24,17 +23,8 @@ use crate::failure::{Category, Failure};
 /// The longest message that is kept: what a person reads at a glance, with room for a path.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
-/// The bytes at either end of a stream in which a rule without literals is tried.
-const ENDS_BYTES: usize = 32 * 1024;
-
-/// The bytes at either end of a stream in which task runners announce what they run.
-const ANNOUNCED_BYTES: usize = 64 * 1024;
-
-/// Lines at the end of a stream that are looked at for its last words.
-const LAST_LINES_MAX: usize = 8;
-
 /// Lines above a headline in which a reason may stand.
-const REASON_LINES_ABOVE: usize = 4;
+const REASON_LINES_ABOVE: usize = 10;
 
 /// Lines below a headline in which its reason may stand.
 const REASON_LINES_BELOW: usize = 12;
@@ -257,29 +247,48 @@ impl Case<'_> {
     /// What a line near a headline says of why, where that is of another kind: a lock that was not
     /// to be had since permission was denied, a package not found since the server was down.
     fn reason_of(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
-        let place = answer.place?;
         if answer.is_users || answer.sign == Sign::Outcome {
             return None;
         }
-        let text = self.streams[place.stream].text.as_ref();
-        let first = starts_above(text, place.start).take(REASON_LINES_ABOVE);
-        let last = starts_below(text, place.start).take(REASON_LINES_BELOW);
-        let near = Within {
-            stream: place.stream,
-            starts: first.last().unwrap_or(place.start)..last.last().unwrap_or(place.start) + 1,
+        // What only the exit code says, any of the last lines explains.
+        let near = match answer.place {
+            Some(place) => vec![self.around(place)],
+            None => [0, 1].map(|stream| self.last_lines(stream)).to_vec(),
         };
         let headline = &answer.detection;
         let mut reason = rules
             .ordered
             .iter()
             .filter(|prepared| prepared.rule.beats.contains(&headline.category))
-            .find_map(|prepared| self.ask(prepared, Some(&near)))?;
+            .find_map(|prepared| near.iter().find_map(|near| self.ask(prepared, Some(near))))?;
         let failure = &mut reason.detection.failure;
         if failure.file_path.is_none() {
             failure.file_path.clone_from(&headline.failure.file_path);
             failure.line_number = headline.failure.line_number;
         }
         Some(reason)
+    }
+
+    /// The lines around a headline in which its reason may stand.
+    fn around(&self, place: Place) -> Within {
+        let text = self.streams[place.stream].text.as_ref();
+        let first = starts_above(text, place.start).take(REASON_LINES_ABOVE);
+        let last = starts_below(text, place.start).take(REASON_LINES_BELOW);
+        Within {
+            stream: place.stream,
+            starts: first.last().unwrap_or(place.start)..last.last().unwrap_or(place.start) + 1,
+        }
+    }
+
+    /// As many lines at the end of a stream.
+    fn last_lines(&self, stream: usize) -> Within {
+        let text = self.streams[stream].text.as_ref();
+        let lines = REASON_LINES_ABOVE + REASON_LINES_BELOW;
+        let first = starts_above(text, text.len()).take(lines).last();
+        Within {
+            stream,
+            starts: first.unwrap_or(0)..usize::MAX,
+        }
     }
 
     /// Whether one of the literals stands anywhere.
@@ -513,60 +522,6 @@ pub(super) fn named_at(prepared: &Prepared, text: &[u8], start: usize) -> Option
         .map(|name| renamed(name, &prepared.rule.names));
     let kind = own.or_else(|| prepared.rule.error_type.clone());
     Some((found.file?, kind.unwrap_or_default()))
-}
-
-/// The starts of the lines within a bounded distance of either end.
-fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
-    let head = text.len().min(ENDS_BYTES);
-    let tail = text.len().saturating_sub(ENDS_BYTES).max(head);
-    let after_newlines = |range: Range<usize>| {
-        let from = range.start;
-        memchr2_iter(b'\n', b'\r', &text[range]).map(move |at| from + at + 1)
-    };
-    std::iter::once(0)
-        .chain(after_newlines(0..head))
-        .chain(after_newlines(tail..text.len()))
-        .filter(|&start| start < text.len())
-        .collect()
-}
-
-/// The beginning and the end of `text`, as far as announced commands are looked for.
-fn ends(text: &[u8]) -> Cow<'_, str> {
-    if text.len() <= 2 * ANNOUNCED_BYTES {
-        return String::from_utf8_lossy(text);
-    }
-    let (head, tail) = (
-        &text[..ANNOUNCED_BYTES],
-        &text[text.len() - ANNOUNCED_BYTES..],
-    );
-    let both = [head, b"\n", tail].concat();
-    Cow::Owned(String::from_utf8_lossy(&both).into_owned())
-}
-
-/// The last line with anything in it, before what only repeats the exit code.
-fn last_line(text: &[u8]) -> Option<String> {
-    let mut rest = text;
-    let mut last = None;
-    for _ in 0..LAST_LINES_MAX {
-        let Some(end) = rest.iter().rposition(|byte| !byte.is_ascii_whitespace()) else {
-            break;
-        };
-        let start = memrchr2(b'\n', b'\r', &rest[..=end]).map_or(0, |newline| newline + 1);
-        let line = line_at(&rest[..=end], start);
-        if !repeats_exit(undecorated(line)) {
-            return Some(shown(line));
-        }
-        last = last.or_else(|| Some(shown(line)));
-        rest = &rest[..start];
-    }
-    last
-}
-
-/// Whether the line says no more than that a command ended with a code.
-fn repeats_exit(line: &[u8]) -> bool {
-    line.starts_with(b"exit status ")
-        || line.starts_with(b"Process completed with exit code")
-        || line.starts_with(b"make: *** [")
 }
 
 fn renamed(captured: String, names: &[(String, String)]) -> String {

@@ -8,6 +8,7 @@
 mod batch;
 mod codes;
 mod detector;
+mod edges;
 mod findings;
 mod found;
 mod line;

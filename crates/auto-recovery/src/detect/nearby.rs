@@ -49,6 +49,7 @@ const SERVANTS: &[&[u8]] = &[
     b"[Sender=",
     b"[Receiver=",
     b"[client=",
+    b"(_ssl.c:",
 ];
 
 /// How far from the telling line a place counts.
@@ -154,7 +155,12 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
         .captures_iter(line)
         .chain(reversed.captures_iter(line));
     both.find_map(|captures| {
-        let file = String::from_utf8_lossy(&captures["file"]).into_owned();
+        let file = String::from_utf8_lossy(&captures["file"]);
+        // Folders may hold blanks, and so may what stands before a path: `GET /a in b.ts:7`.
+        let file = [" in ", " at ", " from "]
+            .iter()
+            .find_map(|word| Some(file.rsplit_once(word)?.1.to_owned()))
+            .unwrap_or_else(|| file.into_owned());
         let number = std::str::from_utf8(&captures["line"]).ok()?.parse().ok()?;
         let lower = file.to_ascii_lowercase();
         let is_else = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
@@ -256,6 +262,11 @@ mod tests {
             "telling\n  on line 2:16 of app/a.scss\n",
             Reach::Around,
             Some(("app/a.scss", 2)),
+        );
+        check(
+            "telling GET /cart in src/routes.ts:12",
+            Reach::Line,
+            Some(("src/routes.ts", 12)),
         );
         check("telling db.example.com:5432", Reach::Line, None);
         check("telling https://example.com:443/a", Reach::Line, None);

@@ -48,6 +48,9 @@ const SURE: f64 = 0.6;
 /// The same, for what passes: none that lasts was called so.
 const SURE_THAT_IT_PASSES: f64 = 0.9;
 
+/// The same, for tests: programs expect things of their input, too.
+const SURE_OF_A_TEST: f64 = 0.75;
+
 /// Features that an output must have: a sentence or two say nothing.
 const FEATURES_MIN: usize = 12;
 
@@ -88,6 +91,7 @@ pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
     let sure = match CATEGORIES[best] {
         Category::Unknown => return None,
         Category::Transient => SURE_THAT_IT_PASSES,
+        Category::TestFailure => SURE_OF_A_TEST,
         _ => SURE,
     };
     if shares[best] < sure {

@@ -1,0 +1,97 @@
+//! The beginning and the end of an output: what is looked at where the whole would be too much.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr2_iter, memrchr2};
+
+use super::found::shown;
+use super::line::{line_at, undecorated};
+
+/// The bytes at either end of a stream in which a rule without literals is tried.
+const ENDS_BYTES: usize = 32 * 1024;
+
+/// The bytes at either end of a stream in which task runners announce what they run.
+const ANNOUNCED_BYTES: usize = 64 * 1024;
+
+/// Lines at the end of a stream that are looked at for its last words.
+const LAST_LINES_MAX: usize = 8;
+
+/// How a line begins with which we say that an output was cut.
+const CUT_NOTICE: &[u8] = b"[recover: ";
+
+/// The starts of the lines within a bounded distance of either end.
+pub(super) fn starts_near_the_ends(text: &[u8]) -> Vec<usize> {
+    let head = text.len().min(ENDS_BYTES);
+    let tail = text.len().saturating_sub(ENDS_BYTES).max(head);
+    let after_newlines = |range: Range<usize>| {
+        let from = range.start;
+        memchr2_iter(b'\n', b'\r', &text[range]).map(move |at| from + at + 1)
+    };
+    std::iter::once(0)
+        .chain(after_newlines(0..head))
+        .chain(after_newlines(tail..text.len()))
+        .filter(|&start| start < text.len())
+        .collect()
+}
+
+/// The beginning and the end of `text`, as far as announced commands are looked for.
+pub(super) fn ends(text: &[u8]) -> Cow<'_, str> {
+    if text.len() <= 2 * ANNOUNCED_BYTES {
+        return String::from_utf8_lossy(text);
+    }
+    let (head, tail) = (
+        &text[..ANNOUNCED_BYTES],
+        &text[text.len() - ANNOUNCED_BYTES..],
+    );
+    let both = [head, b"\n", tail].concat();
+    Cow::Owned(String::from_utf8_lossy(&both).into_owned())
+}
+
+/// The last line with anything in it, before what only repeats the exit code.
+pub(super) fn last_line(text: &[u8]) -> Option<String> {
+    let mut rest = text;
+    let mut last = None;
+    for _ in 0..LAST_LINES_MAX {
+        let Some(end) = rest.iter().rposition(|byte| !byte.is_ascii_whitespace()) else {
+            break;
+        };
+        let start = memrchr2(b'\n', b'\r', &rest[..=end]).map_or(0, |newline| newline + 1);
+        let line = line_at(&rest[..=end], start);
+        rest = &rest[..start];
+        if line.starts_with(CUT_NOTICE) {
+            continue;
+        }
+        if !repeats_exit(undecorated(line)) {
+            return Some(shown(line));
+        }
+        last = last.or_else(|| Some(shown(line)));
+    }
+    last
+}
+
+/// Whether the line says no more than that a command ended with a code.
+fn repeats_exit(line: &[u8]) -> bool {
+    line.starts_with(b"exit status ")
+        || line.starts_with(b"Process completed with exit code")
+        || line.starts_with(b"make: *** [")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_last_words_are_the_programs_own() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(last_line(text.as_bytes()).as_deref(), expected, "{text}");
+        };
+        check("it broke\nexit status 1\n\n", Some("it broke"));
+        check("exit status 1\n", Some("exit status 1"));
+        check(
+            "it broke\n[recover: 7 bytes of stderr were cut here]\n",
+            Some("it broke"),
+        );
+        check("[recover: 7 bytes of stderr were cut here]\n", None);
+    }
+}
