@@ -2,13 +2,14 @@
 
 use std::cell::OnceCell;
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memrchr2};
 use regex::bytes::Regex;
 
 use super::edges::{ends, last_line, starts_near_the_ends};
 use super::found::{Command, Found, Hit, Place, Within, shown};
 use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
+use super::nearby;
 use super::observation::Observation;
 use super::retry_after;
 use super::rule::{Rule, Sign};
@@ -475,12 +476,23 @@ impl Case<'_> {
     }
 
     fn unexplained(&self) -> Detection {
+        let mut streams = self.streams.iter().map(|stream| stream.text.as_ref());
+        let place = streams.find_map(|text| {
+            let end = text.trim_ascii_end().len();
+            let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
+            nearby::place(text, start, nearby::Reach::Last)
+        });
+        let failure = Failure::new(
+            self.exit_name(),
+            bounded(self.last_words()),
+            self.tools.main(),
+        );
         Detection {
-            failure: Failure::new(
-                self.exit_name(),
-                bounded(self.last_words()),
-                self.tools.main(),
-            ),
+            failure: Failure {
+                line_number: place.as_ref().map(|(_, line)| *line),
+                file_path: place.map(|(file, _)| file),
+                ..failure
+            },
             category: Category::Unknown,
             rule: NO_RULE.to_owned(),
         }

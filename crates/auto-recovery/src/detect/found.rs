@@ -147,6 +147,7 @@ impl Found {
         let reach = match rule.category {
             Category::CodeQuality | Category::TestFailure => nearby::Reach::Around,
             _ if rule.sign == Sign::Exception || self.file.is_some() => nearby::Reach::Around,
+            _ if rule.says_little() => nearby::Reach::Around,
             _ => nearby::Reach::Line,
         };
         let place = nearby::place(hit.text, hit.place.start, reach);

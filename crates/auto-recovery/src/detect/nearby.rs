@@ -20,6 +20,9 @@ pub(super) const LINES_ABOVE: usize = 4;
 /// comes twice before that.
 const STEP_LINES: usize = 60;
 
+/// Lines at the end of an output that nobody knows.
+const LAST_LINES: usize = 20;
+
 /// What the names of hosts end in, where a port looks like a line.
 const DOMAINS: &[&str] = &[
     ".com",
@@ -59,21 +62,32 @@ pub(super) enum Reach {
     Line,
     /// In the lines around it too.
     Around,
+    /// In the last lines of what is not known: the first of them that names one, as traces begin
+    /// with what failed.
+    Last,
 }
 
 /// The nearest place in the project's own code, as a file and a line.
 pub(super) fn place(text: &[u8], start: usize, reach: Reach) -> Option<(String, u64)> {
-    let around = || {
-        let below = starts_below(text, start).take(LINES_BELOW);
-        below.chain(starts_above(text, start).take(LINES_ABOVE))
+    let lines: Vec<usize> = match reach {
+        Reach::Line => Vec::new(),
+        Reach::Around => {
+            let below = starts_below(text, start).take(LINES_BELOW);
+            below
+                .chain(starts_above(text, start).take(LINES_ABOVE))
+                .collect()
+        }
+        Reach::Last => {
+            let mut above: Vec<usize> = starts_above(text, start).take(LAST_LINES).collect();
+            above.reverse();
+            above
+        }
     };
-    place_in(undecorated(line_at(text, start))).or_else(|| match reach {
-        Reach::Line => None,
-        Reach::Around => around()
-            .map(|start| undecorated(line_at(text, start)))
-            .filter(|line| !only_warns(line))
-            .find_map(place_in),
-    })
+    let near = lines
+        .into_iter()
+        .map(|start| undecorated(line_at(text, start)));
+    let own = place_in(undecorated(line_at(text, start)));
+    own.or_else(|| near.filter(|line| !only_warns(line)).find_map(place_in))
 }
 
 /// The place around the telling line in whose code something was asked for that is not there.
@@ -141,8 +155,10 @@ pub(super) fn shown_file(bytes: &[u8]) -> String {
 pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
     static PLACE: OnceLock<Regex> = OnceLock::new();
     let pattern = PLACE.get_or_init(|| {
-        compile(r#"(?:^|[\s("'`=\[,])(?:@ )?{position}(?:$|[\s:,.;)'"`\]])"#)
-            .expect("the tests of this file try the pattern")
+        compile(
+            r#"(?:^|[\s("'`=\[,]|(?:ERROR|FATAL|CRITICAL):)(?:@ )?{position}(?:$|[\s:,.;)'"`\]])"#,
+        )
+        .expect("the tests of this file try the pattern")
     });
     static REVERSED: OnceLock<Regex> = OnceLock::new();
     let reversed = REVERSED
@@ -155,13 +171,15 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
         .captures_iter(line)
         .chain(reversed.captures_iter(line));
     both.find_map(|captures| {
-        let file = String::from_utf8_lossy(&captures["file"]);
+        let either = |one, other| captures.name(one).or_else(|| captures.name(other));
+        let file = String::from_utf8_lossy(either("file", "named")?.as_bytes());
         // Folders may hold blanks, and so may what stands before a path: `GET /a in b.ts:7`.
         let file = [" in ", " at ", " from "]
             .iter()
             .find_map(|word| Some(file.rsplit_once(word)?.1.to_owned()))
             .unwrap_or_else(|| file.into_owned());
-        let number = std::str::from_utf8(&captures["line"]).ok()?.parse().ok()?;
+        let number = either("line", "at")?.as_bytes();
+        let number = std::str::from_utf8(number).ok()?.parse().ok()?;
         let lower = file.to_ascii_lowercase();
         let is_else = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
         let is_own = !is_packages(&file) && !is_else(DOMAINS) && !is_else(BUILT);
@@ -171,6 +189,8 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
 
 /// A place with the line before the file: `on line 2:16 of a.scss`, `at line: 81 in C:\\a.ps1`.
 const REVERSED_PATTERN: &str = concat!(
+    // A word between tells that even a name without an ending is a file's.
+    r"(?:(?:^|\s)(?<named>/(?:[\w.@+-]+/)+[\w.@+-]+),? line (?<at>\d+)\b)|",
     r"\b(?:on|at) line:? (?<line>\d+)(?:[:.]\d+)?(?:,? col(?:umn)?:? \d+)?,? (?:of|in) (?:file )?",
     r#"["'`]?(?<file>(?:[A-Za-z]:[\\/])?[^\s"'`:,()<>]+\.[A-Za-z]\w{0,9})"#,
 );
@@ -267,6 +287,16 @@ mod tests {
             "telling GET /cart in src/routes.ts:12",
             Reach::Line,
             Some(("src/routes.ts", 12)),
+        );
+        check(
+            "telling /etc/ssh/sshd_config line 88: bad",
+            Reach::Line,
+            Some(("/etc/ssh/sshd_config", 88)),
+        );
+        check(
+            "at a.F.g(F.java:7)\n at a.F.h(F.java:3)\ntelling",
+            Reach::Last,
+            Some(("F.java", 7)),
         );
         check("telling db.example.com:5432", Reach::Line, None);
         check("telling https://example.com:443/a", Reach::Line, None);

@@ -20,8 +20,8 @@ const POSITION: &str = concat!(
     r#"|(?:<[\w-]+>[\\/])?[^\s:"'`()\[\]<>|,;=#]+?"#,
     r")",
     // An ending that is no number, or a name that is known to have none.
-    r"(?:\.[A-Za-z]\w{0,11}|[\\/](?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
-    r"|\b(?:Makefile|Dockerfile|Jenkinsfile|Gemfile|Rakefile|BUILD))",
+    r"(?:\.[A-Za-z]\w{0,11}|[\\/](?:Makefile|Dockerfile|Containerfile|Jenkinsfile|Gemfile|Rakefile|Caddyfile|Snakefile|Vagrantfile|Podfile|Fastfile|[Jj]ustfile|BUILD))",
+    r"|\b(?:Makefile|Dockerfile|Containerfile|Jenkinsfile|Gemfile|Rakefile|Caddyfile|Snakefile|Vagrantfile|Podfile|Fastfile|[Jj]ustfile|BUILD))",
     r#"["'`]?"#,
     // What leads to the line.
     r"(?:: ?line |,? (?:(?:on|at) )?line:? |: ?\(|[(\[:]| ?@ ?|#L)",
