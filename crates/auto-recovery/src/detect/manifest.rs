@@ -43,11 +43,12 @@ pub(super) fn manifest(text: &[u8], start: usize) -> Option<String> {
     let around = std::iter::once(start)
         .chain(starts_below(text, start).take(LINES_BELOW))
         .chain(starts_above(text, start).take(LINES_ABOVE));
-    let mut named = around.filter_map(|start| {
+    let mut named = around.flat_map(|start| {
         let line = undecorated(line_at(text, start));
-        let captures = pattern.captures(line)?;
-        let is_lock = captures.name("line").is_some();
-        Some((shown_file(&captures["file"]), is_lock))
+        pattern.captures_iter(line).map(|captures| {
+            let is_lock = captures.name("line").is_some();
+            (shown_file(&captures["file"]), is_lock)
+        })
     });
     let (first, is_lock) = named.next()?;
     if is_lock {
@@ -120,6 +121,10 @@ mod tests {
         check("no version of a\n  In Gemfile:\n", Some("Gemfile"));
         check(
             "the package.json and\npackage-lock.json differ",
+            Some("package-lock.json"),
+        );
+        check(
+            "when your package.json and package-lock.json are in sync",
             Some("package-lock.json"),
         );
         check(
