@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::told;
+
 /// How the names of our groups begin.
 const NAME: &str = "recover-";
 
@@ -100,9 +102,9 @@ fn name_of(marker: &OsStr) -> String {
 
 /// The directory of our own group, if it is for us to divide.
 fn divisible() -> Option<PathBuf> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let groups = told::read_text("/proc/self/cgroup").ok()?;
     let ours = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounts = told::read_text("/proc/self/mountinfo").ok()?;
     let (root, top) = mounts.lines().find_map(hierarchy)?;
     let below = Path::new(ours).strip_prefix(root).ok()?;
     let dir = Path::new(top).join(below);
@@ -159,7 +161,7 @@ fn remove(dir: &Path, depth: usize) {
 }
 
 fn add_members(dir: &Path, depth: usize, members: &mut HashSet<i32>) {
-    let list = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
+    let list = told::read_text(dir.join("cgroup.procs")).unwrap_or_default();
     members.extend(list.lines().filter_map(|pid| pid.parse::<i32>().ok()));
     if depth > 0 {
         for below in groups_below(dir) {

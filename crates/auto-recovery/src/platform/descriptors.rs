@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::told;
+
 /// Where our own descriptors are, each under its number. Opened there, a file is opened anew; a
 /// change of its mode is one of what is open.
 pub(crate) const OURS: &str = "/proc/self/fd";
@@ -54,7 +56,7 @@ pub(crate) fn flags(number: u32) -> Option<u32> {
 
 /// What `/proc` says of our descriptor `number` under `name`.
 pub(crate) fn field(number: u32, name: &str) -> Option<String> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+    let info = told::read_text(format!("/proc/self/fdinfo/{number}")).ok()?;
     let value = info.lines().find_map(|line| line.strip_prefix(name))?;
     Some(value.trim().to_owned())
 }
@@ -63,7 +65,7 @@ pub(crate) fn field(number: u32, name: &str) -> Option<String> {
 /// of an open file has a line for each lock on it:
 /// `lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
 pub(crate) fn is_write_locked(pid: i32, number: &str) -> bool {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let info = told::read_text(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
     info.lines()
         .any(|line| line.starts_with("lock:") && line.contains(" WRITE "))
 }

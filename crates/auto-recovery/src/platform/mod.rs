@@ -12,4 +12,5 @@ pub(crate) mod orphans;
 pub(crate) mod pipes;
 pub(crate) mod processes;
 pub(crate) mod routes;
+mod told;
 pub(crate) mod waits;

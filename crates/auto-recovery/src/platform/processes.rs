@@ -10,6 +10,8 @@ use rustix::process::{
     DumpableBehavior, Pid, Resource, Rlimit, getpid, prlimit, set_dumpable_behavior,
 };
 
+use super::told;
+
 /// Bytes of a command line that are shown.
 const COMMAND_MAX: usize = 200;
 
@@ -32,7 +34,7 @@ pub(crate) struct Stat {
 impl Stat {
     /// The process `pid`, if it is there.
     pub(crate) fn read(pid: i32) -> Option<Self> {
-        Self::parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+        Self::parse(pid, &told::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
     /// This process.
@@ -74,7 +76,7 @@ impl Stat {
 
     /// What it runs, as a person would type it; cut at 200 bytes.
     pub(crate) fn command_line(&self) -> String {
-        let raw = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let raw = told::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         let words: Vec<_> = raw
             .split(|&byte| byte == 0)
             .filter(|word| !word.is_empty())
@@ -120,14 +122,14 @@ pub(crate) fn pids() -> impl Iterator<Item = i32> {
 
 /// The environment that `pid` was started with, each variable with a zero byte behind it.
 pub(crate) fn environment(pid: i32) -> io::Result<Vec<u8>> {
-    fs::read(format!("/proc/{pid}/environ"))
+    told::read(format!("/proc/{pid}/environ"))
 }
 
 /// The main thread's children: the system gives orphans to it. Where the system keeps no list of
 /// children, none are found, and they are collected when the command is over.
 pub(crate) fn children_of_main_thread() -> Vec<i32> {
     let path = format!("/proc/self/task/{}/children", getpid().as_raw_pid());
-    let list = fs::read_to_string(path).unwrap_or_default();
+    let list = told::read_text(path).unwrap_or_default();
     list.split_ascii_whitespace()
         .filter_map(|pid| pid.parse().ok())
         .collect()
@@ -135,7 +137,7 @@ pub(crate) fn children_of_main_thread() -> Vec<i32> {
 
 /// The signals that this program was started to ignore, as bits: the lowest is signal 1.
 pub(crate) fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = told::read_text("/proc/self/status").unwrap_or_default();
     status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))
@@ -145,7 +147,7 @@ pub(crate) fn ignored_signals() -> u64 {
 
 /// Changes with every start of the system, whose clock ticks begin anew.
 pub(crate) fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let id = told::read_text("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim_end().to_owned()
 }
 

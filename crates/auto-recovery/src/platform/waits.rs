@@ -1,7 +1,9 @@
 //! What a process waits to read from. The system tells it to whoever may trace that process.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
+
+use super::told;
 
 /// Descriptors that a waiting process is asked about: more than interactive programs have.
 const POLLED_MAX: usize = 64;
@@ -11,7 +13,7 @@ const POLLIN: i16 = 1;
 
 /// The descriptors that the main thread of `pid` waits to read from.
 pub(crate) fn awaited_by(pid: i32) -> Vec<i32> {
-    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let call = told::read_text(format!("/proc/{pid}/syscall")).unwrap_or_default();
     let Some((number, arguments)) = parse(&call) else {
         return Vec::new();
     };
