@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use auto_recovery::Result;
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionHeld, SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
@@ -83,6 +83,15 @@ impl AuditStore for LazyStore {
         self.store()?.read_last(session_id, count, visit)
     }
 
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        self.store()?.read_after(session_id, seen, visit)
+    }
+
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
         self.store()?.highest_attempt_number(session_id)
     }
@@ -109,6 +118,10 @@ impl AuditStore for LazyStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         self.store()?.remove(session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        self.store()?.follower()
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

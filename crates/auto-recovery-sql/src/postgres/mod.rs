@@ -63,7 +63,6 @@ mod url;
 mod write;
 
 pub use deliver::Delivered;
-pub use follow::{Followed, PostgresFollower};
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
 pub use url::shown;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    ReadAfter, Removal, Removed, Seen, SessionSummary, StoredEntry, session_id,
 };
 use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
@@ -66,11 +66,6 @@ impl PostgresStore {
         // Where the server cannot be reached, the error says it.
         self.outbox.tell_waiting();
         Ok(given)
-    }
-
-    /// Somebody who waits for what is committed, by whomever.
-    pub fn follow(&self) -> PostgresFollower {
-        PostgresFollower::new(Arc::clone(&self.outbox.server))
     }
 }
 
@@ -136,6 +131,16 @@ impl AuditStore for PostgresStore {
         self.reading(|reader| read::trail(reader, session_id, Some(count), visit))
     }
 
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        session_id::encode(session_id)?;
+        self.reading(|reader| read::after(reader, session_id, seen, visit))
+    }
+
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
         session_id::encode(session_id)?;
         let asked = self
@@ -169,6 +174,11 @@ impl AuditStore for PostgresStore {
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         session_id::encode(session_id)?;
         self.outbox.remove(session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        let server = Arc::clone(&self.outbox.server);
+        Ok(Box::new(PostgresFollower::new(server)))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -37,6 +37,7 @@ mod counted;
 mod entry;
 mod failure;
 mod file;
+mod follow;
 mod import;
 mod journal;
 mod migrations;

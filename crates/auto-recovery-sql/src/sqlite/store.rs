@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
-    Removal, Removed, SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
 use auto_recovery::host::Host;
@@ -17,7 +17,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
-use super::{journal, read, remove, sessions, statistics, unsound};
+use super::{follow, journal, read, remove, sessions, statistics, unsound};
 use crate::group::Group;
 
 /// How many calls share a transaction.
@@ -116,6 +116,15 @@ impl AuditStore for SqliteStore {
         read::trail(&self.database, session_id, Some(count), visit)
     }
 
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        read::after(&self.database, session_id, seen, visit)
+    }
+
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
         sessions::highest_number(&self.database, session_id)
     }
@@ -142,6 +151,10 @@ impl AuditStore for SqliteStore {
             return Ok(Removed::Unknown);
         }
         remove::remove(&self.database, &*self.host, session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        Ok(follow::follower(&self.database))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::dir::Dir;
 use super::io::{FileIo, SystemIo};
-use super::read::{sessions, trail};
+use super::read::{after, sessions, trail};
 use super::root::Root;
 use super::sums::aggregate;
 use super::sums::cache::StatisticsCache;
@@ -16,10 +16,11 @@ use super::write::append_call;
 use super::write::appender::Appender;
 use super::write::kind::Kind;
 use super::write::open_trails::OpenTrails;
-use super::{import, remove};
+use super::{follow, import, remove};
 use crate::audit::{
-    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
-    Removal, Removed, SessionHeld, SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionSummary, StoredEntry,
+    session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
@@ -157,6 +158,15 @@ impl AuditStore for JsonlStore {
         trail::read_last(&self.root, session_id, count, visit)
     }
 
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        after::read_after(&self.root, session_id, seen, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,
@@ -179,6 +189,10 @@ impl AuditStore for JsonlStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         remove::remove(&self.root, &self.journal, session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        Ok(follow::follower(&self.root))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -3,6 +3,7 @@
 //! They panic where a store breaks the contract, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod follow;
 mod import;
 mod removal;
 mod sums;
@@ -35,7 +36,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 17] = [
+    let cases: [(&str, Case); 20] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -52,6 +53,9 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("held is held", removal::held),
         ("entries are taken over once, as they are", import::entries),
         ("records are taken over once, as they are", import::records),
+        ("what anybody writes is named", follow::named),
+        ("reading on misses nothing", follow::read_on),
+        ("many who write are followed", follow::many),
         ("many write at once", at_once),
     ];
     for (name, case) in cases {

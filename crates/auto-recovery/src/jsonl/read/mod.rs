@@ -1,5 +1,6 @@
 //! How a store is read: lines, records, trails, and what the journal says of sessions.
 
+pub(super) mod after;
 pub(super) mod backwards;
 pub(super) mod journal_index;
 pub(super) mod keyed;
