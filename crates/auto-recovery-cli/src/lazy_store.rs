@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use auto_recovery::Result;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
-    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionSummary, StoredEntry,
+    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
@@ -60,6 +61,15 @@ impl AuditStore for LazyStore {
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         self.store()?.read_sessions()
+    }
+
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        self.store()?.read_session_page(query, after, limit)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {

@@ -48,6 +48,7 @@ mod link;
 mod migrate;
 mod options;
 mod outbox;
+mod pages;
 mod probe;
 mod queue;
 mod read;

@@ -291,7 +291,7 @@ pub(super) fn sessions(reader: &Reader<'_>) -> Result<(Vec<SessionSummary>, Vec<
 }
 
 /// The sessions in `rows`, and what cannot be read of them, and of the entries that are suspect.
-fn listed(rows: &[Row], suspects: &[Row]) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+pub(super) fn listed(rows: &[Row], suspects: &[Row]) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
     let (mut sessions, mut damage) = (Vec::new(), Vec::new());
     for row in rows {
         match Session::read(row) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
-    ReadAfter, Removal, Removed, Seen, SessionSummary, StoredEntry, session_id,
+    ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery, SessionSummary,
+    StoredEntry, session_id,
 };
 use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
@@ -20,7 +21,7 @@ use super::outbox::Outbox;
 use super::queue::Queue;
 use super::read::{self, Reader};
 use super::spool::Spool;
-use super::{aggregate, statistics};
+use super::{aggregate, pages, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
 pub struct PostgresStore {
@@ -99,6 +100,15 @@ impl AuditStore for PostgresStore {
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         self.reading(read::sessions)
+    }
+
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        self.reading(|reader| pages::read(reader, query, after, limit))
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {

@@ -41,6 +41,7 @@ mod follow;
 mod import;
 mod journal;
 mod migrations;
+mod pages;
 mod read;
 mod recent;
 mod remove;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionSummary, StoredEntry,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
 use auto_recovery::host::Host;
@@ -17,7 +18,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
-use super::{follow, journal, read, remove, sessions, statistics, unsound};
+use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
 use crate::group::Group;
 
 /// How many calls share a transaction.
@@ -93,6 +94,15 @@ impl AuditStore for SqliteStore {
         let (sessions, mut damage) = sessions::list(&self.database)?;
         damage.extend(unsound::damage_of_all(&self.database)?);
         Ok((sessions, damage))
+    }
+
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        pages::read(&self.database, query, after, limit)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {

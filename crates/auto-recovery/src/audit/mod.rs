@@ -31,7 +31,7 @@ pub use journal::{
 };
 pub use known::Known;
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
-pub use session_list::{SessionSummary, sort_newest_first};
+pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};
 pub use store::{Appended, AuditStore, Durability, Importer, NewEntry};
 pub use stored::StoredEntry;

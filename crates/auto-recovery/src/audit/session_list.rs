@@ -1,10 +1,10 @@
-//! Lists of sessions: what is told of each, and in which order.
+//! Lists of sessions: what is told of each, in which order, and one page of them at a time.
 
 use std::cmp::Reverse;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::audit::{SessionHeld, SessionOutcome};
+use crate::audit::{Damage, SessionHeld, SessionOutcome};
 use crate::statistics::instant;
 
 /// What is known of one session without reading all of its entries.
@@ -43,10 +43,98 @@ pub struct SessionSummary {
     pub held: Option<SessionHeld>,
 }
 
+/// The place of a session in a list. Of two, the newer session has the greater key; one that has no
+/// time is older than all that have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// When it began, in microseconds since the epoch; `None` if nobody knows.
+    pub start_us: Option<i64>,
+    /// The session.
+    pub session_id: String,
+}
+
+impl SessionKey {
+    /// The place of `session`.
+    pub fn of(session: &SessionSummary) -> Self {
+        Self {
+            start_us: session.session_start.as_deref().and_then(instant),
+            session_id: session.session_id.clone(),
+        }
+    }
+}
+
 /// Puts sessions in the order in which they are listed: newest first.
 pub fn sort_newest_first(sessions: &mut [SessionSummary]) {
-    sessions.sort_by_cached_key(|session| {
-        let start = session.session_start.as_deref().and_then(instant);
-        Reverse((start, session.session_id.clone()))
-    });
+    sessions.sort_by_cached_key(|session| Reverse(SessionKey::of(session)));
+}
+
+/// Which sessions a list has. The default is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only those that began at this time or later, in microseconds since the epoch.
+    pub since_us: Option<i64>,
+    /// Only those that began before this time.
+    pub until_us: Option<i64>,
+    /// Only those of this project.
+    pub project: Option<String>,
+    /// Only those of this machine.
+    pub host: Option<String>,
+}
+
+impl SessionQuery {
+    /// Whether a session is asked for that began at this time. One without a time is only asked for
+    /// by those who ask for all times.
+    pub fn includes_start(&self, start_us: Option<i64>) -> bool {
+        match start_us {
+            Some(start) => {
+                self.since_us.is_none_or(|since| since <= start)
+                    && self.until_us.is_none_or(|until| start < until)
+            }
+            None => self.since_us.is_none() && self.until_us.is_none(),
+        }
+    }
+
+    /// Whether sessions of `project` and `host` are asked for.
+    pub fn includes_traits(&self, project: Option<&str>, host: Option<&str>) -> bool {
+        let is = |wanted: &Option<String>, value: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == value
+        };
+        is(&self.project, project) && is(&self.host, host)
+    }
+}
+
+/// Some sessions of a list, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionPage {
+    /// The sessions, newest first.
+    pub sessions: Vec<SessionSummary>,
+    /// After which key the next page begins; `None` if this is the last.
+    pub next: Option<SessionKey>,
+    /// The damage met on the way, which may be of sessions that are on other pages.
+    pub damage: Vec<Damage>,
+}
+
+impl SessionPage {
+    /// The page of `all`, which are in order, that begins behind the key `after`.
+    pub(super) fn of_all(
+        all: (Vec<SessionSummary>, Vec<Damage>),
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Self {
+        let (sessions, damage) = all;
+        let keyed = sessions.into_iter().map(|one| (SessionKey::of(&one), one));
+        let mut wanted = keyed.filter(|(key, one)| {
+            after.is_none_or(|after| key < after)
+                && query.includes_start(key.start_us)
+                && query.includes_traits(one.project.as_deref(), one.host.as_deref())
+        });
+        let page: Vec<_> = wanted.by_ref().take(limit.max(1)).collect();
+        let next = wanted.next().and(page.last()).map(|(key, _)| key.clone());
+        Self {
+            sessions: page.into_iter().map(|(_, session)| session).collect(),
+            next,
+            damage,
+        }
+    }
 }

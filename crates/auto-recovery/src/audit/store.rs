@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::audit::{
     Damage, Digester, ENTRY_BYTES_MAX, Follower, JournalEvent, JournalRecord, ReadAfter, Removal,
-    Removed, Seen, SessionHeld, SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
-    write_fitted,
+    Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary, StoredEntry,
+    TrailDigest, by_reading, session_id, write_fitted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -110,6 +110,22 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn sessions(&self) -> Result<Vec<SessionSummary>> {
         self.read_sessions().map(|(sessions, _)| sessions)
+    }
+
+    /// The first `limit` sessions, at least one, that `query` asks for and that stand behind the
+    /// key `after` in the list, newest first. Sessions that others begin meanwhile move nothing:
+    /// whoever goes from page to page meets each that was there and stays once.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        let all = self.read_sessions()?;
+        Ok(SessionPage::of_all(all, query, after, limit))
     }
 
     /// Whether there is such a session: it has an entry, something in its trail that cannot be

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::dir::Dir;
 use super::io::{FileIo, SystemIo};
-use super::read::{after, sessions, trail};
+use super::read::{after, pages, sessions, trail};
 use super::root::Root;
 use super::sums::aggregate;
 use super::sums::cache::StatisticsCache;
@@ -19,8 +19,8 @@ use super::write::open_trails::OpenTrails;
 use super::{follow, import, remove};
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionSummary, StoredEntry,
-    session_id,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
+    SessionQuery, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
@@ -135,6 +135,15 @@ impl AuditStore for JsonlStore {
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
         sessions::list(&self.root)
+    }
+
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        pages::read(&self.root, query, after, limit)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {

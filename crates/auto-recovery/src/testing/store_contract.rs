@@ -5,6 +5,7 @@
 
 mod follow;
 mod import;
+mod pages;
 mod removal;
 mod sums;
 
@@ -36,7 +37,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 20] = [
+    let cases: [(&str, Case); 22] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -48,6 +49,8 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("sessions are listed with what is known", listed),
         ("all sessions are summed up", sums::of_all),
         ("sums are told apart", sums::told_apart),
+        ("sessions are listed by the page", pages::like_the_list),
+        ("pages are stable under writers", pages::under_writers),
         ("cleared is cleared", cleared),
         ("pruned is pruned, and only what was meant", removal::pruned),
         ("held is held", removal::held),

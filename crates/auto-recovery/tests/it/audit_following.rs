@@ -1,4 +1,4 @@
-//! Following a store of files: what is read for it, and what is not.
+//! Following a store of files, and its list by the page: what is read for it, and what is not.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Followed, JournalEvent, ReadAfter, Seen, SessionStarted};
+use auto_recovery::audit::{
+    AuditStore, Followed, JournalEvent, JournalRecord, NewEntry, ReadAfter, Seen, SessionKey,
+    SessionQuery, SessionStarted,
+};
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::entry;
@@ -140,4 +143,43 @@ fn what_has_no_lines_end_yet_is_read_once() {
     fs::write(&path, kept.collect::<String>() + &line(5) + "\n").unwrap();
     assert_eq!(read_on(&store, &mut seen), None);
     assert_eq!(read_on(&store, &mut seen), Some(vec![1, 2, 3, 5]));
+}
+
+#[test]
+fn a_page_opens_the_trails_that_may_be_on_it() {
+    const SESSIONS: usize = 700;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, io) = open(dir.path());
+    let id = |number: usize| format!("s{number:03}");
+    let time = |number: usize| format!("2026-01-01T{:02}:{:02}:00.000Z", number / 60, number % 60);
+    let records = (0..SESSIONS).map(|number| JournalRecord {
+        v: JournalRecord::VERSION,
+        at: time(number),
+        session_id: Some(id(number)),
+        event: JournalEvent::SessionStarted(SessionStarted::default()),
+    });
+    let records: Vec<_> = records.collect();
+    store.importer().unwrap().records(&records).unwrap();
+    let entries = (0..SESSIONS).map(|number| {
+        let mut new = entry(&id(number), 1);
+        new.entry.timestamp = time(number + 1);
+        new
+    });
+    // One that is older than its record says.
+    let mut older = entry(&id(SESSIONS), 1);
+    older.entry.timestamp = time(0);
+    let entries: Vec<NewEntry> = entries.chain([older]).collect();
+    store.append(entries).unwrap();
+    io.take();
+    let query = SessionQuery::default();
+    let page = store.read_session_page(&query, None, 5).unwrap();
+    let ids: Vec<&str> = page.sessions.iter().map(|one| &*one.session_id).collect();
+    assert_eq!(ids, ["s699", "s698", "s697", "s696", "s695"]);
+    assert_eq!(page.sessions[0].total_attempts, 1);
+    let opened = io.take().len();
+    assert!(opened < 300, "{opened} were opened for a page of 5");
+    let after = SessionKey::of(page.sessions.last().unwrap());
+    let rest = store.read_session_page(&query, Some(&after), 1000).unwrap();
+    assert_eq!(rest.sessions, store.sessions().unwrap()[5..]);
+    assert_eq!(rest.next, None);
 }

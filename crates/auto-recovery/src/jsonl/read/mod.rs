@@ -5,6 +5,7 @@ pub(super) mod backwards;
 pub(super) mod journal_index;
 pub(super) mod keyed;
 pub(super) mod lines;
+pub(super) mod pages;
 pub(super) mod places;
 pub(super) mod records;
 pub(super) mod session_events;

@@ -46,12 +46,12 @@ pub(in crate::jsonl) fn list(root: &Root) -> Result<Listed> {
 
 /// Whether the journal, which says `events` of it, alone makes `id` a session. Under a name that no
 /// trail can have, nobody could be asked for it, or remove it.
-fn is_journaled(id: &str, events: &SessionEvents) -> bool {
+pub(super) fn is_journaled(id: &str, events: &SessionEvents) -> bool {
     events.facts.first_at.is_some() && session_id::encode(id).is_ok()
 }
 
 /// The session `id`, of which the journal says `events`; `None` if it has no trail.
-fn list_one(
+pub(super) fn list_one(
     root: &Root,
     id: &str,
     events: Arc<SessionEvents>,
