@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use auto_recovery::Result;
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionHeld, SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
@@ -62,6 +63,15 @@ impl AuditStore for LazyStore {
         self.store()?.read_sessions()
     }
 
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        self.store()?.read_session_page(query, after, limit)
+    }
+
     fn is_known(&self, session_id: &str) -> Result<bool> {
         self.store()?.is_known(session_id)
     }
@@ -81,6 +91,15 @@ impl AuditStore for LazyStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         self.store()?.read_last(session_id, count, visit)
+    }
+
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        self.store()?.read_after(session_id, seen, visit)
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
@@ -109,6 +128,10 @@ impl AuditStore for LazyStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         self.store()?.remove(session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        self.store()?.follower()
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

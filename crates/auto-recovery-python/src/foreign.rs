@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    Removal, Removed, SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::{AggregateQuery, Aggregates, Grouping};
 use auto_recovery::{
@@ -158,6 +158,16 @@ impl AuditStore for ForeignLog {
 
     fn remove(&self, _session_id: &str, _removal: &Removal) -> Result<Removed> {
         Ok(Removed::Unknown)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        match &self.journal {
+            Some(journal) => journal.follower(),
+            None => Err(Error::new(
+                ErrorKind::Refused,
+                "an audit logger of your own cannot be followed",
+            )),
+        }
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

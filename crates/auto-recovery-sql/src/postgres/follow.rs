@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use auto_recovery::Result;
+use auto_recovery::audit::{Followed, Follower, NAMED_MAX};
 use auto_recovery::host::Wait;
 use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
@@ -19,23 +20,8 @@ use super::write::CHANNEL;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// How many sessions are named at once; the rest with the next call.
-const NAMED_MAX: usize = 1000;
-
-/// What came while somebody waited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Followed {
-    /// Something was written to these sessions, or they were removed.
-    Sessions(Vec<String>),
-    /// Something may have been missed: look at everything. So it is at first, and when the
-    /// connection was lost.
-    Anything,
-    /// Nothing, for as long as the caller wanted to wait.
-    Nothing,
-}
-
 /// Waits for what is committed to a store, by whomever.
-pub struct PostgresFollower {
+pub(super) struct PostgresFollower {
     server: Arc<Server>,
     listening: Option<Listening>,
 }
@@ -51,42 +37,6 @@ impl PostgresFollower {
         Self {
             server,
             listening: None,
-        }
-    }
-
-    /// Waits until something is committed, at most for `timeout`. If the server cannot be reached
-    /// it tries again, and says [`Followed::Nothing`] when the time is over.
-    ///
-    /// # Errors
-    /// If the server does not let us in, or its tables are of a newer release; if the user asks to
-    /// stop.
-    pub fn wait(&mut self, timeout: Duration) -> Result<Followed> {
-        let host = Arc::clone(&self.server.host);
-        let begin = host.monotonic();
-        let left = || timeout.saturating_sub(host.monotonic() - begin);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let Some(listening) = &self.listening else {
-                match self.listen() {
-                    Ok(listening) => {
-                        self.listening = Some(listening);
-                        return Ok(Followed::Anything);
-                    }
-                    Err(error) if error.is_retryable() => {}
-                    Err(error) => return Err(error),
-                }
-                let wait = pause.min(left());
-                if wait.is_zero() || host.sleep(wait) == Wait::Interrupted {
-                    return Ok(Followed::Nothing);
-                }
-                pause = (pause * 2).min(PAUSE_MAX);
-                continue;
-            };
-            match listening.told.recv_timeout(left()) {
-                Ok(first) => return Ok(Followed::Sessions(listening.all(first))),
-                Err(RecvTimeoutError::Timeout) => return Ok(Followed::Nothing),
-                Err(RecvTimeoutError::Disconnected) => self.listening = None,
-            }
         }
     }
 
@@ -123,6 +73,40 @@ impl PostgresFollower {
             _client: client,
             told,
         })
+    }
+}
+
+/// A server that cannot be reached is tried again and again. One that does not let us in is an
+/// error, and so are tables of a newer release.
+impl Follower for PostgresFollower {
+    fn wait(&mut self, timeout: Duration) -> Result<Followed> {
+        let host = Arc::clone(&self.server.host);
+        let begin = host.monotonic();
+        let left = || timeout.saturating_sub(host.monotonic() - begin);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some(listening) = &self.listening else {
+                match self.listen() {
+                    Ok(listening) => {
+                        self.listening = Some(listening);
+                        return Ok(Followed::Anything);
+                    }
+                    Err(error) if error.is_retryable() => {}
+                    Err(error) => return Err(error),
+                }
+                let wait = pause.min(left());
+                if wait.is_zero() || host.sleep(wait) == Wait::Interrupted {
+                    return Ok(Followed::Nothing);
+                }
+                pause = (pause * 2).min(PAUSE_MAX);
+                continue;
+            };
+            match listening.told.recv_timeout(left()) {
+                Ok(first) => return Ok(Followed::Sessions(listening.all(first))),
+                Err(RecvTimeoutError::Timeout) => return Ok(Followed::Nothing),
+                Err(RecvTimeoutError::Disconnected) => self.listening = None,
+            }
+        }
     }
 }
 

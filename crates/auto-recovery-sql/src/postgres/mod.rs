@@ -48,6 +48,7 @@ mod link;
 mod migrate;
 mod options;
 mod outbox;
+mod pages;
 mod probe;
 mod queue;
 mod read;
@@ -63,7 +64,6 @@ mod url;
 mod write;
 
 pub use deliver::Delivered;
-pub use follow::{Followed, PostgresFollower};
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
 pub use url::shown;

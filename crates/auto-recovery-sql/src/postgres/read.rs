@@ -3,7 +3,9 @@
 //! A reader sees the store as it was at one moment, however long it takes: it reads page after page
 //! in one transaction that sees nothing newer.
 
-use auto_recovery::audit::{Damage, JournalRecord, SessionSummary, StoredEntry, sort_newest_first};
+use auto_recovery::audit::{
+    Damage, JournalRecord, ReadAfter, Seen, SessionSummary, StoredEntry, sort_newest_first,
+};
 use auto_recovery::{Error, ErrorKind, Result};
 use futures_util::future::join;
 use serde::Deserialize;
@@ -62,6 +64,14 @@ impl Reader<'_> {
             rows.map_err(|error| self.failed(error))
         };
         self.run(asked)
+    }
+
+    /// The same for statements that are made as they are asked, and not kept ready.
+    pub(super) fn ask(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        self.run(async {
+            let rows = self.lease.client().query(sql, params).await;
+            rows.map_err(|error| self.failed(error))
+        })
     }
 
     /// Runs statements that are given nothing.
@@ -180,6 +190,49 @@ pub(super) fn trail(
     })
 }
 
+/// Where somebody stopped who reads a trail: the row of its session, which is never given twice,
+/// and the last place.
+struct Place {
+    session: i64,
+    last: i64,
+}
+
+/// Calls `visit` for the entries of `session_id` that were not `seen`.
+pub(super) fn after(
+    reader: &Reader<'_>,
+    session_id: &str,
+    seen: &mut Seen,
+    visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<ReadAfter> {
+    reader.at_one_moment(|| {
+        let Some(session) = reader.session(session_id)? else {
+            return Ok(seen.of_no_trail());
+        };
+        let stopped = seen.place::<Place>();
+        let last = match stopped.map(|place| (place.session == session.id, place.last)) {
+            Some((true, last)) => last,
+            stopped => {
+                if stopped.is_some()
+                    && let ReadAfter::Removed = seen.of_no_trail()
+                {
+                    return Ok(ReadAfter::Removed);
+                }
+                let session = session.id;
+                seen.set_place(Place { session, last: 0 }, 0);
+                0
+            }
+        };
+        let mut damage = Vec::new();
+        if last < session.entries {
+            let mut passing = seen.passing(visit);
+            damage = reader.entries(&session, last, &mut |stored| passing.take(stored))?;
+        }
+        let (session, last) = (session.id, session.entries);
+        seen.set_place(Place { session, last }, 0);
+        Ok(ReadAfter::Read(damage))
+    })
+}
+
 /// Whether there is such a session.
 pub(super) fn is_known(reader: &Reader<'_>, session_id: &str) -> Result<bool> {
     let session = reader.session(session_id)?;
@@ -230,15 +283,17 @@ pub(super) fn sessions(reader: &Reader<'_>) -> Result<(Vec<SessionSummary>, Vec<
          JOIN auto_recovery.stored_session AS s ON s.id = e.session \
          WHERE {SUSPECT} ORDER BY e.session, e.place LIMIT {SUSPECTS_MAX}"
     );
-    let ask = |sql: &str| {
-        reader.run(async {
-            let rows = reader.lease.client().query(sql, &[]).await;
-            rows.map_err(|error| reader.failed(error))
-        })
-    };
-    let (rows, suspects) = reader.at_one_moment(|| Ok((ask(&sql)?, ask(&suspects)?)))?;
+    let (rows, suspects) =
+        reader.at_one_moment(|| Ok((reader.ask(&sql, &[])?, reader.ask(&suspects, &[])?)))?;
+    let (mut sessions, damage) = listed(&rows, &suspects)?;
+    sort_newest_first(&mut sessions);
+    Ok((sessions, damage))
+}
+
+/// The sessions in `rows`, and what cannot be read of them, and of the entries that are suspect.
+pub(super) fn listed(rows: &[Row], suspects: &[Row]) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
     let (mut sessions, mut damage) = (Vec::new(), Vec::new());
-    for row in &rows {
+    for row in rows {
         match Session::read(row) {
             Ok(session) => sessions.push(session.summary()),
             Err(error) => {
@@ -247,8 +302,7 @@ pub(super) fn sessions(reader: &Reader<'_>) -> Result<(Vec<SessionSummary>, Vec<
             }
         }
     }
-    damage.extend(unsound(&suspects)?);
-    sort_newest_first(&mut sessions);
+    damage.extend(unsound(suspects)?);
     Ok((sessions, damage))
 }
 

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use crate::text::{from_column, to_column};
 
 /// The columns that make a [`Session`].
-const COLUMNS: &str = "id, session_id, entries, successful, bytes, highest_number, first_timestamp, first_us, \
+pub(super) const COLUMNS: &str = "id, session_id, entries, successful, bytes, highest_number, first_timestamp, first_us, \
                        last_timestamp, last_us, last_succeeded, facts";
 
 /// The rows of these sessions, made if there are none, and locked in the order of their ids.

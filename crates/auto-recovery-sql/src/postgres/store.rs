@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Importer, JournalEvent, JournalRecord, NewEntry, Removal,
-    Removed, SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery, SessionSummary,
+    StoredEntry, session_id,
 };
 use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
@@ -20,7 +21,7 @@ use super::outbox::Outbox;
 use super::queue::Queue;
 use super::read::{self, Reader};
 use super::spool::Spool;
-use super::{aggregate, statistics};
+use super::{aggregate, pages, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
 pub struct PostgresStore {
@@ -67,11 +68,6 @@ impl PostgresStore {
         self.outbox.tell_waiting();
         Ok(given)
     }
-
-    /// Somebody who waits for what is committed, by whomever.
-    pub fn follow(&self) -> PostgresFollower {
-        PostgresFollower::new(Arc::clone(&self.outbox.server))
-    }
 }
 
 impl AuditStore for PostgresStore {
@@ -106,6 +102,15 @@ impl AuditStore for PostgresStore {
         self.reading(read::sessions)
     }
 
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        self.reading(|reader| pages::read(reader, query, after, limit))
+    }
+
     fn is_known(&self, session_id: &str) -> Result<bool> {
         session_id::encode(session_id)?;
         match self.outbox.ask(|reader| read::is_known(reader, session_id)) {
@@ -134,6 +139,16 @@ impl AuditStore for PostgresStore {
     ) -> Result<Vec<Damage>> {
         session_id::encode(session_id)?;
         self.reading(|reader| read::trail(reader, session_id, Some(count), visit))
+    }
+
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        session_id::encode(session_id)?;
+        self.reading(|reader| read::after(reader, session_id, seen, visit))
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
@@ -169,6 +184,11 @@ impl AuditStore for PostgresStore {
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         session_id::encode(session_id)?;
         self.outbox.remove(session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        let server = Arc::clone(&self.outbox.server);
+        Ok(Box::new(PostgresFollower::new(server)))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -26,7 +26,7 @@ const READERS_KEPT: usize = 4;
 pub(super) struct Database {
     pub(super) path: PathBuf,
     durability: Durability,
-    host: Arc<dyn Host>,
+    pub(super) host: Arc<dyn Host>,
     readers: Mutex<Vec<Link>>,
     pub(super) writer: Mutex<Option<Link>>,
 }
@@ -92,18 +92,10 @@ impl Database {
             match kept {
                 Some(link) if link.is_usable(found) => break link,
                 Some(link) => link.discard(),
-                None => {
-                    let link = self.open_reader()?;
-                    match migrations::format(&link.connection, &self.path)? {
-                        Format::Ours => {}
-                        Format::Older if link.is_immutable => {
-                            return Err(migrations::older(&self.path));
-                        }
-                        Format::Older => migrations::migrate(&link.connection, &self.path)?,
-                        Format::Empty => return Ok(None),
-                    }
-                    break link;
-                }
+                None => match self.open_reader()? {
+                    Some(link) => break link,
+                    None => return Ok(None),
+                },
             }
         };
         link.connection
@@ -116,6 +108,14 @@ impl Database {
         };
         migrations::check(reader.database(), &self.path)?;
         Ok(Some(reader))
+    }
+
+    /// A connection for reading that is its caller's own; `None` if there is nothing yet.
+    pub(super) fn watcher(&self) -> Result<Option<Link>> {
+        match file::find(&self.path)? {
+            Some(_) => self.open_reader(),
+            None => Ok(None),
+        }
     }
 
     /// Whether `link` is connected to the file that has the name, by this process.
@@ -143,9 +143,23 @@ impl Database {
         }
     }
 
+    /// A connection for reading, to a database of the newest format; `None` if nothing is in it.
+    fn open_reader(&self) -> Result<Option<Link>> {
+        let link = self.connect_to_read()?;
+        match migrations::format(&link.connection, &self.path)? {
+            Format::Ours => Ok(Some(link)),
+            Format::Older if link.is_immutable => Err(migrations::older(&self.path)),
+            Format::Older => {
+                migrations::migrate(&link.connection, &self.path)?;
+                Ok(Some(link))
+            }
+            Format::Empty => Ok(None),
+        }
+    }
+
     /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it
     /// is told that nobody changes: otherwise it wants to make files beside the database.
-    fn open_reader(&self) -> Result<Link> {
+    fn connect_to_read(&self) -> Result<Link> {
         if !file::is_frozen(&self.path) {
             return self.open();
         }

@@ -1,8 +1,8 @@
 //! Reading trails.
 
-use auto_recovery::audit::{Damage, StoredEntry, session_id};
+use auto_recovery::audit::{Damage, ReadAfter, Seen, StoredEntry, session_id};
 use auto_recovery::error::Result;
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 
 use super::connection::Database;
 use super::entry;
@@ -21,26 +21,82 @@ pub(super) fn trail(
     visit: &mut Visit<'_>,
 ) -> Result<Vec<Damage>> {
     session_id::encode(session_id)?;
-    let mut damage = Vec::new();
-    let path = &database.path;
     let Some(reader) = database.reader()? else {
-        return Ok(damage);
+        return Ok(Vec::new());
     };
-    let found = SessionRow::find(reader.database(), session_id).at("read", path)?;
+    let found = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
     let Some(session) = found else {
-        return Ok(damage);
+        return Ok(Vec::new());
     };
-    let (mut first, last) = session.entries();
+    let (mut first, _) = session.entries();
     if let Some(count) = count {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         first = session.next_id().saturating_sub(count).max(first);
     }
-    let mut select = reader
-        .database()
-        .prepare_cached(entry::SELECT)
-        .at("read", path)?;
+    entries(database, reader.database(), &session, first, visit)
+}
+
+/// Where somebody stopped who reads a trail: the row of its session, which is never given twice,
+/// and the next entry.
+struct Place {
+    session: i64,
+    next: i64,
+}
+
+/// Calls `visit` for the entries of `session_id` that were not `seen`.
+pub(super) fn after(
+    database: &Database,
+    session_id: &str,
+    seen: &mut Seen,
+    visit: &mut Visit<'_>,
+) -> Result<ReadAfter> {
+    session_id::encode(session_id)?;
+    let Some(reader) = database.reader()? else {
+        return Ok(seen.of_no_trail());
+    };
+    let found = SessionRow::find(reader.database(), session_id).at("read", &database.path)?;
+    let Some(session) = found else {
+        return Ok(seen.of_no_trail());
+    };
+    let stopped = seen.place::<Place>();
+    let next = match stopped.map(|place| (place.session == session.id, place.next)) {
+        Some((true, next)) => next,
+        stopped => {
+            if stopped.is_some()
+                && let ReadAfter::Removed = seen.of_no_trail()
+            {
+                return Ok(ReadAfter::Removed);
+            }
+            let (next, _) = session.entries();
+            let session = session.id;
+            seen.set_place(Place { session, next }, 0);
+            next
+        }
+    };
+    let mut passing = seen.passing(visit);
+    let mut take = |stored: StoredEntry<'_>| passing.take(stored);
+    let damage = entries(database, reader.database(), &session, next, &mut take)?;
+    let next = session.next_id();
+    let session = session.id;
+    seen.set_place(Place { session, next }, 0);
+    Ok(ReadAfter::Read(damage))
+}
+
+/// Calls `visit` for the entries of `session` from the id `first` on.
+fn entries(
+    database: &Database,
+    connection: &Connection,
+    session: &SessionRow,
+    first: i64,
+    visit: &mut Visit<'_>,
+) -> Result<Vec<Damage>> {
+    let path = &database.path;
+    let session_id = &session.session_id;
+    let (_, last) = session.entries();
+    let select = connection.prepare_cached(entry::SELECT);
+    let mut select = select.at("read", path)?;
     let mut rows = select.query([first, last]).at("read", path)?;
-    let mut made = Vec::new();
+    let (mut made, mut damage) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next().at("read", path)? {
         match stored(row, session_id, &mut made) {
             Ok(stored) => visit(stored)?,

@@ -59,18 +59,27 @@ fn all(
     while let Some(row) = rows.next()? {
         match summary(row) {
             Ok(summary) => summaries.push(summary),
-            Err(error) => damage.push(Damage {
-                place: format!("sessions in {}", path.display()),
-                line: row.get(0).map(unsigned).unwrap_or_default(),
-                reason: error.to_string(),
-                ..Damage::default()
-            }),
+            Err(error) => {
+                let id = row.get(0).unwrap_or_default();
+                damage.push(damaged(path, id, &error));
+            }
         }
     }
     Ok(summaries)
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
+/// Says that the row `id` of a session cannot be read, and why.
+pub(super) fn damaged(path: &Path, id: i64, error: &rusqlite::Error) -> Damage {
+    Damage {
+        place: format!("sessions in {}", path.display()),
+        line: unsigned(id),
+        reason: error.to_string(),
+        ..Damage::default()
+    }
+}
+
+/// The session in `row`, whose last column is all that the journal says of it.
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<SessionSummary> {
     let session = SessionRow::of(row)?;
     let facts = match row.get_ref(14)?.as_str_or_null()? {
         Some(facts) => read_facts(facts)?,

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
-    Removal, Removed, SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
 use auto_recovery::host::Host;
@@ -17,7 +18,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
-use super::{journal, read, remove, sessions, statistics, unsound};
+use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
 use crate::group::Group;
 
 /// How many calls share a transaction.
@@ -95,6 +96,15 @@ impl AuditStore for SqliteStore {
         Ok((sessions, damage))
     }
 
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        pages::read(&self.database, query, after, limit)
+    }
+
     fn is_known(&self, session_id: &str) -> Result<bool> {
         sessions::is_known(&self.database, session_id)
     }
@@ -114,6 +124,15 @@ impl AuditStore for SqliteStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         read::trail(&self.database, session_id, Some(count), visit)
+    }
+
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        read::after(&self.database, session_id, seen, visit)
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
@@ -142,6 +161,10 @@ impl AuditStore for SqliteStore {
             return Ok(Removed::Unknown);
         }
         remove::remove(&self.database, &*self.host, session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        Ok(follow::follower(&self.database))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -171,11 +171,3 @@ pub fn this_host() -> String {
         .to_string_lossy()
         .into_owned()
 }
-
-/// Puts sessions in the order in which they are listed: newest first.
-pub fn sort_newest_first(sessions: &mut [SessionSummary]) {
-    sessions.sort_by_cached_key(|session| {
-        let start = session.session_start.as_deref().and_then(instant);
-        std::cmp::Reverse((start, session.session_id.clone()))
-    });
-}

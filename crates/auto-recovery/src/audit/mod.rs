@@ -5,18 +5,25 @@
 //! store appends and reads. Clearing is an operation of its own that leaves a record in the
 //! journal; nothing ever updates an entry.
 
+mod by_reading;
+mod damage;
 pub mod encoding;
 mod facts;
 mod fit;
+mod follow;
 mod journal;
 mod known;
 mod removal;
 pub mod session_id;
+mod session_list;
+mod simple;
 mod store;
 mod stored;
 
-pub use facts::{SessionFacts, sort_newest_first, this_host};
+pub use damage::Damage;
+pub use facts::{SessionFacts, this_host};
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
+pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
     AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, LeftBehind,
     Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned,
@@ -24,5 +31,7 @@ pub use journal::{
 };
 pub use known::Known;
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
-pub use store::{Appended, AuditStore, Damage, Durability, Importer, NewEntry, SessionSummary};
+pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
+pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};
+pub use store::{Appended, AuditStore, Durability, Importer, NewEntry};
 pub use stored::StoredEntry;

@@ -1,19 +1,20 @@
 //! What a store of trails must do.
 
-use std::collections::HashSet;
-use std::fmt;
+use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::audit::{
-    Digester, ENTRY_BYTES_MAX, JournalEvent, JournalRecord, Removal, Removed, SessionHeld,
-    SessionOutcome, StoredEntry, TrailDigest, write_fitted,
+    Damage, Digester, ENTRY_BYTES_MAX, Follower, JournalEvent, JournalRecord, ReadAfter, Removal,
+    Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary, StoredEntry,
+    TrailDigest, by_reading, session_id, write_fitted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
-use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
-use crate::wording::counted;
+use crate::statistics::{
+    Accumulator, AggregateQuery, Aggregates, Grouping, RecoveryStatistics, SessionGroups,
+};
 use crate::wording::shell_word;
 
 /// When an append is acknowledged.
@@ -75,98 +76,11 @@ pub struct Appended {
     pub attempt_number: u64,
 }
 
-/// A place in a trail or journal that could not be read, and is not hidden.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Damage {
-    /// The file, as a path, or the table.
-    pub place: String,
-    /// The line there, counted from 1; 0 if that is not known.
-    pub line: u64,
-    /// How many bytes could not be read; 0 if that is not known.
-    pub bytes: u64,
-    /// What is wrong with them.
-    pub reason: String,
-    /// Whether they are what a write left that was cut short, and were moved aside: nothing that
-    /// was acknowledged.
-    #[serde(skip)]
-    pub is_aside: bool,
-}
-
-impl Damage {
-    /// That nothing of `place` could be read, because of `reason`.
-    pub fn of_all(place: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            reason: reason.into(),
-            ..Self::default()
-        }
-    }
-
-    /// Whether nothing of its place could be read.
-    pub fn is_of_all(&self) -> bool {
-        self.line == 0 && self.bytes == 0 && !self.is_aside
-    }
-
-    /// Adds those of `more` to `all` that are not there yet.
-    pub fn join(all: &mut Vec<Self>, more: Vec<Self>) {
-        if more.is_empty() {
-            return;
-        }
-        let known: HashSet<Self> = all.iter().cloned().collect();
-        all.extend(more.into_iter().filter(|one| !known.contains(one)));
-    }
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)?;
-        if self.line > 0 {
-            write!(f, " line {}", self.line)?;
-        }
-        if self.bytes > 0 {
-            write!(f, ": {} could not be read", counted(self.bytes, "byte"))?;
-        }
-        write!(f, ": {}", self.reason)
-    }
-}
-
-/// What is known of one session without reading all of its entries.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct SessionSummary {
-    /// The session.
-    pub session_id: String,
-    /// When it began: the earlier of the journal's time and the first entry's.
-    pub session_start: Option<String>,
-    /// Time of its newest entry.
-    pub last_attempt_timestamp: Option<String>,
-    /// How many entries it has.
-    pub total_attempts: u64,
-    /// How many of them succeeded.
-    pub successful_attempts: u64,
-    /// How it ended.
-    pub outcome: SessionOutcome,
-    /// The command that was run, as argv.
-    pub command: Option<Vec<String>>,
-    /// Where it ran.
-    pub cwd: Option<String>,
-    /// The workspace it belongs to, by the name of its directory.
-    pub project: Option<String>,
-    /// The machine it ran on.
-    pub host: Option<String>,
-    /// The user it ran as.
-    pub user: Option<String>,
-    /// The root of the workspace it belongs to, as its recorder named it.
-    #[serde(skip)]
-    pub workspace: Option<String>,
-    /// How many bytes its entries have, each with a line's end.
-    #[serde(skip)]
-    pub bytes: u64,
-    /// Who wants it kept, and why.
-    #[serde(skip)]
-    pub held: Option<SessionHeld>,
-}
-
 /// Where trails live. Shared between threads; several processes may use the same store at once.
+///
+/// A store must append, record, list, read, remove, take over and be followed. All else is answered
+/// by reading everything that the answer needs, which a store does itself where it knows a faster
+/// way; `testing::store_contract` holds either way to the same.
 pub trait AuditStore: Send + Sync {
     /// The store's URL, with any password masked.
     fn url(&self) -> String;
@@ -198,13 +112,41 @@ pub trait AuditStore: Send + Sync {
         self.read_sessions().map(|(sessions, _)| sessions)
     }
 
+    /// The first `limit` sessions, at least one, that `query` asks for and that stand behind the
+    /// key `after` in the list, newest first. Sessions that others begin meanwhile move nothing:
+    /// whoever goes from page to page meets each that was there and stays once.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        let all = self.read_sessions()?;
+        Ok(SessionPage::of_all(all, query, after, limit))
+    }
+
     /// Whether there is such a session: it has an entry, something in its trail that cannot be
     /// read, or a journal record since its trail was last removed. A store that keeps what is
     /// written while it cannot be asked answers as far as it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn is_known(&self, session_id: &str) -> Result<bool>;
+    fn is_known(&self, session_id: &str) -> Result<bool> {
+        session_id::encode(session_id)?;
+        let (facts, _) = by_reading::facts(&|visit| self.read_journal(Some(session_id), visit))?;
+        if facts.first_at.is_some() {
+            return Ok(true);
+        }
+        let mut has_entry = false;
+        let damage = self.read_trail(session_id, &mut |_| {
+            has_entry = true;
+            Ok(())
+        })?;
+        Ok(has_entry || !damage.is_empty())
+    }
 
     /// Calls `visit` for each entry of `session_id` in order; an unknown session has none. Returns
     /// the damage met on the way, which may be that nothing of its trail can be read.
@@ -218,7 +160,7 @@ pub trait AuditStore: Send + Sync {
     ) -> Result<Vec<Damage>>;
 
     /// Calls `visit` for the last `count` entries of `session_id` in order, without reading all
-    /// that come before. Returns the damage met on the way.
+    /// that come before where the store can. Returns the damage met on the way.
     ///
     /// # Errors
     /// If the store cannot be read, or `visit` fails.
@@ -227,7 +169,46 @@ pub trait AuditStore: Send + Sync {
         session_id: &str,
         count: usize,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
-    ) -> Result<Vec<Damage>>;
+    ) -> Result<Vec<Damage>> {
+        let mut last: VecDeque<Vec<u8>> = VecDeque::new();
+        let damage = self.read_trail(session_id, &mut |stored| {
+            last.push_back(stored.raw().to_vec());
+            if last.len() > count {
+                last.pop_front();
+            }
+            Ok(())
+        })?;
+        for raw in &last {
+            let unreadable = |error| {
+                let text = format!("an entry of session {session_id} cannot be read again");
+                Error::new(ErrorKind::Damaged, text).with_source(error)
+            };
+            visit(StoredEntry::read(raw).map_err(unreadable)?)?;
+        }
+        Ok(damage)
+    }
+
+    /// Calls `visit` for the entries of `session_id` that were added to those that were `seen`, in
+    /// order, and counts each as seen once `visit` took it. It goes by where entries stand: what
+    /// comes late, and says that it is older, is not missed. Of a trail that was removed and taken
+    /// over again, what was seen may count as seen.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `visit` fails.
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        let mut passing = seen.passing(visit);
+        let damage = self.read_trail(session_id, &mut |stored| passing.take(stored))?;
+        // Who can see nothing of a trail cannot tell whether it is another.
+        match passing.has_passed() || damage.iter().any(Damage::is_of_all) {
+            true => Ok(ReadAfter::Read(damage)),
+            false => Ok(seen.of_no_trail()),
+        }
+    }
 
     /// The digest of the trail of `session_id` as it is now, and what could not be read of it.
     ///
@@ -293,11 +274,23 @@ pub trait AuditStore: Send + Sync {
     }
 
     /// The statistics of `session_id`, zeros for an unknown one, and what of its trail and of the
-    /// journal could not be read. Reads only what was appended since it was last asked.
+    /// journal could not be read. Reads only what was appended since it was last asked, where the
+    /// store can.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)>;
+    fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
+        let (facts, of_journal) =
+            by_reading::facts(&|visit| self.read_journal(Some(session_id), visit))?;
+        let mut sums = Accumulator::default();
+        let mut damage = self.read_trail(session_id, &mut |stored| {
+            stored.tell(&mut sums);
+            Ok(())
+        })?;
+        Damage::join(&mut damage, of_journal);
+        let start = facts.session_start(sums.tally().first_timestamp.as_deref());
+        Ok((sums.statistics(session_id, start), damage))
+    }
 
     /// As [`AuditStore::read_statistics`], for those who have no use for the damage.
     ///
@@ -313,7 +306,30 @@ pub trait AuditStore: Send + Sync {
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)>;
+    fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        let (mut facts, of_journal) =
+            by_reading::facts_of_all(&|visit| self.read_journal(None, visit))?;
+        let (sessions, mut damage) = self.read_sessions()?;
+        let mut sums = Grouping::default();
+        for session in sessions {
+            let facts = facts.remove(&session.session_id).unwrap_or_default();
+            let traits = facts.traits();
+            if !query.includes_session(traits.project, traits.host) {
+                continue;
+            }
+            let mut groups = SessionGroups::default();
+            let of_trail = self.read_trail(&session.session_id, &mut |stored| {
+                stored.tell(&mut groups.observer(query, &traits));
+                Ok(())
+            })?;
+            Damage::join(&mut damage, of_trail);
+            let end = (facts.end(groups.all()), facts.flaky);
+            let start = session.session_start.as_deref();
+            sums.add_session(query, &traits, groups, start, end);
+        }
+        Damage::join(&mut damage, of_journal);
+        Ok((sums.aggregates(), damage))
+    }
 
     /// As [`AuditStore::read_aggregate`], for those who have no use for the damage.
     ///
@@ -329,6 +345,13 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be written.
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed>;
+
+    /// Somebody who waits for what is written to the store, by whomever. What is written from its
+    /// first answer on is told.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn follower(&self) -> Result<Box<dyn Follower + '_>>;
 
     /// Takes over what others hold.
     ///

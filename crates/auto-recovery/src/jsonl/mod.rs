@@ -34,6 +34,7 @@
 //! two. What cannot be read is reported with its place and hides nothing else.
 
 mod dir;
+mod follow;
 mod import;
 mod io;
 mod names;

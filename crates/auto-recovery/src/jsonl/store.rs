@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::dir::Dir;
 use super::io::{FileIo, SystemIo};
-use super::read::{sessions, trail};
+use super::read::{after, pages, sessions, trail};
 use super::root::Root;
 use super::sums::aggregate;
 use super::sums::cache::StatisticsCache;
@@ -16,10 +16,11 @@ use super::write::append_call;
 use super::write::appender::Appender;
 use super::write::kind::Kind;
 use super::write::open_trails::OpenTrails;
-use super::{import, remove};
+use super::{follow, import, remove};
 use crate::audit::{
-    Appended, AuditStore, Damage, Durability, Importer, JournalEvent, JournalRecord, NewEntry,
-    Removal, Removed, SessionHeld, SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
+    SessionQuery, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
@@ -136,6 +137,15 @@ impl AuditStore for JsonlStore {
         sessions::list(&self.root)
     }
 
+    fn read_session_page(
+        &self,
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Result<SessionPage> {
+        pages::read(&self.root, query, after, limit)
+    }
+
     fn is_known(&self, session_id: &str) -> Result<bool> {
         sessions::is_known(&self.root, session_id)
     }
@@ -155,6 +165,15 @@ impl AuditStore for JsonlStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         trail::read_last(&self.root, session_id, count, visit)
+    }
+
+    fn read_after(
+        &self,
+        session_id: &str,
+        seen: &mut Seen,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<ReadAfter> {
+        after::read_after(&self.root, session_id, seen, visit)
     }
 
     fn read_journal(
@@ -179,6 +198,10 @@ impl AuditStore for JsonlStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         remove::remove(&self.root, &self.journal, session_id, removal)
+    }
+
+    fn follower(&self) -> Result<Box<dyn Follower + '_>> {
+        Ok(follow::follower(&self.root))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -3,7 +3,9 @@
 //! They panic where a store breaks the contract, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod follow;
 mod import;
+mod pages;
 mod removal;
 mod sums;
 
@@ -35,7 +37,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 17] = [
+    let cases: [(&str, Case); 22] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -47,11 +49,16 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("sessions are listed with what is known", listed),
         ("all sessions are summed up", sums::of_all),
         ("sums are told apart", sums::told_apart),
+        ("sessions are listed by the page", pages::like_the_list),
+        ("pages are stable under writers", pages::under_writers),
         ("cleared is cleared", cleared),
         ("pruned is pruned, and only what was meant", removal::pruned),
         ("held is held", removal::held),
         ("entries are taken over once, as they are", import::entries),
         ("records are taken over once, as they are", import::records),
+        ("what anybody writes is named", follow::named),
+        ("reading on misses nothing", follow::read_on),
+        ("many who write are followed", follow::many),
         ("many write at once", at_once),
     ];
     for (name, case) in cases {

@@ -6,6 +6,8 @@ mod audit_crowd;
 mod audit_damage;
 mod audit_entry;
 mod audit_faults;
+mod audit_following;
+mod audit_in_memory;
 mod audit_limits;
 mod audit_logger;
 mod audit_model;

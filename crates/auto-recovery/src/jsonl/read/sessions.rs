@@ -34,9 +34,7 @@ pub(in crate::jsonl) fn list(root: &Root) -> Result<Listed> {
         add_damage(&mut damage, of_trail);
     }
     for (id, events) in events {
-        // Under a name that no trail can have, nobody could be asked for it, or remove it.
-        let is_one = session_id::encode(id).is_ok();
-        if is_one && events.facts.first_at.is_some() && !summaries.contains_key(id) {
+        if is_journaled(id, events) && !summaries.contains_key(id) {
             let summary = events.facts.summary(id.clone(), Tally::default(), 0);
             summaries.insert(id.clone(), summary);
         }
@@ -46,8 +44,14 @@ pub(in crate::jsonl) fn list(root: &Root) -> Result<Listed> {
     Ok((list, in_order(damage, told.all_damage())))
 }
 
-/// The session `id`, of which the journal says `events`; `None` if it is none.
-fn list_one(
+/// Whether the journal, which says `events` of it, alone makes `id` a session. Under a name that no
+/// trail can have, nobody could be asked for it, or remove it.
+pub(super) fn is_journaled(id: &str, events: &SessionEvents) -> bool {
+    events.facts.first_at.is_some() && session_id::encode(id).is_ok()
+}
+
+/// The session `id`, of which the journal says `events`; `None` if it has no trail.
+pub(super) fn list_one(
     root: &Root,
     id: &str,
     events: Arc<SessionEvents>,

@@ -198,7 +198,9 @@ pub(in crate::jsonl) fn unreadable(place: String, error: Error) -> Result<Damage
 }
 
 /// Offers each entry to `visit`.
-fn visiting<'v>(visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>) -> Box<Take<'v>> {
+pub(in crate::jsonl) fn visiting<'v>(
+    visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Box<Take<'v>> {
     Box::new(|raw, _| {
         Ok(match StoredEntry::read(raw) {
             Ok(stored) => {

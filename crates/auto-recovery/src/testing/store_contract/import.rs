@@ -4,12 +4,12 @@ use super::{DEAD_PID, Place, assert_exact, entry, finished, read, started};
 use crate::audit::{AuditStore, JournalEvent, JournalRecord, SessionOutcome};
 use crate::error::ErrorKind;
 
-fn raw(session_id: &str, number: u64) -> Vec<u8> {
+pub(super) fn raw(session_id: &str, number: u64) -> Vec<u8> {
     entry(session_id, number).entry.to_json().into_bytes()
 }
 
 /// As the Python original wrote it, with a duration that is no whole number of milliseconds.
-fn pretty(session_id: &str, number: u64) -> Vec<u8> {
+pub(super) fn pretty(session_id: &str, number: u64) -> Vec<u8> {
     let mut entry = entry(session_id, number).entry;
     entry.timestamp = "2026-01-02T03:04:05.678901+00:00".to_owned();
     entry.duration_seconds = 0.123_456_789;
@@ -17,7 +17,7 @@ fn pretty(session_id: &str, number: u64) -> Vec<u8> {
     serde_json::to_vec_pretty(&value).unwrap()
 }
 
-fn stored(store: &dyn AuditStore, session_id: &str) -> Vec<Vec<u8>> {
+pub(super) fn stored(store: &dyn AuditStore, session_id: &str) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut visit = |stored: crate::audit::StoredEntry<'_>| {
         all.push(stored.raw().to_vec());

@@ -1,0 +1,239 @@
+//! Following a store: being told which sessions others write to, and reading on where one stopped.
+//!
+//! A [`Follower`] names sessions; [`AuditStore::read_after`](crate::audit::AuditStore::read_after)
+//! gives what was added to them. A session may be named without anything new in it, and that costs
+//! one look; nothing new goes without its session being named.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::audit::{Damage, StoredEntry};
+use crate::error::Result;
+use crate::host::{Host, Wait};
+
+/// How many sessions are named at once; the rest with the next call.
+pub const NAMED_MAX: usize = 1000;
+
+/// The least time from one look to the next: people take what comes within it for at once.
+const PACE: Duration = Duration::from_millis(100);
+
+/// How many times as long as a look takes there is none after it: a tenth of a core at most.
+const REST: u32 = 9;
+
+/// What came while somebody waited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// Something was written to these sessions, or they were removed.
+    Sessions(Vec<String>),
+    /// Something may have been missed: look at everything. So it is at first, and when the
+    /// connection was lost.
+    Anything,
+    /// Nothing, for as long as the caller wanted to wait.
+    Nothing,
+}
+
+impl Followed {
+    /// That something was written to `sessions`, if there are any.
+    pub fn of_sessions(sessions: impl IntoIterator<Item = String>) -> Self {
+        let sessions: Vec<String> = sessions.into_iter().collect();
+        match sessions.is_empty() {
+            true => Self::Nothing,
+            false => Self::Sessions(sessions),
+        }
+    }
+}
+
+/// Waits for what is written to a store, by whomever.
+pub trait Follower: Send {
+    /// Waits until something is written, at most for `timeout`. If the store cannot be reached it
+    /// tries again, and says [`Followed::Nothing`] when the time is over or the user asks to stop.
+    ///
+    /// # Errors
+    /// If the store cannot be read, and trying again is of no use.
+    fn wait(&mut self, timeout: Duration) -> Result<Followed>;
+}
+
+/// A follower that looks again and again, for stores that tell nobody.
+pub struct Polling<L> {
+    host: Arc<dyn Host>,
+    look: L,
+    has_begun: bool,
+    /// Before that moment there is no look.
+    next_look: Duration,
+    /// Sessions that are still to be named.
+    named: VecDeque<String>,
+}
+
+impl<L: FnMut() -> Result<Followed> + Send> Polling<L> {
+    /// A follower that calls `look`, which says what was written since its last call. What its
+    /// first call says is not told: it is where following begins.
+    pub fn new(host: Arc<dyn Host>, look: L) -> Self {
+        Self {
+            host,
+            look,
+            has_begun: false,
+            next_look: Duration::ZERO,
+            named: VecDeque::new(),
+        }
+    }
+
+    fn look(&mut self) -> Result<Followed> {
+        let begin = self.host.monotonic();
+        let found = (self.look)();
+        let end = self.host.monotonic();
+        self.next_look = end + PACE.max(end.saturating_sub(begin) * REST);
+        // What a look that failed had found is lost.
+        let found = found.inspect_err(|_| self.has_begun = false)?;
+        match std::mem::replace(&mut self.has_begun, true) {
+            true => Ok(found),
+            false => Ok(Followed::Anything),
+        }
+    }
+}
+
+impl<L: FnMut() -> Result<Followed> + Send> Follower for Polling<L> {
+    fn wait(&mut self, timeout: Duration) -> Result<Followed> {
+        let begin = self.host.monotonic();
+        loop {
+            if !self.named.is_empty() {
+                let count = self.named.len().min(NAMED_MAX);
+                return Ok(Followed::Sessions(self.named.drain(..count).collect()));
+            }
+            let now = self.host.monotonic();
+            let left = timeout.saturating_sub(now.saturating_sub(begin));
+            let pause = self.next_look.saturating_sub(now);
+            if !pause.is_zero() {
+                let pause = pause.min(left);
+                if pause.is_zero() || self.host.sleep(pause) == Wait::Interrupted {
+                    return Ok(Followed::Nothing);
+                }
+                continue;
+            }
+            match self.look()? {
+                Followed::Sessions(sessions) => self.named.extend(sessions),
+                Followed::Anything => return Ok(Followed::Anything),
+                Followed::Nothing if left.is_zero() => return Ok(Followed::Nothing),
+                Followed::Nothing => {}
+            }
+        }
+    }
+}
+
+/// How far somebody has read a trail. The default has seen nothing.
+#[derive(Default)]
+pub struct Seen {
+    /// Where the store goes on, in its own terms; `None` for the trail's beginning.
+    place: Option<Box<dyn Any + Send>>,
+    /// How many entries behind that place were seen.
+    passed: u64,
+    /// The hash of the last entry that was seen: a trail in which another stands there is another.
+    last: Option<[u8; 32]>,
+}
+
+/// What came of reading on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadAfter {
+    /// What was added was visited, and this could not be read on the way.
+    Read(Vec<Damage>),
+    /// The trail that was seen is gone. Nothing was visited, and nothing counts as seen: the next
+    /// call reads from its beginning what is there now.
+    Removed,
+}
+
+impl Seen {
+    /// Where the store goes on, if it noted that in such a value.
+    pub fn place<P: 'static>(&self) -> Option<&P> {
+        self.place.as_ref()?.downcast_ref()
+    }
+
+    /// Notes that the store goes on at `place`, behind which `passed` of the entries stand that
+    /// were seen.
+    pub fn set_place(&mut self, place: impl Any + Send, passed: u64) {
+        self.place = Some(Box::new(place));
+        self.passed = passed;
+    }
+
+    /// What came of it where there is no such trail, or another: whoever has seen nothing misses
+    /// nothing, and for all others nothing counts as seen any more.
+    pub fn of_no_trail(&mut self) -> ReadAfter {
+        match std::mem::take(self).is_nothing() {
+            true => ReadAfter::Read(Vec::new()),
+            false => ReadAfter::Removed,
+        }
+    }
+
+    /// Whom a store tells the entries behind the place: those that were seen are passed over, the
+    /// others go to `visit` and are seen then.
+    pub fn passing<'v>(
+        &'v mut self,
+        visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Passing<'v> {
+        Passing {
+            to_pass: self.passed,
+            is_same: true,
+            taken: 0,
+            seen: self,
+            visit,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.last.is_none()
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seen")
+            .field("passed", &self.passed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes the entries behind a place, and tells those on that were not seen.
+pub struct Passing<'v> {
+    seen: &'v mut Seen,
+    visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    to_pass: u64,
+    is_same: bool,
+    taken: u64,
+}
+
+impl Passing<'_> {
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// If whoever is told of it fails.
+    pub fn take(&mut self, stored: StoredEntry<'_>) -> Result<()> {
+        self.taken += 1;
+        if self.to_pass > 0 {
+            self.to_pass -= 1;
+            self.is_same = self.to_pass > 0 || self.seen.last == Some(hash_of(&stored));
+        } else if self.is_same {
+            let hash = hash_of(&stored);
+            (self.visit)(stored)?;
+            self.seen.passed += 1;
+            self.seen.last = Some(hash);
+        }
+        Ok(())
+    }
+
+    /// Whether the entries that were seen stood where they stood.
+    pub fn has_passed(&self) -> bool {
+        self.to_pass == 0 && self.is_same
+    }
+
+    /// How many entries were taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+fn hash_of(stored: &StoredEntry<'_>) -> [u8; 32] {
+    Sha256::digest(stored.raw()).into()
+}

@@ -1,0 +1,140 @@
+//! Lists of sessions: what is told of each, in which order, and one page of them at a time.
+
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{Damage, SessionHeld, SessionOutcome};
+use crate::statistics::instant;
+
+/// What is known of one session without reading all of its entries.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SessionSummary {
+    /// The session.
+    pub session_id: String,
+    /// When it began: the earlier of the journal's time and the first entry's.
+    pub session_start: Option<String>,
+    /// Time of its newest entry.
+    pub last_attempt_timestamp: Option<String>,
+    /// How many entries it has.
+    pub total_attempts: u64,
+    /// How many of them succeeded.
+    pub successful_attempts: u64,
+    /// How it ended.
+    pub outcome: SessionOutcome,
+    /// The command that was run, as argv.
+    pub command: Option<Vec<String>>,
+    /// Where it ran.
+    pub cwd: Option<String>,
+    /// The workspace it belongs to, by the name of its directory.
+    pub project: Option<String>,
+    /// The machine it ran on.
+    pub host: Option<String>,
+    /// The user it ran as.
+    pub user: Option<String>,
+    /// The root of the workspace it belongs to, as its recorder named it.
+    #[serde(skip)]
+    pub workspace: Option<String>,
+    /// How many bytes its entries have, each with a line's end.
+    #[serde(skip)]
+    pub bytes: u64,
+    /// Who wants it kept, and why.
+    #[serde(skip)]
+    pub held: Option<SessionHeld>,
+}
+
+/// The place of a session in a list. Of two, the newer session has the greater key; one that has no
+/// time is older than all that have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// When it began, in microseconds since the epoch; `None` if nobody knows.
+    pub start_us: Option<i64>,
+    /// The session.
+    pub session_id: String,
+}
+
+impl SessionKey {
+    /// The place of `session`.
+    pub fn of(session: &SessionSummary) -> Self {
+        Self {
+            start_us: session.session_start.as_deref().and_then(instant),
+            session_id: session.session_id.clone(),
+        }
+    }
+}
+
+/// Puts sessions in the order in which they are listed: newest first.
+pub fn sort_newest_first(sessions: &mut [SessionSummary]) {
+    sessions.sort_by_cached_key(|session| Reverse(SessionKey::of(session)));
+}
+
+/// Which sessions a list has. The default is all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only those that began at this time or later, in microseconds since the epoch.
+    pub since_us: Option<i64>,
+    /// Only those that began before this time.
+    pub until_us: Option<i64>,
+    /// Only those of this project.
+    pub project: Option<String>,
+    /// Only those of this machine.
+    pub host: Option<String>,
+}
+
+impl SessionQuery {
+    /// Whether a session is asked for that began at this time. One without a time is only asked for
+    /// by those who ask for all times.
+    pub fn includes_start(&self, start_us: Option<i64>) -> bool {
+        match start_us {
+            Some(start) => {
+                self.since_us.is_none_or(|since| since <= start)
+                    && self.until_us.is_none_or(|until| start < until)
+            }
+            None => self.since_us.is_none() && self.until_us.is_none(),
+        }
+    }
+
+    /// Whether sessions of `project` and `host` are asked for.
+    pub fn includes_traits(&self, project: Option<&str>, host: Option<&str>) -> bool {
+        let is = |wanted: &Option<String>, value: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == value
+        };
+        is(&self.project, project) && is(&self.host, host)
+    }
+}
+
+/// Some sessions of a list, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionPage {
+    /// The sessions, newest first.
+    pub sessions: Vec<SessionSummary>,
+    /// After which key the next page begins; `None` if this is the last.
+    pub next: Option<SessionKey>,
+    /// The damage met on the way, which may be of sessions that are on other pages.
+    pub damage: Vec<Damage>,
+}
+
+impl SessionPage {
+    /// The page of `all`, which are in order, that begins behind the key `after`.
+    pub(super) fn of_all(
+        all: (Vec<SessionSummary>, Vec<Damage>),
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Self {
+        let (sessions, damage) = all;
+        let keyed = sessions.into_iter().map(|one| (SessionKey::of(&one), one));
+        let mut wanted = keyed.filter(|(key, one)| {
+            after.is_none_or(|after| key < after)
+                && query.includes_start(key.start_us)
+                && query.includes_traits(one.project.as_deref(), one.host.as_deref())
+        });
+        let page: Vec<_> = wanted.by_ref().take(limit.max(1)).collect();
+        let next = wanted.next().and(page.last()).map(|(key, _)| key.clone());
+        Self {
+            sessions: page.into_iter().map(|(_, session)| session).collect(),
+            next,
+            damage,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! For stores that answer by reading: the list of their sessions, whether a trail may go, and what
+//! of what others hold is new.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::audit::{
+    AuditStore, Damage, Importer, JournalEvent, JournalRecord, Known, Removal, Removed,
+    SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
+};
+use crate::error::Result;
+use crate::statistics::Tally;
+
+/// What [`AuditStore::read_sessions`] answers, by reading the journal and each trail of a store in
+/// which something was written to the sessions `ids`.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn list_by_reading<S: AuditStore + ?Sized>(
+    store: &S,
+    ids: impl IntoIterator<Item = String>,
+) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
+    let (mut facts, of_journal) =
+        by_reading::facts_of_all(&|visit| store.read_journal(None, visit))?;
+    let (mut sessions, mut damage) = (Vec::new(), Vec::new());
+    for id in ids {
+        let (mut tally, mut bytes) = (Tally::default(), 0);
+        let of_trail = store.read_trail(&id, &mut |stored| {
+            stored.tally(&mut tally);
+            bytes += stored.raw().len() as u64 + 1;
+            Ok(())
+        })?;
+        Damage::join(&mut damage, of_trail);
+        let facts = facts.remove(&id).unwrap_or_default();
+        let is_there = facts.first_at.is_some() || tally.total > 0;
+        sessions.extend(is_there.then(|| facts.summary(id, tally, bytes)));
+    }
+    Damage::join(&mut damage, of_journal);
+    sort_newest_first(&mut sessions);
+    Ok((sessions, damage))
+}
+
+/// The record of the removal of `session_id` and how many entries go, if `removal` allows it; else
+/// why it stays. Nobody may write to the store between this and the removal.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn judge_by_reading<S: AuditStore + ?Sized>(
+    store: &S,
+    session_id: &str,
+    removal: &Removal,
+) -> Result<std::result::Result<(JournalEvent, u64), Removed>> {
+    let (is, _) = store.digest(session_id)?;
+    if let Some(held) = store.held(session_id)? {
+        return Ok(Err(Removed::Held(held)));
+    }
+    if !store.is_known(session_id)? {
+        return Ok(Err(Removed::Unknown));
+    }
+    if removal.expected().is_some_and(|expected| *expected != is) {
+        return Ok(Err(Removed::Changed));
+    }
+    let sums = store.statistics(session_id)?;
+    let trail = SessionCleared {
+        entries: is.entries,
+        first_timestamp: sums.first_attempt_timestamp,
+        last_timestamp: sums.last_attempt_timestamp,
+        ..SessionCleared::default()
+    };
+    Ok(Ok((removal.event(trail), is.entries)))
+}
+
+/// What is to be added to a store as it is.
+#[derive(Clone, Copy, Debug)]
+pub enum TakenOver<'t> {
+    /// An entry of this session.
+    Entry(&'t str, &'t [u8]),
+    /// A record of the journal.
+    Record(&'t JournalRecord),
+}
+
+/// An importer that finds what is there already by reading.
+pub struct ReadingImporter<'s, S: ?Sized, W> {
+    store: &'s S,
+    writing: &'s Mutex<()>,
+    write: W,
+    came: Known,
+}
+
+impl<'s, S, W> ReadingImporter<'s, S, W>
+where
+    S: AuditStore + ?Sized,
+    W: FnMut(TakenOver<'_>) -> Result<()>,
+{
+    /// An importer into `store` that adds what is new by `write`. It holds `writing` from looking
+    /// what is there until the last is added, and so must all that write by what is there.
+    pub fn new(store: &'s S, writing: &'s Mutex<()>, write: W) -> Self {
+        let came = Known::default();
+        Self {
+            store,
+            writing,
+            write,
+            came,
+        }
+    }
+
+    fn add(&mut self, key: &[u8], there: u64, new: TakenOver<'_>) -> Result<u64> {
+        let is_new = self.came.comes_beyond(key, there);
+        if is_new {
+            (self.write)(new)?;
+        }
+        Ok(u64::from(is_new))
+    }
+}
+
+impl<S, W> Importer for ReadingImporter<'_, S, W>
+where
+    S: AuditStore + ?Sized,
+    W: FnMut(TakenOver<'_>) -> Result<()>,
+{
+    fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut added = 0;
+        for raw in raw {
+            let new = StoredEntry::import(session_id, raw)?;
+            let entry_id = new.entry_id();
+            let mut there = 0;
+            self.store.read_trail(session_id, &mut |stored| {
+                there += u64::from(stored.entry_id() == entry_id);
+                Ok(())
+            })?;
+            let key = [session_id, &entry_id].join("\n");
+            added += self.add(key.as_bytes(), there, TakenOver::Entry(session_id, raw))?;
+        }
+        Ok(added)
+    }
+
+    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut added = 0;
+        for record in records {
+            let session_id = record.session_id.as_deref();
+            let mut there = 0;
+            self.store.read_journal(session_id, &mut |one| {
+                match one.session_id == record.session_id && one.event.is_removal() {
+                    true => there = 0,
+                    false => there += u64::from(one == *record),
+                }
+                Ok(())
+            })?;
+            let text = record.to_json()?;
+            added += self.add(text.as_bytes(), there, TakenOver::Record(record))?;
+        }
+        Ok(added)
+    }
+}
