@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
+use crate::plan::{CategoryOrder, Planner};
 use crate::process::DEFAULT_GRACE;
 use crate::recipe::Recipe;
 use crate::run::outcome::ExitMap;
@@ -247,6 +248,8 @@ pub struct RunRequest {
     pub parent_session: Option<String>,
     /// How to recover which failure.
     pub policy: PolicyFor,
+    /// Decides what is tried, and in which order.
+    pub planner: Arc<dyn Planner>,
     /// The user's recipes, which come before the built-in ones.
     pub recipes: Vec<Recipe>,
     /// The rules of detection; the built-in ones unless set.
@@ -323,6 +326,7 @@ impl RunRequest {
             session_id: None,
             parent_session: None,
             policy: Arc::new(|_, _| Policy::default()),
+            planner: Arc::new(CategoryOrder),
             recipes: Vec::new(),
             rules: None,
             allow: Tier::Safe,
