@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use auto_recovery::audit::AuditStore;
 use auto_recovery::failure::Context;
 use auto_recovery::host::Host;
-use auto_recovery::manager::{
-    AutoRecoveryManager, Incident, ManagerSettings, Recovery, StrategyOrder,
-};
+use auto_recovery::manager::{AutoRecoveryManager, Incident, ManagerSettings, Recovery};
+use auto_recovery::plan::GivenOrder;
 use auto_recovery::{Category, RecoveryAuditLogger, RecoveryStrategyType};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -86,10 +85,7 @@ fn incident(error: &Bound<'_, PyAny>, request: &Request<'_>) -> PyResult<Inciden
         true => auto_recovery::classify::classify(&failure),
         false => (Category::Unknown, RULE_CALLER),
     };
-    Ok(Incident {
-        order: StrategyOrder::Given(kinds(request)?),
-        ..Incident::new(failure, category, rule)
-    })
+    Ok(Incident::new(failure, category, rule))
 }
 
 fn kinds(request: &Request<'_>) -> PyResult<Vec<RecoveryStrategyType>> {
@@ -169,8 +165,10 @@ fn prepare(
     }
     let numbers = manager.getattr(intern!(py, "_numbers"))?;
     inner.numbers = Arc::clone(&numbers.cast::<AttemptNumbers>()?.get().shared);
+    let kinds = kinds(request)?;
+    inner.planner = Box::new(GivenOrder(kinds.clone()));
     let mut known = Vec::new();
-    for (kind, strategy) in kinds(request)?.into_iter().zip(&request.strategies) {
+    for (kind, strategy) in kinds.into_iter().zip(&request.strategies) {
         // Selected twice, it is one strategy that is tried twice.
         if !known.contains(&kind) {
             known.push(kind.clone());

@@ -10,3 +10,8 @@ pub const EXIT_CANNOT_RUN: i32 = 126;
 pub const EXIT_NOT_FOUND: i32 = 127;
 /// What a shell adds to the number of the signal that ended a command.
 pub const EXIT_SIGNAL_BASE: i32 = 128;
+
+/// How a process ended, as a shell reports it.
+pub(crate) fn shell_code(exit_code: Option<i32>, signal: Option<i32>) -> Option<i32> {
+    exit_code.or(signal.map(|signal| EXIT_SIGNAL_BASE + signal))
+}

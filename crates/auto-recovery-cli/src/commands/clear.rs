@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::artifacts;
 use crate::commands::session::{self, Trail};
 use crate::exit::Exit;
+use crate::hints;
 use crate::output::{Printer, counted, escape_text};
 
 /// A session that was removed.
@@ -70,7 +71,7 @@ pub(crate) fn clear(
                 all_may_go = false;
                 printer.warn(format_args!(
                     "session {session_id} stays: {}",
-                    error.chain()
+                    hints::chain(&error)
                 ));
             }
             Err(error) => {

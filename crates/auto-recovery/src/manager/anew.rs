@@ -6,24 +6,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::manager::Event;
-use crate::manager::planner::{GROUNDS_MAX, NewPlan};
+use crate::manager::replanner::{GROUNDS_MAX, NewPlan, PlannedStrategy};
 use crate::manager::step::Step;
 use crate::manager::tried::{Tried, Turn};
 use crate::manager::under_way::{Deed, Recovering};
-use crate::strategy::{RecoveryStrategyType, Strategy};
+use crate::strategy::RecoveryStrategyType;
 use crate::tier::Tier;
 
-impl Recovering<'_> {
+impl<'m> Recovering<'m> {
     /// Takes what `tried` left as the ground for what comes next, if it changed which failure there
     /// is and something can be tried against that one.
-    pub(super) fn look_for_ground(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+    pub(super) fn look_for_ground(&mut self, turn: &Turn<'_, '_>, tried: &mut Tried) {
+        self.anew = None;
         if !self.may_be_ground(turn, tried) {
             return;
         }
         let Some(failure) = tried.failure.clone() else {
             return;
         };
-        if self.parts.planner.is_some() && self.grounds >= GROUNDS_MAX {
+        if self.parts.replanner.is_some() && self.grounds >= GROUNDS_MAX {
             let place = failure.location();
             let place = place
                 .map(|place| format!(" in {place}"))
@@ -36,7 +37,7 @@ impl Recovering<'_> {
             return;
         }
         let keeps_progress = self.parts.settings.keep_progress;
-        let plan = match self.ask_planner(&failure) {
+        let plan = match self.ask_replanner(&failure) {
             Some(Ok(plan)) => plan,
             Some(Err(why)) => {
                 tried.add(&format!("planning anew failed: {why}"));
@@ -55,7 +56,7 @@ impl Recovering<'_> {
             return;
         }
         tried.is_ground = true;
-        tried.anew = (!steps.is_empty()).then_some(steps);
+        self.anew = (!steps.is_empty()).then_some(steps);
         self.grounds += 1;
         self.incident.category = plan.category.unwrap_or(self.incident.category);
         self.incident.rule = plan.rule;
@@ -63,11 +64,11 @@ impl Recovering<'_> {
         self.current = failure;
     }
 
-    fn may_be_ground(&self, turn: &Turn<'_>, tried: &Tried) -> bool {
+    fn may_be_ground(&self, turn: &Turn<'_, '_>, tried: &Tried) -> bool {
         let parts = &self.parts;
-        let recipe = turn.step.recipe.as_ref();
+        let recipe = turn.step.candidate.recipe.as_ref();
         let is_safe = recipe.is_some_and(|recipe| recipe.tier == Tier::Safe);
-        let is_allowed = match &parts.planner {
+        let is_allowed = match &parts.replanner {
             Some(_) => parts.settings.keep_progress || is_safe,
             None => parts.settings.keep_progress,
         };
@@ -84,13 +85,13 @@ impl Recovering<'_> {
             && !tried.not_ended
             && tried.touched_nothing_protected()
             && !(parts.tree.is_some() && tried.files_modified.is_empty() && !tried.mended_before)
-            && turn.step.kind != RecoveryStrategyType::Rollback
+            && turn.step.candidate.kind != RecoveryStrategyType::Rollback
             && !parts.host.is_interrupted()
     }
 
-    fn ask_planner(&mut self, failure: &Failure) -> Option<Result<NewPlan, String>> {
-        let planner = self.parts.planner.as_mut()?;
-        let asked = catch_unwind(AssertUnwindSafe(|| planner.plan_anew(failure)));
+    fn ask_replanner(&mut self, failure: &Failure) -> Option<Result<NewPlan, String>> {
+        let replanner = self.parts.replanner.as_mut()?;
+        let asked = catch_unwind(AssertUnwindSafe(|| replanner.plan_anew(failure)));
         Some(match asked {
             Ok(Ok(plan)) => Ok(plan),
             Ok(Err(error)) => Err(error.to_string()),
@@ -100,18 +101,23 @@ impl Recovering<'_> {
 
     /// The steps of `strategies`, without what is used up and without recipes that were tried on
     /// this very tree.
-    fn steps_anew(&mut self, strategies: Vec<Box<dyn Strategy>>, tree: Option<&str>) -> Vec<Step> {
+    fn steps_anew(&self, strategies: Vec<PlannedStrategy>, tree: Option<&str>) -> Vec<Step<'m>> {
+        let max_attempts = self.parts.settings.max_attempts;
         let mut steps = Vec::new();
-        for strategy in strategies {
-            let mut step = self.parts.add_step(strategy);
-            match &step.recipe {
+        for PlannedStrategy {
+            strategy,
+            propensity,
+        } in strategies
+        {
+            let mut step = Step::new(strategy, propensity, max_attempts);
+            match &step.candidate.recipe {
                 Some(_) if self.done.contains_key(&deed(&step, tree)) => continue,
                 Some(_) => {}
                 // What somebody gave has its tries in the whole run.
                 None => {
                     let used = self.done.get(&deed(&step, None)).copied();
                     step.first = used.unwrap_or(0) + 1;
-                    if step.first > step.max_attempts {
+                    if step.first > step.candidate.max_attempts {
                         continue;
                     }
                 }
@@ -122,16 +128,16 @@ impl Recovering<'_> {
     }
 
     /// Remembers that `step` is tried on `tree`.
-    pub(super) fn note_deed(&mut self, step: &Step, tree: Option<&str>) {
-        let tree = tree.filter(|_| step.recipe.is_some());
+    pub(super) fn note_deed(&mut self, step: &Step<'_>, tree: Option<&str>) {
+        let tree = tree.filter(|_| step.candidate.recipe.is_some());
         *self.done.entry(deed(step, tree)).or_default() += 1;
     }
 
     /// Tells everybody of the failure that is faced now, and of the steps against it.
-    pub(super) fn turn_to_ground(&mut self, steps: &[Step], tried: &Tried) -> Result<()> {
+    pub(super) fn turn_to_ground(&mut self, steps: &[Step<'_>], tried: &Tried) -> Result<()> {
         let failure = self.current.clone();
-        if let Some(planner) = self.parts.planner.as_mut()
-            && let Err(error) = planner.turned_to(&failure)
+        if let Some(replanner) = self.parts.replanner.as_mut()
+            && let Err(error) = replanner.turned_to(&failure)
         {
             let context = format!("keep the failure for what is tried next: {error}");
             return Err(Error::new(ErrorKind::Io, context));
@@ -146,10 +152,10 @@ impl Recovering<'_> {
     }
 }
 
-fn deed(step: &Step, tree: Option<&str>) -> Deed {
+fn deed(step: &Step<'_>, tree: Option<&str>) -> Deed {
     (
-        step.kind.to_string(),
-        step.action.clone(),
+        step.candidate.kind.to_string(),
+        step.candidate.action.clone(),
         tree.map(str::to_owned),
     )
 }

@@ -4,24 +4,21 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
+use crate::exit::shell_code;
 use crate::failure::Failure;
 use crate::host::new_id;
 use crate::manager::Event;
 use crate::manager::judged::{Judged, OVERFLOW, join};
-use crate::manager::record::shell_code;
 use crate::manager::step::{After, RecoveryEnd};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
 use crate::manager::tried::{Tried, Turn};
 use crate::manager::under_way::Recovering;
-use crate::strategy::{
-    Call, HandlerResult, Outcome, RecoveryStrategyType, Verification, generate_fix, retry,
-    rollback, select_alternative,
-};
+use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Verification};
 
 impl<'m> Recovering<'m> {
     /// Makes one attempt and records it; `None` if the tree cannot be kept safe for it.
-    pub(super) fn attempt(&mut self, turn: &Turn<'_>) -> Result<Option<Tried>> {
+    pub(super) fn attempt(&mut self, turn: &Turn<'_, '_>) -> Result<Option<Tried>> {
         self.faced = self.current.clone();
         let number = self.parts.next_attempt_number(self.session_id.as_deref())?;
         let before = match self.parts.tree.as_mut().map(|tree| tree.before(number)) {
@@ -37,12 +34,12 @@ impl<'m> Recovering<'m> {
         let recorded = self.record_intent(turn, number, &before);
         recorded.map_err(|error| self.abandon(error))?;
         self.parts.observe(&Event::Attempt {
-            strategy: &turn.step.kind,
+            strategy: &turn.step.candidate.kind,
             strategy_attempt: turn.strategy_attempt,
-            max_attempts: turn.step.max_attempts,
-            ends_early: turn.step.ends_early,
-            action: &turn.step.action,
-            recipe: turn.step.recipe.as_ref(),
+            max_attempts: turn.step.candidate.max_attempts,
+            ends_early: turn.step.candidate.ends_early,
+            action: &turn.step.candidate.action,
+            recipe: turn.step.candidate.recipe.as_ref(),
             foreign: &before.foreign,
             left: &before.left,
         });
@@ -72,8 +69,8 @@ impl<'m> Recovering<'m> {
         let span = span.zip(tried.acted.checkpoint.as_deref());
         self.parts.observe(&Event::Tried {
             attempt_number: number,
-            strategy: &turn.step.kind,
-            action: &turn.step.action,
+            strategy: &turn.step.candidate.kind,
+            action: &turn.step.candidate.action,
             success: tried.success,
             verdict: &tried.verdict,
             failure: tried.failure.as_ref(),
@@ -90,7 +87,7 @@ impl<'m> Recovering<'m> {
 
     fn act_and_settle(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
         before: Before,
         started: Duration,
@@ -104,22 +101,22 @@ impl<'m> Recovering<'m> {
             },
         };
         let mut judged = self.judge(turn, number, &outcome, &acted);
-        judged.tell_of_exit(turn.step.recipe.is_some(), &outcome, &acted);
+        judged.tell_of_exit(turn.step.candidate.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
         let exit = shell_code(verification.exit_code, verification.signal);
         self.last_exit = exit.or(self.last_exit);
+        let is_retry = turn.step.candidate.kind == RecoveryStrategyType::Retry;
         let mut tried = Tried {
             success: judged.success,
             repeatable: outcome.repeatable,
             stood_in: judged.success && outcome.stands_in,
-            flaky: judged.success && !self.kept && turn.step.kind == RecoveryStrategyType::Retry,
+            flaky: judged.success && !self.kept && is_retry,
             undone: false,
             kept: false,
             confirmed: false,
             passed_without: None,
             is_ground: false,
-            anew: None,
             mended_before: outcome.mended_before,
             message: judged.message,
             verdict: judged.verdict,
@@ -163,7 +160,7 @@ impl<'m> Recovering<'m> {
     /// first: what it writes meanwhile is its own, and goes with the rest.
     fn look_after(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
         judged: &mut Judged,
         acted: &Acted,
@@ -185,7 +182,7 @@ impl<'m> Recovering<'m> {
         Ok(verified)
     }
 
-    fn end_and_look(&mut self, turn: &Turn<'_>, number: u64) -> Result<Verified> {
+    fn end_and_look(&mut self, turn: &Turn<'_, '_>, number: u64) -> Result<Verified> {
         self.strategy_failed(turn, number);
         self.look()
     }
@@ -198,27 +195,11 @@ impl<'m> Recovering<'m> {
     }
 
     /// Asks the strategy to act. Errors and panics of a handler are outcomes, not ours.
-    fn act(&mut self, turn: &Turn<'_>, number: u64) -> Outcome {
+    fn act(&mut self, turn: &Turn<'_, '_>, number: u64) -> Outcome {
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
-        let context = self.context;
-        let parts = &mut self.parts;
-        let result = guarded(|| match turn.step.plugin {
-            Some(index) => parts.strategies[index].act(&call),
-            None => match &turn.step.kind {
-                RecoveryStrategyType::Fix => {
-                    generate_fix(parts.fix_generator.as_mut(), &failure, context)
-                }
-                RecoveryStrategyType::Retry => {
-                    retry(parts.retry_handler.as_mut(), &failure, context)
-                }
-                RecoveryStrategyType::Alternative => {
-                    select_alternative(parts.alternative_selector.as_mut(), &failure, context)
-                }
-                RecoveryStrategyType::Rollback => rollback(parts.rollback_handler.as_mut()),
-                kind => Ok(Outcome::not_possible(format!("Unknown strategy: {kind}"))),
-            },
-        });
+        let mut strategy = turn.step.strategy.borrow_mut();
+        let result = guarded(|| strategy.act(&call));
         result.unwrap_or_else(|message| Outcome {
             repeatable: true,
             ..Outcome::not_possible(message)
@@ -226,7 +207,13 @@ impl<'m> Recovering<'m> {
     }
 
     /// Whether the attempt cured the failure: the verifier's word where there is one.
-    fn judge(&mut self, turn: &Turn<'_>, number: u64, outcome: &Outcome, acted: &Acted) -> Judged {
+    fn judge(
+        &mut self,
+        turn: &Turn<'_, '_>,
+        number: u64,
+        outcome: &Outcome,
+        acted: &Acted,
+    ) -> Judged {
         let judged = |success, message: String| Judged {
             success,
             verdict: message.clone(),
@@ -271,7 +258,7 @@ impl<'m> Recovering<'m> {
                 let message = join(&outcome.message, &seen(&verification));
                 Judged {
                     success: verification.passed && !self.parts.host.is_interrupted(),
-                    verdict: match turn.step.kind {
+                    verdict: match turn.step.candidate.kind {
                         // Where it went, and how far that is, is what a person must know of it.
                         RecoveryStrategyType::Rollback => message.clone(),
                         _ => seen(&verification),
@@ -289,7 +276,7 @@ impl<'m> Recovering<'m> {
 
     /// Asks the approver, if there is one and a cure, or what it was built upon, changed files: all
     /// that would stay is one change. No answer is a no.
-    fn approve(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) {
+    fn approve(&mut self, turn: &Turn<'_, '_>, number: u64, tried: &mut Tried) {
         let files_modified: BTreeSet<_> =
             self.changed.iter().chain(&tried.files_modified).collect();
         let files_modified: Vec<_> = files_modified.into_iter().cloned().collect();
@@ -307,7 +294,7 @@ impl<'m> Recovering<'m> {
         let change = ChangeUnderReview {
             failure: &self.current,
             category: self.incident.category,
-            strategy: &turn.step.kind,
+            strategy: &turn.step.candidate.kind,
             attempt_number: number,
             before: &before,
             after: &after,
@@ -325,7 +312,7 @@ impl<'m> Recovering<'m> {
         tried.flaky = false;
         tried.stood_in = false;
         tried.add(&refusal);
-        tried.repeatable = turn.step.recipe.is_none();
+        tried.repeatable = turn.step.candidate.recipe.is_none();
         // What changed while somebody was asked may be theirs: the tree is not looked at again.
         self.strategy_failed(turn, number);
     }
@@ -336,19 +323,16 @@ impl<'m> Recovering<'m> {
         tree.is_none_or(|tree| tree.is_as_verified().unwrap_or(false))
     }
 
-    /// Lets a plug-in end what it left running, before anything is undone.
-    fn strategy_failed(&mut self, turn: &Turn<'_>, number: u64) {
-        let Some(index) = turn.step.plugin else {
-            return;
-        };
+    /// Lets the strategy end what it left running, before anything is undone.
+    fn strategy_failed(&mut self, turn: &Turn<'_, '_>, number: u64) {
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
-        self.parts.strategies[index].failed(&call);
+        turn.step.strategy.borrow_mut().failed(&call);
     }
 
     /// Keeps what the attempt left, or puts it back. If it cannot be put back, the attempt is on
     /// record all the same, and nothing more is tried.
-    fn settle(&mut self, turn: &Turn<'_>, tried: &mut Tried) {
+    fn settle(&mut self, turn: &Turn<'_, '_>, tried: &mut Tried) {
         if let Err(error) = self.keep_or_undo(turn, tried) {
             tried.add(&format!("could not be put back: {}", error.chain()));
             tried.after = After::End(RecoveryEnd::Escalated);
@@ -357,7 +341,7 @@ impl<'m> Recovering<'m> {
         tried.tell_of_left();
     }
 
-    fn keep_or_undo(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> Result<()> {
+    fn keep_or_undo(&mut self, turn: &Turn<'_, '_>, tried: &mut Tried) -> Result<()> {
         let Some(tree) = self.parts.tree.as_mut() else {
             return Ok(());
         };
@@ -382,7 +366,7 @@ impl<'m> Recovering<'m> {
         }
         let changed = tried.before.checkpoint != tried.verified.checkpoint;
         let tries_again = matches!(tried.after, After::SameStrategy(_));
-        let is_retry = turn.step.kind == RecoveryStrategyType::Retry;
+        let is_retry = turn.step.candidate.kind == RecoveryStrategyType::Retry;
         if tries_again && is_retry && tried.touched_nothing_protected() {
             // A retry changes nothing by itself. What the command left may be what lets it pass
             // next time: half a download, a warm cache. It goes when no try is left.
@@ -420,7 +404,7 @@ impl<'m> Recovering<'m> {
     /// next.
     fn call<'c>(
         &self,
-        turn: &Turn<'c>,
+        turn: &Turn<'c, '_>,
         number: u64,
         failure: &'c Failure,
         session_id: Option<&'c str>,
@@ -436,8 +420,8 @@ impl<'m> Recovering<'m> {
             session_id,
             attempt_number: number,
             strategy_attempt: turn.strategy_attempt,
-            max_attempts: turn.step.max_attempts,
-            strategy: &turn.step.kind,
+            max_attempts: turn.step.candidate.max_attempts,
+            strategy: &turn.step.candidate.kind,
             time_left: self
                 .parts
                 .settings
@@ -462,11 +446,10 @@ impl<'m> Recovering<'m> {
                     (undo, error) if error.contains(&undo) => String::new(),
                     (undo, _) => format!(" ({undo})"),
                 };
-                let context = format!(
-                    "the tree was not put back{why} after a failure; once that is mended, the \
-                     next run here or `recover restore` puts it back"
-                );
-                Error::new(ErrorKind::Io, context).with_source(error)
+                let context = format!("the tree was not put back{why} after a failure");
+                Error::new(ErrorKind::Io, context)
+                    .with_hint(Hint::RestoreTree)
+                    .with_source(error)
             }
         }
     }
@@ -476,7 +459,7 @@ impl Recovering<'_> {
     /// Asks the verifier once more.
     pub(super) fn verify_again(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
     ) -> Result<Verification, String> {
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());

@@ -1,6 +1,5 @@
 //! The manager's face: its handlers, its history, and the audit methods of the specification.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,17 +15,17 @@ use crate::export::ExportFormat;
 use crate::failure::{Category, Context, Failure};
 use crate::host::Host;
 use crate::logger::RecoveryAuditLogger;
-use crate::manager::incident::{Incident, Recovery, StrategyOrder};
+use crate::manager::handler::Handler;
+use crate::manager::incident::{Incident, Recovery};
 use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::Observer;
 use crate::manager::parts::Parts;
-use crate::manager::planner::Planner;
-use crate::manager::record::shell_code;
+use crate::manager::replanner::{PlannedStrategy, Replanner};
 use crate::manager::settings::ManagerSettings;
-use crate::manager::step::Step;
+use crate::manager::step::{Shared, Step, shared};
 use crate::manager::tree::{Approver, Tree};
 use crate::manager::under_way::Recovering;
-use crate::plan::{self, Available};
+use crate::plan::{Candidate, Case, CategoryOrder, Planner};
 use crate::statistics::RecoveryStatistics;
 use crate::strategy::{
     AlternativeSelector, FixGenerator, RecoveryStrategyType, RetryHandler, RollbackHandler,
@@ -54,9 +53,11 @@ pub struct AutoRecoveryManager {
     pub approver: Option<Box<dyn Approver>>,
     /// The tree that attempts may change, so that they can be undone.
     pub tree: Option<Box<dyn Tree>>,
+    /// Decides which strategies are tried, and in which order.
+    pub planner: Box<dyn Planner>,
     /// Plans anew once an attempt changed which failure there is; without one, the first plan is
     /// the only one.
-    pub planner: Option<Box<dyn Planner>>,
+    pub replanner: Option<Box<dyn Replanner>>,
     /// Watches.
     pub observer: Option<Box<dyn Observer>>,
     /// Keeps the record; `None` when audit logging is disabled.
@@ -106,7 +107,8 @@ impl AutoRecoveryManager {
             verifier: None,
             approver: None,
             tree: None,
-            planner: None,
+            planner: Box::new(CategoryOrder),
+            replanner: None,
             observer: None,
             audit_logger: logger,
             current_session_id: None,
@@ -143,7 +145,62 @@ impl AutoRecoveryManager {
     ///
     /// # Errors
     /// As there.
-    pub fn recover(&mut self, incident: Incident, context: &Context) -> Result<Recovery> {
+    pub fn recover(&mut self, mut incident: Incident, context: &Context) -> Result<Recovery> {
+        self.begin()?;
+        let candidates = self.candidates();
+        let case = Case {
+            category: incident.category,
+            failure: Some(&incident.failure),
+            took: None,
+        };
+        let plan = self.planner.plan(&case, &candidates);
+        incident.skipped.extend(plan.skipped);
+        let (session_id, kinds) = (self.session_id(), self.kinds_with_handler());
+        let (parts, strategies) = self.lend(&kinds);
+        let steps = plan.steps.iter();
+        let steps = steps
+            .map(|chosen| Step {
+                candidate: Candidate {
+                    max_attempts: chosen.max_attempts,
+                    ..candidates[chosen.candidate].clone()
+                },
+                first: 1,
+                propensity: chosen.propensity,
+                strategy: strategies[chosen.candidate].clone(),
+            })
+            .collect();
+        drop(strategies);
+        let recovery = Recovering::new(parts, session_id, incident, context).run(steps)?;
+        self.recovery_history.push(recovery.result.clone());
+        Ok(recovery)
+    }
+
+    /// As [`recover`](Self::recover), by a plan that the caller made: with `strategies` and nothing
+    /// else, in this order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn recover_as_planned(
+        &mut self,
+        incident: Incident,
+        context: &Context,
+        strategies: Vec<PlannedStrategy>,
+    ) -> Result<Recovery> {
+        self.begin()?;
+        let session_id = self.session_id();
+        let (parts, _) = self.lend(&[]);
+        let max_attempts = parts.settings.max_attempts;
+        let steps = strategies
+            .into_iter()
+            .map(|planned| Step::new(planned.strategy, planned.propensity, max_attempts));
+        let steps = steps.collect();
+        let recovery = Recovering::new(parts, session_id, incident, context).run(steps)?;
+        self.recovery_history.push(recovery.result.clone());
+        Ok(recovery)
+    }
+
+    /// Makes sure of a session, where attempts are recorded.
+    fn begin(&mut self) -> Result<()> {
         if self.audit_logger.is_some() && self.current_session_id.is_none() {
             self.start_new_session(None)?;
         }
@@ -151,141 +208,59 @@ impl AutoRecoveryManager {
             // Without a session there is nothing that numbers could continue.
             self.numbers.forget();
         }
-        let steps: Vec<Step> = match &incident.order {
-            StrategyOrder::OfCategory => self.steps(incident.category),
-            StrategyOrder::Given(kinds) => {
-                kinds.iter().flat_map(|kind| self.steps_of(kind)).collect()
-            }
-            StrategyOrder::AsAdded => (0..self.strategies.len())
-                .map(|index| self.step_of(index))
-                .collect(),
-        };
-        let started = self.host.monotonic();
-        let last_exit = shell_code(incident.exit_code, incident.signal);
-        let recovering = Recovering {
-            current: incident.failure.clone(),
-            faced: incident.failure.clone(),
-            session_id: self
-                .audit_logger
-                .as_ref()
-                .and(self.current_session_id.clone()),
-            parts: self.parts(),
-            context,
-            incident,
-            attempts: Vec::new(),
-            kept: false,
-            left: false,
-            not_put_back: None,
-            changed: BTreeSet::new(),
-            not_covered: BTreeSet::new(),
-            attempt_id: String::new(),
-            put_back: false,
-            stopped: None,
-            out_of_time: None,
-            grounds: 1,
-            done: BTreeMap::new(),
-            declined: Vec::new(),
-            last_exit,
-            started,
-        };
-        let recovery = recovering.run(steps)?;
-        self.recovery_history.push(recovery.result.clone());
-        Ok(recovery)
+        Ok(())
     }
 
-    fn parts(&mut self) -> Parts<'_> {
-        Parts {
+    /// The session that the recovery is recorded in.
+    fn session_id(&self) -> Option<String> {
+        let logger = self.audit_logger.as_ref();
+        logger.and(self.current_session_id.clone())
+    }
+
+    /// What a recovery borrows: the parts, and the strategies in the order of the candidates:
+    /// handlers of `kinds`, then the caller's own.
+    fn lend(&mut self, kinds: &[RecoveryStrategyType]) -> (Parts<'_>, Vec<Shared<'_>>) {
+        let handlers = [
+            Handler::Fix(self.fix_generator.as_mut()),
+            Handler::Retry(self.retry_handler.as_mut()),
+            Handler::Alternative(self.alternative_selector.as_mut()),
+            Handler::Rollback(self.rollback_handler.as_mut()),
+        ];
+        let handlers = handlers.into_iter();
+        let handlers = handlers.filter(|handler| kinds.contains(&handler.kind()));
+        let own = self.strategies.iter_mut();
+        let strategies = handlers
+            .map(shared)
+            .chain(own.map(|strategy| shared(&mut **strategy)))
+            .collect();
+        let parts = Parts {
             settings: &self.settings,
-            fix_generator: &mut self.fix_generator,
-            retry_handler: &mut self.retry_handler,
-            alternative_selector: &mut self.alternative_selector,
-            rollback_handler: &mut self.rollback_handler,
             verifier: &mut self.verifier,
             approver: &mut self.approver,
             tree: &mut self.tree,
-            planner: &mut self.planner,
+            replanner: &mut self.replanner,
             observer: &mut self.observer,
             audit_logger: self.audit_logger.as_deref(),
             numbers: &self.numbers,
-            strategies: &mut self.strategies,
             host: &*self.host,
-        }
+        };
+        (parts, strategies)
     }
 
     /// The strategies that would be tried for `category`, in order.
     pub fn select_recovery_strategies(&self, category: Category) -> Vec<RecoveryStrategyType> {
-        let mut kinds: Vec<_> = self
-            .steps(category)
-            .into_iter()
-            .map(|step| step.kind)
+        let candidates = self.candidates();
+        let case = Case {
+            category,
+            failure: None,
+            took: None,
+        };
+        let steps = self.planner.plan(&case, &candidates).steps.into_iter();
+        let mut kinds: Vec<_> = steps
+            .map(|step| candidates[step.candidate].kind.clone())
             .collect();
         kinds.dedup();
         kinds
-    }
-
-    fn steps(&self, category: Category) -> Vec<Step> {
-        let settings = &self.settings;
-        let available = Available {
-            fix: settings.enable_fix_generation,
-            retry: self.retry_handler.is_some(),
-            alternative: settings.enable_alternatives,
-            rollback: settings.enable_rollback && self.rollback_handler.is_some(),
-        };
-        let mut asked: Vec<_> = self
-            .strategies
-            .iter()
-            .map(|strategy| strategy.kind())
-            .collect();
-        asked.retain(|kind| self.is_enabled(kind));
-        plan::plan(category, available, &asked)
-            .into_iter()
-            .flat_map(|kind| self.steps_of(&kind))
-            .collect()
-    }
-
-    fn is_enabled(&self, kind: &RecoveryStrategyType) -> bool {
-        match kind {
-            RecoveryStrategyType::Fix => self.settings.enable_fix_generation,
-            RecoveryStrategyType::Alternative => self.settings.enable_alternatives,
-            RecoveryStrategyType::Rollback => self.settings.enable_rollback,
-            RecoveryStrategyType::Retry | RecoveryStrategyType::Custom(_) => true,
-            RecoveryStrategyType::Escalate => false,
-        }
-    }
-
-    /// The steps of one kind: its handler, unless only plug-ins fulfil it, then its plug-ins.
-    fn steps_of(&self, kind: &RecoveryStrategyType) -> Vec<Step> {
-        let plugins = self.strategies.iter().enumerate();
-        let plugins = plugins.filter(|(_, strategy)| strategy.kind() == *kind);
-        let mut steps: Vec<_> = plugins.map(|(index, _)| self.step_of(index)).collect();
-        let has_handler = match kind {
-            RecoveryStrategyType::Fix => self.fix_generator.is_some(),
-            RecoveryStrategyType::Retry => self.retry_handler.is_some(),
-            RecoveryStrategyType::Alternative => self.alternative_selector.is_some(),
-            RecoveryStrategyType::Rollback => self.rollback_handler.is_some(),
-            RecoveryStrategyType::Escalate | RecoveryStrategyType::Custom(_) => false,
-        };
-        if has_handler || steps.is_empty() {
-            steps.insert(
-                0,
-                Step {
-                    kind: kind.clone(),
-                    plugin: None,
-                    first: 1,
-                    max_attempts: self.settings.max_attempts,
-                    ends_early: false,
-                    action: format!("the {kind} handler"),
-                    recipe: None,
-                },
-            );
-        }
-        steps
-    }
-
-    /// The step that tries plug-in `index`.
-    fn step_of(&self, index: usize) -> Step {
-        let strategy = &*self.strategies[index];
-        Step::of_plugin(index, strategy, self.settings.max_attempts)
     }
 
     /// Starts a session for the attempts that follow. `None` when audit logging is disabled.

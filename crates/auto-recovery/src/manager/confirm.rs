@@ -8,6 +8,7 @@
 use crate::error::Result;
 use crate::host::new_id;
 use crate::manager::Event;
+use crate::manager::handler::Handler;
 use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tree::{Before, Proof};
 use crate::manager::tried::{Tried, Turn, Without};
@@ -19,7 +20,7 @@ impl Recovering<'_> {
     /// wanted. What changed nothing cannot be told from a plain retry, and counts as one.
     pub(super) fn confirm(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
         tried: &mut Tried,
     ) -> Result<()> {
@@ -29,14 +30,14 @@ impl Recovering<'_> {
             return Ok(());
         }
         let Some(tree) = self.parts.tree.as_mut() else {
-            if turn.step.kind != RecoveryStrategyType::Retry {
+            if turn.step.candidate.kind != RecoveryStrategyType::Retry {
                 tried.add("not confirmed: without a checkpoint nothing can be taken away to look");
             }
             return Ok(());
         };
         let is_more = !tree.not_covered().is_empty() || tree.history_moved().is_some();
         let changed_nothing = tried.files_modified.is_empty() && self.changed.is_empty();
-        let is_retry = turn.step.kind == RecoveryStrategyType::Retry;
+        let is_retry = turn.step.candidate.kind == RecoveryStrategyType::Retry;
         if changed_nothing && is_retry {
             return Ok(());
         }
@@ -93,7 +94,7 @@ impl Recovering<'_> {
     }
 
     /// The command failed without the change: whether it passes with it again.
-    fn with_it_again(&mut self, turn: &Turn<'_>, number: u64, tried: &mut Tried) -> Result<()> {
+    fn with_it_again(&mut self, turn: &Turn<'_, '_>, number: u64, tried: &mut Tried) -> Result<()> {
         if !self.put_again(tried)? {
             return Ok(());
         }
@@ -169,15 +170,8 @@ impl Recovering<'_> {
             None => Before::default(),
         };
         self.attempt_id = new_id("attempt");
-        let step = Step {
-            kind: RecoveryStrategyType::Retry,
-            plugin: None,
-            first: 1,
-            max_attempts: 1,
-            ends_early: false,
-            action: action.to_owned(),
-            recipe: None,
-        };
+        let mut step = Step::new(Box::new(Handler::Retry(None)), 1.0, 1);
+        step.candidate.action = action.to_owned();
         let turn = Turn {
             step: &step,
             strategy_attempt: 1,
@@ -236,7 +230,6 @@ impl Tried {
             confirmed: false,
             passed_without: None,
             is_ground: false,
-            anew: None,
             mended_before: false,
             message: seen.message.clone(),
             verdict: seen.message,

@@ -3,7 +3,6 @@
 use crate::attempt::RecoveryResult;
 use crate::failure::{Category, Failure};
 use crate::manager::step::RecoveryEnd;
-use crate::strategy::RecoveryStrategyType;
 
 /// A failure that is to be recovered, and what is known of the run that showed it.
 #[derive(Clone, Debug)]
@@ -26,20 +25,6 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
-    /// What is tried, and in which order.
-    pub order: StrategyOrder,
-}
-
-/// Which strategies are tried for a failure, and in which order.
-#[derive(Clone, Debug, Default)]
-pub enum StrategyOrder {
-    /// As the plan of its category has it.
-    #[default]
-    OfCategory,
-    /// These, in this order.
-    Given(Vec<RecoveryStrategyType>),
-    /// Those that were added to the manager and no others, in the order in which they were.
-    AsAdded,
 }
 
 impl Incident {
@@ -55,7 +40,6 @@ impl Incident {
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),
-            order: StrategyOrder::default(),
         }
     }
 }

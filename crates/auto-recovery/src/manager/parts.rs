@@ -5,44 +5,25 @@ use crate::host::Host;
 use crate::logger::RecoveryAuditLogger;
 use crate::manager::numbers::AttemptNumbers;
 use crate::manager::observer::{Event, Observer};
-use crate::manager::planner::Planner;
+use crate::manager::replanner::Replanner;
 use crate::manager::settings::ManagerSettings;
-use crate::manager::step::Step;
 use crate::manager::tree::{Approver, Tree};
-use crate::strategy::{
-    AlternativeSelector, FixGenerator, RetryHandler, RollbackHandler, Strategy, Verifier,
-};
+use crate::strategy::Verifier;
 
 /// What a recovery borrows of its manager.
 pub(super) struct Parts<'m> {
     pub(super) settings: &'m ManagerSettings,
-    pub(super) fix_generator: &'m mut Option<FixGenerator>,
-    pub(super) retry_handler: &'m mut Option<RetryHandler>,
-    pub(super) alternative_selector: &'m mut Option<AlternativeSelector>,
-    pub(super) rollback_handler: &'m mut Option<RollbackHandler>,
     pub(super) verifier: &'m mut Option<Box<dyn Verifier>>,
     pub(super) approver: &'m mut Option<Box<dyn Approver>>,
     pub(super) tree: &'m mut Option<Box<dyn Tree>>,
-    pub(super) planner: &'m mut Option<Box<dyn Planner>>,
+    pub(super) replanner: &'m mut Option<Box<dyn Replanner>>,
     pub(super) observer: &'m mut Option<Box<dyn Observer>>,
     pub(super) audit_logger: Option<&'m RecoveryAuditLogger>,
     pub(super) numbers: &'m AttemptNumbers,
-    pub(super) strategies: &'m mut Vec<Box<dyn Strategy>>,
     pub(super) host: &'m dyn Host,
 }
 
 impl Parts<'_> {
-    /// Adds a strategy that a new plan has, as the step that tries it.
-    pub(super) fn add_step(&mut self, strategy: Box<dyn Strategy>) -> Step {
-        let step = Step::of_plugin(
-            self.strategies.len(),
-            &*strategy,
-            self.settings.max_attempts,
-        );
-        self.strategies.push(strategy);
-        step
-    }
-
     pub(super) fn observe(&mut self, event: &Event<'_>) {
         if let Some(observer) = self.observer {
             observer.observe(event);

@@ -8,7 +8,7 @@ use crate::audit::{
     SessionOutcome,
 };
 use crate::error::Result;
-use crate::exit::{EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
+use crate::exit::EXIT_TIMED_OUT;
 use crate::host::timestamp;
 use crate::logger::AttemptRecord;
 use crate::manager::step::Step;
@@ -20,7 +20,7 @@ use crate::strategy::RecoveryStrategyType;
 
 impl Recovering<'_> {
     /// Records the failure and what will be tried.
-    pub(super) fn record_start(&mut self, steps: &[Step]) -> Result<()> {
+    pub(super) fn record_start(&mut self, steps: &[Step<'_>]) -> Result<()> {
         let incident = &self.incident;
         let event = FailureDetected {
             failure: incident.failure.clone(),
@@ -39,7 +39,7 @@ impl Recovering<'_> {
 
     /// Records the failure that an attempt turned the first one into, and what is tried against
     /// it.
-    pub(super) fn record_ground(&mut self, steps: &[Step], tried: &Tried) -> Result<()> {
+    pub(super) fn record_ground(&mut self, steps: &[Step<'_>], tried: &Tried) -> Result<()> {
         let event = FailureDetected {
             failure: self.current.clone(),
             category: self.incident.category,
@@ -58,35 +58,35 @@ impl Recovering<'_> {
     /// Records that an attempt is about to begin.
     pub(super) fn record_intent(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
         before: &Before,
     ) -> Result<()> {
-        let recipe = turn.step.recipe.as_ref();
+        let recipe = turn.step.candidate.recipe.as_ref();
         self.journal(JournalEvent::AttemptStarted(AttemptStarted {
             attempt_number: number,
             attempt_id: self.attempt_id.clone(),
-            strategy: turn.step.kind.to_string(),
+            strategy: turn.step.candidate.kind.to_string(),
             strategy_attempt: turn.strategy_attempt,
             category: self.incident.category,
-            action: turn.step.action.clone(),
+            action: turn.step.candidate.action.clone(),
             recipe: recipe.map(|recipe| recipe.name.clone()),
             tier: recipe.map(|recipe| recipe.tier),
             checkpoint: before.checkpoint.clone(),
-            propensity: Some(1.0),
+            propensity: Some(turn.step.propensity),
         }))
     }
 
     /// Records an attempt: its entry first, then what the entry has no field for.
     pub(super) fn record_attempt(
         &mut self,
-        turn: &Turn<'_>,
+        turn: &Turn<'_, '_>,
         number: u64,
         tried: &Tried,
     ) -> Result<()> {
         let attempt = RecoveryAttempt {
             attempt_number: number,
-            strategy: turn.step.kind.clone(),
+            strategy: turn.step.candidate.kind.clone(),
             success: tried.success,
             error_before: Some(self.faced.clone()),
             error_after: if tried.success {
@@ -99,7 +99,7 @@ impl Recovering<'_> {
             duration_seconds: seconds(tried.duration),
             message: tried.message.clone(),
         };
-        let went_back = tried.success && turn.step.kind == RecoveryStrategyType::Rollback;
+        let went_back = tried.success && turn.step.candidate.kind == RecoveryStrategyType::Rollback;
         let record = AttemptRecord {
             files_modified: tried.files_modified.clone(),
             rollback_performed: tried.undone || went_back,
@@ -237,9 +237,4 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
 fn seconds(duration: std::time::Duration) -> f64 {
     let milliseconds = duration.as_nanos().div_ceil(1_000_000);
     milliseconds as f64 / 1_000.0
-}
-
-/// How a process ended, as a shell reports it.
-pub(super) fn shell_code(exit_code: Option<i32>, signal: Option<i32>) -> Option<i32> {
-    exit_code.or(signal.map(|signal| EXIT_SIGNAL_BASE + signal))
 }

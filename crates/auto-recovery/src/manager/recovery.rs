@@ -22,17 +22,17 @@ enum Beginning {
 }
 
 /// How trying a plan went on.
-enum Went {
+enum Went<'m> {
     /// Another plan is made.
-    On(Vec<Step>),
+    On(Vec<Step<'m>>),
     /// It is over.
     Over(RecoveryEnd, Option<Box<Tried>>),
 }
 
-impl Recovering<'_> {
+impl<'m> Recovering<'m> {
     /// Tries `steps`, and those that are planned anew from what they leave, until one cures the
     /// failure.
-    pub(super) fn run(mut self, mut steps: Vec<Step>) -> Result<Recovery> {
+    pub(super) fn run(mut self, mut steps: Vec<Step<'m>>) -> Result<Recovery> {
         self.record_start(&steps)?;
         loop {
             match self.try_in_order(&steps)? {
@@ -42,7 +42,7 @@ impl Recovering<'_> {
         }
     }
 
-    fn try_in_order(&mut self, steps: &[Step]) -> Result<Went> {
+    fn try_in_order(&mut self, steps: &[Step<'m>]) -> Result<Went<'m>> {
         for (position, step) in steps.iter().enumerate() {
             let is_last = position + 1 == steps.len();
             if self.is_declined(step) {
@@ -57,7 +57,7 @@ impl Recovering<'_> {
                 Beginning::Over(end) => return Ok(Went::Over(end, None)),
             }
             let mut previous = None;
-            for strategy_attempt in step.first..=step.max_attempts {
+            for strategy_attempt in step.first..=step.candidate.max_attempts {
                 let turn = Turn {
                     step,
                     strategy_attempt,
@@ -83,7 +83,7 @@ impl Recovering<'_> {
                     }
                     After::NextStrategy => break,
                     After::NewGround => {
-                        let anew = tried.anew.take().unwrap_or_default();
+                        let anew = self.anew.take().unwrap_or_default();
                         self.turn_to_ground(&anew, &tried)?;
                         return Ok(Went::On(anew));
                     }
@@ -96,7 +96,7 @@ impl Recovering<'_> {
     }
 
     /// Asks the strategy of `step` whether it is tried at all, and waits as long as it says.
-    fn before_first(&mut self, step: &Step) -> Beginning {
+    fn before_first(&mut self, step: &Step<'_>) -> Beginning {
         let delay = match self.next_try(step, None, Duration::ZERO) {
             NextTry::After(delay) => delay,
             NextTry::Never(why) => {
@@ -117,20 +117,17 @@ impl Recovering<'_> {
     }
 
     /// Whether the strategy of `step` wants another try, `previous` being the last.
-    fn next_try(&mut self, step: &Step, previous: Option<&Tried>, delay: Duration) -> NextTry {
-        let Some(index) = step.plugin else {
-            return NextTry::After(delay);
-        };
+    fn next_try(&mut self, step: &Step<'_>, previous: Option<&Tried>, delay: Duration) -> NextTry {
         let failing = previous.and_then(|tried| tried.failure.as_ref());
         let failing = failing.unwrap_or(&self.current);
         let faced = previous.map(|_| &self.current);
-        self.parts.strategies[index].next_try(failing, faced, delay)
+        let mut strategy = step.strategy.borrow_mut();
+        strategy.next_try(failing, faced, delay)
     }
 
     /// Whether somebody does not agree to `step`, which is noted then.
-    fn is_declined(&mut self, step: &Step) -> bool {
-        let strategies = &mut self.parts.strategies;
-        let declined = step.plugin.and_then(|index| strategies[index].declined());
+    fn is_declined(&mut self, step: &Step<'_>) -> bool {
+        let declined = step.strategy.borrow_mut().declined();
         let is_declined = declined.is_some();
         self.declined.extend(declined);
         is_declined
@@ -146,7 +143,7 @@ impl Recovering<'_> {
     }
 
     /// What comes after an attempt. Decided before its entry is written, because the entry says it.
-    pub(super) fn after(&mut self, turn: &Turn<'_>, tried: &mut Tried) -> After {
+    pub(super) fn after(&mut self, turn: &Turn<'_, '_>, tried: &mut Tried) -> After {
         if tried.success {
             return After::End(RecoveryEnd::Recovered);
         }
@@ -160,11 +157,11 @@ impl Recovering<'_> {
             return After::End(RecoveryEnd::DeadlinePassed);
         }
         let mut delay = Duration::ZERO;
-        let mut again = tried.anew.is_none()
-            && turn.strategy_attempt < turn.step.max_attempts
+        let mut again = self.anew.is_none()
+            && turn.strategy_attempt < turn.step.candidate.max_attempts
             && tried.repeatable
             && !tried.could_not_run()
-            && !(turn.step.recipe.is_some() && tried.brought_nothing_new(turn.previous));
+            && !(turn.step.candidate.recipe.is_some() && tried.brought_nothing_new(turn.previous));
         if again {
             let backoff = self.delay(turn.strategy_attempt + 1);
             match self.next_try(turn.step, Some(tried), backoff) {
@@ -181,7 +178,7 @@ impl Recovering<'_> {
             }
             return After::End(RecoveryEnd::DeadlinePassed);
         }
-        if tried.anew.is_some() {
+        if self.anew.is_some() {
             return After::NewGround;
         }
         match (again, turn.is_last) {
@@ -232,12 +229,12 @@ impl Recovering<'_> {
         self.deadline_passed_after(Duration::ZERO)
     }
 
-    fn wait(&mut self, step: &Step, delay: Duration) -> Wait {
+    fn wait(&mut self, step: &Step<'_>, delay: Duration) -> Wait {
         if delay.is_zero() {
             return Wait::Elapsed;
         }
         self.parts.observe(&Event::Waiting {
-            strategy: &step.kind,
+            strategy: &step.candidate.kind,
             delay,
         });
         self.parts.host.sleep(delay)

@@ -1,51 +1,58 @@
 //! A step of the plan, what comes after one of its tries, and how a recovery ends.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use crate::strategy::{RecoveryStrategyType, Strategy};
-use crate::tier::RecipeRef;
+use crate::plan::Candidate;
+use crate::strategy::Strategy;
 
-/// Which strategy a step tries.
-#[derive(Clone, Debug)]
-pub(super) struct Step {
-    pub(super) kind: RecoveryStrategyType,
-    /// The plug-in to ask; `None` asks the handler of that kind.
-    pub(super) plugin: Option<usize>,
-    /// The number of its first try: not 1 where it was tried on another ground.
-    pub(super) first: u32,
-    pub(super) max_attempts: u32,
-    /// Whether it goes on only while each try shows another failure.
-    pub(super) ends_early: bool,
-    pub(super) action: String,
-    pub(super) recipe: Option<RecipeRef>,
+/// A strategy that steps share: one that is chosen twice is one strategy that is tried twice.
+pub(super) type Shared<'m> = Rc<RefCell<Box<dyn Strategy + 'm>>>;
+
+pub(super) fn shared<'m>(strategy: impl Strategy + 'm) -> Shared<'m> {
+    Rc::new(RefCell::new(Box::new(strategy)))
 }
 
-impl Step {
-    /// The step that tries `strategy`, which is plug-in `index`: as often as that says, else up to
-    /// `max_attempts` times.
-    pub(super) fn of_plugin(index: usize, strategy: &dyn Strategy, max_attempts: u32) -> Self {
+/// A candidate that is tried, and the strategy that it is.
+#[derive(Clone)]
+pub(super) struct Step<'m> {
+    /// What it does. It is tried as often as that says.
+    pub(super) candidate: Candidate,
+    /// The number of its first try: not 1 where it was tried on another ground.
+    pub(super) first: u32,
+    /// How likely it was to be chosen.
+    pub(super) propensity: f64,
+    pub(super) strategy: Shared<'m>,
+}
+
+impl<'m> Step<'m> {
+    /// The step that tries `strategy`: as often as that says, else up to `max_attempts` times.
+    pub(super) fn new(
+        strategy: Box<dyn Strategy + 'm>,
+        propensity: f64,
+        max_attempts: u32,
+    ) -> Self {
         Self {
-            kind: strategy.kind(),
-            plugin: Some(index),
+            candidate: Candidate::of(&*strategy, max_attempts),
             first: 1,
-            max_attempts: strategy.max_attempts().unwrap_or(max_attempts),
-            ends_early: strategy.ends_early(),
-            action: strategy.action(),
-            recipe: strategy.recipe().cloned(),
+            propensity,
+            strategy: Rc::new(RefCell::new(strategy)),
         }
     }
 
     /// What the step would do, for people.
     pub(super) fn in_words(&self) -> String {
-        let times = match self.max_attempts {
+        let candidate = &self.candidate;
+        let times = match candidate.max_attempts {
             1 => "once".to_owned(),
-            times if self.ends_early => {
+            times if candidate.ends_early => {
                 format!("once, up to {times} times while it fails otherwise each time")
             }
             u32::MAX => "as often as its time allows".to_owned(),
             times => format!("up to {times} times"),
         };
-        format!("{}: {}, {times}", self.kind, self.action)
+        format!("{}: {}, {times}", candidate.kind, candidate.action)
     }
 }
 

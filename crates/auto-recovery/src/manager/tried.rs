@@ -11,9 +11,9 @@ use crate::manager::tree::{Acted, Before, Undone, Verified};
 use crate::strategy::Verification;
 
 /// One try of one step, and where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Turn<'a> {
-    pub(super) step: &'a Step,
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a, 'm> {
+    pub(super) step: &'a Step<'m>,
     pub(super) strategy_attempt: u32,
     /// The try before it, of the same step.
     pub(super) previous: Option<&'a Tried>,
@@ -35,8 +35,6 @@ pub(super) struct Tried {
     pub(super) passed_without: Option<Without>,
     /// Whether what it left is the ground for what comes next.
     pub(super) is_ground: bool,
-    /// The steps from there, where the plan was made anew.
-    pub(super) anew: Option<Vec<Step>>,
     /// Whether nothing was done because the command itself had mended what it found.
     pub(super) mended_before: bool,
     pub(super) message: String,

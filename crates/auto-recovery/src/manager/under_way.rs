@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::attempt::RecoveryAttempt;
 use crate::error::Error;
+use crate::exit::shell_code;
 use crate::failure::{Context, Failure};
 use crate::manager::incident::Incident;
 use crate::manager::parts::Parts;
+use crate::manager::step::Step;
 
 /// What a step does, and on which tree.
 pub(super) type Deed = (String, String, Option<String>);
@@ -41,6 +43,8 @@ pub(super) struct Recovering<'m> {
     pub(super) stopped: Option<String>,
     /// Why the deadline ends it although it has not passed.
     pub(super) out_of_time: Option<String>,
+    /// The steps that were planned anew on the ground that the attempt being recorded left.
+    pub(super) anew: Option<Vec<Step<'m>>>,
     /// How many trees were built upon, the first included.
     pub(super) grounds: u32,
     /// What was tried, and how often: recipes by the tree they were tried on.
@@ -50,4 +54,39 @@ pub(super) struct Recovering<'m> {
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     pub(super) started: Duration,
+}
+
+impl<'m> Recovering<'m> {
+    /// A recovery of `incident` that has not tried anything yet.
+    pub(super) fn new(
+        parts: Parts<'m>,
+        session_id: Option<String>,
+        incident: Incident,
+        context: &'m Context,
+    ) -> Self {
+        Self {
+            current: incident.failure.clone(),
+            faced: incident.failure.clone(),
+            last_exit: shell_code(incident.exit_code, incident.signal),
+            started: parts.host.monotonic(),
+            parts,
+            context,
+            incident,
+            session_id,
+            attempts: Vec::new(),
+            kept: false,
+            left: false,
+            not_put_back: None,
+            changed: BTreeSet::new(),
+            not_covered: BTreeSet::new(),
+            attempt_id: String::new(),
+            put_back: false,
+            stopped: None,
+            out_of_time: None,
+            anew: None,
+            grounds: 1,
+            done: BTreeMap::new(),
+            declined: Vec::new(),
+        }
+    }
 }

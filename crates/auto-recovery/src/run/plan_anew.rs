@@ -1,7 +1,7 @@
-//! The planner of a run: what is tried once an attempt changed which failure the command shows.
+//! The replanner of a run: what is tried once an attempt changed which failure the command shows.
 
 use crate::failure::Failure;
-use crate::manager::{NewPlan, Planner};
+use crate::manager::{NewPlan, Replanner};
 use crate::run::helpers::told::Told;
 use crate::run::strategies::{make_plan, strategies_of};
 use crate::run::tree::guarded::GuardedTree;
@@ -30,7 +30,7 @@ impl PlanAnew {
     }
 }
 
-impl Planner for PlanAnew {
+impl Replanner for PlanAnew {
     fn plan_anew(&mut self, _failure: &Failure) -> HandlerResult<NewPlan> {
         let Some(failed) = self.seen.take() else {
             return Ok(NewPlan::default());

@@ -8,15 +8,12 @@ use std::time::Duration;
 use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
-use crate::plan::{self, Available};
+use crate::plan::{self, Case, Planner};
 use crate::recipe::{Candidate, Recipe, RecipeBook, Remedy, Situation};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 use crate::tier::{RecipeRef, Tier};
 use crate::wording::counted;
-
-/// The longest run of a failing test that is done again before the first fix.
-const RERUN_FIRST_MAX: Duration = Duration::from_secs(120);
 
 /// Files of a command that are shown; more are counted.
 const FILES_SHOWN: usize = 4;
@@ -30,6 +27,8 @@ pub struct PlannedStep {
     pub action: PlannedAction,
     /// How often, at most.
     pub max_attempts: u32,
+    /// How likely it was to be chosen for its place; 1 where no chance is in it.
+    pub propensity: f64,
 }
 
 /// What a step does.
@@ -117,6 +116,8 @@ pub struct Circumstances<'a> {
     pub took: Duration,
     /// The machine, as far as recipes depend on it.
     pub machine: &'a dyn Machine,
+    /// Decides what is tried, and in which order.
+    pub planner: &'a dyn Planner,
 }
 
 impl RunRequest {
@@ -140,6 +141,7 @@ impl RunRequest {
             nested: self.parent_session.is_some(),
             took,
             machine: self,
+            planner: &*self.planner,
         };
         Ok(RunPlan::make(situation, &circumstances))
     }
@@ -149,50 +151,29 @@ impl RunPlan {
     /// The plan for `situation`.
     pub fn make(situation: &Situation<'_>, around: &Circumstances<'_>) -> Self {
         let mut made = Self::default();
-        let fixes = made.commands(&around.policy.fixes, Remedy::Fix, situation, around);
-        let alternatives = made.commands(
-            &around.policy.alternatives,
-            Remedy::Alternative,
-            situation,
-            around,
-        );
-        let (first, retry) = retries(situation.category, !fixes.is_empty(), around);
-        made.steps.extend(first);
-        let mut asked = Vec::new();
-        if !around.policy.fixes.is_empty() {
-            asked.push(RecoveryStrategyType::Fix);
-        }
-        if retry.as_ref().is_some_and(|step| !step.is_own_doing()) {
-            asked.push(RecoveryStrategyType::Retry);
-        }
-        if !around.policy.alternatives.is_empty() {
-            asked.push(RecoveryStrategyType::Alternative);
-        }
-        let available = Available {
-            fix: !fixes.is_empty(),
-            retry: retry.is_some(),
-            alternative: !alternatives.is_empty(),
-            rollback: around.rollback.is_some(),
+        let policy = around.policy;
+        let mut could = made.commands(&policy.fixes, Remedy::Fix, situation, around);
+        could.extend(retry(situation.category, around));
+        let others = &policy.alternatives;
+        could.extend(made.commands(others, Remedy::Alternative, situation, around));
+        could.extend(around.rollback.map(back));
+        let candidates: Vec<_> = could.iter().map(PlannedStep::candidate).collect();
+        let case = Case {
+            category: situation.category,
+            failure: situation.failure,
+            took: Some(around.took),
         };
-        for kind in plan::plan(situation.category, available, &asked) {
-            match kind {
-                RecoveryStrategyType::Fix => made.steps.extend(fixes.iter().cloned()),
-                RecoveryStrategyType::Alternative => {
-                    made.steps.extend(alternatives.iter().cloned());
-                }
-                RecoveryStrategyType::Retry => {
-                    made.steps.extend(retry.clone());
-                }
-                RecoveryStrategyType::Rollback => {
-                    made.steps.extend(around.rollback.map(|target| PlannedStep {
-                        kind,
-                        action: PlannedAction::Back(target.clone()),
-                        max_attempts: 1,
-                    }));
-                }
-                RecoveryStrategyType::Escalate | RecoveryStrategyType::Custom(_) => {}
-            }
-        }
+        let plan = around.planner.plan(&case, &candidates);
+        made.steps = plan
+            .steps
+            .iter()
+            .map(|chosen| PlannedStep {
+                max_attempts: chosen.max_attempts,
+                propensity: chosen.propensity,
+                ..could[chosen.candidate].clone()
+            })
+            .collect();
+        made.skipped.extend(plan.skipped);
         if made.steps.is_empty() && made.skipped.is_empty() {
             made.skipped.push(nothing_known(situation.category));
         }
@@ -219,6 +200,7 @@ impl RunPlan {
                 _ => around.policy.max_attempts,
             },
             action,
+            propensity: 1.0,
         };
         let mut steps: Vec<_> = given
             .iter()
@@ -244,7 +226,46 @@ impl RunPlan {
     }
 }
 
+impl PlannedAction {
+    /// What it does, for people.
+    fn in_words(&self) -> String {
+        match self {
+            Self::Given(command) => command.in_words(),
+            Self::Recipe { recipe, command } => {
+                format!("{} (recipe {recipe})", command.display)
+            }
+            Self::Mended { recipe } => {
+                format!("run it again, if it changed files itself (recipe {recipe})")
+            }
+            Self::Again { .. } => "run it again".to_owned(),
+            Self::Back(RollbackTarget::LastGood) => "to the last good tree".to_owned(),
+            Self::Back(RollbackTarget::Checkpoint(id)) => format!("to checkpoint {id}"),
+            Self::Back(RollbackTarget::GitRevision(revision)) => {
+                format!("to git:{revision}")
+            }
+        }
+    }
+}
+
 impl PlannedStep {
+    /// The step as planners see it.
+    fn candidate(&self) -> plan::Candidate {
+        plan::Candidate {
+            kind: self.kind.clone(),
+            action: self.action.in_words(),
+            recipe: match &self.action {
+                PlannedAction::Recipe { recipe, .. } | PlannedAction::Mended { recipe } => {
+                    Some(recipe.clone())
+                }
+                _ => None,
+            },
+            max_attempts: self.max_attempts,
+            ends_early: self.ends_early(),
+            asked: !self.is_own_doing(),
+            available: true,
+        }
+    }
+
     /// The step in words.
     pub fn in_words(&self) -> String {
         let times = match self.max_attempts {
@@ -255,22 +276,7 @@ impl PlannedStep {
             u32::MAX => ", as often as its time allows".to_owned(),
             times => format!(", up to {times} times"),
         };
-        let action = match &self.action {
-            PlannedAction::Given(command) => command.in_words(),
-            PlannedAction::Recipe { recipe, command } => {
-                format!("{} (recipe {recipe})", command.display)
-            }
-            PlannedAction::Mended { recipe } => {
-                format!("run it again, if it changed files itself (recipe {recipe})")
-            }
-            PlannedAction::Again { .. } => "run it again".to_owned(),
-            PlannedAction::Back(RollbackTarget::LastGood) => "to the last good tree".to_owned(),
-            PlannedAction::Back(RollbackTarget::Checkpoint(id)) => format!("to checkpoint {id}"),
-            PlannedAction::Back(RollbackTarget::GitRevision(revision)) => {
-                format!("to git:{revision}")
-            }
-        };
-        format!("{}: {action}{times}", self.kind)
+        format!("{}: {}{times}", self.kind, self.action.in_words())
     }
 
     /// Whether it goes on only while each try shows another failure.
@@ -450,15 +456,10 @@ fn shown(candidate: &Candidate<'_>, files: &[String]) -> String {
     }
 }
 
-/// The plain retry before any fix, and those in the category's place. A test that fails is run
-/// again before somebody mends what may not be broken, unless that takes too long.
-fn retries(
-    category: Category,
-    has_fixes: bool,
-    around: &Circumstances<'_>,
-) -> (Option<PlannedStep>, Option<PlannedStep>) {
+/// The plain retries of a failure of `category`.
+fn retry(category: Category, around: &Circumstances<'_>) -> Option<PlannedStep> {
     let policy = around.policy;
-    let (times, asked) = match (policy.retry, policy.retry_for) {
+    let (max_attempts, asked) = match (policy.retry, policy.retry_for) {
         (Some(times), _) => (times, true),
         (None, Some(_)) => (u32::MAX, true),
         (None, None) if around.nested => (0, false),
@@ -469,7 +470,7 @@ fn retries(
         },
     };
     let within = policy.retry_for.filter(|_| policy.retry.is_none());
-    let step = |max_attempts| PlannedStep {
+    (max_attempts > 0).then(|| PlannedStep {
         kind: RecoveryStrategyType::Retry,
         action: PlannedAction::Again {
             asked,
@@ -478,17 +479,17 @@ fn retries(
             only_if_flaky: !asked && category != Category::Transient,
         },
         max_attempts,
-    };
-    let comes_first =
-        category == Category::TestFailure && has_fixes && around.took <= RERUN_FIRST_MAX;
-    match (times, comes_first) {
-        (0, _) => (None, None),
-        (times, false) => (None, Some(step(times))),
-        // What showed the same again is not flaky, unless somebody insists.
-        (_, true) if !asked => (Some(step(1)), None),
-        (1, true) => (Some(step(1)), None),
-        (u32::MAX, true) => (Some(step(1)), Some(step(u32::MAX))),
-        (times, true) => (Some(step(1)), Some(step(times - 1))),
+        propensity: 1.0,
+    })
+}
+
+/// The way back to `target`.
+fn back(target: &RollbackTarget) -> PlannedStep {
+    PlannedStep {
+        kind: RecoveryStrategyType::Rollback,
+        action: PlannedAction::Back(target.clone()),
+        max_attempts: 1,
+        propensity: 1.0,
     }
 }
 

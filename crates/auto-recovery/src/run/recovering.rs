@@ -17,7 +17,7 @@ use crate::host::new_id;
 use crate::logger::RecoveryAuditLogger;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
-    RecoveryEnd, StrategyOrder,
+    RecoveryEnd,
 };
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
@@ -76,16 +76,16 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let by_itself = restrain(&mut plan, breaker.as_ref());
     let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
-    give_strategies(&mut manager, run, &plan, (tree.as_ref(), &told));
+    give_helpers(&mut manager, run, (tree.as_ref(), &told));
     let incident = Incident {
         skipped: plan.skipped.clone(),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
-        order: StrategyOrder::AsAdded,
         ..incident
     };
     let category = incident.category;
     manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
-    let recovery = manager.recover(incident, &Context::new());
+    let strategies = strategies_of(run, &plan, tree.as_ref(), &told);
+    let recovery = manager.recover_as_planned(incident, &Context::new(), strategies);
     if let Some(tree) = &tree {
         tree.end(recovery.is_ok())?;
     }
@@ -373,7 +373,7 @@ fn manager(
         base_delay: policy.base_delay,
         max_delay: policy.max_delay,
         jitter: policy.jitter,
-        // What there is to try is added as strategies, in order.
+        // What there is to try is planned by the run.
         enable_fix_generation: true,
         enable_alternatives: true,
         enable_rollback: true,
@@ -395,23 +395,19 @@ fn manager(
     manager
 }
 
-/// Gives the manager what it tries, how it is proved and how it is planned anew.
-fn give_strategies(
+/// Gives the manager what proves a cure, what plans anew and who is asked.
+fn give_helpers(
     manager: &mut AutoRecoveryManager,
     run: &Run,
-    plan: &RunPlan,
     (tree, told): (Option<&GuardedTree>, &Told),
 ) {
-    for strategy in strategies_of(run, plan, tree, told) {
-        manager.add_strategy(strategy);
-    }
     let seen = LastFailed::default();
     manager.verifier = Some(Box::new(Rerun {
         runner: run.runner.clone(),
         seen: seen.clone(),
     }));
     let anew = PlanAnew::new(run.clone(), tree.cloned(), told.clone(), seen);
-    manager.planner = Some(Box::new(anew));
+    manager.replanner = Some(Box::new(anew));
     if let Some(command) = &run.runner.request.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),

@@ -13,6 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::manager::OnAuditFailure;
+use crate::plan::{CategoryOrder, Planner};
+use crate::process::DEFAULT_GRACE;
 use crate::recipe::Recipe;
 use crate::run::outcome::ExitMap;
 use crate::tier::Tier;
@@ -246,6 +248,8 @@ pub struct RunRequest {
     pub parent_session: Option<String>,
     /// How to recover which failure.
     pub policy: PolicyFor,
+    /// Decides what is tried, and in which order.
+    pub planner: Arc<dyn Planner>,
     /// The user's recipes, which come before the built-in ones.
     pub recipes: Vec<Recipe>,
     /// The rules of detection; the built-in ones unless set.
@@ -301,6 +305,57 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
+    /// A request to run `argv` in `cwd`, with its state in `state_dir` and its record in `store`.
+    /// Nothing else is given: each failure has the policy by default, built-in recipes that are
+    /// safe may be tried, and no program is found by its name until a search path is set.
+    pub fn new(
+        argv: Vec<OsString>,
+        cwd: PathBuf,
+        state_dir: PathBuf,
+        store: Arc<dyn AuditStore>,
+    ) -> Self {
+        Self {
+            argv,
+            cwd,
+            home: None,
+            sudo_uid: None,
+            state_dir,
+            store,
+            store_paths: Vec::new(),
+            identity: Identity::default(),
+            session_id: None,
+            parent_session: None,
+            policy: Arc::new(|_, _| Policy::default()),
+            planner: Arc::new(CategoryOrder),
+            recipes: Vec::new(),
+            rules: None,
+            allow: Tier::Safe,
+            search_path: None,
+            attempt_timeout: None,
+            deadline: None,
+            grace: DEFAULT_GRACE,
+            protect: Vec::new(),
+            guarded_files: Vec::new(),
+            rollback: None,
+            keep_progress: false,
+            keep_failed_changes: false,
+            checkpoint: true,
+            wait: true,
+            on_escalate: None,
+            approve: None,
+            keep_patch: false,
+            dry_run: false,
+            fail_on_flaky: false,
+            exit_map: ExitMap::new(),
+            confirm: false,
+            fail_on_change: false,
+            git_index: None,
+            stage: false,
+            on_audit_failure: OnAuditFailure::Stop,
+            on_leftover: OnLeftover::Restore,
+        }
+    }
+
     /// The workspace of the run.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::error::Result;
+use crate::manager::PlannedStrategy;
 use crate::recipe::Situation;
 use crate::run::helpers::commands::CommandStrategy;
 use crate::run::helpers::mended::MendedStrategy;
@@ -81,10 +82,15 @@ pub(super) fn strategies_of(
     plan: &RunPlan,
     tree: Option<&GuardedTree>,
     told: &Told,
-) -> Vec<Box<dyn Strategy>> {
-    let steps = plan.steps.iter();
-    let made = steps.map(|step| strategy_of(run, step, tree, told));
-    made.flatten().collect()
+) -> Vec<PlannedStrategy> {
+    let planned = |step: &PlannedStep| {
+        let strategy = strategy_of(run, step, tree, told)?;
+        Some(PlannedStrategy {
+            strategy,
+            propensity: step.propensity,
+        })
+    };
+    plan.steps.iter().filter_map(planned).collect()
 }
 
 fn strategy_of(

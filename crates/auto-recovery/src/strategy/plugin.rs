@@ -95,6 +95,44 @@ pub trait Strategy: Send {
     }
 }
 
+impl<S: Strategy + ?Sized> Strategy for &mut S {
+    fn kind(&self) -> RecoveryStrategyType {
+        (**self).kind()
+    }
+
+    fn action(&self) -> String {
+        (**self).action()
+    }
+
+    fn recipe(&self) -> Option<&RecipeRef> {
+        (**self).recipe()
+    }
+
+    fn max_attempts(&self) -> Option<u32> {
+        (**self).max_attempts()
+    }
+
+    fn ends_early(&self) -> bool {
+        (**self).ends_early()
+    }
+
+    fn declined(&mut self) -> Option<String> {
+        (**self).declined()
+    }
+
+    fn next_try(&mut self, failing: &Failure, faced: Option<&Failure>, delay: Duration) -> NextTry {
+        (**self).next_try(failing, faced, delay)
+    }
+
+    fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {
+        (**self).act(call)
+    }
+
+    fn failed(&mut self, call: &Call<'_>) {
+        (**self).failed(call);
+    }
+}
+
 /// Decides whether a failure is cured.
 pub trait Verifier: Send {
     /// Looks once.

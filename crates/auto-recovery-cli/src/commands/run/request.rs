@@ -7,6 +7,7 @@ use std::sync::Arc;
 use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::detect::{Rule, Rules, Sign};
 use auto_recovery::fixer::Presets;
+use auto_recovery::plan::CategoryOrder;
 use auto_recovery::recipe::{Recipe, Remedy};
 use auto_recovery::run as library;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
@@ -53,6 +54,7 @@ pub(crate) fn library_request(
             let policy = policies.policy_for(category, &failure.error_type);
             library_policy(&policy, (project.as_ref(), &agents))
         }),
+        planner: Arc::new(CategoryOrder),
         recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
         rules: user_rules(&run)?,
         allow: run.allow.value,

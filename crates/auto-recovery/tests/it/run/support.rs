@@ -11,12 +11,10 @@ use auto_recovery::audit::JournalEvent;
 use auto_recovery::host::{Host, SystemHost, Wait};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
-use auto_recovery::manager::OnAuditFailure;
 use auto_recovery::process::{CommandSpec, OutputSink, Stream};
-use auto_recovery::recipe::Tier;
 use auto_recovery::run::{
-    self, Console, Identity, OnLeftover, Policy, Role, RunEvent, RunObserver, RunOutcome,
-    RunRequest, StrategyCommand, World,
+    self, Console, Policy, Role, RunEvent, RunObserver, RunOutcome, RunRequest, StrategyCommand,
+    World,
 };
 use auto_recovery::{RecoveryAuditEntry, RecoveryAuditLogger, Result};
 use tempfile::TempDir;
@@ -140,44 +138,14 @@ impl Project {
     pub(crate) fn request(&self, argv: &[&str], policy: Policy) -> RunRequest {
         let host: Arc<dyn Host> = Arc::new(SystemHost::new());
         let store = JsonlStore::open(&self.state(), JsonlOptions::default(), host).unwrap();
+        let argv = argv.iter().map(OsString::from).collect();
         RunRequest {
-            argv: argv.iter().map(OsString::from).collect(),
-            cwd: self.root(),
-            home: None,
-            state_dir: self.state(),
-            store: Arc::new(store),
             store_paths: vec![self.state()],
-            identity: Identity::default(),
             session_id: Some("s".to_owned()),
-            parent_session: None,
-            sudo_uid: None,
             policy: Arc::new(move |_, _| policy.clone()),
-            recipes: Vec::new(),
-            rules: None,
-            allow: Tier::Safe,
             search_path: Some("/usr/local/bin:/usr/bin:/bin".into()),
-            attempt_timeout: None,
-            deadline: None,
             grace: Duration::from_millis(200),
-            protect: Vec::new(),
-            guarded_files: Vec::new(),
-            rollback: None,
-            keep_progress: false,
-            keep_failed_changes: false,
-            checkpoint: true,
-            wait: true,
-            on_escalate: None,
-            approve: None,
-            keep_patch: false,
-            dry_run: false,
-            fail_on_flaky: false,
-            exit_map: auto_recovery::run::ExitMap::new(),
-            confirm: false,
-            fail_on_change: false,
-            git_index: None,
-            stage: false,
-            on_audit_failure: OnAuditFailure::Stop,
-            on_leftover: OnLeftover::Restore,
+            ..RunRequest::new(argv, self.root(), self.state(), Arc::new(store))
         }
     }
 

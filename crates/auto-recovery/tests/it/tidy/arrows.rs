@@ -39,7 +39,7 @@ const MODULES: Table<'_> = &[
     ("strategy", &["failure", "tier"]),
     ("detect", &["error", "escape", "failure", "command_line"]),
     ("classify", &["failure"]),
-    ("plan", &["failure", "strategy"]),
+    ("plan", &["failure", "strategy", "tier"]),
     ("command_line", &[]),
     ("recipe", &["error", "escape", "failure", "command_line", "detect", "tier"]),
     ("fixer", &["error"]),

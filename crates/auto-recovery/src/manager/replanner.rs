@@ -1,13 +1,21 @@
 //! Planning anew: what is tried next once an attempt changed which failure there is.
 //!
-//! The manager decides when: after a safe recipe, within [`GROUNDS_MAX`]. The caller's planner says
-//! what.
+//! The manager decides when: after a safe recipe, within [`GROUNDS_MAX`]. The caller's replanner
+//! says what.
 
 use crate::failure::{Category, Failure};
 use crate::strategy::{HandlerResult, Strategy};
 
 /// Trees that one recovery builds upon, the first included.
 pub const GROUNDS_MAX: u32 = 8;
+
+/// A strategy that was planned.
+pub struct PlannedStrategy {
+    /// The strategy; how often it is tried is its own or the manager's word.
+    pub strategy: Box<dyn Strategy>,
+    /// How likely it was to be chosen for its place; 1 where no chance is in it.
+    pub propensity: f64,
+}
 
 /// What to try against another failure.
 #[derive(Default)]
@@ -17,13 +25,13 @@ pub struct NewPlan {
     /// The rule that said so.
     pub rule: String,
     /// The strategies, in the order in which they are tried.
-    pub strategies: Vec<Box<dyn Strategy>>,
+    pub strategies: Vec<PlannedStrategy>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
 }
 
 /// Plans against the failure that a verification showed.
-pub trait Planner: Send {
+pub trait Replanner: Send {
     /// What to try against `failure`, which the last verification showed, on the tree as it is now.
     ///
     /// # Errors
@@ -33,7 +41,7 @@ pub trait Planner: Send {
     /// The plan that was made is carried out: what helpers are told is about the new failure.
     ///
     /// # Errors
-    /// As [`Planner::plan_anew`].
+    /// As [`Replanner::plan_anew`].
     fn turned_to(&mut self, failure: &Failure) -> HandlerResult<()> {
         let _ = failure;
         Ok(())
