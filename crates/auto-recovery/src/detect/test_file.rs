@@ -49,7 +49,7 @@ pub(super) fn test_file(text: &[u8], start: usize) -> Option<(String, Option<u64
 const TEST_FILE_PATTERN: &str = concat!(
     r#"(?:^|[\s("'`=\[,])(?<file>(?:[A-Za-z]:)?[^\s:"'`()\[\]<>|,;=#]+\.(?:py|rb|go|rs|[cm]?[jt]sx?|java|kts?"#,
     r"|scala|groovy|cs|fs|vb|phpt?|pl|t|lua|exs?|erl|hs|ml|swift|mm?|c|cc|cpp|cxx|dart|jl|[rR]|sh|bats|robot",
-    r#"|feature|zig|nim|cr|clj[cs]?|elm|ps1|sql|coffee|tcl|ya?ml))(?:$|[\s)"'`\],:])"#,
+    r#"|feature|scm|lisp|el|rkt|adb|zig|nim|cr|clj[cs]?|elm|ps1|sql|coffee|tcl|ya?ml))(?:$|[\s)"'`\],:])"#,
 );
 
 /// Whether the name of the file, or of one of its folders, says that it is a test's.
