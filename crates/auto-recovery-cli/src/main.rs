@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod dispatch;
 mod exit;
+mod hints;
 mod identity;
 mod lazy_store;
 mod output;

@@ -1,6 +1,7 @@
-//! The one table from the library's errors to Python's exceptions.
+//! The one table from the library's errors to Python's exceptions, and from its hints to words.
 
-use auto_recovery::{Error, ErrorKind};
+use auto_recovery::wording::shell_word;
+use auto_recovery::{Error, ErrorKind, Hint};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -21,14 +22,37 @@ pub(crate) fn invalid(py: Python<'_>, context: impl Into<String>) -> PyErr {
 
 fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = class(py, error.kind())?;
+    let says = error.chain_with(words);
     let value = match (error.kind(), error.raw_os_error()) {
         (ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned, Some(errno)) => {
-            class.call1((errno, error.chain()))?
+            class.call1((errno, says))?
         }
-        _ => class.call1((error.chain(),))?,
+        _ => class.call1((says,))?,
     };
     value.setattr("code", error.kind().code())?;
     Ok(PyErr::from_value(value))
+}
+
+/// What is said of a layer that `says` this and has `hint`. What only the command `recover` can do
+/// is named as that.
+fn words(says: &str, hint: &Hint) -> String {
+    match hint {
+        Hint::ReleaseHold { session_id } => format!(
+            "{says}: `recover hold --release {}` lets it go",
+            shell_word(session_id)
+        ),
+        Hint::ClearSession { session_id } => {
+            format!("{says}: it stays until `clear_session({session_id:?})`")
+        }
+        Hint::ListAttempts { session_id } => {
+            format!("{says}: `get_recovery_history({session_id:?})` lists its attempts")
+        }
+        Hint::WaitForOther => format!("{says}: try again once it ended"),
+        Hint::NameWayBack => says.to_owned(),
+        Hint::MakeCheckpoint => format!("{says}: `recover checkpoint` makes one and prints its id"),
+        Hint::RestoreTree => format!("{says}; once that is mended, `recover restore` puts it back"),
+        Hint::CopyStore { .. } => format!("{says}: name the files in it"),
+    }
 }
 
 fn class(py: Python<'_>, kind: ErrorKind) -> PyResult<&Bound<'_, PyType>> {

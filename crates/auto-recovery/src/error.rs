@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::num::NonZeroI32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -111,13 +111,48 @@ impl ErrorKind {
     }
 }
 
+/// What a person can do about an error, without the words for it: each edge has one table from
+/// hints to its own words, which [`Error::chain_with`] puts in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Let go of the session that is held.
+    ReleaseHold {
+        /// The session.
+        session_id: String,
+    },
+    /// Clear the session: what of its trail cannot be read stays until then.
+    ClearSession {
+        /// The session.
+        session_id: String,
+    },
+    /// Look which attempts the session has.
+    ListAttempts {
+        /// The session.
+        session_id: String,
+    },
+    /// Wait for the other recovery rather than fail.
+    WaitForOther,
+    /// Name another way back: the one that was named is not there.
+    NameWayBack,
+    /// Make a checkpoint first.
+    MakeCheckpoint,
+    /// Put the tree back once the reason is mended, or leave that to the next run.
+    RestoreTree,
+    /// Name the files in the directory, or copy the store that it is.
+    CopyStore {
+        /// The directory.
+        dir: PathBuf,
+    },
+}
+
 /// An error of this crate.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    context: String,
+    context: Box<str>,
     /// The system's number of what `context` says in words.
     os_error: Option<NonZeroI32>,
+    hint: Option<Box<Hint>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -126,8 +161,9 @@ impl Error {
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
         Self {
             kind,
-            context: context.into(),
+            context: context.into().into_boxed_str(),
             os_error: None,
+            hint: None,
             source: None,
         }
     }
@@ -146,8 +182,9 @@ impl Error {
         };
         Self {
             kind,
-            context: context.into(),
+            context: context.into().into_boxed_str(),
             os_error: None,
+            hint: None,
             source: Some(Box::new(source)),
         }
     }
@@ -177,6 +214,18 @@ impl Error {
         self
     }
 
+    /// The same error with what a person can do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Hint) -> Self {
+        self.hint = Some(Box::new(hint));
+        self
+    }
+
+    /// What a person can do about it, as far as this layer knows.
+    pub fn hint(&self) -> Option<&Hint> {
+        self.hint.as_deref()
+    }
+
     /// The same error with the system's number of what it says in words.
     #[must_use]
     pub(crate) fn with_os_error(mut self, number: i32) -> Self {
@@ -204,8 +253,9 @@ impl Error {
     pub fn context(self, context: impl Into<String>) -> Self {
         Self {
             kind: self.kind,
-            context: context.into(),
+            context: context.into().into_boxed_str(),
             os_error: None,
+            hint: None,
             source: Some(Box::new(self)),
         }
     }
@@ -229,14 +279,24 @@ impl Error {
         innermost.to_string()
     }
 
-    /// This error and its causes in one line, joined by ": ".
+    /// This error and its causes in one line, joined by ": ". Hints are left out.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+        self.chain_with(|layer, _| layer.to_owned())
+    }
+
+    /// As [`chain`](Self::chain), where `words` say a layer that has a hint: given what the layer
+    /// says by itself, and its hint.
+    pub fn chain_with(&self, words: impl Fn(&str, &Hint) -> String) -> String {
+        let mut text = String::new();
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = next {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            let layer = error.to_string();
+            let hint = error.downcast_ref::<Self>().and_then(Self::hint);
+            text.push_str(&hint.map_or_else(|| layer.clone(), |hint| words(&layer, hint)));
+            next = error.source();
         }
         text
     }

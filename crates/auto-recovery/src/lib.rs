@@ -48,7 +48,7 @@ pub mod workspace;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};
 pub use entry::RecoveryAuditEntry;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Hint, Result};
 pub use failure::{Category, Failure};
 pub use logger::RecoveryAuditLogger;
 pub use manager::AutoRecoveryManager;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::artifacts;
 use crate::commands::session::{self, Trail};
 use crate::exit::Exit;
+use crate::hints;
 use crate::output::{Printer, counted, escape_text};
 
 /// A session that was removed.
@@ -36,7 +37,7 @@ pub(crate) fn clear(
         Some(session) => {
             let session = session::existing(store, session)?;
             if let Some(held) = session::facts(store, &session)?.held {
-                printer.warn(held.refusal(&session));
+                printer.warn(hints::chain(&held.refusal(&session)));
                 return Ok(Exit::NOT_FOUND);
             }
             let question = format!("remove session {session} with its outputs and checkpoints?");
@@ -70,7 +71,7 @@ pub(crate) fn clear(
                 all_may_go = false;
                 printer.warn(format_args!(
                     "session {session_id} stays: {}",
-                    error.chain()
+                    hints::chain(&error)
                 ));
             }
             Err(error) => {
@@ -101,7 +102,7 @@ fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<Str
         match &session.held {
             Some(held) => {
                 all = false;
-                printer.warn(held.refusal(&session.session_id));
+                printer.warn(hints::chain(&held.refusal(&session.session_id)));
             }
             None => ids.push(session.session_id),
         }

@@ -8,6 +8,7 @@ use auto_recovery::host::new_id;
 use auto_recovery::report::{CiReport, SUMMARY_BYTES_MAX, github_outputs, github_summary};
 use auto_recovery::{Error, Result};
 
+use crate::hints;
 use crate::output::Printer;
 use crate::settings::GithubFiles;
 
@@ -30,7 +31,10 @@ pub(crate) fn tell_github(
         .flatten()
         .filter_map(Result::err)
     {
-        printer.warn(format_args!("not told to GitHub: {}", failed.chain()));
+        printer.warn(format_args!(
+            "not told to GitHub: {}",
+            hints::chain(&failed)
+        ));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::artifacts;
 use crate::commands::clear::confirmed;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::hints;
 use crate::identity;
 use crate::output::{Column, Printer, Table, counted, short_age};
 use crate::settings::human_size;
@@ -149,7 +150,7 @@ pub(crate) fn prune_by_itself(context: &Context) {
     if let Err(error) = prune_if_due(context, &rules) {
         context.printer.warn(format_args!(
             "old sessions could not be removed: {}",
-            error.chain()
+            hints::chain(&error)
         ));
     }
 }
@@ -257,7 +258,7 @@ fn prune_all(
             Ok(Pruned::Held(_)) => printer.note(format_args!("session {id} is held and stays")),
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 outcome.has_left = true;
-                printer.warn(error.chain());
+                printer.warn(hints::chain(&error));
             }
             Err(error) if outcome.error.is_none() => outcome.error = Some(error),
             // Most likely the same again.
@@ -292,7 +293,7 @@ fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result
             is_done = false;
             context.printer.warn(format_args!(
                 "session {id} is gone, but not yet its outputs and checkpoints: {}",
-                error.chain()
+                hints::chain(&error)
             ));
         }
     }

@@ -10,6 +10,7 @@ use auto_recovery::run::AttemptDiff;
 use auto_recovery::{Error, Result};
 use serde::{Serialize, Serializer};
 
+use crate::hints;
 use crate::output::{Escapes, EscapingWriter, counted};
 
 /// Lines of a diff that are shown.
@@ -131,7 +132,11 @@ impl fmt::Display for Whole<'_> {
             return Ok(());
         };
         // A string that is begun is ended, or nothing of what was written could be read.
-        writeln!(out.inner, "# the rest could not be read: {}", error.chain())?;
+        writeln!(
+            out.inner,
+            "# the rest could not be read: {}",
+            hints::chain(&error)
+        )?;
         self.failed.replace(Some(error));
         Ok(())
     }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::hints;
 use crate::output::{Printer, Verbosity, counted, escape_text};
 
 /// What became of a file.
@@ -67,7 +68,7 @@ pub(crate) fn import(
         let report = match report {
             Ok(report) => report,
             Err(error) if files.len() > 1 => {
-                printer.warn(error.chain());
+                printer.warn(hints::chain(&error));
                 exit = Exit::NOT_FOUND;
                 continue;
             }

@@ -10,6 +10,7 @@ use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
 
+use crate::hints;
 use crate::output::reader::{to_stderr, to_stdout};
 use crate::output::{Escapes, EscapingWriter, JsonArray, counted, escape_bytes, escape_text};
 
@@ -215,7 +216,7 @@ pub(crate) fn print_error(error: &Error) {
     let way_out = way_out(error)
         .map(|way| format!("; {way}"))
         .unwrap_or_default();
-    print_line(format_args!("error: {}{way_out}", error.chain()));
+    print_line(format_args!("error: {}{way_out}", hints::chain(error)));
 }
 
 /// What helps when the operating system says no, which knows nothing of our settings.

@@ -10,11 +10,10 @@ use crate::audit::{
     SessionOutcome, StoredEntry, TrailDigest, write_fitted,
 };
 use crate::entry::RecoveryAuditEntry;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 use crate::wording::counted;
-use crate::wording::shell_word;
 
 /// When an append is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -351,19 +350,21 @@ pub trait AuditStore: Send + Sync {
 }
 
 impl SessionHeld {
-    /// Why the session is not removed, and the way out.
+    /// Why the session is not removed, and what lets it go.
     pub fn refusal(&self, session_id: &str) -> Error {
         let by = self.user.as_deref().map(|user| format!(" by {user}"));
         let why = self.reason.as_deref().map(|why| format!(" ({why})"));
         Error::new(
             ErrorKind::Refused,
             format!(
-                "session {session_id} is held{}{}: `recover hold --release {}` lets it go",
+                "session {session_id} is held{}{}",
                 by.unwrap_or_default(),
                 why.unwrap_or_default(),
-                shell_word(session_id)
             ),
         )
+        .with_hint(Hint::ReleaseHold {
+            session_id: session_id.to_owned(),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::checkpoint::tree::manifest::{Manifest, ObjectId};
 use crate::checkpoint::tree::path::display_path;
 use crate::checkpoint::tree::rules::{Protected, Rules};
 use crate::checkpoint::tree::watch::Watch;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::fnv128;
 use crate::git::Git;
 
@@ -126,10 +126,8 @@ pub(super) fn message(label: &str, session: &str) -> String {
 
 /// What to say of a checkpoint that is not there.
 pub(super) fn absent(id: &str) -> Error {
-    let context = format!(
-        "no checkpoint {id:?} in this workspace: `recover checkpoint` makes one and prints its id"
-    );
-    Error::new(ErrorKind::NotFound, context)
+    let context = format!("no checkpoint {id:?} in this workspace");
+    Error::new(ErrorKind::NotFound, context).with_hint(Hint::MakeCheckpoint)
 }
 
 /// Reads the checkpoint `id` back.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::exit::shell_code;
 use crate::failure::Failure;
 use crate::host::new_id;
@@ -446,11 +446,10 @@ impl<'m> Recovering<'m> {
                     (undo, error) if error.contains(&undo) => String::new(),
                     (undo, _) => format!(" ({undo})"),
                 };
-                let context = format!(
-                    "the tree was not put back{why} after a failure; once that is mended, the \
-                     next run here or `recover restore` puts it back"
-                );
-                Error::new(ErrorKind::Io, context).with_source(error)
+                let context = format!("the tree was not put back{why} after a failure");
+                Error::new(ErrorKind::Io, context)
+                    .with_hint(Hint::RestoreTree)
+                    .with_source(error)
             }
         }
     }

@@ -9,11 +9,10 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::export;
 use crate::files::{Links, open_regular};
 use crate::wording::counted;
-use crate::wording::shell_word;
 
 /// How hard Zstandard tries: what most programs ask of it.
 const LEVEL: i32 = 3;
@@ -75,14 +74,15 @@ pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
     Err(Error::new(
         ErrorKind::Damaged,
         format!(
-            "{} of session {session_id} cannot be read, the first in line {} of {}: it stays until \
-             `recover clear {}`",
+            "{} of session {session_id} cannot be read, the first in line {} of {}",
             counted(damage.len() as u64, "place"),
             first.line,
             first.place,
-            shell_word(session_id)
         ),
-    ))
+    )
+    .with_hint(Hint::ClearSession {
+        session_id: session_id.to_owned(),
+    }))
 }
 
 /// What the journal says of the session since its trail was last removed.

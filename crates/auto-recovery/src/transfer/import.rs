@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::batches::{Batches, Counts, check_record};
 use super::document;
 use crate::audit::{AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, encoding};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::{Links, open_regular};
 use crate::jsonl::{Verdict, read_records};
 use crate::platform::descriptors::is_of_system;
@@ -56,13 +56,11 @@ pub fn open(path: &Path) -> Result<File> {
         })?,
     };
     if found.is_dir() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "{0} is a directory: name the files in it, or `recover copy jsonl:{0} STORE`",
-                path.display()
-            ),
-        ));
+        let context = format!("{} is a directory", path.display());
+        let hint = Hint::CopyStore {
+            dir: path.to_owned(),
+        };
+        return Err(Error::new(ErrorKind::InvalidInput, context).with_hint(hint));
     }
     Ok(file)
 }

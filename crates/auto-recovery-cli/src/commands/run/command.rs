@@ -24,6 +24,7 @@ use crate::commands::run::result_file::ResultPlace;
 use crate::commands::run::steps::{Steps, Verdict};
 use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
+use crate::hints;
 use crate::output::{Status, Verbosity, gave_up_on_readers, stdout_error, wait_for_readers};
 use crate::settings::RunRequest;
 
@@ -51,7 +52,7 @@ pub(crate) fn run(context: Context, request: RunRequest) -> Result<Exit> {
         reports: &reports,
     };
     run_and_prune(context, request, &interrupt, &told).inspect_err(|error| {
-        let (message, now) = (error.chain(), timestamp(context.host.now()));
+        let (message, now) = (hints::chain(error), timestamp(context.host.now()));
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(context, &result, &told).ok();
@@ -198,7 +199,7 @@ fn unless_ended(
 ) -> Result<RunExit> {
     match (told, ended_by(interrupt, &*context.host)) {
         (Err(error), Some(ended)) => {
-            context.printer.warn(error.chain());
+            context.printer.warn(hints::chain(&error));
             Ok(ended)
         }
         (Ok(()), Some(ended)) if gave_up_on_readers() => Ok(ended),

@@ -22,6 +22,7 @@ use rustix::termios::{
     InputModes, LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
+use crate::hints;
 use crate::output::{Printer, Status, counted};
 use crate::settings::{Project, Settings, Trusted, TrustedContent};
 
@@ -128,7 +129,7 @@ impl ProjectConsent {
             may_run,
         };
         if let Err(error) = self.trusted.say(&content, &*self.host) {
-            let error = error.chain();
+            let error = hints::chain(&error);
             self.printer
                 .warn(format_args!("this answer is not remembered: {error}"));
         }

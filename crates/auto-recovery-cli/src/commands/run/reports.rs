@@ -16,6 +16,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::{CiFormat, ReportTarget};
 use crate::commands::github::tell_github;
 use crate::commands::run::result_file::ResultPlace;
+use crate::hints;
 use crate::output::Printer;
 use crate::settings::GithubFiles;
 
@@ -88,7 +89,10 @@ impl Reports {
                 continue;
             };
             if let Err(error) = place.write_bytes(text.as_bytes(), host) {
-                printer.warn(format_args!("a report is missing: {}", error.chain()));
+                printer.warn(format_args!(
+                    "a report is missing: {}",
+                    hints::chain(&error)
+                ));
             }
         }
     }

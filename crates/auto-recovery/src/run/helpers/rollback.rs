@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::checkpoint::{
     Checkpoint, Good, RestoreReport, check_checkpoint, check_revision, some_names,
 };
-use crate::error::Result;
+use crate::error::{Hint, Result};
 use crate::host::Host;
 use crate::run::request::RollbackTarget;
 use crate::run::tree::guarded::{Guarded, GuardedTree};
@@ -30,7 +30,10 @@ pub(in crate::run) fn check(
         RollbackTarget::Checkpoint(id) => check_checkpoint(state_dir, workspace, id, host),
         RollbackTarget::GitRevision(revision) => check_revision(workspace, revision, host),
     };
-    checked.map_err(|error| error.context("--rollback names nothing to go back to"))
+    checked.map_err(|error| {
+        let error = error.context("there is nothing to go back to by that name");
+        error.with_hint(Hint::NameWayBack)
+    })
 }
 
 /// Goes back to a checkpoint of this workspace, or to a revision of the user's repository. What it

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::{JournalEvent, SessionFinished};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::timestamp;
 use crate::patience::impatiently;
 use crate::run::event::RunEvent;
@@ -77,9 +77,8 @@ pub(in crate::run) fn claim_workspace(run: &Run) -> Result<Claim> {
     let root = workspace.root().display();
     if !request.wait {
         let who = in_words(other.as_ref());
-        let context =
-            format!("another recovery works in {root} ({who}): leave out --no-wait to wait for it");
-        return Err(Error::new(ErrorKind::Busy, context));
+        let context = format!("another recovery works in {root} ({who})");
+        return Err(Error::new(ErrorKind::Busy, context).with_hint(Hint::WaitForOther));
     }
     wait_for_claim(run, &workspace).map(|held| claim(held, true))
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::{
     self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Pending, Preview, PutBack,
     Step, Uncovered, Wanted, check_checkpoint, find_session,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, new_id, timestamp};
 use crate::interrupt::Interrupt;
 use crate::process::DEFAULT_GRACE;
@@ -21,7 +21,6 @@ use crate::run::tree::dead_run::end_processes;
 use crate::run::tree::left_behind;
 use crate::run::tree::session_patch::{SessionPatch, Span};
 use crate::run::tree::session_trees::{AttemptTrees, SessionTrees};
-use crate::wording::shell_word;
 use crate::workspace::{LockHolder, Locked, Workspace, WorkspaceLock};
 
 /// Where trees and records are.
@@ -551,10 +550,8 @@ fn no_tree(session_id: &str, tree: SessionTree) -> Error {
         SessionTree::Beginning => "its beginning".to_owned(),
         SessionTree::After(number) => format!("attempt {number}"),
     };
-    let context = format!(
-        "session {session_id} keeps no tree of {which}: `recover history {}` lists its \
-         attempts",
-        shell_word(session_id)
-    );
-    Error::new(ErrorKind::NotFound, context)
+    let context = format!("session {session_id} keeps no tree of {which}");
+    Error::new(ErrorKind::NotFound, context).with_hint(Hint::ListAttempts {
+        session_id: session_id.to_owned(),
+    })
 }

@@ -1,0 +1,98 @@
+//! The one table from the library's hints to the words of the command line.
+
+use auto_recovery::wording::shell_word;
+use auto_recovery::{Error, Hint};
+
+/// `error` with its causes in one line, and what can be done about it.
+pub(crate) fn chain(error: &Error) -> String {
+    error.chain_with(words)
+}
+
+/// What is said of a layer that `says` this and has `hint`.
+fn words(says: &str, hint: &Hint) -> String {
+    match hint {
+        Hint::ReleaseHold { session_id } => format!(
+            "{says}: `recover hold --release {}` lets it go",
+            shell_word(session_id)
+        ),
+        Hint::ClearSession { session_id } => {
+            format!(
+                "{says}: it stays until `recover clear {}`",
+                shell_word(session_id)
+            )
+        }
+        Hint::ListAttempts { session_id } => format!(
+            "{says}: `recover history {}` lists its attempts",
+            shell_word(session_id)
+        ),
+        Hint::WaitForOther => format!("{says}: leave out --no-wait to wait for it"),
+        Hint::NameWayBack => "--rollback names nothing to go back to".to_owned(),
+        Hint::MakeCheckpoint => format!("{says}: `recover checkpoint` makes one and prints its id"),
+        Hint::RestoreTree => {
+            format!(
+                "{says}; once that is mended, the next run here or `recover restore` puts it back"
+            )
+        }
+        Hint::CopyStore { dir } => format!(
+            "{says}: name the files in it, or `recover copy jsonl:{} STORE`",
+            dir.display()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auto_recovery::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn each_hint_names_what_to_type_and_causes_follow_it() {
+        let session_id = || "a b".to_owned();
+        let cases = [
+            (
+                Hint::ReleaseHold {
+                    session_id: session_id(),
+                },
+                "it is so: `recover hold --release 'a b'` lets it go",
+            ),
+            (
+                Hint::ClearSession {
+                    session_id: session_id(),
+                },
+                "it is so: it stays until `recover clear 'a b'`",
+            ),
+            (
+                Hint::ListAttempts {
+                    session_id: session_id(),
+                },
+                "it is so: `recover history 'a b'` lists its attempts",
+            ),
+            (
+                Hint::WaitForOther,
+                "it is so: leave out --no-wait to wait for it",
+            ),
+            (Hint::NameWayBack, "--rollback names nothing to go back to"),
+            (
+                Hint::MakeCheckpoint,
+                "it is so: `recover checkpoint` makes one and prints its id",
+            ),
+            (
+                Hint::RestoreTree,
+                "it is so; once that is mended, the next run here or `recover restore` puts it \
+                 back",
+            ),
+            (
+                Hint::CopyStore { dir: "d".into() },
+                "it is so: name the files in it, or `recover copy jsonl:d STORE`",
+            ),
+        ];
+        for (hint, expected) in cases {
+            let cause = Error::new(ErrorKind::Io, "no");
+            let error = Error::new(ErrorKind::Io, "it is so").with_hint(hint);
+            let error = error.with_source(cause).context("do it");
+            assert_eq!(chain(&error), format!("do it: {expected}: no"));
+            assert_eq!(error.chain(), "do it: it is so: no");
+        }
+    }
+}
