@@ -37,7 +37,7 @@ pub(crate) fn clear(
         Some(session) => {
             let session = session::existing(store, session)?;
             if let Some(held) = session::facts(store, &session)?.held {
-                printer.warn(held.refusal(&session));
+                printer.warn(hints::chain(&held.refusal(&session)));
                 return Ok(Exit::NOT_FOUND);
             }
             let question = format!("remove session {session} with its outputs and checkpoints?");
@@ -102,7 +102,7 @@ fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<Str
         match &session.held {
             Some(held) => {
                 all = false;
-                printer.warn(held.refusal(&session.session_id));
+                printer.warn(hints::chain(&held.refusal(&session.session_id)));
             }
             None => ids.push(session.session_id),
         }

@@ -51,10 +51,7 @@ const TOP_FOLDERS: &[&str] = &["vendor/", "Pods/", "_opam/", "deps/", "elm-stuff
 pub(super) fn is_packages(path: &str) -> bool {
     let path = path.replace('\\', "/");
     let relative = path.strip_prefix("./").unwrap_or(&path);
-    // A build under Nix copies the project itself there, as a source.
-    let is_source = path.contains("-source/");
-    let holds = |part: &&str| path.contains(*part) && !(is_source && *part == "/nix/store/");
-    PACKAGES.iter().any(|part| holds(part))
+    PACKAGES.iter().any(|part| path.contains(part))
         || TOP_FOLDERS
             .iter()
             .any(|folder| relative.starts_with(folder))
@@ -86,7 +83,6 @@ mod tests {
         check("phar:///usr/bin/tool.phar/src/A.php", true);
         check("src/vendors/list.ts", false);
         check("/home/me/work/src/a.c", false);
-        check("/nix/store/8vz84mqg-shop-source/src/a.c", false);
         check("/nix/store/8vz84mqg-cart-1.2/lib/a.c", true);
         check("src/deps/a.ex", false);
         check("/usr/local/go/src/runtime/panic.go", true);
