@@ -166,7 +166,9 @@ impl Frame<'_> {
     /// Whether it names a file that a person can open, which may be a package's.
     fn is_a_file(&self) -> bool {
         let file = String::from_utf8_lossy(self.file);
-        file.contains(['/', '\\']) && !NO_FILES.iter().any(|start| file.starts_with(start))
+        file.contains(['/', '\\'])
+            && !NO_FILES.iter().any(|start| file.starts_with(start))
+            && !TEST_TOOLS.iter().any(|part| file.contains(part))
     }
 
     fn is_project(&self, language: Trace) -> bool {
@@ -184,6 +186,15 @@ impl Frame<'_> {
 
 /// What stands where a frame names no file that anybody could open.
 const NO_FILES: &[&str] = &["<", "node:", "internal/", "native", "Unknown"];
+
+/// What only runs tests, or compares for them: nothing is wrong there.
+const TEST_TOOLS: &[&str] = &[
+    "/unittest/",
+    "/_pytest/",
+    "/pluggy/",
+    "/nose/",
+    "/testtools/",
+];
 
 /// Whether a line is a Java frame of somebody else's class.
 pub(super) fn is_java_library(frame: &str) -> bool {
