@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use rustix::process::Signal;
 
-use super::{Machine, signal, start, wait_for, write};
+use super::{Machine, signal, start, until, wait_for, write};
 
 #[test]
 fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
@@ -21,10 +21,14 @@ fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
         "{}",
         refused.stderr
     );
-    let second = start(
-        &machine,
-        &[&["run", "--fix", "touch second"][..], &check].concat(),
-    );
+    let said = machine.root().join("said");
+    let mut second = machine.command(&[&["run", "--fix", "touch second"][..], &check].concat());
+    let second = second.stderr(std::fs::File::create(&said).expect("a file for its words"));
+    let second = second.spawn().expect("start recover");
+    // Only who waits is sure that another one was at work.
+    until("the second waits", || {
+        std::fs::read_to_string(&said).is_ok_and(|said| said.contains("waiting for it"))
+    });
     std::fs::write(machine.root().join("go"), "").expect("let the first go on");
     assert!(first.wait().expect("it ends").success());
     let second = second.wait_with_output().expect("it ends");
