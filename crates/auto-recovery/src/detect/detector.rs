@@ -2,10 +2,10 @@
 
 use std::cell::OnceCell;
 
-use memchr::{memchr_iter, memrchr2};
+use memchr::memchr_iter;
 use regex::bytes::Regex;
 
-use super::edges::{ends, last_line, starts_near_the_ends};
+use super::edges::{ends, last_filled, last_line, starts_near_the_ends};
 use super::found::{Command, Found, Hit, Place, Within, shown};
 use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
@@ -478,9 +478,8 @@ impl Case<'_> {
     fn unexplained(&self) -> Detection {
         let mut streams = self.streams.iter().map(|stream| stream.text.as_ref());
         let place = streams.find_map(|text| {
-            let end = text.trim_ascii_end().len();
-            let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
-            nearby::place(text, start, nearby::Reach::Last)
+            let last = last_filled(text)?;
+            nearby::place(text, last.start, nearby::Reach::Last)
         });
         let failure = Failure::new(
             self.exit_name(),

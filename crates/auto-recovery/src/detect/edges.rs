@@ -53,11 +53,10 @@ pub(super) fn last_line(text: &[u8]) -> Option<String> {
     let mut rest = text;
     let mut last = None;
     for _ in 0..LAST_LINES_MAX {
-        let Some(end) = rest.iter().rposition(|byte| !byte.is_ascii_whitespace()) else {
+        let Some(Range { start, end }) = last_filled(rest) else {
             break;
         };
-        let start = memrchr2(b'\n', b'\r', &rest[..=end]).map_or(0, |newline| newline + 1);
-        let line = line_at(&rest[..=end], start);
+        let line = line_at(&rest[..end], start);
         rest = &rest[..start];
         if line.starts_with(CUT_NOTICE) {
             continue;
@@ -68,6 +67,14 @@ pub(super) fn last_line(text: &[u8]) -> Option<String> {
         last = last.or_else(|| Some(shown(line)));
     }
     last
+}
+
+/// Where the last line with anything in it stands, without the blanks at its end.
+pub(super) fn last_filled(text: &[u8]) -> Option<Range<usize>> {
+    let last = text.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
+    let end = last + 1;
+    let start = memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |newline| newline + 1);
+    Some(start..end)
 }
 
 /// Whether the line says no more than that a command ended with a code.

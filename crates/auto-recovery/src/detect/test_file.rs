@@ -17,10 +17,7 @@ const TEST_LINES: usize = 60;
 /// The file of a test around the telling line, with the place in it where one is named. Only what
 /// calls itself a test counts: a report of several tests names much else.
 pub(super) fn test_file(text: &[u8], start: usize) -> Option<(String, Option<u64>)> {
-    static FILE: OnceLock<Regex> = OnceLock::new();
-    let pattern = FILE.get_or_init(|| {
-        compile(TEST_FILE_PATTERN).expect("the tests of this file try the pattern")
-    });
+    let pattern = code_file();
     let below = starts_below(text, start).take(TEST_LINES);
     let around = std::iter::once(start)
         .chain(below)
@@ -45,8 +42,14 @@ pub(super) fn test_file(text: &[u8], start: usize) -> Option<(String, Option<u64
     named.map(|file| (file, None))
 }
 
-/// See [`test_file`].
-const TEST_FILE_PATTERN: &str = concat!(
+/// A file of code in a line, by its ending.
+fn code_file() -> &'static Regex {
+    static FILE: OnceLock<Regex> = OnceLock::new();
+    FILE.get_or_init(|| compile(CODE_FILE_PATTERN).expect("the tests of this file try the pattern"))
+}
+
+/// See [`code_file`].
+const CODE_FILE_PATTERN: &str = concat!(
     r#"(?:^|[\s("'`=\[,])(?<file>(?:[A-Za-z]:)?[^\s:"'`()\[\]<>|,;=#]+\.(?:py|rb|go|rs|[cm]?[jt]sx?|java|kts?"#,
     r"|scala|groovy|cs|fs|vb|phpt?|pl|t|lua|exs?|erl|hs|ml|swift|mm?|c|cc|cpp|cxx|dart|jl|[rR]|sh|bats|robot",
     r#"|feature|scm|lisp|el|rkt|adb|zig|nim|cr|clj[cs]?|elm|ps1|sql|coffee|tcl|ya?ml))(?:$|[\s)"'`\],:])"#,
@@ -76,10 +79,7 @@ fn is_same_file(one: &str, other: &str) -> bool {
 
 /// The one file of code that a command names as what it runs or checks.
 pub(super) fn named_in(argv: &[String]) -> Option<String> {
-    static FILE: OnceLock<Regex> = OnceLock::new();
-    let pattern = FILE.get_or_init(|| {
-        compile(TEST_FILE_PATTERN).expect("the tests of this file try the pattern")
-    });
+    let pattern = code_file();
     let is_file = |word: &&String| {
         let whole = pattern.captures(word.as_bytes());
         whole.is_some_and(|captures| captures["file"].len() == word.len())

@@ -5,7 +5,7 @@
 //! last, it stays silent unless it is sure, and it is surest of all where it says that a failure
 //! passes: such a failure is tried again blindly.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -63,12 +63,15 @@ const WORD_LENGTH_MIN: usize = 3;
 /// The digits of a number that counts: the status of an answer.
 const STATUS_DIGITS: usize = 3;
 
+/// The number of a stream, and where a line starts in it.
+type Place = (usize, usize);
+
 /// What the words of an output say.
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) category: Category,
-    /// The number of the stream with the line that tells most, and where the line starts in it.
-    pub(super) line: (usize, usize),
+    /// The line that tells most.
+    pub(super) line: Place,
     /// The words that told, the most telling first.
     pub(super) words: Vec<String>,
 }
@@ -76,17 +79,23 @@ pub(super) struct Judged {
 /// The category that the words of `streams` tell, standard error first as everywhere; none if the
 /// model is not sure of one.
 pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
-    let lines: Vec<(usize, Range<usize>)> = looked_at(streams);
-    let text = |(stream, range): &(usize, Range<usize>)| &streams[*stream][range.clone()];
-    let found: BTreeSet<String> = lines.iter().flat_map(|line| features(text(line))).collect();
-    let known: Vec<(&str, Weights)> = found
+    // Of each line the features that the model knows.
+    let lines: Vec<(Place, BTreeMap<String, Weights>)> = looked_at(streams)
+        .into_iter()
+        .map(|(stream, range)| ((stream, range.start), known_in(&streams[stream][range])))
+        .collect();
+    let known: BTreeMap<&str, Weights> = lines
         .iter()
-        .filter_map(|feature| Some((feature.as_str(), weights_of(feature)?)))
+        .flat_map(|(_, found)| {
+            found
+                .iter()
+                .map(|(feature, weights)| (feature.as_str(), *weights))
+        })
         .collect();
     if known.len() < FEATURES_MIN {
         return None;
     }
-    let shares = shares(known.iter().map(|(_, weights)| weights));
+    let shares = shares(known.values());
     let best = (0..CATEGORIES.len()).max_by(|one, two| shares[*one].total_cmp(&shares[*two]))?;
     let sure = match CATEGORIES[best] {
         Category::Unknown => return None,
@@ -98,27 +107,26 @@ pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
         return None;
     }
     let tells = |weights: &Weights| weights[best] - weights[UNKNOWN];
-    let of_line = |line: &(usize, Range<usize>)| -> i32 {
-        let found: BTreeSet<String> = features(text(line)).collect();
-        found
-            .iter()
-            .filter_map(|feature| weights_of(feature))
-            .map(|one| tells(&one))
-            .sum()
-    };
+    let of_line = |found: &BTreeMap<String, Weights>| found.values().map(tells).sum::<i32>();
     // The first of those that tell most.
-    let most = lines.iter().rev().max_by_key(|line| of_line(line))?;
-    let mut words = known;
+    let (line, _) = lines.iter().rev().max_by_key(|(_, found)| of_line(found))?;
+    let mut words: Vec<_> = known.iter().collect();
     words.sort_by_key(|(_, weights)| -tells(weights));
     Some(Judged {
         category: CATEGORIES[best],
-        line: (most.0, most.1.start),
+        line: *line,
         words: words
             .iter()
             .take(TOLD_BY)
-            .map(|(word, _)| (*word).to_owned())
+            .map(|(word, _)| (**word).to_owned())
             .collect(),
     })
+}
+
+/// The features of a line that the model knows.
+fn known_in(line: &[u8]) -> BTreeMap<String, Weights> {
+    let known = features(line).filter_map(|feature| Some((weights_of(&feature)?, feature)));
+    known.map(|(weights, feature)| (feature, weights)).collect()
 }
 
 /// What the model says as a rule would: the name by which answers of it are known, and what to call
