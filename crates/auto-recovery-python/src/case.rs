@@ -1,10 +1,11 @@
 //! One recovery as its callbacks share it: the Python objects it is about.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
 
 use crate::host::Stop;
+use auto_recovery::mutex;
 
 /// The Python objects of one recovery.
 pub(crate) struct Case {
@@ -46,10 +47,7 @@ impl Case {
         py: Python<'py>,
         index: Option<usize>,
     ) -> Bound<'py, PyAny> {
-        let errors = self
-            .errors_after
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let errors = mutex::lock(&self.errors_after);
         let error = match index {
             Some(index) => errors.get(index),
             None => errors.last(),
@@ -67,13 +65,11 @@ impl Case {
 
     /// The attempt at `index`, if a logger was given it.
     pub(crate) fn attempt<'py>(&self, py: Python<'py>, index: usize) -> Option<Bound<'py, PyAny>> {
-        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = mutex::lock(&self.attempts);
         attempts.get(index).map(|attempt| attempt.bind(py).clone())
     }
 }
 
 fn push(list: &Mutex<Vec<Py<PyAny>>>, value: Py<PyAny>) {
-    list.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(value);
+    mutex::lock(list).push(value);
 }

@@ -1,12 +1,13 @@
 //! A logger of the caller's own in the place of ours: a mock, or a subclass with its own
 //! `log_recovery_attempt`. The loop records through its Python methods.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     Removal, Removed, SessionSummary, StoredEntry,
 };
+use auto_recovery::mutex;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, Grouping};
 use auto_recovery::{
     Error, ErrorKind, RecoveryAttempt, RecoveryStatistics, RecoveryStrategyType, Result,
@@ -77,7 +78,7 @@ impl AuditStore for ForeignLog {
         let mut appended = Vec::new();
         for new in entries {
             let entry_id = self.log(&new).map_err(|error| {
-                *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *mutex::lock(&self.raised) = Some(error);
                 Error::new(ErrorKind::Io, "the audit logger raised an exception")
             })?;
             appended.push(Appended {

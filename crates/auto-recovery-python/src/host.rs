@@ -1,10 +1,11 @@
 //! The library's host in an interpreter: it waits as Python waits, with the interpreter released
 //! until the time is over or Python has a signal to handle.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::host::{Host, SystemHost, Wait};
+use auto_recovery::mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -16,22 +17,16 @@ pub(crate) struct Stop(Mutex<Option<PyErr>>);
 impl Stop {
     /// Ends the recovery because of `error`. The first reason stays.
     pub(crate) fn set(&self, error: PyErr) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(error);
+        mutex::lock(&self.0).get_or_insert(error);
     }
 
     /// The reason, if there is one.
     pub(crate) fn take(&self) -> Option<PyErr> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        mutex::lock(&self.0).take()
     }
 
     fn is_set(&self) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        mutex::lock(&self.0).is_some()
     }
 }
 

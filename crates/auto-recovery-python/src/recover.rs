@@ -1,11 +1,12 @@
 //! One recovery of a Python manager: the library's loop over Python's strategies.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::failure::Context;
 use auto_recovery::host::Host;
 use auto_recovery::manager::{AutoRecoveryManager, Incident, ManagerSettings, Recovery};
+use auto_recovery::mutex;
 use auto_recovery::plan::GivenOrder;
 use auto_recovery::{Category, RecoveryAuditLogger, RecoveryStrategyType};
 use pyo3::intern;
@@ -72,7 +73,7 @@ pub(crate) fn recover<'py>(
             case.stop.take().map_or(Ok(result), Err)
         }
         Err(error) => {
-            let raised = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let raised = mutex::lock(&raised).take();
             let reason = case.stop.take().or(raised);
             Err(reason.unwrap_or_else(|| exception(py, &error)))
         }

@@ -9,10 +9,11 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::{mem, thread, vec};
 
 use auto_recovery::error::{Error, ErrorKind, Result};
+use auto_recovery::mutex::lock;
 
 /// How many batches a leader writes before it returns to its caller, which waits for no more than
 /// that.
@@ -349,10 +350,6 @@ fn shared<Work>(error: Error, count: usize) -> Vec<Result<Work>> {
     let mut results = vec![Err(error)];
     results.resize_with(count, || Err(Error::new(kind, words.clone())));
     results
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

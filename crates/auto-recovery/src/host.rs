@@ -8,10 +8,11 @@
 mod ids;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::interrupt::Interrupt;
+use crate::mutex;
 
 pub use crate::interrupt::Wait;
 
@@ -123,11 +124,11 @@ impl Host for SystemHost {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+        *mutex::lock(&self.deadline)
     }
 
     fn set_deadline(&self, at: Option<Duration>) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        *mutex::lock(&self.deadline) = at;
     }
 
     fn tell_waiting(&self, what: &str) {

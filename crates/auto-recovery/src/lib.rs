@@ -28,7 +28,7 @@ pub mod interrupt;
 pub mod jsonl;
 pub mod logger;
 pub mod manager;
-mod mutex;
+pub mod mutex;
 pub mod patience;
 pub mod plan;
 mod platform;

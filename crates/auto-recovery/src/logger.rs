@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ExportFormat, ExportOptions};
 use crate::host::{Host, new_id};
 use crate::jsonl::{JsonlOptions, JsonlStore};
+use crate::mutex;
 use crate::report;
 use crate::statistics::RecoveryStatistics;
 use crate::wording::counted;
@@ -310,10 +311,7 @@ impl RecoveryAuditLogger {
     /// # Errors
     /// If the store cannot be written.
     pub fn clear_session(&self, session_id: &str) -> Result<Option<u64>> {
-        self.begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(session_id);
+        mutex::lock(&self.begun).remove(session_id);
         self.store.clear(session_id)
     }
 
@@ -361,11 +359,7 @@ impl RecoveryAuditLogger {
     /// Journals that `session_id` begins, unless it did: once a session, not once a process that
     /// logs to it.
     fn begin_if_new(&self, session_id: &str) -> Result<()> {
-        let known = self
-            .begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(session_id);
+        let known = mutex::lock(&self.begun).contains(session_id);
         if known {
             return Ok(());
         }
@@ -378,7 +372,7 @@ impl RecoveryAuditLogger {
     }
 
     fn remember(&self, session_id: &str) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = mutex::lock(&self.begun);
         if begun.len() >= BEGUN_MAX {
             begun.clear();
         }

@@ -6,12 +6,13 @@
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::host::Host;
 use auto_recovery::interrupt::Interrupt;
+use auto_recovery::mutex;
 use auto_recovery::patience::over;
 use auto_recovery::process::Outlet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -84,7 +85,7 @@ impl Run {
         fd: BorrowedFd<'_>,
         mut bytes: &[u8],
     ) -> io::Result<()> {
-        let mut outlet = outlet.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outlet = mutex::lock(outlet);
         let outlet = match &mut *outlet {
             Some(outlet) => outlet,
             none => none.insert(Outlet::new(fd)?),

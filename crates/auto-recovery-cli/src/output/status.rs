@@ -4,10 +4,11 @@
 //! it never covers what a command wrote. Elsewhere it does nothing.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use auto_recovery::host::Host;
+use auto_recovery::mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::{Printer, Verbosity, escape_text};
@@ -132,7 +133,7 @@ impl Status {
 
     fn lock(&self) -> Option<MutexGuard<'_, State>> {
         let state = self.state.as_ref()?;
-        Some(state.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(mutex::lock(state))
     }
 }
 

@@ -1,11 +1,12 @@
 //! One connection, and the statements that it was made ready for.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use auto_recovery::Result;
 use auto_recovery::audit::Durability;
+use auto_recovery::mutex;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -75,11 +76,7 @@ impl Connection {
         &self,
         sql: &'static str,
     ) -> Result<Statement, tokio_postgres::Error> {
-        let statements = || {
-            self.statements
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
+        let statements = || mutex::lock(&self.statements);
         if let Some(statement) = statements().get(sql) {
             return Ok(statement.clone());
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use auto_recovery::audit::Durability;
 use auto_recovery::host::Host;
+use auto_recovery::mutex;
 use auto_recovery::patience::Waiting;
 use auto_recovery::{Error, ErrorKind, Result};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -176,7 +177,7 @@ impl Link {
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.pool)
     }
 
     fn closed(&self) {

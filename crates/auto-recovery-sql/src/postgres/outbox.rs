@@ -23,7 +23,7 @@ use super::server::Server;
 use super::spool::Spool;
 use super::write::Failed;
 use super::{deliver, remove};
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 /// How often a write is tried before it is given up or kept in the spool.
 const TRIES_MAX: u32 = 4;

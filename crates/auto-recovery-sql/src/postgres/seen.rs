@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use super::group::{Group, Item};
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 /// Of how many sessions the highest number is remembered.
 const SEEN_MAX: usize = 65_536;

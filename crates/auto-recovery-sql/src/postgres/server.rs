@@ -16,7 +16,7 @@ use super::options::{Notice, PostgresOptions};
 use super::probe::Probe;
 use super::write::Failed;
 use super::{migrate, write};
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 /// How much longer a write may take for each thing in it.
 const ITEM_TIMEOUT: Duration = Duration::from_millis(1);

@@ -32,7 +32,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use super::group::{Group, Item, Pending};
 use super::probe::Probe;
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 use auto_recovery::wording::counted;
 
 const PREFIX: &str = "segment";

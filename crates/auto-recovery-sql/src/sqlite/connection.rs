@@ -14,7 +14,7 @@ use super::failure::{At, failed, gave_up};
 use super::file::{self, FileId};
 use super::migrations::{self, Format};
 use super::recent::Recent;
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 /// Statements kept ready: more than there are.
 const STATEMENTS_MAX: usize = 128;

@@ -13,7 +13,7 @@ use auto_recovery::files::{self, Purpose};
 use auto_recovery::patience::Holder;
 use rustix::fs::StatVfsMountFlags;
 
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 /// Held while the file is made and closed again: closing a file takes the locks that the same
 /// process has on it, those of SQLite among them.

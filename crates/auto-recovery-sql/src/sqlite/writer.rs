@@ -10,7 +10,7 @@ use super::connection::{Database, Link};
 use super::failure::At;
 use super::transaction::{in_transaction, transaction};
 use super::{migrations, remove};
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 impl Database {
     /// What `act` does, in one transaction: all of it, once this returns, or nothing.

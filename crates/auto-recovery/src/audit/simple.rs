@@ -1,13 +1,14 @@
 //! For stores that answer by reading: the list of their sessions, whether a trail may go, and what
 //! of what others hold is new.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::audit::{
     AuditStore, Damage, Importer, JournalEvent, JournalRecord, Known, Removal, Removed,
     SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
 };
 use crate::error::Result;
+use crate::mutex;
 use crate::statistics::Tally;
 
 /// What [`AuditStore::read_sessions`] answers, by reading the journal and each trail of a store in
@@ -118,7 +119,7 @@ where
     W: FnMut(TakenOver<'_>) -> Result<()>,
 {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = mutex::lock(self.writing);
         let mut added = 0;
         for raw in raw {
             let new = StoredEntry::import(session_id, raw)?;
@@ -135,7 +136,7 @@ where
     }
 
     fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = mutex::lock(self.writing);
         let mut added = 0;
         for record in records {
             let session_id = record.session_id.as_deref();

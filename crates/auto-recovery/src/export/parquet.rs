@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
@@ -18,6 +18,7 @@ use parquet::schema::parser::parse_message_type;
 
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex;
 
 /// How many rows a group has at most: what its readers work on at once.
 const GROUP_ROWS_MAX: usize = 65_536;
@@ -57,10 +58,7 @@ struct Made(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Made {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        mutex::lock(&self.0).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -115,7 +113,7 @@ impl<'o> Table<'o> {
     }
 
     fn pass_on(&mut self) -> Result<()> {
-        let mut made = self.made.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = mutex::lock(&self.made.0);
         self.out
             .write_all(&made)
             .map_err(|error| Error::os("write the export", error))?;

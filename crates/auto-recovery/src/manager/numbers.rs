@@ -1,8 +1,9 @@
 //! Numbering the attempts of a session.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::error::Result;
+use crate::mutex;
 
 /// Gives each attempt of a session the next number. Those who share it never get one twice, and its
 /// trail is read once a session, not once an attempt.
@@ -26,7 +27,7 @@ impl AttemptNumbers {
         session_id: Option<&str>,
         last_on_record: impl FnOnce() -> Result<u64>,
     ) -> Result<u64> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = mutex::lock(&self.last);
         if let Some(last) = &mut *last
             && last.session_id.as_deref() == session_id
         {
@@ -43,7 +44,7 @@ impl AttemptNumbers {
 
     /// The attempt numbered last got this number in the end: somebody else recorded meanwhile.
     pub(super) fn went_to(&self, number: u64) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = mutex::lock(&self.last);
         if let Some(last) = &mut *last {
             last.number = last.number.max(number);
         }
@@ -51,6 +52,6 @@ impl AttemptNumbers {
 
     /// Forgets what it gave, so that the next number is that after the record's last.
     pub fn forget(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *mutex::lock(&self.last) = None;
     }
 }

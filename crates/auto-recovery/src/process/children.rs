@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 
+use crate::mutex;
 use crate::platform::orphans::are_adopted;
 use crate::platform::processes::{Stat, children_of_main_thread};
 
@@ -26,7 +27,7 @@ static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 static ORPHANS: AtomicU64 = AtomicU64::new(0);
 
 fn started() -> MutexGuard<'static, BTreeSet<i32>> {
-    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex::lock(&STARTED)
 }
 
 /// Starts `command`, which [`collected`] takes off the list again.

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use super::children;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::interrupt::timespec;
+use crate::mutex;
 use crate::patience::over;
 use crate::platform::handle;
 use crate::platform::orphans::are_adopted;
@@ -411,5 +412,5 @@ fn take(stderr: &mut ChildStderr, said: &mut Vec<u8>) -> bool {
 }
 
 fn lock(child: &Mutex<Option<Child>>) -> std::sync::MutexGuard<'_, Option<Child>> {
-    child.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex::lock(child)
 }

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -27,6 +27,7 @@ use rustix::net::RecvFlags;
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::mutex;
 use crate::platform::pipes;
 
 /// Bytes that our pipe holds: the least a pipe can, one page.
@@ -115,7 +116,7 @@ impl ReplayedInput {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.kept)
     }
 
     /// Copies a piece of what lies in the source into `pipe` without taking it.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
 
@@ -19,6 +19,7 @@ use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd,
 };
+use crate::mutex;
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
 use crate::run::helpers::escalation::{ApprovalCommand, escalate};
@@ -568,7 +569,7 @@ impl Observer for Steps {
             self.tried.fetch_add(1, Ordering::Relaxed);
         }
         self.told.note(event);
-        let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut observer = mutex::lock(&self.observer);
         observer.observe(&RunEvent::Step(event));
     }
 }

@@ -3,12 +3,13 @@
 //! It tells whoever watches and knows when it began; it decides nothing.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::attempt::RecoveryResult;
 use crate::failure::{Category, Failure};
 use crate::host::timestamp;
+use crate::mutex;
 use crate::process::{Completion, Exit};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::outcome::{FirstFailure, RunEnd, RunExit, RunOutcome};
@@ -44,11 +45,11 @@ pub(super) struct LastFailed(Arc<Mutex<Option<Failed>>>);
 impl LastFailed {
     /// The last one is `failed`.
     pub(super) fn set(&self, failed: Failed) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
+        *mutex::lock(&self.0) = Some(failed);
     }
 
     pub(super) fn take(&self) -> Option<Failed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        mutex::lock(&self.0).take()
     }
 }
 
@@ -140,9 +141,6 @@ impl Run {
     }
 
     pub(super) fn observe(&self, event: &RunEvent<'_>) {
-        self.observer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .observe(event);
+        mutex::lock(&self.observer).observe(event);
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::jsonl::{FileIo, SystemIo};
+use crate::mutex;
 
 /// An operation that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,24 +93,21 @@ impl FaultyIo {
 
     /// From now on, `fault` fails.
     pub fn fail(&self, fault: Fault) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = mutex::lock(&self.state);
         state.counts.clear();
         state.faults.push(fault);
     }
 
     /// Nothing fails any more.
     pub fn heal(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = mutex::lock(&self.state);
         state.faults.clear();
         state.dead = None;
     }
 
     /// How many operations failed.
     pub fn hits(&self) -> u64 {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .hits
+        mutex::lock(&self.state).hits
     }
 
     /// Does `operation` with `act`, unless it is to fail.
@@ -128,7 +126,7 @@ impl FaultyIo {
     }
 
     fn next_fault(&self, operation: Operation) -> Option<(i32, Effect)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = mutex::lock(&self.state);
         let count = state.counts.entry(operation).or_default();
         let nth = *count;
         *count += 1;

@@ -1,11 +1,12 @@
 //! A host whose clock moves only when it is told to, so that whole recoveries take no real time and
 //! come out the same every time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::random::Random;
 use crate::host::{Host, Wait};
+use crate::mutex;
 
 /// Where every scripted clock starts: 2026-01-02T03:04:05Z, in seconds since the epoch.
 const START_UNIX_SECONDS: u64 = 1_767_323_045;
@@ -74,7 +75,7 @@ impl ScriptedHost {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 }
 

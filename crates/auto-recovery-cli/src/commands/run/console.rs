@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use auto_recovery::host::Host;
 use auto_recovery::interrupt::Interrupt;
+use auto_recovery::mutex;
 use auto_recovery::process::{
     CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, OutputSink,
     PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
@@ -145,7 +146,7 @@ impl Console for Terminal {
         }
         if let (Role::Command, Some(held)) = (role, &self.held) {
             let passes_stderr = !self.holds_both();
-            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = mutex::lock(held);
             held.forget();
             // What follows is where stdout begins.
             passed_to_stdout(b"\n");
@@ -305,7 +306,7 @@ pub(super) fn release(
     interrupt: &Interrupt,
     host: &dyn Host,
 ) -> io::Result<()> {
-    let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = mutex::lock(held);
     let (length, is_open) = (held.length(), held.is_open());
     if !cut || length <= CUT_BYTES_MAX {
         held.release(interrupt, host)?;

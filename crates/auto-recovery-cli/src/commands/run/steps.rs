@@ -1,10 +1,11 @@
 //! What a person sees of a recovery: one line a step on stderr, the next step always named.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
+use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::shell_word;
 
@@ -33,13 +34,13 @@ pub(super) struct Verdict(Arc<Mutex<Vec<String>>>);
 
 impl Verdict {
     fn add(&self, words: &str) {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = mutex::lock(&self.0);
         said.push(words.to_owned());
     }
 
     /// Says it, if there is anything to say.
     pub(super) fn print(&self, printer: &Printer) {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = mutex::lock(&self.0);
         if !said.is_empty() {
             printer.note(said.join("; "));
         }

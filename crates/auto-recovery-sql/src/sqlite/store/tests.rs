@@ -7,7 +7,7 @@ use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 use proptest::prelude::*;
 
 use super::*;
-use crate::group::lock;
+use auto_recovery::mutex::lock;
 
 fn store(path: &Path) -> SqliteStore {
     let host = Arc::new(ScriptedHost::new());

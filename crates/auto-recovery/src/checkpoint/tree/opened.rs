@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -16,6 +16,7 @@ use rustix::process::{Pid, test_kill_process};
 use crate::checkpoint::tree::path::{RelPath, split};
 use crate::checkpoint::tree::root::{Own, Root};
 use crate::files::{Links, open_own, read_small};
+use crate::mutex;
 
 /// What it takes to list and enter a directory.
 const OWNER_LOOK: u16 = 0o500;
@@ -109,7 +110,7 @@ impl Opened {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RelPath, u16>> {
-        self.modes.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.modes)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use memchr::memmem::Finder;
@@ -16,6 +16,7 @@ use memchr::memmem::Finder;
 use crate::error::{Error, Result};
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::{Verdict, Walked, push_damage, walk, walk_up_to};
+use crate::mutex;
 
 /// More threads than this gain little: they wait for the same memory.
 const THREADS_MAX: usize = 8;
@@ -112,7 +113,7 @@ fn walk_from<S: Default + Send>(
     let parts: Vec<_> = std::iter::once(from).chain(starts).zip(ends).collect();
     let walked = map_all(&parts, |&(from, to)| {
         let mut state = match from.offset == start {
-            true => first.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            true => mutex::lock(&first).take(),
             false => None,
         }
         .unwrap_or_default();

@@ -18,12 +18,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::files::{Purpose, create_afresh, make_own_dir, open_own};
+use crate::mutex;
 use crate::process::Completion;
 
 /// Characters of a run's id that tell its files from those of another run.
@@ -158,7 +159,7 @@ impl Outputs {
     /// The log of attempt `number`, open at its end. Another run of the session may have one of
     /// that number: it is not touched.
     fn log(&self, number: u64) -> Result<(PathBuf, File)> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = mutex::lock(&self.begun);
         let mut options = OpenOptions::new();
         options.append(true).mode(0o600);
         if let Some(path) = begun.get(&number) {
@@ -209,7 +210,7 @@ impl Outputs {
     /// Makes the directory, and has it locked from then on.
     fn create_dir(&self) -> Result<()> {
         let failed = |error| Error::io("create", &self.dir, error);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = mutex::lock(&self.held);
         for _ in 0..REMOVED_MAX {
             let below = self.dir.strip_prefix(&self.state_dir);
             let below = below.expect("outputs stand in the state");

@@ -3,7 +3,7 @@
 //! Each step's own changes lie between two snapshots, and only they are put back: what somebody
 //! else changed between steps is in neither difference, so it stays.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::checkpoint::{
     Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
@@ -12,6 +12,7 @@ use crate::checkpoint::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
 use crate::manager::{Acted, Before, Proof, Tree, Undone, Verified};
+use crate::mutex;
 use crate::run::event::RunEvent;
 use crate::run::tree::claiming::Claim;
 use crate::run::tree::left_behind::Leftovers;
@@ -150,7 +151,7 @@ impl GuardedTree {
     }
 
     pub(in crate::run) fn lock(&self) -> MutexGuard<'_, Guarded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.0)
     }
 }
 

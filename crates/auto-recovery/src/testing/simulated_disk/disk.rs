@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::super::faulty_io::Operation;
 use super::super::random::Random;
 use super::contents::Contents;
 use super::names::{Named, Names};
 use crate::jsonl::{FileIo, SystemIo};
+use crate::mutex;
 
 /// The error that whatever is tried after the disk stopped ends with.
 const STOPPED_ERRNO: i32 = libc::EIO;
@@ -177,7 +178,7 @@ impl SimulatedDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 
     /// The state, for the next operation, and whether everything stops in the middle of it.

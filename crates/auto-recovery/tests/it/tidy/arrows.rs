@@ -48,23 +48,23 @@ const MODULES: Table<'_> = &[
     ("platform", &[]),
     ("files", &["error"]),
     ("interrupt", &["error", "platform"]),
-    ("host", &["interrupt"]),
+    ("host", &["mutex", "interrupt"]),
     ("patience", &["error", "platform", "host"]),
-    ("process", &["error", "exit", "platform", "interrupt", "host", "patience", "wording"]),
+    ("process", &["error", "mutex", "exit", "platform", "interrupt", "host", "patience", "wording"]),
     ("git", &["error", "files", "host", "process"]),
     ("workspace", &["error", "files", "platform", "host", "git"]),
-    ("checkpoint", &["error", "files", "platform", "host", "patience", "git", "workspace", "wording"]),
+    ("checkpoint", &["error", "mutex", "files", "platform", "host", "patience", "git", "workspace", "wording"]),
     // What is kept.
-    ("audit", &["error", "failure", "entry", "tier", "statistics", "host", "wording"]),
+    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "host", "wording"]),
     ("jsonl", &["error", "mutex", "statistics", "files", "platform", "host", "patience", "audit"]),
-    ("export", &["error", "entry", "host", "audit"]),
+    ("export", &["error", "mutex", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
-    ("logger", &["error", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
+    ("logger", &["error", "mutex", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
-    ("manager", &["error", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
-    ("run", &["error", "escape", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
+    ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
+    ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
 ];
 
 /// The modules that must not reach the world, not even through another.

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::checkpoint::{DiffSink, ProtectGlob};
 use crate::error::{Error, Result};
 use crate::host::new_id;
 use crate::manager::Event;
+use crate::mutex;
 use crate::run::helpers::told::briefing::{
     Briefing, Failed, Output, Patch, SinceGood, TRIES_MAX, Try, VERSION, bounded, paths, text,
     words,
@@ -121,7 +122,7 @@ impl Told {
         };
         let span = span.filter(|_| !files_modified.is_empty());
         let span = span.map(|(before, after)| (before.to_owned(), after.to_owned()));
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = mutex::lock(&self.0.seen);
         seen.tries.push_back(Seeing { told, span });
         if seen.tries.len() > TRIES_MAX {
             seen.tries.pop_front();
@@ -163,7 +164,7 @@ impl Told {
         let teller = &*self.0;
         let runner = &teller.runner;
         let request = &runner.request;
-        let mut seen = teller.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = mutex::lock(&teller.seen);
         seen.make_patches(teller.tree.as_ref(), outputs);
         let facing = runner.facing();
         let now = runner.host.monotonic();
