@@ -21,6 +21,7 @@
 //! category that stands first is asked first. It refuses every key that it does not know.
 
 use super::rule::{Rule, Sign};
+use super::text::Text;
 use crate::failure::Category;
 
 /// The built-in tables, a file a topic.
@@ -36,9 +37,11 @@ const EXIT_FAMILY: &str = "exit ";
 /// What says that the code is that of make, which ends with 2 whatever its recipe ended with.
 const MAKE_FAILED: [&str; 2] = ["make: *** [", "make[1]: *** ["];
 
-/// The rules of one table, or the line that is not understood.
-pub(super) fn read(text: &str) -> Result<Vec<Rule>, String> {
-    let mut rules = Vec::new();
+/// Adds the rules of one table to `rules`.
+///
+/// # Errors
+/// The first line that is not understood.
+pub(super) fn read(text: &'static str, rules: &mut Vec<Rule>) -> Result<(), &'static str> {
     let mut family = Family::default();
     for line in text.lines() {
         if line.is_empty() || line.starts_with('#') {
@@ -56,15 +59,16 @@ pub(super) fn read(text: &str) -> Result<Vec<Rule>, String> {
             Ok(category) => family.rules(category, value).map(|more| rules.extend(more)),
             Err(_) => family.set(key, value),
         };
-        known.ok_or_else(|| line.to_owned())?;
+        known.ok_or(line)?;
     }
-    Ok(rules)
+    Ok(())
 }
 
 /// What holds for the codes below: a rule without its code, and the line with a gap for it.
 struct Family {
+    name: &'static str,
     rule: Rule,
-    line: String,
+    line: &'static str,
 }
 
 impl Default for Family {
@@ -74,19 +78,20 @@ impl Default for Family {
 }
 
 impl Family {
-    fn named(name: &str) -> Self {
+    fn named(name: &'static str) -> Self {
         Self {
+            name,
             rule: Rule::named(name),
-            line: String::new(),
+            line: "",
         }
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Option<()> {
-        let given = || (!value.is_empty()).then(|| value.to_owned());
+    fn set(&mut self, key: &str, value: &'static str) -> Option<()> {
+        let given = || (!value.is_empty()).then_some(value.into());
         match key {
             "sign" => self.rule.sign = Sign::named(value)?,
-            "find" => self.rule.find = value.split(" | ").map(str::to_owned).collect(),
-            "line" => value.clone_into(&mut self.line),
+            "find" => self.rule.find = value.split(" | ").map(Text::from).collect(),
+            "line" => self.line = value,
             "source" => self.rule.source = given(),
             "type" => self.rule.error_type = given(),
             "except" => self.rule.except = given(),
@@ -97,9 +102,9 @@ impl Family {
     }
 
     /// The rules of one line of codes: one for all of them, or one for each exit code.
-    fn rules(&self, category: Category, codes: &str) -> Option<Vec<Rule>> {
-        let codes: Vec<Code<'_>> = codes.split(' ').map(Code::of).collect();
-        match self.rule.id.strip_prefix(EXIT_FAMILY) {
+    fn rules(&self, category: Category, codes: &'static str) -> Option<Vec<Rule>> {
+        let codes: Vec<Code> = codes.split(' ').map(Code::of).collect();
+        match self.name.strip_prefix(EXIT_FAMILY) {
             Some(tool) => codes
                 .iter()
                 .map(|code| self.exit_rule(tool, category, code))
@@ -108,47 +113,47 @@ impl Family {
         }
     }
 
-    fn line_rule(&self, category: Category, codes: &[Code<'_>]) -> Option<Rule> {
+    fn line_rule(&self, category: Category, codes: &[Code]) -> Option<Rule> {
         let (before, after) = self.line.split_once("{}")?;
         let patterns = codes.iter().map(Code::pattern);
         let patterns = patterns.collect::<Option<Vec<String>>>()?;
         let named = codes
             .iter()
-            .filter_map(|code| Some((code.code.to_owned(), code.name?.to_owned())));
+            .filter_map(|code| Some((code.code.into(), code.name?.into())));
         Some(Rule {
-            id: format!("{}-{category}", self.rule.id),
+            id: format!("{}-{category}", self.name).into(),
             category,
-            line: Some(format!("{before}(?:{}){after}", patterns.join("|"))),
+            line: Some(format!("{before}(?:{}){after}", patterns.join("|")).into()),
             names: named.collect(),
             ..self.rule.clone()
         })
     }
 
-    fn exit_rule(&self, tool: &str, category: Category, code: &Code<'_>) -> Option<Rule> {
+    fn exit_rule(&self, tool: &'static str, category: Category, code: &Code) -> Option<Rule> {
         Some(Rule {
-            id: format!("exit-{tool}-{}", code.code),
+            id: format!("exit-{tool}-{}", code.code).into(),
             category,
             sign: Sign::Exit,
             tools: match tool {
                 "any" => Vec::new(),
-                tool => vec![tool.to_owned()],
+                tool => vec![tool.into()],
             },
-            without: MAKE_FAILED.map(str::to_owned).to_vec(),
+            without: MAKE_FAILED.map(Text::from).to_vec(),
             exit: vec![code.code.parse().ok()?],
-            error_type: Some(code.name?.to_owned()),
+            error_type: Some(code.name?.into()),
             ..self.rule.clone()
         })
     }
 }
 
 /// A code as a table writes it, and the name to give it.
-struct Code<'a> {
-    code: &'a str,
-    name: Option<&'a str>,
+struct Code {
+    code: &'static str,
+    name: Option<&'static str>,
 }
 
-impl<'a> Code<'a> {
-    fn of(word: &'a str) -> Self {
+impl Code {
+    fn of(word: &'static str) -> Self {
         match word.split_once('=') {
             Some((code, name)) => Self {
                 code,
@@ -178,25 +183,31 @@ impl<'a> Code<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::Text;
     use super::{Rule, TABLES, read};
     use crate::failure::Category;
+
+    fn read_all(text: &'static str) -> Result<Vec<Rule>, &'static str> {
+        let mut rules = Vec::new();
+        read(text, &mut rules).map(|()| rules)
+    }
 
     #[test]
     fn shipped_tables_are_understood() {
         for (name, text) in TABLES {
-            let rules = read(text).unwrap_or_else(|line| panic!("{name}.txt: {line}"));
+            let rules = read_all(text).unwrap_or_else(|line| panic!("{name}.txt: {line}"));
             assert!(!rules.is_empty(), "{name}.txt");
         }
     }
 
     #[test]
     fn a_line_of_codes_is_one_rule_and_an_exit_code_another() {
-        let rules = read(
+        let rules = read_all(
             "[a]\nsign cause\nfind error A1 | A7\nline ^error (?<type>{}): .*\nexcept no\n\
              transient A1?? A7=Seven\nexcept\ndependency A#\n\n[exit tool]\ntransient 7=Seven\n",
         )
         .unwrap();
-        let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+        let ids: Vec<&str> = rules.iter().map(|rule| &*rule.id).collect();
         assert_eq!(ids, ["a-transient", "a-dependency", "exit-tool-7"]);
         let [first, second, exit] = &rules[..] else {
             panic!("three rules")
@@ -205,7 +216,7 @@ mod tests {
             first.line.as_deref(),
             Some("^error (?<type>(?:A1[0-9][0-9]|A7)): .*")
         );
-        assert_eq!(first.names, [("A7".to_owned(), "Seven".to_owned())]);
+        assert_eq!(first.names, [(Text::from("A7"), Text::from("Seven"))]);
         assert_eq!(first.except.as_deref(), Some("no"));
         assert_eq!(
             (second.category, &second.except),
@@ -213,13 +224,13 @@ mod tests {
         );
         assert_eq!(
             (&exit.tools[..], &exit.exit[..]),
-            (&["tool".to_owned()][..], &[7][..])
+            (&[Text::from("tool")][..], &[7][..])
         );
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        let refused = |text: &str| read(text).is_err_and(|line| text.ends_with(&line));
+        let refused = |text| read_all(text).is_err_and(|line| text.ends_with(line));
         for text in [
             "[a]\nwhat b",
             "[a]\nsign loud",
@@ -231,6 +242,6 @@ mod tests {
         ] {
             assert!(refused(text), "{text}");
         }
-        assert_eq!(read("# only a remark\n"), Ok(Vec::<Rule>::new()));
+        assert_eq!(read_all("# only a remark\n"), Ok(Vec::<Rule>::new()));
     }
 }

@@ -15,6 +15,7 @@ use super::retry_after;
 use super::rule::{Rule, Sign};
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
+use super::text::Text;
 use super::tools::Tools;
 use super::whose::is_packages;
 use super::words;
@@ -323,7 +324,7 @@ impl Case<'_> {
     }
 
     /// The last program of `wanted` that a task runner says it ran.
-    fn announced_of(&self, wanted: &[String]) -> Option<&String> {
+    fn announced_of(&self, wanted: &[Text]) -> Option<&str> {
         let argv = self.observation.argv;
         let announced = self.announced.get_or_init(|| {
             if !Announcements::may_come_from(argv) {
@@ -333,7 +334,8 @@ impl Case<'_> {
             let said = texts.map(|text| Announcements::of(argv, &text));
             said.flat_map(|said| said.programs()).collect()
         });
-        announced.iter().find(|program| wanted.contains(program))
+        let mut announced = announced.iter().map(String::as_str);
+        announced.find(|program| wanted.iter().any(|one| one == program))
     }
 
     /// The tool that reported what `rule` found: what the line proves, else what the rule is about
@@ -343,10 +345,8 @@ impl Case<'_> {
             true => None,
             false => self.announced_of(&rule.tools),
         };
-        let known = rule.source.as_ref().or_else(of_runner);
-        known
-            .map_or_else(|| self.tools.main(), String::as_str)
-            .to_owned()
+        let known = rule.source.as_deref().or_else(of_runner);
+        known.unwrap_or_else(|| self.tools.main()).to_owned()
     }
 
     /// The line that the rule means, and whether all such lines lie in the code of packages: of a
@@ -441,7 +441,7 @@ impl Case<'_> {
                 _ => name,
             })
             .or_else(|| {
-                let vague = rule.error_type.clone()?;
+                let vague = rule.error_type.clone()?.into_owned();
                 Some(match passing {
                     Some(hit) if naming::is_vague(&vague) => naming::precise(vague, hit.line),
                     _ => vague,
@@ -450,7 +450,7 @@ impl Case<'_> {
             .unwrap_or_else(|| self.exit_name());
         let message = found
             .message
-            .or_else(|| rule.message.clone())
+            .or_else(|| rule.message.clone().map(Text::into_owned))
             .or_else(|| hit.map(|hit| shown(hit.line)))
             .unwrap_or_else(|| self.last_words());
         let failure = Failure {
@@ -462,7 +462,7 @@ impl Case<'_> {
         Detection {
             failure,
             category: rule.category,
-            rule: rule.id.clone(),
+            rule: rule.id.clone().into_owned(),
         }
     }
 
@@ -531,15 +531,15 @@ pub(super) fn named_at(prepared: &Prepared, text: &[u8], start: usize) -> Option
     let own = found
         .error_type
         .map(|name| renamed(name, &prepared.rule.names));
-    let kind = own.or_else(|| prepared.rule.error_type.clone());
+    let kind = own.or_else(|| prepared.rule.error_type.clone().map(Text::into_owned));
     Some((found.file?, kind.unwrap_or_default()))
 }
 
-fn renamed(captured: String, names: &[(String, String)]) -> String {
+fn renamed(captured: String, names: &[(Text, Text)]) -> String {
     names
         .iter()
         .find(|(from, _)| *from == captured)
-        .map_or(captured, |(_, to)| to.clone())
+        .map_or(captured, |(_, to)| to.clone().into_owned())
 }
 
 /// The message cut at a character, with a mark where it was cut.

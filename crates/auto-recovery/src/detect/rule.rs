@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::position::spelled_out;
 use super::scan::LITERAL_BYTES_MIN;
+use super::text::Text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Category;
 
@@ -16,7 +17,7 @@ use crate::failure::Category;
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Its name in records and messages.
-    pub id: String,
+    pub id: Text,
     /// What kind of failure it is when the rule holds.
     pub category: Category,
     /// How telling the rule is; more telling ones are asked first.
@@ -24,30 +25,30 @@ pub struct Rule {
     pub sign: Sign,
     /// Only for commands that run one of these programs; empty for any.
     #[serde(default)]
-    pub tools: Vec<String>,
+    pub tools: Vec<Text>,
     /// Literals of which one must stand in the line; empty for any line near either end.
     #[serde(default)]
-    pub find: Vec<String>,
+    pub find: Vec<Text>,
     /// The line that tells, with the captures `type`, `message`, `file` and `line`. In each pattern
     /// `{position}` stands for a place, however it is written, and captures `file` and `line`.
     #[serde(default)]
-    pub line: Option<String>,
+    pub line: Option<Text>,
     /// What one of the few lines above the telling one must match, with the same captures.
     #[serde(default)]
-    pub under: Option<String>,
+    pub under: Option<Text>,
     /// Categories of headlines that a line near them overrules, since it says why. A rule that says
     /// this is asked about nothing else.
     #[serde(default)]
     pub beats: Vec<Category>,
     /// A line that matches this is not meant, nor what stands under such a line.
     #[serde(default)]
-    pub except: Option<String>,
+    pub except: Option<Text>,
     /// Literals of which one must stand somewhere in the output.
     #[serde(default)]
-    pub with: Vec<String>,
+    pub with: Vec<Text>,
     /// Literals of which none may stand anywhere in the output.
     #[serde(default)]
-    pub without: Vec<String>,
+    pub without: Vec<Text>,
     /// Only for these exit codes; empty for any.
     #[serde(default)]
     pub exit: Vec<i32>,
@@ -62,22 +63,22 @@ pub struct Rule {
     pub silent: Option<bool>,
     /// The type to name, when no capture says it.
     #[serde(default)]
-    pub error_type: Option<String>,
+    pub error_type: Option<Text>,
     /// Captured types to name differently: `[captured, name]`.
     #[serde(default)]
-    pub names: Vec<(String, String)>,
+    pub names: Vec<(Text, Text)>,
     /// The message to give, when no capture says it; otherwise it is the line.
     #[serde(default)]
-    pub message: Option<String>,
+    pub message: Option<Text>,
     /// The tool that wrote the line, when the line proves it.
     #[serde(default)]
-    pub source: Option<String>,
+    pub source: Option<Text>,
     /// Captures to look for in the lines above, nearest first.
     #[serde(default)]
-    pub above: Option<String>,
+    pub above: Option<Text>,
     /// Captures to look for in the lines below, nearest first.
     #[serde(default)]
-    pub below: Option<String>,
+    pub below: Option<Text>,
     /// The stack trace that belongs to the line.
     #[serde(default)]
     pub trace: Option<Trace>,
@@ -174,7 +175,7 @@ const LITERAL_BYTES_MAX: usize = 1024;
 
 impl Rule {
     /// A rule of this name that says nothing yet, with the category unknown.
-    pub fn named(id: impl Into<String>) -> Self {
+    pub fn named(id: impl Into<Text>) -> Self {
         Self {
             id: id.into(),
             category: Category::Unknown,

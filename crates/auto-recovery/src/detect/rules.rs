@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use foldhash::fast::FixedState;
 use regex::bytes::Regex;
 use serde::Deserialize;
 
@@ -10,6 +11,7 @@ use super::codes;
 use super::rule::{Rule, compile};
 use super::scan::Literals;
 use super::shipped;
+use super::text::Text;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The built-in rules, a file a topic. Their order among files does not matter across signs; within
@@ -44,6 +46,12 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("places", include_str!("rules/places.toml")),
     ("reasons", include_str!("rules/reasons.toml")),
 ];
+
+/// Room for the built-in rules, so that they are not moved while they are read.
+const BUILTIN_RULES: usize = 1024;
+
+/// Room for the literals of the built-in rules.
+const LITERALS: usize = 4096;
 
 /// A set of rules, ready to be asked.
 #[derive(Debug)]
@@ -136,7 +144,7 @@ impl Rules {
     /// The built-in rules, read once a process.
     pub fn builtin() -> &'static Self {
         static RULES: OnceLock<Rules> = OnceLock::new();
-        RULES.get_or_init(|| Self::prepare(Vec::new(), builtin_rules()))
+        RULES.get_or_init(|| Self::prepare(and_builtin(Vec::new()), 0))
     }
 
     /// The user's rules, in their order, and after them the built-in ones.
@@ -147,7 +155,8 @@ impl Rules {
         for rule in &user {
             rule.check()?;
         }
-        Ok(Self::prepare(user, builtin_rules()))
+        let given = user.len();
+        Ok(Self::prepare(and_builtin(user), given))
     }
 
     /// The rules of a text in the format of the built-in files.
@@ -169,17 +178,20 @@ impl Rules {
         self.ordered.iter().map(|prepared| &prepared.rule)
     }
 
-    fn prepare(user: Vec<Rule>, mut builtin: Vec<Rule>) -> Self {
-        builtin.sort_by_key(|rule| rule.sign);
-        let given = user.len();
-        let rules: Vec<Rule> = user.into_iter().chain(builtin).collect();
-        let mut numbers = Numbers::default();
+    /// The first `given` of `rules` are a user's, the others built in.
+    fn prepare(mut rules: Vec<Rule>, given: usize) -> Self {
+        rules[given..].sort_by_key(|rule| rule.sign);
+        let mut numbers = Numbers::new();
         let numbered: Vec<[Vec<usize>; 3]> = rules
             .iter()
-            .map(|rule| [&rule.find, &rule.with, &rule.without].map(|some| numbers.of(some)))
+            .map(|rule| {
+                [&rule.find, &rule.with, &rule.without]
+                    .map(|literals| numbers.of(literals.iter().cloned()))
+            })
             .collect();
         let [tried_again, done_without, chained, gave_up] =
-            [TRIED_AGAIN, DONE_WITHOUT, CHAINED, GAVE_UP].map(|said| numbers.of(said));
+            [TRIED_AGAIN, DONE_WITHOUT, CHAINED, GAVE_UP]
+                .map(|said| numbers.of(said.iter().map(|&said| said.into())));
         let literals = Literals::new(numbers.all);
         let ordered = std::iter::zip(rules, numbered)
             .enumerate()
@@ -239,36 +251,41 @@ fn compiled<'a>(regex: &'a OnceLock<Regex>, pattern: Option<&str>) -> Option<&'a
 }
 
 /// Gives each literal one number.
-#[derive(Default)]
-struct Numbers<'a> {
-    all: Vec<String>,
-    by_literal: HashMap<&'a str, usize>,
+struct Numbers {
+    all: Vec<Text>,
+    by_literal: HashMap<Text, usize, FixedState>,
 }
 
-impl<'a> Numbers<'a> {
-    fn of(&mut self, literals: &'a [impl AsRef<str>]) -> Vec<usize> {
-        literals
-            .iter()
-            .map(AsRef::as_ref)
-            .map(|literal| {
-                *self.by_literal.entry(literal).or_insert_with(|| {
-                    self.all.push(literal.to_owned());
-                    self.all.len() - 1
-                })
+impl Numbers {
+    fn new() -> Self {
+        let by_literal = HashMap::with_capacity_and_hasher(LITERALS, FixedState::default());
+        Self {
+            all: Vec::with_capacity(LITERALS),
+            by_literal,
+        }
+    }
+
+    fn of(&mut self, literals: impl IntoIterator<Item = Text>) -> Vec<usize> {
+        let number = |literal: Text| {
+            *self.by_literal.entry(literal).or_insert_with_key(|new| {
+                self.all.push(new.clone());
+                self.all.len() - 1
             })
-            .collect()
+        };
+        literals.into_iter().map(number).collect()
     }
 }
 
-/// The tables of codes, and after them the files of rules.
-fn builtin_rules() -> Vec<Rule> {
-    let tables = codes::TABLES.iter().map(|(_, text)| codes::read(text));
-    let files = BUILTIN.iter().map(|(_, text)| shipped::read(text));
-    tables
-        .chain(files)
-        .flat_map(|rules| match rules {
-            Ok(rules) => rules,
-            Err(line) => unreachable!("each built-in file is tested to be understood: {line}"),
-        })
-        .collect()
+/// `rules`, and after them those of the tables of codes and of the files.
+fn and_builtin(mut rules: Vec<Rule>) -> Vec<Rule> {
+    rules.reserve(BUILTIN_RULES);
+    let tables = codes::TABLES.iter().map(|(_, text)| (text, true));
+    let files = BUILTIN.iter().map(|(_, text)| (text, false));
+    for (text, is_table) in tables.chain(files) {
+        let read = if is_table { codes::read } else { shipped::read };
+        if let Err(line) = read(text, &mut rules) {
+            unreachable!("each built-in file is tested to be understood: {line}");
+        }
+    }
+    rules
 }

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr2, memrchr2};
 
+use super::text::Text;
 use crate::escape::strip_escapes;
 
 /// The shortest literal that can be told: shorter ones would stand in every other line.
@@ -52,7 +53,7 @@ const LONG_MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The literals of all rules, each once.
 #[derive(Debug)]
 pub(super) struct Literals {
-    all: Vec<String>,
+    all: Vec<Text>,
     /// Those that are known by four bytes.
     short: Keys,
     /// Those that are known by eight.
@@ -87,7 +88,7 @@ pub(super) struct Scanned<'a> {
 }
 
 impl Literals {
-    pub(super) fn new(all: Vec<String>) -> Self {
+    pub(super) fn new(all: Vec<Text>) -> Self {
         let keys = |is_long: bool| {
             let mut keys: Vec<Key> = all
                 .iter()
@@ -311,11 +312,8 @@ impl Key {
         } else {
             LITERAL_BYTES_MIN
         };
-        let (offset, few) = bytes
-            .windows(length)
-            .enumerate()
-            .max_by_key(|(_, few)| rarity(few))
-            .expect("a rule is refused when a literal of it is shorter than that");
+        let offset = rarest(bytes, length);
+        let few = &bytes[offset..offset + length];
         Self {
             hash: if length == LONG_BYTES {
                 long_hash(few)
@@ -330,26 +328,40 @@ impl Key {
     }
 }
 
-/// How rare a few bytes are in what programs print, roughly: a byte again adds nothing, since
-/// blanks and rules come in rows, and where one word ends and another begins fewer texts agree
-/// than within a word.
-fn rarity(few: &[u8]) -> u8 {
+/// Where the `length` bytes begin that are rarest in what programs print, roughly.
+///
+/// A repeated byte adds nothing, since blanks and rules come in rows. The border of two words adds
+/// something, since fewer texts agree there than within a word. Of equal places the last is taken.
+/// Each byte is looked at twice: as it enters the few and as it leaves them.
+fn rarest(bytes: &[u8], length: usize) -> usize {
     /// What the end of a word inside of them adds, as much as two rarer letters.
-    const WORD_ENDS: u8 = 2;
-    let of_bytes: u8 = few
-        .iter()
-        .enumerate()
-        .filter(|&(at, byte)| at == 0 || few[at - 1] != *byte)
-        .map(|(at, &byte)| RARITY[usize::from(byte)] + u8::from(at > 0))
-        .sum();
-    let has_word = few.iter().any(u8::is_ascii_alphanumeric);
-    let inside = &few[1..few.len() - 1];
-    let word_ends = inside.iter().any(|byte| !byte.is_ascii_alphanumeric());
-    if has_word && word_ends {
-        of_bytes + WORD_ENDS
-    } else {
-        of_bytes
+    const WORD_ENDS: u32 = 2;
+    let of = |at: usize| u32::from(RARITY[usize::from(bytes[at])]);
+    let added = |at: usize| match bytes[at - 1] == bytes[at] {
+        true => 0,
+        false => of(at) + 1,
+    };
+    let is_word = |at: usize| u32::from(bytes[at].is_ascii_alphanumeric());
+    // Of all but the first byte; of all; of all but the outer two.
+    let mut rarity: u32 = (1..length).map(added).sum();
+    let mut in_words: u32 = (0..length).map(is_word).sum();
+    let mut inside: u32 = (1..length - 1).map(is_word).sum();
+    let inside_max = (length - 2) as u32;
+    let mut best = (0, 0);
+    for start in 0..=bytes.len() - length {
+        let has_word_end = in_words > 0 && inside < inside_max;
+        let all = of(start) + rarity + if has_word_end { WORD_ENDS } else { 0 };
+        if all >= best.0 {
+            best = (all, start);
+        }
+        let next = start + length;
+        if next < bytes.len() {
+            rarity = rarity + added(next) - added(start + 1);
+            in_words = in_words + is_word(next) - is_word(start);
+            inside = inside + is_word(next - 1) - is_word(start + 1);
+        }
     }
+    best.1
 }
 
 /// Numbers of literals and places in them, in two bytes.

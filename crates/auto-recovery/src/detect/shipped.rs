@@ -5,10 +5,14 @@
 //! which takes ten times as long.
 
 use super::rule::{Rule, Sign, Trace};
+use super::text::Text;
 
-/// The rules of one built-in file, or the line that is not understood.
-pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, String> {
-    let mut rules: Vec<Rule> = Vec::new();
+/// Adds the rules of one built-in file to `rules`.
+///
+/// # Errors
+/// The first line that is not understood.
+pub(super) fn read(text: &'static str, rules: &mut Vec<Rule>) -> Result<(), &'static str> {
+    let begun = rules.len();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if line.is_empty() || line.starts_with('#') {
@@ -20,7 +24,7 @@ pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, String> {
         }
         let known = line.split_once(' ').and_then(|(key, value)| {
             let value = value.strip_prefix("= ")?;
-            let rule = rules.last_mut()?;
+            let rule = rules[begun..].last_mut()?;
             if value == "[" {
                 rule.names = lines
                     .by_ref()
@@ -31,12 +35,12 @@ pub(super) fn read(text: &'static str) -> Result<Vec<Rule>, String> {
             }
             set(rule, key, value)
         });
-        known.ok_or_else(|| line.to_owned())?;
+        known.ok_or(line)?;
     }
-    Ok(rules)
+    Ok(())
 }
 
-fn set(rule: &mut Rule, key: &str, value: &str) -> Option<()> {
+fn set(rule: &mut Rule, key: &str, value: &'static str) -> Option<()> {
     match key {
         "id" => rule.id = string(value)?,
         "category" => rule.category = string(value)?.parse().ok()?,
@@ -71,31 +75,31 @@ fn set(rule: &mut Rule, key: &str, value: &str) -> Option<()> {
 }
 
 /// A string, with nothing after it.
-fn string(value: &str) -> Option<String> {
+fn string(value: &'static str) -> Option<Text> {
     let (string, rest) = leading_string(value)?;
     rest.is_empty().then_some(string)
 }
 
 /// The string that `value` starts with, and what follows it.
-fn leading_string(value: &str) -> Option<(String, &str)> {
+fn leading_string(value: &'static str) -> Option<(Text, &'static str)> {
     if let Some(body) = value.strip_prefix("'''") {
         // Only whole lines are written so, and a quote may stand right before the closing three.
-        return Some((body.strip_suffix("'''")?.to_owned(), ""));
+        return Some((body.strip_suffix("'''")?.into(), ""));
     }
     if let Some(body) = value.strip_prefix('\'') {
         let (string, rest) = body.split_once('\'')?;
-        return Some((string.to_owned(), rest));
+        return Some((string.into(), rest));
     }
     let body = value.strip_prefix('"')?;
     let plain = body.find(['"', '\\'])?;
     if body.as_bytes()[plain] == b'"' {
-        return Some((body[..plain].to_owned(), &body[plain + 1..]));
+        return Some((body[..plain].into(), &body[plain + 1..]));
     }
     let mut string = String::new();
     let mut characters = body.char_indices();
     while let Some((at, character)) = characters.next() {
         match character {
-            '"' => return Some((string, &body[at + 1..])),
+            '"' => return Some((string.into(), &body[at + 1..])),
             '\\' => string.push(match characters.next()?.1 {
                 'n' => '\n',
                 't' => '\t',
@@ -109,7 +113,7 @@ fn leading_string(value: &str) -> Option<(String, &str)> {
 }
 
 /// `["a", 'b']`
-fn list(value: &str) -> Option<Vec<String>> {
+fn list(value: &'static str) -> Option<Vec<Text>> {
     let mut rest = value.strip_prefix('[')?;
     let mut strings = Vec::new();
     while !rest.starts_with(']') {
@@ -121,17 +125,17 @@ fn list(value: &str) -> Option<Vec<String>> {
 }
 
 /// `["a", "b"]`, two exactly
-fn pair(value: &str) -> Option<(String, String)> {
-    <[String; 2]>::try_from(list(value)?)
+fn pair(value: &'static str) -> Option<(Text, Text)> {
+    <[Text; 2]>::try_from(list(value)?)
         .ok()
         .map(|[from, to]| (from, to))
 }
 
 /// `[["a", "b"], ["c", "d"]]`
-fn pairs(value: &str) -> Option<Vec<(String, String)>> {
-    let body = value.strip_prefix("[[")?.strip_suffix("]]")?;
-    body.split("], [")
-        .map(|inner| pair(&format!("[{inner}]")))
+fn pairs(value: &'static str) -> Option<Vec<(Text, Text)>> {
+    let body = value.strip_prefix('[')?.strip_suffix(']')?;
+    body.split_inclusive(']')
+        .map(|one| pair(one.strip_prefix(", ").unwrap_or(one)))
         .collect()
 }
 
@@ -165,9 +169,10 @@ mod tests {
     #[test]
     fn shipped_files_read_as_toml_does() {
         for (name, text) in BUILTIN {
-            let read = read(text).unwrap_or_else(|line| panic!("{name}.toml: {line}"));
+            let mut rules = Vec::new();
+            read(text, &mut rules).unwrap_or_else(|line| panic!("{name}.toml: {line}"));
             let parsed = Rules::parse(text).unwrap_or_else(|error| panic!("{}", error.chain()));
-            assert_eq!(read, parsed, "{name}.toml");
+            assert_eq!(rules, parsed, "{name}.toml");
         }
     }
 
@@ -179,7 +184,7 @@ mod tests {
             "[[rule]]\nwhat = 'a'",
             "[[rule]]\nid = \"a",
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(read(text, &mut Vec::new()).is_err(), "{text}");
         }
     }
 }

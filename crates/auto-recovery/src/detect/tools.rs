@@ -3,6 +3,8 @@
 //! A reading of the words, never an execution: what cannot be told from them (a script's content, a
 //! make target) stays unknown.
 
+use super::text::Text;
+
 /// The programs a command runs, outermost first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tools {
@@ -133,8 +135,10 @@ impl Tools {
         &self.names
     }
 
-    pub(super) fn any_of(&self, wanted: &[String]) -> bool {
-        self.names.iter().any(|name| wanted.contains(name))
+    pub(super) fn any_of(&self, wanted: &[Text]) -> bool {
+        self.names
+            .iter()
+            .any(|name| wanted.iter().any(|one| one == name))
     }
 
     fn read(&mut self, words: &[&str], depth: usize) {

@@ -142,7 +142,7 @@ pub(super) fn as_rule(category: Category) -> Rule {
     Rule {
         category,
         sign: Sign::Words,
-        error_type: Some(error_type.to_owned()),
+        error_type: Some(error_type.into()),
         ..Rule::named("words")
     }
 }

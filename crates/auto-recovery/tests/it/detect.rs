@@ -69,7 +69,7 @@ fn no_rule_is_without_a_case() {
         .collect();
     let without: Vec<&str> = Rules::builtin()
         .iter()
-        .map(|rule| rule.id.as_str())
+        .map(|rule| &*rule.id)
         .filter(|id| !decided.contains(*id))
         .collect();
     assert!(without.is_empty(), "no case for {}", without.join(", "));

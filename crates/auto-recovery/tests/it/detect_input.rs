@@ -116,7 +116,7 @@ fn a_users_rule_comes_first() {
 fn a_rule_that_cannot_hold_is_refused_by_name() {
     let check = |change: &dyn Fn(&mut Rule), expected: &str| {
         let mut rule = Rule::named("ours");
-        rule.line = Some("^x".to_owned());
+        rule.line = Some("^x".into());
         change(&mut rule);
         let message = Rules::with_user(vec![rule]).unwrap_err().chain();
         assert!(
@@ -124,18 +124,21 @@ fn a_rule_that_cannot_hold_is_refused_by_name() {
             "{message}"
         );
     };
-    check(&|rule| rule.line = Some("(".to_owned()), "line: ");
+    check(&|rule| rule.line = Some("(".into()), "line: ");
     check(
-        &|rule| rule.above = Some("(?<where>x)".to_owned()),
+        &|rule| rule.above = Some("(?<where>x)".into()),
         "unknown capture \"where\"",
     );
     check(&|rule| rule.line = None, "nothing about when it holds");
-    check(&|rule| rule.find = vec!["abc".to_owned()], "too short");
+    check(&|rule| rule.find = vec!["abc".into()], "too short");
     check(
-        &|rule| rule.with = vec!["two\nlines".to_owned()],
+        &|rule| rule.with = vec!["two\nlines".into()],
         "more than one line",
     );
-    check(&|rule| rule.find = vec!["x".repeat(5000)], "5000 bytes");
+    check(
+        &|rule| rule.find = vec!["x".repeat(5000).into()],
+        "5000 bytes",
+    );
     let unknown_key = Rules::parse("[[rule]]\nid = 'a'\ncategory = 'transient'\nwhat = 1\n");
     assert!(unknown_key.unwrap_err().chain().contains("what"));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::checkpoint::ProtectGlob;
-use auto_recovery::detect::{Rule, Rules, Sign};
+use auto_recovery::detect::{Rule, Rules, Sign, Text};
 use auto_recovery::fixer::Presets;
 use auto_recovery::plan::CategoryOrder;
 use auto_recovery::recipe::{Recipe, Remedy};
@@ -301,10 +301,10 @@ fn rule(setting: &RuleSetting) -> Rule {
     let codes = setting.exit_codes.iter();
     Rule {
         sign: Sign::Outcome,
-        tools: setting.tools.clone(),
-        line: setting.pattern.clone(),
+        tools: setting.tools.iter().cloned().map(Text::from).collect(),
+        line: setting.pattern.clone().map(Text::from),
         exit: codes.filter_map(|code| i32::try_from(*code).ok()).collect(),
-        error_type: setting.error_type.clone(),
+        error_type: setting.error_type.clone().map(Text::from),
         category: setting.category,
         ..Rule::named(setting.name.clone())
     }
