@@ -158,6 +158,10 @@ const CARRIER_PATTERN: &str = concat!(
     r"|\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[+-]\d{4}|UTC|Z))?\]? +(?:[\w-]+\[\d+:\w+\] )?",
     // `Jan 31 12:00:00 host unit[123]: text`
     r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^\s:\[]+(?:\[\d+\])?: ",
+    // `[Wed Jan 31 12:00:00.123 2024] [php:error] [pid 1:tid 2] [client 1.2.3.4:5] text`
+    r"|\s*\[(?:[A-Z][a-z]{2} ){2}[ \d]\d \d\d:\d\d:\d\d[\d.]* \d{4}\] (?:\[[\w:.-]*(?: [^\]]+)?\] )+(?:AH\d{5}: )?",
+    // `Got error 'PHP message: text`, `FastCGI sent in stderr: "PHP message: text`
+    r#"|.{0,80}\b(?:Got error|sent in stderr:) ['"]PHP message: "#,
     // `job<TAB>step<TAB>2024-01-31T12:00:00.123Z text`, `error<TAB>31-Jan-2024 12:00:00<TAB>text`
     r"|[^\t]{1,80}\t[^\t]{1,80}\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z ?",
     r"|\w+\t\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\t",

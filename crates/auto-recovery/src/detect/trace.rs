@@ -1,5 +1,6 @@
 //! Stack traces: which lines are frames, and which frame is the project's own.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use regex::bytes::Regex;
@@ -16,6 +17,9 @@ const GAP_LINES_MAX: usize = 8;
 
 /// Lines that may stand between the telling line and the first frame: a diff, a quoted function.
 const LEAD_LINES_MAX: usize = 60;
+
+/// Names of a package that tell whose it is, as in `com.example`.
+const PACKAGE_NAMES: usize = 2;
 
 /// Where one Python traceback begins, and so another one ends.
 const TRACEBACK: &[u8] = b"Traceback (most recent call last)";
@@ -129,16 +133,30 @@ pub(super) fn read(language: Trace, text: &[u8], start: usize) -> TraceRead {
         let starts = own.into_iter().chain(starts_below(text, start));
         frames(pattern, text, starts)
     };
-    let is_own = |frame: &&Frame<'_>| frame.is_project(language);
-    // Of chained exceptions the first may lie wholly in libraries; a later one reaches the project.
-    let chained = if shape.above && !frames.iter().any(|frame| frame.is_project(language)) {
-        self::frames(pattern, text, starts_below(text, start))
-    } else {
-        Vec::new()
+    // Of chained exceptions one may lie wholly in libraries; the one it is chained to, on the other
+    // side of the telling line, reaches the project.
+    let chained = match frames.iter().any(|frame| frame.is_project(language)) {
+        true => Vec::new(),
+        false if shape.above => self::frames(pattern, text, starts_below(text, start)),
+        false if language == Trace::Java => {
+            let is_frame = |at: &usize| pattern.is_match(undecorated(line_at(text, *at)));
+            let above = starts_above(text, start).take_while(is_frame);
+            self::frames(pattern, text, above)
+        }
+        false => Vec::new(),
     };
-    let own = frames
-        .iter()
-        .find(is_own)
+    let started = match language {
+        Trace::Java => program(frames.iter().rev()).or_else(|| program(chained.iter())),
+        _ => None,
+    };
+    let is_program = |frame: &&Frame<'_>| {
+        let package = started.as_deref();
+        package.is_some_and(|package| java_class(&frame.whole_text()).starts_with(package))
+    };
+    let is_own = |frame: &&Frame<'_>| frame.is_project(language);
+    let own = (frames.iter().find(is_program))
+        .or_else(|| chained.iter().rev().find(is_program))
+        .or_else(|| frames.iter().find(is_own))
         .or_else(|| chained.iter().rev().find(is_own));
     let named = |frame: Option<&Frame<'_>>| {
         frame.map(|frame| {
@@ -162,7 +180,27 @@ struct Frame<'a> {
     line_number: Option<u64>,
 }
 
+/// What the classes of a Java program start with: the package of the class whose `main` runs, two
+/// names of it at most, as a vendor's library may not be known as one.
+fn program<'a>(mut outermost_first: impl Iterator<Item = &'a Frame<'a>>) -> Option<String> {
+    let main = outermost_first.find(|frame| {
+        let whole = frame.whole_text();
+        whole.contains(".main(") && !is_java_library(&whole)
+    })?;
+    let whole = main.whole_text();
+    let names: Vec<&str> = java_class(&whole).split('.').collect();
+    let class = names
+        .iter()
+        .position(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))?;
+    let package = &names[..class.min(PACKAGE_NAMES)];
+    (!package.is_empty()).then(|| package.join(".") + ".")
+}
+
 impl Frame<'_> {
+    fn whole_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.whole)
+    }
+
     /// Whether it names a file that a person can open, which may be a package's.
     fn is_a_file(&self) -> bool {
         let file = String::from_utf8_lossy(self.file);
@@ -198,12 +236,17 @@ const TEST_TOOLS: &[&str] = &[
 
 /// Whether a line is a Java frame of somebody else's class.
 pub(super) fn is_java_library(frame: &str) -> bool {
-    let class = frame.trim_start_matches("[error]").trim_start();
-    let class = class.trim_start_matches("at ");
-    let class = class.rsplit_once('/').map_or(class, |(_, class)| class);
+    let class = java_class(frame);
     JAVA_LIBRARIES
         .iter()
         .any(|prefix| class.starts_with(prefix))
+}
+
+/// A Java frame from its class on.
+fn java_class(frame: &str) -> &str {
+    let class = frame.trim_start_matches("[error]").trim_start();
+    let class = class.trim_start_matches("at ");
+    class.rsplit_once('/').map_or(class, |(_, class)| class)
 }
 
 /// The frames in the order of `starts`, until the trace ends.
@@ -257,7 +300,7 @@ fn extent(text: &[u8], start: usize, frames: &[Frame<'_>]) -> Option<String> {
 fn shape(language: Trace) -> Shape {
     let (frame, above) = match language {
         Trace::Python => (
-            r#"^[\s|E]*(?:File "(?<file>[^"]+)", line (?<line>\d+)|(?<file2>[^\s:]+\.py):(?<line2>\d+): )"#,
+            r#"^[\s|E]*(?:File "?(?<file>[^",]+)"?, line (?<line>\d+)|(?<file2>[^\s:]+\.py):(?<line2>\d+): )"#,
             true,
         ),
         Trace::Faulthandler => (r#"^\s*File "(?<file>[^"]+)", line (?<line>\d+) in "#, false),

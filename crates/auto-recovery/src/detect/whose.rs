@@ -37,6 +37,8 @@ const PACKAGES: &[&str] = &[
     "/.hex/",
     "/.luarocks/",
     "/usr/lib/",
+    "/usr/include/",
+    "/include/c++/",
     "/usr/local/lib/",
     "/usr/share/",
     "node:",
