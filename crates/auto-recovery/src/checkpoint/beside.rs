@@ -92,8 +92,11 @@ impl Registration {
             ..Note::default()
         };
         let dir = state_dir.join(RUNNING);
+        // A run leaves nothing behind where nothing was before.
         let mut made = missing(state_dir);
-        made.push(dir.clone());
+        if !made.is_empty() {
+            made.push(dir.clone());
+        }
         let path = dir.join(&note.id);
         // Another run that ends may remove the empty directory in between.
         let held = register(state_dir, &note).or_else(|| register(state_dir, &note));

@@ -55,29 +55,29 @@ pub(super) fn has_children() -> bool {
 /// Collects the orphans that have ended. One in our own group may be somebody's who waits for it:
 /// it stays.
 pub(super) fn collect_orphans() {
-    if !are_adopted() {
-        return;
-    }
-    let started = started();
-    if !matches!(peek(), Ok(Some(_))) {
+    if !are_adopted() || !matches!(peek(), Ok(Some(_))) {
         return;
     }
     let Some(us) = Stat::ours() else {
         return;
     };
-    let others = children_of_main_thread().into_iter();
-    let others = others.filter(|pid| !started.contains(pid));
-    for stat in others.filter_map(Stat::read) {
-        if stat.is_over() && stat.group != us.group {
-            collect_orphan(&stat);
-        }
+    let children = children_of_main_thread().into_iter();
+    let ended = children.filter_map(Stat::read).filter(Stat::is_over);
+    let ended: Vec<Stat> = ended.filter(|stat| stat.group != us.group).collect();
+    // Looked at first, and locked then: the thread that waits for the command locks the list as the
+    // command ends. A child that is being started is on the list before it is unlocked.
+    let started = started();
+    for orphan in ended.iter().filter(|stat| !started.contains(&stat.pid)) {
+        collect_orphan(orphan);
     }
 }
 
-/// Collects an orphan that has ended.
+/// Collects an orphan that has ended, unless another thread just did.
 pub(super) fn collect_orphan(stat: &Stat) {
-    let _ = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
-    ORPHANS.fetch_add(1, Ordering::SeqCst);
+    let collected = waitpid(Pid::from_raw(stat.pid), WaitOptions::NOHANG);
+    if matches!(collected, Ok(Some(_))) {
+        ORPHANS.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// How many orphans were collected until now: where that grows, others end below us.
