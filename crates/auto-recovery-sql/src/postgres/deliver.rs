@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::audit::{AuditStore, JournalEvent, JournalLine};
 use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::{ErrorKind, Result};
 
@@ -133,8 +133,8 @@ impl Segment<'_> {
                 batch.done.pass();
                 return Ok(());
             }
-            let hash = hash_of(record.to_json()?.as_bytes());
-            batch.add(hash, || Item::record(record, None))
+            let line = JournalLine::taken_over(record)?;
+            batch.add(hash_of(line.json().as_bytes()), || Item::record(line, None))
         })?;
         Ok((batch.finish()?, damage.len()))
     }

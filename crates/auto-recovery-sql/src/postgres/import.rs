@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
+use auto_recovery::audit::{Importer, JournalLine, JournalRecord, StoredEntry};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::columns::hash_of;
@@ -84,8 +84,9 @@ impl Importer for PostgresImporter<'_> {
         let mut added = 0;
         for some in records.chunks(BATCH) {
             let items = some.iter().map(|record| {
-                let hash = hash_of(record.to_json()?.as_bytes());
-                Item::record(record.clone(), Some(came_before(&mut came, hash)))
+                let line = JournalLine::taken_over(record.clone())?;
+                let hash = hash_of(line.json().as_bytes());
+                Item::record(line, Some(came_before(&mut came, hash)))
             });
             let items = items.collect::<Result<Vec<_>>>()?;
             added += self.add(items)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::{Damage, JournalRecord};
+use auto_recovery::audit::{Damage, JournalLine, JournalRecord};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest, Sha256};
@@ -12,12 +12,9 @@ use super::connection::Database;
 use super::failure::{At, failed};
 use crate::text::to_column;
 
-/// Adds `record`, whose JSON is `json`.
-pub(super) fn insert(
-    database: &Connection,
-    record: &JournalRecord,
-    json: &str,
-) -> rusqlite::Result<()> {
+/// Adds the record of `line`.
+pub(super) fn insert(database: &Connection, line: &JournalLine) -> rusqlite::Result<()> {
+    let (record, json) = (line.record(), line.json());
     let event = serde_json::to_value(&record.event).unwrap_or_default();
     database
         .prepare_cached(

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
+    NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
-use auto_recovery::host::Host;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
 use super::aggregate::aggregate;
@@ -34,7 +33,7 @@ pub struct SqliteOptions {
 /// A store of trails in a SQLite database, see the module's page for the format.
 pub struct SqliteStore {
     database: Database,
-    host: Arc<dyn Host>,
+    recorder: Arc<Recorder>,
     group: Group<Work>,
 }
 
@@ -48,19 +47,19 @@ impl SqliteStore {
     /// program's, [`ErrorKind::NewerFormat`](auto_recovery::ErrorKind::NewerFormat) if a newer
     /// release wrote it, [`ErrorKind::Io`](auto_recovery::ErrorKind::Io) if it is no file or cannot
     /// be read.
-    pub fn open(path: &Path, options: SqliteOptions, host: Arc<dyn Host>) -> Result<Self> {
+    pub fn open(path: &Path, options: SqliteOptions, recorder: Arc<Recorder>) -> Result<Self> {
         // Whoever changes the current directory later still means this one.
         let path = std::path::absolute(path)
             .map_err(|error| Error::io("find audit database", path, error))?;
         if file::find(&path)?.is_some() {
             file::check_own(&path)?;
         }
-        let database = Database::new(path, options.durability, Arc::clone(&host));
+        let database = Database::new(path, options.durability, Arc::clone(recorder.host()));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
             database,
-            host,
+            recorder,
             group: Group::new(CALLS_MAX, |_| 1),
         })
     }
@@ -81,12 +80,12 @@ impl AuditStore for SqliteStore {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        self.commit(Work::entries(&*self.host, entries)?)
+        self.commit(Work::entries(&self.recorder, entries)?)
             .map(Work::acknowledged)
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
-        self.commit(Work::record(&*self.host, session_id, event)?)
+        self.commit(Work::record(&self.recorder, session_id, event)?)
             .map(drop)
     }
 
@@ -160,7 +159,7 @@ impl AuditStore for SqliteStore {
             auto_recovery::audit::session_id::encode(session_id)?;
             return Ok(Removed::Unknown);
         }
-        remove::remove(&self.database, &*self.host, session_id, removal)
+        remove::remove(&self.database, &self.recorder, session_id, removal)
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, NewEntry, SessionFinished, SessionOutcome, SessionStarted,
+    AuditStore, Durability, JournalEvent, NewEntry, Recorder, SessionFinished, SessionOutcome,
+    SessionStarted,
 };
 use auto_recovery::export::{ExportFormat, ExportOptions, export_all, export_session};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -37,10 +38,16 @@ impl Stores {
             ..JsonlOptions::default()
         };
         let host = Arc::new(ScriptedHost::new());
-        let files = JsonlStore::open(&dir.path().join("files"), options, host.clone()).unwrap();
+        let files = JsonlStore::open(
+            &dir.path().join("files"),
+            options,
+            Recorder::new(host.clone()),
+        )
+        .unwrap();
         let sqlite = open(&dir.path().join("trails.db")).unwrap();
         let url = shared().database().url;
-        let postgres = PostgresStore::open(&url, PostgresOptions::default(), host).unwrap();
+        let postgres =
+            PostgresStore::open(&url, PostgresOptions::default(), Recorder::new(host)).unwrap();
         Self {
             _dir: dir,
             stores: [Box::new(files), Box::new(sqlite), Box::new(postgres)],

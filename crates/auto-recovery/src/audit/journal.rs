@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
-use crate::host::{Host, timestamp};
 use crate::tier::Tier;
 
 /// How a session ended.
@@ -54,21 +53,11 @@ impl JournalRecord {
     /// files of one attempt, 100,000 paths of 160 bytes.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-    /// That `event` happened now, to `session_id` if it is about a session.
-    pub fn new(host: &dyn Host, session_id: Option<&str>, event: JournalEvent) -> Self {
-        Self {
-            v: Self::VERSION,
-            at: timestamp(host.now()),
-            session_id: session_id.map(str::to_owned),
-            event,
-        }
-    }
-
     /// The record as one line of compact JSON, without the line's end.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it has more than [`Self::BYTES_MAX`].
-    pub fn to_json(&self) -> Result<String> {
+    pub(super) fn to_json(&self) -> Result<String> {
         let line = serde_json::to_string(self).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
         })?;

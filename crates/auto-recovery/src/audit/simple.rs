@@ -4,8 +4,8 @@
 use std::sync::Mutex;
 
 use crate::audit::{
-    AuditStore, Damage, Importer, JournalEvent, JournalRecord, Known, Removal, Removed,
-    SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
+    AuditStore, Damage, Importer, JournalEvent, JournalLine, JournalRecord, Known, Removal,
+    Removed, SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
 };
 use crate::error::Result;
 use crate::mutex;
@@ -76,7 +76,7 @@ pub enum TakenOver<'t> {
     /// An entry of this session.
     Entry(&'t str, &'t [u8]),
     /// A record of the journal.
-    Record(&'t JournalRecord),
+    Record(&'t JournalLine),
 }
 
 /// An importer that finds what is there already by reading.
@@ -148,8 +148,8 @@ where
                 }
                 Ok(())
             })?;
-            let text = record.to_json()?;
-            added += self.add(text.as_bytes(), there, TakenOver::Record(record))?;
+            let line = JournalLine::taken_over(record.clone())?;
+            added += self.add(line.json().as_bytes(), there, TakenOver::Record(&line))?;
         }
         Ok(added)
     }

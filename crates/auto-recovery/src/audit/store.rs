@@ -2,16 +2,12 @@
 
 use std::collections::VecDeque;
 
-use serde::Serialize;
-
 use crate::audit::{
-    Damage, Digester, ENTRY_BYTES_MAX, Follower, JournalEvent, JournalRecord, ReadAfter, Removal,
-    Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary, StoredEntry,
-    TrailDigest, by_reading, session_id, write_fitted,
+    Appended, Damage, Digester, Follower, JournalEvent, JournalRecord, NewEntry, ReadAfter,
+    Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary,
+    StoredEntry, TrailDigest, by_reading, session_id,
 };
-use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{
     Accumulator, AggregateQuery, Aggregates, Grouping, RecoveryStatistics, SessionGroups,
 };
@@ -25,54 +21,6 @@ pub enum Durability {
     /// After the operating system took it (`write`). A power cut may lose it; a crash of the
     /// process does not.
     Flush,
-}
-
-/// An entry that is to be appended.
-#[derive(Clone, Debug, Default)]
-pub struct NewEntry {
-    /// The entry. An empty `entry_id` or `timestamp` is filled in by the store.
-    pub entry: RecoveryAuditEntry,
-    /// Whether the store gives the session's next attempt number instead of the entry's own.
-    pub number_by_store: bool,
-}
-
-impl NewEntry {
-    /// Gives it the id and the time that it lacks, in the process `pid`, which is this one.
-    pub fn fill_in(&mut self, host: &dyn Host, pid: u32) {
-        if self.entry.entry_id.is_empty() {
-            self.entry.entry_id = new_id_in(pid, "entry");
-        }
-        if self.entry.timestamp.is_empty() {
-            self.entry.timestamp = timestamp(host.now());
-        }
-    }
-
-    /// Appends it to `out` as the text that every store keeps of it, cutting what is too large.
-    /// Where the store gives the number, a 0 stands in for it, and whatever number follows fits.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] if its duration is no duration.
-    pub fn write_fitted(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        /// The digits of the largest attempt number.
-        const NUMBER_BYTES_MAX: usize = 20;
-        if !self.number_by_store {
-            return write_fitted(&mut self.entry, ENTRY_BYTES_MAX, out);
-        }
-        self.entry.attempt_number = 0;
-        write_fitted(&mut self.entry, ENTRY_BYTES_MAX - NUMBER_BYTES_MAX, out)
-    }
-}
-
-/// An entry that was appended, and is as durable as the store was asked to make it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Appended {
-    /// The id of the entry.
-    pub entry_id: String,
-    /// The session it went to.
-    pub session_id: String,
-    /// Its number within the session.
-    #[serde(skip)]
-    pub attempt_number: u64,
 }
 
 /// Where trails live. Shared between threads; several processes may use the same store at once.

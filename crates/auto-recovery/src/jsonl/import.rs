@@ -10,7 +10,7 @@ use super::root::Root;
 use super::write::appender::Appender;
 use super::write::batch::Batch;
 use super::write::open_trails::OpenTrails;
-use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
+use crate::audit::{Importer, JournalLine, JournalRecord, Known, StoredEntry};
 use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
@@ -71,11 +71,14 @@ impl<'s> JsonlImporter<'s> {
         }
         let mut known: HashMap<String, Known> = HashMap::new();
         trail::read_journal(self.root, None, &mut |record| {
-            let line = line_of(&record)?;
-            let session_id = record.session_id.unwrap_or_default();
-            match record.event.is_removal() {
+            let line = JournalLine::taken_over(record)?;
+            let session_id = session_of(&line);
+            match line.record().event.is_removal() {
                 true => drop(known.remove(&session_id)),
-                false => known.entry(session_id).or_default().is_there(&line),
+                false => {
+                    let of_session = known.entry(session_id).or_default();
+                    of_session.is_there(line.json().as_bytes());
+                }
             }
             Ok(())
         })?;
@@ -92,7 +95,7 @@ impl Importer for JsonlImporter<'_> {
         let mut added = 0;
         for entry in entries {
             if known.comes(entry.entry_id().as_bytes()) {
-                batch.push_imported(entry.raw(), entry.attempt_number());
+                batch.push_taken_over(&entry);
                 added += 1;
             }
         }
@@ -105,14 +108,15 @@ impl Importer for JsonlImporter<'_> {
     }
 
     fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let lines = records.iter().map(line_of).collect::<Result<Vec<_>>>()?;
+        let lines = records.iter().cloned().map(JournalLine::taken_over);
+        let lines = lines.collect::<Result<Vec<_>>>()?;
         let mut known = self.take_records()?;
         let mut batch = Batch::new();
         let mut added = 0;
-        for (record, line) in records.iter().zip(lines) {
-            let session_id = record.session_id.clone().unwrap_or_default();
-            if known.entry(session_id).or_default().comes(&line) {
-                batch.push_line(&line);
+        for line in lines {
+            let of_session = known.entry(session_of(&line)).or_default();
+            if of_session.comes(line.json().as_bytes()) {
+                batch.push_record(&line);
                 added += 1;
             }
         }
@@ -124,6 +128,7 @@ impl Importer for JsonlImporter<'_> {
     }
 }
 
-fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
-    Ok(record.to_json()?.into_bytes())
+/// The session that `line` is about; none has an empty id.
+fn session_of(line: &JournalLine) -> String {
+    line.record().session_id.clone().unwrap_or_default()
 }

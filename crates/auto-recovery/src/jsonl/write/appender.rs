@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::batch::Batch;
 use super::kind::Kind;
 use super::writer::Writer;
+use crate::audit::JournalLine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::jsonl::root::Root;
 use crate::mutex::lock;
@@ -72,10 +73,10 @@ impl Appender {
         }
     }
 
-    /// Appends one line, which has no line's end, once it is durable.
-    pub(in crate::jsonl) fn commit_line(&self, line: &[u8]) -> Result<()> {
+    /// Appends one journal record, and returns once it is durable.
+    pub(in crate::jsonl) fn commit_record(&self, line: &JournalLine) -> Result<()> {
         let mut batch = Batch::new();
-        batch.push_line(line);
+        batch.push_record(line);
         self.commit(batch).map(drop)
     }
 
