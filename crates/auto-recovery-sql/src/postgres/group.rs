@@ -89,7 +89,7 @@ impl Item {
         }
         Ok(Self::Record(Box::new(Line {
             hash: hash_of(line.json().as_bytes()),
-            event: event_of(line.json()).to_owned(),
+            event: line.event(),
             journal: line,
             came_before,
             is_added: false,
@@ -164,11 +164,4 @@ impl Group {
         }
         (entries, records)
     }
-}
-
-/// The word for what happened. Quotes inside of texts are escaped, so this stands nowhere else.
-fn event_of(json: &str) -> &str {
-    let after = json.split_once("\"event\":\"").map(|(_, after)| after);
-    let word = after.and_then(|after| after.split_once('"'));
-    word.map_or("", |(word, _)| word)
 }

@@ -79,14 +79,13 @@ impl Importer for PostgresImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let mut came = std::mem::take(&mut self.records);
         let mut added = 0;
-        for some in records.chunks(BATCH) {
-            let items = some.iter().map(|record| {
-                let line = JournalLine::taken_over(record.clone())?;
+        for some in lines.chunks(BATCH) {
+            let items = some.iter().map(|line| {
                 let hash = hash_of(line.json().as_bytes());
-                Item::record(line, Some(came_before(&mut came, hash)))
+                Item::record(line.clone(), Some(came_before(&mut came, hash)))
             });
             let items = items.collect::<Result<Vec<_>>>()?;
             added += self.add(items)?;

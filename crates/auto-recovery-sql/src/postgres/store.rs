@@ -163,6 +163,14 @@ impl AuditStore for PostgresStore {
         }
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        self.reading(|reader| read::records_raw(reader, session_id, visit))
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

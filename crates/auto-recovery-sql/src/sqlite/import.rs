@@ -52,16 +52,14 @@ impl Importer for SqliteImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let lines = records.iter().map(|record| {
-            check_version(record)?;
-            JournalLine::taken_over(record.clone())
-        });
-        let lines = lines.collect::<Result<Vec<_>>>()?;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
+        for line in lines {
+            check_version(line.record())?;
+        }
         let mut came = std::mem::take(&mut self.records);
         let added = self
             .database
-            .append(|batch| add_records(batch, &lines, &mut came))?;
+            .append(|batch| add_records(batch, lines, &mut came))?;
         self.records = came;
         Ok(added)
     }

@@ -138,6 +138,14 @@ impl AuditStore for SqliteStore {
         sessions::highest_number(&self.database, session_id)
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        journal::read_raw(&self.database, session_id, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

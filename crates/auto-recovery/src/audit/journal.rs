@@ -9,7 +9,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::tier::Tier;
 
@@ -53,22 +52,19 @@ impl JournalRecord {
     /// files of one attempt, 100,000 paths of 160 bytes.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-    /// The record as one line of compact JSON, without the line's end.
+    /// Whether `raw` is the text of a record, of whatever event; its fields are not looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if it has more than [`Self::BYTES_MAX`].
-    pub(super) fn to_json(&self) -> Result<String> {
-        let line = serde_json::to_string(self).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-        })?;
-        if line.len() > Self::BYTES_MAX {
-            let (size, most) = (line.len(), Self::BYTES_MAX);
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("a journal record has {size} bytes: at most {most} can be kept"),
-            ));
+    /// If it is none.
+    pub fn look(raw: &[u8]) -> Result<(), serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Header {
+            #[serde(rename = "v")]
+            _v: u32,
+            #[serde(rename = "event")]
+            _event: String,
         }
-        Ok(line)
+        serde_json::from_slice::<Header>(raw).map(drop)
     }
 }
 

@@ -7,10 +7,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
 use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry};
 use crate::entry::RecoveryAuditEntry;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
 
 /// The digits of the largest attempt number.
@@ -42,7 +44,7 @@ impl Recorder {
     /// text has a 0 in its place, and any number that replaces it fits.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if its duration is no duration.
+    /// [`ErrorKind::InvalidInput`] if its duration is no duration.
     pub fn entry(&self, pid: u32, new: NewEntry, out: &mut Vec<u8>) -> Result<RecordedEntry> {
         let NewEntry {
             mut entry,
@@ -72,7 +74,7 @@ impl Recorder {
     /// The journal record that `event` happened now, to `session_id` if it is about a session.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it has more than
+    /// [`ErrorKind::InvalidInput`] if it has more than
     /// [`JournalRecord::BYTES_MAX`].
     pub fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<JournalLine> {
         let record = JournalRecord {
@@ -82,7 +84,10 @@ impl Recorder {
             event,
         };
         // Fields that must not be kept as they are would be changed here, before sizes count.
-        let json = record.to_json()?;
+        let json = serde_json::to_string(&record).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+        })?;
+        check_size(json.len())?;
         Ok(JournalLine { record, json })
     }
 }
@@ -156,13 +161,30 @@ pub struct JournalLine {
 }
 
 impl JournalLine {
-    /// The line of a record that was made elsewhere and is taken over as it is.
+    /// The line of a record that others made, taken over as it is: `raw` is its text. What this
+    /// release does not know of it stays in the text. Only a text of several lines becomes one of
+    /// one line.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it has more than
+    /// [`ErrorKind::InvalidInput`] if it is no record, or has more than
     /// [`JournalRecord::BYTES_MAX`].
-    pub fn taken_over(record: JournalRecord) -> Result<Self> {
-        let json = record.to_json()?;
+    pub fn taken_over(raw: &[u8]) -> Result<Self> {
+        let refused = |error: &dyn fmt::Display| {
+            let text = format!("a journal record cannot be taken over: {error}");
+            Error::new(ErrorKind::InvalidInput, text)
+        };
+        let raw = raw.trim_ascii();
+        let record = serde_json::from_slice(raw).map_err(|error| refused(&error))?;
+        let text = std::str::from_utf8(raw).map_err(|error| refused(&error))?;
+        let json = match text.contains(['\n', '\r']) {
+            false => text.to_owned(),
+            true => {
+                let value: serde_json::Value =
+                    serde_json::from_str(text).map_err(|error| refused(&error))?;
+                value.to_string()
+            }
+        };
+        check_size(json.len())?;
         Ok(Self { record, json })
     }
 
@@ -171,13 +193,30 @@ impl JournalLine {
         &self.record
     }
 
-    /// The record, for those who keep it.
-    pub fn into_record(self) -> JournalRecord {
-        self.record
+    /// What happened, in the word of its text.
+    pub fn event(&self) -> String {
+        #[derive(Deserialize)]
+        struct Header {
+            event: String,
+        }
+        let header: Result<Header, _> = serde_json::from_str(&self.json);
+        header.map_or_else(|_| String::new(), |header| header.event)
     }
 
     /// Its text.
     pub fn json(&self) -> &str {
         &self.json
     }
+}
+
+/// Refuses the text of a record that is larger than any that is kept.
+fn check_size(bytes: usize) -> Result<()> {
+    let most = JournalRecord::BYTES_MAX;
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("a journal record has {bytes} bytes: at most {most} can be kept"),
+    ))
 }

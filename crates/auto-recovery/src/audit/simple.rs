@@ -135,21 +135,25 @@ where
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let _writing = mutex::lock(self.writing);
         let mut added = 0;
-        for record in records {
-            let session_id = record.session_id.as_deref();
+        for line in lines {
+            let (session_id, text) = (&line.record().session_id, line.json().as_bytes());
+            let is_removal = |raw: &[u8]| {
+                let one: Option<JournalRecord> = serde_json::from_slice(raw).ok();
+                one.is_some_and(|one| one.session_id == *session_id && one.event.is_removal())
+            };
             let mut there = 0;
-            self.store.read_journal(session_id, &mut |one| {
-                match one.session_id == record.session_id && one.event.is_removal() {
+            let of_session = session_id.as_deref();
+            self.store.read_records_raw(of_session, &mut |raw| {
+                match is_removal(raw) {
                     true => there = 0,
-                    false => there += u64::from(one == *record),
+                    false => there += u64::from(raw == text),
                 }
                 Ok(())
             })?;
-            let line = JournalLine::taken_over(record.clone())?;
-            added += self.add(line.json().as_bytes(), there, TakenOver::Record(&line))?;
+            added += self.add(text, there, TakenOver::Record(line))?;
         }
         Ok(added)
     }

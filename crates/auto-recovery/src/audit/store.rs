@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::audit::{
-    Appended, Damage, Digester, Follower, JournalEvent, JournalRecord, NewEntry, ReadAfter,
-    Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary,
-    StoredEntry, TrailDigest, by_reading, session_id,
+    Appended, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord, NewEntry,
+    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
 };
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::statistics::{
@@ -185,16 +185,50 @@ pub trait AuditStore: Send + Sync {
         Ok(highest)
     }
 
+    /// Calls `visit` with the text of each journal record, of `session_id` if given, in order: the
+    /// bytes as they are stored, without a line's end. They have events and fields too that this
+    /// release does not know, so that a copy loses nothing. Returns the damage met on the way;
+    /// whether a record's fields can be read is not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NewerFormat`] if one has a format that this release does not know; otherwise if
+    /// the store cannot be read, or `visit` fails.
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>>;
+
     /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the
     /// damage met on the way.
     ///
     /// # Errors
-    /// If the store cannot be read, or `visit` fails.
+    /// As [`AuditStore::read_records_raw`].
     fn read_journal(
         &self,
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
-    ) -> Result<Vec<Damage>>;
+    ) -> Result<Vec<Damage>> {
+        let (mut number, mut unreadable) = (0, Vec::new());
+        let mut damage = self.read_records_raw(session_id, &mut |raw| {
+            number += 1;
+            match serde_json::from_slice(raw) {
+                Ok(record) => visit(record),
+                Err(error) => {
+                    unreadable.push(Damage {
+                        place: format!("the journal of {}", self.url()),
+                        line: number,
+                        bytes: raw.len() as u64,
+                        reason: error.to_string(),
+                        is_aside: false,
+                    });
+                    Ok(())
+                }
+            }
+        })?;
+        Damage::join(&mut damage, unreadable);
+        Ok(damage)
+    }
 
     /// Who wants `session_id` kept, and why; `None` if nobody does.
     ///
@@ -354,11 +388,11 @@ pub trait Importer {
     /// cannot be read or written. What was added stays.
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
 
-    /// Adds `records` to the journal as they are, in order, and returns how many were not there,
-    /// once they are durable. Those of a session that stand before its trail was removed are not
-    /// there.
+    /// Adds the records of `lines` to the journal, their text as it is, in order, and returns how
+    /// many were not there, once they are durable. Those of a session that stand before its trail
+    /// was removed are not there.
     ///
     /// # Errors
     /// If the store cannot be read or written. What was added stays.
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64>;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64>;
 }

@@ -10,7 +10,7 @@ use super::root::Root;
 use super::write::appender::Appender;
 use super::write::batch::Batch;
 use super::write::open_trails::OpenTrails;
-use crate::audit::{Importer, JournalLine, JournalRecord, Known, StoredEntry};
+use crate::audit::{Importer, JournalLine, Known, StoredEntry};
 use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
@@ -70,14 +70,16 @@ impl<'s> JsonlImporter<'s> {
             return Ok(known);
         }
         let mut known: HashMap<String, Known> = HashMap::new();
-        trail::read_journal(self.root, None, &mut |record| {
-            let line = JournalLine::taken_over(record)?;
-            let session_id = session_of(&line);
-            match line.record().event.is_removal() {
-                true => drop(known.remove(&session_id)),
-                false => {
-                    let of_session = known.entry(session_id).or_default();
-                    of_session.is_there(line.json().as_bytes());
+        trail::read_records_raw(self.root, None, &mut |raw| {
+            // What cannot be read is no record that is taken over.
+            if let Ok(line) = JournalLine::taken_over(raw) {
+                let session_id = session_of(&line);
+                match line.record().event.is_removal() {
+                    true => drop(known.remove(&session_id)),
+                    false => {
+                        let of_session = known.entry(session_id).or_default();
+                        of_session.is_there(line.json().as_bytes());
+                    }
                 }
             }
             Ok(())
@@ -107,16 +109,14 @@ impl Importer for JsonlImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let lines = records.iter().cloned().map(JournalLine::taken_over);
-        let lines = lines.collect::<Result<Vec<_>>>()?;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let mut known = self.take_records()?;
         let mut batch = Batch::new();
         let mut added = 0;
         for line in lines {
-            let of_session = known.entry(session_of(&line)).or_default();
+            let of_session = known.entry(session_of(line)).or_default();
             if of_session.comes(line.json().as_bytes()) {
-                batch.push_record(&line);
+                batch.push_record(line);
                 added += 1;
             }
         }

@@ -175,6 +175,14 @@ impl AuditStore for JsonlStore {
         after::read_after(&self.root, session_id, seen, visit)
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        trail::read_records_raw(&self.root, session_id, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

@@ -9,6 +9,7 @@ mod pages;
 mod removal;
 mod sums;
 
+pub use import::lines;
 pub use sums::recount;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 22] = [
+    let cases: [(&str, Case); 23] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -56,6 +57,10 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("held is held", removal::held),
         ("entries are taken over once, as they are", import::entries),
         ("records are taken over once, as they are", import::records),
+        (
+            "records that no release knows yet are kept",
+            import::unknown_records,
+        ),
         ("what anybody writes is named", follow::named),
         ("reading on misses nothing", follow::read_on),
         ("many who write are followed", follow::many),

@@ -12,7 +12,7 @@ use auto_recovery::audit::{
 };
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::testing::ScriptedHost;
-use auto_recovery::testing::store_contract::entry;
+use auto_recovery::testing::store_contract::{entry, lines};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -164,7 +164,7 @@ fn a_page_opens_the_trails_that_may_be_on_it() {
         event: JournalEvent::SessionStarted(SessionStarted::default()),
     });
     let records: Vec<_> = records.collect();
-    store.importer().unwrap().records(&records).unwrap();
+    store.importer().unwrap().records(&lines(&records)).unwrap();
     let entries = (0..SESSIONS).map(|number| {
         let mut new = entry(&id(number), 1);
         new.entry.timestamp = time(number + 1);

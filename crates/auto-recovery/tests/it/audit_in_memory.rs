@@ -121,16 +121,16 @@ impl AuditStore for InMemory {
         Ok(Vec::new())
     }
 
-    fn read_journal(
+    fn read_records_raw(
         &self,
         id: Option<&str>,
-        visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         let mut log = self.log.lock().unwrap().clone();
         log.retain(|(of, _)| id.is_none() || of.as_deref() == id);
         for (_, written) in log {
             if let Written::Record(line) = written {
-                visit(line.into_record())?;
+                visit(line.json().as_bytes())?;
             }
         }
         Ok(Vec::new())
