@@ -8,7 +8,7 @@ use auto_recovery::audit::{
     ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry, session_id,
 };
-use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 use auto_recovery::{ErrorKind, Result};
 
 use super::deliver::Delivered;
@@ -185,6 +185,10 @@ impl AuditStore for PostgresStore {
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        // The recipe of an attempt has no column: the journal has it.
+        if query.by.contains(&Dimension::Recipe) {
+            return self.aggregate_by_reading(query);
+        }
         self.reading(|reader| aggregate::aggregate(reader, query))
     }
 

@@ -10,7 +10,7 @@ use auto_recovery::audit::{
     SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
-use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 
 use super::aggregate::aggregate;
 use super::append::{self, Work};
@@ -159,6 +159,10 @@ impl AuditStore for SqliteStore {
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        // The recipe of an attempt has no column: the journal has it.
+        if query.by.contains(&Dimension::Recipe) {
+            return self.aggregate_by_reading(query);
+        }
         aggregate(&self.database, query)
     }
 

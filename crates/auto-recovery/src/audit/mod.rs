@@ -14,6 +14,7 @@ mod follow;
 mod journal;
 mod known;
 mod new_entry;
+mod recipes;
 mod recorder;
 mod removal;
 pub mod session_id;
@@ -22,6 +23,7 @@ mod simple;
 mod store;
 mod stored;
 
+pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
 pub use facts::{SessionFacts, this_host};
 pub use fit::ENTRY_BYTES_MAX;
@@ -33,6 +35,7 @@ pub use journal::{
 };
 pub use known::Known;
 pub use new_entry::{Appended, NewEntry};
+pub use recipes::AttemptRecipes;
 pub use recorder::{JournalLine, RecordedEntry, Recorder};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use crate::audit::{
-    Appended, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord, NewEntry,
-    ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
-    SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
+    Appended, AttemptRecipes, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
+    SessionQuery, SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
 };
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::statistics::{
     Accumulator, AggregateQuery, Aggregates, Grouping, RecoveryStatistics, SessionGroups,
+    SessionTraits,
 };
 
 /// When an append is acknowledged.
@@ -288,13 +289,28 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-        let (mut facts, of_journal) =
-            by_reading::facts_of_all(&|visit| self.read_journal(None, visit))?;
+        self.aggregate_by_reading(query)
+    }
+
+    /// The same, by reading the journal and every trail: it knows every dimension, those too that
+    /// a store has no columns for.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn aggregate_by_reading(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        let read =
+            |visit: &mut dyn FnMut(JournalRecord) -> Result<()>| self.read_journal(None, visit);
+        let (mut facts, of_journal) = by_reading::facts_of_all(&read)?;
+        let recipes = by_reading::recipes_of_all(query, &read)?;
         let (sessions, mut damage) = self.read_sessions()?;
         let mut sums = Grouping::default();
         for session in sessions {
             let facts = facts.remove(&session.session_id).unwrap_or_default();
-            let traits = facts.traits();
+            let recipes = recipes.get(&session.session_id);
+            let traits = SessionTraits {
+                recipes: recipes.map(AttemptRecipes::by_number),
+                ..facts.traits()
+            };
             if !query.includes_session(traits.project, traits.host) {
                 continue;
             }
