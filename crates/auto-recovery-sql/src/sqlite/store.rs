@@ -10,6 +10,7 @@ use auto_recovery::audit::{
     SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
+use auto_recovery::group_commit::{GroupCommit, Pace};
 use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 
 use super::aggregate::aggregate;
@@ -18,7 +19,6 @@ use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
 use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
-use crate::group::Group;
 
 /// How many calls share a transaction.
 const CALLS_MAX: usize = 1024;
@@ -34,7 +34,7 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     database: Database,
     recorder: Arc<Recorder>,
-    group: Group<Work>,
+    group: GroupCommit<Work>,
 }
 
 impl SqliteStore {
@@ -60,7 +60,7 @@ impl SqliteStore {
         Ok(Self {
             database,
             recorder,
-            group: Group::new(CALLS_MAX, |_| 1),
+            group: GroupCommit::new(CALLS_MAX, |_| 1, Pace::Gather),
         })
     }
 
