@@ -106,6 +106,14 @@ impl AuditStore for LazyStore {
         self.store()?.highest_attempt_number(session_id)
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        self.store()?.read_records_raw(session_id, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

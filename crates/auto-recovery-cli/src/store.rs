@@ -6,7 +6,7 @@ mod postgres;
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::host::Host;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 #[cfg(feature = "sqlite")]
@@ -35,14 +35,22 @@ pub(crate) fn open(
                 durability: settings.durability.value,
                 ..JsonlOptions::default()
             };
-            Ok(Arc::new(JsonlStore::open(directory, options, host)?))
+            Ok(Arc::new(JsonlStore::open(
+                directory,
+                options,
+                Recorder::new(host),
+            )?))
         }
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(file) => {
             let options = SqliteOptions {
                 durability: settings.durability.value,
             };
-            Ok(Arc::new(SqliteStore::open(file, options, host)?))
+            Ok(Arc::new(SqliteStore::open(
+                file,
+                options,
+                Recorder::new(host),
+            )?))
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => postgres::open(settings, url, host, printer),

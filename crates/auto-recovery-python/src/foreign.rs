@@ -132,6 +132,17 @@ impl AuditStore for ForeignLog {
         }
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        match &self.journal {
+            Some(journal) => journal.read_records_raw(session_id, visit),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,

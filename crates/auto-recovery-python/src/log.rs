@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auto_recovery::audit::{Damage, Durability, NewEntry};
+use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder};
 use auto_recovery::host::SystemHost;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::logger::AttemptRecord;
@@ -44,7 +44,7 @@ impl AuditLog {
             ..JsonlOptions::default()
         };
         let host = Arc::new(SystemHost::new());
-        let store = JsonlStore::open(&directory, options, host.clone())
+        let store = JsonlStore::open(&directory, options, Recorder::new(host.clone()))
             .map_err(|error| exception(py, &error))?;
         Ok(Self {
             logger: Arc::new(RecoveryAuditLogger::new(

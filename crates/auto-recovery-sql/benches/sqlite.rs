@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Durability, NewEntry, StoredEntry};
+use auto_recovery::audit::{AuditStore, Durability, NewEntry, Recorder, StoredEntry};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
 use auto_recovery::statistics::{AggregateQuery, Dimension};
@@ -140,7 +140,7 @@ impl Bare {
 
 fn store(path: &Path, durability: Durability) -> SqliteStore {
     let options = SqliteOptions { durability };
-    SqliteStore::open(path, options, Arc::new(SystemHost::new())).expect("opened")
+    SqliteStore::open(path, options, Recorder::new(Arc::new(SystemHost::new()))).expect("opened")
 }
 
 fn append_one(store: &SqliteStore) {

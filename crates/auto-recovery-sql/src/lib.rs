@@ -7,8 +7,6 @@
 //! The features `sqlite` and `postgres`, both on by default, each bring one store and what it is
 //! built on.
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-mod group;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -1,6 +1,7 @@
 //! An entry as a row of a table, and back to the byte.
 
 use auto_recovery::RecoveryAuditEntry;
+use auto_recovery::audit::{RecordedEntry, StoredEntry};
 use auto_recovery::statistics::{bucket_of, instant, whole_ms};
 
 /// The columns of an entry that are its own; its session and its place there are the store's.
@@ -21,9 +22,14 @@ pub(crate) struct EntryRow {
 }
 
 impl EntryRow {
-    /// The row of `entry`, which is stored as `raw`, by whomever.
-    pub(crate) fn new(entry: RecoveryAuditEntry, raw: &str) -> Self {
-        let mut row = Self::written(entry, raw);
+    /// The row of `recorded`, of which `text` is the text that its recorder made.
+    pub(crate) fn recorded(recorded: RecordedEntry, text: &str) -> Self {
+        Self::written(recorded.into_entry(), text)
+    }
+
+    /// The row of `stored`, which others made and whose bytes are `raw`, as it is.
+    pub(crate) fn taken_over(stored: StoredEntry<'_>, raw: &str) -> Self {
+        let mut row = Self::written(stored.into_entry(), raw);
         if row.raw.is_none() && row.entry.to_json() != raw {
             row.raw = Some(raw.to_owned());
         }
@@ -31,7 +37,7 @@ impl EntryRow {
     }
 
     /// The row of `entry`, of which `raw` is the JSON that we write.
-    pub(crate) fn written(entry: RecoveryAuditEntry, raw: &str) -> Self {
+    fn written(entry: RecoveryAuditEntry, raw: &str) -> Self {
         let duration_ms = whole_ms(entry.duration_seconds);
         let mut row = Self {
             at_us: instant(&entry.timestamp),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Durability, NewEntry};
+use auto_recovery::audit::{AuditStore, Durability, NewEntry, Recorder};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -90,7 +90,7 @@ fn store(dir: &Path, durability: Durability) -> JsonlStore {
         durability,
         ..JsonlOptions::default()
     };
-    JsonlStore::open(dir, options, Arc::new(SystemHost::new())).expect("opened")
+    JsonlStore::open(dir, options, Recorder::new(Arc::new(SystemHost::new()))).expect("opened")
 }
 
 fn append(store: &JsonlStore) {

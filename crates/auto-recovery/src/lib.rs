@@ -23,6 +23,7 @@ pub mod failure_kind;
 pub mod files;
 pub mod fixer;
 mod git;
+pub mod group_commit;
 pub mod host;
 pub mod interrupt;
 pub mod jsonl;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
-    Appended, AuditStore, Damage, JournalEvent, NewEntry, SessionStarted, session_id, this_host,
+    Appended, AuditStore, Damage, JournalEvent, NewEntry, Recorder, SessionStarted, session_id,
+    this_host,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,7 +65,11 @@ impl RecoveryAuditLogger {
     /// # Errors
     /// As [`JsonlStore::open`].
     pub fn open(audit_dir: &Path, host: Arc<dyn Host>) -> Result<Self> {
-        let store = JsonlStore::open(audit_dir, JsonlOptions::default(), Arc::clone(&host))?;
+        let store = JsonlStore::open(
+            audit_dir,
+            JsonlOptions::default(),
+            Recorder::new(Arc::clone(&host)),
+        )?;
         Ok(Self::new(
             Arc::new(store),
             host,

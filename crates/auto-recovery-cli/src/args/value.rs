@@ -127,6 +127,8 @@ pub(crate) enum Dimension {
     Strategy,
     /// The type of the failure
     ErrorType,
+    /// The recipe that the attempt came from
+    Recipe,
     /// The category of the session's failure
     Category,
     /// The tool that reported it

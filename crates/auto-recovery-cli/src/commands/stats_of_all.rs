@@ -89,6 +89,7 @@ fn dimension(by: args::Dimension) -> Dimension {
     match by {
         args::Dimension::Strategy => Dimension::Strategy,
         args::Dimension::ErrorType => Dimension::ErrorType,
+        args::Dimension::Recipe => Dimension::Recipe,
         args::Dimension::Category => Dimension::Category,
         args::Dimension::Source => Dimension::Source,
         args::Dimension::Project => Dimension::Project,
@@ -176,6 +177,7 @@ fn head(by: Dimension) -> &'static str {
     match by {
         Dimension::Strategy => "STRATEGY",
         Dimension::ErrorType => "ERROR TYPE",
+        Dimension::Recipe => "RECIPE",
         Dimension::Category => "CATEGORY",
         Dimension::Source => "SOURCE",
         Dimension::Project => "PROJECT",

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, session_id};
+use auto_recovery::audit::{AuditStore, Recorder, session_id};
 use auto_recovery::files::{Purpose, check_own_dir};
 use auto_recovery::host::Host;
 use auto_recovery::{Error, Result};
@@ -32,7 +32,11 @@ pub(super) fn open(
         on_notice: Some(Arc::new(move |notice| tell(&printer, notice))),
         ..PostgresOptions::default()
     };
-    Ok(Arc::new(PostgresStore::open(url.expose(), options, host)?))
+    Ok(Arc::new(PostgresStore::open(
+        url.expose(),
+        options,
+        Recorder::new(host),
+    )?))
 }
 
 /// Where what is meant for the database of `url` waits while its server cannot be reached: in the

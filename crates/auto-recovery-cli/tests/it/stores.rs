@@ -242,3 +242,50 @@ fn assert_arrived(machine: &Machine) {
         Some(4)
     );
 }
+
+/// How often each recipe was tried and cured, also where a copy of the store is asked.
+#[test]
+fn recipes_are_counted_by_what_the_journal_says() {
+    let machine = Machine::new();
+    let line = |number: u64, recipe: &str| {
+        let begun = json!({
+            "v": 1, "at": "2020-01-02T09:59:59.000Z", "session_id": "s", "event": "attempt_started",
+            "attempt_number": number, "strategy": "fix", "strategy_attempt": 1,
+            "category": "code_quality", "recipe": recipe,
+        });
+        let entry = json!({
+            "entry_id": format!("entry_{number}"), "timestamp": "2020-01-02T10:00:00.000Z",
+            "session_id": "s", "error_type": "E", "strategy": "fix", "attempt_number": number,
+            "success": number == 3, "changes_made": [], "files_modified": [],
+            "rollback_performed": false, "next_action": "", "duration_seconds": 1.5,
+            "error_message": "", "recovery_message": "",
+        });
+        format!("{begun}\n{entry}\n")
+    };
+    let lines = [(1, "ruff-fix"), (2, "black"), (3, "ruff-fix")].map(|(n, name)| line(n, name));
+    let file = machine.write("trail.jsonl", &lines.concat());
+    let file = file.to_str().unwrap();
+    assert_eq!(machine.recover(&["import", file]).code, 0);
+    let from = format!("jsonl:{}", machine.state().display());
+    assert_eq!(
+        machine.recover(&["copy", &from, "sqlite:trails.db"]).code,
+        0
+    );
+    for store in [from.as_str(), "sqlite:trails.db"] {
+        let ask = ["--store", store, "stats", "--all", "--by", "recipe"];
+        let answer = machine.recover(&[&ask[..], &["--json"]].concat()).json();
+        assert_eq!(answer["group_by"], json!(["recipe"]));
+        let groups = answer["groups"].as_array().unwrap().iter();
+        let told = groups.map(|one| {
+            json!([
+                one["recipe"],
+                one["total_attempts"],
+                one["successful_attempts"]
+            ])
+        });
+        let expected = [json!(["ruff-fix", 2, 1]), json!(["black", 1, 0])];
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{store}");
+        let table = machine.recover(&ask);
+        assert!(table.stdout.starts_with("RECIPE  "), "{}", table.stdout);
+    }
+}

@@ -190,6 +190,7 @@ impl<'q> Question<'q> {
                 Dimension::Strategy | Dimension::ErrorType if !has_entry => "NULL::text".to_owned(),
                 Dimension::Strategy => "e.strategy".to_owned(),
                 Dimension::ErrorType => "e.error_type".to_owned(),
+                Dimension::Recipe => unreachable!("who asks for recipes is answered by reading"),
                 Dimension::Category | Dimension::Source | Dimension::Project | Dimension::Host => {
                     format!("s.{by}")
                 }

@@ -1,7 +1,7 @@
 //! An entry as a row of `stored_entry`, and back.
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::StoredEntry;
+use auto_recovery::audit::{RecordedEntry, StoredEntry};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -69,10 +69,10 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The row of `entry`, which we write.
-    pub(super) fn new(entry: RecoveryAuditEntry) -> Self {
-        let raw = entry.to_json();
-        Self::of(EntryRow::written(entry, &raw))
+    /// The row of `recorded`, which has its number.
+    pub(super) fn new(recorded: RecordedEntry) -> Self {
+        let raw = recorded.text();
+        Self::of(EntryRow::recorded(recorded, &raw))
     }
 
     fn of(mut row: EntryRow) -> Self {
@@ -105,7 +105,7 @@ impl Columns {
     /// The row as `stored` is, to the byte.
     pub(super) fn of_stored(stored: StoredEntry<'_>) -> Self {
         let raw = String::from_utf8_lossy(stored.raw()).into_owned();
-        Self::of(EntryRow::new(stored.into_entry(), &raw))
+        Self::of(EntryRow::taken_over(stored, &raw))
     }
 
     /// How many bytes its line has.

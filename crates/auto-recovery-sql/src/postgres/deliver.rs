@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::audit::{AuditStore, JournalEvent, JournalLine};
 use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::{ErrorKind, Result};
 
@@ -123,20 +123,24 @@ impl Segment<'_> {
 
     fn records(&self, store: &JsonlStore, done: Done) -> Result<(u64, usize)> {
         let mut batch = self.batch("", done);
-        let damage = store.read_journal(None, &mut |record| {
+        let mut unreadable = 0;
+        let damage = store.read_records_raw(None, &mut |raw| {
+            let Ok(line) = JournalLine::taken_over(raw) else {
+                unreadable += 1;
+                return Ok(());
+            };
             // What happened to files of the spool is nobody's business but its own.
             let is_ours = !matches!(
-                record.event,
+                line.record().event,
                 JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_)
             );
             if !is_ours {
                 batch.done.pass();
                 return Ok(());
             }
-            let hash = hash_of(record.to_json()?.as_bytes());
-            batch.add(hash, || Item::record(record, None))
+            batch.add(hash_of(line.json().as_bytes()), || Item::record(line, None))
         })?;
-        Ok((batch.finish()?, damage.len()))
+        Ok((batch.finish()?, damage.len() + unreadable))
     }
 
     fn entries(&self, store: &JsonlStore, session_id: &str, done: Done) -> Result<(u64, usize)> {

@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{Appended, JournalRecord, NewEntry, StoredEntry, session_id};
+use auto_recovery::Result;
+use auto_recovery::audit::{
+    JournalLine, NewEntry, RecordedEntry, Recorder, StoredEntry, session_id,
+};
 use auto_recovery::host::Host;
-use auto_recovery::{RecoveryAuditEntry, Result};
 
 use super::columns::{Columns, hash_of};
 
@@ -21,10 +23,7 @@ pub(super) enum Item {
 
 /// An entry on its way, cut so that it fits.
 pub(super) struct Pending {
-    pub entry: RecoveryAuditEntry,
-    pub number_by_store: bool,
-    /// Whether its id is one that we made, which nothing else has.
-    pub has_new_id: bool,
+    pub recorded: RecordedEntry,
     /// Its row, once it has its number and place.
     pub columns: Option<Columns>,
 }
@@ -43,9 +42,7 @@ pub(super) struct Kept {
 
 /// A journal record on its way.
 pub(super) struct Line {
-    pub record: JournalRecord,
-    /// As JSON.
-    pub json: String,
+    pub journal: JournalLine,
     /// What happened, in the word of the record.
     pub event: String,
     pub hash: Vec<u8>,
@@ -60,17 +57,13 @@ impl Item {
     ///
     /// # Errors
     /// If it cannot be recorded.
-    pub(super) fn entry(mut new: NewEntry, host: &dyn Host, text: &mut Vec<u8>) -> Result<Self> {
+    pub(super) fn entry(new: NewEntry, recorder: &Recorder, text: &mut Vec<u8>) -> Result<Self> {
         session_id::encode(&new.entry.session_id)?;
-        let has_new_id = new.entry.entry_id.is_empty();
-        new.fill_in(host, std::process::id());
         text.clear();
-        // It is cut as the text that every store keeps would be.
-        new.write_fitted(text)?;
+        // Its row is made of it once it has its number.
+        let recorded = recorder.entry(std::process::id(), new, text)?;
         Ok(Self::Entry(Box::new(Pending {
-            entry: new.entry,
-            number_by_store: new.number_by_store,
-            has_new_id,
+            recorded,
             columns: None,
         })))
     }
@@ -86,20 +79,18 @@ impl Item {
         }))
     }
 
-    /// `record` as it is.
+    /// `line` as it is.
     ///
     /// # Errors
-    /// If it is too large.
-    pub(super) fn record(record: JournalRecord, came_before: Option<i64>) -> Result<Self> {
-        if let Some(session_id) = &record.session_id {
+    /// If there can be no such session.
+    pub(super) fn record(line: JournalLine, came_before: Option<i64>) -> Result<Self> {
+        if let Some(session_id) = &line.record().session_id {
             session_id::encode(session_id)?;
         }
-        let json = record.to_json()?;
         Ok(Self::Record(Box::new(Line {
-            hash: hash_of(json.as_bytes()),
-            event: event_of(&json).to_owned(),
-            record,
-            json,
+            hash: hash_of(line.json().as_bytes()),
+            event: line.event(),
+            journal: line,
             came_before,
             is_added: false,
         })))
@@ -108,20 +99,9 @@ impl Item {
     /// The session it is about.
     pub(super) fn session_id(&self) -> Option<&str> {
         match self {
-            Self::Entry(pending) => Some(&pending.entry.session_id),
+            Self::Entry(pending) => Some(&pending.recorded.entry().session_id),
             Self::Stored(kept) => Some(&kept.session_id),
-            Self::Record(line) => line.record.session_id.as_deref(),
-        }
-    }
-}
-
-impl Pending {
-    /// What its caller is told.
-    pub(super) fn appended(&self) -> Appended {
-        Appended {
-            entry_id: self.entry.entry_id.clone(),
-            session_id: self.entry.session_id.clone(),
-            attempt_number: self.entry.attempt_number,
+            Self::Record(line) => line.journal.record().session_id.as_deref(),
         }
     }
 }
@@ -184,11 +164,4 @@ impl Group {
         }
         (entries, records)
     }
-}
-
-/// The word for what happened. Quotes inside of texts are escaped, so this stands nowhere else.
-fn event_of(json: &str) -> &str {
-    let after = json.split_once("\"event\":\"").map(|(_, after)| after);
-    let word = after.and_then(|after| after.split_once('"'));
-    word.map_or("", |(word, _)| word)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{Importer, JournalRecord, StoredEntry};
+use auto_recovery::audit::{Importer, JournalLine, JournalRecord, StoredEntry};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::columns::hash_of;
@@ -79,13 +79,13 @@ impl Importer for PostgresImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let mut came = std::mem::take(&mut self.records);
         let mut added = 0;
-        for some in records.chunks(BATCH) {
-            let items = some.iter().map(|record| {
-                let hash = hash_of(record.to_json()?.as_bytes());
-                Item::record(record.clone(), Some(came_before(&mut came, hash)))
+        for some in lines.chunks(BATCH) {
+            let items = some.iter().map(|line| {
+                let hash = hash_of(line.json().as_bytes());
+                Item::record(line.clone(), Some(came_before(&mut came, hash)))
             });
             let items = items.collect::<Result<Vec<_>>>()?;
             added += self.add(items)?;

@@ -36,8 +36,8 @@ impl Known {
         let (mut ids, mut hashes, mut lines) = (Vec::new(), Vec::new(), Vec::new());
         for item in &group.items {
             let hash = match item {
-                Item::Entry(pending) if pending.has_new_id => continue,
-                Item::Entry(pending) => hash_of(pending.entry.entry_id.as_bytes()),
+                Item::Entry(pending) if pending.recorded.has_new_id() => continue,
+                Item::Entry(pending) => hash_of(pending.recorded.entry().entry_id.as_bytes()),
                 Item::Stored(kept) => kept.columns.id_hash.clone(),
                 Item::Record(line) => {
                     lines.extend(line.came_before.map(|_| &line.hash));
@@ -74,15 +74,15 @@ impl Known {
         let session = item.session_id().and_then(|id| sessions.get_mut(id));
         match (item, session) {
             (Item::Entry(pending), Some(session)) => {
-                let entry = &mut pending.entry;
-                if pending.number_by_store {
-                    entry.attempt_number = session.next_number()?;
+                let recorded = &mut pending.recorded;
+                if recorded.number_by_store() {
+                    recorded.set_number(session.next_number()?);
                 }
-                let mut columns = Columns::new(entry.clone());
-                if !pending.has_new_id {
+                let mut columns = Columns::new(recorded.clone());
+                if !pending.recorded.has_new_id() {
                     columns.occurrence = self.next(session.id, &columns.id_hash);
                 }
-                session.add(&mut columns, entry.attempt_number);
+                session.add(&mut columns, pending.recorded.entry().attempt_number);
                 pending.columns = Some(columns);
             }
             (Item::Stored(kept), Some(session)) => {
@@ -99,7 +99,8 @@ impl Known {
                 if line.is_added {
                     *there += 1;
                     if let Some(session) = session {
-                        session.apply(&line.record.at, &line.record.event);
+                        let record = line.journal.record();
+                        session.apply(&record.at, &record.event);
                     }
                 }
             }

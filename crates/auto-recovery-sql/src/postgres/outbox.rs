@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{Removal, Removed};
-use auto_recovery::host::{Host, Wait};
+use auto_recovery::audit::{Recorder, Removal, Removed};
+use auto_recovery::host::Wait;
 use auto_recovery::patience::over;
 use auto_recovery::wording::counted;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -66,11 +66,15 @@ struct NotWritten {
 }
 
 impl Outbox {
-    pub(super) fn new(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
+    pub(super) fn new(
+        url: &str,
+        options: PostgresOptions,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self> {
         let spool = options.spool.clone();
         let spool_bytes_max = options.spool_bytes_max;
-        let server = Server::new(url, options, Arc::clone(&host))?;
-        let spool = spool.map(|dir| Spool::new(&dir, spool_bytes_max, host));
+        let server = Server::new(url, options, Arc::clone(&recorder))?;
+        let spool = spool.map(|dir| Spool::new(&dir, spool_bytes_max, recorder));
         Ok(Self {
             server: Arc::new(server),
             spool: spool.transpose()?,

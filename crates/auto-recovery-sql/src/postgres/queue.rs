@@ -1,10 +1,10 @@
 //! Callers that write at the same time share a transaction.
 
+use auto_recovery::group_commit::{GroupCommit, Pace};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::group::{Group, Item};
 use super::outbox::Outbox;
-use crate::group;
 
 /// How many things a leader writes at once, one caller's not divided. It bounds how long sessions
 /// are locked.
@@ -12,13 +12,13 @@ const GROUP_ITEMS_MAX: usize = 10_000;
 
 /// The callers of one store.
 pub(super) struct Queue {
-    callers: group::Group<Vec<Item>>,
+    callers: GroupCommit<Vec<Item>>,
 }
 
 impl Default for Queue {
     fn default() -> Self {
         Self {
-            callers: group::Group::new(GROUP_ITEMS_MAX, Vec::len),
+            callers: GroupCommit::new(GROUP_ITEMS_MAX, Vec::len, Pace::Gather),
         }
     }
 }

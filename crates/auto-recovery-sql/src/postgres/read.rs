@@ -251,6 +251,41 @@ pub(super) fn journal(
     session_id: Option<&str>,
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
+    each_record(
+        reader,
+        session_id,
+        &mut |text| match serde_json::from_str(text) {
+            Ok(record) => visit(record).map(Ok),
+            Err(error) => Ok(Err(error)),
+        },
+    )
+}
+
+/// Calls `visit` with the text of each journal record, of `session_id` if given.
+pub(super) fn records_raw(
+    reader: &Reader<'_>,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    each_record(
+        reader,
+        session_id,
+        &mut |text| match JournalRecord::look(text.as_bytes()) {
+            Ok(()) => visit(text.as_bytes()).map(Ok),
+            Err(error) => Ok(Err(error)),
+        },
+    )
+}
+
+/// Deals with the text of a record, or says why that cannot be read.
+type Take<'t> = dyn FnMut(&str) -> Result<serde_json::Result<()>> + 't;
+
+/// Calls `take` with the text of each record whose format this release knows.
+fn each_record(
+    reader: &Reader<'_>,
+    session_id: Option<&str>,
+    take: &mut Take<'_>,
+) -> Result<Vec<Damage>> {
     reader.at_one_moment(|| {
         let mut damage = Vec::new();
         let mut last = 0_i64;
@@ -263,9 +298,8 @@ pub(super) fn journal(
             for row in rows {
                 last = get(&row, 0)?;
                 let text: String = get(&row, 1)?;
-                match record_of(&text, last)? {
-                    Ok(record) => visit(record)?,
-                    Err(error) => damage.push(damaged("journal", last, &text, &error)),
+                if let Err(error) = take_known(&text, last, take)? {
+                    damage.push(damaged("journal", last, &text, &error));
                 }
             }
             if is_end {
@@ -306,9 +340,9 @@ pub(super) fn listed(rows: &[Row], suspects: &[Row]) -> Result<(Vec<SessionSumma
     Ok((sessions, damage))
 }
 
-/// The record that `text` is. The version is looked at first: the rest of a newer one may be
-/// anything.
-fn record_of(text: &str, id: i64) -> Result<serde_json::Result<JournalRecord>> {
+/// Has `take` deal with the record that `text` is. The version is looked at first: the rest of a
+/// newer one may be anything.
+fn take_known(text: &str, id: i64, take: &mut Take<'_>) -> Result<serde_json::Result<()>> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
@@ -317,7 +351,7 @@ fn record_of(text: &str, id: i64) -> Result<serde_json::Result<JournalRecord>> {
         Ok(version) => check_version(version.v, id)?,
         Err(error) => return Ok(Err(error)),
     }
-    Ok(serde_json::from_str(text))
+    take(text)
 }
 
 /// Refuses a record of a version that this release does not know.

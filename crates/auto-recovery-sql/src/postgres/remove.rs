@@ -6,7 +6,7 @@
 //! a note, by which the next who writes or removes something goes on.
 
 use auto_recovery::Result;
-use auto_recovery::audit::{Digester, JournalRecord, Removal, Removed, SessionCleared};
+use auto_recovery::audit::{Digester, Removal, Removed, SessionCleared};
 use tokio_postgres::types::ToSql;
 
 use super::columns::hash_of;
@@ -77,10 +77,10 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
         Removal::Pruned(_) => "session_pruned",
     };
     let id = &session.session_id;
-    let record = JournalRecord::new(&*reader.server.host, Some(id), event);
-    let json = record.to_json()?;
+    let line = reader.server.recorder.record(Some(id), event)?;
+    let (at, json) = (&line.record().at, line.json());
     let hash = hash_of(json.as_bytes());
-    let params: [&(dyn ToSql + Sync); 5] = [id, &record.at, &event_name, &json, &hash];
+    let params: [&(dyn ToSql + Sync); 5] = [id, at, &event_name, &json, &hash];
     reader.rows(RECORD, &params)?;
     reader.rows(DELETE_SESSION, &[&session.id])?;
     reader.rows(NOTIFY, &[id])?;

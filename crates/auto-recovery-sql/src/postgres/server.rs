@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::Result;
+use auto_recovery::audit::Recorder;
 use auto_recovery::host::Host;
 
 use super::address::Address;
@@ -26,16 +27,22 @@ pub(super) struct Server {
     pub address: Arc<Address>,
     pub options: PostgresOptions,
     pub host: Arc<dyn Host>,
+    pub recorder: Arc<Recorder>,
     link: Mutex<Option<Arc<Link>>>,
     is_migrated: AtomicBool,
 }
 
 impl Server {
-    pub(super) fn new(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
+    pub(super) fn new(
+        url: &str,
+        options: PostgresOptions,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self> {
         Ok(Self {
             address: Arc::new(Address::parse(url, options.connect_timeout)?),
             options,
-            host,
+            host: Arc::clone(recorder.host()),
+            recorder,
             link: Mutex::default(),
             is_migrated: AtomicBool::new(false),
         })

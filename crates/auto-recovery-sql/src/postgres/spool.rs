@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, NewEntry};
+use auto_recovery::audit::{AuditStore, NewEntry, Recorder};
 use auto_recovery::export;
 use auto_recovery::files::{
     Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small,
@@ -56,6 +56,7 @@ pub(super) struct Spool {
     dir: PathBuf,
     bytes_max: u64,
     host: Arc<dyn Host>,
+    recorder: Arc<Recorder>,
     current: Mutex<Option<Current>>,
 }
 
@@ -70,7 +71,7 @@ struct Current {
 
 impl Spool {
     /// The spool in `dir`, which is made when it is needed.
-    pub(super) fn new(dir: &Path, bytes_max: u64, host: Arc<dyn Host>) -> Result<Self> {
+    pub(super) fn new(dir: &Path, bytes_max: u64, recorder: Arc<Recorder>) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find spool", dir, error))?;
         match check_own_dir(&dir, Purpose::State) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -81,7 +82,8 @@ impl Spool {
         Ok(Self {
             dir,
             bytes_max,
-            host,
+            host: Arc::clone(recorder.host()),
+            recorder,
             current: Mutex::default(),
         })
     }
@@ -148,7 +150,7 @@ impl Spool {
                     entries.push(self.numbered(open, pending, is_numbered, seen, &mut highest)?);
                 }
                 Item::Record(line) => {
-                    let record = &line.record;
+                    let record = line.journal.record();
                     let session_id = record.session_id.as_deref();
                     open.store.record(session_id, record.event.clone())?;
                 }
@@ -161,7 +163,7 @@ impl Spool {
         for item in &mut group.items {
             if let Item::Entry(pending) = item {
                 let one = appended.next().expect("an acknowledgement for each entry");
-                pending.entry.attempt_number = one.attempt_number;
+                pending.recorded.set_number(one.attempt_number);
                 let highest = group.highest.entry(one.session_id).or_default();
                 *highest = one.attempt_number.max(*highest);
             }
@@ -179,8 +181,8 @@ impl Spool {
         highest: &mut HashMap<String, u64>,
     ) -> Result<NewEntry> {
         let mut new = NewEntry {
-            entry: pending.entry.clone(),
-            number_by_store: pending.number_by_store && !is_numbered,
+            entry: pending.recorded.entry().clone(),
+            number_by_store: pending.recorded.number_by_store() && !is_numbered,
         };
         let session_id = new.entry.session_id.clone();
         if new.number_by_store && !open.begun.contains(&session_id) {
@@ -223,7 +225,7 @@ impl Spool {
     /// A segment as a store.
     pub(super) fn store(&self, name: &str) -> Result<JsonlStore> {
         let path = self.dir.join(name);
-        JsonlStore::open(&path, JsonlOptions::default(), Arc::clone(&self.host))
+        JsonlStore::open(&path, JsonlOptions::default(), Arc::clone(&self.recorder))
     }
 
     /// The segment to write to: the one that is open, or a new one.
@@ -412,8 +414,8 @@ impl Spool {
 
 fn size_of_item(item: &Item) -> usize {
     match item {
-        Item::Entry(pending) => pending.entry.to_json().len() + 1,
-        Item::Record(line) => line.json.len() + 1,
+        Item::Entry(pending) => pending.recorded.text().len() + 1,
+        Item::Record(line) => line.journal.json().len() + 1,
         Item::Stored(_) => 0,
     }
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
-    ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery, SessionSummary,
-    StoredEntry, session_id,
+    ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
+    SessionSummary, StoredEntry, session_id,
 };
-use auto_recovery::host::Host;
-use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 use auto_recovery::{ErrorKind, Result};
 
 use super::deliver::Delivered;
@@ -39,9 +38,9 @@ impl PostgresStore {
     /// # Errors
     /// [`auto_recovery::ErrorKind::InvalidInput`] if the URL cannot be used. No error holds its
     /// password.
-    pub fn open(url: &str, options: PostgresOptions, host: Arc<dyn Host>) -> Result<Self> {
+    pub fn open(url: &str, options: PostgresOptions, recorder: Arc<Recorder>) -> Result<Self> {
         Ok(Self {
-            outbox: Outbox::new(url, options, host)?,
+            outbox: Outbox::new(url, options, recorder)?,
             queue: Queue::default(),
         })
     }
@@ -82,19 +81,19 @@ impl AuditStore for PostgresStore {
         let mut text = Vec::new();
         let items = entries
             .into_iter()
-            .map(|new| Item::entry(new, &*self.outbox.server.host, &mut text));
+            .map(|new| Item::entry(new, &self.outbox.server.recorder, &mut text));
         let items = items.collect::<Result<Vec<_>>>()?;
         let items = self.queue.commit(&self.outbox, items)?;
         let appended = items.into_iter().filter_map(|item| match item {
-            Item::Entry(pending) => Some(pending.appended()),
+            Item::Entry(pending) => Some(pending.recorded.appended()),
             Item::Stored(_) | Item::Record(_) => None,
         });
         Ok(appended.collect())
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
-        let record = JournalRecord::new(&*self.outbox.server.host, session_id, event);
-        let item = Item::record(record, None)?;
+        let line = self.outbox.server.recorder.record(session_id, event)?;
+        let item = Item::record(line, None)?;
         self.queue.commit(&self.outbox, vec![item]).map(drop)
     }
 
@@ -164,6 +163,14 @@ impl AuditStore for PostgresStore {
         }
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        self.reading(|reader| read::records_raw(reader, session_id, visit))
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,
@@ -178,6 +185,10 @@ impl AuditStore for PostgresStore {
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        // The recipe of an attempt has no column: the journal has it.
+        if query.by.contains(&Dimension::Recipe) {
+            return self.aggregate_by_reading(query);
+        }
         self.reading(|reader| aggregate::aggregate(reader, query))
     }
 

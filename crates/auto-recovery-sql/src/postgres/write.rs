@@ -248,16 +248,11 @@ impl Sent<'_> {
 
     async fn records_inserted(&self) -> Result<(), tokio_postgres::Error> {
         let inserts = self.records.iter().map(|line| async {
-            let at = to_column(&line.record.at).into_owned();
-            let session_id = &line.record.session_id;
-            let params: [&(dyn ToSql + Sync); 6] = [
-                session_id,
-                &at,
-                &line.event,
-                &line.json,
-                &line.hash,
-                self.token,
-            ];
+            let (record, json) = (line.journal.record(), line.journal.json());
+            let at = to_column(&record.at).into_owned();
+            let session_id = &record.session_id;
+            let params: [&(dyn ToSql + Sync); 6] =
+                [session_id, &at, &line.event, &json, &line.hash, self.token];
             self.connection.execute(INSERT_RECORD, &params).await
         });
         let inserted = join_all(inserts).await;
@@ -278,16 +273,11 @@ impl Sent<'_> {
         let sink = self.connection.client().copy_in(&statement).await?;
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &TYPES));
         for line in self.records {
-            let at = to_column(&line.record.at).into_owned();
-            let session_id = &line.record.session_id;
-            let params: [&(dyn ToSql + Sync); 6] = [
-                session_id,
-                &at,
-                &line.event,
-                &line.json,
-                &line.hash,
-                self.token,
-            ];
+            let (record, json) = (line.journal.record(), line.journal.json());
+            let at = to_column(&record.at).into_owned();
+            let session_id = &record.session_id;
+            let params: [&(dyn ToSql + Sync); 6] =
+                [session_id, &at, &line.event, &json, &line.hash, self.token];
             writer.as_mut().write(&params).await?;
         }
         writer.finish().await.map(drop)

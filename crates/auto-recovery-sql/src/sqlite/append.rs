@@ -1,9 +1,8 @@
 //! Appending: what a call has to write, made ready by its own thread, and written with that of
 //! others.
 
-use auto_recovery::audit::{Appended, JournalEvent, JournalRecord, NewEntry, session_id};
+use auto_recovery::audit::{Appended, JournalEvent, JournalLine, NewEntry, Recorder, session_id};
 use auto_recovery::error::{Error, ErrorKind, Result};
-use auto_recovery::host::Host;
 
 use super::batch::Batch;
 use super::entry::ReadyEntry;
@@ -16,25 +15,27 @@ const RAW_BYTES: usize = 1024;
 pub(super) enum Work {
     /// Entries, which get the numbers that they want.
     Entries(Vec<ReadyEntry>),
-    /// A record of the journal, and its JSON.
-    Record(Box<JournalRecord>, String),
+    /// A record of the journal.
+    Record(Box<JournalLine>),
 }
 
 impl Work {
     /// The entries of a call. What cannot be recorded is refused before anything is written.
-    pub(super) fn entries(host: &dyn Host, entries: Vec<NewEntry>) -> Result<Self> {
+    pub(super) fn entries(recorder: &Recorder, entries: Vec<NewEntry>) -> Result<Self> {
         let pid = std::process::id();
         let mut raw = Vec::with_capacity(RAW_BYTES);
-        let ready = entries.into_iter().map(|mut new| {
+        let ready = entries.into_iter().map(|new| {
             session_id::encode(&new.entry.session_id)?;
-            new.fill_in(host, pid);
             raw.clear();
-            new.write_fitted(&mut raw)?;
+            let recorded = recorder.entry(pid, new, &mut raw)?;
+            let number_by_store = recorded.number_by_store();
             let text = std::str::from_utf8(&raw).map_err(|error| {
                 Error::new(ErrorKind::InvalidInput, "write an entry").with_source(error)
             })?;
-            let row = EntryRow::written(new.entry, text);
-            Ok(ReadyEntry::new(row, new.number_by_store))
+            Ok(ReadyEntry::new(
+                EntryRow::recorded(recorded, text),
+                number_by_store,
+            ))
         });
         Ok(Self::Entries(ready.collect::<Result<_>>()?))
     }
@@ -43,7 +44,7 @@ impl Work {
     pub(super) fn acknowledged(self) -> Vec<Appended> {
         let entries = match self {
             Self::Entries(entries) => entries,
-            Self::Record(..) => Vec::new(),
+            Self::Record(_) => Vec::new(),
         };
         let told = entries.into_iter().map(|ready| Appended {
             entry_id: ready.row.entry.entry_id,
@@ -55,16 +56,15 @@ impl Work {
 
     /// That `event` happened.
     pub(super) fn record(
-        host: &dyn Host,
+        recorder: &Recorder,
         session_id: Option<&str>,
         event: JournalEvent,
     ) -> Result<Self> {
         if let Some(session_id) = session_id {
             session_id::encode(session_id)?;
         }
-        let record = JournalRecord::new(host, session_id, event);
-        let json = record.to_json()?;
-        Ok(Self::Record(Box::new(record), json))
+        let line = recorder.record(session_id, event)?;
+        Ok(Self::Record(Box::new(line)))
     }
 }
 
@@ -86,8 +86,8 @@ pub(super) fn write(
                 }
                 Err(refused) => Some(refused),
             },
-            Work::Record(record, json) => {
-                batch.add_record(record, json)?;
+            Work::Record(line) => {
+                batch.add_record(line)?;
                 None
             }
         };

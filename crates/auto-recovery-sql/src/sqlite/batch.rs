@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::JournalRecord;
+use auto_recovery::audit::JournalLine;
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 
@@ -68,13 +68,10 @@ impl<'c> Batch<'c> {
         Ok(())
     }
 
-    /// Adds a record of the journal, whose JSON is `json`, and what it says of its session.
-    pub(super) fn add_record(
-        &mut self,
-        record: &JournalRecord,
-        json: &str,
-    ) -> rusqlite::Result<()> {
-        journal::insert(self.database, record, json)?;
+    /// Adds a record of the journal, and what it says of its session.
+    pub(super) fn add_record(&mut self, line: &JournalLine) -> rusqlite::Result<()> {
+        journal::insert(self.database, line)?;
+        let record = line.record();
         if let Some(session_id) = &record.session_id {
             let database = self.database;
             let session = self.session(session_id)?;

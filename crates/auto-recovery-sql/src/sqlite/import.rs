@@ -1,6 +1,6 @@
 //! Taking over entries and records as they are, each once.
 
-use auto_recovery::audit::{Importer, JournalRecord, Known, StoredEntry};
+use auto_recovery::audit::{Importer, JournalLine, JournalRecord, Known, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 
 use super::batch::Batch;
@@ -52,16 +52,14 @@ impl Importer for SqliteImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let lines = records.iter().map(|record| {
-            check_version(record)?;
-            Ok((record, record.to_json()?))
-        });
-        let lines = lines.collect::<Result<Vec<_>>>()?;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
+        for line in lines {
+            check_version(line.record())?;
+        }
         let mut came = std::mem::take(&mut self.records);
         let added = self
             .database
-            .append(|batch| add_records(batch, &lines, &mut came))?;
+            .append(|batch| add_records(batch, lines, &mut came))?;
         self.records = came;
         Ok(added)
     }
@@ -97,14 +95,15 @@ fn add_entries(
 
 fn add_records(
     batch: &mut Batch<'_>,
-    lines: &[(&JournalRecord, String)],
+    lines: &[JournalLine],
     came: &mut Known,
 ) -> rusqlite::Result<u64> {
     let mut added = 0;
-    for (record, json) in lines {
-        let there = journal::occurrences(batch.database, record.session_id.as_deref(), json)?;
-        if came.comes_beyond(json.as_bytes(), there) {
-            batch.add_record(record, json)?;
+    for line in lines {
+        let session_id = line.record().session_id.as_deref();
+        let there = journal::occurrences(batch.database, session_id, line.json())?;
+        if came.comes_beyond(line.json().as_bytes(), there) {
+            batch.add_record(line)?;
             added += 1;
         }
     }
@@ -119,8 +118,7 @@ fn ready(session_id: &str, raw: &[u8]) -> Result<ReadyEntry> {
         let text = format!("entry {id} of session {session_id} is no UTF-8: mend it first");
         Error::new(ErrorKind::InvalidInput, text).with_source(error)
     })?;
-    let row = EntryRow::new(stored.entry().into_owned(), text);
-    Ok(ReadyEntry::new(row, false))
+    Ok(ReadyEntry::new(EntryRow::taken_over(stored, text), false))
 }
 
 fn check_version(record: &JournalRecord) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::{Damage, JournalRecord};
+use auto_recovery::audit::{Damage, JournalLine, JournalRecord};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use rusqlite::{Connection, Row, params};
 use sha2::{Digest, Sha256};
@@ -12,13 +12,9 @@ use super::connection::Database;
 use super::failure::{At, failed};
 use crate::text::to_column;
 
-/// Adds `record`, whose JSON is `json`.
-pub(super) fn insert(
-    database: &Connection,
-    record: &JournalRecord,
-    json: &str,
-) -> rusqlite::Result<()> {
-    let event = serde_json::to_value(&record.event).unwrap_or_default();
+/// Adds the record of `line`.
+pub(super) fn insert(database: &Connection, line: &JournalLine) -> rusqlite::Result<()> {
+    let (record, json) = (line.record(), line.json());
     database
         .prepare_cached(
             "INSERT INTO journal (session_id, at, event, v, record, digest) \
@@ -27,7 +23,7 @@ pub(super) fn insert(
         .execute(params![
             record.session_id.as_deref().map(to_column),
             to_column(&record.at),
-            event["event"].as_str().unwrap_or_default(),
+            line.event(),
             record.v,
             json,
             digest(json),
@@ -68,6 +64,38 @@ pub(super) fn read(
     session_id: Option<&str>,
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
+    each(
+        database,
+        session_id,
+        &mut |json| match serde_json::from_slice(json) {
+            Ok(record) => visit(record).map(Ok),
+            Err(error) => Ok(Err(error)),
+        },
+    )
+}
+
+/// Calls `visit` with the text of each record, of `session_id` if given, in order. Returns the
+/// damage met on the way.
+pub(super) fn read_raw(
+    database: &Database,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    each(
+        database,
+        session_id,
+        &mut |json| match JournalRecord::look(json) {
+            Ok(()) => visit(json).map(Ok),
+            Err(error) => Ok(Err(error)),
+        },
+    )
+}
+
+/// Deals with the text of a record, or says why that cannot be read.
+type Take<'t> = dyn FnMut(&[u8]) -> Result<serde_json::Result<()>> + 't;
+
+/// Calls `take` with the text of each record whose format this release knows.
+fn each(database: &Database, session_id: Option<&str>, take: &mut Take<'_>) -> Result<Vec<Damage>> {
     const ALL: &str = "SELECT id, v, record FROM journal ORDER BY id";
     const OF_SESSION: &str = "SELECT id, v, record FROM journal WHERE session_id = ? ORDER BY id";
     let mut damage = Vec::new();
@@ -83,19 +111,18 @@ pub(super) fn read(
     let of = rusqlite::params_from_iter(session_id.map(to_column));
     let mut rows = select.query(of).at("read", path)?;
     while let Some(row) = rows.next().at("read", path)? {
-        match record(row, path)? {
-            Ok(record) => visit(record)?,
-            Err(unreadable) => damage.push(unreadable),
+        if let Err(unreadable) = take_row(row, path, take)? {
+            damage.push(unreadable);
         }
     }
     Ok(damage)
 }
 
-/// The record in `row`, or why it cannot be read.
+/// Has `take` deal with the text of the record in `row`; else why it cannot be read.
 ///
 /// # Errors
 /// [`ErrorKind::NewerFormat`] if it has a format that this release does not know.
-fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
+fn take_row(row: &Row<'_>, path: &Path, take: &mut Take<'_>) -> Result<Result<(), Damage>> {
     let read = |error| failed("read", path, error);
     let id: i64 = row.get(0).map_err(read)?;
     let unreadable = |bytes: usize, reason: String| Damage {
@@ -122,6 +149,6 @@ fn record(row: &Row<'_>, path: &Path) -> Result<Result<JournalRecord, Damage>> {
     }
     let json = row.get_ref(2).map_err(read)?;
     let json = json.as_bytes().unwrap_or_default();
-    let record = serde_json::from_slice(json);
-    Ok(record.map_err(|error: serde_json::Error| unreadable(json.len(), error.to_string())))
+    let taken = take(json)?;
+    Ok(taken.map_err(|error| unreadable(json.len(), error.to_string())))
 }

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use auto_recovery::audit::{
-    Digester, JournalRecord, Removal, Removed, SessionCleared, TrailDigest, session_id,
+    Digester, JournalLine, Recorder, Removal, Removed, SessionCleared, TrailDigest, session_id,
 };
 use auto_recovery::error::Result;
-use auto_recovery::host::Host;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::Database;
@@ -24,7 +23,7 @@ const ENTRIES_AT_ONCE: i64 = 10_000;
 /// Removes the trail of `session_id` if `removal` allows it.
 pub(super) fn remove(
     database: &Database,
-    host: &dyn Host,
+    recorder: &Recorder,
     session_id: &str,
     removal: &Removal,
 ) -> Result<Removed> {
@@ -46,9 +45,8 @@ pub(super) fn remove(
         {
             return Ok(Removed::Changed);
         }
-        let record = record(host, &session, removal);
-        let json = record.to_json()?;
-        journal::insert(database, &record, &json).at("write to", path)?;
+        let line = record(recorder, &session, removal)?;
+        journal::insert(database, &line).at("write to", path)?;
         unlink(database, &session).at("write to", path)?;
         Ok(Removed::Gone {
             entries: session.tally.total,
@@ -61,7 +59,7 @@ pub(super) fn remove(
     Ok(removed)
 }
 
-fn record(host: &dyn Host, session: &SessionRow, removal: &Removal) -> JournalRecord {
+fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Result<JournalLine> {
     let tally = &session.tally;
     let trail = SessionCleared {
         entries: tally.total,
@@ -71,7 +69,7 @@ fn record(host: &dyn Host, session: &SessionRow, removal: &Removal) -> JournalRe
         trail_lines: tally.total,
         trail_head: String::new(),
     };
-    JournalRecord::new(host, Some(&session.session_id), removal.event(trail))
+    recorder.record(Some(&session.session_id), removal.event(trail))
 }
 
 fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<TrailDigest> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
+    NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
-use auto_recovery::host::Host;
-use auto_recovery::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
+use auto_recovery::group_commit::{GroupCommit, Pace};
+use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 
 use super::aggregate::aggregate;
 use super::append::{self, Work};
@@ -19,7 +19,6 @@ use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
 use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
-use crate::group::Group;
 
 /// How many calls share a transaction.
 const CALLS_MAX: usize = 1024;
@@ -34,8 +33,8 @@ pub struct SqliteOptions {
 /// A store of trails in a SQLite database, see the module's page for the format.
 pub struct SqliteStore {
     database: Database,
-    host: Arc<dyn Host>,
-    group: Group<Work>,
+    recorder: Arc<Recorder>,
+    group: GroupCommit<Work>,
 }
 
 impl SqliteStore {
@@ -48,20 +47,20 @@ impl SqliteStore {
     /// program's, [`ErrorKind::NewerFormat`](auto_recovery::ErrorKind::NewerFormat) if a newer
     /// release wrote it, [`ErrorKind::Io`](auto_recovery::ErrorKind::Io) if it is no file or cannot
     /// be read.
-    pub fn open(path: &Path, options: SqliteOptions, host: Arc<dyn Host>) -> Result<Self> {
+    pub fn open(path: &Path, options: SqliteOptions, recorder: Arc<Recorder>) -> Result<Self> {
         // Whoever changes the current directory later still means this one.
         let path = std::path::absolute(path)
             .map_err(|error| Error::io("find audit database", path, error))?;
         if file::find(&path)?.is_some() {
             file::check_own(&path)?;
         }
-        let database = Database::new(path, options.durability, Arc::clone(&host));
+        let database = Database::new(path, options.durability, Arc::clone(recorder.host()));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
             database,
-            host,
-            group: Group::new(CALLS_MAX, |_| 1),
+            recorder,
+            group: GroupCommit::new(CALLS_MAX, |_| 1, Pace::Gather),
         })
     }
 
@@ -81,12 +80,12 @@ impl AuditStore for SqliteStore {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        self.commit(Work::entries(&*self.host, entries)?)
+        self.commit(Work::entries(&self.recorder, entries)?)
             .map(Work::acknowledged)
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
-        self.commit(Work::record(&*self.host, session_id, event)?)
+        self.commit(Work::record(&self.recorder, session_id, event)?)
             .map(drop)
     }
 
@@ -139,6 +138,14 @@ impl AuditStore for SqliteStore {
         sessions::highest_number(&self.database, session_id)
     }
 
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        journal::read_raw(&self.database, session_id, visit)
+    }
+
     fn read_journal(
         &self,
         session_id: Option<&str>,
@@ -152,6 +159,10 @@ impl AuditStore for SqliteStore {
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        // The recipe of an attempt has no column: the journal has it.
+        if query.by.contains(&Dimension::Recipe) {
+            return self.aggregate_by_reading(query);
+        }
         aggregate(&self.database, query)
     }
 
@@ -160,7 +171,7 @@ impl AuditStore for SqliteStore {
             auto_recovery::audit::session_id::encode(session_id)?;
             return Ok(Removed::Unknown);
         }
-        remove::remove(&self.database, &*self.host, session_id, removal)
+        remove::remove(&self.database, &self.recorder, session_id, removal)
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use auto_recovery::audit::{
-    AuditStore, Durability, JournalEvent, NewEntry, SessionFinished, SessionOutcome, SessionStarted,
+    AuditStore, Durability, JournalEvent, JournalLine, NewEntry, Recorder, SessionFinished,
+    SessionOutcome, SessionStarted,
 };
 use auto_recovery::export::{ExportFormat, ExportOptions, export_all, export_session};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -37,10 +38,16 @@ impl Stores {
             ..JsonlOptions::default()
         };
         let host = Arc::new(ScriptedHost::new());
-        let files = JsonlStore::open(&dir.path().join("files"), options, host.clone()).unwrap();
+        let files = JsonlStore::open(
+            &dir.path().join("files"),
+            options,
+            Recorder::new(host.clone()),
+        )
+        .unwrap();
         let sqlite = open(&dir.path().join("trails.db")).unwrap();
         let url = shared().database().url;
-        let postgres = PostgresStore::open(&url, PostgresOptions::default(), host).unwrap();
+        let postgres =
+            PostgresStore::open(&url, PostgresOptions::default(), Recorder::new(host)).unwrap();
         Self {
             _dir: dir,
             stores: [Box::new(files), Box::new(sqlite), Box::new(postgres)],
@@ -200,6 +207,9 @@ fn what_is_copied_from_one_to_the_next_arrives_whole_and_once() {
     let all = Stores::new();
     let [files, sqlite, postgres] = all.stores.each_ref().map(|store| &**store);
     fill(&[files]);
+    let later = r#"{"v":1,"at":"2026-01-02T03:04:05.000Z","session_id":"session 3","event":"blessed","by":["\u00e4",1.50]}"#;
+    let later = JournalLine::taken_over(later.as_bytes()).unwrap();
+    assert_eq!(files.importer().unwrap().records(&[later]).unwrap(), 1);
     for (from, to) in [(files, sqlite), (sqlite, postgres)] {
         for expected in [ATTEMPTS, 0] {
             let report = transfer::copy(from, to, &mut |_| {}).unwrap();
@@ -220,6 +230,25 @@ fn what_is_copied_from_one_to_the_next_arrives_whole_and_once() {
         assert!(trail(files, id) == trail(back, id), "{id}");
     }
     assert_eq!(files.sessions().unwrap(), back.sessions().unwrap());
+    let records = records(files);
+    assert!(records == self::records(back), "every record to the byte");
+    assert!(
+        records
+            .last()
+            .unwrap()
+            .ends_with(r#""by":["\u00e4",1.50]}"#)
+    );
+}
+
+/// The journal, as text.
+fn records(store: &dyn AuditStore) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut visit = |raw: &[u8]| {
+        all.push(String::from_utf8(raw.to_vec()).unwrap());
+        Ok(())
+    };
+    assert_eq!(store.read_records_raw(None, &mut visit).unwrap(), []);
+    all
 }
 
 fn queries() -> Vec<AggregateQuery> {

@@ -6,6 +6,8 @@
 
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod equality;
+#[cfg(feature = "sqlite")]
+mod golden;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod guide;
 #[cfg(feature = "postgres")]

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AuditStore, Removal, Removed};
+use auto_recovery::audit::{AuditStore, Recorder, Removal, Removed};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
@@ -15,7 +15,12 @@ use auto_recovery_sql::{PostgresOptions, PostgresStore};
 use crate::postgres_server::{Server, own, shared};
 
 fn open(url: &str) -> PostgresStore {
-    PostgresStore::open(url, PostgresOptions::default(), Arc::new(SystemHost::new())).unwrap()
+    PostgresStore::open(
+        url,
+        PostgresOptions::default(),
+        Recorder::new(Arc::new(SystemHost::new())),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -97,8 +102,9 @@ fn refusals_are_clear_and_keep_the_password() {
         spool: Some(spool.path().to_owned()),
         ..PostgresOptions::default()
     };
-    let open =
-        |url: &str| PostgresStore::open(url, options(), Arc::new(SystemHost::new())).unwrap();
+    let open = |url: &str| {
+        PostgresStore::open(url, options(), Recorder::new(Arc::new(SystemHost::new()))).unwrap()
+    };
     let wrong = database.url.replace("the%20secret", "hunter2");
     let store = open(&wrong);
     assert!(
@@ -262,7 +268,7 @@ fn a_locked_table_is_waited_for_no_longer_than_the_user_waits() {
             spool,
             ..PostgresOptions::default()
         };
-        PostgresStore::open(&database.url, options, host.clone()).unwrap()
+        PostgresStore::open(&database.url, options, Recorder::new(host.clone())).unwrap()
     };
     let (plain, spooling) = (open(None), open(Some(spool.path().to_owned())));
     plain.append(vec![entry("s", 1)]).unwrap();

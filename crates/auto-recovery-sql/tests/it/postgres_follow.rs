@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Followed, ReadAfter, Removal, Seen};
+use auto_recovery::audit::{AuditStore, Followed, ReadAfter, Recorder, Removal, Seen};
 use auto_recovery::host::SystemHost;
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
@@ -13,7 +13,12 @@ use crate::postgres_server::{Server, shared};
 const LONG: Duration = Duration::from_secs(60);
 
 fn open(url: &str) -> PostgresStore {
-    PostgresStore::open(url, PostgresOptions::default(), Arc::new(SystemHost::new())).unwrap()
+    PostgresStore::open(
+        url,
+        PostgresOptions::default(),
+        Recorder::new(Arc::new(SystemHost::new())),
+    )
+    .unwrap()
 }
 
 fn sessions(ids: &[&str]) -> Followed {
@@ -68,7 +73,7 @@ fn what_waited_in_a_spool_is_followed_too() {
         ..PostgresOptions::default()
     };
     let host = Arc::new(SystemHost::new());
-    let writer = PostgresStore::open(&database.url, options, host).unwrap();
+    let writer = PostgresStore::open(&database.url, options, Recorder::new(host)).unwrap();
     let reader = open(&database.url);
     let mut follower = reader.follower().unwrap();
     let (mut seen, mut numbers) = (Seen::default(), Vec::new());

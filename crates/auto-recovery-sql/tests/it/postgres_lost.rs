@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
 use auto_recovery::host::SystemHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
@@ -133,7 +133,7 @@ fn store(url: &str, spool: &Path) -> PostgresStore {
         spool: Some(spool.to_owned()),
         ..PostgresOptions::default()
     };
-    PostgresStore::open(url, options, Arc::new(SystemHost::new())).unwrap()
+    PostgresStore::open(url, options, Recorder::new(Arc::new(SystemHost::new()))).unwrap()
 }
 
 #[test]

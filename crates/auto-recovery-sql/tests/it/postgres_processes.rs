@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AuditStore, NewEntry};
+use auto_recovery::audit::{AuditStore, NewEntry, Recorder};
 use auto_recovery::host::SystemHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::store_processes;
@@ -24,7 +24,7 @@ fn store(dir: &Path) -> PostgresStore {
     PostgresStore::open(
         &url,
         PostgresOptions::default(),
-        Arc::new(SystemHost::new()),
+        Recorder::new(Arc::new(SystemHost::new())),
     )
     .unwrap()
 }

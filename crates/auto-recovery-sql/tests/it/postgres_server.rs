@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auto_recovery::audit::Recorder;
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 use tempfile::TempDir;
@@ -237,7 +238,12 @@ pub(crate) struct Database {
 impl Database {
     /// The store in it.
     pub(crate) fn open(&self, options: PostgresOptions) -> PostgresStore {
-        PostgresStore::open(&self.url, options, Arc::new(SystemHost::new())).unwrap()
+        PostgresStore::open(
+            &self.url,
+            options,
+            Recorder::new(Arc::new(SystemHost::new())),
+        )
+        .unwrap()
     }
 
     /// The lines that `sql` gives, where the server is shared.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
 use auto_recovery::host::SystemHost;
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
@@ -197,7 +197,8 @@ fn a_full_spool_refuses_and_says_what_to_do() {
         spool_bytes_max: 4000,
         ..options(dir.path())
     };
-    let store = PostgresStore::open(url, options, Arc::new(SystemHost::new())).unwrap();
+    let store =
+        PostgresStore::open(url, options, Recorder::new(Arc::new(SystemHost::new()))).unwrap();
     let mut kept = 0;
     let error = loop {
         match store.append(vec![entry("s", kept)]) {
@@ -220,7 +221,7 @@ fn a_full_spool_refuses_and_says_what_to_do() {
 fn without_a_spool_nothing_is_kept() {
     let url = "postgres://u:secret@127.0.0.1:1/d";
     let host = Arc::new(SystemHost::new());
-    let store = PostgresStore::open(url, PostgresOptions::default(), host).unwrap();
+    let store = PostgresStore::open(url, PostgresOptions::default(), Recorder::new(host)).unwrap();
     for error in [
         store.append(vec![entry("s", 1)]).map(drop).unwrap_err(),
         store.record(None, started()).unwrap_err(),
@@ -241,7 +242,8 @@ fn deliverer() {
     if let Some((_, dir)) = orders() {
         let url = fs::read_to_string(dir.join("url")).unwrap();
         let options = options(&dir.join("spool"));
-        let store = PostgresStore::open(&url, options, Arc::new(SystemHost::new())).unwrap();
+        let store =
+            PostgresStore::open(&url, options, Recorder::new(Arc::new(SystemHost::new()))).unwrap();
         store.deliver().unwrap();
     }
 }

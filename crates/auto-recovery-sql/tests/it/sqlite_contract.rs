@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, Durability};
+use auto_recovery::audit::{AuditStore, Durability, Recorder};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
 use auto_recovery::testing::store_model;
@@ -18,7 +18,7 @@ impl Place for Dir {
     fn open(&self) -> Arc<dyn AuditStore> {
         let file = self.dir.path().join("deep/trails.db");
         let host = Arc::new(ScriptedHost::new());
-        Arc::new(SqliteStore::open(&file, self.options.clone(), host).unwrap())
+        Arc::new(SqliteStore::open(&file, self.options.clone(), Recorder::new(host)).unwrap())
     }
 }
 

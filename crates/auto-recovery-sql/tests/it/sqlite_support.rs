@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::audit::Durability;
+use auto_recovery::audit::{Durability, Recorder};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use rusqlite::Connection;
@@ -19,7 +19,7 @@ pub(crate) fn open(file: &Path) -> Result<SqliteStore> {
     let options = SqliteOptions {
         durability: Durability::Flush,
     };
-    SqliteStore::open(file, options, Arc::new(ScriptedHost::new()))
+    SqliteStore::open(file, options, Recorder::new(Arc::new(ScriptedHost::new())))
 }
 
 /// The store in the database in `dir`.

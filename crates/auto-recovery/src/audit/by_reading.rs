@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::audit::{Damage, JournalRecord, SessionFacts};
+use crate::audit::{AttemptRecipes, Damage, JournalRecord, SessionFacts};
 use crate::error::Result;
+use crate::statistics::{AggregateQuery, Dimension};
 
 /// Calls somebody for each record of a journal, and returns the damage met on the way.
 type ReadJournal<'r> =
@@ -32,4 +33,24 @@ pub(super) fn facts_of_all(
         Ok(())
     })?;
     Ok((facts, damage))
+}
+
+/// What the journal, which `read` reads, says of the recipes of every session's attempts, if
+/// `query` asks for recipes.
+pub(crate) fn recipes_of_all(
+    query: &AggregateQuery,
+    read: &ReadJournal<'_>,
+) -> Result<HashMap<String, AttemptRecipes>> {
+    let mut recipes: HashMap<String, AttemptRecipes> = HashMap::new();
+    if query.by.contains(&Dimension::Recipe) {
+        // Its damage is reported by the reader of the rest of the journal.
+        read(&mut |record| {
+            if let Some(session_id) = record.session_id {
+                let of_session = recipes.entry(session_id).or_default();
+                of_session.apply(&record.event);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(recipes)
 }

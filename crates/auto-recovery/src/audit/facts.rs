@@ -111,6 +111,7 @@ impl SessionFacts {
             source: self.source.as_deref(),
             project: started.and_then(|started| started.project.as_deref()),
             host: started.and_then(|started| started.host.as_deref()),
+            recipes: None,
         }
     }
 

@@ -23,7 +23,11 @@ const MARKER_BYTES_MAX: usize = 40;
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if its duration is no duration.
-pub fn write_fitted(entry: &mut RecoveryAuditEntry, limit: usize, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn write_fitted(
+    entry: &mut RecoveryAuditEntry,
+    limit: usize,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let seconds = entry.duration_seconds;
     if !seconds.is_finite() || seconds < 0.0 {
         return Err(Error::new(

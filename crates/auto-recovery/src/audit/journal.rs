@@ -9,9 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
-use crate::host::{Host, timestamp};
 use crate::tier::Tier;
 
 /// How a session ended.
@@ -54,32 +52,19 @@ impl JournalRecord {
     /// files of one attempt, 100,000 paths of 160 bytes.
     pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
-    /// That `event` happened now, to `session_id` if it is about a session.
-    pub fn new(host: &dyn Host, session_id: Option<&str>, event: JournalEvent) -> Self {
-        Self {
-            v: Self::VERSION,
-            at: timestamp(host.now()),
-            session_id: session_id.map(str::to_owned),
-            event,
-        }
-    }
-
-    /// The record as one line of compact JSON, without the line's end.
+    /// Whether `raw` is the text of a record, of whatever event; its fields are not looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if it has more than [`Self::BYTES_MAX`].
-    pub fn to_json(&self) -> Result<String> {
-        let line = serde_json::to_string(self).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-        })?;
-        if line.len() > Self::BYTES_MAX {
-            let (size, most) = (line.len(), Self::BYTES_MAX);
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("a journal record has {size} bytes: at most {most} can be kept"),
-            ));
+    /// If it is none.
+    pub fn look(raw: &[u8]) -> Result<(), serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Header {
+            #[serde(rename = "v")]
+            _v: u32,
+            #[serde(rename = "event")]
+            _event: String,
         }
-        Ok(line)
+        serde_json::from_slice::<Header>(raw).map(drop)
     }
 }
 

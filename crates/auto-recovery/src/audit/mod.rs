@@ -13,6 +13,9 @@ mod fit;
 mod follow;
 mod journal;
 mod known;
+mod new_entry;
+mod recipes;
+mod recorder;
 mod removal;
 pub mod session_id;
 mod session_list;
@@ -20,9 +23,10 @@ mod simple;
 mod store;
 mod stored;
 
+pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
 pub use facts::{SessionFacts, this_host};
-pub use fit::{ENTRY_BYTES_MAX, write_fitted};
+pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
     AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, LeftBehind,
@@ -30,8 +34,11 @@ pub use journal::{
     SessionReleased, SessionStarted, TailQuarantined, TrailRemoved,
 };
 pub use known::Known;
+pub use new_entry::{Appended, NewEntry};
+pub use recipes::AttemptRecipes;
+pub use recorder::{JournalLine, RecordedEntry, Recorder};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};
-pub use store::{Appended, AuditStore, Durability, Importer, NewEntry};
+pub use store::{AuditStore, Durability, Importer};
 pub use stored::StoredEntry;

@@ -4,8 +4,8 @@
 use std::sync::Mutex;
 
 use crate::audit::{
-    AuditStore, Damage, Importer, JournalEvent, JournalRecord, Known, Removal, Removed,
-    SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
+    AuditStore, Damage, Importer, JournalEvent, JournalLine, JournalRecord, Known, Removal,
+    Removed, SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
 };
 use crate::error::Result;
 use crate::mutex;
@@ -76,7 +76,7 @@ pub enum TakenOver<'t> {
     /// An entry of this session.
     Entry(&'t str, &'t [u8]),
     /// A record of the journal.
-    Record(&'t JournalRecord),
+    Record(&'t JournalLine),
 }
 
 /// An importer that finds what is there already by reading.
@@ -135,21 +135,25 @@ where
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let _writing = mutex::lock(self.writing);
         let mut added = 0;
-        for record in records {
-            let session_id = record.session_id.as_deref();
+        for line in lines {
+            let (session_id, text) = (&line.record().session_id, line.json().as_bytes());
+            let is_removal = |raw: &[u8]| {
+                let one: Option<JournalRecord> = serde_json::from_slice(raw).ok();
+                one.is_some_and(|one| one.session_id == *session_id && one.event.is_removal())
+            };
             let mut there = 0;
-            self.store.read_journal(session_id, &mut |one| {
-                match one.session_id == record.session_id && one.event.is_removal() {
+            let of_session = session_id.as_deref();
+            self.store.read_records_raw(of_session, &mut |raw| {
+                match is_removal(raw) {
                     true => there = 0,
-                    false => there += u64::from(one == *record),
+                    false => there += u64::from(raw == text),
                 }
                 Ok(())
             })?;
-            let text = record.to_json()?;
-            added += self.add(text.as_bytes(), there, TakenOver::Record(record))?;
+            added += self.add(text, there, TakenOver::Record(line))?;
         }
         Ok(added)
     }

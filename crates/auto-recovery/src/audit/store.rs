@@ -2,18 +2,15 @@
 
 use std::collections::VecDeque;
 
-use serde::Serialize;
-
 use crate::audit::{
-    Damage, Digester, ENTRY_BYTES_MAX, Follower, JournalEvent, JournalRecord, ReadAfter, Removal,
-    Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery, SessionSummary, StoredEntry,
-    TrailDigest, by_reading, session_id, write_fitted,
+    Appended, AttemptRecipes, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord,
+    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
+    SessionQuery, SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
 };
-use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::host::{Host, new_id_in, timestamp};
 use crate::statistics::{
     Accumulator, AggregateQuery, Aggregates, Grouping, RecoveryStatistics, SessionGroups,
+    SessionTraits,
 };
 
 /// When an append is acknowledged.
@@ -25,54 +22,6 @@ pub enum Durability {
     /// After the operating system took it (`write`). A power cut may lose it; a crash of the
     /// process does not.
     Flush,
-}
-
-/// An entry that is to be appended.
-#[derive(Clone, Debug, Default)]
-pub struct NewEntry {
-    /// The entry. An empty `entry_id` or `timestamp` is filled in by the store.
-    pub entry: RecoveryAuditEntry,
-    /// Whether the store gives the session's next attempt number instead of the entry's own.
-    pub number_by_store: bool,
-}
-
-impl NewEntry {
-    /// Gives it the id and the time that it lacks, in the process `pid`, which is this one.
-    pub fn fill_in(&mut self, host: &dyn Host, pid: u32) {
-        if self.entry.entry_id.is_empty() {
-            self.entry.entry_id = new_id_in(pid, "entry");
-        }
-        if self.entry.timestamp.is_empty() {
-            self.entry.timestamp = timestamp(host.now());
-        }
-    }
-
-    /// Appends it to `out` as the text that every store keeps of it, cutting what is too large.
-    /// Where the store gives the number, a 0 stands in for it, and whatever number follows fits.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] if its duration is no duration.
-    pub fn write_fitted(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        /// The digits of the largest attempt number.
-        const NUMBER_BYTES_MAX: usize = 20;
-        if !self.number_by_store {
-            return write_fitted(&mut self.entry, ENTRY_BYTES_MAX, out);
-        }
-        self.entry.attempt_number = 0;
-        write_fitted(&mut self.entry, ENTRY_BYTES_MAX - NUMBER_BYTES_MAX, out)
-    }
-}
-
-/// An entry that was appended, and is as durable as the store was asked to make it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Appended {
-    /// The id of the entry.
-    pub entry_id: String,
-    /// The session it went to.
-    pub session_id: String,
-    /// Its number within the session.
-    #[serde(skip)]
-    pub attempt_number: u64,
 }
 
 /// Where trails live. Shared between threads; several processes may use the same store at once.
@@ -237,16 +186,50 @@ pub trait AuditStore: Send + Sync {
         Ok(highest)
     }
 
+    /// Calls `visit` with the text of each journal record, of `session_id` if given, in order: the
+    /// bytes as they are stored, without a line's end. They have events and fields too that this
+    /// release does not know, so that a copy loses nothing. Returns the damage met on the way;
+    /// whether a record's fields can be read is not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NewerFormat`] if one has a format that this release does not know; otherwise if
+    /// the store cannot be read, or `visit` fails.
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>>;
+
     /// Calls `visit` for each journal record, of `session_id` if given, in order. Returns the
     /// damage met on the way.
     ///
     /// # Errors
-    /// If the store cannot be read, or `visit` fails.
+    /// As [`AuditStore::read_records_raw`].
     fn read_journal(
         &self,
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
-    ) -> Result<Vec<Damage>>;
+    ) -> Result<Vec<Damage>> {
+        let (mut number, mut unreadable) = (0, Vec::new());
+        let mut damage = self.read_records_raw(session_id, &mut |raw| {
+            number += 1;
+            match serde_json::from_slice(raw) {
+                Ok(record) => visit(record),
+                Err(error) => {
+                    unreadable.push(Damage {
+                        place: format!("the journal of {}", self.url()),
+                        line: number,
+                        bytes: raw.len() as u64,
+                        reason: error.to_string(),
+                        is_aside: false,
+                    });
+                    Ok(())
+                }
+            }
+        })?;
+        Damage::join(&mut damage, unreadable);
+        Ok(damage)
+    }
 
     /// Who wants `session_id` kept, and why; `None` if nobody does.
     ///
@@ -306,13 +289,28 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-        let (mut facts, of_journal) =
-            by_reading::facts_of_all(&|visit| self.read_journal(None, visit))?;
+        self.aggregate_by_reading(query)
+    }
+
+    /// The same, by reading the journal and every trail: it knows every dimension, those too that
+    /// a store has no columns for.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn aggregate_by_reading(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
+        let read =
+            |visit: &mut dyn FnMut(JournalRecord) -> Result<()>| self.read_journal(None, visit);
+        let (mut facts, of_journal) = by_reading::facts_of_all(&read)?;
+        let recipes = by_reading::recipes_of_all(query, &read)?;
         let (sessions, mut damage) = self.read_sessions()?;
         let mut sums = Grouping::default();
         for session in sessions {
             let facts = facts.remove(&session.session_id).unwrap_or_default();
-            let traits = facts.traits();
+            let recipes = recipes.get(&session.session_id);
+            let traits = SessionTraits {
+                recipes: recipes.map(AttemptRecipes::by_number),
+                ..facts.traits()
+            };
             if !query.includes_session(traits.project, traits.host) {
                 continue;
             }
@@ -406,11 +404,11 @@ pub trait Importer {
     /// cannot be read or written. What was added stays.
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
 
-    /// Adds `records` to the journal as they are, in order, and returns how many were not there,
-    /// once they are durable. Those of a session that stand before its trail was removed are not
-    /// there.
+    /// Adds the records of `lines` to the journal, their text as it is, in order, and returns how
+    /// many were not there, once they are durable. Those of a session that stand before its trail
+    /// was removed are not there.
     ///
     /// # Errors
     /// If the store cannot be read or written. What was added stays.
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64>;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64>;
 }

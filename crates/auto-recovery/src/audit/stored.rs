@@ -138,6 +138,7 @@ impl<'a> StoredEntry<'a> {
                     timestamp: &line.text(line.timestamp),
                     error_type: &line.text(line.error_type),
                     strategy: &line.text(line.strategy),
+                    attempt_number: line.attempt_number,
                     success: line.success,
                     rollback_performed: line.rollback_performed,
                     duration_ms: line.duration_ms,

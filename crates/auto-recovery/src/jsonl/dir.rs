@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::io::FileIo;
 use super::names::TRAIL_SUFFIX;
-use crate::audit::{Damage, Durability, JournalEvent, JournalRecord, session_id};
+use crate::audit::{Damage, Durability, Recorder, session_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
 use crate::host::Host;
@@ -22,7 +22,8 @@ const JOURNAL_NAME: &str = "journal.jsonl";
 pub(super) struct Dir {
     pub path: PathBuf,
     pub io: Arc<dyn FileIo>,
-    pub host: Arc<dyn Host>,
+    /// What makes the text of all that is appended.
+    pub recorder: Arc<Recorder>,
     pub durability: Durability,
     pub rollup_bytes_min: u64,
     /// Whether the directory's own name, and those above it, are on the disk.
@@ -41,14 +42,9 @@ impl Dir {
         self.path.join(JOURNAL_NAME)
     }
 
-    /// A journal record of `event` as a line, without the line's end.
-    pub(super) fn journal_line(
-        &self,
-        session_id: Option<&str>,
-        event: JournalEvent,
-    ) -> Result<Vec<u8>> {
-        let record = JournalRecord::new(&*self.host, session_id, event);
-        Ok(record.to_json()?.into_bytes())
+    /// The host of the store.
+    pub(super) fn host(&self) -> &dyn Host {
+        &**self.recorder.host()
     }
 
     /// Makes the directory and those above it that do not exist.
@@ -108,7 +104,7 @@ impl Dir {
     /// Locks `file`, which is at `path`, once nobody else has it locked, for as long as the user
     /// waits.
     pub(super) fn lock(&self, file: &File, path: &Path) -> Result<()> {
-        lock_file(&*self.host, path, file, &mut || self.io.lock(file))
+        lock_file(self.host(), path, file, &mut || self.io.lock(file))
     }
 
     /// Appends `bytes` to `file` at `path`, which has `length`, and returns its new length. What

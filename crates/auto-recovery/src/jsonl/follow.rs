@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 
 /// A follower of the store in `root`.
 pub(super) fn follower(root: &Arc<Root>) -> Box<dyn Follower> {
-    let host = Arc::clone(&root.dir.host);
+    let host = Arc::clone(root.dir.recorder.host());
     let root = Arc::clone(root);
     let mut watched = Watched::default();
     Box::new(Polling::new(host, move || watched.look(&root)))

@@ -10,7 +10,7 @@ use super::root::Root;
 use super::write::appender::Appender;
 use super::write::batch::Batch;
 use super::write::open_trails::OpenTrails;
-use crate::audit::{Importer, JournalRecord, Known, StoredEntry};
+use crate::audit::{Importer, JournalLine, Known, StoredEntry};
 use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
@@ -70,12 +70,17 @@ impl<'s> JsonlImporter<'s> {
             return Ok(known);
         }
         let mut known: HashMap<String, Known> = HashMap::new();
-        trail::read_journal(self.root, None, &mut |record| {
-            let line = line_of(&record)?;
-            let session_id = record.session_id.unwrap_or_default();
-            match record.event.is_removal() {
-                true => drop(known.remove(&session_id)),
-                false => known.entry(session_id).or_default().is_there(&line),
+        trail::read_records_raw(self.root, None, &mut |raw| {
+            // What cannot be read is no record that is taken over.
+            if let Ok(line) = JournalLine::taken_over(raw) {
+                let session_id = session_of(&line);
+                match line.record().event.is_removal() {
+                    true => drop(known.remove(&session_id)),
+                    false => {
+                        let of_session = known.entry(session_id).or_default();
+                        of_session.is_there(line.json().as_bytes());
+                    }
+                }
             }
             Ok(())
         })?;
@@ -92,7 +97,7 @@ impl Importer for JsonlImporter<'_> {
         let mut added = 0;
         for entry in entries {
             if known.comes(entry.entry_id().as_bytes()) {
-                batch.push_imported(entry.raw(), entry.attempt_number());
+                batch.push_taken_over(&entry);
                 added += 1;
             }
         }
@@ -104,15 +109,14 @@ impl Importer for JsonlImporter<'_> {
         Ok(added)
     }
 
-    fn records(&mut self, records: &[JournalRecord]) -> Result<u64> {
-        let lines = records.iter().map(line_of).collect::<Result<Vec<_>>>()?;
+    fn records(&mut self, lines: &[JournalLine]) -> Result<u64> {
         let mut known = self.take_records()?;
         let mut batch = Batch::new();
         let mut added = 0;
-        for (record, line) in records.iter().zip(lines) {
-            let session_id = record.session_id.clone().unwrap_or_default();
-            if known.entry(session_id).or_default().comes(&line) {
-                batch.push_line(&line);
+        for line in lines {
+            let of_session = known.entry(session_of(line)).or_default();
+            if of_session.comes(line.json().as_bytes()) {
+                batch.push_record(line);
                 added += 1;
             }
         }
@@ -124,6 +128,7 @@ impl Importer for JsonlImporter<'_> {
     }
 }
 
-fn line_of(record: &JournalRecord) -> Result<Vec<u8>> {
-    Ok(record.to_json()?.into_bytes())
+/// The session that `line` is about; none has an empty id.
+fn session_of(line: &JournalLine) -> String {
+    line.record().session_id.clone().unwrap_or_default()
 }

@@ -91,7 +91,7 @@ fn record(
     session_id: Option<&str>,
     event: JournalEvent,
 ) -> Result<()> {
-    journal.commit_line(&root.dir.journal_line(session_id, event)?)
+    journal.commit_record(&root.dir.recorder.record(session_id, event)?)
 }
 
 /// Records that the trail is gone: what has its name from now on is another, even if it is the same

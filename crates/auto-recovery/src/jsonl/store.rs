@@ -19,12 +19,11 @@ use super::write::open_trails::OpenTrails;
 use super::{follow, import, remove};
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
+    NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
     SessionQuery, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
-use crate::host::Host;
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
 /// How a JSONL store works.
@@ -64,8 +63,8 @@ impl JsonlStore {
     /// # Errors
     /// [`ErrorKind::Io`] if `dir` is something else than a directory of the effective user's own,
     /// or cannot be looked at.
-    pub fn open(dir: &Path, options: JsonlOptions, host: Arc<dyn Host>) -> Result<Self> {
-        Self::open_with_io(dir, options, host, Arc::new(SystemIo))
+    pub fn open(dir: &Path, options: JsonlOptions, recorder: Arc<Recorder>) -> Result<Self> {
+        Self::open_with_io(dir, options, recorder, Arc::new(SystemIo))
     }
 
     /// As [`JsonlStore::open`], touching files through `io`.
@@ -75,7 +74,7 @@ impl JsonlStore {
     pub fn open_with_io(
         dir: &Path,
         options: JsonlOptions,
-        host: Arc<dyn Host>,
+        recorder: Arc<Recorder>,
         io: Arc<dyn FileIo>,
     ) -> Result<Self> {
         // Whoever changes the current directory later still means this one.
@@ -101,7 +100,7 @@ impl JsonlStore {
         let root = Arc::new(Root::new(Dir {
             path: dir,
             io,
-            host,
+            recorder,
             durability: options.durability,
             rollup_bytes_min: options.rollup_bytes_min,
             is_placed: AtomicBool::new(false),
@@ -129,8 +128,8 @@ impl AuditStore for JsonlStore {
         if let Some(session_id) = session_id {
             session_id::encode(session_id)?;
         }
-        let line = self.root.dir.journal_line(session_id, event)?;
-        self.journal.commit_line(&line)
+        let line = self.root.dir.recorder.record(session_id, event)?;
+        self.journal.commit_record(&line)
     }
 
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
@@ -174,6 +173,14 @@ impl AuditStore for JsonlStore {
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<ReadAfter> {
         after::read_after(&self.root, session_id, seen, visit)
+    }
+
+    fn read_records_raw(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        trail::read_records_raw(&self.root, session_id, visit)
     }
 
     fn read_journal(

@@ -40,13 +40,8 @@ pub fn archive_session(store: &dyn AuditStore, session_id: &str, dir: &Path) -> 
     let stem = session_id::encode(session_id)?;
     make_dir(dir)?;
     let journal = write_lines(dir, &format!("{stem}_journal"), &mut |push| {
-        for record in records(store, session_id)? {
-            let line = serde_json::to_vec(&record).map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-            })?;
-            push(&line)?;
-        }
-        Ok(())
+        let records = records(store, session_id)?;
+        records.iter().try_for_each(|record| push(record))
     })?;
     let mut digester = Digester::default();
     let mut damage = Vec::new();
@@ -85,13 +80,15 @@ pub(super) fn refuse(session_id: &str, damage: &[Damage]) -> Result<()> {
     }))
 }
 
-/// What the journal says of the session since its trail was last removed.
-fn records(store: &dyn AuditStore, session_id: &str) -> Result<Vec<JournalRecord>> {
+/// The journal records of the session since its trail was last removed, to the byte: those too that
+/// this release does not know.
+fn records(store: &dyn AuditStore, session_id: &str) -> Result<Vec<Vec<u8>>> {
     let mut records = Vec::new();
-    store.read_journal(Some(session_id), &mut |record| {
-        match record.event.is_removal() {
+    store.read_records_raw(Some(session_id), &mut |raw| {
+        let record: Option<JournalRecord> = serde_json::from_slice(raw).ok();
+        match record.is_some_and(|record| record.event.is_removal()) {
             true => records.clear(),
-            false => records.push(record),
+            false => records.push(raw.to_vec()),
         }
         Ok(())
     })?;
@@ -166,5 +163,30 @@ fn hash_of(path: &Path) -> Result<Vec<u8>> {
             0 => return Ok(hash.finalize().to_vec()),
             count => hash.update(&chunk[..count]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::audit::{JournalLine, Recorder};
+    use crate::jsonl::{JsonlOptions, JsonlStore};
+    use crate::testing::ScriptedHost;
+
+    #[test]
+    fn an_archive_has_what_this_release_does_not_know() {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(std::sync::Arc::new(ScriptedHost::new()));
+        let options = JsonlOptions::default();
+        let store = JsonlStore::open(&dir.path().join("trails"), options, recorder).unwrap();
+        let later = r#"{"at":"2026-01-02T03:04:05.000Z","event":"blessed","by":[1.50],"session_id":"s","v":1}"#;
+        let line = JournalLine::taken_over(later.as_bytes()).unwrap();
+        store.importer().unwrap().records(&[line]).unwrap();
+        let archived = archive_session(&store, "s", &dir.path().join("old")).unwrap();
+        assert_eq!(archived.trail, None);
+        let text = zstd::decode_all(File::open(archived.journal).unwrap()).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), format!("{later}\n"));
     }
 }

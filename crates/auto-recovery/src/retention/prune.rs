@@ -82,6 +82,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::audit::Recorder;
     use crate::host::SystemHost;
     use crate::jsonl::{JsonlOptions, JsonlStore};
     use crate::retention::RetentionRules;
@@ -91,7 +92,8 @@ mod tests {
     fn a_session_with_which_somebody_went_on_since_it_was_chosen_stays() {
         let dir = tempfile::tempdir().unwrap();
         let host = Arc::new(SystemHost::new());
-        let store = JsonlStore::open(dir.path(), JsonlOptions::default(), host).unwrap();
+        let store =
+            JsonlStore::open(dir.path(), JsonlOptions::default(), Recorder::new(host)).unwrap();
         store.append(vec![entry("s", 1)]).unwrap();
         let rules = RetentionRules {
             older_than: Some(Duration::ZERO),

@@ -20,6 +20,8 @@ pub struct Observation<'a> {
     pub error_type: &'a str,
     /// Strategy used.
     pub strategy: &'a str,
+    /// Number of the attempt within the session.
+    pub attempt_number: u64,
     /// Whether it cured the failure.
     pub success: bool,
     /// Whether the tree was put back.
@@ -35,6 +37,7 @@ impl<'a> Observation<'a> {
             timestamp: &entry.timestamp,
             error_type: &entry.error_type,
             strategy: &entry.strategy,
+            attempt_number: entry.attempt_number,
             success: entry.success,
             rollback_performed: entry.rollback_performed,
             duration_ms: whole_ms(entry.duration_seconds),

@@ -1,7 +1,7 @@
 //! Entries told apart as they are read: one session's part, and the sums of many.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::time::{hour_of, instant};
 use super::{
@@ -20,6 +20,8 @@ pub struct SessionTraits<'a> {
     pub project: Option<&'a str>,
     /// Its machine.
     pub host: Option<&'a str>,
+    /// The recipes that its attempts came from, by their numbers; `None` if nobody asks for them.
+    pub recipes: Option<&'a BTreeMap<u64, String>>,
 }
 
 /// The entries of one session that are asked for, by group. Those of parts merge in order into
@@ -119,6 +121,11 @@ impl Observer for GroupObserver<'_> {
             match by {
                 Dimension::Strategy => push(&mut of.last, Some(entry.strategy)),
                 Dimension::ErrorType => push(&mut of.last, Some(entry.error_type)),
+                Dimension::Recipe => {
+                    let recipes = self.session.recipes;
+                    let recipe = recipes.and_then(|all| all.get(&entry.attempt_number));
+                    push(&mut of.last, recipe.map(String::as_str));
+                }
                 Dimension::Day | Dimension::Hour => {
                     push_time(&mut of.last, *by, moment.map(|moment| of.hour.of(moment)));
                 }
@@ -233,14 +240,18 @@ fn push(key: &mut Key, value: Option<&str>) {
     key.extend_from_slice(value.unwrap_or_default().as_bytes());
 }
 
-/// Adds what a session says. One in which nothing was tried has no strategy.
+/// Adds what a session says. One in which nothing was tried has no strategy and no recipe.
 fn push_trait(key: &mut Key, by: Dimension, session: &SessionTraits<'_>) {
     match by {
         Dimension::Category => push(key, session.category),
         Dimension::Source => push(key, session.source),
         Dimension::Project => push(key, session.project),
         Dimension::Host => push(key, session.host),
-        Dimension::Strategy | Dimension::ErrorType | Dimension::Day | Dimension::Hour => {
+        Dimension::Strategy
+        | Dimension::ErrorType
+        | Dimension::Recipe
+        | Dimension::Day
+        | Dimension::Hour => {
             push(key, None);
         }
     }

@@ -13,6 +13,8 @@ pub enum Dimension {
     Strategy,
     /// The type of the failure.
     ErrorType,
+    /// The recipe that the attempt came from.
+    Recipe,
     /// The category of the failure that its session recovered from.
     Category,
     /// Where that failure was seen: the tool, as a rule.
@@ -29,9 +31,10 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Strategy,
         Self::ErrorType,
+        Self::Recipe,
         Self::Category,
         Self::Source,
         Self::Project,
@@ -45,6 +48,7 @@ impl Dimension {
         match self {
             Self::Strategy => "strategy",
             Self::ErrorType => "error_type",
+            Self::Recipe => "recipe",
             Self::Category => "category",
             Self::Source => "source",
             Self::Project => "project",
@@ -87,7 +91,7 @@ impl FromStr for Dimension {
 /// A session is counted in every group that an entry of it is in. How it ended, when it recovered
 /// and how many of its recoveries were flaky counts once: in the group of the last of its entries
 /// that are asked for. A session without any entry is asked for by the time it began, and has no
-/// strategy.
+/// strategy and no recipe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AggregateQuery {
     /// Only entries of this time or later, in microseconds since the epoch.

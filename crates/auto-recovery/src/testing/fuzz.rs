@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::store_contract::entry;
 use super::{Random, ScriptedHost, quick_dir};
-use crate::audit::{AuditStore, Damage, Durability};
+use crate::audit::{AuditStore, Damage, Durability, Recorder};
 use crate::detect::{Observation, Rules, detect};
 use crate::entry::RecoveryAuditEntry;
 use crate::jsonl::{JsonlOptions, JsonlStore};
@@ -33,7 +33,7 @@ fn open(dir: &Path) -> JsonlStore {
         durability: Durability::Flush,
         ..JsonlOptions::default()
     };
-    JsonlStore::open(dir, options, Arc::new(ScriptedHost::new())).unwrap()
+    JsonlStore::open(dir, options, Recorder::new(Arc::new(ScriptedHost::new()))).unwrap()
 }
 
 /// The entries and damage of session `s`, and how many bytes the entries take that are no white

@@ -9,6 +9,7 @@ mod pages;
 mod removal;
 mod sums;
 
+pub use import::lines;
 pub use sums::recount;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// Where one breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 22] = [
+    let cases: [(&str, Case); 24] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -49,6 +50,7 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("sessions are listed with what is known", listed),
         ("all sessions are summed up", sums::of_all),
         ("sums are told apart", sums::told_apart),
+        ("recipes are counted", sums::by_recipe),
         ("sessions are listed by the page", pages::like_the_list),
         ("pages are stable under writers", pages::under_writers),
         ("cleared is cleared", cleared),
@@ -56,6 +58,10 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("held is held", removal::held),
         ("entries are taken over once, as they are", import::entries),
         ("records are taken over once, as they are", import::records),
+        (
+            "records that no release knows yet are kept",
+            import::unknown_records,
+        ),
         ("what anybody writes is named", follow::named),
         ("reading on misses nothing", follow::read_on),
         ("many who write are followed", follow::many),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::random::Random;
-use super::store_contract::{Place, assert_exact, entry, recount};
+use super::store_contract::{Place, assert_exact, entry, lines, recount};
 use crate::audit::{
     AuditStore, FailureDetected, JournalEvent, JournalRecord, NewEntry, Pruning, Removal, Removed,
     SessionFacts, SessionFinished, SessionHeld, SessionOutcome, SessionReleased, SessionStarted,
@@ -262,7 +262,7 @@ impl World<'_> {
                 session.events.push(record.event.clone());
             }
         }
-        let added = store.importer().unwrap().records(&all).unwrap();
+        let added = store.importer().unwrap().records(&lines(&all)).unwrap();
         assert_eq!(added, expected);
     }
 

@@ -2,14 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::audit::{Importer, JournalRecord, StoredEntry, session_id};
+use crate::audit::{Importer, JournalLine, StoredEntry, session_id};
 use crate::error::Result;
 
 /// How many bytes are gathered before they are added.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// What a journal record takes, more or less.
-const RECORD_BYTES: usize = 1024;
 
 /// What came and what of it was new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +24,7 @@ pub(super) struct Batches<'i> {
     sessions: Vec<(String, Vec<Vec<u8>>)>,
     /// Where each session stands there.
     places: HashMap<String, usize>,
-    records: Vec<JournalRecord>,
+    records: Vec<JournalLine>,
     bytes: usize,
     pub(super) entry_counts: Counts,
     pub(super) record_counts: Counts,
@@ -69,10 +66,11 @@ impl<'i> Batches<'i> {
     ///
     /// # Errors
     /// If the store fails.
-    pub(super) fn record(&mut self, record: JournalRecord) -> Result<()> {
-        self.records.push(record);
+    pub(super) fn record(&mut self, line: JournalLine) -> Result<()> {
+        let bytes = line.json().len();
+        self.records.push(line);
         self.record_counts.read += 1;
-        self.make_room(RECORD_BYTES)
+        self.make_room(bytes)
     }
 
     fn make_room(&mut self, bytes: usize) -> Result<()> {
@@ -101,12 +99,12 @@ impl<'i> Batches<'i> {
     }
 }
 
-/// Whether `record` may be taken over.
+/// Whether the record of `line` may be taken over.
 ///
 /// # Errors
 /// [`crate::ErrorKind::InvalidInput`] if there can be no such session.
-pub(super) fn check_record(record: &JournalRecord) -> Result<()> {
-    match &record.session_id {
+pub(super) fn check_record(line: &JournalLine) -> Result<()> {
+    match &line.record().session_id {
         Some(session_id) => session_id::encode(session_id).map(drop),
         None => Ok(()),
     }

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use super::batches::{Batches, Counts};
-use crate::audit::{AuditStore, Damage, Digester, JournalEvent, SessionSummary, TrailDigest};
+use crate::audit::{
+    AuditStore, Damage, Digester, JournalEvent, JournalLine, JournalRecord, SessionSummary,
+    TrailDigest,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What became of one session.
@@ -26,7 +29,7 @@ pub struct CopyReport {
     pub entries: Counts,
     /// What the journal says of them.
     pub records: Counts,
-    /// Journal records that this release does not know, and could not bring.
+    /// Journal records of no session that this release does not know, and did not bring.
     pub unknown_records: u64,
     /// What could not be read.
     pub damage: Vec<Damage>,
@@ -113,7 +116,7 @@ fn copy_records(
     let sessions = sessions.iter().map(|one| (one.session_id.as_str(), 0));
     let mut gone: HashMap<&str, u64> = sessions.collect();
     let mut number = 0;
-    from.read_journal(None, &mut |record| {
+    let damage = from.read_journal(None, &mut |record| {
         number += 1;
         if record.event.is_removal()
             && let Some(gone) = gone.get_mut(record.session_id.as_deref().unwrap_or_default())
@@ -123,14 +126,20 @@ fn copy_records(
         Ok(())
     })?;
     number = 0;
-    let damage = from.read_journal(None, &mut |record| {
+    from.read_records_raw(None, &mut |raw| {
+        // What cannot be read is in the damage.
+        let Ok(line) = JournalLine::taken_over(raw) else {
+            number += u64::from(serde_json::from_slice::<JournalRecord>(raw).is_ok());
+            return Ok(());
+        };
         number += 1;
+        let record = line.record();
         let session_id = record.session_id.as_deref().unwrap_or_default();
         match (&record.event, gone.get(session_id)) {
-            (JournalEvent::Other, _) => report.unknown_records += 1,
+            (JournalEvent::Other, None) if session_id.is_empty() => report.unknown_records += 1,
             // Which file was damaged says nothing in another store.
             (JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_), _) => {}
-            (_, Some(gone)) if number > *gone => batches.record(record)?,
+            (_, Some(gone)) if number > *gone => batches.record(line)?,
             _ => {}
         }
         Ok(())

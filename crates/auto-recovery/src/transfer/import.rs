@@ -10,7 +10,9 @@ use serde::Deserialize;
 
 use super::batches::{Batches, Counts, check_record};
 use super::document;
-use crate::audit::{AuditStore, Damage, JournalEvent, JournalRecord, StoredEntry, encoding};
+use crate::audit::{
+    AuditStore, Damage, JournalEvent, JournalLine, JournalRecord, StoredEntry, encoding,
+};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::{Links, open_regular};
 use crate::jsonl::{Verdict, read_records};
@@ -29,7 +31,7 @@ pub struct ImportReport {
     pub entries: Counts,
     /// Its journal records.
     pub records: Counts,
-    /// Journal records that this release does not know, and could not take over.
+    /// Journal records of no session that this release does not know, and did not take over.
     pub unknown_records: u64,
     /// What could not be taken over, and where it stands.
     pub damage: Vec<Damage>,
@@ -192,15 +194,17 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             JournalRecord::VERSION
         )));
     }
-    let record: JournalRecord = match serde_json::from_slice(raw) {
-        Ok(record) => record,
-        Err(error) => return Ok(error.into()),
-    };
-    if let Err(error) = check_record(&record) {
-        return Ok(Verdict::Bad(error.to_string()));
+    if let Err(error) = serde_json::from_slice::<JournalRecord>(raw) {
+        return Ok(error.into());
     }
+    let checked = JournalLine::taken_over(raw).and_then(|line| check_record(&line).map(|()| line));
+    let line = match checked {
+        Ok(line) => line,
+        Err(error) => return Ok(Verdict::Bad(error.to_string())),
+    };
+    let record = line.record();
     match (&record.event, &record.session_id) {
-        (JournalEvent::Other, _) => *unknown += 1,
+        (JournalEvent::Other, None) => *unknown += 1,
         // What happened to files elsewhere did not happen here.
         (
             JournalEvent::TailQuarantined(_)
@@ -210,7 +214,7 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             _,
         )
         | (_, None) => {}
-        _ => batches.record(record)?,
+        _ => batches.record(line)?,
     }
     Ok(Verdict::Taken)
 }

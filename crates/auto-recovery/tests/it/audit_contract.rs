@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, Durability};
+use auto_recovery::audit::{AuditStore, Durability, Recorder};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
@@ -18,7 +18,7 @@ impl Place for Dir {
     fn open(&self) -> Arc<dyn AuditStore> {
         let dir = self.dir.path().join("deep/audit");
         let host = Arc::new(ScriptedHost::new());
-        Arc::new(JsonlStore::open(&dir, self.options.clone(), host).unwrap())
+        Arc::new(JsonlStore::open(&dir, self.options.clone(), Recorder::new(host)).unwrap())
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::statistics::{Accumulator, Observer};
 use auto_recovery::testing::store_contract::entry;
@@ -30,7 +30,7 @@ const ACKNOWLEDGED: &str = "acknowledged ";
 
 fn open(dir: &Path) -> JsonlStore {
     let host = Arc::new(ScriptedHost::new());
-    JsonlStore::open(dir, JsonlOptions::default(), host).unwrap()
+    JsonlStore::open(dir, JsonlOptions::default(), Recorder::new(host)).unwrap()
 }
 
 /// No test, but what the processes run.
@@ -204,7 +204,9 @@ fn a_store_that_does_not_lock_is_caught() {
                 scope.spawn(|| {
                     let (options, host) = (JsonlOptions::default(), ScriptedHost::new());
                     let (host, io) = (Arc::new(host), Arc::new(Unlocked));
-                    let store = JsonlStore::open_with_io(dir.path(), options, host, io).unwrap();
+                    let store =
+                        JsonlStore::open_with_io(dir.path(), options, Recorder::new(host), io)
+                            .unwrap();
                     for number in 0..20 {
                         let mut new = entry(SESSION, number);
                         new.number_by_store = true;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Damage, Durability};
+use auto_recovery::audit::{AuditStore, Damage, Durability, Recorder};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{
     Campaign, Effect, Fault, FaultyIo, Found, Operation, ScriptedHost, Wrong, quick_dir,
@@ -223,7 +223,7 @@ fn dies_at(dir: &Path, operation: Operation, nth: u64) -> (JsonlStore, Arc<Fault
         ..JsonlOptions::default()
     };
     let host = Arc::new(ScriptedHost::new());
-    let store = JsonlStore::open_with_io(dir, options, host, io.clone()).unwrap();
+    let store = JsonlStore::open_with_io(dir, options, Recorder::new(host), io.clone()).unwrap();
     (store, io)
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{AuditStore, Durability, JournalEvent, SessionStarted};
+use auto_recovery::audit::{AuditStore, Durability, JournalEvent, Recorder, SessionStarted};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::store_contract::{assert_exact, entry};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
@@ -24,7 +24,7 @@ fn faulty(dir: &Path, durability: Durability) -> (JsonlStore, Arc<FaultyIo>) {
         ..JsonlOptions::default()
     };
     let host = Arc::new(ScriptedHost::new());
-    let store = JsonlStore::open_with_io(dir, options, host, io.clone()).unwrap();
+    let store = JsonlStore::open_with_io(dir, options, Recorder::new(host), io.clone()).unwrap();
     (store, io)
 }
 
@@ -269,7 +269,8 @@ fn a_poisoned_trail_stays_so_however_many_others_are_opened() {
         ..JsonlOptions::default()
     };
     let host = Arc::new(ScriptedHost::new());
-    let store = JsonlStore::open_with_io(dir.path(), options, host, io.clone()).unwrap();
+    let store =
+        JsonlStore::open_with_io(dir.path(), options, Recorder::new(host), io.clone()).unwrap();
     io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
     store.append(vec![entry("s", 1)]).unwrap_err();
     for number in 0..5 {

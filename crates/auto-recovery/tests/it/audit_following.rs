@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{
-    AuditStore, Followed, JournalEvent, JournalRecord, NewEntry, ReadAfter, Seen, SessionKey,
-    SessionQuery, SessionStarted,
+    AuditStore, Followed, JournalEvent, JournalRecord, NewEntry, ReadAfter, Recorder, Seen,
+    SessionKey, SessionQuery, SessionStarted,
 };
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::testing::ScriptedHost;
-use auto_recovery::testing::store_contract::entry;
+use auto_recovery::testing::store_contract::{entry, lines};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -40,7 +40,7 @@ fn open(dir: &Path) -> (JsonlStore, Arc<Noting>) {
     let io = Arc::new(Noting::default());
     let host = Arc::new(ScriptedHost::new());
     let options = JsonlOptions::default();
-    let store = JsonlStore::open_with_io(dir, options, host, io.clone()).unwrap();
+    let store = JsonlStore::open_with_io(dir, options, Recorder::new(host), io.clone()).unwrap();
     (store, io)
 }
 
@@ -102,7 +102,12 @@ fn a_follower_opens_nothing_that_did_not_grow() {
 fn a_follower_looks_at_a_bounded_pace() {
     let dir = tempfile::tempdir().unwrap();
     let host = Arc::new(ScriptedHost::new());
-    let store = JsonlStore::open(dir.path(), JsonlOptions::default(), host.clone()).unwrap();
+    let store = JsonlStore::open(
+        dir.path(),
+        JsonlOptions::default(),
+        Recorder::new(host.clone()),
+    )
+    .unwrap();
     let mut follower = store.follower().unwrap();
     assert_eq!(follower.wait(LONG).unwrap(), Followed::Anything);
     let second = Duration::from_secs(1);
@@ -159,7 +164,7 @@ fn a_page_opens_the_trails_that_may_be_on_it() {
         event: JournalEvent::SessionStarted(SessionStarted::default()),
     });
     let records: Vec<_> = records.collect();
-    store.importer().unwrap().records(&records).unwrap();
+    store.importer().unwrap().records(&lines(&records)).unwrap();
     let entries = (0..SESSIONS).map(|number| {
         let mut new = entry(&id(number), 1);
         new.entry.timestamp = time(number + 1);

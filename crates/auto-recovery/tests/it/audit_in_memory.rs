@@ -10,13 +10,13 @@ use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{Place, run};
 use auto_recovery::testing::store_model;
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct InMemory {
     /// All that was ever written, in order, each with its session.
     log: Arc<Mutex<Log>>,
     /// Held by who writes by what was written.
     writing: Arc<Mutex<()>>,
-    host: Arc<ScriptedHost>,
+    recorder: Arc<Recorder>,
 }
 
 type Log = Vec<(Option<String>, Written)>;
@@ -24,7 +24,7 @@ type Log = Vec<(Option<String>, Written)>;
 #[derive(Clone)]
 enum Written {
     Entry(Vec<u8>),
-    Record(Box<JournalRecord>),
+    Record(Box<JournalLine>),
 }
 
 impl InMemory {
@@ -44,7 +44,7 @@ impl InMemory {
             .filter(|(of, _)| of.as_deref() == id)
         {
             match one {
-                Written::Record(record) if record.event.is_removal() => since.clear(),
+                Written::Record(line) if line.record().event.is_removal() => since.clear(),
                 one => since.push(one.clone()),
             }
         }
@@ -61,38 +61,45 @@ impl InMemory {
     }
 }
 
+impl Default for InMemory {
+    fn default() -> Self {
+        Self {
+            log: Arc::default(),
+            writing: Arc::default(),
+            recorder: Recorder::new(Arc::new(ScriptedHost::default())),
+        }
+    }
+}
+
 impl AuditStore for InMemory {
     fn url(&self) -> String {
         "memory:".to_owned()
     }
 
-    fn append(&self, mut entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
+    fn append(&self, entries: Vec<NewEntry>) -> Result<Vec<Appended>> {
         let _writing = self.writing.lock().unwrap();
-        for new in &mut entries {
+        let make = |new: NewEntry| {
             session_id::encode(&new.entry.session_id)?;
-            new.fill_in(&*self.host, std::process::id());
-            new.write_fitted(&mut Vec::new())?;
-        }
-        let add = |mut new: NewEntry| {
-            let session_id = new.entry.session_id.clone();
-            if new.number_by_store {
-                new.entry.attempt_number = self.highest_attempt_number(&session_id)? + 1;
-            }
-            let raw = new.entry.to_json().into_bytes();
-            self.write(Some(&session_id), Written::Entry(raw));
-            Ok(Appended {
-                entry_id: new.entry.entry_id,
-                session_id,
-                attempt_number: new.entry.attempt_number,
-            })
+            self.recorder
+                .entry(std::process::id(), new, &mut Vec::new())
         };
-        entries.into_iter().map(add).collect()
+        let recorded: Vec<_> = entries.into_iter().map(make).collect::<Result<_>>()?;
+        let add = |mut recorded: RecordedEntry| {
+            let session_id = recorded.entry().session_id.clone();
+            if recorded.number_by_store() {
+                recorded.set_number(self.highest_attempt_number(&session_id)? + 1);
+            }
+            let raw = recorded.text().into_bytes();
+            self.write(Some(&session_id), Written::Entry(raw));
+            Ok(recorded.appended())
+        };
+        recorded.into_iter().map(add).collect()
     }
 
     fn record(&self, id: Option<&str>, event: JournalEvent) -> Result<()> {
         id.map(session_id::encode).transpose()?;
-        let record = JournalRecord::new(&*self.host, id, event);
-        self.write(id, Written::Record(Box::new(record)));
+        let line = self.recorder.record(id, event)?;
+        self.write(id, Written::Record(Box::new(line)));
         Ok(())
     }
 
@@ -114,16 +121,16 @@ impl AuditStore for InMemory {
         Ok(Vec::new())
     }
 
-    fn read_journal(
+    fn read_records_raw(
         &self,
         id: Option<&str>,
-        visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+        visit: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<Vec<Damage>> {
         let mut log = self.log.lock().unwrap().clone();
         log.retain(|(of, _)| id.is_none() || of.as_deref() == id);
         for (_, written) in log {
-            if let Written::Record(record) = written {
-                visit(*record)?;
+            if let Written::Record(line) = written {
+                visit(line.json().as_bytes())?;
             }
         }
         Ok(Vec::new())
@@ -147,18 +154,16 @@ impl AuditStore for InMemory {
             told = self.log.lock().unwrap().len();
             Ok(Followed::of_sessions(self.sessions_from(from)))
         };
-        Ok(Box::new(Polling::new(self.host.clone(), look)))
+        Ok(Box::new(Polling::new(self.recorder.host().clone(), look)))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
         let add = |new: TakenOver<'_>| {
             match new {
                 TakenOver::Entry(id, raw) => self.write(Some(id), Written::Entry(raw.to_vec())),
-                TakenOver::Record(one) => {
-                    self.write(
-                        one.session_id.as_deref(),
-                        Written::Record(Box::new(one.clone())),
-                    );
+                TakenOver::Record(line) => {
+                    let id = line.record().session_id.as_deref();
+                    self.write(id, Written::Record(Box::new(line.clone())));
                 }
             }
             Ok(())

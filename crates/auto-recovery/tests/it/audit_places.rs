@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Damage, Durability, JournalEvent, NewEntry, SessionHeld};
+use auto_recovery::audit::{
+    AuditStore, Damage, Durability, JournalEvent, NewEntry, Recorder, SessionHeld,
+};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
@@ -25,7 +27,13 @@ fn started(dir: &Path) -> JsonlStore {
     let host = ScriptedHost::new();
     // Long enough that the clock of any file is behind: every stamp has settled.
     host.advance(Duration::from_secs(100 * 365 * 24 * 3600));
-    JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
+    JsonlStore::open_with_io(
+        dir,
+        options,
+        Recorder::new(Arc::new(host)),
+        Arc::new(FaultyIo::new()),
+    )
+    .unwrap()
 }
 
 /// Some records of `count` sessions, the first of which is called `from`.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::audit::{AuditStore, JournalEvent, Recorder};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::{ErrorKind, RecoveryAuditEntry};
@@ -270,7 +270,11 @@ fn a_place_that_cannot_be_a_store_is_refused_with_its_name() {
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
     let open = |path: &Path| {
-        JsonlStore::open(path, JsonlOptions::default(), Arc::new(ScriptedHost::new()))
+        JsonlStore::open(
+            path,
+            JsonlOptions::default(),
+            Recorder::new(Arc::new(ScriptedHost::new())),
+        )
     };
     let error = open(&file).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use auto_recovery::RecoveryStatistics;
 use auto_recovery::audit::{
-    AuditStore, Damage, Durability, JournalEvent, SessionFinished, SessionOutcome,
+    AuditStore, Damage, Durability, JournalEvent, Recorder, SessionFinished, SessionOutcome,
 };
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
@@ -34,7 +34,13 @@ fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
     };
     let host = ScriptedHost::new();
     host.advance(YEARS);
-    JsonlStore::open_with_io(dir, options, Arc::new(host), Arc::new(FaultyIo::new())).unwrap()
+    JsonlStore::open_with_io(
+        dir,
+        options,
+        Recorder::new(Arc::new(host)),
+        Arc::new(FaultyIo::new()),
+    )
+    .unwrap()
 }
 
 type Told = (

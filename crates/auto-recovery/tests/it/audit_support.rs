@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, Damage, Durability, NewEntry};
+use auto_recovery::audit::{AuditStore, Damage, Durability, NewEntry, Recorder};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::logger::RecoveryAuditLogger;
 use auto_recovery::testing::{FaultyIo, ScriptedHost};
@@ -21,7 +21,7 @@ pub(crate) fn store(dir: &Path) -> JsonlStore {
         ..JsonlOptions::default()
     };
     let host = Arc::new(ScriptedHost::new());
-    JsonlStore::open_with_io(dir, options, host, Arc::new(FaultyIo::new())).unwrap()
+    JsonlStore::open_with_io(dir, options, Recorder::new(host), Arc::new(FaultyIo::new())).unwrap()
 }
 
 /// An attempt as the specification's example has it.

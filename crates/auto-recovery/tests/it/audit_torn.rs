@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Damage, JournalEvent, TailQuarantined};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, Recorder, TailQuarantined};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation, ScriptedHost};
 
@@ -198,7 +198,8 @@ fn a_full_disk_leaves_no_pile_of_copies() {
     let io = std::sync::Arc::new(FaultyIo::new());
     let host = std::sync::Arc::new(ScriptedHost::new());
     let options = JsonlOptions::default();
-    let store = JsonlStore::open_with_io(dir.path(), options, host, io.clone()).unwrap();
+    let store =
+        JsonlStore::open_with_io(dir.path(), options, Recorder::new(host), io.clone()).unwrap();
     for _ in 0..150 {
         io.fail(Fault {
             operation: Operation::Write,

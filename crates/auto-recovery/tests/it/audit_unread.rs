@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::{AuditStore, Damage, JournalEvent, Removal, SessionHeld};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, Recorder, Removal, SessionHeld};
 use auto_recovery::export::{self, ExportFormat, ExportOptions};
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::retention::{PruneOptions, RetentionRules, prune};
@@ -171,7 +171,13 @@ fn a_trail_that_may_not_be_read_is_counted() {
     }
     let open = |errno| {
         let (options, host) = (JsonlOptions::default(), Arc::new(ScriptedHost::new()));
-        JsonlStore::open_with_io(dir.path(), options, host, Arc::new(Closed(errno))).unwrap()
+        JsonlStore::open_with_io(
+            dir.path(),
+            options,
+            Recorder::new(host),
+            Arc::new(Closed(errno)),
+        )
+        .unwrap()
     };
     for errno in [libc::EACCES, libc::EIO, libc::ELOOP] {
         let store = open(errno);
@@ -223,7 +229,8 @@ fn damage_is_told_again_by_sums_that_were_kept() {
     };
     let host = Arc::new(ScriptedHost::new());
     host.advance(Duration::from_secs(1 << 32));
-    let open = || JsonlStore::open(dir.path(), options.clone(), host.clone()).unwrap();
+    let open =
+        || JsonlStore::open(dir.path(), options.clone(), Recorder::new(host.clone())).unwrap();
     let lines = |damage: Vec<Damage>| {
         let lines: Vec<u64> = damage.iter().map(|one| one.line).collect();
         assert_eq!(lines, [2, 4, 1], "{damage:?}");

@@ -10,6 +10,7 @@ mod house;
 mod limits;
 mod platform;
 mod reads;
+mod recorder;
 mod rust;
 mod shape;
 mod tree;
@@ -40,6 +41,11 @@ fn files_import_each_other_in_no_circle() {
 #[test]
 fn files_of_others_are_opened_in_one_way() {
     assert_clean(reads::raw_reads(&Tree::read()));
+}
+
+#[test]
+fn text_for_stores_is_made_in_one_place() {
+    assert_clean(recorder::other_makers(&Tree::read()));
 }
 
 #[test]

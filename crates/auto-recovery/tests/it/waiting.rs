@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, SessionFinished};
+use auto_recovery::audit::{AuditStore, JournalEvent, Recorder, SessionFinished};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -114,7 +114,12 @@ fn what_is_done_by_the_way_keeps_nobody_waiting_and_leaves_the_deadline() {
 fn a_store_waits_for_its_journal_no_longer_than_its_host() {
     let dir = tempfile::tempdir().unwrap();
     let host = Arc::new(SystemHost::new());
-    let store = JsonlStore::open(dir.path(), JsonlOptions::default(), host.clone()).unwrap();
+    let store = JsonlStore::open(
+        dir.path(),
+        JsonlOptions::default(),
+        Recorder::new(host.clone()),
+    )
+    .unwrap();
     let event = || JournalEvent::SessionFinished(SessionFinished::default());
     store.record(None, event()).unwrap();
     let journal = File::open(dir.path().join("journal.jsonl")).unwrap();

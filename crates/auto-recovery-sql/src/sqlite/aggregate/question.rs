@@ -151,6 +151,7 @@ impl<'q> Question<'q> {
         let column = |by: &Dimension| match by {
             Dimension::Strategy => "e.strategy".to_owned(),
             Dimension::ErrorType => "e.error_type".to_owned(),
+            Dimension::Recipe => unreachable!("who asks for recipes is answered by reading"),
             Dimension::Category => "s.category".to_owned(),
             Dimension::Source => "s.source".to_owned(),
             Dimension::Project => "s.project".to_owned(),

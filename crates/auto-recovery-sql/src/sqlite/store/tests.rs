@@ -1,7 +1,7 @@
 //! What cannot be brought about from outside: a full disk, connections that break.
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::{Removal, Removed, SessionReleased};
+use auto_recovery::audit::{Recorder, Removal, Removed, SessionReleased};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use auto_recovery::mutex::lock;
 
 fn store(path: &Path) -> SqliteStore {
     let host = Arc::new(ScriptedHost::new());
-    SqliteStore::open(path, SqliteOptions::default(), host).unwrap()
+    SqliteStore::open(path, SqliteOptions::default(), Recorder::new(host)).unwrap()
 }
 
 /// Has the store's writer find no more room than the database has pages, or as much as it likes.

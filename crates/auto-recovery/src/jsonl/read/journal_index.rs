@@ -135,7 +135,7 @@ fn told_by(
         dir: &rollup::dir_of(dir),
         make_dir: &|| rollup::own_dir(dir),
         bytes_min: dir.rollup_bytes_min,
-        now: dir.host.now(),
+        now: dir.host().now(),
     };
     Ok(Told {
         events: keyed.of(&journal, session_id)?,
@@ -220,7 +220,7 @@ impl JournalEvents {
 
     fn leave_to_others(&self, dir: &Dir, metadata: &Metadata, cursor: &Cursor) {
         let stamp = Stamp::of(metadata);
-        if !stamp.is_settled(dir.host.now()) {
+        if !stamp.is_settled(dir.host().now()) {
             return;
         }
         let sessions = self.sessions.iter();

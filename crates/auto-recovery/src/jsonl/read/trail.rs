@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::backwards::{last_records, lines_before};
 use super::lines::Position;
 use super::records::{Take, Verdict, take_entry, walk_to_end};
-use super::session_events::{SessionEvents, check_version, needle};
+use super::session_events::{Header, SessionEvents, check_version, needle};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jsonl::dir::Found;
@@ -231,6 +231,44 @@ pub(in crate::jsonl) fn read_journal(
     session_id: Option<&str>,
     visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
 ) -> Result<Vec<Damage>> {
+    each_record(root, session_id, &mut |raw| {
+        let record: JournalRecord = match serde_json::from_slice(raw) {
+            Ok(record) => record,
+            Err(error) => return Ok(error.into()),
+        };
+        if session_id.is_none_or(|wanted| record.session_id.as_deref() == Some(wanted)) {
+            visit(record)?;
+        }
+        Ok(Verdict::Taken)
+    })
+}
+
+/// Calls `visit` with the bytes of each journal record, of `session_id` if given.
+pub(in crate::jsonl) fn read_records_raw(
+    root: &Root,
+    session_id: Option<&str>,
+    visit: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    each_record(root, session_id, &mut |raw| {
+        let header: Header<'_> = match serde_json::from_slice(raw) {
+            Ok(header) => header,
+            Err(error) => return Ok(error.into()),
+        };
+        let of = header.session_id.as_ref().map(|id| &*id.0);
+        if session_id.is_none_or(|wanted| of == Some(wanted)) {
+            visit(raw.trim_ascii())?;
+        }
+        Ok(Verdict::Taken)
+    })
+}
+
+/// Calls `take` with the bytes of each record whose format this release knows; of those that do not
+/// name `session_id`, if given, as many as possible are left out.
+fn each_record(
+    root: &Root,
+    session_id: Option<&str>,
+    take: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
+) -> Result<Vec<Damage>> {
     let path = root.dir.journal_path();
     let file = match root.dir.open_read(&path)? {
         Found::File(file, _) => file,
@@ -239,7 +277,7 @@ pub(in crate::jsonl) fn read_journal(
     };
     let place = path.display().to_string();
     let needle = session_id.map(needle);
-    let mut take = |raw: &[u8], at| {
+    let mut take_known = |raw: &[u8], at| {
         if let Some(needle) = &needle
             && memchr::memmem::find(raw, needle).is_none()
         {
@@ -251,16 +289,9 @@ pub(in crate::jsonl) fn read_journal(
             Err(error) => return Ok(error.into()),
         };
         check_version(version.v, at, &place)?;
-        let record: JournalRecord = match serde_json::from_slice(raw) {
-            Ok(record) => record,
-            Err(error) => return Ok(error.into()),
-        };
-        if session_id.is_none_or(|wanted| record.session_id.as_deref() == Some(wanted)) {
-            visit(record)?;
-        }
-        Ok(Verdict::Taken)
+        take(raw)
     };
-    Ok(walk_to_end(&file, Position::START, &place, &mut take)?.damage)
+    Ok(walk_to_end(&file, Position::START, &place, &mut take_known)?.damage)
 }
 
 #[derive(Deserialize)]

@@ -230,7 +230,7 @@ impl Share {
         };
         let from = cursor.at;
         let stamp = Stamp::of(&trail.metadata);
-        let settled = stamp.is_settled(root.dir.host.now());
+        let settled = stamp.is_settled(root.dir.host().now());
         let into = match settled {
             true => &mut self.entries,
             false => &mut self.for_now,

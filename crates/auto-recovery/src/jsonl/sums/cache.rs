@@ -158,7 +158,7 @@ fn left_by_another(root: &Root, session_id: &str, trail: &Trail) -> Option<Trail
 fn leave_to_others(root: &Root, session_id: &str, trail: &Trail, known: &TrailSums) {
     let stamp = Stamp::of(&trail.metadata);
     if let Some(name) = rollup::name_of(session_id)
-        && stamp.is_settled(root.dir.host.now())
+        && stamp.is_settled(root.dir.host().now())
     {
         let trail = known;
         rollup::save(&root.dir, &name, &Kept { stamp, trail });

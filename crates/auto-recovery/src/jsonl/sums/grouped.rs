@@ -4,14 +4,22 @@ use std::sync::Arc;
 
 use super::cache::walk_on;
 use super::parts::share_out;
-use crate::audit::Damage;
+use crate::audit::{AttemptRecipes, Damage, SessionFacts, recipes_of_all};
 use crate::error::Result;
 use crate::jsonl::read::records::{close, take_entry};
 use crate::jsonl::read::session_events::SessionEvents;
 use crate::jsonl::read::sessions::{add_damage, in_order, trail_ids};
-use crate::jsonl::read::trail::{Opened, Trail, unreadable};
+use crate::jsonl::read::trail::{Opened, Trail, read_journal, unreadable};
 use crate::jsonl::root::Root;
 use crate::statistics::{AggregateQuery, Aggregates, Grouping, SessionGroups, SessionTraits};
+
+/// A session, and what the journal says of it.
+struct Session<'a> {
+    id: &'a str,
+    events: Arc<SessionEvents>,
+    /// The recipes of its attempts, if these are asked for.
+    recipes: Option<&'a AttemptRecipes>,
+}
 
 /// What one thread found.
 #[derive(Default)]
@@ -29,9 +37,15 @@ pub(in crate::jsonl) fn grouped(
 ) -> Result<(Aggregates, Vec<Damage>)> {
     let told = root.told_of_all()?;
     let events = &told.events;
+    let recipes = recipes_of_all(query, &|visit| read_journal(root, None, visit))?;
     let shares = share_out(&trail_ids(root)?, |share: &mut Share, _, id| {
         let events = events.get(id).cloned().unwrap_or_default();
-        share.add(root, query, events, id)
+        let session = Session {
+            id,
+            events,
+            recipes: recipes.get(id),
+        };
+        share.add(root, query, session)
     })?;
     let mut without_trail = events.clone();
     let mut sums = Grouping::default();
@@ -44,23 +58,24 @@ pub(in crate::jsonl) fn grouped(
         }
     }
     for events in without_trail.values() {
+        // Nothing was tried in it.
         let traits = events.facts.traits();
         if events.facts.first_at.is_some() && query.includes_session(traits.project, traits.host) {
-            add(&mut sums, query, events, SessionGroups::default());
+            let groups = SessionGroups::default();
+            add(&mut sums, query, (&events.facts, &traits), groups);
         }
     }
     Ok((sums.aggregates(), in_order(damage, told.all_damage())))
 }
 
 impl Share {
-    /// Adds the session `id`, of which the journal says `events`.
-    fn add(
-        &mut self,
-        root: &Root,
-        query: &AggregateQuery,
-        events: Arc<SessionEvents>,
-        id: &str,
-    ) -> Result<()> {
+    /// Adds a session.
+    fn add(&mut self, root: &Root, query: &AggregateQuery, session: Session<'_>) -> Result<()> {
+        let Session {
+            id,
+            events,
+            recipes,
+        } = session;
         let trail = match Trail::open_as(root, id, events)? {
             Opened::Trail(trail) => trail,
             Opened::Nothing => return Ok(()),
@@ -69,7 +84,11 @@ impl Share {
                 return Ok(());
             }
         };
-        let traits = trail.events.facts.traits();
+        let facts = &trail.events.facts;
+        let traits = SessionTraits {
+            recipes: recipes.map(AttemptRecipes::by_number),
+            ..facts.traits()
+        };
         if query.includes_session(traits.project, traits.host) {
             let (session, damage) = match read(&trail, query, &traits) {
                 Ok(read) => read,
@@ -83,7 +102,7 @@ impl Share {
             if session.all().total == 0 && trail.from.offset > 0 {
                 return Ok(());
             }
-            add(&mut self.sums, query, &trail.events, session);
+            add(&mut self.sums, query, (facts, &traits), session);
         }
         self.with_trail.push(id.to_owned());
         Ok(())
@@ -114,18 +133,10 @@ fn read(
 fn add(
     sums: &mut Grouping,
     query: &AggregateQuery,
-    events: &SessionEvents,
+    (facts, traits): (&SessionFacts, &SessionTraits<'_>),
     session: SessionGroups,
 ) {
-    let facts = &events.facts;
     let end = facts.end(session.all());
     let start = facts.session_start(session.all().first_timestamp.as_deref());
-    let traits = facts.traits();
-    sums.add_session(
-        query,
-        &traits,
-        session,
-        start.as_deref(),
-        (end, facts.flaky),
-    );
+    sums.add_session(query, traits, session, start.as_deref(), (end, facts.flaky));
 }

@@ -9,7 +9,7 @@ use std::thread;
 use super::appender::Appender;
 use super::batch::Batch;
 use super::open_trails::OpenTrails;
-use crate::audit::{Appended, NewEntry, session_id};
+use crate::audit::{Appended, NewEntry, RecordedEntry, session_id};
 use crate::error::Result;
 use crate::jsonl::root::Root;
 
@@ -38,7 +38,8 @@ pub(in crate::jsonl) fn append(
     }
     let mut parts: Vec<Part> = Vec::new();
     let mut part_of: HashMap<String, usize> = HashMap::new();
-    for (place, new) in entries.iter_mut().enumerate() {
+    let mut recorded = Vec::with_capacity(entries.len());
+    for (place, new) in entries.into_iter().enumerate() {
         let session_id = &new.entry.session_id;
         let index = match part_of.get(session_id) {
             Some(&index) => index,
@@ -52,19 +53,19 @@ pub(in crate::jsonl) fn append(
                 parts.len() - 1
             }
         };
-        new.fill_in(&*root.dir.host, parts[index].batch.pid());
-        parts[index].batch.push_entry(new)?;
-        parts[index].places.push(place);
+        let part = &mut parts[index];
+        recorded.push(part.batch.push_entry(&root.dir.recorder, new)?);
+        part.places.push(place);
     }
-    let mut numbers = vec![0; entries.len()];
+    let mut numbers = vec![0; recorded.len()];
     for (places, batch) in commit_all(root, journal, trails, parts)? {
         for (place, number) in places.into_iter().zip(batch.numbers()) {
             numbers[place] = number;
         }
     }
-    let entries = entries.into_iter().zip(numbers);
-    Ok(entries
-        .map(|(new, number)| acknowledged(new, number))
+    let recorded = recorded.into_iter().zip(numbers);
+    Ok(recorded
+        .map(|(one, number)| acknowledged(one, number))
         .collect())
 }
 
@@ -73,22 +74,18 @@ fn append_one(
     root: &Arc<Root>,
     journal: &Arc<Appender>,
     trails: &OpenTrails,
-    mut new: NewEntry,
+    new: NewEntry,
 ) -> Result<Appended> {
     let mut batch = Batch::new();
-    new.fill_in(&*root.dir.host, batch.pid());
-    batch.push_entry(&mut new)?;
-    let trail = trails.get(root, journal, &new.entry.session_id)?;
+    let recorded = batch.push_entry(&root.dir.recorder, new)?;
+    let trail = trails.get(root, journal, &recorded.entry().session_id)?;
     let batch = trail.commit(batch)?;
-    Ok(acknowledged(new, batch.highest()))
+    Ok(acknowledged(recorded, batch.highest()))
 }
 
-fn acknowledged(new: NewEntry, attempt_number: u64) -> Appended {
-    Appended {
-        entry_id: new.entry.entry_id,
-        session_id: new.entry.session_id,
-        attempt_number,
-    }
+fn acknowledged(mut recorded: RecordedEntry, attempt_number: u64) -> Appended {
+    recorded.set_number(attempt_number);
+    recorded.appended()
 }
 
 /// Commits every part, even if one fails; the first error is the call's.

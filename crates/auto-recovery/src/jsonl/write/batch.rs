@@ -1,14 +1,10 @@
 //! Lines on their way to a file.
 
-use crate::audit::NewEntry;
+use crate::audit::{JournalLine, NewEntry, RecordedEntry, Recorder, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What most entries take.
 const LINE_BYTES_USUAL: usize = 768;
-
-/// What stands before the number in an entry. Unescaped quotes end strings, so this can stand
-/// nowhere else in one.
-const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
 
 /// Lines to be written together, as bytes that are ready but for the numbers the writer gives.
 #[derive(Debug, Default)]
@@ -47,34 +43,36 @@ impl Batch {
         self.pid
     }
 
-    /// Adds an entry as a line.
-    pub(in crate::jsonl) fn push_entry(&mut self, new: &mut NewEntry) -> Result<()> {
+    /// Adds `new` as `recorder` writes it, as a line, and returns it.
+    pub(in crate::jsonl) fn push_entry(
+        &mut self,
+        recorder: &Recorder,
+        new: NewEntry,
+    ) -> Result<RecordedEntry> {
         let start = self.bytes.len();
-        new.write_fitted(&mut self.bytes)?;
-        if !new.number_by_store {
-            self.end_line(new.entry.attempt_number, None);
-            return Ok(());
+        let recorded = recorder.entry(self.pid, new, &mut self.bytes)?;
+        if !recorded.number_by_store() {
+            self.end_line(recorded.entry().attempt_number, None);
+            return Ok(recorded);
         }
-        let key = memchr::memmem::find(&self.bytes[start..], NUMBER_KEY)
-            .expect("every entry has an attempt number");
-        let insert_at = start + key + NUMBER_KEY.len();
+        let insert_at = start + RecordedEntry::number_at(&self.bytes[start..]);
         // The 0 that stands there goes.
         self.bytes.remove(insert_at);
         self.to_number += 1;
         self.end_line(0, Some(insert_at));
-        Ok(())
+        Ok(recorded)
     }
 
-    /// Adds a line that has no number.
-    pub(in crate::jsonl) fn push_line(&mut self, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
+    /// Adds a journal record as a line.
+    pub(in crate::jsonl) fn push_record(&mut self, line: &JournalLine) {
+        self.bytes.extend_from_slice(line.json().as_bytes());
         self.end_line(0, None);
     }
 
-    /// Adds an entry as it is, which has this number.
-    pub(in crate::jsonl) fn push_imported(&mut self, raw: &[u8], number: u64) {
-        self.bytes.extend_from_slice(raw);
-        self.end_line(number, None);
+    /// Adds an entry that others made, as it is.
+    pub(in crate::jsonl) fn push_taken_over(&mut self, stored: &StoredEntry<'_>) {
+        self.bytes.extend_from_slice(stored.raw());
+        self.end_line(stored.attempt_number(), None);
     }
 
     fn end_line(&mut self, number: u64, insert_at: Option<usize>) {
@@ -151,17 +149,21 @@ fn no_number_left() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::testing::ScriptedHost;
     use crate::testing::store_contract::entry;
 
     #[test]
     fn a_call_for_which_no_number_is_left_is_refused_alone_and_whole() {
+        let recorder = Recorder::new(Arc::new(ScriptedHost::new()));
         let batch = |numbers: &[Option<u64>]| {
             let mut batch = Batch::new();
             for number in numbers {
                 let mut new = entry("s", number.unwrap_or(0));
                 new.number_by_store = number.is_none();
-                batch.push_entry(&mut new).unwrap();
+                batch.push_entry(&recorder, new).unwrap();
             }
             batch
         };

@@ -1,5 +1,6 @@
 //! What a file of the store holds.
 
+use crate::audit::JournalLine;
 use crate::error::Result;
 
 /// What the lines of a file are.
@@ -10,5 +11,5 @@ pub(in crate::jsonl) enum Kind {
     Trail { session_id: String, note: Note },
 }
 
-/// Appends a record, as a line without its end, to the journal, and returns once it is durable.
-pub(in crate::jsonl) type Note = Box<dyn Fn(&[u8]) -> Result<()> + Send>;
+/// Appends a record to the journal, and returns once it is durable.
+pub(in crate::jsonl) type Note = Box<dyn Fn(&JournalLine) -> Result<()> + Send>;

@@ -52,7 +52,7 @@ impl OpenTrails {
         let journal = Arc::clone(journal);
         let kind = Kind::Trail {
             session_id: session_id.to_owned(),
-            note: Box::new(move |line| journal.commit_line(line)),
+            note: Box::new(move |line| journal.commit_record(line)),
         };
         let trail = Arc::new(Appender::new(Arc::clone(root), path, kind));
         open.trails

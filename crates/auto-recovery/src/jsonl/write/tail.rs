@@ -162,12 +162,13 @@ impl Mending<'_> {
         let event = JournalEvent::TailQuarantined(moved);
         match self.kind {
             Kind::Journal => {
-                self.first.extend(self.dir.journal_line(None, event)?);
+                let line = self.dir.recorder.record(None, event)?;
+                self.first.extend(line.json().as_bytes());
                 self.first.push(b'\n');
                 Ok(())
             }
             Kind::Trail { session_id, note } => {
-                note(&self.dir.journal_line(Some(session_id), event)?)
+                note(&self.dir.recorder.record(Some(session_id), event)?)
             }
         }
     }

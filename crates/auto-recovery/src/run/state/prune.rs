@@ -77,7 +77,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::audit::{JournalEvent, SessionHeld, SessionReleased, SessionStarted};
+    use crate::audit::{JournalEvent, Recorder, SessionHeld, SessionReleased, SessionStarted};
     use crate::error::ErrorKind;
     use crate::jsonl::{JsonlOptions, JsonlStore};
     use crate::run::state::outputs::{OUTPUTS, Outputs};
@@ -98,7 +98,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let host: Arc<dyn Host> = Arc::new(ScriptedHost::new());
             let options = JsonlOptions::default();
-            let store = JsonlStore::open(dir.path(), options, Arc::clone(&host)).unwrap();
+            let store =
+                JsonlStore::open(dir.path(), options, Recorder::new(Arc::clone(&host))).unwrap();
             Self { dir, store, host }
         }
 

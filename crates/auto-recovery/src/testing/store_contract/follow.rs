@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::import::{pretty, raw, stored};
-use super::{DEAD_PID, Place, entry, finished, started};
+use super::{DEAD_PID, Place, entry, finished, lines, started};
 use crate::audit::{
     AuditStore, Followed, Follower, JournalEvent, JournalRecord, ReadAfter, Removal, Seen,
     SessionOutcome,
@@ -114,7 +114,7 @@ pub(super) fn named(place: &dyn Place) {
         session_id: Some("old".to_owned()),
         event: end,
     };
-    importer.records(&[record]).unwrap();
+    importer.records(&lines(&[record])).unwrap();
     is_told_of("old");
     for id in ["ä b", "bare"] {
         other.remove(id, &Removal::Cleared).unwrap();

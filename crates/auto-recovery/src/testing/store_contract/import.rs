@@ -1,7 +1,7 @@
 //! Taking over what others hold.
 
 use super::{DEAD_PID, Place, assert_exact, entry, finished, read, started};
-use crate::audit::{AuditStore, JournalEvent, JournalRecord, SessionOutcome};
+use crate::audit::{AuditStore, JournalEvent, JournalLine, JournalRecord, SessionOutcome};
 use crate::error::ErrorKind;
 
 pub(super) fn raw(session_id: &str, number: u64) -> Vec<u8> {
@@ -95,10 +95,11 @@ pub(super) fn records(place: &dyn Place) {
             JournalEvent::SessionFinished(finished(SessionOutcome::Recovered)),
         ),
     ];
-    assert_eq!(store.importer().unwrap().records(&all[..1]).unwrap(), 1);
+    let taken = lines(&all);
+    assert_eq!(store.importer().unwrap().records(&taken[..1]).unwrap(), 1);
     let other = place.open();
-    assert_eq!(other.importer().unwrap().records(&all).unwrap(), 1);
-    assert_eq!(store.importer().unwrap().records(&all).unwrap(), 0);
+    assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 1);
+    assert_eq!(store.importer().unwrap().records(&taken).unwrap(), 0);
     let mut read = Vec::new();
     let mut visit = |record| {
         read.push(record);
@@ -114,8 +115,72 @@ pub(super) fn records(place: &dyn Place) {
     assert_eq!(sessions[0].outcome, SessionOutcome::Recovered);
     // What was removed can be taken over again.
     store.clear("s").unwrap();
-    assert_eq!(other.importer().unwrap().records(&all).unwrap(), 2);
-    assert_eq!(store.importer().unwrap().records(&all).unwrap(), 0);
+    assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 2);
+    assert_eq!(store.importer().unwrap().records(&taken).unwrap(), 0);
     let again = store.sessions().unwrap();
     assert_eq!(again[0], sessions[0]);
+}
+
+/// `records` as others hold them.
+///
+/// # Panics
+/// If one is too large.
+pub fn lines(records: &[JournalRecord]) -> Vec<JournalLine> {
+    let line = |record| JournalLine::taken_over(&serde_json::to_vec(record).unwrap()).unwrap();
+    records.iter().map(line).collect()
+}
+
+fn texts(store: &dyn AuditStore, session_id: Option<&str>) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut visit = |raw: &[u8]| {
+        all.push(String::from_utf8(raw.to_vec()).unwrap());
+        Ok(())
+    };
+    let damage = store.read_records_raw(session_id, &mut visit).unwrap();
+    assert_eq!(damage, []);
+    all
+}
+
+pub(super) fn unknown_records(place: &dyn Place) {
+    let store = place.open();
+    let begun = JournalEvent::SessionStarted(started(&["make"], DEAD_PID));
+    store.record(Some("s"), begun).unwrap();
+    // An event, and fields of one, that this release does not know, in another order than ours.
+    let unknown = [
+        r#"{"v":1,"at":"2026-01-02T03:00:01.000Z","session_id":"s","event":"blessed","by":[1.50,{"\u00e4":null}]}"#,
+        r#"{"why":"it is \"later\"","event":"session_released","user":"u","at":"2026-01-02T03:00:02.000Z","session_id":"s","v":1}"#,
+        r#"{"v":1,"at":"2026-01-02T03:00:03.000Z","session_id":"t","event":"blessed"}"#,
+    ];
+    let line = |text: &&str| JournalLine::taken_over(text.as_bytes()).unwrap();
+    let taken: Vec<JournalLine> = unknown.iter().map(line).collect();
+    assert_eq!(store.importer().unwrap().records(&taken).unwrap(), 3);
+    let other = place.open();
+    assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 0);
+    let all = texts(&*other, None);
+    assert_eq!(all[1..], unknown, "every byte");
+    assert_eq!(texts(&*store, Some("s")), all[..3]);
+    assert_eq!(texts(&*store, Some("t")), all[3..]);
+    assert_eq!(texts(&*store, Some("u")), [""; 0]);
+    let mut records = Vec::new();
+    let mut visit = |record| {
+        records.push(record);
+        Ok(())
+    };
+    assert_eq!(store.read_journal(None, &mut visit).unwrap(), []);
+    let decoded = all.iter().map(|text| serde_json::from_str(text).unwrap());
+    assert_eq!(records, decoded.collect::<Vec<JournalRecord>>());
+    assert_eq!(records[1].event, JournalEvent::Other);
+    assert!(matches!(records[2].event, JournalEvent::SessionReleased(_)));
+    // A session of which only such a record is known is one, and what was removed can come again.
+    assert!(store.is_known("t").unwrap());
+    store.clear("s").unwrap();
+    assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 2);
+    assert_eq!(texts(&*store, Some("s"))[4..], unknown[..2]);
+    for wrong in ["", "no JSON", "[1]", r#"{"v":1,"at":"now"}"#] {
+        let error = JournalLine::taken_over(wrong.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+    let of_many_lines = "{\n  \"v\": 1,\n  \"at\": \"now\",\n  \"event\": \"blessed\"\n}";
+    let line = JournalLine::taken_over(of_many_lines.as_bytes()).unwrap();
+    assert!(!line.json().contains('\n') && line.json().contains("blessed"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DEAD_PID, Place, entry, started};
+use super::{DEAD_PID, Place, entry, lines, started};
 use crate::audit::{
     AuditStore, JournalEvent, JournalRecord, NewEntry, SessionKey, SessionQuery, SessionStarted,
     SessionSummary,
@@ -64,7 +64,7 @@ fn fill(store: &dyn AuditStore) {
         }
     }
     assert_eq!(
-        store.importer().unwrap().records(&records).unwrap(),
+        store.importer().unwrap().records(&lines(&records)).unwrap(),
         records.len() as u64
     );
     store.append(entries).unwrap();

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{DEAD_PID, Place, entry, read, started};
+use super::{DEAD_PID, Place, entry, intent, read, started};
 use crate::audit::{
-    AuditStore, FailureDetected, JournalEvent, NewEntry, SessionFacts, SessionFinished,
-    SessionOutcome, SessionStarted, sort_newest_first,
+    AttemptRecipes, AttemptStarted, AuditStore, FailureDetected, JournalEvent, NewEntry,
+    SessionFacts, SessionFinished, SessionOutcome, SessionStarted, sort_newest_first,
 };
 use crate::failure::{Category, Failure};
 use crate::statistics::{
     Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Dimension, Grouping,
-    Observer, SessionEnd, SessionGroups, instant,
+    Observer, SessionEnd, SessionGroups, SessionTraits, instant,
 };
 
 fn total(store: &dyn AuditStore) -> AggregateStatistics {
@@ -73,8 +73,11 @@ pub(super) fn of_all(place: &dyn Place) {
 /// If the store cannot be read.
 pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
     let mut facts: BTreeMap<String, SessionFacts> = BTreeMap::new();
+    let mut recipes: BTreeMap<String, AttemptRecipes> = BTreeMap::new();
     let journal = store.read_journal(None, &mut |record| {
         if let Some(session_id) = record.session_id {
+            let of_session = recipes.entry(session_id.clone()).or_default();
+            of_session.apply(&record.event);
             let facts = facts.entry(session_id).or_default();
             facts.apply(&record.at, &record.event);
         }
@@ -86,7 +89,12 @@ pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
     let mut grouping = Grouping::default();
     for session in sessions {
         let facts = facts.remove(&session.session_id).unwrap_or_default();
-        let traits = facts.traits();
+        let traits = SessionTraits {
+            recipes: recipes
+                .get(&session.session_id)
+                .map(AttemptRecipes::by_number),
+            ..facts.traits()
+        };
         if !query.includes_session(traits.project, traits.host) {
             continue;
         }
@@ -147,8 +155,12 @@ fn fill(store: &dyn AuditStore) {
             store.record(Some(id), detected(category)).unwrap();
         }
         if id != "nothing tried" {
-            let batch = (1..=40).map(|n| varied(id, number * 1000 + n));
-            store.append(batch.collect()).unwrap();
+            let batch: Vec<NewEntry> = (1..=40).map(|n| varied(id, number * 1000 + n)).collect();
+            for new in &batch[..20] {
+                let begins = begun(new.entry.attempt_number);
+                store.record(Some(id), begins).unwrap();
+            }
+            store.append(batch).unwrap();
         }
         if let Some(outcome) = outcome {
             let finished = SessionFinished {
@@ -189,6 +201,16 @@ fn varied(session_id: &str, number: u64) -> NewEntry {
     new
 }
 
+/// The intent of an attempt, which comes from a recipe or from none.
+fn begun(number: u64) -> JournalEvent {
+    JournalEvent::AttemptStarted(AttemptStarted {
+        recipe: [None, Some("ruff-fix"), Some("it's \"\u{1f980}\"")][(number % 3) as usize]
+            .map(str::to_owned),
+        attempt_number: number,
+        ..intent()
+    })
+}
+
 fn detected(category: Category) -> JournalEvent {
     let failure = Failure::new("E", "it failed", format!("tool of {category}"));
     JournalEvent::FailureDetected(Box::new(FailureDetected {
@@ -203,6 +225,48 @@ fn detected(category: Category) -> JournalEvent {
         plan: Vec::new(),
         skipped: Vec::new(),
     }))
+}
+
+pub(super) fn by_recipe(place: &dyn Place) {
+    let store = place.open();
+    for (number, recipe) in (1_u64..).zip([Some("a"), None, Some("b"), Some("a"), Some("a")]) {
+        let started = AttemptStarted {
+            recipe: recipe.map(str::to_owned),
+            attempt_number: number,
+            ..intent()
+        };
+        let begins = JournalEvent::AttemptStarted(started);
+        store.record(Some("s"), begins).unwrap();
+        let mut new = entry("s", number);
+        new.entry.success = number == 5;
+        store.append(vec![new]).unwrap();
+    }
+    store.append(vec![entry("t", 1)]).unwrap();
+    let query = AggregateQuery {
+        by: vec![Dimension::Recipe],
+        ..AggregateQuery::default()
+    };
+    let told = || {
+        let groups = place.open().aggregate(&query).unwrap().groups.into_iter();
+        let told = groups.map(|mut group| {
+            let of = &group.statistics;
+            let counts = (of.total_attempts, of.successful_attempts, of.sessions);
+            (group.key.remove(0), counts)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        told(),
+        [
+            (named("a"), (3, 1, 1)),
+            (None, (2, 0, 2)),
+            (named("b"), (1, 0, 1))
+        ]
+    );
+    store.clear("s").unwrap();
+    store.append(vec![entry("s", 1)]).unwrap();
+    assert_eq!(told().len(), 1, "what was removed had the recipes");
 }
 
 pub(super) fn told_apart(place: &dyn Place) {

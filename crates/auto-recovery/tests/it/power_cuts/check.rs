@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Damage, JournalEvent, TailQuarantined};
+use auto_recovery::audit::{AuditStore, Damage, JournalEvent, Recorder, TailQuarantined};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{ScriptedHost, store_contract};
 
@@ -96,7 +96,7 @@ pub(super) fn check_going_on(root: &Path, ledger: &Ledger, shown: &Shown, found:
 
 fn open(dir: &Path) -> JsonlStore {
     let host = Arc::new(ScriptedHost::new());
-    JsonlStore::open(dir, JsonlOptions::default(), host).unwrap()
+    JsonlStore::open(dir, JsonlOptions::default(), Recorder::new(host)).unwrap()
 }
 
 /// A reader that knows nothing but that an entry is a line decides whether there is damage; the

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::thread;
 
 use auto_recovery::RecoveryAuditEntry;
-use auto_recovery::audit::{AuditStore, Durability, JournalEvent, NewEntry, SessionStarted};
+use auto_recovery::audit::{
+    AuditStore, Durability, JournalEvent, NewEntry, Recorder, SessionStarted,
+};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::store_contract;
 use auto_recovery::testing::{Random, ScriptedHost, SimulatedDisk};
@@ -83,7 +85,7 @@ impl<'d> Life<'d> {
         let dir = self.disk.root().join("state/audit");
         let host = Arc::new(ScriptedHost::new());
         let io: Arc<SimulatedDisk> = Arc::clone(self.disk);
-        JsonlStore::open_with_io(&dir, options, host, io).unwrap()
+        JsonlStore::open_with_io(&dir, options, Recorder::new(host), io).unwrap()
     }
 
     fn entry(&mut self, session: &str) -> NewEntry {

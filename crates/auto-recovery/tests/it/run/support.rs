@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::JournalEvent;
+use auto_recovery::audit::{JournalEvent, Recorder};
 use auto_recovery::host::{Host, SystemHost, Wait};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -137,7 +137,8 @@ impl Project {
     /// The request to run `argv` here with `policy`, with everything else as it is by default.
     pub(crate) fn request(&self, argv: &[&str], policy: Policy) -> RunRequest {
         let host: Arc<dyn Host> = Arc::new(SystemHost::new());
-        let store = JsonlStore::open(&self.state(), JsonlOptions::default(), host).unwrap();
+        let store =
+            JsonlStore::open(&self.state(), JsonlOptions::default(), Recorder::new(host)).unwrap();
         let argv = argv.iter().map(OsString::from).collect();
         RunRequest {
             store_paths: vec![self.state()],

@@ -27,6 +27,7 @@ const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
     ("mutex", &[]),
+    ("group_commit", &["error", "mutex"]),
     ("wording", &[]),
     ("exit", &[]),
     ("escape", &[]),
@@ -56,7 +57,7 @@ const MODULES: Table<'_> = &[
     ("checkpoint", &["error", "mutex", "files", "platform", "host", "patience", "git", "workspace", "wording"]),
     // What is kept.
     ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "host", "wording"]),
-    ("jsonl", &["error", "mutex", "statistics", "files", "platform", "host", "patience", "audit"]),
+    ("jsonl", &["error", "mutex", "group_commit", "statistics", "files", "platform", "host", "patience", "audit"]),
     ("export", &["error", "mutex", "entry", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::Writer;
-use crate::audit::Durability;
+use crate::audit::{Durability, JournalEvent, Recorder};
 use crate::host::SystemHost;
 use crate::jsonl::dir::Dir;
 use crate::jsonl::io::SystemIo;
@@ -20,7 +20,7 @@ fn writer(dir: &Path) -> Writer {
     let root = Root::new(Dir {
         path: dir.to_path_buf(),
         io: Arc::new(SystemIo),
-        host: Arc::new(SystemHost::new()),
+        recorder: Recorder::new(Arc::new(SystemHost::new())),
         durability: Durability::Flush,
         rollup_bytes_min: u64::MAX,
         is_placed: AtomicBool::new(false),
@@ -31,7 +31,8 @@ fn writer(dir: &Path) -> Writer {
 
 fn write(writer: &mut Writer) -> &File {
     let mut batch = Batch::new();
-    batch.push_line(b"{}");
+    let line = writer.root.dir.recorder.record(None, JournalEvent::Other);
+    batch.push_record(&line.unwrap());
     writer.write(&mut [batch]).unwrap();
     &writer.open.as_ref().unwrap().file
 }
@@ -50,5 +51,7 @@ fn the_child_of_a_fork_opens_the_file_anew() {
     );
     writer.open.as_mut().unwrap().pid = 0;
     assert!(!is_shared(write(&mut writer)));
-    assert_eq!(std::fs::read(&writer.path).unwrap(), b"{}\n{}\n{}\n");
+    let text = std::fs::read_to_string(&writer.path).unwrap();
+    let is_whole = |line: &str| line.starts_with('{') && line.ends_with(r#""event":"other"}"#);
+    assert_eq!(text.lines().map(is_whole).collect::<Vec<_>>(), [true; 3]);
 }

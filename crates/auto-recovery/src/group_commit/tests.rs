@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// How many callers wait behind the one that leads.
-fn waiting<Work>(group: &Group<Work>) -> usize {
+fn waiting<Work>(group: &GroupCommit<Work>) -> usize {
     let queue = lock(&group.queue);
     queue.batches.iter().map(|batch| batch.waiting.len()).sum()
 }
 
 /// How many callers the batch has that is written.
-fn joined<Work>(group: &Group<Work>) -> usize {
+fn joined<Work>(group: &GroupCommit<Work>) -> usize {
     lock(&group.queue).batches[0].callers
 }
 
@@ -21,7 +21,11 @@ const EACH: usize = 200;
 
 #[test]
 fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
-    let group = Group::<(usize, usize)>::new(1024, |_| 1);
+    [Pace::Gather, Pace::AtOnce].into_iter().for_each(many);
+}
+
+fn many(pace: Pace) {
+    let group = GroupCommit::<(usize, usize)>::new(1024, |_| 1, pace);
     let written = Mutex::new(Vec::new());
     let writing = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -55,7 +59,7 @@ type Told = thread::Result<Result<u32>>;
 /// Has one caller lead, another join its batch, and a third come after that, and the leader end
 /// like this. Returns what each was told.
 fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
-    let group = &Group::<u32>::new(1024, |_| 1);
+    let group = &GroupCommit::<u32>::new(1024, |_| 1, Pace::Gather);
     let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
     let write = |work: &mut dyn Iterator<Item = u32>| Ok(work.map(Ok).collect());
     let until_waiting = |count| {
@@ -108,7 +112,7 @@ fn a_failure_is_of_all_who_shared_it_and_of_nobody_else() {
 
 #[test]
 fn who_comes_while_a_leader_writes_is_written_with_the_others() {
-    let group = &Group::<u32>::new(1024, |_| 1);
+    let group = &GroupCommit::<u32>::new(1024, |_| 1, Pace::Gather);
     let batches = AtomicUsize::new(0);
     let write = |work: &mut dyn Iterator<Item = u32>| {
         batches.fetch_add(1, Ordering::SeqCst);
@@ -132,7 +136,7 @@ fn who_comes_while_a_leader_writes_is_written_with_the_others() {
 
 #[test]
 fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
-    let group = &Group::<Vec<u32>>::new(10, Vec::len);
+    let group = &GroupCommit::<Vec<u32>>::new(10, Vec::len, Pace::Gather);
     let sizes = &Mutex::new(Vec::new());
     let held = &Barrier::new(2);
     let write = |work: &mut dyn Iterator<Item = Vec<u32>>| {
@@ -163,7 +167,11 @@ fn a_leader_writes_no_more_at_once_than_fits_and_never_nothing() {
 
 #[test]
 fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
-    let group = &Group::<usize>::new(1, |_| 1);
+    [Pace::Gather, Pace::AtOnce].into_iter().for_each(unmerged);
+}
+
+fn unmerged(pace: Pace) {
+    let group = &GroupCommit::<usize>::new(1, |_| 1, pace);
     thread::scope(|scope| {
         for caller in 0..4 {
             scope.spawn(move || {
@@ -184,7 +192,7 @@ fn leaders(
     batch: usize,
     end: impl Fn() -> Result<()> + Copy + Send + Sync,
 ) -> Vec<thread::ThreadId> {
-    let group = &Group::<()>::new(batch, |()| 1);
+    let group = &GroupCommit::<()>::new(batch, |()| 1, Pace::Gather);
     let leaders = &Mutex::new(Vec::new());
     let write = |work: &mut dyn Iterator<Item = ()>| {
         while lock(leaders).is_empty() && waiting(group) < callers {
@@ -220,4 +228,51 @@ fn a_leader_does_not_go_on_for_few_or_after_a_failure() {
         assert_eq!(leaders.len(), 2);
         assert_ne!(leaders[0], leaders[1]);
     }
+}
+
+/// Has one caller write alone and end like this while two others come, who are then written
+/// together. Returns what each was told.
+fn alone(end: impl Fn() -> Result<()> + Sync) -> [Told; 3] {
+    let group = &GroupCommit::<u32>::new(1024, |_| 1, Pace::AtOnce);
+    let leading = &Barrier::new(2);
+    let batches = &AtomicUsize::new(0);
+    let write = move |work: &mut dyn Iterator<Item = u32>| {
+        batches.fetch_add(1, Ordering::SeqCst);
+        Ok(work.map(Ok).collect())
+    };
+    let told = thread::scope(|scope| {
+        let alone = scope.spawn(|| {
+            group.commit(1, |work| {
+                leading.wait();
+                while waiting(group) < 2 {
+                    thread::yield_now();
+                }
+                assert!(work.eq([1]), "who comes meanwhile does not join");
+                end()?;
+                Ok(vec![Ok(1)])
+            })
+        });
+        leading.wait();
+        let others = [2, 3].map(|number| scope.spawn(move || group.commit(number, write)));
+        let [second, third] = others;
+        [alone, second, third].map(thread::ScopedJoinHandle::join)
+    });
+    assert_eq!(batches.load(Ordering::SeqCst), 1);
+    told
+}
+
+#[test]
+fn who_writes_alone_leaves_the_lead_to_those_who_came_meanwhile_however_it_ends() {
+    let failed = || Err(Error::new(ErrorKind::NoSpace, "as if"));
+    let [good, bad] = [alone(|| Ok(())), alone(failed)];
+    let panicked = alone(|| panic!("as if"));
+    for [_, second, third] in [&good, &bad, &panicked] {
+        for (told, number) in [(second, 2), (third, 3)] {
+            assert_eq!(*told.as_ref().unwrap().as_ref().unwrap(), number);
+        }
+    }
+    let [good, bad, panicked] = [good, bad, panicked].map(|[first, ..]| first);
+    assert_eq!(good.unwrap().unwrap(), 1);
+    assert_eq!(bad.unwrap().unwrap_err().kind(), ErrorKind::NoSpace);
+    assert!(panicked.is_err());
 }

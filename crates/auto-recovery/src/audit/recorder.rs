@@ -1,0 +1,222 @@
+//! The recorder: the only maker of the text of entries and of journal records.
+//!
+//! A store gets one when it is opened, and appends only what a recorder made ([`RecordedEntry`],
+//! [`JournalLine`]) or what it takes over from others as it is. So whatever must happen to every
+//! text before it is kept has one place: [`Recorder::entry`] and [`Recorder::record`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
+use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry};
+use crate::entry::RecoveryAuditEntry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, new_id_in, timestamp};
+
+/// The digits of the largest attempt number.
+const NUMBER_BYTES_MAX: usize = 20;
+
+/// The key before the attempt number in an entry's text. Quotes within strings are escaped, so this
+/// cannot appear inside one.
+const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
+
+/// The maker of all text that a store appends.
+pub struct Recorder {
+    host: Arc<dyn Host>,
+}
+
+impl Recorder {
+    /// A recorder that takes times and ids from `host`.
+    pub fn new(host: Arc<dyn Host>) -> Arc<Self> {
+        Arc::new(Self { host })
+    }
+
+    /// The host of the store.
+    pub fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// Appends the text of `new` to `out`, compact JSON without a line's end, and returns the entry
+    /// that it is the text of. An id and a time that are missing are filled in, made in the process
+    /// `pid`, which is this one; what is too large is cut. Where the store gives the number, the
+    /// text has a 0 in its place, and any number that replaces it fits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if its duration is no duration.
+    pub fn entry(&self, pid: u32, new: NewEntry, out: &mut Vec<u8>) -> Result<RecordedEntry> {
+        let NewEntry {
+            mut entry,
+            number_by_store,
+        } = new;
+        let has_new_id = entry.entry_id.is_empty();
+        if has_new_id {
+            entry.entry_id = new_id_in(pid, "entry");
+        }
+        if entry.timestamp.is_empty() {
+            entry.timestamp = timestamp(self.host.now());
+        }
+        // Fields that must not be kept as they are would be changed here, before sizes count.
+        let mut limit = ENTRY_BYTES_MAX;
+        if number_by_store {
+            entry.attempt_number = 0;
+            limit -= NUMBER_BYTES_MAX;
+        }
+        write_fitted(&mut entry, limit, out)?;
+        Ok(RecordedEntry {
+            entry,
+            number_by_store,
+            has_new_id,
+        })
+    }
+
+    /// The journal record that `event` happened now, to `session_id` if it is about a session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it has more than
+    /// [`JournalRecord::BYTES_MAX`].
+    pub fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<JournalLine> {
+        let record = JournalRecord {
+            v: JournalRecord::VERSION,
+            at: timestamp(self.host.now()),
+            session_id: session_id.map(str::to_owned),
+            event,
+        };
+        // Fields that must not be kept as they are would be changed here, before sizes count.
+        let json = serde_json::to_string(&record).map_err(|error| {
+            Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
+        })?;
+        check_size(json.len())?;
+        Ok(JournalLine { record, json })
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+/// An entry whose text a [`Recorder`] made, complete but for a number that the store gives.
+#[derive(Clone, Debug)]
+pub struct RecordedEntry {
+    entry: RecoveryAuditEntry,
+    number_by_store: bool,
+    has_new_id: bool,
+}
+
+impl RecordedEntry {
+    /// The entry.
+    pub fn entry(&self) -> &RecoveryAuditEntry {
+        &self.entry
+    }
+
+    /// The entry, for those who keep it.
+    pub fn into_entry(self) -> RecoveryAuditEntry {
+        self.entry
+    }
+
+    /// Whether the store gives its number.
+    pub fn number_by_store(&self) -> bool {
+        self.number_by_store
+    }
+
+    /// Whether its id was made by the recorder, so that no other entry has it.
+    pub fn has_new_id(&self) -> bool {
+        self.has_new_id
+    }
+
+    /// Its text with the number that it has now.
+    pub fn text(&self) -> String {
+        self.entry.to_json()
+    }
+
+    /// Gives it the number `number`.
+    pub fn set_number(&mut self, number: u64) {
+        self.entry.attempt_number = number;
+    }
+
+    /// The acknowledgement of its caller.
+    pub fn appended(self) -> Appended {
+        Appended {
+            entry_id: self.entry.entry_id,
+            session_id: self.entry.session_id,
+            attempt_number: self.entry.attempt_number,
+        }
+    }
+
+    /// Where in its `text`, as [`Recorder::entry`] wrote it, the number begins.
+    pub(crate) fn number_at(text: &[u8]) -> usize {
+        let key = memchr::memmem::find(text, NUMBER_KEY);
+        key.expect("every entry has an attempt number") + NUMBER_KEY.len()
+    }
+}
+
+/// A journal record and its text, one line of compact JSON without the line's end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalLine {
+    record: JournalRecord,
+    json: String,
+}
+
+impl JournalLine {
+    /// The line of a record that others made, taken over as it is: `raw` is its text. What this
+    /// release does not know of it stays in the text. Only a text of several lines becomes one of
+    /// one line.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is no record, or has more than
+    /// [`JournalRecord::BYTES_MAX`].
+    pub fn taken_over(raw: &[u8]) -> Result<Self> {
+        let refused = |error: &dyn fmt::Display| {
+            let text = format!("a journal record cannot be taken over: {error}");
+            Error::new(ErrorKind::InvalidInput, text)
+        };
+        let raw = raw.trim_ascii();
+        let record = serde_json::from_slice(raw).map_err(|error| refused(&error))?;
+        let text = std::str::from_utf8(raw).map_err(|error| refused(&error))?;
+        let json = match text.contains(['\n', '\r']) {
+            false => text.to_owned(),
+            true => {
+                let value: serde_json::Value =
+                    serde_json::from_str(text).map_err(|error| refused(&error))?;
+                value.to_string()
+            }
+        };
+        check_size(json.len())?;
+        Ok(Self { record, json })
+    }
+
+    /// The record.
+    pub fn record(&self) -> &JournalRecord {
+        &self.record
+    }
+
+    /// What happened, in the word of its text.
+    pub fn event(&self) -> String {
+        #[derive(Deserialize)]
+        struct Header {
+            event: String,
+        }
+        let header: Result<Header, _> = serde_json::from_str(&self.json);
+        header.map_or_else(|_| String::new(), |header| header.event)
+    }
+
+    /// Its text.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+/// Refuses the text of a record that is larger than any that is kept.
+fn check_size(bytes: usize) -> Result<()> {
+    let most = JournalRecord::BYTES_MAX;
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("a journal record has {bytes} bytes: at most {most} can be kept"),
+    ))
+}
