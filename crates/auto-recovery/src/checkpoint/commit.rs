@@ -14,7 +14,7 @@ use crate::checkpoint::tree::path::display_path;
 use crate::checkpoint::tree::rules::{Protected, Rules};
 use crate::checkpoint::tree::watch::Watch;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::git::Git;
 
 /// A snapshot of a working tree.

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
 
 /// Where refs of marked checkpoints stand.
@@ -127,7 +126,7 @@ impl CheckpointStore {
             text.push_str(&line);
             text.push('\n');
         }
-        durable::replace(&self.dir.join("marks"), text.as_bytes())?;
+        files::replace(&self.dir.join("marks"), Synced::Yes, text.as_bytes())?;
         let dir = self.git.dir().join(MARK_REFS);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

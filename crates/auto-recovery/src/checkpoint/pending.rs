@@ -24,8 +24,7 @@ use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::path::{RelPath, display_path};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
 use crate::workspace::Workspace;
 use crate::workspace::layout::{
@@ -186,7 +185,7 @@ impl Pending {
 
     /// The run has come to its end.
     pub fn end(self) -> Result<()> {
-        durable::remove(&self.path)
+        files::remove_synced(&self.path)
     }
 
     /// Why the tree is another one now than the run changed: its directory was made anew, or HEAD
@@ -306,7 +305,7 @@ impl Pending {
             )
             .with_source(e)
         })?;
-        durable::replace(&self.path, &text)
+        files::replace(&self.path, Synced::Yes, &text)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod circles;
+mod ground;
 mod house;
 mod limits;
 mod platform;
@@ -40,6 +41,11 @@ fn files_import_each_other_in_no_circle() {
 #[test]
 fn files_of_others_are_opened_in_one_way() {
     assert_clean(reads::raw_reads(&Tree::read()));
+}
+
+#[test]
+fn files_are_made_and_replaced_in_one_way() {
+    assert_clean(ground::calls_elsewhere(&Tree::read()));
 }
 
 #[test]
