@@ -4,6 +4,7 @@
 //! Nothing is exempt silently: an exemption stands in a table here, or it does not exist. The rules
 //! are pure functions of text with their own cases, so a rule that has gone blind fails as well.
 
+mod architecture;
 mod arrows;
 mod circles;
 mod ground;
@@ -26,6 +27,16 @@ fn assert_clean(findings: Vec<String>) {
 #[test]
 fn modules_import_along_the_arrows() {
     assert_clean(arrows::in_library(&Tree::read()));
+}
+
+#[test]
+fn the_architecture_page_says_who_imports_whom() {
+    assert_clean(architecture::page(&Tree::read()));
+}
+
+#[test]
+fn what_embedders_build_on_is_public() {
+    assert_clean(architecture::closed_boundaries(&Tree::read()));
 }
 
 #[test]
