@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::cache::walk_on;
-use super::parts::share_out;
 use crate::audit::Damage;
 use crate::error::Result;
 use crate::jsonl::read::records::{close, take_entry};
@@ -12,6 +11,7 @@ use crate::jsonl::read::sessions::{add_damage, in_order, trail_ids};
 use crate::jsonl::read::trail::{Opened, Trail, unreadable};
 use crate::jsonl::root::Root;
 use crate::statistics::{AggregateQuery, Aggregates, Grouping, SessionGroups, SessionTraits};
+use crate::workers::share_out;
 
 /// What one thread found.
 #[derive(Default)]
