@@ -7,12 +7,12 @@
 
 mod by_reading;
 mod damage;
+mod duplicates;
 pub mod encoding;
-mod facts;
 mod fit;
 mod follow;
 mod journal;
-mod known;
+mod journal_summary;
 mod removal;
 pub mod session_id;
 mod session_list;
@@ -21,7 +21,7 @@ mod store;
 mod stored;
 
 pub use damage::Damage;
-pub use facts::{SessionFacts, this_host};
+pub use duplicates::Duplicates;
 pub use fit::{ENTRY_BYTES_MAX, write_fitted};
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
@@ -29,7 +29,7 @@ pub use journal::{
     Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned,
     SessionReleased, SessionStarted, TailQuarantined, TrailRemoved,
 };
-pub use known::Known;
+pub use journal_summary::{JournalSummary, this_host};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::marks::{MARK_REFS, MARKS_BYTES_MAX};
+use crate::checkpoint::good_trees::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
@@ -439,7 +439,7 @@ impl Shelf {
         };
         let text = String::from_utf8_lossy(&text);
         let checkpoint = |line: &str| {
-            let mark: Option<super::marks::Mark> = serde_json::from_str(line).ok();
+            let mark: Option<super::good_trees::GoodTree> = serde_json::from_str(line).ok();
             mark.map(|mark| mark.checkpoint)
         };
         let kept = text

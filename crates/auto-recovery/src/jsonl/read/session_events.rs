@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::Position;
 use crate::audit::{
-    JournalEvent, JournalRecord, SessionCleared, SessionFacts, TailQuarantined, TrailRemoved,
+    JournalEvent, JournalRecord, JournalSummary, SessionCleared, TailQuarantined, TrailRemoved,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::hash::fnv64;
@@ -22,7 +22,7 @@ use crate::jsonl::names::session_of;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::jsonl) struct SessionEvents {
     /// What it says of the session.
-    pub facts: SessionFacts,
+    pub facts: JournalSummary,
     /// What was moved aside of its trail.
     #[serde(default)]
     pub quarantined: Vec<TailQuarantined>,

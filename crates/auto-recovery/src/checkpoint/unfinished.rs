@@ -49,7 +49,7 @@ pub struct StartedGroup {
 /// A run that has begun to change a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PendingRun {
+pub struct UnfinishedRun {
     /// Format version.
     pub v: u32,
     /// Its session.
@@ -86,14 +86,14 @@ pub struct PendingRun {
 
 /// The record of a run, as it stands in the state.
 #[derive(Debug)]
-pub struct Pending {
+pub struct Unfinished {
     path: PathBuf,
-    run: PendingRun,
+    run: UnfinishedRun,
 }
 
 /// What a run that died left of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PendingState {
+pub enum UnfinishedState {
     /// The tree is as it was before.
     Clean,
     /// These paths are still as the attempt left them, all others as they were before.
@@ -102,20 +102,20 @@ pub enum PendingState {
     Conflicting(Vec<String>),
 }
 
-impl Pending {
+impl Unfinished {
     /// Records that a run is about to change the tree. Durable when it returns.
-    pub fn begin(state_dir: &Path, workspace: &Workspace, run: PendingRun) -> Result<Self> {
+    pub fn begin(state_dir: &Path, workspace: &Workspace, run: UnfinishedRun) -> Result<Self> {
         let dir = make_workspace_dir(state_dir, workspace)?;
-        let pending = Self {
+        let unfinished = Self {
             path: dir.join("pending.json"),
-            run: PendingRun {
+            run: UnfinishedRun {
                 v: VERSION,
                 root: identity(workspace.root()),
                 ..run
             },
         };
-        pending.write()?;
-        Ok(pending)
+        unfinished.write()?;
+        Ok(unfinished)
     }
 
     /// The run that died in `workspace`, if one did. To be asked by the holder of its lock.
@@ -134,7 +134,7 @@ impl Pending {
             Err(e) => return Err(Error::io("read", &path, e)),
         };
         let shown = path.display();
-        let run: PendingRun = serde_json::from_slice(&text).map_err(|e| {
+        let run: UnfinishedRun = serde_json::from_slice(&text).map_err(|e| {
             let what =
                 format!("the record of a run that died is damaged; look at {shown} and remove it");
             Error::new(ErrorKind::Damaged, what).with_source(e)
@@ -147,7 +147,7 @@ impl Pending {
     }
 
     /// What it says.
-    pub fn run(&self) -> &PendingRun {
+    pub fn run(&self) -> &UnfinishedRun {
         &self.run
     }
 
@@ -215,7 +215,7 @@ impl Pending {
     }
 
     /// What the run that died left of the tree.
-    pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<PendingState> {
+    pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<UnfinishedState> {
         let (before, left) = self.images(store)?;
         let mut session = store.begin_session(&self.run.session_id)?;
         let mut finishable = Vec::new();
@@ -237,11 +237,11 @@ impl Pending {
             }
         }
         Ok(if !conflicting.is_empty() {
-            PendingState::Conflicting(conflicting)
+            UnfinishedState::Conflicting(conflicting)
         } else if finishable.is_empty() {
-            PendingState::Clean
+            UnfinishedState::Clean
         } else {
-            PendingState::Finishable(finishable)
+            UnfinishedState::Finishable(finishable)
         })
     }
 
@@ -270,7 +270,7 @@ impl Pending {
     }
 
     /// Puts the tree back as it was before, but for what a run `beside` may have changed. For a
-    /// [`PendingState::Finishable`] only.
+    /// [`UnfinishedState::Finishable`] only.
     pub fn finish(
         &self,
         store: &Arc<CheckpointStore>,
