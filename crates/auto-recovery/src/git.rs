@@ -11,8 +11,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::host::Host;
 use crate::process::{End, Finished, Helper, Patience};
 
@@ -225,7 +224,7 @@ impl Git {
         for name in LEADING_AWAY {
             let path = self.dir.join(name);
             if path.symlink_metadata().is_ok() {
-                durable::remove(&path)?;
+                files::remove_synced(&path)?;
             }
         }
         for (name, text) in [("config", CONFIG), ("info/attributes", ATTRIBUTES)] {
@@ -234,7 +233,7 @@ impl Git {
             if known.is_ok_and(|known| known == text.as_bytes()) {
                 continue;
             }
-            durable::replace(&path, text.as_bytes())?;
+            files::replace(&path, Synced::Yes, text.as_bytes())?;
         }
         Ok(())
     }

@@ -45,6 +45,7 @@ pub mod testing;
 mod tier;
 pub mod transfer;
 pub mod wording;
+mod workers;
 pub mod workspace;
 
 pub use attempt::{RecoveryAttempt, RecoveryResult};

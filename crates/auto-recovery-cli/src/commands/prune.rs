@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::files::{Purpose, check_own_dir, open_own};
-use auto_recovery::retention::{Doomed, PruneOptions, Pruned, RetentionRules, prune};
+use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, prune};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -122,8 +122,8 @@ pub(crate) fn prune_sessions(context: &Context, request: PruneRequest) -> Result
 }
 
 /// Those of `agreed` that are to go by the rules `now` too, as they were. It is told which stay.
-fn still_doomed(agreed: Vec<Doomed>, now: &[Doomed], printer: &Printer) -> Vec<Doomed> {
-    let now: HashMap<&str, &Doomed> = now
+fn still_doomed(agreed: Vec<Selected>, now: &[Selected], printer: &Printer) -> Vec<Selected> {
+    let now: HashMap<&str, &Selected> = now
         .iter()
         .map(|one| (one.session.session_id.as_str(), one))
         .collect();
@@ -226,7 +226,7 @@ struct Outcome {
 fn prune_all(
     context: &Context,
     store: &dyn AuditStore,
-    doomed: &[Doomed],
+    doomed: &[Selected],
     archive: Option<PathBuf>,
 ) -> Result<Outcome> {
     let started = identity::session_started(&context.settings, None);
@@ -300,7 +300,7 @@ fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result
     Ok(is_done)
 }
 
-fn row(doomed: &Doomed) -> Row {
+fn row(doomed: &Selected) -> Row {
     Row {
         session_id: doomed.session.session_id.clone(),
         entries: doomed.session.total_attempts,

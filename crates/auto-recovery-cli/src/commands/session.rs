@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, Damage, SessionFacts, SessionSummary, this_host};
+use auto_recovery::audit::{AuditStore, Damage, JournalSummary, SessionSummary, this_host};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::exit::Exit;
@@ -152,8 +152,8 @@ pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String
 }
 
 /// What the journal says of `session`.
-pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<SessionFacts> {
-    let mut facts = SessionFacts::default();
+pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<JournalSummary> {
+    let mut facts = JournalSummary::default();
     store.read_journal(Some(session), &mut |record| {
         facts.apply(&record.at, &record.event);
         Ok(())

@@ -14,7 +14,7 @@ use auto_recovery::host::Host;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::mutex;
 use auto_recovery::patience::over;
-use auto_recovery::process::Outlet;
+use auto_recovery::process::NonblockingWriter;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -28,8 +28,8 @@ static RUN: OnceLock<Run> = OnceLock::new();
 struct Run {
     interrupt: Arc<Interrupt>,
     host: Arc<dyn Host>,
-    stdout: Mutex<Option<Outlet>>,
-    stderr: Mutex<Option<Outlet>>,
+    stdout: Mutex<Option<NonblockingWriter>>,
+    stderr: Mutex<Option<NonblockingWriter>>,
     /// Whether a reader took nothing until the end: those that come are offered once.
     is_given_up: AtomicBool,
 }
@@ -81,22 +81,22 @@ pub(super) fn to_stderr(bytes: &[u8]) {
 impl Run {
     fn write(
         &self,
-        outlet: &Mutex<Option<Outlet>>,
+        writer: &Mutex<Option<NonblockingWriter>>,
         fd: BorrowedFd<'_>,
         mut bytes: &[u8],
     ) -> io::Result<()> {
-        let mut outlet = mutex::lock(outlet);
-        let outlet = match &mut *outlet {
-            Some(outlet) => outlet,
-            none => none.insert(Outlet::new(fd)?),
+        let mut writer = mutex::lock(writer);
+        let writer = match &mut *writer {
+            Some(writer) => writer,
+            none => none.insert(NonblockingWriter::new(fd)?),
         };
         let mut is_last = false;
         while !bytes.is_empty() {
-            match outlet.write(bytes) {
+            match writer.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(outlet.as_fd(), &mut is_last)?;
+                    self.wait(writer.as_fd(), &mut is_last)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -104,10 +104,10 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until `outlet` takes more, or nobody waits any more; then once more.
-    fn wait(&self, outlet: BorrowedFd<'_>, is_last: &mut bool) -> io::Result<()> {
+    /// Waits until `writer` takes more, or nobody waits any more; then once more.
+    fn wait(&self, writer: BorrowedFd<'_>, is_last: &mut bool) -> io::Result<()> {
         let why = over(&*self.host);
-        let mut fds = vec![PollFd::from_borrowed_fd(outlet, PollFlags::OUT)];
+        let mut fds = vec![PollFd::from_borrowed_fd(writer, PollFlags::OUT)];
         let limit = match why {
             Some(why) if *is_last || self.is_given_up.load(Ordering::Relaxed) => {
                 self.is_given_up.store(true, Ordering::Relaxed);

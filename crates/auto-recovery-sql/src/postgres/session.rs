@@ -1,6 +1,6 @@
 //! The row of a session: what its entries come to, and what its journal says.
 
-use auto_recovery::audit::{JournalEvent, SessionFacts, SessionSummary};
+use auto_recovery::audit::{JournalEvent, JournalSummary, SessionSummary};
 use auto_recovery::statistics::{Tally, instant};
 use auto_recovery::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
@@ -47,7 +47,7 @@ pub(super) struct Session {
     last_timestamp: Option<String>,
     last_us: Option<i64>,
     last_succeeded: bool,
-    pub facts: SessionFacts,
+    pub facts: JournalSummary,
     pub facts_changed: bool,
 }
 

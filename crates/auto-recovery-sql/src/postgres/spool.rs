@@ -23,7 +23,8 @@ use std::time::Duration;
 use auto_recovery::audit::{AuditStore, NewEntry, Recorder};
 use auto_recovery::export;
 use auto_recovery::files::{
-    Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small,
+    Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small, rename_synced,
+    sync_dir,
 };
 use auto_recovery::host::{Host, Wait, new_id};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -345,8 +346,7 @@ impl Spool {
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from, to) = (self.dir.join(from), self.dir.join(to));
-        fs::rename(&from, &to).map_err(|error| Error::io("rename", &from, error))?;
-        sync_dir(&self.dir)
+        rename_synced(&from, &to).map_err(|error| Error::io("rename", &from, error))
     }
 
     fn write_probe(&self, name: &str, probe: &Probe) -> Result<()> {
@@ -359,7 +359,7 @@ impl Spool {
             file.write_all(&text)
                 .map_err(|error| Error::io("write", &path, error))
         })?;
-        sync_dir(&self.dir)
+        sync_dir(&self.dir).map_err(|error| Error::io("sync directory", &self.dir, error))
     }
 
     /// Keeps others from writing until what is returned is dropped.
@@ -457,9 +457,4 @@ fn make_dir(dir: &Path) -> Result<()> {
     make_own_dir(dir, Path::new(""), Purpose::State)
         .map(drop)
         .map_err(|error| Error::io("use the spool", dir, error))
-}
-
-fn sync_dir(dir: &Path) -> Result<()> {
-    let synced = File::open(dir).and_then(|dir| dir.sync_all());
-    synced.map_err(|error| Error::io("sync directory", dir, error))
 }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::Durability;
 use auto_recovery::error::Result;
+use auto_recovery::files::FileId;
 use auto_recovery::host::Host;
 use auto_recovery::patience::Waiting;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::failure::{At, failed, gave_up};
-use super::file::{self, FileId};
+use super::file;
 use super::migrations::{self, Format};
 use super::recent::Recent;
 use auto_recovery::mutex::lock;

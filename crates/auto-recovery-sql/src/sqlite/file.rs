@@ -1,15 +1,15 @@
 //! The database's file, before SQLite opens it.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
-use auto_recovery::files::{self, Purpose};
+use auto_recovery::files::{self, FileId, Purpose};
 use auto_recovery::patience::Holder;
 use rustix::fs::StatVfsMountFlags;
 
@@ -18,13 +18,6 @@ use auto_recovery::mutex::lock;
 /// Held while the file is made and closed again: closing a file takes the locks that the same
 /// process has on it, those of SQLite among them.
 static MAKING: Mutex<()> = Mutex::new(());
-
-/// Which file it is, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
-    inode: u64,
-}
 
 /// The file at `path`; `None` if there is none.
 ///
@@ -45,10 +38,7 @@ pub(super) fn find(path: &Path) -> Result<Option<FileId>> {
             ),
         ));
     }
-    Ok(Some(FileId {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-    }))
+    Ok(Some(FileId::of(&metadata)))
 }
 
 /// Makes the file at `path` and the directories above it where there are none, for their owner
@@ -59,7 +49,7 @@ pub(super) fn make(path: &Path) -> Result<()> {
         return Ok(());
     }
     if let Some(dir) = path.parent() {
-        make_dirs(dir)?;
+        files::make_private_dirs(dir).map_err(|error| Error::io("create directory", dir, error))?;
     }
     let made = OpenOptions::new()
         .write(true)
@@ -128,39 +118,11 @@ pub(super) fn immutable_uri(path: &Path) -> PathBuf {
     PathBuf::from(OsString::from_vec(uri))
 }
 
-fn make_dirs(dir: &Path) -> Result<()> {
-    let make = || DirBuilder::new().mode(0o700).create(dir);
-    let mut made = make();
-    if let (Err(error), Some(parent)) = (&made, dir.parent())
-        && error.kind() == io::ErrorKind::NotFound
-    {
-        make_dirs(parent)?;
-        made = make();
-    }
-    match made {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-        result => result.map_err(|error| Error::io("create directory", dir, error)),
-    }
-}
-
 /// Brings the names of the file at `path`, and of the directories above it that may just have been
-/// made for it, to the disk: each in which a directory of ours stands, on the same file system.
+/// made for it, to the disk.
 pub(super) fn sync_names(path: &Path) -> Result<()> {
-    let failed = |error| Error::io("sync the directory of", path, error);
-    let mut below = fs::metadata(path).map_err(failed)?;
-    for above in path.ancestors().skip(1) {
-        let metadata = fs::metadata(above).map_err(failed)?;
-        match File::open(above).and_then(|dir| dir.sync_all()) {
-            // One that we may pass through but not open. Nothing more can be done.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            result => result.map_err(failed)?,
-        }
-        if metadata.uid() != below.uid() || metadata.dev() != below.dev() {
-            break;
-        }
-        below = metadata;
-    }
-    Ok(())
+    files::sync_names_above(path, &|above| files::sync_dir(above))
+        .map_err(|error| Error::io("sync the directory of", path, error))
 }
 
 #[cfg(test)]

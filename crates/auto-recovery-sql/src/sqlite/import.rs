@@ -1,6 +1,6 @@
 //! Taking over entries and records as they are, each once.
 
-use auto_recovery::audit::{Importer, JournalLine, JournalRecord, Known, StoredEntry};
+use auto_recovery::audit::{Duplicates, Importer, JournalLine, JournalRecord, StoredEntry};
 use auto_recovery::error::{Error, ErrorKind, Result};
 
 use super::batch::Batch;
@@ -16,13 +16,13 @@ pub(super) struct SqliteImporter<'s> {
     /// The session whose entries come, and what is known of them.
     session: Option<(String, Looked)>,
     /// How often each record came.
-    records: Known,
+    records: Duplicates,
 }
 
 /// What is known of the entries of a session.
 #[derive(Default)]
 struct Looked {
-    ids: Known,
+    ids: Duplicates,
     /// The first that was not looked at yet.
     next: i64,
 }
@@ -32,7 +32,7 @@ impl<'s> SqliteImporter<'s> {
         Self {
             database,
             session: None,
-            records: Known::default(),
+            records: Duplicates::default(),
         }
     }
 }
@@ -75,7 +75,7 @@ fn add_entries(
     if !(first..=last).contains(&looked.next) {
         // The session is new here, or was removed and is another one now.
         *looked = Looked {
-            ids: Known::default(),
+            ids: Duplicates::default(),
             next: first,
         };
     }
@@ -96,7 +96,7 @@ fn add_entries(
 fn add_records(
     batch: &mut Batch<'_>,
     lines: &[JournalLine],
-    came: &mut Known,
+    came: &mut Duplicates,
 ) -> rusqlite::Result<u64> {
     let mut added = 0;
     for line in lines {

@@ -1,7 +1,7 @@
 //! What lists and sums need of a session: its row, and what the last of its entries says where the
 //! row is behind.
 
-use auto_recovery::audit::{SessionFacts, SessionOutcome};
+use auto_recovery::audit::{JournalSummary, SessionOutcome};
 use auto_recovery::statistics::{Tally, instant};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -21,7 +21,7 @@ pub(super) struct SessionRow {
     pub(super) bytes: i64,
     pub(super) highest_number: u64,
     /// What the journal says, as far as sums need it; all of it once it was loaded.
-    pub(super) facts: SessionFacts,
+    pub(super) facts: JournalSummary,
     /// Whether all of its entries are in the sums of all.
     is_counted: bool,
     /// Whether that is to be saved as no longer so.
@@ -71,7 +71,7 @@ impl SessionRow {
             tally: Tally::default(),
             bytes: 0,
             highest_number: 0,
-            facts: SessionFacts::default(),
+            facts: JournalSummary::default(),
             is_counted: true,
             is_newly_uncounted: false,
             has_all_facts: false,
@@ -94,12 +94,12 @@ impl SessionRow {
             },
             bytes: row.get(4)?,
             highest_number: unsigned(row.get(5)?),
-            facts: SessionFacts {
+            facts: JournalSummary {
                 first_at: text(row.get(9)?),
                 outcome: outcome(row.get_ref(10)?.as_str_or_null()?),
                 took_ms: row.get::<_, Option<i64>>(11)?.map(unsigned),
                 flaky: unsigned(row.get(12)?),
-                ..SessionFacts::default()
+                ..JournalSummary::default()
             },
             is_counted: row.get(13)?,
             is_newly_uncounted: false,
@@ -146,7 +146,7 @@ impl SessionRow {
     }
 
     /// All that the journal says of it.
-    pub(super) fn all_facts(&mut self, database: &Connection) -> rusqlite::Result<&SessionFacts> {
+    pub(super) fn all_facts(&mut self, database: &Connection) -> rusqlite::Result<&JournalSummary> {
         if !self.has_all_facts {
             let facts: Option<String> = database
                 .prepare_cached("SELECT facts FROM session_facts WHERE session = ?")?
@@ -164,7 +164,7 @@ impl SessionRow {
     pub(super) fn facts_mut(
         &mut self,
         database: &Connection,
-    ) -> rusqlite::Result<&mut SessionFacts> {
+    ) -> rusqlite::Result<&mut JournalSummary> {
         self.all_facts(database)?;
         self.facts_changed = true;
         Ok(&mut self.facts)
@@ -253,7 +253,7 @@ impl SessionRow {
 }
 
 /// What the journal says of a session, from its column.
-pub(super) fn read_facts(facts: &str) -> rusqlite::Result<SessionFacts> {
+pub(super) fn read_facts(facts: &str) -> rusqlite::Result<JournalSummary> {
     serde_json::from_str(facts).map_err(|error| {
         let column = rusqlite::types::Type::Text;
         rusqlite::Error::FromSqlConversionFailure(0, column, Box::new(error))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::audit::{AttemptRecipes, Damage, JournalRecord, SessionFacts};
+use crate::audit::{AttemptRecipes, Damage, JournalRecord, JournalSummary};
 use crate::error::Result;
 use crate::statistics::{AggregateQuery, Dimension};
 
@@ -11,8 +11,8 @@ type ReadJournal<'r> =
     dyn Fn(&mut dyn FnMut(JournalRecord) -> Result<()>) -> Result<Vec<Damage>> + 'r;
 
 /// What the journal of one session, which `read` reads, says of it.
-pub(super) fn facts(read: &ReadJournal<'_>) -> Result<(SessionFacts, Vec<Damage>)> {
-    let mut facts = SessionFacts::default();
+pub(super) fn facts(read: &ReadJournal<'_>) -> Result<(JournalSummary, Vec<Damage>)> {
+    let mut facts = JournalSummary::default();
     let damage = read(&mut |record| {
         facts.apply(&record.at, &record.event);
         Ok(())
@@ -23,8 +23,8 @@ pub(super) fn facts(read: &ReadJournal<'_>) -> Result<(SessionFacts, Vec<Damage>
 /// What the journal, which `read` reads, says of every session.
 pub(super) fn facts_of_all(
     read: &ReadJournal<'_>,
-) -> Result<(HashMap<String, SessionFacts>, Vec<Damage>)> {
-    let mut facts: HashMap<String, SessionFacts> = HashMap::new();
+) -> Result<(HashMap<String, JournalSummary>, Vec<Damage>)> {
+    let mut facts: HashMap<String, JournalSummary> = HashMap::new();
     let damage = read(&mut |record| {
         if let Some(session_id) = record.session_id {
             let facts = facts.entry(session_id).or_default();

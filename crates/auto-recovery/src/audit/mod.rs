@@ -7,12 +7,12 @@
 
 mod by_reading;
 mod damage;
+mod duplicates;
 pub mod encoding;
-mod facts;
 mod fit;
 mod follow;
 mod journal;
-mod known;
+mod journal_summary;
 mod new_entry;
 mod recipes;
 mod recorder;
@@ -25,7 +25,7 @@ mod stored;
 
 pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
-pub use facts::{SessionFacts, this_host};
+pub use duplicates::Duplicates;
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
@@ -33,7 +33,7 @@ pub use journal::{
     Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned,
     SessionReleased, SessionStarted, TailQuarantined, TrailRemoved,
 };
-pub use known::Known;
+pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};
 pub use recipes::AttemptRecipes;
 pub use recorder::{JournalLine, RecordedEntry, Recorder};

@@ -6,6 +6,7 @@
 //! most 200 bytes.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::encoding;
 
 /// The longest id, in characters.
 pub const SESSION_ID_CHARS_MAX: usize = 200;
@@ -37,19 +38,7 @@ pub fn encode(session_id: &str) -> Result<String> {
 
 /// The id that [`encode`] turns into `name`, if there is one.
 pub fn decode(name: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2)?;
-        rest = after;
-        bytes.push(hex_value(digits[0])? << 4 | hex_value(digits[1])?);
-    }
-    let session_id = String::from_utf8(bytes).ok()?;
+    let session_id = encoding::decode(name)?;
     // Only the canonical spelling is ours: two names must never mean one session.
     (encode(&session_id).ok()?.as_str() == name).then_some(session_id)
 }
@@ -86,29 +75,7 @@ fn refusal(session_id: &str, why: &str) -> Error {
 }
 
 fn encode_unchecked(session_id: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut name = String::with_capacity(session_id.len());
-    for (index, byte) in session_id.bytes().enumerate() {
-        let plain = byte.is_ascii_alphanumeric()
-            || byte == b'_'
-            || byte == b'-'
-            || (byte == b'.' && index > 0);
-        if plain {
-            name.push(char::from(byte));
-        } else {
-            name.push('%');
-            name.push(char::from(HEX[usize::from(byte >> 4)]));
-            name.push(char::from(HEX[usize::from(byte & 0xf)]));
-        }
-    }
-    name
-}
-
-/// The value of an upper-case hexadecimal digit.
-fn hex_value(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    encoding::encode(session_id, |index, byte| {
+        byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (byte == b'.' && index > 0)
+    })
 }

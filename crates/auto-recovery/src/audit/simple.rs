@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use crate::audit::{
-    AuditStore, Damage, Importer, JournalEvent, JournalLine, JournalRecord, Known, Removal,
+    AuditStore, Damage, Duplicates, Importer, JournalEvent, JournalLine, JournalRecord, Removal,
     Removed, SessionCleared, SessionSummary, StoredEntry, by_reading, sort_newest_first,
 };
 use crate::error::Result;
@@ -84,7 +84,7 @@ pub struct ReadingImporter<'s, S: ?Sized, W> {
     store: &'s S,
     writing: &'s Mutex<()>,
     write: W,
-    came: Known,
+    came: Duplicates,
 }
 
 impl<'s, S, W> ReadingImporter<'s, S, W>
@@ -95,7 +95,7 @@ where
     /// An importer into `store` that adds what is new by `write`. It holds `writing` from looking
     /// what is there until the last is added, and so must all that write by what is there.
     pub fn new(store: &'s S, writing: &'s Mutex<()>, write: W) -> Self {
-        let came = Known::default();
+        let came = Duplicates::default();
         Self {
             store,
             writing,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::audit::{JournalRecord, session_id};
 use crate::entry::{EntryLine, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::statistics::{Observation, Observer, Tally};
+use crate::statistics::{EntryFigures, EntrySink, Tally};
 
 /// How much of what is refused is shown.
 const SHOWN_BYTES: usize = 80;
@@ -131,10 +131,10 @@ impl<'a> StoredEntry<'a> {
     }
 
     /// Tells `observer` of it.
-    pub fn tell(&self, observer: &mut impl Observer) {
+    pub fn tell(&self, observer: &mut impl EntrySink) {
         match &self.content {
             Content::Line(line) => observer.observe(
-                Observation {
+                EntryFigures {
                     timestamp: &line.text(line.timestamp),
                     error_type: &line.text(line.error_type),
                     strategy: &line.text(line.strategy),

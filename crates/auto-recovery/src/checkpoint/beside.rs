@@ -22,7 +22,7 @@ use crate::checkpoint::tree::path;
 use crate::checkpoint::tree::root::Root;
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
-use crate::files::{Links, create_afresh, open_own, open_regular, read_small};
+use crate::files::{Links, Synced, create_afresh, open_own, open_regular, read_small, replace};
 use crate::host::new_id;
 use crate::patience::a_moment;
 use crate::workspace::Workspace;
@@ -395,10 +395,7 @@ fn parse(file: File) -> Option<Note> {
 
 /// Writes a note whole or not at all.
 fn write_whole(path: &Path, note: &Note) -> Option<()> {
-    let temp = path.with_extension("new");
-    let mut file = create_afresh(&temp).ok()?;
-    file.write_all(&serde_json::to_vec(note).ok()?).ok()?;
-    fs::rename(&temp, path).ok()
+    replace(path, Synced::No, &serde_json::to_vec(note).ok()?).ok()
 }
 
 fn root_of(note: &Note) -> PathBuf {

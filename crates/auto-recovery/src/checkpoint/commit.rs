@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::repository::blobs::Blobs;
-use crate::checkpoint::side;
+use crate::checkpoint::side_list;
 use crate::checkpoint::tree::manifest::{Manifest, ObjectId};
 use crate::checkpoint::tree::path::display_path;
 use crate::checkpoint::tree::rules::{Protected, Rules};
 use crate::checkpoint::tree::watch::Watch;
 use crate::error::{Error, ErrorKind, Hint, Result};
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::git::Git;
 
 /// A snapshot of a working tree.
@@ -143,7 +143,7 @@ pub(super) fn load(git: &Git, id: &str) -> Result<Checkpoint> {
     let rules = blobs.read(&format!("{id}:rules"))?.ok_or_else(absent)?;
     let root = blobs.read(&format!("{id}^{{tree}}"))?.ok_or_else(absent)?;
     let listing = git.run(&["ls-tree", "-r", "-z", "--full-tree", id, "tree/"])?;
-    let manifest = side::decode(&side, &listing, |id| {
+    let manifest = side_list::decode(&side, &listing, |id| {
         let target = blobs.read(&id.to_string())?;
         target.map(Vec::into_boxed_slice).ok_or_else(|| {
             Error::new(

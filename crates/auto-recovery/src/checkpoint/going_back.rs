@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::pass::Pass;
+use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::blobs::Blobs;
-use crate::checkpoint::restore::hands::Hands;
-use crate::checkpoint::restore::live::{is_between, stands};
+use crate::checkpoint::restore::compare::{is_between, stands};
 use crate::checkpoint::restore::moved::moved;
 use crate::checkpoint::restore::plan::{Expect, Plan};
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::restore::rounds;
 use crate::checkpoint::restore::temp;
+use crate::checkpoint::restore::tree_writer::TreeWriter;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::tree::cache::{Known, manifest_of};
 use crate::checkpoint::tree::manifest::Node;
@@ -95,13 +95,13 @@ impl CheckpointSession {
         let covering: Vec<_> = [to].into_iter().chain(from).collect();
         let temps = self.scan(&covering)?.temps;
         let store = Arc::clone(&self.store);
-        let mut hands = Hands::new(&store.root);
+        let mut writer = TreeWriter::new(&store.root);
         for path in temps {
             // One that stays is met again.
-            let _stays = hands.remove_file(&path);
+            let _stays = writer.remove_file(&path);
         }
-        let closed = hands.close(|_| None);
-        closed.map_err(|e| hands.error("set modes below", b"", e.into()))
+        let closed = writer.close(|_| None);
+        closed.map_err(|e| writer.error("set modes below", b"", e.into()))
     }
 
     /// The stamps of `from`, if it is the last snapshot that was taken here.
@@ -122,14 +122,14 @@ impl CheckpointSession {
         self.rules = Some(Arc::clone(&before.rules));
         let plan = self.plan_blindly(before, after)?;
         let store = Arc::clone(&self.store);
-        let mut hands = Hands::new(&store.root);
+        let mut writer = TreeWriter::new(&store.root);
         let mut blobs = Blobs::start(&store.git)?;
         let mut held = Vec::new();
         for item in plan.items {
             let after = after.map(|after| after.manifest.get(&item.path));
             let to = item.to.as_ref();
-            let candidate = if stands(&mut hands, &mut blobs, &item.path, to)? {
-                match (to, hands.stamp(&item.path)?) {
+            let candidate = if stands(&mut writer, &mut blobs, &item.path, to)? {
+                match (to, writer.stamp(&item.path)?) {
                     // A directory that a killed restore left open for itself.
                     (Some(Node::Dir { mode, .. }), Some(stamp)) if stamp.permissions() != *mode => {
                         Candidate::After
@@ -137,8 +137,8 @@ impl CheckpointSession {
                     _ => Candidate::Before,
                 }
             } else if let Some(after) = after
-                && (stands(&mut hands, &mut blobs, &item.path, after)?
-                    || is_between(&mut hands, &item.path, after, to)?)
+                && (stands(&mut writer, &mut blobs, &item.path, after)?
+                    || is_between(&mut writer, &item.path, after, to)?)
             {
                 Candidate::After
             } else {
@@ -146,8 +146,8 @@ impl CheckpointSession {
             };
             held.push((item.path, candidate));
         }
-        let closed = hands.close(|_| None);
-        closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+        let closed = writer.close(|_| None);
+        closed.map_err(|e| writer.error("set modes below", b"", e.into()))?;
         blobs.finish()?;
         Ok(held)
     }
@@ -172,7 +172,7 @@ impl CheckpointSession {
             .as_ref()
             .map(|cache| cache.known.clone())
             .unwrap_or_default();
-        let known = Pass::new(&found, base, now_ns, true).known;
+        let known = Reading::new(&found, base, now_ns, true).known;
         let now = manifest_of(&known);
         let mut plan = Plan::default();
         let mut absences = to.rules.absences();

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::side::{is_executable, is_in_tree};
+use crate::checkpoint::side_list::{is_executable, is_in_tree};
 use crate::checkpoint::tree::manifest::{Change, ChangeKind, Node};
 use crate::checkpoint::tree::path::{display_path, is_within};
 use crate::error::{Error, ErrorKind, Result};

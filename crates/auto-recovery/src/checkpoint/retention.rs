@@ -14,12 +14,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::marks::{MARK_REFS, MARKS_BYTES_MAX};
+use crate::checkpoint::good_trees::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::git::Git;
 use crate::host::{Host, timestamp};
 use crate::workspace::Workspace;
@@ -440,7 +439,7 @@ impl Shelf {
         };
         let text = String::from_utf8_lossy(&text);
         let checkpoint = |line: &str| {
-            let mark: Option<super::marks::Mark> = serde_json::from_str(line).ok();
+            let mark: Option<super::good_trees::GoodTree> = serde_json::from_str(line).ok();
             mark.map(|mark| mark.checkpoint)
         };
         let kept = text
@@ -450,7 +449,7 @@ impl Shelf {
         if kept == text {
             Ok(())
         } else {
-            durable::replace(&path, kept.as_bytes())
+            files::replace(&path, Synced::Yes, kept.as_bytes())
         }
     }
 
@@ -467,7 +466,7 @@ impl Shelf {
     /// Frees what no ref holds any more. The holder of the lock calls it.
     fn collect(&self) -> Result<()> {
         // It may speak of objects that are about to go.
-        durable::remove(&self.dir.join("stamps"))?;
+        files::remove_synced(&self.dir.join("stamps"))?;
         if self.refs("refs/")?.is_empty() {
             let dir = &self.dir;
             return fs::remove_dir_all(dir).map_err(|e| Error::io("remove", dir, e));

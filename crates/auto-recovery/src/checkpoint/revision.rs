@@ -21,11 +21,11 @@ use crate::checkpoint::tree::path::{RelPath, ancestors, to_os};
 use crate::checkpoint::tree::root::{Root, Way, open_file_at, read_link_at};
 use crate::checkpoint::tree::stamp::Ids;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::make_private_dirs;
 use crate::git::{Git, is_no_file};
 use crate::host::Host;
 use crate::wording::counted;
 use crate::workspace::Workspace;
-use crate::workspace::layout::make_private_dir;
 
 /// One file of a revision.
 struct Listed {
@@ -192,7 +192,7 @@ impl Aside {
         };
         aside.remove();
         let tree = aside.tree();
-        make_private_dir(&tree)?;
+        make_private_dirs(&tree).map_err(|e| Error::io("create directory", &tree, e))?;
         let index = aside.dir.join("index");
         for args in [
             &["read-tree", commit][..],

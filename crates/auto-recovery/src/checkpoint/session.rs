@@ -12,12 +12,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::options::MIB;
-use crate::checkpoint::pass::Pass;
+use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::import::Importer;
 use crate::checkpoint::repository::user_git::{self, other_work_trees, own_excludes};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::temp;
-use crate::checkpoint::side;
+use crate::checkpoint::side_list;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::cache::{Cache, Known, manifest_of};
 use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
@@ -230,24 +230,24 @@ impl CheckpointSession {
             let now_ns = self.tick();
             let nested = self.nested.len();
             let scan = self.scan(also)?;
-            let mut pass = Pass::new(&scan.found, base, now_ns, round == 1);
+            let mut reading = Reading::new(&scan.found, base, now_ns, round == 1);
             // What the index of a repository lists is covered from the next walk on.
             let is_first_seen = self.nested.len() > nested;
-            let reads = pass.reads();
+            let reads = reading.reads();
             if !reads.is_empty() {
                 self.check_limits(&reads)?;
-                pass.read(&self.store, importer, reads)?;
+                reading.read(&self.store, importer, reads)?;
             }
-            is_news |= pass.is_news;
-            if (pass.restless.is_empty() && !is_first_seen) || round == ROUNDS_MAX {
+            is_news |= reading.is_news;
+            if (reading.restless.is_empty() && !is_first_seen) || round == ROUNDS_MAX {
                 return Ok(Seen {
-                    known: pass.known,
+                    known: reading.known,
                     watch: scan.watch,
-                    restless: pass.restless,
+                    restless: reading.restless,
                     is_news,
                 });
             }
-            base = pass.known;
+            base = reading.known;
         }
         unreachable!("the last round returns")
     }
@@ -399,7 +399,7 @@ impl CheckpointSession {
         let sent = importer
             .begin_commit(&reference, seconds, &message, base_tree)
             .and_then(|()| send_differences(&mut importer, &base, manifest))
-            .and_then(|()| importer.beside("side", &side::encode(manifest)))
+            .and_then(|()| importer.beside("side", &side_list::encode(manifest)))
             .and_then(|()| importer.beside("rules", &rules.encode()));
         if let Err(error) = sent {
             return Err(importer.broken(error));
@@ -563,7 +563,7 @@ fn send_differences(
 ) -> std::io::Result<()> {
     let differences = base.differences(manifest);
     let in_tree =
-        |path: &[u8], node: Option<&Node>| node.is_some_and(|n| side::is_in_tree(path, n));
+        |path: &[u8], node: Option<&Node>| node.is_some_and(|n| side_list::is_in_tree(path, n));
     for difference in &differences {
         let (before, after) = (difference.before, difference.after);
         if in_tree(difference.path, before) && !in_tree(difference.path, after) {
@@ -573,9 +573,11 @@ fn send_differences(
     for difference in &differences {
         match difference.after {
             Some(Node::File { id, mode, .. }) => {
-                importer.file(difference.path, side::is_executable(*mode), *id)?;
+                importer.file(difference.path, side_list::is_executable(*mode), *id)?;
             }
-            Some(node @ Node::Link { target, .. }) if side::is_in_tree(difference.path, node) => {
+            Some(node @ Node::Link { target, .. })
+                if side_list::is_in_tree(difference.path, node) =>
+            {
                 importer.link(difference.path, target)?;
             }
             _ => {}

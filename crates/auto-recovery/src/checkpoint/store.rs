@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::checkpoint::tree::manifest::{Change, Node};
 use crate::checkpoint::tree::root::Root;
 use crate::checkpoint::tree::watch::{Uncovered, Watch, uncovered_changes};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Links, create_afresh, read_small};
+use crate::files::{Links, Synced, read_small, replace};
 use crate::git::Git;
 use crate::host::Host;
 use crate::workspace::Workspace;
@@ -331,11 +331,7 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
     }
     git.init()?;
     // Written last: where it stands, the repository is whole.
-    let temp = dir.join("root.new");
-    create_afresh(&temp)
-        .and_then(|mut file| file.write_all(root))
-        .and_then(|()| fs::rename(&temp, &root_file))
-        .map_err(|e| Error::io("write", &root_file, e))
+    replace(&root_file, Synced::No, root)
 }
 
 /// What is left out of the tree, relative to `root`: our own state, and what the caller names.

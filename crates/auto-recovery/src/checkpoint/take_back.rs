@@ -12,13 +12,12 @@ use std::sync::Arc;
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::lines::come_and_gone;
-use crate::checkpoint::pending::{Pending, PendingRun};
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::repository::import::Importer;
-use crate::checkpoint::restore::hands::Hands;
-use crate::checkpoint::restore::live::stands;
+use crate::checkpoint::restore::compare::stands;
 use crate::checkpoint::restore::plan::{Beside, why_left};
 use crate::checkpoint::restore::restored::{Refused, RestoreReport};
+use crate::checkpoint::restore::tree_writer::TreeWriter;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::manifest::{ChangeKind, Entry, Manifest, Node, Told};
@@ -26,6 +25,7 @@ use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::tree::watch::{Uncovered, reason};
+use crate::checkpoint::unfinished::{Unfinished, UnfinishedRun};
 use crate::error::Result;
 use crate::host::{new_id, timestamp};
 
@@ -188,13 +188,13 @@ pub enum AskedBy<'a> {
     /// A person, who has seen what is there.
     Person {
         /// The record of a run that was killed here, which this settles.
-        died: Option<&'a Pending>,
+        died: Option<&'a Unfinished>,
     },
     /// A run that found what another one left. Workspaces inside that were cured since stay as they
     /// are.
     Run {
         /// The record of that other run, which this settles.
-        died: &'a Pending,
+        died: &'a Unfinished,
         /// Who runs beside, and what they may have changed: it stays.
         beside: &'a Inbox,
     },
@@ -254,11 +254,11 @@ pub fn put_back(
         }
     };
     store.keep(&now)?;
-    let pending = begin_pending(state_dir, store, &taken_back_by, (&target, &now), died)?;
+    let unfinished = begin_pending(state_dir, store, &taken_back_by, (&target, &now), died)?;
     let report = session.restore_beside(&target, Some(&now), beside)?;
     // What a restore left is what taking it back begins from.
     session.snapshot("after a restore")?;
-    pending.end()?;
+    unfinished.end()?;
     Ok(told(report, left_out, taken_back_by))
 }
 
@@ -286,15 +286,15 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     let rules = wanted.checkpoint().map(|like| &like.rules);
     let mounts = rules.map(|rules| rules.foreign_mounts(store.root.path()));
     let mounts = mounts.unwrap_or_default();
-    let mut hands = Hands::new(&store.root);
+    let mut writer = TreeWriter::new(&store.root);
     let mut blobs = Blobs::start(&store.git)?;
     for (path, one) in claimed {
         let to = one.wanted.as_ref();
-        match would_be(&mut hands, &mut blobs, (&path, &one), &mounts)? {
+        match would_be(&mut writer, &mut blobs, (&path, &one), &mounts)? {
             Would::Stand => {}
             Would::Differ if !is_whole => preview.foreign.push(display_path(&path)),
             Would::Differ | Would::GoBack => {
-                let one = previewed(&mut hands, &mut blobs, &path, to)?;
+                let one = previewed(&mut writer, &mut blobs, &path, to)?;
                 preview.changes.push(one);
             }
             Would::Stay(uncovered) => preview.not_covered.push(uncovered),
@@ -302,8 +302,8 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     }
     preview.not_covered.sort();
     preview.not_covered.dedup();
-    let closed = hands.close(|_| None);
-    closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+    let closed = writer.close(|_| None);
+    closed.map_err(|e| writer.error("set modes below", b"", e.into()))?;
     blobs.finish()?;
     Ok(preview)
 }
@@ -321,7 +321,7 @@ enum Would {
 
 /// What would become of a claimed path, by looking at it.
 fn would_be(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
     (path, one): (&RelPath, &Claimed),
     mounts: &Mounts,
@@ -331,18 +331,18 @@ fn would_be(
         return Ok(Would::Stay(uncovered));
     }
     let wanted = one.wanted.as_ref();
-    if stands(hands, blobs, path, wanted)? {
+    if stands(writer, blobs, path, wanted)? {
         return Ok(Would::Stand);
     }
     if one.is_from_mount() {
-        return Ok(match hands.is_empty_dir(path) {
+        return Ok(match writer.is_empty_dir(path) {
             true => Would::GoBack,
             false => Would::Differ,
         });
     }
     for left in &one.left {
         let left = left.as_ref();
-        if stands(hands, blobs, path, left)? {
+        if stands(writer, blobs, path, left)? {
             return Ok(match why_left(left, wanted) {
                 Some(why) => Would::Stay(Uncovered::new(path, reason(why))),
                 None => Would::GoBack,
@@ -366,12 +366,12 @@ fn would_leave_all(
     claimed: &BTreeMap<RelPath, Claimed>,
     mounts: &Mounts,
 ) -> Result<Option<(Vec<String>, Vec<Uncovered>)>> {
-    let mut hands = Hands::new(&store.root);
+    let mut writer = TreeWriter::new(&store.root);
     let mut blobs = Blobs::start(&store.git)?;
     let (mut foreign, mut not_covered) = (Vec::new(), Vec::new());
     let mut is_any = false;
     for (path, one) in claimed {
-        match would_be(&mut hands, &mut blobs, (path, one), mounts)? {
+        match would_be(&mut writer, &mut blobs, (path, one), mounts)? {
             Would::Stand => {}
             Would::GoBack => {
                 is_any = true;
@@ -383,8 +383,8 @@ fn would_leave_all(
     }
     not_covered.sort();
     not_covered.dedup();
-    let closed = hands.close(|_| None);
-    closed.map_err(|e| hands.error("set modes below", b"", e.into()))?;
+    let closed = writer.close(|_| None);
+    closed.map_err(|e| writer.error("set modes below", b"", e.into()))?;
     blobs.finish()?;
     Ok((!is_any).then_some((foreign, not_covered)))
 }
@@ -495,9 +495,9 @@ fn begin_pending(
     store: &CheckpointStore,
     taken_back_by: &str,
     (target, now): (&Checkpoint, &Checkpoint),
-    died: Option<&Pending>,
-) -> Result<Pending> {
-    let word = PendingRun {
+    died: Option<&Unfinished>,
+) -> Result<Unfinished> {
+    let word = UnfinishedRun {
         session_id: taken_back_by.to_owned(),
         run_id: died.map_or_else(String::new, |died| died.run().run_id.clone()),
         pid: std::process::id(),
@@ -506,25 +506,25 @@ fn begin_pending(
         after: Some(now.id()),
         heads: now.head().map(str::to_owned).into_iter().collect(),
         is_restore: true,
-        ..PendingRun::default()
+        ..UnfinishedRun::default()
     };
-    Pending::begin(state_dir, store.workspace(), word)
+    Unfinished::begin(state_dir, store.workspace(), word)
 }
 
 /// What would become of a path.
 fn previewed(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
     path: &RelPath,
     to: Option<&Node>,
 ) -> Result<Previewed> {
-    let here = bytes_here(hands, path);
+    let here = bytes_here(writer, path);
     let there = match to {
         Some(Node::File { id, .. }) => blobs.read(&id.to_string())?,
         Some(Node::Link { target, .. }) => Some(target.to_vec()),
         _ => None,
     };
-    let stamp = hands.stamp(path)?;
+    let stamp = writer.stamp(path)?;
     let kind = match (stamp, to) {
         (None, _) => ChangeKind::Added,
         (_, None) => ChangeKind::Removed,
@@ -546,10 +546,10 @@ fn previewed(
 }
 
 /// What a file or a link holds now, up to a little more than is compared.
-fn bytes_here(hands: &mut Hands<'_>, path: &[u8]) -> Option<Vec<u8>> {
+fn bytes_here(writer: &mut TreeWriter<'_>, path: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let (dir, name) = split(path);
-    let dir = hands.dir(dir).ok()?;
+    let dir = writer.dir(dir).ok()?;
     if let Ok(target) = read_link_at(dir, name) {
         return Some(target.into_vec());
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Synced, filled, replace_at_once, sync_dir};
 
 /// How many files of one name and second are kept apart.
 const NAMES_MAX: u32 = 10_000;
@@ -28,7 +29,13 @@ pub fn file_stamp(time: SystemTime) -> String {
 /// # Errors
 /// If `fill` fails, or the file cannot be made. There is no file then.
 pub fn create_in(dir: &Path, stem: &str, extension: &str, fill: &mut Fill<'_>) -> Result<PathBuf> {
-    persist_new(filled(dir, fill)?, dir, stem, extension, &|_| false)
+    persist_new(
+        filled(dir, Synced::Yes, &mut |file| fill(file))?,
+        dir,
+        stem,
+        extension,
+        &|_| false,
+    )
 }
 
 /// Gives `file`, which is whole, its name in `dir` as [`create_in`] does. If a file that has the
@@ -47,12 +54,12 @@ pub(crate) fn persist_new(
         });
         match file.persist_noclobber(&path) {
             Ok(_) => {
-                sync_dir(dir)?;
+                sync(dir)?;
                 return Ok(path);
             }
             Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                 if is_it(&path) {
-                    sync_dir(dir)?;
+                    sync(dir)?;
                     return Ok(path);
                 }
                 file = taken.file;
@@ -82,28 +89,9 @@ pub fn replace(path: &Path, fill: &mut Fill<'_>) -> Result<()> {
             .map_err(|error| Error::io("open", path, error))?;
         return fill(&mut file);
     }
-    let dir = match target.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    };
-    filled(dir, fill)?
-        .persist(&target)
-        .map_err(|failed| Error::io("create", path, failed.error))?;
-    sync_dir(dir)
+    replace_at_once(&target, Synced::Yes, &mut |file| fill(file)).map(drop)
 }
 
-fn filled(dir: &Path, fill: &mut Fill<'_>) -> Result<NamedTempFile> {
-    let mut file =
-        NamedTempFile::new_in(dir).map_err(|error| Error::io("create a file in", dir, error))?;
-    fill(&mut file)?;
-    file.as_file()
-        .sync_all()
-        .map_err(|error| Error::io("sync", file.path(), error))?;
-    Ok(file)
-}
-
-fn sync_dir(dir: &Path) -> Result<()> {
-    fs::File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(|error| Error::io("sync directory", dir, error))
+fn sync(dir: &Path) -> Result<()> {
+    sync_dir(dir).map_err(|error| Error::io("sync directory", dir, error))
 }

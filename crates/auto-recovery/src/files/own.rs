@@ -6,11 +6,12 @@
 //! Who may rename in a directory above can take it away, but put nothing in its place that is taken
 //! for one's own.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use super::private::{make_private_dir, make_private_dirs};
 use super::writers::{other_writers, other_writers_at};
 
 /// What a directory of somebody's own is for: says the way out where it is not.
@@ -140,8 +141,7 @@ fn check_file(path: &Path) -> io::Result<()> {
 fn make(base: &Path, below: &Path) -> io::Result<PathBuf> {
     match check(base) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut builder = DirBuilder::new();
-            builder.recursive(true).mode(0o700).create(base)?;
+            make_private_dirs(base)?;
             check(base)?;
         }
         checked => checked?,
@@ -150,12 +150,10 @@ fn make(base: &Path, below: &Path) -> io::Result<PathBuf> {
     for name in below.components() {
         dir.push(name);
         let made = match check_real(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                match DirBuilder::new().mode(0o700).create(&dir) {
-                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                    _ => check_real(&dir),
-                }
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match make_private_dir(&dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => check_real(&dir),
+            },
             checked => checked,
         };
         made.map_err(|error| inside(&dir, error))?;

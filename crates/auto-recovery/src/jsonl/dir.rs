@@ -2,7 +2,6 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,7 @@ use super::io::FileIo;
 use super::names::TRAIL_SUFFIX;
 use crate::audit::{Damage, Durability, Recorder, session_id};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Purpose, check_own_dir};
+use crate::files::{Purpose, check_own_dir, sync_names_above};
 use crate::host::Host;
 use crate::patience::lock_file;
 
@@ -75,28 +74,8 @@ impl Dir {
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.io.sync_dir(&self.path)?;
         if !self.is_placed.load(Ordering::Acquire) {
-            self.sync_place()?;
+            sync_names_above(&self.path, &|above| self.io.sync_dir(above))?;
             self.is_placed.store(true, Ordering::Release);
-        }
-        Ok(())
-    }
-
-    /// Syncs the directories above, as far up as one may just have been made for us: each in which
-    /// a directory of ours stands, on the same file system.
-    fn sync_place(&self) -> io::Result<()> {
-        let user = rustix::process::geteuid().as_raw();
-        let mut below = self.path.metadata()?;
-        for above in self.path.ancestors().skip(1) {
-            let metadata = above.metadata()?;
-            if below.uid() != user || below.dev() != metadata.dev() {
-                break;
-            }
-            match self.io.sync_dir(above) {
-                // One that we may pass through but not open. Nothing more can be done.
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-                result => result?,
-            }
-            below = metadata;
         }
         Ok(())
     }

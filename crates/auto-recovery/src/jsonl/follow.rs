@@ -16,9 +16,9 @@ use super::read::session_events::Header;
 use super::read::sessions::trail_ids;
 use super::root::Root;
 use super::sums::cursor::Cursor;
-use super::sums::stamp::Stamp;
 use crate::audit::{Followed, Follower, Polling};
 use crate::error::{Error, Result};
+use crate::files::Stamp;
 
 /// A follower of the store in `root`.
 pub(super) fn follower(root: &Arc<Root>) -> Box<dyn Follower> {

@@ -10,7 +10,7 @@ use super::root::Root;
 use super::write::appender::Appender;
 use super::write::batch::Batch;
 use super::write::open_trails::OpenTrails;
-use crate::audit::{Importer, JournalLine, Known, StoredEntry};
+use crate::audit::{Duplicates, Importer, JournalLine, StoredEntry};
 use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
@@ -22,9 +22,9 @@ pub(super) struct JsonlImporter<'s> {
     journal: &'s Arc<Appender>,
     trails: &'s OpenTrails,
     /// The session whose entries come, and what is known of them.
-    session: Option<(String, Known)>,
+    session: Option<(String, Duplicates)>,
     /// What is known of the records of each session since its trail was last removed.
-    records: Option<HashMap<String, Known>>,
+    records: Option<HashMap<String, Duplicates>>,
     /// Locked: another importer would add what this one is adding.
     _turn: File,
 }
@@ -51,13 +51,13 @@ impl<'s> JsonlImporter<'s> {
 
     /// What is known of `session_id`. It is taken out: if adding to it fails half-way, it is read
     /// anew.
-    fn take_session(&mut self, session_id: &str) -> Result<Known> {
+    fn take_session(&mut self, session_id: &str) -> Result<Duplicates> {
         if let Some((id, known)) = self.session.take()
             && id == session_id
         {
             return Ok(known);
         }
-        let mut known = Known::default();
+        let mut known = Duplicates::default();
         trail::read_trail(self.root, session_id, &mut |stored| {
             known.is_there(stored.entry_id().as_bytes());
             Ok(())
@@ -65,11 +65,11 @@ impl<'s> JsonlImporter<'s> {
         Ok(known)
     }
 
-    fn take_records(&mut self) -> Result<HashMap<String, Known>> {
+    fn take_records(&mut self) -> Result<HashMap<String, Duplicates>> {
         if let Some(known) = self.records.take() {
             return Ok(known);
         }
-        let mut known: HashMap<String, Known> = HashMap::new();
+        let mut known: HashMap<String, Duplicates> = HashMap::new();
         trail::read_records_raw(self.root, None, &mut |raw| {
             // What cannot be read is no record that is taken over.
             if let Ok(line) = JournalLine::taken_over(raw) {

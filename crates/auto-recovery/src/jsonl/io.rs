@@ -4,16 +4,13 @@
 //! Every method does the real thing unless it is overridden. A call through it costs nothing beside
 //! the system call it makes.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::files::{Links, Missing, append_regular, open_regular};
+use crate::files::{self, Links, Missing, append_regular, open_regular};
 use crate::patience::a_moment;
-
-/// Only the owner may enter.
-const DIR_MODE: u32 = 0o700;
 
 /// Only the owner may read and write.
 const FILE_MODE: u32 = 0o600;
@@ -26,7 +23,7 @@ pub trait FileIo: Send + Sync {
     /// # Errors
     /// As `mkdir`.
     fn make_dir(&self, path: &Path) -> io::Result<()> {
-        DirBuilder::new().mode(DIR_MODE).create(path)
+        files::make_private_dir(path)
     }
 
     /// Opens a file to read and append to, and makes it if there is none.
@@ -102,7 +99,7 @@ pub trait FileIo: Send + Sync {
     /// # Errors
     /// As `open` and `fsync`.
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        files::sync_dir(path)
     }
 
     /// Cuts `file` to `length` bytes.

@@ -10,7 +10,6 @@ use super::read::records::{take_entry, walk};
 use super::read::session_events::{SessionEvents, head};
 use super::read::sessions::tallied;
 use super::root::Root;
-use super::sums::cursor::FileId;
 use super::sums::rollup;
 use super::write::appender::Appender;
 use super::write::tail::{End, Records, TORN_INFIX, file_name, inspect};
@@ -18,6 +17,7 @@ use crate::audit::{
     Digester, Durability, JournalEvent, Removal, Removed, SessionCleared, TrailDigest, TrailRemoved,
 };
 use crate::error::{Error, Result};
+use crate::files::FileId;
 use crate::statistics::Tally;
 
 /// Removes the trail of `session_id` if `removal` allows it.

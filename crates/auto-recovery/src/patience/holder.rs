@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
 
 use rustix::process::getpid;
 
+use crate::files::FileId;
 use crate::platform::descriptors::{self, is_write_locked};
 use crate::platform::processes::{Stat, pids};
 
@@ -58,7 +58,7 @@ fn has_locked(pid: i32, files: &[Metadata]) -> bool {
     open.flatten().any(|entry| {
         let is_one = fs::metadata(entry.path()).is_ok_and(|found| {
             let mut files = files.iter();
-            files.any(|file| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+            files.any(|file| FileId::of(file) == FileId::of(&found))
         });
         is_one && is_write_locked(pid, &entry.file_name().to_string_lossy())
     })

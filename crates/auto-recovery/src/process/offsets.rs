@@ -10,12 +10,12 @@
 
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 
 use rustix::fs::{FileType, SeekFrom, fstat, seek};
 use rustix::process::getppid;
 
 use super::signals::ignored;
+use crate::files::FileId;
 use crate::platform::descriptors::{
     ACCESS_MODE, CLOSE_ON_EXEC, WRITE_ONLY, field, flags, numbers, path, path_of_ours,
 };
@@ -37,12 +37,14 @@ struct Inherited {
 impl InheritedFiles {
     /// Looks at what this process was started with.
     pub fn look() -> Self {
-        let outputs = [fstat(std::io::stdout()), fstat(std::io::stderr())];
-        let outputs = outputs.map(|stat| stat.ok().map(|stat| (stat.st_dev, stat.st_ino)));
+        let outputs = [
+            FileId::of_open(std::io::stdout()),
+            FileId::of_open(std::io::stderr()),
+        ];
         let in_background = is_in_background();
         let found = numbers().filter(|&number| number > 2).filter_map(|number| {
             let found = fs::metadata(path_of_ours(number)).ok()?;
-            let is_output = outputs.contains(&Some((found.dev(), found.ino())));
+            let is_output = outputs.contains(&Some(FileId::of(&found)));
             let access = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)? & ACCESS_MODE;
             if !found.is_file() || is_output || access == WRITE_ONLY {
                 return None;
@@ -97,7 +99,7 @@ fn is_in_background() -> bool {
 fn is_our_parents(number: u32) -> bool {
     let file = |path: String| {
         let found = fs::metadata(path).ok()?;
-        Some((found.dev(), found.ino()))
+        Some(FileId::of(&found))
     };
     let theirs = getppid().and_then(|parent| file(path(parent.as_raw_pid(), number)));
     theirs.is_some() && theirs == file(path_of_ours(number))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::Stream;
-use super::outlet::Outlet;
+use super::nonblocking_writer::NonblockingWriter;
 
 /// Takes a command's output as it comes.
 pub trait OutputSink {
@@ -49,7 +49,7 @@ impl OutputSink for Discard {
 /// Passes each stream on to a file descriptor, never held up by it.
 #[derive(Debug)]
 pub struct PassThrough {
-    outlets: [Outlet; 2],
+    writers: [NonblockingWriter; 2],
     originals: [Arc<OwnedFd>; 2],
 }
 
@@ -58,7 +58,10 @@ impl PassThrough {
     /// twice to send both to one place.
     pub fn new(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> io::Result<Self> {
         Ok(Self {
-            outlets: [Outlet::new(stdout)?, Outlet::new(stderr)?],
+            writers: [
+                NonblockingWriter::new(stdout)?,
+                NonblockingWriter::new(stderr)?,
+            ],
             originals: [
                 Arc::new(stdout.try_clone_to_owned()?),
                 Arc::new(stderr.try_clone_to_owned()?),
@@ -69,11 +72,11 @@ impl PassThrough {
 
 impl OutputSink for PassThrough {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
-        self.outlets[stream.index()].write(bytes)
+        self.writers[stream.index()].write(bytes)
     }
 
     fn wait_on(&self, stream: Stream) -> Option<BorrowedFd<'_>> {
-        Some(self.outlets[stream.index()].as_fd())
+        Some(self.writers[stream.index()].as_fd())
     }
 
     fn outlive(&self, stream: Stream) -> Option<OwnedFd> {

@@ -1,8 +1,6 @@
 //! Archives: the trail of a session and what the journal says of it, as compressed JSON lines.
 
-use std::fs::DirBuilder;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -11,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::export;
-use crate::files::{Links, open_regular};
+use crate::files::{Links, make_private_dirs, open_regular};
 use crate::wording::counted;
 
 /// How hard Zstandard tries: what most programs ask of it.
@@ -38,7 +36,7 @@ pub struct Archived {
 /// be read or the files not be written.
 pub fn archive_session(store: &dyn AuditStore, session_id: &str, dir: &Path) -> Result<Archived> {
     let stem = session_id::encode(session_id)?;
-    make_dir(dir)?;
+    make_private_dirs(dir).map_err(|error| Error::io("create directory", dir, error))?;
     let journal = write_lines(dir, &format!("{stem}_journal"), &mut |push| {
         let records = records(store, session_id)?;
         records.iter().try_for_each(|record| push(record))
@@ -93,14 +91,6 @@ fn records(store: &dyn AuditStore, session_id: &str) -> Result<Vec<Vec<u8>>> {
         Ok(())
     })?;
     Ok(records)
-}
-
-fn make_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|error| Error::io("create directory", dir, error))
 }
 
 /// Adds a line to what is written.

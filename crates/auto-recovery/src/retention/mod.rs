@@ -12,4 +12,4 @@ mod rules;
 
 pub use archive::{Archived, archive_session};
 pub use prune::{PruneOptions, Pruned, prune};
-pub use rules::{Doomed, PruneReason, RetentionRules};
+pub use rules::{PruneReason, RetentionRules, Selected};

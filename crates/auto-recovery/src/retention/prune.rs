@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::archive::refuse;
-use super::{Doomed, archive_session};
+use super::{Selected, archive_session};
 use crate::audit::{AuditStore, Pruning, Removal, Removed, SessionHeld};
 use crate::error::Result;
 
@@ -43,7 +43,7 @@ pub enum Pruned {
 /// # Errors
 /// [`crate::ErrorKind::Damaged`] if something of it cannot be read: it stays. Otherwise if the
 /// store cannot be read or written, or the archive not be written.
-pub fn prune(store: &dyn AuditStore, doomed: &Doomed, options: &PruneOptions) -> Result<Pruned> {
+pub fn prune(store: &dyn AuditStore, doomed: &Selected, options: &PruneOptions) -> Result<Pruned> {
     let session_id = &doomed.session.session_id;
     let (digest, archive) = match &options.archive {
         Some(dir) => {

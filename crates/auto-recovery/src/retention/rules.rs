@@ -22,7 +22,7 @@ pub struct RetentionRules {
 
 /// A session that is to go.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Doomed {
+pub struct Selected {
     /// The session.
     pub session: SessionSummary,
     /// The rule that says so.
@@ -74,7 +74,7 @@ impl RetentionRules {
     }
 
     /// Those of `sessions` that are to go at `now`, oldest first.
-    pub fn select(&self, sessions: Vec<SessionSummary>, now: SystemTime) -> Vec<Doomed> {
+    pub fn select(&self, sessions: Vec<SessionSummary>, now: SystemTime) -> Vec<Selected> {
         let mut sessions = sessions;
         sessions.retain(|session| self.project.is_none() || session.project == self.project);
         let mut total: u64 = sessions.iter().map(|session| session.bytes).sum();
@@ -101,7 +101,7 @@ impl RetentionRules {
         let doomed = doomed.into_iter();
         doomed
             .filter_map(|(reason, session)| {
-                Some(Doomed {
+                Some(Selected {
                     reason: reason?,
                     session,
                 })

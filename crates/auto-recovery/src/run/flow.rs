@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
-use crate::checkpoint::{Pending, Protected, Registration};
+use crate::checkpoint::{Protected, Registration, Unfinished};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
@@ -318,7 +318,8 @@ impl Run {
     fn is_in_order(&self) -> bool {
         let request = &self.runner.request;
         let workspace = request.workspace();
-        let pending = workspace.and_then(|workspace| Pending::find(&request.state_dir, &workspace));
+        let pending =
+            workspace.and_then(|workspace| Unfinished::find(&request.state_dir, &workspace));
         matches!(pending, Ok(None)) && self.runner.not_ended().is_empty()
     }
 

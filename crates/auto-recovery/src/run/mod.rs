@@ -28,7 +28,7 @@ mod verdict;
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
 pub use helpers::consent::{Consent, Consented};
-pub use helpers::environment::{SESSION_VARIABLE, VALUE_BYTES_MAX};
+pub use helpers::variables::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use last_line::TreeLeft;
 pub use meant::MEANT;
 pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};

@@ -22,8 +22,8 @@ use crate::process::{
 use crate::run::event::{Console, Role};
 use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::helpers::consent::{Consent, Consented};
-use crate::run::helpers::environment::{self, Around};
 use crate::run::helpers::facing::Facing;
+use crate::run::helpers::variables::{self, Around};
 use crate::run::outcome::RunExit;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
 use crate::run::state::outputs::Outputs;
@@ -166,7 +166,7 @@ impl Runner {
         if let Some(session) = &self.state().session {
             // A recovery inside of this one must know that it is inside.
             spec.env.push((
-                environment::SESSION_VARIABLE.into(),
+                variables::SESSION_VARIABLE.into(),
                 session.id.clone().into(),
             ));
         }
@@ -212,7 +212,7 @@ impl Runner {
             output_file: &output_file,
             failure_file: &failure_file,
         };
-        spec.env.extend(environment::variables(call, &around));
+        spec.env.extend(variables::variables(call, &around));
         spec.marker = Some(self.marker(call.attempt_number));
         self.state().helper.clone_from(&spec.marker);
         self.start(spec, role, agent)

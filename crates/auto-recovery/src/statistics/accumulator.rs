@@ -13,7 +13,7 @@ use crate::entry::RecoveryAuditEntry;
 
 /// What the sums need to know of one entry.
 #[derive(Clone, Copy, Debug)]
-pub struct Observation<'a> {
+pub struct EntryFigures<'a> {
     /// When the attempt ended, as written.
     pub timestamp: &'a str,
     /// Type of the failure.
@@ -30,7 +30,7 @@ pub struct Observation<'a> {
     pub duration_ms: u64,
 }
 
-impl<'a> Observation<'a> {
+impl<'a> EntryFigures<'a> {
     /// That of `entry`.
     pub fn of(entry: &'a RecoveryAuditEntry) -> Self {
         Self {
@@ -46,11 +46,11 @@ impl<'a> Observation<'a> {
 }
 
 /// Whom entries are told, one after the other.
-pub trait Observer {
+pub trait EntrySink {
     /// Adds one entry, which names these files and comes after all that were told before.
     fn observe<'f>(
         &mut self,
-        entry: Observation<'_>,
+        entry: EntryFigures<'_>,
         files: impl IntoIterator<Item = Cow<'f, str>>,
     );
 
@@ -58,7 +58,7 @@ pub trait Observer {
     fn add_entry(&mut self, entry: &RecoveryAuditEntry) {
         let files = entry.files_modified.iter();
         self.observe(
-            Observation::of(entry),
+            EntryFigures::of(entry),
             files.map(|file| file.as_str().into()),
         );
     }
@@ -121,10 +121,10 @@ pub struct Accumulator {
     pub(super) rollbacks: u64,
 }
 
-impl Observer for Accumulator {
+impl EntrySink for Accumulator {
     fn observe<'f>(
         &mut self,
-        entry: Observation<'_>,
+        entry: EntryFigures<'_>,
         files: impl IntoIterator<Item = Cow<'f, str>>,
     ) {
         self.tally.add(entry.timestamp, entry.success);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::time::{hour_of, instant};
 use super::{
-    Accumulator, Aggregate, AggregateGroup, AggregateQuery, Aggregates, Dimension, Observation,
-    Observer, SessionEnd, Tally,
+    Accumulator, Aggregate, AggregateGroup, AggregateQuery, Aggregates, Dimension, EntryFigures,
+    EntrySink, SessionEnd, Tally,
 };
 
 /// What is the same for all entries of a session.
@@ -65,8 +65,8 @@ impl SessionGroups {
         &'g mut self,
         query: &'g AggregateQuery,
         session: &'g SessionTraits<'g>,
-    ) -> GroupObserver<'g> {
-        GroupObserver {
+    ) -> GroupSink<'g> {
+        GroupSink {
             groups: self,
             query,
             session,
@@ -93,16 +93,16 @@ impl SessionGroups {
 
 /// Tells the entries of one session apart.
 #[derive(Debug)]
-pub struct GroupObserver<'g> {
+pub struct GroupSink<'g> {
     groups: &'g mut SessionGroups,
     query: &'g AggregateQuery,
     session: &'g SessionTraits<'g>,
 }
 
-impl Observer for GroupObserver<'_> {
+impl EntrySink for GroupSink<'_> {
     fn observe<'f>(
         &mut self,
-        entry: Observation<'_>,
+        entry: EntryFigures<'_>,
         files: impl IntoIterator<Item = Cow<'f, str>>,
     ) {
         let (of, query) = (&mut *self.groups, self.query);

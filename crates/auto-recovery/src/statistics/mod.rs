@@ -15,11 +15,11 @@ mod session;
 mod sums;
 mod time;
 
-pub use accumulator::{Accumulator, Observation, Observer, Tally};
+pub use accumulator::{Accumulator, EntryFigures, EntrySink, Tally};
 pub use aggregate::{Aggregate, SessionEnd};
 pub use aggregate_statistics::AggregateStatistics;
 pub use durations::{Durations, bucket_of};
-pub use groups::{GroupObserver, Grouping, SessionGroups, SessionTraits};
+pub use groups::{GroupSink, Grouping, SessionGroups, SessionTraits};
 pub use most_modified::{MOST_MODIFIED_MAX, MostModified};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;

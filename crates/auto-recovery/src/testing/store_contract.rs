@@ -22,7 +22,7 @@ use crate::audit::{
 use crate::entry::RecoveryAuditEntry;
 use crate::error::ErrorKind;
 use crate::failure::Category;
-use crate::statistics::{Accumulator, Observer};
+use crate::statistics::{Accumulator, EntrySink};
 
 /// A place that has a store of its own, empty at first.
 pub trait Place {

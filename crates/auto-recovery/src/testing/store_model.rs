@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::random::Random;
 use super::store_contract::{Place, assert_exact, entry, lines, recount};
 use crate::audit::{
-    AuditStore, FailureDetected, JournalEvent, JournalRecord, NewEntry, Pruning, Removal, Removed,
-    SessionFacts, SessionFinished, SessionHeld, SessionOutcome, SessionReleased, SessionStarted,
-    SessionSummary, StoredEntry,
+    AuditStore, FailureDetected, JournalEvent, JournalRecord, JournalSummary, NewEntry, Pruning,
+    Removal, Removed, SessionFinished, SessionHeld, SessionOutcome, SessionReleased,
+    SessionStarted, SessionSummary, StoredEntry,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::failure::{Category, Failure};
@@ -29,7 +29,7 @@ const ACTIONS: usize = 60;
 struct Session {
     /// Its entries as they are stored.
     trail: Vec<Vec<u8>>,
-    facts: SessionFacts,
+    facts: JournalSummary,
     /// Everything recorded of it that was not a removal.
     events: Vec<JournalEvent>,
     removals: usize,
@@ -304,7 +304,7 @@ impl World<'_> {
             Removed::Changed
         } else {
             session.trail.clear();
-            session.facts = SessionFacts::default();
+            session.facts = JournalSummary::default();
             session.removals += 1;
             Removed::Gone { entries }
         };

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::files::{Links, read_small};
 use crate::workspace::safe_directory::is_safe_directory;
 

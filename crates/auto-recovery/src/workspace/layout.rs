@@ -1,12 +1,10 @@
 //! Where things stand in the state directory, and how directories there are made.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{self, Purpose};
+use crate::files::{self, Purpose, encoding};
 use crate::workspace::directory::Workspace;
 
 /// The directory of all checkpoints in a state directory.
@@ -40,15 +38,12 @@ fn below_state(workspace: &Workspace) -> PathBuf {
 }
 
 /// The name of a session's directory of refs: everything that git or a file system may read
-/// otherwise is percent-encoded.
+/// otherwise is percent-encoded, a dot too: refs have rules of their own for it, so this is not the
+/// name that the session's trail has.
 pub(crate) fn session_name(session_id: &str) -> Result<String> {
-    let mut name = String::new();
-    for byte in session_id.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
-            _ => name.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    let name = encoding::encode(session_id, |_, byte| {
+        byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+    });
     if name.is_empty() || name.len() > SESSION_NAME_BYTES_MAX {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -85,26 +80,5 @@ pub(crate) fn has_state(state_dir: &Path) -> Result<bool> {
 
 /// The session whose directory of refs has that name.
 pub(crate) fn session_of(name: &str) -> Option<String> {
-    let mut id = Vec::new();
-    let mut rest = name.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        rest = tail;
-        if *first != b'%' {
-            id.push(*first);
-            continue;
-        }
-        let (digits, tail) = rest.split_at_checked(2)?;
-        id.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-        rest = tail;
-    }
-    String::from_utf8(id).ok()
-}
-
-/// Makes a directory that only this user may enter.
-pub(crate) fn make_private_dir(dir: &Path) -> Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(|e| Error::io("create directory", dir, e))
+    encoding::decode(name)
 }

@@ -12,7 +12,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{Links, open_own, open_regular};
+use crate::files::{Links, open_own, open_regular, stands_at};
 use crate::host::{Host, Wait};
 use crate::workspace::directory::Workspace;
 use crate::workspace::layout::make_in_state;
@@ -178,21 +177,13 @@ fn take(state_dir: &Path, key: &str, how: FlockOperation) -> Result<Result<File,
     loop {
         let (path, file) = open(state_dir, key)?;
         match flock(&file, how) {
-            Ok(()) if is_at(&file, &path) => return Ok(Ok(file)),
+            Ok(()) if stands_at(&file, &path) => return Ok(Ok(file)),
             // It was removed meanwhile, and another may stand there.
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Ok(Err(file)),
             Err(errno) => return Err(Error::io("lock", &path, errno.into())),
         }
     }
-}
-
-/// Whether it is `file` that stands at `path`.
-fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(open), Ok(named)) = (file.metadata(), path.symlink_metadata()) else {
-        return false;
-    };
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
 }
 
 /// Takes a workspace at `level`, which is empty but inside of another recovery: its own root alone,

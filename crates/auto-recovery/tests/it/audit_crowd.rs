@@ -13,7 +13,7 @@ use std::thread;
 
 use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
-use auto_recovery::statistics::{Accumulator, Observer};
+use auto_recovery::statistics::{Accumulator, EntrySink};
 use auto_recovery::testing::store_contract::entry;
 use auto_recovery::testing::store_processes::{orders, start};
 use auto_recovery::testing::{Campaign, Found, Rounds, ScriptedHost, Wrong, quick_dir};

@@ -10,8 +10,8 @@ use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{
-    self, Capture, CommandSpec, Discard, Exit, Held, HeldStreams, OutputSink, Piece, ReplayedInput,
-    Stdin, Stream,
+    self, Capture, CommandSpec, Discard, Exit, HeldOutput, HeldStreams, OutputSink, Piece,
+    ReplayedInput, Stdin, Stream,
 };
 
 use proptest::prelude::*;
@@ -258,7 +258,7 @@ fn the_copy_is_written_when_asked_for() {
 #[test]
 fn held_output_is_released_or_forgotten() {
     let dir = tempfile::tempdir().unwrap();
-    let mut sink = Held::new(Taken::default(), HeldStreams::Stdout, dir.path());
+    let mut sink = HeldOutput::new(Taken::default(), HeldStreams::Stdout, dir.path());
     let spec = sh("head -c 3000000 /dev/zero; echo err >&2; exit 1");
     let host = SystemHost::new();
     let interrupt = Interrupt::none();

@@ -1,7 +1,7 @@
 //! Statistics: the specification's four, and that parts merge into the whole.
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::statistics::{Accumulator, Observer};
+use auto_recovery::statistics::{Accumulator, EntrySink};
 use auto_recovery::{RecoveryAuditEntry, RecoveryStatistics};
 use proptest::prelude::*;
 

@@ -4,8 +4,10 @@
 //! Nothing is exempt silently: an exemption stands in a table here, or it does not exist. The rules
 //! are pure functions of text with their own cases, so a rule that has gone blind fails as well.
 
+mod architecture;
 mod arrows;
 mod circles;
+mod ground;
 mod house;
 mod limits;
 mod platform;
@@ -29,6 +31,16 @@ fn modules_import_along_the_arrows() {
 }
 
 #[test]
+fn the_architecture_page_says_who_imports_whom() {
+    assert_clean(architecture::page(&Tree::read()));
+}
+
+#[test]
+fn what_embedders_build_on_is_public() {
+    assert_clean(architecture::closed_boundaries(&Tree::read()));
+}
+
+#[test]
 fn crates_depend_along_the_arrows() {
     assert_clean(arrows::between_crates(&Tree::read()));
 }
@@ -46,6 +58,11 @@ fn files_of_others_are_opened_in_one_way() {
 #[test]
 fn text_for_stores_is_made_in_one_place() {
     assert_clean(recorder::other_makers(&Tree::read()));
+}
+
+#[test]
+fn files_are_made_and_replaced_in_one_way() {
+    assert_clean(ground::calls_elsewhere(&Tree::read()));
 }
 
 #[test]

@@ -18,10 +18,10 @@ use crate::args::MappedExit;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
+use crate::commands::run::narrator::{Narrator, Verdict};
 use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
-use crate::commands::run::steps::{Steps, Verdict};
 use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
 use crate::hints;
@@ -144,7 +144,7 @@ fn run_and_prune(
             holds,
             status: Arc::clone(&status),
         })?),
-        observer: Arc::new(Mutex::new(Steps::new(
+        observer: Arc::new(Mutex::new(Narrator::new(
             context.printer.clone(),
             Arc::clone(&status),
             verdict.clone(),

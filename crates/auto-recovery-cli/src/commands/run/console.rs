@@ -10,7 +10,7 @@ use auto_recovery::host::Host;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::mutex;
 use auto_recovery::process::{
-    CommandSpec, ControllingTerminal, Discard, Held, HeldStreams, InheritedFiles, OutputSink,
+    CommandSpec, ControllingTerminal, Discard, HeldOutput, HeldStreams, InheritedFiles, OutputSink,
     PassThrough, ReplayedInput, Stdin, Stream, Terminals, read_once,
 };
 use auto_recovery::run::{Console, Role, display_command};
@@ -33,7 +33,7 @@ pub(super) struct Terminal {
     controlling: Option<ControllingTerminal>,
     input: Option<Arc<ReplayedInput>>,
     files: InheritedFiles,
-    held: Option<HeldOutput>,
+    held: Option<SharedOutput>,
     holds: Option<HeldStreams>,
     status: Arc<Status>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Lent {
     /// What `make` says to its jobs.
     pub(super) makeflags: OsString,
     /// Where output goes, if it is held back.
-    pub(super) held: Option<HeldOutput>,
+    pub(super) held: Option<SharedOutput>,
     /// What of it is.
     pub(super) holds: Option<HeldStreams>,
     /// The moving line.
@@ -194,15 +194,15 @@ fn are_one_place(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> bool {
 }
 
 /// The output of the run that decides, kept back until it is known which that is.
-pub(super) type HeldOutput = Arc<Mutex<Held<PassThrough>>>;
+pub(super) type SharedOutput = Arc<Mutex<HeldOutput<PassThrough>>>;
 
 /// Holds back what goes to `streams`.
 ///
 /// # Errors
 /// If the streams of this process cannot be used.
-pub(super) fn hold(streams: HeldStreams) -> Result<HeldOutput> {
+pub(super) fn hold(streams: HeldStreams) -> Result<SharedOutput> {
     let through = pass_through(io::stdout().as_fd(), io::stderr().as_fd())?;
-    Ok(Arc::new(Mutex::new(Held::new(
+    Ok(Arc::new(Mutex::new(HeldOutput::new(
         through,
         streams,
         &std::env::temp_dir(),
@@ -273,7 +273,7 @@ impl<S: OutputSink> OutputSink for Passing<'_, S> {
 }
 
 /// Held stdout for the length of one run.
-struct Locked<'a>(MutexGuard<'a, Held<PassThrough>>);
+struct Locked<'a>(MutexGuard<'a, HeldOutput<PassThrough>>);
 
 impl OutputSink for Locked<'_> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
@@ -301,7 +301,7 @@ const CUT_HEAD: u64 = 4 * 1024;
 /// # Errors
 /// If it cannot be written.
 pub(super) fn release(
-    held: &HeldOutput,
+    held: &SharedOutput,
     cut: bool,
     interrupt: &Interrupt,
     host: &dyn Host,

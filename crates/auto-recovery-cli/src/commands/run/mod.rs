@@ -4,10 +4,10 @@
 mod command;
 mod consent;
 mod console;
+mod narrator;
 mod reports;
 mod request;
 mod result_file;
-mod steps;
 
 pub(crate) use command::run;
 pub(crate) use request::{library_request, user_rules};

@@ -8,11 +8,11 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, fstat, futimens};
 use rustix::io::Errno;
 
 use crate::checkpoint::repository::blobs::{Blobs, CopyError};
-use crate::checkpoint::restore::hands::{Access, Given};
-use crate::checkpoint::restore::live;
+use crate::checkpoint::restore::compare;
 use crate::checkpoint::restore::plan::{Expect, Item};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::restorer::{Restorer, Stands};
+use crate::checkpoint::restore::tree_writer::{Access, Given};
 use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
 use crate::checkpoint::tree::path::RelPath;
 use crate::checkpoint::tree::stamp::{Ids, Stamp};
@@ -28,14 +28,14 @@ impl Restorer<'_> {
         access: Access,
         found: Stands,
     ) -> Result<()> {
-        let stamp = self.hands.stamp(&item.path)?;
-        let file = stamp.filter(|stamp| live::file_type(stamp).is_file());
+        let stamp = self.writer.stamp(&item.path)?;
+        let file = stamp.filter(|stamp| compare::file_type(stamp).is_file());
         let names = match &file {
             Some(stamp) => self.names_of(&item.path, stamp)?,
             None => Names::One,
         };
         if file.is_some() && names != Names::Other && self.has_content(item, id, found)? {
-            let given = self.hands.set_access(&item.path, access);
+            let given = self.writer.set_access(&item.path, access);
             self.rewritten.extend(file.map(|stamp| stamp.ino));
             return self.settle_given(item, given.map_err(io::Error::from));
         }
@@ -57,7 +57,7 @@ impl Restorer<'_> {
         broken: &mut Option<Error>,
     ) -> io::Result<Given> {
         let Self {
-            hands,
+            writer,
             blobs,
             temp,
             store,
@@ -73,16 +73,16 @@ impl Restorer<'_> {
         };
         let has_its_owner = file.is_some_and(|stamp| keeps_owner_only_here(&stamp, access.owner));
         if names == Names::Still || (has_its_owner && names == Names::One) {
-            let overwritten = hands.overwrite_file(path, access, &mut fill);
+            let overwritten = writer.overwrite_file(path, access, &mut fill);
             if overwritten.is_ok() {
                 self.rewritten.extend(file.map(|stamp| stamp.ino));
                 return overwritten;
             }
         }
-        let mut put = hands.put_file(path, temp, access, &mut fill);
+        let mut put = writer.put_file(path, temp, access, &mut fill);
         if put.as_ref().is_err_and(is_no_space) && file.is_some() {
             reserve::release(&self.store.state_dir);
-            put = hands.put_file(path, temp, access, &mut fill);
+            put = writer.put_file(path, temp, access, &mut fill);
         }
         let may_overwrite = file.is_some() && names != Names::Other;
         match put {
@@ -100,7 +100,7 @@ impl Restorer<'_> {
             }
             Err(first) if may_overwrite && (is_no_space(&first) || is_refused(&first)) => {
                 // Only what stands there can be written. Of two refusals the first says more.
-                let overwritten = hands.overwrite_file(path, access, &mut fill);
+                let overwritten = writer.overwrite_file(path, access, &mut fill);
                 self.rewritten.extend(file.map(|stamp| stamp.ino));
                 overwritten.map_err(|second| if is_no_space(&second) { second } else { first })
             }
@@ -114,7 +114,7 @@ impl Restorer<'_> {
             (Expect::Node(Some(Node::File { id: from, .. })), Stands::AsExpected) => {
                 Ok(*from == id)
             }
-            _ => live::has_content(&mut self.hands, &mut self.blobs, &item.path, id),
+            _ => compare::has_content(&mut self.writer, &mut self.blobs, &item.path, id),
         }
     }
 
@@ -123,8 +123,8 @@ impl Restorer<'_> {
         if stamp.links < 2 {
             return Ok(Names::One);
         }
-        let inode = self.hands.inode(path);
-        let inode = inode.map_err(|errno| self.hands.error("look at", path, errno.into()))?;
+        let inode = self.writer.inode(path);
+        let inode = inode.map_err(|errno| self.writer.error("look at", path, errno.into()))?;
         let watch = self.to.watch.as_ref();
         let is_still = inode.is_some_and(|inode| watch.is_some_and(|w| w.shared(path, inode)));
         Ok(if is_still { Names::Still } else { Names::Other })
@@ -183,7 +183,7 @@ fn fill(
     };
     let len = match blobs.ask_for(id) {
         Ok(Some(len)) => len,
-        Ok(None) => return Err(give_up(live::missing(id))),
+        Ok(None) => return Err(give_up(compare::missing(id))),
         Err(error) => return Err(give_up(error)),
     };
     match blobs.copy(len, file) {

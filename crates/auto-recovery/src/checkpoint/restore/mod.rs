@@ -1,8 +1,7 @@
 //! Putting a tree back: what must change, and changing it without losing what is somebody else's.
 
+pub(super) mod compare;
 pub(super) mod contents;
-pub(super) mod hands;
-pub(super) mod live;
 pub(super) mod moved;
 pub(super) mod plan;
 pub(super) mod reserve;
@@ -11,3 +10,4 @@ pub(super) mod restorer;
 pub(super) mod rounds;
 pub(super) mod standing;
 pub(super) mod temp;
+pub(super) mod tree_writer;

@@ -8,13 +8,13 @@ use rustix::io::Errno;
 
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::repository::blobs::Blobs;
-use crate::checkpoint::restore::hands::{Access, Given, Hands, OPENED};
-use crate::checkpoint::restore::live::{self, stands};
+use crate::checkpoint::restore::compare::{self, stands};
 use crate::checkpoint::restore::moved::Moved;
 use crate::checkpoint::restore::plan::{Expect, Item};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::restored::Refused;
 use crate::checkpoint::restore::temp;
+use crate::checkpoint::restore::tree_writer::{Access, Given, OPENED, TreeWriter};
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::cache::Known;
 use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
@@ -47,7 +47,7 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     pub(in crate::checkpoint) rewritten: HashSet<u64>,
     /// Files that were replaced, and had other names.
     pub(in crate::checkpoint) had_names: Vec<Uncovered>,
-    pub(in crate::checkpoint) hands: Hands<'a>,
+    pub(in crate::checkpoint) writer: TreeWriter<'a>,
     pub(in crate::checkpoint) blobs: Blobs,
     /// The name of temporary files: the same when a killed restore is run again.
     pub(in crate::checkpoint) temp: Vec<u8>,
@@ -86,7 +86,7 @@ impl<'a> Restorer<'a> {
             put: HashMap::new(),
             rewritten: HashSet::new(),
             had_names: Vec::new(),
-            hands: Hands::new(&store.root),
+            writer: TreeWriter::new(&store.root),
             blobs: Blobs::start(&store.git)?,
             temp: temp::name(&to.id()),
             foreign: BTreeSet::new(),
@@ -160,16 +160,16 @@ impl<'a> Restorer<'a> {
         if self.may_touch(item)?.is_none() {
             return Ok(());
         }
-        let given = self.hands.set_access(&item.path, Access { mode, owner });
+        let given = self.writer.set_access(&item.path, Access { mode, owner });
         self.settle_given(item, given.map_err(io::Error::from))
     }
 
     /// Gives ignored files the bits back that they had; those that have them, as records name them.
     pub(in crate::checkpoint) fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
         let given = all.iter().filter(|bits| {
-            let stamp = self.hands.stamp(&bits.path).ok().flatten();
+            let stamp = self.writer.stamp(&bits.path).ok().flatten();
             let is_still = stamp.is_some_and(|stamp| bits.is_still(&stamp));
-            is_still && self.hands.set_mode(&bits.path, bits.was).is_ok()
+            is_still && self.writer.set_mode(&bits.path, bits.was).is_ok()
         });
         given.map(|bits| display_path(&bits.path)).collect()
     }
@@ -177,13 +177,13 @@ impl<'a> Restorer<'a> {
     /// Gives what is not covered the name back that it had. What cannot have it keeps the new one.
     pub(in crate::checkpoint) fn give_names_back(&mut self) {
         let Self {
-            hands,
+            writer,
             renamed_back,
             moved,
             ..
         } = self;
         moved.retain(|moved| {
-            let renamed = hands.rename_to_new(&moved.now, &moved.was);
+            let renamed = writer.rename_to_new(&moved.now, &moved.was);
             if renamed.is_ok() {
                 renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
             }
@@ -255,15 +255,15 @@ impl<'a> Restorer<'a> {
             return Ok(());
         }
         let owner = item.to.as_ref().map_or(Told(None), Node::owner);
-        let stamp = self.hands.stamp(&item.path)?;
-        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let stamp = self.writer.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| compare::file_type(&stamp).is_dir());
         let made = match stamp {
-            Some(_) if is_dir => self.hands.give(&item.path, owner),
+            Some(_) if is_dir => self.writer.give(&item.path, owner),
             Some(_) => {
-                let removed = self.hands.remove_file(&item.path);
-                removed.and_then(|()| self.hands.make_dir(&item.path, owner))
+                let removed = self.writer.remove_file(&item.path);
+                removed.and_then(|()| self.writer.make_dir(&item.path, owner))
             }
-            None => self.hands.make_dir(&item.path, owner),
+            None => self.writer.make_dir(&item.path, owner),
         };
         self.settle_given(item, made.map_err(io::Error::from))
     }
@@ -272,13 +272,13 @@ impl<'a> Restorer<'a> {
         let Some(found) = self.may_touch(item)? else {
             return Ok(());
         };
-        let stamp = self.hands.stamp(&item.path)?;
-        if stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir()) {
+        let stamp = self.writer.stamp(&item.path)?;
+        if stamp.is_some_and(|stamp| compare::file_type(&stamp).is_dir()) {
             let below = items.iter().filter(|below| {
                 below.path != item.path && below.to.is_none() && is_within(&below.path, &item.path)
             });
             self.remove_all(below)?;
-            match self.hands.remove_dir(&item.path) {
+            match self.writer.remove_dir(&item.path) {
                 Ok(()) => {}
                 Err(Errno::NOTEMPTY | Errno::EXIST) => self.move_aside(item)?,
                 Err(errno) => return self.settle(item, Err(errno.into())),
@@ -286,7 +286,7 @@ impl<'a> Restorer<'a> {
         }
         match &item.to {
             Some(Node::Link { target, owner }) => {
-                let put = self.hands.put_link(&item.path, &self.temp, target, *owner);
+                let put = self.writer.put_link(&item.path, &self.temp, target, *owner);
                 self.settle_given(item, put)
             }
             Some(Node::File { id, mode, owner }) => {
@@ -316,12 +316,12 @@ impl<'a> Restorer<'a> {
         if self.may_touch(item)?.is_none() {
             return Ok(());
         }
-        let stamp = self.hands.stamp(&item.path)?;
-        let is_dir = stamp.is_some_and(|stamp| live::file_type(&stamp).is_dir());
+        let stamp = self.writer.stamp(&item.path)?;
+        let is_dir = stamp.is_some_and(|stamp| compare::file_type(&stamp).is_dir());
         let removed = if is_dir {
-            self.hands.remove_dir(&item.path)
+            self.writer.remove_dir(&item.path)
         } else {
-            self.hands.remove_file(&item.path)
+            self.writer.remove_file(&item.path)
         };
         match removed {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
@@ -348,18 +348,20 @@ impl<'a> Restorer<'a> {
     pub(in crate::checkpoint) fn move_aside(&mut self, item: &Item) -> Result<()> {
         for number in 1..=ASIDE_MAX {
             let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
-            match self.hands.rename_to_new(&item.path, &aside) {
+            match self.writer.rename_to_new(&item.path, &aside) {
                 Ok(()) => {
                     let names = (display_path(&item.path), display_path(&aside));
                     self.moved_aside.push(names);
                     return Ok(());
                 }
                 Err(Errno::EXIST | Errno::NOTEMPTY) => {}
-                Err(errno) => return Err(self.hands.error("move aside", &item.path, errno.into())),
+                Err(errno) => {
+                    return Err(self.writer.error("move aside", &item.path, errno.into()));
+                }
             }
         }
         Err(self
-            .hands
+            .writer
             .error("move aside", &item.path, Errno::EXIST.into()))
     }
 
@@ -407,7 +409,7 @@ impl<'a> Restorer<'a> {
                     self.foreign.insert(item.path.clone());
                     Ok(())
                 }
-                _ => Err(self.hands.error("put back", &item.path, error)),
+                _ => Err(self.writer.error("put back", &item.path, error)),
             },
         }
     }
@@ -433,42 +435,42 @@ impl<'a> Restorer<'a> {
             _ => None,
         };
         for dir in dirs.into_iter().rev() {
-            let Ok(Some(stamp)) = self.hands.stamp(dir) else {
+            let Ok(Some(stamp)) = self.writer.stamp(dir) else {
                 continue;
             };
             let Some(mode) = target(dir) else { continue };
             let is_left_open = stamp.permissions() == mode | OPENED;
-            let is_dir = live::file_type(&stamp).is_dir();
+            let is_dir = compare::file_type(&stamp).is_dir();
             if is_dir && stamp.permissions() != mode && (item(dir).is_some() || is_left_open) {
-                let set = self.hands.set_mode(dir, mode);
-                let set = set.map_err(|e| self.hands.error("set the mode of", dir, e.into()));
+                let set = self.writer.set_mode(dir, mode);
+                let set = set.map_err(|e| self.writer.error("set the mode of", dir, e.into()));
                 if let Some(item) = item(dir) {
                     self.unless_refused(item, set)?;
                 }
             }
         }
-        self.hands
+        self.writer
             .close(target)
-            .map_err(|e| self.hands.error("set modes below", b"", e.into()))
+            .map_err(|e| self.writer.error("set modes below", b"", e.into()))
     }
 
     /// The items that are not as they shall be, though nobody else changed them.
     pub(in crate::checkpoint) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
-        self.hands.look_again();
+        self.writer.look_again();
         for item in items {
             if self.is_settled(&item.path) || self.is_as_put(&item.path)? {
                 continue;
             }
-            let Self { hands, blobs, .. } = self;
-            match stands(hands, blobs, &item.path, item.to.as_ref()) {
+            let Self { writer, blobs, .. } = self;
+            match stands(writer, blobs, &item.path, item.to.as_ref()) {
                 Ok(true) => {}
                 Ok(false) => left.push(item.clone()),
                 Err(error) => self.unless_refused(item, Err(error))?,
             }
         }
-        let closed = self.hands.close(|_| None);
-        closed.map_err(|e| self.hands.error("set modes below", b"", e.into()))?;
+        let closed = self.writer.close(|_| None);
+        closed.map_err(|e| self.writer.error("set modes below", b"", e.into()))?;
         Ok(left)
     }
 }

@@ -1,6 +1,6 @@
 //! What stands at a path that is to be put back, and whether it may be touched.
 
-use crate::checkpoint::restore::live::{is_between, stands};
+use crate::checkpoint::restore::compare::{is_between, stands};
 use crate::checkpoint::restore::plan::{Expect, Item};
 use crate::checkpoint::restore::restorer::{Restorer, Stands};
 use crate::checkpoint::tree::path::RelPath;
@@ -17,19 +17,19 @@ impl Restorer<'_> {
         if self.is_as_seen(item)? {
             return Ok(Some(Stands::AsExpected));
         }
-        let Self { hands, blobs, .. } = self;
-        if stands(hands, blobs, &item.path, item.to.as_ref())? {
+        let Self { writer, blobs, .. } = self;
+        if stands(writer, blobs, &item.path, item.to.as_ref())? {
             return Ok(None);
         }
         let is_rewritten = self.is_rewritten(&item.path)?;
-        let Self { hands, blobs, .. } = self;
+        let Self { writer, blobs, .. } = self;
         let found = match &item.from {
             _ if is_rewritten => Some(Stands::Somehow),
             Expect::Any => Some(Stands::Somehow),
-            Expect::Node(from) if stands(hands, blobs, &item.path, from.as_ref())? => {
+            Expect::Node(from) if stands(writer, blobs, &item.path, from.as_ref())? => {
                 Some(Stands::AsExpected)
             }
-            Expect::Node(from) => is_between(hands, &item.path, from.as_ref(), item.to.as_ref())?
+            Expect::Node(from) => is_between(writer, &item.path, from.as_ref(), item.to.as_ref())?
                 .then_some(Stands::Somehow),
         };
         if found.is_none() {
@@ -44,7 +44,7 @@ impl Restorer<'_> {
         let Expect::Node(from) = &item.from else {
             return Ok(false);
         };
-        let stamp = self.hands.stamp(&item.path)?;
+        let stamp = self.writer.stamp(&item.path)?;
         let (Some(stamp), Some(_)) = (stamp, from) else {
             return Ok(stamp.is_none() && from.is_none());
         };
@@ -69,7 +69,7 @@ impl Restorer<'_> {
                 stamp.owner,
             )
         };
-        let stamp = self.hands.stamp(path)?;
+        let stamp = self.writer.stamp(path)?;
         Ok(stamp.is_some_and(|stamp| seen(&stamp) == seen(&put)))
     }
 
@@ -79,7 +79,7 @@ impl Restorer<'_> {
         if self.rewritten.is_empty() {
             return Ok(false);
         }
-        let Some(stamp) = self.hands.stamp(path)? else {
+        let Some(stamp) = self.writer.stamp(path)? else {
             return Ok(false);
         };
         let is_seen = |seen: &Stamp| seen.ino == stamp.ino;

@@ -6,16 +6,15 @@
 //! git tree (zeros: empty); count; per path: length, path, kind, racy, stamp,
 //! and what the kind needs; checksum of all before it.
 
-use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::tree::manifest::{Entry, Manifest, Node, ObjectId, Told, Why};
 use crate::checkpoint::tree::path::RelPath;
 use crate::checkpoint::tree::stamp::{Ids, Stamp};
-use crate::error::{Error, Result};
-use crate::files::{Links, create_afresh, read_small};
+use crate::error::Result;
+use crate::files::hash::sum_of_file;
+use crate::files::{Links, Synced, read_small, replace};
 
 /// The largest cache that is read: 10 million paths at some 100 bytes.
 const CACHE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -53,7 +52,7 @@ impl Cache {
     pub(in crate::checkpoint) fn read(path: &Path) -> Option<Self> {
         let bytes = read_small(path, Links::Refuse, CACHE_BYTES_MAX).ok()?;
         let (body, sum) = bytes.split_last_chunk::<8>()?;
-        if checksum(body) != u64::from_le_bytes(*sum) {
+        if sum_of_file(body) != u64::from_le_bytes(*sum) {
             return None;
         }
         let mut reader = Reader(body.strip_prefix(MAGIC)?);
@@ -80,13 +79,9 @@ impl Cache {
         for known in &self.known {
             put_known(&mut out, known);
         }
-        let sum = checksum(&out);
+        let sum = sum_of_file(&out);
         out.extend_from_slice(&sum.to_le_bytes());
-        let temp = path.with_extension("new");
-        let written = create_afresh(&temp)
-            .and_then(|mut file| file.write_all(&out))
-            .and_then(|()| fs::rename(&temp, path));
-        written.map_err(|e| Error::io("write", path, e))
+        replace(path, Synced::No, &out)
     }
 }
 
@@ -228,19 +223,4 @@ pub(in crate::checkpoint) fn opaque(why: Why, stamp: &Stamp) -> Node {
         mode: Told(Some(stamp.permissions())),
         owner: Told(Some(stamp.owner)),
     }
-}
-
-/// FNV-1a over eight bytes at a time: enough against a torn write.
-fn checksum(bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ bytes.len() as u64;
-    let mut chunks = bytes.chunks_exact(8);
-    for chunk in &mut chunks {
-        let word = u64::from_le_bytes(chunk.try_into().expect("chunks are of eight bytes"));
-        hash = (hash ^ word).wrapping_mul(PRIME).rotate_left(23);
-    }
-    for byte in chunks.remainder() {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-    }
-    hash
 }

@@ -2,7 +2,6 @@
 //! over it.
 
 pub(super) mod cache;
-pub(super) mod crew;
 pub(super) mod ignore_files;
 pub(super) mod manifest;
 pub(super) mod mounts;

@@ -12,7 +12,6 @@ use rustix::io::Errno;
 
 use crate::checkpoint::options::CheckpointLimits;
 use crate::checkpoint::repository::user_git::own_excludes;
-use crate::checkpoint::tree::crew;
 use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
 use crate::checkpoint::tree::mounts::Mounts;
@@ -24,6 +23,7 @@ use crate::checkpoint::tree::stamp::Stamp;
 use crate::checkpoint::tree::tracked::Tracked;
 use crate::checkpoint::tree::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::error::{Error, Result};
+use crate::workers;
 use crate::workspace::{git_dir_of, own_git_dir_of};
 
 /// What a walk needs to know.
@@ -97,7 +97,7 @@ impl Scanner<'_> {
     /// Walks the tree, with a few threads when it is large.
     pub(in crate::checkpoint) fn scan(&self) -> Result<Scan> {
         let room = AtomicUsize::new(self.limits.watched_max);
-        let walkers = (0..crew::size())
+        let walkers = (0..workers::size())
             .map(|_| Walker::new(self, &room))
             .collect();
         let top = Todo {
@@ -105,7 +105,7 @@ impl Scanner<'_> {
             ..Todo::default()
         };
         let list = |walker: &mut Walker<'_>, dir: Todo, todo: &mut _| walker.list(&dir, todo);
-        let mut walkers = crew::run(top, walkers, list)?.into_iter();
+        let mut walkers = workers::work_off(top, walkers, list)?.into_iter();
         let mut all = walkers.next().unwrap_or_else(|| Walker::new(self, &room));
         walkers.for_each(|walker| all.merge(walker));
         Ok(all.finish())

@@ -4,15 +4,10 @@ use std::time::Duration;
 
 use rustix::fs::Stat;
 
+use crate::files::{TICK, may_change_unseen};
+
 /// Nanoseconds in a second.
 const NANOS: i64 = 1_000_000_000;
-
-/// A change this close before a look may carry the same time as one just after it. Kernels stamp
-/// files with a clock that ticks every 1 to 10 ms; twice that is safe.
-const TICK_NS: i64 = 20_000_000;
-
-/// File systems that keep whole seconds only (time without a fraction) need two of them.
-const COARSE_TICK_NS: i64 = 2 * NANOS;
 
 /// Whose a path is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,7 +16,8 @@ pub(in crate::checkpoint) struct Ids {
     pub(in crate::checkpoint) gid: u32,
 }
 
-/// A file's stamp. `mode` has the type bits. An edit that forges mtime still moves ctime.
+/// A file's stamp: what [`crate::files::Stamp`] has, and what a tree keeps of a path, as stamp
+/// caches have it. `mode` has the type bits. An edit that forges mtime still moves ctime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Stamp {
     pub(in crate::checkpoint) mode: u32,
@@ -61,8 +57,8 @@ impl Stamp {
     pub(in crate::checkpoint) fn time_until_told_from(&self, was: &Self) -> Option<Duration> {
         let second = |stamp: &Self| stamp.mtime_ns.div_euclid(NANOS);
         let is_told = self.size != was.size || second(self) != second(was);
-        let left = NANOS - self.mtime_ns.rem_euclid(NANOS) + TICK_NS;
-        (!is_told).then(|| Duration::from_nanos(left.unsigned_abs()))
+        let left = NANOS - self.mtime_ns.rem_euclid(NANOS);
+        (!is_told).then(|| Duration::from_nanos(left.unsigned_abs()) + TICK)
     }
 
     /// All permission bits.
@@ -73,8 +69,10 @@ impl Stamp {
     /// Whether a file with this stamp, read at `now_ns`, may have changed since without another
     /// stamp.
     pub(in crate::checkpoint) fn is_racy(&self, now_ns: i64) -> bool {
-        let coarse = self.ctime_ns % NANOS == 0;
-        let tick = if coarse { COARSE_TICK_NS } else { TICK_NS };
-        self.ctime_ns.saturating_add(tick) >= now_ns
+        let since_epoch = |ns| u64::try_from(ns).map(Duration::from_nanos);
+        match (since_epoch(self.ctime_ns), since_epoch(now_ns)) {
+            (Ok(changed), Ok(now)) => may_change_unseen(changed, now),
+            _ => true,
+        }
     }
 }

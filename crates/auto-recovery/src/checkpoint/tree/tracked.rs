@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::checkpoint::tree::path::join;
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::Result;
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::git::Git;
 
 /// Mode of an index entry that stands for a whole other repository.

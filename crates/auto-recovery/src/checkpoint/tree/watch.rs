@@ -12,7 +12,7 @@ use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
 use crate::checkpoint::tree::path::{RelPath, display_path};
 use crate::checkpoint::tree::root::Inode;
 use crate::checkpoint::tree::stamp::Stamp;
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::files::{Links, read_small};
 
 /// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.

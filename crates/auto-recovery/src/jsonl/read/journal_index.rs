@@ -12,10 +12,10 @@ use super::records::{Verdict, at_place, push_damage, walk_to_end};
 use super::session_events::{Header, SessionEvents, check_version, fields};
 use crate::audit::Damage;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::Stamp;
 use crate::jsonl::dir::{Dir, Found};
 use crate::jsonl::sums::cursor::Cursor;
 use crate::jsonl::sums::rollup;
-use crate::jsonl::sums::stamp::Stamp;
 use crate::mutex::lock;
 
 /// What the journal says of every session, kept between questions: each reads only what was

@@ -17,8 +17,8 @@ use super::records::{Verdict, close, push_damage, walk_to_tail};
 use super::session_events::{Header, SessionEvents, check_version, fields};
 use crate::audit::Damage;
 use crate::error::Result;
+use crate::files::Stamp;
 use crate::jsonl::sums::cursor::Cursor;
-use crate::jsonl::sums::stamp::Stamp;
 
 /// How many sessions are remembered as they were read last.
 const SESSIONS_MAX: usize = 64;

@@ -16,8 +16,8 @@ use super::trail::{Opened, Trail};
 use crate::audit::{SessionKey, SessionPage, SessionQuery, SessionSummary, StoredEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jsonl::root::Root;
-use crate::jsonl::sums::parts::map_all;
 use crate::statistics::{Tally, instant};
+use crate::workers::map_all;
 
 /// How many sessions are looked at together, at least: what keeps some threads busy.
 const TOGETHER_MIN: usize = 256;

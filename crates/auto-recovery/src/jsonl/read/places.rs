@@ -14,14 +14,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use super::lines::Position;
 use super::records::at_place;
 use crate::audit::Damage;
-use crate::files::{Links, open_regular};
-use crate::jsonl::sums::cursor::{Cursor, fnv1a};
-use crate::jsonl::sums::stamp::Stamp;
+use crate::error::Error;
+use crate::files::hash::{fnv64, sum_of_block};
+use crate::files::{Links, Stamp, Synced, open_regular, replace_at_once};
+use crate::jsonl::sums::cursor::Cursor;
 
 /// The version of all of them. One that a release does not know is as if it were not there.
 const VERSION: u32 = 2;
@@ -54,7 +54,7 @@ pub(in crate::jsonl) struct Place {
 /// The key of a session: an even hash of its id. Others may have the same.
 pub(in crate::jsonl) fn key_of(session_id: &str) -> u64 {
     // The hash alone is not even: ids that differ in their last byte share its first bits.
-    let mut key = fnv1a(session_id.bytes());
+    let mut key = fnv64(session_id.bytes());
     key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     key ^ (key >> 31)
@@ -144,7 +144,7 @@ impl Places {
         let mut lines = start.split(|byte| *byte == b'\n');
         let header: Header = serde_json::from_slice(lines.next()?).ok()?;
         let about = lines.next()?;
-        if header.v != VERSION || header.hash != fnv1a(about.iter().copied()) {
+        if header.v != VERSION || header.hash != fnv64(about.iter().copied()) {
             return None;
         }
         let about: About = serde_json::from_slice(about).ok()?;
@@ -170,7 +170,7 @@ impl Places {
         }
         let mut text = vec![0; usize::try_from(length).ok()?];
         self.file.read_exact_at(&mut text, at).ok()?;
-        let is_whole = self.about.damage_hash == fnv1a(text.iter().copied());
+        let is_whole = self.about.damage_hash == fnv64(text.iter().copied());
         is_whole.then(|| serde_json::from_slice(&text).ok())?
     }
 
@@ -190,12 +190,12 @@ impl Places {
             cursor,
             count: sorted.len() as u64,
             damage_bytes: damage_text.len() as u64,
-            damage_hash: fnv1a(damage_text.iter().copied()),
+            damage_hash: fnv64(damage_text.iter().copied()),
         };
         let text = serde_json::to_vec(&about).ok()?;
         let header = Header {
             v: VERSION,
-            hash: fnv1a(text.iter().copied()),
+            hash: fnv64(text.iter().copied()),
         };
         let mut bytes = serde_json::to_vec(&header).ok()?;
         bytes.push(b'\n');
@@ -213,14 +213,16 @@ impl Places {
                 bytes.extend(place.length.to_le_bytes());
             }
             bytes.resize(start + CHECKSUM_AT, 0);
-            let sum = checksum(number as u64, &bytes[start..]);
+            let sum = sum_of_block(number as u64, &bytes[start..]);
             bytes.extend(sum.to_le_bytes());
         }
         bytes.extend(damage_text);
-        let mut file = NamedTempFile::new_in(dir).ok()?;
-        file.write_all(&bytes).ok()?;
         let path = dir.join(format!("{PREFIX}{from}-{to}{SUFFIX}"));
-        let file = file.persist(&path).ok()?;
+        let file = replace_at_once(&path, Synced::No, &mut |file| {
+            let written = file.write_all(&bytes);
+            written.map_err(|error| Error::io("write", &path, error))
+        });
+        let file = file.ok()?;
         Some(Self {
             path,
             file,
@@ -311,7 +313,7 @@ impl Places {
         let at = (number + 1).checked_mul(BLOCK_BYTES as u64)?;
         self.file.read_exact_at(&mut bytes, at).ok()?;
         let (places, sum) = bytes.split_at(CHECKSUM_AT);
-        if sum != checksum(number, places).to_le_bytes() {
+        if sum != sum_of_block(number, places).to_le_bytes() {
             return None;
         }
         let count = (self.about.count - number * PER_BLOCK).min(PER_BLOCK);
@@ -327,18 +329,6 @@ fn read_place(bytes: &[u8]) -> Option<Place> {
         key: u64::from_le_bytes(*key),
         offset: u64::from_le_bytes(*offset),
         length: u32::from_le_bytes(*rest.first_chunk()?),
-    })
-}
-
-/// Tells a block from any other, and from what a power cut leaves of it. As FNV, by eight bytes:
-/// every block that is looked at is summed up.
-fn checksum(number: u64, bytes: &[u8]) -> u64 {
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let start = fnv1a(number.to_le_bytes());
-    let words = bytes.chunks_exact(8).filter_map(|word| word.first_chunk());
-    words.fold(start, |sum, word| {
-        let mixed = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(PRIME);
-        mixed ^ (mixed >> 29)
     })
 }
 

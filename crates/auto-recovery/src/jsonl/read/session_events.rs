@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::lines::Position;
 use crate::audit::{
-    JournalEvent, JournalRecord, SessionCleared, SessionFacts, TailQuarantined, TrailRemoved,
+    JournalEvent, JournalRecord, JournalSummary, SessionCleared, TailQuarantined, TrailRemoved,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::hash::fnv64;
 use crate::jsonl::names::session_of;
-use crate::jsonl::sums::cursor::fnv1a;
 
 /// What the journal says of one session, and of the file its trail is in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::jsonl) struct SessionEvents {
     /// What it says of the session.
-    pub facts: SessionFacts,
+    pub facts: JournalSummary,
     /// What was moved aside of its trail.
     #[serde(default)]
     pub quarantined: Vec<TailQuarantined>,
@@ -175,6 +175,6 @@ pub(in crate::jsonl) fn head(file: &File, length: u64) -> io::Result<String> {
     file.read_exact_at(start, 0)?;
     let inode = metadata.ino().to_le_bytes();
     let made = made.to_le_bytes();
-    let hash = fnv1a(inode.into_iter().chain(made).chain(start.iter().copied()));
+    let hash = fnv64(inode.into_iter().chain(made).chain(start.iter().copied()));
     Ok(format!("{hash:016x}"))
 }

@@ -12,8 +12,9 @@ use crate::audit::{Damage, SessionSummary, session_id, sort_newest_first};
 use crate::error::{Error, Result};
 use crate::jsonl::names::session_of;
 use crate::jsonl::root::Root;
-use crate::jsonl::sums::parts::{map_all, walk_parts};
+use crate::jsonl::sums::parts::walk_parts;
 use crate::statistics::Tally;
+use crate::workers::map_all;
 
 /// What was read of sessions, and what could not be.
 type Listed = (Vec<SessionSummary>, Vec<Damage>);

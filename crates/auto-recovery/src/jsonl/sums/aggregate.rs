@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::cache::{counting, walk_on};
 use super::cursor::Cursor;
 use super::grouped::grouped;
-use super::parts::share_out;
 use super::rollup;
-use super::stamp::Stamp;
 use crate::audit::Damage;
 use crate::error::{Error, Result};
+use crate::files::Stamp;
 use crate::jsonl::read::journal_index::EventsBySession;
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::{Verdict, at_place, close, push_damage, take_entry};
@@ -25,6 +24,7 @@ use crate::jsonl::root::Root;
 use crate::statistics::{
     Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Tally,
 };
+use crate::workers::share_out;
 
 /// What was known when all sessions were summed up last.
 #[derive(Default, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::cursor::Cursor;
 use super::parts::walk_parts;
 use super::rollup;
-use super::stamp::Stamp;
 use crate::audit::Damage;
 use crate::error::Result;
+use crate::files::Stamp;
 use crate::jsonl::io::wait_for_writer;
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::{

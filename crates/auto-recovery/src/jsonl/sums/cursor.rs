@@ -1,11 +1,13 @@
 //! Where a reader of a growing file stopped, and whether it may go on from there.
 
 use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::FileId;
+use crate::files::hash::fnv64;
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::Walked;
 
@@ -39,7 +41,7 @@ impl Cursor {
             from,
             at: from,
             made: metadata.created().ok(),
-            witness: fnv1a([]),
+            witness: fnv64([]),
             witness_at: from.offset,
             witness_bytes: 0,
         }
@@ -80,30 +82,6 @@ impl Cursor {
         let mut bytes = [0; WITNESS_BYTES as usize];
         let bytes = bytes.get_mut(..usize::try_from(self.witness_bytes).ok()?)?;
         file.read_exact_at(bytes, self.witness_at).ok()?;
-        Some(fnv1a(bytes.iter().copied()))
-    }
-}
-
-/// The FNV-1a hash of `bytes`, 64 bits. It guards against mistakes, not against forgery.
-pub(in crate::jsonl) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
-    bytes.into_iter().fold(OFFSET_BASIS, step)
-}
-
-/// Which file a path or handle means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::jsonl) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    pub(in crate::jsonl) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        Some(fnv64(bytes.iter().copied()))
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::cache::walk_on;
-use super::parts::share_out;
-use crate::audit::{AttemptRecipes, Damage, SessionFacts, recipes_of_all};
+use crate::audit::{AttemptRecipes, Damage, JournalSummary, recipes_of_all};
 use crate::error::Result;
 use crate::jsonl::read::records::{close, take_entry};
 use crate::jsonl::read::session_events::SessionEvents;
@@ -12,6 +11,7 @@ use crate::jsonl::read::sessions::{add_damage, in_order, trail_ids};
 use crate::jsonl::read::trail::{Opened, Trail, read_journal, unreadable};
 use crate::jsonl::root::Root;
 use crate::statistics::{AggregateQuery, Aggregates, Grouping, SessionGroups, SessionTraits};
+use crate::workers::share_out;
 
 /// A session, and what the journal says of it.
 struct Session<'a> {
@@ -133,7 +133,7 @@ fn read(
 fn add(
     sums: &mut Grouping,
     query: &AggregateQuery,
-    (facts, traits): (&SessionFacts, &SessionTraits<'_>),
+    (facts, traits): (&JournalSummary, &SessionTraits<'_>),
     session: SessionGroups,
 ) {
     let end = facts.end(session.all());

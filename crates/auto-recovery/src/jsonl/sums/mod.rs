@@ -6,4 +6,3 @@ pub(super) mod cursor;
 pub(super) mod grouped;
 pub(super) mod parts;
 pub(super) mod rollup;
-pub(super) mod stamp;

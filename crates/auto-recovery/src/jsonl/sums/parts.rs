@@ -1,4 +1,4 @@
-//! Reading what is large with more than one thread: many files at once, and one file in parts.
+//! Reading one large file with more than one thread: in parts.
 //!
 //! A line that begins with `{` begins a record, whatever stands before it. So a file can be parted
 //! before any such line, and each part says the same as if it were read after the others.
@@ -6,10 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
-use std::thread;
+use std::sync::Mutex;
 
 use memchr::memmem::Finder;
 
@@ -17,69 +14,13 @@ use crate::error::{Error, Result};
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::{Verdict, Walked, push_damage, walk, walk_up_to};
 use crate::mutex;
-
-/// More threads than this gain little: they wait for the same memory.
-const THREADS_MAX: usize = 8;
+use crate::workers::{map_all, threads};
 
 /// The least that is worth a thread, which takes some 50 microseconds to start.
 const PART_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
 /// What is read at once while a part's beginning is looked for: some hundred records.
 const SEARCH_BYTES: usize = 64 * 1024;
-
-/// How many threads are of use here. Finding out reads several files, which is not done for each
-/// trail.
-fn threads() -> usize {
-    static THREADS: LazyLock<usize> = LazyLock::new(|| {
-        thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
-    });
-    *THREADS
-}
-
-/// What `work` makes of each of `items`, in their order. The first error ends the work.
-pub(in crate::jsonl) fn map_all<I: Sync, T: Send>(
-    items: &[I],
-    work: impl Fn(&I) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    let shares = share_out(items, |share: &mut Vec<(usize, T)>, index, item| {
-        share.push((index, work(item)?));
-        Ok(())
-    })?;
-    let mut made: Vec<_> = shares.into_iter().flatten().collect();
-    made.sort_unstable_by_key(|(index, _)| *index);
-    Ok(made.into_iter().map(|(_, made)| made).collect())
-}
-
-/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its
-/// own. The first error ends the work.
-pub(in crate::jsonl) fn share_out<I: Sync, S: Default + Send>(
-    items: &[I],
-    work: impl Fn(&mut S, usize, &I) -> Result<()> + Sync,
-) -> Result<Vec<S>> {
-    let helpers = threads().min(items.len()).saturating_sub(1);
-    let next = AtomicUsize::new(0);
-    let share = || {
-        let mut state = S::default();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else {
-                return Ok(state);
-            };
-            if let Err(error) = work(&mut state, index, item) {
-                next.store(items.len(), Ordering::Relaxed);
-                return Err(error);
-            }
-        }
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (0..helpers).map(|_| scope.spawn(share)).collect();
-        let mut states = vec![share()];
-        for other in others {
-            states.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        states.into_iter().collect()
-    })
-}
 
 /// Walks `file`, which has `length` bytes, from `from` on. `take` adds the records of the first
 /// part to `first`, and those of each other to a state of its own. Returns the states in the order

@@ -10,17 +10,17 @@
 //! other is read anew.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
-use super::cursor::fnv1a;
 use crate::audit::session_id;
-use crate::files::{Links, Purpose, make_own_dir, read_small};
+use crate::error::Error;
+use crate::files::hash::fnv64;
+use crate::files::{Links, Purpose, Synced, make_own_dir, read_small, replace_at_once};
 use crate::jsonl::dir::Dir;
 
 /// The directory in that of the store.
@@ -58,7 +58,7 @@ pub(in crate::jsonl) fn load<T: DeserializeOwned>(dir: &Dir, name: &str) -> Opti
     let end = memchr::memchr(b'\n', &bytes)?;
     let (header, body) = (&bytes[..end], &bytes[end + 1..]);
     let header: Header = serde_json::from_slice(header).ok()?;
-    let is_whole = header.v == VERSION && header.hash == fnv1a(body.iter().copied());
+    let is_whole = header.v == VERSION && header.hash == fnv64(body.iter().copied());
     is_whole.then(|| serde_json::from_slice(body).ok())?
 }
 
@@ -69,18 +69,20 @@ pub(in crate::jsonl) fn save<T: Serialize>(dir: &Dir, name: &str, value: &T) {
 }
 
 fn try_save<T: Serialize>(dir: &Dir, name: &str, value: &T) -> Option<()> {
-    let own = own_dir(dir)?;
+    own_dir(dir)?;
     let body = serde_json::to_vec(value).ok()?;
     let header = Header {
         v: VERSION,
-        hash: fnv1a(body.iter().copied()),
+        hash: fnv64(body.iter().copied()),
     };
-    let mut file = NamedTempFile::new_in(&own).ok()?;
-    serde_json::to_writer(&mut file, &header).ok()?;
-    file.write_all(b"\n").ok()?;
-    file.write_all(&body).ok()?;
-    file.persist(path_of(dir, name)).ok()?;
-    Some(())
+    let path = path_of(dir, name);
+    let replaced = replace_at_once(&path, Synced::No, &mut |file| {
+        let header = serde_json::to_writer(&mut *file, &header).map_err(io::Error::from);
+        let written = header.and_then(|()| file.write_all(b"\n"));
+        let written = written.and_then(|()| file.write_all(&body));
+        written.map_err(|error| Error::io("write", &path, error))
+    });
+    replaced.ok().map(drop)
 }
 
 /// The directory of them, made if there is none.

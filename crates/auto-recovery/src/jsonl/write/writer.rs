@@ -12,11 +12,11 @@ use super::kind::Kind;
 use super::tail::Mending;
 use crate::audit::Durability;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::FileId;
 use crate::jsonl::dir::opened;
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::{Verdict, walk};
 use crate::jsonl::root::Root;
-use crate::jsonl::sums::cursor::FileId;
 use crate::platform::files::length_and_links;
 
 /// How often a writer looks for a file again that others keep removing.

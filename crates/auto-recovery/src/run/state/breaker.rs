@@ -13,7 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::files::fnv128;
+use crate::files::hash::fnv128;
 use crate::host::Host;
 use crate::run::state::state_file::StateFile;
 

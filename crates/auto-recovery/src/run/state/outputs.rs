@@ -16,14 +16,14 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::files::{Purpose, create_afresh, make_own_dir, open_own};
+use crate::files::{Purpose, create_afresh, make_own_dir, open_own, stands_at};
 use crate::mutex;
 use crate::process::Completion;
 
@@ -215,7 +215,7 @@ impl Outputs {
             let below = self.dir.strip_prefix(&self.state_dir);
             let below = below.expect("outputs stand in the state");
             make_own_dir(&self.state_dir, below, Purpose::State).map_err(failed)?;
-            if held.as_ref().is_some_and(|held| is_at(held, &self.dir)) {
+            if held.as_ref().is_some_and(|held| stands_at(held, &self.dir)) {
                 return Ok(());
             }
             let dir = File::open(&self.dir).map_err(failed)?;
@@ -232,16 +232,7 @@ impl Outputs {
 pub(in crate::run) fn lock_unused(dir: &Path) -> Option<File> {
     let file = File::open(dir).ok()?;
     file.try_lock().ok()?;
-    is_at(&file, dir).then_some(file)
-}
-
-/// Whether `dir` stands at `path`, and not another or none.
-fn is_at(dir: &File, path: &Path) -> bool {
-    let id = |found: fs::Metadata| (found.dev(), found.ino());
-    match (dir.metadata(), path.symlink_metadata()) {
-        (Ok(dir), Ok(path)) => id(dir) == id(path),
-        _ => false,
-    }
+    stands_at(&file, dir).then_some(file)
 }
 
 /// A file that takes so many bytes more.

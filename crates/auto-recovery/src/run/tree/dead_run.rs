@@ -13,8 +13,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
-    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Pending, PendingState, Refused,
-    RestoreReport, Uncovered, Wanted, put_back, some_names,
+    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Refused, RestoreReport, Uncovered,
+    Unfinished, UnfinishedState, Wanted, put_back, some_names,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -59,13 +59,13 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
             paths: Err(error),
         })
     };
-    match Pending::find(&request.state_dir, &workspace) {
+    match Unfinished::find(&request.state_dir, &workspace) {
         Ok(None) => None,
-        Ok(Some(pending)) => match put_in_order(run, &workspace, &pending) {
+        Ok(Some(unfinished)) => match put_in_order(run, &workspace, &unfinished) {
             Ok(leftover) => leftover,
             Err(error) => Some(Leftover {
-                session_id: pending.run().session_id.clone(),
-                is_restore: pending.run().is_restore,
+                session_id: unfinished.run().session_id.clone(),
+                is_restore: unfinished.run().is_restore,
                 paths: Err(error),
                 workspace,
             }),
@@ -76,54 +76,56 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
     }
 }
 
-fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Option<Leftover>> {
+fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<Option<Leftover>> {
     let request = &run.runner.request;
     let Some(_lock) = take_from(run, workspace, found.run().pid)? else {
         return Ok(None);
     };
     // Another run may have been faster.
-    let Some(pending) = Pending::find(&request.state_dir, workspace)? else {
+    let Some(unfinished) = Unfinished::find(&request.state_dir, workspace)? else {
         return Ok(None);
     };
-    let session_id = pending.run().session_id.clone();
+    let session_id = unfinished.run().session_id.clone();
     end_processes(
         &session_id,
-        &pending.run().run_id,
+        &unfinished.run().run_id,
         request.grace,
         &run.runner.interrupt,
         &*run.runner.host,
     )?;
     let store = open_store(run, workspace)?;
-    let is_restore = pending.run().is_restore;
-    let Some(pending) = unless_of_another_tree(run, pending, &store) else {
+    let is_restore = unfinished.run().is_restore;
+    let Some(unfinished) = unless_of_another_tree(run, unfinished, &store) else {
         return Ok(None);
     };
-    let state = match pending.assess(&store) {
+    let state = match unfinished.assess(&store) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let who = who_died(&session_id, is_restore);
             let what = format!(
                 "{who} died here, and the checkpoints that tell what it changed are gone: what it \
                  left is left as it is"
             );
-            conclude(run, pending, "it died; its checkpoints are gone", false);
+            conclude(run, unfinished, "it died; its checkpoints are gone", false);
             run.observe(&RunEvent::Cleaned { what: &what });
             return Ok(None);
         }
         state => state?,
     };
     let what = match (state, is_restore) {
-        (PendingState::Clean, false) => {
+        (UnfinishedState::Clean, false) => {
             format!("session {session_id} died here; the tree is as it was")
         }
-        (PendingState::Clean, true) => "a restore died here; it had put everything back".to_owned(),
-        (PendingState::Finishable(paths), is_restore) => {
-            let report = pending.finish(&store, Some(&who_is_beside(run, workspace)?))?;
+        (UnfinishedState::Clean, true) => {
+            "a restore died here; it had put everything back".to_owned()
+        }
+        (UnfinishedState::Finishable(paths), is_restore) => {
+            let report = unfinished.finish(&store, Some(&who_is_beside(run, workspace)?))?;
             let paths = shown(&paths);
             let who = who_died(&session_id, is_restore);
             let done = if is_restore { "put back" } else { "undone" };
             format!("{who} died here; {done}: {paths}{}", left_out(&report))
         }
-        (PendingState::Conflicting(paths), is_restore) => {
+        (UnfinishedState::Conflicting(paths), is_restore) => {
             return Ok(Some(Leftover {
                 workspace: workspace.clone(),
                 session_id,
@@ -134,7 +136,7 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
     };
     conclude(
         run,
-        pending,
+        unfinished,
         "it died; a later run here put things in order",
         true,
     );
@@ -144,18 +146,22 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
 
 /// Gives the record back, unless it is of another tree than stands here now: then it is told once,
 /// and forgotten.
-fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) -> Option<Pending> {
-    let Some(why) = pending.is_of_another_tree(store) else {
-        return Some(pending);
+fn unless_of_another_tree(
+    run: &Run,
+    unfinished: Unfinished,
+    store: &CheckpointStore,
+) -> Option<Unfinished> {
+    let Some(why) = unfinished.is_of_another_tree(store) else {
+        return Some(unfinished);
     };
-    let session_id = pending.run().session_id.clone();
-    let who = who_died(&session_id, pending.run().is_restore);
+    let session_id = unfinished.run().session_id.clone();
+    let who = who_died(&session_id, unfinished.run().is_restore);
     let what = format!(
         "{who} died here, and {why}: what it left is left as it is · `recover restore \
          {} --whole-tree` goes back all the same, with `--preview` it says how",
         shell_word(&session_id)
     );
-    conclude(run, pending, &format!("it died; {why}"), false);
+    conclude(run, unfinished, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });
     None
 }
@@ -168,9 +174,9 @@ fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
 }
 
 /// Forgets the dead run, whose session ends on record where this run can record it.
-fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
+fn conclude(run: &Run, unfinished: Unfinished, reason: &str, is_put_back: bool) {
     let request = &run.runner.request;
-    let died = pending.run();
+    let died = unfinished.run();
     if !died.is_restore && died.store == request.store.url() {
         let event = SessionFinished {
             outcome: SessionOutcome::Interrupted,
@@ -183,7 +189,7 @@ fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
         record_by_the_way(run, Some(&died.session_id), event);
     }
     // One that cannot be removed is looked at once more by the next run.
-    let _stays = pending.end();
+    let _stays = unfinished.end();
 }
 
 fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
@@ -215,10 +221,10 @@ impl Leftover {
     /// [`ErrorKind::Refused`] if a person shall decide.
     pub(in crate::run) fn put_back(&self, run: &Run) -> Result<bool> {
         let request = &run.runner.request;
-        let pending = match Pending::find(&request.state_dir, &self.workspace) {
+        let unfinished = match Unfinished::find(&request.state_dir, &self.workspace) {
             // Somebody else settled it meanwhile.
             Ok(None) => return Ok(false),
-            Ok(Some(pending)) => pending,
+            Ok(Some(unfinished)) => unfinished,
             Err(error) => return Err(error),
         };
         if request.on_leftover == OnLeftover::Stop {
@@ -226,15 +232,15 @@ impl Leftover {
             return Err(Error::new(ErrorKind::Refused, context));
         }
         let store = open_store(run, &self.workspace)?;
-        let Some(pending) = unless_of_another_tree(run, pending, &store) else {
+        let Some(unfinished) = unless_of_another_tree(run, unfinished, &store) else {
             return Ok(false);
         };
         let beside = who_is_beside(run, &self.workspace)?;
-        let target = store.load(&pending.run().before)?;
+        let target = store.load(&unfinished.run().before)?;
         let wanted = Wanted::Tree(target.clone());
         let state_dir = &request.state_dir;
         let by = AskedBy::Run {
-            died: &pending,
+            died: &unfinished,
             beside: &beside,
         };
         let put = put_back(state_dir, &store, &wanted, by)?;
@@ -254,11 +260,11 @@ impl Leftover {
             replaced: taken_back_by,
             paths: put.restored.len() as u64,
         });
-        if !self.is_restore && pending.run().store == request.store.url() {
+        if !self.is_restore && unfinished.run().store == request.store.url() {
             record_by_the_way(run, Some(&self.session_id), event);
         }
         let reason = "it died; a later run here put the tree back";
-        conclude(run, pending, reason, true);
+        conclude(run, unfinished, reason, true);
         run.observe(&RunEvent::Cleaned { what: &what });
         Ok(true)
     }

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::checkpoint::{
-    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, Inbox, Mark, Pending,
-    PendingRun, ProtectGlob, Protected, RestoreReport,
+    Checkpoint, CheckpointOptions, CheckpointSession, CheckpointStore, Good, GoodTree, Inbox,
+    ProtectGlob, Protected, RestoreReport, Unfinished, UnfinishedRun,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::timestamp;
@@ -45,7 +45,7 @@ pub(in crate::run) struct Guarded {
     /// What failed attempts changed that undo does not cover: it is ours, too.
     left: Leftovers,
     /// What the next run here would need if this one died; not inside another recovery.
-    pending: Option<Pending>,
+    unfinished: Option<Unfinished>,
     /// Who runs beside; not inside another recovery.
     pub(in crate::run) beside: Option<Inbox>,
 }
@@ -100,7 +100,7 @@ impl GuardedTree {
         };
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
-        let pending = match claim.is_ours() {
+        let unfinished = match claim.is_ours() {
             true => Some(begin_pending(run, claim, session_id, &ground)?),
             false => None,
         };
@@ -115,7 +115,7 @@ impl GuardedTree {
             attempt: None,
             kept: Vec::new(),
             left: Leftovers::default(),
-            pending,
+            unfinished,
             beside,
             session,
             store,
@@ -144,8 +144,8 @@ impl GuardedTree {
     pub(in crate::run) fn end(&self, in_order: bool) -> Result<()> {
         let mut guarded = self.lock();
         let settled = guarded.attempt.is_none() && guarded.kept.is_empty();
-        match guarded.pending.take() {
-            Some(pending) if in_order || settled => pending.end(),
+        match guarded.unfinished.take() {
+            Some(unfinished) if in_order || settled => unfinished.end(),
             _ => Ok(()),
         }
     }
@@ -170,15 +170,15 @@ impl Tree for GuardedTree {
             guarded.ground = now.clone();
         }
         let Guarded {
-            pending,
+            unfinished,
             ground,
             kept,
             ..
         } = &mut *guarded;
-        if let Some(pending) = pending {
+        if let Some(unfinished) = unfinished {
             // Kept progress is put back together with what is built upon it.
             let grounds: Vec<_> = kept.iter().filter_map(|span| span.after.as_ref()).collect();
-            pending.note_before(ground, &grounds)?;
+            unfinished.note_before(ground, &grounds)?;
         }
         guarded.ours = now.clone();
         guarded.attempt = Some(Span {
@@ -317,9 +317,9 @@ impl Tree for GuardedTree {
             return Ok(None);
         };
         let now = guarded.look("without the cure")?;
-        if let Some(pending) = &mut guarded.pending {
+        if let Some(unfinished) = &mut guarded.unfinished {
             // Of a run that dies while it is brought back, this is what goes.
-            pending.note_after(&with)?;
+            unfinished.note_after(&with)?;
         }
         guarded.go_between(&now, &with)
     }
@@ -333,15 +333,15 @@ impl Tree for GuardedTree {
         guarded.cure.extend(last);
         let Guarded {
             store,
-            pending,
+            unfinished,
             ours,
             argv,
             cwd,
             ..
         } = &mut *guarded;
-        if let Some(pending) = pending {
+        if let Some(unfinished) = unfinished {
             // From here on this is the tree to come back to.
-            pending.note_before(ours, &[])?;
+            unfinished.note_before(ours, &[])?;
         }
         if proof == Proof::StoodIn || is_unseen {
             return Ok(());
@@ -356,14 +356,14 @@ impl Tree for GuardedTree {
 
 impl Guarded {
     /// The newest tree at which this command passed here, or that somebody marked.
-    pub(in crate::run) fn last_good(&self) -> Result<Option<Mark>> {
+    pub(in crate::run) fn last_good(&self) -> Result<Option<GoodTree>> {
         self.store.last_good(&self.argv, &self.cwd)
     }
 
     /// Why going to `target`, the last good tree, would go behind what was committed since; `None`
     /// if it would not.
     pub(in crate::run) fn is_behind(&mut self, target: &Checkpoint) -> Result<Option<String>> {
-        let marks = self.store.marks()?;
+        let marks = self.store.good_trees()?;
         let mark = marks.iter().rfind(|mark| mark.checkpoint == target.id());
         let then = mark.and_then(|mark| mark.head.as_deref());
         let short = |commit: &str| match commit {
@@ -421,8 +421,8 @@ impl Guarded {
             span.after = None;
         }
         let now = taken?;
-        if let Some(pending) = &mut self.pending {
-            pending.note_after(&now)?;
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.note_after(&now)?;
         }
         self.ours = now.clone();
         if let Some(span) = &mut self.attempt {
@@ -528,9 +528,9 @@ fn begin_pending(
     claim: &Claim,
     session_id: &str,
     ground: &Checkpoint,
-) -> Result<Pending> {
+) -> Result<Unfinished> {
     let request = &run.runner.request;
-    let word = PendingRun {
+    let word = UnfinishedRun {
         session_id: session_id.to_owned(),
         run_id: run.runner.run_id().to_owned(),
         store: request.store.url(),
@@ -539,9 +539,9 @@ fn begin_pending(
         at: timestamp(run.runner.host.now()),
         before: ground.id(),
         heads: ground.head().map(str::to_owned).into_iter().collect(),
-        ..PendingRun::default()
+        ..UnfinishedRun::default()
     };
-    Pending::begin(&request.state_dir, claim.workspace(), word)
+    Unfinished::begin(&request.state_dir, claim.workspace(), word)
 }
 
 fn unique<T: Ord>(list: &mut Vec<T>) {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use crate::checkpoint::{DiffSink, Mark, PatchForm};
+use crate::checkpoint::{DiffSink, GoodTree, PatchForm};
 use crate::error::Result;
 use crate::run::tree::guarded::GuardedTree;
 
@@ -42,7 +42,7 @@ impl GuardedTree {
     }
 
     /// The newest tree at which this command passed here, or that somebody marked.
-    pub(in crate::run) fn last_good(&self) -> Result<Option<Mark>> {
+    pub(in crate::run) fn last_good(&self) -> Result<Option<GoodTree>> {
         self.lock().last_good()
     }
 }

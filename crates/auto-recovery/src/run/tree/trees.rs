@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::audit::{AuditStore, JournalEvent, LeftBehind, Restored};
 use crate::checkpoint::{
-    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Pending, Preview, PutBack,
-    Step, Uncovered, Wanted, check_checkpoint, find_session,
+    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Preview, PutBack, Step,
+    Uncovered, Unfinished, Wanted, check_checkpoint, find_session,
 };
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -175,7 +175,7 @@ impl Place {
         self.end_processes(&workspace)?;
         let store = self.open(&workspace)?;
         let wanted = self.wanted(&store, request, &trees)?;
-        let died = Pending::find(&self.state_dir, &workspace)?;
+        let died = Unfinished::find(&self.state_dir, &workspace)?;
         let by = AskedBy::Person {
             died: died.as_ref(),
         };
@@ -329,7 +329,7 @@ impl Place {
         let first = beginning.or(taken.first());
         let first = first.ok_or_else(|| no_tree(session_id, request.tree))?;
         // Nobody can say what is later than an attempt that was killed, or could not be put back.
-        let died = Pending::find(&self.state_dir, store.workspace())?;
+        let died = Unfinished::find(&self.state_dir, store.workspace())?;
         let is_unsettled = died.is_some_and(|died| died.run().session_id == session_id);
         if request.whole || trees.has_open_attempt || is_unsettled {
             return Ok(Wanted::Tree(store.load(first)?));
@@ -460,9 +460,9 @@ impl Place {
 
     /// Ends what a run that died here left running: it would change the tree once more.
     fn end_processes(&self, workspace: &Workspace) -> Result<()> {
-        match Pending::find(&self.state_dir, workspace)? {
-            Some(pending) => {
-                let died = pending.run();
+        match Unfinished::find(&self.state_dir, workspace)? {
+            Some(unfinished) => {
+                let died = unfinished.run();
                 let interrupt = Interrupt::none();
                 let host = &*self.host;
                 end_processes(
@@ -479,8 +479,8 @@ impl Place {
 
     /// Whoever says how the tree shall be has decided what a run that died here left open.
     fn settle(&self, workspace: &Workspace) -> Result<()> {
-        match Pending::find(&self.state_dir, workspace)? {
-            Some(pending) => pending.end(),
+        match Unfinished::find(&self.state_dir, workspace)? {
+            Some(unfinished) => unfinished.end(),
             None => Ok(()),
         }
     }

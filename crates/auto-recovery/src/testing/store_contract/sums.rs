@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{DEAD_PID, Place, entry, intent, read, started};
 use crate::audit::{
-    AttemptRecipes, AttemptStarted, AuditStore, FailureDetected, JournalEvent, NewEntry,
-    SessionFacts, SessionFinished, SessionOutcome, SessionStarted, sort_newest_first,
+    AttemptRecipes, AttemptStarted, AuditStore, FailureDetected, JournalEvent, JournalSummary,
+    NewEntry, SessionFinished, SessionOutcome, SessionStarted, sort_newest_first,
 };
 use crate::failure::{Category, Failure};
 use crate::statistics::{
-    Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Dimension, Grouping,
-    Observer, SessionEnd, SessionGroups, SessionTraits, instant,
+    Accumulator, Aggregate, AggregateQuery, AggregateStatistics, Aggregates, Dimension, EntrySink,
+    Grouping, SessionEnd, SessionGroups, SessionTraits, instant,
 };
 
 fn total(store: &dyn AuditStore) -> AggregateStatistics {
@@ -72,7 +72,7 @@ pub(super) fn of_all(place: &dyn Place) {
 /// # Panics
 /// If the store cannot be read.
 pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
-    let mut facts: BTreeMap<String, SessionFacts> = BTreeMap::new();
+    let mut facts: BTreeMap<String, JournalSummary> = BTreeMap::new();
     let mut recipes: BTreeMap<String, AttemptRecipes> = BTreeMap::new();
     let journal = store.read_journal(None, &mut |record| {
         if let Some(session_id) = record.session_id {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::checkpoint::{CheckpointStore, Pending, PendingRun, PendingState};
+use auto_recovery::checkpoint::{CheckpointStore, Unfinished, UnfinishedRun, UnfinishedState};
 use auto_recovery::host::SystemHost;
 use auto_recovery::workspace::Workspace;
 
@@ -51,36 +51,36 @@ fn a_killed_restore_is_run_again_to_the_exact_tree() {
     tree.remove("empty");
     tree.write("added/1", "x");
     let bad = session.snapshot("bad").unwrap();
-    let run = PendingRun {
+    let run = UnfinishedRun {
         session_id: "s".into(),
         before: good.id(),
         ..Default::default()
     };
-    let mut pending = Pending::begin(&tree.state(), &tree.workspace(), run).unwrap();
-    pending.note_after(&bad).unwrap();
+    let mut unfinished = Unfinished::begin(&tree.state(), &tree.workspace(), run).unwrap();
+    unfinished.note_after(&bad).unwrap();
     let mut cut_short = 0;
     for put_back in KILLS {
         kill_after(&tree, put_back);
-        let found = Pending::find(&tree.state(), &tree.workspace())
+        let found = Unfinished::find(&tree.state(), &tree.workspace())
             .unwrap()
             .unwrap();
         match found.assess(&store).unwrap() {
-            PendingState::Finishable(_) => cut_short += 1,
+            UnfinishedState::Finishable(_) => cut_short += 1,
             // On a busy machine the kill comes late: damage it anew, and go on.
-            PendingState::Clean => {
+            UnfinishedState::Clean => {
                 session.restore(&bad, None).unwrap();
             }
             conflicting => panic!("{put_back}: {conflicting:?}"),
         }
     }
     assert!(cut_short > 0, "no restore was killed in the middle");
-    let report = pending.finish(&store, None).unwrap();
+    let report = unfinished.finish(&store, None).unwrap();
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
-    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
-    pending.end().unwrap();
+    assert_eq!(unfinished.assess(&store).unwrap(), UnfinishedState::Clean);
+    unfinished.end().unwrap();
     assert!(
-        Pending::find(&tree.state(), &tree.workspace())
+        Unfinished::find(&tree.state(), &tree.workspace())
             .unwrap()
             .is_none()
     );
@@ -92,8 +92,8 @@ fn finish_in(root: &Path) {
     let state = root.parent().unwrap().join("state");
     let host = Arc::new(SystemHost::new());
     let store = CheckpointStore::open(&state, &workspace, Default::default(), host).unwrap();
-    let pending = Pending::find(&state, &workspace).unwrap().unwrap();
-    pending.finish(&store, None).unwrap();
+    let unfinished = Unfinished::find(&state, &workspace).unwrap().unwrap();
+    unfinished.finish(&store, None).unwrap();
 }
 
 /// Starts the child and kills it once the file of that number is back.

@@ -284,7 +284,7 @@ fn a_removed_session_leaves_no_content() {
     assert!(remove("gone"));
     assert!(!remove("gone") && !remove("never"));
     assert!(!has(&tree, &gone) && has(&tree, &stays));
-    assert_eq!(store.marks().unwrap(), []);
+    assert_eq!(store.good_trees().unwrap(), []);
     assert!(before - bytes_below(&tree.state().join("checkpoints")) > 9_000);
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rust;
 use super::tree::{File, Tree};
 
-type Table<'a> = &'a [(&'a str, &'a [&'a str])];
+pub(super) type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 
 /// Each crate, and which of ours it may depend on. Nobody depends on the command line
 /// or on the Python package.
@@ -23,7 +23,7 @@ const CRATES: Table<'_> = &[
 
 /// Each module of the library, and which others it may import.
 #[rustfmt::skip]
-const MODULES: Table<'_> = &[
+pub(super) const MODULES: Table<'_> = &[
     // What is said of one failure, one try, one record.
     ("error", &[]),
     ("mutex", &[]),
@@ -48,17 +48,18 @@ const MODULES: Table<'_> = &[
     // What touches the world.
     ("platform", &[]),
     ("files", &["error"]),
+    ("workers", &["error", "mutex"]),
     ("interrupt", &["error", "platform"]),
     ("host", &["mutex", "interrupt"]),
-    ("patience", &["error", "platform", "host"]),
-    ("process", &["error", "mutex", "exit", "platform", "interrupt", "host", "patience", "wording"]),
+    ("patience", &["error", "files", "platform", "host"]),
+    ("process", &["error", "mutex", "exit", "files", "platform", "interrupt", "host", "patience", "wording"]),
     ("git", &["error", "files", "host", "process"]),
     ("workspace", &["error", "files", "platform", "host", "git"]),
-    ("checkpoint", &["error", "mutex", "files", "platform", "host", "patience", "git", "workspace", "wording"]),
+    ("checkpoint", &["error", "mutex", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "host", "wording"]),
-    ("jsonl", &["error", "mutex", "group_commit", "statistics", "files", "platform", "host", "patience", "audit"]),
-    ("export", &["error", "mutex", "entry", "host", "audit"]),
+    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "files", "host", "wording"]),
+    ("jsonl", &["error", "mutex", "group_commit", "statistics", "files", "workers", "platform", "host", "patience", "audit"]),
+    ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
@@ -66,6 +67,29 @@ const MODULES: Table<'_> = &[
     // What drives it all.
     ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
     ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
+];
+
+/// The modules that embedders build on: what is public there changes with a line in CHANGELOG.md.
+/// What else is public is so for our own crates.
+pub(super) const BOUNDARIES: &[&str] = &[
+    "attempt",
+    "audit",
+    "detect",
+    "entry",
+    "error",
+    "export",
+    "failure",
+    "host",
+    "jsonl",
+    "logger",
+    "manager",
+    "plan",
+    "report",
+    "retention",
+    "run",
+    "statistics",
+    "strategy",
+    "transfer",
 ];
 
 /// The modules that must not reach the world, not even through another.
@@ -116,19 +140,7 @@ pub(super) fn in_library(tree: &Tree) -> Vec<String> {
 
 /// Modules that stand too high, and those without a floor, for they import each other in a circle.
 fn floors(table: Table<'_>) -> Vec<String> {
-    let mut floors: BTreeMap<&str, usize> = BTreeMap::new();
-    loop {
-        let before = floors.len();
-        for (module, allowed) in table {
-            let below = allowed.iter().map(|import| floors.get(import).copied());
-            if let Some(below) = below.collect::<Option<Vec<_>>>() {
-                floors.insert(module, below.into_iter().max().unwrap_or_default() + 1);
-            }
-        }
-        if floors.len() == before {
-            break;
-        }
-    }
+    let floors = floors_of(table);
     let modules = table.iter().map(|(module, _)| *module);
     let found = modules.filter_map(|module| match floors.get(module) {
         None => Some(format!(
@@ -140,6 +152,23 @@ fn floors(table: Table<'_>) -> Vec<String> {
         Some(_) => None,
     });
     found.collect()
+}
+
+/// On which floor each module stands, above all that it imports; none of a circle has one.
+pub(super) fn floors_of<'t>(table: Table<'t>) -> BTreeMap<&'t str, usize> {
+    let mut floors = BTreeMap::new();
+    loop {
+        let before = floors.len();
+        for (module, allowed) in table {
+            let below = allowed.iter().map(|import| floors.get(import).copied());
+            if let Some(below) = below.collect::<Option<Vec<usize>>>() {
+                floors.insert(*module, below.into_iter().max().unwrap_or_default() + 1);
+            }
+        }
+        if floors.len() == before {
+            return floors;
+        }
+    }
 }
 
 fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {

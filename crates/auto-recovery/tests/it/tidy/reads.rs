@@ -8,13 +8,8 @@ const RAW: [&str; 3] = ["fs::read(", "fs::read_to_string(", "File::open("];
 
 /// Where they may stand, and what they open there.
 const ALLOWED: &[(&str, &str)] = &[
-    ("auto-recovery/src/jsonl/io.rs", "a directory, to sync it"),
     (
-        "auto-recovery/src/files/durable.rs",
-        "a directory, to sync it",
-    ),
-    (
-        "auto-recovery/src/export/file.rs",
+        "auto-recovery/src/files/names.rs",
         "a directory, to sync it",
     ),
     ("auto-recovery/src/platform/told.rs", "/proc"),
@@ -34,14 +29,6 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "auto-recovery-cli/src/settings/file.rs",
         "what was typed: may be a pipe",
-    ),
-    (
-        "auto-recovery-sql/src/postgres/spool.rs",
-        "a directory, to sync it",
-    ),
-    (
-        "auto-recovery-sql/src/sqlite/file.rs",
-        "a directory, to sync it",
     ),
 ];
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// How often something is there, and how often it came. Of what it is, half a SHA-256 tells.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct Duplicates {
     counts: HashMap<[u8; 16], Counts>,
 }
 
@@ -16,7 +16,7 @@ struct Counts {
     came: u32,
 }
 
-impl Known {
+impl Duplicates {
     /// Notes that `text` is there.
     pub fn is_there(&mut self, text: &[u8]) {
         self.of(text).there += 1;

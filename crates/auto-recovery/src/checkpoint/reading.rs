@@ -17,7 +17,7 @@ use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
 
 /// One walk joined with what was known before it.
-pub(super) struct Pass {
+pub(super) struct Reading {
     pub(super) known: Vec<Known>,
     /// Paths of `known` whose content must be read, by index.
     unread: Vec<usize>,
@@ -32,11 +32,11 @@ pub(super) struct Pass {
 /// Stands for the content of a file until it is read.
 const UNREAD: ObjectId = ObjectId::from_bytes([0; ObjectId::LEN]);
 
-impl Pass {
+impl Reading {
     /// Joins `found` with `base` (both sorted). In a `first` pass a doubtful stamp means reading
     /// again; in later ones the content was read moments ago, and only another stamp does.
     pub(super) fn new(found: &[Found], base: Vec<Known>, now_ns: i64, first: bool) -> Self {
-        let mut pass = Self {
+        let mut reading = Self {
             known: Vec::with_capacity(found.len()),
             unread: Vec::new(),
             restless: Vec::new(),
@@ -48,13 +48,13 @@ impl Pass {
             while base.next_if(|known| known.path < found.path).is_some() {}
             let known = base.next_if(|known| known.path == found.path);
             let known = known.filter(|known| known.is_trusted(found, first));
-            pass.is_news |= known.is_none();
+            reading.is_news |= known.is_none();
             match known {
-                Some(known) => pass.known.push(known),
-                None => pass.add(found),
+                Some(known) => reading.known.push(known),
+                None => reading.add(found),
             }
         }
-        pass
+        reading
     }
 
     fn add(&mut self, found: &Found) {

@@ -36,7 +36,7 @@ pub enum HeldStreams {
 /// Holds output back until [`release`](Self::release), and passes the rest on as it comes. Each run
 /// begins with [`forget`](Self::forget).
 #[derive(Debug)]
-pub struct Held<S> {
+pub struct HeldOutput<S> {
     inner: S,
     streams: HeldStreams,
     spool: PathBuf,
@@ -47,7 +47,7 @@ pub struct Held<S> {
     last: Option<u8>,
 }
 
-impl<S: OutputSink> Held<S> {
+impl<S: OutputSink> HeldOutput<S> {
     /// Holds back what `inner` would get of `streams`. What is held beyond a MiB goes to a file
     /// without a name in `spool`.
     pub fn new(inner: S, streams: HeldStreams, spool: &Path) -> Self {
@@ -129,7 +129,7 @@ impl<S: OutputSink> Held<S> {
     /// The same, with `note` in place of the bytes in `left_out`, counted from the first.
     ///
     /// # Errors
-    /// As [`Held::release`].
+    /// As [`HeldOutput::release`].
     pub fn release_without(
         &mut self,
         left_out: Range<u64>,
@@ -181,13 +181,13 @@ impl<S: OutputSink> Held<S> {
     }
 }
 
-impl<S> Held<S> {
+impl<S> HeldOutput<S> {
     fn holds(&self, stream: Stream) -> bool {
         stream == Stream::Stdout || self.streams == HeldStreams::Both
     }
 }
 
-impl<S: OutputSink> OutputSink for Held<S> {
+impl<S: OutputSink> OutputSink for HeldOutput<S> {
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<usize> {
         match self.holds(stream) {
             true => self.hold(stream, bytes),

@@ -7,7 +7,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::checkpoint::repository::blobs::{Blobs, CopyError};
-use crate::checkpoint::restore::hands::{Hands, OPENED};
+use crate::checkpoint::restore::tree_writer::{OPENED, TreeWriter};
 use crate::checkpoint::tree::manifest::{Node, ObjectId, Told, Why};
 use crate::checkpoint::tree::path::split;
 use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
@@ -19,12 +19,12 @@ const CHUNK: usize = 64 * 1024;
 
 /// Whether `node` (`None`: nothing) stands at `path`.
 pub(in crate::checkpoint) fn stands(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
     path: &[u8],
     node: Option<&Node>,
 ) -> Result<bool> {
-    let stamp = hands.stamp(path)?;
+    let stamp = writer.stamp(path)?;
     let (Some(stamp), Some(node)) = (stamp, node) else {
         return Ok(stamp.is_none() && node.is_none());
     };
@@ -37,11 +37,11 @@ pub(in crate::checkpoint) fn stands(
             Ok(kind.is_dir() && [*mode, *mode | OPENED].contains(&stamp.permissions()))
         }
         Node::Link { target, .. } => {
-            Ok(kind.is_symlink() && reading(hands, path, read_link_at)?.as_ref() == Some(target))
+            Ok(kind.is_symlink() && reading(writer, path, read_link_at)?.as_ref() == Some(target))
         }
         Node::File { id, mode, .. } => Ok(kind.is_file()
             && stamp.permissions() == *mode
-            && has_content(hands, blobs, path, *id)?),
+            && has_content(writer, blobs, path, *id)?),
         Node::Opaque {
             why: Why::Mount,
             ino,
@@ -67,7 +67,7 @@ pub(in crate::checkpoint) fn stands(
 /// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle:
 /// one that changes its type is absent for a moment, a new directory has its mode a moment later.
 pub(in crate::checkpoint) fn is_between(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     path: &[u8],
     from: Option<&Node>,
     to: Option<&Node>,
@@ -75,7 +75,7 @@ pub(in crate::checkpoint) fn is_between(
     let Some(to) = to else {
         return Ok(false);
     };
-    Ok(match hands.stamp(path)? {
+    Ok(match writer.stamp(path)? {
         None => from.is_some_and(|from| !from.is_same_type(to)),
         Some(stamp) => to.is_dir() && file_type(&stamp).is_dir() && stamp.permissions() == OPENED,
     })
@@ -83,12 +83,12 @@ pub(in crate::checkpoint) fn is_between(
 
 /// Whether the file at `path` has exactly the bytes of the blob `id`.
 pub(in crate::checkpoint) fn has_content(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
     path: &[u8],
     id: ObjectId,
 ) -> Result<bool> {
-    let Some(mut file) = reading(hands, path, open_own_file_at)? else {
+    let Some(mut file) = reading(writer, path, open_own_file_at)? else {
         return Ok(false);
     };
     let len = blobs.ask_for(id)?.ok_or_else(|| missing(id))?;
@@ -100,7 +100,7 @@ pub(in crate::checkpoint) fn has_content(
     match blobs.copy(len, &mut compare) {
         Ok(()) => Ok(compare.is_same() && is_same_len),
         Err(CopyError::Source(error)) => Err(error),
-        Err(CopyError::Sink(error)) => Err(hands.error("read", path, error)),
+        Err(CopyError::Sink(error)) => Err(writer.error("read", path, error)),
     }
 }
 
@@ -114,16 +114,16 @@ pub(in crate::checkpoint) fn missing(id: ObjectId) -> Error {
 
 /// Reads at `path`; `None` when it is gone or of another type by now, or may not be read.
 fn reading<T>(
-    hands: &mut Hands<'_>,
+    writer: &mut TreeWriter<'_>,
     path: &[u8],
     read: impl Fn(&std::os::fd::OwnedFd, &[u8]) -> Result<T, Errno>,
 ) -> Result<Option<T>> {
     let (dir, name) = split(path);
-    let result = hands.dir(dir).and_then(|dir| read(dir, name));
+    let result = writer.dir(dir).and_then(|dir| read(dir, name));
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::ACCESS) => Ok(None),
-        Err(errno) => Err(hands.error("read", path, errno.into())),
+        Err(errno) => Err(writer.error("read", path, errno.into())),
     }
 }
 

@@ -3,47 +3,47 @@
 use std::fs;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::checkpoint::{Pending, PendingRun, PendingState, StartedGroup};
+use auto_recovery::checkpoint::{StartedGroup, Unfinished, UnfinishedRun, UnfinishedState};
 
 use crate::checkpoint::tree::Tree;
 
-fn begin(tree: &Tree, before: String) -> Pending {
-    let run = PendingRun {
+fn begin(tree: &Tree, before: String) -> Unfinished {
+    let run = UnfinishedRun {
         session_id: "s".to_owned(),
         store: "jsonl:/somewhere".to_owned(),
         before,
         ..Default::default()
     };
-    Pending::begin(&tree.state(), &tree.workspace(), run).unwrap()
+    Unfinished::begin(&tree.state(), &tree.workspace(), run).unwrap()
 }
 
 #[test]
 fn it_is_found_as_it_was_written_until_it_ends() {
     let tree = Tree::new();
     tree.write("f", "1");
-    let find = || Pending::find(&tree.state(), &tree.workspace()).unwrap();
+    let find = || Unfinished::find(&tree.state(), &tree.workspace()).unwrap();
     assert!(find().is_none());
     let mut session = tree.session();
     let before = session.snapshot("").unwrap();
-    let mut pending = begin(&tree, before.id());
+    let mut unfinished = begin(&tree, before.id());
     let group = StartedGroup {
         pgid: 42,
         started: Some(7),
     };
-    pending.note_group(group).unwrap();
+    unfinished.note_group(group).unwrap();
     tree.write("f", "2");
     let after = session.snapshot("").unwrap();
-    pending.note_after(&after).unwrap();
+    unfinished.note_after(&after).unwrap();
     let found = find().unwrap();
-    assert_eq!(found.run(), pending.run());
+    assert_eq!(found.run(), unfinished.run());
     assert_eq!(found.run().groups, [group]);
     assert_eq!(found.run().after, Some(after.id()));
-    pending.forget_groups().unwrap();
-    pending.note_before(&after, &[]).unwrap();
+    unfinished.forget_groups().unwrap();
+    unfinished.note_before(&after, &[]).unwrap();
     let found = find().unwrap();
     assert_eq!((found.run().groups.len(), &found.run().after), (0, &None));
     assert_eq!(found.run().before, after.id());
-    pending.end().unwrap();
+    unfinished.end().unwrap();
     assert!(find().is_none());
 }
 
@@ -57,20 +57,22 @@ fn a_tree_between_its_images_is_finished() {
     let store = tree.store();
     let mut session = tree.session();
     let before = session.snapshot("").unwrap();
-    let mut pending = begin(&tree, before.id());
-    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
+    let mut unfinished = begin(&tree, before.id());
+    assert_eq!(unfinished.assess(&store).unwrap(), UnfinishedState::Clean);
     for name in ["a", "b", "new/d"] {
         tree.write(name, "2");
     }
-    pending.note_after(&session.snapshot("").unwrap()).unwrap();
+    unfinished
+        .note_after(&session.snapshot("").unwrap())
+        .unwrap();
     // Half of it is undone already.
     tree.write("a", "1");
-    let state = pending.assess(&store).unwrap();
+    let state = unfinished.assess(&store).unwrap();
     let left = ["b", "new", "new/d"].map(str::to_owned).to_vec();
-    assert_eq!(state, PendingState::Finishable(left));
-    assert!(pending.finish(&store, None).unwrap().is_exact());
+    assert_eq!(state, UnfinishedState::Finishable(left));
+    assert!(unfinished.finish(&store, None).unwrap().is_exact());
     assert_eq!(tree.image(), image);
-    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
+    assert_eq!(unfinished.assess(&store).unwrap(), UnfinishedState::Clean);
 }
 
 #[test]
@@ -81,16 +83,16 @@ fn a_tree_that_somebody_changed_is_named_and_left() {
     let store = tree.store();
     let mut session = tree.session();
     let before = session.snapshot("").unwrap();
-    let mut pending = begin(&tree, before.id());
+    let mut unfinished = begin(&tree, before.id());
     tree.write("a", "2");
     let after = session.snapshot("").unwrap();
-    pending.note_after(&after).unwrap();
+    unfinished.note_after(&after).unwrap();
     tree.write("b", "3");
     tree.write("mine", "3");
     let named = ["b", "mine"].map(str::to_owned).to_vec();
     assert_eq!(
-        pending.assess(&store).unwrap(),
-        PendingState::Conflicting(named)
+        unfinished.assess(&store).unwrap(),
+        UnfinishedState::Conflicting(named)
     );
     assert_eq!(tree.read("a"), b"2");
 }
@@ -101,10 +103,10 @@ fn a_run_that_died_in_the_middle_of_an_attempt_conflicts() {
     tree.write("a", "1");
     let store = tree.store();
     let before = tree.session().snapshot("").unwrap();
-    let pending = begin(&tree, before.id());
+    let unfinished = begin(&tree, before.id());
     tree.write("a", "2");
-    let named = PendingState::Conflicting(vec!["a".to_owned()]);
-    assert_eq!(pending.assess(&store).unwrap(), named);
+    let named = UnfinishedState::Conflicting(vec!["a".to_owned()]);
+    assert_eq!(unfinished.assess(&store).unwrap(), named);
 }
 
 #[test]
@@ -117,33 +119,37 @@ fn what_is_as_a_ground_left_it_goes_back_too() {
     let store = tree.store();
     let mut session = tree.session();
     let before = session.snapshot("").unwrap();
-    let mut pending = begin(&tree, before.id());
+    let mut unfinished = begin(&tree, before.id());
     let grounds = ["2", "3"].map(|content| {
         tree.write("a", content);
         tree.write(content, content);
         session.snapshot("").unwrap()
     });
-    pending.note_before(&before, &grounds.each_ref()).unwrap();
+    unfinished
+        .note_before(&before, &grounds.each_ref())
+        .unwrap();
     // While it is waited, and in the middle of the next attempt.
     let finishable = |paths: &[&str]| {
-        PendingState::Finishable(paths.iter().map(|path| (*path).to_owned()).collect())
+        UnfinishedState::Finishable(paths.iter().map(|path| (*path).to_owned()).collect())
     };
-    let state = pending.assess(&store).unwrap();
+    let state = unfinished.assess(&store).unwrap();
     assert_eq!(state, finishable(&["2", "3", "a"]));
     tree.write("b", "half");
-    let named = PendingState::Conflicting(vec!["b".to_owned()]);
-    assert_eq!(pending.assess(&store).unwrap(), named);
+    let named = UnfinishedState::Conflicting(vec!["b".to_owned()]);
+    assert_eq!(unfinished.assess(&store).unwrap(), named);
     // While the next attempt, and then the one before it, is undone.
     tree.write("a", "4");
     tree.write("b", "4");
-    pending.note_after(&session.snapshot("").unwrap()).unwrap();
+    unfinished
+        .note_after(&session.snapshot("").unwrap())
+        .unwrap();
     tree.write("a", "2");
-    let state = pending.assess(&store).unwrap();
+    let state = unfinished.assess(&store).unwrap();
     assert_eq!(state, finishable(&["2", "3", "a", "b"]));
-    let report = pending.finish(&store, None).unwrap();
+    let report = unfinished.finish(&store, None).unwrap();
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(tree.image(), image);
-    assert_eq!(pending.assess(&store).unwrap(), PendingState::Clean);
+    assert_eq!(unfinished.assess(&store).unwrap(), UnfinishedState::Clean);
 }
 
 #[test]
@@ -165,7 +171,7 @@ fn a_record_that_cannot_be_understood_is_kept_and_named() {
         ("{\"v\":99}", ErrorKind::NewerFormat),
     ] {
         fs::write(&path, text).unwrap();
-        let error = Pending::find(&tree.state(), &tree.workspace()).unwrap_err();
+        let error = Unfinished::find(&tree.state(), &tree.workspace()).unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains("pending.json"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);

@@ -12,7 +12,7 @@ const MICROS: i64 = 1000;
 /// What the journal says of one session since its trail was last removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct SessionFacts {
+pub struct JournalSummary {
     /// When it is first mentioned; `None` if it is not.
     pub first_at: Option<String>,
     /// Who recorded it last.
@@ -33,7 +33,7 @@ pub struct SessionFacts {
     pub held: Option<SessionHeld>,
 }
 
-impl SessionFacts {
+impl JournalSummary {
     /// Adds what a record of the session says that was written at `at`.
     pub fn apply(&mut self, at: &str, event: &JournalEvent) {
         match event {

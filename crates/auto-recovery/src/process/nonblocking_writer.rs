@@ -19,7 +19,7 @@ const PIPE_PIECE: usize = 4096;
 
 /// A place to write to.
 #[derive(Debug)]
-pub struct Outlet {
+pub struct NonblockingWriter {
     fd: OwnedFd,
     kind: Kind,
 }
@@ -33,7 +33,7 @@ enum Kind {
     Pieces,
 }
 
-impl Outlet {
+impl NonblockingWriter {
     /// A place to write to that is `fd`'s.
     pub fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let kind = match FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) {
@@ -83,7 +83,7 @@ impl Outlet {
     }
 }
 
-impl AsFd for Outlet {
+impl AsFd for NonblockingWriter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

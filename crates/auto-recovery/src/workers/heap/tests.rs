@@ -1,11 +1,11 @@
-//! Crews of any size do all the work once.
+//! Any number of workers does all the work once.
 
-use super::run;
+use super::work_off;
 use crate::error::{Error, ErrorKind};
 
 /// Counts down from `first`, each job making two; counts the jobs done.
 fn count(first: u32, workers: usize) -> usize {
-    let done = run(first, vec![0; workers], |done, job, made| {
+    let done = work_off(first, vec![0; workers], |done, job, made| {
         *done += 1;
         made.extend((0..2).filter(|_| job > 0).map(|_| job - 1));
         Ok(())
@@ -24,7 +24,7 @@ fn every_job_is_done_once_by_any_number_of_workers() {
 
 #[test]
 fn the_first_error_ends_the_work() {
-    let result = run(12_u32, vec![(), ()], |(), job, made| {
+    let result = work_off(12_u32, vec![(), ()], |(), job, made| {
         made.extend(
             [job; 2]
                 .into_iter()

@@ -24,8 +24,7 @@ use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::path::{RelPath, display_path};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
 use crate::workspace::Workspace;
 use crate::workspace::layout::{
@@ -50,7 +49,7 @@ pub struct StartedGroup {
 /// A run that has begun to change a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PendingRun {
+pub struct UnfinishedRun {
     /// Format version.
     pub v: u32,
     /// Its session.
@@ -87,14 +86,14 @@ pub struct PendingRun {
 
 /// The record of a run, as it stands in the state.
 #[derive(Debug)]
-pub struct Pending {
+pub struct Unfinished {
     path: PathBuf,
-    run: PendingRun,
+    run: UnfinishedRun,
 }
 
 /// What a run that died left of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PendingState {
+pub enum UnfinishedState {
     /// The tree is as it was before.
     Clean,
     /// These paths are still as the attempt left them, all others as they were before.
@@ -103,20 +102,20 @@ pub enum PendingState {
     Conflicting(Vec<String>),
 }
 
-impl Pending {
+impl Unfinished {
     /// Records that a run is about to change the tree. Durable when it returns.
-    pub fn begin(state_dir: &Path, workspace: &Workspace, run: PendingRun) -> Result<Self> {
+    pub fn begin(state_dir: &Path, workspace: &Workspace, run: UnfinishedRun) -> Result<Self> {
         let dir = make_workspace_dir(state_dir, workspace)?;
-        let pending = Self {
+        let unfinished = Self {
             path: dir.join("pending.json"),
-            run: PendingRun {
+            run: UnfinishedRun {
                 v: VERSION,
                 root: identity(workspace.root()),
                 ..run
             },
         };
-        pending.write()?;
-        Ok(pending)
+        unfinished.write()?;
+        Ok(unfinished)
     }
 
     /// The run that died in `workspace`, if one did. To be asked by the holder of its lock.
@@ -135,7 +134,7 @@ impl Pending {
             Err(e) => return Err(Error::io("read", &path, e)),
         };
         let shown = path.display();
-        let run: PendingRun = serde_json::from_slice(&text).map_err(|e| {
+        let run: UnfinishedRun = serde_json::from_slice(&text).map_err(|e| {
             let what =
                 format!("the record of a run that died is damaged; look at {shown} and remove it");
             Error::new(ErrorKind::Damaged, what).with_source(e)
@@ -148,7 +147,7 @@ impl Pending {
     }
 
     /// What it says.
-    pub fn run(&self) -> &PendingRun {
+    pub fn run(&self) -> &UnfinishedRun {
         &self.run
     }
 
@@ -186,7 +185,7 @@ impl Pending {
 
     /// The run has come to its end.
     pub fn end(self) -> Result<()> {
-        durable::remove(&self.path)
+        files::remove_synced(&self.path)
     }
 
     /// Why the tree is another one now than the run changed: its directory was made anew, or HEAD
@@ -216,7 +215,7 @@ impl Pending {
     }
 
     /// What the run that died left of the tree.
-    pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<PendingState> {
+    pub fn assess(&self, store: &Arc<CheckpointStore>) -> Result<UnfinishedState> {
         let (before, left) = self.images(store)?;
         let mut session = store.begin_session(&self.run.session_id)?;
         let mut finishable = Vec::new();
@@ -238,11 +237,11 @@ impl Pending {
             }
         }
         Ok(if !conflicting.is_empty() {
-            PendingState::Conflicting(conflicting)
+            UnfinishedState::Conflicting(conflicting)
         } else if finishable.is_empty() {
-            PendingState::Clean
+            UnfinishedState::Clean
         } else {
-            PendingState::Finishable(finishable)
+            UnfinishedState::Finishable(finishable)
         })
     }
 
@@ -271,7 +270,7 @@ impl Pending {
     }
 
     /// Puts the tree back as it was before, but for what a run `beside` may have changed. For a
-    /// [`PendingState::Finishable`] only.
+    /// [`UnfinishedState::Finishable`] only.
     pub fn finish(
         &self,
         store: &Arc<CheckpointStore>,
@@ -306,7 +305,7 @@ impl Pending {
             )
             .with_source(e)
         })?;
-        durable::replace(&self.path, &text)
+        files::replace(&self.path, Synced::Yes, &text)
     }
 }
 

@@ -1,11 +1,11 @@
-//! Work shared by a few threads: a heap of jobs, each of which may make more.
+//! A heap of jobs, each of which may make more.
 //!
-//! Small heaps are worked off by the caller alone; starting a thread costs more than they do. All
-//! threads end before the call does.
+//! Small heaps are worked off by the caller alone; starting a thread costs more than they do.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::cores::cores;
 use crate::error::Result;
 use crate::mutex;
 
@@ -18,14 +18,14 @@ const THREADS_MAX: usize = 4;
 /// Jobs that must be waiting before helpers are started.
 const HELPERS_FROM: usize = 16;
 
-/// How many workers a crew may have on this machine.
-pub(in crate::checkpoint) fn size() -> usize {
-    thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
+/// How many workers are of use on this machine.
+pub(crate) fn size() -> usize {
+    cores().min(THREADS_MAX)
 }
 
 /// Works off `first` and every job made meanwhile, and gives the workers back. `work` does one job
 /// with a worker and adds the jobs that it makes. The first error ends the work.
-pub(in crate::checkpoint) fn run<J: Send, W: Send>(
+pub(crate) fn work_off<J: Send, W: Send>(
     first: J,
     mut workers: Vec<W>,
     work: impl Fn(&mut W, J, &mut Vec<J>) -> Result<()> + Sync,

@@ -21,7 +21,7 @@ const PATHS_SHOWN: usize = 4;
 const MESSAGE_CHARS: usize = 120;
 
 /// Prints the steps of a run.
-pub(super) struct Steps {
+pub(super) struct Narrator {
     printer: Printer,
     status: Arc<Status>,
     /// Where all that is said goes, if that is one line at the end.
@@ -47,7 +47,7 @@ impl Verdict {
     }
 }
 
-impl Steps {
+impl Narrator {
     pub(super) fn new(printer: Printer, status: Arc<Status>, verdict: Option<Verdict>) -> Self {
         Self {
             printer,
@@ -209,7 +209,7 @@ impl Steps {
     }
 }
 
-impl RunObserver for Steps {
+impl RunObserver for Narrator {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
@@ -279,7 +279,7 @@ impl RunObserver for Steps {
     }
 }
 
-impl Steps {
+impl Narrator {
     fn failed(&self, event: &RunEvent<'_>) {
         let RunEvent::Failed {
             command,

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::durable;
-use crate::files::{Links, read_small};
+use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
 
 /// Where refs of marked checkpoints stand.
@@ -43,7 +42,7 @@ pub enum Good {
 
 /// A tree that was good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct GoodTree {
     /// The checkpoint.
     pub checkpoint: String,
     /// The session it was taken in.
@@ -60,8 +59,8 @@ pub struct Mark {
 
 impl CheckpointStore {
     /// Notes that `checkpoint` is good. A later mark of the same kind replaces an earlier one.
-    pub fn mark_good(&self, checkpoint: &Checkpoint, good: Good) -> Result<Mark> {
-        let mark = Mark {
+    pub fn mark_good(&self, checkpoint: &Checkpoint, good: Good) -> Result<GoodTree> {
+        let mark = GoodTree {
             checkpoint: checkpoint.id(),
             session_id: checkpoint.session.clone(),
             at: timestamp(self.host.now()),
@@ -71,7 +70,7 @@ impl CheckpointStore {
         let reference = format!("{MARK_REFS}/{}", mark.checkpoint);
         self.git
             .run(&["update-ref", &reference, &mark.checkpoint])?;
-        let mut marks = self.marks()?;
+        let mut marks = self.good_trees()?;
         // A person's marks are all kept; of a command's passes the last is what a rollback wants.
         marks.retain(|known| match &known.good {
             Good::Marked => known.checkpoint != mark.checkpoint || mark.good != Good::Marked,
@@ -80,24 +79,24 @@ impl CheckpointStore {
         marks.push(mark.clone());
         let surplus = marks.len().saturating_sub(MARKS_MAX);
         marks.drain(..surplus);
-        self.write_marks(&marks)?;
+        self.write_good_trees(&marks)?;
         Ok(mark)
     }
 
     /// The newest tree at which `argv` passed in `cwd`, or that somebody marked.
-    pub fn last_good(&self, argv: &[String], cwd: &str) -> Result<Option<Mark>> {
-        let is_wanted = |mark: &Mark| match &mark.good {
+    pub fn last_good(&self, argv: &[String], cwd: &str) -> Result<Option<GoodTree>> {
+        let is_wanted = |mark: &GoodTree| match &mark.good {
             Good::Marked => true,
             Good::Passed {
                 argv: passed,
                 cwd: at,
             } => passed == argv && at == cwd,
         };
-        Ok(self.marks()?.into_iter().rev().find(is_wanted))
+        Ok(self.good_trees()?.into_iter().rev().find(is_wanted))
     }
 
     /// All marks of this workspace, oldest first.
-    pub fn marks(&self) -> Result<Vec<Mark>> {
+    pub fn good_trees(&self) -> Result<Vec<GoodTree>> {
         let path = self.dir.join("marks");
         let text = match read_small(&path, Links::Refuse, MARKS_BYTES_MAX) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -118,7 +117,7 @@ impl CheckpointStore {
     }
 
     /// Keeps `marks`, and the refs of these only.
-    pub(super) fn write_marks(&self, marks: &[Mark]) -> Result<()> {
+    pub(super) fn write_good_trees(&self, marks: &[GoodTree]) -> Result<()> {
         let mut text = String::new();
         for mark in marks {
             let line = serde_json::to_string(mark).map_err(|e| {
@@ -127,7 +126,7 @@ impl CheckpointStore {
             text.push_str(&line);
             text.push('\n');
         }
-        durable::replace(&self.dir.join("marks"), text.as_bytes())?;
+        files::replace(&self.dir.join("marks"), Synced::Yes, text.as_bytes())?;
         let dir = self.git.dir().join(MARK_REFS);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -140,7 +139,7 @@ impl CheckpointStore {
     }
 
     /// How long ago `mark` was made.
-    pub fn age(&self, mark: &Mark) -> Option<std::time::Duration> {
+    pub fn age(&self, mark: &GoodTree) -> Option<std::time::Duration> {
         let at: jiff::Timestamp = mark.at.parse().ok()?;
         self.host.now().duration_since(SystemTime::from(at)).ok()
     }

@@ -39,10 +39,13 @@ fn the_newest_pass_of_this_command_or_mark_is_last_good() {
     store.mark_good(&two, passed("test", "/p")).unwrap();
     assert_eq!(last("test", "/p"), Some(two.id()));
     assert_eq!(
-        store.marks().unwrap().len(),
+        store.good_trees().unwrap().len(),
         3,
         "a later pass replaces the earlier"
     );
     // Another process sees the same.
-    assert_eq!(tree.store().marks().unwrap(), store.marks().unwrap());
+    assert_eq!(
+        tree.store().good_trees().unwrap(),
+        store.good_trees().unwrap()
+    );
 }

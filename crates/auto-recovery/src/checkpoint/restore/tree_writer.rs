@@ -37,7 +37,7 @@ const OWNER_WRITE: u16 = 0o200;
 const LENDS_RIGHTS: u16 = 0o6000;
 
 /// The root with what has been opened below it.
-pub(in crate::checkpoint) struct Hands<'a> {
+pub(in crate::checkpoint) struct TreeWriter<'a> {
     root: &'a Root,
     way: Way<'a>,
     opened: Modes,
@@ -66,7 +66,7 @@ pub(in crate::checkpoint) enum Given {
 /// Gives a file its content.
 pub(in crate::checkpoint) type Fill<'f> = dyn FnMut(&mut File) -> io::Result<()> + 'f;
 
-impl<'a> Hands<'a> {
+impl<'a> TreeWriter<'a> {
     pub(in crate::checkpoint) fn new(root: &'a Root) -> Self {
         Self {
             root,
