@@ -1,11 +1,11 @@
-//! Group commit: callers queue what they have to write. One of them, the leader, writes all that is
-//! queued, and what is queued while it does, as one batch, while the others wait. If many came
-//! meanwhile, it goes on with these. There is no thread of our own.
+//! Group commit: callers queue their work. One of them, the leader, writes all that is queued, and
+//! all that is queued meanwhile, as one batch, while the others wait. If many more callers came
+//! meanwhile, it writes their batch too. There is no thread of our own.
 //!
 //! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes
-//! longer than all the rest. So a caller lets others run for a while before it sleeps, the leader
-//! gives those whom it has just told a chance to come back, and leaves it to one of them to wake
-//! the others.
+//! longer than all the rest. So a caller lets others run for a while before it sleeps. The leader
+//! gives the callers that it has just served a chance to return with more, and wakes one of them,
+//! which wakes the others.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,53 +15,51 @@ use std::{mem, thread, vec};
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::mutex::lock;
 
-/// How many batches a leader writes before it returns to its caller, which waits for no more than
-/// that.
+/// Batches that a leader writes before it returns to its caller, which waits for no more than that.
 const LED_MAX: usize = 16;
 
-/// How many callers a batch must have for a leader to go on with it: without the leader's own, it
-/// is the smaller by one.
+/// Least number of callers in a batch for a leader to write that one too: without the leader's own
+/// work, it is the smaller by one.
 const LED_CALLERS_MIN: usize = 4;
 
-/// How often a leader lets others run while its batch has fewer callers than the last.
+/// Times that a leader lets others run while its batch has fewer callers than the last.
 const GATHERS_MAX: usize = 2;
 
-/// How often a caller lets others run before it sleeps.
+/// Times that a caller lets others run before it sleeps.
 const YIELDS_MAX: usize = 30;
 
-/// The queue of those who write to one place.
+/// The queue of the callers that write to one place.
 pub(crate) struct Group<Work> {
     queue: Mutex<Queue<Work>>,
-    /// How large a batch becomes, one caller's work not divided. It bounds how long the next one
+    /// Largest size of a batch, one caller's work not divided. It bounds how long the next one
     /// waits.
     size_max: usize,
-    /// How large a caller's work is.
+    /// Measures the size of a caller's work.
     size: fn(&Work) -> usize,
 }
 
 struct Queue<Work> {
-    /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of
-    /// it.
+    /// Set while a leader writes. Its batch is the first one until its work is used up.
     led: bool,
-    /// How many callers the last batch had: as many may come again.
+    /// Number of callers of the last batch: as many may come again.
     callers_before: usize,
-    /// What is to be written, in order. Whoever comes joins the last.
+    /// The work to write, in order. A new caller joins the last batch.
     batches: VecDeque<Batch<Work>>,
 }
 
-/// What is written at once.
+/// The work of one write.
 struct Batch<Work> {
-    /// What the leader has not taken yet.
+    /// The work that the leader has not taken yet.
     waiting: Vec<Work>,
-    /// How many callers joined.
+    /// Number of callers that joined.
     callers: usize,
-    /// How large their work is.
+    /// Total size of their work.
     size: usize,
     ending: Arc<Ending<Work>>,
 }
 
 impl<Work> Group<Work> {
-    /// A queue of nobody, whose leaders write at most `size_max` at once, as `size` counts it.
+    /// An empty queue. A leader writes at most `size_max` at once, measured by `size`.
     pub(crate) fn new(size_max: usize, size: fn(&Work) -> usize) -> Self {
         Self {
             queue: Mutex::new(Queue {
@@ -74,9 +72,9 @@ impl<Work> Group<Work> {
         }
     }
 
-    /// Has `work` written by `write`, by this thread or another, and returns it as it was written:
-    /// it is freed by who made it. `write` gets the work of one or many callers and returns that of
-    /// each or why it was not written, or the error of all.
+    /// Queues `work`, and returns it once this thread or another has written it: the thread that
+    /// made it frees it. `write` gets the work of one or many callers and returns that of each or
+    /// why it was not written, or the error of all.
     pub(crate) fn commit(
         &self,
         work: Work,
@@ -93,7 +91,7 @@ impl<Work> Group<Work> {
         ending.take(place).unwrap_or_else(|| Err(abandoned()))
     }
 
-    /// Puts `work` into the last batch, or a new one, and returns where its result will be.
+    /// Adds `work` to the last batch, or a new one, and returns the place of its result.
     fn join(&self, queue: &mut Queue<Work>, work: Work) -> (Arc<Ending<Work>>, usize) {
         let size = (self.size)(&work);
         let last = queue.batches.back_mut();
@@ -114,13 +112,13 @@ impl<Work> Group<Work> {
     }
 }
 
-/// The one that writes. Its duty is to have somebody lead after it, also if it panics.
+/// The caller that writes. It must have another lead after it, even if it panics.
 struct Leader<'g, Work> {
     group: &'g Group<Work>,
 }
 
 impl<Work> Leader<'_, Work> {
-    /// Writes the first batch, in which is the caller's own work, and others after it until one
+    /// Writes the first batch, which has the caller's own work, and others after it until one
     /// fails: that can have taken long, and the next may too.
     fn lead(self, write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>) {
         for led in 0..LED_MAX {
@@ -134,7 +132,7 @@ impl<Work> Leader<'_, Work> {
         }
     }
 
-    /// The ending of the batch that is next, if it has so many callers.
+    /// The ending of the next batch, if it has at least this many callers.
     fn next(&self, callers_min: usize) -> Option<Arc<Ending<Work>>> {
         let queue = lock(&self.group.queue);
         let next = queue.batches.front()?;
@@ -154,16 +152,16 @@ impl<Work> Drop for Leader<'_, Work> {
     }
 }
 
-/// A batch while it is written, its work taken as it comes. Its duty is to tell its callers, also
-/// if the leader panics.
+/// A batch while it is written, its work taken as it arrives. Its callers must get their results,
+/// even if the leader panics.
 struct Writing<'g, Work> {
     group: &'g Group<Work>,
     ending: Arc<Ending<Work>>,
-    /// What was taken and not yet asked for.
+    /// Work taken from the queue and not yet handed to the writer.
     taken: vec::IntoIter<Work>,
-    /// How often others were let run so that they join.
+    /// Times that others were let run so that they join.
     gathers: usize,
-    /// How many callers the batch has, once nobody can join it any more.
+    /// Number of callers, once the batch is closed.
     callers: Option<usize>,
     results: Vec<Result<Work>>,
 }
@@ -180,7 +178,7 @@ impl<'g, Work> Writing<'g, Work> {
         }
     }
 
-    /// Writes the batch. Returns whether that could be done.
+    /// Writes the batch. Returns whether that succeeded.
     fn write(
         mut self,
         write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
@@ -192,7 +190,7 @@ impl<'g, Work> Writing<'g, Work> {
         is_written
     }
 
-    /// Lets nobody else join, and returns how many did.
+    /// Closes the batch to further callers, and returns how many joined.
     fn close(&mut self) -> usize {
         let group = self.group;
         *self
@@ -202,7 +200,7 @@ impl<'g, Work> Writing<'g, Work> {
 }
 
 impl<Work> Queue<Work> {
-    /// Lets nobody else join the first batch, and returns how many did.
+    /// Closes the first batch to further callers, and returns how many joined.
     fn close(&mut self) -> usize {
         let batch = self.batches.pop_front();
         self.callers_before = batch.map_or(0, |batch| batch.callers);
@@ -249,20 +247,20 @@ impl<Work> Drop for Writing<'_, Work> {
     }
 }
 
-/// What comes of a batch, and how its callers get to know.
+/// The result of a batch, and the signal for its callers.
 struct Ending<Work> {
     state: Mutex<State<Work>>,
-    /// Whether `state` is another than at first: something to look at without its lock.
+    /// Set once `state` has changed; can be read without its lock.
     is_changed: AtomicBool,
     changed: Condvar,
 }
 
 struct State<Work> {
-    /// A result for each caller, until it takes it. Nothing before the end.
+    /// A result for each caller, until it takes it. Empty before the end.
     results: Vec<Option<Result<Work>>>,
-    /// Whether one of the callers is to lead.
+    /// Set if one of the callers is to lead.
     is_leaderless: bool,
-    /// How many callers sleep, as far as nobody has woken them all.
+    /// Number of callers that sleep; set to 0 when all of them are woken.
     sleeping: usize,
 }
 
@@ -279,18 +277,18 @@ impl<Work> Ending<Work> {
         }
     }
 
-    /// Tells each caller its result.
+    /// Hands each caller its result.
     fn tell(&self, results: Vec<Result<Work>>) {
         self.change(|state| state.results = results.into_iter().map(Some).collect());
     }
 
-    /// Has one of the callers lead.
+    /// Makes one of the callers lead.
     fn have_led(&self) {
         self.change(|state| state.is_leaderless = true);
     }
 
-    /// Changes the state, and wakes one who sleeps: if it is for all, that one wakes the others,
-    /// while this thread goes on.
+    /// Changes the state, and wakes one sleeping caller. If the news is for all, that caller wakes
+    /// the others, while this thread goes on.
     fn change(&self, change: impl FnOnce(&mut State<Work>)) {
         let mut state = lock(&self.state);
         change(&mut state);
@@ -330,7 +328,7 @@ impl<Work> Ending<Work> {
         }
     }
 
-    /// The result of the caller at `place`, if it is there.
+    /// Takes the result of the caller at `place`, if there is one.
     fn take(&self, place: usize) -> Option<Result<Work>> {
         lock(&self.state).results.get_mut(place)?.take()
     }
@@ -343,7 +341,8 @@ fn abandoned() -> Error {
     )
 }
 
-/// `error` for each of `count` callers: the first has it with its source, the others in words.
+/// Copies `error` for each of `count` callers: the first has it with its source, the others in
+/// words.
 fn shared<Work>(error: Error, count: usize) -> Vec<Result<Work>> {
     let words = error.chain();
     let kind = error.kind();

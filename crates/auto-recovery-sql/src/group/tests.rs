@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// How many callers wait behind the one that leads.
+/// Number of callers that wait behind the leader.
 fn waiting<Work>(group: &Group<Work>) -> usize {
     let queue = lock(&group.queue);
     queue.batches.iter().map(|batch| batch.waiting.len()).sum()
 }
 
-/// How many callers the batch has that is written.
+/// Number of callers of the batch being written.
 fn joined<Work>(group: &Group<Work>) -> usize {
     lock(&group.queue).batches[0].callers
 }
@@ -49,11 +49,11 @@ fn every_caller_is_told_of_its_own_work_and_each_ones_order_is_kept() {
     }
 }
 
-/// What a caller is told, unless its thread panicked.
+/// The result of a caller, unless its thread panicked.
 type Told = thread::Result<Result<u32>>;
 
-/// Has one caller lead, another join its batch, and a third come after that, and the leader end
-/// like this. Returns what each was told.
+/// Has one caller lead, another join its batch, and a third come after that, and ends the leader's
+/// write with `end`. Returns the result of each.
 fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
     let group = &Group::<u32>::new(1024, |_| 1);
     let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
@@ -177,8 +177,8 @@ fn callers_whose_batches_never_merge_lead_for_each_other_and_all_are_told() {
     });
 }
 
-/// Has so many callers write batches of so many, all there before the first is written, and returns
-/// who wrote each.
+/// Has `callers` callers write batches of `batch` each, all queued before the first is written, and
+/// returns the thread that wrote each batch.
 fn leaders(
     callers: usize,
     batch: usize,
