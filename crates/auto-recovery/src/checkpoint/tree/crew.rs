@@ -1,7 +1,7 @@
-//! Work shared by a few threads: a heap of jobs, each of which may make more.
+//! Work shared by a few threads: a heap of jobs; a job may add more.
 //!
-//! Small heaps are worked off by the caller alone; starting a thread costs more than they do. All
-//! threads end before the call does.
+//! Small jobs stay on the calling thread: starting another would cost more. All threads end before
+//! the call does.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,13 +18,13 @@ const THREADS_MAX: usize = 4;
 /// Jobs that must be waiting before helpers are started.
 const HELPERS_FROM: usize = 16;
 
-/// How many workers a crew may have on this machine.
+/// Number of workers that a crew may have on this machine.
 pub(in crate::checkpoint) fn size() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS_MAX))
 }
 
-/// Works off `first` and every job made meanwhile, and gives the workers back. `work` does one job
-/// with a worker and adds the jobs that it makes. The first error ends the work.
+/// Works off `first` and every job added meanwhile, and returns the workers. `work` does one job
+/// with a worker and adds the jobs that result. The first error ends the work.
 pub(in crate::checkpoint) fn run<J: Send, W: Send>(
     first: J,
     mut workers: Vec<W>,
@@ -50,7 +50,7 @@ pub(in crate::checkpoint) fn run<J: Send, W: Send>(
     heap.into_result().map(|()| workers)
 }
 
-/// The jobs that wait, and how many are being done.
+/// The waiting jobs, and the number of jobs being done.
 struct Heap<J> {
     state: Mutex<State<J>>,
     changed: Condvar,
@@ -87,7 +87,7 @@ impl<J> Heap<J> {
         }
     }
 
-    /// The next job; `None` when there is none and nobody is left who could make one.
+    /// The next job; `None` when there is none and no worker is left that could add one.
     fn take(&self) -> Option<J> {
         let mut state = self.lock();
         loop {
@@ -126,7 +126,7 @@ impl<J> Heap<J> {
     }
 }
 
-/// A job being done; when it ends, also by a panic, whoever waits looks again.
+/// A job being done; when it ends, also by a panic, waiting threads look again.
 struct Busy<'a, J>(&'a Heap<J>);
 
 impl<J> Drop for Busy<'_, J> {
