@@ -1,9 +1,9 @@
-//! What one attempt costs in a tree of 20,000 files: its checkpoints, what its fixer is told, the
-//! proof, the undo or the new plan, and its record. Beside it stands another build of `recover`,
-//! named by `RECOVER_BEFORE`, and without one what `git add -A` and `git write-tree` take, which
+//! The cost of one attempt in a tree of 20,000 files: its checkpoints, the briefing of its fixer,
+//! the proof, the undo or the new plan, and its record. Beside it runs another build of `recover`,
+//! named by `RECOVER_BEFORE`, and without one the time of `git add -A` and `git write-tree`, which
 //! is the least that knowing the tree before and after costs.
 //!
-//! `cargo bench -p auto-recovery-cli --bench attempt` runs both in turn and tells medians.
+//! `cargo bench -p auto-recovery-cli --bench attempt` runs both in turn and prints medians.
 #![expect(
     clippy::disallowed_methods,
     reason = "a measurement reads the clock and starts what it measures"
@@ -25,21 +25,21 @@ const FILES: usize = 40;
 
 const ROUNDS: usize = 9;
 
-/// Attempts of the longer of two sessions; the shorter has one. Their difference is what so many
-/// attempts more cost, without what a session costs once.
+/// Attempts of the longer of two sessions; the shorter has one. Their difference is the cost of the
+/// additional attempts, without the fixed cost of a session.
 const ATTEMPTS: usize = 5;
 
-/// What the command wants gone, one after the other: as many failures that are not the same.
+/// Words that the command wants removed, one after the other: this many different failures.
 const WRONG: [&str; ATTEMPTS] = ["alpha", "beta", "gamma", "delta", "epsilon"];
 
-/// Fails with the first word of `d0/wrong` as long as there is one.
+/// Fails with the first word of `d0/wrong` while there is one.
 const COMMAND: &str =
     "read word rest < d0/wrong; test -z \"$word\" || { echo \"error: $word is wrong\"; exit 1; }";
 
-/// Takes that word away.
+/// Removes that word.
 const FIX: &str = "read word rest < d0/wrong; echo $rest > d0/wrong";
 
-/// Changes something that helps nothing.
+/// A change that helps nothing.
 const NO_FIX: &str = "echo more >> d0/f0";
 
 fn main() {
@@ -87,7 +87,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// A session of so many fixes that help nothing.
+    /// Runs a session of this many fixes that help nothing.
     fn undone(&self, attempts: usize) {
         fs::write(self.root.join("d0/wrong"), WRONG.join(" ")).expect("written");
         let fixes = ["--fix", NO_FIX].repeat(attempts);
@@ -95,7 +95,7 @@ impl Bench {
         assert_eq!(status, Some(1), "nothing was recovered");
     }
 
-    /// A session of so many fixes that each bring the next failure to light.
+    /// Runs a session of this many fixes that each bring the next failure to light.
     fn kept(&self, attempts: usize) {
         fs::write(self.root.join("d0/wrong"), WRONG[..attempts].join(" ")).expect("written");
         let mut options = vec!["--keep-progress"];
@@ -136,7 +136,7 @@ fn fill(root: &Path) {
     }
 }
 
-/// What the rival does for one look at the tree.
+/// The rival's work for one look at the tree.
 fn add(root: &Path, git_dir: &Path) {
     if !git_dir.exists() {
         git(&["init", "--quiet", "--bare"], git_dir, root);

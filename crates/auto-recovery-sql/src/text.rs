@@ -1,20 +1,20 @@
 //! Text as a column can hold it.
 //!
 //! PostgreSQL has no text with a NUL in it, and many programs that read SQLite stop at one. A NUL
-//! is kept as two characters, the first of which means nothing and is kept as two itself, so that
-//! what is read is what was written, and different texts stay different.
+//! is kept as two characters: a mark that means nothing else, and is itself kept as two. So text is
+//! read as it was written, and different texts stay different.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-/// Begins what is kept as two characters: a noncharacter that no text has reason to contain.
+/// First of two characters that stand for one: a noncharacter that no text has reason to contain.
 const MARK: char = '\u{10fffe}';
 
-/// Begins it, and some other rare characters, in UTF-8.
+/// First byte of the mark, and of some other rare characters, in UTF-8.
 const MARK_FIRST_BYTE: u8 = 0xf4;
 
-/// `text` without NULs.
+/// Encodes `text` without NULs.
 pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
     if memchr2(0, MARK_FIRST_BYTE, text.as_bytes()).is_none() {
         return text.into();
@@ -30,12 +30,12 @@ pub(crate) fn to_column(text: &str) -> Cow<'_, str> {
     kept.into()
 }
 
-/// Whether `kept` stands for itself.
+/// Whether `kept` is the text itself.
 pub(crate) fn is_as_it_was(kept: &str) -> bool {
     memchr(MARK_FIRST_BYTE, kept.as_bytes()).is_none() || !kept.contains(MARK)
 }
 
-/// The text that `kept` stands for.
+/// Decodes `kept`.
 pub(crate) fn from_column(kept: String) -> String {
     if is_as_it_was(&kept) {
         return kept;

@@ -1,8 +1,8 @@
-//! What an undo of 50,000 changed files costs beside `git reset --hard`, and what a look at and an
-//! undo in a directory of 1,500 levels cost, of short names and of a path longer than a system
-//! call takes.
+//! The cost of an undo of 50,000 changed files beside `git reset --hard`, and of a look at and an
+//! undo in a directory of 1,500 levels, with short names and with a path longer than a system call
+//! takes.
 //!
-//! `cargo bench --bench undo` measures, and tells each time.
+//! `cargo bench --bench undo` measures, and prints each time.
 #![expect(
     clippy::disallowed_methods,
     reason = "a measurement reads the clock, and spawns its rival"
@@ -24,10 +24,10 @@ use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 const DIRS: usize = 500;
 const FILES: usize = 100;
 
-/// How deep a directory lies.
+/// Depth of the directory.
 const LEVELS: usize = 1_500;
 
-/// Rounds of each, of which the median is told.
+/// Rounds of each; the median is printed.
 const ROUNDS: usize = 3;
 
 fn main() {
@@ -79,7 +79,7 @@ fn fill(root: &Path, text: &str) {
     }
 }
 
-/// The undo of a change of every file.
+/// Measures the undo of a change of every file.
 fn undo(dir: &Path, round: usize) -> Duration {
     let root = dir.join(format!("ours{round}"));
     fill(&root, "before");
@@ -94,7 +94,7 @@ fn undo(dir: &Path, round: usize) -> Duration {
     taken
 }
 
-/// What the rival does for it.
+/// Measures the rival's way to do it.
 fn reset(dir: &Path, round: usize) -> Duration {
     let root = dir.join(format!("git{round}"));
     fill(&root, "before");
@@ -126,7 +126,7 @@ fn git(root: &Path, args: &[&str]) {
     );
 }
 
-/// A look at a deep directory that was not there before, and its undo.
+/// Measures a look at a new deep directory, and its undo.
 fn undo_deep(dir: &Path, name: &str) -> (Duration, Duration) {
     let root = dir.join("project");
     fs::create_dir_all(&root).expect("made");

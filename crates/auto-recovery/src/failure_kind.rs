@@ -1,7 +1,7 @@
-//! The failure kind: what two failures have in common when they are the same failure.
+//! The failure kind: the common properties of two failures that count as the same.
 //!
-//! Two failures are the same when the tool, the type and the message are, once what differs from
-//! run to run is masked in the message. No project, file or line is asked. What is masked:
+//! Two failures are the same when the tool, the type and the message are, once the parts that
+//! differ from run to run are masked in the message. No project, file or line is asked. Masked are:
 //!
 //! - **numbers**, also joined by `.`, `,`, `:`, `-`, `/` or `_` (`1,024`, `3.14`, `127.0.0.1:8080`,
 //!   `2026-11-29`, `12:30:45`), with a sign left as it is; so ports, lines, columns and times. A
@@ -11,16 +11,16 @@
 //! - **dates**: numbers joined as above, with `T`, `Z` and an offset, and English months and
 //!   weekdays beside a number, `Sun Nov 29`, `29/Nov/2026`, `Nov 29`;
 //! - **addresses**: `0x7ffd…`, IPv4, IPv6 and MAC addresses;
-//! - **hashes and ids**: UUIDs; seven or more hex digits of which one is a digit; 20 or more
-//!   letters and digits of which three are digits;
+//! - **hashes and ids**: UUIDs; seven or more hex digits, at least one a digit; 20 or more letters
+//!   and digits, at least three of them digits;
 //! - **temporary paths**, whole: below `/tmp`, `/var/tmp`, `/var/folders`, `/dev/shm`,
 //!   `/run/user` and Windows' `…\Temp\`; and of any other absolute path the **directories**, which
 //!   say where the project lies. Its last name stays, and relative paths do, as words;
 //! - colours and all else that draws nothing on a terminal ([`crate::escape`]), and how much white
 //!   space is between words.
 //!
-//! All else counts, letter by letter. Of a message, the first [`MESSAGE_BYTES_MAX`] bytes count,
-//! any bytes; time and memory grow with them alone. A kind is `1-` and 16 hex digits; `1` is the
+//! All else counts, letter by letter. The first [`MESSAGE_BYTES_MAX`] bytes of a message count, any
+//! bytes; time and memory grow with them alone. A kind is `1-` and 16 hex digits; `1` is the
 //! version of these rules, so that kinds of different rules are never equal.
 
 use std::sync::LazyLock;
@@ -30,21 +30,21 @@ use sha2::{Digest as _, Sha256};
 
 use crate::escape::strip_escapes;
 
-/// The version of the rules above. Whoever changes what is masked counts it up.
+/// The version of the rules above. A change of the masks raises it.
 const VERSION: u32 = 1;
 
-/// How much of a message counts: 64 KiB, far more than what tells one failure from another.
+/// Bytes of a message that count: 64 KiB, far more than distinguish one failure from another.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of the digest that are kept: 64 bits, of which a million kinds have two alike once in
-/// 37 million times.
+/// Bytes of the digest that are kept: 64 bits. A million kinds have two alike once in 37 million
+/// times.
 const DIGEST_BYTES: usize = 8;
 
-/// Letters and digits that make an id, and how many of them are digits.
+/// Letters and digits that make an id, and the least number of digits among them.
 const ID_CHARS_MIN: usize = 20;
 const ID_DIGITS_MIN: usize = 3;
 
-/// Stands for what is masked.
+/// The replacement for masked text.
 const MASK: &[u8] = b"#";
 
 /// The kind of the failure of type `error_type` that `tool` reported with `message`.
@@ -55,7 +55,7 @@ pub fn failure_kind(tool: &str, error_type: &str, message: impl AsRef<[u8]>) -> 
     let tool = tool.rsplit('/').next().unwrap_or(tool);
     let mut hash = Sha256::new();
     for part in [tool.as_bytes(), error_type.as_bytes(), &message] {
-        // With its length, so that no two triples are one text.
+        // The length goes first, so that no two triples are one text.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -67,10 +67,10 @@ pub fn failure_kind(tool: &str, error_type: &str, message: impl AsRef<[u8]>) -> 
     format!("{VERSION}-{hex}")
 }
 
-/// What may be masked, the first that fits at each place; each alternative has its name. Words are
+/// The texts to mask, the first that fits at each place; each alternative has its name. Words are
 /// matched too, so that nothing begins inside one.
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-    // Where a path may begin, what may be in one, and in the last name of one.
+    // The characters before a path, in a path, and in the last name of one.
     let edge = r#"(?P<edge>^|[\s"'`(\[{<=,;|])"#;
     let name = r#"[^\s"'`()\[\]{}<>|,;:]"#;
     let last = r#"[^\s"'`()\[\]{}<>|,;:/\\]"#;
@@ -101,14 +101,14 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     builder.unicode(false).build().expect("a valid pattern")
 });
 
-/// `message` with all that is masked as [`MASK`].
+/// Replaces all that is masked in `message` by [`MASK`].
 fn masked(message: &[u8]) -> Vec<u8> {
     let message = strip_escapes(message);
     let text = PATTERN.replace_all(&message, |found: &Captures<'_>| replaced(found));
     text.trim_ascii().to_vec()
 }
 
-/// What stands in the place of what was found.
+/// The replacement for a match.
 fn replaced(found: &Captures<'_>) -> Vec<u8> {
     let part = |name: &str| found.name(name).map(|found| found.as_bytes());
     let whole = found.get(0).map_or(&b""[..], |found| found.as_bytes());

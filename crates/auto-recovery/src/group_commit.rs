@@ -1,6 +1,6 @@
-//! Group commit: callers queue what they have to write. One of them, the leader, writes all that is
-//! queued, and what is queued while it does, as one batch, while the others wait. If many came
-//! meanwhile, it goes on with these. There is no thread of our own.
+//! Group commit: callers queue their work. One of them, the leader, writes all that is queued, and
+//! all that is queued meanwhile, as one batch, while the others wait. If many more callers came
+//! meanwhile, it writes their batch too. There is no thread of our own.
 //!
 //! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes
 //! longer than all the rest. So, where the pace is [`Pace::Gather`], a caller lets others run for a
@@ -19,18 +19,17 @@ use std::{iter, mem, thread, vec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutex::lock;
 
-/// How many batches a leader writes before it returns to its caller, which waits for no more than
-/// that.
+/// Batches that a leader writes before it returns to its caller, which waits for no more than that.
 const LED_MAX: usize = 16;
 
-/// How many callers a batch must have for a leader to go on with it: without the leader's own, it
-/// is the smaller by one.
+/// Least number of callers in a batch for a leader to write that one too: without the leader's own
+/// work, it is the smaller by one.
 const LED_CALLERS_MIN: usize = 4;
 
-/// How often a leader lets others run while its batch has fewer callers than the last.
+/// Times that a leader lets others run while its batch has fewer callers than the last.
 const GATHERS_MAX: usize = 2;
 
-/// How often a caller lets others run before it sleeps.
+/// Times that a caller lets others run before it sleeps.
 const YIELDS_MAX: usize = 30;
 
 /// Whether callers wait for company.
@@ -46,10 +45,10 @@ pub enum Pace {
 /// The queue of the callers that write to one place.
 pub struct GroupCommit<Work> {
     queue: Mutex<Queue<Work>>,
-    /// How large a batch becomes, one caller's work not divided. It bounds how long the next one
+    /// Largest size of a batch, one caller's work not divided. It bounds how long the next one
     /// waits.
     size_max: usize,
-    /// How large a caller's work is.
+    /// Measures the size of a caller's work.
     size: fn(&Work) -> usize,
     pace: Pace,
 }
@@ -58,19 +57,19 @@ struct Queue<Work> {
     /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of
     /// it, or work that is in none.
     led: bool,
-    /// How many callers the last batch had: as many may come again.
+    /// Number of callers of the last batch: as many may come again.
     callers_before: usize,
-    /// What is to be written, in order. Whoever comes joins the last.
+    /// The work to write, in order. A new caller joins the last batch.
     batches: VecDeque<Batch<Work>>,
 }
 
-/// What is written at once.
+/// The work of one write.
 struct Batch<Work> {
-    /// What the leader has not taken yet.
+    /// The work that the leader has not taken yet.
     waiting: Vec<Work>,
-    /// How many callers joined.
+    /// Number of callers that joined.
     callers: usize,
-    /// How large their work is.
+    /// Total size of their work.
     size: usize,
     ending: Arc<Ending<Work>>,
 }
@@ -118,7 +117,7 @@ impl<Work> GroupCommit<Work> {
         ending.take(place).unwrap_or_else(|| Err(abandoned()))
     }
 
-    /// Puts `work` into the last batch, or a new one, and returns where its result will be.
+    /// Adds `work` to the last batch, or a new one, and returns the place of its result.
     fn join(&self, queue: &mut Queue<Work>, work: Work) -> (Arc<Ending<Work>>, usize) {
         let size = (self.size)(&work);
         let last = queue.batches.back_mut();
@@ -139,7 +138,7 @@ impl<Work> GroupCommit<Work> {
     }
 }
 
-/// The one that writes. Its duty is to have somebody lead after it, also if it panics.
+/// The caller that writes. It must have another lead after it, even if it panics.
 struct Leader<'g, Work> {
     group: &'g GroupCommit<Work>,
 }
@@ -170,7 +169,7 @@ impl<Work> Leader<'_, Work> {
         }
     }
 
-    /// The ending of the batch that is next, if it has so many callers.
+    /// The ending of the next batch, if it has at least this many callers.
     fn next(&self, callers_min: usize) -> Option<Arc<Ending<Work>>> {
         let queue = lock(&self.group.queue);
         let next = queue.batches.front()?;
@@ -190,16 +189,16 @@ impl<Work> Drop for Leader<'_, Work> {
     }
 }
 
-/// A batch while it is written, its work taken as it comes. Its duty is to tell its callers, also
-/// if the leader panics.
+/// A batch while it is written, its work taken as it arrives. Its callers must get their results,
+/// even if the leader panics.
 struct Writing<'g, Work> {
     group: &'g GroupCommit<Work>,
     ending: Arc<Ending<Work>>,
-    /// What was taken and not yet asked for.
+    /// Work taken from the queue and not yet handed to the writer.
     taken: vec::IntoIter<Work>,
-    /// How often others were let run so that they join.
+    /// Times that others were let run so that they join.
     gathers: usize,
-    /// How many callers the batch has, once nobody can join it any more.
+    /// Number of callers, once the batch is closed.
     callers: Option<usize>,
     results: Vec<Result<Work>>,
 }
@@ -216,7 +215,7 @@ impl<'g, Work> Writing<'g, Work> {
         }
     }
 
-    /// Writes the batch. Returns whether that could be done.
+    /// Writes the batch. Returns whether that succeeded.
     fn write(
         mut self,
         write: &impl Fn(&mut dyn Iterator<Item = Work>) -> Result<Vec<Result<Work>>>,
@@ -228,7 +227,7 @@ impl<'g, Work> Writing<'g, Work> {
         is_written
     }
 
-    /// Lets nobody else join, and returns how many did.
+    /// Closes the batch to further callers, and returns how many joined.
     fn close(&mut self) -> usize {
         let group = self.group;
         *self
@@ -238,7 +237,7 @@ impl<'g, Work> Writing<'g, Work> {
 }
 
 impl<Work> Queue<Work> {
-    /// Lets nobody else join the first batch, and returns how many did.
+    /// Closes the first batch to further callers, and returns how many joined.
     fn close(&mut self) -> usize {
         let batch = self.batches.pop_front();
         self.callers_before = batch.map_or(0, |batch| batch.callers);
@@ -289,20 +288,20 @@ impl<Work> Drop for Writing<'_, Work> {
     }
 }
 
-/// What comes of a batch, and how its callers get to know.
+/// The result of a batch, and the signal for its callers.
 struct Ending<Work> {
     state: Mutex<State<Work>>,
-    /// Whether `state` is another than at first: something to look at without its lock.
+    /// Set once `state` has changed; can be read without its lock.
     is_changed: AtomicBool,
     changed: Condvar,
 }
 
 struct State<Work> {
-    /// A result for each caller, until it takes it. Nothing before the end.
+    /// A result for each caller, until it takes it. Empty before the end.
     results: Vec<Option<Result<Work>>>,
-    /// Whether one of the callers is to lead.
+    /// Set if one of the callers is to lead.
     is_leaderless: bool,
-    /// How many callers sleep, as far as nobody has woken them all.
+    /// Number of callers that sleep; set to 0 when all of them are woken.
     sleeping: usize,
 }
 
@@ -319,18 +318,18 @@ impl<Work> Ending<Work> {
         }
     }
 
-    /// Tells each caller its result.
+    /// Hands each caller its result.
     fn tell(&self, results: Vec<Result<Work>>) {
         self.change(|state| state.results = results.into_iter().map(Some).collect());
     }
 
-    /// Has one of the callers lead.
+    /// Makes one of the callers lead.
     fn have_led(&self) {
         self.change(|state| state.is_leaderless = true);
     }
 
-    /// Changes the state, and wakes one who sleeps: if it is for all, that one wakes the others,
-    /// while this thread goes on.
+    /// Changes the state, and wakes one sleeping caller. If the news is for all, that caller wakes
+    /// the others, while this thread goes on.
     fn change(&self, change: impl FnOnce(&mut State<Work>)) {
         let mut state = lock(&self.state);
         change(&mut state);
@@ -374,7 +373,7 @@ impl<Work> Ending<Work> {
         }
     }
 
-    /// The result of the caller at `place`, if it is there.
+    /// Takes the result of the caller at `place`, if there is one.
     fn take(&self, place: usize) -> Option<Result<Work>> {
         lock(&self.state).results.get_mut(place)?.take()
     }
@@ -387,7 +386,8 @@ fn abandoned() -> Error {
     )
 }
 
-/// `error` for each of `count` callers: the first has it with its source, the others in words.
+/// Copies `error` for each of `count` callers: the first has it with its source, the others in
+/// words.
 fn shared<Work>(error: Error, count: usize) -> Vec<Result<Work>> {
     let words = error.chain();
     let kind = error.kind();

@@ -1,7 +1,6 @@
-//! How many there are of something, how long it takes, and what is too long to be read at once, in
-//! words for people.
+//! Numbers of things, durations, and texts too long to be read at once, in words for people.
 //!
-//! Pure, and only for what people see: records and data have every name whole.
+//! Pure, and only for texts that people see: records and data have every name whole.
 
 use std::time::Duration;
 
@@ -14,8 +13,8 @@ const UNITS: [(&str, u128); 5] = [
     ("ms", 1),
 ];
 
-/// The most characters of one name or word: what has to be typed again, as a session's id of at
-/// most 200, is whole, and a path of thousands leaves room for what is said of it.
+/// Most characters of one name or word: a name that is typed again, as a session's id of at most
+/// 200, is whole, and a path of thousands leaves room for the text on it.
 const SHOWN_CHARS: usize = 240;
 
 /// `number` of `thing`: `1 entry`, `2 entries`, `0 paths`.
@@ -62,7 +61,7 @@ pub fn typed(duration: Duration) -> String {
     text
 }
 
-/// `text` as one word for a shell: what is typed again as it is printed must mean the same.
+/// `text` as one word for a shell: typed again as printed, it must mean the same.
 pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-./=:@%+,^".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -86,7 +85,7 @@ pub fn shortened(name: &str) -> String {
     format!("{}…{}", &name[..at(half - 1)], &name[end..])
 }
 
-/// `text`, each long word of which is without its middle.
+/// `text` with each long word shortened in its middle.
 pub fn with_short_words(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     words

@@ -15,7 +15,7 @@ Examples:
   recover prune --older-than 90d --archive old/      keep a compressed copy of each
   recover prune --max-size 2G --keep-last 20 --yes   where nobody can be asked";
 
-/// Remove old sessions by rule, and leave a record of what went
+/// Remove old sessions by rule, and leave a record of each
 ///
 /// Whole sessions go, oldest first: those whose newest attempt is older than --older-than, then the
 /// oldest while all together have more than --max-size. --keep-last protects the newest; alone it

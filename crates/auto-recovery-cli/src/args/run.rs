@@ -81,10 +81,10 @@ pub(crate) struct StrategyArgs {
     /// A command that may mend the tree, or agent:NAME; several are tried in their order
     ///
     /// `agent:claude`, `agent:codex`, `agent:gemini`, `agent:opencode`, `agent:aider` and
-    /// `agent:copilot` call a coding agent with a prompt of what failed and what was tried;
+    /// `agent:copilot` call a coding agent with a prompt that says what failed and what was tried;
     /// `[fixer.NAME]` in your configuration changes how, or adds one; `recover plan` shows what is
     /// run.
-    /// The failing output goes to whomever the agent talks to: nothing is taken out of it.
+    /// The failing output goes to the service that the agent talks to: nothing is taken out of it.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 

@@ -81,7 +81,7 @@ pub(crate) struct ShowArgs {
     #[arg(long, group = "part")]
     pub(crate) diff: bool,
 
-    /// Print how much of which files that changed
+    /// Print which files that changed, and how much
     #[arg(long, group = "part")]
     pub(crate) stat: bool,
 

@@ -1,13 +1,13 @@
-//! What `recover explain` tells people: each failure, then the recipes, those that are not for it
-//! counted by their reasons.
+//! The text of `recover explain` for people: each failure, then the recipes; those that are not for
+//! it are counted by their reasons.
 
 use super::explanation::Explanation;
 use crate::output::{Facts, counted};
 
-/// Recipes that are named where one reason holds for all of them; more are counted.
+/// Recipes named where one reason holds for all of them; more are counted.
 const NAMES_SHOWN: usize = 3;
 
-/// How `explanation` is shown.
+/// The layout of an `explanation`.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     /// The width of the terminal, in characters.
@@ -16,7 +16,7 @@ pub(super) struct Shape {
     pub(super) is_verbose: bool,
 }
 
-/// `explanation` in words.
+/// Renders `explanation` in words.
 pub(super) fn text(explanation: &Explanation<'_>, shape: Shape) -> String {
     let mut facts = Facts::new(shape.width);
     if let Some(session) = explanation.session_id {
@@ -36,7 +36,7 @@ pub(super) fn text(explanation: &Explanation<'_>, shape: Shape) -> String {
     text
 }
 
-/// One failure, below the `facts` of what it belongs to.
+/// Renders one failure, below the `facts` of its session or attempt.
 fn one(explanation: &Explanation<'_>, mut facts: Facts, shape: Shape) -> String {
     let failure = &explanation.failure;
     facts.add(
@@ -90,7 +90,7 @@ fn told(explanation: &Explanation<'_>, shape: Shape) -> String {
             .iter()
             .map(|command| format!("runs `{command}`"));
         let why_not = recipe.why_not.iter().map(|why| format!("not: {why}"));
-        // What it would do now is of no interest where it did it.
+        // A recipe that ran needs no word on what it would do now.
         let would = runs.chain(why_not.filter(|_| recipe.ran.is_empty()));
         let said: Vec<_> = ran.chain(would).collect();
         let name = format!("  {} ({})", recipe.name, recipe.tier);
@@ -106,7 +106,7 @@ fn told(explanation: &Explanation<'_>, shape: Shape) -> String {
     }
     let of_others = format!("not for {} failures", explanation.category);
     for (reason, names) in reasons {
-        // Nobody expects these.
+        // Recipes for other categories are expected not to apply, so they are only counted.
         let is_plain = reason == of_others;
         let named = match names.len() {
             _ if shape.is_verbose => names.join(", "),

@@ -22,23 +22,23 @@ const LINE_BYTES_SHOWN: usize = 2_000;
 /// The beginning of a diff, as it came.
 #[derive(Default)]
 pub(crate) struct Beginning {
-    /// What is shown, at most 400 kB.
+    /// The shown part, at most 400 kB.
     pub(crate) bytes: Vec<u8>,
     lines: usize,
     /// Bytes of the line that is being read.
     in_line: usize,
-    /// Whether there is more than is shown.
+    /// Set if the diff has more than is shown.
     has_more: bool,
 }
 
 impl Beginning {
-    /// What a person is shown of `diff`. Whatever comes after it is never made.
+    /// Reads the part of `diff` that a person is shown. The rest is never made.
     ///
     /// # Errors
     /// If the checkpoints cannot be read.
     pub(crate) fn of(diff: &AttemptDiff) -> Result<Self> {
         let mut beginning = Self::default();
-        // Whether it ended or was broken off is told by what was read.
+        // Both endings are fine here: a diff that broke off is shown as far as it was read.
         let _either = diff.read(&mut |piece| Ok(beginning.add(piece)))?;
         if beginning.in_line > 0 {
             beginning.end_line();
@@ -46,7 +46,7 @@ impl Beginning {
         Ok(beginning)
     }
 
-    /// What the heading says of it.
+    /// The heading's note on it.
     pub(crate) fn note(&self) -> String {
         match self.has_more {
             true => format!(" (its first {LINES_SHOWN} lines; --json gives all)"),
@@ -86,11 +86,11 @@ impl Beginning {
     }
 }
 
-/// All of a diff, as a string in JSON that is written while the diff is made. The last line of one
-/// that broke off says so.
+/// All of a diff, as a string in JSON that is written while the diff is made. If the diff broke
+/// off, its last line says so.
 pub(crate) struct Whole<'d> {
     diff: &'d AttemptDiff,
-    /// Why it broke off.
+    /// The reason why it broke off.
     failed: RefCell<Option<Error>>,
 }
 
@@ -102,7 +102,7 @@ impl<'d> Whole<'d> {
         }
     }
 
-    /// Why it could not be written to its end, if that was so.
+    /// The error that kept it from being written to its end, if any.
     pub(crate) fn failure(self) -> Option<Error> {
         self.failed.into_inner()
     }
@@ -131,7 +131,7 @@ impl fmt::Display for Whole<'_> {
         let Err(error) = read else {
             return Ok(());
         };
-        // A string that is begun is ended, or nothing of what was written could be read.
+        // The string is closed even then, or nothing written so far could be parsed.
         writeln!(
             out.inner,
             "# the rest could not be read: {}",
@@ -145,7 +145,7 @@ impl fmt::Display for Whole<'_> {
 /// A formatter as a writer, of text only.
 struct ToFormatter<'f, 'b> {
     inner: &'f mut fmt::Formatter<'b>,
-    /// Whether it takes no more.
+    /// Set once it takes no more.
     is_closed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `recover show --diff`, `--stat` and `--output`: one thing of a session, whole.
+//! `recover show --diff`, `--stat` and `--output`: one part of a session, whole.
 
 use std::fs::File;
 use std::io;
@@ -18,21 +18,21 @@ use crate::commands::show_text::in_state;
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, stdout_error};
 
-/// Columns of a `--stat` that no terminal shows, as of git.
+/// Columns of a `--stat` that no terminal shows, as in git.
 const STAT_COLUMNS: u16 = 80;
 
-/// What is shown of a session, or of an attempt of it.
+/// The part of a session, or of one attempt, to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// What it changed, as `git apply` takes it.
+    /// Its changes, as `git apply` takes them.
     Diff,
-    /// How much of which files it changed.
+    /// Its changed files, with the size of each change.
     Stat,
-    /// What the command wrote when it failed first, or what the attempt wrote.
+    /// The output of the command's first failure, or of the attempt.
     Output,
 }
 
-/// Writes `part` of what is `wanted` to stdout, as it is.
+/// Writes `part` of the `wanted` session or attempt to stdout, unchanged.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
@@ -127,7 +127,7 @@ fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Print
     };
     let path = path.ok_or_else(|| absent("none is on record"))?;
     let outputs = outputs_dir(&place.state_dir, session)?;
-    // A record that somebody else wrote may name any file.
+    // A record written by another program may name any file.
     let own = in_state(Path::new(path), &outputs)
         .ok_or_else(|| absent("the record names a file outside of this state"))?;
     let mut file: File = open_regular(&own, Links::Refuse).map_err(|error| match error.kind() {

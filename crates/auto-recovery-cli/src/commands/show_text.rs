@@ -28,13 +28,13 @@ const OUTPUT_BYTES_READ: u64 = 8 * 1024;
 pub(crate) struct SessionFacts<'a> {
     pub(crate) session: &'a str,
     pub(crate) evidence: &'a Evidence,
-    /// How many attempts it has.
+    /// Number of its attempts.
     pub(crate) total: u64,
-    /// The last of those that are shown.
+    /// The last attempt shown.
     pub(crate) last: Option<&'a RecoveryAuditEntry>,
 }
 
-/// What is known of the session as a whole.
+/// Renders the facts of the session as a whole.
 pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u16>) -> String {
     let SessionFacts {
         session,
@@ -88,7 +88,7 @@ pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u1
     facts.render()
 }
 
-/// An attempt that has no end on record.
+/// Renders an attempt that has no end on record.
 pub(crate) fn without_end(started: &AttemptStarted) -> String {
     format!(
         "\nattempt {}  {} · no end on record: it is under way, or recover died in it\n  {:<11}{}\n",
@@ -99,8 +99,8 @@ pub(crate) fn without_end(started: &AttemptStarted) -> String {
     )
 }
 
-/// One attempt, with what it changed and what was printed. `outputs` is where our own state keeps
-/// those of the session.
+/// Renders one attempt, with its changes and its output. `outputs` is the directory in our own
+/// state for outputs of the session.
 pub(crate) fn attempt(
     entry: &RecoveryAuditEntry,
     evidence: &Evidence,
@@ -147,7 +147,7 @@ pub(crate) fn attempt(
     text
 }
 
-/// The end of what the command wrote when it failed first, if it is kept.
+/// The end of the output of the command's first failure, if it is kept.
 pub(crate) fn first_output(evidence: &Evidence, outputs: &Path) -> String {
     let path = evidence.first_output_file();
     path.map(|path| output(path, outputs)).unwrap_or_default()
@@ -169,7 +169,7 @@ fn recipe(started: &AttemptStarted) -> String {
     }
 }
 
-/// What an entry has no field for and a person should know.
+/// Facts that an entry has no field for and a person should know.
 fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("protected", finished.protected.join(", ")),
@@ -201,8 +201,8 @@ fn joined(all: &[LeftBehind]) -> String {
     all.join(", ")
 }
 
-/// The end of what is kept at `path`, if our own state has it in `outputs`. A record that was
-/// imported, or that somebody else wrote into a shared store, may name any file.
+/// The end of the output kept at `path`, if `path` lies in `outputs` of our own state. A record
+/// that was imported, or that another program wrote into a shared store, may name any file.
 fn output(path: &str, outputs: &Path) -> String {
     let head = format!("output {}", escape_text(path));
     let Some(own) = in_state(Path::new(path), outputs) else {
@@ -219,15 +219,15 @@ fn output(path: &str, outputs: &Path) -> String {
     }
 }
 
-/// The file in `outputs` that `path` means, if it means one: by its letters, for to look whether it
-/// leads there would be to follow it.
+/// The file in `outputs` that `path` means, if it means one. Only its text decides: resolving it
+/// would follow links.
 pub(crate) fn in_state(path: &Path, outputs: &Path) -> Option<PathBuf> {
     let (dir, name) = (path.parent()?, path.file_name()?);
     let is_there = dir == outputs || fs::canonicalize(outputs).is_ok_and(|real| plain(dir) == real);
     is_there.then(|| outputs.join(name))
 }
 
-/// `path` without `..`, as if nothing in it were a link.
+/// Removes `..` from `path`, as if nothing in it were a link.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -250,7 +250,7 @@ fn read_end(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Which lines of a long text are kept.
+/// The lines of a long text to keep.
 #[derive(Clone, Copy)]
 enum Keep {
     All,
@@ -266,7 +266,7 @@ fn indented(head: &str, bytes: &[u8], keep: Keep) -> String {
     };
     let mut text = format!("  {head}{note}\n");
     for line in shown {
-        // A terminal's line ends are two characters, one of which was escaped.
+        // A terminal's line ends have two characters; the first was escaped.
         let line = line.strip_suffix("\\r").unwrap_or(line);
         text.push_str(&format!("  │ {line}\n"));
     }

@@ -1,8 +1,8 @@
-//! Facts under one another: a name, then what it is.
+//! Facts under one another: a name, then its value.
 
 use crate::output::{Column, Table};
 
-/// Least width of what is said of a name, before lines grow longer than the terminal is wide.
+/// Least width of a value, before lines grow longer than the terminal is wide.
 const VALUE_WIDTH_MIN: usize = 20;
 
 /// A list of facts.
@@ -11,7 +11,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// No facts yet, to fit into `width` characters of a terminal.
+    /// An empty list, to fit into `width` characters of a terminal.
     pub(crate) fn new(width: Option<u16>) -> Self {
         let columns = [Column::whole(""), Column::flexible("", VALUE_WIDTH_MIN)];
         Self {
@@ -24,7 +24,7 @@ impl Facts {
         self.table.wrapping_row([name, value.as_ref()]);
     }
 
-    /// The facts as lines; what is long goes on below where it began.
+    /// The facts as lines; a long one is continued below its beginning.
     pub(crate) fn render(self) -> String {
         self.table.render()
     }

@@ -1,6 +1,6 @@
 //! The project's file as it was read when the run began, and the commands that it names.
 //!
-//! What stands in the file later is another content: nobody has agreed to that.
+//! Later content of the file is different content, which the user has not agreed to.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::settings::{
 /// The project's file.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Project {
-    /// Where it is, as shown to people.
+    /// Its path, as shown to people.
     pub(crate) path: Arc<PathBuf>,
     /// The commands that it names and that count, with the key of each.
     pub(crate) commands: Vec<(String, StrategyCommand)>,
@@ -23,7 +23,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// `file`, of which `layer` is used.
+    /// The project's `file`; `layer` is the part of it that is used.
     pub(crate) fn new(file: &SourceFile, layer: &Layer) -> Self {
         Self {
             path: file.path.clone(),
@@ -32,12 +32,12 @@ impl Project {
         }
     }
 
-    /// SHA-256 of what it said, in hex.
+    /// SHA-256 of its text, in hex.
     pub(crate) fn sha256(&self) -> String {
         sha256(&self.text)
     }
 
-    /// Whether what came from `origin` came from this file.
+    /// Whether `origin` is this file.
     pub(crate) fn is_origin(&self, origin: &Origin) -> bool {
         matches!(origin, Origin::File { path, .. } if *path == self.path)
     }
@@ -47,7 +47,7 @@ impl Project {
 pub(crate) fn sha256(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {
-        // To write to a text never fails.
+        // Writing to a string never fails.
         let _ = write!(hex, "{byte:02x}");
     }
     hex

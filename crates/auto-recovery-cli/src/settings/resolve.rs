@@ -1,4 +1,4 @@
-//! Flags, environment and files become one set of values, each of which knows where it came from.
+//! Flags, environment and files become one set of values; each value knows its origin.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,13 +20,13 @@ use crate::settings::{
 /// Every setting, resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
-    /// Where trails live.
+    /// The store of trails.
     pub(crate) store: Setting<StoreUrl>,
-    /// Where checkpoints, outputs and budgets live.
+    /// The directory of checkpoints, outputs and budgets.
     pub(crate) state_dir: Setting<PathBuf>,
-    /// When an append is acknowledged.
+    /// The moment at which an append is acknowledged.
     pub(crate) durability: Setting<Durability>,
-    /// How long trails are kept by themselves.
+    /// The rules by which old trails are removed automatically.
     pub(crate) retention: RetentionSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
@@ -36,32 +36,32 @@ pub(crate) struct Settings {
     pub(crate) project: Option<Project>,
     /// The project's file, if it is not trusted.
     pub(crate) untrusted: Option<Untrusted>,
-    /// What stands where a configuration file could, and does not count.
+    /// Files in the place of a configuration file that do not count.
     pub(crate) unread: Vec<Unread>,
     /// The current directory.
     pub(crate) cwd: PathBuf,
-    /// The workspace it lies in.
+    /// The workspace of the current directory.
     pub(crate) workspace: PathBuf,
     /// The user's name.
     pub(crate) user: Option<String>,
     /// The recovery that this process is part of.
     pub(crate) parent_session: Option<String>,
-    /// Who became root by `sudo`, if this is root.
+    /// The user who became root by `sudo`, if this is root.
     pub(crate) sudo_uid: Option<u32>,
-    /// What `make` says to its jobs.
+    /// The flags that `make` hands to its jobs.
     pub(crate) makeflags: OsString,
     /// The user's home directory, which is never checkpointed.
     pub(crate) home: Option<PathBuf>,
-    /// Where programs are looked for.
+    /// The directories in which programs are looked for.
     pub(crate) search_path: Option<OsString>,
-    /// What a commit under way is made from, in a hook of git's.
+    /// The index of a commit under way, in a hook of git's.
     pub(crate) git_index: Option<PathBuf>,
-    /// Where GitHub Actions wants what a step says.
+    /// The files in which GitHub Actions collects the words of a step.
     pub(crate) github: GithubFiles,
 }
 
 impl Settings {
-    /// The settings that apply in `cwd` when `global` and `flags` were typed.
+    /// Resolves the settings for `cwd` when `global` and `flags` were typed.
     ///
     /// # Errors
     /// If a value or a configuration file cannot be used, or no state directory can be named.
@@ -163,8 +163,8 @@ impl Settings {
     }
 }
 
-/// Where the state is, which a project cannot say: by `stronger` layers, the `user`'s own file, or
-/// the default.
+/// The state's directory, which a project cannot set: from `stronger` layers, the `user`'s own
+/// file, or the default.
 fn state_dir(
     stronger: &[Layer],
     user: &Layer,
@@ -182,21 +182,21 @@ fn state_dir(
     })
 }
 
-/// What the project's file comes to.
+/// The parts of the project's file.
 #[derive(Default)]
 struct OfProject {
-    /// What is used of what it says.
+    /// The settings in use.
     layer: Layer,
     project: Option<Project>,
-    /// What is not used, if it is not trusted.
+    /// The unused settings, if the file is not trusted.
     untrusted: Option<Untrusted>,
-    /// Why none of it is, if it is not trusted and says nothing that can be understood.
+    /// The reason why none is used, if the file is not trusted and cannot be understood.
     unread: Option<Unread>,
 }
 
-/// What the project's file among `sources` says beside the `user`'s own. Where somebody else may
-/// have written it and the user has not said to trust what it says, or `workspace`, here or to git,
-/// only what makes stricter is left.
+/// Reads the project's file among `sources`, beside the `user`'s own. If somebody else may have
+/// written it, and the user trusts neither that content nor `workspace`, here or in git, only
+/// settings that make a recovery stricter are left.
 fn of_project(
     sources: &Sources,
     user: &Layer,
@@ -224,7 +224,7 @@ fn of_project(
         });
     };
     let layer = match (layer, doubt) {
-        // Else whoever can put a file there could end every run.
+        // Otherwise anybody who can put a file there could end every run.
         (Err(error), Doubt::IsAnothers(_)) => {
             let (path, reason) = (file.path.clone(), format!("{doubt}, and {error}"));
             return Ok(OfProject {
@@ -248,7 +248,7 @@ fn of_project(
     })
 }
 
-/// What the environment says.
+/// The settings in the environment.
 fn from_environment(environment: &Environment) -> Result<Layer> {
     let invalid = |name: &str, reason: String| {
         Error::new(
@@ -332,8 +332,8 @@ fn default_state_dir(environment: &Environment) -> Result<PathBuf> {
         })
 }
 
-/// Whether to make the state in `directory` would be to make root's files among those of the user
-/// who became root by `sudo`, which kept HOME. A state that is there is found, and refused.
+/// Whether a state in `directory` would be root's files among those of the user who became root by
+/// `sudo`, which kept HOME. A state that exists is found, and refused.
 fn is_kept_by_sudo(directory: &Path, environment: &Environment) -> bool {
     let Some(user) = environment.sudo_uid.filter(|user| *user != 0) else {
         return false;

@@ -1,4 +1,4 @@
-//! How long trails are kept by themselves.
+//! Automatic removal of old trails.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use crate::settings::section::Section;
 use crate::settings::value::absolute_path;
 use crate::settings::{Setting, parse_size};
 
-/// The rules of `[retention]`. Where none is given, nothing is removed.
+/// The rules of `[retention]`. With none, nothing is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RetentionSettings {
-    /// Sessions that are older go.
+    /// Sessions older than this are removed.
     pub(crate) older_than: Option<Setting<Duration>>,
-    /// So many of the newest stay.
+    /// This many of the newest sessions are kept.
     pub(crate) keep_last: Option<Setting<u32>>,
-    /// While all have more bytes, the oldest goes.
+    /// While all sessions have more bytes, the oldest is removed.
     pub(crate) max_size: Option<Setting<u64>>,
     /// The directory of archives.
     pub(crate) archive: Option<Setting<PathBuf>>,
 }
 
 impl RetentionSettings {
-    /// What a table of a file says.
+    /// Reads the table of a file.
     pub(crate) fn read(section: &mut Section<'_>) -> Result<Self> {
         let settings = Self {
             older_than: section.duration("older_than")?,

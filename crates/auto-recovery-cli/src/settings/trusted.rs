@@ -1,11 +1,11 @@
-//! What the user said to trust: `STATE/trusted`, one list of workspaces and of contents of files.
+//! The user's list of trusted workspaces and of contents of files: `STATE/trusted`.
 //!
 //! A workspace is its canonical root on a line: its `recover.toml` is used whole, whoever may write
 //! in it, now and after every change. A content is `yes` or `no`, the SHA-256 in hex and the path
-//! of a `recover.toml`, apart by one space: what the user said of that file as it was then. In a
-//! path, `\n` and `\\` stand for a line's end and a backslash. Lines that nobody wrote say nothing.
-//! The list is read and written only as a regular file of the user's or root's that nobody else can
-//! write, never through a link, and by one process at a time; any other says nothing.
+//! of a `recover.toml`, separated by one space: the user's answer for that file as it was then. In
+//! a path, `\n` and `\\` stand for a line's end and a backslash. Lines in any other form are
+//! ignored. The list is read and written only as a regular file of the user's or root's that only
+//! its owner can write, never through a link, and by one process at a time; any other says nothing.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -27,14 +27,14 @@ const FILE: &str = "trusted";
 /// The longest list that is read: 1 MiB, some 10,000 lines.
 const LIST_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Contents of one file that are remembered; the oldest are forgotten first. A file goes to and fro
-/// between branches, and no further.
+/// Contents of one file that are remembered; the oldest are forgotten first. A file changes to and
+/// fro between branches, and no further.
 const CONTENTS_MAX: usize = 16;
 
-/// How long a list is waited for that another process holds: a write takes far less.
+/// Longest wait for a list that another process holds: a write takes far less.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// The list of what is trusted.
+/// The list of trusted workspaces and contents.
 pub(crate) struct Trusted {
     path: PathBuf,
 }
@@ -48,7 +48,7 @@ pub(crate) enum TrustLine {
     Content(TrustedContent),
 }
 
-/// What the user said of one content of a file.
+/// The user's answer for one content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TrustedContent {
     /// The file.
@@ -67,7 +67,7 @@ impl Trusted {
         }
     }
 
-    /// Everything on it, in the order in which it came to be.
+    /// Every line, in the order of writing.
     ///
     /// # Errors
     /// If there is a list and it cannot be read, or is not the user's alone.
@@ -81,14 +81,13 @@ impl Trusted {
         }
     }
 
-    /// Whether the workspace `root` is on it. A list that cannot be read says so of none.
+    /// Whether the workspace `root` is on it. An unreadable list has none.
     pub(crate) fn has(&self, root: &Path) -> bool {
         let workspace = TrustLine::Workspace(root.to_owned());
         self.lines().is_ok_and(|lines| lines.contains(&workspace))
     }
 
-    /// What was said of the content `sha256` of `path`, if anything. A list that cannot be read
-    /// says nothing.
+    /// The answer for the content `sha256` of `path`, if any. An unreadable list has none.
     pub(crate) fn said_of(&self, path: &Path, sha256: &str) -> Option<bool> {
         let lines = self.lines().ok()?;
         let said = lines.iter().filter_map(TrustLine::content);
@@ -112,7 +111,7 @@ impl Trusted {
         Ok(true)
     }
 
-    /// Remembers what the user said of a content. Returns whether that is news.
+    /// Remembers the user's answer for a content. Returns whether that is news.
     ///
     /// # Errors
     /// If the list cannot be read or written.
@@ -148,7 +147,7 @@ impl Trusted {
         Ok(true)
     }
 
-    /// Forgets every line for which `goes` holds. Returns whether there was one.
+    /// Removes every line for which `goes` holds. Returns whether there was one.
     ///
     /// # Errors
     /// If the list cannot be read or written.
@@ -171,7 +170,7 @@ impl Trusted {
         Ok(true)
     }
 
-    /// The list, made where there is none, for this process alone.
+    /// The list, created if missing, locked by this process.
     fn locked(&self, host: &dyn Host) -> Result<File> {
         let failed = |error| Error::io("open", &self.path, error);
         if let Some(dir) = self.path.parent() {
@@ -229,7 +228,7 @@ impl Trusted {
         if bytes.len() as u64 > LIST_BYTES_MAX {
             return Err(self.full());
         }
-        // What has no end was cut short.
+        // A last line without an end was cut short.
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         Ok(lines
             .filter_map(|line| parsed(line.strip_suffix(b"\n")?))
@@ -245,7 +244,7 @@ impl Trusted {
         self.write(file, &line)
     }
 
-    /// Cut short by a crash, the list trusts less, never more.
+    /// Rewrites the list. Cut short by a crash, it trusts less, never more.
     fn replace(&self, file: &mut File, lines: &[TrustLine]) -> Result<()> {
         let text: Vec<u8> = lines.iter().flat_map(written).collect();
         file.set_len(0)
@@ -279,7 +278,7 @@ impl Trusted {
 }
 
 impl TrustLine {
-    /// What was said of a content, if that is what it is.
+    /// The answer for a content, if the line is one.
     pub(crate) fn content(&self) -> Option<&TrustedContent> {
         match self {
             Self::Workspace(_) => None,
@@ -309,7 +308,7 @@ fn written(line: &TrustLine) -> Vec<u8> {
     bytes
 }
 
-/// What `line`, without its end, says; none for what nobody wrote.
+/// Parses `line`, which has no end; `None` if it is in no form of ours.
 fn parsed(line: &[u8]) -> Option<TrustLine> {
     let content = |rest: &[u8], may_run| {
         let (sha256, path) = rest.split_at_checked(64)?;
@@ -331,7 +330,7 @@ fn parsed(line: &[u8]) -> Option<TrustLine> {
     absolute(line).map(TrustLine::Workspace)
 }
 
-/// The path that `text` says.
+/// The path in `text`.
 fn absolute(text: &[u8]) -> Option<PathBuf> {
     let mut bytes = Vec::new();
     let mut rest = text.iter();
@@ -469,7 +468,7 @@ mod tests {
         file.lock().unwrap();
         let busy = list.add(Path::new("/y"), &host).unwrap_err();
         assert_eq!(busy.kind(), ErrorKind::Busy);
-        // The deadline ends that wait too, and is told as what it is.
+        // The deadline ends that wait too, and is reported as a deadline.
         host.set_deadline(Some(host.monotonic()));
         let late = list.add(Path::new("/y"), &host).unwrap_err();
         assert_eq!(late.kind(), ErrorKind::TimedOut);

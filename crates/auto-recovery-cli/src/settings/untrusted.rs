@@ -1,7 +1,7 @@
-//! What a `recover.toml` may say that somebody else could have written: only what makes a recovery
-//! stricter, and nothing that runs.
+//! The settings of a `recover.toml` that somebody else could have written: only those that make a
+//! recovery stricter, and none that runs anything.
 //!
-//! Pure: what the file says, and what the user's own says, in; what is left of it, out.
+//! Pure: the file's and the user's own settings in, the remaining ones out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,14 +14,14 @@ use auto_recovery::Category;
 use crate::settings::run::{MAX_ATTEMPTS, MAX_DELAY};
 use crate::settings::{Layer, OnLeftover, PolicyLayer, RecipeSetting, RuleSetting, Setting, Tier};
 
-/// A project's file that is not trusted, and what is not used of it.
+/// A project's file that is not trusted, and its unused settings.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Untrusted {
     /// The file.
     pub(crate) path: Arc<PathBuf>,
-    /// Why it is not trusted.
+    /// The reason why it is not trusted.
     pub(crate) doubt: String,
-    /// The keys that are not used, in the file's words.
+    /// The unused keys, in the file's words.
     pub(crate) unused: Vec<String>,
 }
 
@@ -41,12 +41,12 @@ impl fmt::Display for Untrusted {
     }
 }
 
-/// What is left of `project`, which is not trusted, beside what `user` says; and the keys that are
-/// not used.
+/// The settings of `project`, which is not trusted, that are left beside those of `user`; and the
+/// unused keys.
 pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     // Destructured, so that the compiler names a setting that is forgotten here.
     let Layer {
-        // A project cannot say these at all.
+        // A project can never set these.
         store: _,
         state_dir: _,
         durability: _,
@@ -105,13 +105,13 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     (left.of_kinds(categories, error_types), unused.0)
 }
 
-/// What is said of kinds of failures: by category, and by type.
+/// The settings for kinds of failures: by category, and by type.
 type Kinds = (
     BTreeMap<Category, PolicyLayer>,
     BTreeMap<String, PolicyLayer>,
 );
 
-/// What is left of what a project that is not trusted says of kinds of failures.
+/// The settings for kinds of failures that are left to a project that is not trusted.
 fn restrict_kinds((categories, error_types): Kinds, user: &Layer, unused: &mut Unused) -> Kinds {
     let of_category = |(category, policy): (Category, PolicyLayer)| {
         let prefix = format!("category.{category}.");
@@ -151,7 +151,7 @@ fn tables(recipes: &[RecipeSetting], rules: &[RuleSetting]) -> Vec<String> {
     recipes.chain(rules).collect()
 }
 
-/// The keys that are not used.
+/// The unused keys.
 struct Unused(Vec<String>);
 
 impl Unused {
@@ -162,7 +162,7 @@ impl Unused {
         }
     }
 
-    /// `setting`, unless it is not one that counts; then notes `key`.
+    /// Returns `setting` if it counts; else notes `key`.
     fn unless<T>(
         &mut self,
         key: &str,
@@ -178,8 +178,8 @@ impl Unused {
     }
 }
 
-/// What holds without the project: it may set less, not more. Where there is no limit on time, any
-/// is less; where a category decides on retries, only none is.
+/// The limits without the project, which may set less, not more. Without a limit on time, any is
+/// less; where the category decides on retries, only 0 is.
 #[derive(Debug, PartialEq)]
 struct Limits {
     retry: Option<u32>,
@@ -203,8 +203,8 @@ impl Limits {
         }
     }
 
-    /// The strictest that can hold for a failure of the type `name`, whose category is not known
-    /// before it fails.
+    /// The strictest limits for a failure of the type `name`, whose category is not known before it
+    /// fails.
     fn of_type(user: &Layer, name: &str) -> Self {
         let general = Self::general(user);
         let categories = user.categories.values().map(|one| general.under(one));
@@ -215,7 +215,7 @@ impl Limits {
         }
     }
 
-    /// These limits, but for what `policy` says.
+    /// These limits, overridden by `policy`.
     fn under(&self, policy: &PolicyLayer) -> Self {
         fn said<T: Copy>(setting: &Option<Setting<T>>) -> Option<T> {
             setting.as_ref().map(|setting| setting.value)
@@ -233,7 +233,7 @@ impl Limits {
     fn stricter(self, other: Self) -> Self {
         let time = |a: Option<Duration>, b: Option<Duration>| a.into_iter().chain(b).min();
         Self {
-            // Where one leaves it to the category, nothing but none is known to be less.
+            // Left to the category, only 0 is known to be less.
             retry: self.retry.zip(other.retry).map(|(a, b)| a.min(b)),
             retry_for: self.retry_for.zip(other.retry_for).map(|(a, b)| a.min(b)),
             max_attempts: self.max_attempts.min(other.max_attempts),

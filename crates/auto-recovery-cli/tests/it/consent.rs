@@ -1,4 +1,4 @@
-//! What a person at a terminal is asked before commands of a project's `recover.toml` run.
+//! The question at a terminal before commands of a project's `recover.toml` run.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -24,8 +24,8 @@ fn has(machine: &Machine, name: &str) -> bool {
     machine.work().join(name).exists()
 }
 
-/// Runs `recover` with `args` at a terminal. Answers with `keys` once it is asked, if it must be;
-/// else it must not ask. Returns how it ended, as a shell says it, and what was shown.
+/// Runs `recover` with `args` at a terminal. With `keys`, it must ask and is answered with them;
+/// else it must not ask. Returns its exit code, as a shell has it, and the shown text.
 fn at_terminal(machine: &Machine, args: &[&str], keys: Option<&[u8]>) -> (i32, String) {
     let mut session = Session::start(machine, args);
     if let Some(keys) = keys {
@@ -107,7 +107,7 @@ fn a_no_is_remembered_and_the_run_goes_on_without() {
         assert!(seen.contains(&told), "{seen}");
         assert!(!seen.contains("fix 1/3"), "{seen}");
     }
-    // Nor does it run where nobody could be asked.
+    // Nor does it run where no question can be asked.
     let run = machine.recover(&failing("bad"));
     assert_eq!(run.code, 1, "{run:?}");
     assert_eq!(machine.recover(&["trust"]).code, 0);
@@ -254,7 +254,7 @@ fn only_what_the_projects_file_names_is_asked_about() {
         "user/.config/recover/config.toml",
         "base_delay = \"1ms\"\nalternative = \"touch ../mine; false\"\n",
     );
-    // What was typed stands in front of what the file says.
+    // A typed flag beats the file.
     let args = ["run", "--fix", "touch fixed", "--", "test", "-e", "fixed"];
     let (code, seen) = at_terminal(&machine, &args, None);
     assert_eq!(code, 0, "{seen}");
@@ -360,7 +360,7 @@ fn without_a_terminal_commands_are_named_and_run() {
     let run = machine.recover(&failing("fixed"));
     assert_eq!(run.code, 0, "{run:?}");
     assert!(!run.stderr.contains("recover: runs"), "{run:?}");
-    // Of a terminal for one stream alone nobody is asked either.
+    // A terminal for one stream alone is not asked either.
     let machine = project("fix = \"touch fixed\"\n");
     let script = "\"$RECOVER\" run -- test -e fixed < /dev/null";
     let mut session = Session::shell(&machine, script);
@@ -405,7 +405,7 @@ fn an_answer_that_cannot_be_remembered_counts_for_the_run() {
     );
 }
 
-/// The values that `recover config` has for what is trusted.
+/// The `trusted` values in `recover config`.
 fn trusted(machine: &Machine) -> Value {
     let rows = machine.recover(&["config", "--json"]).json();
     let rows = rows.as_array().expect("an array");
@@ -417,7 +417,7 @@ fn list(machine: &Machine) -> Value {
     machine.recover(&["trust", "--list", "--json"]).json()
 }
 
-/// SHA-256 of what the file of `machine` says, by another program.
+/// SHA-256 of the file of `machine`, by another program.
 fn digest(machine: &Machine) -> String {
     let run = machine.run(&mut machine.shell("sha256sum < recover.toml"));
     run.stdout[..64].to_owned()
@@ -500,7 +500,7 @@ fn what_cannot_be_trusted_is_refused() {
             "recover.toml:1: `fix`: must be a command",
         ),
     ] {
-        // The broken file of the project itself is in nobody's way but its own.
+        // The broken file of the project itself hinders only that project.
         if file != "recover.toml" {
             machine.write("project/recover.toml", "");
         } else {
@@ -554,7 +554,7 @@ fn a_workspace_that_is_trusted_is_not_asked_about() {
     set_mode(&path, 0o666);
     let (code, seen) = at_terminal(&machine, &failing("other"), None);
     assert_eq!(code, 0, "{seen}");
-    // What git takes for safe is used whole, and asked about.
+    // A file that git takes for safe is used whole, and asked about.
     assert_eq!(machine.recover(&["trust", "--revoke"]).code, 0);
     machine.write("user/.gitconfig", "[safe]\ndirectory = *\n");
     fs::remove_file(machine.work().join("other")).expect("fails again");

@@ -1,8 +1,8 @@
 //! Making the tables, and bringing them up to date.
 //!
 //! Each file in `migrations/postgres` is applied once, in order and in one transaction; files are
-//! never edited later. Whoever finds them missing takes a lock first, so that two never do it at
-//! once.
+//! never edited later. A process that finds some missing takes a lock first, so that two never
+//! apply them at once.
 
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -23,10 +23,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     ),
 ];
 
-/// Keeps those who migrate one database apart.
+/// Keeps processes that migrate one database apart.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";
 
-/// Asks the catalog itself: what a session remembers of it may be older than the lock.
+/// Asks the catalog itself: a session's cache of it may be older than the lock.
 const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c \
      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
      WHERE n.nspname = 'auto_recovery' AND c.relname = 'migration')";
@@ -37,19 +37,19 @@ const FIRST: &str = "CREATE SCHEMA IF NOT EXISTS auto_recovery; \
      CREATE TABLE IF NOT EXISTS auto_recovery.migration (\
      version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
 
-/// Waits for those who use the tables as they are, and keeps others from it.
+/// Waits for the users of the present tables, and keeps new ones away.
 const WAIT: &str = "LOCK TABLE auto_recovery.migration IN ACCESS EXCLUSIVE MODE";
 
 const DONE: &str = "INSERT INTO auto_recovery.migration (version, name) VALUES ($1, $2)";
 
-/// What the tables need of a server, and of its database.
+/// Requirements of the tables on a server and its database.
 const SERVER: &str = "SELECT current_setting('server_version_num')::integer, \
      current_setting('server_version'), getdatabaseencoding()::text";
 
 /// The oldest server that has all that the tables use: 14.
 const SERVER_VERSION_MIN: i32 = 140_000;
 
-/// Sees to it that the tables are as this release wants them.
+/// Brings the tables to the version of this release.
 pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result<()> {
     let current = MIGRATIONS.len() as i32;
     if version(address, connection).await? == current {
@@ -59,7 +59,7 @@ pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result
     connection.batch("BEGIN").await.map_err(failed)?;
     connection.batch(LOCK).await.map_err(failed)?;
     check_server(address, connection).await?;
-    // Somebody else may have been quicker.
+    // Another process may have been quicker.
     let version = version(address, connection).await?;
     let first = if version == 0 { FIRST } else { WAIT };
     connection.batch(first).await.map_err(failed)?;
@@ -104,7 +104,7 @@ async fn check_server(address: &Address, connection: &Connection) -> Result<()> 
     Ok(())
 }
 
-/// Which version the tables have; 0 for none.
+/// The version of the tables; 0 for none.
 async fn version(address: &Address, connection: &Connection) -> Result<i32> {
     let failed = |error| explain(address, "look at the tables of the audit trail", error);
     let rows = connection.rows(IS_THERE, &[]).await.map_err(failed)?;
@@ -115,11 +115,11 @@ async fn version(address: &Address, connection: &Connection) -> Result<i32> {
     known_version(address, connection).await
 }
 
-/// Which version the tables have, which are there. In a transaction that goes on, it stays like
-/// that: whoever migrates waits for its end.
+/// The version of existing tables. Within an open transaction it stays the same: a migration waits
+/// for its end.
 ///
 /// # Errors
-/// If it is one that this release does not know.
+/// If this release does not know the version.
 pub(super) async fn known_version(address: &Address, connection: &Connection) -> Result<i32> {
     let failed = |error| explain(address, "look at the tables of the audit trail", error);
     let rows = connection.rows(VERSION, &[]).await.map_err(failed)?;

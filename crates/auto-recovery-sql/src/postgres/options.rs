@@ -1,4 +1,4 @@
-//! How a store in PostgreSQL works, and what it tells while it does.
+//! Options of a store in PostgreSQL, and the notices that it gives.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,32 +8,33 @@ use std::time::Duration;
 use auto_recovery::audit::Durability;
 use auto_recovery::wording::counted;
 
-/// How large the spool may grow unless somebody says otherwise: some 300,000 entries.
+/// Largest size of the spool by default: some 300,000 entries.
 pub const SPOOL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Whom the store tells what callers should know.
+/// The callback that takes the store's notices.
 pub type OnNotice = Arc<dyn Fn(&Notice) + Send + Sync>;
 
-/// How a store in PostgreSQL works.
+/// Options of a store in PostgreSQL.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// When an append is acknowledged. [`Durability::Flush`] leaves the sync of the server's log to
-    /// the server (`synchronous_commit = off`): a crash of it may lose the last moments.
+    /// The moment at which an append is acknowledged. [`Durability::Flush`] leaves the sync of the
+    /// server's log to the server (`synchronous_commit = off`): a crash of it may lose the last
+    /// moments.
     pub durability: Durability,
-    /// The directory that entries and events are kept in while the server cannot be reached.
-    /// Several processes may share it. Without one, they are refused then.
+    /// The directory that keeps entries and events while the server cannot be reached. Several
+    /// processes may share it. Without one, they are refused then.
     pub spool: Option<PathBuf>,
-    /// How many bytes may wait there.
+    /// Largest size of the spool, in bytes.
     pub spool_bytes_max: u64,
-    /// How long connecting may take.
+    /// Longest time to connect.
     pub connect_timeout: Duration,
-    /// How long one write may take, waits for others that write to the same session included.
+    /// Longest time of one write, waits for others that write to the same session included.
     pub write_timeout: Duration,
-    /// How long one question may take.
+    /// Longest time of one question.
     pub read_timeout: Duration,
-    /// How many connections the store opens at most.
+    /// Most connections that the store opens.
     pub connections_max: usize,
-    /// Is told what callers should know, and goes on.
+    /// Called with events worth reporting. The store continues either way.
     pub on_notice: Option<OnNotice>,
 }
 
@@ -61,37 +62,37 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-/// What callers should know, and that is no failure.
+/// An event that callers should know of, and that is no failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The server cannot be reached: what comes is kept in the spool, and is durable there. Told
-    /// once until the server is back.
+    /// The server cannot be reached: new entries and events are kept in the spool, and are durable
+    /// there. Given once until the server is back.
     Spooling {
-        /// Why, with the server's address.
+        /// The reason, with the server's address.
         reason: String,
         /// The spool.
         spool: PathBuf,
     },
-    /// What was kept in the spool is with the server now.
+    /// The entries and events of the spool are with the server now.
     Delivered {
-        /// How many entries.
+        /// Number of entries.
         entries: u64,
-        /// How many journal records.
+        /// Number of journal records.
         records: u64,
     },
-    /// Somebody reads while something waits in the spool, which is not in what is read. Told once.
+    /// A reader does not see what still waits in the spool. Given once.
     Waiting {
-        /// How many entries.
+        /// Number of waiting entries.
         entries: u64,
         /// The spool.
         spool: PathBuf,
     },
     /// Something in the spool could not be read, and stays there.
     SpoolDamaged {
-        /// Where it is.
+        /// The damaged file.
         place: PathBuf,
-        /// How many places of it could not be read.
+        /// Number of places in it that could not be read.
         damaged: usize,
     },
 }

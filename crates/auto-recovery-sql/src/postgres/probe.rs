@@ -1,4 +1,4 @@
-//! What became of a write whose answer was lost.
+//! The fate of a write whose answer was lost.
 
 use auto_recovery::Result;
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,10 @@ use super::failure::explain;
 use super::group::Group;
 use super::session;
 
-/// By what it is found out whether a write took effect whose answer was lost: one thing that it
-/// added.
+/// A trace by which a write whose answer was lost can be found: one row that it added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Probe {
-    /// A session that it locked.
+    /// A session that the write locked.
     session_id: Option<String>,
     added: Added,
 }
@@ -26,12 +25,12 @@ enum Added {
         place: i64,
         id_hash: Vec<u8>,
     },
-    /// The records of this token.
+    /// The records with this token.
     Records { token: Vec<u8> },
 }
 
 impl Probe {
-    /// By what it is found out whether `group` took effect, if it got so far as to have rows.
+    /// The probe for `group`, if it got as far as having rows.
     pub(super) fn of(group: &Group) -> Option<Self> {
         let (entries, records) = group.added();
         let added = match (entries.first(), records.is_empty()) {
@@ -52,7 +51,7 @@ impl Probe {
     }
 }
 
-/// Whether a write took effect. One that is not over yet is waited for: it holds the lock of its
+/// Whether a write took effect. A write that still runs is waited for: it holds the lock of its
 /// session.
 pub(super) async fn has_taken_effect(
     address: &Address,

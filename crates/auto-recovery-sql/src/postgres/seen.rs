@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use super::group::{Group, Item};
 use auto_recovery::mutex::lock;
 
-/// Of how many sessions the highest number is remembered.
+/// Number of sessions whose highest number is remembered.
 const SEEN_MAX: usize = 65_536;
 
 /// The highest number of each session.
@@ -14,12 +14,12 @@ const SEEN_MAX: usize = 65_536;
 pub(super) struct Seen(Mutex<HashMap<String, u64>>);
 
 impl Seen {
-    /// That of `session_id`, if one was seen.
+    /// The highest number of `session_id`, if one was seen.
     pub(super) fn highest(&self, session_id: &str) -> Option<u64> {
         lock(&self.0).get(session_id).copied()
     }
 
-    /// Those of the sessions in `group`.
+    /// The highest numbers of the sessions in `group`.
     pub(super) fn of(&self, group: &Group) -> HashMap<String, u64> {
         let seen = lock(&self.0);
         let ids = group.items.iter().filter_map(Item::session_id);
@@ -28,12 +28,12 @@ impl Seen {
             .collect()
     }
 
-    /// Forgets that of a session that is gone.
+    /// Forgets the number of a removed session.
     pub(super) fn forget(&self, session_id: &str) {
         lock(&self.0).remove(session_id);
     }
 
-    /// Remembers those of what was written.
+    /// Remembers the numbers of a written group.
     pub(super) fn remember(&self, group: &mut Group) {
         let mut seen = lock(&self.0);
         if seen.len() + group.highest.len() > SEEN_MAX {

@@ -10,7 +10,7 @@ use super::read::{Reader, unsound};
 use super::session::{Session, get};
 use crate::text::from_column;
 
-/// Sums by strategy and by error type, told apart by the first column: 1 is by strategy, 2 by error
+/// Sums by strategy and by error type; the first column says which: 1 is by strategy, 2 by error
 /// type, 3 all together.
 const SUMS: &str = "SELECT GROUPING(strategy, error_type), coalesce(strategy, error_type), count(*), \
      least(sum(duration_ms), 18446744073709551615)::text, count(*) FILTER (WHERE rollback_performed) \
@@ -20,12 +20,12 @@ const SUMS: &str = "SELECT GROUPING(strategy, error_type), coalesce(strategy, er
 const FILES: &str = "SELECT DISTINCT file FROM auto_recovery.stored_entry, unnest(files_modified) AS file \
      WHERE session = $1";
 
-/// The texts of entries that do not stand in columns alone.
+/// The texts of entries that columns alone do not hold.
 const TEXTS: &str = "SELECT place, raw FROM auto_recovery.stored_entry \
      WHERE session = $1 AND raw IS NOT NULL ORDER BY place";
 
-/// The statistics of `session_id`, zeros for an unknown one, and what of its entries cannot be
-/// read: their numbers can.
+/// The statistics of `session_id`, zeros for an unknown one, and the damage in its entries, whose
+/// numbers can still be read.
 pub(super) fn of_session(
     reader: &Reader<'_>,
     session_id: &str,
@@ -76,7 +76,7 @@ fn sums(reader: &Reader<'_>, session: &Session) -> Result<RecoveryStatistics> {
     Ok(sums.statistics(&session.session_id, start, files))
 }
 
-/// A sum that is too large for a column's number, and is given as text.
+/// Parses a sum that is given as text, since it may be too large for a column's number.
 pub(super) fn whole(text: &str) -> u64 {
     text.parse().unwrap_or(u64::MAX)
 }

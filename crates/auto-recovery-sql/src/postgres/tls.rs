@@ -22,14 +22,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-/// Whom a server must be vouched for by.
+/// The degree of proof that a server owes for its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Nobody: what is sent is encrypted, to whoever answers.
+    /// None: the connection is encrypted, whatever server answers.
     Anybody,
-    /// A certificate that leads to one we trust, for whatever host.
+    /// A certificate that leads to a trusted one, for any host.
     Chain,
-    /// The same, for this host.
+    /// The same, for this very host.
     Host,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Trusts what leads to the certificates in `root` or, without it, to those that browsers
+    /// Trusts certificates that lead to those in `root` or, without it, to those that browsers
     /// trust.
     pub(super) fn new(trust: Trust, root: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(ring::default_provider());
@@ -59,11 +59,11 @@ impl Tls {
     }
 }
 
-/// Looks at a server's certificate as much as was asked for.
+/// Verifies a server's certificate to the degree that was asked for.
 struct Verifier {
     trust: Trust,
-    /// Those that are trusted, to the byte: a server that signed its own certificate is vouched for
-    /// by it.
+    /// Certificates that are trusted byte for byte: a server that signed its own certificate is
+    /// proved by it.
     pinned: Vec<CertificateDer<'static>>,
     chain: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,

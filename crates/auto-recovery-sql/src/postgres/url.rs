@@ -1,23 +1,23 @@
-//! The URL of a database: what it says, and how it is shown.
+//! The URL of a database: its settings, and the form in which it is shown.
 //!
-//! Shown is only what is known to be no secret. What cannot be understood is not repeated at all: a
-//! password may stand anywhere in it.
+//! Only parts known to be no secret are shown. A URL that cannot be understood is not repeated at
+//! all: a password may be anywhere in it.
 
 use std::path::PathBuf;
 
 use auto_recovery::{Error, ErrorKind, Result};
 use tokio_postgres::Config;
 
-/// What URLs begin with.
+/// Prefixes of the URLs.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// What stands for a password.
+/// The replacement for a password.
 const MASK: &str = "***";
 
-/// How encrypted a connection is, and how sure to be whom with, as libpq has it.
+/// Degrees of encryption and of proof of the server's identity, as libpq names them.
 const MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
-/// The parameters that are honoured, but for those that say who asks and where.
+/// The parameters that are honoured, but for those that name the user and the server.
 const PARAMETERS: [&str; 15] = [
     "application_name",
     "channel_binding",
@@ -36,7 +36,7 @@ const PARAMETERS: [&str; 15] = [
     "tcp_user_timeout",
 ];
 
-/// Those of libpq that are not, which may be named.
+/// Parameters of libpq that are not honoured; an error may name them.
 const NOT_HERE: [&str; 13] = [
     "client_encoding",
     "fallback_application_name",
@@ -53,11 +53,11 @@ const NOT_HERE: [&str; 13] = [
     "sslsni",
 ];
 
-/// A URL that was understood.
+/// A parsed URL.
 pub(super) struct Url {
     /// The URL as people are shown it.
     pub shown: String,
-    /// What it says but for the parameters that are ours to honour.
+    /// Its settings but for the parameters that are ours to honour.
     pub config: Config,
     /// The `sslmode`.
     pub mode: String,
@@ -68,13 +68,13 @@ pub(super) struct Url {
 /// `url` as people are shown it: without its password.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is no URL of a database. What it says is not repeated.
+/// [`ErrorKind::InvalidInput`] if it is no URL of a database. Its text is not repeated.
 pub fn shown(url: &str) -> Result<String> {
     Url::parse(url).map(|url| url.shown)
 }
 
 impl Url {
-    /// What `url` says.
+    /// Parses `url`.
     pub(super) fn parse(url: &str) -> Result<Self> {
         if url.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
             return Err(refusal("has white space in it: write that percent-encoded"));
@@ -122,7 +122,7 @@ impl Url {
             plain = format!("{plain}?{}", others.join("&"));
         }
         read.config = plain.parse().map_err(|error: tokio_postgres::Error| {
-            // Its cause names a parameter that is known, never a value.
+            // The cause names a known parameter, never a value.
             refusal("cannot be used").with_source(error)
         })?;
         Ok(read)
@@ -148,7 +148,7 @@ impl Url {
                 )));
             }
             "sslrootcert" => {
-                // As the rest of a URL with `;` between its parameters would be.
+                // Like the rest of a URL with `;` between its parameters.
                 if decoded.is_empty() || decoded.contains([';', '=', '@', '&']) {
                     return Err(refusal("has a sslrootcert that is no path"));
                 }
@@ -172,7 +172,7 @@ impl Url {
     }
 }
 
-/// The user and the password that stand before the host, the latter masked.
+/// The user and the password before the host, the latter masked.
 fn shown_credentials(credentials: &str) -> Result<String> {
     if credentials.contains(['@', '/', '?', '#']) {
         return Err(unencoded());
@@ -188,7 +188,7 @@ fn shown_credentials(credentials: &str) -> Result<String> {
     })
 }
 
-/// Refuses what is no list of hosts, as it is where something stands there that belongs elsewhere.
+/// Refuses text that is no list of hosts, as where something is put there that belongs elsewhere.
 fn check_host(hosts: &str) -> Result<()> {
     let decoded = percent_decoded(hosts).unwrap_or_else(|| " ".to_owned());
     let is_of_host = |letter: char| letter.is_alphanumeric() || "-._:,[]/".contains(letter);
@@ -204,7 +204,7 @@ fn check_host(hosts: &str) -> Result<()> {
     }
 }
 
-/// Refuses what is no list of addresses or ports.
+/// Refuses text that is no list of addresses or ports.
 fn check_numbers(list: &str) -> Result<()> {
     let decoded = percent_decoded(list).unwrap_or_else(|| " ".to_owned());
     let is_of_number = |letter: char| letter.is_ascii_hexdigit() || ".:,".contains(letter);
@@ -225,7 +225,7 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     }
 }
 
-/// Whether `value` says one thing, and not what should have been another parameter.
+/// Whether `value` is one value, and does not contain what should have been another parameter.
 fn is_plain(value: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/,%".contains(&byte);
     value.bytes().all(is_plain) && percent_decoded(value).is_some_and(|text| !text.contains('='))
@@ -252,7 +252,7 @@ fn unencoded() -> Error {
     )
 }
 
-/// That the URL `why`, which repeats nothing of it.
+/// The error that refuses a URL because of `why`, which repeats nothing of it.
 pub(super) fn refusal(why: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
@@ -407,7 +407,7 @@ mod tests {
         )
     }
 
-    /// The parts of a password that nobody else would say by chance.
+    /// The parts of a password that occur nowhere else by chance.
     fn secrets(password: &str) -> [&str; 2] {
         [&password[..7], &password[password.len() - 5..]]
     }

@@ -1,16 +1,16 @@
-//! Values as columns hold them.
+//! Values in the form that columns hold.
 
 use std::borrow::Cow;
 
 use crate::text::{from_column, is_as_it_was, to_column};
 
-/// All 64 bits of `number`: a database counts with signs, and few numbers are so large that it
-/// shows.
+/// All 64 bits of `number`: a database counts with signs, and few numbers are large enough for that
+/// to show.
 pub(super) fn signed(number: u64) -> i64 {
     number as i64
 }
 
-/// The number that [`signed`] made this of.
+/// The number from which [`signed`] made `column`.
 pub(super) fn unsigned(column: i64) -> u64 {
     column as u64
 }
@@ -20,19 +20,19 @@ pub(super) fn optional(text: &Option<String>) -> Option<Cow<'_, str>> {
     text.as_deref().map(to_column)
 }
 
-/// The sum whose halves these are, as far as it can be counted.
+/// The sum of these halves, saturated.
 pub(super) fn whole((high, low): (i64, i64)) -> u64 {
     let sum = (i128::from(high) << 32) + i128::from(low);
     u64::try_from(sum).unwrap_or(u64::MAX)
 }
 
-/// The JSON form of a value of ours, all of which have one.
+/// The JSON form of a value of ours; each has one.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value)
         .expect("strings, numbers, bools, lists and their structs serialise")
 }
 
-/// The number in a column that has no sign.
+/// The number without a sign in a column.
 pub(super) fn number(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<u64> {
     row.get(index).map(unsigned)
 }
@@ -43,7 +43,7 @@ pub(super) fn list(texts: &[String]) -> String {
     json(&kept)
 }
 
-/// The list that [`list`] made this of.
+/// The list from which [`list`] made this column.
 pub(super) fn read_list(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Vec<String>> {
     let kept = kept_list(row, index)?;
     Ok(kept.into_iter().map(from_column).collect())

@@ -9,7 +9,7 @@ use super::entry;
 use super::failure::At;
 use super::session::{PLACE_BITS, SessionRow};
 
-/// What is called for each entry.
+/// The callback for each entry.
 type Visit<'v> = dyn FnMut(StoredEntry<'_>) -> Result<()> + 'v;
 
 /// Calls `visit` for each entry of `session_id`, or for the last `count`, in order. Returns the
@@ -36,8 +36,8 @@ pub(super) fn trail(
     entries(database, reader.database(), &session, first, visit)
 }
 
-/// Where somebody stopped who reads a trail: the row of its session, which is never given twice,
-/// and the next entry.
+/// The place at which a reader of a trail stopped: the row of its session, which is never given
+/// twice, and the next entry.
 struct Place {
     session: i64,
     next: i64,
@@ -106,8 +106,8 @@ fn entries(
     Ok(damage)
 }
 
-/// The entry of `session_id` in `row`, or how many bytes cannot be read, and why. What must be made
-/// anew is made in `made`.
+/// The entry of `session_id` in `row`, or the number of bytes that cannot be read, and why. Text
+/// that must be rebuilt is put into `made`.
 pub(super) fn stored<'r>(
     row: &'r Row<'_>,
     session_id: &str,
@@ -117,7 +117,7 @@ pub(super) fn stored<'r>(
     StoredEntry::read(raw).map_err(|error| (raw.len(), error.to_string()))
 }
 
-/// Says that the entry in `row` has so many bytes that cannot be read, and why.
+/// The damage for the entry in `row`: this many bytes that cannot be read, and why.
 pub(super) fn damaged(
     database: &Database,
     row: &Row<'_>,

@@ -1,4 +1,4 @@
-//! Transactions that write: all of what is done in one, or nothing.
+//! Transactions that write: all of their changes, or none.
 
 use std::path::Path;
 
@@ -8,8 +8,7 @@ use rusqlite::Connection;
 use super::failure::At;
 use super::migrations;
 
-/// What `act` does to the database at `path`, in one transaction that has its lock from the
-/// beginning.
+/// Runs `act` on the database at `path`, in one transaction that has its lock from the beginning.
 pub(super) fn transaction<T>(
     database: &Connection,
     path: &Path,
@@ -21,7 +20,7 @@ pub(super) fn transaction<T>(
     })
 }
 
-/// The same, for `act` that makes sure of the format itself.
+/// The same, for an `act` that checks the format itself.
 pub(super) fn in_transaction<T>(
     database: &Connection,
     path: &Path,
@@ -36,7 +35,7 @@ pub(super) fn in_transaction<T>(
     run("BEGIN IMMEDIATE")?;
     let written = act(database, path).and_then(|done| run("COMMIT").map(|()| done));
     if written.is_err() && !database.is_autocommit() {
-        // If this fails too, closing takes it back.
+        // If this fails too, closing rolls back.
         drop(run("ROLLBACK"));
     }
     written

@@ -1,4 +1,4 @@
-//! Rows that were changed by hand so that they cannot be read: they are told of, and hide nothing
+//! Rows that were changed by hand so that they cannot be read: they are reported, and hide nothing
 //! else.
 
 use std::time::SystemTime;
@@ -34,7 +34,7 @@ fn an_unreadable_entry_is_told_of_with_its_place() {
     let lines: Vec<u64> = damage.iter().map(|one| one.line).collect();
     assert_eq!(lines, [2, 4]);
     assert!(damage[0].place.contains("entries of s in"), "{damage:?}");
-    // Who reads sums alone is told the same.
+    // A reader of sums alone gets the same damage.
     let sums = store.read_statistics("s").unwrap();
     assert_eq!((sums.0.total_attempts, &sums.1), (5, &damage));
     assert_eq!(store.read_sessions().unwrap().1, damage);
@@ -77,7 +77,7 @@ fn an_unreadable_record_is_told_of_with_its_place() {
     let damage = store.read_journal(None, &mut visit).unwrap();
     assert_eq!((records, damage.len()), (2, 1));
     assert_eq!((damage[0].line, damage[0].bytes), (2, 4));
-    // It could be the one that says that the session is held.
+    // The damaged record could be the one that says that the session is held.
     let error = store.held("s").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged, "{}", error.chain());
     assert!(store.held("t").unwrap().is_none());
@@ -139,7 +139,7 @@ fn an_unreadable_row_hides_no_other_and_keeps_nobody_from_writing() {
     let summary =
         export::export_session(&store, "good", &options, SystemTime::UNIX_EPOCH, &mut text);
     assert_eq!(summary.unwrap().damage.len(), 1);
-    // So many that they are counted, among them those that cannot be read.
+    // Enough entries that they are counted, the unreadable ones among them.
     for _ in 0..5 {
         let more = (1..=1000).map(|_| entry("other", 9)).collect();
         store.append(more).unwrap();

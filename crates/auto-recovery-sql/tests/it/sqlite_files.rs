@@ -1,4 +1,4 @@
-//! The database as a file: who makes it, who may read it, what is refused.
+//! The database as a file: its creation, its permissions, and the files that are refused.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -49,7 +49,7 @@ fn what_it_makes_is_for_its_owner_alone() {
     }
     assert_eq!(store.url(), format!("sqlite:{}", path.display()));
     drop(store);
-    // Once nobody has it open, it is one file.
+    // Once closed everywhere, it is one file.
     assert_eq!(fs::read_dir(dir.path().join("deep/er")).unwrap().count(), 1);
 }
 
@@ -86,7 +86,7 @@ fn an_empty_file_is_an_empty_store() {
     assert_eq!(read(&store, "s").len(), 1);
 }
 
-/// What made the older formats, each out of the one before.
+/// The migrations that made the older formats, each from the one before.
 const OLDER: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_trails.sql"),
     include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
@@ -137,7 +137,7 @@ fn a_database_of_an_older_format_is_brought_to_the_newest_with_all_it_has() {
     }
 }
 
-/// Asserts that all that is said of the session, and of all, is what its so many entries say.
+/// Asserts that the session's facts, and those of all sessions, are what its `entries` entries say.
 fn assert_known(store: &dyn AuditStore, entries: u64) {
     assert_eq!(read(store, "s").len() as u64, entries);
     assert_exact(store, "s");
@@ -213,7 +213,7 @@ fn readers_wait_for_no_writer_and_keep_none_waiting() {
     let mut seen = 0;
     store
         .read_trail("s", &mut |_| {
-            // In the midst of reading, others write and read on; this trail stays as it was.
+            // While this trail is read, others write and read; this trail stays as it was.
             thread::scope(|scope| {
                 scope.spawn(|| store.append(vec![entry("s", 99)]).unwrap());
             });

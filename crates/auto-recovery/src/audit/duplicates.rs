@@ -1,10 +1,11 @@
-//! What an importer knows of what is there, so that each is taken over once.
+//! An importer's count of stored items, so that each is taken over once.
 
 use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-/// How often something is there, and how often it came. Of what it is, half a SHA-256 tells.
+/// Counts how often each text is stored and how often it was offered. A text is identified by the
+/// first half of its SHA-256.
 #[derive(Debug, Default)]
 pub struct Duplicates {
     counts: HashMap<[u8; 16], Counts>,
@@ -17,12 +18,13 @@ struct Counts {
 }
 
 impl Duplicates {
-    /// Notes that `text` is there.
+    /// Notes that `text` is stored.
     pub fn is_there(&mut self, text: &[u8]) {
         self.of(text).there += 1;
     }
 
-    /// Notes that `text` came. Returns whether it is to be added, and then is there.
+    /// Notes that `text` was offered. Returns whether it must be added, and then counts it as
+    /// stored.
     pub fn comes(&mut self, text: &[u8]) -> bool {
         let counts = self.of(text);
         counts.came += 1;
@@ -31,8 +33,8 @@ impl Duplicates {
         is_new
     }
 
-    /// The same where somebody else counts how often `text` is there. Returns whether it came more
-    /// often.
+    /// The same where the caller counts how often `text` is stored. Returns whether it was offered
+    /// more often.
     pub fn comes_beyond(&mut self, text: &[u8], there: u64) -> bool {
         let counts = self.of(text);
         counts.came += 1;

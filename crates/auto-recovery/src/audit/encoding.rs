@@ -1,11 +1,11 @@
-//! How the text of a trail is encoded: UTF-8, with or without the mark that some editors begin it
-//! with. UTF-16, as some shells redirect output, is told apart from damage, and not read.
+//! The encoding of a trail's text: UTF-8, with or without the mark that some editors begin it with.
+//! UTF-16, as some shells redirect output, is recognised rather than taken for damage, and not
+//! read.
 
-/// What some editors put before UTF-8 text. It means nothing.
+/// The mark that some editors put before UTF-8 text. It means nothing.
 pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Bytes that are looked at to know UTF-16 without a mark: four characters, which in anything of
-/// JSON are ASCII.
+/// Bytes examined to recognise UTF-16 without a mark: four characters, which in any JSON are ASCII.
 const UTF_16_LOOK_BYTES: usize = 8;
 
 /// The beginning of a text, `bytes`, without a byte order mark.
@@ -13,8 +13,8 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
-/// Why the text that begins with `bytes` is not read, and the way out, if it is UTF-16: by its
-/// mark, or by a zero in every second byte.
+/// The reason why the text that begins with `bytes` is not read, and the way out, if it is UTF-16:
+/// by its mark, or by a zero in every second byte.
 pub fn refusal(bytes: &[u8]) -> Option<String> {
     let zero_at = |odd: usize| {
         let looked = &bytes[..bytes.len().min(UTF_16_LOOK_BYTES) & !1];

@@ -1,52 +1,52 @@
-//! Removing trails: why one goes, and what came of it.
+//! Removal of trails: the reason for it, and its result.
 
 use sha2::{Digest, Sha256};
 
 use crate::audit::{JournalEvent, SessionCleared, SessionHeld, SessionPruned};
 
-/// Why a trail is removed.
+/// The reason why a trail is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Removal {
-    /// Somebody said so.
+    /// A person's or a program's command.
     #[default]
     Cleared,
-    /// A rule said so.
+    /// A rule.
     Pruned(Pruning),
 }
 
-/// The rule that a trail goes by.
+/// The rule that selected a trail for removal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pruning {
     /// The rule, in words.
     pub reason: String,
-    /// On whose behalf.
+    /// The user it was done for.
     pub user: Option<String>,
-    /// On which machine.
+    /// The machine it was done on.
     pub host: Option<String>,
-    /// The file that has its entries now.
+    /// The file that has the entries now.
     pub archive: Option<String>,
-    /// What the trail was when that was decided: any other stays.
+    /// The trail's digest when it was selected: a trail with any other is kept.
     pub digest: TrailDigest,
 }
 
-/// What came of removing a trail.
+/// The result of removing a trail.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Removed {
-    /// It is gone, with so many entries.
+    /// Removed, with this many entries.
     Gone {
-        /// How many.
+        /// Number of entries.
         entries: u64,
     },
-    /// There was none.
+    /// No such trail exists.
     Unknown,
-    /// It is no longer what it was when that was decided, and stays.
+    /// Kept: the trail changed after it was selected.
     Changed,
-    /// It is to be kept, and stays.
+    /// Kept: the session is held.
     Held(SessionHeld),
 }
 
 impl Removal {
-    /// The journal's record of it, given what goes.
+    /// The journal's record of the removal of `trail`.
     pub fn event(&self, trail: SessionCleared) -> JournalEvent {
         match self {
             Self::Cleared => JournalEvent::SessionCleared(trail),
@@ -61,7 +61,7 @@ impl Removal {
         }
     }
 
-    /// What the trail must be in order to go; `None` if it goes whatever it is.
+    /// The digest that the trail must have to be removed; `None` if any will do.
     pub fn expected(&self) -> Option<&TrailDigest> {
         match self {
             Self::Cleared => None,
@@ -70,18 +70,18 @@ impl Removal {
     }
 }
 
-/// What tells a trail from every other.
+/// The size and hash that distinguish a trail from every other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrailDigest {
-    /// How many entries it has.
+    /// Number of its entries.
     pub entries: u64,
-    /// How many bytes they have, each with a line's end.
+    /// Number of their bytes, each entry with a line's end.
     pub bytes: u64,
     /// SHA-256 of these bytes, in hex.
     pub sha256: String,
 }
 
-/// Makes a [`TrailDigest`] as entries come.
+/// Makes a [`TrailDigest`] from entries one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Digester {
     entries: u64,
@@ -98,7 +98,7 @@ impl Digester {
         self.hash.update(b"\n");
     }
 
-    /// The digest of what was added.
+    /// The digest of the added entries.
     pub fn finish(self) -> TrailDigest {
         TrailDigest {
             entries: self.entries,

@@ -1,15 +1,15 @@
-//! How many lines come and go from one text to another, counted and not shown: git shows them.
+//! Numbers of lines added and removed between two texts, counted and not shown: git shows them.
 //!
-//! The count is exact: the fewest lines that can come and go. Texts too unlike for that are not
-//! compared at all.
+//! The count is exact: the fewest lines that can be added and removed. Texts too unlike for that
+//! are not compared at all.
 
 use std::collections::HashMap;
 
-/// How many lines may come and go beside those that only one text has. The search takes half the
-/// square of it in steps, 50 million.
+/// Most lines that may be added and removed beside those that only one text has. The search takes
+/// half the square of it in steps, 50 million.
 const EDITS_MAX: usize = 10_000;
 
-/// How many lines come and how many go from `before` to `after`. A line ends at its `\n`.
+/// Counts the lines added and the lines removed from `before` to `after`. A line ends at its `\n`.
 pub(super) fn come_and_gone(before: &str, after: &str) -> Option<(usize, usize)> {
     let mut known = HashMap::new();
     let before = numbered(before, &mut known);
@@ -17,7 +17,7 @@ pub(super) fn come_and_gone(before: &str, after: &str) -> Option<(usize, usize)>
     let (old, new) = without_same_ends(&before, &after);
     let (old_shared, new_shared) = (shared(old, new, known.len()), shared(new, old, known.len()));
     let edits = edits(&old_shared, &new_shared)?;
-    // What stays is what is not edited, from either side.
+    // A line that is not edited stays, on either side.
     let stay = (old_shared.len() + new_shared.len() - edits) / 2;
     Some((new.len() - stay, old.len() - stay))
 }
@@ -31,7 +31,7 @@ fn numbered<'t>(text: &'t str, known: &mut HashMap<&'t str, usize>) -> Vec<usize
     text.split_inclusive('\n').map(number).collect()
 }
 
-/// Both without the lines that they begin with and end in alike.
+/// Cuts the lines off both that they begin with and end in alike.
 fn without_same_ends<'l>(old: &'l [usize], new: &'l [usize]) -> (&'l [usize], &'l [usize]) {
     let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (old, new) = (&old[start..], &new[start..]);
@@ -40,7 +40,7 @@ fn without_same_ends<'l>(old: &'l [usize], new: &'l [usize]) -> (&'l [usize], &'
     (&old[..old.len() - end], &new[..new.len() - end])
 }
 
-/// Those of `lines`, which are numbers below `count`, that `other` has anywhere.
+/// The `lines`, which are numbers below `count`, that `other` has anywhere.
 fn shared(lines: &[usize], other: &[usize], count: usize) -> Vec<usize> {
     let mut is_there = vec![false; count];
     for line in other {
@@ -50,11 +50,11 @@ fn shared(lines: &[usize], other: &[usize], count: usize) -> Vec<usize> {
     shared.collect()
 }
 
-/// The fewest lines that come and go from `old` to `new`, if that many are searched for: Myers,
+/// The fewest lines added and removed from `old` to `new`, if that many are searched for: Myers,
 /// "An O(ND) difference algorithm and its variations", 1986.
 fn edits(old: &[usize], new: &[usize]) -> Option<usize> {
     let limit = EDITS_MAX.min(old.len() + new.len());
-    // How far into `old` the best way of so many edits leads on each diagonal; diagonal `k` is at
+    // The furthest place in `old` that this many edits reach on each diagonal; diagonal `k` is at
     // `limit + 1 + k`.
     let mut reached = vec![0_usize; 2 * limit + 3];
     for edits in 0..=limit {
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(come_and_gone(&up, ""), Some((0, EDITS_MAX)));
     }
 
-    /// How many lines stay at most, by trying all.
+    /// The most lines that can stay, by trying all.
     fn stay(old: &[char], new: &[char]) -> usize {
         let mut row = vec![0; new.len() + 1];
         for a in old {

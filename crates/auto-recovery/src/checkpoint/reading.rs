@@ -1,5 +1,5 @@
-//! One pass of a snapshot: a walk joined with what was known before it, and the reading of what is
-//! new.
+//! One pass of a snapshot: a walk joined with the knowledge from before it, and the reading of new
+//! content.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::checkpoint::tree::scan::{Found, Kind};
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, Result};
 
-/// One walk joined with what was known before it.
+/// One walk joined with the knowledge from before it.
 pub(super) struct Reading {
     pub(super) known: Vec<Known>,
     /// Paths of `known` whose content must be read, by index.
     unread: Vec<usize>,
-    /// Files that were read, or were to be and are gone: until a pass has none, the tree may not be
-    /// what it was at one moment.
+    /// Files that were read, or removed before they could be: until a pass has none, its tree may
+    /// never have existed at one moment.
     pub(super) restless: Vec<RelPath>,
     now_ns: i64,
-    /// Whether anything is other than it was known to be.
+    /// Set if any path differs from its known state.
     pub(super) is_news: bool,
 }
 
-/// Stands for the content of a file until it is read.
+/// The id of a file's content until it is read.
 const UNREAD: ObjectId = ObjectId::from_bytes([0; ObjectId::LEN]);
 
 impl Reading {
@@ -105,7 +105,7 @@ impl Reading {
         self.unread.iter().map(found).collect()
     }
 
-    /// Reads what must be read, files into `importer`.
+    /// Reads the content that must be read, files into `importer`.
     pub(super) fn read(
         &mut self,
         store: &CheckpointStore,
@@ -172,20 +172,20 @@ impl Reading {
 }
 
 impl Known {
-    /// Whether what is known of this path still holds for what was found there.
+    /// Whether the knowledge of this path still holds for `found`.
     fn is_trusted(&self, found: &Found, first: bool) -> bool {
         let is_same_kind = match (&self.node, found.kind) {
             (Node::Dir { .. }, Kind::Dir)
             | (Node::File { .. }, Kind::File)
             | (Node::Link { .. }, Kind::Link) => true,
             (Node::Opaque { why, .. }, Kind::Opaque(now)) => *why == now,
-            // What could not be read may be readable by now: for another user, or in an opened
+            // Unreadable content may be readable by now: for another user, or in an opened
             // directory.
             (Node::Opaque { why, .. }, Kind::File) => *why == Why::Unreadable && !first,
             _ => false,
         };
         let is_same = match found.kind {
-            // A directory's times and sizes move with what it holds; only its mode and its owner
+            // A directory's times and sizes change with its content; only its mode and its owner
             // are ours.
             Kind::Dir => {
                 let access = |stamp: &Stamp| (stamp.mode, stamp.owner);
@@ -197,7 +197,7 @@ impl Known {
     }
 }
 
-/// What reading a path gave.
+/// The result of reading a path.
 enum Read {
     Link(Box<[u8]>),
     File { stamp: Stamp, is_torn: bool },

@@ -1,11 +1,11 @@
-//! The side list: what a git tree does not say of a snapshot, stored in the same commit.
+//! The side list: the facts of a snapshot that a git tree cannot hold, stored in the same commit.
 //!
 //! Layout, version 2: `recover side 2`, then records that end with NUL. `m FILE EXEC DIR` gives the
 //! usual modes (octal), `w UID GID` the usual owner; then, only where a path departs from them or
 //! git has no place for it: `f MODE PATH`, `d MODE PATH` (also every directory that holds no file),
 //! `l LEN TARGET PATH` (a link that git refuses), `s WHY SIZE MTIME INODE MODE PATH` (seen, not
-//! kept), `c UID GID PATH` (another owner), `u PATH` (an owner that nobody told). Version 1 tells
-//! no owners, and `o WHY SIZE MTIME INODE PATH` in place of `s`.
+//! kept), `c UID GID PATH` (another owner), `u PATH` (unknown owner). Version 1 has no owners, and
+//! `o WHY SIZE MTIME INODE PATH` in place of `s`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -18,14 +18,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8] = b"recover side 2\0";
 
-/// First bytes of what older releases wrote.
+/// First bytes in the layout of older releases.
 const MAGIC_1: &[u8] = b"recover side 1\0";
 
-/// Whether `entry` is part of the git tree (directories are by what they hold).
+/// Whether `entry` is part of the git tree (directories are there only through their files).
 pub(super) fn is_in_tree(path: &[u8], node: &Node) -> bool {
     match node {
         Node::File { .. } => true,
-        // git refuses this one name as a link, wherever it stands.
+        // git refuses this one name as a link, in any directory.
         Node::Link { .. } => !split(path).1.eq_ignore_ascii_case(b".gitmodules"),
         Node::Dir { .. } | Node::Opaque { .. } => false,
     }
@@ -133,7 +133,7 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     out
 }
 
-/// Whose most paths are.
+/// The owner of most paths.
 fn usual_owner(manifest: &Manifest) -> Option<Ids> {
     let mut counts: HashMap<Ids, usize> = HashMap::new();
     for ids in manifest
@@ -147,7 +147,7 @@ fn usual_owner(manifest: &Manifest) -> Option<Ids> {
     most.map(|(ids, _)| ids)
 }
 
-/// The directories that hold something of the git tree, at any depth.
+/// The directories that the git tree implies, at any depth.
 fn implied_dirs(manifest: &Manifest) -> HashSet<&[u8]> {
     let mut implied = HashSet::new();
     let mut last: &[u8] = b"";
@@ -155,7 +155,7 @@ fn implied_dirs(manifest: &Manifest) -> HashSet<&[u8]> {
         let (dir, _) = split(&entry.path);
         if is_in_tree(&entry.path, &entry.node) && dir != last {
             last = dir;
-            // What lies above a directory that is known is known too.
+            // The ancestors of a known directory are known too.
             let mut dir = dir;
             while !dir.is_empty() && implied.insert(dir) {
                 dir = split(dir).0;
@@ -165,8 +165,8 @@ fn implied_dirs(manifest: &Manifest) -> HashSet<&[u8]> {
     implied
 }
 
-/// The manifest that a side list and a recursive, NUL-separated `git ls-tree` of the commit say.
-/// `link` gives the targets of links by blob.
+/// Decodes the manifest from a side list and a recursive, NUL-separated `git ls-tree` of the
+/// commit. `link` gives the targets of links by blob.
 pub(super) fn decode(
     side: &[u8],
     listing: &[u8],
@@ -195,20 +195,20 @@ pub(super) fn decode(
     Ok(tree.finish())
 }
 
-/// A listing with the names that the user's tree has.
+/// A listing with the names of the user's tree.
 fn without_marks(listing: &[u8]) -> Vec<u8> {
     let records = listing.split(|byte| *byte == 0).map(unmarked);
     records.collect::<Vec<_>>().join(&0)
 }
 
-/// A manifest on the way out of its stored form.
+/// A manifest being decoded.
 #[derive(Default)]
 struct Decoded<'a> {
     entries: Vec<Entry>,
     dirs: HashMap<&'a [u8], u16>,
     /// Modes of files that are not the usual ones.
     files: HashMap<&'a [u8], u16>,
-    /// Whose paths are, unless `owners` says otherwise.
+    /// The owner of paths, unless `owners` has another.
     owner: Told<Ids>,
     owners: HashMap<&'a [u8], Told<Ids>>,
 }
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(owner(&old, b"d/f"), None);
         assert_eq!(owner(&new, b"d"), Some(Ids { uid: 1, gid: 2 }));
         assert_eq!(owner(&new, b"l"), Some(Ids { uid: 0, gid: 0 }));
-        // What nobody told is not told by writing it again.
+        // An unknown owner is still unknown after it is written again.
         let mut mixed = new.clone();
         mixed.entries[0].node = old.entries[0].node.clone();
         let again = decoded(&encode(&mixed));

@@ -1,9 +1,9 @@
-//! The commands that task runners announce in their output, and where those run.
+//! The commands that task runners announce in their output, and the folders they run in.
 //!
 //! `make` prints a command before it runs it, `npm` prints the script of a package, `sh -x` puts a
-//! plus before each; runners of several tasks put a name before each line. Which folder a command
-//! runs in is known from `make`'s own lines, from `cd`, from what `npm` says of a script that
-//! failed, or else from where the runner itself goes.
+//! plus before each; runners of several tasks put a name before each line. The folder of a command
+//! is known from `make`'s own lines, from `cd`, from `npm`'s report of a script that failed, or
+//! else from the runner's own folder.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,10 +15,10 @@ use super::words::Words;
 
 /// Lines of an output that are read: task runners print little around a command.
 const LINES_MAX: usize = 20_000;
-/// A longer line is no command that somebody reads.
+/// A longer line is no command meant to be read.
 const LINE_BYTES_MAX: usize = 1_000;
 
-/// Who brings along the programs of a script.
+/// The kind of package that brings the programs of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packages {
     /// A `package.json`.
@@ -27,10 +27,10 @@ pub(crate) enum Packages {
     Composer,
 }
 
-/// A runner that goes to a folder of its own.
+/// A runner that changes to a folder of its own.
 struct Home {
     programs: &'static [&'static str],
-    /// What the folder has.
+    /// Files by which the folder is known.
     signs: &'static [&'static str],
     /// Its options that name the folder.
     options: &'static [&'static str],
@@ -93,28 +93,28 @@ const HOMES: &[Home] = &[
 pub(crate) struct Announced {
     /// Its words.
     pub(crate) argv: Vec<String>,
-    /// Where it runs, seen from where the runner was started.
+    /// Its folder, seen from that of the runner.
     pub(crate) place: Place,
-    /// Who brings its program along, if it is a script of a package.
+    /// The kind of package that brings its program, if it is a package's script.
     pub(crate) packages: Option<Packages>,
-    /// The line it stands on, from 0.
+    /// Its line, from 0.
     line: usize,
-    /// The package whose script it is.
+    /// The package of its script.
     package: Option<String>,
-    /// The way that it goes from where that script runs.
+    /// Its own change of folder within that of the script.
     way: Place,
 }
 
-/// What an output says of the commands that were run.
+/// The commands that an output says were run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Announcements {
     commands: Vec<Announced>,
-    /// From which line on something runs where.
+    /// Folders with the first line from which each holds.
     places: Vec<(usize, Place)>,
 }
 
 impl Announcements {
-    /// What `output` of `argv` announces.
+    /// Reads the announcements in the `output` of `argv`.
     pub(crate) fn of(argv: &[String], output: &str) -> Self {
         let (base, packages) = home(argv).unwrap_or_default();
         let mut reader = Reader {
@@ -152,7 +152,7 @@ impl Announcements {
         reader.finish()
     }
 
-    /// Whether `argv` is a runner that announces what it runs.
+    /// Whether `argv` is a runner that announces its commands.
     pub(crate) fn may_come_from(argv: &[String]) -> bool {
         home(argv).is_some()
     }
@@ -172,7 +172,7 @@ impl Announcements {
         above.iter().rev().chain(below)
     }
 
-    /// Where what wrote `line` ran.
+    /// The folder of the program that wrote `line`.
     pub(crate) fn place_at(&self, line: Option<usize>) -> Place {
         let line = line.unwrap_or(usize::MAX);
         let before = self.places.partition_point(|(from, _)| *from <= line);
@@ -181,7 +181,7 @@ impl Announcements {
     }
 }
 
-/// Where the scripts of packages run.
+/// The folder in which a package's scripts run.
 #[derive(Clone, Default)]
 struct Script {
     place: Place,
@@ -192,15 +192,15 @@ struct Reader {
     made: Announcements,
     base: Place,
     script: Script,
-    /// Those that `make` went into, one inside the other.
+    /// The folders that `make` entered, one inside the other.
     folders: Vec<String>,
-    /// The package whose script runs.
+    /// The package of the running script.
     package: Option<String>,
-    /// The folder that `npm` names of the script that failed.
+    /// The folder that `npm` names for the failed script.
     failed_in: Option<String>,
     /// The folders of packages.
     packages: HashMap<String, String>,
-    /// Folders that stand before the lines of those that run there.
+    /// Folders whose names are printed before lines from there.
     named: HashSet<String>,
 }
 
@@ -221,7 +221,7 @@ impl Reader {
         let line = match (is_marked(rest), folder) {
             (true, _) => rest,
             (false, None) => line,
-            // What somebody says who was told apart announces nothing.
+            // An unmarked line behind a folder's name announces nothing.
             (false, Some(_)) => return,
         };
         if let Some(said) = after(line, &["npm error ", "npm ERR! "]) {
@@ -242,7 +242,7 @@ impl Reader {
         self.add(number, text, &place, None);
     }
 
-    /// Where an unmarked command runs now.
+    /// The folder of an unmarked command now.
     fn here(&self) -> Place {
         match self.folders.last() {
             Some(folder) => self.base.clone().into_folder(folder),
@@ -250,7 +250,7 @@ impl Reader {
         }
     }
 
-    /// What `make` says of the folders it goes into and leaves.
+    /// Reads `make`'s lines on the folders it enters and leaves.
     fn read_folder(&mut self, number: usize, line: &str) -> bool {
         let named = |said: &str| {
             let (who, rest) = line.split_once(said)?;
@@ -272,7 +272,7 @@ impl Reader {
         true
     }
 
-    /// What `npm` says of a script that failed: `workspace a@1.0.0`, `location /x/packages/a`,
+    /// Reads `npm`'s report of a failed script: `workspace a@1.0.0`, `location /x/packages/a`,
     /// `command sh -c eslint .`.
     fn read_failed_script(&mut self, number: usize, said: &str) {
         if let Some(folder) = after(said, &["path ", "location "]) {
@@ -326,7 +326,7 @@ impl Reader {
         }
     }
 
-    /// Where a script of a package runs is known for sure once that has failed.
+    /// Settles the folders of package scripts: a failed one names its own for sure.
     fn finish(mut self) -> Announcements {
         for command in &mut self.made.commands {
             let package = command.package.as_ref();
@@ -346,7 +346,7 @@ fn after<'a>(line: &'a str, marks: &[&str]) -> Option<&'a str> {
     marks.iter().find_map(|mark| line.strip_prefix(mark))
 }
 
-/// The command on a line that has a mark of some runner before it.
+/// The command on a line that begins with some runner's mark.
 fn marked_command(line: &str) -> Option<&str> {
     let plus = line.trim_start_matches('+');
     if plus.len() < line.len() && plus.starts_with(' ') {
@@ -376,7 +376,7 @@ fn header(text: &str) -> Option<(&str, Option<&str>)> {
     (!name.is_empty() && is_version).then_some((package, folder))
 }
 
-/// Where the runner in `argv` goes, and whose scripts it runs; `None` without one.
+/// The folder and the kind of packages of the runner in `argv`; `None` without one.
 fn home(argv: &[String]) -> Option<(Place, Option<Packages>)> {
     Words::readings(argv).into_iter().find_map(|reading| {
         let program = reading.program();
@@ -409,7 +409,7 @@ fn option(words: &[String], options: &[&str]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The commands that `output` announces, with where they run.
+    /// Asserts the commands that `output` announces, and their folders.
     fn check(argv: &str, output: &str, expected: &[(&str, &Place)]) {
         let argv: Vec<String> = argv.split(' ').map(str::to_owned).collect();
         let found = Announcements::of(&argv, output);

@@ -1,12 +1,12 @@
-//! What may be run again of a command that an output shows. Anybody can print a command, so what
-//! starts a tool is taken from it only where it says how, and not what: no variables, no other
-//! configuration or package, nothing that would be fetched.
+//! The part of a command shown by an output that may be run again. Anybody can print a command, so
+//! the words before a tool are taken from it only if they say how to start it, not what: no
+//! variables, no other configuration or package, nothing that would be fetched.
 
 use super::name::base_name;
 use super::wrapper::{IN_FOLDER, is_assignment};
 
-/// Options of what starts a tool that change neither the tool nor where it comes from, or that name
-/// a folder or a file, which whoever runs it looks at.
+/// Options of starters that change neither the tool nor its origin, or that name a folder or a
+/// file, which the person who runs it looks at.
 const OPTIONS: [&str; 26] = [
     "--",
     "-m",
@@ -36,12 +36,12 @@ const OPTIONS: [&str; 26] = [
     "-f",
 ];
 
-/// What fetches a package that is not there, or runs in a container that may be anybody's.
+/// Starters that fetch a missing package, or run in a container that may be anybody's.
 const REFUSED: [&str; 3] = ["pnpx", "pipx", "dlx"];
 const CONTAINERS: [&str; 3] = ["docker", "podman", "nerdctl"];
 
-/// What keeps a starter from fetching: the starter, the verb after which that goes if any, and the
-/// option.
+/// Options that keep a starter from fetching: the starter, the verb before the option if any, and
+/// the option.
 const KEPT_HERE: [(&str, Option<&str>, &str); 6] = [
     ("npx", None, "--no-install"),
     ("bunx", None, "--no-install"),

@@ -1,17 +1,18 @@
-//! Programs that run the words after theirs. Data, and how to read it.
+//! Programs that run the words after theirs: data, and its reader.
 
 use super::name::base_name;
 
 /// A program that runs the command after its own words.
 pub(super) struct Wrapper {
     program: &'static str,
-    /// Words of which one must follow the program, its options aside; none if the command does.
+    /// Verbs, one required after the program and its options; empty if the command follows
+    /// directly.
     verbs: &'static [&'static str],
-    /// Words between that and the command, such as the name of a service.
+    /// Words between the verb and the command, such as the name of a service.
     between: usize,
     /// Options that take the next word as their value.
     valued: &'static [&'static str],
-    /// Whether the command runs among other files than ours, as in a container.
+    /// Set if the command runs among other files than ours, as in a container.
     pub(super) is_elsewhere: bool,
 }
 
@@ -107,9 +108,9 @@ const PYTHON_OPTIONS: &[&str] = &[
     "--env",
 ];
 
-/// The most telling of a program's first.
+/// The wrappers; of a program with several, the most specific is first.
 const WRAPPERS: &[Wrapper] = &[
-    // What starts a program otherwise than a shell would.
+    // Programs that start another otherwise than a shell would.
     plain("nice", &["-n", "--adjustment"]),
     plain("ionice", &["-c", "-n"]),
     plain("time", &["-f", "-o"]),
@@ -123,7 +124,7 @@ const WRAPPERS: &[Wrapper] = &[
     first_word("timeout", &["-s", "-k", "--signal", "--kill-after"]),
     first_word("gtimeout", &["-s", "-k", "--signal", "--kill-after"]),
     first_word("flock", &["-E", "-w", "--timeout", "--conflict-exit-code"]),
-    // What finds the programs of a package.
+    // Programs that find the programs of a package.
     plain("npx", NPM_OPTIONS),
     plain("bunx", NPM_OPTIONS),
     plain("pnpx", NPM_OPTIONS),
@@ -131,7 +132,7 @@ const WRAPPERS: &[Wrapper] = &[
     with_verb("pnpm", &["exec", "dlx"], NPM_OPTIONS),
     with_verb("yarn", &["exec", "dlx", "run"], NPM_OPTIONS),
     with_verb("bun", &["x", "run"], NPM_OPTIONS),
-    // These two run a program of the package by its name, too.
+    // Starters that run a program of the package by its name, too.
     plain("pnpm", NPM_OPTIONS),
     plain("yarn", NPM_OPTIONS),
     plain("uvx", PYTHON_OPTIONS),
@@ -155,14 +156,14 @@ const WRAPPERS: &[Wrapper] = &[
         between: 1,
         ..with_verb("direnv", &["exec"], &[])
     },
-    // What runs a program in a container.
+    // Programs that run another in a container.
     container("docker-compose", &["exec", "run"]),
     container("docker", &["exec"]),
     container("podman", &["exec"]),
     container("nerdctl", &["exec"]),
 ];
 
-/// What runs the command after it in the folder after it, where there is no other way to say so.
+/// Runs the command after it in the folder after it, where there is no other way to say so.
 pub(super) const IN_FOLDER: [&str; 3] = ["sh", "-c", "cd \"$0\" && exec \"$@\""];
 
 /// Programs that have `compose exec`.
@@ -171,15 +172,15 @@ const COMPOSERS: [&str; 3] = ["docker", "podman", "nerdctl"];
 /// Interpreters that are given a tool's script, as `php vendor/bin/phpcs`.
 const INTERPRETERS: [&str; 5] = ["php", "node", "ruby", "deno", "bun"];
 
-/// What wraps a command.
+/// The wrapper around a command.
 pub(super) struct Wrapping {
-    /// How many words it takes.
+    /// Number of its words.
     pub(super) words: usize,
-    /// Whether the command runs among other files than ours.
+    /// Set if the command runs among other files than ours.
     pub(super) is_elsewhere: bool,
 }
 
-/// What wraps the command in `words`, if anything does.
+/// The wrapper around the command in `words`, if there is one.
 pub(super) fn wrapping(words: &[String]) -> Option<Wrapping> {
     let program = base_name(words.first()?);
     if COMPOSERS.contains(&program)
@@ -229,7 +230,7 @@ fn interpreter(program: &str, words: &[String]) -> Option<usize> {
 }
 
 impl Wrapper {
-    /// Where the command begins in `words`, which begin with the wrapper.
+    /// The place of the command in `words`, which begin with the wrapper.
     fn command(&self, words: &[String]) -> Option<usize> {
         let mut at = after_options(words, 1, self.valued)?;
         if !self.verbs.is_empty() {
@@ -246,7 +247,7 @@ impl Wrapper {
     }
 }
 
-/// Where the first word from `from` on stands that is neither an option nor the value of one.
+/// The place of the first word from `from` on that is neither an option nor the value of one.
 fn after_options(words: &[String], from: usize, valued: &[&str]) -> Option<usize> {
     let mut at = from;
     loop {

@@ -1,24 +1,24 @@
 //! Codes that tools publish, as tables: a line for each kind of failure, where rules are a page.
 //!
 //! A code is evidence in any language: the words beside it may be translated, the code is not. A
-//! table says how a family of codes is written and what each code means; it is read into ordinary
+//! table gives the form of a family of codes and the meaning of each; it is read into ordinary
 //! rules, one for each family and category, so that a large output is still read once for all of
 //! them. Format, one key a line, a blank and the value:
 //!
 //! ```text
 //! [nuget]                        the family; its rules are called nuget-CATEGORY
 //! sign cause                     as in the rules, like source, type, except and below
-//! find error NU1 | error NU5     literals, of which one stands in the line
-//! line error (?<type>{}): .*     the line, with {} where the code stands
+//! find error NU1 | error NU5     literals; one must be in the line
+//! line error (?<type>{}): .*     the line, with {} in place of the code
 //! dependency NU1??? NU1605=Down  a category and its codes: ? is a digit, # are digits, * is a
 //!                                digit or a capital; after = the name to give
 //!
-//! [exit curl]                    exit codes of programs, where nothing else tells: a rule each
+//! [exit curl]                    exit codes of programs, where no other sign is: a rule each
 //! transient 7=COULDNT_CONNECT
 //! ```
 //!
 //! A key holds for the categories below it in the family, an empty value takes it back, and the
-//! category that stands first is asked first. It refuses every key that it does not know.
+//! first category is asked first. An unknown key is refused.
 
 use super::rule::{Rule, Sign};
 use super::text::Text;
@@ -31,10 +31,10 @@ pub(super) const TABLES: &[(&str, &str)] = &[
     ("exits", include_str!("codes/exits.txt")),
 ];
 
-/// What the name of a family of exit codes starts with.
+/// First word of a family of exit codes.
 const EXIT_FAMILY: &str = "exit ";
 
-/// What says that the code is that of make, which ends with 2 whatever its recipe ended with.
+/// Marks of make, which exits with 2 whatever its recipe exited with.
 const MAKE_FAILED: [&str; 2] = ["make: *** [", "make[1]: *** ["];
 
 /// Adds the rules of one table to `rules`.
@@ -64,7 +64,7 @@ pub(super) fn read(text: &'static str, rules: &mut Vec<Rule>) -> Result<(), &'st
     Ok(())
 }
 
-/// What holds for the codes below: a rule without its code, and the line with a gap for it.
+/// The rule for the codes below: without its code, and with a gap for it in the line.
 struct Family {
     name: &'static str,
     rule: Rule,
@@ -101,7 +101,7 @@ impl Family {
         Some(())
     }
 
-    /// The rules of one line of codes: one for all of them, or one for each exit code.
+    /// The rules from one line of codes: one for all of them, or one for each exit code.
     fn rules(&self, category: Category, codes: &'static str) -> Option<Vec<Rule>> {
         let codes: Vec<Code> = codes.split(' ').map(Code::of).collect();
         match self.name.strip_prefix(EXIT_FAMILY) {
@@ -146,7 +146,7 @@ impl Family {
     }
 }
 
-/// A code as a table writes it, and the name to give it.
+/// A code as a table has it, and the name to give it.
 struct Code {
     code: &'static str,
     name: Option<&'static str>,

@@ -22,55 +22,55 @@ use super::words;
 use crate::command_line::Announcements;
 use crate::failure::{Category, Failure};
 
-/// The longest message that is kept: what a person reads at a glance, with room for a path.
+/// Longest message that is kept: as much as a person reads at a glance, with room for a path.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
-/// Lines above a headline in which a reason may stand.
+/// Lines above a headline that are searched for a reason.
 const REASON_LINES_ABOVE: usize = 10;
 
-/// Lines below a headline in which its reason may stand.
+/// Lines below a headline that are searched for its reason.
 const REASON_LINES_BELOW: usize = 12;
 
-/// The name of what decided when no rule did.
+/// The name given as the rule when none decided.
 const NO_RULE: &str = "none";
 
-/// What rules call a file that is not there.
+/// The rules' error type for a missing file.
 const MISSING_FILE: &str = "MissingFile";
 
-/// What a command's end and output say.
+/// The reading of a command's end and output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
-    /// What went wrong, as a person would put it.
+    /// The failure, in words for a person.
     pub failure: Failure,
-    /// What kind of failure it is.
+    /// Its category.
     pub category: Category,
-    /// The id of the rule that decided, `none` when none did.
+    /// The id of the rule that decided, `none` if none did.
     pub rule: String,
 }
 
-/// What was found out, and by which line of the output.
+/// A detection, and the line of the output that decided it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explained {
-    /// What was found out.
+    /// The detection.
     pub detection: Detection,
-    /// The line that the rule went by; none if it went by the end alone.
+    /// The deciding line; none if only the end decided.
     pub line: Option<TellingLine>,
-    /// The words that it went by, the most telling first, where no rule knew the failure.
+    /// The deciding words, the most telling first, if no rule knew the failure.
     pub words: Vec<String>,
 }
 
 /// A line of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TellingLine {
-    /// Whether it stands in the standard error.
+    /// Set if it is in the standard error.
     pub is_stderr: bool,
     /// Its number in that stream, from 1.
     pub number: usize,
-    /// The line, without what only decorates it.
+    /// The line, without mere decoration.
     pub text: String,
 }
 
-/// Finds out what kind of failure `observation` is. The same input gives the same answer.
+/// Detects the failure in `observation`. The same input gives the same answer.
 ///
 /// Output is read once, whatever its size; patterns are tried on a bounded number of lines.
 pub fn detect(observation: &Observation<'_>, rules: &Rules) -> Detection {
@@ -132,19 +132,19 @@ struct Case<'a> {
     announced: OnceCell<Vec<String>>,
 }
 
-/// What a rule says, and of which line.
+/// A rule's answer, and the line it is for.
 struct Answer {
     detection: Detection,
     sign: Sign,
     is_users: bool,
-    /// Whether it says no more than that something failed.
+    /// Set if it says no more than that something failed.
     says_little: bool,
     place: Option<Place>,
     words: Vec<String>,
 }
 
 impl Case<'_> {
-    /// What the rule says, of a line within `within` when that is given.
+    /// The rule's answer, for a line within `within` if that is given.
     fn ask(&self, prepared: &Prepared, within: Option<&Within>) -> Option<Answer> {
         if !self.holds(prepared) {
             return None;
@@ -185,8 +185,8 @@ impl Case<'_> {
         })
     }
 
-    /// What the words of the output say, where no rule knows it. How a process was ended says more
-    /// than any word.
+    /// The answer from the words of the output, where no rule knows it. The way a process was ended
+    /// says more than any word.
     fn judge_by_words(&self) -> Option<Answer> {
         let observation = self.observation;
         if observation.timed_out || observation.effective_signal().is_some() {
@@ -213,7 +213,7 @@ impl Case<'_> {
         })
     }
 
-    /// What went wrong below a passing failure that the output says was got over: tried again with
+    /// The failure below a transient one that the output says was overcome: tried again with
     /// success, or done without. Only then does a later line tell more than the network's.
     fn later_than_recovered(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
         let place = answer.place?;
@@ -230,7 +230,7 @@ impl Case<'_> {
         }
         let tells = |prepared: &&Prepared| {
             let rule = &prepared.rule;
-            // A missing dependency is what a failed download looks like.
+            // A failed download looks like a missing dependency.
             !matches!(rule.category, Category::Transient | Category::Dependency)
                 && rule.beats.is_empty()
                 && !matches!(rule.sign, Sign::Outcome | Sign::Words | Sign::Exit)
@@ -241,18 +241,19 @@ impl Case<'_> {
             .iter()
             .filter(tells)
             .find_map(|prepared| self.ask(prepared, Some(&place.below())))?;
-        // So is a file that nobody fetched, unless the program says that it went on without.
+        // A missing file can follow from one too, unless the program says that it continued
+        // without.
         let may_follow = later.detection.failure.error_type == MISSING_FILE;
         (done_without || !may_follow).then_some(later)
     }
 
-    /// What a line near a headline says of why, where that is of another kind: a lock that was not
-    /// to be had since permission was denied, a package not found since the server was down.
+    /// The reason in a line near a headline, if it is of another kind: a lock that could not be
+    /// taken since permission was denied, a package not found since the server was down.
     fn reason_of(&self, answer: &Answer, rules: &Rules) -> Option<Answer> {
         if answer.is_users || answer.sign == Sign::Outcome {
             return None;
         }
-        // What only the exit code says, any of the last lines explains.
+        // A failure known by its exit code alone may be explained by any of the last lines.
         let near = match answer.place {
             Some(place) => vec![self.around(place)],
             None => [0, 1].map(|stream| self.last_lines(stream)).to_vec(),
@@ -271,7 +272,7 @@ impl Case<'_> {
         Some(reason)
     }
 
-    /// The lines around a headline in which its reason may stand.
+    /// The lines around a headline that may hold its reason.
     fn around(&self, place: Place) -> Within {
         let text = self.streams[place.stream].text.as_ref();
         let first = starts_above(text, place.start).take(REASON_LINES_ABOVE);
@@ -282,7 +283,7 @@ impl Case<'_> {
         }
     }
 
-    /// As many lines at the end of a stream.
+    /// The same number of lines at the end of a stream.
     fn last_lines(&self, stream: usize) -> Within {
         let text = self.streams[stream].text.as_ref();
         let lines = REASON_LINES_ABOVE + REASON_LINES_BELOW;
@@ -293,14 +294,14 @@ impl Case<'_> {
         }
     }
 
-    /// Whether one of the literals stands anywhere.
+    /// Whether the output has one of the literals anywhere.
     fn any(&self, literals: &[usize]) -> bool {
         literals
             .iter()
             .any(|&literal| self.streams.iter().any(|stream| stream.has(literal)))
     }
 
-    /// Whether everything but the line speaks for the rule.
+    /// Whether all conditions of the rule but its line hold.
     fn holds(&self, prepared: &Prepared) -> bool {
         let rule = &prepared.rule;
         let observation = self.observation;
@@ -338,8 +339,8 @@ impl Case<'_> {
         announced.find(|program| wanted.iter().any(|one| one == program))
     }
 
-    /// The tool that reported what `rule` found: what the line proves, else what the rule is about
-    /// if a task runner ran that, else what the command runs.
+    /// The tool that reported the finding of `rule`: the one that the line proves, else the rule's
+    /// own if a task runner ran it, else the one that the command runs.
     fn source(&self, rule: &Rule) -> String {
         let of_runner = || match rule.tools.is_empty() || self.tools.any_of(&rule.tools) {
             true => None,
@@ -349,7 +350,7 @@ impl Case<'_> {
         known.unwrap_or_else(|| self.tools.main()).to_owned()
     }
 
-    /// The line that the rule means, and whether all such lines lie in the code of packages: of a
+    /// The line that the rule means, and whether all such lines are in packages' code: among a
     /// compiler's or a linter's findings the project's own comes first.
     fn own_hit(
         &self,
@@ -505,7 +506,7 @@ impl Case<'_> {
         }
     }
 
-    /// The last line with anything in it: what a person's eye falls on.
+    /// The last line that is not blank, which a person reads first.
     fn last_words(&self) -> String {
         self.streams
             .iter()
@@ -514,7 +515,7 @@ impl Case<'_> {
     }
 }
 
-/// The file and the type of what the rule means by the line of `text` at `start`, if it does.
+/// The file and the type in the line of `text` at `start`, if the rule means that line.
 pub(super) fn named_at(prepared: &Prepared, text: &[u8], start: usize) -> Option<(String, String)> {
     let line = undecorated(line_at(text, start));
     let captures = prepared.line()?.captures(line)?;
@@ -542,7 +543,7 @@ fn renamed(captured: String, names: &[(Text, Text)]) -> String {
         .map_or(captured, |(_, to)| to.clone().into_owned())
 }
 
-/// The message cut at a character, with a mark where it was cut.
+/// Cuts the message at a character, with a mark at the cut.
 fn bounded(mut message: String) -> String {
     if message.len() > MESSAGE_BYTES_MAX {
         let mark = "…";

@@ -1,4 +1,4 @@
-//! What a rule finds: the line that it means, and what its patterns capture there and around.
+//! A rule's finding: the line that it means, and the captures of its patterns there and around.
 
 use std::ops::Range;
 
@@ -14,17 +14,17 @@ use super::trace;
 use super::whose::is_packages;
 use crate::failure::Category;
 
-/// Lines above the telling one among which a rule's `under` is looked for: a compiler quotes few.
+/// Lines above the telling one that are searched for a rule's `under`: a compiler quotes few.
 const UNDER_LINES: usize = 8;
 
-/// Where a line stands: the number of its stream, and its start in it.
+/// The place of a line: the number of its stream, and its start in it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) stream: usize,
     pub(super) start: usize,
 }
 
-/// Where in the output a line must start to be meant.
+/// The part of the output in which a line must start to be meant.
 #[derive(Clone)]
 pub(super) struct Within {
     pub(super) stream: usize,
@@ -42,11 +42,11 @@ pub(super) struct Hit<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Command<'a> {
     pub(super) argv: &'a [String],
-    /// The tool that the line is of.
+    /// The tool that wrote the line.
     pub(super) tool: &'a str,
 }
 
-/// What patterns captured so far; the first capture of each name stays.
+/// The captures so far; the first capture of each name stays.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) error_type: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct Found {
 }
 
 impl Place {
-    /// Everything below it in its stream.
+    /// The part of its stream below it.
     pub(super) fn below(self) -> Within {
         Within {
             stream: self.stream,
@@ -101,7 +101,7 @@ impl Found {
         self.file = self.file.take().or(file);
     }
 
-    /// Whether everything that `pattern` could capture is known.
+    /// Whether every capture of `pattern` is known.
     pub(super) fn has_all_of(&self, pattern: &Regex) -> bool {
         pattern.capture_names().flatten().all(|name| match name {
             "type" => self.error_type.is_some(),
@@ -125,8 +125,8 @@ impl Found {
         if let Some(language) = prepared.rule.trace {
             let read = trace::read(language, hit.text, hit.place.start);
             self.stack_trace = read.text;
-            // Where all frames lie in packages, a person names the one that gave up. What passes
-            // has no place.
+            // If all frames are in packages, a person names the innermost. A transient failure has
+            // no place.
             let innermost = (prepared.rule.category != Category::Transient)
                 .then_some(read.innermost)
                 .flatten();
@@ -137,8 +137,8 @@ impl Found {
         }
     }
 
-    /// Takes a place from around the hit where the rule found none of the project's own. What
-    /// passes has none, and what the exit code or mere words say has it in the line only.
+    /// Takes a place from around the hit if the rule found none of the project's own. A transient
+    /// failure has none, and one known by its exit code or mere words has it in the line only.
     pub(super) fn look_nearby(&mut self, hit: &Hit<'_>, rule: &Rule, command: Command<'_>) {
         let is_own = self.file.as_deref().is_some_and(|file| !is_packages(file));
         if is_own || rule.category == Category::Transient {
@@ -158,7 +158,7 @@ impl Found {
         }
     }
 
-    /// A file, and perhaps a line, for a failure of which nothing near says the place.
+    /// A file, and perhaps a line, for a failure with no place named nearby.
     fn file_nearby(
         &self,
         hit: &Hit<'_>,
@@ -206,7 +206,7 @@ impl Found {
     }
 }
 
-/// Bytes as text; what is no UTF-8 becomes the replacement character.
+/// Decodes bytes as text; invalid UTF-8 becomes the replacement character.
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
 }

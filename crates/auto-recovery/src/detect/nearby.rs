@@ -10,20 +10,20 @@ use super::rule::compile;
 use super::trace::is_java_library;
 use super::whose::is_packages;
 
-/// Lines below the telling one that may name the place: a stack, a list of what failed.
+/// Lines below the telling one that may name the place: a stack, a list of failures.
 pub(super) const LINES_BELOW: usize = 10;
 
 /// Lines above it.
 pub(super) const LINES_ABOVE: usize = 4;
 
-/// Lines below the telling one among which a build of an image shows its step: what the step said
-/// comes twice before that.
+/// Lines below the telling one in which a build of an image shows its step: the step's output is
+/// repeated twice before that.
 const STEP_LINES: usize = 60;
 
-/// Lines at the end of an output that nobody knows.
+/// Lines at the end of an unknown output.
 const LAST_LINES: usize = 20;
 
-/// What the names of hosts end in, where a port looks like a line.
+/// Endings of hosts' names, where a port looks like a line.
 const DOMAINS: &[&str] = &[
     ".com",
     ".org",
@@ -37,13 +37,13 @@ const DOMAINS: &[&str] = &[
     ".svc",
 ];
 
-/// Endings of what was built, not written.
+/// Endings of files that were built, not written.
 const BUILT: &[&str] = &[
     ".so", ".o", ".exe", ".dll", ".class", ".jar", ".log", ".pyc",
 ];
 
-/// What stands in lines in which a program that only serves names its own code: what runs
-/// recipes, and the ends of a copy.
+/// Marks of lines in which a program that only serves names its own code: runners of recipes, and
+/// the ends of a copy.
 const SERVANTS: &[&[u8]] = &[
     b"*** [",
     b"[sender=",
@@ -55,15 +55,15 @@ const SERVANTS: &[&[u8]] = &[
     b"(_ssl.c:",
 ];
 
-/// How far from the telling line a place counts.
+/// The distance from the telling line at which a place counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// In the line itself.
     Line,
     /// In the lines around it too.
     Around,
-    /// In the last lines of what is not known: the first of them that names one, as traces begin
-    /// with what failed.
+    /// In the last lines of an unknown output: the first that names one, as traces begin with the
+    /// failing code.
     Last,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn place(text: &[u8], start: usize, reach: Reach) -> Option<(String, 
     own.or_else(|| near.filter(|line| !only_warns(line)).find_map(place_in))
 }
 
-/// The place around the telling line in whose code something was asked for that is not there.
+/// The place around the telling line of the code that asked for something missing.
 pub(super) fn importing(text: &[u8], start: usize) -> Option<(String, Option<u64>)> {
     static ASKS: OnceLock<Regex> = OnceLock::new();
     let pattern =
@@ -108,7 +108,7 @@ pub(super) fn importing(text: &[u8], start: usize) -> Option<(String, Option<u64
 /// See [`importing`].
 const ASKS_PATTERN: &str = r"(?i)\b(?:import|include|require|use|load|find|found|resolve|resolved|running|no such)\b|CMakeLists\.txt:\d";
 
-/// The step of an image's build that failed: the line that stands above the excerpt of its file.
+/// The step of an image's build that failed: the line above the excerpt of its file.
 pub(super) fn build_step(text: &[u8], start: usize) -> Option<(String, u64)> {
     static STEP: OnceLock<Regex> = OnceLock::new();
     let pattern =
@@ -127,14 +127,14 @@ pub(super) fn build_step(text: &[u8], start: usize) -> Option<(String, u64)> {
 const STEP_PATTERN: &str =
     r"^(?<file>(?:[\w.@~-]+/)*(?:[\w-]+\.)?(?:Dockerfile|Containerfile)[\w.-]*):(?<line>\d+)\s*$";
 
-/// A file that the line names in quotes, where it is surely one.
+/// A file that the line names in quotes, if it surely is one.
 pub(super) fn quoted_file(line: &[u8]) -> Option<String> {
     static QUOTED: OnceLock<Regex> = OnceLock::new();
     let pattern = QUOTED
         .get_or_init(|| compile(QUOTED_PATTERN).expect("the tests of this file try the pattern"));
     let captures = pattern.captures(line)?;
     let file = shown_file(&captures["file"]);
-    // From a drive, a quoting language doubles what separates folders.
+    // After a drive, a quoting language doubles the separators of folders.
     Some(match file.as_bytes().get(1) {
         Some(b':') => file.replace(r"\\", r"\"),
         _ => file,
@@ -173,7 +173,7 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
     both.find_map(|captures| {
         let either = |one, other| captures.name(one).or_else(|| captures.name(other));
         let file = String::from_utf8_lossy(either("file", "named")?.as_bytes());
-        // Folders may hold blanks, and so may what stands before a path: `GET /a in b.ts:7`.
+        // Folders may have blanks, and so may the text before a path: `GET /a in b.ts:7`.
         let file = [" in ", " at ", " from "]
             .iter()
             .find_map(|word| Some(file.rsplit_once(word)?.1.to_owned()))
@@ -189,7 +189,7 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
 
 /// A place with the line before the file: `on line 2:16 of a.scss`, `at line: 81 in C:\\a.ps1`.
 const REVERSED_PATTERN: &str = concat!(
-    // A word between tells that even a name without an ending is a file's.
+    // A word between shows that even a name without an ending is a file's.
     r"(?:(?:^|\s)(?<named>/(?:[\w.@+-]+/)+[\w.@+-]+),? line (?<at>\d+)\b)|",
     r"\b(?:on|at) line:? (?<line>\d+)(?:[:.]\d+)?(?:,? col(?:umn)?:? \d+)?,? (?:of|in) (?:file )?",
     r#"["'`]?(?<file>(?:[A-Za-z]:[\\/])?[^\s"'`:,()<>]+\.[A-Za-z]\w{0,9})"#,

@@ -1,7 +1,6 @@
-//! When to try again, as far as whoever refused said so: headers, fields and sentences.
-//!
-//! Only what is addressed to the caller counts, not what a tool announces of its own retries
-//! (`retrying in 5 s`). The last one said is the one that holds.
+//! The time to try again, as far as the refusing side said it: in headers, fields and sentences.
+//! Only words addressed to the caller count, not a tool's announcements of its own retries
+//! (`retrying in 5 s`). The last one said holds.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -12,26 +11,26 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
-/// How much of the end of a stream is searched: the answer that ended the command stands there.
+/// Bytes searched at the end of a stream: the answer that ended the command is there.
 const TAIL_BYTES: usize = 64 * 1024;
 
-/// The longest wait that is told apart from longer ones: a year. Nobody waits for that either.
+/// Longest wait that is noted; longer ones are cut to this: a year, which no run waits either.
 const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Numbers from here on are moments, in seconds since 1970; smaller ones are spans.
 const EPOCH_MIN: f64 = 1_000_000_000.0;
 
-/// Name in a failure's context: seconds from when the failure was seen.
+/// Name in a failure's context: seconds from the moment when the failure was seen.
 const SECONDS: &str = "retry_after_seconds";
 /// Name in a failure's context: a moment, RFC 3339.
 const MOMENT: &str = "retry_at";
-/// Name in a failure's context: a time of the day, as [`Clock`] is written.
+/// Name in a failure's context: a time of the day, in the form of [`Clock`].
 const CLOCK: &str = "retry_at_clock";
 
-/// How long a time of the day counts as just gone by, rather than as tomorrow's.
+/// Longest time for which a time of the day counts as just past, rather than as tomorrow's.
 const JUST_GONE: Duration = Duration::from_secs(60 * 60);
 
-/// When to try again.
+/// The time to try again.
 #[derive(Clone, Debug, PartialEq)]
 enum Said {
     After(Duration),
@@ -39,8 +38,8 @@ enum Said {
     Clock(Clock),
 }
 
-/// A time as a clock on the wall shows it, of a day in the year or of whichever day is next, in a
-/// zone or where we are.
+/// A time as a clock on the wall shows it, on a day of the year or on the next day that has it, in
+/// a zone or in ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Clock {
     /// Month and day.
@@ -51,7 +50,7 @@ struct Clock {
     zone: Option<String>,
 }
 
-/// A header, a field or a sentence, each with what says when as `when`.
+/// Headers, fields and sentences; in each, `when` captures the time.
 static SAYINGS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
     [
         // `Retry-After: 3`, also a date; `retry_after: 3`, `"retryDelay": "34s"`.
@@ -72,7 +71,7 @@ static SAYINGS: LazyLock<[Regex; 7]> = LazyLock::new(|| {
     .map(|pattern| Regex::new(pattern).expect("a pattern of ours, which is tested"))
 });
 
-/// Notes in `failure` when to try again, if the output says so.
+/// Notes the time to try again in `failure`, if the output says one.
 pub(super) fn note(failure: &mut Failure, streams: [&[u8]; 2]) {
     let tails = streams.map(|stream| &stream[stream.len().saturating_sub(TAIL_BYTES)..]);
     let said = tails.iter().find_map(|tail| last_said(tail));
@@ -92,7 +91,7 @@ pub(super) fn note(failure: &mut Failure, streams: [&[u8]; 2]) {
     failure.context.insert(name.to_owned(), value);
 }
 
-/// How long to wait at `now`, as `failure` says; `None` if it says nothing.
+/// The wait from `now` on that `failure` asks for; `None` if it asks for none.
 pub fn retry_after(failure: &Failure, now: SystemTime) -> Option<Duration> {
     if let Some(seconds) = failure.context.get(SECONDS).and_then(Value::as_f64) {
         return Duration::try_from_secs_f64(seconds).ok();
@@ -138,8 +137,8 @@ impl Clock {
         })
     }
 
-    /// How long it is from `now` until that time comes next. A day that is gone is no wait at all:
-    /// nobody names one of the next year.
+    /// The wait from `now` until that time is next. A past date is no wait at all: no message names
+    /// one of the next year.
     fn wait_from(&self, now: SystemTime) -> Option<Duration> {
         let zone = match &self.zone {
             Some(name) => jiff::tz::TimeZone::get(name).ok()?,
@@ -210,15 +209,16 @@ fn read(text: &str, is_ms: bool) -> Option<Said> {
     moment.or_else(|| Clock::read(text).map(Said::Clock))
 }
 
-/// A wait of so many seconds; one that is too long to be a wait is still no leave to try at once.
+/// Makes a wait of this many seconds. One that is too long to be a wait is still no leave to try at
+/// once.
 fn after(seconds: f64) -> Option<Said> {
     let is_wait = seconds >= 0.0;
     let wait = Duration::try_from_secs_f64(seconds).unwrap_or(WAIT_MAX);
     is_wait.then_some(Said::After(wait.min(WAIT_MAX)))
 }
 
-/// `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up, in seconds. What follows is not
-/// looked at.
+/// Reads `20 seconds`, `6m0s`, `1.5 min`: numbers with units, added up, in seconds. The rest is
+/// ignored.
 fn span(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut whole = None;
@@ -249,7 +249,7 @@ fn seconds_in(unit: &str) -> Option<f64> {
     })
 }
 
-/// A moment as RFC 3339 (a blank or `UTC` in it as people write it) or as HTTP has it.
+/// Reads a moment in RFC 3339 (a blank or `UTC` in it as people write it) or in HTTP's form.
 fn moment(text: &str) -> Option<SystemTime> {
     let plain = text
         .replacen(' ', "T", 1)
@@ -300,7 +300,7 @@ mod tests {
             ("Claude AI usage limit reached|1800000045", 45.0),
             ("5-hour limit reached; resets in 1h 20m", 4800.0),
             ("Quota exceeded. Please retry in 34.5s.", 34.5),
-            // Whoever says so does not mean at once.
+            // Such an answer does not mean at once.
             ("Retry-After: 864000", 864_000.0),
             ("Retry-After: 99999999", 31_622_400.0),
             ("Retry-After: 100000000000000000000", 31_622_400.0),

@@ -1,7 +1,7 @@
-//! One rule: which line of which tool says what. Rules are data; this is their format.
+//! One rule: the meaning of one line of a tool. Rules are data; this is their format.
 //!
-//! A rule holds when everything it names holds. `find` are literals of which one must stand in a
-//! line for `line` to be tried on it, so that a large output is read once for all rules together.
+//! A rule holds when all its conditions hold. `find` are literals; `line` is tried only on a line
+//! with one of them, so that a large output is read once for all rules together.
 
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -18,35 +18,36 @@ use crate::failure::Category;
 pub struct Rule {
     /// Its name in records and messages.
     pub id: Text,
-    /// What kind of failure it is when the rule holds.
+    /// The category of the failure.
     pub category: Category,
-    /// How telling the rule is; more telling ones are asked first.
+    /// Its weight as evidence; more telling rules are asked first.
     #[serde(default)]
     pub sign: Sign,
     /// Only for commands that run one of these programs; empty for any.
     #[serde(default)]
     pub tools: Vec<Text>,
-    /// Literals of which one must stand in the line; empty for any line near either end.
+    /// Literals; one must be in the line. Empty for any line near either end.
     #[serde(default)]
     pub find: Vec<Text>,
-    /// The line that tells, with the captures `type`, `message`, `file` and `line`. In each pattern
-    /// `{position}` stands for a place, however it is written, and captures `file` and `line`.
+    /// The telling line, with the captures `type`, `message`, `file` and `line`. In each pattern
+    /// `{position}` stands for a place in any form, and captures `file` and `line`.
     #[serde(default)]
     pub line: Option<Text>,
-    /// What one of the few lines above the telling one must match, with the same captures.
+    /// A pattern that one of the few lines above the telling one must match, with the same
+    /// captures.
     #[serde(default)]
     pub under: Option<Text>,
-    /// Categories of headlines that a line near them overrules, since it says why. A rule that says
-    /// this is asked about nothing else.
+    /// Categories of headlines that a line near them overrules, since it has the reason. A rule
+    /// with this is asked about nothing else.
     #[serde(default)]
     pub beats: Vec<Category>,
-    /// A line that matches this is not meant, nor what stands under such a line.
+    /// A line that matches this is not meant, nor are the lines under it.
     #[serde(default)]
     pub except: Option<Text>,
-    /// Literals of which one must stand somewhere in the output.
+    /// Literals; one must be somewhere in the output.
     #[serde(default)]
     pub with: Vec<Text>,
-    /// Literals of which none may stand anywhere in the output.
+    /// Literals; none may be anywhere in the output.
     #[serde(default)]
     pub without: Vec<Text>,
     /// Only for these exit codes; empty for any.
@@ -61,13 +62,13 @@ pub struct Rule {
     /// Only when nothing at all was written, or only when something was.
     #[serde(default)]
     pub silent: Option<bool>,
-    /// The type to name, when no capture says it.
+    /// The type to name, when no capture has it.
     #[serde(default)]
     pub error_type: Option<Text>,
     /// Captured types to name differently: `[captured, name]`.
     #[serde(default)]
     pub names: Vec<(Text, Text)>,
-    /// The message to give, when no capture says it; otherwise it is the line.
+    /// The message to give, when no capture has it; otherwise it is the line.
     #[serde(default)]
     pub message: Option<Text>,
     /// The tool that wrote the line, when the line proves it.
@@ -82,16 +83,16 @@ pub struct Rule {
     /// The stack trace that belongs to the line.
     #[serde(default)]
     pub trace: Option<Trace>,
-    /// Whether the last such line tells most, rather than the first.
+    /// Set if the last such line tells most, rather than the first.
     #[serde(default)]
     pub last: bool,
 }
 
-/// How telling a rule is, most telling first.
+/// The strength of a rule as evidence, strongest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
-    /// How the process ended: its time limit, a signal.
+    /// The way the process ended: its time limit, a signal.
     Outcome,
     /// The root cause that a later, louder report only wraps.
     Cause,
@@ -129,7 +130,7 @@ impl Sign {
         })
     }
 
-    /// Whether rules of this sign go by wording, which warnings and quoted code can hold as well.
+    /// Whether rules of this sign use wording, which warnings and quoted code can have as well.
     pub(super) fn reads_prose(self) -> bool {
         match self {
             Self::Tool | Self::System | Self::Words | Self::Exit => true,
@@ -167,14 +168,14 @@ pub enum Trace {
 /// The captures a pattern may name.
 const CAPTURES: [&str; 4] = ["type", "message", "file", "line"];
 
-/// The size a compiled pattern may have: 1 MiB, a hundred times what the built-in ones need.
+/// Largest size of a compiled pattern: 1 MiB, a hundred times what the built-in ones need.
 const PATTERN_SIZE_MAX: usize = 1 << 20;
 
-/// The longest literal a rule may look for: a line that is longer than that is no report.
+/// Longest literal of a rule: a longer line is no report.
 const LITERAL_BYTES_MAX: usize = 1024;
 
 impl Rule {
-    /// A rule of this name that says nothing yet, with the category unknown.
+    /// An empty rule of this name, with the category unknown.
     pub fn named(id: impl Into<Text>) -> Self {
         Self {
             id: id.into(),
@@ -203,7 +204,7 @@ impl Rule {
         }
     }
 
-    /// Whether it tells no more than that something failed: any error's line, by no code.
+    /// Whether it says no more than that something failed: any error's line, with no code.
     pub(super) fn says_little(&self) -> bool {
         self.sign == Sign::Exit && self.category == Category::Unknown && self.exit.is_empty()
     }
@@ -281,8 +282,8 @@ impl Rule {
     }
 }
 
-/// Compiles a pattern as the rules mean it: bytes, ASCII classes, one line at a time, places
-/// spelled out.
+/// Compiles a pattern in the rules' sense: bytes, ASCII classes, one line at a time, places spelled
+/// out.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(&spelled_out(pattern))
         .unicode(false)

@@ -1,4 +1,4 @@
-//! The rules together: the built-in ones, a user's before them, sorted by how telling they are.
+//! The rules together: a user's before the built-in ones, sorted by their strength as evidence.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -64,7 +64,7 @@ pub struct Rules {
     pub(super) gave_up: Vec<usize>,
 }
 
-/// What programs say when they try again after a failure.
+/// Words of programs that try again after a failure.
 const TRIED_AGAIN: &[&str] = &[
     "retrying",
     "will retry",
@@ -76,7 +76,7 @@ const TRIED_AGAIN: &[&str] = &[
     "reconnecting",
 ];
 
-/// What programs say when they go on without what failed.
+/// Words of programs that continue without the part that failed.
 const DONE_WITHOUT: &[&str] = &[
     "falling back",
     "fallback to",
@@ -96,7 +96,7 @@ const DONE_WITHOUT: &[&str] = &[
     "skipping",
 ];
 
-/// What stands between failures of which one led to the other.
+/// Lines between chained failures, where the first caused the second.
 const CHAINED: &[&str] = &[
     "During handling of the above exception",
     "direct cause of the following exception",
@@ -104,7 +104,7 @@ const CHAINED: &[&str] = &[
     "[cause]:",
 ];
 
-/// What programs say when trying again did not help.
+/// Words of programs that tried again in vain.
 const GAVE_UP: &[&str] = &[
     "giving up",
     "gave up",
@@ -119,9 +119,9 @@ const GAVE_UP: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) rule: Rule,
-    /// Whether a user gave it, and means it whatever else the output says.
+    /// Set if a user gave it, and means it whatever else the output says.
     pub(super) is_users: bool,
-    /// Whether lines that only warn, or quote, are not meant.
+    /// Set if lines that only warn, or quote, are not meant.
     pub(super) skips_asides: bool,
     pub(super) find: Vec<usize>,
     pub(super) with: Vec<usize>,
@@ -178,7 +178,7 @@ impl Rules {
         self.ordered.iter().map(|prepared| &prepared.rule)
     }
 
-    /// The first `given` of `rules` are a user's, the others built in.
+    /// Prepares `rules`; the first `given` of them are a user's, the others built in.
     fn prepare(mut rules: Vec<Rule>, given: usize) -> Self {
         rules[given..].sort_by_key(|rule| rule.sign);
         let mut numbers = Numbers::new();

@@ -1,12 +1,12 @@
-//! The one pass over an output: where the rules' literals stand.
+//! The one pass over an output that finds the rules' literals.
 //!
 //! Each literal is known by its rarest eight bytes, a short one by its rarest four. A bit for each
-//! of them tells at nearly every position of a text, in a few instructions, that no literal is
+//! of them shows at nearly every position of a text, in a few instructions, that no literal is
 //! there; only where the bit is set are literals compared. Nothing is built that costs a short run
 //! its speed. Letters compare without case, since tools disagree on it and the rules' patterns
 //! decide anyway.
 //!
-//! Memory and time stay bounded however often a literal occurs: of each, the first lines are kept,
+//! Memory and time stay bounded however often a literal occurs: the first lines of each are kept,
 //! then its bit is cleared; the last lines come from a second look, backwards, at the text's end.
 
 use std::borrow::Cow;
@@ -16,34 +16,35 @@ use memchr::{memchr2, memrchr2};
 use super::text::Text;
 use crate::escape::strip_escapes;
 
-/// The shortest literal that can be told: shorter ones would stand in every other line.
+/// Length of the shortest literal: shorter ones would be in every other line.
 pub(super) const LITERAL_BYTES_MIN: usize = 4;
 
 /// Lines kept at either end for each literal: a telling line is among the first or the last of its
 /// kind, and 64 of each leave room for look-alikes.
 const LINES_KEPT: usize = 64;
 
-/// The part of a line in which a literal counts. What stands further right is data that a program
-/// printed, not how a tool reports.
+/// The part of a line in which a literal counts. Text further right is data that a program printed,
+/// not a tool's report.
 const LINE_PREFIX_BYTES: usize = 4 * 1024;
 
-/// How far from the end the last lines with a literal are looked for: more than any summary needs.
+/// Bytes at the end that are searched for the last lines with a literal: more than any summary
+/// needs.
 const TAIL_BYTES: usize = 1 << 20;
 
-/// The bytes by which a literal is known that has as many.
+/// Bytes by which a literal is known if it has as many.
 const LONG_BYTES: usize = 8;
 
 /// Bits in a filter, as a power of two: 16 KiB stay in the fastest cache beside each other, and the
 /// 2,200 eights of some 3,400 literals set one bit in sixty. Twice as many bits save little.
 const FILTER_BITS_LOG2: u32 = 17;
 
-/// The words that hold these bits.
+/// Words that hold these bits.
 const FILTER_WORDS: usize = 1 << (FILTER_BITS_LOG2 - u64::BITS.ilog2());
 
-/// Slots by which the keys of a hash are found, a few times as many as there are hashes.
+/// Slots of the keys, by the upper bits of their hashes: several times the number of hashes.
 const SLOTS: u32 = 1 << 13;
 
-/// The bits of a hash below those that name its slot.
+/// Bits of a hash below those of its slot.
 const SLOT_SHIFT: u32 = FILTER_BITS_LOG2 - SLOTS.ilog2();
 
 /// Multipliers of Fibonacci hashing: 2^32 and 2^64 divided by the golden ratio.
@@ -54,9 +55,9 @@ const LONG_MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 #[derive(Debug)]
 pub(super) struct Literals {
     all: Vec<Text>,
-    /// Those that are known by four bytes.
+    /// The literals that are known by four bytes.
     short: Keys,
-    /// Those that are known by eight.
+    /// The literals that are known by eight bytes.
     long: Keys,
 }
 
@@ -65,11 +66,11 @@ pub(super) struct Literals {
 struct Keys {
     /// Sorted by hash.
     keys: Vec<Key>,
-    /// Where the keys begin whose hashes have these upper bits.
+    /// The place of the first key whose hash has these upper bits.
     slots: Vec<u16>,
 }
 
-/// The hash of a few bytes of a literal, where in it they stand, and what helps to tell it quickly.
+/// The hash of a few bytes of a literal, their place in it, and bytes for a quick comparison.
 #[derive(Clone, Copy, Debug)]
 struct Key {
     hash: u32,
@@ -79,7 +80,7 @@ struct Key {
     ends: [u8; 2],
 }
 
-/// Where the literals stand in one stream, and its text without escape sequences.
+/// The places of the literals in one stream, and its text without escape sequences.
 #[derive(Debug)]
 pub(super) struct Scanned<'a> {
     pub(super) text: Cow<'a, [u8]>,
@@ -154,7 +155,7 @@ impl Keys {
 }
 
 impl Scanned<'_> {
-    /// Whether the literal stands anywhere in the stream.
+    /// Whether the literal is anywhere in the stream.
     pub(super) fn has(&self, literal: usize) -> bool {
         !self.first[literal].is_empty()
     }
@@ -175,7 +176,7 @@ impl Scanned<'_> {
 /// One look at a text, in one direction, for the literals that are still open.
 struct Pass<'a> {
     literals: &'a Literals,
-    /// Which hashes belong to an open literal, of those that are known by four bytes and by eight.
+    /// The hashes of open literals: of those that are known by four bytes and by eight.
     short: Filter,
     long: Filter,
     /// The starts of the lines that hold each literal, in the order in which they were read.
@@ -234,7 +235,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The next place from `from` on where bytes have a bit in a filter.
+    /// The next place from `from` on whose bytes have a bit in a filter.
     fn next_candidate(&self, line: &[u8], from: usize) -> Option<usize> {
         let ahead = line.get(from..)?;
         let eights = ahead.windows(LONG_BYTES);
@@ -273,7 +274,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Whether the open literal of `key` stands where its few bytes stand at `at`.
+    /// Whether the open literal of `key` is there, given its few bytes at `at`.
     fn is_it(&self, key: &Key, line: &[u8], at: usize) -> bool {
         let literal = usize::from(key.literal);
         let bytes = at
@@ -287,7 +288,7 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Keeps a line of the literal; says whether that was the last that is kept.
+    /// Keeps a line of the literal; returns whether that was the last to keep.
     fn note(&mut self, key: &Key, line_start: usize) -> bool {
         let literal = usize::from(key.literal);
         let lines = &mut self.lines[literal];
@@ -305,7 +306,7 @@ impl<'a> Pass<'a> {
 }
 
 impl Key {
-    /// The bytes of `literal` that occur least in what programs print.
+    /// The bytes of `literal` that are rarest in programs' output.
     fn rarest(literal: usize, bytes: &[u8]) -> Self {
         let length = if bytes.len() >= LONG_BYTES {
             LONG_BYTES
@@ -328,13 +329,13 @@ impl Key {
     }
 }
 
-/// Where the `length` bytes begin that are rarest in what programs print, roughly.
+/// The place of the `length` bytes that are rarest in programs' output, roughly.
 ///
 /// A repeated byte adds nothing, since blanks and rules come in rows. The border of two words adds
 /// something, since fewer texts agree there than within a word. Of equal places the last is taken.
 /// Each byte is looked at twice: as it enters the few and as it leaves them.
 fn rarest(bytes: &[u8], length: usize) -> usize {
-    /// What the end of a word inside of them adds, as much as two rarer letters.
+    /// Weight of the end of a word inside of them, as much as two rarer letters.
     const WORD_ENDS: u32 = 2;
     let of = |at: usize| u32::from(RARITY[usize::from(bytes[at])]);
     let added = |at: usize| match bytes[at - 1] == bytes[at] {
@@ -395,7 +396,7 @@ fn long_hash(eight: &[u8]) -> u32 {
     ];
     let number = (u64::from_le_bytes(eight) | LONG_CASE_BITS).wrapping_mul(LONG_MULTIPLIER);
     let bits = number >> (u64::BITS - FILTER_BITS_LOG2);
-    u32::try_from(bits).expect("so many bits are fewer than 32")
+    u32::try_from(bits).expect("the bits of a filter are fewer than 32")
 }
 
 /// The word of the filter and the bit in it that stand for a hash.
@@ -403,7 +404,7 @@ fn filter_place(hash: u32) -> (usize, u64) {
     (hash as usize / 64 % FILTER_WORDS, 1 << (hash % 64))
 }
 
-/// How rare each byte is in what programs print, roughly, in either case.
+/// Rarity of each byte in programs' output, roughly, in either case.
 static RARITY: [u8; 256] = {
     let mut rarity = [0; 256];
     let mut byte = 0;

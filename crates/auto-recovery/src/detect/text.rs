@@ -1,5 +1,5 @@
-//! The texts of rules, borrowed from the built-in files: to copy thousands of them would be a third
-//! of what the rules cost a failing run.
+//! The texts of rules, borrowed from the built-in files: copying thousands of them would be a third
+//! of the rules' cost for a failing run.
 
 use std::borrow::Cow;
 

@@ -1,9 +1,9 @@
-//! A model of words for outputs that no rule knows: how likely each category is, by what words
-//! stand in the output. It is linear, so the words that told can be named.
+//! A model of words for outputs that no rule knows: the likelihood of each category, from the words
+//! in the output. It is linear, so the words that decided can be named.
 //!
-//! Its weights are data, made by `words.py` from outputs and rules of our own. It is asked
-//! last, it stays silent unless it is sure, and it is surest of all where it says that a failure
-//! passes: such a failure is tried again blindly.
+//! Its weights are data, made by `words.py` from outputs and rules of our own. It is asked last,
+//! answers only if it is sure, and must be surest of all that a failure is transient: such a
+//! failure is tried again blindly.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,34 +27,34 @@ const CATEGORIES: [Category; 5] = [
     Category::Unknown,
 ];
 
-/// Where the model's own word for "nothing known" stands in [`CATEGORIES`].
+/// The place of the model's own word for "nothing known" in [`CATEGORIES`].
 const UNKNOWN: usize = 4;
 
 /// The weights in the file are whole numbers, a hundred to the unit.
 const WEIGHTS_PER_UNIT: f64 = 100.0;
 
-/// The lines at either end of an output that are looked at, and how much of each.
+/// Lines read at either end of an output, and bytes of each.
 const HEAD_LINES: usize = 10;
 const TAIL_LINES: usize = 50;
 const LINE_BYTES: usize = 400;
 
-/// The bytes at either end of a stream among which those lines are looked for.
+/// Bytes at either end of a stream that are searched for those lines.
 const ENDS_BYTES: usize = 64 * 1024;
 
-/// The share from which a category is said. Of outputs that the model had not seen, 2 of 32 that it
-/// was as sure of were something else.
+/// Share from which a category is given. Of outputs that the model had not seen, 2 of 32 that it
+/// was this sure of were something else.
 const SURE: f64 = 0.6;
 
-/// The same, for what passes: none that lasts was called so.
+/// The same for transient failures: no lasting one was called so.
 const SURE_THAT_IT_PASSES: f64 = 0.9;
 
 /// The same, for tests: programs expect things of their input, too.
 const SURE_OF_A_TEST: f64 = 0.75;
 
-/// Features that an output must have: a sentence or two say nothing.
+/// Least number of features in an output: a sentence or two say nothing.
 const FEATURES_MIN: usize = 12;
 
-/// Words that are named as the reason.
+/// Number of words named as the reason.
 const TOLD_BY: usize = 4;
 
 /// The shortest word that counts by itself.
@@ -66,20 +66,20 @@ const STATUS_DIGITS: usize = 3;
 /// The number of a stream, and where a line starts in it.
 type Place = (usize, usize);
 
-/// What the words of an output say.
+/// The model's reading of an output's words.
 #[derive(Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) category: Category,
     /// The line that tells most.
     pub(super) line: Place,
-    /// The words that told, the most telling first.
+    /// The words that decided, the most telling first.
     pub(super) words: Vec<String>,
 }
 
-/// The category that the words of `streams` tell, standard error first as everywhere; none if the
-/// model is not sure of one.
+/// The category from the words of `streams`, standard error first as everywhere; none if the model
+/// is not sure of one.
 pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
-    // Of each line the features that the model knows.
+    // The known features of each line.
     let lines: Vec<(Place, BTreeMap<String, Weights>)> = looked_at(streams)
         .into_iter()
         .map(|(stream, range)| ((stream, range.start), known_in(&streams[stream][range])))
@@ -108,7 +108,7 @@ pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
     }
     let tells = |weights: &Weights| weights[best] - weights[UNKNOWN];
     let of_line = |found: &BTreeMap<String, Weights>| found.values().map(tells).sum::<i32>();
-    // The first of those that tell most.
+    // The first of the most telling lines.
     let (line, _) = lines.iter().rev().max_by_key(|(_, found)| of_line(found))?;
     let mut words: Vec<_> = known.iter().collect();
     words.sort_by_key(|(_, weights)| -tells(weights));
@@ -129,8 +129,8 @@ fn known_in(line: &[u8]) -> BTreeMap<String, Weights> {
     known.map(|(weights, feature)| (feature, weights)).collect()
 }
 
-/// What the model says as a rule would: the name by which answers of it are known, and what to call
-/// a failure of which no more is known than its category.
+/// The model's answer as a rule: the name for its answers, and the type of a failure with nothing
+/// known but its category.
 pub(super) fn as_rule(category: Category) -> Rule {
     let error_type = match category {
         Category::Transient => "NetworkError",
@@ -160,7 +160,7 @@ fn table() -> &'static Vec<(&'static str, &'static str)> {
     })
 }
 
-/// The weights of `feature`; those of the empty one are what every output begins with.
+/// The weights of `feature`; those of the empty one are the start of every output.
 fn weights_of(feature: &str) -> Option<Weights> {
     let table = table();
     let at = table
@@ -174,7 +174,7 @@ fn weights_of(feature: &str) -> Option<Weights> {
     Some(weights)
 }
 
-/// How likely each category is by these features.
+/// The likelihood of each category, given these features.
 fn shares<'a>(known: impl ExactSizeIterator<Item = &'a Weights>) -> [f64; CATEGORIES.len()] {
     let scale = 1.0 / (known.len() as f64).sqrt();
     let mut sums = [0; CATEGORIES.len()];
@@ -232,7 +232,7 @@ fn lines_in(text: &[u8], range: Range<usize>) -> impl Iterator<Item = Range<usiz
     })
 }
 
-/// What is seen in a line: its words, pairs of them, and whether it names a place.
+/// The features of a line: its words, pairs of them, and whether it names a place.
 fn features(line: &[u8]) -> impl Iterator<Item = String> {
     static PLACE: OnceLock<Regex> = OnceLock::new();
     let place = PLACE

@@ -1,11 +1,10 @@
-//! A line of a trail taken apart without being decoded: readers that only count, or that write what
-//! they read in another shape, touch each byte once and allocate nothing.
+//! A line of a trail taken apart without being decoded: readers that only count, or that write it
+//! in another shape, touch each byte once and allocate nothing.
 //!
-//! Only what [`RecoveryAuditEntry::to_json`](super::RecoveryAuditEntry::to_json) writes is
+//! Only the text that [`RecoveryAuditEntry::to_json`](super::RecoveryAuditEntry::to_json) writes is
 //! understood, to the byte: the same names in the same order, no space between tokens, strings with
-//! the escapes that it uses, durations in milliseconds. Of anything else it says that it does not
-//! know, and the caller decodes it; so what this accepts and what the decoder accepts can never
-//! differ in meaning.
+//! the escapes that it uses, durations in milliseconds. Anything else is reported as unknown, and
+//! the caller decodes it; so this and the decoder can never differ in meaning.
 
 mod scan;
 
@@ -14,14 +13,14 @@ use std::borrow::Cow;
 use self::scan::next_special;
 use super::RecoveryAuditEntry;
 
-/// Digits of whole seconds up to which the shortest decimal of a number is the one that stands
-/// there: with three decimals they stay within the 15 digits that a double always tells apart.
+/// Digits of whole seconds up to which the shortest decimal of a number is its text: with three
+/// decimals they stay within the 15 digits that a double always distinguishes.
 const SECONDS_DIGITS_MAX: usize = 12;
 
-/// Digits of an attempt number that fit into 64 bits whatever they are.
+/// Digits of an attempt number that always fit into 64 bits.
 const NUMBER_DIGITS_MAX: usize = 19;
 
-/// One entry, and where its values stand in the line.
+/// One entry, and the places of its values in the line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryLine<'a> {
     /// The whole line.
@@ -43,31 +42,31 @@ pub(crate) struct EntryLine<'a> {
     pub(crate) recovery_message: Text,
 }
 
-/// Where something stands in a line. Small, so that it is handed on in registers.
+/// A range of a line. Small, so that it is handed on in registers.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
     end: u32,
 }
 
-/// Where a string stands, without its quotes.
+/// The place of a string, without its quotes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text {
     span: Span,
     escaped: bool,
 }
 
-/// Where a list of strings stands, brackets included.
+/// The place of a list of strings, brackets included.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct List {
     span: Span,
 }
 
 impl<'a> EntryLine<'a> {
-    /// The entry on `line`, which has no line end; `None` if it is not written as we write it.
+    /// Parses the entry on `line`, which has no line end; `None` if its form is not ours.
     #[inline(always)]
     pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
-        // Places in it are numbers of 32 bits.
+        // Its places are numbers of 32 bits.
         u32::try_from(line.len()).ok()?;
         let json = std::str::from_utf8(line).ok()?;
         let mut rest = Rest { line, at: 0 };
@@ -108,7 +107,7 @@ impl<'a> EntryLine<'a> {
 }
 
 impl<'a> EntryLine<'a> {
-    /// The string that stands at `text`.
+    /// The string at `text`.
     pub(crate) fn text(&self, text: Text) -> Cow<'a, str> {
         let raw = text.span.of(self.json);
         match text.escaped {
@@ -117,15 +116,15 @@ impl<'a> EntryLine<'a> {
         }
     }
 
-    /// The list that stands at `list`, as it is written.
+    /// The list at `list`, as it is written.
     pub(crate) fn list(&self, list: List) -> &'a str {
         list.span.of(self.json)
     }
 
-    /// The strings of the list that stands at `list`, in order.
+    /// The strings of the list at `list`, in order.
     pub(crate) fn items(&self, list: List) -> impl Iterator<Item = Cow<'a, str>> {
         let line = *self;
-        // Behind the bracket, then behind the comma, stands the next item or the end.
+        // After the bracket, and after each comma, is the next item or the end.
         let mut rest = Rest {
             line: self.json.as_bytes(),
             at: list.span.start as usize + 1,
@@ -137,7 +136,7 @@ impl<'a> EntryLine<'a> {
         })
     }
 
-    /// How long the attempt took, as it is written.
+    /// The duration of the attempt, as it is written.
     pub(crate) fn duration_seconds(&self) -> &'a str {
         self.duration_seconds.of(self.json)
     }
@@ -166,8 +165,7 @@ impl<'a> EntryLine<'a> {
 }
 
 impl Span {
-    /// What of a line stands between these bytes. Whoever made a span looked that the line is short
-    /// enough.
+    /// The range between these bytes. Its maker has checked that the line is short enough.
     fn new(start: usize, end: usize) -> Self {
         Self {
             start: start as u32,
@@ -180,7 +178,7 @@ impl Span {
     }
 }
 
-/// The text that `raw` stands for, whose escapes were looked at.
+/// The text of `raw`, whose escapes were checked.
 fn unescaped(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -200,9 +198,8 @@ fn unescaped(raw: &str) -> String {
     text
 }
 
-/// What of a line is still to be taken. Most of what takes it is inlined whatever it costs in code,
-/// so that the place stays in a register: a third of the time goes to keeping it in memory
-/// otherwise.
+/// The rest of a line. Most of its methods are inlined whatever that costs in code, so that the
+/// place stays in a register: keeping it in memory would take a third of the time.
 struct Rest<'a> {
     line: &'a [u8],
     at: usize,
@@ -254,8 +251,8 @@ impl<'a> Rest<'a> {
     #[inline(never)]
     fn text_with_escapes(&mut self, start: usize, mut end: usize) -> Option<Text> {
         while self.line[end] != b'"' {
-            // A string may hold control characters only as escapes. Those that are not among these
-            // have a shorter form, or mean a control character that has none.
+            // A string may hold control characters only as escapes. Those not listed here have a
+            // shorter form, or mean a control character that has none.
             let escape = self.line.get(end..end + 2)?;
             if !matches!(
                 escape,
@@ -313,7 +310,7 @@ impl<'a> Rest<'a> {
         Some(&bytes[..length])
     }
 
-    /// Seconds as serde writes those that are whole milliseconds, and how many of these.
+    /// Seconds as serde writes whole milliseconds, and their number.
     fn seconds(&mut self) -> Option<(Span, u64)> {
         let start = self.at;
         let whole = self.digits(SECONDS_DIGITS_MAX)?;

@@ -1,6 +1,7 @@
-//! Who else may write something, by its mode, its access list and the machine's lists of users.
+//! Other users that may write a file, by its mode, its access list and the machine's lists of
+//! users.
 //!
-//! Asks what is open, not its path, so that it cannot be swapped in between.
+//! Asks about the open file, not its path, so that it cannot be swapped in between.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -16,21 +17,21 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
 /// The extended attribute that gives further users and groups their permissions. With it, the
-/// group's bits say what any of these may do.
+/// group's bits limit what any of these may do.
 const ACCESS_LIST: &str = "system.posix_acl_access";
 
-/// The longest of the machine's lists that is read: 16 MiB, some 200,000 users. A longer one knows
-/// nobody.
+/// Longest of the machine's lists that is read: 16 MiB, some 200,000 users. A longer one is taken
+/// as empty.
 const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Why others than its owner may write `file`, of which `metadata` is known, if so. A group in
-/// which there is nobody but the owner is nobody else.
+/// The reason why others than its owner may write `file`, which has `metadata`, if they may. A
+/// group with no member but the owner does not count.
 pub fn other_writers(file: &File, metadata: &Metadata) -> Option<String> {
     let ask = || rustix::fs::fgetxattr(file, ACCESS_LIST, &mut [0_u8; 0][..]);
     by_mode(metadata, ask)
 }
 
-/// The same of what stands at `path`, which is not opened.
+/// The same for the file at `path`, which is not opened.
 pub(super) fn other_writers_at(path: &Path, metadata: &Metadata) -> Option<String> {
     let ask = || rustix::fs::lgetxattr(path, ACCESS_LIST, &mut [0_u8; 0][..]);
     by_mode(metadata, ask)
@@ -54,9 +55,9 @@ fn by_mode(
     None
 }
 
-/// Whether nobody but its owner is in the file's group, as far as the machine's own lists know.
+/// Whether the file's group has no member but its owner, by the machine's own lists.
 fn is_group_its_owners(metadata: &Metadata) -> bool {
-    // Lists that cannot be read know nobody.
+    // A list that cannot be read is taken as empty.
     let list = |path: &str| {
         let path = Path::new(path);
         let bytes = read_small(path, Links::Follow, LIST_BYTES_MAX).unwrap_or_default();
@@ -71,8 +72,8 @@ fn is_group_its_owners(metadata: &Metadata) -> bool {
 }
 
 /// Whether the group `gid` is the user `uid`'s own, as most systems give each user one: by the
-/// texts of `passwd` and `group`, it is the user's primary group, nobody else's, and has no member
-/// but the user. Of a user who is not listed, none is.
+/// texts of `passwd` and `group`, it is the user's primary group, no other user's, and has no
+/// member but the user. A user who is not listed has none.
 fn is_group_own(passwd: &str, group: &str, uid: u32, gid: u32) -> bool {
     let mut own_names = Vec::new();
     let mut is_primary = false;
@@ -102,8 +103,8 @@ fn is_group_own(passwd: &str, group: &str, uid: u32, gid: u32) -> bool {
     is_primary && !has_other
 }
 
-/// Whether more users or groups than its own have permissions of their own. What cannot be asked
-/// may have.
+/// Whether more users or groups than its own have permissions of their own. If the system cannot
+/// say, they may have.
 fn is_list(answer: Result<usize, Errno>) -> bool {
     !matches!(answer, Err(Errno::NODATA | Errno::OPNOTSUPP))
 }
@@ -135,7 +136,7 @@ cut:x:1004
             (1000, 1001, false),
             (1000, 10, false),
             (1000, 4242, false),
-            // Nobody who is listed.
+            // A user who is not listed.
             (4242, 1000, false),
             (4242, 4242, false),
             (1004, 1004, false),

@@ -53,11 +53,11 @@ fn many(pace: Pace) {
     }
 }
 
-/// What a caller is told, unless its thread panicked.
+/// The result of a caller, unless its thread panicked.
 type Told = thread::Result<Result<u32>>;
 
-/// Has one caller lead, another join its batch, and a third come after that, and the leader end
-/// like this. Returns what each was told.
+/// Has one caller lead, another join its batch, and a third come after that, and ends the leader's
+/// write with `end`. Returns the result of each.
 fn led(end: impl Fn() -> Result<Vec<Result<u32>>> + Sync) -> [Told; 3] {
     let group = &GroupCommit::<u32>::new(1024, |_| 1, Pace::Gather);
     let (leading, closed) = (&Barrier::new(2), &Barrier::new(2));
@@ -185,8 +185,8 @@ fn unmerged(pace: Pace) {
     });
 }
 
-/// Has so many callers write batches of so many, all there before the first is written, and returns
-/// who wrote each.
+/// Has `callers` callers write batches of `batch` each, all queued before the first is written, and
+/// returns the thread that wrote each batch.
 fn leaders(
     callers: usize,
     batch: usize,

@@ -1,7 +1,8 @@
 //! Ids: UUIDv7, with the time to a 4096th of a millisecond and 62 random bits.
 //!
-//! A system call for each id's randomness would be a tenth of what logging an entry costs, so each
-//! thread draws for many at once. A forked child draws anew: what its parent drew is its parent's.
+//! A system call for each id's randomness would be a tenth of the cost of logging an entry, so each
+//! thread draws for many at once. A forked child draws anew: its parent uses the bytes drawn
+//! before.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustix::rand::{GetRandomFlags, getrandom};
 use uuid::{Builder, Uuid};
 
-/// What one id takes of the store of randomness.
+/// Bytes of randomness in one id.
 const ID_BYTES: usize = 8;
 
 /// Draws for 32 ids. The system gives up to 256 bytes whole, whatever interrupts it.
@@ -57,7 +58,7 @@ fn at(time: SystemTime, random: [u8; ID_BYTES]) -> Uuid {
 }
 
 impl Drawn {
-    /// Randomness that nobody else gets; `None` if the system gives none.
+    /// Takes randomness for one use only; `None` if the system gives none.
     fn take(&mut self, pid: u32) -> Option<[u8; ID_BYTES]> {
         if self.pid != pid || self.used == DRAWN_BYTES {
             let count = getrandom(&mut self.bytes, GetRandomFlags::empty()).ok()?;

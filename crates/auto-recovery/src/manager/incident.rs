@@ -1,34 +1,34 @@
-//! A failure that is handed over for recovery, and what came of it.
+//! A failure that is handed over for recovery, and the result.
 
 use crate::attempt::RecoveryResult;
 use crate::failure::{Category, Failure};
 use crate::manager::step::RecoveryEnd;
 
-/// A failure that is to be recovered, and what is known of the run that showed it.
+/// A failure to recover, and the facts of the run that showed it.
 #[derive(Clone, Debug)]
 pub struct Incident {
     /// The failure.
     pub failure: Failure,
     /// Its category.
     pub category: Category,
-    /// The rule that said so.
+    /// The rule that detected it.
     pub rule: String,
     /// Exit code of the command.
     pub exit_code: Option<i32>,
     /// Signal that ended it.
     pub signal: Option<i32>,
-    /// Whether it was stopped at its time limit.
+    /// Set if it was stopped at its time limit.
     pub timed_out: bool,
-    /// Where its output is kept.
+    /// The file that keeps its output.
     pub output_file: Option<String>,
     /// The tree it left.
     pub checkpoint: Option<String>,
-    /// What will not be tried and why, in words.
+    /// Strategies that will not be tried, and why, in words.
     pub skipped: Vec<String>,
 }
 
 impl Incident {
-    /// An incident of which only the failure is known.
+    /// An incident with nothing known but its failure.
     pub fn new(failure: Failure, category: Category, rule: impl Into<String>) -> Self {
         Self {
             failure,
@@ -47,25 +47,25 @@ impl Incident {
 /// One recovery, from its first attempt to its end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recovery {
-    /// What came of it, in the specification's shape.
+    /// The result, in the specification's shape.
     pub result: RecoveryResult,
-    /// How it ended.
+    /// The way it ended.
     pub end: RecoveryEnd,
     /// The session it was recorded in.
     pub session_id: Option<String>,
-    /// Whether it passed by being run again, and nothing else.
+    /// Set if it passed by being run again, and nothing else.
     pub flaky: bool,
-    /// Paths that the cure changed, together with what it was built upon; sorted.
+    /// Paths that the cure changed, together with the changes it was built upon; sorted.
     pub files_modified: Vec<String>,
     /// Processes that the cure left running, as `pid command`.
     pub left_running: Vec<String>,
     /// Paths that attempts changed and that no checkpoint covers, and those that somebody else
     /// changed meanwhile and that were kept; sorted.
     pub not_covered: Vec<String>,
-    /// Why nothing more was tried although something was left to try.
+    /// The reason why nothing more was tried, if something was left to try.
     pub stopped: Option<String>,
-    /// Why the deadline ended it although it had not passed: what had to be waited for was longer.
+    /// The reason why the deadline ended it before it had passed: a necessary wait was longer.
     pub out_of_time: Option<String>,
-    /// What was not tried because somebody did not agree to it, and why.
+    /// Strategies that were not tried because the user did not agree, and why.
     pub declined: Vec<String>,
 }

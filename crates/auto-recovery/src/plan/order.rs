@@ -8,15 +8,15 @@ use crate::plan::candidate::Candidate;
 use crate::plan::planner::{Case, Chosen, Plan, Planner};
 use crate::strategy::RecoveryStrategyType::{self, Alternative, Fix, Retry, Rollback};
 
-/// The longest run of a failing test that is done again before the first fix.
+/// Longest run of a failing test that is repeated before the first fix.
 const RERUN_FIRST_MAX: Duration = Duration::from_secs(120);
 
 /// The specification's order of the failure's category.
 ///
-/// What is not available is never tried. A kind that somebody asked for and that the category's
-/// order does not have comes after it: a user who asks for a retry of a lint failure gets it.
-/// Rollback comes after all others. A test that fails is run again before somebody mends what may
-/// not be broken, unless that takes too long.
+/// Unavailable strategies are never tried. A kind that was asked for and that the category's order
+/// lacks comes after it: a user who asks for a retry of a lint failure gets it. Rollback comes
+/// after all others. A failing test is run again before a fix changes code that may not be broken,
+/// unless that takes too long.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CategoryOrder;
 
@@ -46,8 +46,8 @@ impl Planner for CategoryOrder {
     }
 }
 
-/// These kinds, in this order, available or not: somebody names them. One that is named twice is
-/// tried twice.
+/// The given kinds, in this order, available or not: the caller names them. A kind that is named
+/// twice is tried twice.
 #[derive(Clone, Debug)]
 pub struct GivenOrder(pub Vec<RecoveryStrategyType>);
 
@@ -102,7 +102,7 @@ fn kinds(category: Category, available: &[(usize, &Candidate)]) -> Vec<RecoveryS
     kinds
 }
 
-/// The retry of which one try comes before any fix.
+/// The retry that gets one try before any fix.
 fn rerun_first<'c>(
     case: &Case<'_>,
     available: &[(usize, &'c Candidate)],
@@ -116,8 +116,8 @@ fn rerun_first<'c>(
     retries.next().copied()
 }
 
-/// The tries that are left of `retry` in its own place once it was tried first. What showed the
-/// same again is not flaky, unless somebody insists.
+/// The tries left to `retry` in its own place after its first try. A failure that showed again is
+/// not flaky, unless the retry was asked for.
 fn after_first(retry: &Candidate) -> Option<u32> {
     match retry.max_attempts {
         _ if !retry.asked => None,
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// The kinds of the plan, and how often each is tried.
+    /// The kinds of the plan, and the number of tries of each.
     fn planned(
         planner: &dyn Planner,
         case: &Case<'_>,

@@ -1,4 +1,4 @@
-//! What processes have open: a directory of numbers for each, with what the system says of them.
+//! Open files of processes: a directory of numbers for each, with the system's facts on them.
 
 use std::fs::{self, ReadDir};
 use std::io;
@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags};
 
 use super::told;
 
-/// Where our own descriptors are, each under its number. Opened there, a file is opened anew; a
-/// change of its mode is one of what is open.
+/// The directory of our own descriptors, each under its number. A file opened there is opened anew;
+/// a change of its mode is one of the open file's.
 pub(crate) const OURS: &str = "/proc/self/fd";
 
 /// The kernel's flags of an open file, as `/proc` shows them.
@@ -18,27 +18,27 @@ pub(crate) const ACCESS_MODE: u32 = 0o3;
 pub(crate) const WRITE_ONLY: u32 = 0o1;
 pub(crate) const CLOSE_ON_EXEC: u32 = 0o2_000_000;
 
-/// Where our descriptor `number` is.
+/// The path of our descriptor `number`.
 pub(crate) fn path_of_ours(number: u32) -> String {
     format!("{OURS}/{number}")
 }
 
-/// Where the descriptor `number` of `pid` is.
+/// The path of the descriptor `number` of `pid`.
 pub(crate) fn path(pid: i32, number: impl std::fmt::Display) -> String {
     format!("/proc/{pid}/fd/{number}")
 }
 
-/// What `pid` has open: its owner and root may look.
+/// The open files of `pid`: its owner and root may look.
 pub(crate) fn of(pid: i32) -> io::Result<ReadDir> {
     fs::read_dir(format!("/proc/{pid}/fd"))
 }
 
-/// Opens what `fd` has open once more, with flags of its own.
+/// Opens the file behind `fd` once more, with flags of its own.
 pub(crate) fn open_anew(fd: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     rustix::fs::open(format!("{OURS}/{}", fd.as_raw_fd()), flags, Mode::empty())
 }
 
-/// Whether `path` is one of the system's own places, whose files are no regular ones.
+/// Whether `path` is in one of the system's own places, whose files are no regular ones.
 pub(crate) fn is_of_system(path: &Path) -> bool {
     ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir))
 }
@@ -54,15 +54,15 @@ pub(crate) fn flags(number: u32) -> Option<u32> {
     u32::from_str_radix(&field(number, "flags:")?, 8).ok()
 }
 
-/// What `/proc` says of our descriptor `number` under `name`.
+/// The value under `name` in `/proc` for our descriptor `number`.
 pub(crate) fn field(number: u32, name: &str) -> Option<String> {
     let info = told::read_text(format!("/proc/self/fdinfo/{number}")).ok()?;
     let value = info.lines().find_map(|line| line.strip_prefix(name))?;
     Some(value.trim().to_owned())
 }
 
-/// Whether `pid` has locked what it has open as `number`, so that others wait. What the system says
-/// of an open file has a line for each lock on it:
+/// Whether `pid` has locked its open file `number`, so that others wait. The system's text on an
+/// open file has a line for each lock on it:
 /// `lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF`.
 pub(crate) fn is_write_locked(pid: i32, number: &str) -> bool {
     let info = told::read_text(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What this system tells of files, and does with them, beyond what every Unix does.
+//! This system's facts on files, and operations on them, beyond those of every Unix.
 
 use std::fs::File;
 use std::io;
@@ -15,32 +15,32 @@ use super::descriptors;
 /// Nanoseconds in a second.
 const NANOS: i64 = 1_000_000_000;
 
-/// The length of `file`, and how many names it has.
+/// The length of `file`, and the number of its names.
 ///
-/// Nothing else is asked for: Linux keeps the times of a file to the nanosecond from one question
-/// for them to the next write, which then has to store them, and that takes half as long as the
-/// write.
+/// Nothing else is asked for: after a question for the times of a file, Linux keeps them to the
+/// nanosecond until the next write, which then has to store them, and that takes half as long as
+/// the write.
 pub(crate) fn length_and_links(file: &File) -> io::Result<(u64, u64)> {
     let wanted = StatxFlags::SIZE | StatxFlags::NLINK;
     let status = statx(file, c"", AtFlags::EMPTY_PATH, wanted)?;
     Ok((status.stx_size, status.stx_nlink.into()))
 }
 
-/// Gives `file` so many bytes of real blocks.
+/// Reserves this many bytes of real blocks for `file`.
 pub(crate) fn reserve(file: &File, bytes: u64) -> Result<()> {
     fallocate(file, FallocateFlags::empty(), 0, bytes)
 }
 
-/// Gives `name` in `dir` the name `to` in `to_dir`, where nothing may stand.
+/// Renames `name` in `dir` to `to` in `to_dir`, where nothing may exist yet.
 pub(crate) fn rename_to_new(dir: &OwnedFd, name: &[u8], to_dir: &OwnedFd, to: &[u8]) -> Result<()> {
     renameat_with(dir, name, to_dir, to, RenameFlags::NOREPLACE)
 }
 
-/// What stands at a name, held so that nothing else can take its place, without being opened.
+/// A file held by its name, so that nothing else can take its place, without being opened.
 pub(crate) struct Hold(OwnedFd);
 
 impl Hold {
-    /// Takes hold of `name` in `dir`, and says what it is.
+    /// Takes hold of `name` in `dir`, and returns its stat.
     pub(crate) fn at(dir: &OwnedFd, name: &[u8]) -> Result<(Self, Stat)> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = openat(dir, name, flags, Mode::empty())?;
@@ -55,12 +55,12 @@ impl Hold {
 
     /// Sets its permission bits; it must be no link.
     pub(crate) fn set_mode(&self, mode: Mode) -> Result<()> {
-        // The kernel's name for what is held: it is none of a link that anybody could plant.
+        // The kernel's name for the held file: it is not that of a link that anybody could plant.
         let held = format!("{}/{}", descriptors::OURS, self.0.as_fd().as_raw_fd());
         chmodat(CWD, held, mode, AtFlags::empty())
     }
 
-    /// When it was made, in nanoseconds since the epoch, where the file system tells.
+    /// Its birth time, in nanoseconds since the epoch, if the file system has it.
     pub(crate) fn made_ns(&self) -> Option<i64> {
         let wanted = StatxFlags::BTIME;
         let told = statx(&self.0, c"", AtFlags::EMPTY_PATH, wanted).ok()?;

@@ -10,18 +10,18 @@ pub(crate) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     pipe_with(PipeFlags::CLOEXEC)
 }
 
-/// The same, neither end of which makes anybody wait.
+/// The same, with neither end blocking.
 pub(crate) fn pipe_without_waits() -> Result<(OwnedFd, OwnedFd)> {
     pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
 }
 
-/// Gives `pipe` room for so many bytes.
+/// Gives `pipe` room for this many bytes.
 pub(crate) fn set_size(pipe: &OwnedFd, bytes: usize) -> Result<()> {
     fcntl_setpipe_size(pipe, bytes).map(drop)
 }
 
-/// Copies what lies in the pipe `from`, at most so many bytes, to the pipe `to`, without waiting.
-/// It stays in `from`.
+/// Copies the content of the pipe `from`, at most `bytes_max` bytes, to the pipe `to`, without
+/// waiting. It stays in `from`.
 pub(crate) fn copy_unread(from: impl AsFd, to: impl AsFd, bytes_max: usize) -> Result<usize> {
     tee(from, to, bytes_max, SpliceFlags::NONBLOCK)
 }

@@ -1,8 +1,8 @@
-//! A bounded copy of what a command wrote.
+//! A bounded copy of a command's output.
 //!
-//! Of each stream the first [`Capture::HEAD_MAX`] and the last [`Capture::TAIL_MAX`] bytes are kept
-//! in memory, with the order in which both streams arrived. Nothing is written to disk until
-//! [`Capture::write_to`] is asked for.
+//! The first [`Capture::HEAD_MAX`] and the last [`Capture::TAIL_MAX`] bytes of each stream are kept
+//! in memory, with the order in which both streams arrived. Nothing is written to disk before
+//! [`Capture::write_to`] is called.
 //!
 //! # The file
 //!
@@ -24,7 +24,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::wording::counted;
 
-/// One of the two streams a command writes to.
+/// One of the two streams of a command's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stream {
     /// Standard output; also everything when both streams are one.
@@ -70,7 +70,7 @@ pub struct Capture {
 pub enum Piece<'a> {
     /// Bytes as they were written.
     Bytes(Stream, &'a [u8]),
-    /// So many bytes are missing here.
+    /// This many bytes are missing here.
     Cut(Stream, u64),
 }
 
@@ -88,7 +88,7 @@ impl Capture {
         }
     }
 
-    /// Adds what `stream` has just written.
+    /// Adds the bytes that `stream` has just written.
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -100,7 +100,7 @@ impl Capture {
         }
     }
 
-    /// How many bytes `stream` wrote, kept or not.
+    /// Number of bytes that `stream` wrote, kept or not.
     pub fn written(&self, stream: Stream) -> u64 {
         self.kept[stream.index()].total
     }
@@ -110,7 +110,7 @@ impl Capture {
         self.kept.iter().any(|kept| kept.cut() > 0)
     }
 
-    /// What is kept of `stream`, with the line that stands for what was cut.
+    /// The kept bytes of `stream`, with a line in place of the cut ones.
     pub fn stream(&self, stream: Stream) -> Cow<'_, [u8]> {
         let kept = &self.kept[stream.index()];
         if kept.tail.is_empty() && kept.cut() == 0 {
@@ -126,7 +126,7 @@ impl Capture {
         Cow::Owned(text)
     }
 
-    /// What is kept of both streams as a person saw it, with the lines that stand for what was cut.
+    /// The kept bytes of both streams as a person saw them, with lines in place of the cut ones.
     pub fn interleaved(&self) -> Cow<'_, [u8]> {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let other = Stream::of_index(1 - stream.index());
@@ -144,12 +144,12 @@ impl Capture {
         Cow::Owned(text)
     }
 
-    /// What is kept of both streams in the order in which it arrived.
+    /// The kept bytes of both streams in the order of their arrival.
     pub fn pieces(&self) -> Vec<Piece<'_>> {
         self.order.pieces(&self.kept)
     }
 
-    /// Writes what is kept to the new file `path`; the format is that of this module.
+    /// Writes the kept bytes to the new file `path`, in the format of this module.
     pub fn write_to(&self, path: &Path) -> Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
@@ -167,7 +167,7 @@ impl Capture {
     }
 }
 
-/// Adds the line that stands for what was cut, on a line of its own.
+/// Adds the line in place of cut bytes, on a line of its own.
 fn push_marker(text: &mut Vec<u8>, stream: Stream, count: u64) {
     if text.last().is_some_and(|&last| last != b'\n') {
         text.push(b'\n');
@@ -178,7 +178,7 @@ fn push_marker(text: &mut Vec<u8>, stream: Stream, count: u64) {
     text.extend_from_slice(format!("[recover: {bytes} of {name} {were} cut here]\n").as_bytes());
 }
 
-/// What is kept of one stream.
+/// The kept bytes of one stream.
 #[derive(Clone, Debug)]
 struct Kept {
     head: Vec<u8>,
@@ -327,7 +327,7 @@ impl Order {
             push_bytes(&mut pieces, stream, older);
             push_bytes(&mut pieces, stream, newer);
         }
-        // Where nothing is kept from the end.
+        // If no bytes are kept from the end.
         push_cut(&mut pieces, Stream::Stdout, &mut cuts);
         push_cut(&mut pieces, Stream::Stderr, &mut cuts);
         pieces
@@ -350,8 +350,8 @@ impl Walk {
         }
     }
 
-    /// The offsets of the next `count` bytes of `stream`. A run is jumped over what was forgotten
-    /// when it begins at the end of the head; one that crosses that end covers the gap itself.
+    /// The offsets of the next `count` bytes of `stream`. A run that begins at the end of the head
+    /// is moved past the forgotten bytes; one that crosses that end covers the gap itself.
     fn advance(&mut self, stream: Stream, count: u32) -> (u64, u64) {
         let i = stream.index();
         let mut from = self.at[i];
@@ -368,7 +368,7 @@ impl Walk {
     }
 }
 
-/// Says once what was cut out of `stream`, before the first byte that is kept after it.
+/// Reports the cut of `stream` once, before the first byte that is kept after it.
 fn push_cut(pieces: &mut Vec<Piece<'_>>, stream: Stream, cuts: &mut [u64; 2]) {
     let count = std::mem::take(&mut cuts[stream.index()]);
     if count > 0 {

@@ -23,7 +23,7 @@ pub(super) struct Ends {
     pub(super) feeder: Option<Feeder>,
 }
 
-/// Makes what the command's streams are connected to.
+/// Makes the other ends of the command's streams.
 pub(super) fn connect(spec: &CommandSpec) -> Result<(Streams, Ends)> {
     let (stdin, feeder) = match &spec.stdin {
         Stdin::Inherit => (Stdio::inherit(), None),
@@ -73,7 +73,7 @@ impl Ends {
             }
             None => {
                 let (ours, theirs) = pipe()?;
-                // Nobody else has our end, so this changes nothing for the command.
+                // No other process has our end, so this changes nothing for the command.
                 ioctl_fionbio(&ours, true)?;
                 (Pump::new(stream, ours), theirs)
             }
@@ -82,7 +82,8 @@ impl Ends {
         Ok(theirs)
     }
 
-    /// Gives every pseudo terminal the size of what it stands for, and says whether any changed.
+    /// Gives every pseudo terminal the size of its caller's terminal, and returns whether any
+    /// changed.
     pub(super) fn mirror_sizes(&mut self) -> bool {
         // Not `any`, which would stop at the first.
         let changed = self.ptys.iter_mut().map(Pty::mirror_size);

@@ -1,13 +1,13 @@
-//! Finding what a command started, wherever it went.
+//! Finding the processes that a command started, wherever they went.
 //!
 //! A process leaves its group with `setsid` or `setpgid` and loses its parent when that exits. It
 //! is still found, in one reading of `/proc`, by any of these: it is in the command's group; a
-//! chain of parents leads to one that is; it became our child, which it does when its parent exits
-//! and we are a subreaper; it carries the run's marker in the environment it was started with; it
-//! is in the run's control group, where one may be made.
+//! chain of parents leads to one that is; it became our child, as it does when its parent exits and
+//! we are a subreaper; it has the run's marker in the environment it was started with; it is in the
+//! run's control group, where one may be made.
 //!
-//! A process is identified by its id and the moment it started, so that one that was given a used
-//! id again is never mistaken for the one we knew. Zombies have ended: they count as gone.
+//! A process is identified by its id and the moment it started, so that a later process with the
+//! same id is never mistaken for it. Zombies have ended: they count as gone.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -26,14 +26,14 @@ use crate::platform::handle;
 use crate::platform::orphans::{adopt, are_adopted};
 use crate::platform::processes::{Stat, boot_id, children_of_main_thread, environment, scan};
 
-/// A process that is, or was, there.
+/// A process, running or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Process {
     /// Its id.
     pub pid: i32,
-    /// What it runs, as a person would type it; cut at 200 bytes.
+    /// Its command line, as a person would type it; cut at 200 bytes.
     pub command: String,
-    /// When it started, in clock ticks since the system did.
+    /// The moment it started, in clock ticks since the system's own start.
     started: u64,
 }
 
@@ -72,7 +72,7 @@ impl Process {
         }
     }
 
-    /// A handle that means this very process, as long as it has not ended.
+    /// A handle to this very process, while it has not ended.
     pub(super) fn open(&self) -> Option<OwnedFd> {
         let handle = handle::open(Pid::from_raw(self.pid)?).ok()?;
         // The id may have been given to another between the look and the opening.
@@ -98,7 +98,7 @@ impl Process {
         stat.is_some_and(|stat| !stat.is_over() && carries(&stat, marker))
     }
 
-    /// What no other process has.
+    /// Its identity, which no other process has.
     pub(super) fn key(&self) -> (i32, u64) {
         (self.pid, self.started)
     }
@@ -108,13 +108,13 @@ impl Process {
 #[derive(Debug)]
 pub(super) struct Relative {
     pub(super) process: Process,
-    /// Whether it is still in the command's group.
+    /// Set if it is still in the command's group.
     pub(super) in_group: bool,
-    /// Whether it starts nothing now: it is stopped, or waits in the kernel.
+    /// Set if it starts nothing now: it is stopped, or waits in the kernel.
     pub(super) is_still: bool,
 }
 
-/// What belongs to one run.
+/// The processes of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Family {
     /// The command's group, named after its process.
@@ -123,15 +123,15 @@ pub(super) struct Family {
     known: HashSet<(i32, u64)>,
     marker: Option<Marker>,
     control_group: Option<Arc<ControlGroup>>,
-    /// What descended from us before, and is none of this run's.
+    /// Our descendants from before the run, which are not part of it.
     before: HashSet<(i32, u64)>,
-    /// What was started later, by others than this run; with all that descends from it.
+    /// Processes that others than this run started later; their descendants are spared too.
     spared: HashSet<(i32, u64)>,
     adopting: bool,
 }
 
 impl Family {
-    /// Notes what descends from us before a run: any of it may become our child later.
+    /// Lists our descendants before a run: any of them may become our child later.
     pub(super) fn descendants_before() -> HashSet<(i32, u64)> {
         if !are_adopted() || !has_children() {
             return HashSet::new();
@@ -155,7 +155,7 @@ impl Family {
         }
     }
 
-    /// The same, of a run all of which was started in `control_group`.
+    /// The same for a run that was started wholly in `control_group`.
     pub(super) fn within(self, control_group: Option<ControlGroup>) -> Self {
         Self {
             control_group: control_group.map(Arc::new),
@@ -163,7 +163,7 @@ impl Family {
         }
     }
 
-    /// The same once the command is over and left `known`: its group may be somebody else's by now.
+    /// The same once the command is over and left `known`: its group may be another's by now.
     pub(super) fn after(self, known: &[Process]) -> Self {
         Self {
             group: None,
@@ -172,7 +172,7 @@ impl Family {
         }
     }
 
-    /// The same without `others`, which were started later by somebody else.
+    /// The same without `others`, which were started later, outside of this run.
     pub(super) fn sparing(self, others: &[Process]) -> Self {
         Self {
             spared: others.iter().map(Process::key).collect(),
@@ -180,8 +180,8 @@ impl Family {
         }
     }
 
-    /// What a run that is over left: `known` processes, what descends from them, what carries the
-    /// marker, and what is in the control group that was made for it.
+    /// The processes that a finished run left: the `known` ones and their descendants, those with
+    /// the marker, and those in the control group that was made for the run.
     pub(super) fn left(known: &[Process], marker: Option<Marker>) -> Self {
         Self {
             group: None,
@@ -197,8 +197,8 @@ impl Family {
         }
     }
 
-    /// Whether a reading of `/proc` can be spared: everything that was started has ended, because
-    /// it would be our child by now. Holds only once the command's own status was collected.
+    /// Whether `/proc` need not be read: every started process has ended, because it would be our
+    /// child by now. Holds only once the command's own status was collected.
     pub(super) fn is_surely_gone(&self) -> bool {
         self.adopting && !has_children()
     }
@@ -208,8 +208,8 @@ impl Family {
         self.adopting
     }
 
-    /// Every living process of this run but those that we started ourselves: the command's own,
-    /// and who stands in its group for us.
+    /// Every living process of this run but those that we started ourselves: the command's own, and
+    /// our sentinel in its group.
     pub(super) fn others(&self) -> Vec<Relative> {
         let table = scan();
         let members = self.members(&table);
@@ -224,8 +224,8 @@ impl Family {
         living.map(relative).collect()
     }
 
-    /// Stops those that became our children, which are found faster than all others: what starts
-    /// another of itself and exits is one process for a moment only.
+    /// Stops orphans that became our children, which are found faster than all others: a process
+    /// that starts another of itself and exits exists for a moment only.
     pub(super) fn stop_children(&self) {
         if !self.adopting {
             return;
@@ -238,8 +238,7 @@ impl Family {
         }
     }
 
-    /// Kills at once all that is in the control group, unless somebody is in it who is to be left
-    /// alone.
+    /// Kills the whole control group at once, unless a spared process is in it.
     pub(super) fn kill_control_group(&self) {
         let Some(group) = &self.control_group else {
             return;
@@ -304,8 +303,8 @@ impl Family {
             .is_some_and(|group| stat.pid == group.as_raw_pid())
     }
 
-    /// Our child without having been started by us: what we start ourselves is in our own group,
-    /// or leads the group of a run.
+    /// Whether a child of ours was not started by us: our own programs are in our group, or lead
+    /// the group of a run.
     fn is_adopted(&self, stat: &Stat) -> bool {
         self.adopting
             && stat.parent == getpid().as_raw_pid()
@@ -315,9 +314,10 @@ impl Family {
     }
 }
 
-/// Adds to `members` all that descends from them, but those who are `spared`.
+/// Adds all descendants of `members` to them, but the `spared` ones.
 fn add_descendants(table: &[Stat], members: &mut HashSet<i32>, spared: &HashSet<i32>) {
-    // Children may stand before their parents in the table: until nothing is added.
+    // A child may come before its parent in the table, so the search repeats until nothing is
+    // added.
     loop {
         let before = members.len();
         for stat in table {
@@ -331,8 +331,8 @@ fn add_descendants(table: &[Stat], members: &mut HashSet<i32>, spared: &HashSet<
     }
 }
 
-/// Makes orphans below this program its children, so that nothing a command starts can hide from
-/// its end. For a binary that runs one command at a time and starts programs only through
+/// Makes orphans below this program its children, so that no program of a command can escape its
+/// end. For a binary that runs one command at a time and starts programs only through
 /// [`run`](super::run()) or in its own process group; a library must not change its host so.
 pub fn become_subreaper() -> Result<()> {
     adopt().map_err(|e| Error::os("become a subreaper", e.into()))
@@ -343,7 +343,7 @@ pub(super) fn is_stopped(pid: Pid) -> bool {
     Stat::read(pid.as_raw_pid()).is_some_and(|stat| stat.state == b'T')
 }
 
-/// We and those we descend from, none of whom a run may end.
+/// This process and its ancestors, which a run must never end.
 fn ancestors(table: &[Stat]) -> HashSet<i32> {
     let mut spared = HashSet::new();
     let mut pid = getpid().as_raw_pid();

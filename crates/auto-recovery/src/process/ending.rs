@@ -1,4 +1,4 @@
-//! Ending everything a command started: ask, wait, kill, and look again until nothing is left.
+//! Ending all programs of a command: ask, wait, kill, and look again until nothing is left.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,35 +15,35 @@ use crate::host::Host;
 use crate::interrupt::Interrupt;
 use crate::platform::handle;
 
-/// How many looks in a row must find nothing, and nothing that has just ended, before nothing is
-/// there; and how many are made for that.
+/// Looks in a row that must find nothing, and nothing just ended, before nothing counts as left;
+/// and the most looks made for that.
 const QUIET_LOOKS: usize = 2;
 const LOOKS_MAX: usize = 20;
 
-/// By how many what was asked to end may grow: a script that tidies up starts some programs, and
-/// what starts far more does not mean to end.
+/// Growth of a run that was asked to end beyond which it is killed: a script that tidies up starts
+/// some programs; one that starts far more does not mean to end.
 const GROWTH_MAX: usize = 64;
 
-/// How long everything may take to be stopped, and to end once it was killed, while ever more is
-/// found. Thousands take a second.
+/// Longest time for all to be stopped, and to end once killed, while ever more are found. Thousands
+/// take a second.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 pub(super) const END_WAIT: Duration = Duration::from_secs(10);
 
-/// How many processes are held by handles. A process may often have no more than 1,024 files.
+/// Processes held by handles. A process may often have no more than 1,024 files.
 const HANDLES_MAX: usize = 200;
 
-/// How often those are looked for that are asked to end.
+/// Pause between looks for the processes that were asked to end.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long killed processes may take to vanish before they are named as left.
+/// Longest time for killed processes to vanish before they are named as left.
 pub(super) const KILL_WAIT: Duration = Duration::from_millis(400);
 
-/// Ends `processes`, which a run left, with all that descends from them and all that carries
-/// `marker`: asks them, and kills them after `grace`, or at once when `interrupt` is raised for the
-/// second time. Returns what could not be ended.
+/// Ends `processes`, which a run left, with all their descendants and all that have `marker`: asks
+/// them, and kills them after `grace`, or at once when `interrupt` is raised for the second time.
+/// Returns the processes that could not be ended.
 ///
 /// Also for a later program that finishes for one that died: a process is ended only if it is still
-/// the one that was meant.
+/// the same one.
 pub fn end(
     processes: &[Process],
     marker: Option<&Marker>,
@@ -59,7 +59,7 @@ pub fn end(
     )
 }
 
-/// What a command left running when it was over, and all that comes of it.
+/// The processes that a finished command left running, and their later descendants.
 #[derive(Clone, Debug)]
 pub struct Remains {
     family: Family,
@@ -75,10 +75,10 @@ impl Remains {
     }
 
     /// Ends them as [`end`] does, wherever they went and whatever they started since, but for
-    /// `others` and what descends from those. Returns what could not be ended.
+    /// `others` and their descendants. Returns the processes that could not be ended.
     ///
     /// # Errors
-    /// If nobody can be waited for.
+    /// If waiting fails.
     pub fn end(
         self,
         others: &[Process],
@@ -111,8 +111,8 @@ fn end_family(
     Ok(others.into_processes())
 }
 
-/// Whether nothing of the family, of which a look has found nothing, is found though it is looked
-/// for again: what starts another of itself and exits leaves its dead to who adopts them.
+/// Whether repeated looks still find nothing of the family, after one that found nothing: a process
+/// that starts another of itself and exits leaves its dead to its adopter.
 pub(super) fn is_quiet(family: &Family, others: &mut Others) -> bool {
     if !family.is_adopting() {
         return true;
@@ -184,7 +184,7 @@ impl Others {
     }
 
     /// Stops all of them, so that they start nothing new, and kills them; again and again, until
-    /// nothing is left or what is left does not go.
+    /// nothing is left or the rest does not end.
     fn put_down(&mut self, family: &Family, host: &dyn Host) -> Result<()> {
         let give_up_at = host.monotonic().saturating_add(END_WAIT);
         let mut killed = HashSet::new();
@@ -207,7 +207,7 @@ impl Others {
         }
     }
 
-    /// Waits until all that are held have ended, as long as killed processes may take for it.
+    /// Waits until all held processes have ended, for as long as killed ones may take.
     fn wait_for_all(&mut self, host: &dyn Host) -> Result<()> {
         let until = host.monotonic().saturating_add(KILL_WAIT);
         loop {
@@ -229,7 +229,7 @@ impl Others {
         }
     }
 
-    /// Stops all of them, and looks for more, until nothing is found that could start another.
+    /// Stops all of them, and looks for more, until none is found that could start another.
     pub(super) fn freeze(&mut self, family: &Family, host: &dyn Host) {
         let until = host.monotonic().saturating_add(STOP_WAIT);
         let mut stopped = HashSet::new();
@@ -253,14 +253,14 @@ impl Others {
         }
     }
 
-    /// Takes those as asked that were reached by a signal to their group.
+    /// Notes the processes that a signal to their group has asked.
     pub(super) fn group_was_asked(&mut self) {
         let members = self.alive.iter().filter(|(other, _)| other.in_group);
         self.asked
             .extend(members.map(|(other, _)| other.process.clone()));
     }
 
-    /// Asks those to end that were not asked before. A stopped process acts on no signal until it
+    /// Asks the processes that were not asked before. A stopped process acts on no signal until it
     /// is continued.
     pub(super) fn ask(&mut self) {
         for (other, handle) in &self.alive {
@@ -284,7 +284,7 @@ impl Others {
         }
     }
 
-    /// The handles of those that are held.
+    /// The handles of the held processes.
     pub(super) fn handles(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let handles = self.alive.iter().filter_map(|(_, handle)| handle.as_ref());
         handles.map(AsFd::as_fd)
@@ -295,8 +295,8 @@ impl Others {
         self.handles().next().is_some()
     }
 
-    /// Waits until one of them has ended, `limit` has passed or `hurry` is readable, and says
-    /// whether the last is so.
+    /// Waits until one of them has ended, `limit` has passed or `hurry` is readable, and returns
+    /// whether it was the last of these.
     pub(super) fn wait(&self, hurry: Option<BorrowedFd<'_>>, limit: Duration) -> Result<bool> {
         let mut waiting = Waiting::default();
         waiting.readable(hurry, Event::Hurried);
@@ -306,7 +306,7 @@ impl Others {
         Ok(waiting.wait(Some(limit))?.contains(&Event::Hurried))
     }
 
-    /// Forgets those whose handles have these numbers: they have ended.
+    /// Forgets the processes whose handles have these numbers: they have ended.
     pub(super) fn forget(&mut self, ended: &[usize]) {
         let mut number = 0;
         self.alive.retain(|(_, handle)| {
@@ -330,7 +330,7 @@ impl Others {
     }
 }
 
-/// Sends `other` the signal by its handle, or by one that is made for that.
+/// Sends `other` the signal by its handle, or by a new one.
 fn signal(other: &Relative, handle: Option<&OwnedFd>, signal: Signal) {
     match handle {
         Some(handle) => {

@@ -1,12 +1,12 @@
-//! The terminal's foreground: who may read from it, and who gets what is typed.
+//! The terminal's foreground: the right to read from it, and to get typed keys.
 //!
 //! A command has a process group of its own, so it can only read from the terminal while that group
-//! has the foreground. It is given at once when nobody beside us can want it, and otherwise when
-//! the command is stopped for reaching for the terminal: `recover run -- git log | less` must not
-//! take the keyboard away from `less`. It is taken back when the command is over.
+//! has the foreground. It gets it at once if no other program can want it, and otherwise when the
+//! command is stopped for reaching for the terminal: `recover run -- git log | less` must not take
+//! the keyboard away from `less`. It is taken back when the command is over.
 //!
-//! While the command has the foreground, a [`Sentinel`] in its group tells what was typed. A
-//! program that reads keys itself, and has set the terminal so, makes of Ctrl-C what it likes: only
+//! While the command has the foreground, a [`Sentinel`] in its group reports typed signals. A
+//! program that reads keys itself, and has set the terminal so, gives Ctrl-C its own meaning: only
 //! a key typed at a terminal that reads lines is the user's wish to stop.
 //!
 //! A command that job control stops stops us too, with our whole group, as the terminal would have
@@ -39,9 +39,9 @@ pub struct ControllingTerminal {
 
 impl ControllingTerminal {
     /// The controlling terminal, if there is one. A command gets the foreground at once when it
-    /// reads from a terminal and what it writes goes to no other program.
+    /// reads from a terminal and its output goes to no other program.
     pub fn open(stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>) -> Option<Self> {
-        // What nobody typed after all is not waited for.
+        // Reading must not wait for keys that are not there after all.
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
         Some(Self {
@@ -76,11 +76,11 @@ pub(super) struct Foreground {
     lent: bool,
     modes: Option<Termios>,
     sentinel: Sentinel,
-    /// Whether a program read keys from the terminal when somebody last looked.
+    /// Set if a program read keys from the terminal at the last look.
     keys_read: bool,
     /// The keys of the terminal, while a program reads them from ours.
     keys: Option<Keys>,
-    /// Whom the foreground was taken from to pass its keys on.
+    /// The group that had the foreground before it was taken to pass its keys on.
     reader: Option<Pid>,
     unread: Unread,
     _ttou: TtouBlocked,
@@ -106,7 +106,7 @@ impl Foreground {
         foreground
     }
 
-    /// Lends it if it is ours to lend, and says whether the command has it now.
+    /// Lends it if it is ours to lend, and returns whether the command has it now.
     pub(super) fn lend(&mut self) -> bool {
         let fd = &self.terminal.fd;
         match tcgetpgrp(fd) {
@@ -120,19 +120,19 @@ impl Foreground {
         self.lent = tcsetpgrp(fd, self.command).is_ok();
         if self.lent {
             self.sentinel.post();
-            // It reaches for the person's terminal, though it has set ours.
+            // The command reaches for the person's terminal, though it has set ours.
             self.keys.iter_mut().for_each(Keys::leave_to_program);
             self.reader = None;
         }
         self.lent
     }
 
-    /// Whether the command had the terminal, and so got what was typed instead of us.
+    /// Whether the command had the terminal, and so got typed keys instead of us.
     pub(super) fn is_lent(&self) -> bool {
         self.lent || self.keys.is_some()
     }
 
-    /// We send `signal` to the command's group.
+    /// Notes that we send `signal` to the command's group.
     pub(super) fn expect(&mut self, signal: Signal) {
         self.sentinel.expect(signal);
     }
@@ -142,8 +142,8 @@ impl Foreground {
         self.sentinel.died()
     }
 
-    /// The signal that was typed, if one was that asks to stop. A program that reads keys restores
-    /// the terminal while it handles the signal, so what was seen before counts as well.
+    /// The typed signal, if one asks to stop. A program that reads keys restores the terminal while
+    /// it handles the signal, so the last look counts as well.
     pub(super) fn take_typed(&mut self) -> Option<Signal> {
         let before = self.keys_read;
         let typed = self.sentinel.ask();
@@ -151,22 +151,21 @@ impl Foreground {
         typed.filter(|_| !keys_are_read)
     }
 
-    /// The signal that was typed in the last moment, if one was. What is typed from here on nobody
-    /// sees.
+    /// The signal typed in the last moment, if there was one. Later signals are not seen.
     pub(super) fn last_typed(&mut self) -> Option<Signal> {
         let keys_are_read = self.keys_read;
         self.sentinel.dismiss().filter(|_| !keys_are_read)
     }
 
-    /// What is typed from here on is seen.
+    /// Makes signals typed from here on visible.
     pub(super) fn watch_on(&mut self) {
         if self.lent {
             self.sentinel.post();
         }
     }
 
-    /// Looks whether a program reads keys from the terminal, not lines. What the terminal was set
-    /// to before is nobody's doing here.
+    /// Looks whether a program reads keys from the terminal, not lines. A terminal that was set so
+    /// before is no program's doing here.
     pub(super) fn look(&mut self) -> bool {
         let reads_lines = |modes: &Termios| modes.local_modes.contains(LocalModes::ICANON);
         let now = match self.lent && self.modes.as_ref().is_some_and(reads_lines) {
@@ -178,8 +177,8 @@ impl Foreground {
         self.keys_read
     }
 
-    /// Gives the keys of the person's terminal to whoever reads them from `pty`, which is set so;
-    /// without one, nobody does.
+    /// Passes the keys of the person's terminal to the program that reads them from `pty`, which is
+    /// set so; without one, to none.
     pub(super) fn serve_keys(&mut self, pty: Option<&Pty>) {
         let set = pty.and_then(|pty| Some((pty, pty.key_modes()?)));
         match (&mut self.keys, set) {
@@ -187,7 +186,7 @@ impl Foreground {
             (Some(keys), Some((pty, modes))) => {
                 keys.follow(modes);
                 let reader = self.reader.unwrap_or(self.command);
-                // `stty <&1` had it open to read, and is over before anybody reads.
+                // `stty <&1` had it open to read, and has ended before any program reads.
                 if keys.are_in_doubt() && !pty.is_read_by(reader.as_raw_pid()) {
                     keys.leave_to_program();
                     match self.reader.take() {
@@ -214,7 +213,7 @@ impl Foreground {
                     false => None,
                 };
                 if target.is_some() && !is_ours {
-                    // At a program that reads keys, what was typed is no wish of the user's.
+                    // A signal typed at a program that reads keys is no wish of the user's.
                     let _ = self.sentinel.dismiss();
                     let _ = tcsetpgrp(fd, getpgrp());
                     self.lent = false;
@@ -227,7 +226,7 @@ impl Foreground {
         }
     }
 
-    /// Whether `group` is the command's, or one that the command made.
+    /// Whether `group` is the command's, or descends from it.
     fn is_of_command(&self, group: Pid) -> bool {
         let mut pid = group.as_raw_pid();
         while pid != self.command.as_raw_pid() {
@@ -239,7 +238,7 @@ impl Foreground {
         true
     }
 
-    /// Puts the person's terminal back, and says whose the foreground was.
+    /// Puts the person's terminal back, and returns the group that had the foreground.
     fn end_keys(&mut self) -> Option<Pid> {
         self.keys.take()?.end();
         self.reader.take()
@@ -254,36 +253,36 @@ impl Foreground {
         }
     }
 
-    /// We are about to be stopped: the person's terminal is put back. Who had the foreground gets
-    /// it again when we are continued.
+    /// Puts the person's terminal back before we are stopped. The group that had the foreground
+    /// gets it again when we are continued.
     pub(super) fn rest_keys(&mut self) {
         self.lent |= self.end_keys().is_some();
     }
 
-    /// What keys wait for: something to read, something to write to.
+    /// The descriptors that keys wait for: one to read from, one to write to.
     pub(super) fn keys_wait(&self) -> (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>) {
         let keys = self.keys.as_ref();
         (keys.and_then(Keys::readable), keys.and_then(Keys::writable))
     }
 
-    /// Readable when something was typed that the command may read from a terminal of ours.
+    /// Readable when keys were typed that the command may read from a terminal of ours.
     pub(super) fn unread(&self) -> Option<BorrowedFd<'_>> {
         let is_watched = self.is_command_typed_at() && self.unread.wait().is_none();
         is_watched.then(|| self.terminal.fd.as_fd())
     }
 
-    /// How long until what was typed and not read is looked at again.
+    /// Time until the next look at typed keys that are not read.
     pub(super) fn unread_wait(&self) -> Option<Duration> {
         self.unread.wait().filter(|_| self.is_command_typed_at())
     }
 
-    /// Whether keys go to the command, and nobody passes them on.
+    /// Whether keys go to the command, and are not passed on.
     fn is_command_typed_at(&self) -> bool {
         self.lent && !self.keys.as_ref().is_some_and(Keys::are_passed_on)
     }
 
-    /// Puts what was typed, and is not read, where a program of the foreground waits for it: at one
-    /// of `ptys`.
+    /// Moves typed keys that are not read to the terminal at which a program of the foreground
+    /// waits for them: one of `ptys`.
     pub(super) fn pass_unread(&mut self, ptys: &[Pty]) {
         let fd = &self.terminal.fd;
         if !self.is_command_typed_at() || !is_readable(fd) {
@@ -299,7 +298,7 @@ impl Foreground {
         let Some((reader, pty)) = awaited else {
             return self.unread.look_again();
         };
-        // Only the foreground may read; nobody notices that it was us.
+        // Only the foreground may read; no program notices that we had it for a moment.
         if tcsetpgrp(fd, getpgrp()).is_ok() {
             keys::put(fd, &pty);
             self.lent = tcsetpgrp(fd, reader).is_ok();
@@ -307,9 +306,9 @@ impl Foreground {
         self.unread.forget();
     }
 
-    /// Passes keys on, and signals that are among them to whoever reads them.
+    /// Passes keys on, and sends the signals among them to their reader.
     pub(super) fn pass_keys(&mut self) {
-        // Whoever reads from a terminal without having its foreground is stopped.
+        // A process that reads from a terminal without its foreground is stopped.
         if tcgetpgrp(&self.terminal.fd) != Ok(getpgrp()) {
             self.end_keys();
             return;
@@ -320,15 +319,15 @@ impl Foreground {
         }
     }
 
-    /// After we were continued: the shell has given the foreground to us, or left it elsewhere.
+    /// Lends it again after we were continued: the shell has given it to us, or left it elsewhere.
     pub(super) fn lend_again(&mut self) {
         if std::mem::take(&mut self.lent) {
             self.lend();
         }
     }
 
-    /// Takes it back from the command, which is over. A command that was killed may have left the
-    /// terminal in a mode that nobody can type in; one that exited meant what it set.
+    /// Takes it back from the command, which is over. A killed command may have left the terminal
+    /// in a mode that no person can type in; one that exited meant its settings.
     pub(super) fn take_back(&mut self, was_killed: bool) {
         self.lent |= self.end_keys().is_some();
         let _ = self.sentinel.dismiss();

@@ -1,6 +1,6 @@
 //! Output that is held back until it is known which run decides.
 //!
-//! What is held is a row of pieces, each of one stream: `STREAM u8, LENGTH u32 LE, BYTES`.
+//! Held output is a row of pieces, each of one stream: `STREAM u8, LENGTH u32 LE, BYTES`.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -24,7 +24,7 @@ const IN_MEMORY_MAX: usize = 1 << 20;
 /// Bytes of a piece, and so released at a time.
 const PIECE_MAX: usize = 64 << 10;
 
-/// Which streams are held back.
+/// The streams that are held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeldStreams {
     /// Standard output; standard error passes as it comes.
@@ -41,14 +41,14 @@ pub struct HeldOutput<S> {
     streams: HeldStreams,
     spool: PathBuf,
     bytes: SpooledTempFile,
-    /// Bytes that are held, without what says whose they are.
+    /// Number of held bytes, without the headers of pieces.
     length: u64,
     /// The last of them.
     last: Option<u8>,
 }
 
 impl<S: OutputSink> HeldOutput<S> {
-    /// Holds back what `inner` would get of `streams`. What is held beyond a MiB goes to a file
+    /// Holds back the output that `inner` would get from `streams`. Beyond a MiB it goes to a file
     /// without a name in `spool`.
     pub fn new(inner: S, streams: HeldStreams, spool: &Path) -> Self {
         Self {
@@ -61,22 +61,22 @@ impl<S: OutputSink> HeldOutput<S> {
         }
     }
 
-    /// What output is passed on to; what is held is thrown away.
+    /// The receiver of output; held output is thrown away.
     pub fn into_inner(self) -> S {
         self.inner
     }
 
-    /// How many bytes are held.
+    /// Number of held bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether the last line that is held has no end.
+    /// Whether the last held line has no end.
     pub fn is_open(&self) -> bool {
         self.last.is_some_and(|last| last != b'\n')
     }
 
-    /// Throws away what is held.
+    /// Throws held output away.
     pub fn forget(&mut self) {
         self.take();
     }
@@ -100,8 +100,8 @@ impl<S: OutputSink> HeldOutput<S> {
         Ok(part.len())
     }
 
-    /// Writes all that is held to a new file in `dir`, for its owner alone, and says where. It is
-    /// still held.
+    /// Writes all held output to a new file in `dir`, for its owner alone, and returns its path.
+    /// The output is still held.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -116,7 +116,7 @@ impl<S: OutputSink> HeldOutput<S> {
         Ok(path)
     }
 
-    /// Passes on what is held, and then holds nothing. When the reader takes nothing, ends with an
+    /// Passes held output on, and then holds nothing. When the reader takes nothing, ends with an
     /// error of the kind `Interrupted` once the user asks to stop, and of the kind `TimedOut` once
     /// the host's deadline has passed.
     ///
@@ -214,7 +214,7 @@ impl<S: OutputSink> OutputSink for HeldOutput<S> {
     }
 }
 
-/// Gives `take` each piece of what is held, and whose it is.
+/// Calls `take` with each held piece and its stream.
 fn each_piece(
     bytes: &mut SpooledTempFile,
     take: &mut dyn FnMut(Stream, &[u8]) -> io::Result<()>,

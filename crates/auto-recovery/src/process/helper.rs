@@ -1,9 +1,10 @@
-//! A program of ours (git) that is talked to while it runs, and that keeps nobody waiting for ever.
+//! A program of ours (git) that exchanges data with us while it runs, and never keeps us waiting
+//! for ever.
 //!
 //! It runs as long as it takes, until the user wants to stop or the deadline has passed. From then
-//! on it may go on as long as it works, for the tree has to be put back with it: one that keeps us
-//! waiting and does nothing is killed, and so is one that takes far too long. What is read or
-//! written after that fails with the reason.
+//! on it may run as long as it works, for the tree has to be put back with it: one that keeps us
+//! waiting and does nothing is killed, and so is one that takes far too long. Reads and writes
+//! after that fail with the reason.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -29,29 +30,29 @@ use crate::platform::handle;
 use crate::platform::orphans::are_adopted;
 use crate::platform::processes::scan;
 
-/// How much of what it says on stderr is kept.
+/// Bytes of its stderr that are kept.
 const STDERR_BYTES_MAX: usize = 4096;
 
-/// How often it is looked at, once nobody wants to wait any more.
+/// Pause between looks at it, once the user wants to stop or the deadline has passed.
 const TICK: Duration = Duration::from_millis(50);
 
-/// For how many ticks one may keep us waiting without doing anything: 3 s, longer than a slow disk
-/// takes for one sync; and 0.5 s once another was killed for that, for the next hangs as well.
+/// Ticks for which a helper may keep us waiting without doing anything: 3 s, longer than a slow
+/// disk takes for one sync; and 0.5 s once another was killed for that, for the next hangs as well.
 const IDLE_TICKS_MAX: u32 = 60;
 const IDLE_TICKS_AFTER_ANOTHER: u32 = 10;
 
-/// For how many ticks one may keep us waiting in all: 30 s, three times what the largest checkpoint
-/// takes.
+/// Ticks for which a helper may keep us waiting in all: 30 s, three times as long as the largest
+/// checkpoint takes.
 const TICKS_MAX: u32 = 600;
 
-/// How long what it left running may hold its stderr.
+/// Longest time that its remaining children may hold its stderr.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// Who waits for helpers, and what is known of them.
+/// The limits of our waits for helpers, and the knowledge of one that hung.
 #[derive(Clone)]
 pub struct Patience {
     host: Arc<dyn Host>,
-    /// Whether a helper was killed because it hung.
+    /// Set once a helper was killed because it hung.
     hung: Arc<AtomicBool>,
 }
 
@@ -82,12 +83,12 @@ pub struct Helper {
     is_collected: bool,
 }
 
-/// What a helper came to.
+/// The result of a helper.
 #[derive(Debug)]
 pub struct Finished {
-    /// How it exited.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// The first of what it said on stderr.
+    /// The first bytes of its stderr.
     pub stderr: Vec<u8>,
 }
 
@@ -98,22 +99,22 @@ pub struct End<T> {
     kept: Arc<Kept>,
 }
 
-/// What we and the helper's keeper both know.
+/// The state that we share with the helper's keeper.
 #[derive(Debug)]
 struct Kept {
     name: String,
     child: Mutex<Option<Child>>,
-    /// How many of us wait for it now: one may write while another reads.
+    /// Number of our threads that wait for it now: one may write while another reads.
     waiters: AtomicU32,
-    /// How often we did: each wait is one of its own.
+    /// Number of our waits so far; it identifies each.
     waits: AtomicU32,
-    /// Why it was killed: 0 if it was not, else as [`code`] says.
+    /// The reason why it was killed: 0 if it was not, else as in [`code`].
     cut: AtomicU8,
 }
 
 impl Helper {
-    /// Starts `command`, with pipes to it, which `name` names for people. Without patience it may
-    /// take as long as it likes.
+    /// Starts `command`, with pipes to it; `name` names it for people. Without patience it may take
+    /// as long as it likes.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -124,7 +125,7 @@ impl Helper {
     ) -> io::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         if are_adopted() {
-            // What is typed at the terminal is for us: a helper may be putting the tree back.
+            // Signals typed at the terminal are for us: a helper may be putting the tree back.
             command.process_group(0);
         }
         let mut child = children::spawn(command)?;
@@ -168,10 +169,10 @@ impl Helper {
     /// Waits for its end; its input must be closed.
     ///
     /// # Errors
-    /// [`ErrorKind::Interrupted`] or [`ErrorKind::TimedOut`] if it was killed because nobody waits
-    /// any more.
+    /// [`ErrorKind::Interrupted`] or [`ErrorKind::TimedOut`] if it was killed because its time was
+    /// over.
     pub fn finish(mut self) -> Result<Finished> {
-        // Nobody reads on: what it still writes must not keep it.
+        // Its output is read no further, and must not keep it.
         drop((self.stdin.take(), self.stdout.take()));
         self.child.begin_wait();
         let stderr = self.join();
@@ -191,7 +192,7 @@ impl Helper {
             .unwrap_or_default()
     }
 
-    /// Collects its exit status. Where its keeper has ended, so has it.
+    /// Collects its exit status. If its keeper has ended, it has ended too.
     fn collect(&mut self) -> io::Result<ExitStatus> {
         self.is_collected = true;
         let mut child = lock(&self.child.child);
@@ -224,7 +225,7 @@ impl<T> End<T> {
         Self { pipe, kept }
     }
 
-    /// Has the helper awaited while `act` uses the pipe.
+    /// Marks the helper as awaited while `act` uses the pipe.
     fn waiting<R>(&mut self, act: impl FnOnce(&mut T) -> io::Result<R>) -> io::Result<R> {
         self.kept.begin_wait();
         let result = act(&mut self.pipe);
@@ -260,7 +261,7 @@ impl Kept {
         self.waiters.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Why it was killed, if it was.
+    /// The reason why it was killed, if it was.
     fn cut(&self) -> Option<Error> {
         let (kind, why) = match self.cut.load(Ordering::SeqCst) {
             0 => return None,
@@ -272,7 +273,7 @@ impl Kept {
     }
 }
 
-/// What stands for [`ErrorKind::TimedOut`] where a helper was killed.
+/// The code for [`ErrorKind::TimedOut`] as the reason why a helper was killed.
 const TIMED_OUT: u8 = 1;
 
 fn code(why: ErrorKind) -> u8 {
@@ -282,8 +283,8 @@ fn code(why: ErrorKind) -> u8 {
     }
 }
 
-/// Stays with a helper to its end, on a thread of its own: takes what it says on stderr, and kills
-/// it once it keeps us waiting and nobody wants to wait.
+/// Watches a helper to its end, on a thread of its own: reads its stderr, and kills it if it keeps
+/// us waiting after the user's patience or the deadline has ended.
 struct Keeper {
     pid: Pid,
     in_group: bool,
@@ -291,7 +292,7 @@ struct Keeper {
     patience: Option<Patience>,
 }
 
-/// How long a helper has kept us waiting, in ticks.
+/// Time for which a helper has kept us waiting, in ticks.
 #[derive(Default)]
 struct Late {
     wait: u32,
@@ -303,7 +304,7 @@ struct Late {
 impl Keeper {
     fn keep(self, mut stderr: ChildStderr) -> Vec<u8> {
         let mut said = Vec::new();
-        // One that is gone already says so as well.
+        // A helper that has ended already makes its handle readable as well.
         let gone = handle::open(self.pid);
         let _blocks = fcntl_setfl(&stderr, OFlags::NONBLOCK);
         let mut is_open = true;
@@ -335,7 +336,7 @@ impl Keeper {
         said
     }
 
-    /// Whether it has exited; its status stays to be collected.
+    /// Whether it has exited; its status remains to be collected.
     fn has_exited(&self) -> bool {
         let looking = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         !matches!(waitid(WaitId::Pid(self.pid), looking), Ok(None))
@@ -376,7 +377,7 @@ impl Keeper {
         }
     }
 
-    /// How much it and what it started have worked, in clock ticks of the system.
+    /// Work of the helper and its children, in clock ticks of the system.
     fn worked(&self) -> u64 {
         let group = self.pid.as_raw_pid();
         let table = scan().into_iter();
@@ -395,7 +396,7 @@ impl Keeper {
     }
 }
 
-/// Takes what there is on stderr; returns whether that was all there will be.
+/// Reads the available stderr; returns whether it has reached its end.
 fn take(stderr: &mut ChildStderr, said: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 4096];
     loop {

@@ -1,13 +1,13 @@
 //! A terminal for a command's output, so that colours and progress bars live.
 //!
-//! The command writes to a pseudo terminal of ours that stands for the caller's terminal: raw, so
-//! that bytes arrive as they were written, and of the same size. It never becomes anybody's
-//! controlling terminal, and the command's input stays what it is. A program that reads keys from
-//! it, as pagers do, sets it so; then it gets [keys](super::keys).
+//! The command writes to a pseudo terminal of ours in place of the caller's terminal: raw, so that
+//! bytes arrive as they were written, and of the same size. It is never the controlling terminal of
+//! a process, and the command's input stays what it is. A program that reads keys from it, as
+//! pagers do, sets it so; then it gets [keys](super::keys).
 //!
 //! When both streams go to one terminal they share one pseudo terminal: a person sees them in the
-//! order in which they were written, and both are terminals to the command. What they hold can then
-//! not be told apart, and counts as standard output.
+//! order in which they were written, and both are terminals to the command. Their bytes then cannot
+//! be separated, and count as standard output.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -32,14 +32,14 @@ use crate::platform::processes::scan;
 /// The caller's terminals that a command's output goes to in the end.
 #[derive(Clone, Debug, Default)]
 pub struct Terminals {
-    /// The one that standard output goes to; a pipe unless set.
+    /// The terminal of standard output; a pipe unless set.
     pub stdout: Option<Arc<OwnedFd>>,
-    /// The one that standard error goes to; a pipe unless set.
+    /// The terminal of standard error; a pipe unless set.
     pub stderr: Option<Arc<OwnedFd>>,
 }
 
 impl Terminals {
-    /// Those of `stdout` and `stderr` that are terminals.
+    /// The terminals among `stdout` and `stderr`.
     pub fn among(stdout: BorrowedFd<'_>, stderr: BorrowedFd<'_>) -> io::Result<Self> {
         let terminal = |fd: BorrowedFd<'_>| -> io::Result<Option<Arc<OwnedFd>>> {
             isatty(fd)
@@ -52,7 +52,7 @@ impl Terminals {
         })
     }
 
-    /// Whether both streams go to one and the same terminal.
+    /// Whether both streams go to the same terminal.
     pub(super) fn are_one(&self) -> bool {
         let device = |fd: &Arc<OwnedFd>| rustix::fs::fstat(fd).ok().map(|stat| stat.st_rdev);
         match (&self.stdout, &self.stderr) {
@@ -62,18 +62,18 @@ impl Terminals {
     }
 }
 
-/// A pseudo terminal that stands for a terminal of the caller.
+/// A pseudo terminal in place of a terminal of the caller.
 #[derive(Debug)]
 pub(super) struct Pty {
     ours: OwnedFd,
-    /// Where the command's end is.
+    /// The path of the command's end.
     name: PathBuf,
     stands_for: Arc<OwnedFd>,
     size: Option<Winsize>,
 }
 
 impl Pty {
-    /// A new one, and the end that is the command's.
+    /// Opens a new one, and returns it with the command's end.
     pub(super) fn open(stands_for: &Arc<OwnedFd>) -> io::Result<(Self, OwnedFd)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let ours = openpt(flags)?;
@@ -84,7 +84,7 @@ impl Pty {
         let theirs = rustix::fs::open(&name, flags, Mode::empty())?;
         let mut modes = tcgetattr(&theirs)?;
         modes.output_modes.remove(OutputModes::OPOST);
-        // With this, a change of modes is told.
+        // With this, a change of modes is reported.
         modes.local_modes.insert(LocalModes::EXTPROC);
         tcsetattr(&theirs, OptionalActions::Now, &modes)?;
         set_packets(&ours, true)?;
@@ -98,24 +98,24 @@ impl Pty {
         Ok((pty, theirs))
     }
 
-    /// Our end. What is read from it begins with a byte that says what it is.
+    /// Our end. Each read from it begins with a byte that says what it is.
     pub(super) fn source(&self) -> io::Result<OwnedFd> {
         self.ours.as_fd().try_clone_to_owned()
     }
 
-    /// What is read from our end from here on is what was written, and nothing else.
+    /// Makes reads from our end return the written bytes alone from here on.
     pub(super) fn end_packets(&self) {
         let _ = set_packets(&self.ours, false);
     }
 
-    /// What a program has set it to, if that is for reading keys.
+    /// The modes that a program has set, if they are for reading keys.
     pub(super) fn key_modes(&self) -> Option<Termios> {
         let modes = tcgetattr(&self.ours).ok()?;
         (!modes.local_modes.contains(LocalModes::ICANON)).then_some(modes)
     }
 
-    /// Whether a process of `group` has it open to read from, besides having it for its output.
-    /// One of another user may.
+    /// Whether a process of `group` has it open to read from, besides having it for its output. One
+    /// of another user counts as if it had.
     pub(super) fn is_read_by(&self, group: i32) -> bool {
         let members = scan().into_iter().filter(|stat| stat.group == group);
         members.into_iter().any(|stat| {
@@ -130,12 +130,12 @@ impl Pty {
         })
     }
 
-    /// Whether a process of `group` waits to read from it, though it has it for its output only.
+    /// Whether a process of `group` waits to read from it, even if it has it for its output only.
     pub(super) fn is_awaited_by(&self, group: i32) -> bool {
         is_awaited(&self.name, group)
     }
 
-    /// Gives it the size of the terminal it stands for, and says whether that was news.
+    /// Gives it the size of the caller's terminal, and returns whether that was news.
     pub(super) fn mirror_size(&mut self) -> bool {
         let Ok(size) = tcgetwinsize(&self.stands_for) else {
             return false;

@@ -1,11 +1,11 @@
-//! One recipe, as it stands in the data file. `recover.toml` has a form of its own, for people.
+//! One recipe, in the form of the data file. `recover.toml` has a form of its own, for people.
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Category;
 use crate::tier::Tier;
 
-/// Which strategy a recipe serves.
+/// The strategy that a recipe serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
@@ -16,7 +16,7 @@ pub enum Remedy {
     Alternative,
 }
 
-/// When to do what.
+/// A remedy for failures, and the conditions for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
@@ -26,7 +26,7 @@ pub struct Recipe {
     /// spellings, `nixfmt|alejandra`, and one `*` that stands for anything. Several commands may be
     /// named; one must fit. With neither commands nor tools, any command does.
     pub commands: Vec<String>,
-    /// Words of which the failing command must have at least one, if any are named.
+    /// Words; the failing command must have at least one, if any are named.
     pub with: Vec<String>,
     /// Words the failing command must not have.
     pub without: Vec<String>,
@@ -39,20 +39,20 @@ pub struct Recipe {
     pub types: Vec<String>,
     /// A word that the failure's message must contain, if any are named.
     pub messages: Vec<String>,
-    /// Words of which the output of the failing command must have one, if any are named.
+    /// Words; the output of the failing command must have one, if any are named.
     pub output: Vec<String>,
-    /// Whether the failing command has mended by itself what it found, so that it is only run
-    /// again, whatever ran it.
+    /// Set if the failing command itself mends its findings, so that it is only run again, whatever
+    /// ran it.
     pub again: bool,
-    /// Which strategy it serves.
+    /// The strategy that it serves.
     pub remedy: Remedy,
     /// Flags of the failing command that are left out; a long one also with `=` and a value.
     pub drop: Vec<String>,
     /// Flags that are left out together with their value: `-o x`, `-ox`, `--output x`,
     /// `--output=x`.
     pub drop_valued: Vec<String>,
-    /// Flags with a value in whose place another is given with that value, such as what makes an
-    /// error of a finding by what makes a warning of it.
+    /// Flags replaced by others with the same value, such as one that makes findings errors by one
+    /// that makes them warnings.
     pub instead: Vec<(String, String)>,
     /// Flags put right after the words of `commands`.
     pub add: Vec<String>,
@@ -61,28 +61,28 @@ pub struct Recipe {
     /// `commands` without the flags that are left out, `{tool}` the failing program as it was
     /// named; `{beside}` before a name means the folder that this was named from.
     pub run: Vec<String>,
-    /// What it runs on the file of the failure, and on the others in which its tool found the same,
-    /// when it mends for `tools`.
+    /// Words to run on the file of the failure, and on the others with the same finding of its
+    /// tool, when it mends for `tools`.
     pub on_file: Vec<String>,
-    /// The worst it may do.
+    /// The worst effect it may have.
     pub tier: Tier,
     /// Programs that must be installed, each of them, beside the first word of its command.
     pub requires: Vec<String>,
-    /// Whose package brings the tool along, `node` or `composer`, so that what runs its programs
-    /// runs this.
+    /// The kind of package that brings the tool along, `node` or `composer`, so that the runner of
+    /// its programs runs this.
     pub brought_by: String,
-    /// Files of which the workspace must have one, if any are named.
+    /// Files; the workspace must have one, if any are named.
     pub files: Vec<String>,
     /// Switches a built-in recipe off, in `recover.toml`.
     pub off: bool,
-    /// Whether it came with the project, so that somebody may have to agree before it runs. No file
-    /// says this of itself.
+    /// Set if it came with the project, so that a person may have to agree before it runs. No file
+    /// can set this.
     #[serde(skip)]
     pub of_project: bool,
 }
 
 impl Recipe {
-    /// What it runs, in words: `{args}` are those of the failing command that stay.
+    /// Its command, in words: `{args}` are those of the failing command that stay.
     pub fn in_words(&self) -> String {
         if self.again {
             return "the failing command again, which changed files itself".to_owned();

@@ -1,10 +1,10 @@
-//! A run as GitHub Actions shows it: annotations in the step's log, a summary, and outputs.
+//! A run in GitHub Actions' form: annotations in the step's log, a summary, and outputs.
 //!
-//! A step shows ten errors and ten warnings, so there is one annotation for what became of the run.
-//! The log is read for workflow commands wherever a line begins with `::` or holds `##[`: what
-//! programs wrote stands there only inside an annotation, with its line ends escaped, or between
-//! `::stop-commands::` and a mark that nobody could have known. A summary beyond 1 MiB is dropped
-//! whole, so it is cut before that.
+//! A step shows ten errors and ten warnings, so there is one annotation for the result of the run.
+//! The log is read for workflow commands wherever a line begins with `::` or has `##[` in it:
+//! programs' output is put only inside an annotation, with its line ends escaped, or between
+//! `::stop-commands::` and a mark that no program could have known. A summary beyond 1 MiB is
+//! dropped whole, so it is cut before that.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use super::text::{block, code, inline};
 use crate::failure::Failure;
 use crate::wording::counted;
 
-/// How much a step's summary may hold; all steps' commands write into one.
+/// Most bytes in a step's summary; all steps' commands write into one.
 pub const SUMMARY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes of an annotation's message, and of its title.
@@ -27,8 +27,8 @@ const BLOCK_BYTES_MAX: usize = 16 * 1024;
 /// Files that a summary or an annotation names; more are counted.
 const FILES_MAX: usize = 20;
 
-/// What `report` is in the step's log, `mark` being a word that no program can have known. Nothing
-/// for a command that passed at once.
+/// Renders `report` for the step's log; `mark` is a word that no program can have known. Empty for
+/// a command that passed at once.
 pub fn github_log(report: &CiReport, mark: &str) -> String {
     let Some(mut log) = annotation(report) else {
         return String::new();
@@ -115,7 +115,7 @@ fn type_of(failure: Option<&Failure>) -> String {
     }
 }
 
-/// `files` as `show` shows them; what are too many are counted.
+/// Renders `files` with `show`; too many are counted.
 fn named(files: &[String], show: impl Fn(&str) -> String) -> Vec<String> {
     let mut named: Vec<_> = files
         .iter()
@@ -128,7 +128,8 @@ fn named(files: &[String], show: impl Fn(&str) -> String) -> Vec<String> {
     named
 }
 
-/// `report` in Markdown, of at most `bytes_max` bytes. Nothing for a command that passed at once.
+/// Renders `report` in Markdown, in at most `bytes_max` bytes. Empty for a command that passed at
+/// once.
 pub fn github_summary(report: &CiReport, bytes_max: usize) -> String {
     if report.verdict() == Verdict::Passed {
         return String::new();
@@ -159,7 +160,7 @@ pub fn github_summary(report: &CiReport, bytes_max: usize) -> String {
     fitting(parts, bytes_max)
 }
 
-/// The table of what was tried, a part each row.
+/// The table of tries, a part each row.
 fn tries(report: &CiReport) -> Vec<String> {
     let (tries, untold) = report.told_tries();
     if tries.is_empty() {
@@ -202,7 +203,7 @@ fn facts(report: &CiReport) -> String {
     facts.join(" · ")
 }
 
-/// As many of `parts` as there is room for, and a line that says that there were more.
+/// The first of `parts` that fit, and a line that says that there are more.
 fn fitting(parts: Vec<String>, bytes_max: usize) -> String {
     const MORE: &str = "\n… and more, for which the summary has no room.\n";
 
@@ -223,8 +224,8 @@ fn fitting(parts: Vec<String>, bytes_max: usize) -> String {
     text
 }
 
-/// The outputs of the step, `mark` being a word that no program can have known: `outcome`,
-/// `exit_code`, `session`, `flaky`, `category` and `patch`, empty where there is none.
+/// The outputs of the step; `mark` is a word that no program can have known: `outcome`,
+/// `exit_code`, `session`, `flaky`, `category` and `patch`, empty without a value.
 pub fn github_outputs(report: &CiReport, mark: &str) -> String {
     let outputs = [
         ("outcome", report.outcome.clone()),
@@ -245,14 +246,14 @@ pub fn github_outputs(report: &CiReport, mark: &str) -> String {
         .collect()
 }
 
-/// What stands behind a workflow command.
+/// Escapes the text after a workflow command.
 fn data(text: &str) -> String {
     let text = text.replace('%', "%25");
     let text = text.replace('\r', "%0D").replace('\n', "%0A");
     text.chars().map(shown).collect()
 }
 
-/// The value of a workflow command's property.
+/// Escapes the value of a workflow command's property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

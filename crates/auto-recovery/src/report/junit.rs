@@ -1,10 +1,10 @@
 //! A run as JUnit XML: the command is one test case.
 //!
-//! As Surefire has it: what passed by being run again is a success with a `flakyFailure` for each
-//! run that failed; what fails has a `failure`, and a `rerunFailure` for each run after it. Where
-//! passing by being run again counts as a failure, the `failure` says that, and each run that
-//! failed is a `rerunFailure`. A cure by a change is a success, and `system-out` says what was
-//! changed. Where the exit code is not 0, the test has failed, whatever became of it. Characters
+//! As in Surefire: a command that passed by being run again is a success with a `flakyFailure` for
+//! each run that failed; one that fails has a `failure`, and a `rerunFailure` for each run after
+//! it. Where passing by being run again counts as a failure, the `failure` says that, and each run
+//! that failed is a `rerunFailure`. A cure by a change is a success, and `system-out` names the
+//! changes. If the exit code is not 0, the test has failed, whatever the end of the run. Characters
 //! that XML cannot hold are written as escapes that people read, `\u{1b}`.
 
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use super::short::{cut, first_line};
 use crate::failure::Failure;
 use crate::wording::counted;
 
-/// Bytes of what one failure says.
+/// Bytes of the text of one failure.
 const FAILURE_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of an attribute.
@@ -124,7 +124,7 @@ fn element(report: &CiReport, name: &str, failure: &Failure) -> String {
     let message = attribute(&first_line(&failure.message, ATTRIBUTE_BYTES_MAX));
     let kind = attribute(type_of(failure));
     let said = text(said.trim_end());
-    // A re-run says it in an element of its own, as newer readers want it.
+    // A re-run has its text in an element of its own, as newer readers want it.
     let said = match name {
         "failure" => said,
         _ => format!("<stackTrace>{said}</stackTrace>"),
@@ -132,7 +132,7 @@ fn element(report: &CiReport, name: &str, failure: &Failure) -> String {
     format!("      <{name} type=\"{kind}\" message=\"{message}\">{said}</{name}>\n")
 }
 
-/// What was tried, a line each.
+/// The tries, a line each.
 fn story(report: &CiReport) -> String {
     let (tries, untold) = report.told_tries();
     let mut story = String::new();
@@ -153,13 +153,13 @@ fn story(report: &CiReport) -> String {
     story
 }
 
-/// `value` between quotation marks.
+/// Escapes `value` for quotation marks.
 fn attribute(value: &str) -> String {
     let mut xml = String::with_capacity(value.len());
     for character in cut(value, ATTRIBUTE_BYTES_MAX).chars() {
         match character {
             '"' => xml.push_str("&quot;"),
-            // A reader makes blanks of these.
+            // A reader turns these into blanks.
             '\n' => xml.push_str("&#10;"),
             '\t' => xml.push_str("&#9;"),
             other => push(other, &mut xml),
@@ -168,7 +168,7 @@ fn attribute(value: &str) -> String {
     xml
 }
 
-/// `value` between tags.
+/// Escapes `value` for a place between tags.
 fn text(value: &str) -> String {
     let mut xml = String::with_capacity(value.len());
     value
@@ -182,7 +182,7 @@ fn push(character: char, xml: &mut String) {
     match character {
         '&' => xml.push_str("&amp;"),
         '<' => xml.push_str("&lt;"),
-        // Else `]]>` would be an error.
+        // Otherwise `]]>` would be an error.
         '>' => xml.push_str("&gt;"),
         '\n' | '\t' => xml.push(character),
         '\u{fffe}' | '\u{ffff}' => push_escape(character, xml),

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! The result of a run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::failure::{Category, Failure};
 use crate::process::Exit;
 use crate::report::{CiReport, CiTry};
 
-/// How `recover run` must end.
+/// The way `recover run` must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunExit {
     /// With this code.
@@ -41,7 +41,7 @@ impl From<Exit> for RunExit {
     }
 }
 
-/// How a run ended, in one word.
+/// The end of a run, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEnd {
@@ -59,7 +59,7 @@ pub enum RunEnd {
     Interrupted,
     /// The deadline passed.
     Deadline,
-    /// It failed, and it was only shown what would be tried.
+    /// The command failed, and only the plan was shown.
     DryRun,
     /// `recover` itself failed.
     Error,
@@ -82,7 +82,7 @@ impl RunEnd {
     }
 }
 
-/// Exit codes that stand for failures of a category that nothing recovered.
+/// Exit codes for failures of a category that nothing recovered.
 pub type ExitMap = BTreeMap<Category, u8>;
 
 /// The failure that a run set out to recover.
@@ -96,32 +96,32 @@ pub struct FirstFailure {
     pub kind: String,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunOutcome {
-    /// How to end.
+    /// The way to end.
     pub exit: RunExit,
-    /// How it ended.
+    /// The end of the run, in one word.
     pub end: RunEnd,
     /// The command, as text.
     pub command: Vec<String>,
     /// The failure, if the command failed by itself.
     pub failure: Option<FirstFailure>,
-    /// What the cure changed, relative to the workspace.
+    /// Paths that the cure changed, relative to the workspace.
     pub files_modified: Vec<String>,
     /// The session, if there was a recovery.
     pub session_id: Option<String>,
-    /// What came of the recovery.
+    /// The result of the recovery.
     pub result: RecoveryResult,
-    /// Whether it passed by being run again, and nothing else.
+    /// Set if it passed by being run again, and nothing else.
     pub flaky: bool,
-    /// Where what the cure changed is kept as a patch, if that was wanted and it changed anything.
+    /// The patch of the cure's changes, if it was wanted and there were any.
     pub patch: Option<PathBuf>,
 }
 
-/// The result file: the fields of `RecoveryResult` with the session, and what a program branches
-/// on. `category`, `error_type` and `failure_kind` are those of the failure that was to be
-/// recovered; `patch` is the path of what the cure changed, for `git apply` in the workspace.
+/// The result file: the fields of `RecoveryResult` with the session, and fields for programs to
+/// branch on. `category`, `error_type` and `failure_kind` are those of the original failure;
+/// `patch` is the path of the cure's changes, for `git apply` in the workspace.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResultFile<'a> {
     session_id: Option<&'a str>,
@@ -143,8 +143,8 @@ pub struct ResultFile<'a> {
 }
 
 impl<'a> ResultFile<'a> {
-    /// What the file holds where there is no outcome, because `recover` itself failed with
-    /// `message` at `timestamp` when it was to run `command`.
+    /// The file's content without an outcome, because `recover` itself failed with `message` at
+    /// `timestamp` when it was to run `command`.
     pub fn of_failure(message: &'a str, timestamp: &'a str, command: &'a [String]) -> Self {
         Self {
             session_id: None,
@@ -168,7 +168,7 @@ impl<'a> ResultFile<'a> {
 }
 
 impl RunOutcome {
-    /// The same, ended with the code that `map` has for the category of its failure, where nothing
+    /// The same, ended with the code that `map` has for the category of its failure, if nothing
     /// recovered it. A signal stays one, and so do the codes by which people know time limits,
     /// failures of `recover` and commands that cannot be started.
     #[must_use]
@@ -188,8 +188,8 @@ impl RunOutcome {
         }
     }
 
-    /// What a CI system is told of it: of a run in `cwd`, which lies in `workspace`, that took so
-    /// long.
+    /// The report for CI systems, of a run in `cwd`, which is inside `workspace`, that took
+    /// `duration`.
     pub fn ci_report(&self, cwd: &Path, workspace: &Path, duration: Duration) -> CiReport {
         let result = &self.result;
         let first = result.attempts.first();
@@ -218,7 +218,7 @@ impl RunOutcome {
         }
     }
 
-    /// What `--result-file` holds. A command that passed at once used no strategy.
+    /// The content of `--result-file`. A command that passed at once used no strategy.
     pub fn result_file(&self) -> ResultFile<'_> {
         let result = &self.result;
         let failure = self.failure.as_ref();

@@ -1,16 +1,16 @@
-//! Sums over many sessions. Those of parts merge in any order into those of the whole.
+//! Sums over many sessions. Sums of parts merge in any order into those of the whole.
 
 use super::time::{earlier, later};
 use super::{Accumulator, AggregateStatistics, AggregateSums, Durations, EntrySums, Tally};
 
-/// How a session ended, as far as sums are concerned.
+/// The end of a session, as far as sums are concerned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionEnd {
     /// It was recovered, after this many milliseconds if that is known.
     Recovered(Option<u64>),
     /// A person was asked.
     Escalated,
-    /// Neither, or nobody said.
+    /// Neither, or unknown.
     #[default]
     Other,
 }
@@ -29,19 +29,19 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Adds a session whose entries have these sums, which ended like this, and in which so many
-    /// attempts passed by plain retry.
+    /// Adds a session: the sums of its entries, its end, its number of attempts that passed by
+    /// plain retry.
     pub fn add_session(&mut self, sums: Accumulator, end: SessionEnd, flaky: u64) {
         self.add_end(sums.tally(), end, flaky);
         self.add_entries(sums);
     }
 
-    /// Adds the entries of sessions that are told of with [`Self::add_end`].
+    /// Adds the entries of sessions that [`Self::add_end`] adds.
     pub fn add_entries(&mut self, sums: Accumulator) {
         self.entries.merge(sums);
     }
 
-    /// Adds a session, but for its entries.
+    /// Counts a session and its end; [`Self::add_entries`] adds its entries.
     pub fn add_end(&mut self, tally: &Tally, end: SessionEnd, flaky: u64) {
         self.sessions += 1;
         self.flaky += flaky;
@@ -91,7 +91,7 @@ impl Aggregate {
     }
 }
 
-/// Lets `ours` be whichever of the two times `pick` picks. Most often that is ours.
+/// Replaces `ours` by the one of the two times that `pick` picks. Most often that is ours.
 fn stretch(
     ours: &mut Option<String>,
     theirs: &Option<String>,

@@ -1,11 +1,11 @@
-//! The files that entries name most often, found while all go by.
+//! The files that entries name most often, found in one pass.
 
 use std::cmp::Reverse;
 
-/// How many files are named as those that were modified most.
+/// Number of files that are named as the most modified.
 pub const MOST_MODIFIED_MAX: usize = 10;
 
-/// The [`MOST_MODIFIED_MAX`] files that are named most often, of those that were added.
+/// The [`MOST_MODIFIED_MAX`] most often named files among those that were added.
 #[derive(Clone, Debug, Default)]
 pub struct MostModified {
     /// The most first, then by name.
@@ -13,7 +13,7 @@ pub struct MostModified {
 }
 
 impl MostModified {
-    /// Adds a file that was not added before, and is named so many times.
+    /// Adds a file that was not added before, and is named this many times.
     pub fn add(&mut self, file: &str, times: u64) {
         let place = self.most.partition_point(|(other, others_times)| {
             (Reverse(*others_times), other.as_str()) < (Reverse(times), file)
@@ -24,7 +24,7 @@ impl MostModified {
         }
     }
 
-    /// The files and how often they are named: the most first, then by name.
+    /// The files with their counts: the most first, then by name.
     pub fn finish(self) -> Vec<(String, u64)> {
         self.most
     }

@@ -1,4 +1,4 @@
-//! From sums to statistics: the same rates, means and roundings whoever made the sums.
+//! From sums to statistics: the same rates, means and roundings for the sums of any store.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ const MILLIS: f64 = 1000.0;
 /// Sums over entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntrySums {
-    /// How many entries.
+    /// Number of entries.
     pub total: u64,
-    /// How many of them succeeded.
+    /// Number of those that succeeded.
     pub successful: u64,
-    /// How many of each strategy.
+    /// Number of those of each strategy.
     pub strategies: BTreeMap<String, u64>,
-    /// How many of each error type.
+    /// Number of those of each error type.
     pub error_types: BTreeMap<String, u64>,
-    /// Their durations, each in whole milliseconds.
+    /// Sum of their durations, each in whole milliseconds.
     pub duration_ms: u64,
-    /// After how many the tree was put back.
+    /// Number of those after which the tree was put back.
     pub rollbacks: u64,
     /// Time of the first.
     pub first_timestamp: Option<String>,
@@ -61,25 +61,25 @@ impl EntrySums {
 /// Sums over sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AggregateSums {
-    /// Those of their entries. The times are the earliest of the sessions' first and the latest of
-    /// their last entries.
+    /// The sums of their entries. The times are the earliest of the sessions' first and the latest
+    /// of their last entries.
     pub entries: EntrySums,
-    /// How long attempts took.
+    /// Durations of attempts.
     pub durations: Durations,
-    /// How many different files entries name.
+    /// Number of different files that entries name.
     pub files: u64,
-    /// The [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX) files that entries name most often and
-    /// how often: the most first, then by name.
+    /// The [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX) files that entries name most often, with
+    /// their counts: the most first, then by name.
     pub most_modified_files: Vec<(String, u64)>,
-    /// How many sessions.
+    /// Number of sessions.
     pub sessions: u64,
-    /// How many of them ended recovered.
+    /// Number of sessions that ended recovered.
     pub recovered: u64,
-    /// How many of them ended with a person being asked.
+    /// Number of sessions that ended with a person being asked.
     pub escalated: u64,
-    /// How many recoveries passed by plain retry.
+    /// Number of recoveries that passed by plain retry.
     pub flaky: u64,
-    /// How long recoveries took, where that is known.
+    /// Durations of recoveries, where known.
     pub recoveries: Durations,
 }
 
@@ -119,12 +119,12 @@ impl AggregateSums {
     }
 }
 
-/// The longest duration that is counted, in milliseconds: what the column of a database holds.
+/// Longest duration that is counted, in milliseconds: the largest in a database's column.
 const MS_MAX: u64 = i64::MAX as u64;
 
-/// `seconds` in whole milliseconds, at most [`i64::MAX`]; 0 for what is no duration.
+/// `seconds` in whole milliseconds, at most [`i64::MAX`]; 0 for a number that is no duration.
 pub fn whole_ms(seconds: f64) -> u64 {
-    // A cast from float saturates, and makes 0 of what is negative or not a number.
+    // A cast from float saturates, and turns a negative number or NaN into 0.
     ((seconds * MILLIS).round() as u64).min(MS_MAX)
 }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn wilsons_interval_is_that_of_the_tables() {
-        // As R's prop.test(correct = FALSE) gives it.
+        // The values of R's prop.test(correct = FALSE).
         for (successes, total, expected) in [
             (0, 10, (0.0, 27.75)),
             (5, 10, (23.66, 76.34)),

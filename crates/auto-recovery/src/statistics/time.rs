@@ -1,14 +1,14 @@
-//! Times as they are written in records, compared as the moments they mean.
+//! Times as text in records, compared as moments.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Times are times in the years from 0 to 9999: others have no four digits, and no order as text.
+/// A time is one in the years from 0 to 9999: others have no four digits, and no order as text.
 const FIRST_US: i64 = -62_167_219_200_000_000;
 const LAST_US: i64 = 253_402_300_799_999_999;
 
-/// Microseconds since the epoch of what `text` says: RFC 3339 with any offset, or without one,
+/// Microseconds since the epoch of the time in `text`: RFC 3339 with any offset, or without one,
 /// which is then UTC. `None` if it is no time. Databases know no finer times.
 pub fn instant(text: &str) -> Option<i64> {
     if let Some(moment) = ours(text.as_bytes()) {
@@ -25,7 +25,7 @@ pub fn instant(text: &str) -> Option<i64> {
     (FIRST_US..=LAST_US).contains(&moment).then_some(moment)
 }
 
-/// The same for what we write, `2026-01-31T23:59:59.999Z`, in a tenth of the time.
+/// The same for our own form, `2026-01-31T23:59:59.999Z`, in a tenth of the time.
 fn ours(text: &[u8]) -> Option<i64> {
     const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
     let text: &[u8; 24] = text.try_into().ok()?;
@@ -42,7 +42,7 @@ fn ours(text: &[u8]) -> Option<i64> {
     };
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
     let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    // Of what is rare or no time at all, the slower way says what it is.
+    // The slower way decides on rare days, and on text that is no time.
     if !(1..=12).contains(&month) || !(1..=28).contains(&day) {
         return None;
     }
@@ -68,8 +68,8 @@ pub fn hour_of(moment_us: i64) -> String {
     time.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
-/// The earlier of two times as it is written; whichever is a time where only one is. It does not
-/// depend on which is named first, also where they mean the same moment or neither is a time.
+/// The earlier of two times as it is written; the only time if one is none. It does not depend on
+/// their order, also where they mean the same moment or neither is a time.
 pub fn earlier<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {
     pick(a, b, |a, b| a < b)
 }

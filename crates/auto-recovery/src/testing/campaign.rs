@@ -1,4 +1,4 @@
-//! How many rounds the campaigns take, and where they tell what they found.
+//! Numbers of rounds of the campaigns, and the place for their findings.
 //!
 //! Ordinary test runs take a sample that lasts seconds. With `RECOVER_FAULTS` naming a directory,
 //! as `just faults` has it, they are long, and each leaves its row for the table there.
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How many rounds a campaign takes.
+/// Number of rounds of a campaign.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds {
     /// In an ordinary test run.
@@ -21,7 +21,7 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// How many it takes now.
+    /// The number for this run.
     pub fn count(&self) -> u64 {
         match table() {
             Some(_) => self.long,
@@ -30,12 +30,12 @@ impl Rounds {
     }
 }
 
-/// What a campaign found, as a row of the table.
+/// The findings of a campaign, as a row of the table.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// How often it was tried.
+    /// Number of rounds.
     pub rounds: u64,
-    /// Acknowledged and gone.
+    /// Acknowledged, and lost.
     pub lost: u64,
     /// Shown, and not as it was written.
     pub torn: u64,
@@ -43,16 +43,16 @@ pub struct Found {
     pub doubled: u64,
     /// Anything else that must not be.
     pub other: u64,
-    /// What it was, the first of it.
+    /// Descriptions of the first ones.
     details: Vec<String>,
-    /// Which round is under way, as details name it.
+    /// The round under way, as details name it.
     pub round: String,
 }
 
-/// What may be wrong.
+/// A kind of wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// Acknowledged and gone.
+    /// Acknowledged, and lost.
     Lost,
     /// Shown, and not as it was written.
     Torn,
@@ -62,14 +62,14 @@ pub enum Wrong {
     Other,
 }
 
-/// How many wrongs are told one by one.
+/// Wrongs that are reported one by one.
 const DETAILS_MAX: usize = 10;
 
-/// How much of each.
+/// Characters of each.
 const DETAIL_CHARS_MAX: usize = 400;
 
 impl Found {
-    /// Nothing wrong in so many rounds.
+    /// Starts with nothing wrong in this many rounds.
     pub fn nothing_in(rounds: u64) -> Self {
         Self {
             rounds,
@@ -77,7 +77,7 @@ impl Found {
         }
     }
 
-    /// Something is wrong.
+    /// Counts a wrong.
     pub fn wrong(&mut self, wrong: Wrong, what: impl FnOnce() -> String) {
         let count = match wrong {
             Wrong::Lost => &mut self.lost,
@@ -121,7 +121,7 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    /// Begins; `name` sorts it in the table, `what` stands there.
+    /// Begins; `name` sorts it in the table, `what` is its text there.
     #[expect(
         clippy::disallowed_methods,
         reason = "a campaign tells how long it took"
@@ -131,12 +131,12 @@ impl Campaign {
         Self { name, what, began }
     }
 
-    /// How long it has lasted.
+    /// Time since its beginning.
     pub fn lasted(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Leaves `text` beside the row, to stand below the table.
+    /// Writes `text` beside the row, to be shown below the table.
     ///
     /// # Panics
     /// If it cannot be written.
@@ -146,7 +146,7 @@ impl Campaign {
         }
     }
 
-    /// Ends: leaves its row, and fails if anything bad was found.
+    /// Ends: writes its row, and fails if anything bad was found.
     ///
     /// # Panics
     /// If anything bad was found, or the row cannot be written.
@@ -180,7 +180,7 @@ fn table() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// A directory for many small files that need not last: in memory, where the system has that.
+/// A directory for many small files that need not last: in memory, if the system has that.
 ///
 /// # Panics
 /// If there is none.

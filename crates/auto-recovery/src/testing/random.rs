@@ -1,4 +1,4 @@
-//! Randomness that a seed decides: the same seed, the same campaign.
+//! Randomness from a seed: the same seed, the same campaign.
 
 /// A generator of random numbers (SplitMix64: every seed gives a full and well mixed sequence).
 #[derive(Clone, Debug)]
@@ -24,17 +24,17 @@ impl Random {
         self.bits() % end
     }
 
-    /// A place in something that has `length` places, which is not 0.
+    /// An index into `length` places, which is not 0.
     pub fn index(&mut self, length: usize) -> usize {
         (self.bits() % length as u64) as usize
     }
 
-    /// One of `choices`, of which there is one at least.
+    /// One of `choices`, which has one at least.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.index(choices.len())]
     }
 
-    /// Whether something happens that does so in `percent` of all cases.
+    /// Returns true in `percent` of all cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

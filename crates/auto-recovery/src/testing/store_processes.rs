@@ -1,5 +1,5 @@
-//! Processes of the tests' own that write to one store, some of which are killed: what they were
-//! told is there must be there.
+//! Processes of the tests' own that write to one store; some of them are killed. Every entry that
+//! was acknowledged to them must be there.
 //!
 //! A process is started as the test binary with one test, which does nothing unless it finds its
 //! orders.
@@ -16,7 +16,7 @@ use crate::audit::AuditStore;
 
 const WRITERS: u64 = 4;
 
-/// What a writer prints before the id of an entry that was acknowledged.
+/// Prefix of a writer's line with the id of an acknowledged entry.
 const ACKNOWLEDGED: &str = "acknowledged ";
 
 /// A process that runs the test `name`, which does nothing without [`orders`].
@@ -36,10 +36,10 @@ pub fn start(name: &str, numbers: [u64; 2], dir: &Path) -> Child {
         .unwrap()
 }
 
-/// What [`start`] was given, in the process that it started.
+/// The orders that [`start`] gave to this process.
 ///
 /// # Panics
-/// If it is not what [`start`] gives.
+/// If they have another form.
 pub fn orders() -> Option<([u64; 2], PathBuf)> {
     let orders = std::env::args().find_map(|arg| Some(arg.strip_prefix("orders=")?.to_owned()))?;
     let mut orders = orders.splitn(3, ',');
@@ -48,8 +48,8 @@ pub fn orders() -> Option<([u64; 2], PathBuf)> {
     Some((numbers, PathBuf::from(order())))
 }
 
-/// What a writer does, once it has its orders: it appends so many entries to a session that all
-/// share and to one of its own, and says which were acknowledged.
+/// Does a writer's work, once it has its orders: appends `count` entries to a session that all
+/// share and to one of its own, and prints which were acknowledged.
 ///
 /// # Panics
 /// If one cannot be appended.
@@ -70,7 +70,7 @@ fn acknowledge(session_id: &str, entry_id: &str) {
     println!("{ACKNOWLEDGED}{session_id} {entry_id}");
 }
 
-/// Has processes that run the test `writer` in `dir` write to one store at once, which `open`
+/// Has processes that run the test `writer` in `dir` write at once to one store, which `open`
 /// opens.
 ///
 /// # Panics
@@ -92,7 +92,7 @@ pub fn share(writer: &str, dir: &Path, open: &dyn Fn() -> Arc<dyn AuditStore>) {
     assert_eq!(store.sessions().unwrap().len() as u64, WRITERS + 1);
 }
 
-/// The same, and each is killed in the midst of it, several times over.
+/// The same, with each killed in the midst of it, several times over.
 ///
 /// # Panics
 /// If anything is lost that was acknowledged, or a number given twice.
@@ -108,7 +108,7 @@ pub fn kill(writer: &str, dir: &Path, open: &dyn Fn() -> Arc<dyn AuditStore>) {
         }
     }
     let store = open();
-    // Whoever writes next finds what the killed ones left, and mends it.
+    // The next writer finds the remains of the killed ones, and mends them.
     store.append(vec![entry("shared", 1)]).unwrap();
     let sessions: BTreeSet<&String> = acknowledged.iter().map(|(session, _)| session).collect();
     for session in sessions {
@@ -149,7 +149,7 @@ fn listen(writer: &mut Child, enough: usize) -> Vec<(String, String)> {
     acknowledged
 }
 
-/// The entries of a trail. What a killed writer left torn is not among them.
+/// The entries of a trail, without those that a killed writer left torn.
 fn ids(store: &dyn AuditStore, session: &str) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     store

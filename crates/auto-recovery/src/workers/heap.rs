@@ -1,6 +1,6 @@
-//! A heap of jobs, each of which may make more.
+//! A heap of jobs for a few threads; a job may add more.
 //!
-//! Small heaps are worked off by the caller alone; starting a thread costs more than they do.
+//! Small heaps stay on the calling thread: starting another would cost more.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -18,7 +18,7 @@ const THREADS_MAX: usize = 4;
 /// Jobs that must be waiting before helpers are started.
 const HELPERS_FROM: usize = 16;
 
-/// How many workers are of use on this machine.
+/// Number of workers that are of use on this machine.
 pub(crate) fn size() -> usize {
     cores().min(THREADS_MAX)
 }
@@ -50,7 +50,7 @@ pub(crate) fn work_off<J: Send, W: Send>(
     heap.into_result().map(|()| workers)
 }
 
-/// The jobs that wait, and how many are being done.
+/// The waiting jobs, and the number of jobs being done.
 struct Heap<J> {
     state: Mutex<State<J>>,
     changed: Condvar,
@@ -87,7 +87,7 @@ impl<J> Heap<J> {
         }
     }
 
-    /// The next job; `None` when there is none and nobody is left who could make one.
+    /// The next job; `None` when there is none and no worker is left that could add one.
     fn take(&self) -> Option<J> {
         let mut state = self.lock();
         loop {
@@ -126,7 +126,7 @@ impl<J> Heap<J> {
     }
 }
 
-/// A job being done; when it ends, also by a panic, whoever waits looks again.
+/// A job being done; when it ends, also by a panic, waiting threads look again.
 struct Busy<'a, J>(&'a Heap<J>);
 
 impl<J> Drop for Busy<'_, J> {

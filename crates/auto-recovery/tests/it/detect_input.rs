@@ -1,4 +1,4 @@
-//! Detection of what nobody planned for: hostile bytes, huge outputs, a user's own rules.
+//! Detection of unplanned input: hostile bytes, huge outputs, a user's own rules.
 
 use auto_recovery::Category;
 use auto_recovery::detect::{BatchInput, Observation, Rule, Rules, Tools, detect};
@@ -68,7 +68,7 @@ fn what_was_got_over_is_not_the_failure() {
     let missing = "cp: cannot stat 'dist/app.tar': No such file or directory\n";
     let compiler = "a.c:2:10: error: expected ';' before '}' token\n";
     check(refused, "CURLE_COULDNT_CONNECT");
-    // The file is missing because nobody fetched it.
+    // The file is missing because its download failed.
     check(&format!("{refused}{missing}"), "CURLE_COULDNT_CONNECT");
     check(
         &format!("{refused}retrying\n{missing}"),
@@ -79,7 +79,7 @@ fn what_was_got_over_is_not_the_failure() {
         "MissingFile",
     );
     check(&format!("{refused}retrying\n{compiler}"), "SyntaxError");
-    // What stands above is not what came after.
+    // A line above is not a later one.
     check(
         &format!("{missing}{refused}falling back to the mirror\n{refused}giving up\n"),
         "CURLE_COULDNT_CONNECT",
@@ -228,8 +228,8 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Whatever a program prints, detection answers, the same each time, and colour does not
-    /// matter.
+    /// For any output of a program, detection gives an answer, the same each time, and colour does
+    /// not matter.
     #[test]
     fn any_output_is_answered(fragments in prop::collection::vec(fragment(), 0..60), exit in 1..256) {
         let argv = ["python3".to_owned()];

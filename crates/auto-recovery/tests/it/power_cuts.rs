@@ -1,10 +1,10 @@
 //! Power cuts: a disk that keeps or loses whatever was not synced, in any order and in pieces.
 //!
 //! A store lives a random life on a [`SimulatedDisk`], is stopped between or inside of operations,
-//! and what the disk may hold then is opened with the real operations on files. Sometimes only the
-//! process dies at first, and the power fails under the next one; and what one power cut left is
-//! where the next life begins, so repairs are cut as well. Lives of one caller come out the same
-//! for the same seed; where several call at once, the threads' order is the system's.
+//! and a state that the disk may then have is opened with the real operations on files. Sometimes
+//! only the process dies at first, and the power fails under the next one; and the state after one
+//! power cut is the beginning of the next life, so repairs are cut as well. Lives of one caller are
+//! the same for the same seed; where several call at once, the threads' order is the system's.
 
 mod check;
 mod ledger;
@@ -20,13 +20,13 @@ use check::{check, check_going_on};
 use ledger::Ledger;
 use life::Life;
 
-/// After-states that are looked at of each moment.
+/// After-states that are examined for each moment.
 const STATES: u64 = 4;
 
 /// Lives after one another on one disk.
 const GENERATIONS: u64 = 3;
 
-/// How a disk is used.
+/// The use of a disk.
 #[derive(Clone, Copy)]
 struct Plan {
     several: bool,
@@ -116,8 +116,8 @@ fn nothing_acknowledged_is_lost_with_several_callers() {
     campaign.end(&disks(rounds.count(), SEVERAL_CALLERS));
 }
 
-/// Processes on one disk, each of which is stopped after one more operation, until one gets
-/// through: then the power fails.
+/// Stops processes on one disk, each after one more operation, until one gets through: then the
+/// power fails.
 fn stop_each_process(disk: &Arc<SimulatedDisk>, ledger: &mut Ledger) {
     let mut made = 0;
     for operation in 0.. {
@@ -168,7 +168,7 @@ fn what_processes_that_died_left_unsynced_is_synced_before_anything_is_acknowled
     found.assert_nothing();
 }
 
-/// How many power cuts a store that is broken may survive at most before it is found out.
+/// Most power cuts that a broken store may survive before it is found out.
 const CAUGHT_WITHIN: u64 = 1000;
 
 /// The power cuts until something acknowledged was lost.

@@ -1,4 +1,4 @@
-//! Reports for CI systems: what they must read in them, whatever programs wrote.
+//! Reports for CI systems: the content that those must read, whatever programs wrote.
 
 use auto_recovery::report::{
     CiReport, CiTry, SUMMARY_BYTES_MAX, github_log, github_outputs, github_summary, gitlab, junit,
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::audit_support::{entry, given, store};
 
-/// What nobody should have to read.
+/// Text that no reader should have to take.
 const HOSTILE: &str = "a]]>b</failure> <![CDATA[ &amp; \"'\u{0}\u{1b}[31m\u{85}\u{fffe}\u{ffff}\r\n\
                        ::set-output name=x::y\n ::add-mask::z\n##[error]boo\n%0A::error::%25\u{2028}\
                        ::endgroup::\n::stop-commands::x\n```\n<script>";
@@ -199,7 +199,7 @@ fn an_annotation_has_no_empty_part() {
     }
 }
 
-/// A run of which only its end is known.
+/// A run with nothing known but its end.
 fn stopped() -> CiReport {
     CiReport {
         command: "make".to_owned(),
@@ -248,7 +248,7 @@ fn a_summary_stays_below_what_is_dropped_whole() {
     assert!(github_summary(&flaky(), SUMMARY_BYTES_MAX).starts_with("### ⚠️ flaky"));
 }
 
-/// The elements of `xml` in order, each with the names of its attributes; fails on what no XML
+/// The elements of `xml` in order, each with the names of its attributes; fails on text that no XML
 /// reader takes.
 fn elements(xml: &str) -> Vec<String> {
     let allowed = |c: char| matches!(c, '\n' | '\t' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
@@ -313,7 +313,7 @@ fn junit_has_a_failure_and_its_re_runs_or_a_flaky_success() {
     check(&flaky(), "0", &["flakyFailure", "flakyFailure"]);
     check(&cured(), "0", &[]);
     check(&passed(), "0", &[]);
-    // Who asked that a flaky pass fails sees a failure.
+    // A user who asked that a flaky pass fails sees a failure.
     let red = CiReport {
         exit_code: 101,
         ..flaky()

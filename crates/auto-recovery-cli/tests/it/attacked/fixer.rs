@@ -10,13 +10,13 @@ use auto_recovery::testing::Random;
 
 use super::{make_link, try_to_give};
 
-/// The modes that files have.
+/// The modes of files.
 const FILE_MODES: [u32; 7] = [0o644, 0o600, 0o755, 0o444, 0o664, 0o000, 0o4755];
 
-/// The modes that directories get.
+/// The modes of directories.
 const DIRECTORY_MODES: [&str; 5] = ["000", "111", "500", "555", "700"];
 
-/// What a drawn tree has.
+/// A drawn tree.
 #[derive(Debug)]
 pub(super) struct Ground {
     files: Vec<String>,
@@ -87,7 +87,7 @@ impl Ground {
         &self.directories[random.index(self.directories.len())]
     }
 
-    /// One that is not the root itself, where there is one.
+    /// Draws a directory that is not the root itself, if there is one.
     fn inner<'a>(&'a self, random: &mut Random) -> &'a str {
         match self.directories.len() {
             1 => "made",
@@ -138,7 +138,7 @@ impl Fixer {
         Self(moves)
     }
 
-    /// As a script, each move of which may fail.
+    /// The moves as a script that survives a failing move.
     pub(super) fn script(&self) -> String {
         let lines = self
             .0
@@ -155,7 +155,7 @@ fn a_write(ground: &Ground, random: &mut Random, number: u64) -> String {
         1 => format!("echo more >> {file}"),
         2 => format!("rm -rf {file}"),
         3 => format!("mv {file} {directory}/moved{number}"),
-        // Neither its size nor its time tells.
+        // Neither its size nor its time reveals the change.
         4 => format!(
             "cp -p {file} ../ref{number}; printf X | dd of={file} bs=1 count=1 conv=notrunc; \
              touch -r ../ref{number} {file}"
@@ -239,7 +239,7 @@ fn a_mount(ground: &Ground, random: &mut Random, number: u64) -> String {
     }
 }
 
-/// What goes on writing after the fixer has ended.
+/// A program that continues to write after the fixer has ended.
 fn a_writer(random: &mut Random, number: u64) -> String {
     let write = format!(
         "i=0; while [ $i -lt 3000 ]; do echo l >> log{number}; i=$((i+1)); sleep 0.01; done"

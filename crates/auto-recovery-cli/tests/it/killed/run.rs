@@ -1,5 +1,5 @@
-//! `recover run`, killed: the next run ends what is left of it and finishes its undo, or changes
-//! nothing and says so.
+//! `recover run`, killed: the next run ends the programs that it left and finishes its undo, or
+//! changes nothing and says so.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::{Phases, duration_of, instant, kill_after};
 use crate::harness::{Machine, Run};
 use crate::run::is_running;
 
-/// Where a run was killed, in the order of its life.
+/// The moment at which a run was killed, in the order of its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     FirstRun,
@@ -44,7 +44,7 @@ impl Phase {
         }
     }
 
-    /// The phase that the steps written to the trace lead to.
+    /// The phase shown by the steps in the trace.
     fn of(trace: &str, was_running: bool) -> Self {
         if !was_running {
             return Self::Over;
@@ -63,7 +63,7 @@ impl Phase {
         }
     }
 
-    /// Whether the tree may be neither as before the attempt nor as its snapshot has it.
+    /// Whether the tree may differ both from the tree before the attempt and from its snapshot.
     fn is_inside_an_attempt(self) -> bool {
         matches!(
             self,
@@ -72,16 +72,16 @@ impl Phase {
     }
 }
 
-/// The command that fails until the second fix; each writes a line to the trace when it begins and
-/// when it ends.
+/// The command that fails until the second fix; it and each fix write a line to the trace at their
+/// beginning and at their end.
 const COMMAND: &str = "echo command >> ../trace; sleep 0.01; grep -q mended value; code=$?; \
      echo ended >> ../trace; exit $code";
 
-/// A machine whose project is broken, and what a run of it is given.
+/// A machine whose project is broken, and the arguments of a run of it.
 struct Scene {
     machine: Machine,
     args: Vec<String>,
-    /// The command line of what the fix leaves running.
+    /// The command line of the process that the fix leaves running.
     mark: String,
     before: Tree,
 }
@@ -143,12 +143,13 @@ impl Scene {
         }
     }
 
-    /// The next run, after a kill in `phase`.
+    /// Checks the next run, after a kill in `phase`.
     fn check_next(&self, phase: Phase, is_still: bool, found: &mut Found) {
         let (left, told_before) = (tree(&self.machine), self.trace());
         let next = self.machine.recover(&["run", "--", "true"]);
         let now = tree(&self.machine);
-        // What recover had started lived on, and may only then have told that it began.
+        // Programs that recover had started lived on, and may only then have written their first
+        // line.
         let told = self.trace();
         let is_still = is_still && told == told_before;
         let inside = phase.is_inside_an_attempt()
@@ -180,7 +181,7 @@ impl Scene {
         self.check_record(phase, found);
     }
 
-    /// What the warning names puts the tree back, and so does the next run that fails.
+    /// Checks that the warning's command puts the tree back, and so does the next run that fails.
     fn check_way_out(&self, phase: Phase, by_a_run: bool, found: &mut Found) {
         let (args, code) = match by_a_run {
             true => (&["run", "--", "false"][..], 1),
@@ -197,7 +198,7 @@ impl Scene {
         }
     }
 
-    /// What was acknowledged by going on is on record.
+    /// Checks that every step that the run went past is on record.
     fn check_record(&self, phase: Phase, found: &mut Found) {
         let history = self.history();
         let least = match phase {

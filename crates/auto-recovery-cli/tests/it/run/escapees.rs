@@ -1,4 +1,4 @@
-//! What a failed strategy leaves running is ended, however it detaches; what cannot be is named.
+//! A failed strategy's programs are ended, however they detach; those that cannot be are named.
 
 use std::fs;
 
@@ -8,12 +8,12 @@ use super::{Machine, is_running, read, write};
 const HOPS: &str = "echo hop >> value; sleep 0.00$(($$ % 9)); \
                     env -i PATH=\"$PATH\" setsid sh ../hopsN.sh </dev/null >/dev/null 2>&1 & exit";
 
-/// Detaches others with a cleared environment for ever, each of which writes into the tree.
+/// Detaches others with a cleared environment for ever; each writes into the tree.
 const FORKS: &str = "trap '' TERM HUP INT; while :; do \
                      (env -i PATH=\"$PATH\" setsid sh -c 'trap \"\" TERM; echo hop >> value; \
                      sleep 614.N & wait' &); sleep 0.005; done";
 
-/// Runs `command` with a fix that starts `script`; `number` tells it from those of other tests.
+/// Runs `command` with a fix that starts `script`; `number` is unique to the test.
 fn run_with(number: &str, script: &str, more: &[&str], command: &str) -> (Machine, super::Run) {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Machine, skip};
 use crate::session::Session;
 
-/// What the pager shows at the end of a page of a file, and of what it is piped.
+/// The pager's prompt at the end of a page of a file, and of its piped input.
 const PROMPT: &str = ":";
 
 fn has_less() -> bool {
@@ -25,7 +25,7 @@ fn with_commits() -> Machine {
     machine
 }
 
-/// The session ends with 0, nothing of ours was shown, and the terminal is as it was.
+/// Asserts that the session ends with 0, shows nothing of ours, and leaves the terminal unchanged.
 fn ends_quietly(session: &mut Session) {
     let status = session.end();
     assert_eq!(status.code(), Some(0), "{status:?} {}", session.seen());
@@ -67,7 +67,7 @@ fn an_interrupt_in_the_pager_is_the_pagers() {
     let mut session = Session::start(&machine, &["run", "--retry", "1", "--", "less", "file"]);
     session.wait_for("line 20.");
     session.press(b"\x03");
-    // It shows the page anew, with another prompt than at first.
+    // The page is shown anew, with another prompt than at first.
     session.wait_for(PROMPT);
     session.press(b" ");
     session.wait_for("line 40.");
@@ -99,7 +99,7 @@ fn a_pager_is_stopped_and_continued() {
 #[test]
 fn a_program_that_sets_its_output_and_reads_its_input_gets_keys() {
     let machine = Machine::new();
-    // As editors do that know screens by their output.
+    // Like editors that find their screen by standard output.
     let script = "stty -icanon -echo <&1; echo \"rea\"\"dy\"; key=$(dd bs=1 count=1 2>/dev/null); \
                   stty icanon echo <&1; echo \"got $key.\"";
     let mut session = Session::start(&machine, &["run", "--", "sh", "-c", script]);
@@ -127,7 +127,7 @@ fn what_reaches_for_the_terminal_gets_it_where_the_shell_ignores_its_stops() {
     let machine = Machine::new();
     let reads = "printf 'word? ' >/dev/tty; read word </dev/tty; echo \"it is $word.\"";
     machine.write("project/reads", reads);
-    // As an interactive shell's `$(…)` does.
+    // Like an interactive shell's `$(…)`.
     let script = "trap '' TSTP TTIN TTOU; x=$(\"$RECOVER\" run -- sh reads); echo \"$x\"";
     let mut session = Session::shell(&machine, script);
     session.wait_for("word? ");

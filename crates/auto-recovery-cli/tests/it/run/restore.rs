@@ -85,7 +85,7 @@ fn a_second_restore_changes_nothing_and_says_how_to_redo() {
     assert_eq!(read(&machine, "value"), "mended\n");
     assert_eq!(read(&machine, "new"), "new\n");
     assert_eq!(read(&machine, "unrelated"), "mine\n");
-    // The same of what a restore took back.
+    // The same for a restore that was taken back.
     let again = machine.recover(&["restore", &id(&back)]);
     assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{again:?}");
     assert_eq!(id(&again), id(&redone));
@@ -134,7 +134,7 @@ fn what_later_attempts_changed_goes_back_to_how_an_attempt_left_it() {
     assert_eq!(read(&machine, "value"), "one\n");
     assert_eq!(read(&machine, "first"), "one\n");
     assert!(!machine.work().join("second").exists());
-    // From there the whole session can still be taken back.
+    // The whole session can still be taken back from there.
     let back = machine.recover(&["restore", "s"]);
     let (code, paths) = (back.code, back.stdout.as_str());
     assert_eq!((code, paths), (0, "first\nvalue\n"), "{back:?}");
@@ -200,11 +200,11 @@ fn rollback_does_not_go_behind_commits_without_being_told_to() {
     let marked = machine.recover(&["checkpoint"]);
     let id = marked.stdout.trim().to_owned();
     let check = ["--", "grep", "-q", "good", "value"];
-    // On the same commit it goes back by itself.
+    // On the same commit, a rollback needs no more.
     write(&machine, "value", "bad\n");
     let run = machine.recover(&[&["run", "--rollback"][..], &check].concat());
     assert_eq!(run.code, 0, "{run:?}");
-    // Behind one it wants to be told so.
+    // From a later commit, it must be asked for by name.
     write(&machine, "value", "bad\n");
     write(&machine, "since", "work\n");
     git("add -A");
@@ -351,7 +351,7 @@ fn what_a_restore_left_is_the_sessions_too() {
             "{tree}"
         );
     }
-    // A person's own edit is still a person's.
+    // A person's own edit remains a person's.
     write(&machine, "value", "mine\n");
     assert_eq!(machine.recover(&["restore", "s", "2"]).code, 1);
     assert_eq!(read(&machine, "value"), "mine\n");
@@ -368,7 +368,7 @@ fn a_session_that_worked_in_two_workspaces_is_taken_back_in_each() {
     };
     let mend = |place: &std::path::Path| {
         std::fs::write(place.join("value"), "broken\n").expect("write");
-        // Equal trees of one second would be one checkpoint.
+        // Equal trees within one second would be one checkpoint.
         std::fs::write(place.join("where"), place.as_os_str().as_encoded_bytes()).expect("write");
         let fix = [
             "run",
@@ -417,7 +417,7 @@ fn a_session_that_worked_in_two_workspaces_is_taken_back_in_each() {
         "{back:?}"
     );
     machine.recover(&["clear", "s", "--yes"]);
-    // An attempt is of the workspace that it was made in, wherever one stands.
+    // An attempt belongs to the workspace it was made in, whatever the current directory is.
     places.iter().for_each(|place| mend(place));
     std::fs::write(places[1].join("value"), "mended\nmore\n").expect("write");
     let back = recover(&places[0], &["restore", "s", "2", "--whole-tree"]);

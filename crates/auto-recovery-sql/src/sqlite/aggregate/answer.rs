@@ -1,4 +1,4 @@
-//! What the database answers, added up.
+//! The database's answers, added up.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub(super) type Key = Vec<Option<String>>;
 #[derive(Default)]
 pub(super) struct Answer {
     sums: AggregateSums,
-    /// The halves of its durations.
+    /// Its durations, as the two halves of a sum.
     ms: (i64, i64),
     files: MostModified,
     first: Option<Moment>,
     last: Option<Moment>,
 }
 
-/// When an entry was: its moment, if it is one, and its timestamp.
+/// The time of an entry: its moment, if its timestamp is one, and its timestamp.
 pub(super) type Moment = (Option<i64>, String);
 
 /// The same, borrowed.
@@ -63,7 +63,7 @@ impl Answer {
         Ok(())
     }
 
-    /// Adds a session that ended like this, and so many of whose recoveries were flaky.
+    /// Counts a session: its ending, its number of flaky recoveries.
     pub(super) fn add_session(&mut self, end: SessionEnd, flaky: u64) {
         let sums = &mut self.sums;
         sums.sessions += 1;
@@ -78,9 +78,9 @@ impl Answer {
         }
     }
 
-    /// Adds when the first and the last entry of a session were.
+    /// Widens the stretch by the times of a session's first and last entry.
     pub(super) fn stretch(&mut self, first: When<'_>, last: When<'_>) {
-        /// What is no time comes last among firsts; it comes first among lasts.
+        /// Orders a text that is no time last among firsts, and first among lasts.
         fn order<'a>((moment, text): When<'a>) -> (bool, When<'a>) {
             (moment.is_none(), (moment, text))
         }
@@ -96,7 +96,7 @@ impl Answer {
         }
     }
 
-    /// Adds a file, named in column `at` and how often in the next.
+    /// Adds a file: its name from column `at`, its count from the next.
     pub(super) fn add_file(&mut self, row: &Row<'_>, at: usize) -> rusqlite::Result<()> {
         self.sums.files += 1;
         self.files.add(&text(row, at)?, number(row, at + 1)?);
@@ -115,7 +115,7 @@ impl Answer {
 }
 
 impl SessionPart {
-    /// What `row` says, with a key of these dimensions.
+    /// Reads `row`, with a key of these dimensions.
     pub(super) fn of(row: &Row<'_>, by: &[Dimension]) -> rusqlite::Result<Self> {
         let at = 6 + by.len();
         let (end, flaky) = end(row, 1)?;
@@ -131,7 +131,7 @@ impl SessionPart {
     }
 }
 
-/// How a session ended and how many of its recoveries were flaky, from column `at`.
+/// The ending of a session and its number of flaky recoveries, from column `at`.
 pub(super) fn end(row: &Row<'_>, at: usize) -> rusqlite::Result<(SessionEnd, u64)> {
     let ended = row.get_ref(at)?.as_str_or_null()?;
     let ms: Option<i64> = row.get(at + 1)?;
@@ -145,7 +145,7 @@ pub(super) fn end(row: &Row<'_>, at: usize) -> rusqlite::Result<(SessionEnd, u64
 
 /// The key of these dimensions, from column `at`.
 pub(super) fn key(row: &Row<'_>, at: usize, by: &[Dimension]) -> rusqlite::Result<Key> {
-    /// How much of an hour is its day.
+    /// Length of the day within an hour's text.
     const DAY_BYTES: usize = "2026-01-31".len();
     let value = |(index, by): (usize, &Dimension)| {
         Ok(match (row.get_ref(at + index)?, by) {

@@ -16,15 +16,15 @@ use crate::sqlite::connection::Database;
 use crate::sqlite::failure::At;
 use crate::sqlite::unsound;
 
-/// What is known so far.
+/// The sums so far.
 #[derive(Default)]
 struct Sums {
     total: Answer,
     groups: HashMap<Key, Answer>,
 }
 
-/// The statistics of what `query` asks for, and what of its entries cannot be read: their numbers
-/// can.
+/// The statistics that `query` asks for, and the damage in its entries, whose numbers can still be
+/// read.
 pub(in crate::sqlite) fn aggregate(
     database: &Database,
     query: &AggregateQuery,
@@ -91,7 +91,7 @@ impl Sums {
         by: &[Dimension],
     ) -> rusqlite::Result<()> {
         if question.is_ready() {
-            // A row a session, and there may be as many as entries.
+            // Sessions are read row by row: there may be as many as entries.
             return each(database, question, &question.sessions(), |row| {
                 let (end, flaky) = end(row, 0)?;
                 self.total.add_session(end, flaky);
@@ -119,8 +119,8 @@ impl Sums {
         self.groups.entry(key).or_default()
     }
 
-    /// Adds a session that has these parts, and takes them out. How it ended counts in the group of
-    /// the last of its entries.
+    /// Adds the session with these parts, and empties them. Its ending counts in the group of its
+    /// last entry.
     fn add_session(&mut self, parts: &mut Vec<SessionPart>, tells_apart: bool) {
         let first = parts.iter().min_by_key(|part| part.entries.0);
         let last = parts.iter().max_by_key(|part| part.entries.1);

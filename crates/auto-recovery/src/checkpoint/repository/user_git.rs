@@ -1,8 +1,7 @@
-//! What the user's own git says of a work tree: where HEAD is, what it ignores, its other work
-//! trees.
+//! The user's own git on a work tree: the place of HEAD, ignored paths, its other work trees.
 //!
 //! Read from git's files where their format is fixed, asked of git where it is not. Nothing here
-//! writes, and no answer is needed: where git says nothing, less is known.
+//! writes, and no answer is needed: without one, less is known.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,25 +15,25 @@ use crate::files::{Links, open_regular, read_small};
 use crate::git::Git;
 use crate::workspace::git_dir_of;
 
-/// How many symbolic references are followed.
+/// Symbolic references that are followed.
 const REFERENCES_MAX: usize = 5;
 
-/// How many of the last moves of a branch are looked at for a change of its name.
+/// Latest moves of a branch that are searched for a change of its name.
 const RENAMES_MAX: &str = "100";
 
-/// The longest file of one line that is read: far longer than a path or a reference may be.
+/// Longest file of one line that is read: far longer than a path or a reference may be.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// How much of the list of packed references is looked through: some 4 million of them.
+/// Bytes of the list of packed references that are searched: some 4 million references.
 const PACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-/// Linked work trees that are looked at; nobody has that many.
+/// Linked work trees that are looked at, more than any repository has.
 const WORK_TREES_MAX: usize = 10_000;
 
 /// Commits that a message lists; more are counted.
 const COMMITS_SHOWN: usize = 5;
 
-/// Where HEAD is.
+/// The place of HEAD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Head {
     /// The branch, as a whole reference; `None` when it is detached.
@@ -43,16 +42,16 @@ pub(in crate::checkpoint) struct Head {
     pub(in crate::checkpoint) commit: Option<String>,
 }
 
-/// What git ignores beyond the ignore files of the tree.
+/// Ignore settings of git beyond the ignore files of the tree.
 #[derive(Clone, Debug, Default)]
 pub(in crate::checkpoint) struct IgnoreSettings {
     /// The text of the user's ignore file for all projects.
     pub(in crate::checkpoint) global: Option<Vec<u8>>,
-    /// Whether names are compared without their case.
+    /// Set if names are compared without their case.
     pub(in crate::checkpoint) ignores_case: bool,
 }
 
-/// Where a linked work tree keeps what it shares with the others; else the directory itself.
+/// The directory that a linked work tree shares with the others; else `git_dir` itself.
 pub(in crate::checkpoint) fn common_dir(git_dir: &Path) -> PathBuf {
     match line_in(&git_dir.join("commondir")) {
         Some(line) => git_dir.join(OsStr::from_bytes(&line)),
@@ -60,12 +59,12 @@ pub(in crate::checkpoint) fn common_dir(git_dir: &Path) -> PathBuf {
     }
 }
 
-/// What `info/exclude` of the repository says.
+/// The text of `info/exclude` of the repository.
 pub(in crate::checkpoint) fn own_excludes(git_dir: &Path) -> Option<Vec<u8>> {
     ignore_files::read_at(&common_dir(git_dir).join("info/exclude")).ok()
 }
 
-/// What a file of git's says that holds one line: a path, a reference or a commit.
+/// The text of one of git's files of one line: a path, a reference or a commit.
 fn line_in(path: &Path) -> Option<Vec<u8>> {
     let text = read_small(path, Links::Follow, LINE_BYTES_MAX).ok()?;
     Some(text.trim_ascii().to_vec())
@@ -76,8 +75,8 @@ fn text_in(path: &Path) -> Option<String> {
     line_in(path).and_then(|line| String::from_utf8(line).ok())
 }
 
-/// What git's configuration says of ignoring, the user's own and the repository's.
-/// `default_global` is where git looks unless told otherwise.
+/// The ignore settings in git's configuration, the user's own and the repository's.
+/// `default_global` is the file that git reads by default.
 pub(in crate::checkpoint) fn ignore_settings(
     git: &Git,
     git_dir: &Path,
@@ -86,7 +85,7 @@ pub(in crate::checkpoint) fn ignore_settings(
 ) -> IgnoreSettings {
     let pattern = r"^core\.(excludesfile|ignorecase)$";
     let args = ["config", "--null", "--path", "--get-regexp", pattern];
-    // It fails when nothing is set.
+    // The command fails when nothing is set.
     let listing = git.output(git.reading_as_user(git_dir, root, &args), "git config");
     let listing = listing.unwrap_or_default();
     let mut named = None;
@@ -111,11 +110,11 @@ pub(in crate::checkpoint) fn ignore_settings(
     }
 }
 
-/// Whether git tells by the mode of a file whether it is executable.
+/// Whether git decides by a file's mode whether it is executable.
 pub(in crate::checkpoint) fn tracks_modes(git: &Git, git_dir: &Path, root: &Path) -> bool {
     let args = ["config", "--bool", "--get", "core.fileMode"];
     let answer = git.output(git.reading_as_user(git_dir, root, &args), "git config");
-    // It fails when nothing is set.
+    // The command fails when nothing is set.
     answer.ok().as_deref().map(<[u8]>::trim_ascii) != Some(b"false")
 }
 
@@ -139,7 +138,7 @@ pub(in crate::checkpoint) fn other_work_trees(git_dir: &Path, root: &Path) -> Ve
         .collect()
 }
 
-/// Where HEAD is now.
+/// The present place of HEAD.
 pub(in crate::checkpoint) fn head(git: &Git, git_dir: &Path, root: &Path) -> Head {
     let Some(text) = text_in(&git_dir.join("HEAD")) else {
         return Head::default();
@@ -150,7 +149,7 @@ pub(in crate::checkpoint) fn head(git: &Git, git_dir: &Path, root: &Path) -> Hea
             commit: Some(text.trim().to_owned()),
         };
     };
-    // Where references are kept in tables, the file is a stand-in.
+    // If references are kept in tables, the file is a stand-in.
     if branch == "refs/heads/.invalid" {
         return asked_head(git, git_dir, root);
     }
@@ -172,7 +171,7 @@ fn asked_head(git: &Git, git_dir: &Path, root: &Path) -> Head {
     }
 }
 
-/// The commit that a reference kept in files names.
+/// The commit of a reference that is kept in files.
 fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
     let common = common_dir(git_dir);
     let mut reference = reference.to_owned();
@@ -196,8 +195,8 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
     })
 }
 
-/// What moving HEAD `from` there `to` here means, and the way back; `None` if it did not move. The
-/// way back works whatever became of the files, and keeps them but where a rebase is ended.
+/// The meaning of a move of HEAD from `from` to `to`, and the way back; `None` if it did not move.
+/// The way back works whatever the state of the files, and keeps them but where a rebase is ended.
 pub(in crate::checkpoint) fn moved(
     git: &Git,
     git_dir: &Path,
@@ -261,7 +260,7 @@ fn branch(head: &Head) -> &str {
     }
 }
 
-/// Whether a rebase of what HEAD was on began and has not ended.
+/// Whether a rebase of HEAD's branch or commit began and has not ended.
 fn began_rebase(git_dir: &Path, from: &Head) -> bool {
     let dirs = ["rebase-merge", "rebase-apply"].map(|name| git_dir.join(name));
     dirs.iter().any(|dir| {
@@ -274,8 +273,8 @@ fn began_rebase(git_dir: &Path, from: &Head) -> bool {
     })
 }
 
-/// The command that puts HEAD back to another branch than it is on. Where the commit is another
-/// too, `git switch` would refuse to touch what was undone or mended.
+/// The command that puts HEAD back on its former branch. If the commit differs too, `git switch`
+/// would refuse to touch undone or mended files.
 fn way_back(git: &Git, git_dir: &Path, root: &Path, (from, to): (&Head, &Head)) -> String {
     let was = short(from);
     let is_moved = from.commit != to.commit;

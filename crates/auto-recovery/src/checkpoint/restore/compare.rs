@@ -1,4 +1,4 @@
-//! What stands at a path now, compared with what a snapshot says: by bytes, not by stamps.
+//! The file at a path now, compared with a snapshot's: by bytes, not by stamps.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -14,10 +14,10 @@ use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How many bytes of a file are held at once.
+/// Bytes of a file that are held at once.
 const CHUNK: usize = 64 * 1024;
 
-/// Whether `node` (`None`: nothing) stands at `path`.
+/// Whether the file at `path` is `node` (`None`: no file).
 pub(in crate::checkpoint) fn stands(
     writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
@@ -58,14 +58,15 @@ pub(in crate::checkpoint) fn stands(
                 return Ok(false);
             }
             let same = stamp.ino == *ino && stamp.size == *size && stamp.mtime_ns == *mtime_ns;
-            // What a directory holds moves its size and time.
+            // A directory's size and time change with its entries.
             Ok(same || (kind.is_dir() && stamp.ino == *ino))
         }
     }
 }
 
-/// Whether `path` is as a restore from `from` to `to` leaves it when it is killed in the middle:
-/// one that changes its type is absent for a moment, a new directory has its mode a moment later.
+/// Whether `path` is in the state in which a restore from `from` to `to` leaves it when it is
+/// killed in the middle: a path that changes its type is absent for a moment, a new directory gets
+/// its mode a moment later.
 pub(in crate::checkpoint) fn is_between(
     writer: &mut TreeWriter<'_>,
     path: &[u8],
@@ -104,7 +105,7 @@ pub(in crate::checkpoint) fn has_content(
     }
 }
 
-/// What to say of a blob that a checkpoint names and the repository lacks.
+/// The error for a blob that a checkpoint names and the repository lacks.
 pub(in crate::checkpoint) fn missing(id: ObjectId) -> Error {
     Error::new(
         ErrorKind::Damaged,
@@ -112,7 +113,7 @@ pub(in crate::checkpoint) fn missing(id: ObjectId) -> Error {
     )
 }
 
-/// Reads at `path`; `None` when it is gone or of another type by now, or may not be read.
+/// Reads at `path`; `None` if it is removed or of another type by now, or may not be read.
 fn reading<T>(
     writer: &mut TreeWriter<'_>,
     path: &[u8],
@@ -127,7 +128,7 @@ fn reading<T>(
     }
 }
 
-/// Takes a blob and holds it against a file.
+/// Compares a blob with a file.
 struct Compare<'a> {
     /// `None` once they differ.
     file: Option<&'a mut File>,
@@ -160,7 +161,7 @@ impl Write for Compare<'_> {
     }
 }
 
-/// The type of what has `stamp`.
+/// The file type in `stamp`.
 pub(in crate::checkpoint) fn file_type(stamp: &Stamp) -> FileType {
     FileType::from_raw_mode(stamp.mode)
 }

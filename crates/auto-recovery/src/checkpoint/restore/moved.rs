@@ -1,9 +1,9 @@
-//! What no checkpoint holds, and that got another name: an ignored file, `node_modules`, `.git`, a
-//! work tree. To remove it under its new name would destroy the only copy.
+//! Uncovered paths that got another name: an ignored file, `node_modules`, `.git`, a work tree. To
+//! remove one under its new name would destroy the only copy.
 //!
-//! Known by inode: by what was watched at the snapshot that a restore goes to. A file counts as the
-//! same only with its size and time; a directory, only if it was made when that one was, and where
-//! that is not known, unless it was made after the snapshot.
+//! Recognised by inode: those watched at the snapshot that a restore goes back to. A file counts as
+//! the same only with its size and time; a directory, only if it was made at the same time, and
+//! where that is not known, unless it was made after the snapshot.
 
 use std::collections::HashMap;
 use std::time::UNIX_EPOCH;
@@ -21,7 +21,7 @@ pub(in crate::checkpoint) struct Moved {
     pub(in crate::checkpoint) was: RelPath,
 }
 
-/// What was watched at `to`, is gone, and stands at one of `leaving` or where `from` saw it.
+/// The paths watched at `to` that are now at one of `leaving`, or where `from` saw them.
 pub(in crate::checkpoint) fn moved<'a>(
     root: &Root,
     (from, to): (&'a Checkpoint, &Checkpoint),
@@ -53,7 +53,7 @@ pub(in crate::checkpoint) fn moved<'a>(
     moved
 }
 
-/// What was watched and does not stand there any more, by inode.
+/// The watched paths that no longer have their inode, by inode.
 fn gone(root: &Root, then: &Watch, now: &Watch) -> HashMap<u64, RelPath> {
     let other = then
         .seen_paths()
@@ -66,7 +66,7 @@ fn gone(root: &Root, then: &Watch, now: &Watch) -> HashMap<u64, RelPath> {
         .collect()
 }
 
-/// Whether a directory was made after the snapshot: a new one may get the inode of one that went.
+/// Whether a directory was made after the snapshot: it may have got the inode of a removed one.
 fn is_made_since(root: &Root, path: &RelPath, stamp: &Stamp, to: &Checkpoint) -> bool {
     if !rustix::fs::FileType::from_raw_mode(stamp.mode).is_dir() {
         return false;

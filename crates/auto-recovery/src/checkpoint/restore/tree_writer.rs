@@ -21,43 +21,43 @@ use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
 use crate::platform::files;
 
-/// A directory that a restore opened for itself has these bits beside its own.
+/// Permission bits that a restore adds to a directory that it opens for itself.
 pub(in crate::checkpoint) const OPENED: u16 = 0o700;
 
-/// What it takes to list, enter and write a directory.
+/// Permission to list, enter and write a directory.
 const OWNER_ALL: u16 = OPENED;
 
-/// What it takes to list and enter one.
+/// Permission to list and enter a directory.
 const OWNER_LOOK: u16 = 0o500;
 
-/// What lets its owner write a file.
+/// The owner's permission to write a file.
 const OWNER_WRITE: u16 = 0o200;
 
 /// Bits that lend a program the rights of its owner and of its group.
 const LENDS_RIGHTS: u16 = 0o6000;
 
-/// The root with what has been opened below it.
+/// The root with the directories opened below it.
 pub(in crate::checkpoint) struct TreeWriter<'a> {
     root: &'a Root,
     way: Way<'a>,
     opened: Modes,
 }
 
-/// The permission bits that opened directories had.
+/// The former permission bits of opened directories.
 type Modes = BTreeMap<Vec<u8>, u16>;
 
-/// Who may do what with a path.
+/// Permission bits and owner of a path.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::checkpoint) struct Access {
     pub(in crate::checkpoint) mode: u16,
     pub(in crate::checkpoint) owner: Told<Ids>,
 }
 
-/// Whether what was put has the owner that it shall have.
+/// Whether a written file has its intended owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum Given {
     Whole,
-    /// It is another's; and whether it lends nobody's rights any more, which it would have.
+    /// Its owner is another. `is_dropped` if it therefore lost bits that lend an owner's rights.
     NotTheOwner {
         is_dropped: bool,
     },
@@ -75,13 +75,13 @@ impl<'a> TreeWriter<'a> {
         }
     }
 
-    /// Opens the directory `path` for looking at what it holds; one that its owner may not list or
-    /// enter is opened for that.
+    /// Opens the directory `path` for listing; one that its owner may not list or enter is opened
+    /// for that.
     pub(in crate::checkpoint) fn dir(&mut self, path: &[u8]) -> Result<&OwnedFd, Errno> {
         self.dir_allowing(path, OWNER_LOOK)
     }
 
-    /// Opens the directory `path` for changing what it holds.
+    /// Opens the directory `path` for changing its entries.
     fn writable_dir(&mut self, path: &[u8]) -> Result<&OwnedFd, Errno> {
         self.dir_allowing(path, OWNER_ALL)
     }
@@ -103,7 +103,7 @@ impl<'a> TreeWriter<'a> {
         Ok(dir)
     }
 
-    /// The stamp of what stands at `path`; `None` when nothing does.
+    /// The stamp of the file at `path`; `None` if there is none.
     pub(in crate::checkpoint) fn stamp(&mut self, path: &[u8]) -> Result<Option<Stamp>> {
         let (parent, name) = split(path);
         let stamp = match self.dir(parent) {
@@ -114,7 +114,7 @@ impl<'a> TreeWriter<'a> {
         stamp.map_err(|errno| self.error("look at", path, errno.into()))
     }
 
-    /// Whether a directory stands at `path`, and nothing is in it.
+    /// Whether `path` is an empty directory.
     pub(in crate::checkpoint) fn is_empty_dir(&mut self, path: &[u8]) -> bool {
         let entries = self.dir(path).and_then(Dir::read_from);
         entries.is_ok_and(|mut entries| {
@@ -124,14 +124,14 @@ impl<'a> TreeWriter<'a> {
         })
     }
 
-    /// Which inode stands at `path`; `None` where the file system does not tell it from a later one
-    /// of the same number.
+    /// The inode at `path`; `None` where the file system cannot distinguish it from a later one of
+    /// the same number.
     pub(in crate::checkpoint) fn inode(&mut self, path: &[u8]) -> Result<Option<Inode>, Errno> {
         let (parent, name) = split(path);
         Ok(Own::anybodys(self.dir(parent)?, name)?.inode())
     }
 
-    /// Makes a directory; one that stands already is kept. It is ours alone until its mode is set.
+    /// Makes a directory, or keeps an existing one. A new one is ours alone until its mode is set.
     pub(in crate::checkpoint) fn make_dir(
         &mut self,
         path: &[u8],
@@ -166,7 +166,7 @@ impl<'a> TreeWriter<'a> {
         Ok(())
     }
 
-    /// Gives what stands at `path` the name `to` in the same directory, where nothing may stand.
+    /// Renames `path` to `to` in the same directory, where nothing may exist yet.
     pub(in crate::checkpoint) fn rename_to_new(
         &mut self,
         path: &[u8],
@@ -182,8 +182,8 @@ impl<'a> TreeWriter<'a> {
         Ok(())
     }
 
-    /// Puts a file with what `fill` writes at `path`, by way of `temp` in the same directory: at
-    /// every moment either the old or the whole new file stands there. Gives its stamp, too.
+    /// Writes a file with `fill` and puts it at `path`, by way of `temp` in the same directory: at
+    /// every moment either the old or the whole new file is there. Returns its stamp, too.
     pub(in crate::checkpoint) fn put_file(
         &mut self,
         path: &[u8],
@@ -219,9 +219,9 @@ impl<'a> TreeWriter<'a> {
         put
     }
 
-    /// Overwrites the file at `path` where it stands: where it cannot be replaced (on a full disk,
-    /// where something is mounted on it, in a directory that may not be written), or shall not be,
-    /// for its other names. A kill in the middle leaves half a file, which the next run puts back.
+    /// Overwrites the file at `path` in place: where it cannot be replaced (on a full disk, where
+    /// something is mounted on it, in a directory that may not be written), or shall not be, for
+    /// its other names. A kill in the middle leaves half a file, which the next run puts back.
     pub(in crate::checkpoint) fn overwrite_file(
         &mut self,
         path: &[u8],
@@ -267,7 +267,7 @@ impl<'a> TreeWriter<'a> {
         Ok(given)
     }
 
-    /// Gives what stands at `path` to an owner, if one is told.
+    /// Gives the file at `path` to an owner, if one is known.
     pub(in crate::checkpoint) fn give(
         &mut self,
         path: &[u8],
@@ -279,7 +279,7 @@ impl<'a> TreeWriter<'a> {
         Ok(owner.unwrap_or(Given::Whole))
     }
 
-    /// Sets owner and permission bits of what stands at `path`, without opening it.
+    /// Sets owner and permission bits of the file at `path`, without opening it.
     pub(in crate::checkpoint) fn set_access(
         &mut self,
         path: &[u8],
@@ -302,8 +302,8 @@ impl<'a> TreeWriter<'a> {
         Own::anybodys(self.dir(parent)?, name)?.set_mode(mode)
     }
 
-    /// Sets back what was opened, deepest first, each to what `mode` says of it, else to what it
-    /// was.
+    /// Resets opened directories, deepest first, each to its bits from `mode`, else to its former
+    /// ones.
     pub(in crate::checkpoint) fn close(
         &mut self,
         mode: impl Fn(&[u8]) -> Option<u16>,
@@ -325,7 +325,7 @@ impl<'a> TreeWriter<'a> {
         Ok(())
     }
 
-    /// Forgets which directories stand where: the next look finds what stands there then.
+    /// Forgets the open directories on the way, so that the next look opens them anew.
     pub(in crate::checkpoint) fn look_again(&mut self) {
         self.way.forget(b"");
     }
@@ -342,7 +342,7 @@ fn remove_if_any(dir: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
     }
 }
 
-/// Sees to it that the owner of the open directory has the `bits`.
+/// Adds the permission `bits` for the owner of the open directory, where they are missing.
 fn allow(opened: &mut Modes, dir: &OwnedFd, path: &[u8], bits: u16) -> Result<(), Errno> {
     let mode = permissions(&fstat(dir)?);
     if mode & bits == bits {
@@ -353,7 +353,7 @@ fn allow(opened: &mut Modes, dir: &OwnedFd, path: &[u8], bits: u16) -> Result<()
             opened.entry(path.to_vec()).or_insert(mode);
             Ok(())
         }
-        // Somebody else's; as one of a group we may still be let in.
+        // Another owner's directory; as one of a group we may still be let in.
         Err(Errno::PERM) => Ok(()),
         Err(errno) => Err(errno),
     }
@@ -375,7 +375,7 @@ fn allow_unread(
     Ok(())
 }
 
-/// Whose the file `name` in `dir` is, or would be among its neighbours.
+/// The owner of the file `name` in `dir`, or the directory's if there is no such file.
 fn owner_of(dir: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => fstat(dir),
@@ -383,8 +383,8 @@ fn owner_of(dir: &OwnedFd, name: &[u8]) -> Result<Stat, Errno> {
     }
 }
 
-/// Gives `file` to the owner that `stat` tells, where we may: a restore by root must not leave a
-/// user's tree to root.
+/// Gives `file` to the owner in `stat`, where we may: a restore by root must not leave a user's
+/// tree to root.
 fn keep_owner(file: &impl AsFd, stat: &Stat) -> Given {
     let _not_allowed = gives(file, Stamp::of(stat).owner);
     Given::Whole
@@ -412,7 +412,7 @@ fn gives_link(dir: &OwnedFd, name: &[u8], owner: Ids) -> Given {
     }
 }
 
-/// Sets the permission bits of a file, which lends no other's rights than it did.
+/// Sets the permission bits of a file, without those that would lend another owner's rights.
 fn set_lent(file: &File, mode: u16, given: Given) -> Result<Given, Errno> {
     let given = match given {
         Given::Whole => given,
@@ -428,7 +428,7 @@ fn not_the_owner(mode: u16) -> Given {
     }
 }
 
-/// The bits that a file of this owner may have.
+/// The bits of `mode` that a file with this owner may have.
 fn lent(mode: u16, given: Given) -> u16 {
     match given {
         Given::Whole => mode,

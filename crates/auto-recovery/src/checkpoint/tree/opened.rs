@@ -1,7 +1,7 @@
 //! Directories of this user's whose own modes close them to us, opened while a walk looks inside.
 //!
-//! Each is set back when the walk and the reading after it end. What is opened is noted in the
-//! state before, so that where we are killed the next walk here sets it back. Somebody else's are
+//! Each is reset when the walk and the reading after it end. Opened directories are noted in the
+//! state before, so that after a kill the next walk here resets them. Other users' directories are
 //! left closed.
 
 use std::collections::BTreeMap;
@@ -18,29 +18,30 @@ use crate::checkpoint::tree::root::{Own, Root};
 use crate::files::{Links, open_own, read_small};
 use crate::mutex;
 
-/// What it takes to list and enter a directory.
+/// Permission to list and enter a directory.
 const OWNER_LOOK: u16 = 0o500;
 
-/// What a directory that is opened has beside its own bits.
+/// Permission bits that are added to a directory when it is opened.
 const OPENED: u16 = 0o700;
 
-/// The most that is read of a note: ten thousand directories of the longest names.
+/// Longest note that is read: ten thousand directories of the longest names.
 const NOTE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// The notes of what is open, one a process, which ends the name.
+/// Prefix of the notes of opened directories, one a process; its id ends the name.
 const NOTE: &str = "opened-";
 
 /// The directories that are open now, each with the permission bits it had.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct Opened {
     root: Arc<Root>,
-    /// Where it is noted what is open.
+    /// The note of opened directories.
     note: PathBuf,
     modes: Mutex<BTreeMap<RelPath, u16>>,
 }
 
 impl Opened {
-    /// None yet, below `root`; noted in `state`. What an earlier walk left open is set back.
+    /// No directories yet, below `root`; noted in `state`. Those that an earlier walk left open are
+    /// reset.
     pub(in crate::checkpoint) fn none(root: &Arc<Root>, state: &Path) -> Self {
         let here = |name: &str| Self {
             root: Arc::clone(root),
@@ -81,7 +82,7 @@ impl Opened {
         true
     }
 
-    /// Adds to the note. One that cannot be written costs the way back after a kill only.
+    /// Adds to the note. A note that cannot be written costs only the way back after a kill.
     fn put_down(&self, path: &[u8], mode: u16) {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
@@ -90,7 +91,7 @@ impl Opened {
             open_own(&self.note, &mut options).and_then(|mut file| file.write_all(&line));
     }
 
-    /// Sets back what is open, deepest first; what somebody else set since is left.
+    /// Resets opened directories, deepest first; modes that were set since are left.
     fn close(&self) {
         let mut modes = self.lock();
         if modes.is_empty() {
@@ -125,7 +126,7 @@ fn is_alive(pid: i32) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
-/// What a note says; a record that was cut short says nothing.
+/// Parses a note; a record that was cut short is skipped.
 fn noted(text: &[u8]) -> BTreeMap<RelPath, u16> {
     let mut modes = BTreeMap::new();
     for record in text.split_inclusive(|byte| *byte == 0) {
@@ -138,7 +139,7 @@ fn noted(text: &[u8]) -> BTreeMap<RelPath, u16> {
         let mode = std::str::from_utf8(&record[..space]);
         let mode = mode.ok().and_then(|text| u16::from_str_radix(text, 8).ok());
         if let Some(mode) = mode {
-            // The first one is what it had before anybody opened it.
+            // The first record has the mode from before any opening.
             modes.entry(record[space + 1..].into()).or_insert(mode);
         }
     }

@@ -1,19 +1,19 @@
 //! Protected paths as people write them: globs from a directory, whole paths, paths through links.
 //!
-//! A glob is meant from the directory it was written in or for: the current one when it was typed,
-//! that of its file when it stands in one. What comes out are globs from the root of the tree, as
+//! A glob is relative to the directory it was written in or for: the current one when it was typed,
+//! that of its file when it is in one. The results are globs from the root of the tree, as
 //! [`Protected`](super::rules::Protected) takes them. Nothing here decides what is protected.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// A glob of protected paths, and where it is meant from.
+/// A glob of protected paths, and its base directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProtectGlob {
     /// The glob, as it was written.
     pub glob: String,
-    /// The directory it is meant from. One outside of the tree stands for the root of the tree.
+    /// The directory that it is relative to. One outside of the tree means the root of the tree.
     pub base: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl ProtectGlob {
     }
 
     /// The globs from `root` that it means: one, and more where a link leads elsewhere in the tree,
-    /// or where a path of these very characters is there. None if it leads out of the tree.
+    /// or where a path of these very characters exists. None if it leads out of the tree.
     pub fn from_root(&self, root: &Path) -> Vec<String> {
         let base = self.base_in(root);
         let mut globs = self.as_glob(root, &base);
@@ -36,7 +36,7 @@ impl ProtectGlob {
         if fs::symlink_metadata(&written).is_ok() {
             let mut places = vec![plain(&written), real(&written)];
             places.dedup();
-            // A name that is one means itself already.
+            // A plain name with a single place means itself already.
             if places.len() == 1 && !self.glob.contains(WILDCARDS) {
                 places.clear();
             }
@@ -48,7 +48,7 @@ impl ProtectGlob {
         globs
     }
 
-    /// The same as it is spelt in the tree, where some of its letters are of the other case there.
+    /// The glob as it is spelt in the tree, if some of its letters have the other case there.
     pub fn as_spelt_in(&self, root: &Path) -> Option<Self> {
         let mut dir = self.base_in(root);
         let mut parts: Vec<String> = self.glob.split('/').map(str::to_owned).collect();
@@ -70,7 +70,7 @@ impl ProtectGlob {
         })
     }
 
-    /// The directory in the tree that it is meant from.
+    /// The directory in the tree that it is relative to.
     fn base_in(&self, root: &Path) -> PathBuf {
         let base = fs::canonicalize(&self.base).unwrap_or_else(|_| self.base.clone());
         match base.starts_with(root) {
@@ -88,7 +88,7 @@ impl ProtectGlob {
         let (literal, rest) = split_literal(glob);
         let written = base.join(&literal);
         let mut places = vec![plain(&written), real(&written)];
-        // One that begins with a slash and is no path into the tree is meant from its root.
+        // A glob that begins with a slash and is no path into the tree is relative to its root.
         if literal.is_absolute() && !places.iter().any(|place| place.starts_with(root)) {
             let from_root = literal.strip_prefix("/").unwrap_or(&literal);
             places = vec![plain(&root.join(from_root))];
@@ -102,7 +102,7 @@ impl ProtectGlob {
     }
 }
 
-/// What a glob has and a path has not.
+/// Characters that make a path a glob.
 const WILDCARDS: [char; 5] = ['*', '?', '[', '{', '\\'];
 
 /// The path that `glob` begins with, before the first component with a wildcard, and what follows.
@@ -119,7 +119,7 @@ fn split_literal(glob: &str) -> (PathBuf, Vec<&str>) {
     (path, rest.collect())
 }
 
-/// `path` without `.` and `..`, by its words alone.
+/// Removes `.` and `..` from `path`, by its text alone.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
@@ -134,7 +134,7 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// `path` without links, as far as there is such a path.
+/// Resolves the links of `path`, as far as it exists.
 fn real(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let Ok(real) = fs::canonicalize(above) {

@@ -1,6 +1,6 @@
 //! The root of a workspace as an open directory, and everything below it without following links.
 //!
-//! Each component of a path is opened with `O_NOFOLLOW`, so a directory that somebody replaced by a
+//! Each component of a path is opened with `O_NOFOLLOW`, so a directory that was replaced by a
 //! symbolic link can lead neither a read nor a write outside the root.
 
 use std::fs::File;
@@ -19,14 +19,13 @@ use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::platform::files::Hold;
 
-/// How a directory is opened.
+/// Flags to open a directory with.
 pub(in crate::checkpoint) const DIR_FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A directory from which what lies below it is opened, so that no path is longer than the system
-/// takes.
+/// A directory from which deeper paths are opened, so that none is longer than the system takes.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct Above {
     fd: OwnedFd,
@@ -35,8 +34,8 @@ pub(in crate::checkpoint) struct Above {
 }
 
 impl Above {
-    /// What holds for what lies in the directory `path`, which is open as `fd`, itself opened from
-    /// `above`: a nearer one, when its path from there is long.
+    /// The directory to open from, for paths inside `path`, which is open as `fd` and was itself
+    /// opened from `above`: a nearer one than `above` when its path from there is long.
     pub(in crate::checkpoint) fn nearer(
         above: Option<&Arc<Self>>,
         path: &[u8],
@@ -56,10 +55,10 @@ impl Above {
     }
 }
 
-/// Half of what the system takes; a name more has at most 255 bytes.
+/// Longest path from there: half of the system's limit; one more name has at most 255 bytes.
 const REST_BYTES_MAX: usize = 2048;
 
-/// What lets its owner read a file.
+/// The owner's permission to read a file.
 const OWNER_READ: u16 = 0o400;
 
 /// The root of a workspace.
@@ -83,7 +82,7 @@ impl Root {
         &self.path
     }
 
-    /// Makes sure that the directory of that name is still the one that was opened.
+    /// Makes sure that the path of the root still names the directory that was opened.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if it was moved, removed or replaced.
@@ -117,7 +116,7 @@ impl Root {
     }
 
     /// Opens a directory in one call, by its path from `above`: only its last component is safe
-    /// from links. For looking, never for writing; what is read afterwards is opened name by name.
+    /// from links. For looking, never for writing; content read afterwards is opened name by name.
     pub(in crate::checkpoint) fn open_dir_to_list(
         &self,
         above: Option<&Above>,
@@ -131,8 +130,7 @@ impl Root {
         openat(fd, rest, DIR_FLAGS, Mode::empty())
     }
 
-    /// The stamp of what stands at `path`; `None` when nothing does, or when a parent is no
-    /// directory.
+    /// The stamp of the file at `path`; `None` if there is none, or if a parent is no directory.
     pub(in crate::checkpoint) fn stamp(&self, path: &[u8]) -> Result<Option<Stamp>, Errno> {
         let (dir, name) = split(path);
         match self.open_dir(dir) {
@@ -142,7 +140,7 @@ impl Root {
         }
     }
 
-    /// The same, and when it was made, in nanoseconds since 1970, where the file system tells.
+    /// The same, and its birth time, in nanoseconds since 1970, if the file system has it.
     pub(in crate::checkpoint) fn stamp_and_birth(
         &self,
         path: &[u8],
@@ -161,7 +159,7 @@ impl Root {
     }
 }
 
-/// The stamp of `name` in `dir`; `None` when nothing stands there.
+/// The stamp of `name` in `dir`; `None` if there is no such file.
 pub(in crate::checkpoint) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Option<Stamp>, Errno> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(Some(Stamp::of(&stat))),
@@ -170,7 +168,7 @@ pub(in crate::checkpoint) fn stamp_at(dir: &OwnedFd, name: &[u8]) -> Result<Opti
     }
 }
 
-/// Whether `name`, in other letters than git writes, is `.git` to this file system.
+/// Whether `name`, spelt in other letters than git's, is `.git` to this file system.
 pub(in crate::checkpoint) fn is_git_elsewise(dir: &OwnedFd, name: &[u8]) -> bool {
     if name == b".git" || !name.eq_ignore_ascii_case(b".git") {
         return false;
@@ -191,7 +189,7 @@ pub(in crate::checkpoint) fn open_own_file_at(dir: &OwnedFd, name: &[u8]) -> Res
     open_own_at(dir, name, OFlags::RDONLY, OWNER_READ)
 }
 
-/// Opens a file, where need be with the bit that lets its owner do so.
+/// Opens a file, if need be by adding the bit that lets its owner do so.
 pub(in crate::checkpoint) fn open_own_at(
     dir: &OwnedFd,
     name: &[u8],
@@ -214,15 +212,15 @@ pub(in crate::checkpoint) fn open_own_at(
     file
 }
 
-/// Which file something is, whatever its names: the number of its inode, and when that was made,
-/// for numbers are given anew.
+/// The identity of a file, whatever its names: the number of its inode, and the time it was made,
+/// since numbers are used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Inode {
     number: u64,
     made_ns: i64,
 }
 
-/// What stands at a name, held so that nothing else can take its place, without being opened.
+/// A file held by its name, so that nothing else can take its place, without being opened.
 pub(in crate::checkpoint) struct Own {
     hold: Hold,
     /// Its permission bits.
@@ -234,7 +232,7 @@ impl Own {
     /// Takes hold of `name` in `dir`, which must be this user's.
     ///
     /// # Errors
-    /// `EACCES` if it is somebody else's.
+    /// `EACCES` if another user owns it.
     pub(in crate::checkpoint) fn at(dir: &OwnedFd, name: &[u8]) -> Result<Self, Errno> {
         let own = Self::anybodys(dir, name)?;
         match own.stamp.owner.uid == rustix::process::geteuid().as_raw() {
@@ -251,7 +249,7 @@ impl Own {
         Ok(Self { hold, mode, stamp })
     }
 
-    /// Its stamp, when it was taken hold of.
+    /// Its stamp at that moment.
     pub(in crate::checkpoint) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
@@ -264,7 +262,7 @@ impl Own {
         FileType::from_raw_mode(self.stamp.mode)
     }
 
-    /// Gives it to another owner, where we may.
+    /// Changes its owner, where we may.
     pub(in crate::checkpoint) fn set_owner(&self, owner: Ids) -> Result<(), Errno> {
         let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
         self.hold.set_owner(uid, gid)
@@ -278,23 +276,23 @@ impl Own {
         self.hold.set_mode(Mode::from_raw_mode(RawMode::from(mode)))
     }
 
-    /// Which inode is held, where the file system tells when it was made.
+    /// The inode, if the file system has its birth time.
     pub(in crate::checkpoint) fn inode(&self) -> Option<Inode> {
         let number = self.stamp.ino;
         self.hold.made_ns().map(|made_ns| Inode { number, made_ns })
     }
 }
 
-/// Where a link points.
+/// The target of a link.
 pub(in crate::checkpoint) fn read_link_at(dir: &OwnedFd, name: &[u8]) -> Result<Box<[u8]>, Errno> {
     readlinkat(dir, name, Vec::new()).map(|target| target.into_bytes().into_boxed_slice())
 }
 
-/// How many directories of a way are held open: with those of a few workers far fewer than a
-/// process may have.
+/// Directories of a way that are held open: with those of a few workers, far fewer than a process
+/// may have.
 const HELD_MAX: usize = 64;
 
-/// The way to the directory that was opened last, so that its neighbours, and what lies above or
+/// The way to the directory that was opened last, so that its neighbours, and the paths above or
 /// below them, cost one open each, however deep they lie.
 pub(in crate::checkpoint) struct Way<'a> {
     root: &'a Root,
@@ -305,7 +303,7 @@ pub(in crate::checkpoint) struct Way<'a> {
 
 /// One directory of a way.
 struct Level {
-    /// Where its name ends in the path.
+    /// The end of its name in the path.
     end: usize,
     /// `None` far above the last one.
     fd: Option<OwnedFd>,
@@ -320,7 +318,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The open directory that holds `path`, and the name of `path` in it.
+    /// The open directory of `path`, and the name of `path` in it.
     pub(in crate::checkpoint) fn parent<'p>(
         &mut self,
         path: &'p [u8],
@@ -330,7 +328,7 @@ impl<'a> Way<'a> {
         Ok((self.to(dir, plainly)?, name))
     }
 
-    /// The open directory `path`; `open` opens a name in a directory, and is told its whole path.
+    /// Opens the directory `path`; `open` opens a name in a directory, and gets its whole path.
     pub(in crate::checkpoint) fn to(
         &mut self,
         path: &[u8],
@@ -354,7 +352,7 @@ impl<'a> Way<'a> {
         Ok(last.unwrap_or(&self.root.fd))
     }
 
-    /// Opens again what was closed on the way to the last directory that is known.
+    /// Opens the directories again that were closed on the known way.
     fn open_again(
         &mut self,
         open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
@@ -371,7 +369,7 @@ impl<'a> Way<'a> {
         Ok(())
     }
 
-    /// Opens what is not known of the way yet.
+    /// Opens the rest of the way.
     fn go_on(
         &mut self,
         open: &mut impl FnMut(&OwnedFd, &[u8], &[u8]) -> Result<OwnedFd, Errno>,
@@ -405,7 +403,7 @@ impl<'a> Way<'a> {
         open(parent, &self.path[begin..end], &self.path[..end])
     }
 
-    /// Holds a directory open, and lets go of one far above it.
+    /// Holds a directory open, and closes one far above it.
     fn hold(&mut self, at: usize, fd: OwnedFd) {
         self.levels[at].fd = Some(fd);
         if let Some(far) = at.checked_sub(HELD_MAX) {
@@ -413,7 +411,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// Forgets the directory `path` and what lies below it: something else may stand there.
+    /// Forgets the directory `path` and all below it, which may have been replaced.
     pub(in crate::checkpoint) fn forget(&mut self, path: &[u8]) {
         let is_below = |level: &Level| is_within(&self.path[..level.end], path);
         while self.levels.pop_if(|level| is_below(level)).is_some() {}

@@ -1,8 +1,8 @@
-//! Which paths belong to a snapshot: ignore rules, frozen at a session's first snapshot.
+//! The rules that say which paths belong to a snapshot, frozen at a session's first snapshot.
 //!
-//! Frozen, because a fix that writes a `.gitignore` must not hide what it did. The rules are stored
-//! with each checkpoint, so that a later restore knows which absences the checkpoint vouches for: a
-//! file that was ignored then is not "absent then", and is never deleted for that.
+//! Frozen, because a fix that writes a `.gitignore` must not hide its own changes. The rules are
+//! stored with each checkpoint, so that a later restore knows which absences the checkpoint vouches
+//! for: a file that was ignored then is not "absent then", and is never deleted for that.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -20,8 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// First bytes of the stored form.
 const MAGIC: &[u8] = b"recover rules 1\0";
 
-/// First bytes where it says what older releases do not know: repositories inside the tree, names
-/// compared without their case, mounts.
+/// First bytes of the form with facts that older releases do not know: repositories inside the
+/// tree, names compared without their case, mounts.
 const MAGIC_2: &[u8] = b"recover rules 2\0";
 
 /// Ignore rules and protected globs of one session.
@@ -29,9 +29,9 @@ const MAGIC_2: &[u8] = b"recover rules 2\0";
 pub(in crate::checkpoint) struct Rules {
     /// Rules for the whole tree that no ignore file of the tree states, weakest first.
     base: Vec<RuleFile>,
-    /// The ignore files of the tree by the directory they stand in, weakest first.
+    /// The ignore files of the tree by their directory, weakest first.
     by_dir: HashMap<Vec<u8>, Vec<Arc<RuleFile>>>,
-    /// Whether names are compared without their case.
+    /// Set if names are compared without their case.
     ignores_case: bool,
     /// Mount points that are part of the tree.
     mounts: Mounts,
@@ -39,8 +39,8 @@ pub(in crate::checkpoint) struct Rules {
     protected: Protected,
 }
 
-/// Which paths are protected. Globs as in ignore files: one without a slash matches a name at any
-/// depth; a directory means all that lies below it.
+/// The protected paths. Globs as in ignore files: one without a slash matches a name at any depth;
+/// a directory means all paths below it.
 #[derive(Debug)]
 pub struct Protected {
     globs: GlobSet,
@@ -54,9 +54,9 @@ pub(in crate::checkpoint) struct RuleFile {
     dir: Vec<u8>,
     text: Vec<u8>,
     matcher: Gitignore,
-    /// Whether its patterns are too many for a matcher.
+    /// Set if its patterns are too many for a matcher.
     is_lost: bool,
-    /// Whether a repository of its own begins in this directory: no rule from above holds in it.
+    /// Set if a repository of its own begins in this directory: no rule from above holds in it.
     is_boundary: bool,
 }
 
@@ -83,17 +83,17 @@ impl Rules {
         })
     }
 
-    /// Whether some of the rules that no ignore file of the tree states are too many to be held.
+    /// Whether the rules outside the ignore files of the tree have too many patterns for a matcher.
     pub(in crate::checkpoint) fn is_lost(&self) -> bool {
         self.base.iter().any(RuleFile::is_lost)
     }
 
-    /// These rules, for a tree of which `mounts` are part.
+    /// These rules, for a tree that includes `mounts`.
     pub(in crate::checkpoint) fn with_mounts(self, mounts: Mounts) -> Self {
         Self { mounts, ..self }
     }
 
-    /// Mount points below `root` that are none of the tree.
+    /// Mount points below `root` that do not belong to the tree.
     pub(in crate::checkpoint) fn foreign_mounts(&self, root: &Path) -> Mounts {
         Mounts::below(root).other_than(&self.mounts)
     }
@@ -104,13 +104,13 @@ impl Rules {
         files.push(file);
     }
 
-    /// An ignore file of the tree.
+    /// Makes an ignore file of the tree.
     pub(in crate::checkpoint) fn file(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
         Arc::new(RuleFile::new(dir.to_vec(), text, self.ignores_case))
     }
 
-    /// What holds at the top of a repository inside the tree, before its ignore files: `text` is
-    /// what its own git directory says.
+    /// The rules at the top of a repository inside the tree, before its ignore files: `text` is the
+    /// exclude file of its own git directory.
     pub(in crate::checkpoint) fn boundary(&self, dir: &[u8], text: Vec<u8>) -> Arc<RuleFile> {
         Arc::new(RuleFile {
             is_boundary: true,
@@ -158,7 +158,7 @@ impl Rules {
         false
     }
 
-    /// Whether `path` is covered although it may be ignored.
+    /// Whether `path` is covered even if it is ignored.
     pub(in crate::checkpoint) fn is_protected(&self, path: &[u8]) -> bool {
         self.protected.matches(path)
     }
@@ -173,7 +173,7 @@ impl Rules {
         !self.protect.is_empty()
     }
 
-    /// What a snapshot under these rules says by not naming a path.
+    /// The absences that a snapshot under these rules implies by not naming a path.
     pub(in crate::checkpoint) fn absences(&self) -> Absences<'_> {
         Absences {
             rules: self,
@@ -264,26 +264,26 @@ impl Rules {
     }
 }
 
-/// Which absences a snapshot vouches for. What holds for directories is kept from one question to
-/// the next, for paths are asked after in their order.
+/// The absences that a snapshot vouches for. Rules of directories are kept from one question to the
+/// next, since paths are asked for in their order.
 pub(in crate::checkpoint) struct Absences<'r> {
     rules: &'r Rules,
     top: Chain,
-    /// The directory of the last question, and what holds on the way to it.
+    /// The directory of the last question, and the rules on the way to it.
     path: Vec<u8>,
     levels: Vec<DirRules>,
 }
 
-/// What holds in a directory.
+/// The rules of a directory.
 struct DirRules {
-    /// Where its name ends in the path.
+    /// The end of its name in the path.
     end: usize,
     chain: Chain,
     is_ignored: bool,
 }
 
 impl Absences<'_> {
-    /// Whether `path` was absent, where the snapshot does not name it.
+    /// Whether `path` was absent, given that the snapshot does not name it.
     pub(in crate::checkpoint) fn are_known(&mut self, path: &[u8], is_dir: bool) -> bool {
         if self.rules.is_protected(path) {
             return true;
@@ -321,7 +321,7 @@ impl Absences<'_> {
     }
 }
 
-/// `chain` with one more file, which is nearer than all others.
+/// `chain` with one more file, nearer than all others.
 pub(in crate::checkpoint) fn longer(chain: &Chain, file: Arc<RuleFile>) -> Chain {
     let mut files = chain.to_vec();
     files.push(file);
@@ -332,7 +332,7 @@ impl RuleFile {
     /// Lines that the matcher cannot read are skipped, as git does: they ignore nothing.
     fn new(dir: Vec<u8>, text: Vec<u8>, ignores_case: bool) -> Self {
         let mut builder = GitignoreBuilder::new("");
-        // Only a glob that is none could fail here, and none was added yet.
+        // Only an invalid glob could fail here, and none was added yet.
         let _always = builder.case_insensitive(ignores_case);
         let body = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
         for line in body.split(|byte| *byte == b'\n') {
@@ -375,7 +375,7 @@ impl RuleFile {
 }
 
 impl Protected {
-    /// What `patterns` mean.
+    /// Compiles `patterns`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if one is no glob, or names nothing.
@@ -411,7 +411,7 @@ impl Protected {
         Ok(Self { globs, anchored })
     }
 
-    /// Whether the path of these bytes is protected.
+    /// Whether `path` is protected.
     pub fn matches(&self, path: &[u8]) -> bool {
         !self.globs.is_empty() && self.globs.is_match(Path::new(OsStr::from_bytes(path)))
     }

@@ -1,8 +1,8 @@
-//! From lines to records: finds the JSON objects in a file, and what is none.
+//! From lines to records: finds the JSON objects in a file, and the damage between them.
 //!
-//! Ours stand one on a line. The original's are pretty-printed over several, the first of which
-//! begins with `{` and the last with `}` at the margin; a line that begins with `{` therefore
-//! always begins a record, whatever came before it. That is what keeps damage from spreading.
+//! Our records have one line each. The original's are pretty-printed over several: the first begins
+//! with `{` and the last with `}` at the margin. A line that begins with `{` therefore always
+//! begins a record, whatever came before it. That keeps damage from spreading.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,16 +14,16 @@ use crate::audit::{Damage, StoredEntry, encoding};
 use crate::error::{Error, Result};
 use crate::jsonl::io::wait_for_writer;
 
-/// How many damaged places are told one by one.
+/// Damaged places that are reported one by one.
 const DAMAGE_MAX: usize = 1000;
 
-/// What a taker says of the bytes it was offered.
+/// A taker's verdict on the bytes it was offered.
 pub(crate) enum Verdict {
-    /// They are a record, and were dealt with.
+    /// A record, and dealt with.
     Taken,
-    /// They are the beginning of one.
+    /// The beginning of a record.
     Incomplete,
-    /// They are none, because of this.
+    /// No record, for this reason.
     Bad(String),
 }
 
@@ -33,7 +33,7 @@ impl From<serde_json::Error> for Verdict {
             return Self::Incomplete;
         }
         let text = error.to_string();
-        // The line that serde counts is that of the record, not that of the file.
+        // The line that serde counts is within the record, not within the file.
         let reason = text.split(" at line ").next().unwrap_or(&text);
         Self::Bad(if error.is_data() {
             reason.to_owned()
@@ -43,7 +43,7 @@ impl From<serde_json::Error> for Verdict {
     }
 }
 
-/// Deals with `raw` as `act` does with the entry that it is.
+/// Deals with `raw` by calling `act` with its entry.
 pub(in crate::jsonl) fn take_entry(raw: &[u8], act: impl FnOnce(StoredEntry<'_>)) -> Verdict {
     match StoredEntry::read(raw) {
         Ok(stored) => {
@@ -54,19 +54,19 @@ pub(in crate::jsonl) fn take_entry(raw: &[u8], act: impl FnOnce(StoredEntry<'_>)
     }
 }
 
-/// Deals with the bytes of one record, which stands at this place.
+/// Deals with the bytes of one record, at this place.
 pub(in crate::jsonl) type Take<'t> = dyn FnMut(&[u8], Position) -> Result<Verdict> + 't;
 
-/// What a walk found apart from records.
+/// The findings of a walk apart from records.
 #[derive(Debug)]
 pub(in crate::jsonl) struct Walked {
-    /// Where what was dealt with ends; a later walk begins here.
+    /// The end of the bytes dealt with; a later walk begins here.
     pub end: Position,
-    /// What stands behind that: a record that is being written, or was cut short.
+    /// The bytes behind that: a record that is being written, or was cut short.
     pub tail: Vec<u8>,
-    /// Where the last record before the end begins, if there was one.
+    /// The beginning of the last record before the end, if there was one.
     pub last: Option<u64>,
-    /// What could not be read.
+    /// The unreadable places.
     pub damage: Vec<Damage>,
 }
 
@@ -82,8 +82,8 @@ pub(in crate::jsonl) fn walk(
     Ok(walk.into_walked())
 }
 
-/// As [`walk`], up to the offset `to`, where a line begins with `{`: whatever is not whole there
-/// never will be.
+/// As [`walk`], up to the offset `to`, where a line begins with `{`: a record that is not whole
+/// there never will be.
 pub(in crate::jsonl) fn walk_up_to(
     file: &File,
     from: Position,
@@ -99,7 +99,7 @@ pub(in crate::jsonl) fn walk_up_to(
     Ok(walk.into_walked())
 }
 
-/// As [`walk`], for readers that show all there is: looks again at a tail that may just be being
+/// As [`walk`], for readers that show everything: looks again at a tail that may just be being
 /// written, takes it if it is whole but for its line's end, and reports it as damage if it is not.
 pub(in crate::jsonl) fn walk_to_end(
     file: &File,
@@ -114,7 +114,7 @@ pub(in crate::jsonl) fn walk_to_end(
     Ok(walked)
 }
 
-/// As [`walk_to_end`], but leaves what of the tail is still not whole.
+/// As [`walk_to_end`], but leaves the part of the tail that is still not whole.
 pub(in crate::jsonl) fn walk_to_tail(
     file: &File,
     from: Position,
@@ -134,7 +134,7 @@ pub(in crate::jsonl) fn walk_to_tail(
     Ok(walked)
 }
 
-/// Takes the tail of `walked` as the last record. Returns what of it is damage.
+/// Takes the tail of `walked` as the last record. Returns the damage in it.
 pub(in crate::jsonl) fn close(
     walked: &Walked,
     place: &str,
@@ -149,8 +149,8 @@ pub(in crate::jsonl) fn close(
     Ok(walk.damage)
 }
 
-/// Offers each record of `source` to `take`, in order, and returns what could not be read. `place`
-/// names where it comes from.
+/// Offers each record of `source` to `take`, in order, and returns the damage. `place` names the
+/// source.
 pub(crate) fn read_records(
     source: impl Read,
     place: &str,
@@ -168,12 +168,11 @@ pub(crate) fn read_records(
 struct Walk<'t, 'p> {
     place: &'p str,
     take: &'p mut Take<'t>,
-    /// The beginning of a record that is not whole yet, and stands at `end`; empty if there is
-    /// none.
+    /// The beginning of a record that is not whole yet, located at `end`; empty if there is none.
     pending: Vec<u8>,
-    /// Where everything before was dealt with.
+    /// The end of the bytes dealt with.
     end: Position,
-    /// Where the last record begins.
+    /// The beginning of the last record.
     last: Option<u64>,
     damage: Vec<Damage>,
 }
@@ -190,7 +189,7 @@ impl<'t, 'p> Walk<'t, 'p> {
         }
     }
 
-    /// Deals with every line of `source`, which stands at `from`. Returns where the last one ends.
+    /// Deals with every line of `source`, which starts at `from`. Returns the end of the last one.
     fn lines(&mut self, source: impl Read, from: Position) -> Result<Position> {
         let mut lines = LineReader::new(source, from);
         let mut end = from;
@@ -238,7 +237,7 @@ impl<'t, 'p> Walk<'t, 'p> {
         Ok(())
     }
 
-    /// Adds a line to what is pending, and deals with it if that makes it whole.
+    /// Adds a line to the pending record, and deals with it once it is whole.
     fn more(&mut self, line: Line<'_>) -> Result<()> {
         if self.pending.is_empty() {
             self.end = line.at;
@@ -260,8 +259,8 @@ impl<'t, 'p> Walk<'t, 'p> {
         self.pending.len() + bytes.len() <= LINE_BYTES_MAX
     }
 
-    /// Deals with `bytes`, which stand at `at` and should be a record. What is only the beginning
-    /// of one becomes pending.
+    /// Deals with `bytes`, which start at `at` and should be a record. If they are only the
+    /// beginning of one, they become pending.
     fn record(&mut self, bytes: &[u8], at: Position) -> Result<()> {
         let (bytes, at) = self.without_filler(bytes, at);
         if bytes.trim_ascii().is_empty() {
@@ -308,8 +307,8 @@ impl<'t, 'p> Walk<'t, 'p> {
         self.end = at;
     }
 
-    /// `bytes` without what may stand before a record and means nothing: a byte order mark at the
-    /// file's beginning, and zero bytes, which a power cut leaves and which are reported.
+    /// Cuts meaningless bytes off before a record: a byte order mark at the file's beginning, and
+    /// zero bytes, which a power cut leaves and which are reported.
     fn without_filler<'b>(&mut self, bytes: &'b [u8], at: Position) -> (&'b [u8], Position) {
         let text = match at.offset {
             0 => encoding::without_mark(bytes),
@@ -323,8 +322,9 @@ impl<'t, 'p> Walk<'t, 'p> {
         (text, at.after(bytes.len() - text.len()))
     }
 
-    /// Nothing more of what is pending will come. It may be whole, and only not have closed at the
-    /// margin: so it is shown at the end of a file, and must be when another record follows.
+    /// Ends the pending record, to which nothing more will be added. It may be whole without having
+    /// closed at the margin: it is shown at the end of a file, so it must be when another record
+    /// follows.
     fn give_up_pending(&mut self) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());
@@ -351,7 +351,7 @@ impl<'t, 'p> Walk<'t, 'p> {
     }
 }
 
-/// Adds `one` to `all`, or to the last of them where there are too many to tell one by one.
+/// Adds `one` to `all`, or to the last of them if there are too many to report one by one.
 pub(in crate::jsonl) fn push_damage(all: &mut Vec<Damage>, one: Damage) {
     if all.len() < DAMAGE_MAX {
         all.push(one);
@@ -361,7 +361,7 @@ pub(in crate::jsonl) fn push_damage(all: &mut Vec<Damage>, one: Damage) {
     }
 }
 
-/// `damage` that was met in what is at `place` now.
+/// Names `place` in `damage`, which was met in its file.
 pub(in crate::jsonl) fn at_place(mut damage: Vec<Damage>, place: &str) -> Vec<Damage> {
     for one in &mut damage {
         place.clone_into(&mut one.place);

@@ -1,5 +1,5 @@
-//! What a running command and its terminals have to do with each other: job control, what is typed,
-//! and the terminals of ours that it writes to.
+//! The running command and its terminals: job control, typed signals, and the terminals of ours
+//! that it writes to.
 
 use rustix::process::Signal;
 
@@ -11,11 +11,11 @@ use crate::process::foreground::Foreground;
 use crate::process::spec::Exit;
 
 impl Running<'_> {
-    /// Job control stopped the command. One that reaches for the terminal gets it if it is ours to
-    /// give; any other stop is ours too.
+    /// Handles a stop of the command by job control. A command that reaches for the terminal gets
+    /// it if it is ours to give; any other stop is ours too.
     pub(super) fn command_stopped(&mut self, signal: i32) {
         if !is_stopped(self.started.pid()) {
-            // News from before it was continued.
+            // The report is from before it was continued.
             return;
         }
         let Some(foreground) = &mut self.foreground else {
@@ -26,7 +26,7 @@ impl Running<'_> {
         {
             self.started.signal(Signal::CONT);
         } else if !self.pause(stop_our_group) && signal == Signal::TSTP.as_raw() {
-            // Where nobody could continue us, the key that pauses does nothing.
+            // Where nothing could continue us, the key that pauses does nothing.
             self.started.signal(Signal::CONT);
         }
     }
@@ -46,8 +46,8 @@ impl Running<'_> {
         }
     }
 
-    /// What ends programs was typed. The first time the terminal has asked the command's group to
-    /// end; the second time the user is out of patience.
+    /// Handles a typed signal that ends programs. The first time, the terminal has asked the
+    /// command's group to end; the second time, the user is out of patience.
     pub(super) fn typed(&mut self) {
         let typed = self.foreground.as_mut().and_then(Foreground::take_typed);
         let Some(signal) = typed else { return };
@@ -69,10 +69,9 @@ impl Running<'_> {
         self.begin_ending(None);
     }
 
-    /// Whether the command, which is over, was ended by what was typed, so that everything it
-    /// started ends too. What is typed goes to the command alone while it has the terminal. One
-    /// that ends as a program does that was interrupted was interrupted by the user, even where
-    /// nobody saw what was typed.
+    /// Whether a typed signal ended the command, which is over, so that everything it started ends
+    /// too. Keys go to the command alone while it has the terminal. A command that ends like an
+    /// interrupted program was interrupted by the user, even if the signal was not seen.
     pub(super) fn was_ended_by_key(&mut self) -> bool {
         let Some(foreground) = self.foreground.as_mut().filter(|_| self.exited) else {
             return false;
@@ -99,8 +98,8 @@ impl Running<'_> {
         true
     }
 
-    /// Whether the program took the interrupt that was typed for what its own prompt means by it:
-    /// it reads keys again. Then it goes on, and there was none.
+    /// Whether the program gave the typed interrupt the meaning of its own prompt: it reads keys
+    /// again. Then it continues, and no interrupt counts.
     pub(super) fn is_taken_up(&mut self) -> bool {
         let by_key = self.by_key && matches!(self.phase, Phase::Ending { .. });
         if self.exited || self.timed_out || self.deadline_passed || !by_key {
@@ -116,7 +115,7 @@ impl Running<'_> {
         taken_up
     }
 
-    /// Stops us with `stop`, if that can be, and continues the command when we are continued.
+    /// Stops us with `stop`, if that is possible, and continues the command when we are continued.
     fn pause(&mut self, stop: fn() -> bool) -> bool {
         self.foreground.iter_mut().for_each(Foreground::rest_keys);
         let before = self.clock.host.monotonic();
@@ -129,7 +128,7 @@ impl Running<'_> {
         stopped
     }
 
-    /// A terminal of ours has news: it may have been set for reading keys, or back.
+    /// Handles news from a terminal of ours: it may have been set for reading keys, or back.
     pub(super) fn serve_keys(&mut self) {
         if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
             let mut set = self
@@ -141,14 +140,14 @@ impl Running<'_> {
         }
     }
 
-    /// Something was typed at the person's terminal: the command may wait for it at one of ours.
+    /// Handles keys typed at the person's terminal: the command may wait for them at one of ours.
     pub(super) fn pass_unread(&mut self) {
         if let Some(foreground) = self.foreground.as_mut().filter(|_| !self.exited) {
             foreground.pass_unread(&self.ends.ptys);
         }
     }
 
-    /// Nothing has happened for a while: what was typed and not read may be waited for by now.
+    /// Looks at unread keys after a quiet moment: a program may wait for them by now.
     pub(super) fn look_at_unread(&mut self) {
         let foreground = self.foreground.as_ref();
         if foreground.is_some_and(|foreground| foreground.unread_wait().is_some()) {
@@ -156,7 +155,7 @@ impl Running<'_> {
         }
     }
 
-    /// Looks at what the terminals are set to, because there is output.
+    /// Looks at the terminals' settings, because there is output.
     pub(super) fn look_at_terminal(&mut self) {
         self.mirror_sizes();
         self.foreground.iter_mut().for_each(|foreground| {
@@ -165,9 +164,9 @@ impl Running<'_> {
         self.is_taken_up();
     }
 
-    /// While the command has the foreground the system tells only the command that the size
-    /// changed. Output is what the size matters to, so that is when we look; the command may have
-    /// looked before us, and is told again.
+    /// While the command has the foreground the system reports a change of size to the command
+    /// alone. The size matters to output, so we look when there is some; the command may have
+    /// looked before us, and is signalled again.
     fn mirror_sizes(&mut self) {
         if self.ends.mirror_sizes() {
             self.started.signal(Signal::WINCH);

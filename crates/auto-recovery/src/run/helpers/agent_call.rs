@@ -1,4 +1,4 @@
-//! A call of a coding agent: its prompt, its limits, and what it is not given.
+//! A call of a coding agent: its prompt, its limits, and the variables that are kept from it.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -13,7 +13,7 @@ use crate::files::open_own;
 use crate::fixer::{Preset, PromptBy};
 use crate::process::{CommandSpec, ReplayedInput, Stdin};
 
-/// How long an agent may take to say its version; some start a runtime for that.
+/// Longest time for an agent to print its version; some start a runtime for that.
 pub(in crate::run) const PROBE_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// An agent that is about to be called.
@@ -51,7 +51,7 @@ impl AgentCall {
         })
     }
 
-    /// Makes `spec`, of which the console has had its say, the call.
+    /// Turns `spec` into the call, after the console has prepared it.
     pub(in crate::run) fn prepare(self, spec: &mut CommandSpec) {
         let Self {
             argv,

@@ -1,4 +1,4 @@
-//! The disk: does every operation for real, and keeps account of what of it is durable.
+//! The disk: does every operation for real, and keeps account of its durable part.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -14,15 +14,15 @@ use super::names::{Named, Names};
 use crate::jsonl::{FileIo, SystemIo};
 use crate::mutex;
 
-/// The error that whatever is tried after the disk stopped ends with.
+/// The error of every operation after the disk stopped.
 const STOPPED_ERRNO: i32 = libc::EIO;
 
 /// A moment in the life of a disk.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// Before which operation it is, from 0.
+    /// The operation it is before, from 0.
     pub operation: u64,
-    /// Whether it is inside of that operation: what that does is under way, and durable or not as
+    /// Set if it is inside of that operation: its effect is under way, and durable or not like
     /// anything that was not synced; a sync has made nothing durable yet.
     pub inside: bool,
 }
@@ -30,10 +30,10 @@ pub struct Moment {
 /// A disk whose power can fail, in a directory of its own.
 #[derive(Debug)]
 pub struct SimulatedDisk {
-    /// What is on it.
+    /// The directory of its files.
     root: PathBuf,
     /// A link to every file that may still be found after a power cut, so that it is the same file
-    /// then: its number and the time it was made are part of what a store knows it by.
+    /// then: a store knows it by its number and birth time, among others.
     vault: PathBuf,
     state: Mutex<State>,
 }
@@ -66,33 +66,34 @@ impl SimulatedDisk {
         Ok(disk)
     }
 
-    /// Where its files are.
+    /// The directory of its files.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Every `operation` from now on is acknowledged without being done. For syncs only: this is
-    /// how a test shows that it would notice.
+    /// Acknowledges every `operation` from now on without doing it. For syncs only: by this a test
+    /// shows that it would notice.
     pub fn leave_out(&self, operation: Operation) {
         self.state().left_out = Some(operation);
     }
 
-    /// At `moment` everything stops: that operation fails, and all after it.
+    /// Stops everything at `moment`: that operation fails, and all after it.
     pub fn stop_at(&self, moment: Moment) {
         self.state().stop_at = Some(moment);
     }
 
-    /// How many operations there were.
+    /// Number of operations so far.
     pub fn operations(&self) -> u64 {
         self.state().operations
     }
 
-    /// Everything stops now, unless it already has.
+    /// Stops everything now, unless it has stopped already.
     pub fn stop(&self) {
         self.state().stopped = true;
     }
 
-    /// Only the process had died: the next one finds everything as it was left, durable or not.
+    /// Continues as if only the process had died: the next one finds everything as it was left,
+    /// durable or not.
     pub fn start_next_process(&self) {
         let mut state = self.state();
         state.stopped = false;
@@ -100,8 +101,8 @@ impl SimulatedDisk {
         state.operations = 0;
     }
 
-    /// The power had failed: turns the directory into one of the states that may be found then.
-    /// Each seed gives one, and the next call another of the same moment.
+    /// Turns the directory into one of the states that may be found after a power cut. Each seed
+    /// gives one, and the next call another of the same moment.
     ///
     /// # Errors
     /// If files cannot be written.
@@ -128,7 +129,7 @@ impl SimulatedDisk {
         Ok(())
     }
 
-    /// The machine has been started again: what is there now is durable.
+    /// Continues after a restart of the machine: all that is there now is durable.
     ///
     /// # Errors
     /// If files cannot be read.
@@ -213,7 +214,7 @@ impl SimulatedDisk {
         done(file, stops)
     }
 
-    /// Makes durable what was done until the call, while others go on.
+    /// Makes the writes before the call durable, while other threads continue.
     fn sync(
         &self,
         operation: Operation,
@@ -284,7 +285,7 @@ impl FileIo for SimulatedDisk {
     }
 
     fn lock(&self, file: &File) -> io::Result<()> {
-        // Waiting for others, who need the state.
+        // Waiting for other threads, which need the state.
         drop(self.begin()?);
         SystemIo.lock(file)
     }

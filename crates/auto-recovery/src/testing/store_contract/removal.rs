@@ -1,4 +1,4 @@
-//! Removing trails by rule, and keeping them from it.
+//! Removing trails by rule, and holding them against it.
 
 use super::{DEAD_PID, Place, assert_exact, entry, read, started};
 use crate::audit::{
@@ -39,7 +39,7 @@ pub(super) fn pruned(place: &dyn Place) {
     let removal = pruning(&*store, "s");
     assert_eq!(removal.expected().unwrap().entries, 3);
     assert_eq!(removal.expected().unwrap().bytes, bytes("s"));
-    // Somebody goes on with it after that was decided.
+    // Another handle adds to the trail after it was selected.
     other.append(vec![entry("s", 4)]).unwrap();
     assert_eq!(store.remove("s", &removal).unwrap(), Removed::Changed);
     assert_eq!(read(&*store, "s").len(), 4);
@@ -67,7 +67,7 @@ pub(super) fn pruned(place: &dyn Place) {
     assert_exact(&*other, "s");
 }
 
-/// Asserts that the journal has what was pruned of `s`.
+/// Asserts that the journal records the pruning of `s`.
 fn assert_recorded(store: &dyn AuditStore, removal: Removal) {
     let mut last = None;
     let mut visit = |record: crate::audit::JournalRecord| {

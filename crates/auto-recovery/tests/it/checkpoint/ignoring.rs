@@ -87,7 +87,7 @@ fn repositories_inside_the_tree_have_rules_of_their_own() {
     let found = covered(&tree, &tree.root(), &paths);
     let expected = ["inner/a.log", "inner/deep/a.log", "inner/tracked.tmp"];
     assert_eq!(found, BTreeSet::from(expected));
-    // They are kept with the checkpoint: read back, it says the same of what is absent.
+    // The rules are kept with the checkpoint: read back, it has the same absences.
     let store = tree.store();
     let mut session = store.begin_session("t").unwrap();
     let good = session.snapshot("").unwrap();
@@ -110,7 +110,7 @@ fn other_work_trees_of_the_repository_are_never_part_of_this_one() {
     let store = tree.store();
     let mut session = store.begin_session("s").unwrap();
     let good = session.snapshot("").unwrap();
-    // Somebody works and commits there, and a fix makes one more.
+    // A person works and commits there, and a fix adds one more work tree.
     tree.write("trees/agent/file", "2");
     tree.write("trees/agent/new", "2");
     commit(&tree, &inside);
@@ -124,7 +124,7 @@ fn other_work_trees_of_the_repository_are_never_part_of_this_one() {
     assert_eq!(tree.read("trees/agent/file"), b"2");
     assert_eq!(tree.read("trees/second/file"), b"1");
     assert_eq!(tree.run_git_in(&inside, &["status", "--porcelain"]), "");
-    // That one came is named.
+    // The added one is named.
     let named = store.not_covered_changes(&good, &bad);
     let named: Vec<_> = named.iter().map(|one| one.display.as_str()).collect();
     assert!(named.contains(&"trees/second"), "{named:?}");
@@ -205,7 +205,7 @@ fn what_is_covered_is_what_git_would_show() {
     assert_eq!(found, by_git);
 }
 
-/// Why there is no snapshot of `tree`, which there must not be.
+/// The error of a snapshot of `tree`, which must be refused.
 fn refused(tree: &Tree) -> String {
     let refused = tree.session().snapshot("").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NoSpace);
@@ -257,7 +257,7 @@ fn many_ignore_files_have_a_limit_together() {
         why.contains(": its ignore files have more than 1048576 bytes, "),
         "{why}"
     );
-    // What is ignored is not looked into.
+    // An ignored directory is not looked into.
     tree.write(".gitignore", "d10\n");
     let found = covered(&tree, &tree.root(), &["d1/b.log", "d1/b.txt"]);
     assert_eq!(found, BTreeSet::from(["d1/b.txt"]));

@@ -1,4 +1,4 @@
-//! Whose files are: put back by root; where they cannot be, nobody's rights are lent.
+//! Owners of files: put back by root; where they cannot be, no owner's rights are lent.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown};
@@ -9,7 +9,7 @@ use auto_recovery::checkpoint::{Checkpoint, CheckpointSession, RestoreReport};
 use crate::checkpoint::child::{self, NOBODY, Nobody};
 use crate::checkpoint::tree::Tree;
 
-/// A snapshot of now, and back from it to `good`.
+/// Takes a snapshot now, and goes back from it to `good`.
 fn undo(session: &mut CheckpointSession, good: &Checkpoint) -> RestoreReport {
     let bad = session.snapshot("after").unwrap();
     session.restore(good, Some(&bad)).unwrap()
@@ -25,7 +25,7 @@ fn is_root() -> bool {
 
 const PATHS: [&str; 5] = ["file", "gone", "link", "dir", "dir/inner"];
 
-/// A tree of somebody else's, of which root is a guest.
+/// A tree of another user, in which root is a guest.
 fn theirs() -> Tree {
     let tree = Tree::new();
     tree.write("file", "1");
@@ -47,7 +47,7 @@ fn owners(tree: &Tree) -> Vec<(u32, u32, u32)> {
     all.map(|m| (m.uid(), m.gid(), m.mode() & 0o7777)).collect()
 }
 
-/// What a fix that runs as root does: whatever it makes is root's.
+/// The work of a fix that runs as root: every file it makes is root's.
 fn spoil(tree: &Tree) {
     for path in ["file", "gone", "link", "dir", "roots"] {
         tree.remove(path);
@@ -72,7 +72,7 @@ fn an_undo_by_root_keeps_owners() {
     let report = undo(&mut session, &good);
     assert!(report.is_exact(), "{report:?}");
     assert_eq!(owners(&tree), before);
-    // A change of the owner alone is one.
+    // A change of the owner alone is a change.
     for path in PATHS {
         lchown(tree.path(path), Some(0), Some(0)).unwrap();
     }
@@ -110,7 +110,7 @@ fn where_the_owner_cannot_be_given_back_no_rights_are_lent() {
     if let Some(dir) = child::directory() {
         let tree = Tree::new();
         tree.write("program", "1");
-        // What root does meanwhile.
+        // Asks root to act meanwhile.
         let ask = |what: &str| {
             fs::write(dir.join(what), tree.root().to_str().unwrap()).unwrap();
             while dir.join(what).exists() {

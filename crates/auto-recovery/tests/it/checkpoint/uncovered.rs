@@ -1,4 +1,4 @@
-//! What is not covered: watched, named, never claimed undone.
+//! Uncovered paths: watched, named, never claimed undone.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -7,7 +7,7 @@ use auto_recovery::checkpoint::{CheckpointLimits, CheckpointOptions};
 use crate::checkpoint::child::as_user_too;
 use crate::checkpoint::tree::Tree;
 
-/// The paths and reasons of what changed without being covered while `change` ran.
+/// The paths and reasons of uncovered changes while `change` ran.
 fn uncovered(
     tree: &Tree,
     options: CheckpointOptions,
@@ -89,7 +89,7 @@ fn the_users_git_is_named_when_it_moves_and_not_when_it_is_looked_at() {
     tree.run_git(&["add", "-A"]);
     tree.run_git(&["commit", "--quiet", "-m", "x"]);
     let found = uncovered(&tree, CheckpointOptions::default(), || {
-        // Rewrites the index with new stamps, and says nothing new in it.
+        // Rewrites the index with new stamps and no new content.
         let later = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
         let file = std::fs::File::options()
             .write(true)
@@ -174,7 +174,7 @@ fn large_files_are_never_claimed_undone() {
     tree.write("new", [2; 300]);
     let bad = session.snapshot("").unwrap();
     let report = session.restore(&good, Some(&bad)).unwrap();
-    // What the session held once, it holds: a file that grew goes back.
+    // A file that the session once held stays held: one that grew goes back.
     assert_eq!(report.restored, ["grows"]);
     assert_eq!(tree.read("grows"), [1; 50]);
     let left: Vec<_> = report
@@ -185,7 +185,7 @@ fn large_files_are_never_claimed_undone() {
     assert_eq!(left, ["large", "new"]);
     assert_eq!(tree.read("large"), [2; 300]);
     assert_eq!(tree.path("large").metadata().unwrap().ino(), inode);
-    // And what it left out stays out, also when it shrinks.
+    // And one that it left out stays out, also when it shrinks.
     tree.write("large", [3; 10]);
     let shrunk = session.snapshot("").unwrap();
     assert_eq!(shrunk.files(), 1);
@@ -237,9 +237,9 @@ fn bits_of_what_is_only_watched_are_put_back() {
             assert_eq!(report.bits_back, ["a.key", "large"], "{report:?}");
             assert!(report.is_exact(), "{report:?}");
             let mode = |name| tree.path(name).metadata().unwrap().mode() & 0o777;
-            // What is another by now is left as it is.
+            // A file that is another by now is left as it is.
             assert_eq!(names.map(mode), [0o640, 0o640, 0o666, 0o666]);
-            // And what somebody changes after the last look is theirs.
+            // And a change after the last look is the user's.
             tree.chmod("a.key", 0o600);
             tree.chmod("large", 0o666);
             let after = session.snapshot("").unwrap();

@@ -5,7 +5,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use super::{failure, manager, no_context};
 
-/// A tree of which nothing can be asked, and that is not put back for another reason, if any.
+/// A tree that answers no question, and that is not put back for another reason, if any.
 struct Lost {
     undo: &'static str,
 }

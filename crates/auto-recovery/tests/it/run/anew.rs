@@ -1,4 +1,4 @@
-//! Planning anew: one failure behind another, each mended by what suits it.
+//! Planning anew: one failure behind another, each mended by its own fix.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -105,7 +105,7 @@ fn grounds_are_eight_at_most() {
     let trail = project.trail();
     assert_eq!(trail.len(), 8);
     assert_eq!(project.read("value"), "");
-    // Whoever looks at the screen, the entry or the session reads why it stopped there.
+    // The screen, the entry and the session all say why it stopped there.
     let why = "8 grounds kept, no more is planned: type-error in x.py:1 is next";
     let last = &trail[7].recovery_message;
     assert!(last.contains(why), "{last}");
@@ -113,7 +113,7 @@ fn grounds_are_eight_at_most() {
     assert!(seen.events.iter().any(is_told), "{:?}", seen.events);
 }
 
-/// A checker that shows the first file with a finding and no other, and what mends that file.
+/// A checker that shows the first file with a finding and no other, and the recipe for that file.
 fn one_at_a_time(names: &[&str]) -> (Project, RunRequest) {
     let files: Vec<_> = names.iter().map(|name| (*name, "bad\n")).collect();
     let project = Project::new(&files);
@@ -160,7 +160,7 @@ fn a_recipe_on_a_file_is_given_all_that_the_output_names_in_the_workspace() {
     let black = project.root().join("bin/black");
     std::fs::set_permissions(&black, PermissionsExt::from_mode(0o755)).unwrap();
     symlink("../out.py", project.root().join("link.py")).unwrap();
-    // As `make` does with a silent recipe: no word of the command, only what the tool says.
+    // Like `make` with a silent recipe: the command is not printed, only the tool's output.
     let script = "grep -l bad *.py ../out.py | sed 's/^/would reformat /' >&2; ! grep -q bad *d.py";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
     request.recipes = vec![Recipe {
@@ -222,7 +222,7 @@ fn what_stays_in_the_same_file_is_no_progress() {
 
 #[test]
 fn a_recipe_is_not_tried_twice_on_the_same_tree() {
-    // Each turns the file into what the other one mends.
+    // Each recipe turns the file into one that the other mends.
     let project = Project::new(&[("value", "one")]);
     let script = "echo \"x.py:1: error: it is $(cat value)\" >&2; exit 1";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
@@ -312,7 +312,7 @@ fn what_is_approved_is_all_that_would_stay() {
 #[test]
 fn a_pass_by_chance_on_a_ground_is_approved_too() {
     let project = Project::new(&[("value", "")]);
-    // The last one changes nothing: what it was built upon is what would stay.
+    // The last one changes nothing: the changes it was built upon would stay.
     let script = format!(
         "{}test -e ../once || {{ touch ../once; exit 3; }}",
         chain("a")
@@ -325,7 +325,7 @@ fn a_pass_by_chance_on_a_ground_is_approved_too() {
     assert_eq!(project.read("value"), "");
 }
 
-/// A check that mends what it finds, as hooks do, and then fails; and `more` behind it.
+/// A check that mends its own findings, as hooks do, and then fails; and `more` behind it.
 fn mending_check(project: &Project, more: &str) -> RunRequest {
     let said = "- hook id: fixer\\n- files were modified by this hook\\n";
     let mend = format!("sed -i s/bad/good/ value; printf -- '{said}'; exit 1");

@@ -1,4 +1,4 @@
-//! What strategy commands are told: the failure and all around it, and what was tried before.
+//! The briefing of strategy commands: the failure and all around it, and the earlier tries.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Project;
 use super::support::fixing;
 
-/// A fix that leaves a copy of what it is told in `../NAME`, and then does `more`.
+/// A fix that copies its briefing to `../NAME`, and then does `more`.
 fn copying(name: &str, more: &str) -> String {
     format!(
         "cp \"$RECOVER_CONTEXT_JSON\" ../{name}.json; cp \"$RECOVER_PROMPT\" ../{name}.md; \

@@ -1,8 +1,8 @@
-//! The file of `RECOVER_CONTEXT_JSON`: everything known of the failure that a command faces.
+//! The file of `RECOVER_CONTEXT_JSON`: everything known of the failure that a command must mend.
 //!
-//! One JSON object. `version` is 1 for as long as no field changes its meaning or goes; readers
-//! ignore fields that they do not know. Texts are cut at a character, lists at whole items, and
-//! what is left out is counted: the file stays below [`BRIEFING_BYTES_MAX`].
+//! One JSON object. `version` is 1 while no field is removed or changes its meaning; readers ignore
+//! unknown fields. Texts are cut at a character, lists at whole items, and omitted items are
+//! counted: the file stays below [`BRIEFING_BYTES_MAX`].
 
 use std::path::PathBuf;
 
@@ -13,13 +13,13 @@ use crate::failure::{Category, Context, Failure};
 /// The version of the shape.
 pub(super) const VERSION: u32 = 1;
 
-/// Earlier tries that are told of, the newest; nobody reads more.
+/// Earlier tries in the file, the newest; a reader needs no more.
 pub(super) const TRIES_MAX: usize = 16;
 
-/// Paths that are told of each list.
+/// Paths of each list.
 const PATHS_MAX: usize = 64;
 
-/// Bytes of a text that is told: a message, a path, a verdict.
+/// Bytes of a text: a message, a path, a verdict.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
 
 /// Bytes of a path.
@@ -36,57 +36,58 @@ const ARGV_BYTES_MAX: usize = 64 * 1024;
 #[cfg(test)]
 const BRIEFING_BYTES_MAX: usize = 12 << 20;
 
-/// What a command is told.
+/// The briefing of a command.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Briefing {
     pub(super) version: u32,
     pub(super) session_id: Option<String>,
-    /// The command that failed, word by word; what is no UTF-8 is replaced.
+    /// The command that failed, word by word; invalid UTF-8 is replaced.
     pub(super) argv: Vec<String>,
     pub(super) cwd: String,
     pub(super) workspace: String,
-    /// The strategy that is tried, and what it does.
+    /// The strategy that is tried, and its action.
     pub(super) strategy: String,
     pub(super) action: String,
-    /// Which try of it this is, of how many, and which attempt of the session.
+    /// Number of this try of the strategy, number of its tries, and number of the session's
+    /// attempt.
     pub(super) attempt: u32,
     pub(super) of: u32,
     pub(super) attempt_number: u64,
     pub(super) time_left_seconds: Option<f64>,
-    /// Globs, from the root of the workspace, of what no attempt may change.
+    /// Globs, from the root of the workspace, for paths that no attempt may change.
     pub(super) protected: Vec<String>,
-    /// The worst that a built-in recipe may do.
+    /// The worst effect that a built-in recipe may have.
     pub(super) allow: String,
     pub(super) category: Category,
     pub(super) rule: String,
     pub(super) failure: Failure,
-    /// How the command ended, as a shell reports it.
+    /// The end of the command, as a shell reports it.
     pub(super) exit_code: Option<i32>,
     pub(super) timed_out: bool,
     pub(super) output: Output,
-    /// `None` where no good tree is known.
+    /// `None` if no good tree is known.
     pub(super) changed_since_good: Option<SinceGood>,
     /// Earlier tries of this run, oldest first.
     pub(super) attempts: Vec<Try>,
-    /// How many tries before those are not told of.
+    /// Number of earlier tries that are left out.
     pub(super) attempts_left_out: u64,
 }
 
-/// What the command wrote.
+/// The command's output.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Output {
-    /// The file with all that was kept of it.
+    /// The file with the kept output.
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
-    /// What stands around the error.
+    /// The lines around the error.
     pub(super) excerpt: String,
 }
 
-/// What changed since the tree was last good.
+/// The changes since the tree was last good.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct SinceGood {
     pub(super) checkpoint: String,
-    /// When it was good.
+    /// The time at which it was good.
     pub(super) at: String,
     pub(super) patch: Patch,
 }
@@ -98,16 +99,16 @@ pub(super) struct Try {
     pub(super) strategy: String,
     pub(super) action: String,
     pub(super) files_modified: Vec<String>,
-    /// What it changed; `None` where that is nothing or cannot be told.
+    /// Its changes; `None` if there are none, or none are known.
     pub(super) patch: Option<Patch>,
-    /// The failure that was there afterwards.
+    /// The failure after it.
     pub(super) failed_with: Option<Failed>,
-    /// Why it was no cure, in words.
+    /// The reason why it was no cure, in words.
     pub(super) verdict: String,
     pub(super) undone: bool,
-    /// Whether its changes are what this try builds upon.
+    /// Set if this try builds upon its changes.
     pub(super) kept: bool,
-    /// What it and its verification wrote.
+    /// The output of it and of its verification.
     pub(super) output: Option<String>,
 }
 
@@ -125,9 +126,9 @@ pub(super) struct Failed {
 pub(super) struct Patch {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
-    /// Whether it was cut at its limit.
+    /// Set if it was cut at its limit.
     pub(super) cut: bool,
-    /// How it begins, for the prompt.
+    /// Its beginning, for the prompt.
     #[serde(skip)]
     pub(super) head: Vec<u8>,
 }
@@ -143,7 +144,7 @@ impl Failed {
     }
 }
 
-/// `failure` within the limits of the file.
+/// Cuts `failure` to the limits of the file.
 pub(super) fn bounded(failure: &Failure) -> Failure {
     let context_bytes = serde_json::to_string(&failure.context).map_or(0, |json| json.len());
     Failure {
@@ -155,7 +156,7 @@ pub(super) fn bounded(failure: &Failure) -> Failure {
             false => Context::new(),
         },
         stack_trace: failure.stack_trace.as_deref().map(|trace| {
-            // The innermost calls stand at one of its ends; the message says the rest.
+            // The innermost calls are at one of its ends; the message says the rest.
             cut(trace, DETAIL_BYTES_MAX)
         }),
         file_path: failure.file_path.as_deref().map(text),
@@ -163,12 +164,12 @@ pub(super) fn bounded(failure: &Failure) -> Failure {
     }
 }
 
-/// A text within its limit.
+/// Cuts a text to its limit.
 pub(super) fn text(text: &str) -> String {
     cut(text, TEXT_BYTES_MAX)
 }
 
-/// Paths within their limit, with how many more there are.
+/// Cuts paths to their limit, with the number of the others.
 pub(super) fn paths(paths: &[String]) -> Vec<String> {
     let mut told: Vec<_> = paths.iter().take(PATHS_MAX).collect::<Vec<_>>();
     let more = paths.len() - told.len();
@@ -182,7 +183,7 @@ pub(super) fn paths(paths: &[String]) -> Vec<String> {
     told
 }
 
-/// The words of a command within their limit, with how many more there are.
+/// Cuts the words of a command to their limit, with the number of the others.
 pub(super) fn words(argv: Vec<String>) -> Vec<String> {
     let all = argv.len();
     let mut left = ARGV_BYTES_MAX;
@@ -192,14 +193,14 @@ pub(super) fn words(argv: Vec<String>) -> Vec<String> {
             told.push(format!("… {} more", all - told.len()));
             break;
         }
-        // What each takes beside its bytes.
+        // One byte for each word beside its own.
         left -= word.len() + 1;
         told.push(word);
     }
     told
 }
 
-/// `text`, cut at a character, with a mark where that was.
+/// Cuts `text` at a character, with a mark at the cut.
 pub(super) fn cut(text: &str, bytes_max: usize) -> String {
     const MARK: &str = " …";
     if text.len() <= bytes_max {

@@ -1,8 +1,8 @@
-//! What a strategy command is told beside the failure: the whole of what is known, and what was
-//! tried before, as a file for programs and as a prompt for models.
+//! The briefing of a strategy command beside the failure: all that is known, and the earlier tries,
+//! as a file for programs and as a prompt for models.
 //!
-//! Files are written only when somebody is about to read them, and patches made once, each with a
-//! limit. All that programs wrote is data: in the prompt it stands between marks that it could not
+//! Files are written only before a program reads them, and patches are made once, each with a
+//! limit. All output of programs is data: in the prompt it is put between marks that it could not
 //! have guessed.
 
 mod briefing;
