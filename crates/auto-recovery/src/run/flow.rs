@@ -25,7 +25,7 @@ use crate::run::shell_words::shell_hint;
 use crate::run::tree::claiming::{Claim, claim_workspace, record_pass_after_waiting};
 use crate::run::tree::dead_run::{self, Leftover};
 use crate::run::under_way::{Failed, Run};
-use crate::workspace::is_inside_recovery;
+use crate::workspace::{Onlooker, is_inside_recovery};
 
 /// The world a run happens in.
 pub struct World {
@@ -126,6 +126,7 @@ fn check_protect(request: &RunRequest) -> Result<()> {
 impl Run {
     fn go(self) -> Result<RunOutcome> {
         let leftover = dead_run::look(&self);
+        let onlooker = self.look_on();
         let failed = match self.registered_run()? {
             Ran::Passed => {
                 if let Some(leftover) = &leftover {
@@ -140,12 +141,12 @@ impl Run {
         if self.runner.request.dry_run {
             return recover(&self, *failed, None);
         }
-        let claim = match claim_workspace(&self) {
+        let mut claim = match claim_workspace(&self, onlooker) {
             Ok(claim) => claim,
             Err(error) if is_end(&error) => return self.stopped_by(error),
             Err(error) => return explain_or_fail(&self, *failed, error),
         };
-        match self.settle(failed, &claim, leftover)? {
+        match self.settle(failed, &mut claim, leftover)? {
             Ran::Passed => Ok(self.passed()),
             Ran::Over(outcome) => Ok(*outcome),
             Ran::Failed(failed) => match recover(&self, *failed, Some(claim)) {
@@ -156,16 +157,16 @@ impl Run {
     }
 
     /// What the command comes to now that the workspace is ours: it runs again if another recovery
-    /// had to be waited for, or if what a dead one left was put back.
+    /// had it since the command began, or if what a dead one left was put back.
     fn settle(
         &self,
         mut failed: Box<Failed>,
-        claim: &Claim,
+        claim: &mut Claim,
         leftover: Option<Leftover>,
     ) -> Result<Ran> {
         let can_run_again = self.runner.can_run_again().is_ok();
-        if claim.waited() && can_run_again {
-            match self.run_again()? {
+        if claim.follows_another() && can_run_again {
+            match self.run_again(claim)? {
                 Ran::Passed => {
                     record_pass_after_waiting(self);
                     self.observe(&RunEvent::PassedAfterWaiting);
@@ -176,17 +177,28 @@ impl Run {
             }
         }
         match leftover {
-            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(),
+            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(claim),
             _ => Ok(Ran::Failed(failed)),
         }
     }
 
-    fn run_again(&self) -> Result<Ran> {
+    /// Runs the command once more. A recovery inside of it must know that it is inside: it would
+    /// wait for this one, which waits for the command.
+    fn run_again(&self, claim: &mut Claim) -> Result<Ran> {
+        claim.describe(self, self.runner.announce_session())?;
         let ran = self.first_run()?;
         if let Ran::Failed(failed) = &ran {
             self.show(failed);
         }
         Ok(ran)
+    }
+
+    /// Has the run told of recoveries that end here before it has the workspace itself. One that
+    /// only shows what it would do never asks for it.
+    fn look_on(&self) -> Option<Onlooker> {
+        let request = &self.runner.request;
+        let workspace = request.workspace().ok().filter(|_| !request.dry_run)?;
+        Onlooker::begin(&request.state_dir, &workspace)
     }
 
     /// The first run, known to recoveries beside it while it lasts. Inside another recovery it is a

@@ -13,7 +13,6 @@ use crate::checkpoint::ProtectGlob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
-use crate::host::new_id;
 use crate::logger::RecoveryAuditLogger;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
@@ -57,8 +56,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     if failed.ran.is_none() && plan.steps.is_empty() {
         return Ok(not_started(run, failed, &plan.skipped));
     }
-    let (runner, session_id) = (&run.runner, request.session_id.clone());
-    let session_id = session_id.unwrap_or_else(|| new_id("session"));
+    let runner = &run.runner;
+    let session_id = runner.announce_session().to_owned();
     runner.begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::detect::{self, Detection, Observation, Rules};
@@ -46,6 +46,8 @@ pub(super) struct Runner {
     pub(super) command: String,
     /// Unique to this run, unlike a session's id, which a user may give to several.
     run_id: String,
+    /// The id of the session, once there is going to be one.
+    announced: OnceLock<String>,
     console: Mutex<Box<dyn Console>>,
     consent: Option<Mutex<Box<dyn Consent>>>,
     state: Mutex<State>,
@@ -103,6 +105,7 @@ impl Runner {
             command: display_command(&request.argv),
             run_id: new_id("run"),
             started,
+            announced: OnceLock::new(),
             request,
             host,
             interrupt,
@@ -131,6 +134,13 @@ impl Runner {
         let time_left = self.deadline().map(|end| end.saturating_sub(now));
         let mut consent = consent.lock().unwrap_or_else(|poison| poison.into_inner());
         consent.may_run(command, time_left)
+    }
+
+    /// The id of the session to come, of which everything that runs from here on is told.
+    pub(super) fn announce_session(&self) -> &str {
+        let wanted = &self.request.session_id;
+        let id = || wanted.clone().unwrap_or_else(|| new_id("session"));
+        self.announced.get_or_init(id)
     }
 
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
@@ -163,12 +173,10 @@ impl Runner {
     /// Runs the user's command. What it leaves running stays, as it would without us.
     pub(super) fn run_command(&self) -> Result<Completion> {
         let mut spec = CommandSpec::new(self.request.argv.iter().cloned());
-        if let Some(session) = &self.state().session {
+        if let Some(session_id) = self.announced.get() {
             // A recovery inside of this one must know that it is inside.
-            spec.env.push((
-                environment::SESSION_VARIABLE.into(),
-                session.id.clone().into(),
-            ));
+            let variable = environment::SESSION_VARIABLE.into();
+            spec.env.push((variable, session_id.into()));
         }
         let ran = self.start(spec, Role::Command, None)?;
         if !ran.is_success() {

@@ -10,7 +10,7 @@ use crate::patience::impatiently;
 use crate::run::event::RunEvent;
 use crate::run::under_way::Run;
 use crate::workspace::{
-    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
+    Claimed, LockHolder, Locked, Onlooker, Workspace, WorkspaceLock, forget_locks_inside,
 };
 
 /// How long a record that nothing depends on may keep a command waiting.
@@ -21,7 +21,7 @@ pub(in crate::run) struct Claim {
     workspace: Workspace,
     state_dir: PathBuf,
     held: Claimed,
-    waited: bool,
+    follows_another: bool,
 }
 
 impl Claim {
@@ -30,9 +30,10 @@ impl Claim {
         &self.workspace
     }
 
-    /// Whether another recovery had to be waited for, so that everything may be different now.
-    pub(in crate::run) fn waited(&self) -> bool {
-        self.waited
+    /// Whether another recovery had the workspace since the command began, so that everything may
+    /// be different now.
+    pub(in crate::run) fn follows_another(&self) -> bool {
+        self.follows_another
     }
 
     /// Whether this recovery holds the workspace itself, rather than one it runs inside of.
@@ -57,23 +58,28 @@ impl Drop for Claim {
     }
 }
 
-/// Claims the workspace for this recovery. Waits for another one, unless it is a part of that.
-pub(in crate::run) fn claim_workspace(run: &Run) -> Result<Claim> {
+/// Claims the workspace for this recovery, which looked on as `onlooker` since its command began.
+/// Waits for another one, unless it is a part of that.
+pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> Result<Claim> {
     let request = &run.runner.request;
     let workspace = request.workspace()?;
     if let Some(what) = workspace.foreign_repository() {
         run.observe(&RunEvent::Warning { what: &what });
     }
-    let claim = |held, waited| Claim {
+    let claim = |held, follows_another| Claim {
         workspace: workspace.clone(),
         state_dir: request.state_dir.clone(),
         held,
-        waited,
+        follows_another,
     };
     let other = match try_claim(run, &workspace)? {
-        Ok(held) => return Ok(claim(held, false)),
+        Ok(held) => {
+            let missed_one = onlooker.is_some_and(|onlooker| onlooker.missed_one());
+            return Ok(claim(held, missed_one));
+        }
         Err(other) => other,
     };
+    drop(onlooker);
     let root = workspace.root().display();
     if !request.wait {
         let who = in_words(other.as_ref());

@@ -38,6 +38,7 @@ fn every_room_of_the_state_is_known() {
         "breaker.json",
         "checkpoints",
         "locks",
+        "onlookers",
         "outputs",
         "retention.json",
         "retry-budget.json",
