@@ -184,9 +184,7 @@ impl Recovering<'_> {
                 "record the recovery; it stops here, because nothing may happen unrecorded",
             )),
             (Err(error), OnAuditFailure::Continue) => {
-                self.parts.observe(&Event::NotRecorded {
-                    reason: &error.chain(),
-                });
+                self.parts.observe(&Event::NotRecorded { error: &error });
                 Ok(None)
             }
         }

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::interrupt::Interrupt;
 use crate::process::Stream;
 use crate::recipe::RecipeBook;
+use crate::run::advice::{Advice, Wish};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::helpers::consent::Consent;
 use crate::run::helpers::rollback;
@@ -90,7 +91,9 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     let outcome = outcome.mapped(&exit_map);
     let code = outcome.exit.shell_code();
     if code != own {
-        let what = format!("exits {code} instead of {own} (--exit-map)");
+        let says = format!("exits {code} instead of {own}");
+        let advice = Advice::Because(Wish::ExitMap);
+        let what = run.runner.request.advise(says, &advice);
         run.observe(&RunEvent::Note { what: &what });
     }
     Ok(outcome)
@@ -264,9 +267,14 @@ impl Run {
         let argv = &self.runner.request.argv;
         // `.` is a directory as well, and so is found.
         let is_missing = code == EXIT_NOT_FOUND || argv.first().is_some_and(|word| word == ".");
+        let request = &self.runner.request;
         let hint = shell_hint(argv).filter(|_| is_missing);
+        let hint = hint.map(|hint| {
+            let command = hint.command;
+            request.advise(hint.reason, &Advice::Start { command })
+        });
         let hint = hint.or_else(|| match code {
-            EXIT_NOT_FOUND => did_you_mean(&self.runner.request),
+            EXIT_NOT_FOUND => did_you_mean(request),
             _ => None,
         });
         let message = match hint {

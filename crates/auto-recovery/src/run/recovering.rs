@@ -19,6 +19,7 @@ use crate::manager::{
     RecoveryEnd,
 };
 use crate::mutex;
+use crate::run::advice::{Advice, Wish};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
 use crate::run::helpers::escalation::{ApprovalCommand, escalate};
@@ -38,7 +39,6 @@ use crate::run::tree::protect::{guarded_files, warn_of_unmatched};
 use crate::run::tree::session_patch::SessionPatch;
 use crate::run::tree::staging::Staging;
 use crate::run::under_way::{Failed, LastFailed, Run};
-use crate::wording::shell_word;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
@@ -73,7 +73,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
     let staging = Staging::look(run, tree.as_ref());
     let breaker = breaker(run, &failed, tree.as_ref());
-    let by_itself = restrain(&mut plan, breaker.as_ref());
+    let by_itself = restrain(run, &mut plan, breaker.as_ref());
     let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_helpers(&mut manager, run, (tree.as_ref(), &told));
@@ -141,7 +141,10 @@ fn tidy_state(run: &Run, session_id: &str) {
     let request = &run.runner.request;
     let host = &run.runner.host;
     if let Err(error) = prune_state(&request.state_dir, &*request.store, session_id, host) {
-        let what = format!("remove what is old from the state: {}", error.chain());
+        let what = format!(
+            "remove what is old from the state: {}",
+            request.chain(&error)
+        );
         run.observe(&RunEvent::HelperFailed { what: &what });
     }
 }
@@ -165,19 +168,21 @@ fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Bre
 
 /// Takes out of the plan what comes from `recover` itself, once that has failed too often here.
 /// Returns whether anything of it is left.
-fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
+fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     let by_itself = plan.steps.iter().any(PlannedStep::is_own_doing);
-    let Some(count) = breaker.filter(|_| by_itself).and_then(Breaker::is_open) else {
+    let breaker = breaker.filter(|_| by_itself);
+    let Some((breaker, count)) = breaker.and_then(|one| Some((one, one.is_open()?))) else {
         return by_itself;
     };
     plan.steps.retain(|step| !step.is_own_doing());
     let minutes = breaker::WINDOW.as_secs() / 60;
-    plan.skipped.push(format!(
+    let says = format!(
         "what recover tries by itself: this failure on this very tree was escalated {count} times \
-         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative; \
-         to have it forgotten, remove {}",
-        breaker.map_or_else(String::new, |breaker| shell_word(&breaker.place()))
-    ));
+         within {minutes} min; change something"
+    );
+    let place = breaker.place();
+    let advice = Advice::AskOrForget { place };
+    plan.skipped.push(run.runner.request.advise(says, &advice));
     false
 }
 
@@ -244,8 +249,7 @@ fn begin_record(
     match logger.begin_session(Some(session_id), started) {
         Ok(_) => Ok(Some(Arc::new(logger))),
         Err(error) if request.on_audit_failure == OnAuditFailure::Continue => {
-            let reason = error.chain();
-            run.observe(&RunEvent::Step(&Event::NotRecorded { reason: &reason }));
+            run.observe(&RunEvent::Step(&Event::NotRecorded { error: &error }));
             Ok(None)
         }
         Err(error) => Err(error.context(format!("record the recovery{UNTRIED}"))),
@@ -278,8 +282,12 @@ fn guard_tree(
 ) -> Result<Option<GuardedTree>> {
     let takes = run.runner.request.checkpoint;
     if !takes {
-        let why = "undo: there is no checkpoint (--no-checkpoint)";
-        plan.skipped.push(why.to_owned());
+        let advice = Advice::Because(Wish::NoCheckpoint);
+        let why = run
+            .runner
+            .request
+            .advise("undo: there is no checkpoint", &advice);
+        plan.skipped.push(why);
     }
     if plan.steps.is_empty() || !takes {
         return Ok(None);
@@ -293,10 +301,10 @@ fn guard_tree(
             let before = plan.steps.len();
             plan.steps.retain(|step| !step.changes_files());
             if plan.steps.len() < before {
-                let why = error.chain();
-                plan.skipped.push(format!(
-                    "what changes files: {why}; --no-checkpoint tries it without an undo"
-                ));
+                let says = format!("what changes files: {}", error.chain());
+                let request = &run.runner.request;
+                plan.skipped
+                    .push(request.advise(says, &Advice::TryWithoutUndo));
             }
             Ok(None)
         }
@@ -313,7 +321,7 @@ pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result
     if !matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace) {
         return Err(error);
     }
-    let why = error.chain().replacen(UNTRIED, "", 1);
+    let why = run.runner.request.chain(&error).replacen(UNTRIED, "", 1);
     run.observe(&RunEvent::NoState { why: &why });
     Ok(run.untried(failed, &format!("nothing was tried: {why}")))
 }
@@ -510,12 +518,16 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
         return;
     }
     let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
-    let why = match recovery.files_modified.is_empty() {
-        true if is_flaky => "it passed by being run again only (--fail-on-flaky)",
-        true => "files changed while the command ran, and stay (--fail-on-change)",
-        false => "the cure changed files, which stay (--fail-on-change)",
+    let (why, wish) = match recovery.files_modified.is_empty() {
+        true if is_flaky => ("it passed by being run again only", Wish::FailOnFlaky),
+        true => (
+            "files changed while the command ran, and stay",
+            Wish::FailOnChange,
+        ),
+        false => ("the cure changed files, which stay", Wish::FailOnChange),
     };
-    let what = format!("exits {} all the same: {why}", exit.shell_code());
+    let says = format!("exits {} all the same: {why}", exit.shell_code());
+    let what = run.runner.request.advise(says, &Advice::Because(wish));
     run.observe(&RunEvent::Note { what: &what });
 }
 

@@ -16,6 +16,7 @@ use crate::manager::OnAuditFailure;
 use crate::plan::{CategoryOrder, Planner};
 use crate::process::DEFAULT_GRACE;
 use crate::recipe::Recipe;
+use crate::run::advice::{Advice, Words};
 use crate::run::outcome::ExitMap;
 use crate::tier::Tier;
 use crate::wording::shell_word;
@@ -302,6 +303,8 @@ pub struct RunRequest {
     pub on_audit_failure: OnAuditFailure,
     /// What to do with the changes of a run that was killed here, if the command fails.
     pub on_leftover: OnLeftover,
+    /// What the edge calls what a person can do.
+    pub words: Words,
 }
 
 impl RunRequest {
@@ -353,6 +356,7 @@ impl RunRequest {
             stage: false,
             on_audit_failure: OnAuditFailure::Stop,
             on_leftover: OnLeftover::Restore,
+            words: Words::NONE,
         }
     }
 
@@ -370,6 +374,16 @@ impl RunRequest {
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect()
+    }
+
+    /// What is said where the run `says` this and has `advice`.
+    pub(super) fn advise(&self, says: impl AsRef<str>, advice: &Advice) -> String {
+        (self.words.advice)(says.as_ref(), advice)
+    }
+
+    /// `error` with its causes in one line, and the edge's words for what can be done about it.
+    pub(super) fn chain(&self, error: &Error) -> String {
+        error.chain_with(self.words.hint)
     }
 
     /// Whether `program` can be started in `folder`: a path from there, or a name on the search

@@ -44,9 +44,9 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
     let took = failed.ran.as_ref().map(|ran| ran.duration);
     let mut plan = request.plan(&situation, policy, took.unwrap_or_default())?;
     if failed.ran.is_none() {
-        plan.without_advice(failed.category);
+        plan.without_advice(failed.category, request);
     } else if failed.rule != NO_RULE {
-        plan.tell_lasting(failed.category, &failed.failure.error_type);
+        plan.tell_lasting(failed.category, &failed.failure.error_type, request);
     }
     if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
@@ -134,7 +134,7 @@ fn strategy_of(
             runner,
         }),
         PlannedAction::Back(target) => {
-            Box::new(RollbackStrategy::new(tree?.clone(), target.clone()))
+            Box::new(RollbackStrategy::new(tree?.clone(), target.clone(), runner))
         }
     })
 }

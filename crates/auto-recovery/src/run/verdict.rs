@@ -38,7 +38,7 @@ impl RunRequest {
                     for candidate in candidates {
                         match prepared(&candidate, self, self.allow) {
                             Ok(command) => verdict.commands.push(command.display),
-                            Err(obstacle) => verdict.obstacles.push(obstacle.to_string()),
+                            Err(obstacle) => verdict.obstacles.push(obstacle.in_words(self.words)),
                         }
                     }
                 }

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod circles;
+mod edges;
 mod house;
 mod limits;
 mod platform;
@@ -45,6 +46,11 @@ fn files_of_others_are_opened_in_one_way() {
 #[test]
 fn what_is_linuxs_own_stands_in_one_room() {
     assert_clean(platform::outside_the_room(&Tree::read()));
+}
+
+#[test]
+fn the_library_speaks_no_command_line() {
+    assert_clean(edges::command_lines(&Tree::read()));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use auto_recovery::run as library;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 use rustix::termios::isatty;
 
+use crate::advice;
 use crate::context::Context;
 use crate::identity;
 use crate::settings::{
@@ -91,6 +92,7 @@ pub(crate) fn library_request(
         stage: run.stage.value,
         on_audit_failure: run.on_audit_failure.value,
         on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
+        words: advice::WORDS,
     })
 }
 

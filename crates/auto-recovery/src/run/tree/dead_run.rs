@@ -20,12 +20,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
 use crate::interrupt::Interrupt;
 use crate::process;
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
-use crate::run::request::OnLeftover;
+use crate::run::request::{OnLeftover, RunRequest};
 use crate::run::runner::mark_of_run;
 use crate::run::tree::claiming::{holder, record_by_the_way};
 use crate::run::under_way::Run;
-use crate::wording::shell_word;
 use crate::workspace::{Locked, Workspace, WorkspaceLock};
 
 /// Paths that a message names; more are counted.
@@ -150,11 +150,9 @@ fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) 
     };
     let session_id = pending.run().session_id.clone();
     let who = who_died(&session_id, pending.run().is_restore);
-    let what = format!(
-        "{who} died here, and {why}: what it left is left as it is · `recover restore \
-         {} --whole-tree` goes back all the same, with `--preview` it says how",
-        shell_word(&session_id)
-    );
+    let says = format!("{who} died here, and {why}: what it left is left as it is");
+    let advice = Advice::RestoreWholeTree { session_id };
+    let what = run.runner.request.advise(says, &advice);
     conclude(run, pending, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });
     None
@@ -204,7 +202,7 @@ impl Leftover {
     /// Names it to whoever watches.
     pub(in crate::run) fn warn(&self, run: &Run) {
         run.observe(&RunEvent::Leftover {
-            what: &self.in_words(),
+            what: &self.in_words(&run.runner.request),
         });
     }
 
@@ -222,7 +220,7 @@ impl Leftover {
             Err(error) => return Err(error),
         };
         if request.on_leftover == OnLeftover::Stop {
-            let context = format!("{}; nothing was changed", self.in_words());
+            let context = format!("{}; nothing was changed", self.in_words(request));
             return Err(Error::new(ErrorKind::Refused, context));
         }
         let store = open_store(run, &self.workspace)?;
@@ -239,15 +237,15 @@ impl Leftover {
         };
         let put = put_back(state_dir, &store, &wanted, by)?;
         let taken_back_by = put.taken_back_by.unwrap_or_default();
-        let what = format!(
-            "{} died here in the middle of an attempt; put back as it was before: {}{}{} · \
-             `recover restore {}` takes that back",
+        let says = format!(
+            "{} died here in the middle of an attempt; put back as it was before: {}{}{}",
             self.who(),
             shown(&put.restored),
             not_put_back(&put.refused),
-            kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered),
-            shell_word(&taken_back_by)
+            kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered)
         );
+        let session_id = taken_back_by.clone();
+        let what = request.advise(says, &Advice::TakeBack { session_id });
         let event = JournalEvent::Restored(Restored {
             attempt_number: None,
             checkpoint: target.id(),
@@ -267,26 +265,27 @@ impl Leftover {
         who_died(&self.session_id, self.is_restore)
     }
 
-    fn in_words(&self) -> String {
+    fn in_words(&self, request: &RunRequest) -> String {
         let who = self.who();
-        let word = shell_word(&self.session_id);
-        match &self.paths {
+        let says = match &self.paths {
             Ok(paths) => format!(
                 "{who} died here in the middle of an attempt, and these paths are neither as they \
-                 were before it nor as it left them: {}; `recover restore {word}` puts the tree back, \
-                 `recover checkpoint` accepts it as it is",
+                 were before it nor as it left them: {}",
                 shown(paths)
             ),
             Err(error) if self.session_id.is_empty() => {
                 let why = error.chain();
-                format!("a run may have died here, and what it left cannot be known: {why}")
+                return format!(
+                    "a run may have died here, and what it left cannot be known: {why}"
+                );
             }
             Err(error) => format!(
-                "{who} died here, and what it left cannot be put in order: {}; `recover restore \
-                 {word}` puts the tree back, `recover checkpoint` accepts it as it is",
+                "{who} died here, and what it left cannot be put in order: {}",
                 error.chain()
             ),
-        }
+        };
+        let session_id = self.session_id.clone();
+        request.advise(says, &Advice::RestoreOrAccept { session_id })
     }
 }
 

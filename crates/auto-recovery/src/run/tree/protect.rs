@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, ProtectGlob, Protected, scripts_of};
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::tree::guarded::{Guarded, GuardedTree};
@@ -74,10 +75,12 @@ fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
 
 /// Says which globs protect nothing: a typing error, or a glob that is meant from elsewhere.
 pub(in crate::run) fn warn_of_unmatched(run: &Run, tree: &GuardedTree) {
-    for (glob, other) in tree.unmatched(&run.runner.request.protect) {
-        let hint = other.map(|other| format!(": `{other}` would"));
-        let hint = hint.unwrap_or_default();
-        let what = format!("`--protect {glob}` matches nothing in this tree{hint}");
+    let request = &run.runner.request;
+    for (glob, other) in tree.unmatched(&request.protect) {
+        let would = other.as_ref().map(|other| format!(": `{other}` would"));
+        let would = would.unwrap_or_default();
+        let says = format!("`{glob}`, which is protected, matches nothing in this tree{would}");
+        let what = request.advise(says, &Advice::ProtectOther { glob, other });
         run.observe(&RunEvent::Warning { what: &what });
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::checkpoint::{Staged, UserIndex, display_path, some_names};
 use crate::error::Result;
 use crate::manager::RecoveryEnd;
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::tree::session_patch::SessionPatch;
@@ -201,11 +202,11 @@ impl Staging {
         let warn = |what: String| run.observe(&RunEvent::Warning { what: &what });
         if !run.runner.request.stage {
             let all: Vec<_> = paths.into_iter().map(|(_, shown)| shown).collect();
-            warn(format!(
-                "the commit takes what is staged, and the cure is not: {} · `git add` it, or let \
-                 --stage add what was staged before",
+            let says = format!(
+                "the commit takes what is staged, and the cure is not: {} · `git add` it",
                 names(&all)
-            ));
+            );
+            warn(run.runner.request.advise(says, &Advice::LetStage));
             return Ok(());
         }
         if self.index.is_of_some_paths() {
