@@ -20,7 +20,7 @@ use crate::run::last_line::TreeLeft;
 use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
-use crate::run::request::RunRequest;
+use crate::run::request::{Mode, RunRequest};
 use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
 use crate::run::tree::claiming::{Claim, claim_workspace, record_pass_after_waiting};
@@ -65,19 +65,20 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         consent,
     } = world;
     let started = host.monotonic();
-    let deadline = request.deadline.map(|limit| started.saturating_add(limit));
+    let limit = request.limits.deadline;
+    let deadline = limit.map(|limit| started.saturating_add(limit));
     host.set_deadline(deadline);
     // What is not sound is told before anything runs, not when it is needed.
-    RecipeBook::check(&request.recipes)?;
+    RecipeBook::check(&request.tries.recipes)?;
     check_protect(&request)?;
-    if let Some(id) = &request.session_id {
+    if let Some(id) = &request.record.session_id {
         session_id::encode(id)?;
     }
-    if let Some(target) = &request.rollback {
+    if let Some(target) = &request.tree.rollback {
         let workspace = request.workspace()?;
-        rollback::check(&request.state_dir, &workspace, target, &host)?;
+        rollback::check(&request.state.dir, &workspace, target, &host)?;
     }
-    let exit_map = request.exit_map.clone();
+    let exit_map = request.exits.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
     let run = Run {
@@ -101,10 +102,14 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
 
 /// Makes sure that each glob of what is protected is one, and means something in the tree.
 fn check_protect(request: &RunRequest) -> Result<()> {
-    if request.protect.is_empty() {
+    if request.tree.protect.is_empty() {
         return Ok(());
     }
-    let globs = request.protect.iter().map(|protect| protect.glob.clone());
+    let globs = request
+        .tree
+        .protect
+        .iter()
+        .map(|protect| protect.glob.clone());
     // `./` is all that lies below.
     let globs = globs.filter(|glob| glob != "./");
     Protected::new(&globs.collect::<Vec<_>>())?;
@@ -112,7 +117,7 @@ fn check_protect(request: &RunRequest) -> Result<()> {
         return Ok(());
     };
     let root = workspace.root();
-    let mut globs = request.protect.iter();
+    let mut globs = request.tree.protect.iter();
     match globs.find(|glob| glob.from_root(root).is_empty()) {
         Some(outside) => {
             let (glob, root) = (&outside.glob, root.display());
@@ -141,7 +146,7 @@ impl Run {
             Ran::Failed(failed) => failed,
         };
         self.show(&failed);
-        if self.runner.request.dry_run {
+        if self.runner.request.mode == Mode::DryRun {
             return recover(&self, *failed, None);
         }
         let mut claim = match claim_workspace(&self, onlooker) {
@@ -200,8 +205,11 @@ impl Run {
     /// only shows what it would do never asks for it.
     fn look_on(&self) -> Option<Onlooker> {
         let request = &self.runner.request;
-        let workspace = request.workspace().ok().filter(|_| !request.dry_run)?;
-        Onlooker::begin(&request.state_dir, &workspace)
+        if request.mode == Mode::DryRun {
+            return None;
+        }
+        let workspace = request.workspace().ok()?;
+        Onlooker::begin(&request.state.dir, &workspace)
     }
 
     /// The first run, known to recoveries beside it while it lasts. Inside another recovery it is a
@@ -210,10 +218,10 @@ impl Run {
         let runner = &self.runner;
         let request = &runner.request;
         let registration = request.workspace().ok().and_then(|workspace| {
-            let state_dir = &request.state_dir;
+            let state_dir = &request.state.dir;
             // That it is inside is believed only where it can be seen.
-            let is_inside =
-                request.parent_session.is_some() && is_inside_recovery(state_dir, &workspace);
+            let is_inside = request.record.parent_session.is_some()
+                && is_inside_recovery(state_dir, &workspace);
             let words = request.words();
             (!is_inside).then(|| Registration::begin(state_dir, &workspace, &words))?
         });
@@ -264,7 +272,7 @@ impl Run {
                     .map(|outcome| Ran::Over(Box::new(outcome)));
             }
         };
-        let argv = &self.runner.request.argv;
+        let argv = &self.runner.request.command.argv;
         // `.` is a directory as well, and so is found.
         let is_missing = code == EXIT_NOT_FOUND || argv.first().is_some_and(|word| word == ".");
         let request = &self.runner.request;
@@ -338,7 +346,7 @@ impl Run {
     fn is_in_order(&self) -> bool {
         let request = &self.runner.request;
         let workspace = request.workspace();
-        let pending = workspace.and_then(|workspace| Pending::find(&request.state_dir, &workspace));
+        let pending = workspace.and_then(|workspace| Pending::find(&request.state.dir, &workspace));
         matches!(pending, Ok(None)) && self.runner.not_ended().is_empty()
     }
 

@@ -135,16 +135,16 @@ impl RunRequest {
         policy: &Policy,
         took: Duration,
     ) -> Result<RunPlan> {
-        let recipes = RecipeBook::with_user(self.recipes.clone())?;
+        let recipes = RecipeBook::with_user(self.tries.recipes.clone())?;
         let circumstances = Circumstances {
             policy,
             recipes: &recipes,
-            allow: self.allow,
-            rollback: self.rollback.as_ref(),
-            nested: self.parent_session.is_some(),
+            allow: self.tries.allow,
+            rollback: self.tree.rollback.as_ref(),
+            nested: self.record.parent_session.is_some(),
             took,
             machine: self,
-            planner: &*self.planner,
+            planner: &*self.tries.planner,
             words: self.words,
         };
         Ok(RunPlan::make(situation, &circumstances))

@@ -43,7 +43,7 @@ use crate::run::under_way::{Failed, LastFailed, Run};
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
     let request = &run.runner.request;
-    let policy = (request.policy)(failed.category, &failed.failure);
+    let policy = (request.tries.policy)(failed.category, &failed.failure);
     let mut plan = make_plan(run, &failed, &policy)?;
     let Some(mut claim) = claim else {
         let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
@@ -98,7 +98,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
-    let undone = tree.is_some() && saw_all && !request.keep_failed_changes;
+    let undone = tree.is_some() && saw_all && !request.tree.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,
@@ -114,7 +114,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
 
 /// Keeps what the cure changed as a patch, where that is wanted. One that cannot be kept is told.
 fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Option<PathBuf> {
-    if !run.runner.request.keep_patch || recovery.files_modified.is_empty() {
+    if !run.runner.request.record.keep_patch || recovery.files_modified.is_empty() {
         return None;
     }
     let (tree, outputs) = (tree?, run.runner.outputs()?);
@@ -140,7 +140,7 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
 fn tidy_state(run: &Run, session_id: &str) {
     let request = &run.runner.request;
     let host = &run.runner.host;
-    if let Err(error) = prune_state(&request.state_dir, &*request.store, session_id, host) {
+    if let Err(error) = prune_state(&request.state.dir, &*request.state.store, session_id, host) {
         let what = format!(
             "remove what is old from the state: {}",
             request.chain(&error)
@@ -156,9 +156,9 @@ fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Bre
     let request = &run.runner.request;
     let argv = request.words();
     let host = run.runner.host.clone();
-    let what = (&argv[..], &*request.cwd);
+    let what = (&argv[..], &*request.command.cwd);
     Some(Breaker::new(
-        &request.state_dir,
+        &request.state.dir,
         host,
         what,
         &failed.failure,
@@ -213,7 +213,7 @@ fn not_started(run: &Run, failed: Failed, skipped: &[String]) -> RunOutcome {
         run.observe(&RunEvent::NotTried { why });
     }
     let why = "it could not be started, and there is nothing to try";
-    let called = run.runner.request.on_escalate.is_some();
+    let called = run.runner.request.people.on_escalate.is_some();
     let result = RecoveryResult {
         final_error: Some(failed.failure.clone()),
         escalated_to_human: called,
@@ -232,23 +232,24 @@ fn begin_record(
     claim: &Claim,
 ) -> Result<Option<Arc<RecoveryAuditLogger>>> {
     let request = &run.runner.request;
-    let logger = RecoveryAuditLogger::new(request.store.clone(), run.runner.host.clone(), None);
+    let logger =
+        RecoveryAuditLogger::new(request.state.store.clone(), run.runner.host.clone(), None);
     let root = claim.workspace().root();
     let started = SessionStarted {
         command: Some(request.words()),
-        cwd: Some(request.cwd.display().to_string()),
+        cwd: Some(request.command.cwd.display().to_string()),
         workspace: Some(root.display().to_string()),
         project: root
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
-        host: request.identity.host.clone(),
-        user: request.identity.user.clone(),
+        host: request.record.identity.host.clone(),
+        user: request.record.identity.user.clone(),
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     match logger.begin_session(Some(session_id), started) {
         Ok(_) => Ok(Some(Arc::new(logger))),
-        Err(error) if request.on_audit_failure == OnAuditFailure::Continue => {
+        Err(error) if request.record.on_audit_failure == OnAuditFailure::Continue => {
             run.observe(&RunEvent::Step(&Event::NotRecorded { error: &error }));
             Ok(None)
         }
@@ -280,7 +281,7 @@ fn guard_tree(
     (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
-    let takes = run.runner.request.checkpoint;
+    let takes = run.runner.request.tree.checkpoint;
     if !takes {
         let advice = Advice::Because(Wish::NoCheckpoint);
         let why = run
@@ -388,10 +389,10 @@ fn manager(
         audit_dir: None,
         enable_audit_logging: logger.is_some(),
         deadline: run.runner.deadline(),
-        keep_progress: request.keep_progress,
-        keep_failed_changes: request.keep_failed_changes,
-        confirm: request.confirm,
-        on_audit_failure: request.on_audit_failure,
+        keep_progress: request.tree.keep_progress,
+        keep_failed_changes: request.tree.keep_failed_changes,
+        confirm: request.tree.confirm,
+        on_audit_failure: request.record.on_audit_failure,
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
     manager.current_session_id = Some(session_id.to_owned());
@@ -416,7 +417,7 @@ fn give_helpers(
     }));
     let anew = PlanAnew::new(run.clone(), tree.cloned(), told.clone(), seen);
     manager.replanner = Some(Box::new(anew));
-    if let Some(command) = &run.runner.request.approve {
+    if let Some(command) = &run.runner.request.people.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),
             command: command.clone(),
@@ -504,9 +505,9 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
 /// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
 fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
     let request = &run.runner.request;
-    let is_flaky = recovery.flaky && request.fail_on_flaky;
+    let is_flaky = recovery.flaky && request.exits.fail_on_flaky;
     let changed = !recovery.files_modified.is_empty() || ending.changed_itself;
-    match is_flaky || (changed && request.fail_on_change) {
+    match is_flaky || (changed && request.exits.fail_on_change) {
         true => ending.failed.exit,
         false => RunExit::Code(0),
     }
@@ -517,7 +518,7 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
     if exit == RunExit::Code(0) {
         return;
     }
-    let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
+    let is_flaky = recovery.flaky && run.runner.request.exits.fail_on_flaky;
     let (why, wish) = match recovery.files_modified.is_empty() {
         true if is_flaky => ("it passed by being run again only", Wish::FailOnFlaky),
         true => (

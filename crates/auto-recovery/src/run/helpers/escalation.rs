@@ -69,7 +69,7 @@ pub(in crate::run) fn escalate(
     result: &RecoveryResult,
     told: Option<&Told>,
 ) {
-    let Some(command) = &run.runner.request.on_escalate else {
+    let Some(command) = &run.runner.request.people.on_escalate else {
         return;
     };
     if run.runner.may_run(command) != Consented::Yes {

@@ -68,7 +68,7 @@ pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> 
     }
     let claim = |held, follows_another| Claim {
         workspace: workspace.clone(),
-        state_dir: request.state_dir.clone(),
+        state_dir: request.state.dir.clone(),
         held,
         follows_another,
     };
@@ -81,7 +81,7 @@ pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> 
     };
     drop(onlooker);
     let root = workspace.root().display();
-    if !request.wait {
+    if !request.tree.wait {
         let who = in_words(other.as_ref());
         let context = format!("another recovery works in {root} ({who})");
         return Err(Error::new(ErrorKind::Busy, context).with_hint(Hint::WaitForOther));
@@ -92,8 +92,8 @@ pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> 
 /// Takes the workspace if nobody holds it but those that this run is a part of; else says who does.
 fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<LockHolder>>> {
     let request = &run.runner.request;
-    let (state_dir, holder) = (&request.state_dir, holder(run));
-    match &request.parent_session {
+    let (state_dir, holder) = (&request.state.dir, holder(run));
+    match &request.record.parent_session {
         Some(parent) => WorkspaceLock::try_claim_inside(state_dir, workspace, &holder, parent),
         None => Ok(
             match WorkspaceLock::try_acquire(state_dir, workspace, &holder)? {
@@ -107,14 +107,14 @@ fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<
 fn wait_for_claim(run: &Run, workspace: &Workspace) -> Result<Claimed> {
     let request = &run.runner.request;
     let (host, deadline) = (&*run.runner.host, run.runner.deadline());
-    let (state_dir, holder) = (&request.state_dir, holder(run));
+    let (state_dir, holder) = (&request.state.dir, holder(run));
     let mut on_wait = |other: Option<&LockHolder>| {
         run.observe(&RunEvent::WaitingForOther {
             holder: &in_words(other),
         });
     };
     let on_wait = &mut on_wait;
-    match &request.parent_session {
+    match &request.record.parent_session {
         Some(parent) => {
             let who = (&holder, parent.as_str());
             WorkspaceLock::claim_inside(state_dir, workspace, who, host, deadline, on_wait)
@@ -139,7 +139,7 @@ pub(in crate::run) fn record_pass_after_waiting(run: &Run) {
 /// Records what is so whether or not it is on record. A command that may pass is kept waiting for
 /// that no longer than a person would take for a hiccup.
 pub(in crate::run) fn record_by_the_way(run: &Run, session_id: Option<&str>, event: JournalEvent) {
-    let store = &run.runner.request.store;
+    let store = &run.runner.request.state.store;
     let record = || store.record(session_id, event);
     let _not_recorded = impatiently(&*run.runner.host, BY_THE_WAY, record);
 }
@@ -147,7 +147,7 @@ pub(in crate::run) fn record_by_the_way(run: &Run, session_id: Option<&str>, eve
 pub(in crate::run) fn holder(run: &Run) -> LockHolder {
     LockHolder {
         pid: std::process::id(),
-        session_id: run.runner.request.session_id.clone(),
+        session_id: run.runner.request.record.session_id.clone(),
         command: run.runner.request.words(),
         since: timestamp(run.runner.host.now()),
         ..LockHolder::default()

@@ -59,7 +59,7 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
             paths: Err(error),
         })
     };
-    match Pending::find(&request.state_dir, &workspace) {
+    match Pending::find(&request.state.dir, &workspace) {
         Ok(None) => None,
         Ok(Some(pending)) => match put_in_order(run, &workspace, &pending) {
             Ok(leftover) => leftover,
@@ -82,14 +82,14 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Pending) -> Result<Opt
         return Ok(None);
     };
     // Another run may have been faster.
-    let Some(pending) = Pending::find(&request.state_dir, workspace)? else {
+    let Some(pending) = Pending::find(&request.state.dir, workspace)? else {
         return Ok(None);
     };
     let session_id = pending.run().session_id.clone();
     end_processes(
         &session_id,
         &pending.run().run_id,
-        request.grace,
+        request.limits.grace,
         &run.runner.interrupt,
         &*run.runner.host,
     )?;
@@ -160,7 +160,7 @@ fn unless_of_another_tree(run: &Run, pending: Pending, store: &CheckpointStore) 
 
 /// What runs beside may have changed, which nobody puts back. For the holder of the workspace.
 fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
-    let mut inbox = Inbox::open(&run.runner.request.state_dir, workspace)?;
+    let mut inbox = Inbox::open(&run.runner.request.state.dir, workspace)?;
     inbox.look();
     Ok(inbox)
 }
@@ -169,7 +169,7 @@ fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
 fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
     let request = &run.runner.request;
     let died = pending.run();
-    if !died.is_restore && died.store == request.store.url() {
+    if !died.is_restore && died.store == request.state.store.url() {
         let event = SessionFinished {
             outcome: SessionOutcome::Interrupted,
             reason: reason.to_owned(),
@@ -187,11 +187,11 @@ fn conclude(run: &Run, pending: Pending, reason: &str, is_put_back: bool) {
 fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
     let request = &run.runner.request;
     let options = CheckpointOptions {
-        exclude: request.store_paths.clone(),
+        exclude: request.state.store_paths.clone(),
         ..CheckpointOptions::default()
     };
     CheckpointStore::open(
-        &request.state_dir,
+        &request.state.dir,
         workspace,
         options,
         run.runner.host.clone(),
@@ -213,13 +213,13 @@ impl Leftover {
     /// [`ErrorKind::Refused`] if a person shall decide.
     pub(in crate::run) fn put_back(&self, run: &Run) -> Result<bool> {
         let request = &run.runner.request;
-        let pending = match Pending::find(&request.state_dir, &self.workspace) {
+        let pending = match Pending::find(&request.state.dir, &self.workspace) {
             // Somebody else settled it meanwhile.
             Ok(None) => return Ok(false),
             Ok(Some(pending)) => pending,
             Err(error) => return Err(error),
         };
-        if request.on_leftover == OnLeftover::Stop {
+        if request.tree.on_leftover == OnLeftover::Stop {
             let context = format!("{}; nothing was changed", self.in_words(request));
             return Err(Error::new(ErrorKind::Refused, context));
         }
@@ -230,7 +230,7 @@ impl Leftover {
         let beside = who_is_beside(run, &self.workspace)?;
         let target = store.load(&pending.run().before)?;
         let wanted = Wanted::Tree(target.clone());
-        let state_dir = &request.state_dir;
+        let state_dir = &request.state.dir;
         let by = AskedBy::Run {
             died: &pending,
             beside: &beside,
@@ -252,7 +252,7 @@ impl Leftover {
             replaced: taken_back_by,
             paths: put.restored.len() as u64,
         });
-        if !self.is_restore && pending.run().store == request.store.url() {
+        if !self.is_restore && pending.run().store == request.state.store.url() {
             record_by_the_way(run, Some(&self.session_id), event);
         }
         let reason = "it died; a later run here put the tree back";
@@ -301,7 +301,7 @@ fn who_died(session_id: &str, is_restore: bool) -> String {
 /// A process that was killed while it started another one leaves its lock to the copy of itself
 /// that is about to become the other: for milliseconds it is held by nobody who would clean up.
 fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
-    let state_dir = &run.runner.request.state_dir;
+    let state_dir = &run.runner.request.state.dir;
     for _ in 0..ORPHANED_LOCK_POLLS {
         if let Locked::Ours(lock) = WorkspaceLock::try_acquire(state_dir, workspace, &holder(run))?
         {

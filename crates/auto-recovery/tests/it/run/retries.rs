@@ -145,7 +145,7 @@ fn a_wait_that_does_not_fit_before_the_deadline_is_named_and_not_begun() {
         ..Policy::default()
     };
     let mut request = project.request(&["sh", "-c", script], policy);
-    request.deadline = Some(Duration::from_secs(1000));
+    request.limits.deadline = Some(Duration::from_secs(1000));
     let (outcome, seen) = project.run(request);
     let outcome = outcome.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(124), "{:?}", seen.events);
@@ -249,7 +249,7 @@ fn a_code_that_is_exchanged_is_told() {
     let project = Project::new(&[]);
     for (script, told) in [("exit 3", true), ("exit 75", false), ("true", false)] {
         let mut request = project.request(&["sh", "-c", script], Policy::default());
-        request.exit_map.insert(Category::Unknown, 75);
+        request.exits.exit_map.insert(Category::Unknown, 75);
         request.words = AS_IT_IS;
         let (_, seen) = project.run(request);
         let what = "exits 75 instead of 3; Because(ExitMap)";
