@@ -227,7 +227,11 @@ fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
 
 fn recipes(context: &Context, args: RecipesArgs) -> Result<Exit> {
     let request = commands::library_request(context, &RunRequest::of(Vec::new()))?;
-    commands::recipes(request.recipes, args.name.as_deref(), &context.printer)
+    commands::recipes(
+        request.tries.recipes,
+        args.name.as_deref(),
+        &context.printer,
+    )
 }
 
 fn export(context: &Context, args: ExportArgs) -> Result<Exit> {

@@ -9,7 +9,7 @@ pub(crate) fn chain(error: &Error) -> String {
 }
 
 /// What is said of a layer that `says` this and has `hint`.
-fn words(says: &str, hint: &Hint) -> String {
+pub(crate) fn words(says: &str, hint: &Hint) -> String {
     match hint {
         Hint::ReleaseHold { session_id } => format!(
             "{says}: `recover hold --release {}` lets it go",
@@ -33,6 +33,12 @@ fn words(says: &str, hint: &Hint) -> String {
                 "{says}; once that is mended, the next run here or `recover restore` puts it back"
             )
         }
+        Hint::GiveFile => {
+            format!("{says}: give it as a file, as in `recover run -- CMD < FILE`")
+        }
+        Hint::OwnStore => format!(
+            "{says}: name a store of your own with --store, or one in PostgreSQL for several people"
+        ),
         Hint::CopyStore { dir } => format!(
             "{says}: name the files in it, or `recover copy jsonl:{} STORE`",
             dir.display()
@@ -81,6 +87,15 @@ mod tests {
                 Hint::RestoreTree,
                 "it is so; once that is mended, the next run here or `recover restore` puts it \
                  back",
+            ),
+            (
+                Hint::GiveFile,
+                "it is so: give it as a file, as in `recover run -- CMD < FILE`",
+            ),
+            (
+                Hint::OwnStore,
+                "it is so: name a store of your own with --store, or one in PostgreSQL for \
+                 several people",
             ),
             (
                 Hint::CopyStore { dir: "d".into() },

@@ -2,6 +2,7 @@
 //!
 //! No rule lives here: what a failure is, what to try and what the record says is the library's.
 
+mod advice;
 mod args;
 mod artifacts;
 mod build;

@@ -22,7 +22,7 @@ pub(crate) fn invalid(py: Python<'_>, context: impl Into<String>) -> PyErr {
 
 fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = class(py, error.kind())?;
-    let says = error.chain_with(words);
+    let says = in_words(error);
     let value = match (error.kind(), error.raw_os_error()) {
         (ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Poisoned, Some(errno)) => {
             class.call1((errno, says))?
@@ -31,6 +31,11 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     };
     value.setattr("code", error.kind().code())?;
     Ok(PyErr::from_value(value))
+}
+
+/// `error` with its causes in one line, and what can be done about it.
+pub(crate) fn in_words(error: &Error) -> String {
+    error.chain_with(words)
 }
 
 /// What is said of a layer that `says` this and has `hint`. What only the command `recover` can do
@@ -51,6 +56,10 @@ fn words(says: &str, hint: &Hint) -> String {
         Hint::NameWayBack => says.to_owned(),
         Hint::MakeCheckpoint => format!("{says}: `recover checkpoint` makes one and prints its id"),
         Hint::RestoreTree => format!("{says}; once that is mended, `recover restore` puts it back"),
+        Hint::GiveFile => format!("{says}: give it as a file"),
+        Hint::OwnStore => {
+            format!("{says}: name a store of your own, or one in PostgreSQL for several people")
+        }
         Hint::CopyStore { .. } => format!("{says}: name the files in it"),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auto_recovery::RecoveryStrategyType;
 use auto_recovery::strategy::{
-    Call, HandlerResult, Outcome, Strategy, Verification, Verifier, parse_fix_changes as parse,
+    Call, Did, HandlerResult, Outcome, Strategy, Verification, Verifier, parse_fix_changes as parse,
 };
 use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
@@ -80,9 +80,10 @@ fn outcome(said: &Bound<'_, PyAny>) -> PyResult<(Outcome, Py<PyAny>)> {
     let error_after = item(intern!(py, "error_after"))?;
     let outcome = Outcome {
         // Where nothing changed and nothing succeeded, there is nothing to verify.
-        acted: success || !changes_made.is_empty() || !files_modified.is_empty(),
-        success,
-        repeatable: true,
+        did: match success || !changes_made.is_empty() || !files_modified.is_empty() {
+            true => Did::Acted { worked: success },
+            false => Did::Nothing,
+        },
         message: match message.is_none() {
             true => String::new(),
             false => text(&message)?,

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::case::Case;
+use crate::error::in_words;
 
 /// `logging.DEBUG`, and so on.
 const DEBUG: u32 = 10;
@@ -66,7 +67,10 @@ fn told(event: &Event<'_>) -> Option<(u32, String)> {
             ..
         } => Some((INFO, format!("Recovered: {verdict}"))),
         Event::Tried { verdict, .. } => Some((WARNING, format!("Not recovered: {verdict}"))),
-        Event::NotRecorded { reason } => Some((ERROR, format!("Not recorded: {reason}"))),
+        Event::NotRecorded { error } => {
+            let reason = in_words(error);
+            Some((ERROR, format!("Not recorded: {reason}")))
+        }
         Event::Verifying { .. } => Some((DEBUG, "Verifying".to_owned())),
         _ => None,
     }

@@ -138,6 +138,10 @@ pub enum Hint {
     MakeCheckpoint,
     /// Put the tree back once the reason is mended, or leave that to the next run.
     RestoreTree,
+    /// Give standard input as a file, which can be read again.
+    GiveFile,
+    /// Name a store that is the user's own, or one that is made for several users.
+    OwnStore,
     /// Name the files in the directory, or copy the store that it is.
     CopyStore {
         /// The directory.
@@ -294,7 +298,13 @@ impl Error {
                 text.push_str(": ");
             }
             let layer = error.to_string();
-            let hint = error.downcast_ref::<Self>().and_then(Self::hint);
+            // One that goes through what only knows errors of the operating system hides in those.
+            let inside = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref);
+            let ours = error.downcast_ref::<Self>();
+            let ours = ours.or_else(|| inside?.downcast_ref());
+            let hint = ours.and_then(Self::hint);
             text.push_str(&hint.map_or_else(|| layer.clone(), |hint| words(&layer, hint)));
             next = error.source();
         }

@@ -49,14 +49,14 @@ pub(crate) fn explain_session(
     asked: Asked<'_>,
     printer: &Printer,
 ) -> Result<Exit> {
-    let store = request.store.clone();
+    let store = request.state.store.clone();
     let session = session::asked_for(&*store, asked, printer)?;
     let (evidence, damage) = Evidence::of(&*store, &session)?;
     let started = evidence.session_started();
     let argv = started.and_then(|one| one.command.clone());
-    request.argv = argv.into_iter().flatten().map(OsString::from).collect();
+    request.command.argv = argv.into_iter().flatten().map(OsString::from).collect();
     if let Some(cwd) = started.and_then(|one| one.cwd.as_ref()) {
-        request.cwd = PathBuf::from(cwd);
+        request.command.cwd = PathBuf::from(cwd);
     }
     let (failures, earlier) = evidence.failures();
     let mut told = failures
@@ -143,7 +143,7 @@ pub(crate) fn explain_output(
     let capture = read(Some(path))?;
     let text = String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned();
     if let Some(command) = &output.command {
-        request.argv = ["sh", "-c", command].map(OsString::from).to_vec();
+        request.command.argv = ["sh", "-c", command].map(OsString::from).to_vec();
     }
     let as_if = FailureDetected {
         exit_code: output.exit_code,
@@ -204,7 +204,7 @@ fn kept_output(found: &FailureDetected, printer: &Printer) -> Result<Option<Stri
 }
 
 fn detected(request: &Request, output: &str, ended: &FailureDetected) -> Explained {
-    let own = request.rules.as_deref();
+    let own = request.tries.rules.as_deref();
     let rules = own.unwrap_or_else(|| Rules::builtin());
     let argv = request.words();
     let observation = Observation {

@@ -34,7 +34,7 @@ pub(crate) fn plan(context: &Context, command: Vec<OsString>) -> Result<Exit> {
             category,
             output: "",
         };
-        let policy = (request.policy)(category, &Failure::default());
+        let policy = (request.tries.policy)(category, &Failure::default());
         let RunPlan { steps, skipped } = request.plan(&situation, &policy, Duration::ZERO)?;
         Ok(CategoryPlan {
             category,

@@ -26,7 +26,7 @@ use crate::files::{Links, Synced, create_afresh, open_own, open_regular, read_sm
 use crate::host::new_id;
 use crate::patience::a_moment;
 use crate::workspace::Workspace;
-use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_in_state};
+use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_in_state, missing, remove_dirs};
 use crate::workspace::lineage::{Kin, ancestors};
 use crate::workspace::lock::is_held;
 
@@ -405,23 +405,6 @@ fn root_of(note: &Note) -> PathBuf {
 fn entries(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
-}
-
-/// The directories of `dir` that are not there yet, outermost first.
-fn missing(dir: &Path) -> Vec<PathBuf> {
-    let above = dir.ancestors().take_while(|dir| !dir.exists());
-    let mut missing: Vec<_> = above.map(Path::to_owned).collect();
-    missing.reverse();
-    missing
-}
-
-/// Removes directories that nobody else uses by now, innermost first.
-fn remove_dirs(dirs: &[PathBuf]) {
-    for dir in dirs.iter().rev() {
-        if fs::remove_dir(dir).is_err() {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]

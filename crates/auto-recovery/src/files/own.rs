@@ -12,28 +12,17 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::private::{make_private_dir, make_private_dirs};
+use crate::error::{Error, ErrorKind, Hint};
+
 use super::writers::{other_writers, other_writers_at};
 
-/// What a directory of somebody's own is for: says the way out where it is not.
+/// What a directory of somebody's own is for: tells the way out where it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Checkpoints, outputs, locks: the state.
     State,
     /// Trails.
     Store,
-}
-
-impl Purpose {
-    fn way_out(self) -> &'static str {
-        match self {
-            Self::State => {
-                "set RECOVER_STATE_DIR to a directory of your own (with sudo: `sudo -H`)"
-            }
-            Self::Store => {
-                "name a store of your own with --store, or one in PostgreSQL for several people"
-            }
-        }
-    }
 }
 
 /// Makes sure that `dir` is a directory of the effective user's own. Makes nothing.
@@ -218,7 +207,16 @@ fn inside(dir: &Path, error: io::Error) -> io::Error {
 
 fn with_way_out(error: io::Error, purpose: Purpose) -> io::Error {
     match is_ours_to_say(&error) {
-        true => refused(&format!("{error}: {}", purpose.way_out())),
+        true => match purpose {
+            Purpose::State => refused(&format!(
+                "{error}: set RECOVER_STATE_DIR to a directory of your own (with sudo: `sudo -H`)"
+            )),
+            Purpose::Store => {
+                let error = Error::new(ErrorKind::Io, error.to_string());
+                let error = error.with_hint(Hint::OwnStore);
+                io::Error::new(io::ErrorKind::PermissionDenied, error)
+            }
+        },
         false => error,
     }
 }
@@ -235,7 +233,9 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
     use std::path::Path;
 
-    use super::{Purpose, check_own_dir, check_own_file, create_afresh, make_own_dir, open_own};
+    use super::{
+        Error, Hint, Purpose, check_own_dir, check_own_file, create_afresh, make_own_dir, open_own,
+    };
 
     fn mode(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -312,11 +312,18 @@ mod tests {
         let check = || check_own_file(&file, Purpose::Store);
         check().unwrap();
         mode(&file, 0o666);
-        let why = check().unwrap_err().to_string();
+        let error = check().unwrap_err();
+        let ours = error
+            .get_ref()
+            .and_then(|ours| ours.downcast_ref::<Error>());
+        let hint = ours.and_then(Error::hint);
+        let why = error.to_string();
         assert!(
-            why.contains("others can write it") && why.contains("--store"),
+            why.contains("others can write it") && hint == Some(&Hint::OwnStore),
             "{why}"
         );
+        let told = Error::io("open", &file, error).chain_with(|says, _| format!("{says}!"));
+        assert!(told.ends_with("(mode 0666)!"), "{told}");
         mode(&file, 0o600);
         // What SQLite puts beside it could be anybody's there.
         mode(dir.path(), 0o1777);

@@ -80,7 +80,7 @@ impl<'m> Recovering<'m> {
             .is_some_and(|failure| !failure.is_same_as(&self.current) || is_next(failure));
         is_allowed
             && is_other
-            && !tried.success
+            && !tried.verdict.is_cure()
             && !parts.settings.keep_failed_changes
             && !tried.not_ended
             && tried.touched_nothing_protected()

@@ -12,9 +12,9 @@ use crate::manager::Event;
 use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::step::{After, RecoveryEnd};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
-use crate::manager::tried::{Tried, Turn};
+use crate::manager::tried::{Aftermath, Confirmation, Tried, Turn, Verdict};
 use crate::manager::under_way::Recovering;
-use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Verification};
+use crate::strategy::{Call, Did, HandlerResult, Outcome, RecoveryStrategyType, Verification};
 
 impl<'m> Recovering<'m> {
     /// Makes one attempt and records it; `None` if the tree cannot be kept safe for it.
@@ -47,7 +47,7 @@ impl<'m> Recovering<'m> {
         let tried = self.act_and_settle(turn, number, before, started);
         let tried = tried.map_err(|error| self.abandon(error))?;
         if let Err(error) = self.record_attempt(turn, number, &tried) {
-            return Err(if tried.undone {
+            return Err(if tried.aftermath == Aftermath::Undone {
                 error
             } else {
                 self.abandon(error)
@@ -56,10 +56,10 @@ impl<'m> Recovering<'m> {
         if let Some(error) = self.not_put_back.take() {
             return Err(self.abandon(error));
         }
-        if tried.success
+        if tried.verdict.is_cure()
             && let Some(tree) = self.parts.tree.as_mut()
         {
-            tree.accept(if tried.stood_in {
+            tree.accept(if tried.verdict == Verdict::StoodIn {
                 Proof::StoodIn
             } else {
                 Proof::Passed
@@ -71,12 +71,12 @@ impl<'m> Recovering<'m> {
             attempt_number: number,
             strategy: &turn.step.candidate.kind,
             action: &turn.step.candidate.action,
-            success: tried.success,
-            verdict: &tried.verdict,
+            success: tried.verdict.is_cure(),
+            verdict: &tried.decisive,
             failure: tried.failure.as_ref(),
             files_modified: &tried.files_modified,
-            undone: tried.undone,
-            is_ground: tried.is_ground && tried.kept,
+            undone: tried.aftermath == Aftermath::Undone,
+            is_ground: tried.is_ground && tried.aftermath == Aftermath::Kept,
             verification_modified: &tried.verified.files_modified,
             not_covered: &tried.not_covered,
             span,
@@ -108,18 +108,14 @@ impl<'m> Recovering<'m> {
         self.last_exit = exit.or(self.last_exit);
         let is_retry = turn.step.candidate.kind == RecoveryStrategyType::Retry;
         let mut tried = Tried {
-            success: judged.success,
-            repeatable: outcome.repeatable,
-            stood_in: judged.success && outcome.stands_in,
-            flaky: judged.success && !self.kept && is_retry,
-            undone: false,
-            kept: false,
-            confirmed: false,
-            passed_without: None,
+            verdict: Verdict::of(judged.success, outcome.did, is_retry && !self.kept),
+            confirmation: Confirmation::None,
+            aftermath: Aftermath::AsItIs,
+            repeatable: outcome.did.may_differ_next_time(),
             is_ground: false,
-            mended_before: outcome.mended_before,
+            mended_before: outcome.did == Did::FollowedMend,
             message: judged.message,
-            verdict: judged.verdict,
+            decisive: judged.verdict,
             changes_made: outcome.changes_made,
             files_modified: acted.files_modified.clone(),
             before,
@@ -142,13 +138,13 @@ impl<'m> Recovering<'m> {
         };
         self.confirm(turn, number, &mut tried)?;
         self.approve(turn, number, &mut tried);
-        if tried.failure.is_none() && !tried.success {
+        if tried.failure.is_none() && !tried.verdict.is_cure() {
             tried.failure = Some(self.current.clone());
         }
         self.look_for_ground(turn, &mut tried);
         tried.after = self.after(turn, &mut tried);
         self.settle(turn, &mut tried);
-        if tried.success || tried.kept {
+        if tried.verdict.is_cure() || tried.aftermath == Aftermath::Kept {
             self.changed.extend(tried.files_modified.iter().cloned());
         }
         self.not_covered.extend(tried.not_covered.iter().cloned());
@@ -201,7 +197,7 @@ impl<'m> Recovering<'m> {
         let mut strategy = turn.step.strategy.borrow_mut();
         let result = guarded(|| strategy.act(&call));
         result.unwrap_or_else(|message| Outcome {
-            repeatable: true,
+            did: Did::Nothing,
             ..Outcome::not_possible(message)
         })
     }
@@ -238,14 +234,14 @@ impl<'m> Recovering<'m> {
         if outcome.not_ended {
             return judged(false, join(&outcome.message, "could not be ended"));
         }
-        if !outcome.acted || outcome.stands_in {
-            return judged(outcome.acted && outcome.success, outcome.message.clone());
+        if !outcome.did.is_verified() {
+            return judged(outcome.did.worked(), outcome.message.clone());
         }
         let (failure, session_id) = (self.current.clone(), self.session_id.clone());
         let call = self.call(turn, number, &failure, session_id.as_deref());
         let parts = &mut self.parts;
         let Some(verifier) = parts.verifier.as_mut() else {
-            return judged(outcome.success, outcome.message.clone());
+            return judged(outcome.did.worked(), outcome.message.clone());
         };
         let verifying = Event::Verifying {
             files_modified: &acted.files_modified,
@@ -280,7 +276,7 @@ impl<'m> Recovering<'m> {
         let files_modified: BTreeSet<_> =
             self.changed.iter().chain(&tried.files_modified).collect();
         let files_modified: Vec<_> = files_modified.into_iter().cloned().collect();
-        if !tried.success || files_modified.is_empty() {
+        if !tried.verdict.is_cure() || files_modified.is_empty() {
             return;
         }
         let built_upon = self.parts.tree.as_ref().and_then(|tree| tree.built_upon());
@@ -308,9 +304,7 @@ impl<'m> Recovering<'m> {
             Ok(false) => "not approved".to_owned(),
             Err(reason) => format!("not approved: {reason}"),
         };
-        tried.success = false;
-        tried.flaky = false;
-        tried.stood_in = false;
+        tried.verdict = Verdict::NotCured;
         tried.add(&refusal);
         tried.repeatable = turn.step.candidate.recipe.is_none();
         // What changed while somebody was asked may be theirs: the tree is not looked at again.
@@ -349,17 +343,17 @@ impl<'m> Recovering<'m> {
         if let Some(moved) = tree.history_moved() {
             tried.add(&moved);
         }
-        if tried.success {
+        if tried.verdict.is_cure() {
             return Ok(());
         }
         if self.parts.settings.keep_failed_changes {
-            tried.kept = true;
+            tried.aftermath = Aftermath::Kept;
             self.kept = true;
             return Ok(());
         }
-        let is_end = matches!(tried.after, After::End(_)) || tried.passed_without.is_some();
+        let is_end = matches!(tried.after, After::End(_)) || tried.passed_without();
         if tried.is_ground && !is_end {
-            tried.kept = true;
+            tried.aftermath = Aftermath::Kept;
             self.kept = true;
             tried.message = join(&tried.message, "kept as progress");
             return Ok(());
@@ -371,7 +365,9 @@ impl<'m> Recovering<'m> {
             // A retry changes nothing by itself. What the command left may be what lets it pass
             // next time: half a download, a warm cache. It goes when no try is left.
             tree.leave();
-            tried.kept = changed;
+            if changed {
+                tried.aftermath = Aftermath::Kept;
+            }
             self.left |= changed;
             return Ok(());
         }
@@ -384,8 +380,6 @@ impl<'m> Recovering<'m> {
             tree.undo()?
         };
         tried.tell_of(&undone);
-        // It was taken back before the command ran without it.
-        tried.undone |= tried.passed_undone();
         self.note_what_stays(&undone);
         Ok(())
     }

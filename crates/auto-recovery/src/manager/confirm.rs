@@ -11,7 +11,7 @@ use crate::manager::Event;
 use crate::manager::handler::Handler;
 use crate::manager::step::{After, RecoveryEnd, Step};
 use crate::manager::tree::{Before, Proof};
-use crate::manager::tried::{Tried, Turn, Without};
+use crate::manager::tried::{Aftermath, Confirmation, Tried, Turn, Verdict, Without};
 use crate::manager::under_way::Recovering;
 use crate::strategy::{RecoveryStrategyType, Verification};
 
@@ -26,7 +26,8 @@ impl Recovering<'_> {
     ) -> Result<()> {
         let settings = &self.parts.settings;
         let is_wanted = settings.confirm && !settings.keep_failed_changes;
-        if !is_wanted || !tried.success || tried.stood_in {
+        let is_seen = matches!(tried.verdict, Verdict::Passed | Verdict::Flaky);
+        if !is_wanted || !is_seen {
             return Ok(());
         }
         let Some(tree) = self.parts.tree.as_mut() else {
@@ -56,7 +57,7 @@ impl Recovering<'_> {
         match self.verify_again(turn, number) {
             Ok(seen) if seen.passed && !self.parts.host.is_interrupted() => {
                 tried.add("it passes without the change as well: flaky, the change is dropped");
-                tried.passed_without = Some(Without::Undone(seen));
+                tried.confirmation = Confirmation::PassedWithout(Without::Undone(seen.into()));
                 self.changed.clear();
                 self.refute(tried)
             }
@@ -107,7 +108,7 @@ impl Recovering<'_> {
         match seen {
             Ok(seen) if seen.passed && harm.is_none() && !self.parts.host.is_interrupted() => {
                 tried.add("fails without the change, passes with it again");
-                tried.confirmed = true;
+                tried.confirmation = Confirmation::Seen;
                 return Ok(());
             }
             seen if self.is_cut_off(&seen, "with the change applied again", tried) => {}
@@ -151,8 +152,7 @@ impl Recovering<'_> {
 
     /// It is no cure.
     fn refute(&mut self, tried: &mut Tried) -> Result<()> {
-        tried.success = false;
-        tried.flaky = false;
+        tried.verdict = Verdict::NotCured;
         tried.repeatable = false;
         self.look().map(drop)
     }
@@ -179,7 +179,7 @@ impl Recovering<'_> {
             is_last: true,
         };
         self.record_intent(&turn, number, &before)?;
-        let mut tried = Tried::passed_again(seen, before);
+        let mut tried = Tried::passed_again(*seen, before);
         if let Some(tree) = self.parts.tree.as_mut() {
             tried.acted = tree.acted()?;
             tried.verified = tree.verified()?;
@@ -204,14 +204,15 @@ impl Tried {
     /// It changed nothing that could be taken away to look: its pass is that of a plain retry, as
     /// far as anybody can tell.
     fn pass_as_retry(&mut self) {
-        self.passed_without = Some(Without::Any(Verification {
+        let seen = Verification {
             passed: true,
-            message: self.verdict.clone(),
+            message: self.decisive.clone(),
             exit_code: self.exit_code,
             signal: self.signal,
             output_file: self.output_file.clone(),
             ..Verification::default()
-        }));
+        };
+        self.confirmation = Confirmation::PassedWithout(Without::Any(seen.into()));
         self.add(
             "not confirmed: it changed nothing that an undo covers, which nobody can tell from a \
              flaky pass",
@@ -221,18 +222,14 @@ impl Tried {
     /// A plain retry that passed, as `seen`.
     fn passed_again(seen: Verification, before: Before) -> Self {
         Self {
-            success: true,
+            verdict: Verdict::Flaky,
+            confirmation: Confirmation::None,
+            aftermath: Aftermath::AsItIs,
             repeatable: true,
-            stood_in: false,
-            flaky: true,
-            undone: false,
-            kept: false,
-            confirmed: false,
-            passed_without: None,
             is_ground: false,
             mended_before: false,
             message: seen.message.clone(),
-            verdict: seen.message,
+            decisive: seen.message,
             changes_made: Vec::new(),
             files_modified: Vec::new(),
             before,

@@ -1,7 +1,7 @@
 //! What an attempt came to, in itself and in words.
 
 use crate::manager::tree::{Acted, Verified};
-use crate::strategy::{Outcome, Verification};
+use crate::strategy::{Did, Outcome, Verification};
 
 /// What is said of an attempt after which the tree is too much for a checkpoint.
 pub(super) const OVERFLOW: &str = "changed more than a checkpoint holds";
@@ -23,7 +23,7 @@ impl Judged {
             return;
         };
         let nothing = acted.overflow.is_none() && acted.files_modified.is_empty();
-        if outcome.stands_in || (of_recipe && !nothing) {
+        if matches!(outcome.did, Did::StoodIn { .. }) || (of_recipe && !nothing) {
             return;
         }
         let nothing = if nothing { " and changed nothing" } else { "" };

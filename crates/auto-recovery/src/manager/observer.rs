@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::audit::LeftBehind;
+use crate::error::Error;
 use crate::failure::{Category, Failure};
 use crate::strategy::RecoveryStrategyType;
 use crate::tier::RecipeRef;
@@ -85,8 +86,8 @@ pub enum Event<'a> {
     },
     /// A record could not be written, and the recovery goes on without it.
     NotRecorded {
-        /// Why, with its causes.
-        reason: &'a str,
+        /// Why.
+        error: &'a Error,
     },
 }
 

@@ -13,7 +13,7 @@ use crate::host::timestamp;
 use crate::logger::AttemptRecord;
 use crate::manager::step::Step;
 use crate::manager::tree::Before;
-use crate::manager::tried::{Tried, Turn};
+use crate::manager::tried::{Aftermath, Confirmation, Tried, Turn, Verdict, Without};
 use crate::manager::under_way::Recovering;
 use crate::manager::{Event, OnAuditFailure, RecoveryEnd};
 use crate::strategy::RecoveryStrategyType;
@@ -87,9 +87,9 @@ impl Recovering<'_> {
         let attempt = RecoveryAttempt {
             attempt_number: number,
             strategy: turn.step.candidate.kind.clone(),
-            success: tried.success,
+            success: tried.verdict.is_cure(),
             error_before: Some(self.faced.clone()),
-            error_after: if tried.success {
+            error_after: if tried.verdict.is_cure() {
                 None
             } else {
                 tried.failure.clone()
@@ -99,10 +99,11 @@ impl Recovering<'_> {
             duration_seconds: seconds(tried.duration),
             message: tried.message.clone(),
         };
-        let went_back = tried.success && turn.step.candidate.kind == RecoveryStrategyType::Rollback;
+        let is_rollback = turn.step.candidate.kind == RecoveryStrategyType::Rollback;
+        let went_back = tried.verdict.is_cure() && is_rollback;
         let record = AttemptRecord {
             files_modified: tried.files_modified.clone(),
-            rollback_performed: tried.undone || went_back,
+            rollback_performed: tried.aftermath == Aftermath::Undone || went_back,
             next_action: tried.after.next_action().to_owned(),
         };
         let appended = self.log(&attempt, record)?;
@@ -184,9 +185,7 @@ impl Recovering<'_> {
                 "record the recovery; it stops here, because nothing may happen unrecorded",
             )),
             (Err(error), OnAuditFailure::Continue) => {
-                self.parts.observe(&Event::NotRecorded {
-                    reason: &error.chain(),
-                });
+                self.parts.observe(&Event::NotRecorded { error: &error });
                 Ok(None)
             }
         }
@@ -198,26 +197,26 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         attempt_number: appended.attempt_number,
         attempt_id: attempt_id.to_owned(),
         entry_id: appended.entry_id,
-        success: tried.success,
+        success: tried.verdict.is_cure(),
         strategy_exit_code: tried.strategy_exit_code,
         exit_code: tried.exit_code,
         signal: tried.signal,
-        failure: if tried.success {
+        failure: if tried.verdict.is_cure() {
             None
         } else {
             tried.failure.clone()
         },
         checkpoint_acted: tried.acted.checkpoint.clone(),
         checkpoint_verified: tried.verified.checkpoint.clone(),
-        undone: tried.undone,
-        kept: tried.kept,
-        confirmed: match (tried.confirmed, tried.passed_undone()) {
-            (true, _) => Some(true),
-            (false, true) => Some(false),
-            (false, false) => None,
+        undone: tried.aftermath == Aftermath::Undone,
+        kept: tried.aftermath == Aftermath::Kept,
+        confirmed: match &tried.confirmation {
+            Confirmation::Seen => Some(true),
+            Confirmation::PassedWithout(Without::Undone(_)) => Some(false),
+            Confirmation::PassedWithout(Without::Any(_)) | Confirmation::None => None,
         },
-        stood_in: tried.stood_in,
-        flaky: tried.flaky,
+        stood_in: tried.verdict == Verdict::StoodIn,
+        flaky: tried.verdict == Verdict::Flaky,
         files_modified: tried.files_modified.clone(),
         verification_modified: tried.verified.files_modified.clone(),
         foreign: tried.before.foreign.clone(),

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::host::{Wait, timestamp};
 use crate::manager::incident::Recovery;
 use crate::manager::step::{After, RecoveryEnd, Step};
-use crate::manager::tried::{Tried, Turn};
+use crate::manager::tried::{Confirmation, Tried, Turn, Verdict};
 use crate::manager::under_way::Recovering;
 use crate::manager::{Backoff, Event};
 use crate::strategy::{NextTry, RecoveryStrategyType};
@@ -67,11 +67,12 @@ impl<'m> Recovering<'m> {
                 let Some(mut tried) = self.attempt(&turn)? else {
                     return Ok(Went::Over(RecoveryEnd::Escalated, None));
                 };
-                if let Some(without) = tried.passed_without.take() {
+                let confirmation = std::mem::take(&mut tried.confirmation);
+                if let Confirmation::PassedWithout(without) = confirmation {
                     let cure = Some(Box::new(self.count_as_retry(without)?));
                     return Ok(Went::Over(RecoveryEnd::Recovered, cure));
                 }
-                if tried.success {
+                if tried.verdict.is_cure() {
                     let cure = Some(Box::new(tried));
                     return Ok(Went::Over(RecoveryEnd::Recovered, cure));
                 }
@@ -144,10 +145,10 @@ impl<'m> Recovering<'m> {
 
     /// What comes after an attempt. Decided before its entry is written, because the entry says it.
     pub(super) fn after(&mut self, turn: &Turn<'_, '_>, tried: &mut Tried) -> After {
-        if tried.success {
+        if tried.verdict.is_cure() {
             return After::End(RecoveryEnd::Recovered);
         }
-        if tried.passed_without.is_some() {
+        if tried.passed_without() {
             return After::NextStrategy;
         }
         if self.parts.host.is_interrupted() {
@@ -267,7 +268,7 @@ impl<'m> Recovering<'m> {
             },
             RecoveryEnd::Interrupted => "Interrupted by the user.".to_owned(),
         };
-        let flaky = cure.is_some_and(|cure| cure.flaky);
+        let flaky = cure.is_some_and(|cure| cure.verdict == Verdict::Flaky);
         self.record_end(end, &strategy_used, flaky, &message)?;
         let result = RecoveryResult {
             success,

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::manager::judged::join;
 use crate::manager::step::{After, Step};
 use crate::manager::tree::{Acted, Before, Undone, Verified};
-use crate::strategy::Verification;
+use crate::strategy::{Did, Verification};
 
 /// One try of one step, and where it stands.
 #[derive(Clone, Copy)]
@@ -23,23 +23,18 @@ pub(super) struct Turn<'a, 'm> {
 /// An attempt that ended.
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
-    pub(super) success: bool,
+    pub(super) verdict: Verdict,
+    pub(super) confirmation: Confirmation,
+    pub(super) aftermath: Aftermath,
+    /// Whether the same strategy may bring something else next time.
     pub(super) repeatable: bool,
-    pub(super) stood_in: bool,
-    pub(super) flaky: bool,
-    pub(super) undone: bool,
-    pub(super) kept: bool,
-    /// Whether the command was seen to fail without its change, and to pass with it again.
-    pub(super) confirmed: bool,
-    /// How the command passed without its change.
-    pub(super) passed_without: Option<Without>,
     /// Whether what it left is the ground for what comes next.
     pub(super) is_ground: bool,
     /// Whether nothing was done because the command itself had mended what it found.
     pub(super) mended_before: bool,
     pub(super) message: String,
     /// The part of the message that tells whether it helped.
-    pub(super) verdict: String,
+    pub(super) decisive: String,
     pub(super) changes_made: Vec<String>,
     pub(super) files_modified: Vec<String>,
     pub(super) before: Before,
@@ -62,24 +57,84 @@ pub(super) struct Tried {
     pub(super) after: After,
 }
 
+/// Whether an attempt is the cure, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    NotCured,
+    /// The command passed, or nothing verifies and the strategy says that it worked.
+    Passed,
+    /// The command passed by being run again and nothing else.
+    Flaky,
+    /// What the strategy ran stands in for the command.
+    StoodIn,
+}
+
+impl Verdict {
+    /// The verdict on a strategy that `did` something, where that was a `success`. Nothing but a
+    /// plain retry that builds upon nothing is `only_again`.
+    pub(super) fn of(success: bool, did: Did, only_again: bool) -> Self {
+        match did {
+            _ if !success => Self::NotCured,
+            Did::StoodIn { .. } => Self::StoodIn,
+            _ if only_again => Self::Flaky,
+            _ => Self::Passed,
+        }
+    }
+
+    pub(super) fn is_cure(self) -> bool {
+        self != Self::NotCured
+    }
+}
+
+/// Whether a cure was seen to be one, by taking its change away to look.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Confirmation {
+    /// It was not looked, or it could not be told.
+    #[default]
+    None,
+    /// The command failed without the change, and passed with it again.
+    Seen,
+    /// The command passed without the change.
+    PassedWithout(Without),
+}
+
+/// What became of what an attempt left in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aftermath {
+    /// It stays as the cure, or there was nothing to keep or to undo.
+    AsItIs,
+    /// It stays without being a cure.
+    Kept,
+    /// It was put back.
+    Undone,
+}
+
 /// A pass that is none of an attempt's doing.
 #[derive(Clone, Debug)]
 pub(super) enum Without {
     /// Its change was undone before.
-    Undone(Verification),
+    Undone(Box<Verification>),
     /// It changed nothing that an undo covers.
-    Any(Verification),
+    Any(Box<Verification>),
 }
 
 impl Tried {
     /// Whether the command passed once the change was undone.
     pub(super) fn passed_undone(&self) -> bool {
-        matches!(self.passed_without, Some(Without::Undone(_)))
+        matches!(
+            self.confirmation,
+            Confirmation::PassedWithout(Without::Undone(_))
+        )
+    }
+
+    /// Whether the command passed without the change.
+    pub(super) fn passed_without(&self) -> bool {
+        matches!(self.confirmation, Confirmation::PassedWithout(_))
     }
 
     pub(super) fn add(&mut self, words: &str) {
         self.message = join(&self.message, words);
-        self.verdict = join(&self.verdict, words);
+        self.decisive = join(&self.decisive, words);
     }
 
     /// Whether the strategy's command could not be run: it would not another time.
@@ -98,7 +153,10 @@ impl Tried {
 
     /// Adds what became of the tree.
     pub(super) fn tell_of(&mut self, undone: &Undone) {
-        self.undone = undone.paths > 0;
+        // It may have been taken back before the command ran without it.
+        if undone.paths > 0 || self.passed_undone() {
+            self.aftermath = Aftermath::Undone;
+        }
         let foreign = undone.foreign.iter();
         let beside = undone.beside.iter().map(|(path, _)| path);
         self.kept_foreign = foreign.chain(beside).cloned().collect();

@@ -55,4 +55,4 @@ pub use run::run;
 pub use signals::{Signals, die_by_signal};
 pub use sink::{Discard, OutputSink, PassThrough};
 pub use spec::{CommandSpec, Completion, DEFAULT_GRACE, Exit, Leftovers, Stdin};
-pub use stdin::ReplayedInput;
+pub use stdin::{InputLost, ReplayedInput};

@@ -13,6 +13,7 @@
 //! A regular file is read again by going back to where it stood. A terminal and anything else is
 //! inherited: a later attempt reads on from it.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -26,7 +27,7 @@ use rustix::io::{Errno, ioctl_fionbio, ioctl_fionread};
 use rustix::net::RecvFlags;
 use tempfile::{SpooledTempFile, spooled_tempfile_in};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::mutex;
 use crate::platform::pipes;
 
@@ -60,7 +61,45 @@ struct Kept {
     bytes: SpooledTempFile,
     count: u64,
     /// Why it cannot be read again.
-    lost: Option<String>,
+    lost: Option<InputLost>,
+}
+
+/// Why standard input cannot be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputLost {
+    /// It could not be read to its end: the reason.
+    Unreadable(String),
+    /// It is longer than [`ReplayedInput::KEPT_MAX`]. A file would do.
+    TooLong,
+    /// What was read could not be kept: the reason.
+    NotKept(String),
+}
+
+impl InputLost {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<Hint> {
+        matches!(self, Self::TooLong).then_some(Hint::GiveFile)
+    }
+}
+
+impl fmt::Display for InputLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "standard input could not be read ({why})"),
+            Self::TooLong => {
+                let limit = ReplayedInput::KEPT_MAX >> 20;
+                write!(
+                    f,
+                    "standard input is longer than {limit} MiB and cannot be read again"
+                )
+            }
+            Self::NotKept(why) => write!(
+                f,
+                "standard input could not be kept ({why}) and cannot be read again: make room, or \
+                 give it as a file"
+            ),
+        }
+    }
 }
 
 impl ReplayedInput {
@@ -91,14 +130,18 @@ impl ReplayedInput {
     }
 
     /// Why another attempt would not read what the first one read, if so.
-    pub fn why_lost(&self) -> Option<String> {
+    pub fn why_lost(&self) -> Option<InputLost> {
         self.kept().lost.clone()
     }
 
     /// The input for one more attempt, and what feeds it.
     pub(super) fn begin(self: &Arc<Self>) -> Result<(Stdio, Option<Feeder>)> {
         if let Some(why) = self.why_lost() {
-            return Err(Error::new(ErrorKind::Refused, why));
+            let error = Error::new(ErrorKind::Refused, why.to_string());
+            return Err(match why.hint() {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            });
         }
         let failed = |e: io::Error| Error::os("hand on standard input", e);
         match self.kind {
@@ -161,8 +204,7 @@ impl ReplayedInput {
         let count = match rustix::io::read(&self.source, &mut piece) {
             Err(error) if !matches!(error, Errno::INTR | Errno::AGAIN) => {
                 // The command sees an end that is none; nobody may take that for the input.
-                self.kept()
-                    .lose(format!("standard input could not be read ({error})"));
+                self.kept().lose(InputLost::Unreadable(error.to_string()));
                 return Err(error);
             }
             count => count?,
@@ -180,22 +222,15 @@ impl Kept {
         }
         let count = self.count + bytes.len() as u64;
         if count > ReplayedInput::KEPT_MAX {
-            let limit = ReplayedInput::KEPT_MAX >> 20;
-            return self.lose(format!(
-                "standard input is longer than {limit} MiB and cannot be read again: \
-                 give it as a file, as in `recover run -- CMD < FILE`"
-            ));
+            return self.lose(InputLost::TooLong);
         }
         match self.bytes.write_all(bytes) {
             Ok(()) => self.count = count,
-            Err(e) => self.lose(format!(
-                "standard input could not be kept ({e}) and cannot be read again: \
-                 make room, or give it as a file"
-            )),
+            Err(e) => self.lose(InputLost::NotKept(e.to_string())),
         }
     }
 
-    fn lose(&mut self, why: String) {
+    fn lose(&mut self, why: InputLost) {
         self.lost = Some(why);
         self.bytes = SpooledTempFile::new(IN_MEMORY_MAX);
         self.count = 0;

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::interrupt::Interrupt;
 use crate::process::Stream;
 use crate::recipe::RecipeBook;
+use crate::run::advice::{Advice, Wish};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::helpers::consent::Consent;
 use crate::run::helpers::rollback;
@@ -19,13 +20,13 @@ use crate::run::last_line::TreeLeft;
 use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::recovering::{explain_or_fail, recover};
-use crate::run::request::RunRequest;
+use crate::run::request::{Mode, RunRequest};
 use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
 use crate::run::tree::claiming::{Claim, claim_workspace, record_pass_after_waiting};
 use crate::run::tree::dead_run::{self, Leftover};
 use crate::run::under_way::{Failed, Run};
-use crate::workspace::is_inside_recovery;
+use crate::workspace::{Onlooker, is_inside_recovery};
 
 /// The world a run happens in.
 pub struct World {
@@ -64,19 +65,20 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         consent,
     } = world;
     let started = host.monotonic();
-    let deadline = request.deadline.map(|limit| started.saturating_add(limit));
+    let limit = request.limits.deadline;
+    let deadline = limit.map(|limit| started.saturating_add(limit));
     host.set_deadline(deadline);
     // What is not sound is told before anything runs, not when it is needed.
-    RecipeBook::check(&request.recipes)?;
+    RecipeBook::check(&request.tries.recipes)?;
     check_protect(&request)?;
-    if let Some(id) = &request.session_id {
+    if let Some(id) = &request.record.session_id {
         session_id::encode(id)?;
     }
-    if let Some(target) = &request.rollback {
+    if let Some(target) = &request.tree.rollback {
         let workspace = request.workspace()?;
-        rollback::check(&request.state_dir, &workspace, target, &host)?;
+        rollback::check(&request.state.dir, &workspace, target, &host)?;
     }
-    let exit_map = request.exit_map.clone();
+    let exit_map = request.exits.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
     let runner = Arc::new(runner);
     let run = Run {
@@ -90,7 +92,9 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     let outcome = outcome.mapped(&exit_map);
     let code = outcome.exit.shell_code();
     if code != own {
-        let what = format!("exits {code} instead of {own} (--exit-map)");
+        let says = format!("exits {code} instead of {own}");
+        let advice = Advice::Because(Wish::ExitMap);
+        let what = run.runner.request.advise(says, &advice);
         run.observe(&RunEvent::Note { what: &what });
     }
     Ok(outcome)
@@ -98,10 +102,14 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
 
 /// Makes sure that each glob of what is protected is one, and means something in the tree.
 fn check_protect(request: &RunRequest) -> Result<()> {
-    if request.protect.is_empty() {
+    if request.tree.protect.is_empty() {
         return Ok(());
     }
-    let globs = request.protect.iter().map(|protect| protect.glob.clone());
+    let globs = request
+        .tree
+        .protect
+        .iter()
+        .map(|protect| protect.glob.clone());
     // `./` is all that lies below.
     let globs = globs.filter(|glob| glob != "./");
     Protected::new(&globs.collect::<Vec<_>>())?;
@@ -109,7 +117,7 @@ fn check_protect(request: &RunRequest) -> Result<()> {
         return Ok(());
     };
     let root = workspace.root();
-    let mut globs = request.protect.iter();
+    let mut globs = request.tree.protect.iter();
     match globs.find(|glob| glob.from_root(root).is_empty()) {
         Some(outside) => {
             let (glob, root) = (&outside.glob, root.display());
@@ -126,6 +134,7 @@ fn check_protect(request: &RunRequest) -> Result<()> {
 impl Run {
     fn go(self) -> Result<RunOutcome> {
         let leftover = dead_run::look(&self);
+        let onlooker = self.look_on();
         let failed = match self.registered_run()? {
             Ran::Passed => {
                 if let Some(leftover) = &leftover {
@@ -137,15 +146,15 @@ impl Run {
             Ran::Failed(failed) => failed,
         };
         self.show(&failed);
-        if self.runner.request.dry_run {
+        if self.runner.request.mode == Mode::DryRun {
             return recover(&self, *failed, None);
         }
-        let claim = match claim_workspace(&self) {
+        let mut claim = match claim_workspace(&self, onlooker) {
             Ok(claim) => claim,
             Err(error) if is_end(&error) => return self.stopped_by(error),
             Err(error) => return explain_or_fail(&self, *failed, error),
         };
-        match self.settle(failed, &claim, leftover)? {
+        match self.settle(failed, &mut claim, leftover)? {
             Ran::Passed => Ok(self.passed()),
             Ran::Over(outcome) => Ok(*outcome),
             Ran::Failed(failed) => match recover(&self, *failed, Some(claim)) {
@@ -156,16 +165,16 @@ impl Run {
     }
 
     /// What the command comes to now that the workspace is ours: it runs again if another recovery
-    /// had to be waited for, or if what a dead one left was put back.
+    /// had it since the command began, or if what a dead one left was put back.
     fn settle(
         &self,
         mut failed: Box<Failed>,
-        claim: &Claim,
+        claim: &mut Claim,
         leftover: Option<Leftover>,
     ) -> Result<Ran> {
         let can_run_again = self.runner.can_run_again().is_ok();
-        if claim.waited() && can_run_again {
-            match self.run_again()? {
+        if claim.follows_another() && can_run_again {
+            match self.run_again(claim)? {
                 Ran::Passed => {
                     record_pass_after_waiting(self);
                     self.observe(&RunEvent::PassedAfterWaiting);
@@ -176,17 +185,31 @@ impl Run {
             }
         }
         match leftover {
-            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(),
+            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(claim),
             _ => Ok(Ran::Failed(failed)),
         }
     }
 
-    fn run_again(&self) -> Result<Ran> {
+    /// Runs the command once more. A recovery inside of it must know that it is inside: it would
+    /// wait for this one, which waits for the command.
+    fn run_again(&self, claim: &mut Claim) -> Result<Ran> {
+        claim.describe(self, self.runner.announce_session())?;
         let ran = self.first_run()?;
         if let Ran::Failed(failed) = &ran {
             self.show(failed);
         }
         Ok(ran)
+    }
+
+    /// Has the run told of recoveries that end here before it has the workspace itself. One that
+    /// only shows what it would do never asks for it.
+    fn look_on(&self) -> Option<Onlooker> {
+        let request = &self.runner.request;
+        if request.mode == Mode::DryRun {
+            return None;
+        }
+        let workspace = request.workspace().ok()?;
+        Onlooker::begin(&request.state.dir, &workspace)
     }
 
     /// The first run, known to recoveries beside it while it lasts. Inside another recovery it is a
@@ -195,10 +218,10 @@ impl Run {
         let runner = &self.runner;
         let request = &runner.request;
         let registration = request.workspace().ok().and_then(|workspace| {
-            let state_dir = &request.state_dir;
+            let state_dir = &request.state.dir;
             // That it is inside is believed only where it can be seen.
-            let is_inside =
-                request.parent_session.is_some() && is_inside_recovery(state_dir, &workspace);
+            let is_inside = request.record.parent_session.is_some()
+                && is_inside_recovery(state_dir, &workspace);
             let words = request.words();
             (!is_inside).then(|| Registration::begin(state_dir, &workspace, &words))?
         });
@@ -249,12 +272,17 @@ impl Run {
                     .map(|outcome| Ran::Over(Box::new(outcome)));
             }
         };
-        let argv = &self.runner.request.argv;
+        let argv = &self.runner.request.command.argv;
         // `.` is a directory as well, and so is found.
         let is_missing = code == EXIT_NOT_FOUND || argv.first().is_some_and(|word| word == ".");
+        let request = &self.runner.request;
         let hint = shell_hint(argv).filter(|_| is_missing);
+        let hint = hint.map(|hint| {
+            let command = hint.command;
+            request.advise(hint.reason, &Advice::Start { command })
+        });
         let hint = hint.or_else(|| match code {
-            EXIT_NOT_FOUND => did_you_mean(&self.runner.request),
+            EXIT_NOT_FOUND => did_you_mean(request),
             _ => None,
         });
         let message = match hint {
@@ -318,9 +346,9 @@ impl Run {
     fn is_in_order(&self) -> bool {
         let request = &self.runner.request;
         let workspace = request.workspace();
-        let pending =
-            workspace.and_then(|workspace| Unfinished::find(&request.state_dir, &workspace));
-        matches!(pending, Ok(None)) && self.runner.not_ended().is_empty()
+        let unfinished =
+            workspace.and_then(|workspace| Unfinished::find(&request.state.dir, &workspace));
+        matches!(unfinished, Ok(None)) && self.runner.not_ended().is_empty()
     }
 
     /// How a run that the user interrupted ends.

@@ -9,11 +9,11 @@ use crate::run::request::RunRequest;
 impl Machine for RunRequest {
     fn folder(&self, place: &Place) -> Option<PathBuf> {
         if place.is_here() {
-            return Some(self.cwd.clone());
+            return Some(self.command.cwd.clone());
         }
         // What a command printed can name any folder; an undo reaches those of the workspace.
         let top = top(self)?;
-        let start = self.cwd.canonicalize().ok()?;
+        let start = self.command.cwd.canonicalize().ok()?;
         let folder = place.find(&start, &top, &|path| path.exists());
         let folder = folder.canonicalize().ok()?;
         (folder.is_dir() && folder.starts_with(&top)).then_some(folder)
@@ -30,12 +30,13 @@ impl Machine for RunRequest {
     fn is_ours(&self, program: &str, folder: &Path) -> bool {
         let named = without_dots(&folder.join(program));
         let is_in = |top: &Path| named.starts_with(top);
-        if is_in(&self.cwd) || top(self).as_deref().is_some_and(is_in) {
+        if is_in(&self.command.cwd) || top(self).as_deref().is_some_and(is_in) {
             return true;
         }
         let name = named.file_name().unwrap_or_default();
-        let search_path = self.search_path.as_deref().unwrap_or_default();
-        let mut found = std::env::split_paths(search_path).map(|dir| self.cwd.join(dir).join(name));
+        let search_path = self.command.search_path.as_deref().unwrap_or_default();
+        let mut found =
+            std::env::split_paths(search_path).map(|dir| self.command.cwd.join(dir).join(name));
         found.find(|found| found.exists()) == Some(named.clone())
     }
 
@@ -52,10 +53,14 @@ impl Machine for RunRequest {
     }
 
     fn named(&self, folder: &Path) -> Option<String> {
-        if folder == self.cwd {
+        if folder == self.command.cwd {
             return None;
         }
-        let cwd = self.cwd.canonicalize().unwrap_or_else(|_| self.cwd.clone());
+        let cwd = self
+            .command
+            .cwd
+            .canonicalize()
+            .unwrap_or_else(|_| self.command.cwd.clone());
         match folder.strip_prefix(&cwd) {
             Ok(below) if below.as_os_str().is_empty() => None,
             Ok(below) => Some(below.display().to_string()),

@@ -24,17 +24,17 @@ const TOLD_MAX: usize = 3;
 
 /// What was meant by the program of `request`, which could not be found, if anything is near.
 pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
-    let typed = request.argv.first()?.to_str()?;
-    if request.cwd.join(typed).exists() && typed.contains('/') {
+    let typed = request.command.argv.first()?.to_str()?;
+    if request.command.cwd.join(typed).exists() && typed.contains('/') {
         // It is there, and what it needs to run is not.
         return None;
     }
-    let is_installed = |program: &str| request.is_installed(program, &request.cwd);
+    let is_installed = |program: &str| request.is_installed(program, &request.command.cwd);
     let meant = match typed.rsplit_once('/') {
         Some((dir, name)) => {
             let dir = format!("{dir}/");
             let mut near = Near::to(name);
-            near.look_in(&request.cwd.join(&dir));
+            near.look_in(&request.command.cwd.join(&dir));
             near.told(|name| {
                 let path = format!("{dir}{name}");
                 is_installed(&path).then_some(path)
@@ -46,9 +46,9 @@ pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
                 vec![here]
             } else {
                 let mut near = Near::to(typed);
-                let path = request.search_path.as_deref().unwrap_or_default();
+                let path = request.command.search_path.as_deref().unwrap_or_default();
                 for dir in std::env::split_paths(path) {
-                    near.look_in(&request.cwd.join(dir));
+                    near.look_in(&request.command.cwd.join(dir));
                 }
                 near.told(|name| is_installed(name).then(|| name.to_owned()))
             }

@@ -5,6 +5,7 @@
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
 
+mod advice;
 mod event;
 mod flow;
 mod helpers;
@@ -25,6 +26,7 @@ mod tree;
 mod under_way;
 mod verdict;
 
+pub use advice::{Advice, Wish, Words};
 pub use event::{Console, Role, RunEvent, RunObserver};
 pub use flow::{World, run};
 pub use helpers::consent::{Consent, Consented};
@@ -34,10 +36,11 @@ pub use meant::MEANT;
 pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
-    Identity, OnLeftover, Policy, PolicyFor, RollbackTarget, RunRequest, StrategyCommand,
-    TRANSIENT_RETRIES, display_command,
+    CommandLine, Exits, Identity, Limits, Mode, OnLeftover, People, Policy, PolicyFor, Recording,
+    RollbackTarget, RunRequest, State, StrategyCommand, TRANSIENT_RETRIES, TreeRules, Tries,
+    display_command,
 };
-pub use shell_words::{WORKS, shell_hint};
+pub use shell_words::{ShellHint, shell_hint};
 pub use state::outputs::Outputs;
 pub use tree::attempt_diff::AttemptDiff;
 pub use tree::session_patch::SessionPatch;

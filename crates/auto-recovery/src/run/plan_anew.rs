@@ -36,9 +36,9 @@ impl Replanner for PlanAnew {
             return Ok(NewPlan::default());
         };
         let request = &self.run.runner.request;
-        let policy = (request.policy)(failed.category, &failed.failure);
+        let policy = (request.tries.policy)(failed.category, &failed.failure);
         let mut plan = make_plan(&self.run, &failed, &policy).map_err(|error| error.chain())?;
-        if request.checkpoint && self.tree.is_none() {
+        if request.tree.checkpoint && self.tree.is_none() {
             plan.steps.retain(|step| !step.changes_files());
         }
         let made = NewPlan {

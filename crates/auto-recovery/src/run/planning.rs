@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::failure::Category;
 use crate::plan::{self, Case, Planner};
 use crate::recipe::{Candidate, Recipe, RecipeBook, Remedy, Situation};
+use crate::run::advice::{Advice, Words};
 use crate::run::request::{Policy, RollbackTarget, RunRequest, StrategyCommand, display_command};
 use crate::strategy::RecoveryStrategyType;
 use crate::tier::{RecipeRef, Tier};
@@ -118,6 +119,8 @@ pub struct Circumstances<'a> {
     pub machine: &'a dyn Machine,
     /// Decides what is tried, and in which order.
     pub planner: &'a dyn Planner,
+    /// What the edge calls what a person can do.
+    pub words: Words,
 }
 
 impl RunRequest {
@@ -132,16 +135,17 @@ impl RunRequest {
         policy: &Policy,
         took: Duration,
     ) -> Result<RunPlan> {
-        let recipes = RecipeBook::with_user(self.recipes.clone())?;
+        let recipes = RecipeBook::with_user(self.tries.recipes.clone())?;
         let circumstances = Circumstances {
             policy,
             recipes: &recipes,
-            allow: self.allow,
-            rollback: self.rollback.as_ref(),
-            nested: self.parent_session.is_some(),
+            allow: self.tries.allow,
+            rollback: self.tree.rollback.as_ref(),
+            nested: self.record.parent_session.is_some(),
             took,
             machine: self,
-            planner: &*self.planner,
+            planner: &*self.tries.planner,
+            words: self.words,
         };
         Ok(RunPlan::make(situation, &circumstances))
     }
@@ -175,7 +179,8 @@ impl RunPlan {
             .collect();
         made.skipped.extend(plan.skipped);
         if made.steps.is_empty() && made.skipped.is_empty() {
-            made.skipped.push(nothing_known(situation.category));
+            made.skipped
+                .push(nothing_known(situation.category, around.words));
         }
         made
     }
@@ -217,8 +222,9 @@ impl RunPlan {
                 Err(Obstacle::Files(_)) => {}
                 Err(obstacle) => {
                     let display = shown(&candidate, &candidate.argv[candidate.files.clone()]);
+                    let why = obstacle.in_words(around.words);
                     self.skipped
-                        .push(format!("recipe {} (`{display}`): {obstacle}", recipe.name));
+                        .push(format!("recipe {} (`{display}`): {why}", recipe.name));
                 }
             }
         }
@@ -331,13 +337,21 @@ pub enum Obstacle {
     Program(String),
 }
 
+impl Obstacle {
+    /// It with what can be done about it, in the `words` of an edge.
+    pub(super) fn in_words(&self, words: Words) -> String {
+        match self {
+            Self::Tier(tier) => (words.advice)(&self.to_string(), &Advice::AllowTier(*tier)),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Files(files) => write!(f, "there is no {}", files.join(" or ")),
-            Self::Tier(tier) => {
-                write!(f, "may be more than safe; allow it with --allow {tier}")
-            }
+            Self::Tier(_) => f.write_str("may be more than safe"),
             Self::Place => f.write_str("its folder is not in this workspace"),
             Self::Outside(word) => {
                 write!(f, "{word} is not in this workspace, where an undo reaches")
@@ -494,34 +508,38 @@ fn back(target: &RollbackTarget) -> PlannedStep {
 }
 
 /// Why nothing at all is tried against a failure of `category`.
-fn nothing_known(category: Category) -> String {
+fn nothing_known(category: Category, words: Words) -> String {
     match category {
-        Category::Unknown => "no recipe knows this failure, and what is unknown is not retried \
-                              blindly; give --fix, --retry or --alternative"
-            .to_owned(),
-        _ => format!("no recipe mends this {category} failure; give --fix or --alternative"),
+        Category::Unknown => (words.advice)(
+            "no recipe knows this failure, and what is unknown is not retried blindly",
+            &Advice::GiveAnything,
+        ),
+        _ => (words.advice)(
+            &format!("no recipe mends this {category} failure"),
+            &Advice::GiveCommand,
+        ),
     }
 }
 
 impl RunPlan {
     /// Leaves out that nothing is known against a failure of `category`, where that is beside the
     /// point.
-    pub(super) fn without_advice(&mut self, category: Category) {
-        let advice = nothing_known(category);
+    pub(super) fn without_advice(&mut self, category: Category, request: &RunRequest) {
+        let advice = nothing_known(category, request.words);
         self.skipped.retain(|why| *why != advice);
     }
 
     /// Says of a failure of the type `kind`, which a rule told and nothing is tried against, that
     /// it is known and lasts.
-    pub(super) fn tell_lasting(&mut self, category: Category, kind: &str) {
-        let advice = nothing_known(category);
+    pub(super) fn tell_lasting(&mut self, category: Category, kind: &str, request: &RunRequest) {
+        let advice = nothing_known(category, request.words);
         let mut skipped = self.skipped.iter_mut();
         if let Some(why) = skipped.find(|why| category == Category::Unknown && **why == advice) {
-            *why = format!(
-                "{kind} lasts until its cause is gone, so running it again does not help; {}, or \
-                 give --fix or --alternative",
+            let says = format!(
+                "{kind} lasts until its cause is gone, so running it again does not help; {}",
                 remedy(kind)
             );
+            *why = request.advise(says, &Advice::OrGiveCommand);
         }
     }
 }

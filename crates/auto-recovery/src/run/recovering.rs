@@ -13,13 +13,13 @@ use crate::checkpoint::ProtectGlob;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::{Category, Context};
-use crate::host::new_id;
 use crate::logger::RecoveryAuditLogger;
 use crate::manager::{
     AutoRecoveryManager, Event, Incident, ManagerSettings, Observer, OnAuditFailure, Recovery,
     RecoveryEnd,
 };
 use crate::mutex;
+use crate::run::advice::{Advice, Wish};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
 use crate::run::helpers::escalation::{ApprovalCommand, escalate};
@@ -39,12 +39,11 @@ use crate::run::tree::protect::{guarded_files, warn_of_unmatched};
 use crate::run::tree::session_patch::SessionPatch;
 use crate::run::tree::staging::Staging;
 use crate::run::under_way::{Failed, LastFailed, Run};
-use crate::wording::shell_word;
 
 /// Recovers `failed`; without a claim on the workspace, only shows what would be tried.
 pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result<RunOutcome> {
     let request = &run.runner.request;
-    let policy = (request.policy)(failed.category, &failed.failure);
+    let policy = (request.tries.policy)(failed.category, &failed.failure);
     let mut plan = make_plan(run, &failed, &policy)?;
     let Some(mut claim) = claim else {
         let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
@@ -57,8 +56,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     if failed.ran.is_none() && plan.steps.is_empty() {
         return Ok(not_started(run, failed, &plan.skipped));
     }
-    let (runner, session_id) = (&run.runner, request.session_id.clone());
-    let session_id = session_id.unwrap_or_else(|| new_id("session"));
+    let runner = &run.runner;
+    let session_id = runner.announce_session().to_owned();
     runner.begin_session(&session_id, &policy, claim.workspace())?;
     claim.describe(run, &session_id)?;
     let incident = match incident(run, &failed) {
@@ -74,7 +73,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let tree = guard_tree(run, &claim, (&session_id, &guarded), &mut plan)?;
     let staging = Staging::look(run, tree.as_ref());
     let breaker = breaker(run, &failed, tree.as_ref());
-    let by_itself = restrain(&mut plan, breaker.as_ref());
+    let by_itself = restrain(run, &mut plan, breaker.as_ref());
     let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_helpers(&mut manager, run, (tree.as_ref(), &told));
@@ -99,7 +98,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
-    let undone = tree.is_some() && saw_all && !request.keep_failed_changes;
+    let undone = tree.is_some() && saw_all && !request.tree.keep_failed_changes;
     let ending = Ending {
         failed: &failed,
         category,
@@ -115,7 +114,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
 
 /// Keeps what the cure changed as a patch, where that is wanted. One that cannot be kept is told.
 fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Option<PathBuf> {
-    if !run.runner.request.keep_patch || recovery.files_modified.is_empty() {
+    if !run.runner.request.record.keep_patch || recovery.files_modified.is_empty() {
         return None;
     }
     let (tree, outputs) = (tree?, run.runner.outputs()?);
@@ -141,8 +140,11 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
 fn tidy_state(run: &Run, session_id: &str) {
     let request = &run.runner.request;
     let host = &run.runner.host;
-    if let Err(error) = prune_state(&request.state_dir, &*request.store, session_id, host) {
-        let what = format!("remove what is old from the state: {}", error.chain());
+    if let Err(error) = prune_state(&request.state.dir, &*request.state.store, session_id, host) {
+        let what = format!(
+            "remove what is old from the state: {}",
+            request.chain(&error)
+        );
         run.observe(&RunEvent::HelperFailed { what: &what });
     }
 }
@@ -154,9 +156,9 @@ fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Bre
     let request = &run.runner.request;
     let argv = request.words();
     let host = run.runner.host.clone();
-    let what = (&argv[..], &*request.cwd);
+    let what = (&argv[..], &*request.command.cwd);
     Some(Breaker::new(
-        &request.state_dir,
+        &request.state.dir,
         host,
         what,
         &failed.failure,
@@ -166,19 +168,21 @@ fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Bre
 
 /// Takes out of the plan what comes from `recover` itself, once that has failed too often here.
 /// Returns whether anything of it is left.
-fn restrain(plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
+fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     let by_itself = plan.steps.iter().any(PlannedStep::is_own_doing);
-    let Some(count) = breaker.filter(|_| by_itself).and_then(Breaker::is_open) else {
+    let breaker = breaker.filter(|_| by_itself);
+    let Some((breaker, count)) = breaker.and_then(|one| Some((one, one.is_open()?))) else {
         return by_itself;
     };
     plan.steps.retain(|step| !step.is_own_doing());
     let minutes = breaker::WINDOW.as_secs() / 60;
-    plan.skipped.push(format!(
+    let says = format!(
         "what recover tries by itself: this failure on this very tree was escalated {count} times \
-         within {minutes} min; change something, or ask for it with --fix, --retry or --alternative; \
-         to have it forgotten, remove {}",
-        breaker.map_or_else(String::new, |breaker| shell_word(&breaker.place()))
-    ));
+         within {minutes} min; change something"
+    );
+    let place = breaker.place();
+    let advice = Advice::AskOrForget { place };
+    plan.skipped.push(run.runner.request.advise(says, &advice));
     false
 }
 
@@ -209,7 +213,7 @@ fn not_started(run: &Run, failed: Failed, skipped: &[String]) -> RunOutcome {
         run.observe(&RunEvent::NotTried { why });
     }
     let why = "it could not be started, and there is nothing to try";
-    let called = run.runner.request.on_escalate.is_some();
+    let called = run.runner.request.people.on_escalate.is_some();
     let result = RecoveryResult {
         final_error: Some(failed.failure.clone()),
         escalated_to_human: called,
@@ -228,25 +232,25 @@ fn begin_record(
     claim: &Claim,
 ) -> Result<Option<Arc<RecoveryAuditLogger>>> {
     let request = &run.runner.request;
-    let logger = RecoveryAuditLogger::new(request.store.clone(), run.runner.host.clone(), None);
+    let logger =
+        RecoveryAuditLogger::new(request.state.store.clone(), run.runner.host.clone(), None);
     let root = claim.workspace().root();
     let started = SessionStarted {
         command: Some(request.words()),
-        cwd: Some(request.cwd.display().to_string()),
+        cwd: Some(request.command.cwd.display().to_string()),
         workspace: Some(root.display().to_string()),
         project: root
             .file_name()
             .map(|name| name.to_string_lossy().into_owned()),
-        host: request.identity.host.clone(),
-        user: request.identity.user.clone(),
+        host: request.record.identity.host.clone(),
+        user: request.record.identity.user.clone(),
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     match logger.begin_session(Some(session_id), started) {
         Ok(_) => Ok(Some(Arc::new(logger))),
-        Err(error) if request.on_audit_failure == OnAuditFailure::Continue => {
-            let reason = error.chain();
-            run.observe(&RunEvent::Step(&Event::NotRecorded { reason: &reason }));
+        Err(error) if request.record.on_audit_failure == OnAuditFailure::Continue => {
+            run.observe(&RunEvent::Step(&Event::NotRecorded { error: &error }));
             Ok(None)
         }
         Err(error) => Err(error.context(format!("record the recovery{UNTRIED}"))),
@@ -277,10 +281,14 @@ fn guard_tree(
     (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
-    let takes = run.runner.request.checkpoint;
+    let takes = run.runner.request.tree.checkpoint;
     if !takes {
-        let why = "undo: there is no checkpoint (--no-checkpoint)";
-        plan.skipped.push(why.to_owned());
+        let advice = Advice::Because(Wish::NoCheckpoint);
+        let why = run
+            .runner
+            .request
+            .advise("undo: there is no checkpoint", &advice);
+        plan.skipped.push(why);
     }
     if plan.steps.is_empty() || !takes {
         return Ok(None);
@@ -294,10 +302,10 @@ fn guard_tree(
             let before = plan.steps.len();
             plan.steps.retain(|step| !step.changes_files());
             if plan.steps.len() < before {
-                let why = error.chain();
-                plan.skipped.push(format!(
-                    "what changes files: {why}; --no-checkpoint tries it without an undo"
-                ));
+                let says = format!("what changes files: {}", error.chain());
+                let request = &run.runner.request;
+                plan.skipped
+                    .push(request.advise(says, &Advice::TryWithoutUndo));
             }
             Ok(None)
         }
@@ -314,7 +322,7 @@ pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result
     if !matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace) {
         return Err(error);
     }
-    let why = error.chain().replacen(UNTRIED, "", 1);
+    let why = run.runner.request.chain(&error).replacen(UNTRIED, "", 1);
     run.observe(&RunEvent::NoState { why: &why });
     Ok(run.untried(failed, &format!("nothing was tried: {why}")))
 }
@@ -381,10 +389,10 @@ fn manager(
         audit_dir: None,
         enable_audit_logging: logger.is_some(),
         deadline: run.runner.deadline(),
-        keep_progress: request.keep_progress,
-        keep_failed_changes: request.keep_failed_changes,
-        confirm: request.confirm,
-        on_audit_failure: request.on_audit_failure,
+        keep_progress: request.tree.keep_progress,
+        keep_failed_changes: request.tree.keep_failed_changes,
+        confirm: request.tree.confirm,
+        on_audit_failure: request.record.on_audit_failure,
     };
     let mut manager = AutoRecoveryManager::with_logger(settings, logger, run.runner.host.clone());
     manager.current_session_id = Some(session_id.to_owned());
@@ -409,7 +417,7 @@ fn give_helpers(
     }));
     let anew = PlanAnew::new(run.clone(), tree.cloned(), told.clone(), seen);
     manager.replanner = Some(Box::new(anew));
-    if let Some(command) = &run.runner.request.approve {
+    if let Some(command) = &run.runner.request.people.approve {
         manager.approver = Some(Box::new(ApprovalCommand {
             runner: run.runner.clone(),
             command: command.clone(),
@@ -497,9 +505,9 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
 /// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
 fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
     let request = &run.runner.request;
-    let is_flaky = recovery.flaky && request.fail_on_flaky;
+    let is_flaky = recovery.flaky && request.exits.fail_on_flaky;
     let changed = !recovery.files_modified.is_empty() || ending.changed_itself;
-    match is_flaky || (changed && request.fail_on_change) {
+    match is_flaky || (changed && request.exits.fail_on_change) {
         true => ending.failed.exit,
         false => RunExit::Code(0),
     }
@@ -510,13 +518,17 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
     if exit == RunExit::Code(0) {
         return;
     }
-    let is_flaky = recovery.flaky && run.runner.request.fail_on_flaky;
-    let why = match recovery.files_modified.is_empty() {
-        true if is_flaky => "it passed by being run again only (--fail-on-flaky)",
-        true => "files changed while the command ran, and stay (--fail-on-change)",
-        false => "the cure changed files, which stay (--fail-on-change)",
+    let is_flaky = recovery.flaky && run.runner.request.exits.fail_on_flaky;
+    let (why, wish) = match recovery.files_modified.is_empty() {
+        true if is_flaky => ("it passed by being run again only", Wish::FailOnFlaky),
+        true => (
+            "files changed while the command ran, and stay",
+            Wish::FailOnChange,
+        ),
+        false => ("the cure changed files, which stay", Wish::FailOnChange),
     };
-    let what = format!("exits {} all the same: {why}", exit.shell_code());
+    let says = format!("exits {} all the same: {why}", exit.shell_code());
+    let what = run.runner.request.advise(says, &Advice::Because(wish));
     run.observe(&RunEvent::Note { what: &what });
 }
 

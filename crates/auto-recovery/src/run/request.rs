@@ -16,6 +16,7 @@ use crate::manager::OnAuditFailure;
 use crate::plan::{CategoryOrder, Planner};
 use crate::process::DEFAULT_GRACE;
 use crate::recipe::Recipe;
+use crate::run::advice::{Advice, Words};
 use crate::run::outcome::ExitMap;
 use crate::tier::Tier;
 use crate::wording::shell_word;
@@ -226,26 +227,84 @@ pub type PolicyFor = Arc<dyn Fn(Category, &Failure) -> Policy + Send + Sync>;
 /// Everything a run needs to know.
 #[derive(Clone)]
 pub struct RunRequest {
+    /// What runs.
+    pub command: CommandLine,
+    /// What stays of it, and where.
+    pub state: State,
+    /// How it is recorded.
+    pub record: Recording,
+    /// What is tried against which failure.
+    pub tries: Tries,
+    /// How long things may take.
+    pub limits: Limits,
+    /// What becomes of the tree.
+    pub tree: TreeRules,
+    /// Who is asked, and who is called.
+    pub people: People,
+    /// How the run exits.
+    pub exits: Exits,
+    /// Whether it recovers.
+    pub mode: Mode,
+    /// What the edge calls what a person can do.
+    pub words: Words,
+}
+
+/// What runs, where, and where programs are found.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
     /// The command.
     pub argv: Vec<OsString>,
     /// Where it runs.
     pub cwd: PathBuf,
-    /// The user's home directory, which is never checkpointed.
-    pub home: Option<PathBuf>,
-    /// Who became root by `sudo`, if this is root: that user's repositories count as root's.
-    pub sudo_uid: Option<u32>,
+    /// Programs are looked for here, to know which recipes can run.
+    pub search_path: Option<OsString>,
+}
+
+/// Where the state and the record are, and whose they are.
+#[derive(Clone)]
+pub struct State {
     /// The state directory.
-    pub state_dir: PathBuf,
+    pub dir: PathBuf,
     /// Where the record goes.
     pub store: Arc<dyn AuditStore>,
     /// The files or the directory that the store is kept in; left out of checkpoints.
     pub store_paths: Vec<PathBuf>,
+    /// The user's home directory, which is never checkpointed.
+    pub home: Option<PathBuf>,
+    /// Who became root by `sudo`, if this is root: that user's repositories count as root's.
+    pub sudo_uid: Option<u32>,
+}
+
+/// How a run is recorded.
+#[derive(Clone, Debug)]
+pub struct Recording {
     /// Who runs.
     pub identity: Identity,
     /// The id of the session, if the user chose one.
     pub session_id: Option<String>,
     /// The session of the recovery that this run happens inside of.
     pub parent_session: Option<String>,
+    /// Whether what a cure changed is kept as a patch.
+    pub keep_patch: bool,
+    /// What to do when a record cannot be written.
+    pub on_audit_failure: OnAuditFailure,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self {
+            identity: Identity::default(),
+            session_id: None,
+            parent_session: None,
+            keep_patch: false,
+            on_audit_failure: OnAuditFailure::Stop,
+        }
+    }
+}
+
+/// What is tried against which failure.
+#[derive(Clone)]
+pub struct Tries {
     /// How to recover which failure.
     pub policy: PolicyFor,
     /// Decides what is tried, and in which order.
@@ -256,14 +315,48 @@ pub struct RunRequest {
     pub rules: Option<Arc<Rules>>,
     /// The worst that a recipe may do.
     pub allow: Tier,
-    /// Programs are looked for here, to know which recipes can run.
-    pub search_path: Option<OsString>,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            policy: Arc::new(|_, _| Policy::default()),
+            planner: Arc::new(CategoryOrder),
+            recipes: Vec::new(),
+            rules: None,
+            allow: Tier::Safe,
+        }
+    }
+}
+
+/// How long things may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
     /// Time limit of the first run; the policy has that of the others.
     pub attempt_timeout: Option<Duration>,
     /// Time limit of the whole run, unless the policy for its failure has another.
     pub deadline: Option<Duration>,
     /// Time between asking a process to end and killing it.
     pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            attempt_timeout: None,
+            deadline: None,
+            grace: DEFAULT_GRACE,
+        }
+    }
+}
+
+/// What becomes of the tree.
+#[derive(Clone, Debug)]
+pub struct TreeRules {
+    /// Whether to wait for another recovery in this workspace.
+    pub wait: bool,
+    /// Whether the tree is checkpointed.
+    pub checkpoint: bool,
     /// Globs of paths that no attempt may touch.
     pub protect: Vec<ProtectGlob>,
     /// Files that no attempt may touch though nobody said so: the configuration that counts here.
@@ -274,34 +367,62 @@ pub struct RunRequest {
     pub keep_progress: bool,
     /// Whether nothing is undone.
     pub keep_failed_changes: bool,
-    /// Whether the tree is checkpointed.
-    pub checkpoint: bool,
-    /// Whether to wait for another recovery in this workspace.
-    pub wait: bool,
-    /// What to run when a person is needed.
-    pub on_escalate: Option<StrategyCommand>,
-    /// What must exit 0 before a change that works is kept.
-    pub approve: Option<StrategyCommand>,
-    /// Whether what a cure changed is kept as a patch.
-    pub keep_patch: bool,
-    /// Whether to show the plan instead of recovering.
-    pub dry_run: bool,
-    /// Whether a flaky pass exits with the first run's code.
-    pub fail_on_flaky: bool,
-    /// Exit codes of failures that nothing recovered.
-    pub exit_map: ExitMap,
     /// Whether a cure counts only once the command failed without it and passed with it again.
     pub confirm: bool,
-    /// Whether a cure that changed files, and stays, exits with the first run's code.
-    pub fail_on_change: bool,
     /// The index that a commit under way is made from, where this runs in a hook of git's.
     pub git_index: Option<PathBuf>,
     /// Whether what a cure changed is added to that index, where it was staged before.
     pub stage: bool,
-    /// What to do when a record cannot be written.
-    pub on_audit_failure: OnAuditFailure,
     /// What to do with the changes of a run that was killed here, if the command fails.
     pub on_leftover: OnLeftover,
+}
+
+impl Default for TreeRules {
+    fn default() -> Self {
+        Self {
+            wait: true,
+            checkpoint: true,
+            protect: Vec::new(),
+            guarded_files: Vec::new(),
+            rollback: None,
+            keep_progress: false,
+            keep_failed_changes: false,
+            confirm: false,
+            git_index: None,
+            stage: false,
+            on_leftover: OnLeftover::Restore,
+        }
+    }
+}
+
+/// Who is asked, and who is called.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    /// What must exit 0 before a change that works is kept.
+    pub approve: Option<StrategyCommand>,
+    /// What to run when a person is needed.
+    pub on_escalate: Option<StrategyCommand>,
+}
+
+/// How the run exits, where not as the command.
+#[derive(Clone, Debug, Default)]
+pub struct Exits {
+    /// Exit codes of failures that nothing recovered.
+    pub exit_map: ExitMap,
+    /// Whether a flaky pass exits with the first run's code.
+    pub fail_on_flaky: bool,
+    /// Whether a cure that changed files, and stays, exits with the first run's code.
+    pub fail_on_change: bool,
+}
+
+/// Whether a run recovers a failure, or shows how it would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It recovers.
+    #[default]
+    Recover,
+    /// It shows the plan.
+    DryRun,
 }
 
 impl RunRequest {
@@ -315,44 +436,26 @@ impl RunRequest {
         store: Arc<dyn AuditStore>,
     ) -> Self {
         Self {
-            argv,
-            cwd,
-            home: None,
-            sudo_uid: None,
-            state_dir,
-            store,
-            store_paths: Vec::new(),
-            identity: Identity::default(),
-            session_id: None,
-            parent_session: None,
-            policy: Arc::new(|_, _| Policy::default()),
-            planner: Arc::new(CategoryOrder),
-            recipes: Vec::new(),
-            rules: None,
-            allow: Tier::Safe,
-            search_path: None,
-            attempt_timeout: None,
-            deadline: None,
-            grace: DEFAULT_GRACE,
-            protect: Vec::new(),
-            guarded_files: Vec::new(),
-            rollback: None,
-            keep_progress: false,
-            keep_failed_changes: false,
-            checkpoint: true,
-            wait: true,
-            on_escalate: None,
-            approve: None,
-            keep_patch: false,
-            dry_run: false,
-            fail_on_flaky: false,
-            exit_map: ExitMap::new(),
-            confirm: false,
-            fail_on_change: false,
-            git_index: None,
-            stage: false,
-            on_audit_failure: OnAuditFailure::Stop,
-            on_leftover: OnLeftover::Restore,
+            command: CommandLine {
+                argv,
+                cwd,
+                search_path: None,
+            },
+            state: State {
+                dir: state_dir,
+                store,
+                store_paths: Vec::new(),
+                home: None,
+                sudo_uid: None,
+            },
+            record: Recording::default(),
+            tries: Tries::default(),
+            limits: Limits::default(),
+            tree: TreeRules::default(),
+            people: People::default(),
+            exits: Exits::default(),
+            mode: Mode::Recover,
+            words: Words::NONE,
         }
     }
 
@@ -361,15 +464,27 @@ impl RunRequest {
     /// # Errors
     /// If the current directory is not there.
     pub fn workspace(&self) -> Result<Workspace> {
-        Workspace::find_for(&self.cwd, self.home.as_deref(), self.sudo_uid)
+        let state = &self.state;
+        Workspace::find_for(&self.command.cwd, state.home.as_deref(), state.sudo_uid)
     }
 
     /// The command as text; what is no UTF-8 becomes replacement characters.
     pub fn words(&self) -> Vec<String> {
-        self.argv
+        self.command
+            .argv
             .iter()
             .map(|word| word.to_string_lossy().into_owned())
             .collect()
+    }
+
+    /// What is said where the run `says` this and has `advice`.
+    pub(super) fn advise(&self, says: impl AsRef<str>, advice: &Advice) -> String {
+        (self.words.advice)(says.as_ref(), advice)
+    }
+
+    /// `error` with its causes in one line, and the edge's words for what can be done about it.
+    pub(super) fn chain(&self, error: &Error) -> String {
+        error.chain_with(self.words.hint)
     }
 
     /// Whether `program` can be started in `folder`: a path from there, or a name on the search
@@ -382,7 +497,7 @@ impl RunRequest {
         };
         match program.contains('/') {
             true => is_program(folder.join(program)),
-            false => std::env::split_paths(self.search_path.as_deref().unwrap_or_default())
+            false => std::env::split_paths(self.command.search_path.as_deref().unwrap_or_default())
                 .any(|dir| is_program(folder.join(dir).join(program))),
         }
     }

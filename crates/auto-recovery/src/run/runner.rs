@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::detect::{self, Detection, Observation, Rules};
@@ -46,6 +46,8 @@ pub(super) struct Runner {
     pub(super) command: String,
     /// Unique to this run, unlike a session's id, which a user may give to several.
     run_id: String,
+    /// The id of the session, once there is going to be one.
+    announced: OnceLock<String>,
     console: Mutex<Box<dyn Console>>,
     consent: Option<Mutex<Box<dyn Consent>>>,
     state: Mutex<State>,
@@ -96,13 +98,17 @@ impl Runner {
             not_ended: Vec::new(),
             kept: Vec::new(),
             helper: None,
-            attempt_timeout: request.attempt_timeout,
-            deadline: request.deadline.map(|limit| started.saturating_add(limit)),
+            attempt_timeout: request.limits.attempt_timeout,
+            deadline: request
+                .limits
+                .deadline
+                .map(|limit| started.saturating_add(limit)),
         };
         Self {
-            command: display_command(&request.argv),
+            command: display_command(&request.command.argv),
             run_id: new_id("run"),
             started,
+            announced: OnceLock::new(),
             request,
             host,
             interrupt,
@@ -133,6 +139,13 @@ impl Runner {
         consent.may_run(command, time_left)
     }
 
+    /// The id of the session to come, of which everything that runs from here on is told.
+    pub(super) fn announce_session(&self) -> &str {
+        let wanted = &self.request.record.session_id;
+        let id = || wanted.clone().unwrap_or_else(|| new_id("session"));
+        self.announced.get_or_init(id)
+    }
+
     /// From here on, output is kept for `session_id`, and the time limits of `policy` hold.
     pub(super) fn begin_session(
         &self,
@@ -140,7 +153,7 @@ impl Runner {
         policy: &Policy,
         workspace: &Workspace,
     ) -> Result<()> {
-        let outputs = Outputs::of(&self.request.state_dir, session_id, &self.run_id)?;
+        let outputs = Outputs::of(&self.request.state.dir, session_id, &self.run_id)?;
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
@@ -149,7 +162,7 @@ impl Runner {
             facing: None,
         });
         state.attempt_timeout = policy.attempt_timeout;
-        let limit = policy.deadline.or(self.request.deadline);
+        let limit = policy.deadline.or(self.request.limits.deadline);
         state.deadline = limit.map(|limit| self.started.saturating_add(limit));
         self.host.set_deadline(state.deadline);
         Ok(())
@@ -162,13 +175,11 @@ impl Runner {
 
     /// Runs the user's command. What it leaves running stays, as it would without us.
     pub(super) fn run_command(&self) -> Result<Completion> {
-        let mut spec = CommandSpec::new(self.request.argv.iter().cloned());
-        if let Some(session) = &self.state().session {
+        let mut spec = CommandSpec::new(self.request.command.argv.iter().cloned());
+        if let Some(session_id) = self.announced.get() {
             // A recovery inside of this one must know that it is inside.
-            spec.env.push((
-                variables::SESSION_VARIABLE.into(),
-                session.id.clone().into(),
-            ));
+            let variable = variables::SESSION_VARIABLE.into();
+            spec.env.push((variable, session_id.into()));
         }
         let ran = self.start(spec, Role::Command, None)?;
         if !ran.is_success() {
@@ -206,9 +217,9 @@ impl Runner {
         let facing = session.as_ref().and_then(|session| session.facing.as_ref());
         let workspace = session.as_ref().map(|session| &*session.workspace);
         let around = Around {
-            argv: &self.request.argv,
+            argv: &self.request.command.argv,
             exit_code: facing.map(|facing| facing.exit.shell_code()),
-            workspace: workspace.unwrap_or(&self.request.cwd),
+            workspace: workspace.unwrap_or(&self.request.command.cwd),
             output_file: &output_file,
             failure_file: &failure_file,
         };
@@ -224,10 +235,11 @@ impl Runner {
         role: Role,
         agent: Option<AgentCall>,
     ) -> Result<Completion> {
-        spec.cwd.get_or_insert_with(|| self.request.cwd.clone());
+        spec.cwd
+            .get_or_insert_with(|| self.request.command.cwd.clone());
         spec.timeout = self.state().attempt_timeout;
         spec.deadline = self.deadline();
-        spec.grace = self.request.grace;
+        spec.grace = self.request.limits.grace;
         spec.leftovers = Leftovers::Keep;
         if self.session_id().is_some() {
             spec.env
@@ -277,7 +289,10 @@ impl Runner {
     /// its version does not fit. An agent that says nothing of itself may fit.
     pub(super) fn unfit(&self, preset: &Preset) -> Option<String> {
         let program = preset.argv.first()?;
-        if !self.request.is_installed(program, &self.request.cwd) {
+        if !self
+            .request
+            .is_installed(program, &self.request.command.cwd)
+        {
             let name = &preset.name;
             return Some(format!(
                 "agent:{name}: {program} is not installed: install it, or name another fix"
@@ -287,10 +302,10 @@ impl Runner {
             return None;
         }
         let mut spec = CommandSpec::new(preset.probe.iter().map(OsString::from));
-        spec.cwd = Some(self.request.cwd.clone());
+        spec.cwd = Some(self.request.command.cwd.clone());
         spec.timeout = Some(PROBE_TIME_MAX);
         spec.deadline = self.deadline();
-        spec.grace = self.request.grace.min(PROBE_TIME_MAX);
+        spec.grace = self.request.limits.grace.min(PROBE_TIME_MAX);
         spec.leftovers = Leftovers::End;
         spec.env_remove = preset.env_remove.iter().map(OsString::from).collect();
         let ran = process::run(&spec, &mut Discard, &self.interrupt, &*self.host).ok()?;
@@ -303,7 +318,7 @@ impl Runner {
     /// meanwhile stays. What cannot be ended is remembered, to be named.
     pub(super) fn end_leftovers(&self, left: Remains) {
         let kept = self.state().kept.clone();
-        let (grace, host) = (self.request.grace, &*self.host);
+        let (grace, host) = (self.request.limits.grace, &*self.host);
         if let Ok(left) = left.end(&kept, grace, &self.interrupt, host) {
             self.state().not_ended.extend(left);
         }
@@ -332,6 +347,7 @@ impl Runner {
     pub(super) fn detect_of(&self, argv: &[String], ran: &Completion) -> Detection {
         let rules = self
             .request
+            .tries
             .rules
             .as_deref()
             .unwrap_or_else(|| Rules::builtin());
@@ -353,7 +369,7 @@ impl Runner {
         let Some(file) = &failure.file_path else {
             return;
         };
-        if let Ok(relative) = Path::new(file).strip_prefix(&self.request.cwd) {
+        if let Ok(relative) = Path::new(file).strip_prefix(&self.request.command.cwd) {
             failure.file_path = Some(relative.display().to_string());
         }
     }
@@ -427,7 +443,7 @@ impl Runner {
         self.console
             .lock()
             .unwrap_or_else(|poison| poison.into_inner())
-            .can_run_again(&self.request.argv)
+            .can_run_again(&self.request.command.argv)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -48,12 +48,18 @@ const OPERATORS: [&str; 14] = [
     "&&", "||", ";", ";;", "|", "|&", "&", ">", ">>", "<", "<<<", "&>", "2>&1", ">&2",
 ];
 
-/// How what is said ends.
-pub const WORKS: &str = "` works";
+/// What a shell would have understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellHint {
+    /// Why it was not understood here.
+    pub reason: String,
+    /// The command that would work, as a person would type it.
+    pub command: String,
+}
 
 /// What to say of `argv`, whose program could not be found, if a shell would have understood it:
 /// why it was not, and the command that would work.
-pub fn shell_hint(argv: &[OsString]) -> Option<String> {
+pub fn shell_hint(argv: &[OsString]) -> Option<ShellHint> {
     let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
     let (first, rest) = words.split_first()?;
     let (reason, command) = if first.contains(char::is_whitespace) {
@@ -73,7 +79,7 @@ pub fn shell_hint(argv: &[OsString]) -> Option<String> {
     } else {
         return None;
     };
-    Some(format!("{reason}: `{command}{WORKS}"))
+    Some(ShellHint { reason, command })
 }
 
 /// Whether a shell acts upon `word` itself.
@@ -128,13 +134,9 @@ fn shell_for(words: &[&str]) -> &'static str {
     }
 }
 
-/// `recover run` of `command`, as a person would type it.
+/// `command` as a person would type it.
 fn started<'a>(command: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<_> = ["recover", "run", "--"]
-        .into_iter()
-        .chain(command)
-        .collect();
-    display_command(&words)
+    display_command(&command.into_iter().collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -189,11 +191,8 @@ mod tests {
         for (words, expected) in cases {
             let argv: Vec<OsString> = words.iter().map(Into::into).collect();
             let hint = shell_hint(&argv);
-            let expected = expected.map(|command| format!(": `recover run -- {command}` works"));
-            match (&hint, &expected) {
-                (Some(hint), Some(expected)) => assert!(hint.ends_with(expected), "{hint}"),
-                _ => assert_eq!(hint, expected, "{words:?}"),
-            }
+            let command = hint.as_ref().map(|hint| &*hint.command);
+            assert_eq!(command, expected, "{words:?}");
         }
     }
 }

@@ -44,9 +44,9 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
     let took = failed.ran.as_ref().map(|ran| ran.duration);
     let mut plan = request.plan(&situation, policy, took.unwrap_or_default())?;
     if failed.ran.is_none() {
-        plan.without_advice(failed.category);
+        plan.without_advice(failed.category, request);
     } else if failed.rule != NO_RULE {
-        plan.tell_lasting(failed.category, &failed.failure.error_type);
+        plan.tell_lasting(failed.category, &failed.failure.error_type, request);
     }
     if let Err(why) = run.runner.can_run_again() {
         let only_alternatives = |step: &PlannedStep| {
@@ -72,7 +72,7 @@ fn both_ends(output: &[u8]) -> Cow<'_, [u8]> {
 
 /// What tries that nobody asked for are paid from.
 pub(super) fn budget(run: &Run) -> RetryBudget {
-    RetryBudget::new(&run.runner.request.state_dir, run.runner.host.clone())
+    RetryBudget::new(&run.runner.request.state.dir, run.runner.host.clone())
 }
 
 /// The strategies of `plan`, in its order. Going back takes a `tree`; commands are `told` what is
@@ -100,7 +100,7 @@ fn strategy_of(
     told: &Told,
 ) -> Option<Box<dyn Strategy>> {
     let runner = run.runner.clone();
-    let own = &runner.request.recipes;
+    let own = &runner.request.tries.recipes;
     let is_users = |recipe: &RecipeRef| own.iter().any(|own| own.name == recipe.name);
     let of_command = |command: &StrategyCommand, recipe: Option<&RecipeRef>| CommandStrategy {
         runner: run.runner.clone(),
@@ -134,7 +134,7 @@ fn strategy_of(
             runner,
         }),
         PlannedAction::Back(target) => {
-            Box::new(RollbackStrategy::new(tree?.clone(), target.clone()))
+            Box::new(RollbackStrategy::new(tree?.clone(), target.clone(), runner))
         }
     })
 }

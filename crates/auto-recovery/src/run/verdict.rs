@@ -24,7 +24,7 @@ impl RunRequest {
     /// # Errors
     /// If a recipe of the user's is not sound.
     pub fn verdicts(&self, situation: &Situation<'_>) -> Result<Vec<Verdict>> {
-        let book = RecipeBook::with_user(self.recipes.clone())?;
+        let book = RecipeBook::with_user(self.tries.recipes.clone())?;
         let mut verdicts = Vec::new();
         for (recipe, judged) in book.verdicts(situation) {
             let mut verdict = Verdict {
@@ -36,9 +36,9 @@ impl RunRequest {
             match judged {
                 Ok(candidates) => {
                     for candidate in candidates {
-                        match prepared(&candidate, self, self.allow) {
+                        match prepared(&candidate, self, self.tries.allow) {
                             Ok(command) => verdict.commands.push(command.display),
-                            Err(obstacle) => verdict.obstacles.push(obstacle.to_string()),
+                            Err(obstacle) => verdict.obstacles.push(obstacle.in_words(self.words)),
                         }
                     }
                 }

@@ -1,7 +1,7 @@
 //! Alternative: reach the goal another way.
 
 use crate::failure::{Context, Failure};
-use crate::strategy::{HandlerResult, Outcome};
+use crate::strategy::{Did, HandlerResult, Outcome};
 
 /// Switches to another way and names it; `None` if there is none.
 pub type AlternativeSelector =
@@ -25,7 +25,7 @@ pub fn select_alternative(
         ))
         .with_changes(vec![format!("Switched to alternative: {name}")])),
         Ok(_) => Ok(Outcome {
-            repeatable: true,
+            did: Did::Nothing,
             ..Outcome::not_possible("No alternative approach available")
         }),
         Err(error) => Err(format!("Alternative selection failed: {error}").into()),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::failure::{Context, Failure};
-use crate::strategy::{HandlerResult, Outcome};
+use crate::strategy::{Did, HandlerResult, Outcome};
 
 /// Makes a fix for a failure and says what it did; an empty text means that it found none.
 pub type FixGenerator = Box<dyn FnMut(&Failure, &Context) -> HandlerResult<String> + Send>;
@@ -33,7 +33,7 @@ pub fn generate_fix(
     if suggestion.trim().is_empty() {
         let message = "No fix suggestions generated";
         return Ok(Outcome {
-            repeatable: true,
+            did: Did::Nothing,
             ..Outcome::not_possible(message)
         });
     }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn without_a_generator_it_says_so_and_is_not_repeated() {
         let outcome = generate_fix(None, &Failure::default(), &Context::new()).unwrap();
-        assert!(!outcome.acted && !outcome.repeatable);
+        assert_eq!(outcome.did, Did::NotPossible);
         assert!(outcome.message.contains("not configured"));
     }
 }

@@ -14,7 +14,7 @@ mod rollback;
 pub use alternative::{AlternativeSelector, select_alternative};
 pub use fix::{FixGenerator, generate_fix, parse_fix_changes};
 pub use kind::RecoveryStrategyType;
-pub use outcome::{Outcome, Verification};
+pub use outcome::{Did, Outcome, Verification};
 pub use plugin::{Call, HandlerError, HandlerResult, NextTry, Strategy, Verifier};
 pub use retry::{RetryHandler, retry};
 pub use rollback::{RollbackHandler, rollback};

@@ -2,20 +2,54 @@
 
 use crate::failure::Failure;
 
+/// What a strategy did when it was asked to act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Did {
+    /// Nothing: there was nothing that it could do, and there will not be. Nothing is verified.
+    #[default]
+    NotPossible,
+    /// Nothing this time; asked again it could. Nothing is verified.
+    Nothing,
+    /// Nothing itself, for the command had mended what it found before it failed: it is verified.
+    FollowedMend,
+    /// Something that a verification must judge.
+    Acted {
+        /// The strategy's own word; it counts where nothing verifies.
+        worked: bool,
+    },
+    /// Something that stands in for the command.
+    StoodIn {
+        /// Whether it worked, which counts for the command.
+        worked: bool,
+    },
+}
+
+impl Did {
+    /// Whether a verification judges it.
+    pub fn is_verified(self) -> bool {
+        matches!(self, Self::FollowedMend | Self::Acted { .. })
+    }
+
+    /// Whether it worked, by the strategy's own word.
+    pub fn worked(self) -> bool {
+        match self {
+            Self::NotPossible | Self::Nothing => false,
+            Self::FollowedMend => true,
+            Self::Acted { worked } | Self::StoodIn { worked } => worked,
+        }
+    }
+
+    /// Whether asking again could bring something else.
+    pub fn may_differ_next_time(self) -> bool {
+        self != Self::NotPossible
+    }
+}
+
 /// What came of asking a strategy to act once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Whether there is now something to verify. A strategy that could do nothing says `false`, and
-    /// its attempt fails without a verification.
-    pub acted: bool,
-    /// The strategy's own word; it counts where nothing verifies, or where it stands in.
-    pub success: bool,
-    /// Whether the strategy's own success stands in for the command's.
-    pub stands_in: bool,
-    /// Whether asking again could bring something else.
-    pub repeatable: bool,
-    /// Whether it did nothing because the command itself had mended what it found.
-    pub mended_before: bool,
+    /// What it did.
+    pub did: Did,
     /// What became of it, in words.
     pub message: String,
     /// What it changed, in words.
@@ -38,7 +72,7 @@ impl Outcome {
     /// It worked.
     pub fn success(message: impl Into<String>) -> Self {
         Self {
-            success: true,
+            did: Did::Acted { worked: true },
             ..Self::failure(message)
         }
     }
@@ -46,8 +80,7 @@ impl Outcome {
     /// It did not work; trying again may.
     pub fn failure(message: impl Into<String>) -> Self {
         Self {
-            acted: true,
-            repeatable: true,
+            did: Did::Acted { worked: false },
             message: message.into(),
             ..Self::default()
         }

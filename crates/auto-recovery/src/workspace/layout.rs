@@ -1,5 +1,6 @@
 //! Where things stand in the state directory, and how directories there are made.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,23 @@ pub(crate) fn has_state(state_dir: &Path) -> Result<bool> {
         checked => checked
             .map(|()| true)
             .map_err(|e| Error::io("cannot use the state directory", state_dir, e)),
+    }
+}
+
+/// The directories of `dir` that are not there yet, outermost first.
+pub(crate) fn missing(dir: &Path) -> Vec<PathBuf> {
+    let above = dir.ancestors().take_while(|dir| !dir.exists());
+    let mut missing: Vec<_> = above.map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Removes directories that nobody else uses by now, innermost first.
+pub(crate) fn remove_dirs(dirs: &[PathBuf]) {
+    for dir in dirs.iter().rev() {
+        if fs::remove_dir(dir).is_err() {
+            return;
+        }
     }
 }
 

@@ -33,6 +33,12 @@ pub(crate) fn ancestors() -> Vec<Kin> {
     found
 }
 
+/// Those that this process descends from, without itself: what another thread of it holds, it waits
+/// for.
+pub(crate) fn parents() -> Vec<Kin> {
+    ancestors().into_iter().skip(1).collect()
+}
+
 /// When the process `pid` started, if it is there.
 pub(crate) fn started(pid: u32) -> Option<u64> {
     look_up(pid).map(|(kin, _)| kin.started)

@@ -24,7 +24,9 @@ use crate::files::{Links, open_own, open_regular, stands_at};
 use crate::host::{Host, Wait};
 use crate::workspace::directory::Workspace;
 use crate::workspace::layout::make_in_state;
-use crate::workspace::lineage::{self, Kin};
+use crate::workspace::lineage::{self, Kin, parents};
+use crate::workspace::locked_file::{is_locked, is_locked_at};
+use crate::workspace::onlooker::Farewell;
 
 /// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
 const POLL: Duration = Duration::from_millis(50);
@@ -72,12 +74,15 @@ pub struct WorkspaceLock {
     file: File,
     /// The directories above, shared with others below them.
     above: Vec<File>,
+    /// Tells those who look on, before the lock is free.
+    farewell: Option<Farewell>,
 }
 
 impl Drop for WorkspaceLock {
     /// Unlocks by name: a child that is being started just then has copies of all that is open, and
     /// closing ours would leave the lock to it until it runs its program.
     fn drop(&mut self) {
+        drop(self.farewell.take());
         for file in std::iter::once(&self.file).chain(&self.above) {
             let _ = flock(file, FlockOperation::Unlock);
         }
@@ -106,7 +111,7 @@ impl WorkspaceLock {
         let taken = try_level(state_dir, workspace, holder, "")?;
         Ok(match taken {
             Ok(lock) => match wider_inside(state_dir, workspace, |_| false) {
-                None => Locked::Ours(lock),
+                None => Locked::Ours(lock.until_told(state_dir, workspace, parents())),
                 other => Locked::Theirs(other),
             },
             Err(held) => Locked::Theirs(held.into_iter().flatten().next()),
@@ -157,12 +162,26 @@ impl WorkspaceLock {
         }
     }
 
+    /// The same, which tells those who look on in `workspace` when it is let go, but not the runs
+    /// among `parents`, which it is a part of.
+    pub(crate) fn until_told(
+        self,
+        state_dir: &Path,
+        workspace: &Workspace,
+        parents: Vec<Kin>,
+    ) -> Self {
+        let mut lock = self;
+        lock.farewell = Some(Farewell::new(state_dir, workspace, parents));
+        lock
+    }
+
     pub(crate) fn try_key(state_dir: &Path, key: &str, holder: &LockHolder) -> Result<Locked> {
         match take(state_dir, key, FlockOperation::NonBlockingLockExclusive)? {
             Ok(file) => {
                 let mut lock = Self {
                     file,
                     above: Vec::new(),
+                    farewell: None,
                 };
                 lock.describe(holder)?;
                 Ok(Locked::Ours(lock))
@@ -301,12 +320,7 @@ pub(crate) fn wait_for<T>(
 
 /// Whether a recovery works in the workspace of this key now. Nothing is made for the question.
 pub(crate) fn is_held(state_dir: &Path, key: &str) -> bool {
-    let path = state_dir.join(LOCKS).join(format!("{key}.lock"));
-    open_regular(&path, Links::Refuse).is_ok_and(|file| is_locked(&file))
-}
-
-fn is_locked(file: &File) -> bool {
-    flock(file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+    is_locked_at(&state_dir.join(LOCKS).join(format!("{key}.lock")))
 }
 
 fn open(state_dir: &Path, key: &str) -> Result<(PathBuf, File)> {

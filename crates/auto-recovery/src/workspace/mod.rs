@@ -7,11 +7,14 @@ mod directory;
 pub(crate) mod layout;
 pub(crate) mod lineage;
 pub(crate) mod lock;
+mod locked_file;
 mod nested;
+mod onlooker;
 mod safe_directory;
 
 pub use directory::Workspace;
 pub(crate) use directory::{git_dir_of, own_git_dir_of};
 pub use lock::{LockHolder, Locked, WorkspaceLock};
 pub use nested::{Claimed, forget_locks_inside, is_inside_recovery};
+pub(crate) use onlooker::Onlooker;
 pub use safe_directory::is_safe_directory;

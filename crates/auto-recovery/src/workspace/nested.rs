@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::workspace::directory::Workspace;
 use crate::workspace::layout::has_state;
-use crate::workspace::lineage::{self, Kin, ancestors};
+use crate::workspace::lineage::{self, Kin, ancestors, parents};
 use crate::workspace::lock::{
     LockHolder, WorkspaceLock, below_outside, held_everywhere, level_inside, remove_free,
     try_level, wait_for, wider_inside,
@@ -50,20 +50,19 @@ impl WorkspaceLock {
             let held = match try_level(state_dir, workspace, holder, &level)? {
                 Ok(lock) => {
                     let is_kin = |held: &LockHolder| place_in(&line, held).is_some();
-                    let (other, claimed) = match level.is_empty() {
-                        true => (
-                            wider_inside(state_dir, workspace, is_kin),
-                            Claimed::Whole(lock),
-                        ),
-                        false => (
-                            below_outside(state_dir, workspace, is_kin),
-                            Claimed::Inside(lock),
-                        ),
+                    let is_whole = level.is_empty();
+                    let other = match is_whole {
+                        true => wider_inside(state_dir, workspace, is_kin),
+                        false => below_outside(state_dir, workspace, is_kin),
                     };
-                    return Ok(match other {
-                        None => Ok(claimed),
-                        other => Err(other),
-                    });
+                    if other.is_some() {
+                        return Ok(Err(other));
+                    }
+                    let lock = lock.until_told(state_dir, workspace, line);
+                    return Ok(Ok(match is_whole {
+                        true => Claimed::Whole(lock),
+                        false => Claimed::Inside(lock),
+                    }));
                 }
                 Err(held) => held,
             };
@@ -123,12 +122,6 @@ pub fn forget_locks_inside(state_dir: &Path) {
         let is_own = own.is_some_and(|own| own.is(pid, Some(started)));
         is_own || lineage::started(pid) != Some(started)
     });
-}
-
-/// Those that this process descends from, without itself: what another thread of it holds, it waits
-/// for.
-fn parents() -> Vec<Kin> {
-    ancestors().into_iter().skip(1).collect()
 }
 
 /// How near in `line` whoever `held` is.

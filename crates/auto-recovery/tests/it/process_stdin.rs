@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use auto_recovery::ErrorKind;
 use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
-use auto_recovery::process::{self, Discard, ReplayedInput, Stdin};
+use auto_recovery::process::{self, Discard, InputLost, ReplayedInput, Stdin};
+use auto_recovery::{ErrorKind, Hint};
 
 use crate::process_support::{run, sh};
 
@@ -90,7 +90,9 @@ fn a_pipe_longer_than_what_is_kept_says_so() {
         let input = input(&reader);
         assert_eq!(attempt("wc -c", &input), b"68157440\n");
         let why = input.why_lost().expect("65 MiB are more than 64");
-        assert!(why.contains("64 MiB") && why.contains("FILE"), "{why}");
+        assert_eq!(why, InputLost::TooLong);
+        assert!(why.to_string().contains("64 MiB"), "{why}");
+        assert_eq!(why.hint(), Some(Hint::GiveFile));
         let mut spec = sh("cat");
         spec.stdin = Stdin::Replay(input);
         let again = process::run(&spec, &mut Discard, &Interrupt::none(), &SystemHost::new())

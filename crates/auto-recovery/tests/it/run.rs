@@ -3,6 +3,7 @@
 mod anew;
 mod cure;
 mod endings;
+mod others;
 mod retries;
 mod support;
 mod told;

@@ -7,6 +7,7 @@
 mod architecture;
 mod arrows;
 mod circles;
+mod edges;
 mod ground;
 mod house;
 mod limits;
@@ -68,6 +69,11 @@ fn files_are_made_and_replaced_in_one_way() {
 #[test]
 fn what_is_linuxs_own_stands_in_one_room() {
     assert_clean(platform::outside_the_room(&Tree::read()));
+}
+
+#[test]
+fn the_library_speaks_no_command_line() {
+    assert_clean(edges::command_lines(&Tree::read()));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use auto_recovery::report::CiReport;
 use auto_recovery::run::{self as library, ResultFile, RunEnd, RunExit, RunOutcome, World};
 use auto_recovery::{Error, ErrorKind, Result};
 
+use crate::advice;
 use crate::args::MappedExit;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
@@ -262,7 +263,7 @@ fn unless_unread(written: Result<()>) -> Result<()> {
 fn hint(outcome: &RunOutcome) -> Option<&str> {
     let failure = outcome.result.final_error.as_ref()?;
     let (_, hint) = failure.message.rsplit_once('\n')?;
-    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(library::WORKS);
+    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(advice::WORKS);
     let never_ran = matches!(outcome.end, RunEnd::NotStarted | RunEnd::DryRun);
     (never_ran && is_hint).then_some(hint)
 }

@@ -18,6 +18,7 @@ use auto_recovery::{Error, Result};
 use rustix::fs::FileType;
 use rustix::termios::isatty;
 
+use crate::hints;
 use crate::output::{Printer, Status, human_seconds, passed_on, passed_to_stdout};
 
 /// The streams of this process.
@@ -173,7 +174,11 @@ impl Console for Terminal {
 
     fn can_run_again(&self, argv: &[OsString]) -> std::result::Result<(), String> {
         let input = self.input.as_ref();
-        let lost = input.and_then(|input| input.why_lost());
+        let lost = input.and_then(|input| input.why_lost()).map(|why| {
+            let says = why.to_string();
+            why.hint()
+                .map_or(says.clone(), |hint| hints::words(&says, &hint))
+        });
         match lost.or_else(|| self.files.why_lost()) {
             Some(why) => Err(why),
             None => read_once(argv, &self.makeflags).map_or(Ok(()), Err),

@@ -9,6 +9,7 @@ use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::shell_word;
 
+use crate::hints;
 use crate::output::{Printer, Status, counted, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
@@ -151,7 +152,8 @@ impl Narrator {
                     self.say(&format!("  {}", short(&failure.message)));
                 }
             }
-            Event::NotRecorded { reason } => {
+            Event::NotRecorded { error } => {
+                let reason = hints::chain(error);
                 self.warn(&format!(
                     "this is NOT RECORDED, and the recovery goes on: {reason}"
                 ));

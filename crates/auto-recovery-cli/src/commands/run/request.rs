@@ -13,6 +13,7 @@ use auto_recovery::run as library;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 use rustix::termios::isatty;
 
+use crate::advice;
 use crate::context::Context;
 use crate::identity;
 use crate::settings::{
@@ -37,31 +38,75 @@ pub(crate) fn library_request(
     let given = settings.project.clone();
     let own = given.as_ref();
     Ok(library::RunRequest {
-        argv: request.command.clone(),
-        cwd: settings.cwd.clone(),
-        home: settings.home.clone(),
-        sudo_uid: settings.sudo_uid,
-        state_dir: settings.state_dir.value.clone(),
-        store: context.store_when_needed()?,
-        store_paths: settings.store.value.paths(),
-        identity: library::Identity {
-            host: identity.host,
-            user: identity.user,
+        command: library::CommandLine {
+            argv: request.command.clone(),
+            cwd: settings.cwd.clone(),
+            search_path: settings.search_path.clone(),
         },
-        session_id: request.session.clone(),
-        parent_session: settings.parent_session.clone(),
-        policy: Arc::new(move |category: Category, failure: &Failure| {
-            let policy = policies.policy_for(category, &failure.error_type);
-            library_policy(&policy, (project.as_ref(), &agents))
-        }),
-        planner: Arc::new(CategoryOrder),
-        recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
-        rules: user_rules(&run)?,
-        allow: run.allow.value,
-        search_path: settings.search_path.clone(),
-        attempt_timeout: run.policy.attempt_timeout.value,
-        deadline: run.policy.deadline.value,
-        grace: run.grace.value,
+        state: library::State {
+            dir: settings.state_dir.value.clone(),
+            store: context.store_when_needed()?,
+            store_paths: settings.store.value.paths(),
+            home: settings.home.clone(),
+            sudo_uid: settings.sudo_uid,
+        },
+        record: library::Recording {
+            identity: library::Identity {
+                host: identity.host,
+                user: identity.user,
+            },
+            session_id: request.session.clone(),
+            parent_session: settings.parent_session.clone(),
+            keep_patch: request.result_file.is_some()
+                || context.printer.json
+                || !request.reports.is_empty(),
+            on_audit_failure: run.on_audit_failure.value,
+        },
+        tries: library::Tries {
+            policy: Arc::new(move |category: Category, failure: &Failure| {
+                let policy = policies.policy_for(category, &failure.error_type);
+                library_policy(&policy, (project.as_ref(), &agents))
+            }),
+            planner: Arc::new(CategoryOrder),
+            recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
+            rules: user_rules(&run)?,
+            allow: run.allow.value,
+        },
+        limits: library::Limits {
+            attempt_timeout: run.policy.attempt_timeout.value,
+            deadline: run.policy.deadline.value,
+            grace: run.grace.value,
+        },
+        people: library::People {
+            approve: hook(&run.approve, own),
+            on_escalate: hook(&run.on_escalate, own),
+        },
+        exits: exits(request, &run),
+        mode: match request.dry_run {
+            true => library::Mode::DryRun,
+            false => library::Mode::Recover,
+        },
+        tree: tree_rules(!request.no_wait, run, settings),
+        words: advice::WORDS,
+    })
+}
+
+fn exits(request: &RunRequest, run: &RunSettings) -> library::Exits {
+    library::Exits {
+        exit_map: request
+            .exit_map
+            .iter()
+            .map(|one| (one.category, one.code))
+            .collect(),
+        fail_on_flaky: run.fail_on_flaky.value,
+        fail_on_change: run.fail_on_change.value,
+    }
+}
+
+fn tree_rules(wait: bool, run: RunSettings, settings: &Settings) -> library::TreeRules {
+    library::TreeRules {
+        wait,
+        checkpoint: run.checkpoint.value,
         protect: run
             .protect
             .into_iter()
@@ -71,27 +116,11 @@ pub(crate) fn library_request(
         rollback: run.rollback.value,
         keep_progress: run.keep_progress.value,
         keep_failed_changes: run.keep_failed_changes.value,
-        checkpoint: run.checkpoint.value,
-        wait: !request.no_wait,
-        on_escalate: hook(&run.on_escalate, own),
-        approve: hook(&run.approve, own),
-        keep_patch: request.result_file.is_some()
-            || context.printer.json
-            || !request.reports.is_empty(),
-        dry_run: request.dry_run,
-        fail_on_flaky: run.fail_on_flaky.value,
-        exit_map: request
-            .exit_map
-            .iter()
-            .map(|one| (one.category, one.code))
-            .collect(),
         confirm: run.confirm.value,
-        fail_on_change: run.fail_on_change.value,
         git_index: settings.git_index.clone(),
         stage: run.stage.value,
-        on_audit_failure: run.on_audit_failure.value,
         on_leftover: run.on_leftover.value.unwrap_or_else(by_who_is_there),
-    })
+    }
 }
 
 /// A glob is meant from where it was typed, or from where its file stands.

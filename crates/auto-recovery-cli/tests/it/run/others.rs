@@ -44,6 +44,78 @@ fn a_second_recovery_waits_and_passes_when_the_first_cured_it() {
 }
 
 #[test]
+fn a_recovery_that_ended_while_the_command_ran_is_not_missed() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "touch ../fixing; while ! test -e ../go; do sleep 0.02; done; echo mended > value";
+    let check = ["--", "grep", "-q", "mended", "value"];
+    let mut first = start(&machine, &[&["run", "--fix", fix][..], &check].concat());
+    wait_for(&machine.root().join("fixing"));
+    let seen = "grep -q mended value && exit; touch ../seen; \
+                while ! test -e ../over; do sleep 0.02; done; exit 1";
+    let args = ["run", "--fix", "touch second", "--", "sh", "-c", seen];
+    let second = start(&machine, &args);
+    wait_for(&machine.root().join("seen"));
+    write(&machine, "../go", "");
+    assert!(first.wait().expect("it ends").success());
+    write(&machine, "../over", "");
+    let second = second.wait_with_output().expect("it ends");
+    assert!(second.status.success(), "{second:?}");
+    assert!(!machine.work().join("second").exists());
+    assert!(!machine.state().join("onlookers").exists());
+}
+
+#[test]
+fn a_recovery_that_the_command_runs_itself_is_not_another_one() {
+    let machine = Machine::new();
+    let inner = "echo ran >> ../runs; \
+                 \"$RECOVER\" run --max-attempts 1 --fix 'echo half > other' -- false; exit 1";
+    let script = format!(
+        "\"$RECOVER\" run --retry 0 -- sh -c '{}'",
+        inner.replace('\'', "'\\''")
+    );
+    let run = machine.run(&mut machine.shell(&script));
+    assert_eq!(run.code, 1, "{run:?}");
+    let runs = std::fs::read_to_string(machine.root().join("runs")).expect("it ran");
+    assert_eq!(runs, "ran\n", "{run:?}");
+}
+
+#[test]
+fn a_command_that_recovers_itself_does_so_again_after_another_recovery() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "touch ../fixing; while ! test -e ../go; do sleep 0.02; done; echo mended > value";
+    let args = ["run", "--fix", fix, "--", "grep", "-q", "mended", "value"];
+    let mut first = start(&machine, &args);
+    wait_for(&machine.root().join("fixing"));
+    let recover = env!("CARGO_BIN_EXE_recover");
+    let inner = format!("'{recover}' run --max-attempts 1 --fix 'echo half > other' -- false");
+    let again = format!("test -e ../first || {{ touch ../first; exit 1; }}; {inner}");
+    let args = [
+        "run",
+        "--retry",
+        "0",
+        "--deadline",
+        "60s",
+        "--",
+        "sh",
+        "-c",
+        &again,
+    ];
+    let said = machine.root().join("said");
+    let mut second = machine.command(&args);
+    let second = second.stderr(std::fs::File::create(&said).expect("a file for its words"));
+    let mut second = second.spawn().expect("start recover");
+    let words = || std::fs::read_to_string(&said).expect("its words");
+    until("the second waits", || words().contains("waiting for it"));
+    write(&machine, "../go", "");
+    assert!(first.wait().expect("it ends").success());
+    let code = second.wait().expect("it ends").code();
+    assert_eq!(code, Some(1), "{}", words());
+    assert_eq!(words().matches("waiting for it").count(), 1, "{}", words());
+}
+
+#[test]
 fn a_wait_for_another_recovery_ends_at_the_deadline() {
     let machine = Machine::new();
     let fix = "touch ../started; until [ -e ../go ]; do sleep 0.01; done";

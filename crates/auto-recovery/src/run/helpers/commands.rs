@@ -14,7 +14,8 @@ use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
-    Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy, Verification, Verifier,
+    Call, Did, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy, Verification,
+    Verifier,
 };
 use crate::tier::RecipeRef;
 
@@ -64,9 +65,12 @@ impl CommandStrategy {
             }
             _ => (format!("`{display}`: {ended}"), format!("ran `{display}`")),
         };
+        let worked = ran.is_success();
         Outcome {
-            success: ran.is_success(),
-            stands_in: self.stands_in(),
+            did: match self.stands_in() {
+                true => Did::StoodIn { worked },
+                false => Did::Acted { worked },
+            },
             exit_code: code_of(ran),
             left_running: ran.left_running.iter().map(ToString::to_string).collect(),
             not_ended: is_not_ended(ran),

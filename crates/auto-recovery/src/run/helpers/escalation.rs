@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::attempt::RecoveryResult;
 use crate::failure::Context;
 use crate::manager::{Approver, ChangeUnderReview};
+use crate::run::advice::Advice;
 use crate::run::event::{Role, RunEvent};
 use crate::run::helpers::commands::ended;
 use crate::run::helpers::consent::Consented;
@@ -68,7 +69,7 @@ pub(in crate::run) fn escalate(
     result: &RecoveryResult,
     told: Option<&Told>,
 ) {
-    let Some(command) = &run.runner.request.on_escalate else {
+    let Some(command) = &run.runner.request.people.on_escalate else {
         return;
     };
     if run.runner.may_run(command) != Consented::Yes {
@@ -98,7 +99,7 @@ pub(in crate::run) fn escalate(
         Ok(ran) => ended(&ran),
         Err(error) => error.chain(),
     };
-    run.observe(&RunEvent::HelperFailed {
-        what: &format!("--on-escalate `{display}`: {problem}"),
-    });
+    let says = format!("`{display}`: {problem}");
+    let what = run.runner.request.advise(says, &Advice::CallsPerson);
+    run.observe(&RunEvent::HelperFailed { what: &what });
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::run::runner::Runner;
-use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+use crate::strategy::{Call, Did, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use crate::tier::RecipeRef;
 
 /// Running the command again, once.
@@ -39,7 +39,7 @@ impl Strategy for MendedStrategy {
             self.runner.command
         );
         Ok(Outcome {
-            mended_before: true,
+            did: Did::FollowedMend,
             ..Outcome::success(message)
         })
     }

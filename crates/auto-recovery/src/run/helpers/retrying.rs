@@ -7,11 +7,12 @@ use std::time::Duration;
 use crate::detect::retry_after;
 use crate::failure::Failure;
 use crate::platform::routes;
+use crate::run::advice::Advice;
 use crate::run::network;
 use crate::run::runner::Runner;
 use crate::run::state::budget::RetryBudget;
 use crate::strategy::{Call, HandlerResult, NextTry, Outcome, RecoveryStrategyType, Strategy};
-use crate::wording::{spelled, typed};
+use crate::wording::spelled;
 
 /// Tries of a name that does not resolve although there is a network: a typing error stays one, and
 /// a new name may take a moment to be known.
@@ -43,13 +44,14 @@ impl RetryStrategy {
         self.budget.is_some()
     }
 
-    /// The flag that lets a retry begin after `told`. The time counts from the first failure, so
-    /// what has passed since then counts too.
-    fn way_out(&self, told: Duration) -> String {
+    /// What `says` that a retry which waits for `told` does not begin, with what lets it begin. The
+    /// time counts from the first failure, so what has passed since then counts too.
+    fn with_way_out(&self, says: &str, told: Duration) -> String {
         let now = self.runner.host.monotonic();
         let passed = now.saturating_sub(self.runner.first_failed_at());
         let enough = enough_for(told.saturating_add(passed));
-        format!("`--retry-for {}` waits", typed(enough))
+        let request = &self.runner.request;
+        request.advise(says, &Advice::RetryFor(enough))
     }
 }
 
@@ -100,12 +102,12 @@ impl Strategy for RetryStrategy {
         if let (Some(told), Some(most)) = (told, self.wait_max)
             && told > most
         {
-            return NextTry::Never(format!(
-                "it says to wait {}, and more than {} is not waited unasked; {}",
+            let says = format!(
+                "it says to wait {}, and more than {} is not waited unasked",
                 spelled(told),
-                spelled(most),
-                self.way_out(told)
-            ));
+                spelled(most)
+            );
+            return NextTry::Never(self.with_way_out(&says, told));
         }
         let delay = delay.max(told.unwrap_or_default());
         if let Some((within, until)) = self.within
@@ -117,8 +119,8 @@ impl Strategy for RetryStrategy {
             );
             return NextTry::Never(match told.filter(|told| *told >= delay) {
                 Some(told) => {
-                    let way_out = self.way_out(told);
-                    format!("it says to wait {}, and {limit}; {way_out}", spelled(told))
+                    let says = format!("it says to wait {}, and {limit}", spelled(told));
+                    self.with_way_out(&says, told)
                 }
                 None => limit,
             });
@@ -131,7 +133,10 @@ impl Strategy for RetryStrategy {
         if let Some(budget) = &self.budget
             && let Err(why) = budget.take(call.failure)
         {
-            return Ok(Outcome::not_possible(why));
+            let request = &self.runner.request;
+            return Ok(Outcome::not_possible(
+                request.advise(why, &Advice::AskForRetries),
+            ));
         }
         Ok(Outcome::success(String::new()))
     }

@@ -9,7 +9,9 @@ use crate::checkpoint::{
 };
 use crate::error::{Hint, Result};
 use crate::host::Host;
+use crate::run::advice::Advice;
 use crate::run::request::RollbackTarget;
+use crate::run::runner::Runner;
 use crate::run::tree::guarded::{Guarded, GuardedTree};
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use crate::workspace::Workspace;
@@ -41,11 +43,20 @@ pub(in crate::run) fn check(
 pub(in crate::run) struct RollbackStrategy {
     tree: GuardedTree,
     target: RollbackTarget,
+    runner: Arc<Runner>,
 }
 
 impl RollbackStrategy {
-    pub(in crate::run) fn new(tree: GuardedTree, target: RollbackTarget) -> Self {
-        Self { tree, target }
+    pub(in crate::run) fn new(
+        tree: GuardedTree,
+        target: RollbackTarget,
+        runner: Arc<Runner>,
+    ) -> Self {
+        Self {
+            tree,
+            target,
+            runner,
+        }
     }
 }
 
@@ -67,20 +78,23 @@ impl Strategy for RollbackStrategy {
     }
 
     fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
+        let request = &self.runner.request;
         let mut guarded = self.tree.lock();
         let Some((target, said)) = find(&mut guarded, &self.target)? else {
+            let says = "there is no good tree to go back to";
             return Ok(Outcome::not_possible(
-                "there is no good tree to go back to: `recover checkpoint` marks one",
+                request.advise(says, &Advice::MarkTree),
             ));
         };
         // Going behind commits is for those who say so.
         if self.target == RollbackTarget::LastGood
             && let Some(why) = guarded.is_behind(&target)?
         {
-            let id = target.id();
-            return Ok(Outcome::not_possible(format!(
-                "not rolled back to {said}: {why}; `--rollback={id}` goes there all the same"
-            )));
+            let says = format!("not rolled back to {said}: {why}");
+            let checkpoint = target.id();
+            return Ok(Outcome::not_possible(
+                request.advise(says, &Advice::RollBackTo { checkpoint }),
+            ));
         }
         let report = guarded.go_to(&target)?;
         let paths = report.restored.len();

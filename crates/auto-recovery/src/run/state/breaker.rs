@@ -6,7 +6,7 @@
 //! survives restarts, and never overrides what somebody asks for.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -58,8 +58,8 @@ impl Breaker {
     }
 
     /// The file that remembers what was escalated; without it, nothing was.
-    pub(in crate::run) fn place(&self) -> String {
-        self.file.path().display().to_string()
+    pub(in crate::run) fn place(&self) -> PathBuf {
+        self.file.path().to_owned()
     }
 
     /// How often this was escalated of late, if that is too often.

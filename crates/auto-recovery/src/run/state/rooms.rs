@@ -14,7 +14,7 @@ use crate::error::ErrorKind;
 use crate::run::state::outputs::{OUTPUTS, lock_unused};
 
 /// Rooms that are small, and count: what runs leave for each other.
-const SMALL: [&str; 3] = ["beside", "locks", "running"];
+const SMALL: [&str; 4] = ["beside", "locks", "onlookers", "running"];
 
 /// What is kept beside checkpoints, and may go.
 pub(in crate::run) struct StateRooms<'s> {

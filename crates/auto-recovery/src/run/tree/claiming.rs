@@ -10,7 +10,7 @@ use crate::patience::impatiently;
 use crate::run::event::RunEvent;
 use crate::run::under_way::Run;
 use crate::workspace::{
-    Claimed, LockHolder, Locked, Workspace, WorkspaceLock, forget_locks_inside,
+    Claimed, LockHolder, Locked, Onlooker, Workspace, WorkspaceLock, forget_locks_inside,
 };
 
 /// How long a record that nothing depends on may keep a command waiting.
@@ -21,7 +21,7 @@ pub(in crate::run) struct Claim {
     workspace: Workspace,
     state_dir: PathBuf,
     held: Claimed,
-    waited: bool,
+    follows_another: bool,
 }
 
 impl Claim {
@@ -30,9 +30,10 @@ impl Claim {
         &self.workspace
     }
 
-    /// Whether another recovery had to be waited for, so that everything may be different now.
-    pub(in crate::run) fn waited(&self) -> bool {
-        self.waited
+    /// Whether another recovery had the workspace since the command began, so that everything may
+    /// be different now.
+    pub(in crate::run) fn follows_another(&self) -> bool {
+        self.follows_another
     }
 
     /// Whether this recovery holds the workspace itself, rather than one it runs inside of.
@@ -57,25 +58,30 @@ impl Drop for Claim {
     }
 }
 
-/// Claims the workspace for this recovery. Waits for another one, unless it is a part of that.
-pub(in crate::run) fn claim_workspace(run: &Run) -> Result<Claim> {
+/// Claims the workspace for this recovery, which looked on as `onlooker` since its command began.
+/// Waits for another one, unless it is a part of that.
+pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> Result<Claim> {
     let request = &run.runner.request;
     let workspace = request.workspace()?;
     if let Some(what) = workspace.foreign_repository() {
         run.observe(&RunEvent::Warning { what: &what });
     }
-    let claim = |held, waited| Claim {
+    let claim = |held, follows_another| Claim {
         workspace: workspace.clone(),
-        state_dir: request.state_dir.clone(),
+        state_dir: request.state.dir.clone(),
         held,
-        waited,
+        follows_another,
     };
     let other = match try_claim(run, &workspace)? {
-        Ok(held) => return Ok(claim(held, false)),
+        Ok(held) => {
+            let missed_one = onlooker.is_some_and(|onlooker| onlooker.missed_one());
+            return Ok(claim(held, missed_one));
+        }
         Err(other) => other,
     };
+    drop(onlooker);
     let root = workspace.root().display();
-    if !request.wait {
+    if !request.tree.wait {
         let who = in_words(other.as_ref());
         let context = format!("another recovery works in {root} ({who})");
         return Err(Error::new(ErrorKind::Busy, context).with_hint(Hint::WaitForOther));
@@ -86,8 +92,8 @@ pub(in crate::run) fn claim_workspace(run: &Run) -> Result<Claim> {
 /// Takes the workspace if nobody holds it but those that this run is a part of; else says who does.
 fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<LockHolder>>> {
     let request = &run.runner.request;
-    let (state_dir, holder) = (&request.state_dir, holder(run));
-    match &request.parent_session {
+    let (state_dir, holder) = (&request.state.dir, holder(run));
+    match &request.record.parent_session {
         Some(parent) => WorkspaceLock::try_claim_inside(state_dir, workspace, &holder, parent),
         None => Ok(
             match WorkspaceLock::try_acquire(state_dir, workspace, &holder)? {
@@ -101,14 +107,14 @@ fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<
 fn wait_for_claim(run: &Run, workspace: &Workspace) -> Result<Claimed> {
     let request = &run.runner.request;
     let (host, deadline) = (&*run.runner.host, run.runner.deadline());
-    let (state_dir, holder) = (&request.state_dir, holder(run));
+    let (state_dir, holder) = (&request.state.dir, holder(run));
     let mut on_wait = |other: Option<&LockHolder>| {
         run.observe(&RunEvent::WaitingForOther {
             holder: &in_words(other),
         });
     };
     let on_wait = &mut on_wait;
-    match &request.parent_session {
+    match &request.record.parent_session {
         Some(parent) => {
             let who = (&holder, parent.as_str());
             WorkspaceLock::claim_inside(state_dir, workspace, who, host, deadline, on_wait)
@@ -133,7 +139,7 @@ pub(in crate::run) fn record_pass_after_waiting(run: &Run) {
 /// Records what is so whether or not it is on record. A command that may pass is kept waiting for
 /// that no longer than a person would take for a hiccup.
 pub(in crate::run) fn record_by_the_way(run: &Run, session_id: Option<&str>, event: JournalEvent) {
-    let store = &run.runner.request.store;
+    let store = &run.runner.request.state.store;
     let record = || store.record(session_id, event);
     let _not_recorded = impatiently(&*run.runner.host, BY_THE_WAY, record);
 }
@@ -141,7 +147,7 @@ pub(in crate::run) fn record_by_the_way(run: &Run, session_id: Option<&str>, eve
 pub(in crate::run) fn holder(run: &Run) -> LockHolder {
     LockHolder {
         pid: std::process::id(),
-        session_id: run.runner.request.session_id.clone(),
+        session_id: run.runner.request.record.session_id.clone(),
         command: run.runner.request.words(),
         since: timestamp(run.runner.host.now()),
         ..LockHolder::default()

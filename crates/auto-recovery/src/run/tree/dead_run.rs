@@ -20,12 +20,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
 use crate::interrupt::Interrupt;
 use crate::process;
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
-use crate::run::request::OnLeftover;
+use crate::run::request::{OnLeftover, RunRequest};
 use crate::run::runner::mark_of_run;
 use crate::run::tree::claiming::{holder, record_by_the_way};
 use crate::run::under_way::Run;
-use crate::wording::shell_word;
 use crate::workspace::{Locked, Workspace, WorkspaceLock};
 
 /// Paths that a message names; more are counted.
@@ -59,7 +59,7 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
             paths: Err(error),
         })
     };
-    match Unfinished::find(&request.state_dir, &workspace) {
+    match Unfinished::find(&request.state.dir, &workspace) {
         Ok(None) => None,
         Ok(Some(unfinished)) => match put_in_order(run, &workspace, &unfinished) {
             Ok(leftover) => leftover,
@@ -82,14 +82,14 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<
         return Ok(None);
     };
     // Another run may have been faster.
-    let Some(unfinished) = Unfinished::find(&request.state_dir, workspace)? else {
+    let Some(unfinished) = Unfinished::find(&request.state.dir, workspace)? else {
         return Ok(None);
     };
     let session_id = unfinished.run().session_id.clone();
     end_processes(
         &session_id,
         &unfinished.run().run_id,
-        request.grace,
+        request.limits.grace,
         &run.runner.interrupt,
         &*run.runner.host,
     )?;
@@ -156,11 +156,9 @@ fn unless_of_another_tree(
     };
     let session_id = unfinished.run().session_id.clone();
     let who = who_died(&session_id, unfinished.run().is_restore);
-    let what = format!(
-        "{who} died here, and {why}: what it left is left as it is · `recover restore \
-         {} --whole-tree` goes back all the same, with `--preview` it says how",
-        shell_word(&session_id)
-    );
+    let says = format!("{who} died here, and {why}: what it left is left as it is");
+    let advice = Advice::RestoreWholeTree { session_id };
+    let what = run.runner.request.advise(says, &advice);
     conclude(run, unfinished, &format!("it died; {why}"), false);
     run.observe(&RunEvent::Cleaned { what: &what });
     None
@@ -168,7 +166,7 @@ fn unless_of_another_tree(
 
 /// What runs beside may have changed, which nobody puts back. For the holder of the workspace.
 fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
-    let mut inbox = Inbox::open(&run.runner.request.state_dir, workspace)?;
+    let mut inbox = Inbox::open(&run.runner.request.state.dir, workspace)?;
     inbox.look();
     Ok(inbox)
 }
@@ -177,7 +175,7 @@ fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
 fn conclude(run: &Run, unfinished: Unfinished, reason: &str, is_put_back: bool) {
     let request = &run.runner.request;
     let died = unfinished.run();
-    if !died.is_restore && died.store == request.store.url() {
+    if !died.is_restore && died.store == request.state.store.url() {
         let event = SessionFinished {
             outcome: SessionOutcome::Interrupted,
             reason: reason.to_owned(),
@@ -195,11 +193,11 @@ fn conclude(run: &Run, unfinished: Unfinished, reason: &str, is_put_back: bool) 
 fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
     let request = &run.runner.request;
     let options = CheckpointOptions {
-        exclude: request.store_paths.clone(),
+        exclude: request.state.store_paths.clone(),
         ..CheckpointOptions::default()
     };
     CheckpointStore::open(
-        &request.state_dir,
+        &request.state.dir,
         workspace,
         options,
         run.runner.host.clone(),
@@ -210,7 +208,7 @@ impl Leftover {
     /// Names it to whoever watches.
     pub(in crate::run) fn warn(&self, run: &Run) {
         run.observe(&RunEvent::Leftover {
-            what: &self.in_words(),
+            what: &self.in_words(&run.runner.request),
         });
     }
 
@@ -221,14 +219,14 @@ impl Leftover {
     /// [`ErrorKind::Refused`] if a person shall decide.
     pub(in crate::run) fn put_back(&self, run: &Run) -> Result<bool> {
         let request = &run.runner.request;
-        let unfinished = match Unfinished::find(&request.state_dir, &self.workspace) {
+        let unfinished = match Unfinished::find(&request.state.dir, &self.workspace) {
             // Somebody else settled it meanwhile.
             Ok(None) => return Ok(false),
             Ok(Some(unfinished)) => unfinished,
             Err(error) => return Err(error),
         };
-        if request.on_leftover == OnLeftover::Stop {
-            let context = format!("{}; nothing was changed", self.in_words());
+        if request.tree.on_leftover == OnLeftover::Stop {
+            let context = format!("{}; nothing was changed", self.in_words(request));
             return Err(Error::new(ErrorKind::Refused, context));
         }
         let store = open_store(run, &self.workspace)?;
@@ -238,29 +236,29 @@ impl Leftover {
         let beside = who_is_beside(run, &self.workspace)?;
         let target = store.load(&unfinished.run().before)?;
         let wanted = Wanted::Tree(target.clone());
-        let state_dir = &request.state_dir;
+        let state_dir = &request.state.dir;
         let by = AskedBy::Run {
             died: &unfinished,
             beside: &beside,
         };
         let put = put_back(state_dir, &store, &wanted, by)?;
         let taken_back_by = put.taken_back_by.unwrap_or_default();
-        let what = format!(
-            "{} died here in the middle of an attempt; put back as it was before: {}{}{} · \
-             `recover restore {}` takes that back",
+        let says = format!(
+            "{} died here in the middle of an attempt; put back as it was before: {}{}{}",
             self.who(),
             shown(&put.restored),
             not_put_back(&put.refused),
-            kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered),
-            shell_word(&taken_back_by)
+            kept(&put.beside) + &stays(&put.foreign) + &not_covered(&put.not_covered)
         );
+        let session_id = taken_back_by.clone();
+        let what = request.advise(says, &Advice::TakeBack { session_id });
         let event = JournalEvent::Restored(Restored {
             attempt_number: None,
             checkpoint: target.id(),
             replaced: taken_back_by,
             paths: put.restored.len() as u64,
         });
-        if !self.is_restore && unfinished.run().store == request.store.url() {
+        if !self.is_restore && unfinished.run().store == request.state.store.url() {
             record_by_the_way(run, Some(&self.session_id), event);
         }
         let reason = "it died; a later run here put the tree back";
@@ -273,26 +271,27 @@ impl Leftover {
         who_died(&self.session_id, self.is_restore)
     }
 
-    fn in_words(&self) -> String {
+    fn in_words(&self, request: &RunRequest) -> String {
         let who = self.who();
-        let word = shell_word(&self.session_id);
-        match &self.paths {
+        let says = match &self.paths {
             Ok(paths) => format!(
                 "{who} died here in the middle of an attempt, and these paths are neither as they \
-                 were before it nor as it left them: {}; `recover restore {word}` puts the tree back, \
-                 `recover checkpoint` accepts it as it is",
+                 were before it nor as it left them: {}",
                 shown(paths)
             ),
             Err(error) if self.session_id.is_empty() => {
                 let why = error.chain();
-                format!("a run may have died here, and what it left cannot be known: {why}")
+                return format!(
+                    "a run may have died here, and what it left cannot be known: {why}"
+                );
             }
             Err(error) => format!(
-                "{who} died here, and what it left cannot be put in order: {}; `recover restore \
-                 {word}` puts the tree back, `recover checkpoint` accepts it as it is",
+                "{who} died here, and what it left cannot be put in order: {}",
                 error.chain()
             ),
-        }
+        };
+        let session_id = self.session_id.clone();
+        request.advise(says, &Advice::RestoreOrAccept { session_id })
     }
 }
 
@@ -308,7 +307,7 @@ fn who_died(session_id: &str, is_restore: bool) -> String {
 /// A process that was killed while it started another one leaves its lock to the copy of itself
 /// that is about to become the other: for milliseconds it is held by nobody who would clean up.
 fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
-    let state_dir = &run.runner.request.state_dir;
+    let state_dir = &run.runner.request.state.dir;
     for _ in 0..ORPHANED_LOCK_POLLS {
         if let Locked::Ours(lock) = WorkspaceLock::try_acquire(state_dir, workspace, &holder(run))?
         {

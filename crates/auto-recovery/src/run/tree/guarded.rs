@@ -73,19 +73,19 @@ impl GuardedTree {
     ) -> Result<Self> {
         let request = &run.runner.request;
         let root = claim.workspace().root();
-        let globs = request.protect.iter().chain(guarded);
+        let globs = request.tree.protect.iter().chain(guarded);
         let protect: Vec<String> = globs.flat_map(|glob| glob.from_root(root)).collect();
         let protected = Protected::new(&protect)?;
         let beside = match claim.is_ours() {
-            true => Some(Inbox::open(&request.state_dir, claim.workspace())?),
+            true => Some(Inbox::open(&request.state.dir, claim.workspace())?),
             false => None,
         };
         let options = CheckpointOptions {
             protect,
-            exclude: request.store_paths.clone(),
+            exclude: request.state.store_paths.clone(),
             ..CheckpointOptions::default()
         };
-        let (state_dir, workspace) = (&request.state_dir, claim.workspace());
+        let (state_dir, workspace) = (&request.state.dir, claim.workspace());
         let host = run.runner.host.clone();
         let store = if claim.is_ours() {
             let (store, aside) = CheckpointStore::open_whole(state_dir, workspace, options, host)?;
@@ -107,7 +107,7 @@ impl GuardedTree {
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protected,
             argv: request.words(),
-            cwd: request.cwd.display().to_string(),
+            cwd: request.command.cwd.display().to_string(),
             ours: ground.clone(),
             aside: None,
             cure: Vec::new(),
@@ -533,7 +533,7 @@ fn begin_pending(
     let word = UnfinishedRun {
         session_id: session_id.to_owned(),
         run_id: run.runner.run_id().to_owned(),
-        store: request.store.url(),
+        store: request.state.store.url(),
         command: request.words(),
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
@@ -541,7 +541,7 @@ fn begin_pending(
         heads: ground.head().map(str::to_owned).into_iter().collect(),
         ..UnfinishedRun::default()
     };
-    Unfinished::begin(&request.state_dir, claim.workspace(), word)
+    Unfinished::begin(&request.state.dir, claim.workspace(), word)
 }
 
 fn unique<T: Ord>(list: &mut Vec<T>) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::checkpoint::{Checkpoint, ProtectGlob, Protected, scripts_of};
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::tree::guarded::{Guarded, GuardedTree};
@@ -74,10 +75,12 @@ fn others_meant(glob: &ProtectGlob, root: &Path) -> Vec<ProtectGlob> {
 
 /// Says which globs protect nothing: a typing error, or a glob that is meant from elsewhere.
 pub(in crate::run) fn warn_of_unmatched(run: &Run, tree: &GuardedTree) {
-    for (glob, other) in tree.unmatched(&run.runner.request.protect) {
-        let hint = other.map(|other| format!(": `{other}` would"));
-        let hint = hint.unwrap_or_default();
-        let what = format!("`--protect {glob}` matches nothing in this tree{hint}");
+    let request = &run.runner.request;
+    for (glob, other) in tree.unmatched(&request.tree.protect) {
+        let would = other.as_ref().map(|other| format!(": `{other}` would"));
+        let would = would.unwrap_or_default();
+        let says = format!("`{glob}`, which is protected, matches nothing in this tree{would}");
+        let what = request.advise(says, &Advice::ProtectOther { glob, other });
         run.observe(&RunEvent::Warning { what: &what });
     }
 }
@@ -91,7 +94,11 @@ pub(in crate::run) fn guarded_files(
 ) -> Vec<ProtectGlob> {
     let request = &run.runner.request;
     let given = policy.fixes.iter().chain(&policy.alternatives);
-    let asked = request.approve.iter().chain(&request.on_escalate);
+    let asked = request
+        .people
+        .approve
+        .iter()
+        .chain(&request.people.on_escalate);
     let words = |command: &StrategyCommand| -> Vec<String> {
         let words = command.argv.iter();
         words
@@ -100,7 +107,7 @@ pub(in crate::run) fn guarded_files(
     };
     let scripts = given
         .chain(asked)
-        .flat_map(|command| scripts_of(&words(command), &request.cwd, workspace.root()));
-    let files = request.guarded_files.iter().cloned().chain(scripts);
+        .flat_map(|command| scripts_of(&words(command), &request.command.cwd, workspace.root()));
+    let files = request.tree.guarded_files.iter().cloned().chain(scripts);
     files.map(|file| ProtectGlob::of_file(&file)).collect()
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::checkpoint::{Staged, UserIndex, display_path, some_names};
 use crate::error::Result;
 use crate::manager::RecoveryEnd;
+use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::tree::session_patch::SessionPatch;
@@ -43,23 +44,24 @@ impl Staging {
     /// That it cannot be seen is told, and stops nothing.
     pub(in crate::run) fn look(run: &Run, tree: Option<&GuardedTree>) -> Option<Self> {
         let request = &run.runner.request;
-        if !request.stage && !request.fail_on_change && request.git_index.is_none() {
+        if !request.tree.stage && !request.exits.fail_on_change && request.tree.git_index.is_none()
+        {
             return None;
         }
         let warn = |why: &str| {
-            if !request.stage {
+            if !request.tree.stage {
                 return;
             }
             let what = format!("what a cure changes will not be staged: {why}");
             run.observe(&RunEvent::Warning { what: &what });
         };
         let Some(tree) = tree else {
-            if request.stage && !request.checkpoint {
+            if request.tree.stage && !request.tree.checkpoint {
                 warn("without a checkpoint nobody can tell what it changes");
             }
             return None;
         };
-        let index = tree.user_index(request.git_index.as_deref());
+        let index = tree.user_index(request.tree.git_index.as_deref());
         let looked = index.and_then(|index| {
             let before = index.standing(false)?;
             Ok(Self { index, before })
@@ -84,7 +86,7 @@ impl Staging {
         let placed = match &cure {
             Some(cure) => {
                 let paths = staging.name_inside(run, cure);
-                match request.stage || request.git_index.is_some() {
+                match request.tree.stage || request.tree.git_index.is_some() {
                     true => staging.place(run, tree, (cure, paths)),
                     false => Ok(()),
                 }
@@ -131,7 +133,7 @@ impl Staging {
             (&here, "", "`git add` it"),
             (&inside, ", in a repository of its own", "commit it there"),
         ] {
-            if !names.is_empty() && run.runner.request.git_index.is_some() {
+            if !names.is_empty() && run.runner.request.tree.git_index.is_some() {
                 let what = format!(
                     "the commit takes what is staged, and not what changed while the command \
                      ran{what}: {} · {then}",
@@ -154,7 +156,7 @@ impl Staging {
         if !names.is_empty() {
             let names = some_names(&names, PATHS_SHOWN);
             let request = &run.runner.request;
-            let what = match request.stage || request.git_index.is_some() {
+            let what = match request.tree.stage || request.tree.git_index.is_some() {
                 true => "the commit goes on without what the cure changed",
                 false => "the cure changed what is",
             };
@@ -199,13 +201,13 @@ impl Staging {
         }
         let names = |paths: &[String]| some_names(paths, PATHS_SHOWN);
         let warn = |what: String| run.observe(&RunEvent::Warning { what: &what });
-        if !run.runner.request.stage {
+        if !run.runner.request.tree.stage {
             let all: Vec<_> = paths.into_iter().map(|(_, shown)| shown).collect();
-            warn(format!(
-                "the commit takes what is staged, and the cure is not: {} · `git add` it, or let \
-                 --stage add what was staged before",
+            let says = format!(
+                "the commit takes what is staged, and the cure is not: {} · `git add` it",
                 names(&all)
-            ));
+            );
+            warn(run.runner.request.advise(says, &Advice::LetStage));
             return Ok(());
         }
         if self.index.is_of_some_paths() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auto_recovery::RecoveryStrategyType::{Alternative, Custom, Fix};
 use auto_recovery::host::Host;
 use auto_recovery::manager::{Incident, RecoveryEnd};
-use auto_recovery::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
+use auto_recovery::strategy::{Call, Did, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use auto_recovery::{Category, Failure};
 
 use super::{Scripted, failure, manager, no_context, seconds};
@@ -140,7 +140,7 @@ fn what_stands_in_is_not_verified() {
     let (mut manager, _) = manager();
     let asked = Arc::new(Mutex::new(Vec::new()));
     let outcome = Outcome {
-        stands_in: true,
+        did: Did::StoodIn { worked: true },
         ..Outcome::success("the other way worked")
     };
     manager.settings.enable_fix_generation = false;

@@ -39,7 +39,7 @@ fn mending(links: &str) -> Vec<Recipe> {
 
 fn request(project: &Project, links: &str, recipes: Vec<Recipe>) -> RunRequest {
     let mut request = project.request(&["sh", "-c", &chain(links)], Policy::default());
-    request.recipes = recipes;
+    request.tries.recipes = recipes;
     request
 }
 
@@ -120,7 +120,7 @@ fn one_at_a_time(names: &[&str]) -> (Project, RunRequest) {
     let script =
         "for f in *.py; do ! grep -q bad $f || { echo \"$f:1: error: bad\" >&2; exit 1; }; done";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
-    request.recipes = vec![Recipe {
+    request.tries.recipes = vec![Recipe {
         name: "one-file".to_owned(),
         commands: vec!["*".to_owned()],
         messages: vec!["bad".to_owned()],
@@ -163,7 +163,7 @@ fn a_recipe_on_a_file_is_given_all_that_the_output_names_in_the_workspace() {
     // Like `make` with a silent recipe: the command is not printed, only the tool's output.
     let script = "grep -l bad *.py ../out.py | sed 's/^/would reformat /' >&2; ! grep -q bad *d.py";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
-    request.recipes = vec![Recipe {
+    request.tries.recipes = vec![Recipe {
         name: "black".to_owned(),
         tools: vec!["black".to_owned()],
         on_file: ["./bin/black", "{file}"].map(str::to_owned).to_vec(),
@@ -193,7 +193,7 @@ fn a_file_outside_of_the_workspace_is_not_mended_though_a_tool_names_it() {
     let project = Project::new(&[("../out.py", "bad\n")]);
     let script = "echo 'would reformat ../out.py' >&2; exit 1";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
-    request.recipes = vec![Recipe {
+    request.tries.recipes = vec![Recipe {
         name: "black".to_owned(),
         tools: vec!["black".to_owned()],
         on_file: ["touch", "{file}", "ran"].map(str::to_owned).to_vec(),
@@ -213,7 +213,7 @@ fn a_file_outside_of_the_workspace_is_not_mended_though_a_tool_names_it() {
 #[test]
 fn what_stays_in_the_same_file_is_no_progress() {
     let (project, mut request) = one_at_a_time(&["a.py"]);
-    request.recipes[0].run = ["sed", "-i", "$abad", "{file}"].map(str::to_owned).to_vec();
+    request.tries.recipes[0].run = ["sed", "-i", "$abad", "{file}"].map(str::to_owned).to_vec();
     let (outcome, _) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.trail().len(), 1);
@@ -226,7 +226,7 @@ fn a_recipe_is_not_tried_twice_on_the_same_tree() {
     let project = Project::new(&[("value", "one")]);
     let script = "echo \"x.py:1: error: it is $(cat value)\" >&2; exit 1";
     let mut request = project.request(&["sh", "-c", script], Policy::default());
-    request.recipes = vec![
+    request.tries.recipes = vec![
         recipe("to-two", "it is one", "printf two > value"),
         recipe("to-one", "it is two", "printf one > value"),
     ];
@@ -243,8 +243,8 @@ fn only_what_is_safe_makes_a_new_ground_unless_progress_is_asked_for() {
         let mut recipes = mending("ab");
         recipes[0].tier = Tier::Moderate;
         let mut request = request(&project, "ab", recipes);
-        request.allow = Tier::Moderate;
-        request.keep_progress = keep_progress;
+        request.tries.allow = Tier::Moderate;
+        request.tree.keep_progress = keep_progress;
         let (outcome, _) = project.run(request);
         assert_eq!(outcome.unwrap().exit, RunExit::Code(code));
     }
@@ -259,7 +259,7 @@ fn what_somebody_gave_has_its_tries_in_the_whole_run() {
         ..fixing(&["echo tried >> ../tries"])
     };
     let mut request = project.request(&["sh", "-c", &chain("ab")], policy);
-    request.recipes = mending("a");
+    request.tries.recipes = mending("a");
     let (outcome, _) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     let tries = std::fs::read_to_string(project.root().join("../tries")).unwrap();
@@ -274,7 +274,7 @@ fn what_is_approved_is_all_that_would_stay() {
             true => {
                 let steps = ["echo a > value; echo new > first", "echo b >> value"];
                 let mut request = project.request(&["sh", "-c", &chain("ab")], fixing(&steps));
-                request.keep_progress = true;
+                request.tree.keep_progress = true;
                 request
             }
             false => {
@@ -283,7 +283,7 @@ fn what_is_approved_is_all_that_would_stay() {
                 request(&project, "ab", recipes)
             }
         };
-        request.approve = Some(StrategyCommand::shell(answer));
+        request.people.approve = Some(StrategyCommand::shell(answer));
         let (outcome, seen) = project.run(request);
         assert_eq!(
             outcome.unwrap().exit,
@@ -318,8 +318,8 @@ fn a_pass_by_chance_on_a_ground_is_approved_too() {
         chain("a")
     );
     let mut request = project.request(&["sh", "-c", &script], fixing(&["echo a > value", "true"]));
-    request.keep_progress = true;
-    request.approve = Some(StrategyCommand::shell("false"));
+    request.tree.keep_progress = true;
+    request.people.approve = Some(StrategyCommand::shell("false"));
     let (outcome, seen) = project.run(request);
     assert_ne!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
     assert_eq!(project.read("value"), "");
@@ -363,7 +363,7 @@ fn a_check_that_mends_and_fails_for_good_is_run_again_once() {
     let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
     let mut request = mending_check(&project, "exit 0");
     let script = "echo >> ../runs; echo '- files were modified by this hook'; exit 1";
-    request.argv = ["sh", "-c", script].map(Into::into).to_vec();
+    request.command.argv = ["sh", "-c", script].map(Into::into).to_vec();
     let (outcome, _) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("../runs").lines().count(), 2);
@@ -374,7 +374,7 @@ fn what_fails_behind_a_check_that_mended_is_planned_for() {
     let project = Project::new(&[("value", "bad\n"), ("../runs", "")]);
     let next = "grep -q a value || { echo 'x.py:1: error: no a' >&2; exit 1; }";
     let mut request = mending_check(&project, next);
-    request.recipes = mending("a");
+    request.tries.recipes = mending("a");
     let (outcome, seen) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
     assert_eq!(project.read("value"), "good\na\n");

@@ -151,7 +151,7 @@ fn fail_on_flaky_exits_with_the_first_runs_code() {
         ..Policy::default()
     };
     let mut request = project.request(&["sh", "-c", script], policy);
-    request.fail_on_flaky = true;
+    request.exits.fail_on_flaky = true;
     let outcome = project.run(request).0.unwrap();
     assert!(outcome.result.success && outcome.flaky);
     assert_eq!(outcome.exit, RunExit::Code(3));
@@ -218,7 +218,7 @@ fn progress_is_kept_when_asked_for() {
     let fix = "if grep -q a value; then echo b >> value; else echo a > value; fi";
     let project = Project::new(&[("value", "")]);
     let mut request = project.request(&["sh", "-c", script], fixing(&[fix]));
-    request.keep_progress = true;
+    request.tree.keep_progress = true;
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
     assert_eq!(project.read("value"), "a\nb\n");
     let without = Project::new(&[("value", "")]);

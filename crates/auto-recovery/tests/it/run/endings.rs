@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auto_recovery::RecoveryStrategyType;
 use auto_recovery::audit::{JournalEvent, SessionOutcome};
-use auto_recovery::run::{Policy, RunExit, RunRequest, StrategyCommand};
+use auto_recovery::run::{Mode, Policy, RunExit, StrategyCommand};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -68,7 +68,7 @@ fn a_command_that_does_not_exist_is_127_unless_something_stands_in() {
         ..Policy::default()
     };
     let mut request = project.request(&argv, policy);
-    request.session_id = Some("again".to_owned());
+    request.record.session_id = Some("again".to_owned());
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
 }
 
@@ -90,7 +90,7 @@ fn the_deadline_ends_the_run_with_124_and_the_tree_as_it_was() {
         &["sh", "-c", "exit 1"],
         fixing(&["echo 2 > a; exec sleep 60"]),
     );
-    request.deadline = Some(Duration::from_millis(700));
+    request.limits.deadline = Some(Duration::from_millis(700));
     let outcome = project.run(request).0.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(124));
     assert_eq!(listing(&project.root()), before);
@@ -110,7 +110,7 @@ fn a_process_that_takes_too_long_is_ended() {
         ..Policy::default()
     };
     let mut request = project.request(&["sleep", "60"], policy);
-    request.attempt_timeout = Some(Duration::from_millis(300));
+    request.limits.attempt_timeout = Some(Duration::from_millis(300));
     let outcome = project.run(request).0.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(124));
 }
@@ -119,7 +119,7 @@ fn a_process_that_takes_too_long_is_ended() {
 fn the_person_is_called_with_the_failure_as_data() {
     let project = Project::new(&[]);
     let mut request = project.request(&["sh", "-c", "exit 3"], fixing(&["true"]));
-    request.on_escalate = Some(StrategyCommand::shell("echo $RECOVER_STRATEGY > ../called"));
+    request.people.on_escalate = Some(StrategyCommand::shell("echo $RECOVER_STRATEGY > ../called"));
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(3));
     assert_eq!(project.read("../called"), "escalate\n");
 }
@@ -131,7 +131,7 @@ fn a_dry_run_runs_once_plans_and_touches_nothing() {
         &["sh", "-c", "echo run >> ../runs; grep -q mended value"],
         fixing(&["echo mended > value"]),
     );
-    request.dry_run = true;
+    request.mode = Mode::DryRun;
     let (outcome, seen) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("../runs"), "run\n");
@@ -151,7 +151,7 @@ fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
         &["sh", "-c", "grep -q mended value"],
         fixing(&["echo mended > value"]),
     );
-    let store = std::sync::Arc::clone(&request.store);
+    let store = std::sync::Arc::clone(&request.state.store);
     std::fs::write(project.state(), "in the way").unwrap();
     // Without state nothing can be tried, and the command's own code stands.
     let (outcome, seen) = project.run(request.clone());
@@ -160,11 +160,9 @@ fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
     assert!(told, "{:?}", seen.events);
     assert_eq!(project.read("value"), "broken");
     // With it, a store that is none is a fault.
-    let request = RunRequest {
-        state_dir: project.root().join("../elsewhere"),
-        store,
-        ..request
-    };
+    let mut request = request;
+    request.state.dir = project.root().join("../elsewhere");
+    request.state.store = store;
     let error = project.run(request).0.unwrap_err();
     assert!(
         error.chain().contains("nothing was tried"),

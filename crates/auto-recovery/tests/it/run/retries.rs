@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auto_recovery::Category;
-use auto_recovery::run::{Policy, RunExit};
+use auto_recovery::run::{Policy, RunExit, RunRequest, Words};
 
 use super::Project;
 use super::support::{Seen, fixing};
@@ -17,13 +17,23 @@ const AWAY: &str = "echo x >> ../runs; \
 const RED: &str = "echo x >> ../runs; echo 'FAILED tests/test_a.py::test_sum - assert 1 == 2'; \
                    echo '1 failed in 0.12s'; exit 1";
 
+/// Advice as the data that it is.
+const AS_IT_IS: Words = Words {
+    advice: |says, advice| format!("{says}; {advice:?}"),
+    ..Words::NONE
+};
+
 fn runs(project: &Project) -> usize {
     project.read("../runs").lines().count()
 }
 
 /// What `recover` does with `script` under `policy`.
 fn run(project: &Project, script: &str, policy: Policy) -> (RunExit, Seen) {
-    let (outcome, seen) = project.run(project.request(&["sh", "-c", script], policy));
+    let request = RunRequest {
+        words: AS_IT_IS,
+        ..project.request(&["sh", "-c", script], policy)
+    };
+    let (outcome, seen) = project.run(request);
     (outcome.unwrap().exit, seen)
 }
 
@@ -95,21 +105,11 @@ fn a_wait_that_nobody_asked_for_is_not_begun_when_it_is_long() {
     assert_eq!(runs(&project), 2, "who asks for it gets it");
 }
 
-/// The time that the flag in `said` gives: `8h50m`, `6s`.
+/// The time that `said` advises, in whole seconds.
 fn advised(said: &str) -> Duration {
-    let (_, flag) = said.split_once("--retry-for ").expect("a flag");
-    let flag = flag.split('`').next().unwrap_or_default();
-    let parts = flag.split_inclusive(|one: char| one.is_ascii_alphabetic());
-    let seconds = parts.map(|part| {
-        let (amount, unit) = part.split_at(part.len() - 1);
-        let amount: u64 = amount.parse().expect("a number");
-        amount
-            * [("h", 3600), ("m", 60), ("s", 1)]
-                .map(|(name, of)| u64::from(name == unit) * of)
-                .iter()
-                .sum::<u64>()
-    });
-    Duration::from_secs(seconds.sum())
+    let (_, time) = said.split_once("RetryFor(").expect("advice");
+    let (seconds, _) = time.split_once("s)").expect("seconds");
+    Duration::from_secs(seconds.parse().expect("a number"))
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_wait_that_does_not_fit_before_the_deadline_is_named_and_not_begun() {
         ..Policy::default()
     };
     let mut request = project.request(&["sh", "-c", script], policy);
-    request.deadline = Some(Duration::from_secs(1000));
+    request.limits.deadline = Some(Duration::from_secs(1000));
     let (outcome, seen) = project.run(request);
     let outcome = outcome.unwrap();
     assert_eq!(outcome.exit, RunExit::Code(124), "{:?}", seen.events);
@@ -249,9 +249,10 @@ fn a_code_that_is_exchanged_is_told() {
     let project = Project::new(&[]);
     for (script, told) in [("exit 3", true), ("exit 75", false), ("true", false)] {
         let mut request = project.request(&["sh", "-c", script], Policy::default());
-        request.exit_map.insert(Category::Unknown, 75);
+        request.exits.exit_map.insert(Category::Unknown, 75);
+        request.words = AS_IT_IS;
         let (_, seen) = project.run(request);
-        let what = "exits 75 instead of 3 (--exit-map)";
+        let what = "exits 75 instead of 3; Because(ExitMap)";
         assert_eq!(has_event(&seen, "Note", what), told, "{:?}", seen.events);
     }
 }

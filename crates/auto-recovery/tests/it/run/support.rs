@@ -140,14 +140,13 @@ impl Project {
         let store =
             JsonlStore::open(&self.state(), JsonlOptions::default(), Recorder::new(host)).unwrap();
         let argv = argv.iter().map(OsString::from).collect();
-        RunRequest {
-            store_paths: vec![self.state()],
-            session_id: Some("s".to_owned()),
-            policy: Arc::new(move |_, _| policy.clone()),
-            search_path: Some("/usr/local/bin:/usr/bin:/bin".into()),
-            grace: Duration::from_millis(200),
-            ..RunRequest::new(argv, self.root(), self.state(), Arc::new(store))
-        }
+        let mut request = RunRequest::new(argv, self.root(), self.state(), Arc::new(store));
+        request.state.store_paths = vec![self.state()];
+        request.record.session_id = Some("s".to_owned());
+        request.tries.policy = Arc::new(move |_, _| policy.clone());
+        request.command.search_path = Some("/usr/local/bin:/usr/bin:/bin".into());
+        request.limits.grace = Duration::from_millis(200);
+        request
     }
 
     /// Runs `request`.

@@ -46,7 +46,7 @@ fn a_fix_is_told_the_command_and_all_that_is_known() {
         ..fixing(&[&copying("told", "true")])
     };
     let mut request = project.request(&["sh", "-c", script], policy);
-    request.protect = vec![ProtectGlob {
+    request.tree.protect = vec![ProtectGlob {
         glob: "tests/**".to_owned(),
         base: project.root(),
     }];
@@ -202,7 +202,7 @@ fn whoever_is_called_to_help_is_told_all_that_was_tried() {
         ..fixing(&["echo half > value"])
     };
     let mut request = project.request(&["grep", "-q", "mended", "value"], policy);
-    request.on_escalate = Some(StrategyCommand::shell(&copying("told", "true")));
+    request.people.on_escalate = Some(StrategyCommand::shell(&copying("told", "true")));
     let (outcome, _) = project.run(request);
     outcome.unwrap();
     let told = context(&project, "told");
@@ -219,7 +219,7 @@ fn whoever_approves_is_told_the_change_and_no_prompt() {
         fixing(&["echo mended > value"]),
     );
     let judge = copying("told", "true");
-    request.approve = Some(StrategyCommand::shell(&judge));
+    request.people.approve = Some(StrategyCommand::shell(&judge));
     let (outcome, _) = project.run(request);
     assert_eq!(outcome.unwrap().exit, RunExit::Code(0));
     assert_eq!(context(&project, "told")["version"], 1);

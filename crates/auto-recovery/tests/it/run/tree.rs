@@ -13,7 +13,7 @@ fn a_fix_that_touches_a_protected_path_is_undone_though_it_works() {
         &["sh", "tests/test.sh"],
         fixing(&["echo exit 0 > tests/test.sh"]),
     );
-    request.protect = vec![ProtectGlob {
+    request.tree.protect = vec![ProtectGlob {
         glob: "tests/**".to_owned(),
         base: project.root(),
     }];
@@ -31,13 +31,14 @@ fn every_room_of_the_state_is_known() {
         &["sh", "-c", "grep -q mended value"],
         fixing(&["echo tried > value; exit 1", "echo mended > value"]),
     );
-    request.approve = Some(StrategyCommand::shell("true"));
+    request.people.approve = Some(StrategyCommand::shell("true"));
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(0));
     let rooms = [
         "beside",
         "breaker.json",
         "checkpoints",
         "locks",
+        "onlookers",
         "outputs",
         "retention.json",
         "retry-budget.json",
@@ -59,8 +60,8 @@ fn without_approval_a_working_fix_is_undone() {
     let run = |answer: &str, session: &str| {
         let argv = ["sh", "-c", "grep -q mended value"];
         let mut request = project.request(&argv, fixing(&["echo mended > value"]));
-        request.approve = Some(StrategyCommand::shell(answer));
-        request.session_id = Some(session.to_owned());
+        request.people.approve = Some(StrategyCommand::shell(answer));
+        request.record.session_id = Some(session.to_owned());
         project.run(request).0.unwrap().exit
     };
     assert_eq!(run("false", "no"), RunExit::Code(1));
@@ -90,7 +91,7 @@ fn ignore_files_that_are_too_large_keep_fixes_from_being_tried_and_are_named() {
 fn failed_changes_stay_when_asked_to() {
     let project = Project::new(&[("value", "broken")]);
     let mut request = project.request(&["false"], fixing(&["echo tried >> value"]));
-    request.keep_failed_changes = true;
+    request.tree.keep_failed_changes = true;
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("value"), "brokentried\ntried\ntried\n");
     assert!(
@@ -148,7 +149,7 @@ fn the_users_git_is_never_written_to() {
 fn without_a_checkpoint_nothing_is_undone_and_the_record_says_so() {
     let project = Project::new(&[("value", "broken")]);
     let mut request = project.request(&["false"], fixing(&["echo tried > value"]));
-    request.checkpoint = false;
+    request.tree.checkpoint = false;
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("value"), "tried\n");
     assert!(!project.trail()[0].rollback_performed);

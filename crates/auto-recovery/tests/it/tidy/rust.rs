@@ -114,19 +114,48 @@ fn raw_string_len(bytes: &[u8]) -> Option<usize> {
 
 /// `code`, which has its text blanked, without the items under `#[cfg(test)]`.
 pub(super) fn without_tests(code: &str) -> String {
+    shipped(code, code)
+}
+
+/// `text`, of which `code` is the same with its text blanked, without the items under
+/// `#[cfg(test)]`.
+pub(super) fn shipped(code: &str, text: &str) -> String {
     const MARK: &str = "#[cfg(test)]";
     let mut kept = String::new();
-    let mut rest = code;
-    while let Some(at) = rest.find(MARK) {
-        kept.push_str(&rest[..at]);
-        let item = &rest[at + MARK.len()..];
+    let mut from = 0;
+    while let Some(at) = code[from..].find(MARK) {
+        kept.push_str(&text[from..from + at]);
+        from += at + MARK.len();
+        let item = &code[from..];
         let end = match item.find(['{', ';']) {
             Some(open) if item.as_bytes()[open] == b'{' => close_of(item, open),
             other => other,
         };
-        rest = end.map_or("", |end| &item[end + 1..]);
+        from = end.map_or(code.len(), |end| from + end + 1);
     }
-    kept + rest
+    kept + &text[from..]
+}
+
+/// The strings of `source` as they are written, without their quotes, each with where it begins.
+pub(super) fn strings(source: &str) -> Vec<(usize, &str)> {
+    let bytes = source.as_bytes();
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < bytes.len() {
+        let word = word_len(&bytes[at..]);
+        let Some(len) = text_len(&bytes[at..], word) else {
+            at += word.max(1);
+            continue;
+        };
+        let literal = &source[at..at + len];
+        if let (Some(open), Some(close)) = (literal.find('"'), literal.rfind('"'))
+            && !literal.starts_with('/')
+            && open < close
+        {
+            found.push((at, &literal[open + 1..close]));
+        }
+        at += len;
+    }
+    found
 }
 
 /// Where the bracket that opens at `open` closes.

@@ -77,7 +77,7 @@ impl Told {
         guarded: &[ProtectGlob],
     ) -> Self {
         let root = workspace.root();
-        let protected = runner.request.protect.iter().chain(guarded);
+        let protected = runner.request.tree.protect.iter().chain(guarded);
         let globs = protected.flat_map(|glob| glob.from_root(root));
         // The root of the tree is where agents think they are; `/` is another one to them.
         let globs = globs.map(|glob| glob.trim_start_matches('/').to_owned());
@@ -173,7 +173,7 @@ impl Told {
             version: VERSION,
             session_id: call.session_id.map(str::to_owned),
             argv: words(request.words()),
-            cwd: request.cwd.display().to_string(),
+            cwd: request.command.cwd.display().to_string(),
             workspace: teller.workspace.clone(),
             strategy: call.strategy.to_string(),
             action: text(action),
@@ -182,7 +182,7 @@ impl Told {
             attempt_number: call.attempt_number,
             time_left_seconds: left.map(|left| left.as_secs_f64()),
             protected: teller.protected.clone(),
-            allow: request.allow.as_str().to_owned(),
+            allow: request.tries.allow.as_str().to_owned(),
             category: call.category,
             rule: facing
                 .as_ref()
