@@ -9,6 +9,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod group;
+#[cfg(all(doctest, feature = "postgres", feature = "sqlite"))]
+mod guide;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
