@@ -7,6 +7,8 @@
 //! The features `sqlite` and `postgres`, both on by default, each bring one store and what it is
 //! built on.
 
+#[cfg(all(doctest, feature = "postgres", feature = "sqlite"))]
+mod guide;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -6,6 +6,54 @@
 //!
 //! It never prints, never reads the environment and never looks for files by itself: whoever calls
 //! it says where things are. It is blocking and starts no thread of its own that outlives a call.
+//!
+//! # Recover, and ask how it went
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use auto_recovery::host::SystemHost;
+//! use auto_recovery::manager::ManagerSettings;
+//! use auto_recovery::{AutoRecoveryManager, Failure};
+//!
+//! let dir = tempfile::tempdir()?;
+//! let settings = ManagerSettings {
+//!     audit_dir: Some(dir.path().join("audit")),
+//!     ..ManagerSettings::default()
+//! };
+//! let mut manager = AutoRecoveryManager::new(settings, Arc::new(SystemHost::new()))?;
+//! manager.fix_generator = Some(Box::new(|failure, _context| {
+//!     Ok(format!("- corrected what {} told of", failure.source))
+//! }));
+//!
+//! // Every attempt is recorded, and on disk before the next one begins.
+//! let failure = Failure::new("SyntaxError", "invalid syntax", "linter");
+//! let result = manager.attempt_recovery(&failure, &Default::default())?;
+//! assert!(result.success);
+//!
+//! let statistics = manager.get_recovery_statistics(None)?.expect("it is recorded");
+//! assert_eq!((statistics.total_attempts, statistics.success_rate), (1, 100.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What kind of failure it is
+//!
+//! ```
+//! use auto_recovery::Category;
+//! use auto_recovery::detect::{Observation, Rules, detect};
+//!
+//! let argv = ["cargo", "build"].map(str::to_owned);
+//! let observation = Observation {
+//!     argv: &argv,
+//!     exit_code: Some(101),
+//!     stderr: b"error[E0308]: mismatched types\n --> src/main.rs:2:18\n",
+//!     ..Observation::default()
+//! };
+//! let detection = detect(&observation, Rules::builtin());
+//! assert_eq!(detection.failure.error_type, "E0308");
+//! assert_eq!(detection.failure.file_path.as_deref(), Some("src/main.rs"));
+//! assert_ne!(detection.category, Category::Unknown);
+//! ```
 
 pub mod attempt;
 pub mod audit;

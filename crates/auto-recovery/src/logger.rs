@@ -37,6 +37,42 @@ pub struct AttemptRecord {
 }
 
 /// Keeps the record of every attempt in a store.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use auto_recovery::host::{Host, SystemHost, timestamp};
+/// use auto_recovery::logger::AttemptRecord;
+/// use auto_recovery::{RecoveryAttempt, RecoveryAuditLogger, RecoveryStrategyType};
+///
+/// let dir = tempfile::tempdir().expect("a directory for the trail");
+/// let host = Arc::new(SystemHost::new());
+/// let logger = RecoveryAuditLogger::open(&dir.path().join("audit"), host.clone())?;
+/// let session = logger.start_session(Some("nightly"))?;
+///
+/// let attempt = RecoveryAttempt {
+///     attempt_number: 1,
+///     strategy: RecoveryStrategyType::Fix,
+///     success: true,
+///     error_before: None,
+///     error_after: None,
+///     changes_made: vec!["sorted the imports".to_owned()],
+///     timestamp: timestamp(host.now()),
+///     duration_seconds: 0.2,
+///     message: "the linter passed".to_owned(),
+/// };
+/// let record = AttemptRecord {
+///     files_modified: vec!["app.py".to_owned()],
+///     ..AttemptRecord::default()
+/// };
+/// // The id comes back once the entry is on disk.
+/// let entry_id = logger.log_recovery_attempt(&attempt, &session, record)?;
+///
+/// let history = logger.get_recovery_history(&session)?;
+/// assert_eq!(history[0].entry_id, entry_id);
+/// assert_eq!(history[0].files_modified, ["app.py"]);
+/// # Ok::<(), auto_recovery::Error>(())
+/// ```
 pub struct RecoveryAuditLogger {
     store: Arc<dyn AuditStore>,
     host: Arc<dyn Host>,

@@ -49,6 +49,42 @@ impl Followed {
 }
 
 /// Waits for what is written to a store, by whomever.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use auto_recovery::Result;
+/// use auto_recovery::audit::{AuditStore, Followed, ReadAfter, Seen};
+///
+/// /// Hands `told` each entry that is added to `session`, until `is_over`.
+/// fn follow(
+///     store: &dyn AuditStore,
+///     session: &str,
+///     told: &mut dyn FnMut(&str),
+///     is_over: &dyn Fn() -> bool,
+/// ) -> Result<()> {
+///     let mut follower = store.follower()?;
+///     let mut seen = Seen::default();
+///     while !is_over() {
+///         let is_named = match follower.wait(Duration::from_secs(1))? {
+///             Followed::Sessions(sessions) => sessions.iter().any(|id| id == session),
+///             Followed::Anything => true,
+///             Followed::Nothing => false,
+///         };
+///         let mut visit = |entry: auto_recovery::audit::StoredEntry<'_>| {
+///             told(&entry.json());
+///             Ok(())
+///         };
+///         // Of one that is gone, what is there now is read from its beginning.
+///         let mut is_at_end = !is_named;
+///         while !is_at_end {
+///             let read = store.read_after(session, &mut seen, &mut visit)?;
+///             is_at_end = read != ReadAfter::Removed;
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 pub trait Follower: Send {
     /// Waits until something is written, at most for `timeout`. If the store cannot be reached it
     /// tries again, and says [`Followed::Nothing`] when the time is over or the user asks to stop.

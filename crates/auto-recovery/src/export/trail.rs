@@ -14,6 +14,27 @@ use crate::host::timestamp;
 
 /// Writes the trail of `session_id` to `out`.
 ///
+/// ```
+/// use auto_recovery::Result;
+/// use auto_recovery::audit::AuditStore;
+/// use auto_recovery::export::{ExportFormat, ExportOptions, export_session};
+/// use auto_recovery::host::Host;
+///
+/// /// The trail of `session` as a table, one row an attempt.
+/// fn as_csv(store: &dyn AuditStore, session: &str, host: &dyn Host) -> Result<Vec<u8>> {
+///     let options = ExportOptions {
+///         format: ExportFormat::Csv,
+///         ..ExportOptions::default()
+///     };
+///     let mut table = Vec::new();
+///     let summary = export_session(store, session, &options, host.now(), &mut table)?;
+///     for missing in &summary.damage {
+///         println!("line {} of {} is not in it", missing.line, missing.place);
+///     }
+///     Ok(table)
+/// }
+/// ```
+///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if it has no entries; otherwise if the store cannot be read or `out`
 /// not be written.

@@ -49,6 +49,28 @@ impl Default for JsonlOptions {
 }
 
 /// A store of trails in a directory of text files, see the module's page for the format.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use auto_recovery::RecoveryAuditLogger;
+/// use auto_recovery::audit::{AuditStore, Recorder};
+/// use auto_recovery::host::SystemHost;
+/// use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+///
+/// # let dir = tempfile::tempdir().expect("a directory for the trail");
+/// # let dir = dir.path().join("audit");
+/// let host = Arc::new(SystemHost::new());
+/// // Nothing is made before something is written.
+/// let recorder = Recorder::new(host.clone());
+/// let store = Arc::new(JsonlStore::open(&dir, JsonlOptions::default(), recorder)?);
+/// let logger = RecoveryAuditLogger::new(store.clone(), host, Some(dir));
+/// logger.start_session(Some("nightly"))?;
+///
+/// let (sessions, damage) = store.read_sessions()?;
+/// assert_eq!((sessions[0].session_id.as_str(), damage.len()), ("nightly", 0));
+/// # Ok::<(), auto_recovery::Error>(())
+/// ```
 pub struct JsonlStore {
     root: Arc<Root>,
     journal: Arc<Appender>,

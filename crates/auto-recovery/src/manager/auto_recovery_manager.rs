@@ -32,7 +32,7 @@ use crate::strategy::{
     Strategy, Verifier,
 };
 
-/// Recovers failures with the strategies it is given, and records every attempt.
+/// Recovers failures with the strategies it is given, and records every attempt: see [`crate`].
 ///
 /// Success of an attempt means that the [`verifier`](Self::verifier) passed; without one it means
 /// what the handler says.

@@ -4,6 +4,69 @@
 //! what kind of failure it is, plans, guards the tree, lets the manager work, and says how to exit.
 //! It prints nothing and reads no environment: streams, settings and whoever watches are given to
 //! it.
+//!
+//! ```
+//! use std::ffi::OsString;
+//! use std::sync::{Arc, Mutex};
+//!
+//! use auto_recovery::Result;
+//! use auto_recovery::audit::Recorder;
+//! use auto_recovery::host::SystemHost;
+//! use auto_recovery::interrupt::Interrupt;
+//! use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+//! use auto_recovery::process::{CommandSpec, Discard, OutputSink};
+//! use auto_recovery::run::{
+//!     Console, Policy, Role, RunEnd, RunEvent, RunObserver, RunRequest, StrategyCommand, World,
+//!     run,
+//! };
+//!
+//! /// Shows nothing, and lets every command run again.
+//! struct Quiet;
+//!
+//! impl Console for Quiet {
+//!     fn prepare(&mut self, _: Role, _: &mut CommandSpec) -> Result<()> {
+//!         Ok(())
+//!     }
+//!     fn sink(&mut self, _: Role) -> Result<Box<dyn OutputSink + '_>> {
+//!         Ok(Box::new(Discard))
+//!     }
+//!     fn can_run_again(&self, _: &[OsString]) -> std::result::Result<(), String> {
+//!         Ok(())
+//!     }
+//! }
+//!
+//! impl RunObserver for Quiet {
+//!     fn observe(&mut self, _: &RunEvent<'_>) {}
+//! }
+//!
+//! /// Runs `test -e made` in `dir/project`, and `touch made` should it fail.
+//! fn recover(dir: &std::path::Path) -> Result<RunEnd> {
+//!     let host = Arc::new(SystemHost::new());
+//!     let recorder = Recorder::new(host.clone());
+//!     let store = JsonlStore::open(&dir.join("trail"), JsonlOptions::default(), recorder)?;
+//!     let argv = ["sh", "-c", "test -e made"].map(OsString::from).to_vec();
+//!     let mut request =
+//!         RunRequest::new(argv, dir.join("project"), dir.join("state"), Arc::new(store));
+//!     request.command.search_path = Some("/usr/bin:/bin".into());
+//!     request.tries.policy = Arc::new(|_category, _failure| Policy {
+//!         fixes: vec![StrategyCommand::shell("touch made")],
+//!         ..Policy::default()
+//!     });
+//!     let world = World {
+//!         host,
+//!         interrupt: Arc::new(Interrupt::none()),
+//!         console: Box::new(Quiet),
+//!         observer: Arc::new(Mutex::new(Quiet)),
+//!         consent: None,
+//!     };
+//!     Ok(run(request, world)?.end)
+//! }
+//!
+//! # let dir = tempfile::tempdir().expect("a directory");
+//! # std::fs::create_dir(dir.path().join("project")).expect("a project");
+//! # assert_eq!(recover(dir.path())?, RunEnd::Recovered);
+//! # Ok::<(), auto_recovery::Error>(())
+//! ```
 
 mod advice;
 mod event;

@@ -92,6 +92,26 @@ impl FromStr for Dimension {
 /// and how many of its recoveries were flaky counts once: in the group of the last of its entries
 /// that are asked for. A session without any entry is asked for by the time it began, and has no
 /// strategy and no recipe.
+///
+/// ```
+/// use auto_recovery::Result;
+/// use auto_recovery::audit::AuditStore;
+/// use auto_recovery::statistics::{AggregateQuery, Dimension};
+///
+/// /// What got better in `project`, day by day: the day, and how many percent helped.
+/// fn by_day(store: &dyn AuditStore, project: &str) -> Result<Vec<(String, f64)>> {
+///     let query = AggregateQuery {
+///         project: Some(project.to_owned()),
+///         by: vec![Dimension::Day],
+///         ..AggregateQuery::default()
+///     };
+///     let days = store.aggregate(&query)?.groups.into_iter().map(|day| {
+///         let name = day.key[0].clone().unwrap_or_default();
+///         (name, day.statistics.success_rate)
+///     });
+///     Ok(days.collect())
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AggregateQuery {
     /// Only entries of this time or later, in microseconds since the epoch.

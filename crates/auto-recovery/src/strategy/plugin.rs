@@ -46,6 +46,36 @@ pub enum NextTry {
 }
 
 /// A strategy that can be tried. It acts once when asked.
+///
+/// ```
+/// use auto_recovery::RecoveryStrategyType;
+/// use auto_recovery::strategy::{Call, HandlerResult, Outcome, Strategy};
+///
+/// /// Empties the cache that builds go wrong with.
+/// struct EmptyCache {
+///     dir: std::path::PathBuf,
+/// }
+///
+/// impl Strategy for EmptyCache {
+///     fn kind(&self) -> RecoveryStrategyType {
+///         RecoveryStrategyType::Fix
+///     }
+///
+///     fn action(&self) -> String {
+///         format!("rm -r {}", self.dir.display())
+///     }
+///
+///     fn act(&mut self, _call: &Call<'_>) -> HandlerResult<Outcome> {
+///         if !self.dir.exists() {
+///             return Ok(Outcome::not_possible("there is no cache"));
+///         }
+///         std::fs::remove_dir_all(&self.dir)?;
+///         Ok(Outcome::success("the cache is empty"))
+///     }
+/// }
+/// ```
+///
+/// The manager's `add_strategy` takes it.
 pub trait Strategy: Send {
     /// Which strategy it is; decides when it is tried.
     fn kind(&self) -> RecoveryStrategyType;
