@@ -26,7 +26,9 @@ use crate::files::{Links, Synced, create_afresh, open_own, open_regular, read_sm
 use crate::host::new_id;
 use crate::patience::a_moment;
 use crate::workspace::Workspace;
-use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_in_state, missing, remove_dirs};
+use crate::workspace::layout::{
+    ROOT_BYTES_MAX, has_state, made_for_a_pass, make_in_state, remove_dirs,
+};
 use crate::workspace::lineage::{Kin, ancestors};
 use crate::workspace::lock::is_held;
 
@@ -92,11 +94,7 @@ impl Registration {
             ..Note::default()
         };
         let dir = state_dir.join(RUNNING);
-        // A run leaves nothing behind where nothing was before.
-        let mut made = missing(state_dir);
-        if !made.is_empty() {
-            made.push(dir.clone());
-        }
+        let made = made_for_a_pass(state_dir, RUNNING);
         let path = dir.join(&note.id);
         // Another run that ends may remove the empty directory in between.
         let held = register(state_dir, &note).or_else(|| register(state_dir, &note));

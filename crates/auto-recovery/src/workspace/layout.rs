@@ -11,6 +11,9 @@ use crate::workspace::directory::Workspace;
 /// The directory of all checkpoints in a state directory.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
+/// The directory of locks in a state directory. It is there once a recovery has worked.
+pub(crate) const LOCKS: &str = "locks";
+
 /// The largest file that is read of those that hold the root of a workspace: far longer than paths
 /// may be.
 pub(crate) const ROOT_BYTES_MAX: u64 = 64 * 1024;
@@ -79,12 +82,18 @@ pub(crate) fn has_state(state_dir: &Path) -> Result<bool> {
     }
 }
 
-/// The directories of `dir` that are not there yet, outermost first.
-pub(crate) fn missing(dir: &Path) -> Vec<PathBuf> {
-    let above = dir.ancestors().take_while(|dir| !dir.exists());
-    let mut missing: Vec<_> = above.map(Path::to_owned).collect();
-    missing.reverse();
-    missing
+/// The directories that a passing run removes again, outermost first: those that it makes to have
+/// `room` in the state. Where a recovery has worked before, the room stays, which spares the next
+/// run to make it.
+pub(crate) fn made_for_a_pass(state_dir: &Path, room: &str) -> Vec<PathBuf> {
+    if state_dir.join(LOCKS).exists() {
+        return Vec::new();
+    }
+    let above = state_dir.ancestors().take_while(|dir| !dir.exists());
+    let mut made: Vec<_> = above.map(Path::to_owned).collect();
+    made.reverse();
+    made.push(state_dir.join(room));
+    made
 }
 
 /// Removes directories that nobody else uses by now, innermost first.

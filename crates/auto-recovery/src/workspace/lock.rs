@@ -23,16 +23,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, open_own, open_regular, stands_at};
 use crate::host::{Host, Wait};
 use crate::workspace::directory::Workspace;
-use crate::workspace::layout::make_in_state;
+use crate::workspace::layout::{LOCKS, make_in_state};
 use crate::workspace::lineage::{self, Kin, parents};
 use crate::workspace::locked_file::{is_locked, is_locked_at};
 use crate::workspace::onlooker::Farewell;
 
 /// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
 const POLL: Duration = Duration::from_millis(50);
-
-/// The directory of locks in a state directory.
-const LOCKS: &str = "locks";
 
 /// What follows the key in the name of a lock inside of another recovery, before whose it is.
 const INSIDE: &str = ".in-";

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Links, create_afresh, read_small, stands_at};
 use crate::host::new_id;
 use crate::workspace::directory::Workspace;
-use crate::workspace::layout::{has_state, make_in_state, missing, remove_dirs};
+use crate::workspace::layout::{has_state, made_for_a_pass, make_in_state, remove_dirs};
 use crate::workspace::lineage::{self, Kin};
 use crate::workspace::locked_file::is_locked_at;
 
@@ -87,11 +87,7 @@ impl Onlooker {
             pid_started,
             ground: Ground::of(workspace),
         };
-        // A run leaves nothing behind where nothing was before.
-        let mut made = missing(state_dir);
-        if !made.is_empty() {
-            made.push(state_dir.join(ONLOOKERS));
-        }
+        let made = made_for_a_pass(state_dir, ONLOOKERS);
         let path = state_dir.join(ONLOOKERS).join(new_id("run"));
         // Another run that ends may remove the empty directory in between.
         let held = hold(state_dir, &path, &note).or_else(|| hold(state_dir, &path, &note));
