@@ -45,9 +45,9 @@ impl<'a> EntryFigures<'a> {
     }
 }
 
-/// Whom entries are told, one after the other.
+/// Receives the entries of a trail in order.
 pub trait EntrySink {
-    /// Adds one entry, which names these files and comes after all that were told before.
+    /// Adds one entry, which names these files and follows all that were added before.
     fn observe<'f>(
         &mut self,
         entry: EntryFigures<'_>,
@@ -115,8 +115,8 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    /// How often each file is named. With a fast hash: most of what is looked up is known, and
-    /// nobody can choose names for its seed.
+    /// How often each file is named. The hash is fast: most names looked up are known already, and
+    /// its random seed keeps names from being chosen to collide.
     pub(super) files: HashMap<Box<str>, u64, RandomState>,
     pub(super) rollbacks: u64,
 }

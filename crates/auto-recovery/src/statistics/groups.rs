@@ -1,4 +1,4 @@
-//! Entries told apart as they are read: one session's part, and the sums of many.
+//! Entries grouped as they are read: one session's part, and the sums of many.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -60,7 +60,7 @@ impl Hour {
 }
 
 impl SessionGroups {
-    /// Whom the entries of a session with these traits are told, of which `query` asks for some.
+    /// The sink that adds a session's entries to the groups `query` asks for.
     pub fn observer<'g>(
         &'g mut self,
         query: &'g AggregateQuery,
@@ -142,7 +142,7 @@ impl EntrySink for GroupSink<'_> {
     }
 }
 
-/// The sums of many sessions, told apart. Those of parts merge in any order.
+/// The sums of many sessions, by group. Those of parts merge in any order.
 #[derive(Debug, Default)]
 pub struct Grouping {
     total: Aggregate,
@@ -150,8 +150,7 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// Adds a session that ended like this, that began at `start`, and so many of whose recoveries
-    /// were flaky.
+    /// Adds a session: its outcome, its start, its number of flaky recoveries.
     pub fn add_session(
         &mut self,
         query: &AggregateQuery,

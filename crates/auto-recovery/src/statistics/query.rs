@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::AggregateStatistics;
 use crate::error::{Error, ErrorKind};
 
-/// By what entries can be told apart.
+/// A dimension to group entries by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {
     /// The strategy of the attempt.
@@ -86,7 +86,7 @@ impl FromStr for Dimension {
     }
 }
 
-/// Which entries are summed up, and by what they are told apart. The default is all, together.
+/// The entries to sum up, and the dimensions to group them by. The default is all, together.
 ///
 /// A session is counted in every group that an entry of it is in. How it ended, when it recovered
 /// and how many of its recoveries were flaky counts once: in the group of the last of its entries
@@ -122,7 +122,7 @@ pub struct AggregateQuery {
     pub project: Option<String>,
     /// Only sessions of this machine.
     pub host: Option<String>,
-    /// By what entries are told apart, each dimension once.
+    /// Dimensions to group entries by, each once.
     pub by: Vec<Dimension>,
 }
 
@@ -163,12 +163,11 @@ impl AggregateQuery {
 pub struct Aggregates {
     /// All that was asked for, together.
     pub total: AggregateStatistics,
-    /// The same told apart, most attempts first and then by key; none if nothing was to be told
-    /// apart.
+    /// The same by group, most attempts first and then by key; none if no dimension was given.
     pub groups: Vec<AggregateGroup>,
 }
 
-/// The sums of what has the same key.
+/// The sums of the entries with the same key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AggregateGroup {
     /// The value of each dimension that was asked for, in that order; `None` where there is none.
