@@ -11,8 +11,8 @@ use crate::statistics::instant;
 pub struct RetentionRules {
     /// Sessions whose newest entry is older go.
     pub older_than: Option<Duration>,
-    /// So many of the newest sessions stay whatever the other rules say. Alone, it removes all
-    /// others.
+    /// Keeps this many of the newest sessions whatever the other rules say. On its own it removes
+    /// all others.
     pub keep_last: Option<u64>,
     /// While the entries of all have more bytes than this, the oldest session goes.
     pub max_bytes: Option<u64>,
@@ -34,7 +34,7 @@ pub struct Selected {
 pub enum PruneReason {
     /// Its newest entry is older than this.
     OlderThan(Duration),
-    /// It is not among so many newest sessions.
+    /// It is not among this many newest sessions.
     NotAmongLast(u64),
     /// All together have more bytes than this.
     MoreBytesThan(u64),
