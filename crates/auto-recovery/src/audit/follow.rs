@@ -48,7 +48,7 @@ impl Followed {
     }
 }
 
-/// Waits for what is written to a store, by whomever.
+/// Waits for writes to a store, by any process.
 ///
 /// ```
 /// use std::time::Duration;
@@ -203,8 +203,8 @@ impl Seen {
         }
     }
 
-    /// Whom a store tells the entries behind the place: those that were seen are passed over, the
-    /// others go to `visit` and are seen then.
+    /// The sink for a store's entries behind the place: it skips those that were seen, and passes
+    /// the others to `visit` and marks them as seen.
     pub fn passing<'v>(
         &'v mut self,
         visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,

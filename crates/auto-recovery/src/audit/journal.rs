@@ -1,4 +1,4 @@
-//! The journal: the store's record of session events, and of what an entry has no field for.
+//! The journal: the store's record of session events, and of facts that an entry has no field for.
 //!
 //! Each record is one line of compact JSON: `v` (format version), `at` (RFC 3339 UTC),
 //! `session_id`, `event`, and the event's own fields. Readers ignore fields they do not know, keep
@@ -210,7 +210,7 @@ pub struct AttemptFinished {
     pub entry_id: String,
     /// Whether it cured the failure.
     pub success: bool,
-    /// Exit code of what the strategy ran.
+    /// Exit code of the strategy's command.
     pub strategy_exit_code: Option<i32>,
     /// Exit code of the verification.
     pub exit_code: Option<i32>,
@@ -330,7 +330,7 @@ pub struct SessionCleared {
     pub trail_bytes: u64,
     /// How many lines it had.
     pub trail_lines: u64,
-    /// A hash of which file it was and of its beginning, by which it is known again if it could not
+    /// A hash of the file's identity and its beginning. It identifies the trail if that could not
     /// be removed.
     pub trail_head: String,
 }

@@ -81,8 +81,7 @@ impl JournalSummary {
         earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
     }
 
-    /// What a list of sessions shows of it, given the sums of its entries, which take so many
-    /// bytes.
+    /// Its line in a list of sessions, given the sums and the size in bytes of its entries.
     pub fn summary(&self, session_id: String, tally: Tally, bytes: u64) -> SessionSummary {
         let started = self.started.clone().unwrap_or_default();
         SessionSummary {
@@ -103,7 +102,7 @@ impl JournalSummary {
         }
     }
 
-    /// By what its entries can be told apart.
+    /// The properties by which its entries can be grouped.
     pub fn traits(&self) -> SessionTraits<'_> {
         let started = self.started.as_ref();
         SessionTraits {

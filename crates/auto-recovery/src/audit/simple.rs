@@ -1,5 +1,5 @@
-//! For stores that answer by reading: the list of their sessions, whether a trail may go, and what
-//! of what others hold is new.
+//! Helpers for stores that answer by reading: the list of their sessions, whether a trail may be
+//! removed, and which imported items are new.
 
 use std::sync::Mutex;
 
@@ -92,8 +92,9 @@ where
     S: AuditStore + ?Sized,
     W: FnMut(TakenOver<'_>) -> Result<()>,
 {
-    /// An importer into `store` that adds what is new by `write`. It holds `writing` from looking
-    /// what is there until the last is added, and so must all that write by what is there.
+    /// An importer into `store` that adds new items by `write`. It holds `writing` from reading
+    /// what is stored until the last item is added; every write that depends on what is stored must
+    /// do the same.
     pub fn new(store: &'s S, writing: &'s Mutex<()>, write: W) -> Self {
         let came = Duplicates::default();
         Self {

@@ -171,9 +171,9 @@ pub trait AuditStore: Send + Sync {
         Ok((digester.finish(), damage))
     }
 
-    /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it
-    /// goes on from there. A store that keeps what is written while it cannot be asked answers as
-    /// far as it knows.
+    /// The highest attempt number of `session_id`, 0 if it has no entries; the next attempt gets
+    /// the number after it. A store that accepts writes while it cannot be read answers as far as
+    /// it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -283,8 +283,8 @@ pub trait AuditStore: Send + Sync {
             .map(|(statistics, _)| statistics)
     }
 
-    /// The statistics of the sessions and entries that `query` asks for, told apart as it says, and
-    /// what could not be read on the way.
+    /// The statistics of the sessions and entries that `query` asks for, grouped as it says, and
+    /// the damage met on the way.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -343,8 +343,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be written.
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed>;
 
-    /// Somebody who waits for what is written to the store, by whomever. What is written from its
-    /// first answer on is told.
+    /// A follower that waits for writes to the store, by any process. It reports every write after
+    /// its first answer.
     ///
     /// # Errors
     /// If the store cannot be read.

@@ -7,7 +7,7 @@ use crate::entry::{EntryLine, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::{EntryFigures, EntrySink, Tally};
 
-/// How much of what is refused is shown.
+/// Length of the part of a refused text that a message shows.
 const SHOWN_BYTES: usize = 80;
 
 /// An entry as it was read, with the text it is stored as.
