@@ -1,5 +1,5 @@
-//! Whom this process descends from, by the kernel's word: an environment is inherited by whoever,
-//! and anybody may set a variable.
+//! Ancestors of this process, as the kernel reports them: any child inherits an environment, and
+//! anybody may set a variable.
 
 use crate::platform::processes::Stat;
 

@@ -154,7 +154,7 @@ impl WorkspaceLock {
             .and_then(|()| std::io::Seek::rewind(&mut self.file))
             .and_then(|()| self.file.write_all(&text));
         match written {
-            // On a full disk the lock holds all the same; nobody can read by whom.
+            // On a full disk the lock holds all the same; only its holder cannot be read.
             Err(e) if e.kind() != std::io::ErrorKind::StorageFull => {
                 Err(Error::os("failed to describe a lock", e))
             }
@@ -248,9 +248,9 @@ pub(crate) fn try_level(
     }
 }
 
-/// Who works, inside of another recovery, in a tree of which `workspace` is a part, and is none of
-/// `kin`. Such a one holds nothing that keeps others from its parts, so each looks for the other
-/// once it has its own lock: at least one of two sees the other.
+/// The recovery, nested in another and none of `kin`, that works in a tree around `workspace`. It
+/// holds nothing that keeps others from parts of that tree, so each of two looks for the other once
+/// it has its own lock: at least one sees the other.
 pub(crate) fn wider_inside(
     state_dir: &Path,
     workspace: &Workspace,
@@ -369,7 +369,7 @@ pub(crate) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) 
         if !process.is_some_and(|(pid, started)| is_over(pid, started)) {
             continue;
         }
-        // Whoever opens it in between sees that it is gone once it is locked.
+        // A process that opens it in between notices the removal once it has the lock.
         if let Ok(file) = open_regular(&path, Links::Refuse)
             && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
         {

@@ -115,7 +115,7 @@ pub fn is_inside_recovery(state_dir: &Path, workspace: &Workspace) -> bool {
     held.any(|held| overlaps(&held) && place_in(&line, &held).is_some())
 }
 
-/// Removes the locks of recoveries inside of ones that are over, of which this process may be one.
+/// Removes the locks of recoveries nested in ones that are over; this process may be one of those.
 pub fn forget_locks_inside(state_dir: &Path) {
     let own = ancestors().into_iter().next();
     remove_free(state_dir, |pid, started| {
