@@ -76,7 +76,8 @@ fn stamps(root: &Root) -> Result<HashMap<String, Stamp>> {
 }
 
 impl WatchedJournal {
-    /// The journal as it is, of which nothing is told. Its last record may still be being written.
+    /// The journal up to its present end, nothing of it reported. Its last record may still be
+    /// being written.
     fn at_end(root: &Root) -> Result<Self> {
         let path = root.dir.journal_path();
         let Found::File(file, metadata) = root.dir.open_read(&path)? else {

@@ -23,7 +23,7 @@ use crate::jsonl::sums::cursor::Cursor;
 /// How many sessions are remembered as they were read last.
 const SESSIONS_MAX: usize = 64;
 
-/// A file is joined with the new one unless it is so many times as long.
+/// A file is joined with the new one unless it is this many times as long.
 const LONGER: u64 = 2;
 
 /// The journal, open, and what is needed to read it.
@@ -47,11 +47,11 @@ pub(in crate::jsonl) struct KeyedJournal {
     cursor: Option<Cursor>,
     /// Of the journal's beginning.
     places: Vec<Places>,
-    /// Of what comes after that.
+    /// Of the rest of the journal.
     recent: Vec<Place>,
     /// Those of a last record that had no line's end yet.
     unended: Vec<Place>,
-    /// What could not be read of what comes after the files of places, which know the rest.
+    /// Damage after the part that the files of places cover; they know the damage before it.
     damage: Vec<Damage>,
     /// The same of the last record that had no line's end yet.
     unended_damage: Vec<Damage>,

@@ -114,7 +114,7 @@ fn may_begin(
     Ok(wanted)
 }
 
-/// The key of the session `id`, of which the journal says `events`; `None` if it is none.
+/// The key of the session `id`, given the journal's `events` for it; `None` if it is none.
 fn key_of(root: &Root, id: &str, events: Arc<SessionEvents>) -> Result<Option<SessionKey>> {
     let first = match Trail::open_as(root, id, Arc::clone(&events))? {
         Opened::Trail(trail) => match first_entry(&trail)? {

@@ -51,7 +51,7 @@ pub(super) fn is_journaled(id: &str, events: &SessionEvents) -> bool {
     events.facts.first_at.is_some() && session_id::encode(id).is_ok()
 }
 
-/// The session `id`, of which the journal says `events`; `None` if it has no trail.
+/// The session `id`, given the journal's `events` for it; `None` if it has no trail.
 pub(super) fn list_one(
     root: &Root,
     id: &str,

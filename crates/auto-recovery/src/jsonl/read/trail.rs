@@ -25,7 +25,7 @@ pub(in crate::jsonl) struct Trail {
     pub from: Position,
     /// What the journal says of its session.
     pub events: Arc<SessionEvents>,
-    /// Why nothing can be said of what the journal says.
+    /// The reason why the journal could not be read.
     pub no_journal: Option<Damage>,
 }
 
@@ -152,7 +152,7 @@ pub(in crate::jsonl) fn read_last(
         let mut counting = |raw: &[u8], _| Ok(take_entry(raw, |_| entries += 1));
         walk_to_end(&trail.file, from, &trail.place(), &mut counting)?;
         if entries < count && from.offset > trail.from.offset {
-            // Some of what looked like records is damage, or several stand on one line.
+            // Some apparent records are damage, or several share one line.
             wanted = wanted.saturating_mul(2).max(wanted + 1);
             continue;
         }

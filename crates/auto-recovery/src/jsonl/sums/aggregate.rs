@@ -139,7 +139,7 @@ fn sum_up(
     Ok(Outcome::Summed(Box::new(summed)))
 }
 
-/// What the `shares` say together, with the sums of what was `known`.
+/// Joins the `shares` with the `known` sums.
 fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<Share>) -> Summed {
     let mut aggregate = Aggregate::default();
     let mut now = Known {
@@ -176,7 +176,7 @@ fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<S
 }
 
 impl Share {
-    /// Adds the session `id`, of which this is known.
+    /// Adds the session `id`, given what is known of it.
     fn add(
         &mut self,
         root: &Root,
@@ -277,7 +277,7 @@ impl Share {
     }
 }
 
-/// What an entry is added to: the sums of all, and those of its session that are told apart.
+/// The two sums that an entry is added to: those of all sessions, and the tally of its own.
 #[derive(Default)]
 struct Both {
     sums: Accumulator,

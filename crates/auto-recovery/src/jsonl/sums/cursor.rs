@@ -25,9 +25,9 @@ pub(in crate::jsonl) struct Cursor {
     /// When the file was made, where the file system tells: a file that is removed may leave its
     /// number to the next.
     made: Option<SystemTime>,
-    /// The hash of the beginning of the last record before `at`, or of what was read if there is no
-    /// record in it, and where that stands. If a writer takes back what it failed to write, other
-    /// bytes stand there.
+    /// The hash of the beginning of the last record before `at`, or of all that was read if it
+    /// holds no record, and its offset. If a writer takes back what it failed to write, the bytes
+    /// there differ.
     witness: u64,
     witness_at: u64,
     witness_bytes: u64,

@@ -1,4 +1,4 @@
-//! Sums told apart, or of some sessions and times only.
+//! Sums by group, or of some sessions and times only.
 
 use std::sync::Arc;
 

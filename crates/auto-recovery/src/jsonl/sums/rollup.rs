@@ -1,9 +1,8 @@
 //! Sums that outlive a process, so that asking again costs what was appended since.
 //!
-//! They are derived and disposable: `DIR/rollups/<name>.json`, a line that says the version and the
-//! hash of what follows, then JSON. Whoever sums up much leaves them, and nobody waits for them to
-//! reach the disk; what cannot be read, or was written by another release, is as if it were not
-//! there.
+//! They are derived and disposable: `DIR/rollups/<name>.json`, a line with the version and the hash
+//! of the rest, then JSON. A reader that read much writes them, without syncing. A rollup that is
+//! unreadable or from another release is ignored.
 //!
 //! A file that is as it was, by inode, length and both its times, says what it said. One that has
 //! grown says what it said and more, if the record that was last still stands where it stood. Any
@@ -32,13 +31,13 @@ const VERSION: u32 = 3;
 /// The most that is read of one: a million sessions, or the names of some million files, have less.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// The name of what is known of all sessions together.
+/// Name of the rollup of all sessions together.
 pub(in crate::jsonl) const ALL: &str = "all";
 
-/// The name of what is known of the journal.
+/// Name of the rollup of the journal.
 pub(in crate::jsonl) const JOURNAL: &str = "journal";
 
-/// The name of what is known of a session.
+/// Name of the rollup of a session.
 pub(in crate::jsonl) fn name_of(session_id: &str) -> Option<String> {
     session_id::encode(session_id)
         .ok()
