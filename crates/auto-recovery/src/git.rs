@@ -68,8 +68,8 @@ const OVERRIDES: [&str; 17] = [
     "protocol.allow=never",
 ];
 
-/// The same for a repository of the user's, of which only is read: what its owner set for bytes and
-/// names holds.
+/// The same for a repository of the user's, which is only read: its owner's settings for bytes and
+/// names hold.
 const READING_OVERRIDES: [&str; 10] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",

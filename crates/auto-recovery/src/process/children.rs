@@ -23,7 +23,7 @@ use crate::platform::processes::{Stat, children_of_main_thread};
 /// process, as its children do.
 static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// How many orphans were collected, by whomever.
+/// Number of orphans that any thread has collected.
 static ORPHANS: AtomicU64 = AtomicU64::new(0);
 
 fn started() -> MutexGuard<'static, BTreeSet<i32>> {

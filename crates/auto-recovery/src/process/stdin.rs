@@ -162,7 +162,7 @@ impl ReplayedInput {
         mutex::lock(&self.kept)
     }
 
-    /// Copies a piece of what lies in the source into `pipe` without taking it.
+    /// Copies a piece of the source's unread bytes into `pipe` without taking it.
     fn copy_piece(&self, pipe: &OwnedFd) -> rustix::io::Result<usize> {
         if matches!(self.kind, Kind::Pipe) {
             return pipes::copy_unread(&self.source, pipe, PIECE_MAX);
@@ -262,7 +262,7 @@ pub(super) struct Feeder {
 enum Next {
     /// Wait for room in our pipe, then go on.
     Room,
-    /// Wait until so many bytes, which were copied, are read.
+    /// Wait until the command has read this many copied bytes.
     Settle(usize),
     /// Wait for the source.
     Source,
