@@ -1,8 +1,8 @@
-//! Hashes against accidents: names made of what they stand for, and sums that tell a torn write.
+//! Hashes against accidents: names derived from contents, and sums that reveal a torn write.
 //!
-//! None resists forgery: whoever uses one as a name keeps what it stands for beside it, and
-//! compares. All are parts of formats on disk, so what they give never changes. What somebody else
-//! may want to forge has a SHA-256.
+//! None resists forgery: a user of one as a name keeps the contents beside it, and compares. All
+//! are parts of formats on disk, so their results never change. Anything worth forging has a
+//! SHA-256.
 
 const PRIME_64: u64 = 0x0000_0100_0000_01b3;
 const START_64: u64 = 0xcbf2_9ce4_8422_2325;

@@ -78,8 +78,8 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a new file at `path`, for the effective user alone, in place of what a process that died
-/// left there. What a link there leads to is not touched.
+/// Makes a new file at `path`, for the effective user alone, in place of any file that a dead
+/// process left there. The target of a link there is not touched.
 ///
 /// # Errors
 /// As `unlink` and `open`.
@@ -197,7 +197,7 @@ fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// The same, of what stands inside of the directory that is asked for.
+/// The same error, for an entry inside of the directory asked for.
 fn inside(dir: &Path, error: io::Error) -> io::Error {
     match is_ours_to_say(&error) {
         true => refused(&format!("{}: {error}", dir.display())),

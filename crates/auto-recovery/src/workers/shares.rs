@@ -29,8 +29,8 @@ pub(crate) fn map_all<I: Sync, T: Send>(
     Ok(made.into_iter().map(|(_, made)| made).collect())
 }
 
-/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its
-/// own. The first error ends the work.
+/// Shares `items` out among threads; each adds the results of `work` to a state of its own. The
+/// first error ends the work.
 pub(crate) fn share_out<I: Sync, S: Default + Send>(
     items: &[I],
     work: impl Fn(&mut S, usize, &I) -> Result<()> + Sync,
