@@ -2,8 +2,8 @@
 //!
 //! A run registers while its command runs, by a file in `STATE/running` that it holds locked; none
 //! of it is left when the run ends. A recovery has an inbox, `STATE/beside/<workspace>`: a run that
-//! ends leaves a note there of what changed while it ran, but only where a recovery is at work. So
-//! a recovery knows of each path that somebody else may have changed, and does not put it back.
+//! ends leaves a note there of the changes during it, but only where a recovery is at work. So a
+//! recovery knows of each path that somebody else may have changed, and does not put it back.
 //!
 //! Registering is a courtesy: it never waits, and where it cannot be done the command runs all the
 //! same.
@@ -418,7 +418,7 @@ mod tests {
         let workspace = Workspace::find(&root, None).unwrap();
         let mut inbox = Inbox::open(state.path(), &workspace).unwrap();
         let open_root = Root::open(&root).unwrap();
-        // Some of so many rounds do not meet a tick of the clock.
+        // Of this many rounds, some do not meet a tick of the clock.
         for round in 0..20 {
             let run = Registration::begin(state.path(), &workspace, &["run".to_owned()]).unwrap();
             let dead = Note {

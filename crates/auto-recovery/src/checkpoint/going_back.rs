@@ -37,7 +37,7 @@ impl CheckpointSession {
     /// by now is foreign: it is kept and named, and so is what appeared since.
     ///
     /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
-    /// whatever differs is put back: nobody's edits can be told apart then.
+    /// whatever differs is put back: edits by others cannot be distinguished then.
     pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
         self.restore_beside(to, from, None)
     }

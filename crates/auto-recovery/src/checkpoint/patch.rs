@@ -27,8 +27,8 @@ const BUT_BYTES_MAX: usize = 1024 * 1024;
 /// Is given a diff piece by piece, and breaks off when it wants no more. A piece may end anywhere.
 pub type DiffSink<'s> = dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>> + 's;
 
-/// The display forms of what changed. A directory is named only when nothing below it is: an empty
-/// one that came or went, or one whose permission bits changed.
+/// The display forms of the changed paths. A directory is named only when nothing below it is: an
+/// empty one that came or went, or one whose permission bits changed.
 pub(super) fn files_modified(changes: &[Change]) -> Vec<String> {
     let mut names = BTreeSet::new();
     for (at, change) in changes.iter().enumerate() {
@@ -76,7 +76,7 @@ pub(super) fn read(
 pub enum PatchForm {
     /// As `git apply` takes it: binary files whole, ids in full, and nothing that is no diff.
     Apply,
-    /// A line a file with how much of it changed, and their sum, within so many columns.
+    /// A line per file with the amount of its change, and their sum, within this many columns.
     Stat(u16),
 }
 
@@ -115,8 +115,8 @@ pub(super) fn beyond_patch(
 ) -> Vec<String> {
     let mut meant = before.manifest.differences(&after.manifest);
     meant.retain(|one| !but.iter().any(|path| is_within(one.path, path)));
-    // Whoever applies a patch makes the directories of what it makes, and removes those that are
-    // empty then.
+    // Applying a patch creates the directories of new files, and removes those that it leaves
+    // empty.
     let mut implied: HashSet<&[u8]> = HashSet::new();
     for one in &meant {
         let is_shown = |node: &Node| is_in_tree(one.path, node);

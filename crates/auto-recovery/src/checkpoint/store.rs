@@ -172,7 +172,7 @@ impl CheckpointStore {
     }
 
     /// The directories, sorted, of the repositories inside the tree as `checkpoint` knows them: a
-    /// patch that the repository around them takes has nothing of what is in them.
+    /// patch for the repository around them holds nothing of their contents.
     pub fn repositories_inside(&self, checkpoint: &Checkpoint) -> Vec<Vec<u8>> {
         let dirs = checkpoint.rules.boundaries().map(<[u8]>::to_vec);
         let dirs: BTreeSet<_> = dirs.collect();
@@ -355,7 +355,7 @@ fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<
     Ok(excluded)
 }
 
-/// `path` without links, as far as there is such a path: what is to be made may not be there yet.
+/// `path` without links, as far as it exists: a path yet to be created may lack its end.
 fn real(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let Ok(real) = fs::canonicalize(above)

@@ -131,7 +131,7 @@ impl Wanted {
         }
     }
 
-    /// Every path that the steps changed, unless it is as wanted already by what they say.
+    /// Every path that the steps changed, except those that by their record are as wanted already.
     fn claimed(&self) -> BTreeMap<RelPath, Claimed> {
         let (steps, first_after) = match self {
             Self::Tree(_) => return BTreeMap::new(),
@@ -488,8 +488,8 @@ fn overlaid(
     (Manifest::from_unsorted(entries.collect()), left_out)
 }
 
-/// Leaves word for the next run here, in case this restore dies half-way. Takes the place of what a
-/// run that died left, but for the mark of its processes, which are to be ended still.
+/// Leaves word for the next run here, in case this restore dies half-way. Replaces the note that a
+/// dead run left, but keeps the mark of its processes, which must still be ended.
 fn begin_pending(
     state_dir: &Path,
     store: &CheckpointStore,

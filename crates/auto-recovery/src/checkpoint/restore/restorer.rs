@@ -33,8 +33,8 @@ const ASIDE: &[u8] = b".kept-by-recover-";
 /// Directories of one name that may have been moved aside: far more than anybody leaves.
 const ASIDE_MAX: u32 = 1000;
 
-/// The stamps of what stood when the snapshot of the present was taken, sorted by path: what has
-/// its stamp still is what it was, and need not be read.
+/// Stamps of the files at the snapshot of the present, sorted by path: a file that still has its
+/// stamp is unchanged, and need not be read.
 pub(in crate::checkpoint) type Seen<'a> = &'a [Known];
 
 pub(in crate::checkpoint) struct Restorer<'a> {
@@ -52,7 +52,7 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     /// The name of temporary files: the same when a killed restore is run again.
     pub(in crate::checkpoint) temp: Vec<u8>,
     pub(in crate::checkpoint) foreign: BTreeSet<RelPath>,
-    /// Directories that stay, because of what is in them.
+    /// Directories that stay, because of their contents.
     pub(in crate::checkpoint) holding: BTreeSet<RelPath>,
     pub(in crate::checkpoint) moved_aside: Vec<(String, String)>,
     /// What is not covered and has another name; what cannot get its own back stays there.
@@ -332,8 +332,8 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it.
-    /// Where something in it was refused, that is named already.
+    /// Reports a directory that cannot be removed, because somebody else or an ignore rule keeps
+    /// something in it. If something in it was refused, that is named already.
     pub(in crate::checkpoint) fn holds_what_is_not_covered(&mut self, item: &Item) {
         let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
         if is_named {

@@ -1,4 +1,5 @@
-//! What no snapshot holds but a change of which is worth a word: ignored files, and the user's git.
+//! Paths outside every snapshot whose changes are still reported: ignored files and the user's
+//! `.git`.
 //!
 //! Watched by stamp only, within limits, so that "changed, not covered" can be said; never
 //! restored.
@@ -76,7 +77,7 @@ pub(in crate::checkpoint) fn is_in_build_dir(path: &[u8]) -> bool {
         .any(is_build_dir)
 }
 
-/// Stamps of what is not covered.
+/// Stamps of the paths that no snapshot covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
