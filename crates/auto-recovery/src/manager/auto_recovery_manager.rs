@@ -144,7 +144,7 @@ impl AutoRecoveryManager {
     /// failure.
     ///
     /// # Errors
-    /// As there.
+    /// Same errors as [`attempt_recovery`](Self::attempt_recovery).
     pub fn recover(&mut self, mut incident: Incident, context: &Context) -> Result<Recovery> {
         self.begin()?;
         let candidates = self.candidates();
@@ -179,7 +179,7 @@ impl AutoRecoveryManager {
     /// else, in this order.
     ///
     /// # Errors
-    /// As there.
+    /// Same errors as [`recover`](Self::recover).
     pub fn recover_as_planned(
         &mut self,
         incident: Incident,

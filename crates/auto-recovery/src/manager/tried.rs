@@ -57,7 +57,7 @@ pub(super) struct Tried {
     pub(super) after: After,
 }
 
-/// Whether an attempt is the cure, and by what.
+/// Verdict on an attempt: whether it is the cure, and on what evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     NotCured,
@@ -98,7 +98,7 @@ pub(super) enum Confirmation {
     PassedWithout(Without),
 }
 
-/// What became of what an attempt left in the tree.
+/// The fate of the changes that an attempt left in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aftermath {
     /// It stays as the cure, or there was nothing to keep or to undo.

@@ -58,7 +58,7 @@ pub struct Outcome {
     pub files_modified: Vec<String>,
     /// The failure it left, if it knows.
     pub failure: Option<Failure>,
-    /// Exit code of what it ran.
+    /// Exit code of the command it ran.
     pub exit_code: Option<i32>,
     /// Processes it left running, as `pid command`.
     pub left_running: Vec<String>,
@@ -111,7 +111,7 @@ pub struct Verification {
     pub message: String,
     /// The failure that is left.
     pub failure: Option<Failure>,
-    /// Exit code of what was run.
+    /// Exit code of the command that was run.
     pub exit_code: Option<i32>,
     /// Signal that ended it.
     pub signal: Option<i32>,
