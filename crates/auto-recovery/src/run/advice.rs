@@ -58,7 +58,7 @@ pub enum Advice {
         /// The session.
         session_id: String,
     },
-    /// Give another glob of what is protected: this one matches nothing.
+    /// Give another glob to protect: this one matches nothing.
     ProtectOther {
         /// The glob.
         glob: String,

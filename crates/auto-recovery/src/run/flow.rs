@@ -100,7 +100,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     Ok(outcome)
 }
 
-/// Makes sure that each glob of what is protected is one, and means something in the tree.
+/// Makes sure that each protecting glob is valid, and matches something in the tree.
 fn check_protect(request: &RunRequest) -> Result<()> {
     if request.tree.protect.is_empty() {
         return Ok(());

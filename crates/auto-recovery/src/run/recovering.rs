@@ -186,7 +186,7 @@ fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     false
 }
 
-/// Remembers what came of what `recover` did by itself.
+/// Remembers the result of a recovery that `recover` made by itself.
 fn learn(run: &Run, failed: &Failed, recovery: &Recovery, breaker: Option<&Breaker>) {
     if recovery.flaky {
         budget(run).refund(&failed.failure);

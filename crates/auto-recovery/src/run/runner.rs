@@ -126,8 +126,8 @@ impl Runner {
         }
     }
 
-    /// Whether `command` may run. What somebody asked for may; of what came with the project,
-    /// somebody may have to be asked.
+    /// Whether `command` may run. One that the user asked for may; one that came with the project
+    /// may need the user's consent.
     pub(super) fn may_run(&self, command: &StrategyCommand) -> Consented {
         let consent = self.consent.as_ref().filter(|_| command.of_project);
         let Some(consent) = consent else {
@@ -139,7 +139,7 @@ impl Runner {
         consent.may_run(command, time_left)
     }
 
-    /// The id of the session to come, of which everything that runs from here on is told.
+    /// The id of the session to come, which everything that runs from here on receives.
     pub(super) fn announce_session(&self) -> &str {
         let wanted = &self.request.record.session_id;
         let id = || wanted.clone().unwrap_or_else(|| new_id("session"));
@@ -324,7 +324,7 @@ impl Runner {
         }
     }
 
-    /// The mark of what the helper of attempt `number` starts.
+    /// The mark of the processes that the helper of attempt `number` starts.
     fn marker(&self, number: u64) -> Marker {
         let value = format!("{}:{number}", self.run_id);
         Marker {

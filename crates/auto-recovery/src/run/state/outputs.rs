@@ -94,7 +94,7 @@ impl Outputs {
         self.dir.join(format!("{name}-{}.{extension}", self.run))
     }
 
-    /// Replaces `path`, a file of these outputs, by what `write` writes.
+    /// Replaces the contents of `path`, a file of these outputs, with the output of `write`.
     pub(in crate::run) fn write_afresh(
         &self,
         path: &Path,
@@ -108,8 +108,8 @@ impl Outputs {
             .map_err(|error| Error::io("write", path, error))
     }
 
-    /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
-    /// where. Nothing stays of what cannot be kept whole.
+    /// Keeps the change that cured, as `write` writes it, [`CURE_BYTES_MAX`] at most; returns its
+    /// path. A change that cannot be kept whole leaves no file.
     pub(in crate::run) fn keep_cure(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
@@ -235,7 +235,7 @@ pub(in crate::run) fn lock_unused(dir: &Path) -> Option<File> {
     stands_at(&file, dir).then_some(file)
 }
 
-/// A file that takes so many bytes more.
+/// A file that takes this many more bytes.
 struct Limited {
     file: File,
     left: u64,

@@ -117,7 +117,7 @@ mod tests {
             dir
         }
 
-        /// Brings it within so many KiB, for a run of the session `own`.
+        /// Brings it within this many KiB, for a run of the session `own`.
         fn bring_within(&self, kib: u64) {
             let limits = RetentionLimits {
                 bytes_max: kib * KIB,

@@ -41,7 +41,7 @@ impl Claim {
         matches!(self.held, Claimed::Whole(_))
     }
 
-    /// Says of which session it is, so that those inside can tell whom they are a part of.
+    /// Records its session in the lock, so that nested recoveries know the one they are part of.
     pub(in crate::run) fn describe(&mut self, run: &Run, session_id: &str) -> Result<()> {
         let (Claimed::Whole(lock) | Claimed::Inside(lock)) = &mut self.held;
         lock.describe(&LockHolder {

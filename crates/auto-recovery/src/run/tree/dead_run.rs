@@ -302,10 +302,10 @@ fn who_died(session_id: &str, is_restore: bool) -> String {
     }
 }
 
-/// The lock on `workspace`, of which the process `pid` left word; `None` if that is still at work.
+/// The lock on `workspace`, where the process `pid` left word; `None` if that is still at work.
 ///
 /// A process that was killed while it started another one leaves its lock to the copy of itself
-/// that is about to become the other: for milliseconds it is held by nobody who would clean up.
+/// that is about to become the other: for milliseconds its holder is one that would not clean up.
 fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
     let state_dir = &run.runner.request.state.dir;
     for _ in 0..ORPHANED_LOCK_POLLS {

@@ -486,7 +486,7 @@ impl Place {
     }
 }
 
-/// What the attempts that are taken back left, of what no checkpoint holds.
+/// Leftovers, outside every checkpoint, of the attempts that are taken back.
 fn left_behind(
     store: &CheckpointStore,
     tree: SessionTree,
