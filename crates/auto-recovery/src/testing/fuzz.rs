@@ -19,10 +19,10 @@ use crate::jsonl::{JsonlOptions, JsonlStore};
 /// What editors put before UTF-8 text. No entry, no damage.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The longest message that a detection may have, with the marker of what was cut.
+/// The longest message that a detection may have, with the marker of a cut.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 + 64;
 
-/// The longest stack trace that a detection may have, with the marker of what was cut.
+/// The longest stack trace that a detection may have, with the marker of a cut.
 const TRACE_BYTES_MAX: usize = 16 * 1024 + 64;
 
 /// What a trail shows.

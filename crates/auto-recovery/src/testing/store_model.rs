@@ -204,8 +204,8 @@ impl World<'_> {
         }
     }
 
-    /// Takes over some of what there ever was of a session, and something new, as the original laid
-    /// it out.
+    /// Takes over some of all texts that a session ever had, and something new, in the original's
+    /// layout.
     fn take_over(&mut self, store: &dyn AuditStore, session_id: &'static str) {
         let mut all: Vec<Vec<u8>> = Vec::new();
         for (of, raw) in self.texts.clone() {

@@ -171,7 +171,7 @@ pub(super) fn unknown_records(place: &dyn Place) {
     assert_eq!(records, decoded.collect::<Vec<JournalRecord>>());
     assert_eq!(records[1].event, JournalEvent::Other);
     assert!(matches!(records[2].event, JournalEvent::SessionReleased(_)));
-    // A session of which only such a record is known is one, and what was removed can come again.
+    // A session known only by such a record is one, and a removed session can be imported again.
     assert!(store.is_known("t").unwrap());
     store.clear("s").unwrap();
     assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 2);

@@ -1,4 +1,4 @@
-//! Sums over many sessions, beside a recount of what the store itself gives.
+//! Sums over many sessions, compared with a recount of the entries that the store itself returns.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
     grouping.aggregates()
 }
 
-/// Sessions that differ in all that entries can be told apart by.
+/// Adds sessions that differ in every dimension that entries can be grouped by.
 fn fill(store: &dyn AuditStore) {
     let sessions = [
         (
