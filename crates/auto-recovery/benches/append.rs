@@ -105,7 +105,7 @@ fn append_bare(mut file: &File, text: &str) {
     file.write_all(text.as_bytes()).expect("written");
 }
 
-/// Each of many callers appends so many entries.
+/// Each of many callers appends this many entries.
 fn at_once(store: &Arc<JsonlStore>, each: usize) {
     thread::scope(|scope| {
         for _ in 0..CALLERS {

@@ -154,7 +154,7 @@ pub enum Hint {
 pub struct Error {
     kind: ErrorKind,
     context: Box<str>,
-    /// The system's number of what `context` says in words.
+    /// The system's number for the error that `context` words.
     os_error: Option<NonZeroI32>,
     hint: Option<Box<Hint>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -230,14 +230,14 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The same error with the system's number of what it says in words.
+    /// Returns the same error with the system's number for it.
     #[must_use]
     pub(crate) fn with_os_error(mut self, number: i32) -> Self {
         self.os_error = NonZeroI32::new(number);
         self
     }
 
-    /// The system's number (`errno`) of what this began with, where the system said no.
+    /// The system's number (`errno`) of the original cause, where that was a system error.
     pub fn raw_os_error(&self) -> Option<i32> {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {

@@ -4,7 +4,7 @@
 //!
 //! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes
 //! longer than all the rest. So, where the pace is [`Pace::Gather`], a caller lets others run for a
-//! while before it sleeps, and the leader gives those whom it has just told a chance to come back.
+//! while before it sleeps, and the leader gives those it has just answered a chance to come back.
 //! The leader leaves it to one of them to wake the others.
 //!
 //! The databases gather; the store of files does not. With 64 callers on two busy cores, a queue

@@ -118,7 +118,7 @@ impl RecoveryAuditLogger {
         &self.store
     }
 
-    /// Begins a session, or goes on with the one that has this id. Returns its id.
+    /// Begins a session, or continues the one that has this id. Returns its id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it cannot be an id; otherwise if the store cannot be written.

@@ -119,7 +119,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
     Ok(report)
 }
 
-/// The report of a file of which nothing is taken over, because of how its text is encoded.
+/// The report of a file that is left out whole, because of the encoding of its text.
 fn of_another_encoding(path: &Path, reason: String) -> ImportReport {
     let damage = Damage {
         place: path.display().to_string(),
