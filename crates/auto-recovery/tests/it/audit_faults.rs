@@ -57,8 +57,8 @@ impl Told {
     }
 }
 
-/// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn
-/// line at first.
+/// A short life of a store: two sessions, one of them cleared. The trail `kept` ends in a torn line
+/// at first.
 fn live(store: &JsonlStore) -> Told {
     let mut told = Told::default();
     let started = || JournalEvent::SessionStarted(SessionStarted::default());
@@ -349,7 +349,7 @@ fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
         }
         failed.push((recorded, appended));
     }
-    // For the journal its directory and those above, of which the test made three; for the trail
+    // For the journal its directory and those above (the test made three of them); for the trail
     // its directory.
     let (last, journal) = failed.split_last().unwrap();
     assert_eq!(*last, (false, true));

@@ -14,7 +14,7 @@ use auto_recovery::testing::store_model;
 struct InMemory {
     /// All that was ever written, in order, each with its session.
     log: Arc<Mutex<Log>>,
-    /// Held by who writes by what was written.
+    /// Held by writers that depend on what was written.
     writing: Arc<Mutex<()>>,
     recorder: Arc<Recorder>,
 }

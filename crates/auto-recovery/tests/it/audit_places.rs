@@ -36,7 +36,7 @@ fn started(dir: &Path) -> JsonlStore {
     .unwrap()
 }
 
-/// Some records of `count` sessions, the first of which is called `from`.
+/// Some records of `count` sessions, numbered from `from`.
 fn records(from: u64, count: u64) -> String {
     let at = "2026-01-02T03:04:05.000Z";
     let session = |number: u64| {

@@ -25,7 +25,7 @@ const JOURNAL: usize = SESSIONS.len();
 /// Long enough that the clock of any file is behind: every stamp has settled.
 const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// The store in `dir` as a process that starts sees it; it leaves its sums from so many bytes on.
+/// The store in `dir` as a process that starts sees it; it writes rollups from this many bytes on.
 fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
     let options = JsonlOptions {
         durability: Durability::Flush,

@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md says who imports whom as the tidy table has it, for it is printed from there.
+//! The imports in ARCHITECTURE.md are those of the tidy table, for they are printed from there.
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,9 @@
-//! Who may import whom: between crates by their manifests, inside the library by what its code
-//! names.
+//! Permitted imports: between crates by their manifests, inside the library by the names in its
+//! code.
 //!
 //! The tables are the rule. A new module or crate gets its row here first, and a row that is no
-//! longer true goes. Tests are free: what `#[cfg(test)]` covers, and the module `testing`, import
-//! whom they like; nothing that ships imports `testing`, for it has no row.
+//! longer true is removed. Tests are free: code under `#[cfg(test)]`, and the module `testing`, may
+//! import any module; nothing that ships imports `testing`, for it has no row.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -117,8 +117,7 @@ pub(super) fn without_tests(code: &str) -> String {
     shipped(code, code)
 }
 
-/// `text`, of which `code` is the same with its text blanked, without the items under
-/// `#[cfg(test)]`.
+/// `text` without the items under `#[cfg(test)]`; `code` is the same file with its text blanked.
 pub(super) fn shipped(code: &str, text: &str) -> String {
     const MARK: &str = "#[cfg(test)]";
     let mut kept = String::new();
