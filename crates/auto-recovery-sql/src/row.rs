@@ -22,7 +22,7 @@ pub(crate) struct EntryRow {
 }
 
 impl EntryRow {
-    /// The row of `recorded`, of which `text` is the text that its recorder made.
+    /// The row of `recorded`; `text` is the text that its recorder made.
     pub(crate) fn recorded(recorded: RecordedEntry, text: &str) -> Self {
         Self::written(recorded.into_entry(), text)
     }
@@ -36,7 +36,7 @@ impl EntryRow {
         row
     }
 
-    /// The row of `entry`, of which `raw` is the JSON that we write.
+    /// The row of `entry`; `raw` is the JSON that we write.
     fn written(entry: RecoveryAuditEntry, raw: &str) -> Self {
         let duration_ms = whole_ms(entry.duration_seconds);
         let mut row = Self {

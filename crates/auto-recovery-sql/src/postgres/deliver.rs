@@ -114,7 +114,7 @@ impl Segment<'_> {
         }
     }
 
-    /// Keeps the segment out of the way, of which so much could not be read.
+    /// Sets the segment aside; `damaged` places in it could not be read.
     fn set_aside(&self, damaged: usize) -> Result<()> {
         let place = self.spool.set_aside(self.name)?;
         self.server.tell(&Notice::SpoolDamaged { place, damaged });

@@ -20,7 +20,7 @@ use super::write::CHANNEL;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Waits for what is committed to a store, by whomever.
+/// Waits for commits to a store, by any process.
 pub(super) struct PostgresFollower {
     server: Arc<Server>,
     listening: Option<Listening>,

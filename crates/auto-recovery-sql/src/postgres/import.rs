@@ -47,7 +47,7 @@ impl<'s> PostgresImporter<'s> {
     }
 }
 
-/// Counts one more of what has this hash, and returns how many came before.
+/// Counts one more item with this hash, and returns how many came before.
 fn came_before(came: &mut Came, hash: Vec<u8>) -> i64 {
     let count = came.entry(hash).or_default();
     *count += 1;

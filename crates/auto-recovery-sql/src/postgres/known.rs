@@ -26,7 +26,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What is there of what `group` adds. Its sessions are locked.
+    /// Reads the stored copies of the items that `group` adds. Its sessions are locked.
     pub(super) async fn read(
         connection: &Connection,
         group: &Group,

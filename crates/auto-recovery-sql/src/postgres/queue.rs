@@ -61,8 +61,8 @@ fn write_alone(outbox: &Outbox, items: Vec<Item>) -> Result<Vec<Item>> {
     Ok(group.items)
 }
 
-/// Whether what went wrong may concern only some of those who wrote together. Of what is lost on
-/// the way or did not fit the spool nobody knows how far it got.
+/// Whether the error may concern only some of those who wrote together. After a lost connection or
+/// a full spool the store cannot tell what was written.
 fn is_anothers(error: &Error) -> bool {
     !matches!(
         error.kind(),

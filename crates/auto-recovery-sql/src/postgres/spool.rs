@@ -1,17 +1,17 @@
-//! Where entries and events wait while the server cannot be reached.
+//! The place where entries and events wait while the server cannot be reached.
 //!
 //! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store
 //! jsonl:SEGMENT` shows what waits. Their names are in the order in which they began.
 //!
 //! - `segment_<id>` is written to, by every process that shares the spool, one at a time under
 //!   `lock`.
-//! - `segment_<id>.sealed` is complete, and delivered by whoever holds `delivering`.
+//! - `segment_<id>.sealed` is complete, and delivered by the process that holds `delivering`.
 //! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not
 //!   be read.
 //!
-//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file says by
-//! what the server can be asked whether it took effect. How much of a segment is delivered stands
-//! with the server, in the same transactions as what was delivered.
+//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file holds
+//! the probe that asks the server whether it took effect. The server stores how much of a segment
+//! is delivered, in the same transactions as the delivered items.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -304,7 +304,8 @@ impl Spool {
         self.dir.join(name).join(PROBE).exists()
     }
 
-    /// By what is found out whether the server has a segment already, if that is in doubt.
+    /// The probe that finds out whether the server has a segment already; `None` if that is not in
+    /// doubt.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if that cannot be read any more.

@@ -23,11 +23,11 @@ use super::probe::Probe;
 use super::session::{self, Session};
 use crate::text::to_column;
 
-/// Up to so many rows are sent as statements of their own; more are copied, which costs a round
+/// Up to this many rows are sent as statements of their own; more are copied, which costs a round
 /// trip more.
 const INSERTED_MAX: usize = 8;
 
-/// Up to so many statements are sent together with the commit.
+/// Up to this many statements are sent together with the commit.
 const PIPELINED_MAX: usize = 24;
 
 /// The channel that what was written is told on: the payload is the session's id.
@@ -60,7 +60,7 @@ const NOTE_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivered \
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: Error,
-    /// By what it can be found out, if it may have taken effect nevertheless.
+    /// The probe that finds out whether it took effect, if it may have nevertheless.
     pub probe: Option<Probe>,
 }
 
@@ -152,7 +152,7 @@ async fn count_delivered(
     }
 }
 
-/// Begins, sees that the tables are still as this release knows them, and locks the sessions of
+/// Begins, checks that the tables are still as this release knows them, and locks the sessions of
 /// `group`.
 async fn lock(
     address: &Address,

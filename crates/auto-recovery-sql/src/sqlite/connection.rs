@@ -231,7 +231,7 @@ impl Link {
     }
 
     /// Closes it. A child that closes what its parent opened must leave the log alone: the parent,
-    /// and whoever else is connected, goes on with it.
+    /// and every other connection, still uses it.
     pub(super) fn discard(self) {
         if self.pid != std::process::id() {
             let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;

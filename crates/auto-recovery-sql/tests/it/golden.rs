@@ -163,7 +163,7 @@ fn rows(database: &Connection, sql: &str) -> Vec<(String, String)> {
     all
 }
 
-/// A copy of what the earlier release left: whoever opens a store may write beside it.
+/// A copy of the files of the earlier release: opening a store may write beside them.
 fn copy_of_golden(dir: &Path) {
     fs::create_dir(dir.join("trails")).unwrap();
     for file in fs::read_dir(golden("trails")).unwrap() {

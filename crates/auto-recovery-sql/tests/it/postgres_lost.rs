@@ -149,7 +149,7 @@ fn a_write_takes_effect_once_whatever_is_lost() {
     let mut written = 0;
     let mut recorded = 0;
     for fate in [Fate::Passes, Fate::Cut, Fate::Unanswered, Fate::Isolated] {
-        // One entry, one record, and so many that they are copied.
+        // One entry, one record, and enough that they are copied.
         for what in 0..3 {
             let store = store(&url, spool.path());
             store.append(vec![numbered(written)]).unwrap();

@@ -313,7 +313,7 @@ fn as_user(program: &Path) -> Command {
     command
 }
 
-/// Whom to run the server as, if not as whoever runs the tests.
+/// User to run the server as, if not the one who runs the tests.
 fn user() -> Option<&'static str> {
     static USER: OnceLock<Option<String>> = OnceLock::new();
     let user = USER.get_or_init(|| {
@@ -333,7 +333,7 @@ fn user() -> Option<&'static str> {
     user.as_deref()
 }
 
-/// Gives `path` to whom the server runs as.
+/// Gives `path` to the user that the server runs as.
 pub(crate) fn own(path: &Path) {
     if let Some(user) = user() {
         let id = user.parse().unwrap();

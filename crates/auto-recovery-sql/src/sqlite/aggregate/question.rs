@@ -15,7 +15,7 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 const ENTRIES: &str = "session s CROSS JOIN entry e \
      ON e.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295";
 
-/// The sums of all entries: those that stand ready, and those of what is not in them yet.
+/// The sums of all entries: the stored ones, and those of the entries not in them yet.
 const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entries, successes, \
      rollbacks, ms_high, ms_low FROM tally UNION ALL \
      SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
@@ -34,7 +34,7 @@ const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, co
      FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
      SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
 
-/// A question, told apart by some dimensions.
+/// A question, grouped by some dimensions.
 pub(super) struct Question<'q> {
     query: &'q AggregateQuery,
     by: &'q [Dimension],
@@ -191,7 +191,7 @@ impl<'q> Question<'q> {
     }
 }
 
-/// So many columns by their numbers, from `first`.
+/// The numbers of `count` columns, from `first`.
 fn ordinals(first: usize, count: usize) -> String {
     let numbers: Vec<String> = (first..first + count).map(|n| n.to_string()).collect();
     numbers.join(", ")
