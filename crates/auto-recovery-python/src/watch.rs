@@ -42,7 +42,7 @@ impl Observer for Watch {
     }
 }
 
-/// The level and the words of what happened; nothing for what says itself in the next event.
+/// The level and the words of an event; `None` if the next event says it too.
 fn told(event: &Event<'_>) -> Option<(u32, String)> {
     match event {
         Event::Waiting { strategy, delay } => Some((
