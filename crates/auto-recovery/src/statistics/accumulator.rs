@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Durations, EntrySums, MostModified, RecoveryStatistics, whole_ms};
 use crate::entry::RecoveryAuditEntry;
 
-/// What the sums need to know of one entry.
+/// The figures of one entry that the sums need.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryFigures<'a> {
     /// When the attempt ended, as written.
@@ -26,7 +26,7 @@ pub struct EntryFigures<'a> {
     pub success: bool,
     /// Whether the tree was put back.
     pub rollback_performed: bool,
-    /// How long it took, in whole milliseconds.
+    /// Duration in whole milliseconds.
     pub duration_ms: u64,
 }
 
@@ -80,7 +80,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one more entry, which comes after all that were counted before.
+    /// Counts one more entry, which follows all that were counted before.
     pub fn add(&mut self, timestamp: &str, success: bool) {
         self.total += 1;
         self.successful += u64::from(success);

@@ -9,18 +9,19 @@ use super::{
     EntrySink, SessionEnd, Tally,
 };
 
-/// What is the same for all entries of a session.
+/// The properties that all entries of a session share.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SessionTraits<'a> {
     /// The category of the failure that it recovered from.
     pub category: Option<&'a str>,
-    /// Where that failure was seen.
+    /// The place where that failure was seen.
     pub source: Option<&'a str>,
     /// Its project.
     pub project: Option<&'a str>,
     /// Its machine.
     pub host: Option<&'a str>,
-    /// The recipes that its attempts came from, by their numbers; `None` if nobody asks for them.
+    /// The recipes that its attempts came from, by their numbers; `None` if the query does not need
+    /// them.
     pub recipes: Option<&'a BTreeMap<u64, String>>,
 }
 
@@ -47,7 +48,7 @@ struct Hour {
 }
 
 impl Hour {
-    /// How the hour of a moment is written.
+    /// The hour of a moment, as text.
     fn of(&mut self, moment_us: i64) -> &str {
         const HOUR_US: i64 = 3_600_000_000;
         let number = moment_us.div_euclid(HOUR_US);
@@ -91,7 +92,7 @@ impl SessionGroups {
     }
 }
 
-/// Tells the entries of one session apart.
+/// Adds the entries of one session to their groups.
 #[derive(Debug)]
 pub struct GroupSink<'g> {
     groups: &'g mut SessionGroups,

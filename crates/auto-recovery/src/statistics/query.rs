@@ -1,4 +1,4 @@
-//! What a question about many sessions asks for, and what it is answered with.
+//! Questions about many sessions, and their answers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum Dimension {
     Recipe,
     /// The category of the failure that its session recovered from.
     Category,
-    /// Where that failure was seen: the tool, as a rule.
+    /// The place where that failure was seen: the tool, as a rule.
     Source,
     /// The workspace of its session, by the name of its directory.
     Project,
@@ -137,8 +137,8 @@ impl AggregateQuery {
         self.since_us.is_some() || self.until_us.is_some()
     }
 
-    /// Whether something of this moment is asked for. What has no time is only asked for by those
-    /// who ask for all times.
+    /// Whether something of this moment is asked for. A query for all times alone asks for entries
+    /// without a time.
     pub fn includes(&self, moment_us: Option<i64>) -> bool {
         match moment_us {
             Some(moment) => {
