@@ -1,4 +1,4 @@
-//! What the journal says of a session, put together from its records: the same for every store.
+//! Summary of a session's journal records: the same for every store.
 
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,27 @@ use crate::statistics::{SessionEnd, SessionTraits, Tally, earlier, instant, whol
 /// Microseconds in a millisecond.
 const MICROS: i64 = 1000;
 
-/// What the journal says of one session since its trail was last removed.
+/// Summary of one session's journal records since its trail was last removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JournalSummary {
     /// When it is first mentioned; `None` if it is not.
     pub first_at: Option<String>,
-    /// Who recorded it last.
+    /// Start record of its last recorder.
     pub started: Option<SessionStarted>,
-    /// Whether an attempt began, so the recorder is one that also says how a session ends.
+    /// Whether an attempt began, so the recorder is one that also records a session's end.
     pub has_intents: bool,
     /// How it ended.
     pub outcome: Option<SessionOutcome>,
     /// After how many milliseconds.
     pub took_ms: Option<u64>,
-    /// How many of its recoveries passed by plain retry.
+    /// Number of its recoveries that passed by plain retry.
     pub flaky: u64,
     /// The category of its last failure.
     pub category: Option<String>,
-    /// Where its last failure was seen.
+    /// The place where its last failure was seen.
     pub source: Option<String>,
-    /// Who wants it kept, and why.
+    /// The hold on it, with its user and reason.
     pub held: Option<SessionHeld>,
 }
 
@@ -155,12 +155,12 @@ impl JournalSummary {
     }
 }
 
-/// Whether there is such a process. Another may have its number by now; nothing tells.
+/// Whether the process exists. Another may have its number by now, which cannot be seen.
 fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return false;
     };
-    // Refused because it is somebody else's: it exists.
+    // Refused because it is another user's: it exists.
     !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
 }
 

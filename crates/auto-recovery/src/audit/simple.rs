@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::mutex;
 use crate::statistics::Tally;
 
-/// What [`AuditStore::read_sessions`] answers, by reading the journal and each trail of a store in
-/// which something was written to the sessions `ids`.
+/// Answers [`AuditStore::read_sessions`] by reading the journal and each trail of a store in which
+/// something was written to the sessions `ids`.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -40,8 +40,9 @@ pub fn list_by_reading<S: AuditStore + ?Sized>(
     Ok((sessions, damage))
 }
 
-/// The record of the removal of `session_id` and how many entries go, if `removal` allows it; else
-/// why it stays. Nobody may write to the store between this and the removal.
+/// The record of the removal of `session_id` and the number of entries it removes, if `removal`
+/// allows it; else the reason why it stays. The store must not be written between this and the
+/// removal.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -70,7 +71,7 @@ pub fn judge_by_reading<S: AuditStore + ?Sized>(
     Ok(Ok((removal.event(trail), is.entries)))
 }
 
-/// What is to be added to a store as it is.
+/// An item to add to a store unchanged.
 #[derive(Clone, Copy, Debug)]
 pub enum TakenOver<'t> {
     /// An entry of this session.

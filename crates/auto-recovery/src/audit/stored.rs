@@ -1,4 +1,4 @@
-//! An entry as a store reads it: decoded only if somebody asks for what must be decoded.
+//! An entry as a store reads it: decoded only when a reader needs a decoded field.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,8 @@ pub struct StoredEntry<'a> {
     content: Content<'a>,
 }
 
-/// What most readers need can be taken from a line as we write it; another's is decoded.
+/// The fields most readers need, taken from a line in our layout; a line in another layout is
+/// decoded.
 #[derive(Debug)]
 enum Content<'a> {
     Line(EntryLine<'a>),
@@ -130,7 +131,7 @@ impl<'a> StoredEntry<'a> {
         }
     }
 
-    /// Tells `observer` of it.
+    /// Adds it to `observer`.
     pub fn tell(&self, observer: &mut impl EntrySink) {
         match &self.content {
             Content::Line(line) => observer.observe(
