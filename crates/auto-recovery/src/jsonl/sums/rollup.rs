@@ -4,9 +4,9 @@
 //! of the rest, then JSON. A reader that read much writes them, without syncing. A rollup that is
 //! unreadable or from another release is ignored.
 //!
-//! A file that is as it was, by inode, length and both its times, says what it said. One that has
-//! grown says what it said and more, if the record that was last still stands where it stood. Any
-//! other is read anew.
+//! While a file's inode, length and both times are unchanged, its totals hold. One that has grown
+//! is read on from there, if the record that was last is still in its place. Any other is read
+//! anew.
 
 use std::fs;
 use std::io::{self, Write};
@@ -44,14 +44,14 @@ pub(in crate::jsonl) fn name_of(session_id: &str) -> Option<String> {
         .map(|name| name + "_audit")
 }
 
-/// What stands before the sums.
+/// The line before the sums.
 #[derive(Serialize, Deserialize)]
 struct Header {
     v: u32,
     hash: u64,
 }
 
-/// What was left as `name`.
+/// Reads the rollup called `name`.
 pub(in crate::jsonl) fn load<T: DeserializeOwned>(dir: &Dir, name: &str) -> Option<T> {
     let bytes = read_small(&path_of(dir, name), Links::Refuse, BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
@@ -93,7 +93,7 @@ pub(in crate::jsonl) fn own_dir(dir: &Dir) -> Option<PathBuf> {
     make_own_dir(&dir.path, DIR_NAME.as_ref(), Purpose::Store).ok()
 }
 
-/// Where they are, if there are any.
+/// The directory of rollups, which may not exist.
 pub(in crate::jsonl) fn dir_of(dir: &Dir) -> PathBuf {
     dir.path.join(DIR_NAME)
 }
