@@ -155,7 +155,7 @@ const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
 pub(crate) struct Git {
     program: PathBuf,
     dir: PathBuf,
-    /// How long it is waited for; `None` for as long as it takes.
+    /// Limit on the wait for it; `None` for as long as it takes.
     patience: Option<Patience>,
 }
 
@@ -238,7 +238,7 @@ impl Git {
         Ok(())
     }
 
-    /// What git says of itself, whatever the repository is like.
+    /// The output of `git version`, which does not depend on the repository.
     pub(crate) fn version(&self) -> Result<Vec<u8>> {
         let mut command = self.bare();
         command.arg("--version");
@@ -388,7 +388,7 @@ impl Conversation {
         check(self.helper.finish()?, self.what)
     }
 
-    /// What to say of an I/O error on its pipes: why git ended, when it did.
+    /// The error to report for an I/O error on its pipes: the reason why git ended, if it did.
     pub(crate) fn broken(self, error: io::Error) -> Error {
         let what = self.what;
         match self.finish() {

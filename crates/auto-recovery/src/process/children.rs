@@ -1,10 +1,10 @@
-//! The children that this room started, told from those that became ours.
+//! The children that this room started, distinguished from those that became ours.
 //!
-//! A subreaper's children are of two kinds. Some it started and waits for; what they exited with is
-//! theirs who wait. The others are orphans of commands, which nobody waits for: they stay zombies,
-//! each with its process id, until somebody collects them. Collecting one of the first kind would
-//! lose what a command exited with, so what is started here is on a list, and the list is locked
-//! from before a child can end until it is on it.
+//! A subreaper's children are of two kinds. Some it started and waits for; their exit status
+//! belongs to the waiting code. The others are orphans of commands, without a waiter: they stay
+//! zombies, each with its process id, until they are collected. Collecting one of the first kind
+//! would lose a command's exit status, so children started here are on a list, and the list is
+//! locked from before a child can end until it is on it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -52,8 +52,7 @@ pub(super) fn has_children() -> bool {
     !matches!(peek(), Err(Errno::CHILD))
 }
 
-/// Collects the orphans that have ended. One in our own group may be somebody's who waits for it:
-/// it stays.
+/// Collects the orphans that have ended. One in our own group stays: other code may wait for it.
 pub(super) fn collect_orphans() {
     if !are_adopted() || !matches!(peek(), Ok(Some(_))) {
         return;
@@ -80,7 +79,7 @@ pub(super) fn collect_orphan(stat: &Stat) {
     }
 }
 
-/// How many orphans were collected until now: where that grows, others end below us.
+/// Number of orphans collected until now: while it grows, others end below us.
 pub(super) fn orphans_collected() -> u64 {
     ORPHANS.load(Ordering::SeqCst)
 }
