@@ -36,8 +36,8 @@ pub(crate) fn sum_of_file(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// The sum of the whole words of block `number`, which tells it from any other block too. By eight
-/// bytes at a time: every block that is looked at is summed up.
+/// The sum of the whole words of block `number`, which distinguishes it from any other block too.
+/// It takes eight bytes at a time, for every block that is read is summed up.
 pub(crate) fn sum_of_block(number: u64, bytes: &[u8]) -> u64 {
     let start = fnv64(number.to_le_bytes());
     let (words, _) = bytes.as_chunks::<8>();

@@ -2,9 +2,9 @@
 //!
 //! A directory counts as one's own if its owner is the effective user, nobody else may write in it,
 //! and nobody else made the link that leads to it. In such a directory, names are what its owner
-//! made them; all the same no link is followed in it, for it may not always have been like that.
-//! Who may rename in a directory above can take it away, but put nothing in its place that is taken
-//! for one's own.
+//! made them; all the same no link is followed in it, for it may not always have been like that. A
+//! user who may rename in a directory above can take it away, but cannot replace it by one that
+//! passes for one's own.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Hint};
 
 use super::writers::{other_writers, other_writers_at};
 
-/// What a directory of somebody's own is for: tells the way out where it is not.
+/// The purpose of a directory of one's own: decides the way out in a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Checkpoints, outputs, locks: the state.
@@ -43,8 +43,8 @@ pub fn make_own_dir(base: &Path, below: &Path, purpose: Purpose) -> io::Result<P
     make(base, below).map_err(|error| with_way_out(error, purpose))
 }
 
-/// Makes sure that the file at `path` is the effective user's own, in a directory in which nobody
-/// else but root may write: so is whatever a program puts beside it. Opens nothing.
+/// Makes sure that the file at `path` is the effective user's own, in a directory in which no other
+/// user but root may write: so are all files a program puts beside it. Opens nothing.
 ///
 /// # Errors
 /// As [`check_own_dir`].
@@ -150,7 +150,7 @@ fn make(base: &Path, below: &Path) -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-/// Makes sure that what was `found` under a name is no link that somebody else made.
+/// Makes sure that the file `found` under a name is no link of another user.
 fn check_link(found: &Metadata) -> io::Result<()> {
     match found.is_symlink() && !is_ours_or_roots(found) {
         true => {

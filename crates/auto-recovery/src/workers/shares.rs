@@ -10,12 +10,12 @@ use crate::error::Result;
 /// More threads than this gain little: they wait for the same memory.
 const THREADS_MAX: usize = 8;
 
-/// How many threads are of use here.
+/// Number of threads that are of use here.
 pub(crate) fn threads() -> usize {
     cores().min(THREADS_MAX)
 }
 
-/// What `work` makes of each of `items`, in their order. The first error ends the work.
+/// Returns the results of `work` for `items`, in their order. The first error ends the work.
 pub(crate) fn map_all<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<T> + Sync,
