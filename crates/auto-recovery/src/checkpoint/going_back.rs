@@ -162,7 +162,7 @@ impl CheckpointSession {
         Ok((differing, plan.not_covered))
     }
 
-    /// What differs between the tree now and `to`, by looking rather than by a snapshot.
+    /// Plans the changes from the present tree to `to`, by looking rather than by a snapshot.
     fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
         let now_ns = self.tick();
         let covering: Vec<_> = [to].into_iter().chain(also).collect();

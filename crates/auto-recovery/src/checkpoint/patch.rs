@@ -1,7 +1,7 @@
 //! Changes for people: the names a record keeps, and a unified diff.
 //!
-//! A diff may be as long as all files together. It is given away piece by piece as git makes it,
-//! and git is ended as soon as nobody wants more.
+//! A diff may be as long as all files together. It is passed on piece by piece as git makes it, and
+//! git is ended as soon as the sink wants no more.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -16,10 +16,10 @@ use crate::checkpoint::tree::path::{display_path, is_within};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Conversation, Git};
 
-/// How many bytes of a diff are held at once.
+/// Number of bytes of a diff held at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How many paths, and how many bytes of them, a diff leaves out: the system takes 2 MiB of
+/// Limits on the paths, and on their bytes, that a diff leaves out: the system takes 2 MiB of
 /// arguments.
 const BUT_MAX: usize = 10_000;
 const BUT_BYTES_MAX: usize = 1024 * 1024;
@@ -71,7 +71,7 @@ pub(super) fn read(
     Ok(ControlFlow::Continue(()))
 }
 
-/// How a diff is written, beside the one for people.
+/// Forms of a diff, beside the one for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatchForm {
     /// As `git apply` takes it: binary files whole, ids in full, and nothing that is no diff.
@@ -107,7 +107,7 @@ pub(super) fn read_in_form(
     content(git, &options, (before, after), but, sink)
 }
 
-/// What a patch from `before` to `after` has no words for, a line each.
+/// Describes the changes from `before` to `after` that a patch cannot express, a line each.
 pub(super) fn beyond_patch(
     before: &Checkpoint,
     after: &Checkpoint,
@@ -181,7 +181,7 @@ fn content(
     Ok(ControlFlow::Continue(()))
 }
 
-/// What a diff does not say of a change, in words.
+/// Describes the part of a change that a diff cannot express.
 fn beyond_diff(path: &[u8], before: Option<&Node>, after: Option<&Node>) -> Option<String> {
     match (before, after) {
         (Some(Node::File { mode: a, .. }), Some(Node::File { mode: b, .. }))

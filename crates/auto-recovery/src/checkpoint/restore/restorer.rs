@@ -27,7 +27,7 @@ use crate::error::{ErrorKind, Result};
 /// fit into any pipe.
 const ORDERED_MAX: usize = 64;
 
-/// What is added to the name of a directory that is moved aside.
+/// Infix in the name of a directory that is moved aside.
 const ASIDE: &[u8] = b".kept-by-recover-";
 
 /// Directories of one name that may have been moved aside: far more than anybody leaves.
@@ -43,7 +43,7 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     pub(in crate::checkpoint) seen: Seen<'a>,
     /// The stamps of files that were put back.
     pub(in crate::checkpoint) put: HashMap<RelPath, Stamp>,
-    /// Files that were written where they stand, by inode, for their other names.
+    /// Files that were written in place, by inode, for their other names.
     pub(in crate::checkpoint) rewritten: HashSet<u64>,
     /// Files that were replaced, and had other names.
     pub(in crate::checkpoint) had_names: Vec<Uncovered>,
@@ -55,19 +55,19 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     /// Directories that stay, because of their contents.
     pub(in crate::checkpoint) holding: BTreeSet<RelPath>,
     pub(in crate::checkpoint) moved_aside: Vec<(String, String)>,
-    /// What is not covered and has another name; what cannot get its own back stays there.
+    /// Uncovered items under another name; one that cannot get its own back stays there.
     pub(in crate::checkpoint) moved: Vec<Moved>,
     pub(in crate::checkpoint) renamed_back: Vec<(String, String)>,
     pub(in crate::checkpoint) acted: BTreeSet<RelPath>,
     pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
-    /// What the system refused, by path, in its words.
+    /// Refusals of the system, by path, in its words.
     pub(in crate::checkpoint) refused: BTreeMap<RelPath, String>,
 }
 
-/// What was found at a path that may be touched.
+/// The state found at a path that may be touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum Stands {
-    /// What the snapshot of the present says.
+    /// As in the snapshot of the present.
     AsExpected,
     /// Anything, or what a restore that was killed left.
     Somehow,
@@ -211,7 +211,7 @@ impl<'a> Restorer<'a> {
         self.unless_refused(item, acted)
     }
 
-    /// Goes on after an error that is about `item` alone. A full disk and a repository that does
+    /// Continues after an error that is about `item` alone. A full disk and a repository that does
     /// not answer stop everything: the next run finishes.
     pub(in crate::checkpoint) fn unless_refused(
         &mut self,
@@ -244,7 +244,7 @@ impl<'a> Restorer<'a> {
             || self.is_moved(path)
     }
 
-    /// Whether a path is or lies in what is not covered, and has another name still.
+    /// Whether a path is at or below an uncovered one that still has another name.
     pub(in crate::checkpoint) fn is_moved(&self, path: &RelPath) -> bool {
         let mut moved = self.moved.iter();
         moved.any(|moved| is_within(path, &moved.now))
@@ -343,8 +343,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// Gives a directory that holds what is not covered another name, so that what belongs there
-    /// comes back.
+    /// Renames a directory that holds uncovered files, so that its place can be restored.
     pub(in crate::checkpoint) fn move_aside(&mut self, item: &Item) -> Result<()> {
         for number in 1..=ASIDE_MAX {
             let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
@@ -365,7 +364,7 @@ impl<'a> Restorer<'a> {
             .error("move aside", &item.path, Errno::EXIST.into()))
     }
 
-    /// What putting something means, where its owner may be another than it shall have.
+    /// Settles the result of putting something whose owner may be another than it shall have.
     pub(in crate::checkpoint) fn settle_given(
         &mut self,
         item: &Item,
@@ -393,7 +392,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// What an act's result means: a path that moved away under it is foreign.
+    /// Settles an act by its result: a path that moved away under it is foreign.
     pub(in crate::checkpoint) fn settle(
         &mut self,
         item: &Item,
