@@ -37,7 +37,7 @@ use crate::strategy::{
 /// Success of an attempt means that the [`verifier`](Self::verifier) passed; without one it means
 /// what the handler says.
 pub struct AutoRecoveryManager {
-    /// How it works; may be changed between recoveries.
+    /// Its settings; may be changed between recoveries.
     pub settings: ManagerSettings,
     /// Makes fixes.
     pub fix_generator: Option<FixGenerator>,
@@ -175,8 +175,8 @@ impl AutoRecoveryManager {
         Ok(recovery)
     }
 
-    /// As [`recover`](Self::recover), by a plan that the caller made: with `strategies` and nothing
-    /// else, in this order.
+    /// As [`recover`](Self::recover), by the caller's plan: tries `strategies` and nothing else, in
+    /// this order.
     ///
     /// # Errors
     /// Same errors as [`recover`](Self::recover).
@@ -217,8 +217,8 @@ impl AutoRecoveryManager {
         logger.and(self.current_session_id.clone())
     }
 
-    /// What a recovery borrows: the parts, and the strategies in the order of the candidates:
-    /// handlers of `kinds`, then the caller's own.
+    /// Lends a recovery the parts, and the strategies in the order of the candidates: handlers of
+    /// `kinds`, then the caller's own.
     fn lend(&mut self, kinds: &[RecoveryStrategyType]) -> (Parts<'_>, Vec<Shared<'_>>) {
         let handlers = [
             Handler::Fix(self.fix_generator.as_mut()),

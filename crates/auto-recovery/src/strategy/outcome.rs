@@ -1,8 +1,8 @@
-//! What a strategy, and the verification after it, came to.
+//! Outcomes of a strategy, and of the verification after it.
 
 use crate::failure::Failure;
 
-/// What a strategy did when it was asked to act.
+/// The action of a strategy that was asked to act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Did {
     /// Nothing: there was nothing that it could do, and there will not be. Nothing is verified.
@@ -17,7 +17,7 @@ pub enum Did {
         /// The strategy's own word; it counts where nothing verifies.
         worked: bool,
     },
-    /// Something that stands in for the command.
+    /// It ran something in place of the command.
     StoodIn {
         /// Whether it worked, which counts for the command.
         worked: bool,
@@ -39,20 +39,20 @@ impl Did {
         }
     }
 
-    /// Whether asking again could bring something else.
+    /// Whether another try could have another result.
     pub fn may_differ_next_time(self) -> bool {
         self != Self::NotPossible
     }
 }
 
-/// What came of asking a strategy to act once.
+/// The outcome of asking a strategy to act once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// What it did.
+    /// Its action.
     pub did: Did,
-    /// What became of it, in words.
+    /// The result, in words.
     pub message: String,
-    /// What it changed, in words.
+    /// Its changes, in words.
     pub changes_made: Vec<String>,
     /// Paths it says it changed; a checkpoint knows better where there is one.
     pub files_modified: Vec<String>,
@@ -102,12 +102,12 @@ impl Outcome {
     }
 }
 
-/// What a verification saw.
+/// The findings of a verification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verification {
     /// Whether the failure is cured.
     pub passed: bool,
-    /// What it saw, in words; may be empty.
+    /// Its findings, in words; may be empty.
     pub message: String,
     /// The failure that is left.
     pub failure: Option<Failure>,
