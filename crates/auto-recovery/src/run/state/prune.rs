@@ -1,4 +1,4 @@
-//! How long the state is kept, and how much of it: checkpoints and outputs under the same limits.
+//! Retention of the state by age and size: checkpoints and outputs under the same limits.
 //!
 //! Done after a recovery, at most once an hour, and never a reason to fail: the next one tries
 //! again.
