@@ -1,7 +1,7 @@
 //! Random lives of a store against a model that a person can check: several handles append, record,
 //! take over, remove, ask and are opened anew, and each sees what the model says.
 //!
-//! It panics where a store does something else, as tests do.
+//! The model panics where a store does something else, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ use crate::statistics::{AggregateQuery, Dimension, Tally};
 const SESSIONS: [&str; 4] = ["a", "b c", "..d", "e\u{1f980}"];
 const HANDLES: usize = 3;
 
-/// What happens in one life.
+/// Number of actions in one life.
 const ACTIONS: usize = 60;
 
-/// What should be there of one session.
+/// The expected contents of one session.
 #[derive(Clone, Default)]
 struct Session {
     /// Its entries as they are stored.
@@ -42,7 +42,7 @@ struct World<'p> {
     sessions: BTreeMap<&'static str, Session>,
     /// Every text that was ever stored, or could have been.
     texts: Vec<(&'static str, Vec<u8>)>,
-    /// How often each record that can be taken over is in the journal.
+    /// Number of copies in the journal of each record that can be taken over.
     records: Vec<(JournalRecord, usize)>,
     written: u64,
 }
@@ -271,7 +271,7 @@ impl World<'_> {
         self.removed(session_id, removed, true);
     }
 
-    /// Prunes a session as it is, or as it was before somebody went on with it.
+    /// Prunes a session as it is, or as it was before it was continued.
     fn prune(&mut self, store: &dyn AuditStore, session_id: &'static str) {
         let (digest, _) = store.digest(session_id).unwrap();
         let is_same = self.random.chance(70);
