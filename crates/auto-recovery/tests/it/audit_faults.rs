@@ -38,14 +38,14 @@ fn fault(operation: Operation, nth: u64, errno: i32, effect: Effect) -> Fault {
     }
 }
 
-/// What a run that met a fault was told.
+/// The answers to a run that met a fault.
 #[derive(Default)]
 struct Told {
     /// Entries of `kept` that were acknowledged.
     acknowledged: BTreeSet<String>,
     /// Entries of `kept` that were not.
     refused: BTreeSet<String>,
-    /// What clearing `cleared` said.
+    /// The result of clearing `cleared`.
     clear: Option<Result<Option<u64>, ErrorKind>>,
     journaled: bool,
 }
@@ -87,7 +87,7 @@ fn tear(dir: &Path) {
     std::fs::write(dir.join("kept_audit.jsonl"), "{\"entry_id\":\"torn").unwrap();
 }
 
-/// What whoever opens the store next must find after `told`.
+/// Checks the contents that the next opening of the store must find after `told`.
 fn check(dir: &Path, told: &Told, case: &str) {
     let after = store(dir);
     let (entries, damage) = read(&after, "kept");
@@ -123,7 +123,7 @@ fn check(dir: &Path, told: &Told, case: &str) {
     }
 }
 
-/// What calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went
+/// Errors that calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went
 /// read-only.
 const ERRNOS: [i32; 5] = [
     libc::EIO,
@@ -133,7 +133,7 @@ const ERRNOS: [i32; 5] = [
     libc::EROFS,
 ];
 
-/// What of a failing `operation` may happen nevertheless.
+/// The parts of a failing `operation` that may happen nevertheless.
 fn effects(operation: Operation) -> &'static [Effect] {
     match operation {
         Operation::Write => &[Effect::None, Effect::Half, Effect::All],
@@ -323,7 +323,7 @@ fn what_is_cleared_is_on_the_disk_before_the_journal_says_what_it_was() {
     crate::audit_support::store(dir.path())
         .append(vec![entry("s", 1)])
         .unwrap();
-    // If a power cut tore it afterwards, a repair would make another trail of it, which nobody
+    // If a power cut tore it afterwards, a repair would make another trail of it, which was not
     // cleared.
     let (store, io) = faulty(dir.path(), Durability::Sync);
     io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));

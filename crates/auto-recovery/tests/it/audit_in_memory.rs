@@ -33,7 +33,7 @@ impl InMemory {
         log.push((id.map(str::to_owned), written));
     }
 
-    /// What was written to a session since its trail was last removed.
+    /// The writes to a session since its trail was last removed.
     fn written(&self, id: Option<&str>) -> Vec<Written> {
         let mut since = Vec::new();
         for (_, one) in self
