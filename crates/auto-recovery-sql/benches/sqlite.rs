@@ -1,8 +1,8 @@
-//! What the SQLite store costs beside SQLite itself: durable appends beside a prepared INSERT into
-//! one table, many callers beside transactions of as many rows, and statistics over a million
+//! Cost of the SQLite store, compared with SQLite itself: durable appends beside a prepared INSERT
+//! into one table, many callers beside transactions of as many rows, and statistics over a million
 //! entries beside the best SQL for the same numbers.
 //!
-//! `cargo bench --bench sqlite` does both in turn and tells medians. The directory that TMPDIR
+//! `cargo bench --bench sqlite` does both in turn and prints medians. The directory that TMPDIR
 //! names should be on the disk that is of interest.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 

@@ -6,8 +6,8 @@ use auto_recovery::{Error, ErrorKind, Result};
 use super::group::{Group, Item};
 use super::outbox::Outbox;
 
-/// How many things a leader writes at once, one caller's not divided. It bounds how long sessions
-/// are locked.
+/// Number of items that a leader writes at once, one caller's not divided. It bounds the time that
+/// sessions are locked.
 const GROUP_ITEMS_MAX: usize = 10_000;
 
 /// The callers of one store.

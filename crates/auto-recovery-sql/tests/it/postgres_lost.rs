@@ -14,7 +14,7 @@ use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
 use crate::postgres_server::shared;
 
-/// What becomes of the next commit.
+/// The fate of the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Fate {
@@ -24,9 +24,9 @@ enum Fate {
     Cut,
     /// The server has it, and the connection is cut before its answer.
     Unanswered,
-    /// The same, and nobody gets through any more.
+    /// The same, and no connection gets through any more.
     Isolated,
-    /// Nobody gets through.
+    /// No connection gets through.
     Closed,
 }
 
@@ -38,7 +38,7 @@ const FATES: [Fate; 5] = [
     Fate::Closed,
 ];
 
-/// What a commit looks like on its way.
+/// The bytes of a commit on its way.
 const COMMIT: &[u8] = b"COMMIT\0";
 
 /// A way to the server that can be cut.

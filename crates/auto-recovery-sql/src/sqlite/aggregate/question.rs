@@ -1,4 +1,4 @@
-//! What is asked of the database, as SQL.
+//! Questions to the database, as SQL.
 
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 use rusqlite::ToSql;
@@ -48,7 +48,7 @@ impl<'q> Question<'q> {
         Self { query, by }
     }
 
-    /// Whether its answers stand ready.
+    /// Whether its answers are stored.
     pub(super) fn is_ready(&self) -> bool {
         self.query.is_of_all() && self.by.is_empty()
     }
@@ -70,9 +70,9 @@ impl<'q> Question<'q> {
     }
 
     /// The sessions that have entries, each as often as it has different keys, one after the other:
-    /// session, how it ended, after how long, how many were flaky, its first and last entry; key;
-    /// and of these entries the moments and timestamps. Where the answers stand ready, each session
-    /// comes once and it is only how it ended, moments and timestamps.
+    /// session, its end, its length, its number of flaky recoveries, its first and last entry; key;
+    /// and of these entries the moments and timestamps. Where the answers are stored, each session
+    /// comes once, with only its end, moments and timestamps.
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
             return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
@@ -126,12 +126,12 @@ impl<'q> Question<'q> {
         )
     }
 
-    /// What else holds for an entry `e` of a session `s` that is asked for.
+    /// Further conditions on an entry `e` of a session `s` that is asked for.
     pub(super) fn also(&self) -> String {
         self.conditions("e.at_us", "").replacen("WHERE", "AND", 1)
     }
 
-    /// The values that every question but those whose answers stand ready has.
+    /// The values of every question, except of those whose answers are stored.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
         let query = self.query;
         let mut parameters: Vec<Parameter> = Vec::new();
@@ -165,7 +165,7 @@ impl<'q> Question<'q> {
             .collect()
     }
 
-    /// What of the entries or sessions is asked for, given which column has the moment.
+    /// The conditions on the entries or sessions asked for; the column `moment` has their time.
     fn conditions(&self, moment: &str, also: &str) -> String {
         let query = self.query;
         let mut all: Vec<String> = Vec::new();
