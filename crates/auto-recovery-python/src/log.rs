@@ -190,7 +190,7 @@ impl AuditLog {
         Ok(list)
     }
 
-    /// What `work` comes to with the interpreter released.
+    /// Runs `work` with the interpreter released, and returns its result.
     fn released<T: Send>(
         &self,
         py: Python<'_>,

@@ -1,4 +1,4 @@
-//! What happens in a recovery, told to Python's `logging`.
+//! Events of a recovery, logged by Python's `logging`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const INFO: u32 = 20;
 const WARNING: u32 = 30;
 const ERROR: u32 = 40;
 
-/// Tells the manager's `logger`.
+/// Logs to the manager's `logger`.
 pub(crate) struct Watch(pub(crate) Arc<Case>);
 
 impl Observer for Watch {
