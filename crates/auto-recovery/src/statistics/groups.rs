@@ -31,7 +31,7 @@ pub struct SessionTraits<'a> {
 pub struct SessionGroups {
     /// Every entry.
     all: Tally,
-    /// Those that are asked for.
+    /// The entries asked for.
     selected: Tally,
     groups: HashMap<Key, Accumulator>,
     /// The group of the last of them.
