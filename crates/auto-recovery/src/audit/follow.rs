@@ -1,8 +1,8 @@
 //! Following a store: the names of sessions that others write to, and reading on where one stopped.
 //!
 //! A [`Follower`] names sessions; [`AuditStore::read_after`](crate::audit::AuditStore::read_after)
-//! gives what was added to them. A session may be named without anything new in it, and that costs
-//! one look; nothing new goes without its session being named.
+//! gives the entries added to them. A session may be named without anything new in it, and that
+//! costs one look; every new entry has its session named.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::host::{Host, Wait};
 /// Sessions named at once; the next call names the rest.
 pub const NAMED_MAX: usize = 1000;
 
-/// The least time from one look to the next: people take what comes within it for at once.
+/// The least time from one look to the next: people perceive it as at once.
 const PACE: Duration = Duration::from_millis(100);
 
 /// The pause after a look, as a multiple of its length: looking takes a tenth of a core at most.
@@ -243,7 +243,7 @@ impl Passing<'_> {
     /// Takes the next entry.
     ///
     /// # Errors
-    /// If whoever is told of it fails.
+    /// If the visitor fails.
     pub fn take(&mut self, stored: StoredEntry<'_>) -> Result<()> {
         self.taken += 1;
         if self.to_pass > 0 {

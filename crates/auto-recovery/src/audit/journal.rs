@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Category, Failure};
 use crate::tier::Tier;
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionOutcome {
@@ -39,7 +39,7 @@ pub struct JournalRecord {
     /// The session it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: JournalEvent,
 }
@@ -117,7 +117,7 @@ impl JournalEvent {
 pub struct SessionStarted {
     /// The command, as argv; `None` when the caller is not a command.
     pub command: Option<Vec<String>>,
-    /// Where it runs.
+    /// The directory it runs in.
     pub cwd: Option<String>,
     /// The workspace, as a path.
     pub workspace: Option<String>,
@@ -151,7 +151,7 @@ pub struct FailureDetected {
     /// Whether it was stopped at its time limit.
     #[serde(default)]
     pub timed_out: bool,
-    /// Where the command's output is kept.
+    /// The file that keeps the command's output.
     #[serde(default)]
     pub output_file: Option<String>,
     /// The tree as the session found it.
@@ -227,7 +227,7 @@ pub struct AttemptFinished {
     /// Whether a failed attempt's changes stay as the ground for the next.
     pub kept: bool,
     /// Whether the command failed without the change and passed with it again (true), or passed
-    /// without it as well (false); `None` where that was not looked at, or could not be told.
+    /// without it as well (false); `None` where that was not checked, or not decidable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<bool>,
     /// Whether the success stands in for the command instead of the command passing.
@@ -239,12 +239,12 @@ pub struct AttemptFinished {
     /// Every path the verification changed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verification_modified: Vec<String>,
-    /// Paths somebody else changed before this attempt.
+    /// Paths that others changed before this attempt.
     pub foreign: Vec<String>,
-    /// What earlier attempts left in the tree, though they were undone.
+    /// Leftovers in the tree of earlier attempts, though they were undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
-    /// Paths that the undo left, because somebody else changed them, or may have.
+    /// Paths that the undo left, because others changed them, or may have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_foreign: Vec<String>,
     /// Paths that could not be put back.
@@ -262,7 +262,7 @@ pub struct AttemptFinished {
     pub protected: Vec<String>,
     /// Processes that were left running, as `pid command`.
     pub left_running: Vec<String>,
-    /// Where the output is kept.
+    /// The file that keeps the output.
     pub output_file: Option<String>,
 }
 
@@ -294,7 +294,7 @@ impl fmt::Display for LeftBehind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionFinished {
-    /// How.
+    /// Its outcome.
     pub outcome: SessionOutcome,
     /// The strategy that cured it.
     pub strategy: Option<String>,

@@ -19,7 +19,7 @@ pub struct JournalSummary {
     pub started: Option<SessionStarted>,
     /// Whether an attempt began, so the recorder is one that also records a session's end.
     pub has_intents: bool,
-    /// How it ended.
+    /// Its recorded outcome.
     pub outcome: Option<SessionOutcome>,
     /// After how many milliseconds.
     pub took_ms: Option<u64>,
@@ -114,8 +114,7 @@ impl JournalSummary {
         }
     }
 
-    /// How it ended: as its recorder said or, where it said nothing, as the last of its entries
-    /// did.
+    /// Its end: as its recorder said or, where it said nothing, by the last of its entries.
     pub fn end(&self, tally: &Tally) -> SessionEnd {
         match self.outcome {
             Some(SessionOutcome::Recovered) => SessionEnd::Recovered(self.took_ms),
@@ -132,7 +131,7 @@ impl JournalSummary {
         }
     }
 
-    /// How it ended, as far as anybody can say.
+    /// Its outcome, as far as it can be known.
     pub fn outcome(&self) -> SessionOutcome {
         if let Some(outcome) = self.outcome {
             return outcome;

@@ -24,7 +24,7 @@ pub enum Durability {
     Flush,
 }
 
-/// Where trails live. Shared between threads; several processes may use the same store at once.
+/// A store of trails. Shared between threads; several processes may use the same store at once.
 ///
 /// A store must append, record, list, read, remove, take over and be followed. All else is answered
 /// by reading everything that the answer needs, which a store does itself where it knows a faster

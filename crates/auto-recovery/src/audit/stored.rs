@@ -99,7 +99,7 @@ impl<'a> StoredEntry<'a> {
         self.raw
     }
 
-    /// Its text as we write it: compact JSON of the 14 fields, whoever wrote it.
+    /// Its text as we write it: compact JSON of the 14 fields, in whatever layout it was stored.
     pub fn json(&self) -> Cow<'a, str> {
         match &self.content {
             Content::Line(line) => line.json.into(),
