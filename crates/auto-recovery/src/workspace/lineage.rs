@@ -1,5 +1,5 @@
 //! Ancestors of this process, as the kernel reports them: any child inherits an environment, and
-//! anybody may set a variable.
+//! any program may set a variable.
 
 use crate::platform::processes::Stat;
 

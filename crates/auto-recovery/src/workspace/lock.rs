@@ -92,7 +92,7 @@ impl Drop for WorkspaceLock {
 /// The result of an attempt to take a workspace.
 #[derive(Debug)]
 pub enum Locked {
-    /// It is ours.
+    /// Taken by us.
     Ours(WorkspaceLock),
     /// Held by another process; its holder, when that could be read.
     Theirs(Option<LockHolder>),
