@@ -31,7 +31,7 @@ pub(super) fn follower(root: &Arc<Root>) -> Box<dyn Follower> {
 /// The files as they were at the last look.
 #[derive(Default)]
 struct Watched {
-    /// `None` before anybody looked.
+    /// `None` before the first look.
     journal: Option<WatchedJournal>,
     trails: HashMap<String, Stamp>,
 }

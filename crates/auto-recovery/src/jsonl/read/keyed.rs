@@ -50,7 +50,7 @@ pub(in crate::jsonl) struct KeyedJournal {
     places: Vec<Places>,
     /// The places in the rest of the journal.
     recent: Vec<Place>,
-    /// Those of a last record that had no line's end yet.
+    /// The places of a last record that had no line's end yet.
     unended: Vec<Place>,
     /// Damage after the part that the files of places cover; they know the damage before it.
     damage: Vec<Damage>,
