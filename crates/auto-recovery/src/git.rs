@@ -336,7 +336,7 @@ impl Git {
     }
 }
 
-/// Whether something stands in a repository of the user's, where git reads a file, that is none.
+/// Whether, in a user's repository, git may block on a special file in place of one it reads.
 fn makes_wait(git_dir: &Path) -> bool {
     let line_in = |name: &str| {
         let line = read_small(&git_dir.join(name), Links::Follow, LINE_BYTES_MAX).ok()?;
@@ -353,7 +353,7 @@ fn makes_wait(git_dir: &Path) -> bool {
     names.any(|path| is_no_file(&path))
 }
 
-/// Whether something stands at `path` that to open may mean to wait.
+/// Whether opening `path` may block: it is neither a file nor a directory.
 pub(crate) fn is_no_file(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())

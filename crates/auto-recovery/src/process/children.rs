@@ -38,7 +38,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     Ok(child)
 }
 
-/// The child's exit status was collected; its id may be somebody else's from here on.
+/// Notes that the child's exit status was collected; its id may be another process's from here on.
 pub(super) fn collected(child: Pid) {
     started().remove(&child.as_raw_pid());
 }

@@ -67,16 +67,16 @@ struct Kept {
 /// Why standard input cannot be read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputLost {
-    /// It could not be read to its end: the reason.
+    /// The input could not be read to its end: the reason.
     Unreadable(String),
-    /// It is longer than [`ReplayedInput::KEPT_MAX`]. A file would do.
+    /// The input is longer than [`ReplayedInput::KEPT_MAX`]. A file would do.
     TooLong,
-    /// What was read could not be kept: the reason.
+    /// The input read could not be kept: the reason.
     NotKept(String),
 }
 
 impl InputLost {
-    /// What a person can do about it.
+    /// A person's way out.
     pub fn hint(&self) -> Option<Hint> {
         matches!(self, Self::TooLong).then_some(Hint::GiveFile)
     }
@@ -106,7 +106,7 @@ impl ReplayedInput {
     /// Bytes kept of a pipe, at most: 64 MiB.
     pub const KEPT_MAX: u64 = 64 << 20;
 
-    /// What `source` holds from here on. What is kept beyond a MiB goes to a file without a name in
+    /// The input of `source` from here on. Beyond a MiB it is kept in a file without a name in
     /// `spool`.
     pub fn new(source: BorrowedFd<'_>, spool: &Path) -> io::Result<Self> {
         let mode = rustix::fs::fstat(source)?.st_mode;
