@@ -1,10 +1,10 @@
 //! Directories and files that must be the effective user's own.
 //!
-//! A directory counts as one's own if its owner is the effective user, nobody else may write in it,
-//! and nobody else made the link that leads to it. In such a directory, names are what its owner
-//! made them; all the same no link is followed in it, for it may not always have been like that. A
-//! user who may rename in a directory above can take it away, but cannot replace it by one that
-//! passes for one's own.
+//! A directory counts as one's own if its owner is the effective user, no other user may write in
+//! it, and no other user made the link that leads to it. In such a directory, names are what its
+//! owner made them; all the same no link is followed in it, for it may not always have been like
+//! that. A user who may rename in a directory above can take it away, but cannot replace it by one
+//! that passes for one's own.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -29,7 +29,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// `NotFound` if there is none; `PermissionDenied`, with the reason and the way out, if it is
-/// somebody else's or somebody else may write in it; otherwise as `open`.
+/// another user's or another user may write in it; otherwise as `open`.
 pub fn check_own_dir(dir: &Path, purpose: Purpose) -> io::Result<()> {
     check(dir).map_err(|error| with_way_out(error, purpose))
 }
@@ -56,8 +56,8 @@ pub fn check_own_file(path: &Path, purpose: Purpose) -> io::Result<()> {
 /// Where it is made, it is for that user alone.
 ///
 /// # Errors
-/// `PermissionDenied` if it is a link, another name of some other file, no regular file, or
-/// somebody else's; otherwise as `open`.
+/// `PermissionDenied` if it is a link, another name of some other file, no regular file, or another
+/// user's; otherwise as `open`.
 pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = options.mode(0o600).custom_flags(flags).open(path);
@@ -325,7 +325,7 @@ mod tests {
         let told = Error::io("open", &file, error).chain_with(|says, _| format!("{says}!"));
         assert!(told.ends_with("(mode 0666)!"), "{told}");
         mode(&file, 0o600);
-        // What SQLite puts beside it could be anybody's there.
+        // SQLite's files beside it could be any user's there.
         mode(dir.path(), 0o1777);
         let why = check().unwrap_err().to_string();
         assert!(why.contains("others can write it (mode 1777)"), "{why}");
