@@ -268,7 +268,7 @@ pub fn put_back(
 /// If the checkpoints cannot be read.
 pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview> {
     let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
-    // Of a whole tree nothing is anybody else's.
+    // In a whole tree no path counts as foreign.
     let is_whole = matches!(wanted, Wanted::Tree(_));
     let mut preview = Preview::default();
     let claimed = match wanted {

@@ -30,7 +30,7 @@ const ORDERED_MAX: usize = 64;
 /// Infix in the name of a directory that is moved aside.
 const ASIDE: &[u8] = b".kept-by-recover-";
 
-/// Directories of one name that may have been moved aside: far more than anybody leaves.
+/// Directories of one name that may have been moved aside: far more than accumulate.
 const ASIDE_MAX: u32 = 1000;
 
 /// Stamps of the files at the snapshot of the present, sorted by path: a file that still has its
@@ -332,7 +332,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// Reports a directory that cannot be removed, because somebody else or an ignore rule keeps
+    /// Reports a directory that cannot be removed, because another process or an ignore rule keeps
     /// something in it. If something in it was refused, that is named already.
     pub(in crate::checkpoint) fn holds_what_is_not_covered(&mut self, item: &Item) {
         let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
@@ -453,7 +453,7 @@ impl<'a> Restorer<'a> {
             .map_err(|e| self.writer.error("set modes below", b"", e.into()))
     }
 
-    /// The items that are not as they shall be, though nobody else changed them.
+    /// The items that are not as they shall be, though no other process changed them.
     pub(in crate::checkpoint) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
         self.writer.look_again();
