@@ -64,12 +64,12 @@ pub struct Outcome {
     pub left_running: Vec<String>,
     /// Whether what it ran could not be ended: nothing more is tried beside that.
     pub not_ended: bool,
-    /// Where the output of the attempt so far is kept.
+    /// The file that keeps the output of the attempt so far.
     pub output_file: Option<String>,
 }
 
 impl Outcome {
-    /// It worked.
+    /// A strategy that worked.
     pub fn success(message: impl Into<String>) -> Self {
         Self {
             did: Did::Acted { worked: true },
@@ -77,7 +77,7 @@ impl Outcome {
         }
     }
 
-    /// It did not work; trying again may.
+    /// A strategy that did not work; trying again may.
     pub fn failure(message: impl Into<String>) -> Self {
         Self {
             did: Did::Acted { worked: false },
@@ -119,7 +119,7 @@ pub struct Verification {
     pub left_running: Vec<String>,
     /// Whether what it ran could not be ended: nothing more is tried beside that.
     pub not_ended: bool,
-    /// Where the output of the attempt so far is kept.
+    /// The file that keeps the output of the attempt so far.
     pub output_file: Option<String>,
 }
 
