@@ -65,7 +65,7 @@ pub enum Advice {
         /// One that would match something.
         other: Option<String>,
     },
-    /// It is so because of a wish.
+    /// A wish is the reason.
     Because(Wish),
     /// The message is about the command that calls a person.
     CallsPerson,

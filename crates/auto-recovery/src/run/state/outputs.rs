@@ -39,7 +39,7 @@ const REMOVED_MAX: u32 = 100;
 /// Attempts of one number that runs of a session may keep apart: far more than run at once.
 const SAME_NUMBER_MAX: u32 = 1000;
 
-/// The largest patch of a cure that is kept: 64 MiB, which is more than anybody reviews.
+/// The largest patch of a cure that is kept: 64 MiB, which is more than a person reviews.
 const CURE_BYTES_MAX: u64 = 64 << 20;
 
 /// The directory of one session's outputs.

@@ -63,7 +63,7 @@ pub struct TreeRestored {
     pub checkpoint: String,
     /// The paths that were put back, and those that were not.
     pub put: PutBack,
-    /// What no checkpoint holds and an attempt is known to have left.
+    /// Items that an attempt is known to have left and no checkpoint holds.
     pub left_behind: Vec<LeftBehind>,
     /// The session that keeps what an earlier restore of the same session replaced.
     pub earlier: Option<String>,
@@ -80,7 +80,7 @@ pub struct TreePreview {
     pub checkpoint: String,
     /// The paths that would change, and those that would be left.
     pub preview: Preview,
-    /// What no checkpoint holds and an attempt is known to have left.
+    /// Items that an attempt is known to have left and no checkpoint holds.
     pub left_behind: Vec<LeftBehind>,
     /// Other workspaces that the session worked in; nothing would change there.
     pub others: Vec<PathBuf>,
