@@ -36,7 +36,7 @@ type Case = fn(&dyn Place);
 /// Puts the stores of `new_place` through the contract.
 ///
 /// # Panics
-/// Where one breaks it.
+/// If a store breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
     let cases: [(&str, Case); 24] = [
         ("an empty store has nothing", empty),

@@ -50,7 +50,7 @@ struct World<'p> {
 /// Lives the life that `seed` decides in a store of `place`, which is empty at first.
 ///
 /// # Panics
-/// Where the store does not do what the model does.
+/// If the store differs from the model.
 pub fn live(place: &dyn Place, seed: u64) {
     let mut world = World {
         place,
@@ -155,7 +155,7 @@ impl World<'_> {
     fn record(&mut self, store: &dyn AuditStore, session_id: &str) {
         let event = self.event();
         store.record(Some(session_id), event.clone()).unwrap();
-        // The clock stands still: any record of the session says when.
+        // The clock is stopped: any record of the session has its time.
         let mut at = None;
         let mut visit = |record: JournalRecord| {
             at = Some(record.at);

@@ -201,7 +201,7 @@ fn varied(session_id: &str, number: u64) -> NewEntry {
     new
 }
 
-/// The intent of an attempt, which comes from a recipe or from none.
+/// The intent of an attempt, from a recipe or from none.
 fn begun(number: u64) -> JournalEvent {
     JournalEvent::AttemptStarted(AttemptStarted {
         recipe: [None, Some("ruff-fix"), Some("it's \"\u{1f980}\"")][(number % 3) as usize]
