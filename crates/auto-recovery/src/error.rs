@@ -70,7 +70,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Busy | Self::TimedOut | Self::Unreachable => true,
@@ -112,8 +112,8 @@ impl ErrorKind {
     }
 }
 
-/// What a person can do about an error, without the words for it: each edge has one table from
-/// hints to its own words, which [`Error::chain_with`] puts in.
+/// A person's way out of an error, without the words for it: each edge has one table from hints to
+/// its own words, which [`Error::chain_with`] puts in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
     /// Let go of the session that is held.
@@ -226,7 +226,7 @@ impl Error {
         self
     }
 
-    /// What a person can do about it, as far as this layer knows.
+    /// A person's way out, as far as this layer knows.
     pub fn hint(&self) -> Option<&Hint> {
         self.hint.as_deref()
     }
@@ -270,7 +270,7 @@ impl Error {
         self.kind
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         self.kind.is_retryable()
     }
