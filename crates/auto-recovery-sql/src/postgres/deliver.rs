@@ -25,7 +25,8 @@ use super::spool::Spool;
 /// Number of items delivered in one transaction.
 const BATCH: usize = 1000;
 
-/// Stands for a session where the server has a segment whole: no session can have it for its id.
+/// Placeholder for a session where the server has a segment whole: no session can have it for its
+/// id.
 const WHOLE: &str = "\u{1}whole";
 
 /// Counts of a delivery.

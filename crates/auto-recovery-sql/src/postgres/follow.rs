@@ -42,7 +42,7 @@ impl PostgresFollower {
 
     fn listen(&self) -> Result<Listening> {
         let server = &self.server;
-        // This creates the tables too, so that a notified reader can read.
+        // This creates the tables too, so that a notified caller can read.
         server.connection()?.give_back();
         let link = server.link()?;
         let (tell, told) = channel();

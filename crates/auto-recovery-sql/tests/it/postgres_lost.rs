@@ -94,7 +94,7 @@ fn pass_requests(mut client: TcpStream, mut server: TcpStream, fate: &AtomicU8) 
         if now == Fate::Cut {
             drop(server.shutdown(Shutdown::Both));
         } else {
-            // From now on no answer comes back.
+            // From now on no answer arrives.
             drop(client.shutdown(Shutdown::Write));
             drop(server.write_all(bytes));
             drop(server.shutdown(Shutdown::Write));
