@@ -55,7 +55,7 @@ impl AuditLog {
         })
     }
 
-    /// Begins a session, or goes on with the one that has this id; returns the id.
+    /// Begins a session, or continues the one that has this id; returns the id.
     fn start_session(&self, session_id: &Bound<'_, PyAny>) -> PyResult<String> {
         let py = session_id.py();
         let session_id = optional_text(session_id)?;
@@ -190,7 +190,7 @@ impl AuditLog {
         Ok(list)
     }
 
-    /// What `work` comes to with the interpreter released.
+    /// Runs `work` with the interpreter released, and returns its result.
     fn released<T: Send>(
         &self,
         py: Python<'_>,
@@ -201,7 +201,7 @@ impl AuditLog {
     }
 }
 
-/// Tells the log of what could not be read.
+/// Logs the damage that was met while reading.
 fn warn(py: Python<'_>, damage: &[Damage]) -> PyResult<()> {
     if damage.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What happens in a recovery, told to Python's `logging`.
+//! Events of a recovery, logged by Python's `logging`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const INFO: u32 = 20;
 const WARNING: u32 = 30;
 const ERROR: u32 = 40;
 
-/// Tells the manager's `logger`.
+/// Logs to the manager's `logger`.
 pub(crate) struct Watch(pub(crate) Arc<Case>);
 
 impl Observer for Watch {
@@ -42,7 +42,7 @@ impl Observer for Watch {
     }
 }
 
-/// The level and the words of what happened; nothing for what says itself in the next event.
+/// The level and the words of an event; `None` if the next event says it too.
 fn told(event: &Event<'_>) -> Option<(u32, String)> {
     match event {
         Event::Waiting { strategy, delay } => Some((

@@ -1,8 +1,8 @@
-//! What the SQLite store costs beside SQLite itself: durable appends beside a prepared INSERT into
-//! one table, many callers beside transactions of as many rows, and statistics over a million
+//! Cost of the SQLite store, compared with SQLite itself: durable appends beside a prepared INSERT
+//! into one table, many callers beside transactions of as many rows, and statistics over a million
 //! entries beside the best SQL for the same numbers.
 //!
-//! `cargo bench --bench sqlite` does both in turn and tells medians. The directory that TMPDIR
+//! `cargo bench --bench sqlite` does both in turn and prints medians. The directory that TMPDIR
 //! names should be on the disk that is of interest.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -34,7 +34,7 @@ const CALLERS: usize = 64;
 /// Appends of each caller a round: enough that starting threads does not count.
 const EACH: usize = 512;
 
-/// Entries that are summed up, in sessions of so many.
+/// Entries that are summed up, in sessions of [`SESSION_ENTRIES`].
 const SUMMED: u64 = 1_000_000;
 const SESSION_ENTRIES: u64 = 100;
 
@@ -152,7 +152,7 @@ fn append_one(store: &SqliteStore) {
     store.append(vec![new]).expect("appended");
 }
 
-/// Each of many callers appends so many entries.
+/// Each of many callers appends this many entries.
 fn at_once(store: &Arc<SqliteStore>, each: usize) {
     thread::scope(|scope| {
         for _ in 0..CALLERS {

@@ -6,7 +6,7 @@ use auto_recovery::statistics::{bucket_of, instant, whole_ms};
 
 /// The columns of an entry that are its own; its session and its place there are the store's.
 ///
-/// What was stored is made anew from the columns. Where that would not give the same bytes (another
+/// The stored text is made anew from the columns. Where that would not give the same bytes (another
 /// layout, a duration that is no whole number of milliseconds), `raw` has them.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EntryRow {
@@ -17,12 +17,12 @@ pub(crate) struct EntryRow {
     /// As [`bucket_of`] says.
     pub(crate) duration_bucket: i32,
     pub(crate) raw: Option<String>,
-    /// How many bytes it was stored as, with a line's end.
+    /// Number of bytes of its stored text, with a line's end.
     pub(crate) bytes: i64,
 }
 
 impl EntryRow {
-    /// The row of `recorded`, of which `text` is the text that its recorder made.
+    /// The row of `recorded`; `text` is the text that its recorder made.
     pub(crate) fn recorded(recorded: RecordedEntry, text: &str) -> Self {
         Self::written(recorded.into_entry(), text)
     }
@@ -36,7 +36,7 @@ impl EntryRow {
         row
     }
 
-    /// The row of `entry`, of which `raw` is the JSON that we write.
+    /// The row of `entry`; `raw` is the JSON that we write.
     fn written(entry: RecoveryAuditEntry, raw: &str) -> Self {
         let duration_ms = whole_ms(entry.duration_seconds);
         let mut row = Self {
@@ -74,7 +74,7 @@ impl EntryRow {
         }
     }
 
-    /// What the columns alone say.
+    /// Makes the text from the columns alone.
     fn made_anew(&self) -> String {
         let entry = RecoveryAuditEntry {
             attempt_number: self.attempt_number() as u64,

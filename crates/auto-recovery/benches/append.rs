@@ -1,7 +1,7 @@
-//! What appending to a trail costs beside a bare file: one entry after the other, each durable, and
-//! many callers at once.
+//! Cost of appending to a trail, compared with a bare file: one entry after the other, each
+//! durable, and many callers at once.
 //!
-//! `cargo bench --bench append` appends to both in turn and tells medians. The directory that
+//! `cargo bench --bench append` appends to both in turn and prints medians. The directory that
 //! TMPDIR names should be on the disk that is of interest.
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -105,7 +105,7 @@ fn append_bare(mut file: &File, text: &str) {
     file.write_all(text.as_bytes()).expect("written");
 }
 
-/// Each of many callers appends so many entries.
+/// Each of many callers appends this many entries.
 fn at_once(store: &Arc<JsonlStore>, each: usize) {
     thread::scope(|scope| {
         for _ in 0..CALLERS {

@@ -1,7 +1,7 @@
 //! The crate's one error: a kind that programs branch on, the context a person needs, a source.
 //!
-//! `Display` states this layer only; whoever shows an error prints the chain of sources. Wording is
-//! lowercase, without a full stop, and reads after "failed to" or on its own.
+//! `Display` states this layer only; an edge that shows an error prints the chain of sources.
+//! Wording is lowercase, without a full stop, and reads after "failed to" or on its own.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,10 +9,10 @@ use std::io;
 use std::num::NonZeroI32;
 use std::path::{Path, PathBuf};
 
-/// What every fallible function of this crate returns.
+/// Result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, for programs. The text code of each kind is stable.
+/// The kind of an error, for programs. The text code of each kind is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -70,7 +70,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_retryable(self) -> bool {
         match self {
             Self::Busy | Self::TimedOut | Self::Unreachable => true,
@@ -89,7 +89,8 @@ impl ErrorKind {
         }
     }
 
-    /// Whether whoever does the same to many things, each by itself, may go on with the others.
+    /// Whether a caller that does the same to many things, each by itself, may continue with the
+    /// others.
     pub fn spares_others(self) -> bool {
         match self {
             Self::InvalidInput
@@ -111,8 +112,8 @@ impl ErrorKind {
     }
 }
 
-/// What a person can do about an error, without the words for it: each edge has one table from
-/// hints to its own words, which [`Error::chain_with`] puts in.
+/// A person's way out of an error, without the words for it: each edge has one table from hints to
+/// its own words, which [`Error::chain_with`] puts in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
     /// Let go of the session that is held.
@@ -154,7 +155,7 @@ pub enum Hint {
 pub struct Error {
     kind: ErrorKind,
     context: Box<str>,
-    /// The system's number of what `context` says in words.
+    /// The system's number for the error that `context` words.
     os_error: Option<NonZeroI32>,
     hint: Option<Box<Hint>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -204,8 +205,8 @@ impl Error {
         root
     }
 
-    /// The kind of the error of ours that `error` carries, if it carries one: that nobody waits any
-    /// more is said so through what only knows errors of the operating system.
+    /// The kind of the error of ours that `error` carries, if any: the end of a wait is reported
+    /// that way through code that only knows errors of the operating system.
     pub(crate) fn kind_in(error: &io::Error) -> Option<ErrorKind> {
         let ours = error.get_ref()?.downcast_ref::<Self>();
         ours.map(Self::kind)
@@ -225,19 +226,19 @@ impl Error {
         self
     }
 
-    /// What a person can do about it, as far as this layer knows.
+    /// A person's way out, as far as this layer knows.
     pub fn hint(&self) -> Option<&Hint> {
         self.hint.as_deref()
     }
 
-    /// The same error with the system's number of what it says in words.
+    /// Returns the same error with the system's number for it.
     #[must_use]
     pub(crate) fn with_os_error(mut self, number: i32) -> Self {
         self.os_error = NonZeroI32::new(number);
         self
     }
 
-    /// The system's number (`errno`) of what this began with, where the system said no.
+    /// The system's number (`errno`) of the original cause, where that was a system error.
     pub fn raw_os_error(&self) -> Option<i32> {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
@@ -264,17 +265,17 @@ impl Error {
         }
     }
 
-    /// What went wrong, for programs.
+    /// The kind of the error, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_retryable(&self) -> bool {
         self.kind.is_retryable()
     }
 
-    /// What the first cause says, for where the rest is said already.
+    /// The text of the first cause, for places that say the rest already.
     pub fn innermost(&self) -> String {
         let mut innermost: &dyn StdError = self;
         while let Some(cause) = innermost.source() {
@@ -288,8 +289,8 @@ impl Error {
         self.chain_with(|layer, _| layer.to_owned())
     }
 
-    /// As [`chain`](Self::chain), where `words` say a layer that has a hint: given what the layer
-    /// says by itself, and its hint.
+    /// As [`chain`](Self::chain), but `words` phrase each layer that has a hint, given the layer's
+    /// own text and its hint.
     pub fn chain_with(&self, words: impl Fn(&str, &Hint) -> String) -> String {
         let mut text = String::new();
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
@@ -298,7 +299,8 @@ impl Error {
                 text.push_str(": ");
             }
             let layer = error.to_string();
-            // One that goes through what only knows errors of the operating system hides in those.
+            // An error that passed through code that only knows errors of the operating system
+            // hides in those.
             let inside = error
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref);

@@ -68,8 +68,8 @@ const OVERRIDES: [&str; 17] = [
     "protocol.allow=never",
 ];
 
-/// The same for a repository of the user's, of which only is read: what its owner set for bytes and
-/// names holds.
+/// The same for a repository of the user's, which is only read: its owner's settings for bytes and
+/// names hold.
 const READING_OVERRIDES: [&str; 10] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -155,7 +155,7 @@ const ATTRIBUTES: &str = "* -text -eol -filter -ident -working-tree-encoding\n";
 pub(crate) struct Git {
     program: PathBuf,
     dir: PathBuf,
-    /// How long it is waited for; `None` for as long as it takes.
+    /// Limit on the wait for it; `None` for as long as it takes.
     patience: Option<Patience>,
 }
 
@@ -238,7 +238,7 @@ impl Git {
         Ok(())
     }
 
-    /// What git says of itself, whatever the repository is like.
+    /// The output of `git version`, which does not depend on the repository.
     pub(crate) fn version(&self) -> Result<Vec<u8>> {
         let mut command = self.bare();
         command.arg("--version");
@@ -336,7 +336,7 @@ impl Git {
     }
 }
 
-/// Whether something stands in a repository of the user's, where git reads a file, that is none.
+/// Whether, in a user's repository, git may block on a special file in place of one it reads.
 fn makes_wait(git_dir: &Path) -> bool {
     let line_in = |name: &str| {
         let line = read_small(&git_dir.join(name), Links::Follow, LINE_BYTES_MAX).ok()?;
@@ -353,7 +353,7 @@ fn makes_wait(git_dir: &Path) -> bool {
     names.any(|path| is_no_file(&path))
 }
 
-/// Whether something stands at `path` that to open may mean to wait.
+/// Whether opening `path` may block: it is neither a file nor a directory.
 pub(crate) fn is_no_file(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|found| !found.is_file() && !found.is_dir())
@@ -388,7 +388,7 @@ impl Conversation {
         check(self.helper.finish()?, self.what)
     }
 
-    /// What to say of an I/O error on its pipes: why git ended, when it did.
+    /// The error to report for an I/O error on its pipes: the reason why git ended, if it did.
     pub(crate) fn broken(self, error: io::Error) -> Error {
         let what = self.what;
         match self.finish() {

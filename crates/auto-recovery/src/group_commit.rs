@@ -4,7 +4,7 @@
 //!
 //! Where a sync takes a tenth of a millisecond, putting many threads to sleep and waking them takes
 //! longer than all the rest. So, where the pace is [`Pace::Gather`], a caller lets others run for a
-//! while before it sleeps, and the leader gives those whom it has just told a chance to come back.
+//! while before it sleeps, and the leader gives those it has just answered a chance to come back.
 //! The leader leaves it to one of them to wake the others.
 //!
 //! The databases gather; the store of files does not. With 64 callers on two busy cores, a queue
@@ -39,7 +39,7 @@ pub enum Pace {
     /// They let others run before they sleep or write, so that more share a write. For writes that
     /// cost much beside the sync, as transactions do.
     Gather,
-    /// A caller writes at once if nobody is writing, alone, and sleeps at once if somebody is.
+    /// A caller writes at once and alone if no other is writing, and sleeps at once if another is.
     AtOnce,
 }
 
@@ -55,8 +55,8 @@ pub struct GroupCommit<Work> {
 }
 
 struct Queue<Work> {
-    /// Whether somebody leads. If so, what it writes is the first batch, until there is no more of
-    /// it, or work that is in none.
+    /// Whether a caller leads. If so, it writes the first batch, until there is no more of it, or
+    /// work that is in none.
     led: bool,
     /// Number of callers of the last batch: as many may come again.
     callers_before: usize,
@@ -145,7 +145,8 @@ struct Leader<'g, Work> {
 }
 
 impl<Work> Leader<'_, Work> {
-    /// Writes `work`, while nobody else waits. Those who come meanwhile have another lead.
+    /// Writes `work`, while no other caller waits. Callers that arrive meanwhile get another
+    /// leader.
     fn write_alone(
         self,
         work: Work,
@@ -330,7 +331,7 @@ impl<Work> Ending<Work> {
     }
 
     /// Changes the state, and wakes one sleeping caller. If the news is for all, that caller wakes
-    /// the others, while this thread goes on.
+    /// the others, while this thread continues.
     fn change(&self, change: impl FnOnce(&mut State<Work>)) {
         let mut state = lock(&self.state);
         change(&mut state);

@@ -19,20 +19,20 @@ use crate::report;
 use crate::statistics::RecoveryStatistics;
 use crate::wording::counted;
 
-/// How many sessions a logger remembers to have begun. Past it, it looks them up again.
+/// Number of begun sessions that a logger remembers. Past it, it looks them up again.
 const BEGUN_MAX: usize = 10_000;
 
-/// The error type of an attempt whose failure nobody named.
+/// The error type of an attempt whose failure was not named.
 pub const ERROR_TYPE_UNKNOWN: &str = "unknown";
 
-/// What the record of an attempt says beside the attempt.
+/// The fields of an attempt's record beside the attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptRecord {
     /// Paths that the strategy changed, relative to the workspace.
     pub files_modified: Vec<String>,
     /// Whether the tree was put back after the attempt.
     pub rollback_performed: bool,
-    /// What happens next.
+    /// The step that follows.
     pub next_action: String,
 }
 
@@ -118,7 +118,7 @@ impl RecoveryAuditLogger {
         &self.store
     }
 
-    /// Begins a session, or goes on with the one that has this id. Returns its id.
+    /// Begins a session, or continues the one that has this id. Returns its id.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it cannot be an id; otherwise if the store cannot be written.
@@ -184,7 +184,7 @@ impl RecoveryAuditLogger {
     }
 
     /// As [`RecoveryAuditLogger::log_recovery_attempt`], with the number that follows the session's
-    /// last, whoever recorded that.
+    /// last, also of other recorders.
     ///
     /// # Errors
     /// As [`RecoveryAuditLogger::log_recovery_attempt`].

@@ -1,9 +1,9 @@
 //! Bringing what waits in the spool to the server: in order, each thing once.
 //!
-//! What of a segment is delivered is noted by the server, thing by thing, in the transactions that
-//! deliver it, and for good. Whoever dies in between leaves a note that is true, and a segment that
-//! comes back, as with a machine that was restored from an image or cloned, is not delivered twice:
-//! only what was added to it since is.
+//! The server notes the delivered items of a segment one by one, in the transactions that deliver
+//! them, and for good. A process that dies in between leaves a true note, and a segment that
+//! reappears, as with a machine that was restored from an image or cloned, is not delivered twice:
+//! only items added to it since are.
 
 use std::collections::HashMap;
 
@@ -22,18 +22,19 @@ use super::server::Server;
 use super::session::get;
 use super::spool::Spool;
 
-/// How much is delivered in one transaction.
+/// Number of items delivered in one transaction.
 const BATCH: usize = 1000;
 
-/// Stands for a session where the server has a segment whole: no session can have it for its id.
+/// Placeholder for a session where the server has a segment whole: no session can have it for its
+/// id.
 const WHOLE: &str = "\u{1}whole";
 
-/// What was delivered.
+/// Counts of a delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// How many entries.
+    /// Number of entries.
     pub entries: u64,
-    /// How many journal records.
+    /// Number of journal records.
     pub records: u64,
 }
 
@@ -114,7 +115,7 @@ impl Segment<'_> {
         }
     }
 
-    /// Keeps the segment out of the way, of which so much could not be read.
+    /// Sets the segment aside; `damaged` places in it could not be read.
     fn set_aside(&self, damaged: usize) -> Result<()> {
         let place = self.spool.set_aside(self.name)?;
         self.server.tell(&Notice::SpoolDamaged { place, damaged });
@@ -129,7 +130,7 @@ impl Segment<'_> {
                 unreadable += 1;
                 return Ok(());
             };
-            // What happened to files of the spool is nobody's business but its own.
+            // Records about the spool's own files concern only the spool.
             let is_ours = !matches!(
                 line.record().event,
                 JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_)
@@ -162,7 +163,7 @@ impl Segment<'_> {
         }
     }
 
-    /// What of each trail, and of the journal, the server has.
+    /// The items of each trail, and of the journal, that the server has.
     fn done(&self) -> Result<HashMap<String, Done>> {
         const DONE: &str = "SELECT session_id, of.delivered, \
              coalesce(string_agg(digests, ''::bytea), ''::bytea) \
@@ -201,14 +202,14 @@ impl Segment<'_> {
     }
 }
 
-/// What of a trail of a segment, or of its journal, the server has.
+/// The items of a segment's trail, or of its journal, that the server has.
 #[derive(Default)]
 struct Done {
-    /// How many things.
+    /// Number of items.
     count: i64,
-    /// How often those of each hash.
+    /// Number of items of each hash.
     digests: HashMap<Vec<u8>, u32>,
-    /// How many of the first things an older release delivered, which noted no hashes.
+    /// Number of the first items delivered by an older release, which noted no hashes.
     unknown: i64,
 }
 
@@ -226,7 +227,7 @@ impl Done {
         done
     }
 
-    /// Whether the thing of this hash, which is the next of its segment, is there.
+    /// Whether the server has the item of this hash, the next of its segment.
     fn has(&mut self, hash: &[u8]) -> bool {
         if self.unknown > 0 {
             self.unknown -= 1;
@@ -245,11 +246,11 @@ impl Done {
     }
 }
 
-/// What is delivered next of one trail, or of the journal.
+/// The next items to deliver of one trail, or of the journal.
 struct Batch<'b> {
     segment: &'b Segment<'b>,
     session_id: &'b str,
-    /// What the server has.
+    /// The items that the server has.
     done: Done,
     items: Vec<Item>,
     /// The hashes of `items`.

@@ -15,12 +15,12 @@ use super::failure::{explain, unreachable};
 use super::server::Server;
 use super::write::CHANNEL;
 
-/// How long the first pause before connecting again is; each further one is twice as long, up to
-/// the last.
+/// Length of the first pause before connecting again; each further one is twice as long, up to the
+/// last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Waits for what is committed to a store, by whomever.
+/// Waits for commits to a store, by any process.
 pub(super) struct PostgresFollower {
     server: Arc<Server>,
     listening: Option<Listening>,
@@ -42,7 +42,7 @@ impl PostgresFollower {
 
     fn listen(&self) -> Result<Listening> {
         let server = &self.server;
-        // It makes the tables too, so that whoever is told can read.
+        // This creates the tables too, so that a notified caller can read.
         server.connection()?.give_back();
         let link = server.link()?;
         let (tell, told) = channel();
@@ -111,7 +111,7 @@ impl Follower for PostgresFollower {
 }
 
 impl Listening {
-    /// The session that was told of, and those that were meanwhile, each once.
+    /// The session of the notice, and those of notices since, each once.
     fn all(&self, first: String) -> Vec<String> {
         let mut sessions = vec![first];
         while sessions.len() < NAMED_MAX

@@ -9,7 +9,7 @@ use super::columns::hash_of;
 use super::group::{Group, Item};
 use super::outbox::Outbox;
 
-/// How many entries or records are added in one transaction.
+/// Number of entries or records added in one transaction.
 const BATCH: usize = 10_000;
 
 /// Imports into a store in PostgreSQL.
@@ -20,7 +20,7 @@ pub(super) struct PostgresImporter<'s> {
     records: Came,
 }
 
-/// How often something came, by its hash.
+/// Number of items offered so far, by hash.
 type Came = HashMap<Vec<u8>, i64>;
 
 impl<'s> PostgresImporter<'s> {
@@ -32,8 +32,8 @@ impl<'s> PostgresImporter<'s> {
         }
     }
 
-    /// Adds `items`, and returns how many were not there. What is taken over is not acknowledged
-    /// before the server has it: whoever lost the answer imports again.
+    /// Adds `items`, and returns how many were new. An import is not acknowledged before the server
+    /// has it: a caller that lost the answer imports again.
     fn add(&self, items: Vec<Item>) -> Result<u64> {
         let mut group = Group::new(items, &*self.outbox.server.host);
         let written = self.outbox.write_to_server(&mut group, true);
@@ -47,7 +47,7 @@ impl<'s> PostgresImporter<'s> {
     }
 }
 
-/// Counts one more of what has this hash, and returns how many came before.
+/// Counts one more item with this hash, and returns how many came before.
 fn came_before(came: &mut Came, hash: Vec<u8>) -> i64 {
     let count = came.entry(hash).or_default();
     *count += 1;

@@ -1,4 +1,4 @@
-//! What of a write is there already, and where the rest is put.
+//! The items of a write that are stored already, and the places of the rest.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use super::session::Session;
 const KNOWN_ENTRIES: &str = "SELECT session, id_hash, count(*) FROM auto_recovery.stored_entry \
      WHERE (session, id_hash) IN (SELECT * FROM unnest($1::bigint[], $2::bytea[])) GROUP BY 1, 2";
 
-/// Those that stand before their session's trail was removed are not there any more.
+/// Records from before their session's trail was removed do not count any more.
 const KNOWN_RECORDS: &str = "SELECT hash, count(*) FROM auto_recovery.journal AS known \
      WHERE hash = ANY($1::bytea[]) AND id > coalesce((SELECT max(id) FROM auto_recovery.journal AS gone \
      WHERE gone.session_id = known.session_id AND gone.event IN ('session_cleared', 'session_pruned')), 0) \
      GROUP BY 1";
 
-/// How often what is to be added is there already.
+/// Number of stored copies of each new item.
 #[derive(Default)]
 pub(super) struct Known {
     entries: HashMap<(i64, Vec<u8>), i64>,
@@ -26,7 +26,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What is there of what `group` adds. Its sessions are locked.
+    /// Reads the stored copies of the items that `group` adds. Its sessions are locked.
     pub(super) async fn read(
         connection: &Connection,
         group: &Group,
@@ -115,7 +115,7 @@ impl Known {
         self.entries.entry((session, id_hash.to_vec())).or_default()
     }
 
-    /// How many of this id come before the next.
+    /// Counts one more entry of this id, and returns how many came before.
     fn next(&mut self, session: i64, id_hash: &[u8]) -> i32 {
         let there = self.entry(session, id_hash);
         *there += 1;

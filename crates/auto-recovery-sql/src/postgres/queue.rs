@@ -6,8 +6,8 @@ use auto_recovery::{Error, ErrorKind, Result};
 use super::group::{Group, Item};
 use super::outbox::Outbox;
 
-/// How many things a leader writes at once, one caller's not divided. It bounds how long sessions
-/// are locked.
+/// Number of items that a leader writes at once, one caller's not divided. It bounds the time that
+/// sessions are locked.
 const GROUP_ITEMS_MAX: usize = 10_000;
 
 /// The callers of one store.
@@ -61,8 +61,8 @@ fn write_alone(outbox: &Outbox, items: Vec<Item>) -> Result<Vec<Item>> {
     Ok(group.items)
 }
 
-/// Whether what went wrong may concern only some of those who wrote together. Of what is lost on
-/// the way or did not fit the spool nobody knows how far it got.
+/// Whether the error may concern only some of those who wrote together. After a lost connection or
+/// a full spool the store cannot tell what was written.
 fn is_anothers(error: &Error) -> bool {
     !matches!(
         error.kind(),

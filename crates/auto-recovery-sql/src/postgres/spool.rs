@@ -1,17 +1,17 @@
-//! Where entries and events wait while the server cannot be reached.
+//! The place where entries and events wait while the server cannot be reached.
 //!
 //! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store
 //! jsonl:SEGMENT` shows what waits. Their names are in the order in which they began.
 //!
 //! - `segment_<id>` is written to, by every process that shares the spool, one at a time under
 //!   `lock`.
-//! - `segment_<id>.sealed` is complete, and delivered by whoever holds `delivering`.
+//! - `segment_<id>.sealed` is complete, and delivered by the process that holds `delivering`.
 //! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not
 //!   be read.
 //!
-//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file says by
-//! what the server can be asked whether it took effect. How much of a segment is delivered stands
-//! with the server, in the same transactions as what was delivered.
+//! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file holds
+//! the probe that asks the server whether it took effect. The server stores how much of a segment
+//! is delivered, in the same transactions as the delivered items.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -45,10 +45,10 @@ const PROBE: &str = "maybe_written.json";
 /// A question has some 400 bytes, most of them the id of its session.
 const PROBE_BYTES_MAX: u64 = 64 * 1024;
 
-/// What a trail's file name ends with.
+/// End of a trail's file name.
 const TRAIL_SUFFIX: &str = "_audit.jsonl";
 
-/// How long somebody else's delivery is waited for, and how often it is looked at: 30 s.
+/// Pause between looks at another process's delivery, and their number: 30 s in all.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 600;
 
@@ -65,8 +65,7 @@ pub(super) struct Spool {
 struct Current {
     name: String,
     store: JsonlStore,
-    /// Those sessions to which this process wrote here: the store knows how to go on numbering
-    /// them.
+    /// Sessions that this process wrote to here: the store knows their next numbers.
     begun: HashSet<String>,
 }
 
@@ -89,12 +88,12 @@ impl Spool {
         })
     }
 
-    /// Where it is.
+    /// Its directory.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// How many entries wait, as far as anybody can see.
+    /// Number of waiting entries, as far as they can be read.
     pub(super) fn waiting(&self) -> u64 {
         let mut waiting = 0;
         for name in self.segments().unwrap_or_default() {
@@ -106,9 +105,9 @@ impl Spool {
         waiting
     }
 
-    /// Keeps what is in `group`, durably, and gives the numbers that the store would give: those
-    /// that follow the highest that was `seen` or waits. `probe` tells whether the server may have
-    /// it already.
+    /// Keeps the items of `group`, durably, and gives them the numbers that the store would give:
+    /// those that follow the highest that was `seen` or waits. A `probe` means that the server may
+    /// have them already.
     pub(super) fn keep(
         &self,
         group: &mut Group,
@@ -234,7 +233,7 @@ impl Spool {
         let names = self.segments()?;
         let is_open = |name: &&String| !name.ends_with(SEALED);
         let mut name = names.iter().rfind(is_open).cloned();
-        // Whoever began it died before it was sealed. What comes now is of another write.
+        // The process that began it died before it was sealed. The items now are of another write.
         if name.as_ref().is_some_and(|name| self.has_probe(name)) {
             self.seal_open(current)?;
             name = None;
@@ -304,7 +303,8 @@ impl Spool {
         self.dir.join(name).join(PROBE).exists()
     }
 
-    /// By what is found out whether the server has a segment already, if that is in doubt.
+    /// The probe that finds out whether the server has a segment already; `None` if that is not in
+    /// doubt.
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if that cannot be read any more.
@@ -420,7 +420,7 @@ fn size_of_item(item: &Item) -> usize {
     }
 }
 
-/// How many lines the trail in `file` has, as far as it can be read.
+/// Number of lines of the trail in `file`, as far as it can be read.
 fn lines_of(file: &Path) -> u64 {
     let Ok(mut file) = open_regular(file, Links::Refuse) else {
         return 0;
@@ -433,7 +433,7 @@ fn lines_of(file: &Path) -> u64 {
     lines
 }
 
-/// What stands in `dir`; nothing if there is no such directory.
+/// The names in `dir`; none if there is no such directory.
 fn names(dir: &Path) -> Result<impl Iterator<Item = String>> {
     let mut names = Vec::new();
     match fs::read_dir(dir) {

@@ -23,14 +23,14 @@ use super::probe::Probe;
 use super::session::{self, Session};
 use crate::text::to_column;
 
-/// Up to so many rows are sent as statements of their own; more are copied, which costs a round
+/// Up to this many rows are sent as statements of their own; more are copied, which costs a round
 /// trip more.
 const INSERTED_MAX: usize = 8;
 
-/// Up to so many statements are sent together with the commit.
+/// Up to this many statements are sent together with the commit.
 const PIPELINED_MAX: usize = 24;
 
-/// The channel that what was written is told on: the payload is the session's id.
+/// The channel of the notices of writes: the payload is the session's id.
 pub const CHANNEL: &str = "auto_recovery";
 
 /// Keeps imports of records apart: two of one record must see each other.
@@ -42,8 +42,8 @@ const INSERT_RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, 
 const COPY_RECORDS: &str = "COPY auto_recovery.journal (session_id, at, event, record, hash, token) \
      FROM STDIN (FORMAT binary)";
 
-/// Told in a transaction of its own, which waits for no disk: one that tells keeps all others from
-/// committing.
+/// Notifies in a transaction of its own, which waits for no disk: one that notifies keeps all
+/// others from committing.
 const NOTIFY: &str = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('auto_recovery', told) \
      FROM unnest($1::text[]) AS told";
 
@@ -60,7 +60,7 @@ const NOTE_DELIVERED: &str = "INSERT INTO auto_recovery.spool_delivered \
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: Error,
-    /// By what it can be found out, if it may have taken effect nevertheless.
+    /// The probe that finds out whether it took effect, if it may have nevertheless.
     pub probe: Option<Probe>,
 }
 
@@ -152,7 +152,7 @@ async fn count_delivered(
     }
 }
 
-/// Begins, sees that the tables are still as this release knows them, and locks the sessions of
+/// Begins, checks that the tables are still as this release knows them, and locks the sessions of
 /// `group`.
 async fn lock(
     address: &Address,
@@ -183,7 +183,7 @@ fn is_imported_record(item: &Item) -> bool {
     matches!(item, Item::Record(line) if line.came_before.is_some())
 }
 
-/// What is sent.
+/// A write to send, in its parts.
 struct Sent<'g> {
     connection: &'g Connection,
     entries: &'g [&'g Columns],
@@ -303,7 +303,7 @@ async fn insert(connection: &Connection, entry: &Columns) -> Result<(), tokio_po
         .map(drop)
 }
 
-/// Commits, and tells who listens.
+/// Commits, and notifies the listeners.
 async fn commit(connection: &Connection, ids: &[String]) -> Result<(), tokio_postgres::Error> {
     let told = async {
         match ids.is_empty() {

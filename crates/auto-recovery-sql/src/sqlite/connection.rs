@@ -23,7 +23,7 @@ const STATEMENTS_MAX: usize = 128;
 /// Connections for reading that are kept. More are opened when more read at once.
 const READERS_KEPT: usize = 4;
 
-/// Where the database is, and the connections to it that are kept.
+/// The place of the database, and the connections to it that are kept.
 pub(super) struct Database {
     pub(super) path: PathBuf,
     durability: Durability,
@@ -39,9 +39,9 @@ pub(super) struct Link {
     pid: u32,
     /// The file that it is connected to.
     file: FileId,
-    /// Whether it takes the file for one that nobody can change.
+    /// Whether it is open as an immutable file.
     is_immutable: bool,
-    /// What it wrote last, if it is the one that writes.
+    /// Its last writes, if it is the one that writes.
     pub(super) recent: Recent,
 }
 
@@ -125,7 +125,7 @@ impl Database {
         Ok(found.is_some_and(|found| link.is_usable(found)))
     }
 
-    /// What waits for others that write, for as long as the user waits.
+    /// The busy handler: waits for other writers, for as long as the user waits.
     fn waiting(&self) -> impl FnMut(i32) -> bool + Send + use<> {
         let (host, path) = (Arc::clone(&self.host), self.path.clone());
         let mut waiting = Waiting::default();
@@ -158,8 +158,8 @@ impl Database {
         }
     }
 
-    /// A connection for reading. Of a file system that cannot be written, SQLite reads only what it
-    /// is told that nobody changes: otherwise it wants to make files beside the database.
+    /// A connection for reading. On a read-only file system SQLite opens only files declared
+    /// immutable: otherwise it wants to make files beside the database.
     fn connect_to_read(&self) -> Result<Link> {
         if !file::is_frozen(&self.path) {
             return self.open();
@@ -216,7 +216,7 @@ impl Database {
         let inherited: Vec<Link> = readers.extract_if(.., |link| link.pid != pid).collect();
         drop(readers);
         inherited.into_iter().for_each(Link::discard);
-        // Whoever has it locked does the same.
+        // A thread that holds the lock does this itself.
         if let Ok(mut writer) = self.writer.try_lock()
             && writer.as_ref().is_some_and(|link| link.pid != pid)
         {
@@ -231,7 +231,7 @@ impl Link {
     }
 
     /// Closes it. A child that closes what its parent opened must leave the log alone: the parent,
-    /// and whoever else is connected, goes on with it.
+    /// and every other connection, still uses it.
     pub(super) fn discard(self) {
         if self.pid != std::process::id() {
             let flag = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;

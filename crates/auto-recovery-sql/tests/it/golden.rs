@@ -1,7 +1,7 @@
 //! A store of each kind of file as an earlier release left it, `tests/data/golden`: it is read as
 //! it was meant, and the same events still give the same bytes.
 //!
-//! Whoever changes a format on purpose keeps these, and adds those of the new one.
+//! A deliberate change of a format keeps these, and adds those of the new one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,14 +20,14 @@ use serde_json::{Value, json};
 
 use crate::support::trail;
 
-/// What happens, in order, a second apart: to which session, and what. An event of the journal has
+/// The events, in order, a second apart: each with its session. An event of the journal has
 /// `event`, an entry `entry_id`; one without a number is numbered by the store.
 const EVENTS: &str = include_str!("../data/golden/events.jsonl");
 
 /// An entry in the original's layout, which is taken over at the end.
 const TAKEN_OVER: &str = include_str!("../data/golden/taken_over.json");
 
-/// What must be read.
+/// The expected contents.
 const READ: &str = include_str!("../data/golden/read.json");
 
 fn golden(name: &str) -> PathBuf {
@@ -76,7 +76,7 @@ fn fill(store: &dyn AuditStore, host: &ScriptedHost) {
     assert_eq!(importer.entries("original", &[raw]).unwrap(), 1);
 }
 
-/// What `store` says of all that anybody asks for.
+/// All answers of `store` to its readers.
 fn told(store: &dyn AuditStore) -> Value {
     let mut records = Vec::new();
     let mut visit = |record| {
@@ -163,7 +163,7 @@ fn rows(database: &Connection, sql: &str) -> Vec<(String, String)> {
     all
 }
 
-/// A copy of what the earlier release left: whoever opens a store may write beside it.
+/// A copy of the files of the earlier release: opening a store may write beside them.
 fn copy_of_golden(dir: &Path) {
     fs::create_dir(dir.join("trails")).unwrap();
     for file in fs::read_dir(golden("trails")).unwrap() {

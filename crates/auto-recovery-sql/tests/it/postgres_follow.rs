@@ -1,4 +1,4 @@
-//! Whoever waits is told of what others commit, also after the server was gone.
+//! A follower reports the commits of others, also after the server was gone.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
 use crate::postgres_server::shared;
 
-/// What becomes of the next commit.
+/// The fate of the next commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Fate {
@@ -24,9 +24,9 @@ enum Fate {
     Cut,
     /// The server has it, and the connection is cut before its answer.
     Unanswered,
-    /// The same, and nobody gets through any more.
+    /// The same, and no connection gets through any more.
     Isolated,
-    /// Nobody gets through.
+    /// No connection gets through.
     Closed,
 }
 
@@ -38,7 +38,7 @@ const FATES: [Fate; 5] = [
     Fate::Closed,
 ];
 
-/// What a commit looks like on its way.
+/// The bytes of a commit on its way.
 const COMMIT: &[u8] = b"COMMIT\0";
 
 /// A way to the server that can be cut.
@@ -94,7 +94,7 @@ fn pass_requests(mut client: TcpStream, mut server: TcpStream, fate: &AtomicU8) 
         if now == Fate::Cut {
             drop(server.shutdown(Shutdown::Both));
         } else {
-            // From now on no answer comes back.
+            // From now on no answer arrives.
             drop(client.shutdown(Shutdown::Write));
             drop(server.write_all(bytes));
             drop(server.shutdown(Shutdown::Write));
@@ -149,7 +149,7 @@ fn a_write_takes_effect_once_whatever_is_lost() {
     let mut written = 0;
     let mut recorded = 0;
     for fate in [Fate::Passes, Fate::Cut, Fate::Unanswered, Fate::Isolated] {
-        // One entry, one record, and so many that they are copied.
+        // One entry, one record, and enough that they are copied.
         for what in 0..3 {
             let store = store(&url, spool.path());
             store.append(vec![numbered(written)]).unwrap();

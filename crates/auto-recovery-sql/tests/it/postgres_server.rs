@@ -16,21 +16,21 @@ use auto_recovery::host::{Host, SystemHost};
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 use tempfile::TempDir;
 
-/// Where Debian keeps what is not in PATH.
+/// Debian's directory of the programs that are not in PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 pub(crate) const PASSWORD: &str = "the%20secret";
 
-/// How to get a server where there is none.
+/// The message where no server is installed.
 const MISSING: &str = "PostgreSQL is not installed: install the package `postgresql` (`scripts/test` does), then run this again";
 
 /// Waits for the server for at most 60 s.
 const LOOKS_MAX: u32 = 1200;
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 
-/// What runs the server: it ends, and takes the server and its directory along, when the test
-/// process does, however that ends. If it is told to `keep`, the directory stays. `$1` is the data
-/// directory, `$2` the program, the rest are its arguments.
+/// The script that runs the server: it ends when the test process does, however that ends, then
+/// stops the server and removes its directory. Told to `keep`, it leaves the directory. `$1` is the
+/// data directory, `$2` the program, the rest are its arguments.
 const GUARD: &str = r#"
 data=$1; shift
 "$@" >> "$data.log" 2>&1 < /dev/null &
@@ -189,7 +189,7 @@ impl Server {
         self.database_of(None)
     }
 
-    /// What psql prints of `sql`.
+    /// Runs `sql` in psql, and returns its output.
     pub(crate) fn psql(&self, database: &str, sql: &str) -> Output {
         Command::new(program("psql"))
             .args([
@@ -260,7 +260,7 @@ fn kill_all(pids: &[String]) {
     assert!(killed.unwrap().success());
 }
 
-/// The processes that stand in `dir`, as all of a server do, and that have not ended.
+/// The processes working in `dir`, as all of a server do, that have not ended.
 fn processes_in(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for process in fs::read_dir("/proc").unwrap() {
@@ -313,7 +313,7 @@ fn as_user(program: &Path) -> Command {
     command
 }
 
-/// Whom to run the server as, if not as whoever runs the tests.
+/// User to run the server as, if not the one who runs the tests.
 fn user() -> Option<&'static str> {
     static USER: OnceLock<Option<String>> = OnceLock::new();
     let user = USER.get_or_init(|| {
@@ -333,7 +333,7 @@ fn user() -> Option<&'static str> {
     user.as_deref()
 }
 
-/// Gives `path` to whom the server runs as.
+/// Gives `path` to the user that the server runs as.
 pub(crate) fn own(path: &Path) {
     if let Some(user) = user() {
         let id = user.parse().unwrap();

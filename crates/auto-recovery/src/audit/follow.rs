@@ -1,8 +1,8 @@
-//! Following a store: being told which sessions others write to, and reading on where one stopped.
+//! Following a store: the names of sessions that others write to, and reading on where one stopped.
 //!
 //! A [`Follower`] names sessions; [`AuditStore::read_after`](crate::audit::AuditStore::read_after)
-//! gives what was added to them. A session may be named without anything new in it, and that costs
-//! one look; nothing new goes without its session being named.
+//! gives the entries added to them. A session may be named without anything new in it, and that
+//! costs one look; every new entry has its session named.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -16,16 +16,16 @@ use crate::audit::{Damage, StoredEntry};
 use crate::error::Result;
 use crate::host::{Host, Wait};
 
-/// How many sessions are named at once; the rest with the next call.
+/// Sessions named at once; the next call names the rest.
 pub const NAMED_MAX: usize = 1000;
 
-/// The least time from one look to the next: people take what comes within it for at once.
+/// The least time from one look to the next: people perceive it as at once.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How many times as long as a look takes there is none after it: a tenth of a core at most.
+/// The pause after a look, as a multiple of its length: looking takes a tenth of a core at most.
 const REST: u32 = 9;
 
-/// What came while somebody waited.
+/// The result of a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Followed {
     /// Something was written to these sessions, or they were removed.
@@ -48,7 +48,7 @@ impl Followed {
     }
 }
 
-/// Waits for what is written to a store, by whomever.
+/// Waits for writes to a store, by any process.
 ///
 /// ```
 /// use std::time::Duration;
@@ -94,7 +94,7 @@ pub trait Follower: Send {
     fn wait(&mut self, timeout: Duration) -> Result<Followed>;
 }
 
-/// A follower that looks again and again, for stores that tell nobody.
+/// A follower that polls, for stores that send no notices.
 pub struct Polling<L> {
     host: Arc<dyn Host>,
     look: L,
@@ -106,8 +106,8 @@ pub struct Polling<L> {
 }
 
 impl<L: FnMut() -> Result<Followed> + Send> Polling<L> {
-    /// A follower that calls `look`, which says what was written since its last call. What its
-    /// first call says is not told: it is where following begins.
+    /// A follower that calls `look`, which returns the sessions written since its last call. The
+    /// result of its first call is not reported: following begins there.
     pub fn new(host: Arc<dyn Host>, look: L) -> Self {
         Self {
             host,
@@ -160,21 +160,21 @@ impl<L: FnMut() -> Result<Followed> + Send> Follower for Polling<L> {
     }
 }
 
-/// How far somebody has read a trail. The default has seen nothing.
+/// The place up to which a reader has seen a trail. The default has seen nothing.
 #[derive(Default)]
 pub struct Seen {
-    /// Where the store goes on, in its own terms; `None` for the trail's beginning.
+    /// The place where the store reads on, in its own terms; `None` for the trail's beginning.
     place: Option<Box<dyn Any + Send>>,
-    /// How many entries behind that place were seen.
+    /// Number of entries behind that place that were seen.
     passed: u64,
-    /// The hash of the last entry that was seen: a trail in which another stands there is another.
+    /// The hash of the last entry that was seen: a trail with another entry there is another trail.
     last: Option<[u8; 32]>,
 }
 
-/// What came of reading on.
+/// The result of reading on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadAfter {
-    /// What was added was visited, and this could not be read on the way.
+    /// The added entries were visited, with this damage on the way.
     Read(Vec<Damage>),
     /// The trail that was seen is gone. Nothing was visited, and nothing counts as seen: the next
     /// call reads from its beginning what is there now.
@@ -182,20 +182,19 @@ pub enum ReadAfter {
 }
 
 impl Seen {
-    /// Where the store goes on, if it noted that in such a value.
+    /// The place where the store reads on, if it noted that in a value of this type.
     pub fn place<P: 'static>(&self) -> Option<&P> {
         self.place.as_ref()?.downcast_ref()
     }
 
-    /// Notes that the store goes on at `place`, behind which `passed` of the entries stand that
-    /// were seen.
+    /// Notes that the store reads on at `place`; `passed` of the entries behind it were seen.
     pub fn set_place(&mut self, place: impl Any + Send, passed: u64) {
         self.place = Some(Box::new(place));
         self.passed = passed;
     }
 
-    /// What came of it where there is no such trail, or another: whoever has seen nothing misses
-    /// nothing, and for all others nothing counts as seen any more.
+    /// The result where the trail is missing, or another: a reader that has seen nothing misses
+    /// nothing, and for any other nothing counts as seen any more.
     pub fn of_no_trail(&mut self) -> ReadAfter {
         match std::mem::take(self).is_nothing() {
             true => ReadAfter::Read(Vec::new()),
@@ -203,8 +202,8 @@ impl Seen {
         }
     }
 
-    /// Whom a store tells the entries behind the place: those that were seen are passed over, the
-    /// others go to `visit` and are seen then.
+    /// The sink for a store's entries behind the place: it skips those that were seen, and passes
+    /// the others to `visit` and marks them as seen.
     pub fn passing<'v>(
         &'v mut self,
         visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
@@ -231,7 +230,7 @@ impl fmt::Debug for Seen {
     }
 }
 
-/// Takes the entries behind a place, and tells those on that were not seen.
+/// Takes the entries behind a place, and passes on those that were not seen.
 pub struct Passing<'v> {
     seen: &'v mut Seen,
     visit: &'v mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
@@ -244,7 +243,7 @@ impl Passing<'_> {
     /// Takes the next entry.
     ///
     /// # Errors
-    /// If whoever is told of it fails.
+    /// If the visitor fails.
     pub fn take(&mut self, stored: StoredEntry<'_>) -> Result<()> {
         self.taken += 1;
         if self.to_pass > 0 {
@@ -259,12 +258,12 @@ impl Passing<'_> {
         Ok(())
     }
 
-    /// Whether the entries that were seen stood where they stood.
+    /// Whether the entries that were seen are still in their places.
     pub fn has_passed(&self) -> bool {
         self.to_pass == 0 && self.is_same
     }
 
-    /// How many entries were taken.
+    /// Number of entries taken.
     pub fn taken(&self) -> u64 {
         self.taken
     }

@@ -1,4 +1,4 @@
-//! The journal: the store's record of session events, and of what an entry has no field for.
+//! The journal: the store's record of session events, and of facts that an entry has no field for.
 //!
 //! Each record is one line of compact JSON: `v` (format version), `at` (RFC 3339 UTC),
 //! `session_id`, `event`, and the event's own fields. Readers ignore fields they do not know, keep
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Category, Failure};
 use crate::tier::Tier;
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionOutcome {
@@ -24,7 +24,7 @@ pub enum SessionOutcome {
     Interrupted,
     /// It has not ended, and its process lives.
     Running,
-    /// Nobody said.
+    /// Not recorded.
     #[default]
     Unknown,
 }
@@ -39,7 +39,7 @@ pub struct JournalRecord {
     /// The session it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: JournalEvent,
 }
@@ -68,7 +68,7 @@ impl JournalRecord {
     }
 }
 
-/// What happened. The JSON field `event` names it.
+/// The event. The JSON field `event` names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum JournalEvent {
@@ -84,7 +84,7 @@ pub enum JournalEvent {
     AttemptFinished(Box<AttemptFinished>),
     /// A session ended.
     SessionFinished(SessionFinished),
-    /// A trail was removed because somebody said so.
+    /// A trail was removed because a user said so.
     SessionCleared(SessionCleared),
     /// A trail was removed because a rule said so.
     SessionPruned(SessionPruned),
@@ -104,8 +104,8 @@ pub enum JournalEvent {
 }
 
 impl JournalEvent {
-    /// Whether it says that a trail was removed: what the journal says of the session before is of
-    /// a trail that is gone.
+    /// Whether it records the removal of a trail: earlier records of the session are about the
+    /// removed trail.
     pub fn is_removal(&self) -> bool {
         matches!(self, Self::SessionCleared(_) | Self::SessionPruned(_))
     }
@@ -117,7 +117,7 @@ impl JournalEvent {
 pub struct SessionStarted {
     /// The command, as argv; `None` when the caller is not a command.
     pub command: Option<Vec<String>>,
-    /// Where it runs.
+    /// The directory it runs in.
     pub cwd: Option<String>,
     /// The workspace, as a path.
     pub workspace: Option<String>,
@@ -151,16 +151,16 @@ pub struct FailureDetected {
     /// Whether it was stopped at its time limit.
     #[serde(default)]
     pub timed_out: bool,
-    /// Where the command's output is kept.
+    /// The file that keeps the command's output.
     #[serde(default)]
     pub output_file: Option<String>,
     /// The tree as the session found it.
     #[serde(default)]
     pub checkpoint: Option<String>,
-    /// What will be tried, in order, in words.
+    /// The strategies to try, in order, in words.
     #[serde(default)]
     pub plan: Vec<String>,
-    /// What will not be tried and why, in words.
+    /// The strategies left out, with the reasons, in words.
     #[serde(default)]
     pub skipped: Vec<String>,
 }
@@ -180,7 +180,7 @@ pub struct AttemptStarted {
     pub strategy_attempt: u32,
     /// Category of the failure.
     pub category: Category,
-    /// What will be done, as a person would type it.
+    /// The action, as a person would type it.
     #[serde(default)]
     pub action: String,
     /// The recipe it comes from.
@@ -210,7 +210,7 @@ pub struct AttemptFinished {
     pub entry_id: String,
     /// Whether it cured the failure.
     pub success: bool,
-    /// Exit code of what the strategy ran.
+    /// Exit code of the strategy's command.
     pub strategy_exit_code: Option<i32>,
     /// Exit code of the verification.
     pub exit_code: Option<i32>,
@@ -227,7 +227,7 @@ pub struct AttemptFinished {
     /// Whether a failed attempt's changes stay as the ground for the next.
     pub kept: bool,
     /// Whether the command failed without the change and passed with it again (true), or passed
-    /// without it as well (false); `None` where that was not looked at, or could not be told.
+    /// without it as well (false); `None` where that was not checked, or not decidable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<bool>,
     /// Whether the success stands in for the command instead of the command passing.
@@ -239,12 +239,12 @@ pub struct AttemptFinished {
     /// Every path the verification changed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verification_modified: Vec<String>,
-    /// Paths somebody else changed before this attempt.
+    /// Paths that others changed before this attempt.
     pub foreign: Vec<String>,
-    /// What earlier attempts left in the tree, though they were undone.
+    /// Leftovers in the tree of earlier attempts, though they were undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
-    /// Paths that the undo left, because somebody else changed them, or may have.
+    /// Paths that the undo left, because others changed them, or may have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept_foreign: Vec<String>,
     /// Paths that could not be put back.
@@ -262,7 +262,7 @@ pub struct AttemptFinished {
     pub protected: Vec<String>,
     /// Processes that were left running, as `pid command`.
     pub left_running: Vec<String>,
-    /// Where the output is kept.
+    /// The file that keeps the output.
     pub output_file: Option<String>,
 }
 
@@ -294,13 +294,13 @@ impl fmt::Display for LeftBehind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionFinished {
-    /// How.
+    /// Its outcome.
     pub outcome: SessionOutcome,
     /// The strategy that cured it.
     pub strategy: Option<String>,
-    /// How many attempts there were.
+    /// Number of attempts.
     pub attempts: u64,
-    /// What the command came to, as a shell reports it: 0 once recovered, 124 after the deadline.
+    /// The exit code of the whole, as a shell reports it: 0 once recovered, 124 after the deadline.
     pub exit_code: Option<i32>,
     /// Why, in words.
     pub reason: String,
@@ -310,8 +310,8 @@ pub struct SessionFinished {
     pub duration_seconds: f64,
     /// The tree in the end.
     pub checkpoint: Option<String>,
-    /// Whether what failed attempts had left in the tree was put back at the end; `None` where
-    /// nobody said.
+    /// Whether the changes of failed attempts were put back at the end; `None` where that is not
+    /// recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub put_back: Option<bool>,
 }
@@ -320,17 +320,17 @@ pub struct SessionFinished {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionCleared {
-    /// How many entries went.
+    /// Number of entries removed.
     pub entries: u64,
     /// Time of the first of them.
     pub first_timestamp: Option<String>,
     /// Time of the last of them.
     pub last_timestamp: Option<String>,
-    /// How long the trail's file was, in bytes.
+    /// Length of the trail's file in bytes.
     pub trail_bytes: u64,
-    /// How many lines it had.
+    /// Number of its lines.
     pub trail_lines: u64,
-    /// A hash of which file it was and of its beginning, by which it is known again if it could not
+    /// A hash of the file's identity and its beginning. It identifies the trail if that could not
     /// be removed.
     pub trail_head: String,
 }
@@ -339,7 +339,7 @@ pub struct SessionCleared {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionPruned {
-    /// What is gone.
+    /// The trail that was removed.
     #[serde(flatten)]
     pub trail: SessionCleared,
     /// SHA-256 of its entries as they were stored, each with a line's end, in hex.
@@ -360,7 +360,7 @@ pub struct SessionPruned {
 pub struct SessionHeld {
     /// Why, in words.
     pub reason: Option<String>,
-    /// Who wants it.
+    /// The user who wants it.
     pub user: Option<String>,
     /// On which machine that was said.
     pub host: Option<String>,
@@ -370,7 +370,7 @@ pub struct SessionHeld {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SessionReleased {
-    /// Who says so.
+    /// The user who says so.
     pub user: Option<String>,
     /// On which machine.
     pub host: Option<String>,
@@ -393,9 +393,9 @@ pub struct TrailRemoved {
 pub struct TailQuarantined {
     /// The file they were in.
     pub file: String,
-    /// Where in it they began.
+    /// Offset of their beginning in it.
     pub offset: u64,
-    /// How many they are.
+    /// Their number.
     pub bytes: u64,
     /// The file that holds them now.
     pub quarantine: String,
@@ -411,6 +411,6 @@ pub struct Restored {
     pub checkpoint: String,
     /// The tree that it replaced, to which it can be taken back.
     pub replaced: String,
-    /// How many paths changed.
+    /// Number of changed paths.
     pub paths: u64,
 }

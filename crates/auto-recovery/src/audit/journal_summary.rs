@@ -1,4 +1,4 @@
-//! What the journal says of a session, put together from its records: the same for every store.
+//! Summary of a session's journal records: the same for every store.
 
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,27 @@ use crate::statistics::{SessionEnd, SessionTraits, Tally, earlier, instant, whol
 /// Microseconds in a millisecond.
 const MICROS: i64 = 1000;
 
-/// What the journal says of one session since its trail was last removed.
+/// Summary of one session's journal records since its trail was last removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JournalSummary {
     /// When it is first mentioned; `None` if it is not.
     pub first_at: Option<String>,
-    /// Who recorded it last.
+    /// Start record of its last recorder.
     pub started: Option<SessionStarted>,
-    /// Whether an attempt began, so the recorder is one that also says how a session ends.
+    /// Whether an attempt began, so the recorder is one that also records a session's end.
     pub has_intents: bool,
-    /// How it ended.
+    /// Its recorded outcome.
     pub outcome: Option<SessionOutcome>,
     /// After how many milliseconds.
     pub took_ms: Option<u64>,
-    /// How many of its recoveries passed by plain retry.
+    /// Number of its recoveries that passed by plain retry.
     pub flaky: u64,
     /// The category of its last failure.
     pub category: Option<String>,
-    /// Where its last failure was seen.
+    /// The place where its last failure was seen.
     pub source: Option<String>,
-    /// Who wants it kept, and why.
+    /// The hold on it, with its user and reason.
     pub held: Option<SessionHeld>,
 }
 
@@ -81,8 +81,7 @@ impl JournalSummary {
         earlier(self.first_at.as_deref(), first_entry).map(str::to_owned)
     }
 
-    /// What a list of sessions shows of it, given the sums of its entries, which take so many
-    /// bytes.
+    /// Its line in a list of sessions, given the sums and the size in bytes of its entries.
     pub fn summary(&self, session_id: String, tally: Tally, bytes: u64) -> SessionSummary {
         let started = self.started.clone().unwrap_or_default();
         SessionSummary {
@@ -103,7 +102,7 @@ impl JournalSummary {
         }
     }
 
-    /// By what its entries can be told apart.
+    /// The properties by which its entries can be grouped.
     pub fn traits(&self) -> SessionTraits<'_> {
         let started = self.started.as_ref();
         SessionTraits {
@@ -115,8 +114,7 @@ impl JournalSummary {
         }
     }
 
-    /// How it ended: as its recorder said or, where it said nothing, as the last of its entries
-    /// did.
+    /// Its end: as its recorder said or, where it said nothing, by the last of its entries.
     pub fn end(&self, tally: &Tally) -> SessionEnd {
         match self.outcome {
             Some(SessionOutcome::Recovered) => SessionEnd::Recovered(self.took_ms),
@@ -133,7 +131,7 @@ impl JournalSummary {
         }
     }
 
-    /// How it ended, as far as anybody can say.
+    /// Its outcome, as far as it can be known.
     pub fn outcome(&self) -> SessionOutcome {
         if let Some(outcome) = self.outcome {
             return outcome;
@@ -156,12 +154,12 @@ impl JournalSummary {
     }
 }
 
-/// Whether there is such a process. Another may have its number by now; nothing tells.
+/// Whether the process exists. Another may have its number by now, which cannot be seen.
 fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return false;
     };
-    // Refused because it is somebody else's: it exists.
+    // Refused because it is another user's: it exists.
     !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
 }
 

@@ -1,5 +1,5 @@
-//! For stores that answer by reading: the list of their sessions, whether a trail may go, and what
-//! of what others hold is new.
+//! Helpers for stores that answer by reading: the list of their sessions, whether a trail may be
+//! removed, and which imported items are new.
 
 use std::sync::Mutex;
 
@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::mutex;
 use crate::statistics::Tally;
 
-/// What [`AuditStore::read_sessions`] answers, by reading the journal and each trail of a store in
-/// which something was written to the sessions `ids`.
+/// Answers [`AuditStore::read_sessions`] by reading the journal and each trail of a store in which
+/// something was written to the sessions `ids`.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -40,8 +40,9 @@ pub fn list_by_reading<S: AuditStore + ?Sized>(
     Ok((sessions, damage))
 }
 
-/// The record of the removal of `session_id` and how many entries go, if `removal` allows it; else
-/// why it stays. Nobody may write to the store between this and the removal.
+/// The record of the removal of `session_id` and the number of entries it removes, if `removal`
+/// allows it; else the reason why it stays. The store must not be written between this and the
+/// removal.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -70,7 +71,7 @@ pub fn judge_by_reading<S: AuditStore + ?Sized>(
     Ok(Ok((removal.event(trail), is.entries)))
 }
 
-/// What is to be added to a store as it is.
+/// An item to add to a store unchanged.
 #[derive(Clone, Copy, Debug)]
 pub enum TakenOver<'t> {
     /// An entry of this session.
@@ -92,8 +93,9 @@ where
     S: AuditStore + ?Sized,
     W: FnMut(TakenOver<'_>) -> Result<()>,
 {
-    /// An importer into `store` that adds what is new by `write`. It holds `writing` from looking
-    /// what is there until the last is added, and so must all that write by what is there.
+    /// An importer into `store` that adds new items by `write`. It holds `writing` from reading
+    /// what is stored until the last item is added; every write that depends on what is stored must
+    /// do the same.
     pub fn new(store: &'s S, writing: &'s Mutex<()>, write: W) -> Self {
         let came = Duplicates::default();
         Self {

@@ -1,4 +1,4 @@
-//! What a store of trails must do.
+//! The contract of a store of trails.
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ pub enum Durability {
     Flush,
 }
 
-/// Where trails live. Shared between threads; several processes may use the same store at once.
+/// A store of trails. Shared between threads; several processes may use the same store at once.
 ///
 /// A store must append, record, list, read, remove, take over and be followed. All else is answered
 /// by reading everything that the answer needs, which a store does itself where it knows a faster
@@ -52,7 +52,7 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn read_sessions(&self) -> Result<(Vec<SessionSummary>, Vec<Damage>)>;
 
-    /// As [`AuditStore::read_sessions`], for those who have no use for the damage.
+    /// As [`AuditStore::read_sessions`], for callers with no use for the damage.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -60,9 +60,9 @@ pub trait AuditStore: Send + Sync {
         self.read_sessions().map(|(sessions, _)| sessions)
     }
 
-    /// The first `limit` sessions, at least one, that `query` asks for and that stand behind the
-    /// key `after` in the list, newest first. Sessions that others begin meanwhile move nothing:
-    /// whoever goes from page to page meets each that was there and stays once.
+    /// The first `limit` sessions, at least one, that `query` asks for and that follow the key
+    /// `after` in the list, newest first. Sessions that others begin meanwhile move nothing:
+    /// reading page by page yields each session that stays throughout once.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -77,8 +77,8 @@ pub trait AuditStore: Send + Sync {
     }
 
     /// Whether there is such a session: it has an entry, something in its trail that cannot be
-    /// read, or a journal record since its trail was last removed. A store that keeps what is
-    /// written while it cannot be asked answers as far as it knows.
+    /// read, or a journal record since its trail was last removed. A store that accepts writes
+    /// while it cannot be read answers as far as it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -137,9 +137,9 @@ pub trait AuditStore: Send + Sync {
     }
 
     /// Calls `visit` for the entries of `session_id` that were added to those that were `seen`, in
-    /// order, and counts each as seen once `visit` took it. It goes by where entries stand: what
-    /// comes late, and says that it is older, is not missed. Of a trail that was removed and taken
-    /// over again, what was seen may count as seen.
+    /// order, and counts each as seen once `visit` took it. It goes by the entries' places: an
+    /// entry that arrives late with an older time is not missed. After a trail was removed and
+    /// taken over again, entries seen before may still count as seen.
     ///
     /// # Errors
     /// If the store cannot be read, or `visit` fails.
@@ -171,9 +171,9 @@ pub trait AuditStore: Send + Sync {
         Ok((digester.finish(), damage))
     }
 
-    /// The highest attempt number of `session_id`, 0 if it has no entries: whoever goes on with it
-    /// goes on from there. A store that keeps what is written while it cannot be asked answers as
-    /// far as it knows.
+    /// The highest attempt number of `session_id`, 0 if it has no entries; the next attempt gets
+    /// the number after it. A store that accepts writes while it cannot be read answers as far as
+    /// it knows.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -231,7 +231,7 @@ pub trait AuditStore: Send + Sync {
         Ok(damage)
     }
 
-    /// Who wants `session_id` kept, and why; `None` if nobody does.
+    /// The hold on `session_id`: its user and reason; `None` if it is not held.
     ///
     /// # Errors
     /// If the store cannot be read; [`ErrorKind::Damaged`] if what cannot be read could say so.
@@ -274,7 +274,7 @@ pub trait AuditStore: Send + Sync {
         Ok((sums.statistics(session_id, start), damage))
     }
 
-    /// As [`AuditStore::read_statistics`], for those who have no use for the damage.
+    /// As [`AuditStore::read_statistics`], for callers with no use for the damage.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -283,8 +283,8 @@ pub trait AuditStore: Send + Sync {
             .map(|(statistics, _)| statistics)
     }
 
-    /// The statistics of the sessions and entries that `query` asks for, told apart as it says, and
-    /// what could not be read on the way.
+    /// The statistics of the sessions and entries that `query` asks for, grouped as it says, and
+    /// the damage met on the way.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -328,7 +328,7 @@ pub trait AuditStore: Send + Sync {
         Ok((sums.aggregates(), damage))
     }
 
-    /// As [`AuditStore::read_aggregate`], for those who have no use for the damage.
+    /// As [`AuditStore::read_aggregate`], for callers with no use for the damage.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -343,8 +343,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be written.
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed>;
 
-    /// Somebody who waits for what is written to the store, by whomever. What is written from its
-    /// first answer on is told.
+    /// A follower that waits for writes to the store, by any process. It reports every write after
+    /// its first answer.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -356,8 +356,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn importer(&self) -> Result<Box<dyn Importer + '_>>;
 
-    /// Removes the trail of `session_id` because somebody said so. Returns how many entries went,
-    /// `None` if there was no such session.
+    /// Removes the trail of `session_id` because a user said so. Returns the number of entries
+    /// removed, `None` if there was no such session.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] if it is held; otherwise if the store cannot be written.
@@ -405,8 +405,8 @@ pub trait Importer {
     fn entries(&mut self, session_id: &str, raw: &[Vec<u8>]) -> Result<u64>;
 
     /// Adds the records of `lines` to the journal, their text as it is, in order, and returns how
-    /// many were not there, once they are durable. Those of a session that stand before its trail
-    /// was removed are not there.
+    /// many were new, once they are durable. Records of a session from before its trail was removed
+    /// do not count as stored.
     ///
     /// # Errors
     /// If the store cannot be read or written. What was added stays.

@@ -1,4 +1,4 @@
-//! An entry as a store reads it: decoded only if somebody asks for what must be decoded.
+//! An entry as a store reads it: decoded only when a reader needs a decoded field.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::entry::{EntryLine, RecoveryAuditEntry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::{EntryFigures, EntrySink, Tally};
 
-/// How much of what is refused is shown.
+/// Length of the part of a refused text that a message shows.
 const SHOWN_BYTES: usize = 80;
 
 /// An entry as it was read, with the text it is stored as.
@@ -17,7 +17,8 @@ pub struct StoredEntry<'a> {
     content: Content<'a>,
 }
 
-/// What most readers need can be taken from a line as we write it; another's is decoded.
+/// The fields most readers need, taken from a line in our layout; a line in another layout is
+/// decoded.
 #[derive(Debug)]
 enum Content<'a> {
     Line(EntryLine<'a>),
@@ -98,7 +99,7 @@ impl<'a> StoredEntry<'a> {
         self.raw
     }
 
-    /// Its text as we write it: compact JSON of the 14 fields, whoever wrote it.
+    /// Its text as we write it: compact JSON of the 14 fields, in whatever layout it was stored.
     pub fn json(&self) -> Cow<'a, str> {
         match &self.content {
             Content::Line(line) => line.json.into(),
@@ -130,7 +131,7 @@ impl<'a> StoredEntry<'a> {
         }
     }
 
-    /// Tells `observer` of it.
+    /// Adds it to `observer`.
     pub fn tell(&self, observer: &mut impl EntrySink) {
         match &self.content {
             Content::Line(line) => observer.observe(

@@ -2,8 +2,8 @@
 //!
 //! A run registers while its command runs, by a file in `STATE/running` that it holds locked; none
 //! of it is left when the run ends. A recovery has an inbox, `STATE/beside/<workspace>`: a run that
-//! ends leaves a note there of what changed while it ran, but only where a recovery is at work. So
-//! a recovery knows of each path that somebody else may have changed, and does not put it back.
+//! ends leaves a note there of the changes during it, but only where a recovery is at work. So a
+//! recovery knows of each path that another run may have changed, and does not put it back.
 //!
 //! Registering is a courtesy: it never waits, and where it cannot be done the command runs all the
 //! same.
@@ -32,16 +32,16 @@ use crate::workspace::layout::{
 use crate::workspace::lineage::{Kin, ancestors};
 use crate::workspace::lock::is_held;
 
-/// Where runs register, in a state directory.
+/// Directory in the state where runs register.
 const RUNNING: &str = "running";
 
-/// Where recoveries have their inboxes.
+/// Directory of the recoveries' inboxes.
 const INBOXES: &str = "beside";
 
 /// Nanoseconds in a second.
 const NANOS: i64 = 1_000_000_000;
 
-/// Paths that a note lists; with more, only the time of the run tells. 100,000 paths are some 10
+/// Paths that a note lists; with more, only the time of the run counts. 100,000 paths are some 10
 /// MB.
 const PATHS_MAX: usize = 100_000;
 
@@ -64,8 +64,8 @@ struct Note {
     since_ns: i64,
     /// When its command ended.
     until_ns: Option<i64>,
-    /// What changed in the recovery's workspace meanwhile, relative to its root; `None` if there
-    /// was too much to list.
+    /// Paths in the recovery's workspace that changed meanwhile, relative to its root; `None` if
+    /// there were too many to list.
     paths: Option<Vec<Vec<u8>>>,
 }
 
@@ -76,7 +76,7 @@ pub struct Registration {
     workspace: Workspace,
     path: PathBuf,
     note: Note,
-    /// Directories that go with it if nobody else uses them, outermost first.
+    /// Directories removed with it if no other run uses them, outermost first.
     made: Vec<PathBuf>,
     _held: File,
 }
@@ -84,7 +84,7 @@ pub struct Registration {
 impl Registration {
     /// Registers a run of `command` in `workspace`; `None` where that cannot be done or has no use.
     pub fn begin(state_dir: &Path, workspace: &Workspace, command: &[String]) -> Option<Self> {
-        // Not in what is somebody else's: not even to clean up.
+        // Not in another user's state: not even to clean up.
         has_state(state_dir).ok()?;
         let note = Note {
             id: new_id("run"),
@@ -139,7 +139,8 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Makes the inbox of the recovery that holds `workspace`. What a dead one left in it goes.
+    /// Makes the inbox of the recovery that holds `workspace`. Notes that a dead one left in it are
+    /// removed.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -167,7 +168,7 @@ impl Inbox {
     pub fn look(&mut self) {
         let now_ns = stamped_now(&self.dir);
         let mut has_dead = false;
-        // Runs first: one that ends now leaves its note before it goes.
+        // Runs first: one that ends now leaves its note before its registration is removed.
         for entry in entries(&self.state_dir.join(RUNNING)) {
             let Some((note, is_alive)) = read_registration(&entry) else {
                 continue;
@@ -224,9 +225,9 @@ impl Inbox {
     /// The run that may have changed `path`, in words; `None` if there was none. `root` is the open
     /// root of the workspace.
     ///
-    /// What stands there is theirs if it changed while they ran, or if one of `new_dirs` that it
-    /// lies in did: what was moved in keeps its times. Where nothing stands, the directory tells
-    /// that it should stand in.
+    /// A file is theirs if it changed while they ran, or if one of `new_dirs` that it lies in did:
+    /// a file moved in keeps its times. Where the file is missing, the directory that would hold it
+    /// decides.
     pub(super) fn who_changed<'p>(
         &self,
         root: &Root,
@@ -279,7 +280,8 @@ fn is_during(note: &Note, at_ns: i64) -> bool {
     at_ns >= note.since_ns && !ended
 }
 
-/// Tells every recovery at work in a tree that overlaps with `root`, but not that of `except`.
+/// Leaves a note for every recovery at work in a tree that overlaps with `root`, but not that of
+/// `except`.
 fn leave_notes(state_dir: &Path, root: &Path, run: &Note, except: Option<&Path>) {
     for inbox in entries(&state_dir.join(INBOXES)) {
         let key = inbox.file_name().unwrap_or_default().to_string_lossy();
@@ -296,7 +298,8 @@ fn leave_notes(state_dir: &Path, root: &Path, run: &Note, except: Option<&Path>)
             until_ns: stamped_now(&inbox),
             ..run.clone()
         };
-        // What cannot be told stands in the registration until it goes.
+        // A run whose note cannot be written is still known by its registration until that is
+        // removed.
         let _not_told = write_whole(&inbox.join(&note.id), &note);
     }
 }
@@ -416,7 +419,7 @@ mod tests {
         let workspace = Workspace::find(&root, None).unwrap();
         let mut inbox = Inbox::open(state.path(), &workspace).unwrap();
         let open_root = Root::open(&root).unwrap();
-        // Some of so many rounds do not meet a tick of the clock.
+        // Of this many rounds, some do not meet a tick of the clock.
         for round in 0..20 {
             let run = Registration::begin(state.path(), &workspace, &["run".to_owned()]).unwrap();
             let dead = Note {

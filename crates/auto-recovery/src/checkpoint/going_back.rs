@@ -37,7 +37,7 @@ impl CheckpointSession {
     /// by now is foreign: it is kept and named, and so is what appeared since.
     ///
     /// Without `from` (a full disk allows no snapshot) the tree is compared with `to` directly, and
-    /// whatever differs is put back: nobody's edits can be told apart then.
+    /// whatever differs is put back: edits by others cannot be distinguished then.
     pub fn restore(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<RestoreReport> {
         self.restore_beside(to, from, None)
     }
@@ -162,7 +162,7 @@ impl CheckpointSession {
         Ok((differing, plan.not_covered))
     }
 
-    /// What differs between the tree now and `to`, by looking rather than by a snapshot.
+    /// Plans the changes from the present tree to `to`, by looking rather than by a snapshot.
     fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
         let now_ns = self.tick();
         let covering: Vec<_> = [to].into_iter().chain(also).collect();

@@ -1,7 +1,7 @@
 //! Changes for people: the names a record keeps, and a unified diff.
 //!
-//! A diff may be as long as all files together. It is given away piece by piece as git makes it,
-//! and git is ended as soon as nobody wants more.
+//! A diff may be as long as all files together. It is passed on piece by piece as git makes it, and
+//! git is ended as soon as the sink wants no more.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -16,10 +16,10 @@ use crate::checkpoint::tree::path::{display_path, is_within};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Conversation, Git};
 
-/// How many bytes of a diff are held at once.
+/// Number of bytes of a diff held at once.
 const CHUNK: usize = 64 * 1024;
 
-/// How many paths, and how many bytes of them, a diff leaves out: the system takes 2 MiB of
+/// Limits on the paths, and on their bytes, that a diff leaves out: the system takes 2 MiB of
 /// arguments.
 const BUT_MAX: usize = 10_000;
 const BUT_BYTES_MAX: usize = 1024 * 1024;
@@ -27,8 +27,8 @@ const BUT_BYTES_MAX: usize = 1024 * 1024;
 /// Is given a diff piece by piece, and breaks off when it wants no more. A piece may end anywhere.
 pub type DiffSink<'s> = dyn FnMut(&[u8]) -> io::Result<ControlFlow<()>> + 's;
 
-/// The display forms of what changed. A directory is named only when nothing below it is: an empty
-/// one that came or went, or one whose permission bits changed.
+/// The display forms of the changed paths. A directory is named only when nothing below it is: an
+/// empty one that came or went, or one whose permission bits changed.
 pub(super) fn files_modified(changes: &[Change]) -> Vec<String> {
     let mut names = BTreeSet::new();
     for (at, change) in changes.iter().enumerate() {
@@ -71,12 +71,12 @@ pub(super) fn read(
     Ok(ControlFlow::Continue(()))
 }
 
-/// How a diff is written, beside the one for people.
+/// Forms of a diff, beside the one for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatchForm {
     /// As `git apply` takes it: binary files whole, ids in full, and nothing that is no diff.
     Apply,
-    /// A line a file with how much of it changed, and their sum, within so many columns.
+    /// A line per file with the amount of its change, and their sum, within this many columns.
     Stat(u16),
 }
 
@@ -107,7 +107,7 @@ pub(super) fn read_in_form(
     content(git, &options, (before, after), but, sink)
 }
 
-/// What a patch from `before` to `after` has no words for, a line each.
+/// Describes the changes from `before` to `after` that a patch cannot express, a line each.
 pub(super) fn beyond_patch(
     before: &Checkpoint,
     after: &Checkpoint,
@@ -115,8 +115,8 @@ pub(super) fn beyond_patch(
 ) -> Vec<String> {
     let mut meant = before.manifest.differences(&after.manifest);
     meant.retain(|one| !but.iter().any(|path| is_within(one.path, path)));
-    // Whoever applies a patch makes the directories of what it makes, and removes those that are
-    // empty then.
+    // Applying a patch creates the directories of new files, and removes those that it leaves
+    // empty.
     let mut implied: HashSet<&[u8]> = HashSet::new();
     for one in &meant {
         let is_shown = |node: &Node| is_in_tree(one.path, node);
@@ -181,7 +181,7 @@ fn content(
     Ok(ControlFlow::Continue(()))
 }
 
-/// What a diff does not say of a change, in words.
+/// Describes the part of a change that a diff cannot express.
 fn beyond_diff(path: &[u8], before: Option<&Node>, after: Option<&Node>) -> Option<String> {
     match (before, after) {
         (Some(Node::File { mode: a, .. }), Some(Node::File { mode: b, .. }))

@@ -34,7 +34,7 @@ pub struct CheckpointStore {
     pub(super) root: Arc<Root>,
     pub(super) workspace: Workspace,
     pub(super) options: CheckpointOptions,
-    /// What is left out of the tree, relative to the root.
+    /// Paths left out of the tree, relative to the root.
     pub(super) excluded: Vec<Vec<u8>>,
     pub(super) host: Arc<dyn Host>,
 }
@@ -172,14 +172,14 @@ impl CheckpointStore {
     }
 
     /// The directories, sorted, of the repositories inside the tree as `checkpoint` knows them: a
-    /// patch that the repository around them takes has nothing of what is in them.
+    /// patch for the repository around them holds nothing of their contents.
     pub fn repositories_inside(&self, checkpoint: &Checkpoint) -> Vec<Vec<u8>> {
         let dirs = checkpoint.rules.boundaries().map(<[u8]>::to_vec);
         let dirs: BTreeSet<_> = dirs.collect();
         dirs.into_iter().collect()
     }
 
-    /// What such a patch has no words for, a line each.
+    /// Describes the changes that such a patch cannot express, a line each.
     pub fn beyond_patch(
         &self,
         before: &Checkpoint,
@@ -197,7 +197,7 @@ impl CheckpointStore {
         self.root.check()
     }
 
-    /// What changed between two snapshots of this process without being covered.
+    /// The uncovered changes between two snapshots of this process.
     pub fn not_covered_changes(&self, before: &Checkpoint, after: &Checkpoint) -> Vec<Uncovered> {
         let none = Watch::default();
         let (watched_before, watched_after) = match (&before.watch, &after.watch) {
@@ -210,8 +210,8 @@ impl CheckpointStore {
         )
     }
 
-    /// Whether something stands at `path`, as records name it, that no checkpoint holds for its
-    /// size or its type, and that was not so in `before`.
+    /// Whether the item at `path`, as records name it, is one that no checkpoint holds for its size
+    /// or its type, and was not so in `before`.
     pub fn is_left_uncovered(&self, path: &str, before: Option<&Checkpoint>) -> bool {
         let Ok(Some(stamp)) = self.root.stamp(path.as_bytes()) else {
             return false;
@@ -230,7 +230,7 @@ impl CheckpointStore {
         !is_held && !is_as_then
     }
 
-    /// Where the user's HEAD went between two snapshots of this process, in words, with the way
+    /// Describes the move of the user's HEAD between two snapshots of this process, with the way
     /// back; `None` if it stayed.
     pub fn head_moved(&self, before: &Checkpoint, after: &Checkpoint) -> Option<String> {
         let git_dir = self.workspace.git_dir()?;
@@ -239,8 +239,8 @@ impl CheckpointStore {
         user_git::moved(&self.git, git_dir, self.root.path(), heads)
     }
 
-    /// Whether everything that no checkpoint covers was looked at in both snapshots, so that what
-    /// was not named did not change.
+    /// Whether both snapshots looked at everything that no checkpoint covers, so that all unnamed
+    /// paths are unchanged.
     pub fn saw_all(&self, before: &Checkpoint, after: &Checkpoint) -> bool {
         let watches = [&before.watch, &after.watch];
         let mut watches = watches.into_iter().map(Option::as_ref);
@@ -272,7 +272,8 @@ pub fn check_checkpoint(
     commit::load(&git, id).map(drop)
 }
 
-/// Whether `error` says that what is ours is not what we made: no fault of the disk, nor of rights.
+/// Whether `error` means that our own files were altered, rather than a fault of the disk or of
+/// rights.
 fn is_damage(error: &Error) -> bool {
     const WRONG: [i32; 5] = [
         libc::EISDIR,
@@ -292,8 +293,8 @@ fn is_damage(error: &Error) -> bool {
     }
 }
 
-/// Gives what stands at `ours` in the workspace's directory `dir` another name, so that another is
-/// made in its place; says which.
+/// Renames `ours` in the workspace's directory `dir`, so that a new one is made in its place;
+/// returns the new name.
 fn set_aside(dir: &Path, ours: &Path) -> Result<PathBuf> {
     let aside = (1..)
         .map(|number| dir.join(format!("git.damaged-{number}")))
@@ -330,11 +331,11 @@ fn prepare(dir: &Path, git: &Git, workspace: &Workspace) -> Result<()> {
         Err(e) => return Err(Error::io("read", &root_file, e)),
     }
     git.init()?;
-    // Written last: where it stands, the repository is whole.
+    // Written last: where it exists, the repository is whole.
     replace(&root_file, Synced::No, root)
 }
 
-/// What is left out of the tree, relative to `root`: our own state, and what the caller names.
+/// The paths left out of the tree, relative to `root`: our own state, and those the caller names.
 fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
     let mut excluded = Vec::new();
     for path in named.iter().map(PathBuf::as_path).chain([state_dir]) {
@@ -355,7 +356,7 @@ fn excluded(root: &Path, state_dir: &Path, named: &[PathBuf]) -> Result<Vec<Vec<
     Ok(excluded)
 }
 
-/// `path` without links, as far as there is such a path: what is to be made may not be there yet.
+/// `path` without links, as far as it exists: a path yet to be created may lack its end.
 fn real(path: &Path) -> PathBuf {
     for above in path.ancestors() {
         if let Ok(real) = fs::canonicalize(above)

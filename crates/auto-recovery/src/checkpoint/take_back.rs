@@ -1,8 +1,8 @@
 //! Taking back what a session did, and not what came later.
 //!
-//! A session is a row of steps, each a pair of trees. A path that a step changed goes back to what
-//! it was before the first of them, where it still is as the last of them left it; any other is
-//! left and named. What is replaced is kept first, and the whole is one restore from one tree to
+//! A session is a row of steps, each a pair of trees. A path that a step changed is put back as it
+//! was before the first of them, where it still is as the last of them left it; any other is left
+//! and named. Replaced contents are kept first, and the whole is one restore from one tree to
 //! another, so one that is killed is finished later.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -32,7 +32,7 @@ use crate::host::{new_id, timestamp};
 /// Files larger than this are not compared line by line in a preview.
 const DIFF_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What one attempt, or one restore, did to a tree.
+/// The change of a tree by one attempt, or one restore.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// The tree before it.
@@ -41,11 +41,11 @@ pub struct Step {
     pub after: Checkpoint,
     /// Whether its changes were put back later.
     pub is_undone: bool,
-    /// Paths of it that are somebody else's, as records name them.
+    /// Paths in it that others changed, as records name them.
     pub foreign: HashSet<String>,
     /// Paths of it that could not be put back, though the rest was.
     pub stayed: HashSet<String>,
-    /// Whether it is a restore of the session: what stood before may stand again, when a person
+    /// Whether it is a restore of the session: the state before it may come back, when a person
     /// takes the restore back.
     pub is_restore: bool,
 }
@@ -87,13 +87,13 @@ pub struct PutBack {
 pub struct Previewed {
     /// The path, as records name it.
     pub path: String,
-    /// What would become of it.
+    /// The change that a restore would make.
     pub kind: ChangeKind,
-    /// How many lines would come and go; `None` where nothing can be compared line by line.
+    /// Numbers of lines added and removed; `None` where nothing can be compared line by line.
     pub lines: Option<(usize, usize)>,
 }
 
-/// What a restore would do.
+/// The changes that a restore would make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
     /// Paths that it would change, sorted.
@@ -107,14 +107,14 @@ pub struct Preview {
 /// One path of a session: how it was left, and how it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 struct Claimed {
-    /// What the session left, and what restores of it left.
+    /// The states that the session, and restores of it, left.
     left: Vec<Option<Node>>,
     wanted: Option<Node>,
 }
 
 impl Claimed {
-    /// Whether the session made a directory for what it mounted there: unmounted, nobody knows its
-    /// mode, and one that is empty is what the session left.
+    /// Whether the session made a directory for what it mounted there: unmounted, its mode is
+    /// unknown, and an empty one is as the session left it.
     fn is_from_mount(&self) -> bool {
         let mut left = self.left.iter().flatten();
         self.wanted.is_none() && left.any(Node::is_mount)
@@ -131,7 +131,7 @@ impl Wanted {
         }
     }
 
-    /// Every path that the steps changed, unless it is as wanted already by what they say.
+    /// Every path that the steps changed, except those that by their record are as wanted already.
     fn claimed(&self) -> BTreeMap<RelPath, Claimed> {
         let (steps, first_after) = match self {
             Self::Tree(_) => return BTreeMap::new(),
@@ -182,7 +182,7 @@ impl Wanted {
     }
 }
 
-/// Who wants a tree back.
+/// The party that wants a tree back.
 #[derive(Clone, Copy, Debug)]
 pub enum AskedBy<'a> {
     /// A person, who has seen what is there.
@@ -195,7 +195,7 @@ pub enum AskedBy<'a> {
     Run {
         /// The record of that other run, which this settles.
         died: &'a Unfinished,
-        /// Who runs beside, and what they may have changed: it stays.
+        /// The runs beside, and the paths they may have changed, which stay.
         beside: &'a Inbox,
     },
 }
@@ -262,13 +262,13 @@ pub fn put_back(
     Ok(told(report, left_out, taken_back_by))
 }
 
-/// What [`put_back`] would do. Nothing is written.
+/// Previews [`put_back`]. Nothing is written.
 ///
 /// # Errors
 /// If the checkpoints cannot be read.
 pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview> {
     let mut session = CheckpointSession::begin(Arc::clone(store), "preview")?;
-    // Of a whole tree nothing is anybody else's.
+    // In a whole tree no path counts as foreign.
     let is_whole = matches!(wanted, Wanted::Tree(_));
     let mut preview = Preview::default();
     let claimed = match wanted {
@@ -308,7 +308,7 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     Ok(preview)
 }
 
-/// What would become of a claimed path.
+/// The fate of a claimed path.
 enum Would {
     /// It is as wanted.
     Stand,
@@ -319,7 +319,7 @@ enum Would {
     Stay(Uncovered),
 }
 
-/// What would become of a claimed path, by looking at it.
+/// Predicts the fate of a claimed path, by looking at it.
 fn would_be(
     writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
@@ -352,8 +352,8 @@ fn would_be(
     Ok(Would::Differ)
 }
 
-/// Whether an undo leaves what stands `now`, though something else is wanted: no checkpoint holds
-/// it.
+/// Whether an undo leaves the present node `now`, though something else is wanted: no checkpoint
+/// holds it.
 fn is_left_by_undo(now: Option<&Node>, wanted: Option<&Node>) -> bool {
     let is_mount = now.is_some_and(Node::is_mount);
     is_mount || why_left(now, wanted).is_some()
@@ -421,7 +421,7 @@ fn with_dirs_of(tree: &Manifest, now: &Manifest, dirs: &[RelPath]) -> Manifest {
 }
 
 /// `now` with each claimed path as it is wanted where it is as the session left it, and the paths
-/// where it is not. What is or lies below one of `mounts` is named by whoever leaves it.
+/// where it is not. Paths at or below one of `mounts` are named by the code that leaves them.
 fn overlaid(
     now: &Manifest,
     claimed: &BTreeMap<RelPath, Claimed>,
@@ -488,8 +488,8 @@ fn overlaid(
     (Manifest::from_unsorted(entries.collect()), left_out)
 }
 
-/// Leaves word for the next run here, in case this restore dies half-way. Takes the place of what a
-/// run that died left, but for the mark of its processes, which are to be ended still.
+/// Leaves word for the next run here, in case this restore dies half-way. Replaces the note that a
+/// dead run left, but keeps the mark of its processes, which must still be ended.
 fn begin_pending(
     state_dir: &Path,
     store: &CheckpointStore,
@@ -511,7 +511,7 @@ fn begin_pending(
     Unfinished::begin(state_dir, store.workspace(), word)
 }
 
-/// What would become of a path.
+/// Previews the change of a path.
 fn previewed(
     writer: &mut TreeWriter<'_>,
     blobs: &mut Blobs,
@@ -545,7 +545,7 @@ fn previewed(
     })
 }
 
-/// What a file or a link holds now, up to a little more than is compared.
+/// The present contents of a file or a link, up to a little more than is compared.
 fn bytes_here(writer: &mut TreeWriter<'_>, path: &[u8]) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let (dir, name) = split(path);

@@ -1,8 +1,8 @@
-//! Hashes against accidents: names made of what they stand for, and sums that tell a torn write.
+//! Hashes against accidents: names derived from contents, and sums that reveal a torn write.
 //!
-//! None resists forgery: whoever uses one as a name keeps what it stands for beside it, and
-//! compares. All are parts of formats on disk, so what they give never changes. What somebody else
-//! may want to forge has a SHA-256.
+//! None resists forgery: a user of one as a name keeps the contents beside it, and compares. All
+//! are parts of formats on disk, so their results never change. Anything worth forging has a
+//! SHA-256.
 
 const PRIME_64: u64 = 0x0000_0100_0000_01b3;
 const START_64: u64 = 0xcbf2_9ce4_8422_2325;
@@ -36,8 +36,8 @@ pub(crate) fn sum_of_file(bytes: &[u8]) -> u64 {
     hash
 }
 
-/// The sum of the whole words of block `number`, which tells it from any other block too. By eight
-/// bytes at a time: every block that is looked at is summed up.
+/// The sum of the whole words of block `number`, which distinguishes it from any other block too.
+/// It takes eight bytes at a time, for every block that is read is summed up.
 pub(crate) fn sum_of_block(number: u64, bytes: &[u8]) -> u64 {
     let start = fnv64(number.to_le_bytes());
     let (words, _) = bytes.as_chunks::<8>();

@@ -1,10 +1,10 @@
 //! Directories and files that must be the effective user's own.
 //!
-//! A directory counts as one's own if its owner is the effective user, nobody else may write in it,
-//! and nobody else made the link that leads to it. In such a directory, names are what its owner
-//! made them; all the same no link is followed in it, for it may not always have been like that.
-//! Who may rename in a directory above can take it away, but put nothing in its place that is taken
-//! for one's own.
+//! A directory counts as one's own if its owner is the effective user, no other user may write in
+//! it, and no other user made the link that leads to it. In such a directory, names are what its
+//! owner made them; all the same no link is followed in it, for it may not always have been like
+//! that. A user who may rename in a directory above can take it away, but cannot replace it by one
+//! that passes for one's own.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Hint};
 
 use super::writers::{other_writers, other_writers_at};
 
-/// What a directory of somebody's own is for: tells the way out where it is not.
+/// The purpose of a directory of one's own: decides the way out in a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Checkpoints, outputs, locks: the state.
@@ -29,7 +29,7 @@ pub enum Purpose {
 ///
 /// # Errors
 /// `NotFound` if there is none; `PermissionDenied`, with the reason and the way out, if it is
-/// somebody else's or somebody else may write in it; otherwise as `open`.
+/// another user's or another user may write in it; otherwise as `open`.
 pub fn check_own_dir(dir: &Path, purpose: Purpose) -> io::Result<()> {
     check(dir).map_err(|error| with_way_out(error, purpose))
 }
@@ -43,8 +43,8 @@ pub fn make_own_dir(base: &Path, below: &Path, purpose: Purpose) -> io::Result<P
     make(base, below).map_err(|error| with_way_out(error, purpose))
 }
 
-/// Makes sure that the file at `path` is the effective user's own, in a directory in which nobody
-/// else but root may write: so is whatever a program puts beside it. Opens nothing.
+/// Makes sure that the file at `path` is the effective user's own, in a directory in which no other
+/// user but root may write: so are all files a program puts beside it. Opens nothing.
 ///
 /// # Errors
 /// As [`check_own_dir`].
@@ -56,8 +56,8 @@ pub fn check_own_file(path: &Path, purpose: Purpose) -> io::Result<()> {
 /// Where it is made, it is for that user alone.
 ///
 /// # Errors
-/// `PermissionDenied` if it is a link, another name of some other file, no regular file, or
-/// somebody else's; otherwise as `open`.
+/// `PermissionDenied` if it is a link, another name of some other file, no regular file, or another
+/// user's; otherwise as `open`.
 pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = options.mode(0o600).custom_flags(flags).open(path);
@@ -78,8 +78,8 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a new file at `path`, for the effective user alone, in place of what a process that died
-/// left there. What a link there leads to is not touched.
+/// Makes a new file at `path`, for the effective user alone, in place of any file that a dead
+/// process left there. The target of a link there is not touched.
 ///
 /// # Errors
 /// As `unlink` and `open`.
@@ -150,7 +150,7 @@ fn make(base: &Path, below: &Path) -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-/// Makes sure that what was `found` under a name is no link that somebody else made.
+/// Makes sure that the file `found` under a name is no link of another user.
 fn check_link(found: &Metadata) -> io::Result<()> {
     match found.is_symlink() && !is_ours_or_roots(found) {
         true => {
@@ -197,7 +197,7 @@ fn refused(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// The same, of what stands inside of the directory that is asked for.
+/// The same error, for an entry inside of the directory asked for.
 fn inside(dir: &Path, error: io::Error) -> io::Error {
     match is_ours_to_say(&error) {
         true => refused(&format!("{}: {error}", dir.display())),
@@ -325,7 +325,7 @@ mod tests {
         let told = Error::io("open", &file, error).chain_with(|says, _| format!("{says}!"));
         assert!(told.ends_with("(mode 0666)!"), "{told}");
         mode(&file, 0o600);
-        // What SQLite puts beside it could be anybody's there.
+        // SQLite's files beside it could be any user's there.
         mode(dir.path(), 0o1777);
         let why = check().unwrap_err().to_string();
         assert!(why.contains("others can write it (mode 1777)"), "{why}");

@@ -1,7 +1,7 @@
 //! Following a store of files: what its files look like, beside what they looked like.
 //!
-//! Of the trails only their names and sizes are looked at; of the journal what was appended is
-//! read, for it names sessions that have no trail.
+//! For trails, only names and sizes are compared; the journal's new records are read, for they name
+//! sessions that have no trail.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -28,20 +28,21 @@ pub(super) fn follower(root: &Arc<Root>) -> Box<dyn Follower> {
     Box::new(Polling::new(host, move || watched.look(&root)))
 }
 
-/// The files as they were when somebody looked last.
+/// The files as they were at the last look.
 #[derive(Default)]
 struct Watched {
-    /// `None` before anybody looked.
+    /// `None` before the first look.
     journal: Option<WatchedJournal>,
     trails: HashMap<String, Stamp>,
 }
 
-/// The journal as it was, and how far its records were told of; the default is that of none.
+/// The journal as it was, and the end of the records that were reported; the default is that of no
+/// journal.
 #[derive(Default)]
 struct WatchedJournal(Option<(Stamp, Cursor)>);
 
 impl Watched {
-    /// What changed since it looked last.
+    /// Returns the changes since the last look.
     fn look(&mut self, root: &Root) -> Result<Followed> {
         let mut sessions = BTreeSet::new();
         let mut has_missed = false;
@@ -61,7 +62,7 @@ impl Watched {
     }
 }
 
-/// What the files of all trails look like.
+/// The stamps of all trails.
 fn stamps(root: &Root) -> Result<HashMap<String, Stamp>> {
     let mut stamps = HashMap::new();
     for id in trail_ids(root)? {
@@ -76,7 +77,8 @@ fn stamps(root: &Root) -> Result<HashMap<String, Stamp>> {
 }
 
 impl WatchedJournal {
-    /// The journal as it is, of which nothing is told. Its last record may still be being written.
+    /// The journal up to its present end, nothing of it reported. Its last record may still be
+    /// being written.
     fn at_end(root: &Root) -> Result<Self> {
         let path = root.dir.journal_path();
         let Found::File(file, metadata) = root.dir.open_read(&path)? else {

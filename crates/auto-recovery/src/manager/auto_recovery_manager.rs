@@ -37,7 +37,7 @@ use crate::strategy::{
 /// Success of an attempt means that the [`verifier`](Self::verifier) passed; without one it means
 /// what the handler says.
 pub struct AutoRecoveryManager {
-    /// How it works; may be changed between recoveries.
+    /// Its settings; may be changed between recoveries.
     pub settings: ManagerSettings,
     /// Makes fixes.
     pub fix_generator: Option<FixGenerator>,
@@ -144,7 +144,7 @@ impl AutoRecoveryManager {
     /// failure.
     ///
     /// # Errors
-    /// As there.
+    /// Same errors as [`attempt_recovery`](Self::attempt_recovery).
     pub fn recover(&mut self, mut incident: Incident, context: &Context) -> Result<Recovery> {
         self.begin()?;
         let candidates = self.candidates();
@@ -175,11 +175,11 @@ impl AutoRecoveryManager {
         Ok(recovery)
     }
 
-    /// As [`recover`](Self::recover), by a plan that the caller made: with `strategies` and nothing
-    /// else, in this order.
+    /// As [`recover`](Self::recover), by the caller's plan: tries `strategies` and nothing else, in
+    /// this order.
     ///
     /// # Errors
-    /// As there.
+    /// Same errors as [`recover`](Self::recover).
     pub fn recover_as_planned(
         &mut self,
         incident: Incident,
@@ -217,8 +217,8 @@ impl AutoRecoveryManager {
         logger.and(self.current_session_id.clone())
     }
 
-    /// What a recovery borrows: the parts, and the strategies in the order of the candidates:
-    /// handlers of `kinds`, then the caller's own.
+    /// Lends a recovery the parts, and the strategies in the order of the candidates: handlers of
+    /// `kinds`, then the caller's own.
     fn lend(&mut self, kinds: &[RecoveryStrategyType]) -> (Parts<'_>, Vec<Shared<'_>>) {
         let handlers = [
             Handler::Fix(self.fix_generator.as_mut()),

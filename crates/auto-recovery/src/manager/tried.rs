@@ -1,5 +1,5 @@
-//! One try of a step: where it stands, and once it ended what it did, what became of that, and
-//! what comes after it.
+//! One try of a step: its place, and once it ended its actions, their result, and the step that
+//! follows.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::manager::step::{After, Step};
 use crate::manager::tree::{Acted, Before, Undone, Verified};
 use crate::strategy::{Did, Verification};
 
-/// One try of one step, and where it stands.
+/// One try of one step, and its place among the others.
 #[derive(Clone, Copy)]
 pub(super) struct Turn<'a, 'm> {
     pub(super) step: &'a Step<'m>,
@@ -26,14 +26,14 @@ pub(super) struct Tried {
     pub(super) verdict: Verdict,
     pub(super) confirmation: Confirmation,
     pub(super) aftermath: Aftermath,
-    /// Whether the same strategy may bring something else next time.
+    /// Whether the same strategy may have another result next time.
     pub(super) repeatable: bool,
-    /// Whether what it left is the ground for what comes next.
+    /// Whether its changes are the ground for the next try.
     pub(super) is_ground: bool,
-    /// Whether nothing was done because the command itself had mended what it found.
+    /// Whether nothing was done because the command itself had fixed its findings.
     pub(super) mended_before: bool,
     pub(super) message: String,
-    /// The part of the message that tells whether it helped.
+    /// The part of the message that says whether it helped.
     pub(super) decisive: String,
     pub(super) changes_made: Vec<String>,
     pub(super) files_modified: Vec<String>,
@@ -57,7 +57,7 @@ pub(super) struct Tried {
     pub(super) after: After,
 }
 
-/// Whether an attempt is the cure, and by what.
+/// Verdict on an attempt: whether it is the cure, and on what evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     NotCured,
@@ -65,7 +65,7 @@ pub(super) enum Verdict {
     Passed,
     /// The command passed by being run again and nothing else.
     Flaky,
-    /// What the strategy ran stands in for the command.
+    /// The strategy's own command stands in for the user's.
     StoodIn,
 }
 
@@ -89,7 +89,7 @@ impl Verdict {
 /// Whether a cure was seen to be one, by taking its change away to look.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Confirmation {
-    /// It was not looked, or it could not be told.
+    /// Not looked at, or not decidable.
     #[default]
     None,
     /// The command failed without the change, and passed with it again.
@@ -98,7 +98,7 @@ pub(super) enum Confirmation {
     PassedWithout(Without),
 }
 
-/// What became of what an attempt left in the tree.
+/// The fate of the changes that an attempt left in the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Aftermath {
     /// It stays as the cure, or there was nothing to keep or to undo.
@@ -144,7 +144,7 @@ impl Tried {
         is_shells && self.files_modified.is_empty()
     }
 
-    /// Whether nothing protected was touched, as far as anybody could look.
+    /// Whether nothing protected was touched, as far as that was checked.
     pub(super) fn touched_nothing_protected(&self) -> bool {
         let (acted, verified) = (&self.acted, &self.verified);
         let saw_all = acted.overflow.is_none() && verified.overflow.is_none();
@@ -181,8 +181,8 @@ impl Tried {
         }
     }
 
-    /// Whether asking a deterministic strategy once more could only bring the same: it left the
-    /// tree as it found it, or as its `previous` try left it, and the failure is the same too.
+    /// Whether another try of a deterministic strategy is pointless: this one left the tree as it
+    /// found it, or as its `previous` try left it, and the failure is the same too.
     pub(super) fn brought_nothing_new(&self, previous: Option<&Self>) -> bool {
         let same_failure = match (
             &self.failure,

@@ -1,10 +1,10 @@
-//! The children that this room started, told from those that became ours.
+//! The children that this room started, distinguished from those that became ours.
 //!
-//! A subreaper's children are of two kinds. Some it started and waits for; what they exited with is
-//! theirs who wait. The others are orphans of commands, which nobody waits for: they stay zombies,
-//! each with its process id, until somebody collects them. Collecting one of the first kind would
-//! lose what a command exited with, so what is started here is on a list, and the list is locked
-//! from before a child can end until it is on it.
+//! A subreaper's children are of two kinds. Some it started and waits for; their exit status
+//! belongs to the waiting code. The others are orphans of commands, without a waiter: they stay
+//! zombies, each with its process id, until they are collected. Collecting one of the first kind
+//! would lose a command's exit status, so children started here are on a list, and the list is
+//! locked from before a child can end until it is on it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,7 +23,7 @@ use crate::platform::processes::{Stat, children_of_main_thread};
 /// process, as its children do.
 static STARTED: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
-/// How many orphans were collected, by whomever.
+/// Number of orphans that any thread has collected.
 static ORPHANS: AtomicU64 = AtomicU64::new(0);
 
 fn started() -> MutexGuard<'static, BTreeSet<i32>> {
@@ -38,7 +38,7 @@ pub(super) fn spawn(command: &mut Command) -> io::Result<Child> {
     Ok(child)
 }
 
-/// The child's exit status was collected; its id may be somebody else's from here on.
+/// Notes that the child's exit status was collected; its id may be another process's from here on.
 pub(super) fn collected(child: Pid) {
     started().remove(&child.as_raw_pid());
 }
@@ -52,8 +52,7 @@ pub(super) fn has_children() -> bool {
     !matches!(peek(), Err(Errno::CHILD))
 }
 
-/// Collects the orphans that have ended. One in our own group may be somebody's who waits for it:
-/// it stays.
+/// Collects the orphans that have ended. One in our own group stays: other code may wait for it.
 pub(super) fn collect_orphans() {
     if !are_adopted() || !matches!(peek(), Ok(Some(_))) {
         return;
@@ -80,7 +79,7 @@ pub(super) fn collect_orphan(stat: &Stat) {
     }
 }
 
-/// How many orphans were collected until now: where that grows, others end below us.
+/// Number of orphans collected until now: while it grows, others end below us.
 pub(super) fn orphans_collected() -> u64 {
     ORPHANS.load(Ordering::SeqCst)
 }

@@ -1,14 +1,14 @@
 //! Input that later attempts can read again.
 //!
-//! What the first attempt reads from a pipe is gone, unless it is kept. So the command gets a pipe
-//! of ours, and what it takes out of it is kept for the next attempt, up to
+//! Input that the first attempt reads from a pipe is lost, unless it is kept. So the command gets a
+//! pipe of ours, and everything it reads from that is kept for the next attempt, up to
 //! [`ReplayedInput::KEPT_MAX`]. No more is taken from the caller's pipe than the command took from
-//! ours: a command that reads nothing leaves everything to whoever reads after it, as it would
-//! without us. That works by looking before taking. `tee` copies what lies in a pipe, a peek what
-//! lies in a socket; our pipe holds one piece only, so that room in it means that the piece was
-//! read; then the piece is taken. Where the system does not let us look, which some sandboxes do
-//! not, a piece is taken and kept as soon as our pipe has room for it: what the command leaves of
-//! that one piece nobody else reads.
+//! ours: a command that reads nothing leaves everything to the next reader, as it would without us.
+//! That works by looking before taking. `tee` copies what lies in a pipe, a peek what lies in a
+//! socket; our pipe holds one piece only, so that room in it means that the piece was read; then
+//! the piece is taken. Where the system does not let us look, which some sandboxes do not, a piece
+//! is taken and kept as soon as our pipe has room for it: any rest of that one piece that the
+//! command leaves is lost to other readers.
 //!
 //! A regular file is read again by going back to where it stood. A terminal and anything else is
 //! inherited: a later attempt reads on from it.
@@ -50,12 +50,12 @@ pub struct ReplayedInput {
 enum Kind {
     Pipe,
     Socket,
-    /// It stood at this offset.
+    /// A file, which was at this offset.
     File(u64),
     Inherited,
 }
 
-/// What was read so far.
+/// The input read so far.
 #[derive(Debug)]
 struct Kept {
     bytes: SpooledTempFile,
@@ -67,16 +67,16 @@ struct Kept {
 /// Why standard input cannot be read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InputLost {
-    /// It could not be read to its end: the reason.
+    /// The input could not be read to its end: the reason.
     Unreadable(String),
-    /// It is longer than [`ReplayedInput::KEPT_MAX`]. A file would do.
+    /// The input is longer than [`ReplayedInput::KEPT_MAX`]. A file would do.
     TooLong,
-    /// What was read could not be kept: the reason.
+    /// The input read could not be kept: the reason.
     NotKept(String),
 }
 
 impl InputLost {
-    /// What a person can do about it.
+    /// A person's way out.
     pub fn hint(&self) -> Option<Hint> {
         matches!(self, Self::TooLong).then_some(Hint::GiveFile)
     }
@@ -106,7 +106,7 @@ impl ReplayedInput {
     /// Bytes kept of a pipe, at most: 64 MiB.
     pub const KEPT_MAX: u64 = 64 << 20;
 
-    /// What `source` holds from here on. What is kept beyond a MiB goes to a file without a name in
+    /// The input of `source` from here on. Beyond a MiB it is kept in a file without a name in
     /// `spool`.
     pub fn new(source: BorrowedFd<'_>, spool: &Path) -> io::Result<Self> {
         let mode = rustix::fs::fstat(source)?.st_mode;
@@ -162,7 +162,7 @@ impl ReplayedInput {
         mutex::lock(&self.kept)
     }
 
-    /// Copies a piece of what lies in the source into `pipe` without taking it.
+    /// Copies a piece of the source's unread bytes into `pipe` without taking it.
     fn copy_piece(&self, pipe: &OwnedFd) -> rustix::io::Result<usize> {
         if matches!(self.kind, Kind::Pipe) {
             return pipes::copy_unread(&self.source, pipe, PIECE_MAX);
@@ -203,7 +203,7 @@ impl ReplayedInput {
         let mut piece = vec![0; PIECE_MAX];
         let count = match rustix::io::read(&self.source, &mut piece) {
             Err(error) if !matches!(error, Errno::INTR | Errno::AGAIN) => {
-                // The command sees an end that is none; nobody may take that for the input.
+                // The command sees a false end; that must not be taken for the whole input.
                 self.kept().lose(InputLost::Unreadable(error.to_string()));
                 return Err(error);
             }
@@ -253,7 +253,7 @@ pub(super) struct Feeder {
     /// Kept bytes that are to be given again, and how many of them were.
     again: u64,
     given_again: u64,
-    /// What was taken without a look, and has not gone into our pipe.
+    /// Bytes taken without a look, and not yet written into our pipe.
     taken: Vec<u8>,
     next: Next,
 }
@@ -262,7 +262,7 @@ pub(super) struct Feeder {
 enum Next {
     /// Wait for room in our pipe, then go on.
     Room,
-    /// Wait until so many bytes, which were copied, are read.
+    /// Wait until the command has read this many copied bytes.
     Settle(usize),
     /// Wait for the source.
     Source,
@@ -285,13 +285,13 @@ impl Feeder {
         Ok((theirs, feeder))
     }
 
-    /// What has to be readable before the next step, if anything.
+    /// The descriptor that must be readable before the next step, if any.
     pub(super) fn readable(&self) -> Option<BorrowedFd<'_>> {
         let waits = self.pipe.is_some() && self.next == Next::Source;
         waits.then(|| self.input.source.as_fd())
     }
 
-    /// What has to be writable before the next step, if anything.
+    /// The descriptor that must be writable before the next step, if any.
     pub(super) fn writable(&self) -> Option<BorrowedFd<'_>> {
         let pipe = self.pipe.as_ref()?;
         (self.next != Next::Source).then_some(pipe.as_fd())
@@ -373,8 +373,8 @@ impl Feeder {
         rustix::io::write(pipe, &piece[..count])
     }
 
-    /// Takes from the source what the command has read of the copy. Bytes that are left in our pipe
-    /// though there seemed to be room mean that nobody will read them: then this was the last step.
+    /// Takes from the source the bytes that the command has read of the copy. Bytes left in our
+    /// pipe though there seemed to be room have no reader any more: then this was the last step.
     fn settle(&mut self, copied: usize, pipe: &OwnedFd) -> bool {
         let unread = ioctl_fionread(pipe).unwrap_or(0);
         let unread = usize::try_from(unread).unwrap_or(copied).min(copied);

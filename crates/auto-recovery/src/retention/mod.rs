@@ -1,10 +1,10 @@
-//! How long trails are kept: which sessions go by rule, and how one goes so that nothing is lost
-//! that was to be kept, whenever the power fails.
+//! Retention of trails: which sessions the rules remove, and their removal such that nothing is
+//! lost that was to be kept, whenever the power fails.
 //!
-//! Only whole sessions go, oldest first; never one that is held, that is still running, or of which
-//! something cannot be read. What goes is first written to an archive, if one is wanted, and read
-//! back from there; then the store removes it if it still is what was archived, and the journal
-//! says what went.
+//! Only whole sessions are removed, oldest first; never one that is held, that is still running, or
+//! that cannot be read in full. A session is first written to an archive, if one is wanted, and
+//! read back from there; then the store removes it if it still is what was archived, and the
+//! journal records the removal.
 
 mod archive;
 mod prune;

@@ -6,15 +6,15 @@ use std::time::{Duration, SystemTime};
 use crate::audit::{SessionOutcome, SessionSummary};
 use crate::statistics::instant;
 
-/// How long sessions are kept. A rule that is not given removes nothing.
+/// Limits on the sessions kept. A rule that is not given removes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionRules {
-    /// Sessions whose newest entry is older go.
+    /// Removes sessions whose newest entry is older.
     pub older_than: Option<Duration>,
-    /// So many of the newest sessions stay whatever the other rules say. Alone, it removes all
-    /// others.
+    /// Keeps this many of the newest sessions whatever the other rules say. On its own it removes
+    /// all others.
     pub keep_last: Option<u64>,
-    /// While the entries of all have more bytes than this, the oldest session goes.
+    /// While the entries of all have more bytes than this, the oldest session is removed.
     pub max_bytes: Option<u64>,
     /// Only sessions of this project, as if there were no others.
     pub project: Option<String>,
@@ -29,12 +29,12 @@ pub struct Selected {
     pub reason: PruneReason,
 }
 
-/// The rule by which a session goes.
+/// The rule that removes a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PruneReason {
     /// Its newest entry is older than this.
     OlderThan(Duration),
-    /// It is not among so many newest sessions.
+    /// It is not among this many newest sessions.
     NotAmongLast(u64),
     /// All together have more bytes than this.
     MoreBytesThan(u64),
@@ -68,12 +68,12 @@ impl fmt::Display for Age {
 }
 
 impl RetentionRules {
-    /// Whether nothing goes by them.
+    /// Whether they remove nothing.
     pub fn are_empty(&self) -> bool {
         self.older_than.is_none() && self.keep_last.is_none() && self.max_bytes.is_none()
     }
 
-    /// Those of `sessions` that are to go at `now`, oldest first.
+    /// Selects those of `sessions` to remove at `now`, oldest first.
     pub fn select(&self, sessions: Vec<SessionSummary>, now: SystemTime) -> Vec<Selected> {
         let mut sessions = sessions;
         sessions.retain(|session| self.project.is_none() || session.project == self.project);
@@ -124,8 +124,8 @@ impl RetentionRules {
     }
 }
 
-/// When a session was last heard of, in microseconds since the epoch. One that has no time counts
-/// as the newest: nobody can say that it is old.
+/// The time of a session's last sign of life, in microseconds since the epoch. One without a time
+/// counts as the newest: it cannot be shown to be old.
 fn age_key(session: &SessionSummary) -> i64 {
     let last = session.last_attempt_timestamp.as_deref();
     let time = last.or(session.session_start.as_deref());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::Hint;
 use crate::tier::Tier;
 
-/// What a person can do about what is said, or why it is so.
+/// Advice on a message: a person's way out, or the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
     /// Allow recipes that may do as much as this.
@@ -43,14 +43,14 @@ pub enum Advice {
     },
     /// Let the run add to the index what was staged before.
     LetStage,
-    /// Restore the whole tree of the session, though another stands there now.
+    /// Restore the whole tree of the session, though another is there now.
     RestoreWholeTree {
         /// The session.
         session_id: String,
     },
     /// Take back what a run put back.
     TakeBack {
-        /// What keeps the replaced tree.
+        /// The session that keeps the replaced tree.
         session_id: String,
     },
     /// Restore the tree of the session, or accept the tree as it is.
@@ -58,20 +58,20 @@ pub enum Advice {
         /// The session.
         session_id: String,
     },
-    /// Give another glob of what is protected: this one matches nothing.
+    /// Give another glob to protect: this one matches nothing.
     ProtectOther {
         /// The glob.
         glob: String,
         /// One that would match something.
         other: Option<String>,
     },
-    /// It is so because of a wish.
+    /// A wish is the reason.
     Because(Wish),
-    /// It is the command that calls a person that is spoken of.
+    /// The message is about the command that calls a person.
     CallsPerson,
 }
 
-/// What somebody may wish of a run.
+/// A wish that a user may have for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// Other exit codes for some categories.
@@ -87,14 +87,14 @@ pub enum Wish {
 /// The words of an edge: each is given what is said without them, and returns the whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
-    /// For what a run says.
+    /// Words for a run's messages.
     pub advice: fn(&str, &Advice) -> String,
-    /// For what an error says.
+    /// Words for errors.
     pub hint: fn(&str, &Hint) -> String,
 }
 
 impl Words {
-    /// No words: what is said stands without advice.
+    /// No words: messages have no advice.
     pub const NONE: Self = Self {
         advice: |says, _| says.to_owned(),
         hint: |says, _| says.to_owned(),

@@ -36,18 +36,17 @@ pub struct World {
     pub interrupt: Arc<Interrupt>,
     /// Streams.
     pub console: Box<dyn Console>,
-    /// Whoever watches.
+    /// The observer of the run.
     pub observer: Arc<Mutex<dyn RunObserver>>,
-    /// Whoever must agree to the commands that came with the project; without, they just run.
+    /// The consent to commands that came with the project; without, they just run.
     pub consent: Option<Box<dyn Consent>>,
 }
 
-/// What running the command came to.
+/// The result of running the command.
 enum Ran {
     Passed,
     Failed(Box<Failed>),
-    /// The user stopped it, or the deadline did, or nobody reads what it writes: nothing is
-    /// recovered.
+    /// The user stopped it, or the deadline did, or its output has no reader: nothing is recovered.
     Over(Box<RunOutcome>),
 }
 
@@ -68,7 +67,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     let limit = request.limits.deadline;
     let deadline = limit.map(|limit| started.saturating_add(limit));
     host.set_deadline(deadline);
-    // What is not sound is told before anything runs, not when it is needed.
+    // An unsound recipe is reported before anything runs, not when it is needed.
     RecipeBook::check(&request.tries.recipes)?;
     check_protect(&request)?;
     if let Some(id) = &request.record.session_id {
@@ -100,7 +99,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     Ok(outcome)
 }
 
-/// Makes sure that each glob of what is protected is one, and means something in the tree.
+/// Makes sure that each protecting glob is valid, and matches something in the tree.
 fn check_protect(request: &RunRequest) -> Result<()> {
     if request.tree.protect.is_empty() {
         return Ok(());
@@ -164,8 +163,8 @@ impl Run {
         }
     }
 
-    /// What the command comes to now that the workspace is ours: it runs again if another recovery
-    /// had it since the command began, or if what a dead one left was put back.
+    /// Settles the command's result now that the workspace is ours: it runs again if another
+    /// recovery had it since the command began, or if the leftovers of a dead one were put back.
     fn settle(
         &self,
         mut failed: Box<Failed>,
@@ -201,8 +200,8 @@ impl Run {
         Ok(ran)
     }
 
-    /// Has the run told of recoveries that end here before it has the workspace itself. One that
-    /// only shows what it would do never asks for it.
+    /// Registers the run for notices of recoveries that end here before it has the workspace
+    /// itself. A dry run never asks for that.
     fn look_on(&self) -> Option<Onlooker> {
         let request = &self.runner.request;
         if request.mode == Mode::DryRun {
@@ -260,8 +259,8 @@ impl Run {
         })))
     }
 
-    /// A command that cannot be started is a failure like others: something may stand in for it, or
-    /// install it.
+    /// A command that cannot be started is a failure like others: a strategy may replace or install
+    /// it.
     fn could_not_start(&self, error: Error) -> Result<Ran> {
         let (error_type, category, code) = match error.kind() {
             ErrorKind::CommandNotFound => ("CommandNotFound", Category::Dependency, EXIT_NOT_FOUND),
@@ -311,8 +310,8 @@ impl Run {
         }
     }
 
-    /// The end of a recovery that could not go on because nobody waits any more for what somebody
-    /// else holds. What attempts had changed was put back, or will be by the next run here.
+    /// The end of a recovery whose wait for another process was cut short. The changes of attempts
+    /// were put back, or will be by the next run here.
     fn cut_off(&self, error: &Error) -> Result<RunOutcome> {
         let exit = match error.kind() {
             ErrorKind::Interrupted => self.interrupted(),
@@ -351,7 +350,7 @@ impl Run {
         matches!(unfinished, Ok(None)) && self.runner.not_ended().is_empty()
     }
 
-    /// How a run that the user interrupted ends.
+    /// The exit of a run that the user interrupted.
     fn interrupted(&self) -> RunExit {
         let signal = self.runner.interrupt.raised();
         signal.map_or(RunExit::Code(EXIT_RECOVER_FAILED), RunExit::Signal)
@@ -387,7 +386,7 @@ impl Run {
         self.outcome(exit, end, self.without_attempts(false, message))
     }
 
-    /// As the command would have ended without us: silently.
+    /// The outcome the command would have had without us: silent.
     fn unread(&self, exit: RunExit) -> RunOutcome {
         let message = format!("nobody read what `{}` wrote", self.runner.command);
         let result = self.without_attempts(false, message);

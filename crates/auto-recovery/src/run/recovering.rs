@@ -112,7 +112,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     conclude(run, recovery, ending)
 }
 
-/// Keeps what the cure changed as a patch, where that is wanted. One that cannot be kept is told.
+/// Keeps the cure's changes as a patch, where that is wanted. One that cannot be kept is reported.
 fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Option<PathBuf> {
     if !run.runner.request.record.keep_patch || recovery.files_modified.is_empty() {
         return None;
@@ -136,7 +136,7 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
     }
 }
 
-/// Brings the state within its limits. That it cannot be is told, and fails nothing.
+/// Brings the state within its limits. A failure to do so is reported, and fails nothing.
 fn tidy_state(run: &Run, session_id: &str) {
     let request = &run.runner.request;
     let host = &run.runner.host;
@@ -166,7 +166,7 @@ fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Bre
     ))
 }
 
-/// Takes out of the plan what comes from `recover` itself, once that has failed too often here.
+/// Removes from the plan the strategies of `recover` itself, once these have failed too often here.
 /// Returns whether anything of it is left.
 fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     let by_itself = plan.steps.iter().any(PlannedStep::is_own_doing);
@@ -186,7 +186,7 @@ fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     false
 }
 
-/// Remembers what came of what `recover` did by itself.
+/// Remembers the result of a recovery that `recover` made by itself.
 fn learn(run: &Run, failed: &Failed, recovery: &Recovery, breaker: Option<&Breaker>) {
     if recovery.flaky {
         budget(run).refund(&failed.failure);
@@ -198,7 +198,7 @@ fn learn(run: &Run, failed: &Failed, recovery: &Recovery, breaker: Option<&Break
     }
 }
 
-/// The exit and result of a dry run: as if nothing had helped, and nobody was asked.
+/// The exit and result of a dry run: as if nothing had helped, without asking for consent.
 fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
     RunOutcome {
         end: RunEnd::DryRun,
@@ -207,7 +207,7 @@ fn not_recovered_yet(run: &Run, failed: Failed) -> RunOutcome {
 }
 
 /// The end of a run whose program could not be started, which nothing is tried against: most often
-/// a typo. That is no recovery, so there is no session; whoever is to be called is called.
+/// a typo. That is no recovery, so there is no session; the escalation still runs.
 fn not_started(run: &Run, failed: Failed, skipped: &[String]) -> RunOutcome {
     for why in skipped {
         run.observe(&RunEvent::NotTried { why });
@@ -257,7 +257,7 @@ fn begin_record(
     }
 }
 
-/// What the manager is told of the failure; keeps its output where helpers and people find it.
+/// Describes the failure for the manager; keeps its output where helpers and people find it.
 fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
     let mut incident = Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
     let (failure, ran) = (&failed.failure, failed.ran.as_ref());
@@ -313,7 +313,7 @@ fn guard_tree(
     }
 }
 
-/// What stands behind what could not be done, where that is the end.
+/// The end of a message about an impossible step, where that ends the run.
 const UNTRIED: &str = "; nothing was tried";
 
 /// The end of a run for which nothing was tried because of `error`: the command's own, with a
@@ -347,7 +347,7 @@ fn is_unwritable(error: &Error) -> bool {
     })
 }
 
-/// What the operating system said, where that is the reason of an error.
+/// The error of the operating system, where that is the reason of an error.
 fn io_error(error: &Error) -> Option<&io::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -427,24 +427,24 @@ fn give_helpers(
     }
 }
 
-/// What the end of a run depends on besides the recovery.
+/// The facts that decide the end of a run besides the recovery.
 struct Ending<'a> {
     failed: &'a Failed,
     category: Category,
-    /// Whether what failed attempts changed was put back.
+    /// Whether the changes of failed attempts were put back.
     undone: bool,
     skipped: &'a [String],
-    /// What the cure changed.
+    /// The patch of the cure's changes.
     patch: Option<PathBuf>,
     /// Whether files that git knows changed while the command ran, and not by an attempt.
     changed_itself: bool,
     /// Whether the command said that it changed files itself before it failed.
     mended_before: bool,
-    /// What whoever is called to help is told.
+    /// The facts for the one who is called to help.
     told: &'a Told,
 }
 
-/// Ends the run: tells whoever watches, calls the one who must help, says how to exit.
+/// Ends the run: notifies the observer, calls the one who must help, returns the exit.
 fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutcome> {
     let failed = ending.failed;
     let attempts = recovery.result.attempts.len();
@@ -502,7 +502,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
     })
 }
 
-/// How a run ends that was recovered: with 0, unless the user asked for the first run's code.
+/// The exit of a recovered run: 0, unless the user asked for the first run's code.
 fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
     let request = &run.runner.request;
     let is_flaky = recovery.flaky && request.exits.fail_on_flaky;

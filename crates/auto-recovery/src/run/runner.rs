@@ -35,7 +35,7 @@ const ATTEMPT_VARIABLE: &str = "RECOVER_ATTEMPT_ID";
 /// The variable that everything started for a recovery carries.
 const RUN_VARIABLE: &str = "RECOVER_RUN_ID";
 
-/// What a runner needs of the world.
+/// The parts of the world that a runner needs.
 pub(super) struct Runner {
     pub(super) request: RunRequest,
     pub(super) host: Arc<dyn Host>,
@@ -53,16 +53,16 @@ pub(super) struct Runner {
     state: Mutex<State>,
 }
 
-/// What changes during a run.
+/// The state that changes during a run.
 struct State {
     /// When the user's command failed first, on the host's monotonic clock.
     first_failed_at: Option<Duration>,
-    /// How the last failed run of the user's command ended.
+    /// The exit of the last failed run of the user's command.
     last_failure: Option<RunExit>,
     session: Option<Session>,
-    /// What should have ended and could not be ended.
+    /// Processes that should have ended and could not be ended.
     not_ended: Vec<Process>,
-    /// What the user's command left running since the session began, and carries its mark.
+    /// Processes with its mark that the user's command left running since the session began.
     kept: Vec<Process>,
     /// The mark of the newest helper.
     helper: Option<Marker>,
@@ -72,14 +72,14 @@ struct State {
     deadline: Option<Duration>,
 }
 
-/// Where the session keeps what commands wrote.
+/// The session's store of the output of commands.
 #[derive(Clone)]
 struct Session {
     id: String,
     outputs: Outputs,
     /// The root of the workspace.
     workspace: PathBuf,
-    /// What the next helpers face.
+    /// The failure that the next helpers face.
     facing: Option<Facing>,
 }
 
@@ -126,8 +126,8 @@ impl Runner {
         }
     }
 
-    /// Whether `command` may run. What somebody asked for may; of what came with the project,
-    /// somebody may have to be asked.
+    /// Whether `command` may run. One that the user asked for may; one that came with the project
+    /// may need the user's consent.
     pub(super) fn may_run(&self, command: &StrategyCommand) -> Consented {
         let consent = self.consent.as_ref().filter(|_| command.of_project);
         let Some(consent) = consent else {
@@ -139,7 +139,7 @@ impl Runner {
         consent.may_run(command, time_left)
     }
 
-    /// The id of the session to come, of which everything that runs from here on is told.
+    /// The id of the session to come, which everything that runs from here on receives.
     pub(super) fn announce_session(&self) -> &str {
         let wanted = &self.request.record.session_id;
         let id = || wanted.clone().unwrap_or_else(|| new_id("session"));
@@ -191,8 +191,8 @@ impl Runner {
         Ok(ran)
     }
 
-    /// Runs a command that somebody gave, telling it what `call` knows, and `more` in variables. An
-    /// agent gets its prompt from the file at `prompt`.
+    /// Runs a given command, passing it the facts of `call`, and `more` in variables. An agent gets
+    /// its prompt from the file at `prompt`.
     pub(super) fn run_helper(
         &self,
         command: &StrategyCommand,
@@ -324,7 +324,7 @@ impl Runner {
         }
     }
 
-    /// The mark of what the helper of attempt `number` starts.
+    /// The mark of the processes that the helper of attempt `number` starts.
     fn marker(&self, number: u64) -> Marker {
         let value = format!("{}:{number}", self.run_id);
         Marker {
@@ -338,12 +338,12 @@ impl Runner {
         &self.run_id
     }
 
-    /// What the output of a run of the command says.
+    /// Detects the failure in the output of a run of the command.
     pub(super) fn detect(&self, ran: &Completion) -> Detection {
         self.detect_of(&self.request.words(), ran)
     }
 
-    /// What the output of a run of `argv` says.
+    /// Detects the failure in the output of a run of `argv`.
     pub(super) fn detect_of(&self, argv: &[String], ran: &Completion) -> Detection {
         let rules = self
             .request
@@ -380,8 +380,8 @@ impl Runner {
         Some(kept.display().to_string())
     }
 
-    /// Keeps the failure that the next helpers face: what `ran` shows, which ended with `exit`, and
-    /// which `rule` told. Nothing ran if it could not be started.
+    /// Keeps the failure that the next helpers face: that of `ran`, which ended with `exit`, as
+    /// `rule` detected it. Nothing ran if it could not be started.
     pub(super) fn face(
         &self,
         failure: &Failure,
@@ -401,7 +401,7 @@ impl Runner {
         }
     }
 
-    /// What the next helpers face.
+    /// The failure that the next helpers face.
     pub(super) fn facing(&self) -> Option<Facing> {
         self.session()?.facing
     }
@@ -421,7 +421,7 @@ impl Runner {
             .map(|session| session.id.clone())
     }
 
-    /// What should have ended, could not be ended and is still there, in words.
+    /// The processes that should have ended, could not be ended and still exist, in words.
     pub(super) fn not_ended(&self) -> Vec<String> {
         let state = self.state();
         let alive = state.not_ended.iter().filter(|process| process.is_alive());
@@ -484,7 +484,7 @@ pub(super) fn mark_of_run(run_id: &str) -> Marker {
     }
 }
 
-/// How `recover` ends when this run of the user's command is the one that counts.
+/// The exit of `recover` when this run of the user's command is the one that counts.
 fn exit_of(ran: &Completion) -> RunExit {
     match ran.timed_out || ran.deadline_passed {
         true => RunExit::Code(EXIT_TIMED_OUT),

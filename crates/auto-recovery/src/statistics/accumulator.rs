@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Durations, EntrySums, MostModified, RecoveryStatistics, whole_ms};
 use crate::entry::RecoveryAuditEntry;
 
-/// What the sums need to know of one entry.
+/// The figures of one entry that the sums need.
 #[derive(Clone, Copy, Debug)]
 pub struct EntryFigures<'a> {
     /// When the attempt ended, as written.
@@ -26,7 +26,7 @@ pub struct EntryFigures<'a> {
     pub success: bool,
     /// Whether the tree was put back.
     pub rollback_performed: bool,
-    /// How long it took, in whole milliseconds.
+    /// Duration in whole milliseconds.
     pub duration_ms: u64,
 }
 
@@ -45,9 +45,9 @@ impl<'a> EntryFigures<'a> {
     }
 }
 
-/// Whom entries are told, one after the other.
+/// Receives the entries of a trail in order.
 pub trait EntrySink {
-    /// Adds one entry, which names these files and comes after all that were told before.
+    /// Adds one entry, which names these files and follows all that were added before.
     fn observe<'f>(
         &mut self,
         entry: EntryFigures<'_>,
@@ -80,7 +80,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one more entry, which comes after all that were counted before.
+    /// Counts one more entry, which follows all that were counted before.
     pub fn add(&mut self, timestamp: &str, success: bool) {
         self.total += 1;
         self.successful += u64::from(success);
@@ -115,8 +115,8 @@ pub struct Accumulator {
     pub(super) error_types: BTreeMap<String, u64>,
     pub(super) duration_ms: u64,
     pub(super) durations: Durations,
-    /// How often each file is named. With a fast hash: most of what is looked up is known, and
-    /// nobody can choose names for its seed.
+    /// How often each file is named. The hash is fast: most names looked up are known already, and
+    /// its random seed keeps names from being chosen to collide.
     pub(super) files: HashMap<Box<str>, u64, RandomState>,
     pub(super) rollbacks: u64,
 }

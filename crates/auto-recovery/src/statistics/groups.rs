@@ -1,4 +1,4 @@
-//! Entries told apart as they are read: one session's part, and the sums of many.
+//! Entries grouped as they are read: one session's part, and the sums of many.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -9,18 +9,19 @@ use super::{
     EntrySink, SessionEnd, Tally,
 };
 
-/// What is the same for all entries of a session.
+/// The properties that all entries of a session share.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SessionTraits<'a> {
     /// The category of the failure that it recovered from.
     pub category: Option<&'a str>,
-    /// Where that failure was seen.
+    /// The place where that failure was seen.
     pub source: Option<&'a str>,
     /// Its project.
     pub project: Option<&'a str>,
     /// Its machine.
     pub host: Option<&'a str>,
-    /// The recipes that its attempts came from, by their numbers; `None` if nobody asks for them.
+    /// The recipes that its attempts came from, by their numbers; `None` if the query does not need
+    /// them.
     pub recipes: Option<&'a BTreeMap<u64, String>>,
 }
 
@@ -30,7 +31,7 @@ pub struct SessionTraits<'a> {
 pub struct SessionGroups {
     /// Every entry.
     all: Tally,
-    /// Those that are asked for.
+    /// The entries asked for.
     selected: Tally,
     groups: HashMap<Key, Accumulator>,
     /// The group of the last of them.
@@ -47,7 +48,7 @@ struct Hour {
 }
 
 impl Hour {
-    /// How the hour of a moment is written.
+    /// The hour of a moment, as text.
     fn of(&mut self, moment_us: i64) -> &str {
         const HOUR_US: i64 = 3_600_000_000;
         let number = moment_us.div_euclid(HOUR_US);
@@ -60,7 +61,7 @@ impl Hour {
 }
 
 impl SessionGroups {
-    /// Whom the entries of a session with these traits are told, of which `query` asks for some.
+    /// The sink that adds a session's entries to the groups `query` asks for.
     pub fn observer<'g>(
         &'g mut self,
         query: &'g AggregateQuery,
@@ -91,7 +92,7 @@ impl SessionGroups {
     }
 }
 
-/// Tells the entries of one session apart.
+/// Adds the entries of one session to their groups.
 #[derive(Debug)]
 pub struct GroupSink<'g> {
     groups: &'g mut SessionGroups,
@@ -142,7 +143,7 @@ impl EntrySink for GroupSink<'_> {
     }
 }
 
-/// The sums of many sessions, told apart. Those of parts merge in any order.
+/// The sums of many sessions, by group. Those of parts merge in any order.
 #[derive(Debug, Default)]
 pub struct Grouping {
     total: Aggregate,
@@ -150,8 +151,7 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// Adds a session that ended like this, that began at `start`, and so many of whose recoveries
-    /// were flaky.
+    /// Adds a session: its outcome, its start, its number of flaky recoveries.
     pub fn add_session(
         &mut self,
         query: &AggregateQuery,

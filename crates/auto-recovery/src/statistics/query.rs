@@ -1,4 +1,4 @@
-//! What a question about many sessions asks for, and what it is answered with.
+//! Questions about many sessions, and their answers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::AggregateStatistics;
 use crate::error::{Error, ErrorKind};
 
-/// By what entries can be told apart.
+/// A dimension to group entries by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {
     /// The strategy of the attempt.
@@ -17,7 +17,7 @@ pub enum Dimension {
     Recipe,
     /// The category of the failure that its session recovered from.
     Category,
-    /// Where that failure was seen: the tool, as a rule.
+    /// The place where that failure was seen: the tool, as a rule.
     Source,
     /// The workspace of its session, by the name of its directory.
     Project,
@@ -86,7 +86,7 @@ impl FromStr for Dimension {
     }
 }
 
-/// Which entries are summed up, and by what they are told apart. The default is all, together.
+/// The entries to sum up, and the dimensions to group them by. The default is all, together.
 ///
 /// A session is counted in every group that an entry of it is in. How it ended, when it recovered
 /// and how many of its recoveries were flaky counts once: in the group of the last of its entries
@@ -122,7 +122,7 @@ pub struct AggregateQuery {
     pub project: Option<String>,
     /// Only sessions of this machine.
     pub host: Option<String>,
-    /// By what entries are told apart, each dimension once.
+    /// Dimensions to group entries by, each once.
     pub by: Vec<Dimension>,
 }
 
@@ -137,8 +137,8 @@ impl AggregateQuery {
         self.since_us.is_some() || self.until_us.is_some()
     }
 
-    /// Whether something of this moment is asked for. What has no time is only asked for by those
-    /// who ask for all times.
+    /// Whether something of this moment is asked for. A query for all times alone asks for entries
+    /// without a time.
     pub fn includes(&self, moment_us: Option<i64>) -> bool {
         match moment_us {
             Some(moment) => {
@@ -163,12 +163,11 @@ impl AggregateQuery {
 pub struct Aggregates {
     /// All that was asked for, together.
     pub total: AggregateStatistics,
-    /// The same told apart, most attempts first and then by key; none if nothing was to be told
-    /// apart.
+    /// The same by group, most attempts first and then by key; none if no dimension was given.
     pub groups: Vec<AggregateGroup>,
 }
 
-/// The sums of what has the same key.
+/// The sums of the entries with the same key.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AggregateGroup {
     /// The value of each dimension that was asked for, in that order; `None` where there is none.

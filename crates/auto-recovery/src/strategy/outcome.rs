@@ -1,8 +1,8 @@
-//! What a strategy, and the verification after it, came to.
+//! Outcomes of a strategy, and of the verification after it.
 
 use crate::failure::Failure;
 
-/// What a strategy did when it was asked to act.
+/// The action of a strategy that was asked to act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Did {
     /// Nothing: there was nothing that it could do, and there will not be. Nothing is verified.
@@ -17,7 +17,7 @@ pub enum Did {
         /// The strategy's own word; it counts where nothing verifies.
         worked: bool,
     },
-    /// Something that stands in for the command.
+    /// It ran something in place of the command.
     StoodIn {
         /// Whether it worked, which counts for the command.
         worked: bool,
@@ -39,37 +39,37 @@ impl Did {
         }
     }
 
-    /// Whether asking again could bring something else.
+    /// Whether another try could have another result.
     pub fn may_differ_next_time(self) -> bool {
         self != Self::NotPossible
     }
 }
 
-/// What came of asking a strategy to act once.
+/// The outcome of asking a strategy to act once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// What it did.
+    /// Its action.
     pub did: Did,
-    /// What became of it, in words.
+    /// The result, in words.
     pub message: String,
-    /// What it changed, in words.
+    /// Its changes, in words.
     pub changes_made: Vec<String>,
     /// Paths it says it changed; a checkpoint knows better where there is one.
     pub files_modified: Vec<String>,
     /// The failure it left, if it knows.
     pub failure: Option<Failure>,
-    /// Exit code of what it ran.
+    /// Exit code of the command it ran.
     pub exit_code: Option<i32>,
     /// Processes it left running, as `pid command`.
     pub left_running: Vec<String>,
     /// Whether what it ran could not be ended: nothing more is tried beside that.
     pub not_ended: bool,
-    /// Where the output of the attempt so far is kept.
+    /// The file that keeps the output of the attempt so far.
     pub output_file: Option<String>,
 }
 
 impl Outcome {
-    /// It worked.
+    /// A strategy that worked.
     pub fn success(message: impl Into<String>) -> Self {
         Self {
             did: Did::Acted { worked: true },
@@ -77,7 +77,7 @@ impl Outcome {
         }
     }
 
-    /// It did not work; trying again may.
+    /// A strategy that did not work; trying again may.
     pub fn failure(message: impl Into<String>) -> Self {
         Self {
             did: Did::Acted { worked: false },
@@ -102,16 +102,16 @@ impl Outcome {
     }
 }
 
-/// What a verification saw.
+/// The findings of a verification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verification {
     /// Whether the failure is cured.
     pub passed: bool,
-    /// What it saw, in words; may be empty.
+    /// Its findings, in words; may be empty.
     pub message: String,
     /// The failure that is left.
     pub failure: Option<Failure>,
-    /// Exit code of what was run.
+    /// Exit code of the command that was run.
     pub exit_code: Option<i32>,
     /// Signal that ended it.
     pub signal: Option<i32>,
@@ -119,7 +119,7 @@ pub struct Verification {
     pub left_running: Vec<String>,
     /// Whether what it ran could not be ended: nothing more is tried beside that.
     pub not_ended: bool,
-    /// Where the output of the attempt so far is kept.
+    /// The file that keeps the output of the attempt so far.
     pub output_file: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! What must hold for any bytes: the bodies of the fuzz targets, as functions that panic where it
-//! does not.
+//! Properties that must hold for any bytes: the bodies of the fuzz targets, as functions that panic
+//! where one does not.
 //!
 //! `fuzz/` calls them with what libFuzzer makes up; the ordinary tests with what is kept in
 //! `fuzz/corpus` and with seeded changes of it.
@@ -16,16 +16,16 @@ use crate::detect::{Observation, Rules, detect};
 use crate::entry::RecoveryAuditEntry;
 use crate::jsonl::{JsonlOptions, JsonlStore};
 
-/// What editors put before UTF-8 text. No entry, no damage.
+/// The mark that editors put before UTF-8 text. No entry, no damage.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The longest message that a detection may have, with the marker of what was cut.
+/// The longest message that a detection may have, with the marker of a cut.
 const MESSAGE_BYTES_MAX: usize = 2 * 1024 + 64;
 
-/// The longest stack trace that a detection may have, with the marker of what was cut.
+/// The longest stack trace that a detection may have, with the marker of a cut.
 const TRACE_BYTES_MAX: usize = 16 * 1024 + 64;
 
-/// What a trail shows.
+/// The contents of a trail, as read.
 type Shown = (Vec<RecoveryAuditEntry>, Vec<Damage>, usize);
 
 fn open(dir: &Path) -> JsonlStore {

@@ -1,4 +1,4 @@
-//! What every store must do, as tests that any store can be put through.
+//! The contract of every store, as tests that any store can be put through.
 //!
 //! They panic where a store breaks the contract, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
@@ -36,7 +36,7 @@ type Case = fn(&dyn Place);
 /// Puts the stores of `new_place` through the contract.
 ///
 /// # Panics
-/// Where one breaks it.
+/// If a store breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
     let cases: [(&str, Case); 24] = [
         ("an empty store has nothing", empty),
@@ -213,7 +213,7 @@ fn numbered(place: &dyn Place) {
     assert_eq!(numbers(first), [1, 2, 7, 8]);
     store.append(vec![entry("s", 3)]).unwrap();
     assert_eq!(numbers(store.append(vec![by_store()]).unwrap()), [9]);
-    // Another process goes on where this one stopped, and the other way round.
+    // Another process continues where this one stopped, and the other way round.
     let other = place.open();
     assert_eq!(numbers(other.append(vec![by_store()]).unwrap()), [10]);
     assert_eq!(numbers(store.append(vec![by_store()]).unwrap()), [11]);

@@ -1,7 +1,7 @@
 //! Random lives of a store against a model that a person can check: several handles append, record,
 //! take over, remove, ask and are opened anew, and each sees what the model says.
 //!
-//! It panics where a store does something else, as tests do.
+//! The model panics where a store does something else, as tests do.
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeMap;
@@ -21,10 +21,10 @@ use crate::statistics::{AggregateQuery, Dimension, Tally};
 const SESSIONS: [&str; 4] = ["a", "b c", "..d", "e\u{1f980}"];
 const HANDLES: usize = 3;
 
-/// What happens in one life.
+/// Number of actions in one life.
 const ACTIONS: usize = 60;
 
-/// What should be there of one session.
+/// The expected contents of one session.
 #[derive(Clone, Default)]
 struct Session {
     /// Its entries as they are stored.
@@ -42,7 +42,7 @@ struct World<'p> {
     sessions: BTreeMap<&'static str, Session>,
     /// Every text that was ever stored, or could have been.
     texts: Vec<(&'static str, Vec<u8>)>,
-    /// How often each record that can be taken over is in the journal.
+    /// Number of copies in the journal of each record that can be taken over.
     records: Vec<(JournalRecord, usize)>,
     written: u64,
 }
@@ -50,7 +50,7 @@ struct World<'p> {
 /// Lives the life that `seed` decides in a store of `place`, which is empty at first.
 ///
 /// # Panics
-/// Where the store does not do what the model does.
+/// If the store differs from the model.
 pub fn live(place: &dyn Place, seed: u64) {
     let mut world = World {
         place,
@@ -155,7 +155,7 @@ impl World<'_> {
     fn record(&mut self, store: &dyn AuditStore, session_id: &str) {
         let event = self.event();
         store.record(Some(session_id), event.clone()).unwrap();
-        // The clock stands still: any record of the session says when.
+        // The clock is stopped: any record of the session has its time.
         let mut at = None;
         let mut visit = |record: JournalRecord| {
             at = Some(record.at);
@@ -204,8 +204,8 @@ impl World<'_> {
         }
     }
 
-    /// Takes over some of what there ever was of a session, and something new, as the original laid
-    /// it out.
+    /// Takes over some of all texts that a session ever had, and something new, in the original's
+    /// layout.
     fn take_over(&mut self, store: &dyn AuditStore, session_id: &'static str) {
         let mut all: Vec<Vec<u8>> = Vec::new();
         for (of, raw) in self.texts.clone() {
@@ -271,7 +271,7 @@ impl World<'_> {
         self.removed(session_id, removed, true);
     }
 
-    /// Prunes a session as it is, or as it was before somebody went on with it.
+    /// Prunes a session as it is, or as it was before it was continued.
     fn prune(&mut self, store: &dyn AuditStore, session_id: &'static str) {
         let (digest, _) = store.digest(session_id).unwrap();
         let is_same = self.random.chance(70);

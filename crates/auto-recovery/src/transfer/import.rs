@@ -18,13 +18,13 @@ use crate::files::{Links, open_regular};
 use crate::jsonl::{Verdict, read_records};
 use crate::platform::descriptors::is_of_system;
 
-/// What a file that is compressed with Zstandard begins with.
+/// The first bytes of a file compressed with Zstandard.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// How much is looked at to tell what a file is.
+/// Number of bytes inspected to determine a file's format.
 const LOOK_BYTES: usize = 64 * 1024;
 
-/// What became of a file.
+/// The result for a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportReport {
     /// Its entries.
@@ -33,12 +33,12 @@ pub struct ImportReport {
     pub records: Counts,
     /// Journal records of no session that this release does not know, and did not take over.
     pub unknown_records: u64,
-    /// What could not be taken over, and where it stands.
+    /// The items that could not be taken over, and their places.
     pub damage: Vec<Damage>,
 }
 
-/// Opens the file at `path`, to be taken over. What stands in `/dev` or `/proc`, as `/dev/stdin`
-/// and `/dev/fd/63` do, may be a pipe or a device; elsewhere that would be somebody's trap.
+/// Opens the file at `path`, to be taken over. A file in `/dev` or `/proc`, such as `/dev/stdin`
+/// and `/dev/fd/63`, may be a pipe or a device; elsewhere that would be a trap.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if it is a directory, or a pipe or device elsewhere; otherwise if it
@@ -119,7 +119,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
     Ok(report)
 }
 
-/// The report of a file of which nothing is taken over, because of how its text is encoded.
+/// The report of a file that is left out whole, because of the encoding of its text.
 fn of_another_encoding(path: &Path, reason: String) -> ImportReport {
     let damage = Damage {
         place: path.display().to_string(),
@@ -153,7 +153,7 @@ impl<R: Read> Read for UntilBroken<'_, R> {
     }
 }
 
-/// What comes next, as far as it is known: all of it, or enough.
+/// The next bytes without taking them: all of them, or enough.
 fn look(source: &mut BufReader<impl Read>) -> std::io::Result<&[u8]> {
     source.fill_buf()
 }
@@ -219,7 +219,7 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
     Ok(Verdict::Taken)
 }
 
-/// What every journal record has.
+/// The fields that every journal record has.
 #[derive(Deserialize)]
 struct Header {
     v: u32,

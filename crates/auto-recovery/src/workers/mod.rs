@@ -1,4 +1,4 @@
-//! Work shared by a few threads, all of which end before the call does.
+//! Work shared by a few threads, which all end before the call does.
 //!
 //! `heap` is for jobs that make more jobs, as a walk over directories does; `shares` is for items
 //! that are known beforehand.

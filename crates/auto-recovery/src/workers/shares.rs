@@ -10,12 +10,12 @@ use crate::error::Result;
 /// More threads than this gain little: they wait for the same memory.
 const THREADS_MAX: usize = 8;
 
-/// How many threads are of use here.
+/// Number of threads that are of use here.
 pub(crate) fn threads() -> usize {
     cores().min(THREADS_MAX)
 }
 
-/// What `work` makes of each of `items`, in their order. The first error ends the work.
+/// Returns the results of `work` for `items`, in their order. The first error ends the work.
 pub(crate) fn map_all<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<T> + Sync,
@@ -29,8 +29,8 @@ pub(crate) fn map_all<I: Sync, T: Send>(
     Ok(made.into_iter().map(|(_, made)| made).collect())
 }
 
-/// Shares `items` out among threads, each of which adds what `work` makes of them to a state of its
-/// own. The first error ends the work.
+/// Shares `items` out among threads; each adds the results of `work` to a state of its own. The
+/// first error ends the work.
 pub(crate) fn share_out<I: Sync, S: Default + Send>(
     items: &[I],
     work: impl Fn(&mut S, usize, &I) -> Result<()> + Sync,

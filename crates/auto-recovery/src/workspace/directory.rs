@@ -28,10 +28,10 @@ pub struct Workspace {
     foreign: Option<Foreign>,
 }
 
-/// A repository that is somebody else's.
+/// A repository that is another user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Foreign {
-    /// What of it, and whose.
+    /// The path that is not the user's, and its owner.
     path: PathBuf,
     owner: u32,
     /// Its work tree.
@@ -47,10 +47,10 @@ impl Workspace {
         Self::find_for(cwd, home, None)
     }
 
-    /// The same for a user to whom what belongs to the user `also` is as good as their own: who
-    /// became root by `sudo`. As git does, a repository counts only if it, its `.git` and its work
-    /// tree belong to the user, or `safe.directory` names it. One that is somebody else's makes no
-    /// workspace, and none further up is looked for: what is left is the current directory.
+    /// The same for a user who may also use what the user `also` owns, such as one who became root
+    /// by `sudo`. As git does, a repository counts only if it, its `.git` and its work tree belong
+    /// to the user, or `safe.directory` names it. Another user's repository makes no workspace, and
+    /// none further up is looked for: the workspace is the current directory then.
     ///
     /// # Errors
     /// If there is no such directory.

@@ -1,9 +1,9 @@
-//! Whom this process descends from, by the kernel's word: an environment is inherited by whoever,
-//! and anybody may set a variable.
+//! Ancestors of this process, as the kernel reports them: any child inherits an environment, and
+//! any program may set a variable.
 
 use crate::platform::processes::Stat;
 
-/// A process, told from a later one of the same id by when it started.
+/// A process, distinguished by its start from a later one of the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kin {
     pub(crate) pid: u32,
@@ -19,7 +19,7 @@ impl Kin {
     }
 }
 
-/// This process and those that it descends from, the nearest first, as far as the system tells.
+/// This process and its ancestors, the nearest first, as far as the system shows them.
 pub(crate) fn ancestors() -> Vec<Kin> {
     let mut found: Vec<Kin> = Vec::new();
     let mut pid = std::process::id();
@@ -33,8 +33,8 @@ pub(crate) fn ancestors() -> Vec<Kin> {
     found
 }
 
-/// Those that this process descends from, without itself: what another thread of it holds, it waits
-/// for.
+/// The ancestors of this process, without itself: it waits for locks that another thread of it
+/// holds.
 pub(crate) fn parents() -> Vec<Kin> {
     ancestors().into_iter().skip(1).collect()
 }

@@ -1,14 +1,14 @@
 //! One recovery at a time a workspace: a lock that its holder's death releases.
 //!
-//! A `flock` on a file of the state that is never removed. What stands in the file is for people
-//! who wait; whether the lock is held, only the kernel says.
+//! A `flock` on a file of the state that is never removed. The file's contents are for people who
+//! wait; only the kernel says whether the lock is held.
 //!
-//! Workspaces that overlap exclude each other: whoever takes a root takes it alone, and shares the
+//! Workspaces that overlap exclude each other: a recovery takes its root alone, and shares the
 //! locks of all directories above it. So a repository inside a folder, a submodule in its
 //! superproject, a linked work tree inside a checkout wait for each other, in either order, while
 //! neighbours do not. Where nothing can be undone (`/`, the home directory and what holds it), a
 //! recovery excludes only another one of the same root. A recovery inside of another one has locks
-//! of its own, which `nested` tells of.
+//! of its own, described in `nested`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -28,27 +28,27 @@ use crate::workspace::lineage::{self, Kin, parents};
 use crate::workspace::locked_file::{is_locked, is_locked_at};
 use crate::workspace::onlooker::Farewell;
 
-/// How often a waiter looks again. A person does not notice it, and 20 looks a second cost nothing.
+/// Pause between a waiter's looks. A person does not notice it, and 20 looks a second cost nothing.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What follows the key in the name of a lock inside of another recovery, before whose it is.
+/// Text between the key and the outer process in the name of a lock inside of another recovery.
 const INSIDE: &str = ".in-";
 
 /// The most that is read of who holds a lock: a command line, of at most 2 MiB, as JSON.
 const HOLDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Who holds a workspace.
+/// The holder of a workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LockHolder {
     /// The process.
     pub pid: u32,
-    /// When it started, in the kernel's own count: tells it from a later one of that id.
+    /// Its start in the kernel's own count: distinguishes it from a later process of that id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid_started: Option<u64>,
     /// Its session.
     pub session_id: Option<String>,
-    /// What it recovers, as argv.
+    /// The command it recovers, as argv.
     pub command: Vec<String>,
     /// Since when, RFC 3339.
     pub since: String,
@@ -57,8 +57,8 @@ pub struct LockHolder {
 }
 
 impl LockHolder {
-    /// Whether that process is there, as far as can be seen from here. What stands in a lock may be
-    /// what somebody wrote who had it before.
+    /// Whether that process exists, as far as can be seen from here. A lock may still hold the text
+    /// of an earlier holder.
     pub fn is_there(&self) -> bool {
         let started = lineage::started(self.pid);
         started.is_some() && self.pid_started.is_none_or(|at| started == Some(at))
@@ -71,7 +71,7 @@ pub struct WorkspaceLock {
     file: File,
     /// The directories above, shared with others below them.
     above: Vec<File>,
-    /// Tells those who look on, before the lock is free.
+    /// Notifies the runs that look on, before the lock is free.
     farewell: Option<Farewell>,
 }
 
@@ -86,17 +86,17 @@ impl Drop for WorkspaceLock {
     }
 }
 
-/// What an attempt to take a workspace came to.
+/// The result of an attempt to take a workspace.
 #[derive(Debug)]
 pub enum Locked {
-    /// It is ours.
+    /// Taken by us.
     Ours(WorkspaceLock),
-    /// Somebody else holds it; who, when that could be read.
+    /// Held by another process; its holder, when that could be read.
     Theirs(Option<LockHolder>),
 }
 
 impl WorkspaceLock {
-    /// Takes the workspace if nobody holds it.
+    /// Takes the workspace if it is free.
     ///
     /// # Errors
     /// If the lock cannot be asked for.
@@ -115,8 +115,8 @@ impl WorkspaceLock {
         })
     }
 
-    /// Takes the workspace, waiting for whoever holds it, at most until `deadline` on the host's
-    /// monotonic clock. `on_wait` is told once, when a wait begins.
+    /// Takes the workspace, waiting for its holder, at most until `deadline` on the host's
+    /// monotonic clock. `on_wait` is called once, when a wait begins.
     ///
     /// # Errors
     /// [`ErrorKind::Interrupted`] when the user asks to stop meanwhile, [`ErrorKind::TimedOut`]
@@ -151,7 +151,7 @@ impl WorkspaceLock {
             .and_then(|()| std::io::Seek::rewind(&mut self.file))
             .and_then(|()| self.file.write_all(&text));
         match written {
-            // On a full disk the lock holds all the same; nobody can read by whom.
+            // On a full disk the lock holds all the same; only its holder cannot be read.
             Err(e) if e.kind() != std::io::ErrorKind::StorageFull => {
                 Err(Error::os("failed to describe a lock", e))
             }
@@ -159,7 +159,7 @@ impl WorkspaceLock {
         }
     }
 
-    /// The same, which tells those who look on in `workspace` when it is let go, but not the runs
+    /// The same lock, which on release notifies the runs that look on in `workspace`, but not those
     /// among `parents`, which it is a part of.
     pub(crate) fn until_told(
         self,
@@ -188,13 +188,13 @@ impl WorkspaceLock {
     }
 }
 
-/// Opens the lock of that key and locks it, or gives it back open if somebody else has.
+/// Opens the lock of that key and locks it, or returns it open if another process holds it.
 fn take(state_dir: &Path, key: &str, how: FlockOperation) -> Result<Result<File, File>> {
     loop {
         let (path, file) = open(state_dir, key)?;
         match flock(&file, how) {
             Ok(()) if stands_at(&file, &path) => return Ok(Ok(file)),
-            // It was removed meanwhile, and another may stand there.
+            // The file was removed meanwhile, and another may be in its place.
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Ok(Err(file)),
             Err(errno) => return Err(Error::io("lock", &path, errno.into())),
@@ -231,7 +231,7 @@ pub(crate) fn try_level(
             lock.above = above;
             Ok(Ok(lock))
         }
-        // What stands in the file may be old: whoever works below only shares it.
+        // The file's contents may be old: recoveries below only share the lock.
         Locked::Theirs(other) => {
             let root = workspace.root();
             let is_below = |holder: &LockHolder| {
@@ -245,9 +245,9 @@ pub(crate) fn try_level(
     }
 }
 
-/// Who works, inside of another recovery, in a tree of which `workspace` is a part, and is none of
-/// `kin`. Such a one holds nothing that keeps others from its parts, so each looks for the other
-/// once it has its own lock: at least one of two sees the other.
+/// A recovery, nested in another and none of `kin`, that works in a tree around `workspace`. It
+/// holds nothing that keeps others from parts of that tree, so each of two looks for the other once
+/// it has its own lock: at least one sees the other.
 pub(crate) fn wider_inside(
     state_dir: &Path,
     workspace: &Workspace,
@@ -263,7 +263,7 @@ pub(crate) fn wider_inside(
     held.into_iter().find(|held| is_wider(held) && !kin(held))
 }
 
-/// Who works in a part of `workspace` outside of any other recovery, and is none of `kin`.
+/// A recovery in a part of `workspace`, outside of any other recovery, and none of `kin`.
 pub(crate) fn below_outside(
     state_dir: &Path,
     workspace: &Workspace,
@@ -278,7 +278,7 @@ pub(crate) fn below_outside(
 }
 
 /// Tries until it succeeds, and waits between, at most until `deadline` on the host's monotonic
-/// clock. `on_wait` is told once, when a wait begins.
+/// clock. `on_wait` is called once, when a wait begins.
 ///
 /// # Errors
 /// As [`WorkspaceLock::acquire`].
@@ -315,7 +315,7 @@ pub(crate) fn wait_for<T>(
     }
 }
 
-/// Whether a recovery works in the workspace of this key now. Nothing is made for the question.
+/// Whether a recovery works in the workspace of this key now. Creates no file.
 pub(crate) fn is_held(state_dir: &Path, key: &str) -> bool {
     is_locked_at(&state_dir.join(LOCKS).join(format!("{key}.lock")))
 }
@@ -350,13 +350,13 @@ fn files(state_dir: &Path) -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// Who holds a workspace alone, inside of another recovery or not.
+/// The holders of workspaces of their own, inside of another recovery or not.
 pub(crate) fn held_everywhere(state_dir: &Path) -> Vec<LockHolder> {
     held(files(state_dir).into_iter().map(|(path, _)| path))
 }
 
-/// Removes the locks, which nobody holds, inside of recoveries that are over: `is_over` is asked of
-/// each one's process, by its id and when it started.
+/// Removes the free locks inside of recoveries that are over: `is_over` decides that by the id and
+/// the start of each one's process.
 pub(crate) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) {
     for (path, level) in files(state_dir) {
         let process = level
@@ -366,7 +366,7 @@ pub(crate) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) 
         if !process.is_some_and(|(pid, started)| is_over(pid, started)) {
             continue;
         }
-        // Whoever opens it in between sees that it is gone once it is locked.
+        // A process that opens it in between notices the removal once it has the lock.
         if let Ok(file) = open_regular(&path, Links::Refuse)
             && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
@@ -375,7 +375,7 @@ pub(crate) fn remove_free(state_dir: &Path, is_over: impl Fn(u32, u64) -> bool) 
     }
 }
 
-/// Who holds a workspace at `level` alone.
+/// The holders of workspaces at `level`.
 fn held_at(state_dir: &Path, level: &str) -> Vec<LockHolder> {
     let files = files(state_dir).into_iter();
     held(files.filter(|(_, its)| its == level).map(|(path, _)| path))

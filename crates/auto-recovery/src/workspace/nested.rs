@@ -1,10 +1,10 @@
 //! A recovery inside of another one: which locks it may pass, and who it queues with.
 //!
-//! The lock that stands in the way is passed only if whoever holds it is a process that this one
-//! descends from; of a workspace that several share, only if all of them are. Behind it the same
-//! rules hold once more, among those inside: they have locks of their own, `KEY.in-PID-STARTED`,
-//! called after the innermost recovery around them. So those that a strategy starts at once, as
-//! `make -j` does, queue on each other, and none of them waits for the one around it.
+//! A lock in the way is passed only if its holder is an ancestor of this process; if several share
+//! it, only if all of them are. Behind it the same rules hold once more, among the recoveries
+//! inside: they have locks of their own, `KEY.in-PID-STARTED`, named after the innermost recovery
+//! around them. So those that a strategy starts at once, as `make -j` does, queue on each other,
+//! and none of them waits for the one around it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,18 +22,18 @@ use crate::workspace::lock::{
 /// Recoveries around one another. The system's own limits end such a thing before that.
 const DEPTH_MAX: usize = 64;
 
-/// What a run inside of a recovery gets of a workspace.
+/// The part of a workspace that a run inside of a recovery gets.
 #[derive(Debug)]
 pub enum Claimed {
-    /// The whole: nobody holds it.
+    /// The whole: it was free.
     Whole(WorkspaceLock),
-    /// What a recovery around this process holds; alone among those inside.
+    /// A part held by a recovery around this process; alone among those inside.
     Inside(WorkspaceLock),
 }
 
 impl WorkspaceLock {
-    /// Takes the workspace for a run that says it is a part of session `parent`, if nobody holds it
-    /// but recoveries that this process descends from; otherwise says who does.
+    /// Takes the workspace for a run that says it is a part of session `parent`, if its only
+    /// holders are recoveries that this process descends from; otherwise returns another holder.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] if it is that very session that holds it, and this process does not
@@ -115,7 +115,7 @@ pub fn is_inside_recovery(state_dir: &Path, workspace: &Workspace) -> bool {
     held.any(|held| overlaps(&held) && place_in(&line, &held).is_some())
 }
 
-/// Removes the locks of recoveries inside of ones that are over, of which this process may be one.
+/// Removes the locks of recoveries nested in ones that are over; this process may be one of those.
 pub fn forget_locks_inside(state_dir: &Path) {
     let own = ancestors().into_iter().next();
     remove_free(state_dir, |pid, started| {
@@ -124,7 +124,7 @@ pub fn forget_locks_inside(state_dir: &Path) {
     });
 }
 
-/// How near in `line` whoever `held` is.
+/// Position of the holder `held` in `line`.
 fn place_in(line: &[Kin], held: &LockHolder) -> Option<usize> {
     line.iter()
         .position(|kin| kin.is(held.pid, held.pid_started))
@@ -139,8 +139,8 @@ fn innermost(line: &[Kin], held: &[Option<LockHolder>]) -> Option<Kin> {
     places?.into_iter().min().map(|place| line[place])
 }
 
-/// Refuses where `other`, who is in the way, says to be the very session that this run says to be a
-/// part of, and nobody of that session is among those that this process descends from.
+/// Refuses where `other`, which is in the way, claims the very session that this run claims to be a
+/// part of, but no process of that session is an ancestor of this one.
 fn check_kinship(
     state_dir: &Path,
     workspace: &Workspace,

@@ -38,14 +38,14 @@ fn fault(operation: Operation, nth: u64, errno: i32, effect: Effect) -> Fault {
     }
 }
 
-/// What a run that met a fault was told.
+/// The answers to a run that met a fault.
 #[derive(Default)]
 struct Told {
     /// Entries of `kept` that were acknowledged.
     acknowledged: BTreeSet<String>,
     /// Entries of `kept` that were not.
     refused: BTreeSet<String>,
-    /// What clearing `cleared` said.
+    /// The result of clearing `cleared`.
     clear: Option<Result<Option<u64>, ErrorKind>>,
     journaled: bool,
 }
@@ -57,8 +57,8 @@ impl Told {
     }
 }
 
-/// A short life of a store: two sessions, one of which is cleared. The trail `kept` ends in a torn
-/// line at first.
+/// A short life of a store: two sessions, one of them cleared. The trail `kept` ends in a torn line
+/// at first.
 fn live(store: &JsonlStore) -> Told {
     let mut told = Told::default();
     let started = || JournalEvent::SessionStarted(SessionStarted::default());
@@ -87,7 +87,7 @@ fn tear(dir: &Path) {
     std::fs::write(dir.join("kept_audit.jsonl"), "{\"entry_id\":\"torn").unwrap();
 }
 
-/// What whoever opens the store next must find after `told`.
+/// Checks the contents that the next opening of the store must find after `told`.
 fn check(dir: &Path, told: &Told, case: &str) {
     let after = store(dir);
     let (entries, damage) = read(&after, "kept");
@@ -123,7 +123,7 @@ fn check(dir: &Path, told: &Told, case: &str) {
     }
 }
 
-/// What calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went
+/// Errors that calls fail with: a broken disk, a full one, a signal, a full quota, a disk that went
 /// read-only.
 const ERRNOS: [i32; 5] = [
     libc::EIO,
@@ -133,7 +133,7 @@ const ERRNOS: [i32; 5] = [
     libc::EROFS,
 ];
 
-/// What of a failing `operation` may happen nevertheless.
+/// The parts of a failing `operation` that may happen nevertheless.
 fn effects(operation: Operation) -> &'static [Effect] {
     match operation {
         Operation::Write => &[Effect::None, Effect::Half, Effect::All],
@@ -323,7 +323,7 @@ fn what_is_cleared_is_on_the_disk_before_the_journal_says_what_it_was() {
     crate::audit_support::store(dir.path())
         .append(vec![entry("s", 1)])
         .unwrap();
-    // If a power cut tore it afterwards, a repair would make another trail of it, which nobody
+    // If a power cut tore it afterwards, a repair would make another trail of it, which was not
     // cleared.
     let (store, io) = faulty(dir.path(), Durability::Sync);
     io.fail(fault(Operation::Sync, 0, libc::EIO, Effect::None));
@@ -349,7 +349,7 @@ fn a_new_file_is_acknowledged_only_once_its_name_is_on_the_disk() {
         }
         failed.push((recorded, appended));
     }
-    // For the journal its directory and those above, of which the test made three; for the trail
+    // For the journal its directory and those above (the test made three of them); for the trail
     // its directory.
     let (last, journal) = failed.split_last().unwrap();
     assert_eq!(*last, (false, true));

@@ -14,7 +14,7 @@ use auto_recovery::testing::store_model;
 struct InMemory {
     /// All that was ever written, in order, each with its session.
     log: Arc<Mutex<Log>>,
-    /// Held by who writes by what was written.
+    /// Held by writers that depend on what was written.
     writing: Arc<Mutex<()>>,
     recorder: Arc<Recorder>,
 }
@@ -33,7 +33,7 @@ impl InMemory {
         log.push((id.map(str::to_owned), written));
     }
 
-    /// What was written to a session since its trail was last removed.
+    /// The writes to a session since its trail was last removed.
     fn written(&self, id: Option<&str>) -> Vec<Written> {
         let mut since = Vec::new();
         for (_, one) in self

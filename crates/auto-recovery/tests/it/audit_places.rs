@@ -14,7 +14,7 @@ use auto_recovery::testing::{FaultyIo, ScriptedHost};
 
 use crate::audit_support::{entry, read};
 
-/// How much a process reads before it leaves to others where that stands.
+/// Number of bytes that a process reads before it writes their places for others.
 const BYTES_MIN: u64 = 16 * 1024;
 
 /// The store in `dir` as a process that starts sees it.
@@ -36,7 +36,7 @@ fn started(dir: &Path) -> JsonlStore {
     .unwrap()
 }
 
-/// Some records of `count` sessions, the first of which is called `from`.
+/// Some records of `count` sessions, numbered from `from`.
 fn records(from: u64, count: u64) -> String {
     let at = "2026-01-02T03:04:05.000Z";
     let session = |number: u64| {
@@ -92,7 +92,7 @@ fn an_append_by_a_new_process_reads_as_little_of_a_long_journal_as_of_a_short_on
         let dir = tempfile::tempdir().unwrap();
         lengthen(dir.path(), 0, sessions);
         let known = format!("session_{:032x}", sessions / 2);
-        // The first of all reads everything, and says where it stands.
+        // The first process reads everything, and writes the places.
         assert!(started(dir.path()).is_known(&known).unwrap());
         started(dir.path()).append(vec![numbered(&known)]).unwrap();
         let before = bytes_read();
@@ -180,8 +180,8 @@ fn places_that_are_damaged_or_of_another_journal_are_not_believed() {
     assert!(!started(dir.path()).is_known(&id).unwrap());
 }
 
-/// What the journal could not be read of, as a process is told that asks for one session, and one
-/// that asks for all.
+/// The damage of the journal, as reported to a process that asks for one session, and to one that
+/// asks for all.
 fn damage_told(dir: &Path, id: &str) -> [Vec<Damage>; 2] {
     let of_all = started(dir).read_aggregate(&AggregateQuery::default());
     [
@@ -211,7 +211,7 @@ no record
         append(&records(round * 200, 100));
         damaged.extend([lines + 1, lines + 2]);
         lines += 202;
-        // The first reads what is new, the second is told where that stands.
+        // The first reads the new records, the second takes their places from its file.
         for _ in 0..2 {
             for told in damage_told(dir.path(), &id) {
                 let told: Vec<u64> = told.iter().map(|one| one.line).collect();
@@ -220,7 +220,7 @@ no record
         }
     }
     assert!(files_of_places(dir.path()) > 0);
-    // What has no line's end yet is told as long as it is there.
+    // A last record without a line's end is reported as long as it exists.
     append(r#"{"v":1,"at":"x","#);
     let [of_one, of_all] = damage_told(dir.path(), &id);
     assert_eq!(of_one, of_all);

@@ -19,13 +19,13 @@ use crate::audit_support::{entry, given};
 
 const SESSIONS: [&str; 3] = ["a", "b", "c"];
 
-/// What stands for the journal where a session stands for its trail.
+/// The number of the journal, where a session's number means its trail.
 const JOURNAL: usize = SESSIONS.len();
 
 /// Long enough that the clock of any file is behind: every stamp has settled.
 const YEARS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// The store in `dir` as a process that starts sees it; it leaves its sums from so many bytes on.
+/// The store in `dir` as a process that starts sees it; it writes rollups from this many bytes on.
 fn started(dir: &Path, rollup_bytes_min: u64) -> JsonlStore {
     let options = JsonlOptions {
         durability: Durability::Flush,
@@ -49,7 +49,7 @@ type Told = (
 );
 
 fn told(store: &JsonlStore) -> Told {
-    // First of each alone: whoever asked for all knows what each is.
+    // First of each alone: a store asked for all knows each already.
     let each = SESSIONS.map(|id| {
         let (statistics, damage) = store.read_statistics(id).unwrap();
         (statistics, damage, store.is_known(id).unwrap())
@@ -58,8 +58,7 @@ fn told(store: &JsonlStore) -> Told {
     ((all.total, damage), each.into())
 }
 
-/// What the store says to a process that finds sums there is what it says to one that sums up
-/// itself.
+/// Checks that a process that finds sums gets the same answers as one that sums up itself.
 fn check(dir: &Path) {
     let with_rollups = told(&started(dir, 1));
     let anew = told(&started(dir, u64::MAX));
@@ -216,7 +215,7 @@ fn what_was_appended_is_all_that_is_read() {
     let trail = dir.path().join("a_audit.jsonl");
     let length = fs::metadata(&trail).unwrap().len();
     started(dir.path(), 1).append(batch(51)).unwrap();
-    // Whoever reads the first byte again would find it damaged.
+    // A reader of the first byte would find it damaged.
     File::options()
         .write(true)
         .open(&trail)

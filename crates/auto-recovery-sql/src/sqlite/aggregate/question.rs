@@ -1,4 +1,4 @@
-//! What is asked of the database, as SQL.
+//! Questions to the database, as SQL.
 
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 use rusqlite::ToSql;
@@ -15,7 +15,7 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 const ENTRIES: &str = "session s CROSS JOIN entry e \
      ON e.id BETWEEN s.id << 32 AND (s.id << 32) + 4294967295";
 
-/// The sums of all entries: those that stand ready, and those of what is not in them yet.
+/// The sums of all entries: the stored ones, and those of the entries not in them yet.
 const READY_ENTRIES: &str = "SELECT strategy, error_type, duration_bucket, entries, successes, \
      rollbacks, ms_high, ms_low FROM tally UNION ALL \
      SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
@@ -34,7 +34,7 @@ const READY_FILES: &str = "WITH more AS MATERIALIZED (SELECT n.value AS name, co
      FROM file LEFT JOIN more ON more.name = file.name UNION ALL \
      SELECT name, times FROM more WHERE name NOT IN (SELECT name FROM file)";
 
-/// A question, told apart by some dimensions.
+/// A question, grouped by some dimensions.
 pub(super) struct Question<'q> {
     query: &'q AggregateQuery,
     by: &'q [Dimension],
@@ -48,7 +48,7 @@ impl<'q> Question<'q> {
         Self { query, by }
     }
 
-    /// Whether its answers stand ready.
+    /// Whether its answers are stored.
     pub(super) fn is_ready(&self) -> bool {
         self.query.is_of_all() && self.by.is_empty()
     }
@@ -70,9 +70,9 @@ impl<'q> Question<'q> {
     }
 
     /// The sessions that have entries, each as often as it has different keys, one after the other:
-    /// session, how it ended, after how long, how many were flaky, its first and last entry; key;
-    /// and of these entries the moments and timestamps. Where the answers stand ready, each session
-    /// comes once and it is only how it ended, moments and timestamps.
+    /// session, its end, its length, its number of flaky recoveries, its first and last entry; key;
+    /// and of these entries the moments and timestamps. Where the answers are stored, each session
+    /// comes once, with only its end, moments and timestamps.
     pub(super) fn sessions(&self) -> String {
         if self.is_ready() {
             return "SELECT ended, ended_ms, flaky, first_us, first_timestamp, last_us, \
@@ -126,12 +126,12 @@ impl<'q> Question<'q> {
         )
     }
 
-    /// What else holds for an entry `e` of a session `s` that is asked for.
+    /// Further conditions on an entry `e` of a session `s` that is asked for.
     pub(super) fn also(&self) -> String {
         self.conditions("e.at_us", "").replacen("WHERE", "AND", 1)
     }
 
-    /// The values that every question but those whose answers stand ready has.
+    /// The values of every question, except of those whose answers are stored.
     pub(super) fn parameters(&self) -> Vec<Parameter> {
         let query = self.query;
         let mut parameters: Vec<Parameter> = Vec::new();
@@ -165,7 +165,7 @@ impl<'q> Question<'q> {
             .collect()
     }
 
-    /// What of the entries or sessions is asked for, given which column has the moment.
+    /// The conditions on the entries or sessions asked for; the column `moment` has their time.
     fn conditions(&self, moment: &str, also: &str) -> String {
         let query = self.query;
         let mut all: Vec<String> = Vec::new();
@@ -191,7 +191,7 @@ impl<'q> Question<'q> {
     }
 }
 
-/// So many columns by their numbers, from `first`.
+/// The numbers of `count` columns, from `first`.
 fn ordinals(first: usize, count: usize) -> String {
     let numbers: Vec<String> = (first..first + count).map(|n| n.to_string()).collect();
     numbers.join(", ")

@@ -27,14 +27,14 @@ use crate::error::{ErrorKind, Result};
 /// fit into any pipe.
 const ORDERED_MAX: usize = 64;
 
-/// What is added to the name of a directory that is moved aside.
+/// Infix in the name of a directory that is moved aside.
 const ASIDE: &[u8] = b".kept-by-recover-";
 
-/// Directories of one name that may have been moved aside: far more than anybody leaves.
+/// Directories of one name that may have been moved aside: far more than accumulate.
 const ASIDE_MAX: u32 = 1000;
 
-/// The stamps of what stood when the snapshot of the present was taken, sorted by path: what has
-/// its stamp still is what it was, and need not be read.
+/// Stamps of the files at the snapshot of the present, sorted by path: a file that still has its
+/// stamp is unchanged, and need not be read.
 pub(in crate::checkpoint) type Seen<'a> = &'a [Known];
 
 pub(in crate::checkpoint) struct Restorer<'a> {
@@ -43,7 +43,7 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     pub(in crate::checkpoint) seen: Seen<'a>,
     /// The stamps of files that were put back.
     pub(in crate::checkpoint) put: HashMap<RelPath, Stamp>,
-    /// Files that were written where they stand, by inode, for their other names.
+    /// Files that were written in place, by inode, for their other names.
     pub(in crate::checkpoint) rewritten: HashSet<u64>,
     /// Files that were replaced, and had other names.
     pub(in crate::checkpoint) had_names: Vec<Uncovered>,
@@ -52,22 +52,22 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     /// The name of temporary files: the same when a killed restore is run again.
     pub(in crate::checkpoint) temp: Vec<u8>,
     pub(in crate::checkpoint) foreign: BTreeSet<RelPath>,
-    /// Directories that stay, because of what is in them.
+    /// Directories that stay, because of their contents.
     pub(in crate::checkpoint) holding: BTreeSet<RelPath>,
     pub(in crate::checkpoint) moved_aside: Vec<(String, String)>,
-    /// What is not covered and has another name; what cannot get its own back stays there.
+    /// Uncovered items under another name; one that cannot get its own back stays there.
     pub(in crate::checkpoint) moved: Vec<Moved>,
     pub(in crate::checkpoint) renamed_back: Vec<(String, String)>,
     pub(in crate::checkpoint) acted: BTreeSet<RelPath>,
     pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
-    /// What the system refused, by path, in its words.
+    /// Refusals of the system, by path, in its words.
     pub(in crate::checkpoint) refused: BTreeMap<RelPath, String>,
 }
 
-/// What was found at a path that may be touched.
+/// The state found at a path that may be touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum Stands {
-    /// What the snapshot of the present says.
+    /// As in the snapshot of the present.
     AsExpected,
     /// Anything, or what a restore that was killed left.
     Somehow,
@@ -211,7 +211,7 @@ impl<'a> Restorer<'a> {
         self.unless_refused(item, acted)
     }
 
-    /// Goes on after an error that is about `item` alone. A full disk and a repository that does
+    /// Continues after an error that is about `item` alone. A full disk and a repository that does
     /// not answer stop everything: the next run finishes.
     pub(in crate::checkpoint) fn unless_refused(
         &mut self,
@@ -244,7 +244,7 @@ impl<'a> Restorer<'a> {
             || self.is_moved(path)
     }
 
-    /// Whether a path is or lies in what is not covered, and has another name still.
+    /// Whether a path is at or below an uncovered one that still has another name.
     pub(in crate::checkpoint) fn is_moved(&self, path: &RelPath) -> bool {
         let mut moved = self.moved.iter();
         moved.any(|moved| is_within(path, &moved.now))
@@ -332,8 +332,8 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// A directory that cannot go, because of what somebody else or an ignore rule keeps in it.
-    /// Where something in it was refused, that is named already.
+    /// Reports a directory that cannot be removed, because another process or an ignore rule keeps
+    /// something in it. If something in it was refused, that is named already.
     pub(in crate::checkpoint) fn holds_what_is_not_covered(&mut self, item: &Item) {
         let is_named = self.refused.keys().any(|path| is_within(path, &item.path));
         if is_named {
@@ -343,8 +343,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// Gives a directory that holds what is not covered another name, so that what belongs there
-    /// comes back.
+    /// Renames a directory that holds uncovered files, so that its place can be restored.
     pub(in crate::checkpoint) fn move_aside(&mut self, item: &Item) -> Result<()> {
         for number in 1..=ASIDE_MAX {
             let aside = [&item.path, ASIDE, number.to_string().as_bytes()].concat();
@@ -365,7 +364,7 @@ impl<'a> Restorer<'a> {
             .error("move aside", &item.path, Errno::EXIST.into()))
     }
 
-    /// What putting something means, where its owner may be another than it shall have.
+    /// Settles the result of putting something whose owner may be another than it shall have.
     pub(in crate::checkpoint) fn settle_given(
         &mut self,
         item: &Item,
@@ -393,7 +392,7 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// What an act's result means: a path that moved away under it is foreign.
+    /// Settles an act by its result: a path that moved away under it is foreign.
     pub(in crate::checkpoint) fn settle(
         &mut self,
         item: &Item,
@@ -454,7 +453,7 @@ impl<'a> Restorer<'a> {
             .map_err(|e| self.writer.error("set modes below", b"", e.into()))
     }
 
-    /// The items that are not as they shall be, though nobody else changed them.
+    /// The items that are not as they shall be, though no other process changed them.
     pub(in crate::checkpoint) fn unfinished(&mut self, items: &[Item]) -> Result<Vec<Item>> {
         let mut left = Vec::new();
         self.writer.look_again();

@@ -1,4 +1,5 @@
-//! What no snapshot holds but a change of which is worth a word: ignored files, and the user's git.
+//! Paths outside every snapshot whose changes are still reported: ignored files and the user's
+//! `.git`.
 //!
 //! Watched by stamp only, within limits, so that "changed, not covered" can be said; never
 //! restored.
@@ -25,7 +26,7 @@ const GIT_NAMES_MAX: usize = 20_000;
 /// Small files of the git directory are compared by content up to this size, others by stamp.
 const GIT_CONTENT_BYTES_MAX: u64 = 64 * 1024;
 
-/// Ignored directories that tools fill and nobody misses; their contents are not watched.
+/// Ignored directories that tools fill and can fill again; their contents are not watched.
 const BUILD_DIRS: [&[u8]; 32] = [
     b".cache",
     b".direnv",
@@ -76,21 +77,21 @@ pub(in crate::checkpoint) fn is_in_build_dir(path: &[u8]) -> bool {
         .any(is_build_dir)
 }
 
-/// Stamps of what is not covered.
+/// Stamps of the paths that no snapshot covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
-    /// When directories that are watched as such were made, where the file system tells: their
-    /// inodes are given to others once they are gone.
+    /// Creation times of directories that are watched as such, where the file system records them:
+    /// the inode of a removed one is used again.
     made: BTreeMap<RelPath, i64>,
     git: BTreeMap<Vec<u8>, u128>,
     /// Places of mounts that are gone.
     unmounted: BTreeSet<RelPath>,
     /// Covered files that have other names, too.
     shared: BTreeMap<RelPath, Inode>,
-    /// Where the user's HEAD is.
+    /// The user's HEAD.
     pub(in crate::checkpoint) head: Head,
     /// Whether the limit ended the watch of ignored files early.
     pub(in crate::checkpoint) is_partial: bool,
@@ -125,7 +126,7 @@ impl Watch {
         file.or(self.closed_dirs.get(path).copied())
     }
 
-    /// Whether what has `stamp`, and was made then, is what was seen at `path`, wherever it stands
+    /// Whether the item with `stamp`, made at that time, is the one seen at `path`, wherever it is
     /// by now.
     pub(in crate::checkpoint) fn is_still(
         &self,
@@ -216,9 +217,9 @@ impl Watch {
         self.made.extend(made_ns.map(|made_ns| (path, made_ns)));
     }
 
-    /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`):
-    /// whatever is in it, but for objects, logs, locks and the index's stamps.
-    /// `index` names what the index says, when it was read; else its stamp stands for it.
+    /// Notes the state of a git directory that appears in the tree at `shown` (such as `.git`): all
+    /// of it, except objects, logs, locks and the index's stamps. `index` identifies the index's
+    /// contents, when they were read; else its stamp does.
     pub(in crate::checkpoint) fn note_git(
         &mut self,
         git_dir: &Path,
@@ -292,7 +293,7 @@ pub(in crate::checkpoint) struct Bits {
 }
 
 impl Bits {
-    /// Whether what has `stamp` is still what was seen.
+    /// Whether the file with `stamp` is still the one that was seen.
     pub(in crate::checkpoint) fn is_still(&self, stamp: &Stamp) -> bool {
         seen(stamp) == self.now
     }
@@ -305,7 +306,7 @@ fn seen(stamp: &Stamp) -> Seen {
     (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino)
 }
 
-/// Whether git writes a file or directory of this name whatever is done, or only adds to it.
+/// Whether git writes a file or directory of this name on any command, or only adds to it.
 fn is_git_noise(dir: &[u8], name: &[u8]) -> bool {
     // A branch may be called anything but that.
     let is_reference = dir.split(|byte| *byte == b'/').any(|part| part == b"refs");
@@ -355,7 +356,7 @@ pub(in crate::checkpoint) fn reason(why: Why) -> &'static str {
     }
 }
 
-/// What changed between two looks without being covered, sorted by path.
+/// The uncovered changes between two looks, sorted by path.
 pub(in crate::checkpoint) fn uncovered_changes(
     before: (&Manifest, &Watch),
     after: (&Manifest, &Watch),

@@ -1,8 +1,9 @@
-//! What the journal says of one session, read without what it says of all others.
+//! The journal's records of one session, read without those of all others.
 //!
-//! Where its records stand is known from files of places, which whoever read much left, and from
-//! what was read since. When that is much, it is left to later readers, joined with files that are
-//! not much longer: so there are few of them, and each place is written a few times in all.
+//! The places of its records come from files of places, which earlier readers wrote, and from
+//! reading the rest. A reader that read much writes such a file for later ones, joined with files
+//! that are not much longer: so there are few of them, and each place is written a few times in
+//! all.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -20,19 +21,19 @@ use crate::error::Result;
 use crate::files::Stamp;
 use crate::jsonl::sums::cursor::Cursor;
 
-/// How many sessions are remembered as they were read last.
+/// Number of sessions remembered as they were read last.
 const SESSIONS_MAX: usize = 64;
 
-/// A file is joined with the new one unless it is so many times as long.
+/// A file is joined with the new one unless it is this many times as long.
 const LONGER: u64 = 2;
 
 /// The journal, open, and what is needed to read it.
 pub(in crate::jsonl) struct Journal<'j> {
     pub file: File,
     pub metadata: Metadata,
-    /// How messages name it.
+    /// Its name in messages.
     pub name: &'j str,
-    /// Where the files of places are.
+    /// The directory of the files of places.
     pub dir: &'j Path,
     /// Makes that directory where files may be left in it.
     pub make_dir: &'j dyn Fn() -> Option<PathBuf>,
@@ -41,21 +42,21 @@ pub(in crate::jsonl) struct Journal<'j> {
     pub now: SystemTime,
 }
 
-/// Where the records of each session stand, as far as the journal was read.
+/// The places of each session's records, as far as the journal was read.
 #[derive(Default)]
 pub(in crate::jsonl) struct KeyedJournal {
     cursor: Option<Cursor>,
-    /// Of the journal's beginning.
+    /// The files of places, for the journal's beginning.
     places: Vec<Places>,
-    /// Of what comes after that.
+    /// The places in the rest of the journal.
     recent: Vec<Place>,
-    /// Those of a last record that had no line's end yet.
+    /// The places of a last record that had no line's end yet.
     unended: Vec<Place>,
-    /// What could not be read of what comes after the files of places, which know the rest.
+    /// Damage after the part that the files of places cover; they know the damage before it.
     damage: Vec<Damage>,
     /// The same of the last record that had no line's end yet.
     unended_damage: Vec<Damage>,
-    /// How far the journal went when nothing could be left to others.
+    /// Length of the journal when a file of places could not be written.
     refused_at: u64,
     known: Known,
 }
@@ -68,7 +69,7 @@ struct Known {
 }
 
 impl KeyedJournal {
-    /// What `journal` says of `session_id`.
+    /// Reads the events of `session_id` in `journal`.
     ///
     /// # Errors
     /// If it cannot be read, or has a record of a newer format.
@@ -89,7 +90,7 @@ impl KeyedJournal {
             .unwrap_or_default())
     }
 
-    /// What of the journal could not be read, as far as it was read last.
+    /// The damage in the journal, as far as it was read last.
     pub(in crate::jsonl) fn damage(&self, journal: &Journal<'_>) -> Vec<Damage> {
         let of_places = self.places.iter().map(|places| places.damage(journal.name));
         join(of_places.flatten(), [&self.damage, &self.unended_damage])
@@ -139,7 +140,7 @@ impl KeyedJournal {
         Ok(())
     }
 
-    /// Where the part of the journal begins that no file of places knows.
+    /// The beginning of the part of the journal that no file of places covers.
     fn recent_from(&self) -> Position {
         self.places.last().map_or(Position::START, Places::end)
     }
@@ -185,8 +186,8 @@ impl KeyedJournal {
         self.cursor = Some(Cursor::new(&journal.metadata, cursor.at));
     }
 
-    /// What the records of `session_id` say. `None` if one does not stand where it should, unless
-    /// they were looked for `anew`: then it has changed since.
+    /// Reads the records of `session_id` at their places. `None` if one is not in its place, unless
+    /// the places were looked up `anew`: then it has changed since.
     fn put_together(
         &mut self,
         journal: &Journal<'_>,
@@ -216,7 +217,7 @@ impl KeyedJournal {
     }
 }
 
-/// Adds where `record`, which is at `at` of the journal called `name`, stands to `found`, if it is
+/// Adds the place of `record`, which is at `at` of the journal called `name`, to `found`, if it is
 /// about a session.
 fn take_place(record: &[u8], at: Position, name: &str, found: &mut Vec<Place>) -> Result<Verdict> {
     let header: Header<'_> = match serde_json::from_slice(record) {
@@ -241,7 +242,7 @@ fn take_place(record: &[u8], at: Position, name: &str, found: &mut Vec<Place>) -
     Ok(Verdict::Taken)
 }
 
-/// `first` and then `more`, as far as damage is told place by place.
+/// `first` and then `more`, as far as damage is reported place by place.
 fn join<const N: usize>(
     first: impl IntoIterator<Item = Damage>,
     more: [&Vec<Damage>; N],
@@ -253,8 +254,8 @@ fn join<const N: usize>(
     all
 }
 
-/// Adds to `events` what the record at `place` says, if it is about `session_id`. `None` if no
-/// record stands there.
+/// Adds the record at `place` to `events`, if it is about `session_id`. `None` if no record is
+/// there.
 fn add(
     journal: &Journal<'_>,
     session_id: &str,
@@ -273,14 +274,14 @@ fn add(
             events.trail_removed(&removed);
         }
     } else {
-        // Whoever looked for it there found that this can be done, or it has changed since.
+        // The lookup found that this can be done, or the record has changed since.
         let _damaged = events.apply(&header.event.0, &header.at.0, &record);
     }
     Some(())
 }
 
 impl Known {
-    /// How far the session was read, and what was said of it there.
+    /// The end of the part that was read for the session, and its events up to there.
     fn get(&mut self, session_id: &str) -> (u64, Arc<SessionEvents>) {
         self.asked += 1;
         match self.sessions.get_mut(session_id) {

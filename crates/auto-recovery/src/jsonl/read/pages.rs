@@ -19,10 +19,10 @@ use crate::jsonl::root::Root;
 use crate::statistics::{Tally, instant};
 use crate::workers::map_all;
 
-/// How many sessions are looked at together, at least: what keeps some threads busy.
+/// Least number of sessions looked at together: enough to keep some threads busy.
 const TOGETHER_MIN: usize = 256;
 
-/// How new a session is that has no time in the journal: nobody knows before its trail is read.
+/// The time of a session that has none in the journal: unknown before its trail is read.
 const ANY_TIME: i64 = i64::MAX;
 
 /// The page of `limit` sessions that `query` asks for behind the key `after`.
@@ -114,11 +114,11 @@ fn may_begin(
     Ok(wanted)
 }
 
-/// The key of the session `id`, of which the journal says `events`; `None` if it is none.
+/// The key of the session `id`, given the journal's `events` for it; `None` if it is none.
 fn key_of(root: &Root, id: &str, events: Arc<SessionEvents>) -> Result<Option<SessionKey>> {
     let first = match Trail::open_as(root, id, Arc::clone(&events))? {
         Opened::Trail(trail) => match first_entry(&trail)? {
-            // Whatever stands in it, a trail makes a session, unless all of it was cleared.
+            // A trail makes a session, whatever its contents, unless all of it was cleared.
             None if trail.from.offset == 0 => Some(None),
             first => first.map(Some),
         },
@@ -153,7 +153,7 @@ fn first_entry(trail: &Trail) -> Result<Option<String>> {
             },
         );
     match walked {
-        // A disk that cannot give a trail is told of by whoever lists it.
+        // Listing the trail reports a disk that cannot give it.
         Err(error) if first.is_none() && error.kind() != ErrorKind::Io => Err(error),
         _ => Ok(first),
     }

@@ -16,7 +16,7 @@ use crate::jsonl::sums::parts::walk_parts;
 use crate::statistics::Tally;
 use crate::workers::map_all;
 
-/// What was read of sessions, and what could not be.
+/// The sessions read, and the damage.
 type Listed = (Vec<SessionSummary>, Vec<Damage>);
 
 /// Every session, newest first.
@@ -45,13 +45,13 @@ pub(in crate::jsonl) fn list(root: &Root) -> Result<Listed> {
     Ok((list, in_order(damage, told.all_damage())))
 }
 
-/// Whether the journal, which says `events` of it, alone makes `id` a session. Under a name that no
-/// trail can have, nobody could be asked for it, or remove it.
+/// Whether the journal's `events` for `id` alone make it a session. A session whose name no trail
+/// can have could neither be asked for nor removed.
 pub(super) fn is_journaled(id: &str, events: &SessionEvents) -> bool {
     events.facts.first_at.is_some() && session_id::encode(id).is_ok()
 }
 
-/// The session `id`, of which the journal says `events`; `None` if it has no trail.
+/// The session `id`, given the journal's `events` for it; `None` if it has no trail.
 pub(super) fn list_one(
     root: &Root,
     id: &str,
@@ -73,7 +73,7 @@ pub(super) fn list_one(
     Ok((summary, damage))
 }
 
-/// Adds the damage of a trail to that of all, as far as that is told place by place.
+/// Adds the damage of a trail to that of all, as far as that is reported place by place.
 pub(in crate::jsonl) fn add_damage(all: &mut Vec<Damage>, of_trail: Vec<Damage>) {
     /// Some 200 bytes each: 20 MB.
     const DAMAGE_MAX: usize = 100_000;

@@ -21,15 +21,15 @@ pub(in crate::jsonl) struct Trail {
     pub path: PathBuf,
     pub file: File,
     pub metadata: Metadata,
-    /// Where its entries begin.
+    /// The place where its entries begin.
     pub from: Position,
-    /// What the journal says of its session.
+    /// The journal's events for its session.
     pub events: Arc<SessionEvents>,
-    /// Why nothing can be said of what the journal says.
+    /// The reason why the journal could not be read.
     pub no_journal: Option<Damage>,
 }
 
-/// What stands in a trail's place.
+/// The state of a trail's place.
 pub(in crate::jsonl) enum Opened {
     /// Nothing.
     Nothing,
@@ -85,7 +85,7 @@ impl Trail {
         cursor.from == self.from && cursor.fits(&self.file, &self.metadata)
     }
 
-    /// How messages name it.
+    /// Its name in messages.
     pub(in crate::jsonl) fn place(&self) -> String {
         self.path.display().to_string()
     }
@@ -152,7 +152,7 @@ pub(in crate::jsonl) fn read_last(
         let mut counting = |raw: &[u8], _| Ok(take_entry(raw, |_| entries += 1));
         walk_to_end(&trail.file, from, &trail.place(), &mut counting)?;
         if entries < count && from.offset > trail.from.offset {
-            // Some of what looked like records is damage, or several stand on one line.
+            // Some apparent records are damage, or several share one line.
             wanted = wanted.saturating_mul(2).max(wanted + 1);
             continue;
         }
@@ -185,8 +185,8 @@ fn visit_last(
     Ok(damage)
 }
 
-/// What a reader makes of `error`, met while reading what is at `place`: a disk that cannot give a
-/// file's bytes hides nothing else.
+/// Turns an `error`, met while reading at `place`, into damage where it is one: a disk that cannot
+/// give a file's bytes hides nothing else.
 pub(in crate::jsonl) fn unreadable(place: String, error: Error) -> Result<Damage> {
     match error.kind() {
         ErrorKind::Io => Ok(Damage::of_all(

@@ -26,7 +26,7 @@ use crate::statistics::{
 };
 use crate::workers::share_out;
 
-/// What was known when all sessions were summed up last.
+/// The results of the last time all sessions were summed up.
 #[derive(Default, Serialize, Deserialize)]
 struct Known {
     /// The whole records of all trails.
@@ -34,36 +34,35 @@ struct Known {
     sessions: HashMap<String, KnownSession>,
 }
 
-/// What was known of one session.
+/// The results for one session.
 #[derive(Clone, Serialize, Deserialize)]
 struct KnownSession {
     stamp: Stamp,
     cursor: Cursor,
     /// On its own a session needs no more: its sums are in those of all.
     tally: Tally,
-    /// What of it could not be read.
+    /// Its damage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     damage: Vec<Damage>,
 }
 
-/// What one thread found.
+/// The findings of one thread.
 #[derive(Default)]
 struct Share {
     /// Records that were not known, and will be.
     entries: Accumulator,
     /// Records that will be read again: those at the very ends may still grow.
     for_now: Accumulator,
-    /// What will be known.
+    /// The sessions to remember.
     sessions: Vec<(String, KnownSession)>,
     /// Sessions as they are now.
     ends: Vec<(String, Tally)>,
     bytes_read: u64,
-    /// Whether what is to be known cannot be told from what else was read: a trail changed
-    /// meanwhile.
+    /// Set when a trail changed while it was read: the totals are right, but must not be cached.
     must_not_be_kept: bool,
-    /// How many of the sessions that were known are still there, and say what they said.
+    /// Number of remembered sessions that still exist, with all that was read of them.
     known: usize,
-    /// What could not be read.
+    /// The damage.
     damage: Vec<Damage>,
     /// Trails that the disk gives no longer, and why. What was summed up with them is lost.
     lost: Vec<(String, Damage)>,
@@ -72,18 +71,18 @@ struct Share {
 /// Sums, and what could not be read.
 type Summed = (AggregateStatistics, Vec<Damage>);
 
-/// What came of summing up.
+/// The result of summing up.
 enum Outcome {
     /// The sums.
     Summed(Box<Summed>),
-    /// What was known is no longer so.
+    /// The remembered results no longer hold.
     Changed,
     /// These trails cannot be read to their ends.
     Lost(Vec<(String, Damage)>),
 }
 
-/// What `query` asks for, as it is now, and what could not be read. All sessions together are known
-/// from last time but for what is new; any other question reads every trail that it is about.
+/// Answers `query` as of now, with the damage. For all sessions together it reads only what is new
+/// since last time; any other query reads every trail that it is about.
 pub(in crate::jsonl) fn aggregate(
     root: &Root,
     query: &AggregateQuery,
@@ -113,7 +112,7 @@ fn of_all(root: &Root) -> Result<Summed> {
     }
 }
 
-/// As [`of_all`], given what is known, and what is left out.
+/// As [`of_all`], given the remembered results, and what is left out.
 fn sum_up(
     root: &Root,
     events: &EventsBySession,
@@ -139,7 +138,7 @@ fn sum_up(
     Ok(Outcome::Summed(Box::new(summed)))
 }
 
-/// What the `shares` say together, with the sums of what was `known`.
+/// Joins the `shares` with the `known` sums.
 fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<Share>) -> Summed {
     let mut aggregate = Aggregate::default();
     let mut now = Known {
@@ -176,7 +175,7 @@ fn join(root: &Root, events: &EventsBySession, known: Accumulator, shares: Vec<S
 }
 
 impl Share {
-    /// Adds the session `id`, of which this is known.
+    /// Adds the session `id`, given what is known of it.
     fn add(
         &mut self,
         root: &Root,
@@ -216,7 +215,7 @@ impl Share {
         Ok(())
     }
 
-    /// Adds what stands in `trail` behind what is `known` of it.
+    /// Adds the entries in `trail` behind the part that is `known`.
     fn read(
         &mut self,
         root: &Root,
@@ -277,7 +276,7 @@ impl Share {
     }
 }
 
-/// What an entry is added to: the sums of all, and those of its session that are told apart.
+/// The two sums that an entry is added to: those of all sessions, and the tally of its own.
 #[derive(Default)]
 struct Both {
     sums: Accumulator,
@@ -299,7 +298,7 @@ impl Both {
 }
 
 impl KnownSession {
-    /// Whether the trail is as it was, with nothing behind what was read.
+    /// Whether the trail is unchanged, with nothing behind the part that was read.
     fn is_all_there_is(&self, root: &Root, events: &SessionEvents, id: &str) -> Result<bool> {
         if events.cleared_head().is_some() || self.cursor.from != Position::START {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! Where a reader of a growing file stopped, and whether it may go on from there.
+//! The place where a reader of a growing file stopped, and the check whether it may read on from
+//! there.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::FileExt;
@@ -11,30 +12,30 @@ use crate::files::hash::fnv64;
 use crate::jsonl::read::lines::Position;
 use crate::jsonl::read::records::Walked;
 
-/// How many bytes of the last record are remembered: its id and its time stand among them.
+/// Number of bytes of the last record that are hashed: its id and its time are among them.
 const WITNESS_BYTES: u64 = 256;
 
 /// A place in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::jsonl) struct Cursor {
     file: FileId,
-    /// Where reading began.
+    /// The place where reading began.
     pub from: Position,
-    /// Where it stopped.
+    /// The place where it stopped.
     pub at: Position,
-    /// When the file was made, where the file system tells: a file that is removed may leave its
+    /// Creation time of the file, where the file system records it: a removed file may leave its
     /// number to the next.
     made: Option<SystemTime>,
-    /// The hash of the beginning of the last record before `at`, or of what was read if there is no
-    /// record in it, and where that stands. If a writer takes back what it failed to write, other
-    /// bytes stand there.
+    /// The hash of the beginning of the last record before `at`, or of all that was read if it
+    /// holds no record, and its offset. If a writer takes back what it failed to write, the bytes
+    /// there differ.
     witness: u64,
     witness_at: u64,
     witness_bytes: u64,
 }
 
 impl Cursor {
-    /// A cursor that stands at `from` in the file that `metadata` is of.
+    /// A cursor at `from` in the file that `metadata` is of.
     pub(in crate::jsonl) fn new(metadata: &Metadata, from: Position) -> Self {
         Self {
             file: FileId::of(metadata),
@@ -47,7 +48,7 @@ impl Cursor {
         }
     }
 
-    /// Goes on to where a walk through `file` ended; false if the file is changing under it.
+    /// Moves to the end of a walk through `file`; false if the file is changing meanwhile.
     pub(in crate::jsonl) fn advance(&mut self, file: &File, walked: &Walked) -> bool {
         self.at = walked.end;
         if let Some(last) = walked.last {
@@ -61,7 +62,7 @@ impl Cursor {
         seen.is_some()
     }
 
-    /// It, of a reading that began at `from`, which is before it.
+    /// The same cursor, for a reading that began at `from`, which is before it.
     pub(in crate::jsonl) fn since(&self, from: Position) -> Self {
         Self {
             from,

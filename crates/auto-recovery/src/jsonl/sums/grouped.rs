@@ -1,4 +1,4 @@
-//! Sums told apart, or of some sessions and times only.
+//! Sums by group, or of some sessions and times only.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ struct Session<'a> {
     recipes: Option<&'a AttemptRecipes>,
 }
 
-/// What one thread found.
+/// The findings of one thread.
 #[derive(Default)]
 struct Share {
     sums: Grouping,
@@ -30,7 +30,7 @@ struct Share {
     damage: Vec<Damage>,
 }
 
-/// What `query` asks for, and what could not be read.
+/// Answers `query`, with the damage.
 pub(in crate::jsonl) fn grouped(
     root: &Root,
     query: &AggregateQuery,

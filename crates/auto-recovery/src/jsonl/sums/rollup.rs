@@ -1,13 +1,12 @@
 //! Sums that outlive a process, so that asking again costs what was appended since.
 //!
-//! They are derived and disposable: `DIR/rollups/<name>.json`, a line that says the version and the
-//! hash of what follows, then JSON. Whoever sums up much leaves them, and nobody waits for them to
-//! reach the disk; what cannot be read, or was written by another release, is as if it were not
-//! there.
+//! They are derived and disposable: `DIR/rollups/<name>.json`, a line with the version and the hash
+//! of the rest, then JSON. A reader that read much writes them, without syncing. A rollup that is
+//! unreadable or from another release is ignored.
 //!
-//! A file that is as it was, by inode, length and both its times, says what it said. One that has
-//! grown says what it said and more, if the record that was last still stands where it stood. Any
-//! other is read anew.
+//! While a file's inode, length and both times are unchanged, its totals hold. One that has grown
+//! is read on from there, if the record that was last is still in its place. Any other is read
+//! anew.
 
 use std::fs;
 use std::io::{self, Write};
@@ -32,27 +31,27 @@ const VERSION: u32 = 3;
 /// The most that is read of one: a million sessions, or the names of some million files, have less.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// The name of what is known of all sessions together.
+/// Name of the rollup of all sessions together.
 pub(in crate::jsonl) const ALL: &str = "all";
 
-/// The name of what is known of the journal.
+/// Name of the rollup of the journal.
 pub(in crate::jsonl) const JOURNAL: &str = "journal";
 
-/// The name of what is known of a session.
+/// Name of the rollup of a session.
 pub(in crate::jsonl) fn name_of(session_id: &str) -> Option<String> {
     session_id::encode(session_id)
         .ok()
         .map(|name| name + "_audit")
 }
 
-/// What stands before the sums.
+/// The line before the sums.
 #[derive(Serialize, Deserialize)]
 struct Header {
     v: u32,
     hash: u64,
 }
 
-/// What was left as `name`.
+/// Reads the rollup called `name`.
 pub(in crate::jsonl) fn load<T: DeserializeOwned>(dir: &Dir, name: &str) -> Option<T> {
     let bytes = read_small(&path_of(dir, name), Links::Refuse, BYTES_MAX).ok()?;
     let end = memchr::memchr(b'\n', &bytes)?;
@@ -94,7 +93,7 @@ pub(in crate::jsonl) fn own_dir(dir: &Dir) -> Option<PathBuf> {
     make_own_dir(&dir.path, DIR_NAME.as_ref(), Purpose::Store).ok()
 }
 
-/// Where they are, if there are any.
+/// The directory of rollups, which may not exist.
 pub(in crate::jsonl) fn dir_of(dir: &Dir) -> PathBuf {
     dir.path.join(DIR_NAME)
 }

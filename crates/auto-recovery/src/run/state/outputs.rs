@@ -11,7 +11,7 @@
 //! bounded head and tail.
 //!
 //! A run has the directory locked, shared with others of the session, for as long as it lives: so
-//! whoever removes what is old sees from the kernel which session is under way.
+//! pruning sees from the kernel which session is under way.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -30,16 +30,16 @@ use crate::process::Completion;
 /// Characters of a run's id that tell its files from those of another run.
 const RUN_CHARS: usize = 8;
 
-/// Where outputs stand in the state.
+/// Directory of the outputs in the state.
 pub(in crate::run) const OUTPUTS: &str = "outputs";
 
-/// How often the directory is made again that others remove in this very moment.
+/// Number of times the directory is made again when others remove it at that very moment.
 const REMOVED_MAX: u32 = 100;
 
 /// Attempts of one number that runs of a session may keep apart: far more than run at once.
 const SAME_NUMBER_MAX: u32 = 1000;
 
-/// The largest patch of a cure that is kept: 64 MiB, which is more than anybody reviews.
+/// The largest patch of a cure that is kept: 64 MiB, which is more than a person reviews.
 const CURE_BYTES_MAX: u64 = 64 << 20;
 
 /// The directory of one session's outputs.
@@ -47,7 +47,7 @@ const CURE_BYTES_MAX: u64 = 64 << 20;
 pub struct Outputs {
     state_dir: PathBuf,
     dir: PathBuf,
-    /// What this run's own files are called after, where several runs share a session.
+    /// Part of the names of this run's own files, where several runs share a session.
     run: String,
     /// The logs that this run began, by the number of the attempt.
     begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
@@ -56,8 +56,8 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Those of `session_id` below `state_dir`, for the run `run_id`. Nothing is created before
-    /// something is kept.
+    /// The outputs of `session_id` below `state_dir`, for the run `run_id`. Nothing is created
+    /// before something is kept.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if it cannot be an id.
@@ -94,7 +94,7 @@ impl Outputs {
         self.dir.join(format!("{name}-{}.{extension}", self.run))
     }
 
-    /// Replaces `path`, a file of these outputs, by what `write` writes.
+    /// Replaces the contents of `path`, a file of these outputs, with the output of `write`.
     pub(in crate::run) fn write_afresh(
         &self,
         path: &Path,
@@ -108,8 +108,8 @@ impl Outputs {
             .map_err(|error| Error::io("write", path, error))
     }
 
-    /// Keeps what `write` writes of the change that cured, [`CURE_BYTES_MAX`] at most; returns
-    /// where. Nothing stays of what cannot be kept whole.
+    /// Keeps the change that cured, as `write` writes it, [`CURE_BYTES_MAX`] at most; returns its
+    /// path. A change that cannot be kept whole leaves no file.
     pub(in crate::run) fn keep_cure(
         &self,
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
@@ -235,7 +235,7 @@ pub(in crate::run) fn lock_unused(dir: &Path) -> Option<File> {
     stands_at(&file, dir).then_some(file)
 }
 
-/// A file that takes so many bytes more.
+/// A file that takes this many more bytes.
 struct Limited {
     file: File,
     left: u64,
@@ -260,7 +260,7 @@ impl Write for Limited {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    // What whoever read the old one still has open stays as it was.
+    // The old file stays as it was for readers that still have it open.
     let write = || create_afresh(path)?.write_all(bytes);
     write().map_err(|error| Error::io("write", path, error))
 }

@@ -1,4 +1,4 @@
-//! How long the state is kept, and how much of it: checkpoints and outputs under the same limits.
+//! Retention of the state by age and size: checkpoints and outputs under the same limits.
 //!
 //! Done after a recovery, at most once an hour, and never a reason to fail: the next one tries
 //! again.
@@ -117,7 +117,7 @@ mod tests {
             dir
         }
 
-        /// Brings it within so many KiB, for a run of the session `own`.
+        /// Brings it within this many KiB, for a run of the session `own`.
         fn bring_within(&self, kib: u64) {
             let limits = RetentionLimits {
                 bytes_max: kib * KIB,

@@ -13,7 +13,7 @@ use crate::workspace::{
     Claimed, LockHolder, Locked, Onlooker, Workspace, WorkspaceLock, forget_locks_inside,
 };
 
-/// How long a record that nothing depends on may keep a command waiting.
+/// Limit on the wait of a command for a record that nothing depends on.
 const BY_THE_WAY: Duration = Duration::from_secs(1);
 
 /// The right to recover in a workspace, held until dropped.
@@ -41,7 +41,7 @@ impl Claim {
         matches!(self.held, Claimed::Whole(_))
     }
 
-    /// Says of which session it is, so that those inside can tell whom they are a part of.
+    /// Records its session in the lock, so that nested recoveries know the one they are part of.
     pub(in crate::run) fn describe(&mut self, run: &Run, session_id: &str) -> Result<()> {
         let (Claimed::Whole(lock) | Claimed::Inside(lock)) = &mut self.held;
         lock.describe(&LockHolder {
@@ -89,7 +89,8 @@ pub(in crate::run) fn claim_workspace(run: &Run, onlooker: Option<Onlooker>) -> 
     wait_for_claim(run, &workspace).map(|held| claim(held, true))
 }
 
-/// Takes the workspace if nobody holds it but those that this run is a part of; else says who does.
+/// Takes the workspace if its only holders are recoveries that this run is a part of; else returns
+/// its holder.
 fn try_claim(run: &Run, workspace: &Workspace) -> Result<Result<Claimed, Option<LockHolder>>> {
     let request = &run.runner.request;
     let (state_dir, holder) = (&request.state.dir, holder(run));

@@ -1,9 +1,9 @@
-//! What a run that was killed here left: its processes, its undo, its changes.
+//! Leftovers of a run that was killed here: its processes, its undo, its changes.
 //!
 //! Its processes are ended and its undo is finished wherever every path is as it was before or
-//! after the attempt. Where a path is neither, nobody can say whose it is: the command runs first.
-//! If it passes, that stands, and the leftover is named. If it fails, the user's setting decides.
-//! Nothing here ever turns a passing command into a failure.
+//! after the attempt. Where a path is neither, its change cannot be attributed: the command runs
+//! first. If it passes, that result counts, and the leftover is named. If it fails, the user's
+//! setting decides. Nothing here ever turns a passing command into a failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +31,12 @@ use crate::workspace::{Locked, Workspace, WorkspaceLock};
 /// Paths that a message names; more are counted.
 const PATHS_SHOWN: usize = 10;
 
-/// How often and how far apart a lock is asked for that its dead holder left for a moment: 2 s in
-/// all.
+/// Number of tries, and the pause between them, for a lock that its dead holder left held for a
+/// moment: 2 s in all.
 const ORPHANED_LOCK_POLLS: u32 = 200;
 const ORPHANED_LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// Changes of a dead run that nobody can tell from later ones.
+/// Changes of a dead run that cannot be distinguished from later ones.
 pub(in crate::run) struct Leftover {
     workspace: Workspace,
     session_id: String,
@@ -70,7 +70,7 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
                 workspace,
             }),
         },
-        // Where the state cannot even be looked at, that is told when it is needed.
+        // A state that cannot even be looked at is reported when it is needed.
         Err(error) if error.kind() == ErrorKind::Io => None,
         Err(error) => unknown(error),
     }
@@ -144,7 +144,7 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<
     Ok(None)
 }
 
-/// Gives the record back, unless it is of another tree than stands here now: then it is told once,
+/// Returns the record, unless it is of another tree than the present one: then it is reported once,
 /// and forgotten.
 fn unless_of_another_tree(
     run: &Run,
@@ -164,7 +164,8 @@ fn unless_of_another_tree(
     None
 }
 
-/// What runs beside may have changed, which nobody puts back. For the holder of the workspace.
+/// The paths that runs beside may have changed, which are not put back. For the holder of the
+/// workspace.
 fn who_is_beside(run: &Run, workspace: &Workspace) -> Result<Inbox> {
     let mut inbox = Inbox::open(&run.runner.request.state.dir, workspace)?;
     inbox.look();
@@ -205,7 +206,7 @@ fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> 
 }
 
 impl Leftover {
-    /// Names it to whoever watches.
+    /// Reports it to the observer.
     pub(in crate::run) fn warn(&self, run: &Run) {
         run.observe(&RunEvent::Leftover {
             what: &self.in_words(&run.runner.request),
@@ -220,7 +221,7 @@ impl Leftover {
     pub(in crate::run) fn put_back(&self, run: &Run) -> Result<bool> {
         let request = &run.runner.request;
         let unfinished = match Unfinished::find(&request.state.dir, &self.workspace) {
-            // Somebody else settled it meanwhile.
+            // Another process settled it meanwhile.
             Ok(None) => return Ok(false),
             Ok(Some(unfinished)) => unfinished,
             Err(error) => return Err(error),
@@ -302,10 +303,10 @@ fn who_died(session_id: &str, is_restore: bool) -> String {
     }
 }
 
-/// The lock on `workspace`, of which the process `pid` left word; `None` if that is still at work.
+/// The lock on `workspace`, where the process `pid` left word; `None` if that is still at work.
 ///
 /// A process that was killed while it started another one leaves its lock to the copy of itself
-/// that is about to become the other: for milliseconds it is held by nobody who would clean up.
+/// that is about to become the other: for milliseconds its holder is one that would not clean up.
 fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<WorkspaceLock>> {
     let state_dir = &run.runner.request.state.dir;
     for _ in 0..ORPHANED_LOCK_POLLS {
@@ -320,7 +321,7 @@ fn take_from(run: &Run, workspace: &Workspace, pid: u32) -> Result<Option<Worksp
     Ok(None)
 }
 
-/// Whether there is such a process; somebody else's is refused, and so exists.
+/// Whether the process exists; a signal to another user's is refused, so that one exists.
 fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
@@ -366,7 +367,7 @@ fn stays(foreign: &[String]) -> String {
     }
 }
 
-/// What a finished undo did not put back.
+/// The paths that a finished undo did not put back.
 fn left_out(report: &RestoreReport) -> String {
     not_put_back(&report.refused) + &kept(&report.beside) + &not_covered(&report.not_covered)
 }

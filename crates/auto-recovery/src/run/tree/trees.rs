@@ -23,18 +23,19 @@ use crate::run::tree::session_patch::{SessionPatch, Span};
 use crate::run::tree::session_trees::{AttemptTrees, SessionTrees};
 use crate::workspace::{LockHolder, Locked, Workspace, WorkspaceLock};
 
-/// Where trees and records are.
+/// The place of trees and records.
 #[derive(Clone)]
 pub struct Place {
     /// The state directory.
     pub state_dir: PathBuf,
-    /// Where the record goes.
+    /// The store of the record.
     pub store: Arc<dyn AuditStore>,
     /// The files or the directory that the store is kept in; left out of checkpoints.
     pub store_paths: Vec<PathBuf>,
     /// The user's home directory, which is never checkpointed.
     pub home: Option<PathBuf>,
-    /// Who became root by `sudo`, if this is root: that user's repositories count as root's.
+    /// The user who became root by `sudo`, if this is root: that user's repositories count as
+    /// root's.
     pub sudo_uid: Option<u32>,
     /// Clock, sleep and randomness.
     pub host: Arc<dyn Host>,
@@ -47,9 +48,9 @@ pub struct Marked {
     pub checkpoint: String,
     /// The workspace.
     pub root: PathBuf,
-    /// How many files and links it holds.
+    /// Number of files and links it holds.
     pub files: usize,
-    /// What should be said of it.
+    /// Warnings about it.
     pub warnings: Vec<String>,
 }
 
@@ -60,9 +61,9 @@ pub struct TreeRestored {
     pub root: PathBuf,
     /// The checkpoint it was put back to.
     pub checkpoint: String,
-    /// What was put back, and what was not.
+    /// The paths that were put back, and those that were not.
     pub put: PutBack,
-    /// What no checkpoint holds and an attempt is known to have left.
+    /// Items that an attempt is known to have left and no checkpoint holds.
     pub left_behind: Vec<LeftBehind>,
     /// The session that keeps what an earlier restore of the same session replaced.
     pub earlier: Option<String>,
@@ -77,9 +78,9 @@ pub struct TreePreview {
     pub root: PathBuf,
     /// The checkpoint that it would be put back to.
     pub checkpoint: String,
-    /// What would change, and what would be left.
+    /// The paths that would change, and those that would be left.
     pub preview: Preview,
-    /// What no checkpoint holds and an attempt is known to have left.
+    /// Items that an attempt is known to have left and no checkpoint holds.
     pub left_behind: Vec<LeftBehind>,
     /// Other workspaces that the session worked in; nothing would change there.
     pub others: Vec<PathBuf>,
@@ -91,18 +92,18 @@ struct Met {
     workspace: Workspace,
     /// The others that it worked in.
     others: Vec<PathBuf>,
-    /// What its journal says of its trees.
+    /// Its trees, as its journal records them.
     trees: SessionTrees,
 }
 
-/// What is to be restored.
+/// The restore that is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct RestoreRequest<'a> {
     /// The session.
     pub session_id: &'a str,
     /// Which tree of it.
     pub tree: SessionTree,
-    /// Whether the whole tree goes back, with whatever came later.
+    /// Whether the whole tree is put back, later changes included.
     pub whole: bool,
     /// The current directory: where several workspaces have checkpoints of the session, its
     /// workspace is meant.
@@ -210,7 +211,7 @@ impl Place {
         Ok(restored)
     }
 
-    /// What [`Place::restore`] would do. Nothing is changed.
+    /// Previews [`Place::restore`]. Nothing is changed.
     ///
     /// # Errors
     /// As [`Place::restore`], but that a recovery may be at work.
@@ -233,8 +234,8 @@ impl Place {
         })
     }
 
-    /// The workspace of a session that is meant, and what its journal says of its trees: that which
-    /// has the tree that is asked for, of several rather the one that somebody stands in.
+    /// The workspace meant by a request, and the session's trees by its journal: the workspace that
+    /// has the tree asked for; of several, preferably that of the current directory.
     fn session(&self, request: &RestoreRequest<'_>) -> Result<Met> {
         let session_id = request.session_id;
         let here = self.workspace(request.cwd).ok();
@@ -328,7 +329,8 @@ impl Place {
         let beginning = beginning.filter(|id| store.load(id).is_ok());
         let first = beginning.or(taken.first());
         let first = first.ok_or_else(|| no_tree(session_id, request.tree))?;
-        // Nobody can say what is later than an attempt that was killed, or could not be put back.
+        // After an attempt that was killed, or could not be put back, later changes cannot be
+        // distinguished.
         let died = Unfinished::find(&self.state_dir, store.workspace())?;
         let is_unsettled = died.is_some_and(|died| died.run().session_id == session_id);
         if request.whole || trees.has_open_attempt || is_unsettled {
@@ -344,7 +346,7 @@ impl Place {
         })
     }
 
-    /// What attempt `number` of a session changed. `None` where no checkpoint tells.
+    /// The changes of attempt `number` of a session. `None` where no checkpoint has them.
     ///
     /// # Errors
     /// If the record or the checkpoints cannot be read.
@@ -377,9 +379,9 @@ impl Place {
         }))
     }
 
-    /// What attempt `number` of a session did; without a number, what stayed of the session: its
-    /// cures, together with what they were built upon, as far as they make one difference. `None`
-    /// where nothing did, or no checkpoint tells.
+    /// The patch of attempt `number` of a session; without a number, that of the changes that
+    /// stayed: its cures, together with the ground they built upon, as far as they make one
+    /// difference. `None` where nothing stayed, or no checkpoint has it.
     ///
     /// # Errors
     /// If the record or the checkpoints cannot be read.
@@ -477,7 +479,7 @@ impl Place {
         }
     }
 
-    /// Whoever says how the tree shall be has decided what a run that died here left open.
+    /// A request for a tree also decides what a run that died here left open.
     fn settle(&self, workspace: &Workspace) -> Result<()> {
         match Unfinished::find(&self.state_dir, workspace)? {
             Some(unfinished) => unfinished.end(),
@@ -486,7 +488,7 @@ impl Place {
     }
 }
 
-/// What the attempts that are taken back left, of what no checkpoint holds.
+/// Leftovers, outside every checkpoint, of the attempts that are taken back.
 fn left_behind(
     store: &CheckpointStore,
     tree: SessionTree,
@@ -504,8 +506,8 @@ fn left_behind(
     left_behind::by_attempts(store, &all[first..], before, named)
 }
 
-/// What attempts and restores did from the attempt at `first` on, of those whose trees this
-/// workspace still keeps.
+/// The steps of attempts and restores from the attempt at `first` on, as far as this workspace
+/// still keeps their trees.
 fn steps(store: &CheckpointStore, trees: &SessionTrees, first: usize) -> Vec<Step> {
     let loaded = |id: &Option<String>| id.as_ref().and_then(|id| store.load(id).ok());
     let step = |attempt: &AttemptTrees| {
@@ -530,7 +532,7 @@ fn steps(store: &CheckpointStore, trees: &SessionTrees, first: usize) -> Vec<Ste
     steps
 }
 
-/// What a restore did, by the two checkpoints that it took; none for one of an older release.
+/// The step of a restore, by the two checkpoints that it took; none for one of an older release.
 fn restore_step(store: &CheckpointStore, taken: &[String]) -> Option<Step> {
     let [before, .., after] = taken else {
         return None;

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 /// Longer than any store takes to tell what was written.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A follower, and what it knows of trails by reading on whenever it is told to, as a server does.
+/// A follower, and its knowledge of trails from reading on at each notice, as a server does.
 struct Watcher<'s> {
     store: &'s dyn AuditStore,
     follower: Box<dyn Follower + 's>,
@@ -33,7 +33,7 @@ impl<'s> Watcher<'s> {
         }
     }
 
-    /// Waits once, and reads what it is told to. Returns whether it was told anything.
+    /// Waits once, and reads the sessions it is told to. Returns whether there were any.
     fn wait(&mut self) -> bool {
         match self.follower.wait(LONG).unwrap() {
             Followed::Nothing => return false,
@@ -152,7 +152,7 @@ pub(super) fn read_on(place: &dyn Place) {
     let again = (10..=20).map(|number| entry("s", number));
     other.append(again.collect()).unwrap();
     watcher.comes_to_know_all(&all);
-    // A notice is lost: what somebody is told, and forgets.
+    // A notice is lost: the follower receives it, and forgets it.
     other.append(vec![entry("s", 21), entry("t", 10)]).unwrap();
     assert_ne!(watcher.follower.wait(LONG).unwrap(), Followed::Nothing);
     other.append(vec![entry("s", 22)]).unwrap();
@@ -164,7 +164,7 @@ pub(super) fn read_on(place: &dyn Place) {
     fails_half_way(&*store);
 }
 
-/// What somebody could not take was not seen.
+/// An entry that the reader could not take does not count as seen.
 fn fails_half_way(store: &dyn AuditStore) {
     let expected = stored(store, "s");
     let (mut seen, mut trail) = (Seen::default(), Vec::new());

@@ -30,7 +30,7 @@ pub(super) fn stored(store: &dyn AuditStore, session_id: &str) -> Vec<Vec<u8>> {
 pub(super) fn entries(place: &dyn Place) {
     let store = place.open();
     store.append(vec![entry("s", 1), entry("s", 2)]).unwrap();
-    // The id of the third stands twice, and the fourth is another's layout.
+    // The id of the third occurs twice, and the fourth has another layout.
     let all = [
         raw("s", 1),
         raw("s", 2),
@@ -65,7 +65,7 @@ pub(super) fn entries(place: &dyn Place) {
     drop(importer);
     assert_eq!(stored(&*store, "s"), all);
     assert_eq!(read(&*other, "t").len(), 2);
-    // It goes on where the numbers ended.
+    // The next number follows the last.
     let mut next = entry("s", 9);
     next.number_by_store = true;
     assert_eq!(store.append(vec![next]).unwrap()[0].attempt_number, 5);
@@ -171,7 +171,7 @@ pub(super) fn unknown_records(place: &dyn Place) {
     assert_eq!(records, decoded.collect::<Vec<JournalRecord>>());
     assert_eq!(records[1].event, JournalEvent::Other);
     assert!(matches!(records[2].event, JournalEvent::SessionReleased(_)));
-    // A session of which only such a record is known is one, and what was removed can come again.
+    // A session known only by such a record is one, and a removed session can be imported again.
     assert!(store.is_known("t").unwrap());
     store.clear("s").unwrap();
     assert_eq!(other.importer().unwrap().records(&taken).unwrap(), 2);

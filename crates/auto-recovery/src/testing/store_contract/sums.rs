@@ -1,4 +1,4 @@
-//! Sums over many sessions, beside a recount of what the store itself gives.
+//! Sums over many sessions, compared with a recount of the entries that the store itself returns.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ pub fn recount(store: &dyn AuditStore, query: &AggregateQuery) -> Aggregates {
     grouping.aggregates()
 }
 
-/// Sessions that differ in all that entries can be told apart by.
+/// Adds sessions that differ in every dimension that entries can be grouped by.
 fn fill(store: &dyn AuditStore) {
     let sessions = [
         (
@@ -201,7 +201,7 @@ fn varied(session_id: &str, number: u64) -> NewEntry {
     new
 }
 
-/// The intent of an attempt, which comes from a recipe or from none.
+/// The intent of an attempt, from a recipe or from none.
 fn begun(number: u64) -> JournalEvent {
     JournalEvent::AttemptStarted(AttemptStarted {
         recipe: [None, Some("ruff-fix"), Some("it's \"\u{1f980}\"")][(number % 3) as usize]

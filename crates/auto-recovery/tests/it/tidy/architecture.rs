@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md says who imports whom as the tidy table has it, for it is printed from there.
+//! The imports in ARCHITECTURE.md are those of the tidy table, for they are printed from there.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,12 @@ use super::tree::Tree;
 
 const PAGE: &str = "ARCHITECTURE.md";
 
-/// Between these lines stands what is printed.
+/// The lines around the printed part.
 const BEGIN: &str = "<!-- printed from crates/auto-recovery/tests/it/tidy/arrows.rs -->";
 const END: &str = "<!-- end of what is printed -->";
 
-/// What is wrong with the page. One that differs is printed anew among what the build made, and the
-/// finding says the command that takes it.
+/// Findings about the page. A page that differs is printed anew in the build's directory, and the
+/// finding has the command that copies it.
 pub(super) fn page(tree: &Tree) -> Vec<String> {
     let text = tree.get(PAGE).map_or("", |file| &file.text);
     let table = printed(arrows::MODULES, arrows::BOUNDARIES);
@@ -59,7 +59,7 @@ fn printed(modules: Table<'_>, boundaries: &[&str]) -> String {
     text
 }
 
-/// Boundaries that nobody outside can reach, for `lib.rs` does not open them.
+/// Boundaries that cannot be reached from outside, for `lib.rs` does not open them.
 pub(super) fn closed_boundaries(tree: &Tree) -> Vec<String> {
     let root = tree.get("crates/auto-recovery/src/lib.rs");
     let code = root.map_or("", |file| &file.code);

@@ -1,9 +1,9 @@
-//! Who may import whom: between crates by their manifests, inside the library by what its code
-//! names.
+//! Permitted imports: between crates by their manifests, inside the library by the names in its
+//! code.
 //!
 //! The tables are the rule. A new module or crate gets its row here first, and a row that is no
-//! longer true goes. Tests are free: what `#[cfg(test)]` covers, and the module `testing`, import
-//! whom they like; nothing that ships imports `testing`, for it has no row.
+//! longer true is removed. Tests are free: code under `#[cfg(test)]`, and the module `testing`, may
+//! import any module; nothing that ships imports `testing`, for it has no row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use super::tree::{File, Tree};
 
 pub(super) type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 
-/// Each crate, and which of ours it may depend on. Nobody depends on the command line
-/// or on the Python package.
+/// Each crate, and which of ours it may depend on. No crate depends on the command line or on the
+/// Python package.
 const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
     ("auto-recovery-cli", &["auto-recovery", "auto-recovery-sql"]),
@@ -129,7 +129,7 @@ const WORLD: [&str; 13] = [
 
 const LIBRARY: &str = "crates/auto-recovery/src/";
 
-/// How many floors the modules may stand on, each above all that it imports.
+/// Limit on the floors of the modules, each above all that it imports.
 const FLOORS_MAX: usize = 9;
 
 pub(super) fn in_library(tree: &Tree) -> Vec<String> {
@@ -138,7 +138,7 @@ pub(super) fn in_library(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// Modules that stand too high, and those without a floor, for they import each other in a circle.
+/// Modules on too high a floor, and those without one, for they import each other in a circle.
 fn floors(table: Table<'_>) -> Vec<String> {
     let floors = floors_of(table);
     let modules = table.iter().map(|(module, _)| *module);
@@ -154,7 +154,7 @@ fn floors(table: Table<'_>) -> Vec<String> {
     found.collect()
 }
 
-/// On which floor each module stands, above all that it imports; none of a circle has one.
+/// The floor of each module, above all that it imports; none of a circle has one.
 pub(super) fn floors_of<'t>(table: Table<'t>) -> BTreeMap<&'t str, usize> {
     let mut floors = BTreeMap::new();
     loop {
@@ -223,7 +223,7 @@ fn arrows_of_modules(tree: &Tree, table: Table<'_>) -> Vec<String> {
     findings
 }
 
-/// How many modules deep a file of the library stands: `a.rs` and `a/mod.rs` 1, `a/b.rs` 2.
+/// Depth in modules of a file of the library: `a.rs` and `a/mod.rs` 1, `a/b.rs` 2.
 fn depth(place: &str) -> usize {
     let steps = place.split('/').count();
     if place.ends_with("/mod.rs") {
@@ -245,7 +245,7 @@ fn imports(file: &File, depth: usize) -> BTreeSet<String> {
     names
 }
 
-/// What follows `depth` times `super::`, from before the last `::`.
+/// The text after `depth` times `super::`, from before the last `::`.
 fn above(code: &str, depth: usize) -> Option<&str> {
     let mut rest = code.strip_prefix("super")?;
     for _ in 1..depth {

@@ -1,4 +1,4 @@
-//! As much of Rust's grammar as the rules need: what is text, where functions begin and end.
+//! The part of Rust's grammar that the rules need: the text in it, and the bounds of functions.
 //!
 //! No parser: one pass that knows comments, strings, raw strings and characters, so that braces and
 //! words inside them count for nothing.
@@ -117,8 +117,7 @@ pub(super) fn without_tests(code: &str) -> String {
     shipped(code, code)
 }
 
-/// `text`, of which `code` is the same with its text blanked, without the items under
-/// `#[cfg(test)]`.
+/// `text` without the items under `#[cfg(test)]`; `code` is the same file with its text blanked.
 pub(super) fn shipped(code: &str, text: &str) -> String {
     const MARK: &str = "#[cfg(test)]";
     let mut kept = String::new();
@@ -158,7 +157,7 @@ pub(super) fn strings(source: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// Where the bracket that opens at `open` closes.
+/// Offset at which the bracket that opens at `open` closes.
 pub(super) fn close_of(code: &str, open: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, byte) in code.bytes().enumerate().skip(open) {
@@ -191,7 +190,7 @@ pub(super) fn is_balanced(code: &str) -> bool {
     open.is_empty()
 }
 
-/// The offsets at which `word` stands as a whole word.
+/// The offsets at which `word` occurs as a whole word.
 pub(super) fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word)
         .map(|(at, _)| at)
@@ -244,7 +243,8 @@ pub(super) fn functions(code: &str) -> Vec<Function<'_>> {
         .collect()
 }
 
-/// Where the body of a signature opens; `None` for a declaration, or inside a macro's pattern.
+/// Offset at which the body of a signature opens; `None` for a declaration, or inside a macro's
+/// pattern.
 fn body_of(signature: &str) -> Option<usize> {
     let bytes = signature.as_bytes();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! What the writing does when the disk fails under it: through file operations that fail on demand.
+//! Writing on a disk that fails under it, by file operations that fail on demand.
 
 use std::fs::File;
 use std::path::Path;
