@@ -64,7 +64,7 @@ def test_two_processes_share_a_session(audit_dir: Path, attempt: Make) -> None:
     assert RecoveryAuditLogger(audit_dir).get_recovery_statistics("s")["total_attempts"] == 200
 
 
-# Python warns of what is tested here: forking while threads run.
+# Python warns about the thing that is tested here: forking while threads run.
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 class TestForks:
     def test_a_pool_of_forked_children(self, logger: RecoveryAuditLogger, attempt: Make) -> None:

@@ -231,7 +231,7 @@ fn sum_up(dir: &Path) {
         || sql_by_strategy(&database),
         || drop(store.aggregate(&by_strategy).expect("summed up")),
     );
-    times("told apart by strategy", pair, "");
+    times("grouped by strategy", pair, "");
     let pair = Pair::take(
         3,
         || walk(&database, "SELECT * FROM entry ORDER BY id"),

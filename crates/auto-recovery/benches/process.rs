@@ -1,8 +1,8 @@
 //! What running a command through the library costs beside a bare spawn, and whether anything is
 //! left of runs that resist.
 //!
-//! `cargo bench --bench process` measures; `cargo bench --bench process -- faults 1000` runs so
-//! many hanging, daemonising, `TERM`-ignoring commands as a subreaper and fails if one process is
+//! `cargo bench --bench process` measures; `cargo bench --bench process -- faults 1000` runs
+//! 1000 hanging, daemonising, `TERM`-ignoring commands as a subreaper and fails if one process is
 //! left.
 #![expect(
     clippy::disallowed_methods,

@@ -54,9 +54,9 @@ Examples:
 /// A recover.toml that belongs neither to you nor to root, or that others can write, gives no
 /// commands, recipes or rules, is not asked about, and can only make a recovery stricter; `recover
 /// config` says what of it is not used. Naming it as FILE trusts what it says now. Without FILE its
-/// workspace is trusted: it is used whole, now and after every change to it, by whomever. The same
-/// holds where there is no recover.toml yet. Directories that git's safe.directory names need no
-/// trust to be used whole, and are asked about.
+/// workspace is trusted: it is used whole, now and after every change to it, whoever makes it. The
+/// same holds where there is no recover.toml yet. Directories that git's safe.directory names need
+/// no trust to be used whole, and are asked about.
 ///
 /// A workspace goes by its path, so another directory that takes its place is trusted too. Programs
 /// and scripts that the commands run are not looked at: they are as trusted as running them makes

@@ -119,7 +119,7 @@ impl FromStr for MappedExit {
     }
 }
 
-/// What sums are told apart by.
+/// What sums are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Dimension {

@@ -186,7 +186,7 @@ pub(crate) fn trail(store: &dyn AuditStore, session: &str) -> Result<Trail> {
     })
 }
 
-/// The refusal to say anything of a trail of which nothing can be read.
+/// The refusal to say anything about a trail that cannot be read at all.
 pub(crate) fn nothing_readable(session: &str, damage: &Damage) -> Error {
     Error::new(
         ErrorKind::NotFound,

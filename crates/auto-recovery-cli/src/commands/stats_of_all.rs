@@ -1,4 +1,4 @@
-//! `recover stats --all`: sessions summed up together, and told apart.
+//! `recover stats --all`: sessions summed up together, in groups.
 
 use std::cmp::Ordering;
 use std::time::SystemTime;
@@ -27,7 +27,7 @@ pub(crate) struct Question {
     pub(crate) project: Option<String>,
     /// Only sessions of this machine.
     pub(crate) host: Option<String>,
-    /// By what sums are told apart.
+    /// The dimensions that sums are grouped by.
     pub(crate) by: Vec<args::Dimension>,
 }
 
@@ -99,7 +99,7 @@ fn dimension(by: args::Dimension) -> Dimension {
     }
 }
 
-/// The answer for programs: the sums alone or, told apart, with what was asked.
+/// The answer for programs: the sums alone or, grouped, with the query.
 fn document(query: &AggregateQuery, aggregates: &Aggregates) -> Result<Value> {
     let total = value(&aggregates.total)?;
     if query.by.is_empty() {

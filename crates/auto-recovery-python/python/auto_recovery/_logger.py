@@ -55,7 +55,7 @@ class RecoveryAuditLogger:
         self._reopen()
 
     def start_session(self, session_id: str | None = None) -> str:
-        """Begins a session, or goes on with the one that has this id. Returns its id."""
+        """Begins a session, or continues the one that has this id. Returns its id."""
         session_id = self._log.start_session(session_id)
         self._session_start_times[session_id] = self._log.statistics(session_id)["session_start"]
         return session_id

@@ -1,8 +1,8 @@
 //! Statistics over many sessions, their sums made by the server.
 //!
-//! Three statements give the sums of the groups that a question tells apart: one by session, one of
-//! what entries are counted by, one of the files that they name. A question that tells groups apart
-//! asks all three again for the total, in the same transaction.
+//! Three statements give the sums of the groups in a question: one by session, one by dimensions of
+//! entries, one by the files that entries name. A question with groups asks all three again for the
+//! total, in the same transaction.
 
 use std::collections::HashMap;
 

@@ -9,8 +9,8 @@ use super::column::{kept_list, number};
 use super::entry::ReadyEntry;
 use crate::text::to_column;
 
-/// How many entries a process leaves uncounted: counting them takes a millisecond, once for so
-/// many, and whoever asks for all sums counts as many for itself.
+/// Entries that a process leaves uncounted at most: counting this many takes a millisecond, and a
+/// reader of all sums counts as many for itself.
 const UNCOUNTED_MAX: u64 = 1024;
 
 /// How many bytes of names are kept in memory: more than many entries have, unless they are

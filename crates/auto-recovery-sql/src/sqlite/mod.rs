@@ -12,10 +12,10 @@
 //! # Writing
 //!
 //! Each process writes through one connection, and concurrent callers share a transaction, which
-//! takes the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows of entries, each of
-//! which says what its trail comes to with it; once in many entries it brings up the rows of
-//! sessions and the sums that lists and statistics are made of. Who reads those adds what came
-//! since, so they are exact whenever anybody looks. `Durability::Sync` is `synchronous=FULL`: the
+//! takes the lock of the database at once (`BEGIN IMMEDIATE`). It adds the rows of entries; each
+//! row holds the sums of its trail up to itself. Once in many entries it brings up the rows of
+//! sessions and the sums that lists and statistics are made from. A reader of those adds newer
+//! entries, so they are always exact. `Durability::Sync` is `synchronous=FULL`: the
 //! log is synced before a commit is acknowledged. `Durability::Flush` is `synchronous=NORMAL`: what
 //! a power cut takes is the end of the log.
 //!

@@ -49,7 +49,7 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("the journal keeps every event", journal),
         ("sessions are listed with what is known", listed),
         ("all sessions are summed up", sums::of_all),
-        ("sums are told apart", sums::told_apart),
+        ("sums are grouped", sums::grouped),
         ("recipes are counted", sums::by_recipe),
         ("sessions are listed by the page", pages::like_the_list),
         ("pages are stable under writers", pages::under_writers),

@@ -11,6 +11,7 @@ mod edges;
 mod ground;
 mod house;
 mod limits;
+mod phrases;
 mod platform;
 mod reads;
 mod recorder;
@@ -74,6 +75,11 @@ fn what_is_linuxs_own_stands_in_one_room() {
 #[test]
 fn the_library_speaks_no_command_line() {
     assert_clean(edges::command_lines(&Tree::read()));
+}
+
+#[test]
+fn sentences_say_who_does_what() {
+    assert_clean(phrases::unclear(&Tree::read()));
 }
 
 #[test]

@@ -294,8 +294,8 @@ impl OutputSink for Locked<'_> {
     }
 }
 
-/// The most that is released of what is held, where it is cut: a tenth of what a model of today is
-/// given at once, at four bytes a word.
+/// Bytes of held output that are released, where it is cut: a tenth of the text that a model of
+/// today is given at once, at four bytes a word.
 const CUT_BYTES_MAX: u64 = 16 * 1024;
 /// The part of that which comes from the beginning; most tools say what matters at the end.
 const CUT_HEAD: u64 = 4 * 1024;

@@ -14,7 +14,7 @@ use crate::output::{Printer, Status, counted, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
-/// Columns of what is done, so that what follows lines up.
+/// Columns of the word for a step, so that the text after it lines up.
 const ACTION_COLUMNS: usize = 30;
 /// Paths that a line names; more are counted.
 const PATHS_SHOWN: usize = 4;

@@ -137,8 +137,8 @@ const NPX: Wrapper = ("npx", &[("note", "")], "npx --no-install CMD", "");
 /// Tools that only a package's own scripts find.
 const OF_PACKAGES: [&str; 2] = ["eslint", "prettier"];
 
-/// Runners of hooks print what a tool wrote, and not how it was called: a recipe is found there by
-/// what its tool alone writes, and on the file that this names.
+/// Runners of hooks print what a tool wrote, and not how it was called: words that its tool alone
+/// writes lead to a recipe there, and to the file that they name.
 const UNNAMED: &str = "its output does not say whose it is";
 
 /// The same holds for how it was called.

@@ -78,7 +78,7 @@ impl<'s> Watcher<'s> {
 
     fn comes_to_know_all(&mut self, sessions: &[&str]) {
         while !self.knows_all(sessions) {
-            assert!(self.wait(), "it is told of what it does not know");
+            assert!(self.wait(), "it is told what it does not know");
         }
     }
 }

@@ -269,7 +269,7 @@ pub(super) fn by_recipe(place: &dyn Place) {
     assert_eq!(told().len(), 1, "what was removed had the recipes");
 }
 
-pub(super) fn told_apart(place: &dyn Place) {
+pub(super) fn grouped(place: &dyn Place) {
     let store = place.open();
     fill(&*store);
     let of = |by: &[Dimension]| AggregateQuery {

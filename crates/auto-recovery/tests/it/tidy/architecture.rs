@@ -10,7 +10,7 @@ const PAGE: &str = "ARCHITECTURE.md";
 
 /// The lines around the printed part.
 const BEGIN: &str = "<!-- printed from crates/auto-recovery/tests/it/tidy/arrows.rs -->";
-const END: &str = "<!-- end of what is printed -->";
+const END: &str = "<!-- end of the printed part -->";
 
 /// Findings about the page. A page that differs is printed anew in the build's directory, and the
 /// finding has the command that copies it.
@@ -26,7 +26,7 @@ pub(super) fn page(tree: &Tree) -> Vec<String> {
     let renewed = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PAGE);
     fs::write(&renewed, expected).expect("the build's directory can be written");
     vec![format!(
-        "{PAGE}: who imports whom is not what the tidy table says: cp {} {PAGE}",
+        "{PAGE}: the printed imports are not those of the tidy table: cp {} {PAGE}",
         renewed.display()
     )]
 }

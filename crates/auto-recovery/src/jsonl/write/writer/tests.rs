@@ -47,7 +47,7 @@ fn the_child_of_a_fork_opens_the_file_anew() {
     let is_shared = |file: &File| !fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK);
     assert!(
         is_shared(write(&mut writer)),
-        "the same process goes on with it"
+        "the same process continues it"
     );
     writer.open.as_mut().unwrap().pid = 0;
     assert!(!is_shared(write(&mut writer)));
