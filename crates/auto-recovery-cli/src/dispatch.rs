@@ -11,7 +11,7 @@ use clap::Parser;
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
     ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
-    with_separator, without_store_urls, without_wrong_tip,
+    without_store_urls, without_wrong_tip,
 };
 use crate::commands::{
     self, CapturedOutput, Export, Part, PruneRequest, Report, TrustPlace, Wanted,
@@ -330,10 +330,7 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
 /// its colours; a complaint repeats what was typed, so it is escaped instead.
 fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
     if error.use_stderr() {
-        let text = match with_separator(&error, args) {
-            Some(words) => format!("error: put the command after `--`: `{words}`\n"),
-            None => without_wrong_tip(error).render().to_string(),
-        };
+        let text = without_wrong_tip(error).render().to_string();
         let text = without_store_urls(text, args);
         let text = escape_bytes(text.as_bytes(), Escapes::Text);
         io::stderr().write_all(text.as_bytes()).ok();

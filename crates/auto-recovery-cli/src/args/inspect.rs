@@ -10,15 +10,15 @@ use crate::args::check;
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  recover plan -- cargo fmt --check
-  recover plan --json -- npm ci";
+  recover plan cargo fmt --check
+  recover plan --json npm ci";
 
 /// Print what would be tried for each kind of failure; run nothing
 #[derive(Args, Debug)]
 #[command(after_long_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
     /// Command that would be run, with its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
+    #[arg(value_name = "CMD", trailing_var_arg = true, required = true)]
     pub(crate) command: Vec<OsString>,
 }
 

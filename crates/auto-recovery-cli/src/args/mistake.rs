@@ -1,37 +1,12 @@
 //! What was typed and cannot be understood.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use auto_recovery::run::display_command;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Error, Parser as _};
-
-use crate::args::Cli;
+use clap::Error;
+use clap::error::{ContextKind, ContextValue};
 
 /// What stands for a word that may have a password in it.
 const HIDDEN: &str = "…";
-
-/// What would have been understood, where a command to run was typed without the `--` before it.
-pub(crate) fn with_separator(error: &Error, args: &[OsString]) -> Option<String> {
-    let word = unexpected(error)?;
-    // Where there is a `--`, the command is after it, and the word is a mistake.
-    if word.starts_with('-') || args.iter().any(|arg| arg == "--") {
-        return None;
-    }
-    let places = (1..args.len()).filter(|&at| args[at] == OsStr::new(word));
-    let mut separated = places.map(|at| {
-        let mut words = args.to_vec();
-        words.insert(at, "--".into());
-        words
-    });
-    let mut words = separated.find(|words| Cli::try_parse_from(words).is_ok())?;
-    words[0] = "recover".into();
-    let shown = words.into_iter().map(|word| match word.to_str() {
-        Some(text) if may_be_store_url(text) => HIDDEN.into(),
-        _ => word,
-    });
-    Some(display_command(&shown.collect::<Vec<_>>()))
-}
 
 /// Takes out of `error` the tip to take an option for the command: nobody means that.
 pub(crate) fn without_wrong_tip(mut error: Error) -> Error {
@@ -67,14 +42,4 @@ fn may_be_store_url(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let has = |part| lower.contains(part);
     has("pass") || (has("@") && has(":")) || (has("postgre") && has(":"))
-}
-
-/// The word that was not expected, if that is the mistake.
-fn unexpected(error: &Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
-            Some(word)
-        }
-        _ => None,
-    }
 }

@@ -26,5 +26,6 @@ mod stores;
 mod terminal;
 mod transfer;
 mod trust;
+mod typing;
 mod unread;
 mod usage;

@@ -102,16 +102,8 @@ fn mistakes_are_named_and_exit_with_2_and_those_of_run_with_125() {
         (&["show", "--last", "two"], "invalid digit found"),
         (&["show", "x", "--last"], "cannot be used with"),
         (&["run"], "<CMD>"),
-        (
-            &["run", "cargo", "test"],
-            "error: put the command after `--`: `recover run -- cargo test`\n",
-        ),
-        (
-            &["run", "--fix", "ls", "ls", "-l", "a b"],
-            "after `--`: `recover run --fix ls -- ls -l 'a b'`\n",
-        ),
-        (&["run", "ls", "--", "true"], "unexpected argument 'ls'"),
-        (&["plan", "ls"], "after `--`: `recover plan -- ls`\n"),
+        (&["run", "-c", "ls", "ls"], "cannot be used with"),
+        (&["run", "-c", " "], "is a variable unset?"),
         (&["run", "--retr", "1", "--", "true"], "'--retry'"),
         (
             &["run", "--retry", "-1", "--", "true"],
