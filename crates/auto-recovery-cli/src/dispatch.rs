@@ -1,17 +1,18 @@
 //! From what was typed to the function that does it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 
 use auto_recovery::Result;
 use auto_recovery::host::new_id;
 use auto_recovery::retention::RetentionRules;
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
-    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
-    without_store_urls, without_wrong_tip,
+    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, in_words,
+    is_run,
 };
 use crate::commands::{
     self, CapturedOutput, Export, Part, PruneRequest, Report, TrustPlace, Wanted,
@@ -19,7 +20,7 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
-use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
+use crate::output::{Printer, Verbosity, print_mistake};
 use crate::settings::{Environment, Layer, RunRequest};
 
 /// Does what `args` ask for.
@@ -327,20 +328,19 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
 }
 
 /// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
-/// its colours; a complaint repeats what was typed, so it is escaped instead.
+/// its colours; a complaint repeats what was typed, so it is escaped.
 fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
-    if error.use_stderr() {
-        let text = without_wrong_tip(error).render().to_string();
-        let text = without_store_urls(text, args);
-        let text = escape_bytes(text.as_bytes(), Escapes::Text);
-        io::stderr().write_all(text.as_bytes()).ok();
-        match is_run(args) {
-            true => Exit::FAILED,
-            false => Exit::USAGE,
-        }
-    } else {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // A reader that has gone away does not need the rest of the help.
         error.print().ok();
-        Exit::OK
+        return match error.use_stderr() {
+            true => Exit::USAGE,
+            false => Exit::OK,
+        };
+    }
+    print_mistake(&in_words(&error, args));
+    match is_run(args) {
+        true => Exit::FAILED,
+        false => Exit::USAGE,
     }
 }

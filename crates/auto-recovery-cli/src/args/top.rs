@@ -106,15 +106,28 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is the
-/// first word that is neither an option nor the value of one.
+/// Whether `args`, which cannot be understood as a whole, are meant for `run`.
 pub(crate) fn is_run(args: &[OsString]) -> bool {
+    command_of(args).is_some_and(|command| command == "run")
+}
+
+/// The command that `args`, which cannot be understood as a whole, are meant for: the first word
+/// that is neither an option nor the value of one.
+pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {
     let cli = Cli::command();
+    // Options of a command are typed before it, too, and are a mistake then.
+    let commands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
+    let options: Vec<_> = cli.get_arguments().chain(commands).collect();
     let takes_value = |word: &OsStr| {
         let name = word.to_str().and_then(|word| word.strip_prefix("--"));
         name.is_some_and(|name| {
-            cli.get_arguments()
-                .any(|arg| arg.get_long() == Some(name) && arg.get_action().takes_values())
+            let mut options = options.iter();
+            options.any(|arg| {
+                let needs_one = arg
+                    .get_num_args()
+                    .is_none_or(|number| number.min_values() > 0);
+                arg.get_long() == Some(name) && arg.get_action().takes_values() && needs_one
+            })
         })
     };
     let mut words = args.iter().skip(1);
@@ -122,10 +135,10 @@ pub(crate) fn is_run(args: &[OsString]) -> bool {
         if takes_value(word) {
             words.next();
         } else if !word.as_encoded_bytes().starts_with(b"-") {
-            return word == "run";
+            return Some(word);
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -134,7 +147,9 @@ mod tests {
 
     #[test]
     fn a_run_is_known_by_its_first_word() {
-        let cases: [(&[&str], bool); 11] = [
+        let cases: [(&[&str], bool); 13] = [
+            (&["--fix", "./mend", "run", "true"], true),
+            (&["--rollback", "run", "true"], true),
             (&["run", "--bogus", "--", "true"], true),
             (&["run"], true),
             (&["--bogus", "run", "--", "true"], true),

@@ -31,6 +31,7 @@ mod stats;
 mod stats_of_all;
 mod transfer;
 mod trust;
+mod unknown;
 
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use classify::classify;

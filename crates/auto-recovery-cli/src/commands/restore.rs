@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::RestoreArgs;
 use crate::commands::session;
+use crate::commands::unknown::unknown_session;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{counted, escape_text};
@@ -102,10 +103,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         let is_unknown =
             error.kind() == ErrorKind::NotFound && !place.store.is_known(&session_id)?;
         Ok(match is_unknown {
-            true => Error::new(
-                ErrorKind::NotFound,
-                format!("no session {session_id}; `recover sessions` lists them"),
-            ),
+            true => unknown_session(&*place.store, &session_id)?,
             false => error,
         })
     };

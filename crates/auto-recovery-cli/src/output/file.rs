@@ -33,6 +33,13 @@ pub(crate) fn write_output<T>(
             ),
         ));
     }
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = parent.filter(|dir| !dir.exists()) {
+        return Err(Error::new(
+            ErrorKind::Io,
+            format!("output: {} is no directory: make it first", dir.display()),
+        ));
+    }
     let mut written = None;
     export::replace(path, &mut |out| {
         written = Some(write(out)?);

@@ -22,7 +22,7 @@ pub(crate) use facts::Facts;
 pub(crate) use file::write_output;
 pub(crate) use json::JsonArray;
 pub(crate) use printer::{
-    Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
+    Printer, Verbosity, passed_on, passed_to_stdout, print_error, print_mistake, stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
 pub(crate) use shell::shell_words;

@@ -219,6 +219,11 @@ pub(crate) fn print_error(error: &Error) {
     print_line(format_args!("error: {}{way_out}", hints::chain(error)));
 }
 
+/// Prints what is wrong with the command line, as the last thing this process says.
+pub(crate) fn print_mistake(what: &str) {
+    print_line(format_args!("error: {what}"));
+}
+
 /// What helps when the operating system says no, which knows nothing of our settings.
 fn way_out(error: &Error) -> Option<&'static str> {
     let mut cause = error.source();

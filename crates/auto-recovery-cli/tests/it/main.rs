@@ -1,6 +1,7 @@
 //! The command's tests: whole stories through the binary, one module a topic.
 
 mod attacked;
+mod bad_input;
 mod clear;
 mod completions;
 mod config;
