@@ -50,6 +50,12 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
                 })
                 .map_err(Failure::of_run)
         }
+        Command::Plan(args) => {
+            let (request, flags) = RunRequest::split(args.run);
+            let context = Context::new(&global, flags, &environment, printer)?;
+            context.tell_left_out();
+            Ok(commands::plan(&context, &request)?)
+        }
         command => Ok(dispatch(
             &Context::new(&global, Layer::default(), &environment, printer)?,
             command,
@@ -61,11 +67,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
 fn reads_policy(command: &Command) -> bool {
     matches!(
         command,
-        Command::Plan(_)
-            | Command::Classify(_)
-            | Command::Recipes(_)
-            | Command::Explain(_)
-            | Command::Config
+        Command::Classify(_) | Command::Recipes(_) | Command::Explain(_) | Command::Config
     )
 }
 
@@ -81,10 +83,9 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         context.tell_left_out();
     }
     match command {
-        Command::Run(_) | Command::Completions(_) => {
-            unreachable!("`run` takes them before it resolves settings")
+        Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
+            unreachable!("`run` takes them, whose settings are not those of the others")
         }
-        Command::Plan(args) => commands::plan(context, args.command),
         Command::Classify(args) => commands::classify(context, args),
         Command::Recipes(args) => recipes(context, args),
         Command::Explain(args) => explain(context, args),

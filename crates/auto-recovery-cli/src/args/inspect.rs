@@ -1,25 +1,29 @@
 //! Arguments of the commands around a run: what would be tried, what a failure is, where the tree
 //! was.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::check;
+use crate::args::{RunArgs, check};
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
   recover plan cargo fmt --check
-  recover plan --json npm ci";
+  recover plan --fix ./mend.sh --allow moderate --json npm ci
+
+A step of --json: {\"strategy\", \"does\", \"command\", \"folder\", \"recipe\", \"tier\", \"max_attempts\"};
+`command` is null where your own command is run again, `recipe` where you gave it yourself.";
 
 /// Print what would be tried for each kind of failure; run nothing
+///
+/// Takes what `recover run` takes, and answers for that: type `plan` in the place of `run`. What a
+/// failure is can only be told once there is one, so each category has its answer.
 #[derive(Args, Debug)]
 #[command(after_long_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
-    /// Command that would be run, with its arguments
-    #[arg(value_name = "CMD", trailing_var_arg = true, required = true)]
-    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 const CLASSIFY_EXAMPLES: &str = "\

@@ -75,7 +75,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     Classify(ClassifyArgs),
     Recipes(RecipesArgs),
     Explain(ExplainArgs),

@@ -36,3 +36,49 @@ fn a_line_for_a_shell_is_run_by_one() {
         serde_json::json!(["sh", "-c", "true"])
     );
 }
+
+#[test]
+fn a_plan_takes_what_a_run_takes_and_answers_for_that() {
+    let machine = Machine::new();
+    let args = [
+        "plan",
+        "--json",
+        "--fix",
+        "./mend",
+        "--retry",
+        "2",
+        "--result-file",
+        "r.json",
+        "false",
+        "--fix",
+    ];
+    let plans = machine.recover(&args).json();
+    assert!(!machine.work().join("r.json").exists());
+    let unknown = &plans.as_array().expect("a plan for each category")[4];
+    assert_eq!(unknown["category"], "unknown");
+    let steps = unknown["steps"].as_array().expect("steps");
+    assert_eq!(
+        steps[0],
+        serde_json::json!({
+            "strategy": "fix",
+            "does": "fix: ./mend, up to 3 times",
+            "command": ["sh", "-c", "./mend"],
+            "folder": null,
+            "recipe": null,
+            "tier": null,
+            "max_attempts": 3,
+        })
+    );
+    let (strategy, command) = (&steps[1]["strategy"], &steps[1]["command"]);
+    assert_eq!(
+        (strategy, command),
+        (&"retry".into(), &serde_json::Value::Null)
+    );
+    let run = machine.recover(&["plan", "--no-wait", "--retry", "0", "-c", "true && false"]);
+    assert!(!run.quiet().contains("retry:"), "{run:?}");
+    let recipe = &machine
+        .recover(&["plan", "--json", "sh", "-c", "black --check ."])
+        .json()[1];
+    let all = [recipe["steps"].to_string(), recipe["skipped"].to_string()].concat();
+    assert!(all.contains("black"), "{recipe}");
+}
