@@ -123,13 +123,18 @@ pub(crate) struct ExplainArgs {
 /// goes back to the newest mark, or to the last tree at which its command passed. Inside another
 /// recovery (RECOVER_SESSION_ID is set) it marks nothing, says so, and exits with 0.
 #[derive(Args, Debug)]
-pub(crate) struct CheckpointArgs {}
+pub(crate) struct CheckpointArgs {
+    /// A name for it, which `recover checkpoints` lists and `recover restore` takes
+    #[arg(long, value_name = "TEXT", value_parser = check::label)]
+    pub(crate) label: Option<String>,
+}
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
   recover restore                what the newest session here did, taken back
   recover restore SESSION 2      what came after attempt 2 of it, taken back
   recover restore SESSION --preview
+  recover restore CHECKPOINT     the whole tree as it was then; `recover checkpoints` lists them
 
 Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
 
@@ -141,8 +146,9 @@ Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
 #[derive(Args, Debug)]
 #[command(after_long_help = RESTORE_EXAMPLES)]
 pub(crate) struct RestoreArgs {
-    /// Session to take back; the newest of this workspace if left out
-    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "last")]
+    /// Session to take back, the newest of this workspace if left out; or a checkpoint's id, the
+    /// beginning of one, or its label
+    #[arg(value_name = "SESSION|CHECKPOINT", value_parser = check::session, conflicts_with = "last")]
     pub(crate) session: Option<String>,
 
     /// Back to how attempt N left it, before any undo

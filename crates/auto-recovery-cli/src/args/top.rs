@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
+    /// List the trees of this workspace that `restore` and a rollback can go back to
+    Checkpoints,
     #[command(visible_alias = "undo")]
     Restore(RestoreArgs),
     Hold(HoldArgs),
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,
+    /// Write a commented recover.toml for this workspace; one that is there stays as it is
+    Init,
     Trust(TrustArgs),
     Completions(CompletionsArgs),
 }

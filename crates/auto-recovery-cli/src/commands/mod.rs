@@ -2,6 +2,7 @@
 
 mod captured;
 mod checkpoint;
+mod checkpoints;
 mod classify;
 mod clear;
 mod completions;
@@ -14,6 +15,7 @@ mod export;
 mod github;
 mod history;
 mod hold;
+mod init;
 mod log;
 mod plan;
 mod prune;
@@ -34,6 +36,7 @@ mod trust;
 mod unknown;
 
 pub(crate) use checkpoint::checkpoint;
+pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;
 pub(crate) use clear::clear;
 pub(crate) use completions::completions;
@@ -42,6 +45,7 @@ pub(crate) use explain::{CapturedOutput, explain_output, explain_session, is_ses
 pub(crate) use export::{Export, export};
 pub(crate) use history::history;
 pub(crate) use hold::{hold, release};
+pub(crate) use init::init;
 pub(crate) use log::log;
 pub(crate) use plan::plan;
 pub(crate) use prune::{PruneRequest, prune_by_itself, prune_sessions};

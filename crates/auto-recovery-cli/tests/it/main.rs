@@ -10,6 +10,7 @@ mod explain;
 mod export;
 mod fixers;
 mod fuzz_config;
+mod going_back;
 mod harness;
 mod keep;
 mod killed;

@@ -32,7 +32,7 @@ mod unfinished;
 
 pub use beside::{Inbox, Registration};
 pub use commit::Checkpoint;
-pub use good_trees::{Good, GoodTree};
+pub use good_trees::{Good, GoodTree, good_trees_of};
 pub use options::{CheckpointLimits, CheckpointOptions};
 pub use patch::{DiffSink, PatchForm};
 pub use repository::user_index::{Staged, UserIndex};
