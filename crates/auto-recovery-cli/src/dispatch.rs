@@ -92,6 +92,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Trust(args) => trust(context, args),
         Command::Checkpoint(args) => commands::checkpoint(context, args.label.as_deref()),
         Command::Checkpoints => commands::checkpoints(context),
+        Command::Doctor => commands::doctor(context),
         Command::Init => commands::init(context),
         Command::Restore(args) => commands::restore(context, args),
         Command::Config => commands::config(settings, printer),

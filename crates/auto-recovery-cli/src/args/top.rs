@@ -104,6 +104,10 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,
+    /// Look at what recoveries need here: what is wrong, and what to type
+    ///
+    /// Changes nothing. Exit codes: 0, 1 if something is wrong, 2 usage, 125.
+    Doctor,
     /// Write a commented recover.toml for this workspace; one that is there stays as it is
     Init,
     Trust(TrustArgs),

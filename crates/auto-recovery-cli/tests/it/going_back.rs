@@ -1,6 +1,7 @@
-//! Named checkpoints: made, listed, gone back to.
+//! Named checkpoints: made, listed, gone back to; what is wrong here.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::harness::Machine;
 
@@ -78,4 +79,47 @@ fn the_file_that_init_writes_is_right_in_every_line_and_never_replaced() {
          sets",
     );
     assert_eq!(fs::read_to_string(&path).expect("it"), settings.join("\n"));
+}
+
+#[test]
+fn doctor_says_what_is_wrong_and_what_to_type_and_makes_nothing() {
+    let machine = Machine::new();
+    let well = machine.recover(&["doctor", "--json"]);
+    let checks = well.json();
+    let all = checks.as_array().expect("checks");
+    let whats: Vec<_> = all.iter().filter_map(|one| one["what"].as_str()).collect();
+    let expected = ["version", "store", "space", "git", "workspace", "leftovers"];
+    assert_eq!(whats, expected);
+    assert!(all.iter().all(|one| one["finding"] == "ok"), "{checks}");
+    assert!(!machine.state().exists());
+
+    let empty = machine.root().join("empty");
+    fs::create_dir(&empty).expect("a directory");
+    let run = machine.run(machine.command(&["doctor"]).env("PATH", &empty));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  git"), "{run:?}");
+    assert!(run.stdout.contains("install git"), "{run:?}");
+
+    machine.write("project/whole", "whole");
+    let fix = "echo half > whole; kill -9 $PPID";
+    let mut command = machine.command(&["run", "--fix", fix, "false"]);
+    let died = command.status().expect("a run that dies");
+    assert_eq!(died.code(), None, "{died:?}");
+    let run = machine.recover(&["doctor"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  leftovers"), "{run:?}");
+    machine.recover(&["undo"]);
+    assert_eq!(machine.recover(&["doctor"]).code, 0);
+
+    machine.write("project/file", "no directory");
+    let run = machine.recover(&["doctor", "--store", "jsonl:file"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  store"), "{run:?}");
+
+    machine.write("project/recover.toml", "");
+    let path = machine.work().join("recover.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("its mode");
+    let run = machine.recover(&["doctor"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("note   settings"), "{run:?}");
 }

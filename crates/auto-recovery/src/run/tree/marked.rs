@@ -1,18 +1,57 @@
-//! Outside of runs: the good trees of a workspace, and the way back to one of them.
+//! Outside of runs: the good trees of a workspace, the way back to one of them, and whether
+//! checkpoints can be taken here at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::audit::{JournalEvent, Restored};
 use crate::checkpoint::{
     self, AskedBy, GoodTree, Unfinished, Wanted, check_checkpoint, good_trees_of,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::git::Git;
 use crate::run::tree::trees::{Place, TreePreview, TreeRestored};
 
 /// Digits that a piece of an id has at least.
 const PIECE_CHARS_MIN: usize = 5;
 
+/// What checkpoints need, as it is here.
+#[derive(Debug)]
+pub struct Health {
+    /// What git says of its version.
+    pub git: Result<String>,
+    /// The root of the workspace, if it may be checkpointed.
+    pub workspace: Result<PathBuf>,
+    /// The session that died here and left the tree half-way.
+    pub died: Result<Option<String>>,
+}
+
 impl Place {
+    /// What checkpoints of the workspace that `cwd` lies in need, as it is.
+    pub fn health(&self, cwd: &Path) -> Health {
+        let git = Git::new(None, self.state_dir.join("git")).for_user_of(&self.host);
+        let version = git.version();
+        let checkpointable = || {
+            let workspace = self.workspace(cwd)?;
+            workspace.checkpointable()?;
+            Ok(workspace.root().to_owned())
+        };
+        Health {
+            git: version.map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+            workspace: checkpointable(),
+            died: self.died(cwd),
+        }
+    }
+
+    /// The session that died in the workspace that `cwd` lies in; one that still works did not.
+    fn died(&self, cwd: &Path) -> Result<Option<String>> {
+        let workspace = self.workspace(cwd)?;
+        let Some(unfinished) = Unfinished::find(&self.state_dir, &workspace)? else {
+            return Ok(None);
+        };
+        let is_over = self.claim(&workspace).is_ok();
+        Ok(is_over.then(|| unfinished.run().session_id.clone()))
+    }
+
     /// The good trees of the workspace that `cwd` lies in, newest first.
     ///
     /// # Errors
