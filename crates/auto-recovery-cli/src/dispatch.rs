@@ -297,7 +297,12 @@ fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
         any_project,
     } = args;
     let now = context.host.now();
-    if !all {
+    let is_of_all = all
+        || !by.is_empty()
+        || [&since, &until, &project, &host]
+            .into_iter()
+            .any(Option::is_some);
+    if !is_of_all {
         let asked = context.asked(session, any_project);
         return commands::stats(&*context.store()?, asked, now, &context.printer);
     }
@@ -313,6 +318,7 @@ fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
 
 fn log(context: &Context) -> Result<Exit> {
     let started = identity::session_started(&context.settings, None);
+    context.printer.reading_terminal("attempts, a line each,");
     let input = io::stdin().lock();
     commands::log(
         &*context.store()?,

@@ -38,7 +38,7 @@ A line of --batch: {\"id\", \"argv\", \"exit_code\", \"signal\", \"timed_out\", 
 #[derive(Args, Debug)]
 #[command(after_long_help = CLASSIFY_EXAMPLES)]
 pub(crate) struct ClassifyArgs {
-    /// Captured output to read; stdin if left out
+    /// Captured output to read; stdin if left out or `-`
     #[arg(value_name = "FILE", conflicts_with = "batch")]
     pub(crate) file: Option<PathBuf>,
 

@@ -34,7 +34,7 @@ RECOVER_FILE, RECOVER_LINE, RECOVER_COMMAND, RECOVER_OUTPUT (a file with the out
 RECOVER_CONTEXT_JSON (a file with all that is known and was tried), RECOVER_PROMPT (the same for a
 model) and their like.
 
-Durations are written 10ms, 2s, 5m30s.
+Durations are written 10ms, 1.5s, 5m30s.
 
 Options of recover stand before CMD, and what follows is CMD's own, as with `env` and `timeout`. A
 `--` before CMD changes nothing. CMD is a program, not a text for a shell: -c is for that.

@@ -83,7 +83,7 @@ pub(crate) enum Command {
     ///
     /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that
     /// cannot be used is named on stderr and the others still land; the exit code is 1 then.
-    #[command(after_long_help = LOG_EXAMPLES)]
+    #[command(visible_alias = "record", after_long_help = LOG_EXAMPLES)]
     Log,
     /// List every recovery so far, newest first
     Sessions,

@@ -21,7 +21,7 @@ pub(crate) fn completions(
     directory: Option<&Path>,
     printer: &Printer,
 ) -> Result<Exit> {
-    match directory {
+    match directory.filter(|directory| *directory != Path::new("-")) {
         None => printer.data(Escapes::Text, |out| {
             out.write_all(&to_stdout(what)?).map_err(stdout_error)
         })?,

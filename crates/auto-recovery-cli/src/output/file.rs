@@ -47,3 +47,28 @@ pub(crate) fn write_output<T>(
     })?;
     Ok(written.expect("`replace` succeeds only after it called the closure, which sets it"))
 }
+
+/// Refuses the name `path` of a file whose ending no format has: it would hold something else than
+/// it says. `by_ending` is the format that the ending names; a name without one says nothing.
+///
+/// # Errors
+/// That the ending is none, and those there are.
+pub(crate) fn format_by_ending<T>(
+    path: &Path,
+    by_ending: impl FnOnce(&str) -> Option<T>,
+    endings: &str,
+) -> Result<Option<T>> {
+    let Some(ending) = path.extension().and_then(|ending| ending.to_str()) else {
+        return Ok(None);
+    };
+    match by_ending(ending) {
+        Some(format) => Ok(Some(format)),
+        None => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "output {}: no format ends in .{ending}: use {endings}, or say --format",
+                path.display()
+            ),
+        )),
+    }
+}

@@ -189,6 +189,16 @@ impl Printer {
         }
     }
 
+    /// Says that `what` is read from standard input where that is a terminal: nothing comes from it
+    /// until somebody types.
+    pub(crate) fn reading_terminal(&self, what: &str) {
+        if io::stdin().is_terminal() {
+            self.note(format_args!(
+                "reading {what} from this terminal; Ctrl-D ends it"
+            ));
+        }
+    }
+
     /// Counts and locates what could not be read.
     pub(crate) fn damage(&self, damage: &[Damage]) {
         /// Places that are named; more are counted.

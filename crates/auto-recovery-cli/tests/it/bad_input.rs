@@ -85,7 +85,10 @@ stats --all --since tomorrow
 export build-7 --all
 export --format xml
 export build-7 -o not/there/file.json
+export build-7 -o trail.xlsx
 report --format pdf
+report build-7 -o report.docx
+stats build-7 --by day
 restore no-such-session
 hold
 hold no-such-session

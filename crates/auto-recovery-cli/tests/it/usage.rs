@@ -159,8 +159,8 @@ fn durations_need_their_unit() {
         ("5", "a duration needs its unit: write `5s` or `5ms`"),
         ("1.5", "a duration needs its unit: write `1.5s` or `1.5ms`"),
         (
-            "1.5s",
-            "`1.5s` is no duration: write it like 10ms, 2s or 5m30s (units d, h, m, s, ms)",
+            "1.0005s",
+            "`1.0005s` is no duration: write it like 10ms, 1.5s or 5m30s (units d, h, m, s, ms)",
         ),
         ("5 s", "`5 s` is no duration"),
         ("soon", "`soon` is no duration"),
