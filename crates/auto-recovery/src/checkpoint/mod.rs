@@ -44,6 +44,7 @@ pub use retention::{
 };
 pub use revision::check_revision;
 pub use session::CheckpointSession;
+pub(crate) use store::git_version;
 pub use store::{CheckpointStore, check_checkpoint};
 pub use take_back::{AskedBy, Preview, Previewed, PutBack, Step, Wanted, preview, put_back};
 pub use tree::manifest::{Change, ChangeKind};

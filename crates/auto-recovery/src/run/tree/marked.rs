@@ -8,7 +8,6 @@ use crate::checkpoint::{
     self, AskedBy, GoodTree, Unfinished, Wanted, check_checkpoint, good_trees_of,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::git::Git;
 use crate::run::tree::trees::{Place, TreePreview, TreeRestored};
 
 /// Digits that a piece of an id has at least.
@@ -28,15 +27,13 @@ pub struct Health {
 impl Place {
     /// What checkpoints of the workspace that `cwd` lies in need, as it is.
     pub fn health(&self, cwd: &Path) -> Health {
-        let git = Git::new(None, self.state_dir.join("git")).for_user_of(&self.host);
-        let version = git.version();
         let checkpointable = || {
             let workspace = self.workspace(cwd)?;
             workspace.checkpointable()?;
             Ok(workspace.root().to_owned())
         };
         Health {
-            git: version.map(|text| String::from_utf8_lossy(&text).trim().to_owned()),
+            git: checkpoint::git_version(&self.host),
             workspace: checkpointable(),
             died: self.died(cwd),
         }
