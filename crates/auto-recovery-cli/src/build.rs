@@ -22,9 +22,10 @@ part!(parquet, "parquet", "Parquet");
 part!(postgres, "postgres", "PostgreSQL");
 part!(sqlite, "sqlite", "SQLite");
 
-/// The version, and what this build lacks.
+/// The version, the commit where it is known, and what this build lacks.
 pub(crate) const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
+    env!("RECOVER_COMMIT"),
     parquet!(),
     postgres!(),
     sqlite!()
@@ -51,6 +52,9 @@ mod tests {
         let missing: String = missing
             .map(|(_, what)| format!(", without {what}"))
             .collect();
-        assert_eq!(VERSION, format!("{}{missing}", env!("CARGO_PKG_VERSION")));
+        let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("RECOVER_COMMIT"));
+        assert_eq!(VERSION, format!("{version}{commit}{missing}"));
+        let digits = commit.trim_matches([' ', '(', ')']);
+        assert!(digits.is_empty() || digits.len() == 9, "{commit}");
     }
 }

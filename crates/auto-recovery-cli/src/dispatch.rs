@@ -1,17 +1,18 @@
 //! From what was typed to the function that does it.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 
 use auto_recovery::Result;
 use auto_recovery::host::new_id;
 use auto_recovery::retention::RetentionRules;
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
-    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, is_run,
-    with_separator, without_store_urls, without_wrong_tip,
+    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, in_words,
+    is_run,
 };
 use crate::commands::{
     self, CapturedOutput, Export, Part, PruneRequest, Report, TrustPlace, Wanted,
@@ -19,7 +20,7 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
-use crate::output::{Escapes, Printer, Verbosity, escape_bytes};
+use crate::output::{Printer, Verbosity, print_mistake};
 use crate::settings::{Environment, Layer, RunRequest};
 
 /// Does what `args` ask for.
@@ -49,6 +50,12 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
                 })
                 .map_err(Failure::of_run)
         }
+        Command::Plan(args) => {
+            let (request, flags) = RunRequest::split(args.run);
+            let context = Context::new(&global, flags, &environment, printer)?;
+            context.tell_left_out();
+            Ok(commands::plan(&context, &request)?)
+        }
         command => Ok(dispatch(
             &Context::new(&global, Layer::default(), &environment, printer)?,
             command,
@@ -60,11 +67,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
 fn reads_policy(command: &Command) -> bool {
     matches!(
         command,
-        Command::Plan(_)
-            | Command::Classify(_)
-            | Command::Recipes(_)
-            | Command::Explain(_)
-            | Command::Config
+        Command::Classify(_) | Command::Recipes(_) | Command::Explain(_) | Command::Config
     )
 }
 
@@ -80,15 +83,17 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         context.tell_left_out();
     }
     match command {
-        Command::Run(_) | Command::Completions(_) => {
-            unreachable!("`run` takes them before it resolves settings")
+        Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
+            unreachable!("`run` takes them, whose settings are not those of the others")
         }
-        Command::Plan(args) => commands::plan(context, args.command),
         Command::Classify(args) => commands::classify(context, args),
         Command::Recipes(args) => recipes(context, args),
         Command::Explain(args) => explain(context, args),
         Command::Trust(args) => trust(context, args),
-        Command::Checkpoint(_) => commands::checkpoint(context),
+        Command::Checkpoint(args) => commands::checkpoint(context, args.label.as_deref()),
+        Command::Checkpoints => commands::checkpoints(context),
+        Command::Doctor => commands::doctor(context),
+        Command::Init => commands::init(context),
         Command::Restore(args) => commands::restore(context, args),
         Command::Config => commands::config(settings, printer),
         Command::Log => log(context),
@@ -292,7 +297,12 @@ fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
         any_project,
     } = args;
     let now = context.host.now();
-    if !all {
+    let is_of_all = all
+        || !by.is_empty()
+        || [&since, &until, &project, &host]
+            .into_iter()
+            .any(Option::is_some);
+    if !is_of_all {
         let asked = context.asked(session, any_project);
         return commands::stats(&*context.store()?, asked, now, &context.printer);
     }
@@ -308,6 +318,7 @@ fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
 
 fn log(context: &Context) -> Result<Exit> {
     let started = identity::session_started(&context.settings, None);
+    context.printer.reading_terminal("attempts, a line each,");
     let input = io::stdin().lock();
     commands::log(
         &*context.store()?,
@@ -327,23 +338,19 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
 }
 
 /// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
-/// its colours; a complaint repeats what was typed, so it is escaped instead.
+/// its colours; a complaint repeats what was typed, so it is escaped.
 fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
-    if error.use_stderr() {
-        let text = match with_separator(&error, args) {
-            Some(words) => format!("error: put the command after `--`: `{words}`\n"),
-            None => without_wrong_tip(error).render().to_string(),
-        };
-        let text = without_store_urls(text, args);
-        let text = escape_bytes(text.as_bytes(), Escapes::Text);
-        io::stderr().write_all(text.as_bytes()).ok();
-        match is_run(args) {
-            true => Exit::FAILED,
-            false => Exit::USAGE,
-        }
-    } else {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // A reader that has gone away does not need the rest of the help.
         error.print().ok();
-        Exit::OK
+        return match error.use_stderr() {
+            true => Exit::USAGE,
+            false => Exit::OK,
+        };
+    }
+    print_mistake(&in_words(&error, args));
+    match is_run(args) {
+        true => Exit::FAILED,
+        false => Exit::USAGE,
     }
 }

@@ -24,3 +24,22 @@ pub(crate) fn command_text(text: &str) -> Result<String, String> {
         false => Ok(text.to_owned()),
     }
 }
+
+/// The label that `text` is.
+///
+/// # Errors
+/// If it is empty, long, or has control characters.
+pub(crate) fn label(text: &str) -> Result<String, String> {
+    /// Most characters of a label: a line of a list has room for them.
+    const CHARS_MAX: usize = 100;
+
+    let is_label = !text.trim().is_empty()
+        && text.chars().count() <= CHARS_MAX
+        && !text.chars().any(char::is_control);
+    match is_label {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "a label has 1 to {CHARS_MAX} characters, and no control characters"
+        )),
+    }
+}

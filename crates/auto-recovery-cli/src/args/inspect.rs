@@ -1,25 +1,29 @@
 //! Arguments of the commands around a run: what would be tried, what a failure is, where the tree
 //! was.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::check;
+use crate::args::{RunArgs, check};
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  recover plan -- cargo fmt --check
-  recover plan --json -- npm ci";
+  recover plan cargo fmt --check
+  recover plan --fix ./mend.sh --allow moderate --json npm ci
+
+A step of --json: {\"strategy\", \"does\", \"command\", \"folder\", \"recipe\", \"tier\", \"max_attempts\"};
+`command` is null where your own command is run again, `recipe` where you gave it yourself.";
 
 /// Print what would be tried for each kind of failure; run nothing
+///
+/// Takes what `recover run` takes, and answers for that: type `plan` in the place of `run`. What a
+/// failure is can only be told once there is one, so each category has its answer.
 #[derive(Args, Debug)]
 #[command(after_long_help = PLAN_EXAMPLES)]
 pub(crate) struct PlanArgs {
-    /// Command that would be run, with its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
-    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 const CLASSIFY_EXAMPLES: &str = "\
@@ -34,7 +38,7 @@ A line of --batch: {\"id\", \"argv\", \"exit_code\", \"signal\", \"timed_out\", 
 #[derive(Args, Debug)]
 #[command(after_long_help = CLASSIFY_EXAMPLES)]
 pub(crate) struct ClassifyArgs {
-    /// Captured output to read; stdin if left out
+    /// Captured output to read; stdin if left out or `-`
     #[arg(value_name = "FILE", conflicts_with = "batch")]
     pub(crate) file: Option<PathBuf>,
 
@@ -119,13 +123,18 @@ pub(crate) struct ExplainArgs {
 /// goes back to the newest mark, or to the last tree at which its command passed. Inside another
 /// recovery (RECOVER_SESSION_ID is set) it marks nothing, says so, and exits with 0.
 #[derive(Args, Debug)]
-pub(crate) struct CheckpointArgs {}
+pub(crate) struct CheckpointArgs {
+    /// A name for it, which `recover checkpoints` lists and `recover restore` takes
+    #[arg(long, value_name = "TEXT", value_parser = check::label)]
+    pub(crate) label: Option<String>,
+}
 
 const RESTORE_EXAMPLES: &str = "\
 Examples:
   recover restore                what the newest session here did, taken back
   recover restore SESSION 2      what came after attempt 2 of it, taken back
   recover restore SESSION --preview
+  recover restore CHECKPOINT     the whole tree as it was then; `recover checkpoints` lists them
 
 Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
 
@@ -137,8 +146,9 @@ Exit codes: 0, 1 if a path was left or there is no such session, 2 usage, 125.";
 #[derive(Args, Debug)]
 #[command(after_long_help = RESTORE_EXAMPLES)]
 pub(crate) struct RestoreArgs {
-    /// Session to take back; the newest of this workspace if left out
-    #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "last")]
+    /// Session to take back, the newest of this workspace if left out; or a checkpoint's id, the
+    /// beginning of one, or its label
+    #[arg(value_name = "SESSION|CHECKPOINT", value_parser = check::session, conflicts_with = "last")]
     pub(crate) session: Option<String>,
 
     /// Back to how attempt N left it, before any undo

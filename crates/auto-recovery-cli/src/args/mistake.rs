@@ -1,56 +1,290 @@
-//! What was typed and cannot be understood.
+//! What was typed and cannot be understood: the parser's errors in our own words, a line each, with
+//! the thing, the reason and the way out. Passwords in what was typed are not repeated.
 
-use std::ffi::{OsStr, OsString};
+use std::error::Error as _;
+use std::ffi::OsString;
 
 use auto_recovery::run::display_command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Error, Parser as _};
+use clap::{CommandFactory, Error};
 
 use crate::args::Cli;
+use crate::args::top::command_of;
 
 /// What stands for a word that may have a password in it.
 const HIDDEN: &str = "…";
 
-/// What would have been understood, where a command to run was typed without the `--` before it.
-pub(crate) fn with_separator(error: &Error, args: &[OsString]) -> Option<String> {
-    let word = unexpected(error)?;
-    // Where there is a `--`, the command is after it, and the word is a mistake.
-    if word.starts_with('-') || args.iter().any(|arg| arg == "--") {
-        return None;
-    }
-    let places = (1..args.len()).filter(|&at| args[at] == OsStr::new(word));
-    let mut separated = places.map(|at| {
-        let mut words = args.to_vec();
-        words.insert(at, "--".into());
-        words
-    });
-    let mut words = separated.find(|words| Cli::try_parse_from(words).is_ok())?;
-    words[0] = "recover".into();
-    let shown = words.into_iter().map(|word| match word.to_str() {
-        Some(text) if may_be_store_url(text) => HIDDEN.into(),
-        _ => word,
-    });
-    Some(display_command(&shown.collect::<Vec<_>>()))
+/// Options that other programs have, and ours for the same wish.
+const OPTIONS_MEANT: [(&[&str], &str); 4] = [
+    (
+        &["--timeout", "--time-limit"],
+        "`--attempt-timeout D` ends each program that takes longer, `--deadline D` the whole run",
+    ),
+    (
+        &[
+            "--retries",
+            "--tries",
+            "--attempts",
+            "--times",
+            "--max-retries",
+        ],
+        "`--retry N` runs the command again up to N times, `--max-attempts N` bounds each strategy",
+    ),
+    (
+        &["--delay", "--backoff", "--wait", "--sleep", "--interval"],
+        "`--base-delay D` is the first wait, `--max-delay D` the longest",
+    ),
+    (
+        &["--preview", "--plan"],
+        "`--dry-run` runs the command once and shows what would be tried",
+    ),
+];
+
+/// Commands that other programs have, and ours for the same wish.
+const COMMANDS_MEANT: [(&[&str], &str); 9] = [
+    (&["exec", "start", "retry", "try"], "recover run"),
+    (&["list", "status"], "recover sessions"),
+    (&["rm", "delete", "remove", "forget"], "recover clear"),
+    (&["revert", "rollback", "reset"], "recover undo"),
+    (&["gc", "clean", "cleanup"], "recover prune"),
+    (&["diff"], "recover show --diff"),
+    (&["logs", "trail"], "recover history"),
+    (&["why"], "recover explain"),
+    (&["man"], "recover completions man"),
+];
+
+/// What is wrong with `args`, for which the parser said `error`, in one line with the way out.
+pub(crate) fn in_words(error: &Error, args: &[OsString]) -> String {
+    let said = match error.kind() {
+        ErrorKind::UnknownArgument => unknown_argument(error, args),
+        ErrorKind::InvalidSubcommand => unknown_command(error, args),
+        ErrorKind::MissingSubcommand => Some("no command was given; `recover help` has all".into()),
+        ErrorKind::MissingRequiredArgument => missing(error, args),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::ArgumentConflict => conflict(error),
+        ErrorKind::TooManyValues => text(error, ContextKind::InvalidArg).map(|name| {
+            let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
+            format!("`{}` takes no value, and was given `{value}`", bare(name))
+        }),
+        ErrorKind::InvalidUtf8 => Some("a word is no UTF-8, and must be here".into()),
+        _ => None,
+    };
+    without_store_urls(said.unwrap_or_else(|| as_parsed(error)), args)
 }
 
-/// Takes out of `error` the tip to take an option for the command: nobody means that.
-pub(crate) fn without_wrong_tip(mut error: Error) -> Error {
-    let is_right = |tip: &str| !tip.contains("to pass");
-    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
-        let tips: Vec<_> = tips
-            .into_iter()
-            .filter(|tip| is_right(&tip.to_string()))
-            .collect();
-        if !tips.is_empty() {
-            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
-        }
+/// A word that is no option, or one too many.
+fn unknown_argument(error: &Error, args: &[OsString]) -> Option<String> {
+    let word = text(error, ContextKind::InvalidArg)?;
+    let command = command_of(args).and_then(|command| command.to_str());
+    let command = command.filter(|name| Cli::command().find_subcommand(name).is_some());
+    let whole = full(command);
+    if !word.starts_with('-') {
+        let takes = positionals(command?);
+        return Some(match takes.is_empty() {
+            true => format!("`{word}` is one word too many: `{whole}` takes none"),
+            false => format!("`{word}` is one word too many: `{whole}` takes {takes}"),
+        });
     }
-    error
+    let meant = || {
+        let is_run = matches!(command, Some("run" | "plan"));
+        let (_, says) = OPTIONS_MEANT
+            .iter()
+            .find(|(names, _)| is_run && names.contains(&word))?;
+        Some(format!(": {says}"))
+    };
+    let near = || {
+        let option = text(error, ContextKind::SuggestedArg)?;
+        Some(format!("; did you mean `{}`?", bare(option)))
+    };
+    // An option of `run` that was typed before `run`.
+    let of_command = || {
+        let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else {
+            return None;
+        };
+        let mut tips = tips.iter().map(ToString::to_string);
+        let option = tips.find_map(|tip| Some(tip.strip_suffix("' exists")?[1..].to_owned()))?;
+        Some(format!("; it stands after the command: `recover {option}`"))
+    };
+    let help = || match command {
+        Some(command) => format!("; `recover help {command}` lists them"),
+        None => "; `recover --help` lists them".to_owned(),
+    };
+    let way_out = meant().or_else(near).or_else(of_command);
+    Some(format!(
+        "`{word}` is no option of `{whole}`{}",
+        way_out.unwrap_or_else(help)
+    ))
+}
+
+/// A word where a command should be.
+fn unknown_command(error: &Error, args: &[OsString]) -> Option<String> {
+    let word = text(error, ContextKind::InvalidSubcommand)?;
+    let says = format!("`{word}` is no command of recover");
+    let other = COMMANDS_MEANT
+        .iter()
+        .find(|(names, _)| names.contains(&word));
+    if let Some((_, other)) = other {
+        return Some(format!("{says}: `{other}` is what does that"));
+    }
+    let near = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(near)) => Some(near),
+        Some(ContextValue::Strings(near)) => near.first(),
+        _ => None,
+    };
+    let cli = Cli::command();
+    let mut commands = cli.get_subcommands().map(clap::Command::get_name);
+    let near = near.map(String::as_str);
+    let near = near.or_else(|| commands.find(|name| strsim::osa_distance(name, word) == 1));
+    if let Some(near) = near {
+        return Some(format!("{says}; did you mean `recover {near}`?"));
+    }
+    let at = args.iter().position(|arg| arg == word);
+    let is_help = args.iter().any(|arg| arg == "help");
+    Some(match at.filter(|_| !is_help) {
+        Some(at) => {
+            let shown = args[at..].iter().map(|word| match word.to_str() {
+                Some(text) if may_be_store_url(text) => HIDDEN.into(),
+                _ => word.clone(),
+            });
+            let typed = display_command(&shown.collect::<Vec<_>>());
+            format!("{says}: `recover run {typed}` would run a program, `recover help` has all")
+        }
+        None => format!("{says}; `recover help` has all"),
+    })
+}
+
+/// What was not given and must be.
+fn missing(error: &Error, args: &[OsString]) -> Option<String> {
+    let Some(ContextValue::Strings(names)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let command = command_of(args)?.to_str()?;
+    if names.iter().any(|name| name.contains("<CMD>")) {
+        return Some(format!(
+            "`recover {command}` needs a command, as in `recover {command} cargo test`"
+        ));
+    }
+    let needs = names.iter().map(|name| bare(name)).collect::<Vec<_>>();
+    Some(format!(
+        "`recover {command}` needs {}; `recover help {command}` has examples",
+        needs.join(" and ")
+    ))
+}
+
+/// A value that an argument cannot have.
+fn wrong_value(error: &Error) -> Option<String> {
+    let name = text(error, ContextKind::InvalidArg)?;
+    let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
+    let bare_name = bare(name);
+    if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue)
+        && !valid.is_empty()
+    {
+        return Some(match value {
+            "" => format!("`{bare_name}` needs a value: {}", any_of(valid)),
+            _ => format!(
+                "`{value}` cannot be the value of `{bare_name}`: use {}",
+                any_of(valid)
+            ),
+        });
+    }
+    let value = match value {
+        "" => "''",
+        value => value,
+    };
+    let Some(source) = error.source() else {
+        return Some(format!("`{bare_name}` needs a value, as in `{name}`"));
+    };
+    let why = source.to_string();
+    let why = match why.as_str() {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "write a whole number"
+        }
+        "number too large to fit in target type" => "that is too large a number",
+        why if why.contains(" is not in 1..") => "it is at least 1",
+        why if why.contains(" is not in 0..") => "that is too large a number",
+        why => why,
+    };
+    Some(format!(
+        "`{value}` cannot be the value of `{bare_name}`: {why}"
+    ))
+}
+
+/// Two arguments that exclude one another, or one that was given twice.
+fn conflict(error: &Error) -> Option<String> {
+    let name = bare(text(error, ContextKind::InvalidArg)?);
+    let others = match error.get(ContextKind::PriorArg)? {
+        ContextValue::String(other) => vec![bare(other)],
+        ContextValue::Strings(others) => others.iter().map(|other| bare(other)).collect(),
+        _ => return None,
+    };
+    Some(match others.contains(&name) {
+        true => format!("`{name}` is there twice: once is enough"),
+        false => format!(
+            "`{name}` cannot be used with `{}`: leave one out",
+            others.join("` and `")
+        ),
+    })
+}
+
+/// What the parser itself says first.
+fn as_parsed(error: &Error) -> String {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.trim_start_matches("error: ").to_owned()
+}
+
+fn text(error: &Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The command `name` as it is typed; the program alone where there is none.
+fn full(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("recover {name}"),
+        None => "recover".to_owned(),
+    }
+}
+
+/// The name of an argument that the parser calls `--last [<N>]`, `<CMD>...` or `[SESSION]`.
+fn bare(shown: &str) -> &str {
+    let first = match shown.starts_with('-') {
+        true => shown.split([' ', '=', '[']).next().unwrap_or(shown),
+        false => shown.trim_end_matches("..."),
+    };
+    first.trim_matches(['<', '>', '[', ']'])
+}
+
+/// The words that `command` takes, as its help shows them.
+fn positionals(command: &str) -> String {
+    let cli = Cli::command();
+    let Some(command) = cli.find_subcommand(command) else {
+        return String::new();
+    };
+    let names = command.get_positionals().map(|arg| {
+        let names = arg.get_value_names().unwrap_or_default();
+        names
+            .first()
+            .map_or("WORD", |name| name.as_str())
+            .to_owned()
+    });
+    names.collect::<Vec<_>>().join(" and ")
+}
+
+/// `a, b or c`.
+fn any_of(values: &[String]) -> String {
+    match values {
+        [] => String::new(),
+        [one] => one.clone(),
+        [before @ .., last] => format!("{} or {last}", before.join(", ")),
+    }
 }
 
 /// `text`, which repeats some of `args`, without those that may be the URL of a database, also one
 /// that was mistyped: there may be a password in it.
-pub(crate) fn without_store_urls(text: String, args: &[OsString]) -> String {
+fn without_store_urls(text: String, args: &[OsString]) -> String {
     let values = args.iter().filter_map(|arg| arg.to_str());
     let mut urls: Vec<&str> = values
         .flat_map(|arg| [Some(arg), arg.split_once('=').map(|(_, value)| value)])
@@ -67,14 +301,4 @@ fn may_be_store_url(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let has = |part| lower.contains(part);
     has("pass") || (has("@") && has(":")) || (has("postgre") && has(":"))
-}
-
-/// The word that was not expected, if that is the mistake.
-fn unexpected(error: &Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => {
-            Some(word)
-        }
-        _ => None,
-    }
 }

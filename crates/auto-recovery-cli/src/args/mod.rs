@@ -19,7 +19,7 @@ pub(crate) use inspect::{
 };
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
-pub(crate) use mistake::{with_separator, without_store_urls, without_wrong_tip};
+pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command, is_run};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, ShowArgs, StatsArgs};

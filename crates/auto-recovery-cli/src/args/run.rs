@@ -12,20 +12,21 @@ use crate::settings::{RollbackTarget, Tier, parse_duration};
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  recover run -- cargo test
+  recover run cargo test
       Run it. When it fails, try the built-in recipes that suit the failure and are safe.
-  recover run --fix ./mend.sh --fix ./ask-agent -- pytest -q
+  recover run --fix ./mend.sh --fix ./ask-agent pytest -q
       Try your own fixes in this order, each up to 3 times; undo each one that does not help.
-  recover run --protect 'tests/**' --fix agent:claude -- pytest -q
+  recover run --protect 'tests/**' --fix agent:claude pytest -q
       Have a coding agent mend it, told what failed and what its earlier tries did.
-  recover run --retry 5 --base-delay 2s --deadline 10m -- ./deploy.sh
+  recover run --retry 5 --base-delay 2s --deadline 10m ./deploy.sh
       Run it up to 5 times more, after growing delays, and end after 10 minutes whatever happens.
-  recover run --protect 'tests/**' --fix ./ask-agent -- npm test
+  recover run --protect 'tests/**' --fix ./ask-agent npm test
       A fix that touches a test is undone and does not count.
-  recover run --dry-run -- make
+  recover run --dry-run make
       Run it once, print what would be tried, and touch nothing.
-
-  recover run --profile agent -- pytest -q
+  recover run -c 'cd sub && make'
+      Run a line as a shell reads it.
+  recover run --profile agent pytest -q
       As a coding agent runs it: one run's output, cut in the middle, and one line of verdict.
 
 Commands given as text run under `sh -c`. They get the failure as data, in RECOVER_ERROR_MESSAGE,
@@ -33,9 +34,10 @@ RECOVER_FILE, RECOVER_LINE, RECOVER_COMMAND, RECOVER_OUTPUT (a file with the out
 RECOVER_CONTEXT_JSON (a file with all that is known and was tried), RECOVER_PROMPT (the same for a
 model) and their like.
 
-Durations are written 10ms, 2s, 5m30s.
+Durations are written 10ms, 1.5s, 5m30s.
 
-CMD is a program, not a text for a shell: `recover run -- sh -c 'cd sub && make'` has one run it.
+Options of recover stand before CMD, and what follows is CMD's own, as with `env` and `timeout`. A
+`--` before CMD changes nothing. CMD is a program, not a text for a shell: -c is for that.
 
 Exit codes: 0 when the command passed or was recovered; else the command's own code or signal; 124
 at the deadline; 125 when recover itself failed, or refuses what was typed or configured, which it
@@ -50,9 +52,8 @@ does before it runs anything; 126 when the command cannot be run; 127 when it is
 #[derive(Args, Debug)]
 #[command(after_long_help = RUN_EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Command to run, with its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
-    pub(crate) command: Vec<OsString>,
+    #[command(flatten)]
+    pub(crate) what: CommandArgs,
 
     #[command(flatten)]
     pub(crate) strategies: StrategyArgs,
@@ -65,6 +66,36 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) outcome: OutcomeArgs,
+}
+
+/// Which command.
+#[derive(Args, Debug)]
+pub(crate) struct CommandArgs {
+    /// Command to run, with its arguments
+    ///
+    /// Everything from the first word that is no option is the command's, its own options too. `--`
+    /// may stand before it.
+    #[arg(
+        value_name = "CMD",
+        trailing_var_arg = true,
+        required_unless_present = "line",
+        conflicts_with = "line"
+    )]
+    command: Vec<OsString>,
+
+    /// Run TEXT under `sh -c` instead of a program
+    #[arg(short = 'c', long = "shell", value_name = "TEXT", value_parser = check::command_text)]
+    line: Option<String>,
+}
+
+impl CommandArgs {
+    /// The words that are run.
+    pub(crate) fn into_argv(self) -> Vec<OsString> {
+        match self.line {
+            Some(line) => vec!["sh".into(), "-c".into(), line.into()],
+            None => self.command,
+        }
+    }
 }
 
 /// Who calls.

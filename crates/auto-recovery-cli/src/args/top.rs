@@ -75,7 +75,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Box<RunArgs>),
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     Classify(ClassifyArgs),
     Recipes(RecipesArgs),
     Explain(ExplainArgs),
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     ///
     /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that
     /// cannot be used is named on stderr and the others still land; the exit code is 1 then.
-    #[command(after_long_help = LOG_EXAMPLES)]
+    #[command(visible_alias = "record", after_long_help = LOG_EXAMPLES)]
     Log,
     /// List every recovery so far, newest first
     Sessions,
@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
+    /// List the trees of this workspace that `restore` and a rollback can go back to
+    Checkpoints,
     #[command(visible_alias = "undo")]
     Restore(RestoreArgs),
     Hold(HoldArgs),
@@ -102,19 +104,38 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Print every setting and where its value comes from
     Config,
+    /// Look at what recoveries need here: what is wrong, and what to type
+    ///
+    /// Changes nothing. Exit codes: 0, 1 if something is wrong, 2 usage, 125.
+    Doctor,
+    /// Write a commented recover.toml for this workspace; one that is there stays as it is
+    Init,
     Trust(TrustArgs),
     Completions(CompletionsArgs),
 }
 
-/// Whether `args`, which cannot be understood as a whole, are meant for `run`: whether that is the
-/// first word that is neither an option nor the value of one.
+/// Whether `args`, which cannot be understood as a whole, are meant for `run`.
 pub(crate) fn is_run(args: &[OsString]) -> bool {
+    command_of(args).is_some_and(|command| command == "run")
+}
+
+/// The command that `args`, which cannot be understood as a whole, are meant for: the first word
+/// that is neither an option nor the value of one.
+pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {
     let cli = Cli::command();
+    // Options of a command are typed before it, too, and are a mistake then.
+    let commands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
+    let options: Vec<_> = cli.get_arguments().chain(commands).collect();
     let takes_value = |word: &OsStr| {
         let name = word.to_str().and_then(|word| word.strip_prefix("--"));
         name.is_some_and(|name| {
-            cli.get_arguments()
-                .any(|arg| arg.get_long() == Some(name) && arg.get_action().takes_values())
+            let mut options = options.iter();
+            options.any(|arg| {
+                let needs_one = arg
+                    .get_num_args()
+                    .is_none_or(|number| number.min_values() > 0);
+                arg.get_long() == Some(name) && arg.get_action().takes_values() && needs_one
+            })
         })
     };
     let mut words = args.iter().skip(1);
@@ -122,10 +143,10 @@ pub(crate) fn is_run(args: &[OsString]) -> bool {
         if takes_value(word) {
             words.next();
         } else if !word.as_encoded_bytes().starts_with(b"-") {
-            return word == "run";
+            return Some(word);
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -134,7 +155,9 @@ mod tests {
 
     #[test]
     fn a_run_is_known_by_its_first_word() {
-        let cases: [(&[&str], bool); 11] = [
+        let cases: [(&[&str], bool); 13] = [
+            (&["--fix", "./mend", "run", "true"], true),
+            (&["--rollback", "run", "true"], true),
             (&["run", "--bogus", "--", "true"], true),
             (&["run"], true),
             (&["--bogus", "run", "--", "true"], true),

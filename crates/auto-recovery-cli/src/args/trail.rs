@@ -95,8 +95,8 @@ Examples:
   recover stats                               how this workspace's newest session went
   recover stats SESSION --json                the 15 keys of the statistics
   recover stats --all                         every session together
-  recover stats --all --since 30d --by day    what got better, what worse
-  recover stats --all --by project,strategy   where which strategy helps";
+  recover stats --since 30d --by day          what got better, what worse
+  recover stats --by project,strategy         where which strategy helps";
 
 /// Sum up a session, or all of them: how many attempts, which helped, how long they took
 ///
@@ -113,39 +113,36 @@ pub(crate) struct StatsArgs {
     )]
     pub(crate) session: Option<String>,
 
-    /// Every session together
+    /// Every session together; what follows implies it
     #[arg(long)]
     pub(crate) all: bool,
 
     /// Only attempts from then on: how long ago (30d, 12h), a date or a time (UTC if it says no
     /// other)
-    #[arg(long, value_name = "WHEN", requires = "all")]
+    #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,
 
     /// Only attempts before then
-    #[arg(long, value_name = "WHEN", requires = "all")]
+    #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<String>,
 
     /// Only sessions of this project
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) project: Option<String>,
 
     /// Only sessions of this machine
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
 
     /// Tell apart by these, in this order
-    #[arg(
-        long,
-        value_name = "LIST",
-        requires = "all",
-        value_delimiter = ',',
-        value_enum
-    )]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_enum)]
     pub(crate) by: Vec<Dimension>,
 
     /// Take the newest session of the store, whichever project it is of
-    #[arg(long, conflicts_with_all = ["session", "all"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["session", "all", "since", "until", "project", "host", "by"]
+    )]
     pub(crate) any_project: bool,
 }
 

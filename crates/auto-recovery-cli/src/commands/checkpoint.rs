@@ -11,6 +11,7 @@ use crate::output::counted;
 #[derive(Serialize)]
 struct Marked<'a> {
     checkpoint: Option<&'a str>,
+    label: Option<&'a str>,
     workspace: String,
     files: usize,
 }
@@ -20,11 +21,11 @@ struct Marked<'a> {
 ///
 /// # Errors
 /// If it cannot be checkpointed, or a recovery works here.
-pub(crate) fn checkpoint(context: &Context) -> Result<Exit> {
+pub(crate) fn checkpoint(context: &Context, label: Option<&str>) -> Result<Exit> {
     if let Some(session) = &context.settings.parent_session {
         return inside(context, session);
     }
-    let marked = context.place()?.mark(&context.settings.cwd)?;
+    let marked = context.place()?.mark(&context.settings.cwd, label)?;
     for warning in &marked.warnings {
         context.printer.warn(warning);
     }
@@ -32,6 +33,7 @@ pub(crate) fn checkpoint(context: &Context) -> Result<Exit> {
     if context.printer.json {
         context.printer.json(&Marked {
             checkpoint: Some(&marked.checkpoint),
+            label,
             workspace,
             files: marked.files,
         })?;
@@ -50,6 +52,7 @@ fn inside(context: &Context, session: &str) -> Result<Exit> {
     if context.printer.json {
         context.printer.json(&Marked {
             checkpoint: None,
+            label: None,
             workspace: context.settings.workspace.display().to_string(),
             files: 0,
         })?;

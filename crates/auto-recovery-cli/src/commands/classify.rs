@@ -41,7 +41,11 @@ pub(crate) fn classify(context: &Context, args: ClassifyArgs) -> Result<Exit> {
     if args.batch {
         return batch(context, rules);
     }
-    let capture = read(args.file.as_deref())?;
+    let file = args.file.as_deref().filter(|file| *file != Path::new("-"));
+    if file.is_none() {
+        context.printer.reading_terminal("the output of a command");
+    }
+    let capture = read(file)?;
     let argv: Vec<String> = match args.command {
         Some(command) => vec!["sh".to_owned(), "-c".to_owned(), command],
         None => Vec::new(),
@@ -76,6 +80,7 @@ pub(crate) fn classify(context: &Context, args: ClassifyArgs) -> Result<Exit> {
 /// Answers each line of standard input with a line, in order. A line that cannot be read is named
 /// by its number; the others are answered.
 fn batch(context: &Context, rules: &Rules) -> Result<Exit> {
+    context.printer.reading_terminal("failures, a line each,");
     let mut input = io::stdin().lock();
     let mut exit = Exit::OK;
     context.printer.data(Escapes::Json, |out| {

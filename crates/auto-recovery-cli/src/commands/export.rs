@@ -11,7 +11,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::ExportFormat;
 use crate::commands::session::{self, Asked, Trail};
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, counted, write_output};
+use crate::output::{Escapes, Printer, counted, format_by_ending, write_output};
 
 /// What is exported, and how.
 pub(crate) struct Export<'a> {
@@ -38,8 +38,11 @@ pub(crate) fn export(
         output,
         raw,
     } = request;
+    let named = output.as_deref().filter(|_| format.is_none());
+    let ending =
+        named.map(|path| format_by_ending(path, by_ending, ".json, .csv, .jsonl or .parquet"));
     let format = format
-        .or_else(|| output.as_deref().and_then(by_ending))
+        .or(ending.transpose()?.flatten())
         .unwrap_or(ExportFormat::Json);
     let options = ExportOptions {
         format: library_format(format)?,
@@ -99,8 +102,8 @@ fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
     }
 }
 
-fn by_ending(path: &Path) -> Option<ExportFormat> {
-    match path.extension()?.to_str()? {
+fn by_ending(ending: &str) -> Option<ExportFormat> {
+    match ending {
         "json" => Some(ExportFormat::Json),
         "csv" => Some(ExportFormat::Csv),
         "jsonl" | "ndjson" => Some(ExportFormat::Jsonl),

@@ -1,14 +1,13 @@
 //! `recover plan`.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{PlannedStep, RunPlan};
+use auto_recovery::run::{PlannedAction, PlannedStep, RunPlan};
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
-use crate::commands::run::library_request;
+use crate::commands::run::{check_exit_map, library_request};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::escape_text;
@@ -18,14 +17,56 @@ use crate::settings::RunRequest;
 #[derive(Serialize)]
 struct CategoryPlan {
     category: Category,
-    steps: Vec<String>,
+    steps: Vec<Step>,
     skipped: Vec<String>,
 }
 
-/// Prints what would be tried for each category of failure of `command`, and what not and why. Runs
-/// nothing.
-pub(crate) fn plan(context: &Context, command: Vec<OsString>) -> Result<Exit> {
-    let request = library_request(context, &RunRequest::of(command))?;
+/// One thing that would be tried.
+#[derive(Serialize)]
+struct Step {
+    strategy: String,
+    does: String,
+    command: Option<Vec<String>>,
+    folder: Option<String>,
+    recipe: Option<String>,
+    tier: Option<&'static str>,
+    max_attempts: u32,
+}
+
+impl Step {
+    fn of(step: &PlannedStep) -> Self {
+        let (command, recipe) = match &step.action {
+            PlannedAction::Given(command) => (Some(command), None),
+            PlannedAction::Recipe { recipe, command } => (Some(command), Some(recipe)),
+            PlannedAction::Mended { recipe } => (None, Some(recipe)),
+            PlannedAction::Again { .. } | PlannedAction::Back(_) => (None, None),
+        };
+        let words = command.map(|command| {
+            let words = command.argv.iter();
+            words
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect()
+        });
+        let folder = command.and_then(|command| command.folder.as_ref());
+        Self {
+            strategy: step.kind.to_string(),
+            does: step.in_words(),
+            command: words,
+            folder: folder.map(|folder| folder.display().to_string()),
+            recipe: recipe.map(|recipe| recipe.name.clone()),
+            tier: recipe.map(|recipe| recipe.tier.as_str()),
+            max_attempts: step.max_attempts,
+        }
+    }
+}
+
+/// Prints what `typed` would try for each category of failure, and what not and why. Runs nothing.
+///
+/// # Errors
+/// If `run` would refuse it, or stdout cannot be written.
+pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
+    check_exit_map(&typed.exit_map)?;
+    let request = library_request(context, typed)?;
     let argv = request.words();
     let plan = |category| {
         let situation = Situation {
@@ -38,7 +79,7 @@ pub(crate) fn plan(context: &Context, command: Vec<OsString>) -> Result<Exit> {
         let RunPlan { steps, skipped } = request.plan(&situation, &policy, Duration::ZERO)?;
         Ok(CategoryPlan {
             category,
-            steps: steps.iter().map(PlannedStep::in_words).collect(),
+            steps: steps.iter().map(Step::of).collect(),
             skipped,
         })
     };
@@ -54,7 +95,7 @@ pub(crate) fn plan(context: &Context, command: Vec<OsString>) -> Result<Exit> {
     for plan in &plans {
         text.push_str(&format!("{}\n", plan.category));
         for (number, step) in plan.steps.iter().enumerate() {
-            text.push_str(&format!("  {}. {}\n", number + 1, escape_text(step)));
+            text.push_str(&format!("  {}. {}\n", number + 1, escape_text(&step.does)));
         }
         if plan.steps.is_empty() {
             text.push_str("  nothing; escalates at once\n");

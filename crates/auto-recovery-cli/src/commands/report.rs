@@ -12,7 +12,7 @@ use crate::args::{CiFormat, ReportFormat};
 use crate::commands::github::tell_github;
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, write_output};
+use crate::output::{Escapes, Printer, format_by_ending, write_output};
 use crate::settings::GithubFiles;
 
 /// What is written, and where.
@@ -40,8 +40,10 @@ pub(crate) fn report(
         output,
         github,
     } = request;
+    let named = output.as_deref().filter(|_| format.is_none());
+    let ending = named.map(|path| format_by_ending(path, by_ending, ".json, .md, .xml or .sarif"));
     let format = format
-        .or_else(|| output.as_deref().and_then(by_ending))
+        .or(ending.transpose()?.flatten())
         .unwrap_or(if printer.json {
             ReportFormat::Json
         } else {
@@ -81,8 +83,8 @@ pub(crate) fn report(
     session::told(store, &session, 0, &damage, printer)
 }
 
-fn by_ending(path: &Path) -> Option<ReportFormat> {
-    match path.extension()?.to_str()? {
+fn by_ending(ending: &str) -> Option<ReportFormat> {
+    match ending {
         "json" => Some(ReportFormat::Json),
         "md" | "markdown" => Some(ReportFormat::Markdown),
         "xml" => Some(ReportFormat::Junit),

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::RestoreArgs;
 use crate::commands::session;
+use crate::commands::unknown::unknown_session;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{counted, escape_text};
@@ -89,6 +90,12 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         Some(session) => session,
         None => newest_here(context, &place)?,
     };
+    if attempt.is_none()
+        && !place.store.is_known(&session_id)?
+        && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, &session_id)?
+    {
+        return restore_checkpoint(context, &place, &checkpoint, preview);
+    }
     let request = RestoreRequest {
         session_id: &session_id,
         tree: match attempt.or(last.flatten()) {
@@ -102,10 +109,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         let is_unknown =
             error.kind() == ErrorKind::NotFound && !place.store.is_known(&session_id)?;
         Ok(match is_unknown {
-            true => Error::new(
-                ErrorKind::NotFound,
-                format!("no session {session_id}; `recover sessions` lists them"),
-            ),
+            true => unknown_session(&*place.store, &session_id)?,
             false => error,
         })
     };
@@ -128,6 +132,33 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         || !put.refused.is_empty()
         || !put.holding.is_empty()
         || leaves_uncovered(&put.not_covered, &put.restored, &restored.left_behind);
+    Ok(left_some_out(left))
+}
+
+/// Puts the whole tree back to `checkpoint`.
+fn restore_checkpoint(
+    context: &Context,
+    place: &Place,
+    checkpoint: &str,
+    preview: bool,
+) -> Result<Exit> {
+    let cwd = &context.settings.cwd;
+    if preview {
+        let previewed = place.preview_checkpoint(cwd, checkpoint)?;
+        show_preview(context, checkpoint, &previewed)?;
+        let preview = &previewed.preview;
+        return Ok(left_some_out(leaves_uncovered(
+            &preview.not_covered,
+            &[],
+            &[],
+        )));
+    }
+    let restored = place.restore_checkpoint(cwd, checkpoint)?;
+    tell(context, checkpoint, &restored)?;
+    let put = &restored.put;
+    let left = !put.refused.is_empty()
+        || !put.holding.is_empty()
+        || leaves_uncovered(&put.not_covered, &put.restored, &[]);
     Ok(left_some_out(left))
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use auto_recovery::audit::{AuditStore, Damage, JournalSummary, SessionSummary, this_host};
 use auto_recovery::{Error, ErrorKind, Result};
 
+use crate::commands::unknown::unknown_session;
 use crate::exit::Exit;
 use crate::output::Printer;
 
@@ -145,10 +146,7 @@ pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String
     if store.is_known(&session)? {
         return Ok(session);
     }
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!("no session {session}; `recover sessions` lists them"),
-    ))
+    Err(unknown_session(store, &session)?)
 }
 
 /// What the journal says of `session`.

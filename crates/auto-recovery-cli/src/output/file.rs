@@ -33,10 +33,42 @@ pub(crate) fn write_output<T>(
             ),
         ));
     }
+    let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    if let Some(dir) = parent.filter(|dir| !dir.exists()) {
+        return Err(Error::new(
+            ErrorKind::Io,
+            format!("output: {} is no directory: make it first", dir.display()),
+        ));
+    }
     let mut written = None;
     export::replace(path, &mut |out| {
         written = Some(write(out)?);
         Ok(())
     })?;
     Ok(written.expect("`replace` succeeds only after it called the closure, which sets it"))
+}
+
+/// Refuses the name `path` of a file whose ending no format has: it would hold something else than
+/// it says. `by_ending` is the format that the ending names; a name without one says nothing.
+///
+/// # Errors
+/// That the ending is none, and those there are.
+pub(crate) fn format_by_ending<T>(
+    path: &Path,
+    by_ending: impl FnOnce(&str) -> Option<T>,
+    endings: &str,
+) -> Result<Option<T>> {
+    let Some(ending) = path.extension().and_then(|ending| ending.to_str()) else {
+        return Ok(None);
+    };
+    match by_ending(ending) {
+        Some(format) => Ok(Some(format)),
+        None => Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "output {}: no format ends in .{ending}: use {endings}, or say --format",
+                path.display()
+            ),
+        )),
+    }
 }

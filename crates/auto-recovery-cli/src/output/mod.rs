@@ -19,10 +19,10 @@ pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text, without_colours};
 pub(crate) use facts::Facts;
-pub(crate) use file::write_output;
+pub(crate) use file::{format_by_ending, write_output};
 pub(crate) use json::JsonArray;
 pub(crate) use printer::{
-    Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
+    Printer, Verbosity, passed_on, passed_to_stdout, print_error, print_mistake, stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
 pub(crate) use shell::shell_words;

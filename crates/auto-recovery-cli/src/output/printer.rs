@@ -189,6 +189,16 @@ impl Printer {
         }
     }
 
+    /// Says that `what` is read from standard input where that is a terminal: nothing comes from it
+    /// until somebody types.
+    pub(crate) fn reading_terminal(&self, what: &str) {
+        if io::stdin().is_terminal() {
+            self.note(format_args!(
+                "reading {what} from this terminal; Ctrl-D ends it"
+            ));
+        }
+    }
+
     /// Counts and locates what could not be read.
     pub(crate) fn damage(&self, damage: &[Damage]) {
         /// Places that are named; more are counted.
@@ -217,6 +227,11 @@ pub(crate) fn print_error(error: &Error) {
         .map(|way| format!("; {way}"))
         .unwrap_or_default();
     print_line(format_args!("error: {}{way_out}", hints::chain(error)));
+}
+
+/// Prints what is wrong with the command line, as the last thing this process says.
+pub(crate) fn print_mistake(what: &str) {
+    print_line(format_args!("error: {what}"));
 }
 
 /// What helps when the operating system says no, which knows nothing of our settings.

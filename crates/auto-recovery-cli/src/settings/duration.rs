@@ -1,4 +1,4 @@
-//! Durations as people write them: `10ms`, `2s`, `5m30s`.
+//! Durations as people write them: `10ms`, `2s`, `1.5s`, `5m30s`, `2m 30s`.
 //!
 //! A bare number is refused: nobody can tell whether it means seconds or milliseconds.
 
@@ -48,27 +48,82 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
             ));
         }
         smallest_so_far = unit_ms;
-        total_ms = amount
-            .checked_mul(unit_ms)
+        let part_ms = in_ms(amount, unit_ms).ok_or_else(|| unreadable(text))?;
+        total_ms = part_ms
             .and_then(|part| total_ms.checked_add(part))
             .filter(|total| *total <= DURATION_MS_MAX)
             .ok_or_else(|| format!("`{text}` is longer than 100 years"))?;
-        rest = after;
+        // One blank may stand between two parts.
+        rest = match after.strip_prefix(' ') {
+            Some(next) if next.starts_with(|c: char| c.is_ascii_digit()) => next,
+            _ => after,
+        };
     }
     Ok(Duration::from_millis(total_ms))
 }
 
 /// The amount and the unit that `text` begins with, and what follows them.
-fn split_part(text: &str) -> Option<(u64, &str, &str)> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let amount = text[..digits].parse().ok()?;
+fn split_part(text: &str) -> Option<(&str, &str, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let rest = &text[digits..];
     let letters = rest
         .find(|c: char| !c.is_ascii_alphabetic())
         .unwrap_or(rest.len());
-    Some((amount, &rest[..letters], &rest[letters..]))
+    Some((&text[..digits], &rest[..letters], &rest[letters..]))
+}
+
+/// What `amount` units of `unit_ms` come to, in whole milliseconds; inside, `None` for too many.
+/// `None` where it is no number, or one that has parts of a millisecond.
+fn in_ms(amount: &str, unit_ms: u64) -> Option<Option<u64>> {
+    /// Most digits behind the point: with more, the arithmetic could overflow.
+    const DIGITS_MAX: usize = 6;
+
+    let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
+    let whole: u64 = whole.parse().ok()?;
+    if part.len() > DIGITS_MAX {
+        return None;
+    }
+    let scale = 10_u64.pow(u32::try_from(part.len()).ok()?);
+    let part_ms = part.parse::<u64>().ok()? * unit_ms;
+    if !part_ms.is_multiple_of(scale) {
+        return None;
+    }
+    let whole_ms = whole.checked_mul(unit_ms);
+    Some(whole_ms.and_then(|whole_ms| whole_ms.checked_add(part_ms / scale)))
 }
 
 fn unreadable(text: &str) -> String {
-    format!("`{text}` is no duration: write it like 10ms, 2s or 5m30s (units d, h, m, s, ms)")
+    format!("`{text}` is no duration: write it like 10ms, 1.5s or 5m30s (units d, h, m, s, ms)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_may_have_a_point_and_a_blank_between_them() {
+        let cases = [
+            ("10ms", Some(10)),
+            ("1.5s", Some(1_500)),
+            ("0.25h", Some(900_000)),
+            ("2m 30s", Some(150_000)),
+            ("2m30s", Some(150_000)),
+            ("1.5m 1.001s", Some(91_001)),
+            ("1.0005s", None),
+            ("1.5ms", None),
+            ("1.s", None),
+            (".5s", None),
+            ("1..5s", None),
+            ("1.1234567d", None),
+            ("2m  30s", None),
+            ("2m ", None),
+            (" 2m", None),
+            ("5 s", None),
+            ("30s 2m", None),
+        ];
+        for (text, expected) in cases {
+            let parsed = parse_duration(text).ok();
+            assert_eq!(parsed, expected.map(Duration::from_millis), "{text:?}");
+        }
+    }
 }

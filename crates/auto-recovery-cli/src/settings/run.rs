@@ -145,14 +145,14 @@ impl RunRequest {
     /// What was typed, parted into what only this run is asked and what is a layer of settings.
     pub(crate) fn split(args: RunArgs) -> (Self, Layer) {
         let RunArgs {
-            command,
+            what,
             strategies,
             timing,
             tree,
             outcome,
         } = args;
         let request = Self {
-            command,
+            command: what.into_argv(),
             session: outcome.session.clone(),
             dry_run: strategies.dry_run,
             no_wait: timing.no_wait || outcome.profile.is_some(),

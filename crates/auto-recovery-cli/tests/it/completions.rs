@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::Machine;
+use crate::harness::{Machine, skipped};
 
 #[test]
 fn every_shell_has_completions_of_every_command() {
@@ -44,11 +44,37 @@ fn there_is_a_manual_page_for_each_command() {
         })
         .collect();
     names.sort();
-    assert_eq!(names.len(), 23, "{names:?}");
+    assert_eq!(names.len(), 26, "{names:?}");
     assert_eq!(names[0], "recover-checkpoint.1");
     let run_page = fs::read_to_string(machine.work().join("recover-run.1")).expect("the page");
     assert!(run_page.contains("fail\\-on\\-flaky") || run_page.contains("fail-on-flaky"));
-    assert!(run_page.contains("recover run"), "{run_page:.400}");
+    assert!(
+        run_page.contains("recover run [OPTIONS] [CMD]..."),
+        "{run_page:.400}"
+    );
+    let sections = [
+        "SYNOPSIS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+        "SEE ALSO",
+    ];
+    for section in sections {
+        for page in [&run_page, &page.stdout] {
+            assert!(page.contains(&format!(".SH {section}\n")), "{section}");
+        }
+    }
+    assert!(page.stdout.contains(".BR recover\\-run (1)"), "{page:?}");
+    let script = "command -v man > /dev/null || exit 3; MANWIDTH=80 man -l ./recover-run.1 | cat";
+    let shown = machine.run(&mut machine.shell(script));
+    match shown.code {
+        3 => skipped("there is no man here"),
+        _ => {
+            let text = shown.quiet();
+            assert!(text.contains("EXIT STATUS"), "{text}");
+            assert!(text.contains("recover run [OPTIONS] [CMD]..."), "{text}");
+        }
+    }
 }
 
 #[test]

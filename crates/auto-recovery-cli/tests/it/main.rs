@@ -1,6 +1,7 @@
 //! The command's tests: whole stories through the binary, one module a topic.
 
 mod attacked;
+mod bad_input;
 mod clear;
 mod completions;
 mod config;
@@ -9,6 +10,7 @@ mod explain;
 mod export;
 mod fixers;
 mod fuzz_config;
+mod going_back;
 mod harness;
 mod keep;
 mod killed;
@@ -26,5 +28,6 @@ mod stores;
 mod terminal;
 mod transfer;
 mod trust;
+mod typing;
 mod unread;
 mod usage;

@@ -542,7 +542,8 @@ fn what_cannot_be_asked_of_all_sessions_is_said() {
          2026-01-31T12:00:00Z",
     );
     for args in [
-        &["stats", "--by", "day"][..],
+        &["stats", "build-7", "--by", "day"][..],
+        &["stats", "--any-project", "--by", "day"],
         &["stats", "--all", "--by", "mood"],
     ] {
         assert_eq!(machine.recover(args).code, 2);

@@ -84,7 +84,7 @@ fn a_command_line_that_cannot_be_used_is_refused() {
         (&["--on-escalate", ""], "there is no command in it"),
         (&["--approve", ""], "there is no command in it"),
         (&["--grace", "5"], "a duration needs its unit"),
-        (&["--retry", "many"], "invalid digit"),
+        (&["--retry", "many"], "write a whole number"),
         (&["--protect", "["], "is not a glob"),
         (
             &["--keep-progress", "--keep-failed-changes"],

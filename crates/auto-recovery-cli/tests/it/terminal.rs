@@ -60,6 +60,23 @@ fn typing(machine: &Machine, columns: u16, args: &[&str], typed: &str) -> String
         .replace("\r\n", "\n")
 }
 
+#[test]
+fn what_reads_from_a_terminal_says_so() {
+    let machine = Machine::new();
+    for (args, what) in [
+        (&["log"][..], "attempts"),
+        (&["record"], "attempts"),
+        (&["classify"], "the output of a command"),
+        (&["classify", "--batch"], "failures"),
+    ] {
+        // The end of input, as Ctrl-D types it.
+        let screen = typing(&machine, 80, args, "\x04");
+        let says = format!("recover: reading {what}");
+        assert!(screen.contains(&says), "{args:?}: {screen}");
+        assert!(screen.contains("Ctrl-D ends it"), "{args:?}: {screen}");
+    }
+}
+
 fn with_wide_rows() -> Machine {
     let machine = Machine::new();
     let line = json!({"session_id":"session_0192f0c1d2e37abc8def0123456789ab","strategy":"alternative",

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
+use crate::workspace::Workspace;
+use crate::workspace::layout::{has_state, workspace_dir};
 
 /// Where refs of marked checkpoints stand.
 pub(super) const MARK_REFS: &str = "refs/marks";
@@ -52,6 +55,9 @@ pub struct GoodTree {
     /// The commit that HEAD was at, empty for none; `None` where an older release marked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
+    /// What whoever marked it calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Why it is good.
     #[serde(flatten)]
     pub good: Good,
@@ -60,11 +66,22 @@ pub struct GoodTree {
 impl CheckpointStore {
     /// Notes that `checkpoint` is good. A later mark of the same kind replaces an earlier one.
     pub fn mark_good(&self, checkpoint: &Checkpoint, good: Good) -> Result<GoodTree> {
+        self.mark_labelled(checkpoint, good, None)
+    }
+
+    /// The same, for a tree that has a name.
+    pub(crate) fn mark_labelled(
+        &self,
+        checkpoint: &Checkpoint,
+        good: Good,
+        label: Option<&str>,
+    ) -> Result<GoodTree> {
         let mark = GoodTree {
             checkpoint: checkpoint.id(),
             session_id: checkpoint.session.clone(),
             at: timestamp(self.host.now()),
             head: checkpoint.head().map(str::to_owned),
+            label: label.map(str::to_owned),
             good,
         };
         let reference = format!("{MARK_REFS}/{}", mark.checkpoint);
@@ -97,23 +114,7 @@ impl CheckpointStore {
 
     /// All marks of this workspace, oldest first.
     pub fn good_trees(&self) -> Result<Vec<GoodTree>> {
-        let path = self.dir.join("marks");
-        let text = match read_small(&path, Links::Refuse, MARKS_BYTES_MAX) {
-            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::io("read", &path, e)),
-        };
-        let parse = |(number, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|e| {
-                let what = format!(
-                    "line {} of {} is no mark; remove it",
-                    number + 1,
-                    path.display()
-                );
-                Error::new(ErrorKind::Damaged, what).with_source(e)
-            })
-        };
-        text.lines().enumerate().map(parse).collect()
+        read_marks(&self.dir.join("marks"))
     }
 
     /// Keeps `marks`, and the refs of these only.
@@ -143,4 +144,34 @@ impl CheckpointStore {
         let at: jiff::Timestamp = mark.at.parse().ok()?;
         self.host.now().duration_since(SystemTime::from(at)).ok()
     }
+}
+
+/// All marks of `workspace`, oldest first. Nothing is made for the question.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn good_trees_of(state_dir: &Path, workspace: &Workspace) -> Result<Vec<GoodTree>> {
+    match has_state(state_dir)? {
+        true => read_marks(&workspace_dir(state_dir, workspace).join("marks")),
+        false => Ok(Vec::new()),
+    }
+}
+
+fn read_marks(path: &Path) -> Result<Vec<GoodTree>> {
+    let text = match read_small(path, Links::Refuse, MARKS_BYTES_MAX) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("read", path, e)),
+    };
+    let parse = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|e| {
+            let what = format!(
+                "line {} of {} is no mark; remove it",
+                number + 1,
+                path.display()
+            );
+            Error::new(ErrorKind::Damaged, what).with_source(e)
+        })
+    };
+    text.lines().enumerate().map(parse).collect()
 }

@@ -32,7 +32,7 @@ mod unfinished;
 
 pub use beside::{Inbox, Registration};
 pub use commit::Checkpoint;
-pub use good_trees::{Good, GoodTree};
+pub use good_trees::{Good, GoodTree, good_trees_of};
 pub use options::{CheckpointLimits, CheckpointOptions};
 pub use patch::{DiffSink, PatchForm};
 pub use repository::user_index::{Staged, UserIndex};
@@ -44,6 +44,7 @@ pub use retention::{
 };
 pub use revision::check_revision;
 pub use session::CheckpointSession;
+pub(crate) use store::git_version;
 pub use store::{CheckpointStore, check_checkpoint};
 pub use take_back::{AskedBy, Preview, Previewed, PutBack, Step, Wanted, preview, put_back};
 pub use tree::manifest::{Change, ChangeKind};

@@ -272,6 +272,17 @@ pub fn check_checkpoint(
     commit::load(&git, id).map(drop)
 }
 
+/// What the git that checkpoints would be made with says of its version.
+///
+/// # Errors
+/// If there is none, or it cannot be run.
+pub(crate) fn git_version(host: &Arc<dyn Host>) -> Result<String> {
+    let version = Git::new(None, PathBuf::from("."))
+        .for_user_of(host)
+        .version()?;
+    Ok(String::from_utf8_lossy(&version).trim().to_owned())
+}
+
 /// Whether `error` means that our own files were altered, rather than a fault of the disk or of
 /// rights.
 fn is_damage(error: &Error) -> bool {

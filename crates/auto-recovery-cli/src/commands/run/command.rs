@@ -62,7 +62,10 @@ pub(crate) fn run(context: Context, request: RunRequest) -> Result<Exit> {
 }
 
 /// Refuses two codes for one category: which of them was meant is not guessed.
-fn check_exit_map(mapped: &[MappedExit]) -> Result<()> {
+///
+/// # Errors
+/// That there are two.
+pub(crate) fn check_exit_map(mapped: &[MappedExit]) -> Result<()> {
     for (at, one) in mapped.iter().enumerate() {
         if let Some(first) = mapped[..at]
             .iter()

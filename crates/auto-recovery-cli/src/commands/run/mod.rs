@@ -9,5 +9,5 @@ mod reports;
 mod request;
 mod result_file;
 
-pub(crate) use command::run;
+pub(crate) use command::{check_exit_map, run};
 pub(crate) use request::{library_request, user_rules};

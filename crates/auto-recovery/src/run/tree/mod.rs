@@ -7,6 +7,7 @@ pub(super) mod cure;
 pub(super) mod dead_run;
 pub(super) mod guarded;
 pub(super) mod left_behind;
+pub(super) mod marked;
 pub(super) mod patches;
 pub(super) mod protect;
 pub(super) mod session_patch;

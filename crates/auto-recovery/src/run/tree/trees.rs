@@ -129,16 +129,16 @@ impl SessionTree {
 }
 
 impl Place {
-    fn workspace(&self, cwd: &Path) -> Result<Workspace> {
+    pub(super) fn workspace(&self, cwd: &Path) -> Result<Workspace> {
         Workspace::find_for(cwd, self.home.as_deref(), self.sudo_uid)
     }
 
-    /// Marks the tree that `cwd` lies in as good, for a later rollback; also accepts it as it is
-    /// after a run died here.
+    /// Marks the tree that `cwd` lies in as good, for a later rollback, under a name if it has a
+    /// `label`; also accepts it as it is after a run died here.
     ///
     /// # Errors
     /// If it cannot be checkpointed, or a recovery works here.
-    pub fn mark(&self, cwd: &Path) -> Result<Marked> {
+    pub fn mark(&self, cwd: &Path, label: Option<&str>) -> Result<Marked> {
         let workspace = self.workspace(cwd)?;
         workspace.checkpointable()?;
         let _lock = self.claim(&workspace)?;
@@ -146,7 +146,7 @@ impl Place {
         let store = self.open(&workspace)?;
         let mut session = store.begin_session(&new_id("mark"))?;
         let checkpoint = session.snapshot("marked as good")?;
-        store.mark_good(&checkpoint, Good::Marked)?;
+        store.mark_labelled(&checkpoint, Good::Marked, label)?;
         self.settle(&workspace)?;
         Ok(Marked {
             checkpoint: checkpoint.id(),
@@ -432,7 +432,7 @@ impl Place {
         Ok(SessionPatch::of(&store, &steps, left_out))
     }
 
-    fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
+    pub(super) fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
         let options = CheckpointOptions {
             exclude: self.store_paths.clone(),
             ..CheckpointOptions::default()
@@ -440,7 +440,7 @@ impl Place {
         CheckpointStore::open(&self.state_dir, workspace, options, self.host.clone())
     }
 
-    fn claim(&self, workspace: &Workspace) -> Result<WorkspaceLock> {
+    pub(super) fn claim(&self, workspace: &Workspace) -> Result<WorkspaceLock> {
         let holder = LockHolder {
             pid: std::process::id(),
             since: timestamp(self.host.now()),
@@ -461,7 +461,7 @@ impl Place {
     }
 
     /// Ends what a run that died here left running: it would change the tree once more.
-    fn end_processes(&self, workspace: &Workspace) -> Result<()> {
+    pub(super) fn end_processes(&self, workspace: &Workspace) -> Result<()> {
         match Unfinished::find(&self.state_dir, workspace)? {
             Some(unfinished) => {
                 let died = unfinished.run();

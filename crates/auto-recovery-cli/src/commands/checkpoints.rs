@@ -1,0 +1,80 @@
+//! `recover checkpoints`.
+
+use auto_recovery::Result;
+use auto_recovery::checkpoint::{Good, GoodTree};
+use auto_recovery::run::display_command;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{Column, Table, short_age};
+
+/// Digits of an id that are shown.
+const SHORT_CHARS: usize = 10;
+
+/// A tree to which a rollback or a restore can go.
+#[derive(Serialize)]
+struct Listed<'a> {
+    checkpoint: &'a str,
+    label: Option<&'a str>,
+    at: &'a str,
+    session_id: &'a str,
+    why: &'static str,
+    command: Option<&'a [String]>,
+    cwd: Option<&'a str>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(tree: &'a GoodTree) -> Self {
+        let (why, command, cwd) = match &tree.good {
+            Good::Marked => ("marked", None, None),
+            Good::Passed { argv, cwd } => ("passed", Some(&argv[..]), Some(cwd.as_str())),
+        };
+        Self {
+            checkpoint: &tree.checkpoint,
+            label: tree.label.as_deref(),
+            at: &tree.at,
+            session_id: &tree.session_id,
+            why,
+            command,
+            cwd,
+        }
+    }
+}
+
+/// Lists the good trees of this workspace, newest first.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn checkpoints(context: &Context) -> Result<Exit> {
+    let trees = context.place()?.good_trees(&context.settings.cwd)?;
+    let printer = &context.printer;
+    if printer.json {
+        let listed: Vec<_> = trees.iter().map(Listed::of).collect();
+        printer.json(&listed)?;
+        return Ok(Exit::OK);
+    }
+    if trees.is_empty() {
+        printer.note("no checkpoints in this workspace; `recover checkpoint` makes one");
+        return Ok(Exit::OK);
+    }
+    let columns = [
+        Column::whole("CHECKPOINT"),
+        Column::whole("AGE").number(),
+        Column::flexible("WHY", 20),
+    ];
+    let mut table = Table::new(&columns, printer.columns);
+    let now = context.host.now();
+    for tree in &trees {
+        let why = match (&tree.good, &tree.label) {
+            (Good::Passed { argv, .. }, _) => format!("`{}` passed", display_command(argv)),
+            (Good::Marked, Some(label)) => label.clone(),
+            (Good::Marked, None) => "marked as good".to_owned(),
+        };
+        let id = tree.checkpoint.chars().take(SHORT_CHARS).collect();
+        table.row([id, short_age(&tree.at, now), why]);
+    }
+    printer.text(&table.render())?;
+    printer.note("`recover restore CHECKPOINT` goes back to one");
+    Ok(Exit::OK)
+}

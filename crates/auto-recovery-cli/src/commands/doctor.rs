@@ -1,0 +1,208 @@
+//! `recover doctor`.
+
+use std::path::{Path, PathBuf};
+
+use auto_recovery::Result;
+use auto_recovery::run::Health;
+use auto_recovery::wording::shell_word;
+use serde::Serialize;
+
+use crate::build::VERSION;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::hints;
+use crate::output::{counted, escape_text};
+
+/// Free space below which a checkpoint may not find room: the most that one may add.
+const FREE_BYTES_MIN: u64 = 500 * MIB;
+
+const MIB: u64 = 1 << 20;
+
+/// How one thing is.
+#[derive(Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Finding {
+    Ok,
+    Notice,
+    Wrong,
+}
+
+/// One thing that was looked at.
+#[derive(Serialize)]
+struct Check {
+    what: &'static str,
+    finding: Finding,
+    says: String,
+    /// What to type, or to do.
+    way_out: Option<String>,
+}
+
+impl Check {
+    fn ok(what: &'static str, says: String) -> Self {
+        Self {
+            what,
+            finding: Finding::Ok,
+            says,
+            way_out: None,
+        }
+    }
+
+    fn wrong(what: &'static str, says: String, way_out: &str) -> Self {
+        Self {
+            finding: Finding::Wrong,
+            way_out: Some(way_out.to_owned()),
+            ..Self::ok(what, says)
+        }
+    }
+
+    fn notice(what: &'static str, says: String, way_out: &str) -> Self {
+        Self {
+            finding: Finding::Notice,
+            ..Self::wrong(what, says, way_out)
+        }
+    }
+}
+
+/// Looks at what recoveries need, says what is wrong and what to do. Changes nothing.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(crate) fn doctor(context: &Context) -> Result<Exit> {
+    let checks = checks(context);
+    let is_wrong = checks.iter().any(|one| one.finding == Finding::Wrong);
+    if context.printer.json {
+        context.printer.json(&checks)?;
+    } else {
+        for check in &checks {
+            let mark = match check.finding {
+                Finding::Ok => "ok",
+                Finding::Notice => "note",
+                Finding::Wrong => "WRONG",
+            };
+            let (what, says) = (check.what, escape_text(&check.says));
+            context
+                .printer
+                .text(&format!("{mark:<5}  {what:<9}  {says}\n"))?;
+            if let Some(way) = &check.way_out {
+                let way = escape_text(way);
+                context.printer.text(&format!("{:18}{way}\n", ""))?;
+            }
+        }
+    }
+    Ok(match is_wrong {
+        true => Exit::NOT_FOUND,
+        false => Exit::OK,
+    })
+}
+
+fn checks(context: &Context) -> Vec<Check> {
+    let settings = &context.settings;
+    let mut checks = vec![Check::ok("version", format!("recover {VERSION}"))];
+    checks.extend(store(context));
+    checks.push(space(&settings.state_dir.value));
+    // A store that cannot be opened was named before.
+    if let Ok(place) = context.place() {
+        checks.extend(tree(place.health(&settings.cwd)));
+    }
+    let untrusted = settings.untrusted.iter().map(ToString::to_string);
+    let unread = settings.unread.iter().map(ToString::to_string);
+    checks.extend(untrusted.chain(unread).map(|says| {
+        Check::notice(
+            "settings",
+            says,
+            "`recover config` shows what counts and why",
+        )
+    }));
+    checks
+}
+
+/// How the store is. One that is not there yet is not made.
+fn store(context: &Context) -> Option<Check> {
+    let store = &context.settings.store;
+    let shown = format!("{} ({})", store.value, store.origin);
+    if store.value.path().is_some_and(|path| !path.exists()) {
+        let says = format!("{shown}: not there yet, the first recovery makes it");
+        return Some(Check::ok("store", says));
+    }
+    let sessions = context.store().and_then(|store| store.sessions());
+    Some(match sessions {
+        Ok(sessions) => {
+            let count = counted(sessions.len() as u64, "session");
+            Check::ok("store", format!("{shown}: {count}"))
+        }
+        Err(error) => Check::wrong(
+            "store",
+            format!("{shown}: {}", hints::chain(&error)),
+            "name another one with --store, RECOVER_STORE or `store` in your own config.toml",
+        ),
+    })
+}
+
+/// How much room there is for checkpoints and outputs.
+fn space(state_dir: &Path) -> Check {
+    let there = state_dir.ancestors().find(|dir| dir.exists());
+    let there = there.map_or_else(|| PathBuf::from("/"), Path::to_owned);
+    let shown = state_dir.display();
+    match rustix::fs::statvfs(&there) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let says = format!("{} MiB free for {shown}", free / MIB);
+            match free < FREE_BYTES_MIN {
+                true => Check::wrong(
+                    "space",
+                    says,
+                    "make room there, or name another place with RECOVER_STATE_DIR; `recover \
+                     prune` removes old sessions",
+                ),
+                false => Check::ok("space", says),
+            }
+        }
+        Err(error) => Check::wrong(
+            "space",
+            format!("the disk of {shown} cannot be measured: {error}"),
+            "name another place with RECOVER_STATE_DIR",
+        ),
+    }
+}
+
+/// Whether the tree can be checkpointed, and is whole.
+fn tree(health: Health) -> Vec<Check> {
+    let Health {
+        git,
+        workspace,
+        died,
+    } = health;
+    let git = match git {
+        Ok(version) => Check::ok("git", version),
+        Err(error) => Check::wrong(
+            "git",
+            hints::chain(&error),
+            "install git: without it nothing that may change files is tried",
+        ),
+    };
+    let workspace = match workspace {
+        Ok(root) => Check::ok("workspace", root.display().to_string()),
+        Err(error) => Check::notice(
+            "workspace",
+            hints::chain(&error),
+            "go into a project: here nothing that may change files is tried",
+        ),
+    };
+    let died = match died {
+        Ok(None) => Check::ok("leftovers", "no run died here".to_owned()),
+        Ok(Some(session)) => Check::wrong(
+            "leftovers",
+            format!("session {session} died here in the middle of an attempt"),
+            &format!(
+                "`recover restore {}` puts the tree back, `recover checkpoint` accepts it as it is",
+                shell_word(&session)
+            ),
+        ),
+        Err(error) => Check::wrong(
+            "leftovers",
+            hints::chain(&error),
+            "`recover checkpoint` accepts the tree as it is",
+        ),
+    };
+    vec![git, workspace, died]
+}

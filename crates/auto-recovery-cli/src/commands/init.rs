@@ -1,0 +1,82 @@
+//! `recover init`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+
+use auto_recovery::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::settings::PROJECT_FILE;
+
+/// What is written: every line is a comment, so that the file changes nothing until somebody takes
+/// a `#` away. Lines that begin with `#` and no blank are settings.
+const TEXT: &str = r#"# How `recover run` mends this project. Nothing here counts until you take the `#` before it away.
+# `recover config` prints what counts and why, `recover plan CMD` what would be tried.
+
+# Commands that may mend the tree, tried in this order. Text runs under `sh -c`.
+#fix = ["./scripts/mend.sh"]
+
+# A fix that touches such a path is undone.
+#protect = ["tests/**"]
+
+# Run the command again up to N times, whatever the failure.
+#retry = 2
+
+# Tries of each strategy, and the first and the longest wait between two.
+#max_attempts = 3
+#base_delay = "1s"
+#max_delay = "60s"
+
+# Limits: for each program that is started, and for the whole run.
+#attempt_timeout = "10m"
+#deadline = "30m"
+
+# The riskiest built-in recipe that may run. A project can lower it: safe, moderate, network.
+#allow = "safe"
+
+# Prove that a cure is one: without it the command must fail again.
+#confirm = true
+
+# For one kind of failure: transient, code_quality, test_failure, dependency or unknown.
+#[category.test_failure]
+#retry = 1
+"#;
+
+/// The file that was written.
+#[derive(Serialize)]
+struct Written {
+    path: String,
+}
+
+/// Writes `recover.toml` at the root of the workspace, unless there is one.
+///
+/// # Errors
+/// If there is one, or it cannot be written.
+pub(crate) fn init(context: &Context) -> Result<Exit> {
+    let path = context.settings.workspace.join(PROJECT_FILE);
+    let shown = path.display().to_string();
+    let opened = OpenOptions::new().write(true).create_new(true).open(&path);
+    let mut file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("{shown} is there already and stays; `recover config` shows what it sets"),
+            ));
+        }
+        opened => opened.map_err(|error| Error::io("make", &path, error))?,
+    };
+    file.write_all(TEXT.as_bytes())
+        .map_err(|error| Error::io("write", &path, error))?;
+    if context.printer.json {
+        context.printer.json(&Written { path: shown })?;
+    } else {
+        context.printer.text(&format!("{shown}\n"))?;
+        context.printer.note(
+            "it changes nothing yet: take the `#` away before what you want, `recover config` \
+             shows what counts",
+        );
+    }
+    Ok(Exit::OK)
+}

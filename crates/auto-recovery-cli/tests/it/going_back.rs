@@ -1,0 +1,125 @@
+//! Named checkpoints: made, listed, gone back to; what is wrong here.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::harness::Machine;
+
+#[test]
+fn a_labelled_checkpoint_is_listed_and_gone_back_to_by_label_id_and_piece() {
+    let machine = Machine::new();
+    let listed = machine.recover(&["checkpoints"]);
+    assert_eq!((listed.code, listed.stdout.as_str()), (0, ""), "{listed:?}");
+    assert!(!machine.state().exists(), "a question makes nothing");
+    machine.write("project/a", "one");
+    let marked = machine.recover(&["checkpoint", "--label", "before it", "--json"]);
+    let id = marked.json()["checkpoint"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    assert_eq!(marked.json()["label"], "before it");
+    let listed = machine.recover(&["checkpoints", "--json"]).json();
+    assert_eq!(listed[0]["checkpoint"], id.as_str());
+    assert_eq!(
+        (&listed[0]["label"], &listed[0]["why"]),
+        (&"before it".into(), &"marked".into())
+    );
+    let text = machine.recover(&["checkpoints", "-q"]);
+    assert!(text.quiet().contains(&id[..10]), "{text:?}");
+    assert!(text.stdout.contains("before it"), "{text:?}");
+    for name in ["before it", &id, &id[..7]] {
+        machine.write("project/a", "two");
+        machine.write("project/b", "new");
+        let preview = machine
+            .recover(&["restore", name, "--preview", "--json"])
+            .json();
+        assert_eq!(
+            preview["would_restore"].as_array().map(Vec::len),
+            Some(2),
+            "{name}"
+        );
+        let run = machine.recover(&["restore", name, "--json"]);
+        let taken_back_by = run.json()["taken_back_by"]
+            .as_str()
+            .expect("a way back")
+            .to_owned();
+        let read = |name| fs::read_to_string(machine.work().join(name)).ok();
+        assert_eq!(
+            (read("a").as_deref(), read("b")),
+            (Some("one"), None),
+            "{name}"
+        );
+        assert_eq!(machine.recover(&["undo", &taken_back_by]).code, 0);
+        assert_eq!(read("a").as_deref(), Some("two"), "{name}");
+    }
+    machine
+        .recover(&["restore", "abcdef0"])
+        .fails(1, "no session abcdef0; `recover sessions` lists them");
+    let refused = machine.recover(&["checkpoint", "--label", " "]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+#[test]
+fn the_file_that_init_writes_is_right_in_every_line_and_never_replaced() {
+    let machine = Machine::new();
+    let path = machine.work().join("recover.toml");
+    let run = machine.recover(&["init", "-q"]);
+    assert!(run.quiet().ends_with("/project/recover.toml\n"), "{run:?}");
+    machine.recover(&["config", "-q"]).quiet();
+    let text = fs::read_to_string(&path).expect("the file");
+    let settings = text.lines().filter_map(|line| line.strip_prefix('#'));
+    let settings: Vec<_> = settings.filter(|line| !line.starts_with(' ')).collect();
+    assert!(settings.len() > 8, "{text}");
+    machine.write("project/recover.toml", &settings.join("\n"));
+    let config = machine.recover(&["config", "-q"]);
+    assert!(config.quiet().contains("./scripts/mend.sh"), "{config:?}");
+    machine.recover(&["init"]).fails(
+        1,
+        "[ROOT]/project/recover.toml is there already and stays; `recover config` shows what it \
+         sets",
+    );
+    assert_eq!(fs::read_to_string(&path).expect("it"), settings.join("\n"));
+}
+
+#[test]
+fn doctor_says_what_is_wrong_and_what_to_type_and_makes_nothing() {
+    let machine = Machine::new();
+    let well = machine.recover(&["doctor", "--json"]);
+    let checks = well.json();
+    let all = checks.as_array().expect("checks");
+    let whats: Vec<_> = all.iter().filter_map(|one| one["what"].as_str()).collect();
+    let expected = ["version", "store", "space", "git", "workspace", "leftovers"];
+    assert_eq!(whats, expected);
+    assert!(all.iter().all(|one| one["finding"] == "ok"), "{checks}");
+    assert!(!machine.state().exists());
+
+    let empty = machine.root().join("empty");
+    fs::create_dir(&empty).expect("a directory");
+    let run = machine.run(machine.command(&["doctor"]).env("PATH", &empty));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  git"), "{run:?}");
+    assert!(run.stdout.contains("install git"), "{run:?}");
+
+    machine.write("project/whole", "whole");
+    let fix = "echo half > whole; kill -9 $PPID";
+    let mut command = machine.command(&["run", "--fix", fix, "false"]);
+    let died = command.status().expect("a run that dies");
+    assert_eq!(died.code(), None, "{died:?}");
+    let run = machine.recover(&["doctor"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  leftovers"), "{run:?}");
+    machine.recover(&["undo"]);
+    assert_eq!(machine.recover(&["doctor"]).code, 0);
+
+    machine.write("project/file", "no directory");
+    let run = machine.recover(&["doctor", "--store", "jsonl:file"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("WRONG  store"), "{run:?}");
+
+    machine.write("project/recover.toml", "");
+    let path = machine.work().join("recover.toml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("its mode");
+    let run = machine.recover(&["doctor"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("note   settings"), "{run:?}");
+}
