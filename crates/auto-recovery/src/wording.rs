@@ -70,6 +70,17 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// `text`, at most `chars` characters of it, the last of which says where more is left out.
+pub fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(chars.saturating_sub(1)).collect();
+            kept.trim_end().to_owned() + "…"
+        }
+    }
+}
+
 /// `name`, without its middle if it is long: a path says most at both ends.
 pub fn shortened(name: &str) -> String {
     if name.chars().nth(SHOWN_CHARS).is_none() {

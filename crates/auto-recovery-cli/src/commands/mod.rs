@@ -15,6 +15,7 @@ mod github;
 mod history;
 mod hold;
 mod log;
+mod outcome;
 mod plan;
 mod prune;
 mod recipes;

@@ -3,8 +3,10 @@
 use std::time::SystemTime;
 
 use auto_recovery::Result;
-use auto_recovery::audit::{AuditStore, SessionOutcome, SessionSummary};
+use auto_recovery::audit::{AuditStore, SessionSummary};
 
+use crate::commands::outcome::outcome_name;
+use crate::commands::session::distinct_ids;
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table, shell_words, short_age};
 
@@ -28,8 +30,8 @@ pub(crate) fn sessions(store: &dyn AuditStore, now: SystemTime, printer: &Printe
             Column::flexible("PROJECT", 12).rank(5),
         ];
         let mut table = Table::new(&columns, printer.columns);
-        for session in &sessions {
-            table.row(row(session, now));
+        for (session, name) in sessions.iter().zip(distinct_ids(&sessions)) {
+            table.row(row(session, name, now));
         }
         printer.text(&table.render())?;
     }
@@ -37,24 +39,13 @@ pub(crate) fn sessions(store: &dyn AuditStore, now: SystemTime, printer: &Printe
     Ok(Exit::OK)
 }
 
-/// The word for `outcome`.
-pub(crate) fn outcome_name(outcome: SessionOutcome) -> &'static str {
-    match outcome {
-        SessionOutcome::Recovered => "recovered",
-        SessionOutcome::Escalated => "escalated",
-        SessionOutcome::Interrupted => "interrupted",
-        SessionOutcome::Running => "running",
-        SessionOutcome::Unknown => "unknown",
-    }
-}
-
-fn row(session: &SessionSummary, now: SystemTime) -> [String; 6] {
+fn row(session: &SessionSummary, name: &str, now: SystemTime) -> [String; 6] {
     let last = session
         .last_attempt_timestamp
         .as_ref()
         .or(session.session_start.as_ref());
     [
-        session.session_id.clone(),
+        name.to_owned(),
         last.map(|last| short_age(last, now)).unwrap_or_default(),
         match session.held {
             Some(_) => format!("{}, held", outcome_name(session.outcome)),

@@ -12,7 +12,7 @@ use auto_recovery::files::{Links, open_regular};
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::result_of;
-use crate::commands::sessions::outcome_name;
+use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::output::{
     Escapes, Facts, age, counted, escape_bytes, escape_text, human_seconds, shell_words,

@@ -25,7 +25,7 @@ pub(crate) use printer::{
     Printer, Verbosity, passed_on, passed_to_stdout, print_error, stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
-pub(crate) use shell::shell_words;
+pub(crate) use shell::{session_word, shell_words};
 pub(crate) use status::Status;
 pub(crate) use table::{Column, Table};
 pub(crate) use time::{age, human_seconds, short_age};

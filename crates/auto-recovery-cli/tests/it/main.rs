@@ -10,6 +10,7 @@ mod export;
 mod fixers;
 mod fuzz_config;
 mod harness;
+mod ids;
 mod keep;
 mod killed;
 mod left_out;
