@@ -329,6 +329,7 @@ impl Run {
                 true => TreeLeft::AsItWas,
                 false => TreeLeft::Changed,
             },
+            exits: None,
             session_id: session_id.as_deref(),
         });
         let end = match exit {
@@ -378,6 +379,7 @@ impl Run {
             attempts: 0,
             duration: self.elapsed(),
             tree: TreeLeft::NothingToUndo,
+            exits: None,
             session_id: None,
         });
         let end = match exit {
