@@ -71,7 +71,7 @@ pub fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// `text`, at most `chars` characters of it, the last of which says where more is left out.
+/// `text`, cut to at most `chars` characters; a last `…` stands for the rest.
 pub fn cut(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         None => text.to_owned(),

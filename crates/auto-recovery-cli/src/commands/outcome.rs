@@ -1,5 +1,5 @@
-//! How a session ended, on screens: nobody is called where a record says `escalated`, so people read
-//! that it was not recovered.
+//! How a session ended, on screens: nobody is called where a record says `escalated`, so people
+//! read that it was not recovered.
 
 use auto_recovery::audit::SessionOutcome;
 

@@ -297,7 +297,7 @@ fn read_end(path: &Path) -> io::Result<Vec<u8>> {
 enum Keep<'a> {
     /// All of a diff, in its colours.
     Diff,
-    /// So many lines at its end, and what shows the rest.
+    /// A number of lines at its end, and the command that shows the rest.
     Last(usize, &'a str),
 }
 

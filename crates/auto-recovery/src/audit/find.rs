@@ -12,7 +12,7 @@ pub const MATCHES_MAX: usize = 10;
 /// The newest sessions among whose ids a mistyped one is looked for.
 const LOOKED_AT_MAX: usize = 200;
 
-/// Numbers of up to so many digits are attempts, and no pieces of ids.
+/// Digits of the longest number that means an attempt, and is no piece of an id.
 const ATTEMPT_DIGITS_MAX: usize = 4;
 
 /// Most letters that may be mistyped in a piece of at least twice as many.
