@@ -4,6 +4,7 @@ use auto_recovery::run::{Advice, Wish, Words};
 use auto_recovery::wording::{shell_word, typed};
 
 use crate::hints;
+use crate::output::session_word;
 
 /// The words of the command line, for a run.
 pub(crate) const WORDS: Words = Words {
@@ -38,16 +39,16 @@ fn words(says: &str, advice: &Advice) -> String {
         Advice::RestoreWholeTree { session_id } => format!(
             "{says} · `recover restore {} --whole-tree` goes back all the same, with `--preview` \
              it says how",
-            shell_word(session_id)
+            session_word(session_id)
         ),
         Advice::TakeBack { session_id } => format!(
             "{says} · `recover restore {}` takes that back",
-            shell_word(session_id)
+            session_word(session_id)
         ),
         Advice::RestoreOrAccept { session_id } => format!(
             "{says}; `recover restore {}` puts the tree back, `recover checkpoint` accepts it as \
              it is",
-            shell_word(session_id)
+            session_word(session_id)
         ),
         Advice::ProtectOther { glob, other } => {
             let would = other.as_ref().map(|other| format!(": `{other}` would"));

@@ -20,7 +20,7 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
-use crate::output::{Printer, Verbosity, print_mistake};
+use crate::output::{Pager, Printer, Verbosity, decide_colours, print_mistake};
 use crate::settings::{Environment, Layer, RunRequest};
 
 /// Does what `args` ask for.
@@ -34,7 +34,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         Err(error) => return Ok(print_usage(error, &args)),
     };
     let environment = Environment::read();
-    let printer = Printer::new(global.json, verbosity(&global), environment.columns);
+    decide_colours(global.color.unwrap_or_default(), environment.color);
+    let mut printer = Printer::new(global.json, verbosity(&global), environment.columns);
+    printer.pager = Pager::of(&environment).filter(|_| !global.no_pager);
     match command {
         Command::Completions(args) => Ok(commands::completions(
             args.what,
@@ -97,7 +99,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Restore(args) => commands::restore(context, args),
         Command::Config => commands::config(settings, printer),
         Command::Log => log(context),
-        Command::Sessions => commands::sessions(&*context.store()?, host.now(), printer),
+        Command::Sessions(args) => commands::sessions(context, args),
         Command::History(HistoryArgs {
             session,
             last,

@@ -1,7 +1,8 @@
 //! The one table from the library's hints to the words of the command line.
 
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, Hint};
+
+use crate::output::session_word;
 
 /// `error` with its causes in one line, and what can be done about it.
 pub(crate) fn chain(error: &Error) -> String {
@@ -13,17 +14,17 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
     match hint {
         Hint::ReleaseHold { session_id } => format!(
             "{says}: `recover hold --release {}` lets it go",
-            shell_word(session_id)
+            session_word(session_id)
         ),
         Hint::ClearSession { session_id } => {
             format!(
                 "{says}: it stays until `recover clear {}`",
-                shell_word(session_id)
+                session_word(session_id)
             )
         }
         Hint::ListAttempts { session_id } => format!(
             "{says}: `recover history {}` lists its attempts",
-            shell_word(session_id)
+            session_word(session_id)
         ),
         Hint::WaitForOther => format!("{says}: leave out --no-wait to wait for it"),
         Hint::NameWayBack => "--rollback names nothing to go back to".to_owned(),

@@ -26,7 +26,7 @@ pub fn counted(number: u64, thing: &str) -> String {
     }
 }
 
-/// `duration` as people say it, in at most two units: `1.8 s`, `61 s`, `8 h 40 min`.
+/// `duration` as people say it, in at most two units: `40 ms`, `1.8 s`, `61 s`, `8 h 40 min`.
 pub fn spelled(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     let seconds = (duration.as_millis() + 500) / 1000;
@@ -36,6 +36,7 @@ pub fn spelled(duration: Duration) -> String {
         rest => format!("{whole} {unit} {rest} {smaller}"),
     };
     match seconds {
+        0 if tenths == 0 && duration.as_millis() > 0 => format!("{} ms", duration.as_millis()),
         0..10 if !tenths.is_multiple_of(10) => format!("{}.{} s", tenths / 10, tenths % 10),
         0..90 => format!("{seconds} s"),
         90..3600 => pair(seconds / 60, "min", seconds % 60, "s"),
@@ -68,6 +69,17 @@ pub fn shell_word(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// `text`, cut to at most `chars` characters; a last `…` stands for the rest.
+pub fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        None => text.to_owned(),
+        Some(_) => {
+            let kept: String = text.chars().take(chars.saturating_sub(1)).collect();
+            kept.trim_end().to_owned() + "…"
+        }
+    }
 }
 
 /// `name`, without its middle if it is long: a path says most at both ends.
@@ -109,7 +121,7 @@ mod tests {
     fn durations_are_said_as_people_say_them_and_typed_as_flags_take_them() {
         for (ms, said, flag) in [
             (0, "0 s", "0s"),
-            (40, "0 s", "40ms"),
+            (40, "40 ms", "40ms"),
             (1_840, "1.8 s", "1s840ms"),
             (9_980, "10 s", "9s980ms"),
             (61_000, "61 s", "1m1s"),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::output::ColorChoice;
+
 /// The options that every command takes.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
@@ -25,6 +27,16 @@ pub(crate) struct GlobalArgs {
     /// Print JSON, for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// When to use colours [default: auto]
+    ///
+    /// Also NO_COLOR, CLICOLOR_FORCE and TERM=dumb, which a terminal's user sets.
+    #[arg(long, global = true, value_name = "WHEN", value_enum)]
+    pub(crate) color: Option<ColorChoice>,
+
+    /// Never show long output in a pager
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
 
     /// Say nothing on stderr but errors and warnings
     #[arg(long, short, global = true, conflicts_with = "verbose")]

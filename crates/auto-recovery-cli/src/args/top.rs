@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
     GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, ReportArgs,
-    RestoreArgs, RunArgs, ShowArgs, StatsArgs, TrustArgs,
+    RestoreArgs, RunArgs, SessionsArgs, ShowArgs, StatsArgs, TrustArgs,
 };
 use crate::build::VERSION;
 
@@ -21,14 +21,15 @@ Examples:
   recover run --fix ./mend.sh -- make check    try your own fix first
   recover show --last                          what was tried, what changed, how long it took
   recover restore --last                       take it all back
-  recover sessions                             every recovery so far
+  recover sessions                             this workspace's newest recoveries
 
 Exit codes: `run` exits as the command it ran, 0 once recovered, 124 at the deadline, 125 when
 recover itself failed or refuses, 126 or 127 when the command cannot be run. Every other command
 exits with 0, 1 when what was asked for is not there, 2 for a mistake in the command line or the
 configuration, 125 when recover itself failed.
 
-Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG, RECOVER_DURABILITY and NO_COLOR.
+Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG and RECOVER_DURABILITY; PAGER, NO_COLOR
+and CLICOLOR_FORCE.
 
 Files: `recover.toml` in the workspace (see `recover help trust` for one that others could have
 written), then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config). `recover config` prints every
@@ -85,8 +86,8 @@ pub(crate) enum Command {
     /// cannot be used is named on stderr and the others still land; the exit code is 1 then.
     #[command(visible_alias = "record", after_long_help = LOG_EXAMPLES)]
     Log,
-    /// List every recovery so far, newest first
-    Sessions,
+    #[command(visible_alias = "ls")]
+    Sessions(SessionsArgs),
     History(HistoryArgs),
     Show(ShowArgs),
     Stats(StatsArgs),

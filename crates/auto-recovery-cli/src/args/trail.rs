@@ -4,7 +4,47 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{Dimension, ExportFormat, ReportFormat, check};
+use crate::args::{Dimension, ExportFormat, OutcomeWord, ReportFormat, check};
+
+const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  recover sessions                       this workspace's newest 20, on a terminal
+  recover sessions --all                 every one of the store
+  recover sessions --outcome not_recovered --since 7d
+  recover sessions --json | jq length    all of them: a pipe has no screen to fill";
+
+/// List recoveries, newest first
+///
+/// On a terminal the newest 20 of this workspace, unless you ask for others; --json and pipes list
+/// the whole store.
+#[derive(Args, Debug)]
+#[command(after_long_help = SESSIONS_EXAMPLES)]
+pub(crate) struct SessionsArgs {
+    /// Only the newest N; 20 on a terminal unless --all is given
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) number: Option<u64>,
+
+    /// Only those of this workspace; so on a terminal unless --all or --project is given
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) here: bool,
+
+    /// Those of every workspace
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Only those of this project
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+
+    /// Only those that began from then on: how long ago (30d, 12h), a date or a time (UTC if it
+    /// says no other)
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+
+    /// Only those that ended so
+    #[arg(long, value_name = "OUTCOME", value_enum)]
+    pub(crate) outcome: Option<OutcomeWord>,
+}
 
 const HISTORY_EXAMPLES: &str = "\
 Examples:

@@ -143,6 +143,23 @@ pub(crate) enum Dimension {
     Hour,
 }
 
+/// How a session ended, in the words of `sessions --json` and of the screens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum OutcomeWord {
+    /// Cured
+    Recovered,
+    /// Not cured; `escalated` in records
+    #[value(alias = "escalated")]
+    NotRecovered,
+    /// Ended by the user
+    Interrupted,
+    /// Still at work
+    Running,
+    /// Nobody said
+    Unknown,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -35,12 +36,15 @@ pub(crate) fn clear(
     let is_of_all = session.is_none();
     let (sessions, question) = match session {
         Some(session) => {
-            let session = session::existing(store, session)?;
+            let session = to_remove(store, session, yes)?;
             if let Some(held) = session::facts(store, &session)?.held {
                 printer.warn(hints::chain(&held.refusal(&session)));
                 return Ok(Exit::NOT_FOUND);
             }
-            let question = format!("remove session {session} with its outputs and checkpoints?");
+            let question = format!(
+                "remove session {} with its outputs and checkpoints?",
+                short(&session)
+            );
             (vec![session], question)
         }
         None => {
@@ -70,7 +74,8 @@ pub(crate) fn clear(
             Err(error) if is_of_all && error.kind().spares_others() => {
                 all_may_go = false;
                 printer.warn(format_args!(
-                    "session {session_id} stays: {}",
+                    "session {} stays: {}",
+                    short(&session_id),
                     hints::chain(&error)
                 ));
             }
@@ -87,6 +92,20 @@ pub(crate) fn clear(
         true => Exit::OK,
         false => Exit::NOT_FOUND,
     })
+}
+
+/// The session that `typed` means. What is removed is gone: where nobody is asked, one that
+/// somebody named must be named whole, so that `job-1` of a script never is `job-10`.
+fn to_remove(store: &dyn AuditStore, typed: String, yes: bool) -> Result<String> {
+    let session = session::existing(store, &typed)?;
+    let is_own_name = short(&session) == session;
+    match yes && is_own_name && session != typed {
+        true => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("no session {typed}: with --yes, name {session} whole"),
+        )),
+        false => Ok(session),
+    }
 }
 
 /// Every session that is not held, and whether nothing else is there. What stays is told.
@@ -122,7 +141,7 @@ fn clear_one(
         && damage.is_of_all()
     {
         return Err(session::nothing_readable(session_id, &damage)
-            .context(format!("session {session_id} is not removed")));
+            .context(format!("session {} is not removed", short(session_id))));
     }
     // What hangs on the trail goes first: if that fails, the session is still there to be cleared
     // once more.
@@ -138,7 +157,10 @@ fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
     let entries = counted(entries, "entry");
     match cleared {
         [] => printer.note("there was nothing to remove"),
-        [one] => printer.note(format_args!("removed {} ({entries})", one.session_id)),
+        [one] => printer.note(format_args!(
+            "removed {} ({entries})",
+            short(&one.session_id)
+        )),
         many => printer.note(format_args!(
             "removed {} ({entries})",
             counted(many.len() as u64, "session")

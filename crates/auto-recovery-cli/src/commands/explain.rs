@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use auto_recovery::audit::{AuditStore, FailureDetected, session_id};
+use auto_recovery::audit::session_id::{self, short};
+use auto_recovery::audit::{AuditStore, FailureDetected, FoundSession, find_session};
 use auto_recovery::detect::{Detection, Explained, Observation, Rules, explain};
 use auto_recovery::process::Stream;
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 
 use crate::commands::captured::read;
@@ -17,7 +17,7 @@ use crate::commands::explain_text::{self, Shape};
 use crate::commands::explanation::{Explanation, Line, OfRecipe};
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
-use crate::output::{Printer, Verbosity, counted};
+use crate::output::{Printer, Verbosity, counted, session_word};
 
 /// A file with what a command wrote, and what is known of that.
 pub(crate) struct CapturedOutput {
@@ -29,15 +29,19 @@ pub(crate) struct CapturedOutput {
     pub(crate) command: Option<String>,
 }
 
-/// Whether `store` has a session of the name `text`.
+/// Whether `text` means a session of `store`: the id of one, or a piece that is no file's name.
 ///
 /// # Errors
 /// If the store cannot be read.
 pub(crate) fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
-    match session_id::encode(text) {
-        Ok(_) => store.is_known(text),
-        Err(_) => Ok(false),
+    if session_id::encode(text).is_err() {
+        return Ok(false);
     }
+    if store.is_known(text)? || Path::new(text).exists() {
+        return store.is_known(text);
+    }
+    let found = find_session(store, text)?;
+    Ok(!matches!(found, FoundSession::Nothing(_)))
 }
 
 /// Explains the failures of the last recovery of the session `asked` for, each in turn.
@@ -63,7 +67,7 @@ pub(crate) fn explain_session(
         .iter()
         .map(|faced| recorded(&request, faced, printer));
     let mut first = told.next().ok_or_else(|| {
-        let context = format!("no failure is on record in session {session}");
+        let context = format!("no failure is on record in session {}", short(&session));
         Error::new(ErrorKind::NotFound, context)
     })??;
     first.session_id = Some(&session);
@@ -73,7 +77,7 @@ pub(crate) fn explain_session(
             "{} of earlier recoveries in this session are not explained; `recover show {}` has \
              what was tried",
             counted(earlier as u64, "failure"),
-            shell_word(&session)
+            session_word(&session)
         ));
     }
     tell(&first, printer)?;

@@ -5,13 +5,12 @@ use std::time::SystemTime;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::export::{self, ExportOptions};
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::ExportFormat;
 use crate::commands::session::{self, Asked, Trail};
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, counted, format_by_ending, write_output};
+use crate::output::{Escapes, Printer, counted, format_by_ending, session_word, write_output};
 
 /// What is exported, and how.
 pub(crate) struct Export<'a> {
@@ -95,8 +94,8 @@ fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
         Trail::Empty => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "nothing was tried in session {session}; `recover show {}` tells why",
-                shell_word(&session)
+                "nothing was tried in session {0}; `recover show {0}` tells why",
+                session_word(&session)
             ),
         )),
     }

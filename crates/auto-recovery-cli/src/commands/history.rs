@@ -9,7 +9,7 @@ use crate::commands::evidence::Evidence;
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{
-    Column, Escapes, JsonArray, Printer, Table, human_seconds, short_age, stdout_error,
+    Column, Escapes, JsonArray, Printer, Table, Tone, human_seconds, short_age, stdout_error,
 };
 
 /// Attempts that people are shown unless they ask for more. A table is laid out as a whole, so it
@@ -80,8 +80,9 @@ fn print_table(
     let mut table = Table::new(&columns, printer.columns);
     for entry in &tail.entries {
         table.row(row(entry, now));
+        table.tone(result_tone(entry), result_of(entry));
     }
-    printer.text(&table.render())?;
+    printer.long_text(&table.render())?;
     if let Some(entry) = tail.entries.last().filter(|entry| goes_on(entry)) {
         note_without_end(store, session, entry.attempt_number, printer)?;
     }
@@ -148,6 +149,23 @@ pub(crate) fn result_of(entry: &RecoveryAuditEntry) -> &'static str {
     }
 }
 
+/// How that looks.
+pub(crate) fn result_tone(entry: &RecoveryAuditEntry) -> Tone {
+    match entry.success {
+        true => Tone::Good,
+        false => Tone::Bad,
+    }
+}
+
+/// What was to come after an attempt, as people see it: nobody is called where it says
+/// `escalate`, nothing is left to try.
+pub(crate) fn next_of(entry: &RecoveryAuditEntry) -> &str {
+    match &*entry.next_action {
+        "escalate" => "give up",
+        other => other,
+    }
+}
+
 fn row(entry: &RecoveryAuditEntry, now: SystemTime) -> [String; 8] {
     let changed = match entry.files_modified.as_slice() {
         [] => entry.changes_made.join("; "),
@@ -160,7 +178,7 @@ fn row(entry: &RecoveryAuditEntry, now: SystemTime) -> [String; 8] {
         result_of(entry).to_owned(),
         human_seconds(entry.duration_seconds),
         entry.error_type.clone(),
-        entry.next_action.clone(),
+        next_of(entry).to_owned(),
         changed,
     ]
 }

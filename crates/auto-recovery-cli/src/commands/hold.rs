@@ -1,18 +1,19 @@
 //! `recover hold`: sessions that no rule and no `clear` removes.
 
 use auto_recovery::Result;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{JournalEvent, SessionHeld, SessionReleased};
-use auto_recovery::wording::shell_word;
 
 use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::identity;
+use crate::output::session_word;
 
 /// Has `session` kept, because of `reason`, until it is released.
 pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -> Result<Exit> {
     let store = context.store()?;
-    let session = session::existing(&*store, session)?;
+    let session = session::existing(&*store, &session)?;
     let started = identity::session_started(&context.settings, None);
     let held = SessionHeld {
         reason,
@@ -21,8 +22,9 @@ pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -
     };
     store.record(Some(&session), JournalEvent::SessionHeld(held))?;
     context.printer.note(format_args!(
-        "session {session} is held; `recover hold --release {}` lets it go",
-        shell_word(&session)
+        "session {} is held; `recover hold --release {}` lets it go",
+        short(&session),
+        session_word(&session)
     ));
     Ok(Exit::OK)
 }
@@ -30,11 +32,11 @@ pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -
 /// Lets `session` go again.
 pub(crate) fn release(context: &Context, session: String) -> Result<Exit> {
     let store = context.store()?;
-    let session = session::existing(&*store, session)?;
+    let session = session::existing(&*store, &session)?;
     if session::facts(&*store, &session)?.held.is_none() {
         context
             .printer
-            .note(format_args!("session {session} was not held"));
+            .note(format_args!("session {} was not held", short(&session)));
         return Ok(Exit::OK);
     }
     let started = identity::session_started(&context.settings, None);
@@ -43,8 +45,9 @@ pub(crate) fn release(context: &Context, session: String) -> Result<Exit> {
         host: started.host,
     };
     store.record(Some(&session), JournalEvent::SessionReleased(released))?;
-    context
-        .printer
-        .note(format_args!("session {session} is not held any more"));
+    context.printer.note(format_args!(
+        "session {} is not held any more",
+        short(&session)
+    ));
     Ok(Exit::OK)
 }

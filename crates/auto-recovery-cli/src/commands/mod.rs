@@ -18,6 +18,7 @@ mod history;
 mod hold;
 mod init;
 mod log;
+mod outcome;
 mod plan;
 mod prune;
 mod recipes;
@@ -34,7 +35,6 @@ mod stats;
 mod stats_of_all;
 mod transfer;
 mod trust;
-mod unknown;
 
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::files::{Purpose, check_own_dir, open_own};
 use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, prune};
 use auto_recovery::{Error, ErrorKind, Result};
@@ -328,7 +329,7 @@ fn show(rows: &[Row], now: SystemTime, printer: &Printer) -> Result<()> {
     for row in rows {
         let last = row.last_attempt_timestamp.as_deref();
         table.row([
-            row.session_id.clone(),
+            short(&row.session_id).to_owned(),
             last.map(|last| short_age(last, now)).unwrap_or_default(),
             row.entries.to_string(),
             human_size(row.bytes),

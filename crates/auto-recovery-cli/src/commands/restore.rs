@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use auto_recovery::audit::LeftBehind;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed, Uncovered};
 use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::RestoreArgs;
 use crate::commands::session;
-use crate::commands::unknown::unknown_session;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{counted, escape_text};
+use crate::output::{counted, escape_text, session_word};
 
 /// Columns of the longest path that a preview lines up with.
 const PATH_COLUMNS_MAX: usize = 50;
@@ -86,16 +85,24 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         preview,
     } = args;
     let place = context.place()?;
-    let session_id = match session {
-        Some(session) => session,
-        None => newest_here(context, &place)?,
-    };
-    if attempt.is_none()
-        && !place.store.is_known(&session_id)?
-        && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, &session_id)?
+    // An id goes before a checkpoint's name, and that before a piece of an id.
+    if let (Some(typed), None) = (&session, attempt)
+        && !place.store.is_known(typed)?
+        && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, typed)?
     {
         return restore_checkpoint(context, &place, &checkpoint, preview);
     }
+    let session_id = match session {
+        Some(typed) => {
+            let found = session::existing(&*place.store, &typed);
+            // What a restore replaced has an id of its own, and no record.
+            found.or_else(|error| match error.kind() {
+                ErrorKind::NotFound => Ok(typed),
+                _ => Err(error),
+            })?
+        }
+        None => newest_here(context, &place)?,
+    };
     let request = RestoreRequest {
         session_id: &session_id,
         tree: match attempt.or(last.flatten()) {
@@ -105,27 +112,21 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         whole: whole_tree,
         cwd: &context.settings.cwd,
     };
-    let known = |error: Error| -> Result<Error> {
-        let is_unknown =
-            error.kind() == ErrorKind::NotFound && !place.store.is_known(&session_id)?;
-        Ok(match is_unknown {
-            true => unknown_session(&*place.store, &session_id)?,
-            false => error,
-        })
+    let known = |error: Error| match error.kind() {
+        ErrorKind::NotFound => session::existing(&*place.store, &session_id)
+            .err()
+            .unwrap_or(error),
+        _ => error,
     };
     if preview {
-        let previewed = place
-            .preview(&request)
-            .or_else(|error| Err(known(error)?))?;
+        let previewed = place.preview(&request).map_err(known)?;
         show_preview(context, &session_id, &previewed)?;
         let preview = &previewed.preview;
         let left = !preview.foreign.is_empty()
             || leaves_uncovered(&preview.not_covered, &[], &previewed.left_behind);
         return Ok(left_some_out(left));
     }
-    let restored = place
-        .restore(&request)
-        .or_else(|error| Err(known(error)?))?;
+    let restored = place.restore(&request).map_err(known)?;
     tell(context, &session_id, &restored)?;
     let put = &restored.put;
     let left = !put.foreign.is_empty()
@@ -176,7 +177,7 @@ fn newest_here(context: &Context, place: &Place) -> Result<String> {
         Some(id) => {
             context
                 .printer
-                .note(format_args!("newest session here: {id}"));
+                .note(format_args!("newest session here: {}", short(&id)));
             Ok(id)
         }
         None => Err(Error::new(
@@ -242,7 +243,7 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
         (count @ 1.., Some(id)) => printer.note(format_args!(
             "put back {} in {workspace} · take it back with `recover restore {}`",
             counted(count as u64, "path"),
-            shell_word(id)
+            session_word(id)
         )),
         _ => printer.note(format_args!(
             "nothing to put back in {workspace}{}",
@@ -290,11 +291,11 @@ fn tell_of_uncovered(context: &Context, not_covered: &[Uncovered], left_behind: 
 
 /// A session may go through several workspaces, and each is put back by itself.
 fn tell_of_others(context: &Context, session_id: &str, others: &[PathBuf]) {
-    let word = shell_word(session_id);
+    let word = session_word(session_id);
     for other in shown(others) {
         context.printer.warn(format_args!(
-            "session {session_id} worked in {other} too: `recover restore {word}` there takes \
-             that back"
+            "session {} worked in {other} too: `recover restore {word}` there takes that back",
+            short(session_id)
         ));
     }
 }
@@ -311,7 +312,7 @@ fn way_forward(restored: &TreeRestored) -> String {
     match &restored.earlier {
         Some(earlier) => format!(
             " · a restore before this one did that: `recover restore {}` takes it back",
-            shell_word(earlier)
+            session_word(earlier)
         ),
         None => String::new(),
     }

@@ -1,13 +1,21 @@
 //! Which session a command is about.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, Damage, JournalSummary, SessionSummary, this_host};
+use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{
+    AuditStore, Damage, FoundSession, JournalSummary, SessionSummary, find_session, this_host,
+};
+use auto_recovery::wording::cut;
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::commands::unknown::unknown_session;
+use crate::commands::outcome::outcome_name;
 use crate::exit::Exit;
-use crate::output::Printer;
+use crate::output::{Printer, session_word, shell_words};
+
+/// Characters of a command that is shown to tell its session from others.
+const COMMAND_CHARS: usize = 40;
 
 /// Which session a command was asked for.
 pub(crate) struct Asked<'a> {
@@ -56,7 +64,7 @@ pub(crate) fn asked_for(
         scope,
     } = asked;
     if let Some(session) = named {
-        return existing(store, session);
+        return existing(store, &session);
     }
     let context = match newest(store, workspace, scope)? {
         Newest::Found(session) => {
@@ -66,14 +74,14 @@ pub(crate) fn asked_for(
             };
             printer.note(format_args!(
                 "newest session: {}{where_from}",
-                session.session_id
+                short(&session.session_id)
             ));
             return Ok(session.session_id);
         }
         Newest::OfNoWorkspace(session) => {
             printer.note(format_args!(
                 "newest session: {} (no session of this workspace; this one names none)",
-                session.session_id
+                short(&session.session_id)
             ));
             return Ok(session.session_id);
         }
@@ -138,15 +146,63 @@ fn newest_elsewhere(sessions: Vec<SessionSummary>, scope: Scope) -> Newest {
     }
 }
 
-/// `session`, if the store has it.
+/// The session that `typed` is the id of, or the only one whose id has it as a piece.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if it has not.
-pub(crate) fn existing(store: &dyn AuditStore, session: String) -> Result<String> {
-    if store.is_known(&session)? {
-        return Ok(session);
+/// [`ErrorKind::NotFound`] if there is none, or more than one.
+pub(crate) fn existing(store: &dyn AuditStore, typed: &str) -> Result<String> {
+    let context = match find_session(store, typed)? {
+        FoundSession::One(session) => return Ok(session),
+        FoundSession::Several(matches, has_more) => ambiguous(typed, &matches, has_more),
+        FoundSession::Nothing(Some(nearest)) => format!(
+            "no session {typed}: did you mean {}? `recover sessions` lists them",
+            session_word(&nearest)
+        ),
+        FoundSession::Nothing(None) => {
+            format!("no session {typed}; `recover sessions` lists them")
+        }
+    };
+    Err(Error::new(ErrorKind::NotFound, context))
+}
+
+/// The refusal to choose among `matches`, with what tells one from the other.
+fn ambiguous(typed: &str, matches: &[SessionSummary], has_more: bool) -> String {
+    let names = distinct_ids(matches);
+    let told = matches.iter().zip(names).map(|(session, name)| {
+        let minutes = "2026-01-02T03:04".len();
+        let start = session.session_start.as_deref().unwrap_or_default();
+        let start: String = start.chars().take(minutes).collect();
+        let command = session.command.as_deref().map(shell_words);
+        let command = command.map(|words| format!("`{}`", cut(&words, COMMAND_CHARS)));
+        let facts = [
+            start.replace('T', " "),
+            outcome_name(session.outcome).to_owned(),
+            command.unwrap_or_default(),
+            session.project.clone().unwrap_or_default(),
+        ];
+        let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        format!("{name} ({})", facts.join(", "))
+    });
+    let mut told: Vec<_> = told.collect();
+    told.extend(has_more.then(|| "and more".to_owned()));
+    format!(
+        "{typed} is part of several sessions, give more of one: {}",
+        told.join("; ")
+    )
+}
+
+/// The ids of `sessions` as people see them, each whole where another looks the same.
+pub(crate) fn distinct_ids(sessions: &[SessionSummary]) -> Vec<&str> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for session in sessions {
+        *seen.entry(short(&session.session_id)).or_default() += 1;
     }
-    Err(unknown_session(store, &session)?)
+    let ids = sessions.iter().map(|session| &*session.session_id);
+    ids.map(|id| match seen.get(short(id)) {
+        Some(1) => short(id),
+        _ => id,
+    })
+    .collect()
 }
 
 /// What the journal says of `session`.
@@ -188,7 +244,10 @@ pub(crate) fn trail(store: &dyn AuditStore, session: &str) -> Result<Trail> {
 pub(crate) fn nothing_readable(session: &str, damage: &Damage) -> Error {
     Error::new(
         ErrorKind::NotFound,
-        format!("nothing of the attempts of session {session} can be read: {damage}"),
+        format!(
+            "nothing of the attempts of session {} can be read: {damage}",
+            short(session)
+        ),
     )
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
+use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
@@ -13,9 +13,9 @@ use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::session::{self, Asked};
 use crate::commands::show_diff::{Beginning, Whole};
-use crate::commands::show_text;
+use crate::commands::show_text::{self, Outputs};
 use crate::exit::Exit;
-use crate::output::Printer;
+use crate::output::{Printer, session_word};
 
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
@@ -74,28 +74,33 @@ pub(crate) fn show(
             session: &session,
             evidence: &evidence,
             total,
-            last: tail.entries.last(),
         };
-        let outputs = outputs_dir(&place.state_dir, &session)?;
-        let mut text = show_text::session(&facts, now, printer.columns);
+        let dir = outputs_dir(&place.state_dir, &session)?;
+        let outputs = Outputs::of(&session, &dir);
+        let mut text = show_text::session(&facts, printer.columns);
         if wanted.attempt.is_none() {
             text.push_str(&show_text::first_output(&evidence, &outputs));
         }
+        let failure = evidence.failure().map(|detected| &detected.failure);
+        let mut known = failure.map(|one| (&*one.error_type, &*one.message));
         for entry in &tail.entries {
+            let failure = Some((&*entry.error_type, &*entry.error_message));
+            let is_known = failure == known;
+            known = failure;
             let diff = place.diff(&session, entry.attempt_number)?;
             let diff = diff.as_ref().map(Beginning::of).transpose()?;
-            let kept = (diff.as_ref(), &*outputs);
-            text.push_str(&show_text::attempt(entry, &evidence, kept, now));
+            let kept = (diff.as_ref(), &outputs);
+            text.push_str(&show_text::attempt((entry, is_known), &evidence, kept, now));
         }
         if let Some(started) = without_end {
             text.push_str(&show_text::without_end(started));
         }
-        printer.text(&text)?;
+        printer.long_text(&text)?;
         let earlier = total.saturating_sub(tail.entries.len() as u64);
         if wanted.attempt.is_none() && earlier > 0 {
             printer.note(format_args!(
                 "{earlier} earlier attempts are not shown; `recover history {}` lists them",
-                shell_word(&session)
+                session_word(&session)
             ));
         }
     }
@@ -147,7 +152,10 @@ fn for_programs(
         };
         Error::new(
             ErrorKind::NotFound,
-            format!("{what} in session {session}; `recover show` without --json tells why"),
+            format!(
+                "{what} in session {}; `recover show` without --json tells why",
+                short(session)
+            ),
         )
     })?;
     let diff = place.diff(session, entry.attempt_number)?;
@@ -182,8 +190,8 @@ fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Ta
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "session {session} has no attempt {number}; `recover history {}` lists them",
-                shell_word(session)
+                "session {0} has no attempt {number}; `recover history {0}` lists them",
+                session_word(session)
             ),
         )),
     }

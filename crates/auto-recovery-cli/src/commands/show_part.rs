@@ -8,7 +8,6 @@ use std::path::Path;
 use auto_recovery::checkpoint::PatchForm;
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::run::Place;
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::artifacts::outputs_dir;
@@ -16,7 +15,7 @@ use crate::commands::evidence::Evidence;
 use crate::commands::show::{Wanted, session_of};
 use crate::commands::show_text::in_state;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, stdout_error};
+use crate::output::{Escapes, Printer, session_word, stdout_error};
 
 /// Columns of a `--stat` that no terminal shows, as in git.
 const STAT_COLUMNS: u16 = 80;
@@ -68,14 +67,14 @@ fn patch(
     printer: &Printer,
 ) -> Result<()> {
     let absent = |what: String| Error::new(ErrorKind::NotFound, what);
-    let word = shell_word(session);
+    let word = session_word(session);
     let patch = place.patch(session, number)?.ok_or_else(|| match number {
         Some(number) => absent(format!(
-            "no checkpoint tells what attempt {number} of session {session} changed: `recover \
+            "no checkpoint tells what attempt {number} of session {word} changed: `recover \
              history {word}` lists its attempts"
         )),
         None => absent(format!(
-            "nothing that session {session} changed stayed, or no checkpoint tells: `recover show \
+            "nothing that session {word} changed stayed, or no checkpoint tells: `recover show \
              --diff {word} N` has what attempt N did"
         )),
     })?;
@@ -99,8 +98,8 @@ fn patch(
     }
     if length == 0 && beyond.is_empty() {
         let who = match number {
-            Some(number) => format!("attempt {number} of session {session}"),
-            None => format!("the cure of session {session}"),
+            Some(number) => format!("attempt {number} of session {word}"),
+            None => format!("the cure of session {word}"),
         };
         return Err(absent(format!(
             "{who} changed no file: `recover show {word}` tells what it did"
@@ -117,11 +116,11 @@ fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Print
     };
     printer.damage(&damage.into_iter().collect::<Vec<_>>());
     let absent = |why: &str| {
+        let word = session_word(session);
         let whose = match number {
-            Some(number) => format!("of attempt {number} of session {session}"),
-            None => format!("of the first failure of session {session}"),
+            Some(number) => format!("of attempt {number} of session {word}"),
+            None => format!("of the first failure of session {word}"),
         };
-        let word = shell_word(session);
         let context = format!("no output {whose}: {why}; `recover show {word}` tells the rest");
         Error::new(ErrorKind::NotFound, context)
     };

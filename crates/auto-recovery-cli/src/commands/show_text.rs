@@ -1,26 +1,33 @@
 //! A session and its attempts as a person reads them. Everything that came from outside is escaped
 //! here.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected, LeftBehind};
+use auto_recovery::escape::strip_escapes;
 use auto_recovery::files::{Links, open_regular};
 
 use crate::commands::evidence::Evidence;
-use crate::commands::history::result_of;
-use crate::commands::sessions::outcome_name;
+use crate::commands::history::{next_of, result_of, result_tone};
+use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::output::{
-    Escapes, Facts, age, counted, escape_bytes, escape_text, human_seconds, shell_words,
-    without_colours,
+    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_word,
+    shell_words,
 };
 
 /// Lines of an attempt's output that are shown; the file holds all.
 const OUTPUT_LINES_SHOWN: usize = 20;
+/// How the reason begins that every session has in which nothing helped.
+const NOTHING_HELPED: &str = "All recovery strategies failed";
+/// How other reasons end; whether anybody was called stands elsewhere.
+const NOBODY_CALLED: &str = " Human intervention required.";
 /// Bytes read from the end of an output to find them: lines of 400 bytes on average.
 const OUTPUT_BYTES_READ: u64 = 8 * 1024;
 
@@ -30,20 +37,17 @@ pub(crate) struct SessionFacts<'a> {
     pub(crate) evidence: &'a Evidence,
     /// Number of its attempts.
     pub(crate) total: u64,
-    /// The last attempt shown.
-    pub(crate) last: Option<&'a RecoveryAuditEntry>,
 }
 
 /// Renders the facts of the session as a whole.
-pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u16>) -> String {
+pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
     let SessionFacts {
         session,
         evidence,
         total,
-        last,
     } = of;
     let mut facts = Facts::new(columns);
-    facts.add("session", *session);
+    facts.add("session", short(session));
     if let Some(started) = evidence.session_started() {
         if let Some(command) = &started.command {
             facts.add("command", shell_words(command));
@@ -67,23 +71,19 @@ pub(crate) fn session(of: &SessionFacts<'_>, now: SystemTime, columns: Option<u1
     }
     match evidence.session_finished() {
         Some(finished) => {
-            facts.add(
-                "outcome",
-                format!(
-                    "{}, {}, {}",
-                    outcome_name(finished.outcome),
-                    counted(*total, "attempt"),
-                    human_seconds(finished.duration_seconds)
-                ),
-            );
-            if !finished.reason.is_empty() {
-                facts.add("because", &finished.reason);
+            let outcome = outcome_name(finished.outcome);
+            // A reason that says the outcome says it better.
+            let says_it = finished.reason.starts_with(outcome);
+            let outcome = if says_it { &finished.reason } else { outcome };
+            let tries = counted(*total, "attempt");
+            let took = human_seconds(finished.duration_seconds);
+            facts.add("outcome", format!("{outcome}, {tries}, {took}"));
+            let tells_more = !says_it && !finished.reason.starts_with(NOTHING_HELPED);
+            if !finished.reason.is_empty() && tells_more {
+                facts.add("because", finished.reason.trim_end_matches(NOBODY_CALLED));
             }
         }
         None => facts.add("attempts", total.to_string()),
-    }
-    if let Some(last) = last {
-        facts.add("last try", age(&last.timestamp, now));
     }
     facts.render()
 }
@@ -99,58 +99,65 @@ pub(crate) fn without_end(started: &AttemptStarted) -> String {
     )
 }
 
-/// Renders one attempt, with its changes and its output. `outputs` is the directory in our own
-/// state for outputs of the session.
+/// Renders one attempt, with its changes and its output. Its failure is left out where what stands
+/// before says it.
 pub(crate) fn attempt(
-    entry: &RecoveryAuditEntry,
+    (entry, is_known_failure): (&RecoveryAuditEntry, bool),
     evidence: &Evidence,
-    (diff, outputs): (Option<&Beginning>, &Path),
+    (diff, outputs): (Option<&Beginning>, &Outputs<'_>),
     now: SystemTime,
 ) -> String {
     let number = entry.attempt_number;
+    let head = format!("attempt {number}  {}", escape_text(&entry.strategy));
     let mut text = format!(
-        "\nattempt {number}  {} · {} · {} · {}\n",
-        escape_text(&entry.strategy),
-        result_of(entry),
+        "\n{} · {} · {} · {}\n",
+        Tone::Head.on_stdout(&head),
+        result_tone(entry).on_stdout(result_of(entry)),
         human_seconds(entry.duration_seconds),
         escape_text(&age(&entry.timestamp, now)),
     );
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
-            text.push_str(&format!("  {name:<11}{}\n", escape_text(value)));
+            let name = Tone::Aside.on_stdout(&format!("{name:<11}"));
+            text.push_str(&format!("  {name}{}\n", escape_text(value)));
         }
     };
     if let Some(started) = evidence.started(number) {
         add("did", &started.action);
         add("recipe", &recipe(started));
     }
-    add(
-        "failure",
-        &format!("{}: {}", entry.error_type, entry.error_message),
-    );
+    let diff = diff.filter(|diff| !diff.bytes.is_empty());
+    if !is_known_failure {
+        let failure = format!("{}: {}", entry.error_type, entry.error_message);
+        add("failure", &failure);
+    }
     add("changes", &entry.changes_made.join("; "));
-    add("files", &entry.files_modified.join(", "));
+    if diff.is_none() {
+        add("files", &entry.files_modified.join(", "));
+    }
     add("result", &entry.recovery_message);
-    add("next", &entry.next_action);
+    add("next", next_of(entry));
     if let Some(finished) = evidence.finished(number) {
         for (name, value) in particulars(finished) {
             add(name, &value);
         }
     }
-    if let Some(diff) = diff.filter(|diff| !diff.bytes.is_empty()) {
+    if let Some(diff) = diff {
         let head = format!("diff{}", diff.note());
-        text.push_str(&indented(&head, &diff.bytes, Keep::All));
+        text.push_str(&indented(&head, &diff.bytes, Keep::Diff));
     }
     if let Some(path) = evidence.output_file(number) {
-        text.push_str(&output(path, outputs));
+        text.push_str(&outputs.show(path, Some(number)));
     }
     text
 }
 
 /// The end of the output of the command's first failure, if it is kept.
-pub(crate) fn first_output(evidence: &Evidence, outputs: &Path) -> String {
+pub(crate) fn first_output(evidence: &Evidence, outputs: &Outputs<'_>) -> String {
+    let head = Tone::Head.on_stdout("first failure");
     let path = evidence.first_output_file();
-    path.map(|path| output(path, outputs)).unwrap_or_default()
+    path.map(|path| format!("\n{head}\n{}", outputs.show(path, None)))
+        .unwrap_or_default()
 }
 
 fn failure(detected: &FailureDetected) -> String {
@@ -201,22 +208,57 @@ fn joined(all: &[LeftBehind]) -> String {
     all.join(", ")
 }
 
-/// The end of the output kept at `path`, if `path` lies in `outputs` of our own state. A record
-/// that was imported, or that another program wrote into a shared store, may name any file.
-fn output(path: &str, outputs: &Path) -> String {
-    let head = format!("output {}", escape_text(path));
-    let Some(own) = in_state(Path::new(path), outputs) else {
-        return format!("  {head} (not in this state: not opened)\n");
-    };
-    match read_end(&own) {
-        Ok(bytes) if bytes.is_empty() => format!("  {head} (empty)\n"),
-        Ok(bytes) => indented(
-            &head,
-            &without_colours(&bytes),
-            Keep::Last(OUTPUT_LINES_SHOWN),
-        ),
-        Err(error) => format!("  {head} (cannot be read: {error})\n"),
+/// The outputs of a session: each is shown where it says more than the one before.
+pub(crate) struct Outputs<'a> {
+    session: &'a str,
+    /// The directory in our own state for them.
+    dir: &'a Path,
+    last: RefCell<Vec<String>>,
+}
+
+impl<'a> Outputs<'a> {
+    pub(crate) fn of(session: &'a str, dir: &'a Path) -> Self {
+        Self {
+            session,
+            dir,
+            last: RefCell::default(),
+        }
     }
+
+    /// The end of the output kept at `path`, of the attempt `number` or of the first failure, if
+    /// `path` lies in our own state. A record that was imported, or that another program wrote into
+    /// a shared store, may name any file.
+    fn show(&self, path: &str, number: Option<u64>) -> String {
+        let named = format!("output {}", escape_text(path));
+        let Some(own) = in_state(Path::new(path), self.dir) else {
+            return format!("  {named} (not in this state: not opened)\n");
+        };
+        let bytes = match read_end(&own) {
+            Ok(bytes) if bytes.is_empty() => return "  output: none\n".to_owned(),
+            Ok(bytes) => strip_escapes(&bytes).into_owned(),
+            Err(error) => return format!("  {named} (cannot be read: {error})\n"),
+        };
+        let said = what_it_said(&bytes);
+        if *self.last.borrow() == said {
+            return "  output: the same as before\n".to_owned();
+        }
+        *self.last.borrow_mut() = said;
+        let number = number
+            .map(|number| format!(" {number}"))
+            .unwrap_or_default();
+        let all = format!(
+            "recover show --output {}{number}",
+            session_word(self.session)
+        );
+        indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
+    }
+}
+
+/// The lines of an output without those that we wrote around it, which say how long it took.
+fn what_it_said(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.lines().filter(|line| !line.starts_with("[exit "));
+    lines.map(str::to_owned).collect()
 }
 
 /// The file in `outputs` that `path` means, if it means one. Only its text decides: resolving it
@@ -252,23 +294,53 @@ fn read_end(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The lines of a long text to keep.
 #[derive(Clone, Copy)]
-enum Keep {
-    All,
-    Last(usize),
+enum Keep<'a> {
+    /// All of a diff, in its colours.
+    Diff,
+    /// A number of lines at its end, and the command that shows the rest.
+    Last(usize, &'a str),
 }
 
-fn indented(head: &str, bytes: &[u8], keep: Keep) -> String {
+fn indented(head: &str, bytes: &[u8], keep: Keep<'_>) -> String {
     let escaped = escape_bytes(bytes, Escapes::Text);
     let lines: Vec<&str> = escaped.lines().collect();
     let (shown, note) = match keep {
-        Keep::Last(max) if lines.len() > max => (&lines[lines.len() - max..], " (its end)"),
-        _ => (&lines[..], ""),
+        Keep::Last(max, all) if lines.len() > max => (
+            &lines[lines.len() - max..],
+            format!(" (its end; `{all}` has all)"),
+        ),
+        _ => (&lines[..], String::new()),
     };
-    let mut text = format!("  {head}{note}\n");
+    let head = Tone::Aside.on_stdout(&format!("{head}{note}"));
+    let mut text = format!("  {head}\n");
     for line in shown {
         // A terminal's line ends have two characters; the first was escaped.
         let line = line.strip_suffix("\\r").unwrap_or(line);
-        text.push_str(&format!("  │ {line}\n"));
+        let tone = match keep {
+            Keep::Diff => diff_tone(line),
+            Keep::Last(..) => Tone::Plain,
+        };
+        let line = tone.on_stdout(line);
+        text.push_str(&format!("  {} {line}\n", Tone::Aside.on_stdout("│")));
     }
     text
+}
+
+/// How a line of a diff looks.
+fn diff_tone(line: &str) -> Tone {
+    let heads = [
+        "diff ",
+        "index ",
+        "--- ",
+        "+++ ",
+        "new file",
+        "deleted file",
+    ];
+    match line.as_bytes().first() {
+        _ if heads.iter().any(|head| line.starts_with(head)) => Tone::Head,
+        Some(b'+') => Tone::Good,
+        Some(b'-') => Tone::Bad,
+        Some(b'@') => Tone::Aside,
+        _ => Tone::Plain,
+    }
 }

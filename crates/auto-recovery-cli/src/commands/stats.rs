@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::session_id::short;
 use auto_recovery::{RecoveryStatistics, Result};
 
 use crate::commands::session::{self, Asked};
@@ -25,7 +26,7 @@ pub(crate) fn stats(
     if printer.json {
         printer.json(&statistics)?;
     } else {
-        printer.text(&text(&statistics, now, printer.columns))?;
+        printer.long_text(&text(&statistics, now, printer.columns))?;
     }
     session::told(store, &session, statistics.total_attempts, &damage, printer)
 }
@@ -60,7 +61,7 @@ fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) 
         last_attempt_timestamp,
     } = statistics;
     let mut facts = Facts::new(columns);
-    facts.add("session", session_id);
+    facts.add("session", short(session_id));
     facts.add("began", when(session_start, now));
     facts.add("first attempt", when(first_attempt_timestamp, now));
     facts.add("last attempt", when(last_attempt_timestamp, now));

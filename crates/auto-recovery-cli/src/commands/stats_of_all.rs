@@ -45,11 +45,12 @@ pub(crate) fn stats_of_all(
         printer.damage(&damage);
         return Ok(Exit::OK);
     }
+    let mut text = String::new();
     if !query.by.is_empty() {
-        printer.text(&groups(&query, &aggregates, printer.columns))?;
-        printer.text("\n")?;
+        text = groups(&query, &aggregates, printer.columns) + "\n";
     }
-    printer.text(&facts(&aggregates.total, now, printer.columns))?;
+    text += &facts(&aggregates.total, now, printer.columns);
+    printer.long_text(&text)?;
     printer.damage(&damage);
     Ok(Exit::OK)
 }
@@ -239,7 +240,7 @@ fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> Str
     facts.add(
         "sessions",
         format!(
-            "{}: {} recovered, {} escalated",
+            "{}: {} recovered, {} not recovered",
             of.sessions, of.recovered_sessions, of.escalated_sessions
         ),
     );

@@ -41,31 +41,6 @@ pub(crate) fn escape_bytes(bytes: &[u8], escapes: Escapes) -> String {
     out
 }
 
-/// `bytes` without the sequences that set colours and weights (`ESC [ … m`), which tools write by
-/// the dozen and which say nothing where output is quoted. Every other sequence stays, to be
-/// escaped.
-pub(crate) fn without_colours(bytes: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(start) = rest.windows(2).position(|pair| pair == b"\x1b[") {
-        plain.extend_from_slice(&rest[..start]);
-        rest = &rest[start..];
-        let parameters = rest[2..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b';' | b':'))
-            .count();
-        match rest.get(2 + parameters) {
-            Some(b'm') => rest = &rest[2 + parameters + 1..],
-            _ => {
-                plain.extend_from_slice(&rest[..2]);
-                rest = &rest[2..];
-            }
-        }
-    }
-    plain.extend_from_slice(rest);
-    plain
-}
-
 /// A writer that escapes what is written through it.
 ///
 /// A character may be cut by the border of two writes; its first bytes wait for the rest, and

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +13,9 @@ use serde::Serialize;
 
 use crate::hints;
 use crate::output::reader::{to_stderr, to_stdout};
-use crate::output::{Escapes, EscapingWriter, JsonArray, counted, escape_bytes, escape_text};
+use crate::output::{
+    Escapes, EscapingWriter, JsonArray, Line, Pager, Tone, counted, escape_bytes, escape_text,
+};
 
 /// Columns taken for a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: u16 = 80;
@@ -41,22 +44,25 @@ pub(crate) struct Printer {
     pub(crate) is_terminal: bool,
     /// Columns that a table may take; none where it is not for a terminal.
     pub(crate) columns: Option<u16>,
+    /// Columns of the terminal that stderr is; none where it is none.
+    pub(crate) columns_of_stderr: Option<u16>,
+    /// What shows text that is longer than the terminal; none to print it as it is.
+    pub(crate) pager: Option<Pager>,
 }
 
 impl Printer {
     /// A printer to this process's stdout and stderr. `columns` overrides what the terminal says.
     pub(crate) fn new(json: bool, verbosity: Verbosity, columns: Option<u16>) -> Self {
         let is_terminal = io::stdout().is_terminal();
-        let terminal_columns = || {
-            let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-            (size.ws_col > 0).then_some(size.ws_col)
-        };
         Self {
             json,
             verbosity,
             is_terminal,
-            columns: is_terminal
-                .then(|| columns.or_else(terminal_columns).unwrap_or(COLUMNS_DEFAULT)),
+            columns: is_terminal.then(|| columns_of(io::stdout(), columns)),
+            columns_of_stderr: io::stderr()
+                .is_terminal()
+                .then(|| columns_of(io::stderr(), columns)),
+            pager: None,
         }
     }
 
@@ -92,6 +98,24 @@ impl Printer {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(stdout_error)
+    }
+
+    /// Writes text for people as [`Printer::text`] does, in the pager where it is longer than the
+    /// terminal.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn long_text(&self, text: &str) -> Result<()> {
+        let rows = || rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_row);
+        match (&self.pager, self.columns) {
+            (Some(pager), Some(columns)) if rows_of(text, columns) >= rows().into() => {
+                match pager.show(text) {
+                    true => Ok(()),
+                    false => self.text(text),
+                }
+            }
+            _ => self.text(text),
+        }
     }
 
     /// Writes `value` as JSON and ends the line.
@@ -148,6 +172,13 @@ impl Printer {
         }
     }
 
+    /// Tells a person something in a line of several tones.
+    pub(crate) fn note_line(&self, line: &Line) {
+        if self.verbosity >= Verbosity::Normal {
+            print_toned(line);
+        }
+    }
+
     /// Explains something to a person who asked for more.
     pub(crate) fn explain(&self, message: impl Display) {
         if self.verbosity >= Verbosity::Verbose {
@@ -168,7 +199,7 @@ impl Printer {
 
     /// Warns a person, whatever the verbosity.
     pub(crate) fn warn(&self, message: impl Display) {
-        print_line(format_args!("warning: {message}"));
+        print_toned(&Line::of(Tone::Doubtful, "warning:").and(Tone::Plain, format!(" {message}")));
     }
 
     /// Asks a person at the terminal of stderr `question`, below `lines`, whatever the verbosity.
@@ -226,7 +257,8 @@ pub(crate) fn print_error(error: &Error) {
     let way_out = way_out(error)
         .map(|way| format!("; {way}"))
         .unwrap_or_default();
-    print_line(format_args!("error: {}{way_out}", hints::chain(error)));
+    let says = format!(" {}{way_out}", hints::chain(error));
+    print_toned(&Line::of(Tone::Bad, "error:").and(Tone::Plain, says));
 }
 
 /// Prints what is wrong with the command line, as the last thing this process says.
@@ -282,12 +314,36 @@ pub(crate) fn passed_to_stdout(bytes: &[u8]) {
     }
 }
 
-/// One line on stderr, escaped. A stderr that is gone is nobody's to tell.
+/// One line on stderr, escaped.
 fn print_line(message: std::fmt::Arguments<'_>) {
+    print_toned(&Line::of(Tone::Plain, message.to_string()));
+}
+
+/// One line on stderr, escaped. A stderr that is gone is nobody's to tell.
+fn print_toned(line: &Line) {
     let before = match LINE_IS_OPEN.swap(false, Ordering::Relaxed) {
         true => "\n",
         false => "",
     };
-    let line = format!("{before}recover: {}\n", escape_text(&message.to_string()));
+    let name = Line::of(Tone::Aside, "recover:").on_stderr();
+    let line = format!("{before}{name} {}\n", line.on_stderr());
     to_stderr(line.as_bytes());
+}
+
+/// How many rows `text` takes on a terminal of `columns`, about.
+fn rows_of(text: &str, columns: u16) -> usize {
+    let columns = usize::from(columns).max(1);
+    let rows = text
+        .lines()
+        .map(|line| line.chars().count().div_ceil(columns).max(1));
+    rows.sum()
+}
+
+/// How wide the terminal `of` is, unless the user says it is `wished`.
+fn columns_of(of: impl AsFd, wished: Option<u16>) -> u16 {
+    let terminal_columns = || {
+        let size = rustix::termios::tcgetwinsize(of).ok()?;
+        (size.ws_col > 0).then_some(size.ws_col)
+    };
+    wished.or_else(terminal_columns).unwrap_or(COLUMNS_DEFAULT)
 }

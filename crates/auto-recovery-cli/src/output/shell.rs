@@ -1,5 +1,8 @@
 //! Commands as a person would type them.
 
+use auto_recovery::audit::session_id::short;
+use auto_recovery::wording::shell_word;
+
 /// `words` as one line that a shell would read back as the same words.
 pub(crate) fn shell_words<S: AsRef<str>>(words: &[S]) -> String {
     let mut line = String::new();
@@ -18,4 +21,9 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The id of `session` as people see it and type it again.
+pub(crate) fn session_word(session: &str) -> String {
+    shell_word(short(session))
 }

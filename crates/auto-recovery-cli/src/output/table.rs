@@ -7,7 +7,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Grid, Width, presets,
 };
 
-use crate::output::escape_text;
+use crate::output::{Tone, escape_text};
 
 /// Blanks between two columns.
 const GAP: usize = 2;
@@ -63,6 +63,8 @@ impl Column {
 pub(crate) struct Table {
     columns: Vec<Column>,
     grid: Grid,
+    /// What of each row of one line has which tone.
+    tones: Vec<Option<(Tone, &'static str)>>,
     width: Option<u16>,
 }
 
@@ -85,6 +87,7 @@ impl Table {
         Self {
             columns: columns.to_vec(),
             grid,
+            tones: Vec::new(),
             width,
         }
     }
@@ -94,6 +97,14 @@ impl Table {
         let mut row = escaped(cells);
         row.max_height(1);
         self.grid.add_row(row);
+        self.tones.push(None);
+    }
+
+    /// Gives `word` in the last row this tone, where the row shows it.
+    pub(crate) fn tone(&mut self, tone: Tone, word: &'static str) {
+        if let Some(last) = self.tones.last_mut() {
+            *last = Some((tone, word));
+        }
     }
 
     /// Adds a row that goes on below instead of being cut. Its text is escaped here.
@@ -137,12 +148,30 @@ impl Table {
             .set_content_arrangement(ContentArrangement::Dynamic);
         self.grid
             .set_width(u16::try_from(total).unwrap_or(u16::MAX));
+        let has_head = self.columns.iter().any(|column| !column.head.is_empty());
+        let mut tones = self.tones.into_iter();
         let mut text = String::new();
-        for line in self.grid.lines() {
-            text.push_str(line.trim_end());
+        for (number, line) in self.grid.lines().enumerate() {
+            let line = line.trim_end();
+            text.push_str(&match (has_head, number) {
+                (true, 0) => Tone::Head.on_stdout(line),
+                (true, _) => with_tone(line, tones.next().flatten()),
+                (false, _) => line.to_owned(),
+            });
             text.push('\n');
         }
         text
+    }
+}
+
+/// `line` with the word in it that has a tone of its own, which begins a column.
+fn with_tone(line: &str, toned: Option<(Tone, &'static str)>) -> String {
+    let Some((tone, word)) = toned else {
+        return line.to_owned();
+    };
+    match line.split_once(&format!("  {word}")) {
+        Some((before, after)) => format!("{before}  {}{after}", tone.on_stdout(word)),
+        None => line.to_owned(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Times and durations for people.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use auto_recovery::wording::spelled;
 use jiff::Timestamp;
 
 const MINUTE_SECONDS: i64 = 60;
@@ -31,23 +32,12 @@ pub(crate) fn short_age(then: &str, now: SystemTime) -> String {
     }
 }
 
-/// `seconds` in two or three figures that matter: `0.6 s`, `41 s`, `3 min 20 s`, `2 h 5 min`.
+/// `seconds` as every duration is said. A number that is none, as a record may have, is shown as it
+/// is.
 pub(crate) fn human_seconds(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return format!("{seconds} s");
-    }
-    if seconds < 0.0995 {
-        return format!("{:.0} ms", seconds * 1000.0);
-    }
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    // Truncation is meant: a duration is past its last whole second, not near its next.
-    let whole = seconds as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) => spelled(duration),
+        Err(_) => format!("{seconds} s"),
     }
 }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use auto_recovery::files::{Links, read_small};
 use rustix::process::{geteuid, getuid};
 
+use crate::output::ColorWish;
+
 /// The longest list of users that is read: 16 MiB, some 200,000.
 const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -24,8 +26,12 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// RECOVER_DURABILITY.
     pub(crate) durability: Option<OsString>,
-    /// Whether NO_COLOR is set to anything.
-    pub(crate) no_color: bool,
+    /// NO_COLOR, CLICOLOR_FORCE and TERM: what is wished of colours.
+    pub(crate) color: ColorWish,
+    /// PAGER: what shows long output; an empty one is set, too.
+    pub(crate) pager: Option<String>,
+    /// LESS: how `less` shows it; the user's own.
+    pub(crate) has_less: bool,
     /// The user's home directory: HOME where absolute, else what the system's list of users says.
     pub(crate) home: Option<PathBuf>,
     /// XDG_CONFIG_HOME, where absolute.
@@ -73,7 +79,13 @@ impl Environment {
             state_dir: variable("RECOVER_STATE_DIR").map(PathBuf::from),
             config: variable("RECOVER_CONFIG").map(PathBuf::from),
             durability: variable("RECOVER_DURABILITY"),
-            no_color: variable("NO_COLOR").is_some(),
+            color: ColorWish {
+                refused: variable("NO_COLOR").is_some(),
+                forced: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+                is_dumb: variable("TERM").is_none_or(|term| term == "dumb"),
+            },
+            pager: set_variable("PAGER").and_then(|value| value.into_string().ok()),
+            has_less: variable("LESS").is_some(),
             home: env::home_dir()
                 .filter(|home| home.is_absolute())
                 .or_else(listed_home),
@@ -111,10 +123,15 @@ pub(crate) fn listed_home() -> Option<PathBuf> {
     })
 }
 
+fn variable(name: &str) -> Option<OsString> {
+    set_variable(name).filter(|value| !value.is_empty())
+}
+
+/// The same, which may be empty.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is where the environment is read"
 )]
-fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
+fn set_variable(name: &str) -> Option<OsString> {
+    env::var_os(name)
 }

@@ -9,6 +9,7 @@ use auto_recovery::workspace::{Workspace, is_safe_directory};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
+use crate::output::{ColorChoice, ColorWish};
 use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
@@ -75,6 +76,8 @@ impl Settings {
             store,
             config,
             json: _,
+            color,
+            no_pager: _,
             quiet: _,
             verbose: _,
         } = global;
@@ -114,10 +117,7 @@ impl Settings {
                 .durability
                 .unwrap_or_else(|| Setting::default(Durability::Sync)),
             retention: top.retention,
-            color: match environment.no_color {
-                true => from_variable("NO_COLOR", false),
-                false => Setting::default(true),
-            },
+            color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,
             untrusted,
@@ -344,6 +344,16 @@ fn is_kept_by_sudo(directory: &Path, environment: &Environment) -> bool {
         Some((dir != above, found.uid()))
     });
     there == Some((true, user))
+}
+
+/// Whether there may be colours.
+fn color_setting(typed: Option<ColorChoice>, wish: ColorWish) -> Setting<bool> {
+    match typed {
+        Some(choice) => Setting::flag("color", choice != ColorChoice::Never),
+        None if wish.refused => from_variable("NO_COLOR", false),
+        None if wish.forced => from_variable("CLICOLOR_FORCE", true),
+        None => Setting::default(true),
+    }
 }
 
 fn from_variable<T>(name: &'static str, value: T) -> Setting<T> {

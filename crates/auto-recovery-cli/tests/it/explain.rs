@@ -210,7 +210,7 @@ fn what_the_breaker_refused_is_explained_as_that() {
     }
     let told = machine.recover(&["explain"]);
     for words in [
-        "was escalated 5 times",
+        "was not cured 5 times",
         "to have it forgotten, remove",
         "breaker.json",
     ] {

@@ -12,6 +12,7 @@ mod fixers;
 mod fuzz_config;
 mod going_back;
 mod harness;
+mod ids;
 mod keep;
 mod killed;
 mod left_out;

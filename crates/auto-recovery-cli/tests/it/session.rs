@@ -68,7 +68,7 @@ impl Session {
         session
             .env_clear()
             .envs(variables.filter_map(|(name, value)| Some((name, value?))));
-        session.env("TERM", "xterm");
+        session.env("TERM", "xterm").env("NO_COLOR", "1");
         if let Some(directory) = command.get_current_dir() {
             session.current_dir(directory);
         }

@@ -18,6 +18,11 @@ fn on_terminal(machine: &Machine, columns: u16, args: &[&str]) -> String {
 
 /// The same where somebody has typed `typed`.
 fn typing(machine: &Machine, columns: u16, args: &[&str], typed: &str) -> String {
+    showing(columns, machine.command(args), typed)
+}
+
+/// What a terminal of `columns` gets of `command`, when `typed` is typed.
+fn showing(columns: u16, mut command: std::process::Command, typed: &str) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("grant it");
     unlockpt(&terminal).expect("unlock it");
@@ -39,13 +44,14 @@ fn typing(machine: &Machine, columns: u16, args: &[&str], typed: &str) -> String
     };
     let stdin = open();
     rustix::io::write(&terminal, typed.as_bytes()).expect("type");
-    let mut child = machine
-        .command(args)
+    let mut child = command
         .stdin(stdin)
         .stdout(open())
         .stderr(open())
         .spawn()
         .expect("start recover");
+    // It has the terminal, too, and would keep it open.
+    drop(command);
     // Read beside it: a terminal that nobody reads takes a few KiB and then no more.
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -92,11 +98,11 @@ fn tables_fit_and_leave_out_what_matters_least() {
     let machine = with_wide_rows();
     insta::assert_snapshot!(on_terminal(&machine, 110, &["history", "-q"]), @r"
     #         AGE  STRATEGY     RESULT          TOOK  ERROR TYPE           NEXT      CHANGED
-    1  2020-01-02  alternative  failed, undone  12 s  ModuleNotFoundError  continue  a/very/long/path/to/a/file/i…
+    1  2020-01-02  alternative  failed, undone  13 s  ModuleNotFoundError  continue  a/very/long/path/to/a/file/i…
     ");
     insta::assert_snapshot!(on_terminal(&machine, 80, &["history", "-q"]), @r"
     #         AGE  STRATEGY     RESULT          TOOK  ERROR TYPE        CHANGED
-    1  2020-01-02  alternative  failed, undone  12 s  ModuleNotFoundE…  a/very/long…
+    1  2020-01-02  alternative  failed, undone  13 s  ModuleNotFoundE…  a/very/long…
     ");
     insta::assert_snapshot!(on_terminal(&machine, 50, &["history", "-q"]), @r"
     #  STRATEGY     RESULT          ERROR TYPE
@@ -177,4 +183,117 @@ fn clear_asks_on_a_terminal_and_takes_no_for_the_default() {
     );
     let text = typing(&machine, 80, &["clear", "build-7"], "yes\n");
     assert!(text.contains("removed build-7 (3 entries)"), "{text}");
+}
+
+#[test]
+fn colours_are_there_for_whoever_wants_them_and_say_nothing_by_themselves() {
+    let machine = with_wide_rows();
+    let shown = |term: &str, args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = machine.command(args);
+        command.env("TERM", term).envs(variables.iter().copied());
+        showing(110, command, "")
+    };
+    let args = ["history", "--no-pager"];
+    let coloured = shown("xterm", &args, &[]);
+    assert!(
+        coloured.contains("\x1b[31mfailed, undone\x1b[0m"),
+        "{coloured:?}"
+    );
+    let plain = shown("xterm", &args, &[("NO_COLOR", "1")]);
+    assert!(!plain.contains('\x1b'), "{plain:?}");
+    let bare = without_colours(&coloured);
+    assert_eq!(bare, plain);
+    assert_eq!(shown("dumb", &args, &[]), plain);
+    let never = ["history", "--color", "never"];
+    assert_eq!(shown("xterm", &never, &[("CLICOLOR_FORCE", "1")]), plain);
+    let piped = machine.recover(&["history", "--color", "always"]);
+    assert!(piped.stdout.contains("\x1b[31mfailed"), "{piped:?}");
+    let forced = machine.run(machine.command(&["history"]).env("CLICOLOR_FORCE", "1"));
+    assert!(forced.stdout.contains("\x1b[31mfailed"), "{forced:?}");
+    assert!(!machine.recover(&["history"]).stdout.contains('\x1b'));
+}
+
+/// `text` without colours.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once('m').map_or("", |(_, rest)| rest)
+    })
+}
+
+#[test]
+fn a_screen_lists_the_newest_of_this_workspace_and_a_pipe_all() {
+    let machine = Machine::new();
+    for number in 0..25 {
+        let line = json!({"session_id": format!("here-{number:02}"), "strategy": "fix",
+            "success": number % 2 == 0, "error_type": "E", "next_action": "escalate",
+            "timestamp": format!("2020-01-{:02}T00:00:00Z", number + 1)});
+        machine.recover_with(&["log"], line.to_string()).quiet();
+    }
+    let elsewhere = machine.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let line =
+        json!({"session_id": "there", "strategy": "fix", "success": true, "error_type": "E"});
+    let file = machine.write("line", &line.to_string());
+    let mut log = machine.command(&["log"]);
+    log.current_dir(&elsewhere)
+        .stdin(File::open(file).expect("open"));
+    assert_eq!(machine.run(&mut log).code, 0);
+    let rows = |text: &str| text.lines().filter(|line| line.contains("here")).count();
+
+    let screen = on_terminal(&machine, 80, &["ls"]);
+    assert_eq!(rows(&screen), 20, "{screen}");
+    assert!(
+        screen.contains("here-24") && !screen.contains("there "),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("`-n 40` shows more, `--all` all of the store"),
+        "{screen}"
+    );
+    let newest = on_terminal(&machine, 80, &["sessions", "-n", "2", "-q"]);
+    assert!(newest.contains("here-23") && rows(&newest) == 2, "{newest}");
+    assert_eq!(
+        rows(&on_terminal(&machine, 80, &["sessions", "--all", "-q"])),
+        26
+    );
+    let project = on_terminal(&machine, 80, &["sessions", "--project", "elsewhere"]);
+    assert!(
+        project.contains("there ") && rows(&project) == 1,
+        "{project}"
+    );
+    let since = on_terminal(&machine, 80, &["sessions", "--since", "2020-01-25", "-q"]);
+    assert!(since.contains("here-24") && rows(&since) == 1, "{since}");
+
+    assert_eq!(rows(&machine.recover(&["sessions"]).stdout), 26);
+    let all = machine.recover(&["sessions", "--json"]).json();
+    assert_eq!(all.as_array().map(Vec::len), Some(26));
+    let none = machine.recover(&["sessions", "--outcome", "not_recovered"]);
+    assert_eq!(none.code, 0, "{none:?}");
+    let same = machine.recover(&["sessions", "--outcome", "escalated"]);
+    assert_eq!(same.stdout, none.stdout);
+}
+
+#[test]
+fn what_is_longer_than_the_screen_goes_to_the_pager() {
+    let machine = Machine::new();
+    let line =
+        json!({"session_id": "long", "strategy": "fix", "success": false, "error_type": "E"});
+    let lines = vec![line.to_string(); 40].join("\n");
+    assert_eq!(machine.recover_with(&["log"], lines).code, 0);
+    let paged = |pager: &str, args: &[&str]| {
+        let mut command = machine.command(args);
+        command.env("TERM", "xterm").env("PAGER", pager);
+        showing(80, command, "")
+    };
+    let pager = "sed 's/^/paged /'";
+    assert!(paged(pager, &["history"]).contains("paged"));
+    assert!(!paged(pager, &["history", "--last", "3"]).contains("paged"));
+    assert!(!paged(pager, &["--no-pager", "history"]).contains("paged"));
+    let missing = paged("no-such-pager-anywhere", &["history"]);
+    assert!(missing.contains("\n40 "), "{missing}");
+    assert!(paged("", &["history"]).contains("\n40 "));
+    let piped = machine.run(machine.command(&["history"]).env("PAGER", pager));
+    assert!(!piped.stdout.contains("paged"), "{piped:?}");
 }

@@ -33,6 +33,7 @@ pub(super) fn read(
          AND ($3::bigint IS NULL OR {START} >= $3) AND ($4::bigint IS NULL OR {START} < $4) \
          AND ($5::text IS NULL OR ({START} IS NULL AND $6::bigint IS NOT NULL) OR {START} < $6 \
          OR ({START} IS NOT DISTINCT FROM $6 AND session_id < $5 COLLATE \"C\")) \
+         AND ($8::text IS NULL OR strpos(session_id COLLATE \"C\", $8 COLLATE \"C\") > 0) \
          ORDER BY {START} DESC NULLS LAST, session_id DESC LIMIT $7",
         session::COLUMNS
     );
@@ -43,6 +44,7 @@ pub(super) fn read(
     );
     let text = |text: &Option<String>| text.as_deref().map(|text| to_column(text).into_owned());
     let (project, host) = (text(&query.project), text(&query.host));
+    let piece = text(&query.id_piece);
     let after_id = after.map(|key| &key.session_id);
     let after_us = after.and_then(|key| key.start_us);
     let rows_max = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
@@ -54,6 +56,7 @@ pub(super) fn read(
         &after_id,
         &after_us,
         &rows_max,
+        &piece,
     ];
     let (rows, next, suspects) = reader.at_one_moment(|| {
         let mut rows = reader.ask(&sql, params)?;

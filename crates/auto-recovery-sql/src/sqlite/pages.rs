@@ -16,6 +16,7 @@ use crate::text::{from_column, to_column};
 const PAGE: &str = "SELECT id, start_us, session_id FROM session \
      WHERE (entries > 0 OR is_counted = 0 OR first_at IS NOT NULL) \
      AND (:project IS NULL OR project = :project) AND (:host IS NULL OR host = :host) \
+     AND (:piece IS NULL OR instr(session_id, :piece) > 0) \
      AND (:since IS NULL OR start_us >= :since) AND (:until IS NULL OR start_us < :until) \
      AND (:after_id IS NULL OR (start_us IS NULL AND :after_us IS NOT NULL) \
      OR start_us < :after_us OR (start_us IS :after_us AND session_id < :after_id)) \
@@ -68,6 +69,7 @@ fn rows(
         named_params! {
             ":project": text(&query.project),
             ":host": text(&query.host),
+            ":piece": text(&query.id_piece),
             ":since": query.since_us,
             ":until": query.until_us,
             ":after_us": after.and_then(|key| key.start_us),

@@ -9,6 +9,7 @@ mod by_reading;
 mod damage;
 mod duplicates;
 pub mod encoding;
+mod find;
 mod fit;
 mod follow;
 mod journal;
@@ -26,6 +27,7 @@ mod stored;
 pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
 pub use duplicates::Duplicates;
+pub use find::{FoundSession, MATCHES_MAX, find_session};
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{

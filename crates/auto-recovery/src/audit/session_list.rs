@@ -79,6 +79,8 @@ pub struct SessionQuery {
     pub project: Option<String>,
     /// Only those of this machine.
     pub host: Option<String>,
+    /// Only those whose ids have this in them.
+    pub id_piece: Option<String>,
 }
 
 impl SessionQuery {
@@ -100,6 +102,12 @@ impl SessionQuery {
             wanted.is_none() || wanted.as_deref() == value
         };
         is(&self.project, project) && is(&self.host, host)
+    }
+
+    /// Whether the session `id` is asked for, as far as its id tells.
+    pub fn includes_id(&self, id: &str) -> bool {
+        let piece = self.id_piece.as_deref();
+        piece.is_none_or(|piece| id.contains(piece))
     }
 }
 
@@ -126,6 +134,7 @@ impl SessionPage {
         let keyed = sessions.into_iter().map(|one| (SessionKey::of(&one), one));
         let mut wanted = keyed.filter(|(key, one)| {
             after.is_none_or(|after| key < after)
+                && query.includes_id(&key.session_id)
                 && query.includes_start(key.start_us)
                 && query.includes_traits(one.project.as_deref(), one.host.as_deref())
         });

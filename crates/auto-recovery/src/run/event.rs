@@ -114,6 +114,8 @@ pub enum RunEvent<'a> {
         changed_tests: &'a [String],
         /// Whether anything in the tree changed, so that it could be restored.
         changed: bool,
+        /// Why it does not exit with 0 all the same, in words.
+        exits: Option<&'a str>,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
     },
@@ -127,6 +129,8 @@ pub enum RunEvent<'a> {
         duration: Duration,
         /// How the tree stands.
         tree: TreeLeft,
+        /// Why it exits as it does, where that is no word of the command's, in words.
+        exits: Option<&'a str>,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
     },

@@ -328,6 +328,7 @@ impl Run {
                 true => TreeLeft::AsItWas,
                 false => TreeLeft::Changed,
             },
+            exits: None,
             session_id: session_id.as_deref(),
         });
         let end = match exit {
@@ -377,6 +378,7 @@ impl Run {
             attempts: 0,
             duration: self.elapsed(),
             tree: TreeLeft::NothingToUndo,
+            exits: None,
             session_id: None,
         });
         let end = match exit {

@@ -63,7 +63,9 @@ pub(super) fn why(
 ) -> String {
     match end {
         RecoveryEnd::Recovered => return "recovered".to_owned(),
-        RecoveryEnd::DeadlinePassed => return "the deadline passed".to_owned(),
+        RecoveryEnd::DeadlinePassed => {
+            return "not recovered: the deadline passed (exit 124)".to_owned();
+        }
         RecoveryEnd::Interrupted => return "interrupted".to_owned(),
         RecoveryEnd::Escalated => {}
     }
@@ -114,7 +116,7 @@ mod tests {
             1,
             code,
             "E1",
-            "the deadline passed",
+            "not recovered: the deadline passed (exit 124)",
         );
     }
 

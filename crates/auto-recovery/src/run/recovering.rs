@@ -177,7 +177,7 @@ fn restrain(run: &Run, plan: &mut RunPlan, breaker: Option<&Breaker>) -> bool {
     plan.steps.retain(|step| !step.is_own_doing());
     let minutes = breaker::WINDOW.as_secs() / 60;
     let says = format!(
-        "what recover tries by itself: this failure on this very tree was escalated {count} times \
+        "what recover tries by itself: this failure on this very tree was not cured {count} times \
          within {minutes} min; change something"
     );
     let place = breaker.place();
@@ -458,8 +458,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
         RecoveryEnd::Escalated => run.runner.last_failure().unwrap_or(failed.exit),
     };
     if recovery.end == RecoveryEnd::Recovered {
-        show_recovered(run, &recovery, ending.category);
-        tell_exit(run, exit, &recovery);
+        show_recovered(run, &recovery, (ending.category, exit));
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
@@ -469,7 +468,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
         }
         run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: &not_recovered(run, exit, &recovery),
+            why: &not_recovered(run, failed.exit, exit, &recovery),
             attempts,
             duration: run.elapsed(),
             tree: TreeLeft::of(Stands {
@@ -478,6 +477,7 @@ fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutc
                 mended_before: ending.mended_before,
                 still_runs: !run.runner.not_ended().is_empty(),
             }),
+            exits: recovery.out_of_time.as_ref().map(|_| CROSSED),
             session_id: recovery.session_id.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
@@ -514,9 +514,9 @@ fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit 
 }
 
 /// Says why a run that was recovered does not exit with 0.
-fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
+fn why_exit(run: &Run, exit: RunExit, recovery: &Recovery) -> Option<String> {
     if exit == RunExit::Code(0) {
-        return;
+        return None;
     }
     let is_flaky = recovery.flaky && run.runner.request.exits.fail_on_flaky;
     let (why, wish) = match recovery.files_modified.is_empty() {
@@ -528,11 +528,10 @@ fn tell_exit(run: &Run, exit: RunExit, recovery: &Recovery) {
         false => ("the cure changed files, which stay", Wish::FailOnChange),
     };
     let says = format!("exits {} all the same: {why}", exit.shell_code());
-    let what = run.runner.request.advise(says, &Advice::Because(wish));
-    run.observe(&RunEvent::Note { what: &what });
+    Some(run.runner.request.advise(says, &Advice::Because(wish)))
 }
 
-fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
+fn show_recovered(run: &Run, recovery: &Recovery, (category, exit): (Category, RunExit)) {
     let files = &recovery.files_modified;
     let is_test = |file: &&String| {
         let file = file.to_lowercase();
@@ -551,18 +550,28 @@ fn show_recovered(run: &Run, recovery: &Recovery, category: Category) {
         left_running: &recovery.left_running,
         changed_tests: &changed_tests,
         changed: !files.is_empty(),
+        exits: why_exit(run, exit, recovery).as_deref(),
         session_id: recovery.session_id.as_deref(),
     });
 }
 
-fn not_recovered(run: &Run, exit: RunExit, recovery: &Recovery) -> String {
+/// Why a run exits with 124 before its deadline.
+const CROSSED: &str = "exit 124: the next wait crosses the deadline";
+
+fn not_recovered(run: &Run, first: RunExit, exit: RunExit, recovery: &Recovery) -> String {
     let end = recovery.end;
     if end == RecoveryEnd::DeadlinePassed && !run.runner.not_ended().is_empty() {
         return "stopped beside what could not be ended".to_owned();
     }
-    if end == RecoveryEnd::DeadlinePassed && recovery.out_of_time.is_some() {
-        return "ended before the deadline".to_owned();
-    }
+    // The deadline is still to come: what fails says more, and why nothing more is tried is told
+    // beside it.
+    let (end, exit) = match recovery.out_of_time {
+        Some(_) => {
+            let last = run.runner.last_failure();
+            (RecoveryEnd::Escalated, last.unwrap_or(first))
+        }
+        None => (end, exit),
+    };
     let (command, result) = (&run.runner.command, &recovery.result);
     let attempts = result.attempts.len();
     last_line::why((command, end, attempts), exit, result.final_error.as_ref())

@@ -1,16 +1,16 @@
 //! What a person sees of a recovery: one line a step on stderr, the next step always named.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+use auto_recovery::audit::session_id::short;
 use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
-use auto_recovery::wording::shell_word;
+use auto_recovery::wording::{cut, spelled};
 
 use crate::hints;
-use crate::output::{Printer, Status, counted, with_short_words};
+use crate::output::{Line, Printer, Status, Tone, counted, session_word, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -18,8 +18,12 @@ const STEP_COLUMNS: usize = 14;
 const ACTION_COLUMNS: usize = 30;
 /// Paths that a line names; more are counted.
 const PATHS_SHOWN: usize = 4;
-/// Bytes of a failure's message that a line shows.
+/// Characters of a failure's message that a line shows.
 const MESSAGE_CHARS: usize = 120;
+/// Characters of the command, once it was shown whole.
+const COMMAND_CHARS: usize = 40;
+/// Columns that the name before each line takes, `recover: `.
+const NAME_COLUMNS: usize = 9;
 
 /// Prints the steps of a run.
 pub(super) struct Narrator {
@@ -27,6 +31,10 @@ pub(super) struct Narrator {
     status: Arc<Status>,
     /// Where all that is said goes, if that is one line at the end.
     verdict: Option<Verdict>,
+    /// The command, once it was shown whole, and what it is cut to from then on.
+    shown: Mutex<Option<(String, String)>>,
+    /// What was said at the end of the last attempt: it is not said again.
+    verdict_said: Mutex<String>,
 }
 
 /// The one line that is said of a run at its end.
@@ -54,18 +62,55 @@ impl Narrator {
             printer,
             status,
             verdict,
+            shown: Mutex::new(None),
+            verdict_said: Mutex::default(),
         }
     }
 
     /// Says what belongs to the verdict: at once, unless that is one line.
-    fn conclude(&self, words: &str) {
+    fn conclude(&self, line: Line) {
         match &self.verdict {
-            Some(verdict) => verdict.add(words),
-            None => self.say(words),
+            Some(verdict) => verdict.add(&line.text()),
+            None => self.say_line(line),
         }
     }
 
-    fn line(&self, step: &str, what: &str, more: &[String]) {
+    /// Says what became of it all: `head` with `rest` and the `effort`, then `more`, on two lines
+    /// at most, the second dim. What is last of `more` is what to type next, and is there whatever
+    /// else there is no room for.
+    fn end(&self, (tone, head): (Tone, &str), (rest, effort): (&str, &str), more: &[String]) {
+        let whole = format!("{head}{rest}, {effort}");
+        let Some(columns) = self.printer.columns_of_stderr else {
+            let parts = std::iter::once(&whole).chain(more);
+            let parts: Vec<_> = parts.map(String::as_str).collect();
+            let line = parts.join(" · ");
+            let rest = line.strip_prefix(head).unwrap_or_default();
+            return self.conclude(Line::of(tone, head).and(Tone::Plain, rest));
+        };
+        if let Some(verdict) = &self.verdict {
+            return verdict.add(&[&[whole], more].concat().join(" · "));
+        }
+        let width = usize::from(columns).saturating_sub(NAME_COLUMNS);
+        let mut whole = self.short_of_command(&whole);
+        let mut more = more.to_vec();
+        if whole.chars().count() > width {
+            whole = self.short_of_command(&format!("{head}{rest}"));
+            let after_exit = usize::from(more.iter().any(|part| part.starts_with("exit ")));
+            more.insert(after_exit, effort.to_owned());
+        }
+        let (first, second) = two_lines(&whole, &more, width);
+        let rest = first.strip_prefix(head).map(str::to_owned);
+        self.say_line(match rest {
+            Some(rest) => Line::of(tone, head).and(Tone::Plain, rest),
+            None => Line::of(tone, first),
+        });
+        if !second.is_empty() {
+            self.say_line(Line::of(Tone::Aside, second));
+        }
+    }
+
+    fn line(&self, (tone, step): (Tone, &str), what: &str, more: &[String]) {
+        let what = self.short_of_command(what);
         let more = more
             .iter()
             .filter(|part| !part.is_empty())
@@ -76,27 +121,39 @@ impl Narrator {
             true => " · ",
             false => " ",
         };
-        let line = match more.is_empty() {
-            true => format!("{step:<STEP_COLUMNS$} {what}"),
-            false => format!(
-                "{step:<STEP_COLUMNS$} {what:<ACTION_COLUMNS$}{between}{}",
-                more.join(" · ")
-            ),
-        };
-        self.say(line.trim_end());
+        let blanks = " ".repeat(STEP_COLUMNS.saturating_sub(step.chars().count()) + 1);
+        let line = Line::of(tone, step).and(Tone::Plain, blanks);
+        self.say_line(match more.is_empty() {
+            true => line.and(Tone::Plain, what.trim_end()),
+            false => line
+                .and(Tone::Plain, format!("{what:<ACTION_COLUMNS$}"))
+                .and(Tone::Aside, format!("{between}{}", more.join(" · "))),
+        });
     }
 
     fn say(&self, line: &str) {
+        self.say_line(Line::of(Tone::Plain, line));
+    }
+
+    fn say_line(&self, line: Line) {
         if self.verdict.is_some() {
             return;
         }
-        let line = with_short_words(line);
-        self.status.over(|| self.printer.note(line));
+        let line = line.map(|text| with_short_words(&self.short_of_command(text)));
+        self.status.over(|| self.printer.note_line(&line));
     }
 
     fn warn(&self, line: &str) {
-        let line = with_short_words(line);
+        let line = with_short_words(&self.short_of_command(line));
         self.status.over(|| self.printer.warn(line));
+    }
+
+    /// `text` with the command cut, if that is long and was shown whole before.
+    fn short_of_command(&self, text: &str) -> String {
+        match &*mutex::lock(&self.shown) {
+            Some((whole, short)) => text.replace(whole, short),
+            None => text.to_owned(),
+        }
     }
 
     fn step(&self, event: &Event<'_>) {
@@ -104,7 +161,7 @@ impl Narrator {
             Event::Waiting { strategy, delay } => {
                 self.status
                     .waiting(&format!("{strategy} again soon"), *delay);
-                self.say(&format!("next try in {} · Ctrl-C ends", seconds(*delay)));
+                self.say(&format!("next try in {} · Ctrl-C ends", spelled(*delay)));
             }
             Event::Attempt {
                 strategy,
@@ -132,7 +189,11 @@ impl Narrator {
                     true => String::new(),
                     false => format!("still there: {}", paths(&left)),
                 };
-                self.line(&step, action, &[recipe.unwrap_or_default(), foreign, left]);
+                self.line(
+                    (Tone::Head, &step),
+                    action,
+                    &[recipe.unwrap_or_default(), foreign, left],
+                );
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
@@ -147,9 +208,9 @@ impl Narrator {
                 let place = failure.location().map(|place| format!(" · {place}"));
                 let place = place.unwrap_or_default();
                 let what = format!("{}, {category}{place}", failure.error_type);
-                self.line("now", &what, &[]);
+                self.line((Tone::Doubtful, "now"), &what, &[]);
                 if !failure.message.is_empty() {
-                    self.say(&format!("  {}", short(&failure.message)));
+                    self.say(&format!("  {}", first_line(&failure.message)));
                 }
             }
             Event::NotRecorded { error } => {
@@ -178,6 +239,7 @@ impl Narrator {
             return;
         };
         self.status.idle();
+        *mutex::lock(&self.verdict_said) = (*verdict).to_owned();
         let changed = match files_modified.is_empty() {
             true => String::new(),
             false => format!("changed {}", paths(files_modified)),
@@ -188,13 +250,17 @@ impl Narrator {
             String::new()
         };
         match *success {
-            true => self.line("verified", verdict, &[changed]),
-            false if *is_ground => self.line("progress", verdict, &[changed, "kept".to_owned()]),
-            false => self.line("no cure", verdict, &[changed, undone]),
+            true => self.line((Tone::Good, "verified"), verdict, &[changed]),
+            false if *is_ground => self.line(
+                (Tone::Doubtful, "progress"),
+                verdict,
+                &[changed, "kept".to_owned()],
+            ),
+            false => self.line((Tone::Bad, "no cure"), verdict, &[changed, undone]),
         }
         if !verification_modified.is_empty() {
             self.line(
-                "",
+                (Tone::Plain, ""),
                 &format!(
                     "changed during the verification: {}",
                     paths(verification_modified)
@@ -215,50 +281,22 @@ impl RunObserver for Narrator {
     fn observe(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Cleaned { what } => self.say(what),
-            RunEvent::Note { what } => self.conclude(what),
+            RunEvent::Note { what } => self.conclude(Line::of(Tone::Plain, *what)),
             RunEvent::Leftover { what } | RunEvent::Warning { what } => self.warn(what),
             RunEvent::NoState { why } => self.warn(&format!(
                 "nothing was tried, because what is kept of it cannot be written: {why} · name a \
                  place that can be: RECOVER_STATE_DIR for the state, --store for the record"
             )),
             RunEvent::Failed { .. } => self.failed(event),
-            RunEvent::NotTried { why } => self.line("not tried", why, &[]),
+            RunEvent::NotTried { why } if mutex::lock(&self.verdict_said).contains(why) => {}
+            RunEvent::NotTried { why } => self.line((Tone::Aside, "not tried"), why, &[]),
             RunEvent::WaitingForOther { holder } => self.say(&format!(
                 "another recovery works here ({holder}); waiting for it · --no-wait refuses instead"
             )),
             RunEvent::PassedAfterWaiting => self.say("the command passes now"),
             RunEvent::Step(event) => self.step(event),
             RunEvent::Recovered { .. } => self.recovered(event),
-            RunEvent::NotRecovered {
-                why,
-                attempts,
-                duration,
-                tree,
-                session_id,
-            } => {
-                self.status.idle();
-                let tree = match tree {
-                    TreeLeft::AsItWas => " · the tree is as it was",
-                    TreeLeft::AsTheCommandLeftIt => {
-                        " · the tree is as the command left it, which changed files itself"
-                    }
-                    TreeLeft::NothingToUndo => " · nothing to undo",
-                    TreeLeft::Changed => "",
-                };
-                let next = match (attempts, session_id) {
-                    (1.., Some(id)) => format!(
-                        " · `recover show {}` has every try and its diff",
-                        shell_word(id)
-                    ),
-                    _ => String::new(),
-                };
-                let tries = match attempts {
-                    0 => String::new(),
-                    _ => format!(", {}", counted(*attempts as u64, "attempt")),
-                };
-                let took = seconds(*duration);
-                self.conclude(&format!("{why}{tries}, {took}{tree}{next}"));
-            }
+            RunEvent::NotRecovered { .. } => self.not_recovered(event),
             RunEvent::NotEnded { processes } => {
                 for process in *processes {
                     self.warn(&format!("could not be ended and still runs: {process}"));
@@ -273,7 +311,7 @@ impl RunObserver for Narrator {
                     self.say(&format!("would try {}. {step}", number + 1));
                 }
                 for why in *skipped {
-                    self.line("not tried", why, &[]);
+                    self.line((Tone::Aside, "not tried"), why, &[]);
                 }
             }
             _ => {}
@@ -302,12 +340,17 @@ impl Narrator {
             .location()
             .map(|place| format!(" · {place}"))
             .unwrap_or_default();
-        self.conclude(&format!(
-            "`{command}` failed ({how}): {}, {category}{place}",
-            failure.error_type
-        ));
+        let whole = format!("`{command}`");
+        let says = format!(" ({how}): {}, {category}{place}", failure.error_type);
+        let line = Line::of(Tone::Head, &whole).and(Tone::Bad, " failed");
+        self.conclude(line.and(Tone::Plain, says));
+        let short = cut(command, COMMAND_CHARS);
+        if short != *command {
+            *mutex::lock(&self.shown) = Some(((*command).to_owned(), short));
+        }
         if !failure.message.is_empty() {
-            self.say(&format!("  {}", short(&failure.message)));
+            let message = format!("  {}", first_line(&failure.message));
+            self.say_line(Line::of(Tone::Aside, message));
         }
     }
 
@@ -320,6 +363,7 @@ impl Narrator {
             left_running,
             changed_tests,
             changed,
+            exits,
             session_id,
         } = event
         else {
@@ -337,27 +381,90 @@ impl Narrator {
         } else {
             ""
         };
-        let word = session_id.map(shell_word);
-        let hints = match (word, changed) {
-            (Some(word), true) => {
-                format!(" · see `recover show {word}` · undo with `recover restore {word}`")
-            }
-            (Some(word), false) => format!(" · see `recover show {word}`"),
-            (None, _) => String::new(),
-        };
+        let mut more: Vec<String> = exits.iter().map(|why| (*why).to_owned()).collect();
+        if let Some(id) = session_id {
+            let word = session_word(id);
+            more.extend([short(id).to_owned(), format!("recover show {word}")]);
+            more.extend(changed.then(|| format!("recover undo {word} takes it back")));
+        }
         let tries = counted(*attempts as u64, "attempt");
-        self.conclude(&format!(
-            "recovered by {strategy}{flaky}, {tries}, {}{hints}",
-            seconds(*duration)
-        ));
+        let effort = format!("{tries}, {}", spelled(*duration));
+        let rest = format!(" by {strategy}{flaky}");
+        self.end((Tone::Good, "recovered"), (&rest, &effort), &more);
     }
+
+    fn not_recovered(&self, event: &RunEvent<'_>) {
+        let RunEvent::NotRecovered {
+            why,
+            attempts,
+            duration,
+            tree,
+            exits,
+            session_id,
+        } = event
+        else {
+            return;
+        };
+        self.status.idle();
+        let took = spelled(*duration);
+        let tries = match attempts {
+            0 => took,
+            1 => format!("tried once in {took}"),
+            2 => format!("tried twice in {took}"),
+            many => format!("tried {many} times in {took}"),
+        };
+        let tree = match tree {
+            TreeLeft::AsItWas => "the tree is as it was",
+            TreeLeft::AsTheCommandLeftIt => {
+                "the tree is as the command left it, which changed files itself"
+            }
+            TreeLeft::NothingToUndo => "nothing to undo",
+            TreeLeft::Changed => "",
+        };
+        let mut more = vec![exits.unwrap_or_default().to_owned(), tree.to_owned()];
+        more.retain(|part| !part.is_empty());
+        if let Some(id) = session_id {
+            let tells_more = (*attempts > 0).then(|| format!("recover show {}", session_word(id)));
+            more.push(short(id).to_owned());
+            more.extend(tells_more);
+        }
+        let (head, rest) = match why.strip_prefix("not recovered") {
+            Some(rest) => ("not recovered", rest),
+            None => ("", *why),
+        };
+        self.end((Tone::Bad, head), (rest, &tries), &more);
+    }
+}
+
+/// `head` and as many of `more` behind it as a line of `width` takes, then the others: neither
+/// line is wider. Of the others the last is kept, and of those before it what there is room for.
+fn two_lines(head: &str, more: &[String], width: usize) -> (String, String) {
+    let wide = |text: &str| text.chars().count();
+    let mut first = head.to_owned();
+    let mut others = more;
+    while let [next, rest @ ..] = others
+        && wide(&first) + wide(" · ") + wide(next) <= width
+    {
+        first = format!("{first} · {next}");
+        others = rest;
+    }
+    let mut others = others.to_vec();
+    while others.len() > 2 && wide(&others.join(" · ")) > width {
+        others.remove(others.len() - 2);
+    }
+    if let [first, last] = &mut *others
+        && wide(first) + wide(" · ") + wide(last) > width
+    {
+        *first = cut(first, width.saturating_sub(wide(last) + wide(" · ")));
+    }
+    (cut(&first, width), cut(&others.join(" · "), width))
 }
 
 fn paths(paths: &[String]) -> String {
     some_names(paths, PATHS_SHOWN)
 }
 
-fn short(message: &str) -> String {
+fn first_line(message: &str) -> String {
     let line = message
         .lines()
         .find(|line| !line.trim().is_empty())
@@ -369,11 +476,36 @@ fn short(message: &str) -> String {
     }
 }
 
-fn seconds(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    match seconds {
-        s if s >= 90.0 => format!("{} min {} s", s as u64 / 60, s as u64 % 60),
-        s if s >= 10.0 => format!("{s:.0} s"),
-        s => format!("{s:.1} s"),
+#[cfg(test)]
+mod tests {
+    use super::two_lines;
+
+    #[test]
+    fn the_end_takes_two_lines_and_keeps_what_to_type() {
+        let check = |width, head: &str, more: &[&str], first: &str, second: &str| {
+            let more: Vec<_> = more.iter().map(|part| (*part).to_owned()).collect();
+            let expected = (first.to_owned(), second.to_owned());
+            assert_eq!(two_lines(head, &more, width), expected);
+        };
+        let more = ["the tree is as it was", "45b2f01c", "recover show 45b2f01c"];
+        let one = "not recovered · the tree is as it was · 45b2f01c · recover show 45b2f01c";
+        check(80, "not recovered", &more, one, "");
+        let second = "45b2f01c · recover show 45b2f01c";
+        check(
+            40,
+            "not recovered",
+            &more,
+            "not recovered · the tree is as it was",
+            second,
+        );
+        let second = "the tre… · recover show 45b2f01c";
+        check(
+            32,
+            &"x".repeat(40),
+            &more,
+            &format!("{}…", "x".repeat(31)),
+            second,
+        );
+        check(5, "abc", &[], "abc", "");
     }
 }

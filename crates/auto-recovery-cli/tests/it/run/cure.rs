@@ -38,7 +38,7 @@ fn a_fix_is_told_step_by_step_and_shown_afterwards() {
         "recover: fix 1/3        echo mended > value",
         "recover: verified       `grep -q mended value` passes  changed value",
         "recover: recovered by fix, 1 attempt",
-        "undo with `recover restore session_",
+        " takes it back\n",
     ] {
         assert!(run.stderr.contains(line), "{line}\n{}", run.stderr);
     }
@@ -68,7 +68,7 @@ fn with_a_useless_fix_the_code_is_the_commands_and_the_tree_as_before() {
     assert_eq!(read(&machine, "value"), "broken\n");
     assert!(
         run.stderr
-            .contains("not recovered: `sh -c 'exit 42'` still fails (exit 42), 3 attempts, "),
+            .contains("not recovered: `sh -c 'exit 42'` still fails (exit 42), tried 3 times in "),
         "{}",
         run.stderr
     );
@@ -360,7 +360,11 @@ fn a_failure_that_keeps_coming_back_on_the_same_tree_is_not_retried_for_ever() {
     let run = machine.recover(&args);
     assert_eq!(run.code, 7);
     assert!(!run.stderr.contains("retry 1 "), "{}", run.stderr);
-    assert!(run.stderr.contains("escalated 5 times"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("was not cured 5 times"),
+        "{}",
+        run.stderr
+    );
     write(&machine, "new", "the tree is another one");
     assert!(machine.recover(&args).stderr.contains("retry 1 "));
 }

@@ -152,7 +152,7 @@ fn the_patch_of_two_cures_is_both_or_says_which_it_is() {
         run
     };
     let run = cure("one");
-    assert!(run.stderr.contains("`recover show 'my run/1'`"), "{run:?}");
+    assert!(run.stderr.contains("recover show 'my run/1'"), "{run:?}");
     cure("two");
     let show = || machine.recover(&["show", "--stat", "my run/1"]);
     let both = show();

@@ -101,6 +101,7 @@ fn may_begin(
     let mut ids: HashSet<String> = journaled.map(|(id, _)| id.clone()).collect();
     ids.extend(trail_ids(root)?);
     let nothing = SessionEvents::default();
+    ids.retain(|id| query.includes_id(id));
     let wanted = ids.into_iter().filter_map(|id| {
         let facts = &events.get(&id).map_or(&nothing, |events| events).facts;
         let traits = facts.traits();

@@ -18,6 +18,7 @@ use crate::strategy::{
     Verifier,
 };
 use crate::tier::RecipeRef;
+use crate::wording::spelled;
 
 /// A fix or an alternative that is a command.
 pub(in crate::run) struct CommandStrategy {
@@ -217,7 +218,7 @@ pub(in crate::run) fn ended(ran: &Completion) -> String {
         return "stopped at the deadline".to_owned();
     }
     if ran.timed_out {
-        return format!("stopped after {:.1} s", ran.duration.as_secs_f64());
+        return format!("stopped after {}", spelled(ran.duration));
     }
     ran.exit.to_string()
 }

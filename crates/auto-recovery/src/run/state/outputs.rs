@@ -26,6 +26,7 @@ use crate::failure::Failure;
 use crate::files::{Purpose, create_afresh, make_own_dir, open_own, stands_at};
 use crate::mutex;
 use crate::process::Completion;
+use crate::wording::spelled;
 
 /// Characters of a run's id that tell its files from those of another run.
 const RUN_CHARS: usize = 8;
@@ -142,7 +143,7 @@ impl Outputs {
     ) -> Result<PathBuf> {
         self.create_dir()?;
         let (path, mut file) = self.log(number)?;
-        let seconds = ran.duration.as_secs_f64();
+        let took = spelled(ran.duration);
         let mut write = || -> std::io::Result<()> {
             writeln!(file, "$ {}", command.replace('\n', "\\n"))?;
             let output = ran.capture.interleaved();
@@ -150,7 +151,7 @@ impl Outputs {
             if !output.ends_with(b"\n") && !output.is_empty() {
                 writeln!(file)?;
             }
-            writeln!(file, "[{}, {seconds:.1} s]", ran.exit)
+            writeln!(file, "[{}, {took}]", ran.exit)
         };
         write().map_err(|error| Error::io("write", &path, error))?;
         Ok(path)

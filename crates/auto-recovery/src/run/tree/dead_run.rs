@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
+use crate::audit::session_id::short;
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
     AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Refused, RestoreReport, Uncovered,
@@ -113,7 +114,10 @@ fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<
     };
     let what = match (state, is_restore) {
         (UnfinishedState::Clean, false) => {
-            format!("session {session_id} died here; the tree is as it was")
+            format!(
+                "session {} died here; the tree is as it was",
+                short(&session_id)
+            )
         }
         (UnfinishedState::Clean, true) => {
             "a restore died here; it had put everything back".to_owned()
@@ -299,7 +303,7 @@ impl Leftover {
 fn who_died(session_id: &str, is_restore: bool) -> String {
     match is_restore {
         true => "a restore".to_owned(),
-        false => format!("session {session_id}"),
+        false => format!("session {}", short(session_id)),
     }
 }
 
@@ -345,7 +349,10 @@ pub(in crate::run) fn end_processes(
     }
     let left: Vec<_> = left.iter().map(ToString::to_string).collect();
     let left = left.join(", ");
-    let context = format!("end what session {session_id} left running here: {left}");
+    let context = format!(
+        "end what session {} left running here: {left}",
+        short(session_id)
+    );
     Err(Error::new(ErrorKind::Busy, context))
 }
 

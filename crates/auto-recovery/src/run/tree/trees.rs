@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::audit::session_id::short;
 use crate::audit::{AuditStore, JournalEvent, LeftBehind, Restored};
 use crate::checkpoint::{
     self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Preview, PutBack, Step,
@@ -242,8 +243,9 @@ impl Place {
         let mut found = find_session(&self.state_dir, session_id, here.as_ref())?;
         if found.is_empty() {
             let context = format!(
-                "session {session_id} has no checkpoints: nothing was tried in it, or they are \
-                 older than the state keeps them"
+                "session {} has no checkpoints: nothing was tried in it, or they are older than \
+                 the state keeps them",
+                short(session_id)
             );
             return Err(Error::new(ErrorKind::NotFound, context));
         }
@@ -267,8 +269,9 @@ impl Place {
         if !root.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             let root = root.display();
             let context = format!(
-                "the workspace of session {session_id}, {root}, is not there any more: if it was \
-                 moved, `mv NEW_PLACE {root}`, then this again"
+                "the workspace of session {}, {root}, is not there any more: if it was \
+                 moved, `mv NEW_PLACE {root}`, then this again",
+                short(session_id)
             );
             return Err(Error::new(ErrorKind::NotFound, context));
         }
@@ -552,7 +555,7 @@ fn no_tree(session_id: &str, tree: SessionTree) -> Error {
         SessionTree::Beginning => "its beginning".to_owned(),
         SessionTree::After(number) => format!("attempt {number}"),
     };
-    let context = format!("session {session_id} keeps no tree of {which}");
+    let context = format!("session {} keeps no tree of {which}", short(session_id));
     Error::new(ErrorKind::NotFound, context).with_hint(Hint::ListAttempts {
         session_id: session_id.to_owned(),
     })

@@ -125,11 +125,25 @@ pub(super) fn like_the_list(place: &dyn Place) {
             project: Some("nobody's".to_owned()),
             ..SessionQuery::default()
         },
+        SessionQuery {
+            id_piece: Some("both 3".to_owned()),
+            ..SessionQuery::default()
+        },
+        SessionQuery {
+            id_piece: Some("\u{10fffe}".to_owned()),
+            host: Some("alpha".to_owned()),
+            ..SessionQuery::default()
+        },
+        SessionQuery {
+            id_piece: Some("o%".to_owned()),
+            ..SessionQuery::default()
+        },
     ];
     for query in &queries {
         let mut expected = whole.clone();
         expected.retain(|one| {
             query.includes_start(SessionKey::of(one).start_us)
+                && query.includes_id(&one.session_id)
                 && query.includes_traits(one.project.as_deref(), one.host.as_deref())
         });
         for limit in [0, 1, 2, 7, 27, 1000] {

@@ -159,7 +159,7 @@ fn a_wait_that_does_not_fit_before_the_deadline_is_named_and_not_begun() {
     assert!(has_event(
         &seen,
         "NotRecovered",
-        "ended before the deadline"
+        "the next wait crosses the deadline"
     ));
 }
 
