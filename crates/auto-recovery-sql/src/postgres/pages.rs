@@ -44,7 +44,11 @@ pub(super) fn read(
     );
     let text = |text: &Option<String>| text.as_deref().map(|text| to_column(text).into_owned());
     let (project, host) = (text(&query.project), text(&query.host));
-    let piece = text(&query.id_piece);
+    // Ids are kept as they are: none has a NUL, which the server takes from nobody.
+    let piece = query.id_piece.as_ref();
+    if piece.is_some_and(|piece| piece.contains('\0')) {
+        return Ok(SessionPage::default());
+    }
     let after_id = after.map(|key| &key.session_id);
     let after_us = after.and_then(|key| key.start_us);
     let rows_max = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
