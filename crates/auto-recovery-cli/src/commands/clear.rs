@@ -94,15 +94,18 @@ pub(crate) fn clear(
     })
 }
 
-/// The session that `typed` means. What is removed is gone: where nobody is asked, one that
-/// somebody named must be named whole, so that `job-1` of a script never is `job-10`.
+/// The session that `typed` means. What is removed is gone: where nobody is asked, it must be named
+/// as it is shown, so that `job-1` of a script never is `job-10`.
 fn to_remove(store: &dyn AuditStore, typed: String, yes: bool) -> Result<String> {
     let session = session::existing(store, &typed)?;
-    let is_own_name = short(&session) == session;
-    match yes && is_own_name && session != typed {
+    let is_named = session == typed || short(&session) == typed;
+    match yes && !is_named {
         true => Err(Error::new(
             ErrorKind::NotFound,
-            format!("no session {typed}: with --yes, name {session} whole"),
+            format!(
+                "no session {typed}: with --yes, name {} whole",
+                short(&session)
+            ),
         )),
         false => Ok(session),
     }

@@ -85,22 +85,16 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         preview,
     } = args;
     let place = context.place()?;
-    // An id goes before a checkpoint's name, and that before a piece of an id.
+    // The id of a session of this workspace goes before a checkpoint's name. That goes before a
+    // session of another workspace and before a piece of an id.
     if let (Some(typed), None) = (&session, attempt)
-        && !place.store.is_known(typed)?
+        && !is_of_here(context, &place, typed)?
         && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, typed)?
     {
         return restore_checkpoint(context, &place, &checkpoint, preview);
     }
     let session_id = match session {
-        Some(typed) => {
-            let found = session::existing(&*place.store, &typed);
-            // What a restore replaced has an id of its own, and no record.
-            found.or_else(|error| match error.kind() {
-                ErrorKind::NotFound => Ok(typed),
-                _ => Err(error),
-            })?
-        }
+        Some(typed) => meant(context, &place, typed)?,
         None => newest_here(context, &place)?,
     };
     let request = RestoreRequest {
@@ -405,4 +399,32 @@ fn would_change(change: &Previewed) -> WouldChange<'_> {
         added: change.lines.map(|(added, _)| added),
         removed: change.lines.map(|(_, removed)| removed),
     }
+}
+/// Whether `session` is the id of one that worked in this workspace.
+fn is_of_here(context: &Context, place: &Place, session: &str) -> Result<bool> {
+    let root = &context.settings.workspace;
+    Ok(place.store.is_known(session)? && place.worked_in(session, root))
+}
+
+/// The session that was `typed`. Another workspace is changed only where its session is named as it
+/// is shown: a piece of an id may be a slip.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if that names none.
+fn meant(context: &Context, place: &Place, typed: String) -> Result<String> {
+    let session = match session::existing(&*place.store, &typed) {
+        Ok(session) => session,
+        // What a restore replaced has an id of its own, and no record.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(typed),
+        Err(error) => return Err(error),
+    };
+    let is_named = session == typed || short(&session) == typed;
+    if is_named || is_of_here(context, place, &session)? {
+        return Ok(session);
+    }
+    let context = format!(
+        "session {} is of another workspace: name it as it is shown",
+        session_word(&session)
+    );
+    Err(Error::new(ErrorKind::NotFound, context))
 }

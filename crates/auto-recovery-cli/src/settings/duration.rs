@@ -30,7 +30,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
     {
         return Err(format!(
-            "a duration needs its unit: write `{text}s` or `{text}ms`"
+            "a duration needs its unit: write `{text}s`, `{text}m`, `{text}h` or `{text}d`"
         ));
     }
     let mut rest = text;

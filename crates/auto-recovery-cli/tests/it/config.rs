@@ -319,7 +319,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "base_delay = 5\n",
-        "1: `base_delay`: a duration needs its unit: write `5s` or `5ms`",
+        "1: `base_delay`: a duration needs its unit: write `5s`, `5m`, `5h` or `5d`",
     ),
     (
         "base_delay = true\n",

@@ -123,3 +123,63 @@ fn doctor_says_what_is_wrong_and_what_to_type_and_makes_nothing() {
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.contains("note   settings"), "{run:?}");
 }
+
+#[test]
+fn another_project_is_gone_back_to_only_by_an_id_as_it_is_shown() {
+    let machine = Machine::new();
+    let other = machine.root().join("other");
+    fs::create_dir(&other).expect("another project");
+    let run_there = |args: &[&str]| {
+        let ran = machine.command(args).current_dir(&other).output();
+        ran.expect("start recover").status.code()
+    };
+    let there = |name: &str| fs::read_to_string(other.join(name)).ok();
+    let recovering = ["run", "--fix", "touch cured", "--", "test", "-e", "cured"];
+    assert_eq!(
+        run_there(&[
+            "run",
+            "--session",
+            "release",
+            "--fix",
+            "touch named",
+            "--",
+            "test",
+            "-e",
+            "named"
+        ]),
+        Some(0)
+    );
+    assert_eq!(run_there(&recovering), Some(0));
+    // A label of this project goes before a session of another one.
+    machine.write("project/a", "one");
+    assert_eq!(
+        machine.recover(&["checkpoint", "--label", "release"]).code,
+        0
+    );
+    machine.write("project/a", "two");
+    assert_eq!(machine.recover(&["restore", "release"]).code, 0);
+    assert_eq!(
+        fs::read_to_string(machine.work().join("a")).ok().as_deref(),
+        Some("one")
+    );
+    assert!(there("named").is_some());
+    // So does nothing that may be a slip.
+    let sessions = machine.recover(&["sessions", "--json", "--all"]).json();
+    let id = sessions[0]["session_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let shown = &id[id.len() - 8..];
+    for slip in [&id[..id.len() - 1], &shown[1..]] {
+        let refused = machine.recover(&["undo", slip]);
+        assert_eq!(refused.code, 1, "{slip}: {refused:?}");
+        assert!(refused.stderr.contains("another workspace"), "{refused:?}");
+        let kept = machine.recover(&["clear", "--yes", slip]);
+        assert_eq!(kept.code, 1, "{slip}: {kept:?}");
+    }
+    assert!(there("cured").is_some());
+    assert_eq!(machine.recover(&["undo", shown]).code, 0);
+    assert!(there("cured").is_none());
+    // The newer of two sessions is cleared with what hangs on it, whatever the version of git.
+    assert_eq!(machine.recover(&["clear", "--yes", shown]).code, 0);
+}

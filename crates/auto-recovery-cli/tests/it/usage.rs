@@ -156,8 +156,14 @@ fn mistakes_are_named_and_exit_with_2_and_those_of_run_with_125() {
 fn durations_need_their_unit() {
     let machine = Machine::new();
     for (text, says) in [
-        ("5", "a duration needs its unit: write `5s` or `5ms`"),
-        ("1.5", "a duration needs its unit: write `1.5s` or `1.5ms`"),
+        (
+            "5",
+            "a duration needs its unit: write `5s`, `5m`, `5h` or `5d`",
+        ),
+        (
+            "1.5",
+            "a duration needs its unit: write `1.5s`, `1.5m`, `1.5h` or `1.5d`",
+        ),
         (
             "1.0005s",
             "`1.0005s` is no duration: write it like 10ms, 1.5s or 5m30s (units d, h, m, s, ms)",

@@ -15,6 +15,9 @@ const LOOKED_AT_MAX: usize = 200;
 /// Digits of the longest number that means an attempt, and is no piece of an id.
 const ATTEMPT_DIGITS_MAX: usize = 4;
 
+/// The least piece of an id: fewer characters are part of too many ids, or a slip.
+const PIECE_CHARS_MIN: usize = 4;
+
 /// Most letters that may be mistyped in a piece of at least twice as many.
 const MISTYPED_MAX: usize = 2;
 
@@ -39,7 +42,9 @@ pub fn find_session(store: &dyn AuditStore, typed: &str) -> Result<FoundSession>
     if store.is_known(typed)? {
         return Ok(FoundSession::One(typed.to_owned()));
     }
-    if typed.len() <= ATTEMPT_DIGITS_MAX && typed.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_attempt = typed.len() <= ATTEMPT_DIGITS_MAX;
+    let is_attempt = is_attempt && typed.bytes().all(|byte| byte.is_ascii_digit());
+    if is_attempt || typed.chars().count() < PIECE_CHARS_MIN {
         return Ok(FoundSession::Nothing(None));
     }
     let query = SessionQuery {

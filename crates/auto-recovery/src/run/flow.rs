@@ -172,7 +172,14 @@ impl Run {
         leftover: Option<Leftover>,
     ) -> Result<Ran> {
         let can_run_again = self.runner.can_run_again().is_ok();
-        if claim.follows_another() && can_run_again {
+        // The other one may have died at work.
+        let may_be_dead = claim.follows_another() && claim.is_ours() && leftover.is_none();
+        let died = match may_be_dead {
+            true => dead_run::look_while_claimed(self, claim.workspace()),
+            false => None,
+        };
+        let has_died = died.is_some();
+        if claim.follows_another() && !has_died && can_run_again {
             match self.run_again(claim)? {
                 Ran::Passed => {
                     record_pass_after_waiting(self);
@@ -183,8 +190,10 @@ impl Run {
                 Ran::Failed(again) => failed = again,
             }
         }
-        match leftover {
-            Some(leftover) if leftover.put_back(self)? && can_run_again => self.run_again(claim),
+        match died.or(leftover) {
+            Some(leftover) if (leftover.put_back(self)? || has_died) && can_run_again => {
+                self.run_again(claim)
+            }
             _ => Ok(Ran::Failed(failed)),
         }
     }

@@ -22,6 +22,8 @@ const PATHS_SHOWN: usize = 4;
 const MESSAGE_CHARS: usize = 120;
 /// Characters of the command, once it was shown whole.
 const COMMAND_CHARS: usize = 40;
+/// The least of them, where the terminal is narrow.
+const COMMAND_CHARS_MIN: usize = 8;
 /// Columns that the name before each line takes, `recover: `.
 const NAME_COLUMNS: usize = 9;
 
@@ -98,7 +100,17 @@ impl Narrator {
             let after_exit = usize::from(more.iter().any(|part| part.starts_with("exit ")));
             more.insert(after_exit, effort.to_owned());
         }
-        let (first, second) = two_lines(&whole, &more, width);
+        let whole = self.fitted(&whole, width);
+        let (mut first, mut second) = two_lines(&whole, &more, width);
+        // Why the exit code surprises is said above them where it has no room.
+        if let Some(at) = more.iter().position(|part| part.starts_with("exits "))
+            && ![&first, &second]
+                .iter()
+                .any(|line| line.contains(&more[at]))
+        {
+            self.say(&more.remove(at));
+            (first, second) = two_lines(&whole, &more, width);
+        }
         let rest = first.strip_prefix(head).map(str::to_owned);
         self.say_line(match rest {
             Some(rest) => Line::of(tone, head).and(Tone::Plain, rest),
@@ -106,6 +118,19 @@ impl Narrator {
         });
         if !second.is_empty() {
             self.say_line(Line::of(Tone::Aside, second));
+        }
+    }
+
+    /// `text` with the command cut further where it would not fit `width`, down to a few
+    /// characters: the verdict behind it says more.
+    fn fitted(&self, text: &str, width: usize) -> String {
+        let over = text.chars().count().saturating_sub(width);
+        match &*mutex::lock(&self.shown) {
+            Some((_, short)) if over > 0 => {
+                let chars = short.chars().count().saturating_sub(over);
+                text.replace(short, &cut(short, chars.max(COMMAND_CHARS_MIN)))
+            }
+            _ => text.to_owned(),
         }
     }
 

@@ -189,3 +189,32 @@ fn a_checkpoint_inside_a_recovery_marks_nothing_and_says_so() {
     let outside = machine.recover(&["checkpoint", "--json"]).json();
     assert!(outside["checkpoint"].is_string(), "{outside}");
 }
+
+#[test]
+fn what_a_recovery_left_that_dies_while_it_is_waited_for_is_put_back_first() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let fix = "echo half > value; touch more ../fixing; while ! test -e ../go; do sleep 0.02; done";
+    let args = ["run", "--session", "first", "--fix", fix, "--", "false"];
+    let mut first = start(&machine, &args);
+    wait_for(&machine.root().join("fixing"));
+    let said = machine.root().join("said");
+    let fix = "cat value > ../found; echo mended > value";
+    let check = ["--", "grep", "-q", "mended", "value"];
+    let mut second = machine.command(&[&["run", "--fix", fix][..], &check].concat());
+    let second = second.stderr(std::fs::File::create(&said).expect("a file for its words"));
+    let mut second = second.spawn().expect("start recover");
+    let has_said =
+        |words: &str| std::fs::read_to_string(&said).is_ok_and(|said| said.contains(words));
+    until("the second waits", || has_said("waiting for it"));
+    signal(&first, Signal::KILL);
+    first.wait().expect("it is killed");
+    assert!(second.wait().expect("it ends").success());
+    assert!(has_said(
+        "session first died here in the middle of an attempt; put back"
+    ));
+    let read = |name: &str| std::fs::read_to_string(machine.work().join(name)).ok();
+    assert_eq!(read("../found").as_deref(), Some("broken\n"));
+    assert_eq!(read("value").as_deref(), Some("mended\n"));
+    assert_eq!(read("more"), None);
+}

@@ -77,11 +77,29 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
     }
 }
 
+/// Puts in order what a run left that died while this one waited for it. This one holds the
+/// workspace itself by now.
+pub(in crate::run) fn look_while_claimed(run: &Run, workspace: &Workspace) -> Option<Leftover> {
+    put_in_order_claimed(run, workspace).unwrap_or_else(|error| {
+        Some(Leftover {
+            workspace: workspace.clone(),
+            session_id: String::new(),
+            is_restore: false,
+            paths: Err(error),
+        })
+    })
+}
+
 fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<Option<Leftover>> {
-    let request = &run.runner.request;
     let Some(_lock) = take_from(run, workspace, found.run().pid)? else {
         return Ok(None);
     };
+    put_in_order_claimed(run, workspace)
+}
+
+/// The same, while the workspace is held.
+fn put_in_order_claimed(run: &Run, workspace: &Workspace) -> Result<Option<Leftover>> {
+    let request = &run.runner.request;
     // Another run may have been faster.
     let Some(unfinished) = Unfinished::find(&request.state.dir, workspace)? else {
         return Ok(None);
