@@ -175,7 +175,7 @@ impl Run {
         // The other one may have died at work.
         let may_be_dead = claim.follows_another() && claim.is_ours() && leftover.is_none();
         let died = match may_be_dead {
-            true => dead_run::look_while_claimed(self, claim.workspace()),
+            true => dead_run::look_while_claimed(self),
             false => None,
         };
         let has_died = died.is_some();

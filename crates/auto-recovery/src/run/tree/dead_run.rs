@@ -50,6 +50,21 @@ pub(in crate::run) struct Leftover {
 /// what cannot be. A command that passes must pay for no lock, so nothing is locked unless a dead
 /// run left word.
 pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
+    look_and(run, put_in_order)
+}
+
+/// Puts in order what a run left that died while this one waited for it. This one holds the
+/// workspace itself by now.
+pub(in crate::run) fn look_while_claimed(run: &Run) -> Option<Leftover> {
+    look_and(run, |run, workspace, _| {
+        put_in_order_claimed(run, workspace)
+    })
+}
+
+fn look_and(
+    run: &Run,
+    put_in_order: impl FnOnce(&Run, &Workspace, &Unfinished) -> Result<Option<Leftover>>,
+) -> Option<Leftover> {
     let request = &run.runner.request;
     let workspace = request.workspace().ok()?;
     let unknown = |error| {
@@ -75,19 +90,6 @@ pub(in crate::run) fn look(run: &Run) -> Option<Leftover> {
         Err(error) if error.kind() == ErrorKind::Io => None,
         Err(error) => unknown(error),
     }
-}
-
-/// Puts in order what a run left that died while this one waited for it. This one holds the
-/// workspace itself by now.
-pub(in crate::run) fn look_while_claimed(run: &Run, workspace: &Workspace) -> Option<Leftover> {
-    put_in_order_claimed(run, workspace).unwrap_or_else(|error| {
-        Some(Leftover {
-            workspace: workspace.clone(),
-            session_id: String::new(),
-            is_restore: false,
-            paths: Err(error),
-        })
-    })
 }
 
 fn put_in_order(run: &Run, workspace: &Workspace, found: &Unfinished) -> Result<Option<Leftover>> {
