@@ -6,7 +6,6 @@ use std::io;
 use auto_recovery::Result;
 use auto_recovery::host::new_id;
 use auto_recovery::retention::RetentionRules;
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::args::{
@@ -29,7 +28,7 @@ use crate::settings::{Environment, Layer, RunRequest};
 /// Whatever kept it from being done, and what the process exits with then.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure> {
     let args: Vec<_> = args.collect();
-    let Cli { global, command } = match Cli::try_parse_from(&args) {
+    let Cli { global, command } = match Cli::read(&args) {
         Ok(cli) => cli,
         Err(error) => return Ok(print_usage(error, &args)),
     };

@@ -72,6 +72,34 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// `run` by itself: a command that passes does not pay for what the others could be told.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct RunAlone {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+impl Cli {
+    /// Understands `args`, the program's own name first.
+    ///
+    /// # Errors
+    /// A mistake in them, and the help that is asked for.
+    pub(crate) fn read(args: &[OsString]) -> clap::error::Result<Self> {
+        if let [_, command, rest @ ..] = args
+            && command == "run"
+            && let Ok(RunAlone { global, run }) = RunAlone::try_parse_from(rest)
+        {
+            let command = Command::Run(Box::new(run));
+            return Ok(Self { global, command });
+        }
+        Self::try_parse_from(args)
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -153,6 +181,43 @@ pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_alone_is_understood_as_among_all_commands() {
+        let cases: [&[&str]; 12] = [
+            &["run", "true"],
+            &["run", "--", "true", "--json"],
+            &[
+                "run", "--json", "-q", "--fix", "./mend", "--retry", "3", "make", "-j",
+            ],
+            &[
+                "run",
+                "--store",
+                "jsonl:d",
+                "--no-pager",
+                "--color",
+                "never",
+                "x",
+            ],
+            &["run", "-c", "a && b"],
+            &["run", "-c", "a", "b"],
+            &["run", "--quiet", "--verbose", "x"],
+            &["run", "--rollback", "--", "x"],
+            &["run", "--help"],
+            &["run", "--version"],
+            &["run", "--bogus", "x"],
+            &["run"],
+        ];
+        for words in cases {
+            let args: Vec<OsString> = ["recover"].iter().chain(words).map(Into::into).collect();
+            let told = |read: clap::error::Result<Cli>| match read {
+                Ok(cli) => format!("{cli:?}"),
+                Err(error) => error.to_string(),
+            };
+            let among_all = told(Cli::try_parse_from(&args));
+            assert_eq!(told(Cli::read(&args)), among_all, "{words:?}");
+        }
+    }
 
     #[test]
     fn a_run_is_known_by_its_first_word() {

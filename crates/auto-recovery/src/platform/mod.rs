@@ -12,5 +12,6 @@ pub(crate) mod orphans;
 pub(crate) mod pipes;
 pub(crate) mod processes;
 pub(crate) mod routes;
+pub(crate) mod signals;
 mod told;
 pub(crate) mod waits;

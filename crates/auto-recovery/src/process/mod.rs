@@ -9,6 +9,7 @@
 //! subreaper and never installs a signal handler by itself; [`become_subreaper`], [`Signals`] and
 //! [`die_by_signal`] are for a binary to call. It runs on Linux.
 
+mod arrivals;
 mod capture;
 mod children;
 mod clock;

@@ -43,9 +43,11 @@ impl InheritedFiles {
         ];
         let in_background = is_in_background();
         let found = numbers().filter(|&number| number > 2).filter_map(|number| {
+            // Ours alone, and most there are.
+            let flags = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)?;
             let found = fs::metadata(path_of_ours(number)).ok()?;
             let is_output = outputs.contains(&Some(FileId::of(&found)));
-            let access = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)? & ACCESS_MODE;
+            let access = flags & ACCESS_MODE;
             if !found.is_file() || is_output || access == WRITE_ONLY {
                 return None;
             }

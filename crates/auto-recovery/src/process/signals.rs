@@ -9,13 +9,12 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::signal::{
-    SIGABRT, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1,
-    SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
+use libc::{
+    SIGABRT, SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSTKFLT, SIGTERM,
+    SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH, SIGXCPU, SIGXFSZ,
 };
-use signal_hook::iterator::exfiltrator::WithRawSiginfo;
-use signal_hook::iterator::{Handle, SignalsInfo};
 
+use super::arrivals::{Arrivals, Arrived};
 use super::children;
 use super::rawsignal::{let_stop, raise_by_default};
 use crate::error::{Error, Result};
@@ -29,18 +28,8 @@ const STOPPING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 const NEWS: [i32; 3] = [SIGCHLD, SIGTSTP, SIGWINCH];
 /// Signals for the command. Those that tell of a fault in this program itself are not among them.
 const FORWARDED: [i32; 12] = [
-    SIGABRT,
-    SIGALRM,
-    SIGIO,
-    libc::SIGPWR,
-    SIGPROF,
-    SIGQUIT,
-    libc::SIGSTKFLT,
-    SIGUSR1,
-    SIGUSR2,
-    SIGVTALRM,
-    SIGXCPU,
-    SIGXFSZ,
+    SIGABRT, SIGALRM, SIGIO, SIGPWR, SIGPROF, SIGQUIT, SIGSTKFLT, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXCPU, SIGXFSZ,
 ];
 /// The greatest number of a signal.
 const SIGNAL_MAX: i32 = 64;
@@ -49,7 +38,7 @@ const SIGNAL_MAX: i32 = 64;
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Arc<Interrupt>,
-    handle: Handle,
+    arrivals: Arrivals,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -70,30 +59,29 @@ impl Signals {
             // Whoever ignores this one never learns how its children end, and that is our work.
             !ignored.contains(signal) || *signal == SIGCHLD
         });
-        let mut arriving = SignalsInfo::<WithRawSiginfo>::new(wanted).map_err(failed)?;
+        let arrivals = Arrivals::take(wanted).map_err(failed)?;
         [libc::SIGTTIN, libc::SIGTTOU]
             .into_iter()
             .for_each(let_stop);
-        let handle = arriving.handle();
         let takes = Arc::clone(&interrupt);
         let thread = thread::Builder::new()
             .name("recover-signals".to_owned())
             .spawn(move || {
-                for info in arriving.forever() {
-                    take(&takes, info.si_signo, info.si_code);
+                while let Some(arrived) = Arrivals::next() {
+                    take(&takes, arrived);
                 }
             })
             .map_err(failed)?;
         interrupt.set_handled(true);
         Ok(Self {
             interrupt,
-            handle,
+            arrivals,
             thread: Some(thread),
         })
     }
 }
 
-fn take(interrupt: &Interrupt, signal: i32, code: i32) {
+fn take(interrupt: &Interrupt, Arrived { signal, code }: Arrived) {
     if interrupt.is_own(signal) {
         return;
     }
@@ -112,7 +100,7 @@ fn take(interrupt: &Interrupt, signal: i32, code: i32) {
 impl Drop for Signals {
     fn drop(&mut self) {
         self.interrupt.set_handled(false);
-        self.handle.close();
+        self.arrivals.end();
         if let Some(thread) = self.thread.take() {
             // It only passes signals on, and has nothing to say when it ends.
             let _ = thread.join();

@@ -14,8 +14,8 @@ use super::foreground::ControllingTerminal;
 use super::marker::Marker;
 use super::pty::Terminals;
 use super::stdin::ReplayedInput;
-
 use crate::exit::EXIT_SIGNAL_BASE;
+use crate::platform::signals::signal_name;
 
 /// How long a command may take to end by itself once it was asked to.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -141,7 +141,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exit {code}"),
-            Self::Signal(signal) => match signal_hook::low_level::signal_name(*signal) {
+            Self::Signal(signal) => match signal_name(*signal) {
                 Some(name) => write!(f, "{name}"),
                 None => write!(f, "signal {signal}"),
             },
