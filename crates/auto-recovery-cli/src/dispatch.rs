@@ -28,6 +28,9 @@ use crate::settings::{Environment, Layer, RunRequest};
 /// Whatever kept it from being done, and what the process exits with then.
 pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure> {
     let args: Vec<_> = args.collect();
+    if commands::answer_shell(&args).unwrap_or_else(|error| error.exit()) {
+        return Ok(Exit::OK);
+    }
     let Cli { global, command } = match Cli::read(&args) {
         Ok(cli) => cli,
         Err(error) => return Ok(print_usage(error, &args)),

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::output::ColorChoice;
 
 /// The options that every command takes.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Where trails live: `jsonl:DIR`, `sqlite:FILE` or `postgres://USER@HOST/DATABASE`

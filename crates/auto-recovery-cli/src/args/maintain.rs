@@ -85,6 +85,9 @@ Examples:
   recover completions man ~/.local/share/man/man1";
 
 /// Print shell completions, or manual pages
+///
+/// A shell asks this program what could follow while you type: sessions, attempts, checkpoints and
+/// recipes too. What stands after the options of `run` it completes as it would by itself.
 #[derive(Args, Debug)]
 #[command(after_long_help = COMPLETIONS_EXAMPLES)]
 pub(crate) struct CompletionsArgs {

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
@@ -155,27 +155,63 @@ pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {
     // Options of a command are typed before it, too, and are a mistake then.
     let commands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
     let options: Vec<_> = cli.get_arguments().chain(commands).collect();
-    let takes_value = |word: &OsStr| {
-        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
-        name.is_some_and(|name| {
-            let mut options = options.iter();
-            options.any(|arg| {
-                let needs_one = arg
-                    .get_num_args()
-                    .is_none_or(|number| number.min_values() > 0);
-                arg.get_long() == Some(name) && arg.get_action().takes_values() && needs_one
-            })
-        })
+    Some(args.get(after_options(&options, args, 1))?)
+}
+
+/// The number of the word that begins the command to run. The first of `words` is the program's own
+/// name, and the last is being typed. None where they are for no such command.
+pub(crate) fn wrapped_command_at(words: &[OsString]) -> Option<usize> {
+    let cli = Cli::command();
+    let globals: Vec<_> = cli.get_arguments().collect();
+    let at = after_options(&globals, words, 1);
+    let name = words.get(at)?.to_str()?;
+    let command = cli.find_subcommand(name)?;
+    if !matches!(name, "run" | "plan") {
+        return None;
+    }
+    let options: Vec<_> = globals.into_iter().chain(command.get_arguments()).collect();
+    Some(after_options(&options, words, at + 1)).filter(|&at| at < words.len())
+}
+
+/// The number of the first word, from `from` on, that is neither one of `options` nor the value of
+/// one.
+fn after_options(options: &[&Arg], words: &[OsString], from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = words.get(at) {
+        let bytes = word.as_encoded_bytes();
+        if bytes == b"--" && at + 1 < words.len() {
+            return at + 1;
+        }
+        if !bytes.starts_with(b"-") {
+            return at;
+        }
+        at += if takes_next(options, word) { 2 } else { 1 };
+    }
+    at
+}
+
+/// Whether the word after the option `word` is its value.
+fn takes_next(options: &[&Arg], word: &OsStr) -> bool {
+    let takes_value = |arg: &Arg| {
+        let number = arg.get_num_args();
+        arg.get_action().takes_values() && number.is_none_or(|number| number.min_values() > 0)
     };
-    let mut words = args.iter().skip(1);
-    while let Some(word) = words.next() {
-        if takes_value(word) {
-            words.next();
-        } else if !word.as_encoded_bytes().starts_with(b"-") {
-            return Some(word);
+    let has_value = |is_meant: &dyn Fn(&Arg) -> bool| {
+        let mut options = options.iter();
+        options.any(|arg| is_meant(arg) && takes_value(arg))
+    };
+    let Some(word) = word.to_str() else {
+        return false;
+    };
+    match word.strip_prefix("--") {
+        Some(name) => has_value(&|arg| arg.get_long() == Some(name)),
+        // Of letters that stand together, the first that takes a value takes what follows it.
+        None => {
+            let mut letters = word.chars().skip(1);
+            let taker = letters.find(|&letter| has_value(&|arg| arg.get_short() == Some(letter)));
+            taker.is_some() && letters.next().is_none()
         }
     }
-    None
 }
 
 #[cfg(test)]
@@ -239,6 +275,32 @@ mod tests {
         for (words, expected) in cases {
             let args: Vec<OsString> = ["recover"].iter().chain(words).map(Into::into).collect();
             assert_eq!(is_run(&args), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_wrapped_command_begins_after_the_options_of_run() {
+        // The last word is being typed.
+        let cases: [(&[&str], Option<usize>); 15] = [
+            (&["run", ""], Some(2)),
+            (&["run", "car"], Some(2)),
+            (&["run", "cargo", "te"], Some(2)),
+            (&["run", "--", "cargo", "--"], Some(3)),
+            (&["run", "--"], None),
+            (&["run", "--fi"], None),
+            (&["run", "--fix", "./me"], None),
+            (&["run", "--fix", "./mend", "ca"], Some(4)),
+            (&["run", "--fix=./mend", "-q", "ca"], Some(4)),
+            (&["run", "-c", "a && b"], None),
+            (&["run", "-qc", "a && b", "x"], Some(4)),
+            (&["--json", "--store", "jsonl:d", "plan", "ca"], Some(5)),
+            (&["run", "--rollback", "ca"], Some(3)),
+            (&["show", "ca"], None),
+            (&["ru"], None),
+        ];
+        for (words, expected) in cases {
+            let words: Vec<OsString> = ["recover"].iter().chain(words).map(Into::into).collect();
+            assert_eq!(wrapped_command_at(&words), expected, "{words:?}");
         }
     }
 }

@@ -66,15 +66,23 @@ pub(crate) fn checkpoints(context: &Context) -> Result<Exit> {
     let mut table = Table::new(&columns, printer.columns);
     let now = context.host.now();
     for tree in &trees {
-        let why = match (&tree.good, &tree.label) {
-            (Good::Passed { argv, .. }, _) => format!("`{}` passed", display_command(argv)),
-            (Good::Marked, Some(label)) => label.clone(),
-            (Good::Marked, None) => "marked as good".to_owned(),
-        };
-        let id = tree.checkpoint.chars().take(SHORT_CHARS).collect();
-        table.row([id, short_age(&tree.at, now), why]);
+        table.row([short_checkpoint(tree), short_age(&tree.at, now), why(tree)]);
     }
     printer.text(&table.render())?;
     printer.note("`recover restore CHECKPOINT` goes back to one");
     Ok(Exit::OK)
+}
+
+/// The id of `tree`, as it is shown.
+pub(super) fn short_checkpoint(tree: &GoodTree) -> String {
+    tree.checkpoint.chars().take(SHORT_CHARS).collect()
+}
+
+/// Why `tree` is one to go back to.
+pub(super) fn why(tree: &GoodTree) -> String {
+    match (&tree.good, &tree.label) {
+        (Good::Passed { argv, .. }, _) => format!("`{}` passed", display_command(argv)),
+        (Good::Marked, Some(label)) => label.clone(),
+        (Good::Marked, None) => "marked as good".to_owned(),
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;
 pub(crate) use clear::clear;
-pub(crate) use completions::completions;
+pub(crate) use completions::{answer_shell, completions};
 pub(crate) use config::config;
 pub(crate) use doctor::doctor;
 pub(crate) use explain::{CapturedOutput, explain_output, explain_session, is_session};

@@ -1,0 +1,25 @@
+#compdef recover
+# Completions of recover for zsh: this file as `_recover` in a directory of $fpath.
+_recover() {
+    local -a answers others directories
+    answers=("${(@f)$(
+        _CLAP_IFS=$'\n' _CLAP_COMPLETE_INDEX=$((CURRENT - 1)) RECOVER_COMPLETE=zsh \
+            command recover -- "${(@)words[1,CURRENT]}" 2>/dev/null
+    )}")
+    if [[ $answers[1] == $'\1'* ]]; then
+        local at=${answers[1]#?}
+        shift $at words
+        ((CURRENT -= at))
+        _normal -p recover
+        return
+    fi
+    directories=(${(M)answers:#*/})
+    others=(${answers:#*/})
+    (($#directories)) && compadd -Q -S '' -- $directories
+    (($#others)) && _describe -V 'values' others
+}
+if [[ $funcstack[1] == _recover ]]; then
+    _recover "$@"
+else
+    compdef _recover recover
+fi
