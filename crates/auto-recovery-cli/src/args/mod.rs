@@ -8,6 +8,8 @@ mod inspect;
 mod keep;
 mod maintain;
 mod mistake;
+#[cfg(test)]
+mod pages;
 mod run;
 mod top;
 mod trail;

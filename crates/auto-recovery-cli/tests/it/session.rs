@@ -31,20 +31,21 @@ pub(crate) struct Session {
 impl Session {
     /// Starts `recover` with `args`, whose terminal it is.
     pub(crate) fn start(machine: &Machine, args: &[&str]) -> Self {
-        Self::of(machine.command(args))
+        Self::sized(machine.command(args), 24, 200)
     }
 
     /// Starts `sh` with `script`, which finds `recover` in `$RECOVER`. With job control, each job
     /// has the foreground in its turn.
     pub(crate) fn shell(machine: &Machine, script: &str) -> Self {
-        Self::of(machine.shell(script))
+        Self::sized(machine.shell(script), 24, 200)
     }
 
+    /// Starts `command` on a terminal of `lines` and `columns`.
     #[expect(
         clippy::disallowed_methods,
         reason = "tests start the program they test"
     )]
-    fn of(command: Command) -> Self {
+    pub(crate) fn sized(command: Command, lines: u16, columns: u16) -> Self {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
             .expect("a pseudo terminal");
         grantpt(&keyboard).expect("granted");
@@ -53,8 +54,8 @@ impl Session {
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let terminal = rustix::fs::open(name, flags, Mode::empty()).expect("opened");
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 200,
+            ws_row: lines,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -95,6 +96,11 @@ impl Session {
     /// What was shown until now.
     pub(crate) fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen).replace("\r\n", "\n")
+    }
+
+    /// The same, to the byte.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.seen
     }
 
     /// Whether what is typed is read by lines now, and shown.

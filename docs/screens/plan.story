@@ -1,0 +1,1 @@
+$ recover plan --retry 2 --fix ./mend.sh cargo test
