@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::harness::Machine;
+use crate::harness::{Machine, writes_pages};
 
 const HEAD: &str = "\
 # The list of recipes and rules
@@ -109,7 +109,7 @@ fn the_page_of_recipes_and_rules_says_what_is_built_in() {
     recipes(&mut page);
     rules(&mut page);
     let path = repository().join("docs/guide/recipe-list.md");
-    if std::env::var_os("PAGES").is_some_and(|value| value == "write") {
+    if writes_pages() {
         fs::write(&path, &page).expect("written");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();

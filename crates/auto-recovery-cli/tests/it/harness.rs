@@ -177,6 +177,15 @@ pub(crate) fn keys(value: &serde_json::Value) -> Vec<&str> {
     object.keys().map(String::as_str).collect()
 }
 
+/// Whether pages are to be written instead of compared: `PAGES=write`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever runs the tests says it, and no setting of the command line"
+)]
+pub(crate) fn writes_pages() -> bool {
+    std::env::var_os("PAGES").is_some_and(|value| value == "write")
+}
+
 /// Says why a test proves nothing on this machine.
 pub(crate) fn skipped(why: &str) {
     writeln!(std::io::stderr(), "skipped: {why}").ok();

@@ -10,7 +10,7 @@ use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use crate::harness::Machine;
+use crate::harness::{Machine, writes_pages};
 use crate::session::Session;
 
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
@@ -152,7 +152,7 @@ fn blocks(page: &str) -> Vec<Block> {
 #[test]
 fn pages_show_what_a_person_sees() {
     let stories = stories();
-    let writes = std::env::var_os("PAGES").is_some_and(|value| value == "write");
+    let writes = writes_pages();
     let mut shown = Vec::new();
     for path in pages() {
         let mut page = fs::read_to_string(&path).expect("a page");
