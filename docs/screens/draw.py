@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what a terminal shows, read from stdin with its colours, as SVG: draw_screen.py COLUMNS THEME."""
+"""Draws what a terminal shows, read from stdin with its colours, as SVG: draw.py COLUMNS THEME."""
 
 import html
 import re
