@@ -54,14 +54,21 @@ pub fn time_line(chart: &Chart<'_>, spans: &[Span], seconds: f64) -> String {
     chart.svg(76, &out)
 }
 
-/// The spans whose labels have room, each with its place; of two too close, the wider has it.
+/// The spans whose labels have room, each with its place; of two too close, one that went well has
+/// it, else the wider.
 fn labelled(spans: &[Span], seconds: f64) -> Vec<(&Span, f64)> {
+    let rank = |span: &Span| {
+        (
+            matches!(span.tone, Tone::Good | Tone::Doubtful),
+            span.seconds,
+        )
+    };
     let mut kept: Vec<(&Span, f64)> = Vec::new();
     for span in spans.iter().filter(|span| !span.label.is_empty()) {
         let at = (span.start_seconds / seconds).clamp(0.0, 1.0 - LABEL_SHARE / 2.0);
         match kept.last_mut() {
             Some((before, there)) if at - *there < LABEL_SHARE => {
-                if span.seconds > before.seconds {
+                if rank(span) > rank(before) {
                     (*before, *there) = (span, at);
                 }
             }
