@@ -172,7 +172,7 @@ fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
         github: &context.settings.github,
     };
     commands::report(
-        &*context.store()?,
+        &context.place()?,
         request,
         context.host.now(),
         &context.printer,

@@ -230,11 +230,15 @@ pub(crate) struct ExportArgs {
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  recover report                           this workspace's newest session, for people
-  recover report SESSION -o report.json    the ending names the format
+  recover report                           this workspace's newest session, as Markdown
+  recover report -o report.html            as one page for a browser; the ending names the format
+  recover report SESSION -o report.json    for programs
   recover report --format junit -o x.xml   as a CI system reads it";
 
 /// Write a report of a session, for people, programs or CI systems
+///
+/// For people it says what failed, where and on which host, what was tried, what came of it, why no
+/// more was tried, and what changed. As HTML it is one file that loads nothing and has no script.
 ///
 /// What programs printed of a failure stands in it as it is: secrets in it are not redacted.
 ///

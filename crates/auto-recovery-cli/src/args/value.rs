@@ -24,8 +24,10 @@ pub(crate) enum ExportFormat {
 pub(crate) enum ReportFormat {
     /// For programs
     Json,
-    /// For people
+    /// For people, as text
     Markdown,
+    /// For people, as one page that loads nothing
+    Html,
     /// Annotations for a step's log, and its summary and outputs where GitHub Actions wants them
     Github,
     /// The code quality report of GitLab

@@ -17,6 +17,7 @@ mod github;
 mod history;
 mod hold;
 mod init;
+mod kept;
 mod log;
 mod outcome;
 mod plan;

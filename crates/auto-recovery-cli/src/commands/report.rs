@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use auto_recovery::audit::AuditStore;
 use auto_recovery::host::new_id;
-use auto_recovery::report::{self, CiReport};
+use auto_recovery::report::{self, CiReport, Source};
+use auto_recovery::run::Place;
 use auto_recovery::{Error, Result};
 
 use crate::args::{CiFormat, ReportFormat};
 use crate::commands::github::tell_github;
+use crate::commands::kept::KeptOnDisk;
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, format_by_ending, write_output};
 use crate::settings::GithubFiles;
+
+/// The endings that name a format, in words.
+const ENDINGS: &str = ".html, .md, .json, .xml or .sarif";
 
 /// What is written, and where.
 pub(crate) struct Report<'a> {
@@ -29,7 +33,7 @@ pub(crate) struct Report<'a> {
 
 /// Writes a report of the session that is asked for.
 pub(crate) fn report(
-    store: &dyn AuditStore,
+    place: &Place,
     request: Report<'_>,
     now: SystemTime,
     printer: &Printer,
@@ -41,7 +45,7 @@ pub(crate) fn report(
         github,
     } = request;
     let named = output.as_deref().filter(|_| format.is_none());
-    let ending = named.map(|path| format_by_ending(path, by_ending, ".json, .md, .xml or .sarif"));
+    let ending = named.map(|path| format_by_ending(path, by_ending, ENDINGS));
     let format = format
         .or(ending.transpose()?.flatten())
         .unwrap_or(if printer.json {
@@ -49,15 +53,27 @@ pub(crate) fn report(
         } else {
             ReportFormat::Markdown
         });
+    let store = &*place.store;
     let session = session::asked_for(store, asked, printer)?;
+    let kept = KeptOnDisk::of(place, &session)?;
+    let source = Source {
+        store,
+        session_id: &session,
+        kept: &kept,
+        now,
+    };
     let escapes = match format {
         ReportFormat::Json | ReportFormat::Gitlab | ReportFormat::Sarif => Escapes::Json,
-        ReportFormat::Markdown | ReportFormat::Github | ReportFormat::Junit => Escapes::Text,
+        ReportFormat::Markdown
+        | ReportFormat::Html
+        | ReportFormat::Github
+        | ReportFormat::Junit => Escapes::Text,
     };
     let damage = write_output(output.as_deref(), escapes, printer, |out| {
         let ci = match format {
             ReportFormat::Json => return report::write_json(store, &session, now, out),
-            ReportFormat::Markdown => return report::write_markdown(store, &session, now, out),
+            ReportFormat::Markdown => return report::write_markdown(&source, out),
+            ReportFormat::Html => return report::write_html(&source, out),
             ReportFormat::Github => CiFormat::Github,
             ReportFormat::Gitlab => CiFormat::Gitlab,
             ReportFormat::Junit => CiFormat::Junit,
@@ -86,6 +102,7 @@ pub(crate) fn report(
 fn by_ending(ending: &str) -> Option<ReportFormat> {
     match ending {
         "json" => Some(ReportFormat::Json),
+        "html" | "htm" => Some(ReportFormat::Html),
         "md" | "markdown" => Some(ReportFormat::Markdown),
         "xml" => Some(ReportFormat::Junit),
         "sarif" => Some(ReportFormat::Sarif),

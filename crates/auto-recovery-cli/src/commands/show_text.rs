@@ -233,7 +233,7 @@ impl<'a> Outputs<'a> {
         let Some(own) = in_state(Path::new(path), self.dir) else {
             return format!("  {named} (not in this state: not opened)\n");
         };
-        let bytes = match read_end(&own) {
+        let bytes = match read_end(&own, OUTPUT_BYTES_READ) {
             Ok(bytes) if bytes.is_empty() => return "  output: none\n".to_owned(),
             Ok(bytes) => strip_escapes(&bytes).into_owned(),
             Err(error) => return format!("  {named} (cannot be read: {error})\n"),
@@ -283,12 +283,13 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-fn read_end(path: &Path) -> io::Result<Vec<u8>> {
+/// The last `bytes_max` bytes of the file `path`, or all it has.
+pub(crate) fn read_end(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut file = open_regular(path, Links::Refuse)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(OUTPUT_BYTES_READ)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes_max)))?;
     let mut bytes = Vec::new();
-    file.take(OUTPUT_BYTES_READ).read_to_end(&mut bytes)?;
+    file.take(bytes_max).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -184,6 +184,92 @@ fn a_report_for_people_is_markdown() {
     assert_eq!(file.stderr, "recover: wrote r.md\n");
 }
 
+#[test]
+fn a_page_tells_the_whole_story_of_a_run() {
+    let machine = Machine::new();
+    fs::write(machine.work().join("config.toml"), "port = 1\n").expect("the tree");
+    let check = "grep -q 'port = 2' config.toml || { echo 'a.py:3: error: port <1>' >&2; exit 4; }";
+    let run = machine.recover(&[
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        "echo no > other.txt",
+        "--fix",
+        "sed -i s/1/2/ config.toml",
+        "--fix",
+        "never",
+        "-c",
+        check,
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    machine.recover(&["report", "-q", "-o", "r.html"]).quiet();
+    let file = machine.work().join("r.html");
+    assert_eq!(
+        fs::metadata(&file).expect("the page").permissions().mode() & 0o777,
+        0o600
+    );
+    let page = fs::read_to_string(file).expect("the page");
+    for said in [
+        "<strong>Recovered</strong> by attempt 2, fix.",
+        "<dt>On host</dt>",
+        "<dd><code>a.py:3</code></dd>",
+        "with exit code 4",
+        "a.py:3: error: port &lt;1&gt;",
+        "fix: never, once: planned, not needed any more",
+        "<td><code>sed -i s/1/2/ config.toml</code></td>",
+        "<span class=\"cut\">-port = 1</span>",
+        "<span class=\"add\">+port = 2</span>",
+        "<span class=\"add\">+no</span>",
+        "the command failed, exit code 4",
+        "</html>\n",
+    ] {
+        assert!(page.contains(said), "{said} is missing in\n{page}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("http:"),
+        "{page}"
+    );
+    let to_stdout = machine.recover(&["report", "-q", "--format", "html"]);
+    assert!(
+        to_stdout.quiet().starts_with("<!DOCTYPE html>"),
+        "{to_stdout:?}"
+    );
+    let text = machine.recover(&["report", "-q"]);
+    for said in [
+        "**Recovered** by attempt 2, fix.",
+        "| At | a.py:3 |",
+        "- fix: never, once: planned, not needed any more",
+        "```diff\ndiff --git a/config.toml",
+        "- Verification: the command failed, exit code 4",
+    ] {
+        assert!(
+            text.quiet().contains(said),
+            "{said} is missing in\n{text:?}"
+        );
+    }
+}
+
+#[test]
+fn a_record_that_names_a_strange_file_shows_nothing_of_it() {
+    let machine = Machine::new();
+    let secret = machine.write("secret.txt", "a secret");
+    let run = machine.recover(&["run", "--retry", "0", "-c", "echo said; exit 3"]);
+    assert_eq!(run.code, 3, "{run:?}");
+    let journal = machine.state().join("journal.jsonl");
+    let text = fs::read_to_string(&journal).expect("the journal");
+    let field = "\"output_file\":\"";
+    let at = text.find(field).expect("an output on record") + field.len();
+    let end = at + text[at..].find('"').expect("an end");
+    let named = format!("{}{}{}", &text[..at], secret.display(), &text[end..]);
+    fs::write(&journal, named).expect("writing the journal");
+    for format in ["html", "markdown"] {
+        let run = machine.recover(&["report", "-q", "--format", format]);
+        assert!(run.quiet().contains("exit code 3"), "{run:?}");
+        assert!(!run.stdout.contains("a secret"), "{run:?}");
+    }
+}
+
 /// Prints the rows of the file as JSON, as two programs read them.
 const READ_PARQUET: &str = r#"
 import json, sys

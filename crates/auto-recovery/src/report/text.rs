@@ -18,7 +18,7 @@ pub(super) fn inline(text: &str) -> String {
     for (index, character) in text.char_indices() {
         let rest = &text[index + character.len_utf8()..];
         let is_markup = match character {
-            '.' | ')' if index == digits => digits > 0,
+            '.' | ')' if index == digits => digits > 0 && !rest.starts_with(char::is_alphanumeric),
             // Readers make links of bare addresses.
             ':' => rest.starts_with("//"),
             '.' => ends_with_www(&text[..index]),
@@ -82,7 +82,8 @@ fn longest_backticks(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-fn push_visible(character: char, out: &mut String) {
+/// Adds `character` to `out`, or its number where it would do something or take no room.
+pub(super) fn push_visible(character: char, out: &mut String) {
     if character.is_control() || is_invisible(character) {
         out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
     } else {
@@ -94,6 +95,14 @@ fn push_visible(character: char, out: &mut String) {
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
     )
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::report::{write_json, write_markdown};
+use auto_recovery::report::{NothingKept, Source, write_json, write_markdown};
 use serde_json::Value;
 
 use crate::audit_support::{entry, given, store};
@@ -15,7 +15,13 @@ fn now() -> SystemTime {
 
 fn markdown(store: &dyn AuditStore, session_id: &str) -> String {
     let mut out = Vec::new();
-    write_markdown(store, session_id, now(), &mut out).unwrap();
+    let source = Source {
+        store,
+        session_id,
+        kept: &NothingKept,
+        now: now(),
+    };
+    write_markdown(&source, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -67,7 +73,7 @@ fn markdown_says_first_what_came_of_it() {
     let table = text.find("## What was tried").unwrap();
     let details = text.find("## Each attempt").unwrap();
     assert!(verdict < table && table < details);
-    assert!(text.contains("✘ failed, undone") && text.contains("✔ success"));
+    assert!(text.contains("✘ failed, undone") && text.contains("✔ cured"));
     assert!(text.contains("- `src/file1.rs`\n"), "{text}");
 }
 

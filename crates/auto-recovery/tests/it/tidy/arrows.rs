@@ -60,7 +60,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "files", "host", "wording"]),
     ("jsonl", &["error", "mutex", "group_commit", "statistics", "files", "workers", "platform", "host", "patience", "audit"]),
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
-    ("report", &["error", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
+    ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
     ("logger", &["error", "mutex", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),

@@ -1,0 +1,80 @@
+//! What a session left on this machine beside its record, for reports.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use auto_recovery::checkpoint::PatchForm;
+use auto_recovery::report::{Kept, Rest, Visit};
+use auto_recovery::run::Place;
+use auto_recovery::{Error, Result};
+
+use crate::artifacts::outputs_dir;
+use crate::commands::show_text::{in_state, read_end};
+use crate::output::session_word;
+
+/// The checkpoints and the outputs of one session in our own state.
+pub(crate) struct KeptOnDisk<'a> {
+    place: &'a Place,
+    session: &'a str,
+    outputs: PathBuf,
+}
+
+impl<'a> KeptOnDisk<'a> {
+    /// Those of `session`.
+    ///
+    /// # Errors
+    /// If `session` cannot be a session's id.
+    pub(crate) fn of(place: &'a Place, session: &'a str) -> Result<Self> {
+        Ok(Self {
+            place,
+            session,
+            outputs: outputs_dir(&place.state_dir, session)?,
+        })
+    }
+}
+
+impl Kept for KeptOnDisk<'_> {
+    fn changes(&self, number: Option<u64>, visit: Visit<'_>) -> Result<bool> {
+        let mut give = |piece: &[u8]| Ok(visit(piece));
+        if let Some(number) = number {
+            let Some(diff) = self.place.diff(self.session, number)? else {
+                return Ok(false);
+            };
+            return diff.read(&mut give).map(|_either| true);
+        }
+        let Some(patch) = self.place.patch(self.session, None)? else {
+            return Ok(false);
+        };
+        patch.read(PatchForm::Apply, &mut give).map(|_either| true)
+    }
+
+    fn output_end(&self, file: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+        // A record written by another program may name any file.
+        let Some(own) = in_state(Path::new(file), &self.outputs) else {
+            return Ok(None);
+        };
+        match read_end(&own, bytes_max) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &own, error)),
+        }
+    }
+
+    fn command(&self, rest: Rest) -> Option<String> {
+        let word = session_word(self.session);
+        let of = |number: Option<u64>| number.map(|number| format!(" {number}"));
+        Some(match rest {
+            Rest::Session => format!("recover show {word}"),
+            Rest::Attempts => format!("recover history {word}"),
+            Rest::AnyAttempt => format!("recover show {word} N"),
+            Rest::Changes(number) => {
+                let number = of(number).unwrap_or_default();
+                format!("recover show --diff {word}{number}")
+            }
+            Rest::Output(number) => {
+                let number = of(number).unwrap_or_default();
+                format!("recover show --output {word}{number}")
+            }
+        })
+    }
+}
