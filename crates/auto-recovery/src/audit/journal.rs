@@ -306,7 +306,7 @@ pub struct SessionFinished {
     pub reason: String,
     /// Whether it was flaky.
     pub flaky: bool,
-    /// From the first run of the command to the end.
+    /// From the failure to the end: the first run of the command is not part of it.
     pub duration_seconds: f64,
     /// The tree in the end.
     pub checkpoint: Option<String>,

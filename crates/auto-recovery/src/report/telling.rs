@@ -206,7 +206,7 @@ fn counts(counts: &std::collections::BTreeMap<String, u64>) -> String {
 
     let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let name = |(name, count): &(&String, &u64)| format!("{} {count}", first_line(name));
+    let name = |(name, count): &(&String, &u64)| format!("{} × {count}", first_line(name));
     let mut parts: Vec<String> = counts.iter().take(NAMED_MAX).map(name).collect();
     if counts.len() > NAMED_MAX {
         parts.push(format!("{} more", counts.len() - NAMED_MAX));
