@@ -36,8 +36,8 @@ impl AuditLog {
         py: Python<'_>,
         directory: PathBuf,
         durability: &str,
-        command: Vec<String>,
-        user: String,
+        command: &Bound<'_, PyAny>,
+        user: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
@@ -51,13 +51,13 @@ impl AuditLog {
             durability,
             ..JsonlOptions::default()
         };
+        let caller = caller(texts(command)?, text(user)?);
         let host = Arc::new(SystemHost::new());
         let store = JsonlStore::open(&directory, options, Recorder::new(host.clone()))
             .map_err(|error| exception(py, &error))?;
         Ok(Self {
             logger: Arc::new(
-                RecoveryAuditLogger::new(Arc::new(store), host, Some(directory))
-                    .for_caller(caller(command, user)),
+                RecoveryAuditLogger::new(Arc::new(store), host, Some(directory)).for_caller(caller),
             ),
         })
     }

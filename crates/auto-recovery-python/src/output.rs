@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
+use crate::value::texts;
+
 /// Classifies `text`, the output of the command `argv`. Returns the category, the failure as an
 /// instance of the data class, and the rule that decided.
 #[pyfunction]
@@ -13,8 +15,9 @@ pub(crate) fn classify_output<'py>(
     py: Python<'py>,
     text: &[u8],
     exit_code: Option<i32>,
-    argv: Vec<String>,
+    argv: &Bound<'py, PyAny>,
 ) -> PyResult<(&'static str, Bound<'py, PyAny>, String)> {
+    let argv = texts(argv)?;
     let observation = Observation {
         argv: &argv,
         exit_code,

@@ -199,6 +199,20 @@ def test_a_session_says_who_recorded_it(
         assert one["user"] and one["pid"] == os.getpid()
 
 
+def test_a_command_that_is_no_unicode_fails_no_session(
+    manager: AutoRecoveryManager, audit_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "a\udc80b", "x" * 300, *["y"] * 100])
+    monkeypatch.setenv("USER", "n\udc80")
+    manager.audit_dir = audit_dir
+    manager.start_new_session()
+    (started,) = journal(audit_dir)
+    program, odd, long, *rest = started["command"]
+    assert (program, odd[:2], odd[-1]) == ("python3", "a\ufffd", "b")
+    assert long == "x" * 200 + "…" and len(rest) == 61
+    assert started["user"].startswith("n\ufffd")
+
+
 class TestOverriding:
     """The loop goes through the manager's own methods."""
 

@@ -22,12 +22,11 @@ class Bridge:
 
     def result(self, awaitable: Awaitable[T]) -> T:
         """What `awaitable` gives, awaited in the loop. Called in the thread of the recovery."""
-        coroutine = _coroutine(awaitable)
         with self._guard:
             if self._is_cancelled:
-                coroutine.close()
+                discard(awaitable)
                 raise asyncio.CancelledError
-            awaited = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            awaited = asyncio.run_coroutine_threadsafe(_coroutine(awaitable), self._loop)
             self._awaited = awaited
         try:
             return awaited.result()

@@ -4,7 +4,6 @@ A plain Python class over the native log, so that it can be subclassed, patched 
 other. The native log does the work, with the interpreter released.
 """
 
-import getpass
 import logging
 import os
 import sys
@@ -223,10 +222,8 @@ def _command() -> list[str]:
 
 
 def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.geteuid()}"
+    """Who runs it, as the command says it."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.geteuid()}"
 
 
 def _after_fork() -> None:
