@@ -160,7 +160,10 @@ fn failed(py: Python<'_>, error: PyErr, stop: &Stop) -> String {
     if !error.is_instance_of::<PyException>(py) {
         let name = name();
         stop.set(error);
-        return name;
+        return match words.is_empty() {
+            true => name,
+            false => format!("{name}: {words}"),
+        };
     }
     if words.is_empty() { name() } else { words }
 }

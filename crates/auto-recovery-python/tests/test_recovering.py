@@ -96,7 +96,7 @@ class TestFunctions:
         with pytest.raises(KeyError, match="moved"):
             recovering(manager, on=OSError)(lambda: calls())()
         (entry,) = manager.get_audit_trail()
-        assert "OtherException" in entry["recovery_message"]
+        assert "OtherException: KeyError: 'moved'" in entry["recovery_message"]
 
     def test_threads_share_it(self, manager: AutoRecoveryManager) -> None:
         first = threading.local()
@@ -140,7 +140,7 @@ class TestBlocks:
     def test_what_is_not_is_raised(self, manager: AutoRecoveryManager) -> None:
         with (
             pytest.raises(ConnectionError, match="refused 1"),
-            recovering(manager, context={"page": 7}) as block,
+            recovering(manager=manager, context={"page": 7}) as block,
         ):
             Service(failures=1).ask()
         assert block.result is not None and block.result.escalated_to_human

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from ._errors import InvalidInputError
 from ._manager import AutoRecoveryManager
-from ._model import Error, RecoveryResult
+from ._model import Error, RecoveryResult, words
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,14 +22,12 @@ def recovering(manager: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def recovering(
     manager: AutoRecoveryManager | None = None,
-    /,
     *,
     on: _Kinds = Exception,
     context: Mapping[str, Any] | None = None,
 ) -> "Recovering": ...
 def recovering(
     manager: AutoRecoveryManager | Callable[P, R] | None = None,
-    /,
     *,
     on: _Kinds = Exception,
     context: Mapping[str, Any] | None = None,
@@ -210,7 +208,7 @@ class _Calls(Generic[R]):
             return
         self._raised = raised
         if not isinstance(raised, self._on):
-            raise OtherException from raised
+            raise OtherException(f"{type(raised).__name__}: {words(raised)}") from raised
 
     @contextmanager
     def other(self) -> Iterator[None]:
