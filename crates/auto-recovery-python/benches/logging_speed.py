@@ -21,7 +21,13 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
-from auto_recovery import Error, RecoveryAttempt, RecoveryAuditEntry, RecoveryAuditLogger
+from auto_recovery import (
+    Durability,
+    Error,
+    RecoveryAttempt,
+    RecoveryAuditEntry,
+    RecoveryAuditLogger,
+)
 
 ERROR = Error("SyntaxError", "invalid syntax: expected ':' after the condition", "linter")
 FILES = ["src/app.py", "src/price.py"]
@@ -123,7 +129,7 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as directory:
 
-        def opened(durability: str) -> Log:
+        def opened(durability: Durability) -> Log:
             place = Path(directory) / f"{next(names)}"
             logger = RecoveryAuditLogger(place, durability=durability)
             logger.start_session(SESSION)
@@ -142,12 +148,13 @@ def main() -> None:
 
         row("the original's: open, write indented, close", 1, count // 5, theirs)
         row("`flush`", 1, count, ours)
-        for durability, threads, logged in (
+        ways: list[tuple[Durability, int, int]] = [
             ("flush", 8, count),
             ("sync", 1, count // 50),
             ("sync", 8, count // 5),
             ("sync", 64, count),
-        ):
+        ]
+        for durability, threads, logged in ways:
             taken = seconds_threaded(opened(durability), attempts(logged), threads)
             row(f"`{durability}`", threads, logged, taken / logged)
 

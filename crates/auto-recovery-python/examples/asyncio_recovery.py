@@ -1,7 +1,4 @@
-"""Recovering from asyncio: each recovery has a thread, and the loop goes on meanwhile.
-
-Handlers are called in that thread. One that has something to await hands it back to the loop.
-"""
+"""Recovering from asyncio: the loop goes on meanwhile, and handlers may be coroutines."""
 
 import asyncio
 import tempfile
@@ -9,22 +6,27 @@ import tempfile
 from auto_recovery import AutoRecoveryManager, Error
 
 
-async def ping(service: str, tries: dict[str, int]) -> bool:
+class Service:
     """Stands in for a service that answers the second time it is asked."""
-    await asyncio.sleep(0.01)
-    tries[service] = tries.get(service, 0) + 1
-    return tries[service] > 1
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.asked = 0
+
+    async def ping(self, error: Error) -> bool:
+        await asyncio.sleep(0.01)
+        self.asked += 1
+        return self.asked > 1
 
 
-async def recover(service: str, audit_dir: str, tries: dict[str, int]) -> str:
-    loop = asyncio.get_running_loop()
+async def recover(service: Service, audit_dir: str) -> str:
     manager = AutoRecoveryManager(base_delay=0.2, audit_dir=audit_dir)
-    manager.retry_handler = lambda error: asyncio.run_coroutine_threadsafe(
-        ping(service, tries), loop
-    ).result()
-    error = Error("ConnectionError", "Connection refused", service)
-    result = await asyncio.to_thread(manager.attempt_recovery, error, {})
-    return f"{service}: recovered by {result.strategy_used.value}"
+    manager.retry_handler = service.ping
+    try:
+        raise ConnectionError("Connection refused")
+    except ConnectionError as refused:
+        result = await manager.attempt_recovery_async(refused)
+    return f"{service.name}: recovered by {result.strategy_used.value}"
 
 
 async def main() -> None:
@@ -38,9 +40,8 @@ async def main() -> None:
 
     heart = asyncio.create_task(beat())
     with tempfile.TemporaryDirectory() as audit_dir:
-        tries: dict[str, int] = {}
-        services = ["api", "database"]
-        for line in await asyncio.gather(*(recover(one, audit_dir, tries) for one in services)):
+        services = [Service("api"), Service("database")]
+        for line in await asyncio.gather(*(recover(one, audit_dir) for one in services)):
             print(line)
     heart.cancel()
     print("heart beats:", "yes" if beats > 5 else "no")

@@ -35,14 +35,17 @@ impl Stop {
 pub(crate) struct PythonHost {
     system: SystemHost,
     stop: Arc<Stop>,
+    /// Waits in the place of `time.sleep`.
+    sleep: Option<Py<PyAny>>,
 }
 
 impl PythonHost {
-    /// A host that `stop` interrupts.
-    pub(crate) fn new(stop: Arc<Stop>) -> Self {
+    /// A host that `stop` interrupts, and that waits by `sleep` where it is given one.
+    pub(crate) fn new(stop: Arc<Stop>, sleep: Option<Py<PyAny>>) -> Self {
         Self {
             system: SystemHost::new(),
             stop,
+            sleep,
         }
     }
 }
@@ -60,11 +63,14 @@ impl Host for PythonHost {
         if self.stop.is_set() {
             return Wait::Interrupted;
         }
-        // Looked up each time: callers patch it, so that their tests take no time.
-        let slept = Python::attach(|py| {
-            let time = py.import(intern!(py, "time"))?;
-            time.call_method1(intern!(py, "sleep"), (duration.as_secs_f64(),))
-                .map(drop)
+        let seconds = (duration.as_secs_f64(),);
+        let slept = Python::attach(|py| match &self.sleep {
+            Some(sleep) => sleep.call1(py, seconds).map(drop),
+            // Looked up each time: callers patch it, so that their tests take no time.
+            None => {
+                let time = py.import(intern!(py, "time"))?;
+                time.call_method1(intern!(py, "sleep"), seconds).map(drop)
+            }
         });
         if let Err(error) = slept {
             self.stop.set(error);

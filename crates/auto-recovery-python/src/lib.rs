@@ -14,6 +14,7 @@ mod host;
 mod log;
 mod module;
 mod numbers;
+mod output;
 mod recover;
 mod strategy;
 mod value;

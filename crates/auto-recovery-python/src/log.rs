@@ -1,13 +1,14 @@
 //! The audit log that Python's `RecoveryAuditLogger` keeps: the library's logger over one store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder};
+use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder, SessionStarted};
 use auto_recovery::host::SystemHost;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::logger::AttemptRecord;
 use auto_recovery::statistics::AggregateQuery;
+use auto_recovery::workspace::Workspace;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -29,8 +30,15 @@ pub(crate) struct AuditLog {
 #[pymethods]
 impl AuditLog {
     /// The log in `directory`, where exports and reports go too. `durability` is `sync` or `flush`.
+    /// `command` is this process's own, of `user`: its sessions say so.
     #[new]
-    fn new(py: Python<'_>, directory: PathBuf, durability: &str) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        directory: PathBuf,
+        durability: &str,
+        command: &Bound<'_, PyAny>,
+        user: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
             "flush" => Durability::Flush,
@@ -43,15 +51,14 @@ impl AuditLog {
             durability,
             ..JsonlOptions::default()
         };
+        let caller = caller(texts(command)?, text(user)?);
         let host = Arc::new(SystemHost::new());
         let store = JsonlStore::open(&directory, options, Recorder::new(host.clone()))
             .map_err(|error| exception(py, &error))?;
         Ok(Self {
-            logger: Arc::new(RecoveryAuditLogger::new(
-                Arc::new(store),
-                host,
-                Some(directory),
-            )),
+            logger: Arc::new(
+                RecoveryAuditLogger::new(Arc::new(store), host, Some(directory)).for_caller(caller),
+            ),
         })
     }
 
@@ -198,6 +205,25 @@ impl AuditLog {
     ) -> PyResult<T> {
         py.detach(|| work(&self.logger))
             .map_err(|error| exception(py, &error))
+    }
+}
+
+/// What is known of this process. A directory that cannot be found fails nothing: it is not named.
+fn caller(command: Vec<String>, user: String) -> SessionStarted {
+    let cwd = std::env::current_dir().ok();
+    let workspace = cwd
+        .as_deref()
+        .and_then(|cwd| Workspace::find(cwd, None).ok());
+    let root = workspace.as_ref().map(Workspace::root);
+    SessionStarted {
+        command: (!command.is_empty()).then_some(command),
+        cwd: cwd.map(|cwd| cwd.display().to_string()),
+        workspace: root.map(|root| root.display().to_string()),
+        project: root
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned()),
+        user: Some(user),
+        ..SessionStarted::default()
     }
 }
 

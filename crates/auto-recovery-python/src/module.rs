@@ -14,6 +14,8 @@ mod _auto_recovery {
     #[pymodule_export]
     use crate::numbers::AttemptNumbers;
     #[pymodule_export]
+    use crate::output::classify_output;
+    #[pymodule_export]
     use crate::recover::recover;
     #[pymodule_export]
     use crate::strategy::parse_fix_changes;

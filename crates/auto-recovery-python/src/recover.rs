@@ -40,6 +40,8 @@ pub(crate) struct Request<'py> {
     native: Option<Py<AuditLog>>,
     /// The log that keeps the journal, where a logger of the caller's own is asked to record.
     journal: Option<Py<AuditLog>>,
+    /// Waits in the place of `time.sleep`.
+    sleep: Option<Py<PyAny>>,
 }
 
 /// Recovers from `error` with the strategies of `request`, tried through the methods of `manager`.
@@ -57,7 +59,10 @@ pub(crate) fn recover<'py>(
         error.clone().unbind(),
         context.clone().unbind(),
     ));
-    let host: Arc<dyn Host> = Arc::new(PythonHost::new(Arc::clone(&case.stop)));
+    let host: Arc<dyn Host> = Arc::new(PythonHost::new(
+        Arc::clone(&case.stop),
+        request.sleep.as_ref().map(|sleep| sleep.clone_ref(py)),
+    ));
     let incident = incident(error, &request)?;
     let raised = Arc::default();
     let settings = settings(manager, &*host)?;
@@ -177,15 +182,13 @@ fn prepare(
                 kind,
                 strategy: strategy.clone().unbind(),
                 case: Arc::clone(case),
+                is_missing: false,
             }));
         }
     }
     let verifier = manager.getattr(intern!(py, "verifier"))?;
     if !verifier.is_none() {
-        inner.verifier = Some(Box::new(PythonVerifier {
-            verifier: verifier.unbind(),
-            case: Arc::clone(case),
-        }));
+        inner.verifier = Some(Box::new(PythonVerifier(Arc::clone(case))));
     }
     inner.observer = Some(Box::new(Watch(Arc::clone(case))));
     Ok(())

@@ -2,11 +2,13 @@
 //! manager's own methods, so that subclasses and patched methods are honoured.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use auto_recovery::RecoveryStrategyType;
 use auto_recovery::strategy::{
-    Call, Did, HandlerResult, Outcome, Strategy, Verification, Verifier, parse_fix_changes as parse,
+    Call, Did, HandlerResult, NextTry, Outcome, Strategy, Verification, Verifier,
+    parse_fix_changes as parse,
 };
+use auto_recovery::{Failure, RecoveryStrategyType};
 use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -28,6 +30,8 @@ pub(crate) struct PythonStrategy {
     /// What the manager called it when it selected it.
     pub(crate) strategy: Py<PyAny>,
     pub(crate) case: Arc<Case>,
+    /// Whether the last try found no handler to call.
+    pub(crate) is_missing: bool,
 }
 
 impl Strategy for PythonStrategy {
@@ -37,6 +41,19 @@ impl Strategy for PythonStrategy {
 
     fn action(&self) -> String {
         format!("the {} handler", self.kind)
+    }
+
+    /// A wait helps no handler that is not there.
+    fn next_try(
+        &mut self,
+        _failing: &Failure,
+        _faced: Option<&Failure>,
+        delay: Duration,
+    ) -> NextTry {
+        NextTry::After(match self.is_missing {
+            true => Duration::ZERO,
+            false => delay,
+        })
     }
 
     fn act(&mut self, call: &Call<'_>) -> HandlerResult<Outcome> {
@@ -51,9 +68,14 @@ impl Strategy for PythonStrategy {
             let said = manager
                 .call_method1(intern!(py, "_attempt_strategy"), arguments)
                 .and_then(|said| outcome(&said));
+            let said = said.map(|said| {
+                self.is_missing = said.is_missing;
+                (said.outcome, said.error_after)
+            });
             let (outcome, error_after) = match said {
                 Ok((outcome, error_after)) => (Ok(outcome), error_after),
                 Err(error) => {
+                    self.is_missing = false;
                     let words = failed(py, error, &self.case.stop);
                     let context = format!("Strategy execution failed: {words}");
                     (Err(context.into()), py.None())
@@ -65,8 +87,16 @@ impl Strategy for PythonStrategy {
     }
 }
 
-/// What the dictionary that an attempt returned says, and the error it left.
-fn outcome(said: &Bound<'_, PyAny>) -> PyResult<(Outcome, Py<PyAny>)> {
+/// What the dictionary that an attempt returned says.
+struct Said {
+    outcome: Outcome,
+    /// The error it left.
+    error_after: Py<PyAny>,
+    /// Whether there was no handler to call.
+    is_missing: bool,
+}
+
+fn outcome(said: &Bound<'_, PyAny>) -> PyResult<Said> {
     let py = said.py();
     let item = |name| match said.get_item(name) {
         Ok(value) => Ok(value),
@@ -96,22 +126,24 @@ fn outcome(said: &Bound<'_, PyAny>) -> PyResult<(Outcome, Py<PyAny>)> {
         },
         ..Outcome::default()
     };
-    Ok((outcome, error_after.unbind()))
+    Ok(Said {
+        outcome,
+        error_after: error_after.unbind(),
+        is_missing: item(intern!(py, "is_missing"))?.is_truthy()?,
+    })
 }
 
-/// A callable that says whether an error is cured.
-pub(crate) struct PythonVerifier {
-    pub(crate) verifier: Py<PyAny>,
-    pub(crate) case: Arc<Case>,
-}
+/// The manager's verifier, which says whether an error is cured.
+pub(crate) struct PythonVerifier(pub(crate) Arc<Case>);
 
 impl Verifier for PythonVerifier {
     fn verify(&mut self, _call: &Call<'_>) -> HandlerResult<Verification> {
         Python::attach(|py| {
-            let passed = self.verifier.bind(py).call1((&self.case.error,));
+            let manager = self.0.manager.bind(py);
+            let passed = manager.call_method1(intern!(py, "_verify"), (&self.0.error,));
             match passed.and_then(|passed| passed.is_truthy()) {
                 Ok(passed) => Ok(passed.into()),
-                Err(error) => Err(failed(py, error, &self.case.stop).into()),
+                Err(error) => Err(failed(py, error, &self.0.stop).into()),
             }
         })
     }
@@ -128,7 +160,10 @@ fn failed(py: Python<'_>, error: PyErr, stop: &Stop) -> String {
     if !error.is_instance_of::<PyException>(py) {
         let name = name();
         stop.set(error);
-        return name;
+        return match words.is_empty() {
+            true => name,
+            false => format!("{name}: {words}"),
+        };
     }
     if words.is_empty() { name() } else { words }
 }

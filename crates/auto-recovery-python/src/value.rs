@@ -57,9 +57,20 @@ pub(crate) fn whole(value: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
                     u64::MAX
                 ),
             ),
-            false => error,
+            false => invalid(
+                py,
+                format!("{name} is {}: give a whole number, 0 or more", shown(value)),
+            ),
         }
     })
+}
+
+/// `value` as a message shows it.
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    let class = || format!("a {}", value.get_type());
+    value
+        .repr()
+        .map_or_else(|_| class(), |repr| replaced(&repr))
 }
 
 /// `value` as a floating point number; a whole number that is too large for one is refused.
@@ -68,7 +79,13 @@ pub(crate) fn float(value: &Bound<'_, PyAny>, name: &str) -> PyResult<f64> {
         let py = value.py();
         match error.is_instance_of::<PyOverflowError>(py) {
             true => invalid(py, format!("{name} is too large: give a number of seconds")),
-            false => error,
+            false => invalid(
+                py,
+                format!(
+                    "{name} is {}: give a number of seconds, 0 or more",
+                    shown(value)
+                ),
+            ),
         }
     })
 }

@@ -4,6 +4,9 @@ import inspect
 import json
 import logging
 import pickle
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ import pytest
 from auto_recovery import (
     AutoRecoveryManager,
     Error,
+    InvalidInputError,
     RecoveryAuditLogger,
     RecoveryStrategyType,
+    StoreError,
 )
 
 FIX, RETRY = RecoveryStrategyType.FIX, RecoveryStrategyType.RETRY
@@ -188,8 +193,8 @@ def test_without_audit_logging_there_is_nothing_to_ask(error: Error, tmp_path: P
     assert manager.current_session_id is None
     assert manager.start_new_session() is None
     assert manager.get_audit_trail() == [] and manager.to_records() == []
-    assert manager.get_recovery_statistics() == {} == manager.statistics()
-    assert manager.statistics(all_sessions=True) == {}
+    assert not manager.get_recovery_statistics() and not manager.statistics()
+    assert not manager.statistics(all_sessions=True)
     assert manager.export_audit_trail() is None
     assert manager.generate_recovery_report() is None
     manager.clear_audit_history()
@@ -199,7 +204,7 @@ def test_without_audit_logging_there_is_nothing_to_ask(error: Error, tmp_path: P
 def test_without_a_session_there_is_nothing_to_ask(
     manager: AutoRecoveryManager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert manager.get_audit_trail() == [] and manager.get_recovery_statistics() == {}
+    assert manager.get_audit_trail() == [] and not manager.get_recovery_statistics()
     assert manager.export_audit_trail() is None
     assert manager.generate_recovery_report() is None
     assert "there is no session" in caplog.text
@@ -279,6 +284,74 @@ def test_the_default_place_is_that_of_the_command(
     assert AutoRecoveryManager().audit_dir == tmp_path / "store"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"max_attempts": -1}, "max_attempts is -1: give a whole number, 0 or more"),
+        ({"max_attempts": 2.5}, "max_attempts is 2.5: give a whole number"),
+        ({"max_attempts": "3"}, "max_attempts is '3': give a whole number"),
+        ({"base_delay": -0.1}, "base_delay is -0.1: give a number of seconds, 0 or more"),
+        ({"max_delay": float("nan")}, "max_delay is nan: give a number of seconds"),
+        ({"base_delay": None}, "base_delay is None: give a number"),
+        ({"max_delay": "1m"}, "max_delay is '1m': give a number"),
+        ({"deadline": -1}, "deadline is -1: give a number"),
+        ({"deadline": 10**400}, "deadline is 1"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_at_once(
+    numbers: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(said)}") as refused:
+        AutoRecoveryManager(**numbers)
+    assert refused.value.code == "invalid_input"
+    assert not (tmp_path / "state").exists(), "and nothing was made"
+
+
+def test_a_number_that_was_assigned_is_refused_when_it_counts(
+    manager: AutoRecoveryManager, error: Error
+) -> None:
+    manager.base_delay = "soon"  # type: ignore[assignment]
+    with pytest.raises(InvalidInputError, match="base_delay is 'soon': give a number of seconds"):
+        manager.attempt_recovery(error)
+
+
+def test_it_says_what_it_is(manager: AutoRecoveryManager, audit_dir: Path, error: Error) -> None:
+    manager.retry_handler = lambda error: True
+    said = f"handlers=[retry_handler] recoveries=0 audit_dir={str(audit_dir)!r} session=None"
+    assert repr(manager) == f"<AutoRecoveryManager {said}>"
+    assert repr(manager.audit_logger) == (
+        f"RecoveryAuditLogger({str(audit_dir)!r}, durability='flush')"
+    )
+    bare = AutoRecoveryManager(enable_audit_logging=False)
+    assert repr(bare) == "<AutoRecoveryManager handlers=[] recoveries=0>"
+
+
+def test_what_the_file_system_refuses_is_a_recovery_error(
+    manager: AutoRecoveryManager, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError) as refused:
+        manager.save_recovery_history(tmp_path / "missing" / "history.json")
+    assert refused.value.code == "io" and isinstance(refused.value, FileNotFoundError)
+    assert "history.json" in str(refused.value)
+    twin = pickle.loads(pickle.dumps(refused.value))
+    assert type(twin) is type(refused.value) and str(twin) == str(refused.value)
+    (tmp_path / "file").write_text("")
+    for place, kind in (("file", FileExistsError), ("file/below", NotADirectoryError)):
+        with pytest.raises(StoreError) as refused:
+            AutoRecoveryManager(audit_dir=tmp_path / place)
+        assert isinstance(refused.value, kind) and refused.value.errno is not None
+        assert repr(refused.value).endswith("code='io')")
+
+
+def test_nobody_hears_it_who_does_not_want_to() -> None:
+    script = (
+        "from auto_recovery import AutoRecoveryManager as M, Error; "
+        "M(base_delay=0, enable_audit_logging=False).attempt_recovery(Error('E', 'm', 's'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_store_is_named_by_its_url(tmp_path: Path) -> None:
     manager = AutoRecoveryManager(store=f"jsonl:{tmp_path / 'trail'}")
     assert manager.audit_dir == tmp_path / "trail"
@@ -290,7 +363,10 @@ def test_a_store_is_named_by_its_url(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give one"):
         AutoRecoveryManager(audit_dir=tmp_path, store=f"jsonl:{tmp_path}")
     with pytest.raises(ValueError, match="unknown durability"):
-        AutoRecoveryManager(audit_dir=tmp_path, durability="sometimes")
+        AutoRecoveryManager(
+            audit_dir=tmp_path,
+            durability="sometimes",  # type: ignore[arg-type]
+        )
 
 
 @pytest.mark.parametrize(

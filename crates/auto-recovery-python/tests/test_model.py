@@ -98,6 +98,34 @@ def test_a_context_may_hold_anything() -> None:
     assert json.loads(error.to_json())["context"]["bytes"] == "b'x'"
 
 
+class Odd(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_exception_is_an_error() -> None:
+    with pytest.raises(ValueError) as raised:
+        json.loads("{")
+    error = Error.from_exception(raised.value, source="feed", context={"url": "x"})
+    assert (error.error_type, error.source) == ("JSONDecodeError", "feed")
+    assert error.message.startswith("Expecting property name")
+    assert error.context == {"url": "x"}
+    # Where this program was, not where its library was.
+    assert error.file_path == __file__ and error.line_number is not None
+    assert "json" in (error.stack_trace or "") and 'loads("{")' in (error.stack_trace or "")
+
+
+def test_exceptions_that_say_little() -> None:
+    error = Error.from_exception(KeyboardInterrupt())
+    assert (error.error_type, error.message) == ("KeyboardInterrupt", "KeyboardInterrupt")
+    assert (error.file_path, error.line_number) == (None, None)
+    assert Error.from_exception(Odd()).message == "Odd"
+    with pytest.raises(SyntaxError) as raised:
+        compile("x = = 1", "fault.py", "exec")
+    error = Error.from_exception(raised.value)
+    assert (error.file_path, error.line_number) == ("fault.py", 1)
+
+
 def test_strategies_are_texts() -> None:
     assert [member.name for member in RecoveryStrategyType] == [
         "FIX",

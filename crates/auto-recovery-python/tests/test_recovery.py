@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -110,6 +111,7 @@ def test_a_wait_is_a_sleep_that_can_be_patched(audit_dir: Path, target: str) -> 
 
 def test_others_go_on_while_it_waits(audit_dir: Path, error: Error) -> None:
     manager = AutoRecoveryManager(2, 0.4, audit_dir=audit_dir)
+    manager.fix_generator = manager.alternative_selector = lambda error: None
     counted = 0
     done = threading.Event()
 
@@ -148,10 +150,67 @@ def test_a_verifier_is_not_asked_where_nothing_was_done(audit_dir: Path, error: 
 
 def test_a_deadline_is_kept(audit_dir: Path, error: Error) -> None:
     manager = AutoRecoveryManager(base_delay=30, audit_dir=audit_dir, deadline=5)
+    manager.fix_generator = lambda error: None
     started = time.monotonic()
     result = manager.attempt_recovery(error, {})
     assert time.monotonic() - started < 5
     assert result.escalated_to_human and "deadline" in result.message
+
+
+def test_a_handler_that_is_not_there_is_not_waited_for(audit_dir: Path, error: Error) -> None:
+    manager = AutoRecoveryManager(3, 60, audit_dir=audit_dir)
+    with patch("time.sleep") as sleep:
+        result = manager.attempt_recovery(error, {})
+        sleep.assert_not_called()
+        assert [one.strategy for one in result.attempts] == ["fix"] * 3 + ["alternative"] * 3
+        manager.alternative_selector = lambda error: None
+        assert len(manager.attempt_recovery(error, {}).attempts) == 6
+    assert sleep.call_args_list == [call(60), call(60)], "but one that is there is"
+
+
+def test_any_exception_can_be_recovered(manager: AutoRecoveryManager, audit_dir: Path) -> None:
+    manager.fix_generator = lambda error: f"- {error.error_type} in line {error.line_number}"
+    try:
+        raise ConnectionResetError("the peer went away")
+    except OSError as raised:
+        result = manager.attempt_recovery(raised)
+        line = raised.__traceback__.tb_lineno if raised.__traceback__ else None
+    assert result.success
+    assert result.attempts[0].changes_made == [f"ConnectionResetError in line {line}"]
+    (detected,) = [one for one in journal(audit_dir) if one["event"] == "failure_detected"]
+    assert detected["category"] == "transient"
+    assert detected["failure"]["file_path"] == __file__
+    assert "the peer went away" in detected["failure"]["stack_trace"]
+
+
+def test_a_session_says_who_recorded_it(
+    manager: AutoRecoveryManager, error: Error, audit_dir: Path
+) -> None:
+    manager.attempt_recovery(error)
+    attempt = manager.recovery_history[0].attempts[0]
+    assert manager.audit_logger is not None
+    manager.audit_logger.log_recovery_attempt(attempt, "never started")
+    started = [one for one in journal(audit_dir) if one["event"] == "session_started"]
+    assert len(started) == 2
+    for one in started:
+        assert one["command"] and one["command"][0] == sys.orig_argv[0]
+        assert one["cwd"] == os.getcwd() and one["cwd"].startswith(one["workspace"])
+        assert one["project"] == Path(one["workspace"]).name
+        assert one["user"] and one["pid"] == os.getpid()
+
+
+def test_a_command_that_is_no_unicode_fails_no_session(
+    manager: AutoRecoveryManager, audit_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "a\udc80b", "x" * 300, *["y"] * 100])
+    monkeypatch.setenv("USER", "n\udc80")
+    manager.audit_dir = audit_dir
+    manager.start_new_session()
+    (started,) = journal(audit_dir)
+    program, odd, long, *rest = started["command"]
+    assert (program, odd[:2], odd[-1]) == ("python3", "a\ufffd", "b")
+    assert long == "x" * 200 + "…" and len(rest) == 61
+    assert started["user"].startswith("n\ufffd")
 
 
 class TestOverriding:
@@ -284,6 +343,7 @@ import logging, sys
 from auto_recovery import AutoRecoveryManager, Error
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 manager = AutoRecoveryManager(base_delay=60, audit_dir=sys.argv[1])
+manager.fix_generator = lambda error: None
 try:
     manager.attempt_recovery(Error("SyntaxError", "Invalid syntax", "linter"), {})
 except KeyboardInterrupt:
@@ -312,6 +372,7 @@ def test_ctrl_c_ends_a_wait_at_once(audit_dir: Path) -> None:
 
 def test_an_interrupt_while_it_logs_ends_it(manager: AutoRecoveryManager, error: Error) -> None:
     manager.base_delay = 60
+    manager.fix_generator = lambda error: None
 
     def log(level: int, form: str, said: str) -> None:
         if "Waiting" in said:

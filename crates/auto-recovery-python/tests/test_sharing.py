@@ -7,7 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from auto_recovery import AutoRecoveryManager, Error, RecoveryAttempt, RecoveryAuditLogger
+from auto_recovery import (
+    AutoRecoveryManager,
+    Durability,
+    Error,
+    RecoveryAttempt,
+    RecoveryAuditLogger,
+)
 
 Make = Callable[..., RecoveryAttempt]
 
@@ -22,7 +28,7 @@ def log_in_process(audit_dir: Path, attempt: RecoveryAttempt, count: int) -> Non
 
 
 @pytest.mark.parametrize("durability", ["sync", "flush"])
-def test_threads_lose_nothing(audit_dir: Path, attempt: Make, durability: str) -> None:
+def test_threads_lose_nothing(audit_dir: Path, attempt: Make, durability: Durability) -> None:
     logger = RecoveryAuditLogger(audit_dir, durability=durability)
     threads = [threading.Thread(target=log_many, args=(logger, attempt(), 200)) for _ in range(8)]
     for thread in threads:

@@ -77,6 +77,7 @@ pub struct RecoveryAuditLogger {
     store: Arc<dyn AuditStore>,
     host: Arc<dyn Host>,
     audit_dir: Option<PathBuf>,
+    caller: SessionStarted,
     begun: Mutex<HashSet<String>>,
 }
 
@@ -92,8 +93,18 @@ impl RecoveryAuditLogger {
             store,
             host,
             audit_dir,
+            caller: SessionStarted::default(),
             begun: Mutex::default(),
         }
+    }
+
+    /// The same logger, whose sessions say what `caller` knows of the program that records: its
+    /// command, directory, workspace, project and user. The machine, the process and the release
+    /// are this one's.
+    #[must_use]
+    pub fn for_caller(mut self, caller: SessionStarted) -> Self {
+        self.caller = caller;
+        self
     }
 
     /// A logger that writes to the JSONL store in `audit_dir`, durably.
@@ -425,7 +436,7 @@ impl RecoveryAuditLogger {
             host: Some(this_host()),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..SessionStarted::default()
+            ..self.caller.clone()
         }
     }
 }

@@ -6,17 +6,27 @@ other. The native log does the work, with the interpreter released.
 
 import logging
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 from weakref import WeakSet
 
 from ._auto_recovery import AuditLog
-from ._errors import InvalidInputError
-from ._model import RecoveryAttempt, RecoveryAuditEntry
+from ._errors import InvalidInputError, file_system
+from ._model import RecoveryAttempt, RecoveryAuditEntry, now
 from ._place import place
+from ._types import AllStatistics, AuditRecord, Durability, ExportFormat, RecoveryStatistics
 
 _FORMATS = ("json", "csv", "jsonl")
+
+# How much of this process's command goes on record: programs are given as text, too.
+_WORDS_MAX = 64
+_WORD_CHARS_MAX = 200
+
+# A library says nothing unless the program that uses it wants to hear it.
+for _logger in ("maestro.auto_recovery", "maestro.recovery_audit"):
+    logging.getLogger(_logger).addHandler(logging.NullHandler())
 
 _open: "WeakSet[RecoveryAuditLogger]" = WeakSet()
 
@@ -37,7 +47,7 @@ class RecoveryAuditLogger:
         audit_dir: str | os.PathLike[str] | None = None,
         *,
         store: str | None = None,
-        durability: str | None = None,
+        durability: Durability | None = None,
     ) -> None:
         self.logger = logging.getLogger("maestro.recovery_audit")
         self._session_start_times: dict[str, str] = {}
@@ -57,7 +67,8 @@ class RecoveryAuditLogger:
     def start_session(self, session_id: str | None = None) -> str:
         """Begins a session, or continues the one that has this id. Returns its id."""
         session_id = self._log.start_session(session_id)
-        self._session_start_times[session_id] = self._log.statistics(session_id)["session_start"]
+        started = self._log.statistics(session_id)["session_start"]
+        self._session_start_times[session_id] = started or now()
         return session_id
 
     def log_recovery_attempt(
@@ -75,13 +86,25 @@ class RecoveryAuditLogger:
         """Every entry of a session, in order; none for an unknown one."""
         return self._log.history(session_id)
 
-    def get_recovery_statistics(self, session_id: str) -> dict[str, Any]:
+    def get_recovery_statistics(self, session_id: str) -> RecoveryStatistics:
         """The statistics of a session; zeros for an unknown one."""
         return self._log.statistics(session_id)
 
+    @overload
+    def statistics(
+        self, session_id: str | None = None, all_sessions: Literal[False] = False
+    ) -> RecoveryStatistics: ...
+    @overload
+    def statistics(
+        self, session_id: str | None = None, *, all_sessions: Literal[True]
+    ) -> AllStatistics: ...
+    @overload
     def statistics(
         self, session_id: str | None = None, all_sessions: bool = False
-    ) -> dict[str, Any]:
+    ) -> RecoveryStatistics | AllStatistics: ...
+    def statistics(
+        self, session_id: str | None = None, all_sessions: bool = False
+    ) -> RecoveryStatistics | AllStatistics:
         """The statistics of a session, or of all sessions: those have percentiles of durations, the
         outcomes of sessions, and the 95 % interval of the success rate too.
         """
@@ -93,7 +116,7 @@ class RecoveryAuditLogger:
             raise InvalidInputError("no session is named: give session_id, or all_sessions=True")
         return self.get_recovery_statistics(session_id)
 
-    def export_audit_trail(self, session_id: str, format: str = "json") -> str:
+    def export_audit_trail(self, session_id: str, format: ExportFormat = "json") -> str:
         """Writes a session's trail to a new file in `audit_dir` and returns its path.
 
         Formats are `json`, `csv` and `jsonl`. Raises `ValueError` if the session has no entries,
@@ -119,7 +142,7 @@ class RecoveryAuditLogger:
         """
         return list(dict.fromkeys([*self._log.session_ids(), *self._session_start_times]))
 
-    def to_records(self, session_id: str | None = None) -> list[dict[str, Any]]:
+    def to_records(self, session_id: str | None = None) -> list[AuditRecord]:
         """The entries of a session, of all sessions if none is named, as flat dictionaries: what
         `pandas.DataFrame` and `polars.from_dicts` take.
         """
@@ -147,7 +170,8 @@ class RecoveryAuditLogger:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.audit_dir)!r})"
+        place = self._place
+        return f"{type(self).__name__}({str(place.directory)!r}, durability={place.durability!r})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_log"}
@@ -165,12 +189,13 @@ class RecoveryAuditLogger:
             raise InvalidInputError(f"No audit entries found for session: {session_id}")
 
     def _reopen(self) -> None:
-        self.audit_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file_system("make the directory", self.audit_dir):
+            self.audit_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = self._opened()
         _open.add(self)
 
     def _opened(self) -> AuditLog:
-        return AuditLog(self._place.directory, self._place.durability)
+        return AuditLog(self._place.directory, self._place.durability, _command(), _user())
 
 
 _RECORDS_ITSELF = RecoveryAuditLogger.log_recovery_attempt
@@ -188,6 +213,17 @@ def native_log(logger: object) -> AuditLog | None:
     """
     log = getattr(logger, "__dict__", {}).get("_log")
     return log if isinstance(log, AuditLog) else None
+
+
+def _command() -> list[str]:
+    """What started this process, for its sessions: each word cut where it is long."""
+    words = sys.orig_argv[:_WORDS_MAX]
+    return [one if len(one) <= _WORD_CHARS_MAX else one[:_WORD_CHARS_MAX] + "…" for one in words]
+
+
+def _user() -> str:
+    """Who runs it, as the command says it."""
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.geteuid()}"
 
 
 def _after_fork() -> None:

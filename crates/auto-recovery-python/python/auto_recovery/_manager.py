@@ -4,23 +4,55 @@ What can be overridden or patched is here: which strategies, and one try of each
 them, the waiting and the record are native, and call back into these methods.
 """
 
+import inspect
 import json
 import logging
+import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import index
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    SupportsFloat,
+    SupportsIndex,
+    TypeVar,
+    Union,
+    cast,
+    overload,
+)
 from weakref import WeakSet
 
 from ._auto_recovery import AttemptNumbers, AuditLog, classify, parse_fix_changes, recover
+from ._bridge import Bridge, discard
+from ._errors import InvalidInputError, file_system
 from ._logger import RecoveryAuditLogger, native_log, records_itself
-from ._model import Error, RecoveryResult, RecoveryStrategyType
+from ._model import Error, RecoveryResult, RecoveryStrategyType, words
+from ._types import (
+    AllStatistics,
+    AuditRecord,
+    Durability,
+    ExportFormat,
+    RecoveryStatistics,
+)
 
 _alive: "WeakSet[AutoRecoveryManager]" = WeakSet()
 
+T = TypeVar("T")
 _Outcome = dict[str, Any]
 _Context = Mapping[str, Any]
+_Handled = Union[Awaitable[T], T]  # noqa: UP007  (mypy knows no generic alias of the other form)
+
+_HANDLERS = (
+    "fix_generator",
+    "retry_handler",
+    "alternative_selector",
+    "rollback_handler",
+    "verifier",
+)
 
 
 class AutoRecoveryManager:
@@ -33,6 +65,8 @@ class AutoRecoveryManager:
     `verifier`, which is called with the error after a strategy did something and says whether it is
     cured; `jitter`, which draws each delay between its half and its whole; `deadline`, the
     seconds that one recovery may take.
+
+    Handlers and the verifier may be coroutine functions: `attempt_recovery_async` awaits them.
     """
 
     max_attempts: int
@@ -41,17 +75,19 @@ class AutoRecoveryManager:
     enable_fix_generation: bool
     enable_alternatives: bool
     enable_rollback: bool
-    fix_generator: Callable[[Error], str | None] | None
-    retry_handler: Callable[[Error], bool] | None
-    alternative_selector: Callable[[Error], str | None] | None
-    rollback_handler: Callable[[], bool] | None
-    verifier: Callable[[Error], bool] | None
+    fix_generator: Callable[[Error], _Handled[str | None]] | None
+    retry_handler: Callable[[Error], _Handled[bool]] | None
+    alternative_selector: Callable[[Error], _Handled[str | None]] | None
+    rollback_handler: Callable[[], _Handled[bool]] | None
+    verifier: Callable[[Error], _Handled[bool]] | None
     jitter: bool
     deadline: float | None
     recovery_history: list[RecoveryResult]
     audit_logger: RecoveryAuditLogger | None
     current_session_id: str | None
     logger: logging.Logger
+    _bridge: Bridge | None = None
+    _origin: "AutoRecoveryManager | None" = None
 
     def __init__(
         self,
@@ -65,11 +101,12 @@ class AutoRecoveryManager:
         enable_audit_logging: bool = True,
         *,
         store: str | None = None,
-        durability: str | None = None,
-        verifier: Callable[[Error], bool] | None = None,
+        durability: Durability | None = None,
+        verifier: Callable[[Error], _Handled[bool]] | None = None,
         jitter: bool = False,
         deadline: float | None = None,
     ) -> None:
+        _check_numbers(max_attempts, base_delay, max_delay, deadline)
         self.max_attempts = max_attempts
         self.base_delay = base_delay
         self.max_delay = max_delay
@@ -89,7 +126,7 @@ class AutoRecoveryManager:
         self.logger = logging.getLogger("maestro.auto_recovery")
         self._audit_dir = audit_dir
         self._store = store
-        self._durability = durability
+        self._durability: Durability | None = durability
         self._number_attempts()
         self.enable_audit_logging = enable_audit_logging
 
@@ -122,19 +159,48 @@ class AutoRecoveryManager:
         if self.audit_logger is not None:
             self.audit_logger = RecoveryAuditLogger(audit_dir, durability=self._durability)
 
-    def attempt_recovery(self, error: Error, context: _Context | None = None) -> RecoveryResult:
-        """Tries the strategies that suit `error` until one cures it.
+    def attempt_recovery(
+        self, error: Error | BaseException, context: _Context | None = None
+    ) -> RecoveryResult:
+        """Tries the strategies that suit `error`, any exception too, until one cures it.
 
         That nothing helped is no exception: the result says so. `KeyboardInterrupt` and the like
         end the recovery, and are raised again once everything is on record.
         """
         context = {} if context is None else context
+        if isinstance(error, BaseException):
+            error = Error.from_exception(error)
+        if self._bridge is None:
+            self._refuse_coroutine_functions()
+        self._begin()
+        strategies = self._select_recovery_strategies(error, context)
+        return recover(self, error, context, self._request(strategies))
+
+    async def attempt_recovery_async(
+        self, error: Error | BaseException, context: _Context | None = None
+    ) -> RecoveryResult:
+        """As `attempt_recovery`, for the event loop, which goes on meanwhile.
+
+        Handlers are called in a thread; what they return is awaited in the loop, where it can be.
+        Cancelling the task ends the recovery, and what it did is on record before this raises.
+        """
+        bridge = Bridge()
+
+        def recover() -> RecoveryResult:
+            self._begin()
+            return self._view(_bridge=bridge).attempt_recovery(error, context)
+
+        return await bridge.run(recover)
+
+    def _begin(self) -> None:
+        """Begins a session, unless there is one."""
+        if self._origin is not None and self.current_session_id is None:
+            self._origin._begin()
+            self.current_session_id = self._origin.current_session_id
         if self.audit_logger is not None and self.current_session_id is None:
             with self._beginning:
                 if self.current_session_id is None:
                     self.current_session_id = self.audit_logger.start_session()
-        strategies = self._select_recovery_strategies(error, context)
-        return recover(self, error, context, self._request(strategies))
 
     # What a caller may override: the loop calls it through `self`.
 
@@ -182,17 +248,17 @@ class AutoRecoveryManager:
                 case other:
                     return _failed(f"Unknown strategy: {other}")
         except Exception as raised:
-            return _failed(f"Strategy execution failed: {_words(raised)}")
+            return _failed(f"Strategy execution failed: {words(raised)}")
 
     def _attempt_fix_generation(
         self, error: Error, context: _Context, attempt_num: int
     ) -> _Outcome:
         if self.fix_generator is None:
-            return _failed("Fix generator not configured")
+            return _missing("Fix generator not configured")
         try:
-            suggestion = self.fix_generator(error)
+            suggestion = self._awaited(self.fix_generator(error))
         except Exception as raised:
-            return _failed(f"Fix generation failed: {_words(raised)}")
+            return _failed(f"Fix generation failed: {words(raised)}")
         if suggestion is None or not str(suggestion).strip():
             return _failed("No fix suggestions generated")
         changes = self._parse_fix_changes(suggestion, error)
@@ -200,20 +266,20 @@ class AutoRecoveryManager:
 
     def _attempt_retry(self, error: Error, context: _Context, attempt_num: int) -> _Outcome:
         if self.retry_handler is None:
-            return _failed("Retry handler not configured")
+            return _missing("Retry handler not configured")
         try:
-            cured = self.retry_handler(error)
+            cured = self._awaited(self.retry_handler(error))
         except Exception as raised:
-            return _failed(f"Retry failed: {_words(raised)}")
+            return _failed(f"Retry failed: {words(raised)}")
         return _succeeded("Retry successful") if cured else _failed("Retry failed")
 
     def _attempt_alternative(self, error: Error, context: _Context, attempt_num: int) -> _Outcome:
         if self.alternative_selector is None:
-            return _failed("Alternative selector not configured")
+            return _missing("Alternative selector not configured")
         try:
-            name = self.alternative_selector(error)
+            name = self._awaited(self.alternative_selector(error))
         except Exception as raised:
-            return _failed(f"Alternative selection failed: {_words(raised)}")
+            return _failed(f"Alternative selection failed: {words(raised)}")
         if not name:
             return _failed("No alternative approach available")
         return _succeeded(
@@ -222,14 +288,18 @@ class AutoRecoveryManager:
 
     def _attempt_rollback(self, error: Error, context: _Context, attempt_num: int) -> _Outcome:
         if self.rollback_handler is None:
-            return _failed("Rollback handler not configured")
+            return _missing("Rollback handler not configured")
         try:
-            went_back = self.rollback_handler()
+            went_back = self._awaited(self.rollback_handler())
         except Exception as raised:
-            return _failed(f"Rollback failed: {_words(raised)}")
+            return _failed(f"Rollback failed: {words(raised)}")
         if not went_back:
             return _failed("Rollback failed")
         return _succeeded("Rollback successful", ["Rolled back to last checkpoint"])
+
+    def _verify(self, error: Error) -> bool:
+        """What the verifier says, where there is one."""
+        return self.verifier is None or bool(self._awaited(self.verifier(error)))
 
     def _parse_fix_changes(self, suggestion: str, error: Error) -> list[str]:
         """What a suggestion speaks of: code blocks, then list items; else its beginning."""
@@ -244,36 +314,53 @@ class AutoRecoveryManager:
         self.current_session_id = self.audit_logger.start_session(session_id)
         return self.current_session_id
 
-    def get_audit_trail(self, session_id: str | None = None) -> list[dict[str, Any]]:
+    def get_audit_trail(self, session_id: str | None = None) -> list[AuditRecord]:
         """The entries of a session, the current one if none is named, as dictionaries."""
         session_id = session_id or self.current_session_id
         if self.audit_logger is None or session_id is None:
             return []
-        return [entry.to_dict() for entry in self.audit_logger.get_recovery_history(session_id)]
+        history = self.audit_logger.get_recovery_history(session_id)
+        return [cast(AuditRecord, entry.to_dict()) for entry in history]
 
-    def to_records(self, session_id: str | None = None) -> list[dict[str, Any]]:
+    def to_records(self, session_id: str | None = None) -> list[AuditRecord]:
         """As `RecoveryAuditLogger.to_records`; empty when audit logging is disabled."""
         return [] if self.audit_logger is None else self.audit_logger.to_records(session_id)
 
-    def get_recovery_statistics(self, session_id: str | None = None) -> dict[str, Any]:
+    def get_recovery_statistics(self, session_id: str | None = None) -> RecoveryStatistics:
         """The statistics of a session, the current one if none is named; `{}` if there is none."""
         session_id = session_id or self.current_session_id
         if self.audit_logger is None or session_id is None:
-            return {}
+            return cast(RecoveryStatistics, {})
         return self.audit_logger.get_recovery_statistics(session_id)
 
+    @overload
+    def statistics(
+        self, session_id: str | None = None, all_sessions: Literal[False] = False
+    ) -> RecoveryStatistics: ...
+    @overload
+    def statistics(
+        self, session_id: str | None = None, *, all_sessions: Literal[True]
+    ) -> AllStatistics: ...
+    @overload
     def statistics(
         self, session_id: str | None = None, all_sessions: bool = False
-    ) -> dict[str, Any]:
+    ) -> RecoveryStatistics | AllStatistics: ...
+    def statistics(
+        self, session_id: str | None = None, all_sessions: bool = False
+    ) -> RecoveryStatistics | AllStatistics:
         """As `RecoveryAuditLogger.statistics`, of the current session if none is named; `{}` if
         there is none.
         """
         if all_sessions:
             logger = self.audit_logger
-            return {} if logger is None else logger.statistics(session_id, all_sessions=True)
+            if logger is None:
+                return cast(AllStatistics, {})
+            return logger.statistics(session_id, all_sessions=True)
         return self.get_recovery_statistics(session_id)
 
-    def export_audit_trail(self, session_id: str | None = None, format: str = "json") -> str | None:
+    def export_audit_trail(
+        self, session_id: str | None = None, format: ExportFormat = "json"
+    ) -> str | None:
         """Writes a session's trail to a file and returns its path; `None`, with a line in the
         log, if there is nothing to export.
         """
@@ -324,7 +411,8 @@ class AutoRecoveryManager:
     def save_recovery_history(self, path: str | os.PathLike[str]) -> None:
         """Writes the results so far to `path`, as a JSON list."""
         text = json.dumps(self.get_recovery_history(), indent=2, default=str)
-        Path(path).write_text(text, encoding="utf-8")
+        with file_system("write", path):
+            Path(path).write_text(text, encoding="utf-8")
 
     def clear_recovery_history(self) -> None:
         """Forgets the results so far. The audit trail stays."""
@@ -342,12 +430,44 @@ class AutoRecoveryManager:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_numbers", "_beginning")
+        own = ("_numbers", "_beginning", "_bridge", "_origin")
         return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._number_attempts()
+
+    def __repr__(self) -> str:
+        handlers = ", ".join(name for name in _HANDLERS if getattr(self, name, None) is not None)
+        said = [f"handlers=[{handlers}]", f"recoveries={len(self.recovery_history)}"]
+        if self.audit_logger is not None:
+            said += [f"audit_dir={str(self.audit_dir)!r}", f"session={self.current_session_id!r}"]
+        return f"<{type(self).__name__} {' '.join(said)}>"
+
+    def _view(self, **replaced: Any) -> "AutoRecoveryManager":
+        """This manager with some attributes of its own: for one recovery, beside others. History,
+        numbers and record are the same.
+        """
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__, _origin=self._origin or self, **replaced)
+        return view
+
+    def _awaited(self, said: _Handled[T]) -> T:
+        """What a handler said, awaited where it is to be."""
+        if not inspect.isawaitable(said):
+            return said
+        if self._bridge is None:
+            discard(said)
+            raise InvalidInputError("it has to be awaited: use attempt_recovery_async")
+        awaited: T = self._bridge.result(said)
+        return awaited
+
+    def _refuse_coroutine_functions(self) -> None:
+        for name in _HANDLERS:
+            if inspect.iscoroutinefunction(getattr(self, name, None)):
+                raise InvalidInputError(
+                    f"{name} is a coroutine function: await attempt_recovery_async"
+                )
 
     def _number_attempts(self) -> None:
         self._numbers = AttemptNumbers()
@@ -362,7 +482,8 @@ class AutoRecoveryManager:
         if log is not None:
             records = records_itself(self.audit_logger)
             native, journal = (log, None) if records else (None, log)
-        return _Request(list(strategies), is_own_category, native, journal)
+        sleep = None if self._bridge is None else self._bridge.sleep
+        return _Request(list(strategies), is_own_category, native, journal, sleep)
 
     def _why_none(self) -> str:
         return "audit logging is disabled" if self.audit_logger is None else "there is no session"
@@ -393,6 +514,8 @@ class _Request(NamedTuple):
     """The log to record in, where the loop may do that by itself."""
     journal: AuditLog | None
     """The log that keeps the journal, where a logger of the caller's own is asked to record."""
+    sleep: Callable[[float], None] | None
+    """Waits in the place of `time.sleep`."""
 
 
 def _succeeded(message: str, changes_made: list[str] | None = None) -> _Outcome:
@@ -406,6 +529,28 @@ def _failed(message: str) -> _Outcome:
     return {"success": False, "message": message}
 
 
-def _words(raised: Exception) -> str:
-    """What `raised` says; its name where it says nothing."""
-    return str(raised) or type(raised).__name__
+def _missing(message: str) -> _Outcome:
+    """There is no handler: nothing is waited for before the next try."""
+    return {**_failed(message), "is_missing": True}
+
+
+def _check_numbers(
+    max_attempts: object, base_delay: object, max_delay: object, deadline: object
+) -> None:
+    if not isinstance(max_attempts, SupportsIndex) or not 0 <= index(max_attempts) < 2**64:
+        raise InvalidInputError(f"max_attempts is {max_attempts!r}: give a whole number, 0 or more")
+    for name, seconds in (
+        ("base_delay", base_delay),
+        ("max_delay", max_delay),
+        ("deadline", 0 if deadline is None else deadline),
+    ):
+        # What is no number at all is not at least 0 either.
+        if not isinstance(seconds, SupportsFloat) or not _float(seconds) >= 0:
+            raise InvalidInputError(f"{name} is {seconds!r}: give a number of seconds, 0 or more")
+
+
+def _float(seconds: SupportsFloat) -> float:
+    try:
+        return float(seconds)
+    except (OverflowError, ValueError):
+        return math.nan

@@ -3,10 +3,16 @@ classes (``asdict``, ``replace``, ``match``, pickling, comparison) works on them
 """
 
 import json
+import sysconfig
+import traceback
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from types import TracebackType
 from typing import Any
+
+from ._types import Category
 
 
 class RecoveryStrategyType(str, Enum):
@@ -43,6 +49,31 @@ class Error(_Document):
     file_path: str | None = None
     line_number: int | None = None
 
+    @classmethod
+    def from_exception(
+        cls,
+        exception: BaseException,
+        *,
+        source: str = "python",
+        context: Mapping[str, Any] | None = None,
+    ) -> "Error":
+        """What `exception` says: its type, its text and its traceback. File and line are the
+        innermost ones of the program's own code, as far as that was in the way; of a
+        `SyntaxError`, where the fault is.
+        """
+        file_path, line_number = _fault(exception)
+        return cls(
+            error_type=type(exception).__name__,
+            message=words(exception),
+            source=source,
+            context=dict(context or {}),
+            stack_trace="".join(
+                traceback.format_exception(type(exception), exception, exception.__traceback__)
+            ),
+            file_path=file_path,
+            line_number=line_number,
+        )
+
 
 @dataclass
 class RecoveryAttempt(_Document):
@@ -57,6 +88,15 @@ class RecoveryAttempt(_Document):
     timestamp: str
     duration_seconds: float
     message: str
+
+
+@dataclass(frozen=True)
+class Classification(_Document):
+    """What kind of failure an output shows, and the rule that says so."""
+
+    category: Category
+    error: Error
+    rule: str
 
 
 @dataclass
@@ -95,6 +135,37 @@ class RecoveryAuditEntry(_Document):
 def now() -> str:
     """The time, as the data classes write it."""
     return datetime.now(timezone.utc).isoformat()
+
+
+def words(raised: BaseException) -> str:
+    """What `raised` says; its name where it says nothing, or cannot."""
+    try:
+        return str(raised) or type(raised).__name__
+    except Exception:
+        return type(raised).__name__
+
+
+# Where code lies that is not the program's own.
+_LIBRARIES = tuple(
+    path
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    if (path := sysconfig.get_path(name))
+)
+
+
+def _fault(exception: BaseException) -> tuple[str | None, int | None]:
+    """Where `exception` came from."""
+    if isinstance(exception, SyntaxError) and exception.filename is not None:
+        return exception.filename, exception.lineno
+    places = list(_places(exception.__traceback__))
+    own = [one for one in places if not one[0].startswith((*_LIBRARIES, "<"))]
+    return (own or places)[-1] if places else (None, None)
+
+
+def _places(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
 
 
 def _fields(instance: Any) -> dict[str, Any]:

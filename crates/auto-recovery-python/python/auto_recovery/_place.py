@@ -4,8 +4,10 @@ uses."""
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from ._errors import InvalidInputError
+from ._types import Durability
 
 _SCHEME = "jsonl"
 
@@ -15,16 +17,16 @@ class Place:
     """A store of trails."""
 
     directory: Path
-    durability: str
+    durability: Durability
 
 
 def place(
-    audit_dir: str | os.PathLike[str] | None, store: str | None, durability: str | None
+    audit_dir: str | os.PathLike[str] | None, store: str | None, durability: Durability | None
 ) -> Place:
     """The store that was asked for. What was not asked for is as in the command: `RECOVER_STORE`,
     then the user's state directory; `RECOVER_DURABILITY`, then `sync`.
     """
-    durability = durability or os.environ.get("RECOVER_DURABILITY") or "sync"
+    durability = durability or cast(Durability, os.environ.get("RECOVER_DURABILITY") or "sync")
     if store is not None:
         if audit_dir is not None:
             raise InvalidInputError("audit_dir and store both say where the trail is: give one")
@@ -60,5 +62,14 @@ def _state_directory() -> Path:
     if state:
         return Path(state)
     xdg = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(xdg) if os.path.isabs(xdg) else Path.home() / ".local" / "state"
+    base = Path(xdg) if os.path.isabs(xdg) else _home() / ".local" / "state"
     return base / "auto-recovery"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as unknown:
+        raise InvalidInputError(
+            "there is no home directory to keep the trail in: give audit_dir"
+        ) from unknown

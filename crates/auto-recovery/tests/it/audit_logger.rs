@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use auto_recovery::ErrorKind;
-use auto_recovery::audit::JournalEvent;
+use auto_recovery::audit::{JournalEvent, JournalRecord, SessionStarted};
 use auto_recovery::export::ExportFormat;
 use auto_recovery::logger::{AttemptRecord, RecoveryAuditLogger};
 use serde_json::Value;
@@ -143,6 +143,37 @@ fn history_survives_a_restart_and_the_journal_is_told_once() {
     let logger = logger(dir.path());
     assert_eq!(logger.get_recovery_history("s").unwrap().len(), 3);
     assert_eq!(started(&logger, "s"), 1);
+}
+
+#[test]
+fn a_session_says_what_its_caller_knows_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let caller = SessionStarted {
+        command: Some(vec!["python3".to_owned(), "job.py".to_owned()]),
+        project: Some("shop".to_owned()),
+        pid: 1,
+        ..SessionStarted::default()
+    };
+    let logger = logger(dir.path()).for_caller(caller.clone());
+    logger.start_session(Some("begun")).unwrap();
+    log(&logger, "logged to", 1, true);
+    for session_id in ["begun", "logged to"] {
+        let mut found = None;
+        let mut keep = |record: JournalRecord| {
+            if let JournalEvent::SessionStarted(started) = record.event {
+                found = Some(started);
+            }
+            Ok(())
+        };
+        logger
+            .store()
+            .read_journal(Some(session_id), &mut keep)
+            .unwrap();
+        let started = found.unwrap();
+        assert_eq!(started.command, caller.command);
+        assert_eq!(started.project, caller.project);
+        assert_eq!(started.pid, std::process::id());
+    }
 }
 
 #[test]
