@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
 use crate::output::{Pager, Printer, Verbosity, decide_colours, print_mistake};
-use crate::settings::{Environment, Layer, RunRequest};
+use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// Does what `args` ask for.
 ///
@@ -45,7 +45,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         )?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
-            Context::new(&global, flags, &environment, printer)
+            Context::new(&global, flags, &environment, printer, Mistakes::Refused)
                 .and_then(|context| {
                     context.tell_left_out();
                     commands::run(context, request)
@@ -54,14 +54,47 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         }
         Command::Plan(args) => {
             let (request, flags) = RunRequest::split(args.run);
-            let context = Context::new(&global, flags, &environment, printer)?;
+            let context = Context::new(&global, flags, &environment, printer, Mistakes::Refused)?;
             context.tell_left_out();
             Ok(commands::plan(&context, &request)?)
         }
-        command => Ok(dispatch(
-            &Context::new(&global, Layer::default(), &environment, printer)?,
-            command,
-        )?),
+        command => {
+            let mistakes = mistakes_for(&command);
+            let flags = Layer::default();
+            let context = Context::new(&global, flags, &environment, printer, mistakes)?;
+            Ok(dispatch(&context, command)?)
+        }
+    }
+}
+
+/// What a configuration file with a mistake is to `command`. One that only looks, or takes back
+/// what was done, works nevertheless.
+fn mistakes_for(command: &Command) -> Mistakes {
+    match command {
+        Command::Run(_) | Command::Plan(_) => Mistakes::Refused,
+        Command::Log
+        | Command::Checkpoint(_)
+        | Command::Hold(_)
+        | Command::Prune(_)
+        | Command::Import(_)
+        | Command::Copy(_)
+        | Command::Clear(_)
+        | Command::Trust(_) => Mistakes::RefusedOfUser,
+        Command::Classify(_)
+        | Command::Recipes(_)
+        | Command::Explain(_)
+        | Command::Sessions(_)
+        | Command::History(_)
+        | Command::Show(_)
+        | Command::Stats(_)
+        | Command::Export(_)
+        | Command::Report(_)
+        | Command::Checkpoints
+        | Command::Restore(_)
+        | Command::Config
+        | Command::Doctor
+        | Command::Init
+        | Command::Completions(_) => Mistakes::LeftOut,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
 use crate::output::{counted, escape_text};
+use crate::settings::Settings;
 
 /// Free space below which a checkpoint may not find room: the most that one may add.
 const FREE_BYTES_MIN: u64 = 500 * MIB;
@@ -104,16 +105,23 @@ fn checks(context: &Context) -> Vec<Check> {
     if let Ok(place) = context.place() {
         checks.extend(tree(place.health(&settings.cwd)));
     }
-    let untrusted = settings.untrusted.iter().map(ToString::to_string);
-    let unread = settings.unread.iter().map(ToString::to_string);
-    checks.extend(untrusted.chain(unread).map(|says| {
-        Check::notice(
-            "settings",
-            says,
-            "`recover config` shows what counts and why",
-        )
-    }));
+    checks.extend(files(settings));
     checks
+}
+
+/// The configuration files that do not count, or not whole.
+fn files(settings: &Settings) -> impl Iterator<Item = Check> {
+    let (broken, others): (Vec<_>, Vec<_>) = settings.unread.iter().partition(|one| one.is_broken);
+    let broken = broken.into_iter().map(|one| {
+        let says = one.reason.clone();
+        let way = "mend that: until then `recover run` and `recover plan` refuse";
+        Check::wrong("settings", says, way)
+    });
+    let untrusted = settings.untrusted.iter().map(ToString::to_string);
+    let others = others.into_iter().map(ToString::to_string);
+    let way = "`recover config` shows what counts and why";
+    let notices = untrusted.chain(others);
+    broken.chain(notices.map(move |says| Check::notice("settings", says, way)))
 }
 
 /// How the store is. One that is not there yet is not made.

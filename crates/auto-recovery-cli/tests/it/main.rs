@@ -2,6 +2,7 @@
 
 mod attacked;
 mod bad_input;
+mod broken_config;
 mod clear;
 mod completions;
 mod config;
