@@ -167,6 +167,9 @@ pub(crate) struct StrategyArgs {
     pub(crate) rollback: Option<RollbackTarget>,
 
     /// Run this when nothing helped
+    ///
+    /// Also when the deadline passed, in the first run of the command too; then it has the time of
+    /// `--grace`. Not when you stopped it.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) on_escalate: Option<String>,
 

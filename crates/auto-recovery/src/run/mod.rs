@@ -69,6 +69,7 @@
 //! ```
 
 mod advice;
+mod concluding;
 mod event;
 mod flow;
 mod helpers;
