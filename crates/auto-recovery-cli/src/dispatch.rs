@@ -11,8 +11,8 @@ use clap::error::ErrorKind;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
-    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, in_words,
-    is_run,
+    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, fitted,
+    in_words, is_run,
 };
 use crate::commands::{
     self, CapturedOutput, Export, Part, PruneRequest, Report, TrustPlace, Wanted,
@@ -20,7 +20,10 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
-use crate::output::{Pager, Printer, Verbosity, decide_colours, print_mistake};
+use crate::output::{
+    Pager, Printer, Verbosity, columns_of_help, decide_colours, print_error, print_mistake,
+    stdout_error,
+};
 use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// Does what `args` ask for.
@@ -372,16 +375,28 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
     }
 }
 
+/// Prints the help or the version that was asked for, `error`, as it fits the terminal.
+fn print_help(error: &clap::Error, args: &[OsString]) -> Exit {
+    let on_stderr = error.use_stderr();
+    let environment = Environment::read();
+    let columns = columns_of_help(on_stderr, environment.columns);
+    let fitting = fitted(columns).try_get_matches_from(args).err();
+    match fitting.as_ref().unwrap_or(error).print() {
+        // A reader that has gone away does not need the rest of the help.
+        Err(error) if !on_stderr && error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&stdout_error(error));
+            Exit::FAILED
+        }
+        _ if on_stderr => Exit::USAGE,
+        _ => Exit::OK,
+    }
+}
+
 /// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
 /// its colours; a complaint repeats what was typed, so it is escaped.
 fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // A reader that has gone away does not need the rest of the help.
-        error.print().ok();
-        return match error.use_stderr() {
-            true => Exit::USAGE,
-            false => Exit::OK,
-        };
+        return print_help(&error, args);
     }
     print_mistake(&in_words(&error, args));
     match is_run(args) {

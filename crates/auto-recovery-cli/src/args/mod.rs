@@ -4,6 +4,7 @@
 
 mod check;
 mod global;
+mod help;
 mod inspect;
 mod keep;
 mod maintain;
@@ -14,6 +15,7 @@ mod trail;
 mod value;
 
 pub(crate) use global::GlobalArgs;
+pub(crate) use help::fitted;
 pub(crate) use inspect::{
     CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RestoreArgs,
 };

@@ -37,9 +37,9 @@ setting and where its value comes from.";
 
 const LOG_EXAMPLES: &str = "\
 A line, `?` marking what may be left out:
-  {\"session_id\"?, \"strategy\", \"success\", \"error_type\", \"error_message\"?, \"attempt_number\"?,
-   \"changes_made\"?, \"files_modified\"?, \"rollback_performed\"?, \"next_action\"?,
-   \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
+  {\"session_id\"?, \"strategy\", \"success\", \"error_type\", \"error_message\"?, \"attempt_number\"?, \
+\"changes_made\"?, \"files_modified\"?, \"rollback_performed\"?, \"next_action\"?, \
+\"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
 
 Lines without a session id share one new session. A missing attempt number is the session's next. A
 given timestamp is kept as it is. A key that is not listed is an error of its line. A byte order
@@ -61,8 +61,7 @@ Example:
     after_help = AFTER_HELP,
     after_long_help = AFTER_LONG_HELP,
     arg_required_else_help = true,
-    subcommand_required = true,
-    max_term_width = 100
+    subcommand_required = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -19,6 +19,9 @@ const FREE_BYTES_MIN: u64 = 500 * MIB;
 
 const MIB: u64 = 1 << 20;
 
+/// Columns before what is said of each thing.
+const SAYS_COLUMN: usize = 18;
+
 /// How one thing is.
 #[derive(Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,12 +84,11 @@ pub(crate) fn doctor(context: &Context) -> Result<Exit> {
                 Finding::Wrong => "WRONG",
             };
             let (what, says) = (check.what, escape_text(&check.says));
-            context
-                .printer
-                .text(&format!("{mark:<5}  {what:<9}  {says}\n"))?;
+            let line = format!("{mark:<5}  {what:<9}  {says}");
+            context.printer.line(&line, SAYS_COLUMN)?;
             if let Some(way) = &check.way_out {
-                let way = escape_text(way);
-                context.printer.text(&format!("{:18}{way}\n", ""))?;
+                let line = format!("{:SAYS_COLUMN$}{}", "", escape_text(way));
+                context.printer.line(&line, SAYS_COLUMN)?;
             }
         }
     }

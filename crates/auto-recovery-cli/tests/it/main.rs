@@ -33,3 +33,4 @@ mod trust;
 mod typing;
 mod unread;
 mod usage;
+mod widths;

@@ -22,7 +22,7 @@ fn typing(machine: &Machine, columns: u16, args: &[&str], typed: &str) -> String
 }
 
 /// What a terminal of `columns` gets of `command`, when `typed` is typed.
-fn showing(columns: u16, mut command: std::process::Command, typed: &str) -> String {
+pub(crate) fn showing(columns: u16, mut command: std::process::Command, typed: &str) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("grant it");
     unlockpt(&terminal).expect("unlock it");

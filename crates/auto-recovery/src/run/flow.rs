@@ -400,11 +400,11 @@ impl Run {
     fn stopped(&self, exit: RunExit) -> RunOutcome {
         let command = &self.runner.command;
         let message = match exit {
-            RunExit::Signal(_) => format!("`{command}` was interrupted; nothing was recovered"),
+            RunExit::Signal(_) => format!("interrupted, nothing was recovered: `{command}`"),
             RunExit::Code(_) if !self.runner.not_ended().is_empty() => {
-                format!("`{command}` could not be stopped at its time limit")
+                format!("could not be stopped at its time limit: `{command}`")
             }
-            RunExit::Code(_) => format!("`{command}` was stopped at the deadline (exit 124)"),
+            RunExit::Code(_) => format!("stopped at the deadline (exit 124): `{command}`"),
         };
         self.show_not_ended();
         self.observe(&RunEvent::NotRecovered {

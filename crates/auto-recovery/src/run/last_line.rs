@@ -64,7 +64,7 @@ pub(super) fn why(
     match end {
         RecoveryEnd::Recovered => return "recovered".to_owned(),
         RecoveryEnd::DeadlinePassed if attempts == 0 => {
-            return format!("`{command}` was stopped at the deadline (exit 124)");
+            return format!("stopped at the deadline (exit 124): `{command}`");
         }
         RecoveryEnd::DeadlinePassed => {
             return "not recovered: the deadline passed (exit 124)".to_owned();
@@ -121,7 +121,7 @@ mod tests {
             "E1",
             "not recovered: the deadline passed (exit 124)",
         );
-        let stopped = "`make` was stopped at the deadline (exit 124)";
+        let stopped = "stopped at the deadline (exit 124): `make`";
         check(RecoveryEnd::DeadlinePassed, 0, code, "E1", stopped);
     }
 

@@ -124,7 +124,7 @@ fn a_deadline_that_cuts_the_first_run_off_is_on_record_and_calls_the_person() {
     let last = said.find(|event| event.starts_with("NotRecovered"));
     let last = last.expect("the last line");
     assert!(
-        last.contains("was stopped at the deadline (exit 124)"),
+        last.contains("stopped at the deadline (exit 124)"),
         "{last}"
     );
 }
