@@ -23,7 +23,7 @@ pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
-pub(crate) use top::{Cli, Command, is_run};
+pub(crate) use top::{Cli, Command, is_run, options_of_run};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs};
 pub(crate) use value::{
     CiFormat, Dimension, ExportFormat, MappedExit, OutcomeWord, ReportFormat, ReportTarget,

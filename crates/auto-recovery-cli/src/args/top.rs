@@ -119,6 +119,17 @@ pub(crate) fn is_run(args: &[OsString]) -> bool {
     command_of(args).is_some_and(|command| command == "run")
 }
 
+/// The long names of the options that `run` takes, without the dashes.
+pub(crate) fn options_of_run() -> Vec<String> {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run");
+    let options = run.into_iter().flat_map(clap::Command::get_arguments);
+    let options = options.chain(cli.get_arguments());
+    options
+        .filter_map(|option| option.get_long().map(str::to_owned))
+        .collect()
+}
+
 /// The command that `args`, which cannot be understood as a whole, are meant for: the first word
 /// that is neither an option nor the value of one.
 pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {

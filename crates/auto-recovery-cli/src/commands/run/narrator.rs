@@ -222,12 +222,8 @@ impl Narrator {
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
-            Event::Confirming { without: true } => {
-                self.status.working("confirming: without the change");
-            }
-            Event::Confirming { without: false } => {
-                self.status.working("confirming: with it again")
-            }
+            Event::Confirming { without: true } => self.confirming("without the change"),
+            Event::Confirming { without: false } => self.confirming("with it again"),
             Event::Tried { .. } => self.tried(event),
             Event::Turned { failure, category } => {
                 let place = failure.location().map(|place| format!(" · {place}"));
@@ -245,6 +241,15 @@ impl Narrator {
                 ));
             }
             _ => {}
+        }
+    }
+
+    /// Says that the command runs once more to prove a cure, `how`: where no line moves, a line of
+    /// its own keeps its output apart from that of the run before.
+    fn confirming(&self, how: &str) {
+        self.status.working(&format!("confirming: {how}"));
+        if self.printer.columns_of_stderr.is_none() {
+            self.line((Tone::Plain, "confirming"), how, &[]);
         }
     }
 
