@@ -4,7 +4,7 @@ use auto_recovery::run::{Advice, Wish, Words};
 use auto_recovery::wording::{shell_word, typed};
 
 use crate::hints;
-use crate::output::session_word;
+use crate::output::session_argument;
 
 /// The words of the command line, for a run.
 pub(crate) const WORDS: Words = Words {
@@ -37,18 +37,18 @@ fn words(says: &str, advice: &Advice) -> String {
         Advice::Start { command } => format!("{says}: `recover run -- {command}{WORKS}"),
         Advice::LetStage => format!("{says}, or let --stage add what was staged before"),
         Advice::RestoreWholeTree { session_id } => format!(
-            "{says} · `recover restore {} --whole-tree` goes back all the same, with `--preview` \
+            "{says} · `recover restore --whole-tree {}` goes back all the same, with `--preview` \
              it says how",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::TakeBack { session_id } => format!(
             "{says} · `recover restore {}` takes that back",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::RestoreOrAccept { session_id } => format!(
             "{says}; `recover restore {}` puts the tree back, `recover checkpoint` accepts it as \
              it is",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::ProtectOther { glob, other } => {
             let would = other.as_ref().map(|other| format!(": `{other}` would"));
@@ -140,7 +140,7 @@ mod tests {
                 Advice::RestoreWholeTree {
                     session_id: session_id(),
                 },
-                "so · `recover restore 'a b' --whole-tree` goes back all the same, with \
+                "so · `recover restore --whole-tree 'a b'` goes back all the same, with \
                  `--preview` it says how",
             ),
             (

@@ -77,11 +77,16 @@ impl Context {
 
     /// Where trees and records are.
     pub(crate) fn place(&self) -> Result<Place> {
+        self.place_of(self.store())
+    }
+
+    /// The same where records are in `store`.
+    pub(crate) fn place_of(&self, store: Result<Arc<dyn AuditStore>>) -> Result<Place> {
         let settings = &self.settings;
         Ok(Place {
             sudo_uid: self.settings.sudo_uid,
             state_dir: settings.state_dir.value.clone(),
-            store: self.store()?,
+            store: store?,
             store_paths: settings.store.value.paths(),
             home: settings.home.clone(),
             host: Arc::clone(&self.host),

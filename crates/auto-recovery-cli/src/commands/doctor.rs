@@ -19,6 +19,9 @@ const FREE_BYTES_MIN: u64 = 500 * MIB;
 
 const MIB: u64 = 1 << 20;
 
+/// The oldest git that does what checkpoints ask of it: `config --show-scope` came with it.
+const GIT_MIN: (u64, u64) = (2, 26);
+
 /// Columns before what is said of each thing.
 const SAYS_COLUMN: usize = 18;
 
@@ -102,9 +105,17 @@ fn checks(context: &Context) -> Vec<Check> {
     let settings = &context.settings;
     let mut checks = vec![Check::ok("version", format!("recover {VERSION}"))];
     checks.extend(store(context));
-    checks.push(space(&settings.state_dir.value));
-    // A store that cannot be opened was named before.
-    if let Ok(place) = context.place() {
+    let state_dir = &settings.state_dir.value;
+    checks.push(space(state_dir));
+    // Elsewhere there may be room, or none.
+    let path = settings.store.value.path();
+    let elsewhere = path.filter(|path| !path.starts_with(state_dir));
+    checks.extend(
+        elsewhere
+            .map(space)
+            .filter(|one| one.finding != Finding::Ok),
+    );
+    if let Ok(place) = context.place_of(context.store_when_needed()) {
         checks.extend(tree(place.health(&settings.cwd)));
     }
     checks.extend(files(settings));
@@ -134,12 +145,26 @@ fn store(context: &Context) -> Option<Check> {
         let says = format!("{shown}: not there yet, the first recovery makes it");
         return Some(Check::ok("store", says));
     }
-    let sessions = context.store().and_then(|store| store.sessions());
-    Some(match sessions {
-        Ok(sessions) => {
-            let count = counted(sessions.len() as u64, "session");
-            Check::ok("store", format!("{shown}: {count}"))
-        }
+    let read = context.store().and_then(|store| {
+        let (sessions, mut damage) = store.read_sessions()?;
+        damage.extend(store.read_journal(None, &mut |_| Ok(()))?);
+        Ok((sessions, damage))
+    });
+    let found = read.map(|(sessions, mut damage)| {
+        damage.sort_by_key(ToString::to_string);
+        damage.dedup_by_key(|one| one.to_string());
+        (counted(sessions.len() as u64, "session"), damage)
+    });
+    Some(match found {
+        Ok((count, damage)) => match damage.first() {
+            None => Check::ok("store", format!("{shown}: {count}")),
+            Some(first) => {
+                let places = counted(damage.len() as u64, "damaged place");
+                let says = format!("{shown}: {count}, and {places}: {first}");
+                let way = "what is damaged is kept and passed over: look at it, or move it away";
+                Check::wrong("store", says, way)
+            }
+        },
         Err(error) => Check::wrong(
             "store",
             format!("{shown}: {}", hints::chain(&error)),
@@ -178,11 +203,26 @@ fn space(state_dir: &Path) -> Check {
 /// Whether the tree can be checkpointed, and is whole.
 fn tree(health: Health) -> Vec<Check> {
     let Health {
+        state,
         git,
         workspace,
         died,
     } = health;
+    let is_usable = state.is_empty();
+    let state = state.into_iter().map(|says| {
+        let way = "make that a directory that you can write, or move it away, or name another \
+                   place with RECOVER_STATE_DIR";
+        Check::wrong("state", says, way)
+    });
     let git = match git {
+        Ok(version) if is_old(&version) => {
+            let (major, minor) = GIT_MIN;
+            Check::wrong(
+                "git",
+                format!("{version}: checkpoints need {major}.{minor} or later"),
+                "install a newer git: with this one nothing that may change files is tried",
+            )
+        }
         Ok(version) => Check::ok("git", version),
         Err(error) => Check::wrong(
             "git",
@@ -199,6 +239,16 @@ fn tree(health: Health) -> Vec<Check> {
         ),
     };
     let died = match died {
+        // That was named as the state's.
+        Err(_) if !is_usable => None,
+        died => Some(leftovers(died)),
+    };
+    state.chain([git, workspace]).chain(died).collect()
+}
+
+/// Whether a run died here.
+fn leftovers(died: Result<Option<String>>) -> Check {
+    match died {
         Ok(None) => Check::ok("leftovers", "no run died here".to_owned()),
         Ok(Some(session)) => Check::wrong(
             "leftovers",
@@ -213,6 +263,35 @@ fn tree(health: Health) -> Vec<Check> {
             hints::chain(&error),
             "`recover checkpoint` accepts the tree as it is",
         ),
-    };
-    vec![git, workspace, died]
+    }
+}
+
+/// Whether git, which says `version` of itself, is older than what checkpoints need. One that says
+/// something else is taken to be new.
+fn is_old(version: &str) -> bool {
+    let numbers = version.split(|c: char| !c.is_ascii_digit());
+    let mut numbers = numbers.filter(|part| !part.is_empty()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < GIT_MIN,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_old;
+
+    #[test]
+    fn a_git_is_old_by_its_two_first_numbers() {
+        for (version, expected) in [
+            ("git version 1.8.3.1", true),
+            ("git version 2.25.1", true),
+            ("git version 2.26.0", false),
+            ("git version 2.47.3 (Apple Git-146)", false),
+            ("git version 3.0.0", false),
+            ("git version unknown", false),
+        ] {
+            assert_eq!(is_old(version), expected, "{version}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::args::RestoreArgs;
 use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{counted, escape_text, session_word};
+use crate::output::{counted, escape_text, session_argument, session_word};
 
 /// Columns of the longest path that a preview lines up with.
 const PATH_COLUMNS_MAX: usize = 50;
@@ -89,9 +89,12 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
     // session of another workspace and before a piece of an id.
     if let (Some(typed), None) = (&session, attempt)
         && !is_of_here(context, &place, typed)?
-        && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, typed)?
+        && let Some(named) = place.named_checkpoint(&context.settings.cwd, typed)?
     {
-        return restore_checkpoint(context, &place, &checkpoint, preview);
+        if let Some(says) = &named.instead_of {
+            context.printer.warn(format_args!("{typed}: {says}"));
+        }
+        return restore_checkpoint(context, &place, &named.checkpoint, preview);
     }
     let session_id = match session {
         Some(typed) => meant(context, &place, typed)?,
@@ -107,7 +110,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         cwd: &context.settings.cwd,
     };
     let known = |error: Error| match error.kind() {
-        ErrorKind::NotFound => session::existing(&*place.store, &session_id)
+        ErrorKind::NotFound => session::existing_or_checkpoint(&*place.store, &session_id)
             .err()
             .unwrap_or(error),
         _ => error,
@@ -237,7 +240,7 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
         (count @ 1.., Some(id)) => printer.note(format_args!(
             "put back {} in {workspace} · take it back with `recover restore {}`",
             counted(count as u64, "path"),
-            session_word(id)
+            session_argument(id)
         )),
         _ => printer.note(format_args!(
             "nothing to put back in {workspace}{}",
@@ -285,7 +288,7 @@ fn tell_of_uncovered(context: &Context, not_covered: &[Uncovered], left_behind: 
 
 /// A session may go through several workspaces, and each is put back by itself.
 fn tell_of_others(context: &Context, session_id: &str, others: &[PathBuf]) {
-    let word = session_word(session_id);
+    let word = session_argument(session_id);
     for other in shown(others) {
         context.printer.warn(format_args!(
             "session {} worked in {other} too: `recover restore {word}` there takes that back",
@@ -306,7 +309,7 @@ fn way_forward(restored: &TreeRestored) -> String {
     match &restored.earlier {
         Some(earlier) => format!(
             " · a restore before this one did that: `recover restore {}` takes it back",
-            session_word(earlier)
+            session_argument(earlier)
         ),
         None => String::new(),
     }

@@ -151,15 +151,29 @@ fn newest_elsewhere(sessions: Vec<SessionSummary>, scope: Scope) -> Newest {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none, or more than one.
 pub(crate) fn existing(store: &dyn AuditStore, typed: &str) -> Result<String> {
+    let lists = "`recover sessions` lists them";
+    existing_of(store, typed, ("session", lists))
+}
+
+/// The same where the name could have been that of a checkpoint, and is not.
+///
+/// # Errors
+/// As [`existing`].
+pub(crate) fn existing_or_checkpoint(store: &dyn AuditStore, typed: &str) -> Result<String> {
+    let lists = "`recover sessions` and `recover checkpoints` list them";
+    existing_of(store, typed, ("session or checkpoint", lists))
+}
+
+fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str)) -> Result<String> {
     let context = match find_session(store, typed)? {
         FoundSession::One(session) => return Ok(session),
         FoundSession::Several(matches, has_more) => ambiguous(typed, &matches, has_more),
         FoundSession::Nothing(Some(nearest)) => format!(
-            "no session {typed}: did you mean {}? `recover sessions` lists them",
+            "no {what} {typed}: did you mean {}? {lists}",
             session_word(&nearest)
         ),
         FoundSession::Nothing(None) => {
-            format!("no session {typed}; `recover sessions` lists them")
+            format!("no {what} {typed}; {lists}")
         }
     };
     Err(Error::new(ErrorKind::NotFound, context))

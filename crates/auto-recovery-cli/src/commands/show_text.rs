@@ -18,7 +18,7 @@ use crate::commands::history::{next_of, result_of, result_tone};
 use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::output::{
-    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_word,
+    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_argument,
     shell_words,
 };
 
@@ -248,7 +248,7 @@ impl<'a> Outputs<'a> {
             .unwrap_or_default();
         let all = format!(
             "recover show --output {}{number}",
-            session_word(self.session)
+            session_argument(self.session)
         );
         indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
     }

@@ -32,7 +32,7 @@ pub(crate) use printer::{
     stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
-pub(crate) use shell::{session_word, shell_words};
+pub(crate) use shell::{session_argument, session_word, shell_words};
 pub(crate) use status::Status;
 pub(crate) use style::{ColorChoice, ColorWish, Line, Tone, decide_colours};
 pub(crate) use table::{Column, Table};

@@ -10,6 +10,7 @@ use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIM
 use crate::failure::{Category, Failure};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::mutex;
 use crate::process::Stream;
 use crate::recipe::RecipeBook;
 use crate::run::advice::{Advice, Wish};
@@ -76,9 +77,15 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     if let Some(id) = &request.record.session_id {
         session_id::encode(id)?;
     }
+    let mut request = request;
     if let Some(target) = &request.tree.rollback {
         let workspace = request.workspace()?;
-        rollback::check(&request.state.dir, &workspace, target, &host)?;
+        let (target, instead_of) = rollback::check(&request.state.dir, &workspace, target, &host)?;
+        request.tree.rollback = Some(target);
+        if let Some(says) = instead_of {
+            let what = format!("the checkpoint to go back to: {says}");
+            mutex::lock(&observer).observe(&RunEvent::Warning { what: &what });
+        }
     }
     let exit_map = request.exits.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);

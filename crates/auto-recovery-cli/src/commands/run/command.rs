@@ -263,7 +263,8 @@ fn unless_unread(written: Result<()>) -> Result<()> {
 }
 
 /// What would have worked, if the command could not be found: because only a shell knows it, or
-/// because it has another name; or if an option of ours went to the command. The last thing said: who typed it needs nothing else.
+/// because it has another name; or if an option of ours went to the command. The last thing said:
+/// who typed it needs nothing else.
 fn hint(outcome: &RunOutcome) -> Option<String> {
     let failure = outcome.result.final_error.as_ref();
     let hint = failure.and_then(|failure| failure.message.rsplit_once('\n'));

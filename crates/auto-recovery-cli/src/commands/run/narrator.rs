@@ -10,7 +10,7 @@ use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::{cut, spelled};
 
 use crate::hints;
-use crate::output::{Line, Printer, Status, Tone, counted, session_word, with_short_words};
+use crate::output::{Line, Printer, Status, Tone, counted, session_argument, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -413,7 +413,7 @@ impl Narrator {
         };
         let mut more: Vec<String> = exits.iter().map(|why| (*why).to_owned()).collect();
         if let Some(id) = session_id {
-            let word = session_word(id);
+            let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);
             more.extend(changed.then(|| format!("recover undo {word} takes it back")));
         }
@@ -454,7 +454,8 @@ impl Narrator {
         let mut more = vec![exits.unwrap_or_default().to_owned(), tree.to_owned()];
         more.retain(|part| !part.is_empty());
         if let Some(id) = session_id {
-            let tells_more = (*attempts > 0).then(|| format!("recover show {}", session_word(id)));
+            let tells_more =
+                (*attempts > 0).then(|| format!("recover show {}", session_argument(id)));
             more.push(short(id).to_owned());
             more.extend(tells_more);
         }
