@@ -34,7 +34,10 @@ fn words(says: &str, advice: &Advice) -> String {
             format!("{says}; `--rollback={checkpoint}` goes there all the same")
         }
         Advice::TryWithoutUndo => format!("{says}; --no-checkpoint tries it without an undo"),
-        Advice::Start { command } => format!("{says}: `recover run -- {command}{WORKS}"),
+        Advice::Start { command } => match command.strip_prefix("sh -c ") {
+            Some(line) => format!("{says}: `recover run -c {line}{WORKS}"),
+            None => format!("{says}: `recover run -- {command}{WORKS}"),
+        },
         Advice::LetStage => format!("{says}, or let --stage add what was staged before"),
         Advice::RestoreWholeTree { session_id } => format!(
             "{says} · `recover restore --whole-tree {}` goes back all the same, with `--preview` \
@@ -130,7 +133,7 @@ mod tests {
                 Advice::Start {
                     command: "sh -c x".to_owned(),
                 },
-                "so: `recover run -- sh -c x` works",
+                "so: `recover run -c x` works",
             ),
             (
                 Advice::LetStage,

@@ -246,6 +246,7 @@ fn show(context: &Context, args: ShowArgs) -> Result<Exit> {
 fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
     let ExplainArgs {
         what,
+        last: _,
         exit_code,
         command,
         any_project,
@@ -280,6 +281,7 @@ fn recipes(context: &Context, args: RecipesArgs) -> Result<Exit> {
 fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
     let ExportArgs {
         session,
+        last: _,
         all,
         format,
         output,
@@ -326,6 +328,7 @@ fn prune_request(args: PruneArgs) -> PruneRequest {
 fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
     let StatsArgs {
         session,
+        last: _,
         all,
         since,
         until,

@@ -18,6 +18,7 @@ mod history;
 mod hold;
 mod init;
 mod log;
+mod not_json;
 mod outcome;
 mod plan;
 mod prune;

@@ -115,6 +115,9 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
             .unwrap_or(error),
         _ => error,
     };
+    if session::tried_nothing(&*place.store, &session_id)? {
+        return nothing_tried(context, &session_id);
+    }
     if preview {
         let previewed = place.preview(&request).map_err(known)?;
         show_preview(context, &session_id, &previewed)?;
@@ -131,6 +134,32 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         || !put.holding.is_empty()
         || leaves_uncovered(&put.not_covered, &put.restored, &restored.left_behind);
     Ok(left_some_out(left))
+}
+
+/// Says that `session` has nothing to take back, which it needs no checkpoint for.
+fn nothing_tried(context: &Context, session: &str) -> Result<Exit> {
+    let workspace = context.settings.workspace.display().to_string();
+    context.printer.note(format_args!(
+        "nothing to put back in {workspace}: nothing was tried in session {}",
+        session_word(session)
+    ));
+    if context.printer.json {
+        context.printer.json(&Restored {
+            session_id: session,
+            workspace,
+            checkpoint: "",
+            restored: &[],
+            foreign: &[],
+            not_covered: Vec::new(),
+            left_behind: &[],
+            holding_uncovered: &[],
+            moved_aside: Vec::new(),
+            not_put_back: Vec::new(),
+            taken_back_by: None,
+            other_workspaces: Vec::new(),
+        })?;
+    }
+    Ok(Exit::OK)
 }
 
 /// Puts the whole tree back to `checkpoint`.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{
-    AuditStore, Damage, FoundSession, JournalSummary, SessionSummary, find_session, this_host,
+    AuditStore, Damage, FoundSession, JournalEvent, JournalSummary, SessionSummary, find_session,
+    this_host,
 };
 use auto_recovery::wording::cut;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -252,6 +253,23 @@ pub(crate) fn trail(store: &dyn AuditStore, session: &str) -> Result<Trail> {
         (false, None) => Trail::Empty,
         (false, Some(damage)) => Trail::Unreadable(damage),
     })
+}
+
+/// Whether `session` is on record, has ended and tried nothing.
+pub(crate) fn tried_nothing(store: &dyn AuditStore, session: &str) -> Result<bool> {
+    if !store.is_known(session)? || !matches!(trail(store, session)?, Trail::Empty) {
+        return Ok(false);
+    }
+    let (mut has_ended, mut has_tried) = (false, false);
+    store.read_journal(Some(session), &mut |record| {
+        match record.event {
+            JournalEvent::SessionFinished(_) => has_ended = true,
+            JournalEvent::AttemptStarted(_) => has_tried = true,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(has_ended && !has_tried)
 }
 
 /// The refusal to say anything about a trail that cannot be read at all.

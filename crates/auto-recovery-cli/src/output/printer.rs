@@ -280,10 +280,16 @@ pub(crate) fn print_mistake(what: &str) {
 
 /// What helps when the operating system says no, which knows nothing of our settings.
 fn way_out(error: &Error) -> Option<&'static str> {
+    // Where that goes is no setting of ours.
+    let is_stdout = error.to_string().ends_with(STDOUT);
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if is_stdout => {
+                    Some("make room there")
+                }
+                _ if is_stdout => None,
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
                     "make room there, or name another place (RECOVER_STATE_DIR keeps the state, \
                      --store the record)",
@@ -302,8 +308,11 @@ fn way_out(error: &Error) -> Option<&'static str> {
 
 /// The error of a stdout that cannot be written.
 pub(crate) fn stdout_error(error: io::Error) -> Error {
-    Error::io("write", Path::new("standard output"), error)
+    Error::io("write", Path::new(STDOUT), error)
 }
+
+/// What stdout is called.
+const STDOUT: &str = "standard output";
 
 /// Whether the last line on stderr, or where stderr goes, is somebody else's and not ended.
 static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);

@@ -313,3 +313,22 @@ fn a_session_that_is_called_like_an_option_can_be_typed_as_it_is_advised() {
     assert_eq!(undone.code, 0, "{undone:?}");
     assert!(!machine.work().join("fixed").exists());
 }
+
+#[test]
+fn a_session_that_tried_nothing_has_nothing_to_take_back() {
+    let machine = Machine::new();
+    let run = machine.recover(&["run", "--session", "s", "--", "false"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    for args in [
+        &["undo"][..],
+        &["restore", "s"],
+        &["undo", "s", "--preview"],
+    ] {
+        let undone = machine.recover(args);
+        assert_eq!((undone.code, &*undone.stdout), (0, ""), "{undone:?}");
+        let says = "nothing to put back in [ROOT]/project: nothing was tried in session s\n";
+        assert!(undone.stderr.ends_with(says), "{undone:?}");
+    }
+    let json = machine.recover(&["undo", "--json"]).json();
+    assert_eq!(json["restored"], serde_json::json!([]));
+}

@@ -294,6 +294,10 @@ fn what_is_longer_than_the_screen_goes_to_the_pager() {
     let missing = paged("no-such-pager-anywhere", &["history"]);
     assert!(missing.contains("\n40 "), "{missing}");
     assert!(paged("", &["history"]).contains("\n40 "));
+    for failing in ["false", "cat > /dev/null; exit 3", "/"] {
+        let text = paged(failing, &["history"]);
+        assert!(text.contains("\n40 "), "{failing}: {text}");
+    }
     let piped = machine.run(machine.command(&["history"]).env("PAGER", pager));
     assert!(!piped.stdout.contains("paged"), "{piped:?}");
 }

@@ -209,5 +209,9 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
         ),
         _ => return Error::os(format!("start `{name}`"), error),
     };
-    Error::new(kind, context).with_source(error)
+    match kind {
+        // The words of the system say less.
+        ErrorKind::CommandNotFound => Error::new(kind, context),
+        _ => Error::new(kind, context).with_source(error),
+    }
 }
