@@ -289,15 +289,19 @@ impl Run {
     /// The end of a run that the deadline cut off: on record where that can be written, and the one
     /// who must help is called either way.
     fn late(&self, failed: &Failed) -> RunOutcome {
-        recover_late(self, failed).unwrap_or_else(|error| {
+        let outcome = recover_late(self, failed).unwrap_or_else(|error| {
             let reason = self.runner.request.chain(&error);
             let what = format!("this is NOT RECORDED: {reason}");
             self.observe(&RunEvent::Warning { what: &what });
-            let mut outcome = self.stopped(RunExit::Code(EXIT_TIMED_OUT));
-            outcome.failure = Some(failed.first());
+            let outcome = self.stopped(RunExit::Code(EXIT_TIMED_OUT));
             escalate(self, failed, &outcome.result, None);
             outcome
-        })
+        });
+        // It did not fail by itself.
+        RunOutcome {
+            failure: None,
+            ..outcome
+        }
     }
 
     /// A command that cannot be started is a failure like others: a strategy may replace or install
