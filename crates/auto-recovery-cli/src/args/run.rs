@@ -155,8 +155,8 @@ pub(crate) struct StrategyArgs {
     /// At last, go back to the tree at which this command passed
     ///
     /// That is the last checkpoint at which it passed in this directory, or that `recover
-    /// checkpoint` marked. `--rollback=ID` names another checkpoint, by its id, a piece of it or its
-    /// label, `--rollback=git:REV` a commit.
+    /// checkpoint` marked. `--rollback=ID` names another checkpoint, by its id, a piece of it or
+    /// its label, `--rollback=git:REV` a commit.
     #[arg(
         long,
         value_name = "CHECKPOINT|git:REV",

@@ -215,7 +215,7 @@ pub(crate) struct Outputs<'a> {
     /// The directory in our own state for them.
     dir: &'a Path,
     last: RefCell<Vec<String>>,
-    /// The diffs that were shown, each by its hash, and of which attempt each was.
+    /// The attempt whose diff was shown first, by the hash of the diff.
     diffs: RefCell<HashMap<u64, u64>>,
 }
 
