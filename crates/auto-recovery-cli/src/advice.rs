@@ -4,7 +4,7 @@ use auto_recovery::run::{Advice, Wish, Words};
 use auto_recovery::wording::{shell_word, typed};
 
 use crate::hints;
-use crate::output::session_word;
+use crate::output::session_argument;
 
 /// The words of the command line, for a run.
 pub(crate) const WORDS: Words = Words {
@@ -34,21 +34,24 @@ fn words(says: &str, advice: &Advice) -> String {
             format!("{says}; `--rollback={checkpoint}` goes there all the same")
         }
         Advice::TryWithoutUndo => format!("{says}; --no-checkpoint tries it without an undo"),
-        Advice::Start { command } => format!("{says}: `recover run -- {command}{WORKS}"),
+        Advice::Start { command } => match command.strip_prefix("sh -c ") {
+            Some(line) => format!("{says}: `recover run -c {line}{WORKS}"),
+            None => format!("{says}: `recover run -- {command}{WORKS}"),
+        },
         Advice::LetStage => format!("{says}, or let --stage add what was staged before"),
         Advice::RestoreWholeTree { session_id } => format!(
-            "{says} · `recover restore {} --whole-tree` goes back all the same, with `--preview` \
+            "{says} · `recover restore --whole-tree {}` goes back all the same, with `--preview` \
              it says how",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::TakeBack { session_id } => format!(
             "{says} · `recover restore {}` takes that back",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::RestoreOrAccept { session_id } => format!(
             "{says}; `recover restore {}` puts the tree back, `recover checkpoint` accepts it as \
              it is",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Advice::ProtectOther { glob, other } => {
             let would = other.as_ref().map(|other| format!(": `{other}` would"));
@@ -130,7 +133,7 @@ mod tests {
                 Advice::Start {
                     command: "sh -c x".to_owned(),
                 },
-                "so: `recover run -- sh -c x` works",
+                "so: `recover run -c x` works",
             ),
             (
                 Advice::LetStage,
@@ -140,7 +143,7 @@ mod tests {
                 Advice::RestoreWholeTree {
                     session_id: session_id(),
                 },
-                "so · `recover restore 'a b' --whole-tree` goes back all the same, with \
+                "so · `recover restore --whole-tree 'a b'` goes back all the same, with \
                  `--preview` it says how",
             ),
             (

@@ -14,7 +14,7 @@ use crate::args::GlobalArgs;
 use crate::commands::{Asked, Scope};
 use crate::lazy_store::LazyStore;
 use crate::output::Printer;
-use crate::settings::{Environment, Layer, Settings};
+use crate::settings::{Environment, Layer, Mistakes, Settings};
 use crate::store;
 
 /// What the commands work with.
@@ -28,7 +28,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Resolves the settings.
+    /// Resolves the settings. Files with a mistake that `mistakes` leaves out are named.
     ///
     /// # Errors
     /// If they cannot be used.
@@ -37,14 +37,18 @@ impl Context {
         flags: Layer,
         environment: &Environment,
         printer: Printer,
+        mistakes: Mistakes,
     ) -> Result<Self> {
         let cwd = std::env::current_dir()
             .map_err(|error| Error::io("find the current directory", Path::new("."), error))?;
-        let settings = Settings::resolve(global, flags, environment, cwd)?;
+        let settings = Settings::resolve(global, flags, environment, cwd, mistakes)?;
         printer.explain(format_args!(
             "store {} ({})",
             settings.store.value, settings.store.origin
         ));
+        for broken in settings.unread.iter().filter(|one| one.is_broken) {
+            printer.warn(broken);
+        }
         Ok(Self {
             settings,
             host: Arc::new(SystemHost::new().telling(waiting_told_by(&printer))),
@@ -66,18 +70,23 @@ impl Context {
         if let Some(untrusted) = &self.settings.untrusted {
             self.printer.warn(untrusted);
         }
-        for unread in &self.settings.unread {
+        for unread in self.settings.unread.iter().filter(|one| !one.is_broken) {
             self.printer.warn(unread);
         }
     }
 
     /// Where trees and records are.
     pub(crate) fn place(&self) -> Result<Place> {
+        self.place_of(self.store())
+    }
+
+    /// The same where records are in `store`.
+    pub(crate) fn place_of(&self, store: Result<Arc<dyn AuditStore>>) -> Result<Place> {
         let settings = &self.settings;
         Ok(Place {
             sudo_uid: self.settings.sudo_uid,
             state_dir: settings.state_dir.value.clone(),
-            store: self.store()?,
+            store: store?,
             store_paths: settings.store.value.paths(),
             home: settings.home.clone(),
             host: Arc::clone(&self.host),

@@ -10,8 +10,8 @@ use clap::error::ErrorKind;
 
 use crate::args::{
     ClearArgs, Cli, Command, CopyArgs, ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs,
-    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, in_words,
-    is_run,
+    ImportArgs, PruneArgs, RecipesArgs, ReportArgs, ShowArgs, StatsArgs, TrustArgs, fitted,
+    in_words, is_run,
 };
 use crate::commands::{
     self, CapturedOutput, Export, Part, PruneRequest, Report, TrustPlace, Wanted,
@@ -19,8 +19,11 @@ use crate::commands::{
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::identity;
-use crate::output::{Pager, Printer, Verbosity, decide_colours, print_mistake};
-use crate::settings::{Environment, Layer, RunRequest};
+use crate::output::{
+    Pager, Printer, Verbosity, columns_of_help, decide_colours, print_error, print_mistake,
+    stdout_error,
+};
+use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// Does what `args` ask for.
 ///
@@ -47,7 +50,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         )?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
-            Context::new(&global, flags, &environment, printer)
+            Context::new(&global, flags, &environment, printer, Mistakes::Refused)
                 .and_then(|context| {
                     context.tell_left_out();
                     commands::run(context, request)
@@ -56,14 +59,47 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
         }
         Command::Plan(args) => {
             let (request, flags) = RunRequest::split(args.run);
-            let context = Context::new(&global, flags, &environment, printer)?;
+            let context = Context::new(&global, flags, &environment, printer, Mistakes::Refused)?;
             context.tell_left_out();
             Ok(commands::plan(&context, &request)?)
         }
-        command => Ok(dispatch(
-            &Context::new(&global, Layer::default(), &environment, printer)?,
-            command,
-        )?),
+        command => {
+            let mistakes = mistakes_for(&command);
+            let flags = Layer::default();
+            let context = Context::new(&global, flags, &environment, printer, mistakes)?;
+            Ok(dispatch(&context, command)?)
+        }
+    }
+}
+
+/// What a configuration file with a mistake is to `command`. One that only looks, or takes back
+/// what was done, works nevertheless.
+fn mistakes_for(command: &Command) -> Mistakes {
+    match command {
+        Command::Run(_) | Command::Plan(_) => Mistakes::Refused,
+        Command::Log
+        | Command::Checkpoint(_)
+        | Command::Hold(_)
+        | Command::Prune(_)
+        | Command::Import(_)
+        | Command::Copy(_)
+        | Command::Clear(_)
+        | Command::Trust(_) => Mistakes::RefusedOfUser,
+        Command::Classify(_)
+        | Command::Recipes(_)
+        | Command::Explain(_)
+        | Command::Sessions(_)
+        | Command::History(_)
+        | Command::Show(_)
+        | Command::Stats(_)
+        | Command::Export(_)
+        | Command::Report(_)
+        | Command::Checkpoints
+        | Command::Restore(_)
+        | Command::Config
+        | Command::Doctor
+        | Command::Init
+        | Command::Completions(_) => Mistakes::LeftOut,
     }
 }
 
@@ -212,6 +248,7 @@ fn show(context: &Context, args: ShowArgs) -> Result<Exit> {
 fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
     let ExplainArgs {
         what,
+        last: _,
         exit_code,
         command,
         any_project,
@@ -246,6 +283,7 @@ fn recipes(context: &Context, args: RecipesArgs) -> Result<Exit> {
 fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
     let ExportArgs {
         session,
+        last: _,
         all,
         format,
         output,
@@ -292,6 +330,7 @@ fn prune_request(args: PruneArgs) -> PruneRequest {
 fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
     let StatsArgs {
         session,
+        last: _,
         all,
         since,
         until,
@@ -341,16 +380,28 @@ fn verbosity(global: &GlobalArgs) -> Verbosity {
     }
 }
 
+/// Prints the help or the version that was asked for, `error`, as it fits the terminal.
+fn print_help(error: &clap::Error, args: &[OsString]) -> Exit {
+    let on_stderr = error.use_stderr();
+    let environment = Environment::read();
+    let columns = columns_of_help(on_stderr, environment.columns);
+    let fitting = fitted(columns).try_get_matches_from(args).err();
+    match fitting.as_ref().unwrap_or(error).print() {
+        // A reader that has gone away does not need the rest of the help.
+        Err(error) if !on_stderr && error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&stdout_error(error));
+            Exit::FAILED
+        }
+        _ if on_stderr => Exit::USAGE,
+        _ => Exit::OK,
+    }
+}
+
 /// Prints the help that was asked for, or what is wrong with the command line, `args`. Help keeps
 /// its colours; a complaint repeats what was typed, so it is escaped.
 fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // A reader that has gone away does not need the rest of the help.
-        error.print().ok();
-        return match error.use_stderr() {
-            true => Exit::USAGE,
-            false => Exit::OK,
-        };
+        return print_help(&error, args);
     }
     print_mistake(&in_words(&error, args));
     match is_run(args) {

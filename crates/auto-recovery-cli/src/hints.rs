@@ -2,7 +2,7 @@
 
 use auto_recovery::{Error, Hint};
 
-use crate::output::session_word;
+use crate::output::session_argument;
 
 /// `error` with its causes in one line, and what can be done about it.
 pub(crate) fn chain(error: &Error) -> String {
@@ -14,17 +14,17 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
     match hint {
         Hint::ReleaseHold { session_id } => format!(
             "{says}: `recover hold --release {}` lets it go",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Hint::ClearSession { session_id } => {
             format!(
                 "{says}: it stays until `recover clear {}`",
-                session_word(session_id)
+                session_argument(session_id)
             )
         }
         Hint::ListAttempts { session_id } => format!(
             "{says}: `recover history {}` lists its attempts",
-            session_word(session_id)
+            session_argument(session_id)
         ),
         Hint::WaitForOther => format!("{says}: leave out --no-wait to wait for it"),
         Hint::NameWayBack => "--rollback names nothing to go back to".to_owned(),

@@ -99,6 +99,10 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "SESSION|FILE")]
     pub(crate) what: Option<String>,
 
+    /// The newest session of this workspace, which is taken anyway where none is named
+    #[arg(long, conflicts_with = "what")]
+    pub(crate) last: bool,
+
     /// For a FILE: exit code of the command
     #[arg(
         long,

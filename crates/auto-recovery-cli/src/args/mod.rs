@@ -4,6 +4,7 @@
 
 mod check;
 mod global;
+mod help;
 mod inspect;
 mod keep;
 mod maintain;
@@ -16,6 +17,7 @@ mod trail;
 mod value;
 
 pub(crate) use global::GlobalArgs;
+pub(crate) use help::fitted;
 pub(crate) use inspect::{
     CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RestoreArgs,
 };
@@ -23,7 +25,7 @@ pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
-pub(crate) use top::{Cli, Command, is_run, wrapped_command_at};
+pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs};
 pub(crate) use value::{
     CiFormat, Dimension, ExportFormat, MappedExit, OutcomeWord, ReportFormat, ReportTarget,

@@ -155,7 +155,8 @@ pub(crate) struct StrategyArgs {
     /// At last, go back to the tree at which this command passed
     ///
     /// That is the last checkpoint at which it passed in this directory, or that `recover
-    /// checkpoint` marked. `--rollback=ID` names another checkpoint, `--rollback=git:REV` a commit.
+    /// checkpoint` marked. `--rollback=ID` names another checkpoint, by its id, a piece of it or
+    /// its label, `--rollback=git:REV` a commit.
     #[arg(
         long,
         value_name = "CHECKPOINT|git:REV",
@@ -167,6 +168,9 @@ pub(crate) struct StrategyArgs {
     pub(crate) rollback: Option<RollbackTarget>,
 
     /// Run this when nothing helped
+    ///
+    /// Also when the deadline passed, in the first run of the command too; then it has the time of
+    /// `--grace`. Not when you stopped it.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) on_escalate: Option<String>,
 

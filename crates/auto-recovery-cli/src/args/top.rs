@@ -37,9 +37,9 @@ setting and where its value comes from.";
 
 const LOG_EXAMPLES: &str = "\
 A line, `?` marking what may be left out:
-  {\"session_id\"?, \"strategy\", \"success\", \"error_type\", \"error_message\"?, \"attempt_number\"?,
-   \"changes_made\"?, \"files_modified\"?, \"rollback_performed\"?, \"next_action\"?,
-   \"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
+  {\"session_id\"?, \"strategy\", \"success\", \"error_type\", \"error_message\"?, \"attempt_number\"?, \
+\"changes_made\"?, \"files_modified\"?, \"rollback_performed\"?, \"next_action\"?, \
+\"duration_seconds\"?, \"timestamp\"?, \"recovery_message\"?}
 
 Lines without a session id share one new session. A missing attempt number is the session's next. A
 given timestamp is kept as it is. A key that is not listed is an error of its line. A byte order
@@ -61,8 +61,7 @@ Example:
     after_help = AFTER_HELP,
     after_long_help = AFTER_LONG_HELP,
     arg_required_else_help = true,
-    subcommand_required = true,
-    max_term_width = 100
+    subcommand_required = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -146,6 +145,17 @@ pub(crate) enum Command {
 /// Whether `args`, which cannot be understood as a whole, are meant for `run`.
 pub(crate) fn is_run(args: &[OsString]) -> bool {
     command_of(args).is_some_and(|command| command == "run")
+}
+
+/// The long names of the options that `run` takes, without the dashes.
+pub(crate) fn options_of_run() -> Vec<String> {
+    let cli = Cli::command();
+    let run = cli.find_subcommand("run");
+    let options = run.into_iter().flat_map(clap::Command::get_arguments);
+    let options = options.chain(cli.get_arguments());
+    options
+        .filter_map(|option| option.get_long().map(str::to_owned))
+        .collect()
 }
 
 /// The command that `args`, which cannot be understood as a whole, are meant for: the first word

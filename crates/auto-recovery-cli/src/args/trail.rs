@@ -153,6 +153,10 @@ pub(crate) struct StatsArgs {
     )]
     pub(crate) session: Option<String>,
 
+    /// The newest session of this workspace, which is taken anyway where none is named
+    #[arg(long, conflicts_with_all = ["session", "all", "since", "until", "project", "host", "by"])]
+    pub(crate) last: bool,
+
     /// Every session together; what follows implies it
     #[arg(long)]
     pub(crate) all: bool,
@@ -203,6 +207,10 @@ pub(crate) struct ExportArgs {
     /// Session to export; the newest of this workspace if left out
     #[arg(value_name = "SESSION", value_parser = check::session, conflicts_with = "all")]
     pub(crate) session: Option<String>,
+
+    /// The newest session of this workspace, which is taken anyway where none is named
+    #[arg(long, conflicts_with_all = ["session", "all"])]
+    pub(crate) last: bool,
 
     /// Every session
     #[arg(long)]

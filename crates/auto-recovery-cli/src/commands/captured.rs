@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use auto_recovery::process::{Capture, Stream};
-use auto_recovery::{Error, Result};
+use auto_recovery::{Error, ErrorKind, Result};
 
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -19,7 +19,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Capture> {
     let mut capture = Capture::new(Capture::HEAD_MAX, Capture::TAIL_MAX);
     let (mut source, name): (Box<dyn Read>, Cow<'_, Path>) = match file {
         Some(path) => {
-            let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+            let file = File::open(path).map_err(|error| unopened(path, error))?;
             (Box::new(file), Cow::Borrowed(path))
         }
         None => (
@@ -35,5 +35,16 @@ pub(super) fn read(file: Option<&Path>) -> Result<Capture> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::io("read", &name, error)),
         }
+    }
+}
+
+/// What is wrong with `path`, which was typed and cannot be opened.
+fn unopened(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            let says = format!("there is no file {}", path.display());
+            Error::new(ErrorKind::NotFound, says)
+        }
+        _ => Error::io("open", path, error),
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::ClassifyArgs;
 use crate::commands::captured::read;
+use crate::commands::not_json::in_words;
 use crate::commands::run::user_rules;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -117,8 +118,8 @@ fn answer(line: &[u8], rules: &Rules) -> std::result::Result<String, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("longer than {LINE_BYTES_MAX} bytes"));
     }
-    let input: BatchInput =
-        serde_json::from_slice(line).map_err(|error| format!("not a case: {error}"))?;
+    let input: BatchInput = serde_json::from_slice(line)
+        .map_err(|error| format!("not a case: {}", in_words(&error)))?;
     serde_json::to_string(&input.classify(rules)).map_err(|error| error.to_string())
 }
 

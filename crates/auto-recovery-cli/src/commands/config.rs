@@ -24,7 +24,8 @@ struct Row {
     origin: String,
 }
 
-/// Prints every setting and where its value comes from.
+/// Prints every setting and where its value comes from. A file with a mistake, which was named
+/// before, is a mistake of this command as well.
 pub(crate) fn config(settings: &Settings, printer: &Printer) -> Result<Exit> {
     let rows = rows(settings);
     if printer.json {
@@ -41,7 +42,10 @@ pub(crate) fn config(settings: &Settings, printer: &Printer) -> Result<Exit> {
         }
         printer.text(&table.render())?;
     }
-    Ok(Exit::OK)
+    Ok(match settings.unread.iter().any(|one| one.is_broken) {
+        true => Exit::USAGE,
+        false => Exit::OK,
+    })
 }
 
 fn rows(settings: &Settings) -> Vec<Row> {

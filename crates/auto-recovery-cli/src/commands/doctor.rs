@@ -12,11 +12,18 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
 use crate::output::{counted, escape_text};
+use crate::settings::Settings;
 
 /// Free space below which a checkpoint may not find room: the most that one may add.
 const FREE_BYTES_MIN: u64 = 500 * MIB;
 
 const MIB: u64 = 1 << 20;
+
+/// The oldest git that does what checkpoints ask of it: `config --show-scope` came with it.
+const GIT_MIN: (u64, u64) = (2, 26);
+
+/// Columns before what is said of each thing.
+const SAYS_COLUMN: usize = 18;
 
 /// How one thing is.
 #[derive(Clone, Copy, PartialEq, Serialize)]
@@ -80,12 +87,11 @@ pub(crate) fn doctor(context: &Context) -> Result<Exit> {
                 Finding::Wrong => "WRONG",
             };
             let (what, says) = (check.what, escape_text(&check.says));
-            context
-                .printer
-                .text(&format!("{mark:<5}  {what:<9}  {says}\n"))?;
+            let line = format!("{mark:<5}  {what:<9}  {says}");
+            context.printer.line(&line, SAYS_COLUMN)?;
             if let Some(way) = &check.way_out {
-                let way = escape_text(way);
-                context.printer.text(&format!("{:18}{way}\n", ""))?;
+                let line = format!("{:SAYS_COLUMN$}{}", "", escape_text(way));
+                context.printer.line(&line, SAYS_COLUMN)?;
             }
         }
     }
@@ -99,21 +105,36 @@ fn checks(context: &Context) -> Vec<Check> {
     let settings = &context.settings;
     let mut checks = vec![Check::ok("version", format!("recover {VERSION}"))];
     checks.extend(store(context));
-    checks.push(space(&settings.state_dir.value));
-    // A store that cannot be opened was named before.
-    if let Ok(place) = context.place() {
+    let state_dir = &settings.state_dir.value;
+    checks.push(space(state_dir));
+    // Elsewhere there may be room, or none.
+    let path = settings.store.value.path();
+    let elsewhere = path.filter(|path| !path.starts_with(state_dir));
+    checks.extend(
+        elsewhere
+            .map(space)
+            .filter(|one| one.finding != Finding::Ok),
+    );
+    if let Ok(place) = context.place_of(context.store_when_needed()) {
         checks.extend(tree(place.health(&settings.cwd)));
     }
-    let untrusted = settings.untrusted.iter().map(ToString::to_string);
-    let unread = settings.unread.iter().map(ToString::to_string);
-    checks.extend(untrusted.chain(unread).map(|says| {
-        Check::notice(
-            "settings",
-            says,
-            "`recover config` shows what counts and why",
-        )
-    }));
+    checks.extend(files(settings));
     checks
+}
+
+/// The configuration files that do not count, or not whole.
+fn files(settings: &Settings) -> impl Iterator<Item = Check> {
+    let (broken, others): (Vec<_>, Vec<_>) = settings.unread.iter().partition(|one| one.is_broken);
+    let broken = broken.into_iter().map(|one| {
+        let says = one.reason.clone();
+        let way = "mend that: until then `recover run` and `recover plan` refuse";
+        Check::wrong("settings", says, way)
+    });
+    let untrusted = settings.untrusted.iter().map(ToString::to_string);
+    let others = others.into_iter().map(ToString::to_string);
+    let way = "`recover config` shows what counts and why";
+    let notices = untrusted.chain(others);
+    broken.chain(notices.map(move |says| Check::notice("settings", says, way)))
 }
 
 /// How the store is. One that is not there yet is not made.
@@ -124,12 +145,26 @@ fn store(context: &Context) -> Option<Check> {
         let says = format!("{shown}: not there yet, the first recovery makes it");
         return Some(Check::ok("store", says));
     }
-    let sessions = context.store().and_then(|store| store.sessions());
-    Some(match sessions {
-        Ok(sessions) => {
-            let count = counted(sessions.len() as u64, "session");
-            Check::ok("store", format!("{shown}: {count}"))
-        }
+    let read = context.store().and_then(|store| {
+        let (sessions, mut damage) = store.read_sessions()?;
+        damage.extend(store.read_journal(None, &mut |_| Ok(()))?);
+        Ok((sessions, damage))
+    });
+    let found = read.map(|(sessions, mut damage)| {
+        damage.sort_by_key(ToString::to_string);
+        damage.dedup_by_key(|one| one.to_string());
+        (counted(sessions.len() as u64, "session"), damage)
+    });
+    Some(match found {
+        Ok((count, damage)) => match damage.first() {
+            None => Check::ok("store", format!("{shown}: {count}")),
+            Some(first) => {
+                let places = counted(damage.len() as u64, "damaged place");
+                let says = format!("{shown}: {count}, and {places}: {first}");
+                let way = "what is damaged is kept and passed over: look at it, or move it away";
+                Check::wrong("store", says, way)
+            }
+        },
         Err(error) => Check::wrong(
             "store",
             format!("{shown}: {}", hints::chain(&error)),
@@ -168,11 +203,26 @@ fn space(state_dir: &Path) -> Check {
 /// Whether the tree can be checkpointed, and is whole.
 fn tree(health: Health) -> Vec<Check> {
     let Health {
+        state,
         git,
         workspace,
         died,
     } = health;
+    let is_usable = state.is_empty();
+    let state = state.into_iter().map(|says| {
+        let way = "make that a directory that you can write, or move it away, or name another \
+                   place with RECOVER_STATE_DIR";
+        Check::wrong("state", says, way)
+    });
     let git = match git {
+        Ok(version) if is_old(&version) => {
+            let (major, minor) = GIT_MIN;
+            Check::wrong(
+                "git",
+                format!("{version}: checkpoints need {major}.{minor} or later"),
+                "install a newer git: with this one nothing that may change files is tried",
+            )
+        }
         Ok(version) => Check::ok("git", version),
         Err(error) => Check::wrong(
             "git",
@@ -189,6 +239,16 @@ fn tree(health: Health) -> Vec<Check> {
         ),
     };
     let died = match died {
+        // That was named as the state's.
+        Err(_) if !is_usable => None,
+        died => Some(leftovers(died)),
+    };
+    state.chain([git, workspace]).chain(died).collect()
+}
+
+/// Whether a run died here.
+fn leftovers(died: Result<Option<String>>) -> Check {
+    match died {
         Ok(None) => Check::ok("leftovers", "no run died here".to_owned()),
         Ok(Some(session)) => Check::wrong(
             "leftovers",
@@ -203,6 +263,35 @@ fn tree(health: Health) -> Vec<Check> {
             hints::chain(&error),
             "`recover checkpoint` accepts the tree as it is",
         ),
-    };
-    vec![git, workspace, died]
+    }
+}
+
+/// Whether git, which says `version` of itself, is older than what checkpoints need. One that says
+/// something else is taken to be new.
+fn is_old(version: &str) -> bool {
+    let numbers = version.split(|c: char| !c.is_ascii_digit());
+    let mut numbers = numbers.filter(|part| !part.is_empty()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < GIT_MIN,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_old;
+
+    #[test]
+    fn a_git_is_old_by_its_two_first_numbers() {
+        for (version, expected) in [
+            ("git version 1.8.3.1", true),
+            ("git version 2.25.1", true),
+            ("git version 2.26.0", false),
+            ("git version 2.47.3 (Apple Git-146)", false),
+            ("git version 3.0.0", false),
+            ("git version unknown", false),
+        ] {
+            assert_eq!(is_old(version), expected, "{version}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::commands::explain_text::{self, Shape};
 use crate::commands::explanation::{Explanation, Line, OfRecipe};
 use crate::commands::session::{self, Asked};
 use crate::exit::Exit;
-use crate::output::{Printer, Verbosity, counted, session_word};
+use crate::output::{Printer, Verbosity, counted, session_argument};
 
 /// A file with what a command wrote, and what is known of that.
 pub(crate) struct CapturedOutput {
@@ -77,7 +77,7 @@ pub(crate) fn explain_session(
             "{} of earlier recoveries in this session are not explained; `recover show {}` has \
              what was tried",
             counted(earlier as u64, "failure"),
-            session_word(&session)
+            session_argument(&session)
         ));
     }
     tell(&first, printer)?;

@@ -1,6 +1,8 @@
 //! The text of `recover explain` for people: each failure, then the recipes; those that are not for
 //! it are counted by their reasons.
 
+use auto_recovery::audit::session_id::short;
+
 use super::explanation::Explanation;
 use crate::output::{Facts, counted};
 
@@ -20,7 +22,7 @@ pub(super) struct Shape {
 pub(super) fn text(explanation: &Explanation<'_>, shape: Shape) -> String {
     let mut facts = Facts::new(shape.width);
     if let Some(session) = explanation.session_id {
-        facts.add("session", session);
+        facts.add("session", short(session));
     }
     if !explanation.command.is_empty() {
         facts.add("command", &explanation.command);

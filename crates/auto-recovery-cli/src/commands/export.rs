@@ -10,7 +10,9 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::ExportFormat;
 use crate::commands::session::{self, Asked, Trail};
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, counted, format_by_ending, session_word, write_output};
+use crate::output::{
+    Escapes, Printer, counted, format_by_ending, session_argument, session_word, write_output,
+};
 
 /// What is exported, and how.
 pub(crate) struct Export<'a> {
@@ -94,8 +96,9 @@ fn with_entries(store: &dyn AuditStore, session: String) -> Result<String> {
         Trail::Empty => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "nothing was tried in session {0}; `recover show {0}` tells why",
-                session_word(&session)
+                "nothing was tried in session {}; `recover show {}` tells why",
+                session_word(&session),
+                session_argument(&session)
             ),
         )),
     }

@@ -8,7 +8,7 @@ use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::identity;
-use crate::output::session_word;
+use crate::output::session_argument;
 
 /// Has `session` kept, because of `reason`, until it is released.
 pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -> Result<Exit> {
@@ -24,7 +24,7 @@ pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -
     context.printer.note(format_args!(
         "session {} is held; `recover hold --release {}` lets it go",
         short(&session),
-        session_word(&session)
+        session_argument(&session)
     ));
     Ok(Exit::OK)
 }

@@ -60,10 +60,21 @@ pub(crate) fn init(context: &Context) -> Result<Exit> {
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = match opened {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("{shown} is there already and stays; `recover config` shows what it sets"),
-            ));
+            let mut unread = context.settings.unread.iter();
+            let broken = unread.find(|one| one.is_broken && *one.path == path);
+            let says = match broken {
+                // What is wrong in it was told before.
+                Some(_) => format!(
+                    "{shown} is there already, broken, and stays: mend it, or move it away and \
+                     type `recover init` again"
+                ),
+                None => {
+                    format!(
+                        "{shown} is there already and stays; `recover config` shows what it sets"
+                    )
+                }
+            };
+            return Err(Error::new(ErrorKind::NotFound, says));
         }
         opened => opened.map_err(|error| Error::io("make", &path, error))?,
     };

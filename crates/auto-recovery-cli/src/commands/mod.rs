@@ -19,6 +19,7 @@ mod hold;
 mod init;
 mod kept;
 mod log;
+mod not_json;
 mod outcome;
 mod plan;
 mod prune;

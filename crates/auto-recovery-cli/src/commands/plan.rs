@@ -91,19 +91,18 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
         context.printer.json(&plans)?;
         return Ok(Exit::OK);
     }
-    let mut text = String::new();
+    let line = |text: &str, indent| context.printer.line(text, indent);
     for plan in &plans {
-        text.push_str(&format!("{}\n", plan.category));
+        line(&plan.category.to_string(), 0)?;
         for (number, step) in plan.steps.iter().enumerate() {
-            text.push_str(&format!("  {}. {}\n", number + 1, escape_text(&step.does)));
+            line(&format!("  {}. {}", number + 1, escape_text(&step.does)), 5)?;
         }
         if plan.steps.is_empty() {
-            text.push_str("  nothing; escalates at once\n");
+            line("  nothing; escalates at once", 2)?;
         }
         for why in &plan.skipped {
-            text.push_str(&format!("  not: {}\n", escape_text(why)));
+            line(&format!("  not: {}", escape_text(why)), 7)?;
         }
     }
-    context.printer.text(&text)?;
     Ok(Exit::OK)
 }

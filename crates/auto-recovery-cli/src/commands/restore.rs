@@ -14,7 +14,7 @@ use crate::args::RestoreArgs;
 use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{counted, escape_text, session_word};
+use crate::output::{counted, escape_text, session_argument, session_word};
 
 /// Columns of the longest path that a preview lines up with.
 const PATH_COLUMNS_MAX: usize = 50;
@@ -89,9 +89,12 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
     // session of another workspace and before a piece of an id.
     if let (Some(typed), None) = (&session, attempt)
         && !is_of_here(context, &place, typed)?
-        && let Some(checkpoint) = place.named_checkpoint(&context.settings.cwd, typed)?
+        && let Some(named) = place.named_checkpoint(&context.settings.cwd, typed)?
     {
-        return restore_checkpoint(context, &place, &checkpoint, preview);
+        if let Some(says) = &named.instead_of {
+            context.printer.warn(format_args!("{typed}: {says}"));
+        }
+        return restore_checkpoint(context, &place, &named.checkpoint, preview);
     }
     let session_id = match session {
         Some(typed) => meant(context, &place, typed)?,
@@ -107,11 +110,14 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         cwd: &context.settings.cwd,
     };
     let known = |error: Error| match error.kind() {
-        ErrorKind::NotFound => session::existing(&*place.store, &session_id)
+        ErrorKind::NotFound => session::existing_or_checkpoint(&*place.store, &session_id)
             .err()
             .unwrap_or(error),
         _ => error,
     };
+    if session::tried_nothing(&*place.store, &session_id)? {
+        return nothing_tried(context, &session_id);
+    }
     if preview {
         let previewed = place.preview(&request).map_err(known)?;
         show_preview(context, &session_id, &previewed)?;
@@ -128,6 +134,32 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         || !put.holding.is_empty()
         || leaves_uncovered(&put.not_covered, &put.restored, &restored.left_behind);
     Ok(left_some_out(left))
+}
+
+/// Says that `session` has nothing to take back, which it needs no checkpoint for.
+fn nothing_tried(context: &Context, session: &str) -> Result<Exit> {
+    let workspace = context.settings.workspace.display().to_string();
+    context.printer.note(format_args!(
+        "nothing to put back in {workspace}: nothing was tried in session {}",
+        session_word(session)
+    ));
+    if context.printer.json {
+        context.printer.json(&Restored {
+            session_id: session,
+            workspace,
+            checkpoint: "",
+            restored: &[],
+            foreign: &[],
+            not_covered: Vec::new(),
+            left_behind: &[],
+            holding_uncovered: &[],
+            moved_aside: Vec::new(),
+            not_put_back: Vec::new(),
+            taken_back_by: None,
+            other_workspaces: Vec::new(),
+        })?;
+    }
+    Ok(Exit::OK)
 }
 
 /// Puts the whole tree back to `checkpoint`.
@@ -237,7 +269,7 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
         (count @ 1.., Some(id)) => printer.note(format_args!(
             "put back {} in {workspace} · take it back with `recover restore {}`",
             counted(count as u64, "path"),
-            session_word(id)
+            session_argument(id)
         )),
         _ => printer.note(format_args!(
             "nothing to put back in {workspace}{}",
@@ -285,7 +317,7 @@ fn tell_of_uncovered(context: &Context, not_covered: &[Uncovered], left_behind: 
 
 /// A session may go through several workspaces, and each is put back by itself.
 fn tell_of_others(context: &Context, session_id: &str, others: &[PathBuf]) {
-    let word = session_word(session_id);
+    let word = session_argument(session_id);
     for other in shown(others) {
         context.printer.warn(format_args!(
             "session {} worked in {other} too: `recover restore {word}` there takes that back",
@@ -306,7 +338,7 @@ fn way_forward(restored: &TreeRestored) -> String {
     match &restored.earlier {
         Some(earlier) => format!(
             " · a restore before this one did that: `recover restore {}` takes it back",
-            session_word(earlier)
+            session_argument(earlier)
         ),
         None => String::new(),
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{
-    AuditStore, Damage, FoundSession, JournalSummary, SessionSummary, find_session, this_host,
+    AuditStore, Damage, FoundSession, JournalEvent, JournalSummary, SessionSummary, find_session,
+    this_host,
 };
 use auto_recovery::wording::cut;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -151,15 +152,29 @@ fn newest_elsewhere(sessions: Vec<SessionSummary>, scope: Scope) -> Newest {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none, or more than one.
 pub(crate) fn existing(store: &dyn AuditStore, typed: &str) -> Result<String> {
+    let lists = "`recover sessions` lists them";
+    existing_of(store, typed, ("session", lists))
+}
+
+/// The same where the name could have been that of a checkpoint, and is not.
+///
+/// # Errors
+/// As [`existing`].
+pub(crate) fn existing_or_checkpoint(store: &dyn AuditStore, typed: &str) -> Result<String> {
+    let lists = "`recover sessions` and `recover checkpoints` list them";
+    existing_of(store, typed, ("session or checkpoint", lists))
+}
+
+fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str)) -> Result<String> {
     let context = match find_session(store, typed)? {
         FoundSession::One(session) => return Ok(session),
         FoundSession::Several(matches, has_more) => ambiguous(typed, &matches, has_more),
         FoundSession::Nothing(Some(nearest)) => format!(
-            "no session {typed}: did you mean {}? `recover sessions` lists them",
+            "no {what} {typed}: did you mean {}? {lists}",
             session_word(&nearest)
         ),
         FoundSession::Nothing(None) => {
-            format!("no session {typed}; `recover sessions` lists them")
+            format!("no {what} {typed}; {lists}")
         }
     };
     Err(Error::new(ErrorKind::NotFound, context))
@@ -238,6 +253,23 @@ pub(crate) fn trail(store: &dyn AuditStore, session: &str) -> Result<Trail> {
         (false, None) => Trail::Empty,
         (false, Some(damage)) => Trail::Unreadable(damage),
     })
+}
+
+/// Whether `session` is on record, has ended and tried nothing.
+pub(crate) fn tried_nothing(store: &dyn AuditStore, session: &str) -> Result<bool> {
+    if !store.is_known(session)? || !matches!(trail(store, session)?, Trail::Empty) {
+        return Ok(false);
+    }
+    let (mut has_ended, mut has_tried) = (false, false);
+    store.read_journal(Some(session), &mut |record| {
+        match record.event {
+            JournalEvent::SessionFinished(_) => has_ended = true,
+            JournalEvent::AttemptStarted(_) => has_tried = true,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(has_ended && !has_tried)
 }
 
 /// The refusal to say anything about a trail that cannot be read at all.

@@ -15,7 +15,7 @@ use crate::commands::session::{self, Asked};
 use crate::commands::show_diff::{Beginning, Whole};
 use crate::commands::show_text::{self, Outputs};
 use crate::exit::Exit;
-use crate::output::{Printer, session_word};
+use crate::output::{Printer, session_argument, session_word};
 
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
@@ -100,7 +100,7 @@ pub(crate) fn show(
         if wanted.attempt.is_none() && earlier > 0 {
             printer.note(format_args!(
                 "{earlier} earlier attempts are not shown; `recover history {}` lists them",
-                session_word(&session)
+                session_argument(&session)
             ));
         }
     }
@@ -190,8 +190,9 @@ fn read_attempt(store: &dyn AuditStore, session: &str, number: u64) -> Result<Ta
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "session {0} has no attempt {number}; `recover history {0}` lists them",
-                session_word(session)
+                "session {} has no attempt {number}; `recover history {}` lists them",
+                session_word(session),
+                session_argument(session)
             ),
         )),
     }

@@ -15,7 +15,7 @@ use crate::commands::evidence::Evidence;
 use crate::commands::show::{Wanted, session_of};
 use crate::commands::show_text::in_state;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, session_word, stdout_error};
+use crate::output::{Escapes, Printer, session_argument, session_word, stdout_error};
 
 /// Columns of a `--stat` that no terminal shows, as in git.
 const STAT_COLUMNS: u16 = 80;
@@ -67,15 +67,15 @@ fn patch(
     printer: &Printer,
 ) -> Result<()> {
     let absent = |what: String| Error::new(ErrorKind::NotFound, what);
-    let word = session_word(session);
+    let (word, typed) = (session_word(session), session_argument(session));
     let patch = place.patch(session, number)?.ok_or_else(|| match number {
         Some(number) => absent(format!(
             "no checkpoint tells what attempt {number} of session {word} changed: `recover \
-             history {word}` lists its attempts"
+             history {typed}` lists its attempts"
         )),
         None => absent(format!(
             "nothing that session {word} changed stayed, or no checkpoint tells: `recover show \
-             --diff {word} N` has what attempt N did"
+             --diff {typed} N` has what attempt N did"
         )),
     })?;
     let mut length = 0;
@@ -116,12 +116,12 @@ fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Print
     };
     printer.damage(&damage.into_iter().collect::<Vec<_>>());
     let absent = |why: &str| {
-        let word = session_word(session);
+        let (word, typed) = (session_word(session), session_argument(session));
         let whose = match number {
             Some(number) => format!("of attempt {number} of session {word}"),
             None => format!("of the first failure of session {word}"),
         };
-        let context = format!("no output {whose}: {why}; `recover show {word}` tells the rest");
+        let context = format!("no output {whose}: {why}; `recover show {typed}` tells the rest");
         Error::new(ErrorKind::NotFound, context)
     };
     let path = path.ok_or_else(|| absent("none is on record"))?;

@@ -2,7 +2,9 @@
 //! here.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
@@ -18,7 +20,7 @@ use crate::commands::history::{next_of, result_of, result_tone};
 use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::output::{
-    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_word,
+    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_argument,
     shell_words,
 };
 
@@ -143,8 +145,7 @@ pub(crate) fn attempt(
         }
     }
     if let Some(diff) = diff {
-        let head = format!("diff{}", diff.note());
-        text.push_str(&indented(&head, &diff.bytes, Keep::Diff));
+        text.push_str(&outputs.show_diff(diff, number));
     }
     if let Some(path) = evidence.output_file(number) {
         text.push_str(&outputs.show(path, Some(number)));
@@ -214,6 +215,8 @@ pub(crate) struct Outputs<'a> {
     /// The directory in our own state for them.
     dir: &'a Path,
     last: RefCell<Vec<String>>,
+    /// The attempt whose diff was shown first, by the hash of the diff.
+    diffs: RefCell<HashMap<u64, u64>>,
 }
 
 impl<'a> Outputs<'a> {
@@ -222,7 +225,23 @@ impl<'a> Outputs<'a> {
             session,
             dir,
             last: RefCell::default(),
+            diffs: RefCell::default(),
         }
+    }
+
+    /// The diff of attempt `number`, where no attempt before made the same.
+    fn show_diff(&self, diff: &Beginning, number: u64) -> String {
+        let note = diff.note();
+        let mut hasher = DefaultHasher::new();
+        diff.bytes.hash(&mut hasher);
+        let first = *(self.diffs.borrow_mut())
+            .entry(hasher.finish())
+            .or_insert(number);
+        // Of one that is not whole the rest may differ.
+        if first != number && note.is_empty() {
+            return format!("  diff: the same as that of attempt {first}\n");
+        }
+        indented(&format!("diff{note}"), &diff.bytes, Keep::Diff)
     }
 
     /// The end of the output kept at `path`, of the attempt `number` or of the first failure, if
@@ -248,7 +267,7 @@ impl<'a> Outputs<'a> {
             .unwrap_or_default();
         let all = format!(
             "recover show --output {}{number}",
-            session_word(self.session)
+            session_argument(self.session)
         );
         indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
     }

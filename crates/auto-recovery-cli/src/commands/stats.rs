@@ -91,7 +91,7 @@ pub(super) fn counts(counts: &BTreeMap<String, u64>) -> String {
     sorted.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
     let parts: Vec<_> = sorted
         .iter()
-        .map(|(name, count)| format!("{name} {count}"))
+        .map(|(name, count)| format!("{name} × {count}"))
         .collect();
     if parts.is_empty() {
         "none".to_owned()

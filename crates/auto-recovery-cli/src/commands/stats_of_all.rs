@@ -290,7 +290,7 @@ fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> Str
 fn files(of: &AggregateStatistics) -> String {
     let most = of.most_modified_files.iter();
     let most: Vec<_> = most
-        .map(|(file, times)| format!("{file} {times}"))
+        .map(|(file, times)| format!("{file} × {times}"))
         .collect();
     match most.is_empty() {
         true => of.files_modified_count.to_string(),

@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::output::{Printer, counted, escape_text};
 use crate::settings::{
-    Layer, PROJECT_FILE, Settings, SourceFile, TrustLine, Trusted, TrustedContent, commands,
-    find_project, read_project_file, sha256,
+    Layer, Mistakes, PROJECT_FILE, Settings, SourceFile, TrustLine, Trusted, TrustedContent,
+    commands, find_project, read_project_file, sha256,
 };
 
 /// Where something is trusted, and who is told.
@@ -206,7 +206,12 @@ fn found_path(at: &TrustPlace<'_>) -> Result<Option<PathBuf>> {
 /// The file that counts here; what stands in its place is named.
 fn project(at: &TrustPlace<'_>) -> Result<Option<SourceFile>> {
     let mut unread = Vec::new();
-    let found = find_project(&at.settings.cwd, &at.settings.workspace, &mut unread)?;
+    let found = find_project(
+        &at.settings.cwd,
+        &at.settings.workspace,
+        Mistakes::Refused,
+        &mut unread,
+    )?;
     for unread in &unread {
         at.printer.warn(unread);
     }

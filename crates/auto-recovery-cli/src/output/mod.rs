@@ -7,10 +7,12 @@ mod bar;
 mod escape;
 mod facts;
 mod file;
+mod fold;
 mod json;
 mod pager;
 mod printer;
 mod reader;
+mod screen;
 mod shell;
 mod status;
 mod style;
@@ -22,13 +24,15 @@ pub(crate) use bar::bar;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
 pub(crate) use facts::Facts;
 pub(crate) use file::{format_by_ending, write_output};
+pub(crate) use fold::fold;
 pub(crate) use json::JsonArray;
 pub(crate) use pager::Pager;
 pub(crate) use printer::{
-    Printer, Verbosity, passed_on, passed_to_stdout, print_error, print_mistake, stdout_error,
+    Printer, Verbosity, columns_of_help, passed_on, passed_to_stdout, print_error, print_mistake,
+    stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
-pub(crate) use shell::{session_word, shell_words};
+pub(crate) use shell::{session_argument, session_word, shell_words};
 pub(crate) use status::Status;
 pub(crate) use style::{ColorChoice, ColorWish, Line, Tone, decide_colours};
 pub(crate) use table::{Column, Table};

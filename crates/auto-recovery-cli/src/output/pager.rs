@@ -1,6 +1,6 @@
 //! A pager for what is longer than the screen: the user's own, else `less`.
 //!
-//! Where there is none, or it cannot be started, everything is printed as it is.
+//! Where there is none, or it cannot be started or fails, everything is printed as it is.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -51,11 +51,11 @@ impl Pager {
             // Who has seen enough closes the pager.
             stdin.write_all(text.as_bytes()).ok();
         }
-        // The codes of a shell that found no such program.
-        let missing = [Some(126), Some(127)];
+        // One that fails may have shown nothing: rather twice than not at all. A signal is from
+        // whoever has seen enough.
         child
             .wait()
-            .is_ok_and(|status| !missing.contains(&status.code()))
+            .is_ok_and(|status| status.code().is_none_or(|code| code == 0))
     }
 
     #[expect(

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Result};
@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::hints;
 use crate::output::reader::{to_stderr, to_stdout};
 use crate::output::{
-    Escapes, EscapingWriter, JsonArray, Line, Pager, Tone, counted, escape_bytes, escape_text,
+    Escapes, EscapingWriter, JsonArray, Line, Pager, Tone, counted, escape_bytes, escape_text, fold,
 };
 
 /// Columns taken for a terminal that does not say how wide it is.
@@ -54,14 +54,13 @@ impl Printer {
     /// A printer to this process's stdout and stderr. `columns` overrides what the terminal says.
     pub(crate) fn new(json: bool, verbosity: Verbosity, columns: Option<u16>) -> Self {
         let is_terminal = io::stdout().is_terminal();
+        COLUMNS_WISHED.store(columns.unwrap_or(0), Ordering::Relaxed);
         Self {
             json,
             verbosity,
             is_terminal,
             columns: is_terminal.then(|| columns_of(io::stdout(), columns)),
-            columns_of_stderr: io::stderr()
-                .is_terminal()
-                .then(|| columns_of(io::stderr(), columns)),
+            columns_of_stderr: columns_of_stderr(),
             pager: None,
         }
     }
@@ -98,6 +97,19 @@ impl Printer {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(stdout_error)
+    }
+
+    /// Writes a line for people as [`Printer::text`] does. On a terminal it is folded, what goes on
+    /// below set in by `indent`.
+    ///
+    /// # Errors
+    /// If stdout cannot be written.
+    pub(crate) fn line(&self, text: &str, indent: usize) -> Result<()> {
+        let lines = match self.columns {
+            Some(columns) => fold(text, columns.into(), indent).join("\n"),
+            None => text.to_owned(),
+        };
+        self.text(&format!("{lines}\n"))
     }
 
     /// Writes text for people as [`Printer::text`] does, in the pager where it is longer than the
@@ -268,10 +280,16 @@ pub(crate) fn print_mistake(what: &str) {
 
 /// What helps when the operating system says no, which knows nothing of our settings.
 fn way_out(error: &Error) -> Option<&'static str> {
+    // Where that goes is no setting of ours.
+    let is_stdout = error.to_string().ends_with(STDOUT);
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if is_stdout => {
+                    Some("make room there")
+                }
+                _ if is_stdout => None,
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
                     "make room there, or name another place (RECOVER_STATE_DIR keeps the state, \
                      --store the record)",
@@ -290,8 +308,11 @@ fn way_out(error: &Error) -> Option<&'static str> {
 
 /// The error of a stdout that cannot be written.
 pub(crate) fn stdout_error(error: io::Error) -> Error {
-    Error::io("write", Path::new("standard output"), error)
+    Error::io("write", Path::new(STDOUT), error)
 }
+
+/// What stdout is called.
+const STDOUT: &str = "standard output";
 
 /// Whether the last line on stderr, or where stderr goes, is somebody else's and not ended.
 static LINE_IS_OPEN: AtomicBool = AtomicBool::new(false);
@@ -325,9 +346,22 @@ fn print_toned(line: &Line) {
         true => "\n",
         false => "",
     };
-    let name = Line::of(Tone::Aside, "recover:").on_stderr();
-    let line = format!("{before}{name} {}\n", line.on_stderr());
-    to_stderr(line.as_bytes());
+    let named = Line::of(Tone::Aside, NAME).and(Tone::Plain, " ").join(line);
+    let shown = named.on_stderr(columns_of_stderr(), NAME.len() + 1);
+    to_stderr(format!("{before}{shown}\n").as_bytes());
+}
+
+/// Whose each line on stderr is.
+const NAME: &str = "recover:";
+
+/// How wide the user says that terminals are; 0 if that is not said.
+static COLUMNS_WISHED: AtomicU16 = AtomicU16::new(0);
+
+/// Columns of the terminal that stderr is, now; none where it is none.
+fn columns_of_stderr() -> Option<u16> {
+    let wished = Some(COLUMNS_WISHED.load(Ordering::Relaxed)).filter(|wished| *wished > 0);
+    let stderr = io::stderr();
+    stderr.is_terminal().then(|| columns_of(stderr, wished))
 }
 
 /// How many rows `text` takes on a terminal of `columns`, about.
@@ -337,6 +371,15 @@ fn rows_of(text: &str, columns: u16) -> usize {
         .lines()
         .map(|line| line.chars().count().div_ceil(columns).max(1));
     rows.sum()
+}
+
+/// Columns of the terminal that help goes to, `wished` by the user; none where it is none.
+pub(crate) fn columns_of_help(on_stderr: bool, wished: Option<u16>) -> Option<u16> {
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    match on_stderr {
+        true => stderr.is_terminal().then(|| columns_of(stderr, wished)),
+        false => stdout.is_terminal().then(|| columns_of(stdout, wished)),
+    }
 }
 
 /// How wide the terminal `of` is, unless the user says it is `wished`.

@@ -3,7 +3,6 @@
 //! It is there only while stderr is a terminal and the last thing written ended its line, so that
 //! it never covers what a command wrote. Elsewhere it does nothing.
 
-use std::io::{self, IsTerminal as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,12 +10,15 @@ use auto_recovery::host::Host;
 use auto_recovery::mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::output::{Printer, Verbosity, escape_text};
+use crate::output::screen::Screen;
+use crate::output::{Printer, Verbosity, escape_text, fold};
 
 /// How often the line moves: slow enough to cost nothing, fast enough to live.
 const TICK: Duration = Duration::from_millis(250);
-/// Characters of the text; the rest of a terminal's line is for the time.
-const TEXT_CHARS: usize = 50;
+/// Columns of the text at most.
+const TEXT_COLUMNS: u16 = 50;
+/// Columns of a terminal's line that are for what moves and the time, and for what is typed.
+const TIME_COLUMNS: u16 = 26;
 
 /// The line that moves.
 pub(crate) struct Status {
@@ -24,6 +26,7 @@ pub(crate) struct Status {
     host: Arc<dyn Host>,
     /// When the run must have ended, on the host's monotonic clock.
     deadline: Option<Duration>,
+    columns: u16,
 }
 
 struct State {
@@ -39,7 +42,8 @@ impl Status {
     /// A line on stderr, if that is a terminal and `printer` may say more than warnings. The run
     /// may last for `limit`.
     pub(crate) fn new(printer: &Printer, host: Arc<dyn Host>, limit: Option<Duration>) -> Self {
-        let wanted = io::stderr().is_terminal() && printer.verbosity >= Verbosity::Normal;
+        let columns = printer.columns_of_stderr;
+        let wanted = columns.is_some() && printer.verbosity >= Verbosity::Normal;
         let state = State {
             doing: None,
             bar: None,
@@ -50,6 +54,7 @@ impl Status {
             state: wanted.then(|| Mutex::new(state)),
             host,
             deadline,
+            columns: columns.unwrap_or_default(),
         }
     }
 
@@ -100,7 +105,8 @@ impl Status {
 
     fn show(&self, what: &str, until: Option<Duration>) {
         let Some(mut state) = self.lock() else { return };
-        let text = escape_text(what).chars().take(TEXT_CHARS).collect();
+        let columns = self.columns.saturating_sub(TIME_COLUMNS).min(TEXT_COLUMNS);
+        let text = fold(&escape_text(what), columns.into(), 0).swap_remove(0);
         state.doing = Some((text, until));
         state.hide();
         self.draw(&mut state);
@@ -115,7 +121,8 @@ impl Status {
         let left = until.map(|until| until.saturating_sub(self.host.monotonic()));
         let style = ProgressStyle::with_template("{spinner} {msg} · {elapsed}{left}");
         let Ok(style) = style else { return };
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let screen = Box::new(Screen::new(self.columns));
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(screen));
         bar.set_style(style.with_key(
             "left",
             move |state: &ProgressState, out: &mut dyn std::fmt::Write| {

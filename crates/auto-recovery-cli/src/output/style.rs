@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anstyle::{AnsiColor, Style};
 
 use crate::output::escape_text;
+use crate::output::fold::{breaks, indent_within};
 
 /// What a text is, as far as its looks tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,12 @@ impl Line {
         self
     }
 
+    /// The same line, with `other` behind it.
+    pub(crate) fn join(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+
     /// The line with each text changed by `change`.
     pub(crate) fn map(self, change: impl Fn(&str) -> String) -> Self {
         let parts = self.0.into_iter();
@@ -80,13 +87,32 @@ impl Line {
         self.0.iter().map(|(_, text)| &**text).collect()
     }
 
-    /// The line as stderr shows it, harmless.
-    pub(crate) fn on_stderr(&self) -> String {
+    /// The line as stderr shows it, harmless. On a terminal of `columns` it is several lines where
+    /// it would be wider, those below the first set in by `indent`.
+    pub(crate) fn on_stderr(&self, columns: Option<u16>, indent: usize) -> String {
         let coloured = STDERR_IS_COLOURED.load(Ordering::Relaxed);
-        let parts = self.0.iter();
-        parts
-            .map(|(tone, text)| tone.around(&escape_text(text), coloured))
-            .collect()
+        let parts = self.0.iter().map(|(tone, text)| (*tone, escape_text(text)));
+        let parts: Vec<_> = parts.collect();
+        let text: String = parts.iter().map(|(_, text)| &**text).collect();
+        let columns = columns.map_or(usize::MAX, usize::from);
+        let indent = indent_within(columns, indent);
+        let lines = breaks(&text, columns, indent);
+        let lines = lines.into_iter().map(|line| {
+            let mut at = 0;
+            let shown = parts.iter().map(|(tone, part)| {
+                let range = at..at + part.len();
+                at = range.end;
+                let (from, to) = (line.start.max(range.start), line.end.min(range.end));
+                match from < to {
+                    true => tone.around(&text[from..to], coloured),
+                    false => String::new(),
+                }
+            });
+            shown.collect::<String>()
+        });
+        lines
+            .collect::<Vec<_>>()
+            .join(&format!("\n{}", " ".repeat(indent)))
     }
 }
 
@@ -162,5 +188,13 @@ mod tests {
         let tone = Tone::Bad.around(&escape_text("\x1b[1mx"), true);
         assert_eq!(tone, "\x1b[31m\\x1b[1mx\x1b[0m");
         assert_eq!(Tone::Plain.around("x", true), "x");
+    }
+
+    #[test]
+    fn a_line_is_folded_across_its_tones_and_whole_where_there_is_no_terminal() {
+        let line = Line::of(Tone::Aside, "recover:").and(Tone::Bad, " error: nothing is there");
+        assert_eq!(line.on_stderr(None, 2), "recover: error: nothing is there");
+        let folded = "recover: error:\n  nothing is there";
+        assert_eq!(line.on_stderr(Some(18), 2), folded);
     }
 }

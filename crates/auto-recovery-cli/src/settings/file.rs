@@ -42,11 +42,46 @@ pub(crate) struct Unread {
     pub(crate) path: Arc<PathBuf>,
     /// Why it is not read.
     pub(crate) reason: String,
+    /// Whether it is a file of the user's own or root's with a mistake in it, which `run` refuses.
+    pub(crate) is_broken: bool,
+}
+
+impl Unread {
+    /// A file at `path` with a mistake, which `error` names.
+    pub(crate) fn broken(path: Arc<PathBuf>, error: &Error) -> Self {
+        Self {
+            path,
+            reason: error.chain(),
+            is_broken: true,
+        }
+    }
+}
+
+/// Which configuration files with a mistake end a command. A mistake in a file must not keep
+/// anybody from looking at what a run did, or from taking it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistakes {
+    /// Each does: what is tried depends on every setting.
+    Refused,
+    /// Those of the user's own file do: it may name the store that is written to.
+    RefusedOfUser,
+    /// None does. The file is left out and named.
+    LeftOut,
 }
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, reason } = self;
+        let Self {
+            path,
+            reason,
+            is_broken,
+        } = self;
+        if *is_broken {
+            return write!(
+                f,
+                "{reason}; until you mend that, none of the file counts and `recover run` refuses"
+            );
+        }
         let path = path.display();
         write!(f, "{path} is not read and does not count: {reason}")
     }
@@ -67,12 +102,13 @@ impl Sources {
     /// Reads the files that apply in `cwd`, which lies in `workspace`.
     ///
     /// # Errors
-    /// If a file that exists cannot be read or is refused.
+    /// If a file that exists cannot be read or is refused, unless `mistakes` leaves it out.
     pub(crate) fn read(
         named: Option<&Path>,
         environment: &Environment,
         cwd: &Path,
         workspace: &Path,
+        mistakes: Mistakes,
     ) -> Result<Self> {
         let mut unread = Vec::new();
         if let Some(path) = named {
@@ -89,9 +125,12 @@ impl Sources {
                 ..Self::default()
             });
         }
-        let project = find_project(cwd, workspace, &mut unread)?;
+        let project = find_project(cwd, workspace, mistakes, &mut unread)?;
         let user = match user_path(environment) {
-            Some(path) => unless_left_out(read(&path, open_at_once, |_| Ok(None)), &mut unread)?,
+            Some(path) => {
+                let read = read(&path, open_at_once, |_| Ok(None));
+                unless_left_out(read, &path, mistakes == Mistakes::LeftOut, &mut unread)?
+            }
             None => None,
         };
         Ok(Self {
@@ -115,18 +154,20 @@ fn user_path(environment: &Environment) -> Option<PathBuf> {
 /// `unread`.
 ///
 /// # Errors
-/// If one that exists cannot be read or is refused.
+/// If one that exists cannot be read or is refused, unless `mistakes` leaves it out.
 pub(crate) fn find_project(
     cwd: &Path,
     workspace: &Path,
+    mistakes: Mistakes,
     unread: &mut Vec<Unread>,
 ) -> Result<Option<SourceFile>> {
     for directory in cwd.ancestors() {
-        let read = read_project(&directory.join(PROJECT_FILE));
-        if let Some(file) = unless_left_out(read, unread)? {
+        let path = directory.join(PROJECT_FILE);
+        let leave_out = mistakes != Mistakes::Refused;
+        if let Some(file) = unless_left_out(read_project(&path), &path, leave_out, unread)? {
             return Ok(Some(file));
         }
-        if directory == workspace {
+        if directory == workspace || unread.iter().any(|one| one.is_broken) {
             break;
         }
     }
@@ -164,7 +205,11 @@ impl Unusable {
         let path = Arc::new(path.to_path_buf());
         Self {
             error,
-            left_out: Some(Unread { path, reason }),
+            left_out: Some(Unread {
+                path,
+                reason,
+                is_broken: false,
+            }),
         }
     }
 }
@@ -178,9 +223,12 @@ impl From<Error> for Unusable {
     }
 }
 
-/// What was `read`, where that is not to be left out: then it goes to `unread`.
+/// What was `read` from `path`, where that is not to be left out: then it goes to `unread`. So does
+/// a file with a mistake where those are to `leave_out`.
 fn unless_left_out(
     read: Result<Option<SourceFile>, Unusable>,
+    path: &Path,
+    leave_out: bool,
     unread: &mut Vec<Unread>,
 ) -> Result<Option<SourceFile>> {
     match read {
@@ -190,6 +238,10 @@ fn unless_left_out(
             ..
         }) => {
             unread.push(left_out);
+            Ok(None)
+        }
+        Err(Unusable { error, .. }) if leave_out => {
+            unread.push(Unread::broken(Arc::new(path.to_path_buf()), &error));
             Ok(None)
         }
         Err(Unusable { error, .. }) => Err(error),

@@ -101,6 +101,20 @@ impl Layer {
         })
     }
 
+    /// Where the user's own `file`, which has a mistake, says that records and state are, as far as
+    /// that can be read: what was recorded is to be found nevertheless.
+    pub(crate) fn from_broken_user_file(file: &SourceFile) -> Self {
+        let (document, _) = DeTable::parse_recoverable(&file.text);
+        let mut root = Section::root(file, document.get_ref());
+        let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)));
+        let store = store.ok().flatten();
+        Self {
+            store: store.map(|store| relative_to(&file.path, store)),
+            state_dir: root.parsed("state_dir", absolute_path).ok().flatten(),
+            ..Self::default()
+        }
+    }
+
     /// What the project's `recover.toml` says. It cannot say where records go, how durable they
     /// are, how long they are kept and what happens when they fail: that is the user's alone.
     ///

@@ -29,7 +29,9 @@ pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::parse_duration;
 pub(crate) use environment::{Environment, GithubFiles};
-pub(crate) use file::{PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file};
+pub(crate) use file::{
+    Mistakes, PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file,
+};
 pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use moment::parse_moment;

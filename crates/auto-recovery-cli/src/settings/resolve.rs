@@ -14,8 +14,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, Environment, GithubFiles, Layer, Origin, Project, RetentionSettings, RunSettings,
-    Setting, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
+    Doubt, Environment, GithubFiles, Layer, Mistakes, Origin, Project, RetentionSettings,
+    RunSettings, Setting, SourceFile, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -65,12 +65,14 @@ impl Settings {
     /// Resolves the settings for `cwd` when `global` and `flags` were typed.
     ///
     /// # Errors
-    /// If a value or a configuration file cannot be used, or no state directory can be named.
+    /// If a value or a configuration file cannot be used, or no state directory can be named. Files
+    /// with a mistake are left out where `mistakes` says so.
     pub(crate) fn resolve(
         global: &GlobalArgs,
         flags: Layer,
         environment: &Environment,
         cwd: PathBuf,
+        mistakes: Mistakes,
     ) -> Result<Self> {
         let GlobalArgs {
             store,
@@ -90,17 +92,17 @@ impl Settings {
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
         ];
-        let sources = Sources::read(named, environment, &cwd, &workspace)?;
-        let user = sources.user.as_ref().map(Layer::from_user_file);
-        let user = user.transpose()?;
-        let user = user.unwrap_or_default();
+        let mut sources = Sources::read(named, environment, &cwd, &workspace, mistakes)?;
+        // A file that was typed is one that can be left out.
+        let leave_out = mistakes == Mistakes::LeftOut && config.is_none();
+        let user = of_user(&mut sources, leave_out)?;
         let state_dir = state_dir(&layers, &user, environment, &cwd)?;
         let OfProject {
             layer,
             project,
             untrusted,
             unread,
-        } = of_project(&sources, &user, &state_dir.value, &workspace)?;
+        } = of_project(&sources, &user, &state_dir.value, &workspace, mistakes)?;
         layers.extend([layer, user]);
         let mut top = Layer::default();
         for layer in &layers {
@@ -182,6 +184,23 @@ fn state_dir(
     })
 }
 
+/// What the user's own file says. One with a mistake is an error, unless it is to be left out: then
+/// only where records are is taken from it.
+fn of_user(sources: &mut Sources, leave_out: bool) -> Result<Layer> {
+    let Some(file) = &sources.user else {
+        return Ok(Layer::default());
+    };
+    match Layer::from_user_file(file) {
+        Err(error) if leave_out => {
+            let layer = Layer::from_broken_user_file(file);
+            let unread = Unread::broken(file.path.clone(), &error);
+            sources.unread.push(unread);
+            Ok(layer)
+        }
+        layer => layer,
+    }
+}
+
 /// The parts of the project's file.
 #[derive(Default)]
 struct OfProject {
@@ -196,16 +215,33 @@ struct OfProject {
 
 /// Reads the project's file among `sources`, beside the `user`'s own. If somebody else may have
 /// written it, and the user trusts neither that content nor `workspace`, here or in git, only
-/// settings that make a recovery stricter are left.
+/// settings that make a recovery stricter are left. One with a mistake is an error, unless
+/// `mistakes` leaves it out.
 fn of_project(
     sources: &Sources,
     user: &Layer,
     state_dir: &Path,
     workspace: &Path,
+    mistakes: Mistakes,
 ) -> Result<OfProject> {
     let Some(file) = &sources.project else {
         return Ok(OfProject::default());
     };
+    match of_project_file(file, user, state_dir, workspace) {
+        Err(error) if mistakes != Mistakes::Refused => Ok(OfProject {
+            unread: Some(Unread::broken(file.path.clone(), &error)),
+            ..OfProject::default()
+        }),
+        read => read,
+    }
+}
+
+fn of_project_file(
+    file: &SourceFile,
+    user: &Layer,
+    state_dir: &Path,
+    workspace: &Path,
+) -> Result<OfProject> {
     let trusted = Trusted::of(state_dir);
     let is_trusted = || {
         trusted.has(workspace)
@@ -228,7 +264,11 @@ fn of_project(
         (Err(error), Doubt::IsAnothers(_)) => {
             let (path, reason) = (file.path.clone(), format!("{doubt}, and {error}"));
             return Ok(OfProject {
-                unread: Some(Unread { path, reason }),
+                unread: Some(Unread {
+                    path,
+                    reason,
+                    is_broken: false,
+                }),
                 ..OfProject::default()
             });
         }

@@ -240,7 +240,7 @@ fn a_project_cannot_set_what_is_the_users_alone() {
         ("on_audit_failure", "continue"),
     ] {
         machine.write("project/recover.toml", &format!("\n{key} = \"{value}\"\n"));
-        config(&machine).fails(
+        machine.recover(&["plan", "true"]).fails(
             2,
             &format!(
                 "[ROOT]/project/recover.toml:2: `{key}` cannot be set by a project: set it in your own \
@@ -254,7 +254,7 @@ fn a_project_cannot_set_what_is_the_users_alone() {
 fn a_project_can_lower_what_is_allowed_and_not_raise_it() {
     let machine = Machine::new();
     machine.write("project/recover.toml", "allow = \"moderate\"\n");
-    config(&machine).fails(
+    machine.recover(&["plan", "true"]).fails(
         2,
         "[ROOT]/project/recover.toml:1: a project cannot raise `allow` from safe to moderate: pass \
          `--allow moderate`, or set it in your own config.toml",
@@ -374,7 +374,7 @@ fn mistakes_name_file_line_and_way_out() {
     let machine = Machine::new();
     for (text, says) in MISTAKES {
         machine.write("project/recover.toml", text);
-        let run = config(&machine);
+        let run = machine.recover(&["plan", "true"]);
         run.fails(2, &format!("[ROOT]/project/recover.toml:{says}"));
     }
 }

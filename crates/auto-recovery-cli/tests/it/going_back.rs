@@ -52,9 +52,10 @@ fn a_labelled_checkpoint_is_listed_and_gone_back_to_by_label_id_and_piece() {
         assert_eq!(machine.recover(&["undo", &taken_back_by]).code, 0);
         assert_eq!(read("a").as_deref(), Some("two"), "{name}");
     }
-    machine
-        .recover(&["restore", "abcdef0"])
-        .fails(1, "no session abcdef0; `recover sessions` lists them");
+    machine.recover(&["restore", "abcdef0"]).fails(
+        1,
+        "no session or checkpoint abcdef0; `recover sessions` and `recover checkpoints` list them",
+    );
     let refused = machine.recover(&["checkpoint", "--label", " "]);
     assert_eq!(refused.code, 2, "{refused:?}");
 }
@@ -125,6 +126,64 @@ fn doctor_says_what_is_wrong_and_what_to_type_and_makes_nothing() {
 }
 
 #[test]
+fn doctor_finds_what_no_run_could_use() {
+    let says = |machine: &Machine, args: &[&str], what: &str, says: &str| {
+        let run = machine.recover(&[&["doctor"], args].concat());
+        let line = format!("WRONG  {what:<9}  ");
+        let found = run.stdout.lines().find(|one| one.starts_with(&line));
+        assert!(
+            found.is_some_and(|one| one.contains(says)),
+            "{says}: {run:?}"
+        );
+        assert_eq!(run.code, 1, "{run:?}");
+    };
+    for room in ["locks", "checkpoints", "outputs"] {
+        let machine = Machine::with_trail();
+        let path = machine.state().join(room);
+        fs::remove_dir_all(&path).ok();
+        fs::write(&path, "").expect("a file in its place");
+        says(&machine, &[], "state", &format!("{room} is no directory"));
+        // The rest is looked at all the same.
+        let run = machine.recover(&["doctor"]);
+        assert!(run.stdout.contains("ok     git"), "{run:?}");
+    }
+    let machine = Machine::with_trail();
+    let journal = machine.state().join("journal.jsonl");
+    fs::remove_file(&journal).expect("no journal");
+    fs::create_dir(&journal).expect("a directory in its place");
+    says(&machine, &[], "store", "journal.jsonl");
+
+    let machine = Machine::with_trail();
+    fs::write(machine.state().join("zeros_audit.jsonl"), [0; 4096]).expect("write zeros");
+    says(&machine, &[], "store", "1 damaged place");
+
+    let machine = Machine::new();
+    fs::create_dir_all(machine.home().join(".local/state")).expect("directories");
+    fs::write(machine.state(), "").expect("a file in its place");
+    says(&machine, &[], "state", "auto-recovery is no directory");
+    machine.write("project/x.db", &"junk".repeat(1000));
+    says(
+        &machine,
+        &["--store", "sqlite:x.db"],
+        "store",
+        "it is no SQLite database",
+    );
+    let machine = Machine::new();
+    let nobody = ["--store", "postgres://me@127.0.0.1:1/db"];
+    says(&machine, &nobody, "store", "cannot be reached");
+
+    let git = machine.write("bin/git", "#!/bin/sh\necho git version 2.11.0\n");
+    fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).expect("its mode");
+    let run = machine.run(
+        machine
+            .command(&["doctor"])
+            .env("PATH", machine.root().join("bin")),
+    );
+    let says = "WRONG  git        git version 2.11.0: checkpoints need 2.26 or later";
+    assert!(run.stdout.contains(says), "{run:?}");
+}
+
+#[test]
 fn another_project_is_gone_back_to_only_by_an_id_as_it_is_shown() {
     let machine = Machine::new();
     let other = machine.root().join("other");
@@ -182,4 +241,94 @@ fn another_project_is_gone_back_to_only_by_an_id_as_it_is_shown() {
     assert!(there("cured").is_none());
     // The newer of two sessions is cleared with what hangs on it, whatever the version of git.
     assert_eq!(machine.recover(&["clear", "--yes", shown]).code, 0);
+}
+
+#[test]
+fn a_rollback_takes_a_label_or_a_piece_as_restore_does() {
+    for by_label in [true, false] {
+        let machine = Machine::new();
+        machine.write("project/value", "good\n");
+        let marked = machine.recover(&["checkpoint", "--label", "before it", "--json"]);
+        let id = marked.json()["checkpoint"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        machine.write("project/value", "bad\n");
+        let name = if by_label { "before it" } else { &id[..8] };
+        let back = format!("--rollback={name}");
+        let run = machine.recover(&["run", &back, "--", "grep", "-q", "good", "value"]);
+        assert_eq!(run.code, 0, "{name}: {run:?}");
+        assert!(run.stderr.contains("recovered by rollback"), "{run:?}");
+        let refused = machine.recover(&["run", "--rollback=no such label", "--", "true"]);
+        assert_eq!(refused.code, 125, "{refused:?}");
+    }
+}
+
+#[test]
+fn of_several_that_a_name_means_one_is_taken_and_that_is_said() {
+    let machine = Machine::new();
+    let mark = |text: &str, label: &str| {
+        machine.write("project/a", text);
+        let run = machine.recover(&["checkpoint", "--label", label, "--json"]);
+        run.json()["checkpoint"].as_str().expect("an id").to_owned()
+    };
+    let first = mark("one", "twice");
+    mark("two", "twice");
+    mark("three", &first);
+    machine.write("project/a", "four");
+    let read = || fs::read_to_string(machine.work().join("a")).expect("it");
+    let newest = machine.recover(&["restore", "twice"]);
+    let says = "recover: warning: twice: 2 checkpoints have that label: the newest counts\n";
+    assert!(newest.stderr.contains(says), "{newest:?}");
+    assert_eq!(read(), "two");
+    let by_id = machine.recover(&["restore", &first]);
+    let says = "that is the id of one checkpoint and the label of another: the id counts\n";
+    assert!(by_id.stderr.contains(says), "{by_id:?}");
+    assert_eq!(read(), "one");
+}
+
+#[test]
+fn a_session_that_is_called_like_an_option_can_be_typed_as_it_is_advised() {
+    let machine = Machine::new();
+    let fix = "touch fixed";
+    let run = machine.recover(&[
+        "run",
+        "--session=-x",
+        "--fix",
+        fix,
+        "--",
+        "test",
+        "-e",
+        "fixed",
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("recover show -- -x"), "{run:?}");
+    assert!(
+        run.stderr.contains("recover undo -- -x takes it back"),
+        "{run:?}"
+    );
+    let shown = machine.recover(&["show", "--", "-x"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let undone = machine.recover(&["undo", "--", "-x"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert!(!machine.work().join("fixed").exists());
+}
+
+#[test]
+fn a_session_that_tried_nothing_has_nothing_to_take_back() {
+    let machine = Machine::new();
+    let run = machine.recover(&["run", "--session", "s", "--", "false"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    for args in [
+        &["undo"][..],
+        &["restore", "s"],
+        &["undo", "s", "--preview"],
+    ] {
+        let undone = machine.recover(args);
+        assert_eq!((undone.code, &*undone.stdout), (0, ""), "{undone:?}");
+        let says = "nothing to put back in [ROOT]/project: nothing was tried in session s\n";
+        assert!(undone.stderr.ends_with(says), "{undone:?}");
+    }
+    let json = machine.recover(&["undo", "--json"]).json();
+    assert_eq!(json["restored"], serde_json::json!([]));
 }

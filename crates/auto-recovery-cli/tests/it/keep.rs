@@ -382,7 +382,7 @@ fn rules_that_could_not_be_applied_are_tried_again_by_the_next() {
 fn a_project_cannot_say_how_long_trails_are_kept() {
     let machine = with_years();
     machine.write("project/recover.toml", "[retention]\nolder_than = \"0s\"\n");
-    let run = machine.recover(&["sessions"]);
+    let run = machine.recover(&["plan", "true"]);
     assert_eq!(run.code, 2);
     assert!(
         run.stderr

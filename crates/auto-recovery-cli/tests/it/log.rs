@@ -86,7 +86,7 @@ fn a_bad_line_is_named_and_all_others_land() {
     let good = r#"{"session_id":"s","strategy":"fix","success":true,"error_type":"E"}"#;
     let long = format!("{{\"strategy\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
     let bad = [
-        ("garbage", "expected value"),
+        ("garbage", "a value is expected here"),
         (r#"{"strategy":"fix"}"#, "missing field `success`"),
         (
             r#"{"strategy":"fix","success":true,"error_type":"E","extra":1}"#,

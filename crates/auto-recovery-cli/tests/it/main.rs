@@ -2,6 +2,7 @@
 
 mod attacked;
 mod bad_input;
+mod broken_config;
 mod clear;
 mod completions;
 mod config;
@@ -34,3 +35,4 @@ mod trust;
 mod typing;
 mod unread;
 mod usage;
+mod widths;

@@ -22,7 +22,7 @@ fn typing(machine: &Machine, columns: u16, args: &[&str], typed: &str) -> String
 }
 
 /// What a terminal of `columns` gets of `command`, when `typed` is typed.
-fn showing(columns: u16, mut command: std::process::Command, typed: &str) -> String {
+pub(crate) fn showing(columns: u16, mut command: std::process::Command, typed: &str) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).expect("grant it");
     unlockpt(&terminal).expect("unlock it");
@@ -294,6 +294,10 @@ fn what_is_longer_than_the_screen_goes_to_the_pager() {
     let missing = paged("no-such-pager-anywhere", &["history"]);
     assert!(missing.contains("\n40 "), "{missing}");
     assert!(paged("", &["history"]).contains("\n40 "));
+    for failing in ["false", "cat > /dev/null; exit 3", "/"] {
+        let text = paged(failing, &["history"]);
+        assert!(text.contains("\n40 "), "{failing}: {text}");
+    }
     let piped = machine.run(machine.command(&["history"]).env("PAGER", pager));
     assert!(!piped.stdout.contains("paged"), "{piped:?}");
 }

@@ -278,3 +278,58 @@ fn a_home_that_is_no_absolute_path_is_none() {
     }
     assert!(!machine.work().join("here").exists());
 }
+
+#[test]
+fn help_that_cannot_be_written_is_a_failure_and_names_no_setting_of_ours() {
+    let machine = Machine::new();
+    for args in [
+        &["--help"][..],
+        &["help", "run"],
+        &["--version"],
+        &["init"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::File::create("/dev/full").expect("a full device");
+        let run = machine.run(machine.command(args).stdout(full));
+        assert_eq!(run.code, 125, "{args:?}: {run:?}");
+        let says = "recover: error: write standard output: No space left on device (os error 28); \
+                    make room there\n";
+        assert_eq!(run.stderr, says, "{args:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_one_answer_and_the_newest_session_may_be_asked_for() {
+    let machine = Machine::with_trail();
+    let classified = machine.recover(&["classify", "none.log"]);
+    classified.fails(1, "there is no file none.log");
+    assert_eq!(machine.recover(&["explain", "none.log"]).code, 1);
+    for command in ["stats", "export"] {
+        let named = machine.recover(&[command, "build-7"]);
+        let newest = machine.recover(&[command, "--last"]);
+        let bare = |text: &str| {
+            text.lines()
+                .filter(|line| !line.contains("timestamp"))
+                .count()
+        };
+        assert_eq!(
+            (newest.code, bare(&newest.stdout)),
+            (0, bare(&named.stdout)),
+            "{newest:?}"
+        );
+    }
+    let stats = machine.recover(&["stats", "--last"]);
+    assert!(
+        stats.stdout.contains("E0308 × 2, ImportError × 1"),
+        "{stats:?}"
+    );
+    let logged = machine.recover_with(&["log"], "nonsense\n");
+    assert!(
+        logged
+            .stderr
+            .contains("there is a word that JSON does not know"),
+        "{logged:?}"
+    );
+    let missing = machine.recover(&["run", "no-such-program"]);
+    assert!(!missing.stderr.contains("os error"), "{missing:?}");
+}

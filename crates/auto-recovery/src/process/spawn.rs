@@ -209,5 +209,14 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
         ),
         _ => return Error::os(format!("start `{name}`"), error),
     };
-    Error::new(kind, context).with_source(error)
+    explained(kind, context, error)
+}
+
+/// The refusal in our own words. The system's say less of a program that is not there.
+fn explained(kind: ErrorKind, context: String, error: io::Error) -> Error {
+    let refused = Error::new(kind, context);
+    match kind {
+        ErrorKind::CommandNotFound => refused,
+        _ => refused.with_source(error),
+    }
 }

@@ -10,16 +10,18 @@ use crate::exit::{EXIT_CANNOT_RUN, EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_TIM
 use crate::failure::{Category, Failure};
 use crate::host::Host;
 use crate::interrupt::Interrupt;
+use crate::mutex;
 use crate::process::Stream;
 use crate::recipe::RecipeBook;
 use crate::run::advice::{Advice, Wish};
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::helpers::consent::Consent;
+use crate::run::helpers::escalation::escalate;
 use crate::run::helpers::rollback;
 use crate::run::last_line::TreeLeft;
 use crate::run::meant::did_you_mean;
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
-use crate::run::recovering::{explain_or_fail, recover};
+use crate::run::recovering::{explain_or_fail, recover, recover_late};
 use crate::run::request::{Mode, RunRequest};
 use crate::run::runner::{Runner, is_not_ended};
 use crate::run::shell_words::shell_hint;
@@ -46,7 +48,9 @@ pub struct World {
 enum Ran {
     Passed,
     Failed(Box<Failed>),
-    /// The user stopped it, or the deadline did, or its output has no reader: nothing is recovered.
+    /// The deadline stopped it: nothing is tried any more, and that is on record.
+    Late(Box<Failed>),
+    /// The user stopped it, or its output has no reader: nothing is recovered.
     Over(Box<RunOutcome>),
 }
 
@@ -73,9 +77,15 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     if let Some(id) = &request.record.session_id {
         session_id::encode(id)?;
     }
+    let mut request = request;
     if let Some(target) = &request.tree.rollback {
         let workspace = request.workspace()?;
-        rollback::check(&request.state.dir, &workspace, target, &host)?;
+        let (target, instead_of) = rollback::check(&request.state.dir, &workspace, target, &host)?;
+        request.tree.rollback = Some(target);
+        if let Some(says) = instead_of {
+            let what = format!("the checkpoint to go back to: {says}");
+            mutex::lock(&observer).observe(&RunEvent::Warning { what: &what });
+        }
     }
     let exit_map = request.exits.exit_map.clone();
     let runner = Runner::new(request, host, interrupt, console).asking(consent);
@@ -141,6 +151,7 @@ impl Run {
                 }
                 return Ok(self.passed());
             }
+            Ran::Late(failed) => return Ok(self.late(&failed)),
             Ran::Over(outcome) => return Ok(*outcome),
             Ran::Failed(failed) => failed,
         };
@@ -155,6 +166,7 @@ impl Run {
         };
         match self.settle(failed, &mut claim, leftover)? {
             Ran::Passed => Ok(self.passed()),
+            Ran::Late(failed) => Ok(self.late(&failed)),
             Ran::Over(outcome) => Ok(*outcome),
             Ran::Failed(failed) => match recover(&self, *failed, Some(claim)) {
                 Err(error) if is_end(&error) => self.cut_off(&error),
@@ -186,8 +198,8 @@ impl Run {
                     self.observe(&RunEvent::PassedAfterWaiting);
                     return Ok(Ran::Passed);
                 }
-                Ran::Over(outcome) => return Ok(Ran::Over(outcome)),
                 Ran::Failed(again) => failed = again,
+                over => return Ok(over),
             }
         }
         match died.or(leftover) {
@@ -248,7 +260,8 @@ impl Run {
         if let Some(signal) = ran.interrupted {
             return Ok(Ran::Over(Box::new(self.stopped(RunExit::Signal(signal)))));
         }
-        if ran.deadline_passed || is_not_ended(&ran) {
+        let is_dry = self.runner.request.mode == Mode::DryRun;
+        if is_not_ended(&ran) || (ran.deadline_passed && is_dry) {
             let exit = RunExit::Code(EXIT_TIMED_OUT);
             return Ok(Ran::Over(Box::new(self.stopped(exit))));
         }
@@ -259,13 +272,36 @@ impl Run {
             return Ok(Ran::Over(Box::new(self.unread(ran.exit.into()))));
         }
         let detection = self.runner.detect(&ran);
-        Ok(Ran::Failed(Box::new(Failed {
+        let is_late = ran.deadline_passed;
+        let failed = Box::new(Failed {
             failure: detection.failure,
             category: detection.category,
             rule: detection.rule,
             exit: self.runner.last_failure().unwrap_or(ran.exit.into()),
             ran: Some(ran),
-        })))
+        });
+        Ok(match is_late {
+            true => Ran::Late(failed),
+            false => Ran::Failed(failed),
+        })
+    }
+
+    /// The end of a run that the deadline cut off: on record where that can be written, and the one
+    /// who must help is called either way.
+    fn late(&self, failed: &Failed) -> RunOutcome {
+        let outcome = recover_late(self, failed).unwrap_or_else(|error| {
+            let reason = self.runner.request.chain(&error);
+            let what = format!("this is NOT RECORDED: {reason}");
+            self.observe(&RunEvent::Warning { what: &what });
+            let outcome = self.stopped(RunExit::Code(EXIT_TIMED_OUT));
+            escalate(self, failed, &outcome.result, None);
+            outcome
+        });
+        // It did not fail by itself.
+        RunOutcome {
+            failure: None,
+            ..outcome
+        }
     }
 
     /// A command that cannot be started is a failure like others: a strategy may replace or install
@@ -375,11 +411,11 @@ impl Run {
     fn stopped(&self, exit: RunExit) -> RunOutcome {
         let command = &self.runner.command;
         let message = match exit {
-            RunExit::Signal(_) => format!("`{command}` was interrupted; nothing was recovered"),
+            RunExit::Signal(_) => format!("interrupted, nothing was recovered: `{command}`"),
             RunExit::Code(_) if !self.runner.not_ended().is_empty() => {
-                format!("`{command}` could not be stopped at its time limit")
+                format!("could not be stopped at its time limit: `{command}`")
             }
-            RunExit::Code(_) => format!("`{command}` was stopped at the deadline"),
+            RunExit::Code(_) => format!("stopped at the deadline (exit 124): `{command}`"),
         };
         self.show_not_ended();
         self.observe(&RunEvent::NotRecovered {

@@ -63,6 +63,9 @@ pub(super) fn why(
 ) -> String {
     match end {
         RecoveryEnd::Recovered => return "recovered".to_owned(),
+        RecoveryEnd::DeadlinePassed if attempts == 0 => {
+            return format!("stopped at the deadline (exit 124): `{command}`");
+        }
         RecoveryEnd::DeadlinePassed => {
             return "not recovered: the deadline passed (exit 124)".to_owned();
         }
@@ -118,6 +121,8 @@ mod tests {
             "E1",
             "not recovered: the deadline passed (exit 124)",
         );
+        let stopped = "stopped at the deadline (exit 124): `make`";
+        check(RecoveryEnd::DeadlinePassed, 0, code, "E1", stopped);
     }
 
     #[test]

@@ -69,6 +69,7 @@
 //! ```
 
 mod advice;
+mod concluding;
 mod event;
 mod flow;
 mod helpers;
@@ -106,7 +107,7 @@ pub use request::{
 pub use shell_words::{ShellHint, shell_hint};
 pub use state::outputs::Outputs;
 pub use tree::attempt_diff::AttemptDiff;
-pub use tree::marked::Health;
+pub use tree::marked::{Health, NamedCheckpoint};
 pub use tree::session_patch::SessionPatch;
 pub use tree::trees::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 pub use verdict::Verdict;

@@ -173,6 +173,23 @@ impl Runner {
         self.state().deadline
     }
 
+    /// What `act` comes to if it has the grace that programs get to end, though the deadline has
+    /// passed: a person is called then, too.
+    pub(super) fn with_grace<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.deadline();
+        let soon = self
+            .host
+            .monotonic()
+            .saturating_add(self.request.limits.grace);
+        let at = before.map(|at| at.max(soon));
+        self.state().deadline = at;
+        self.host.set_deadline(at);
+        let done = act();
+        self.state().deadline = before;
+        self.host.set_deadline(before);
+        done
+    }
+
     /// Runs the user's command. What it leaves running stays, as it would without us.
     pub(super) fn run_command(&self) -> Result<Completion> {
         let mut spec = CommandSpec::new(self.request.command.argv.iter().cloned());
@@ -355,7 +372,7 @@ impl Runner {
             argv,
             exit_code: code_of(ran),
             signal: signal_of(ran),
-            timed_out: ran.timed_out,
+            timed_out: ran.timed_out || ran.deadline_passed,
             stdout: &ran.capture.stream(Stream::Stdout),
             stderr: &ran.capture.stream(Stream::Stderr),
         };

@@ -19,7 +19,7 @@ use crate::commands::run::library_request;
 use crate::commands::session::distinct_ids;
 use crate::context::Context;
 use crate::output::{Printer, Verbosity, shell_words, short_age};
-use crate::settings::{Environment, Layer, RunRequest};
+use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// The newest sessions that are offered, and attempts of one.
 const OFFERED_MAX: usize = 50;
@@ -68,7 +68,8 @@ impl Words {
             ..GlobalArgs::default()
         };
         let printer = Printer::new(true, Verbosity::Quiet, None);
-        Context::new(&global, Layer::default(), &Environment::read(), printer)
+        let (flags, environment) = (Layer::default(), Environment::read());
+        Context::new(&global, flags, &environment, printer, Mistakes::LeftOut)
     }
 }
 

@@ -4,6 +4,8 @@ use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::{NewEntry, session_id};
 use serde::Deserialize;
 
+use crate::commands::not_json::in_words;
+
 /// What a line may say.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +51,7 @@ pub(crate) fn parse(line: &[u8], default_session: &str) -> Result<NewEntry, Stri
         duration_seconds,
         timestamp,
         recovery_message,
-    } = serde_json::from_slice(line).map_err(|error| reason(&error))?;
+    } = serde_json::from_slice(line).map_err(|error| in_words(&error))?;
     let session_id = session_id.unwrap_or_else(|| default_session.to_owned());
     session_id::encode(&session_id).map_err(|error| error.chain())?;
     if strategy.is_empty() {
@@ -90,14 +92,4 @@ pub(crate) fn parse(line: &[u8], default_session: &str) -> Result<NewEntry, Stri
             recovery_message,
         },
     })
-}
-
-/// What the JSON reader complains about; the line it counts is always its own first.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    match text.strip_suffix(&place) {
-        Some(what) => format!("{what} (column {})", error.column()),
-        None => text,
-    }
 }

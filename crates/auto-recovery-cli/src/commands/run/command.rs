@@ -19,6 +19,7 @@ use crate::args::MappedExit;
 use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
+use crate::commands::run::misplaced::misplaced;
 use crate::commands::run::narrator::{Narrator, Verdict};
 use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
@@ -262,11 +263,15 @@ fn unless_unread(written: Result<()>) -> Result<()> {
 }
 
 /// What would have worked, if the command could not be found: because only a shell knows it, or
-/// because it has another name. The last thing said: who typed it needs nothing else.
-fn hint(outcome: &RunOutcome) -> Option<&str> {
-    let failure = outcome.result.final_error.as_ref()?;
-    let (_, hint) = failure.message.rsplit_once('\n')?;
-    let is_hint = hint.starts_with(library::MEANT) || hint.ends_with(advice::WORKS);
+/// because it has another name; or if an option of ours went to the command. The last thing said:
+/// who typed it needs nothing else.
+fn hint(outcome: &RunOutcome) -> Option<String> {
+    let failure = outcome.result.final_error.as_ref();
+    let hint = failure.and_then(|failure| failure.message.rsplit_once('\n'));
+    let is_hint = |hint: &str| hint.starts_with(library::MEANT) || hint.ends_with(advice::WORKS);
     let never_ran = matches!(outcome.end, RunEnd::NotStarted | RunEnd::DryRun);
-    (never_ran && is_hint).then_some(hint)
+    match hint.filter(|(_, hint)| never_ran && is_hint(hint)) {
+        Some((_, hint)) => Some(hint.to_owned()),
+        None => misplaced(outcome),
+    }
 }

@@ -10,7 +10,7 @@ use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::{cut, spelled};
 
 use crate::hints;
-use crate::output::{Line, Printer, Status, Tone, counted, session_word, with_short_words};
+use crate::output::{Line, Printer, Status, Tone, counted, session_argument, with_short_words};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -222,12 +222,8 @@ impl Narrator {
                 self.status.working(&format!("{step} {action}"));
             }
             Event::Verifying { .. } => self.status.working("verifying"),
-            Event::Confirming { without: true } => {
-                self.status.working("confirming: without the change");
-            }
-            Event::Confirming { without: false } => {
-                self.status.working("confirming: with it again")
-            }
+            Event::Confirming { without: true } => self.confirming("without the change"),
+            Event::Confirming { without: false } => self.confirming("with it again"),
             Event::Tried { .. } => self.tried(event),
             Event::Turned { failure, category } => {
                 let place = failure.location().map(|place| format!(" · {place}"));
@@ -245,6 +241,15 @@ impl Narrator {
                 ));
             }
             _ => {}
+        }
+    }
+
+    /// Says that the command runs once more to prove a cure, `how`: where no line moves, a line of
+    /// its own keeps its output apart from that of the run before.
+    fn confirming(&self, how: &str) {
+        self.status.working(&format!("confirming: {how}"));
+        if self.printer.columns_of_stderr.is_none() {
+            self.line((Tone::Plain, "confirming"), how, &[]);
         }
     }
 
@@ -408,7 +413,7 @@ impl Narrator {
         };
         let mut more: Vec<String> = exits.iter().map(|why| (*why).to_owned()).collect();
         if let Some(id) = session_id {
-            let word = session_word(id);
+            let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);
             more.extend(changed.then(|| format!("recover undo {word} takes it back")));
         }
@@ -449,7 +454,8 @@ impl Narrator {
         let mut more = vec![exits.unwrap_or_default().to_owned(), tree.to_owned()];
         more.retain(|part| !part.is_empty());
         if let Some(id) = session_id {
-            let tells_more = (*attempts > 0).then(|| format!("recover show {}", session_word(id)));
+            let tells_more =
+                (*attempts > 0).then(|| format!("recover show {}", session_argument(id)));
             more.push(short(id).to_owned());
             more.extend(tells_more);
         }

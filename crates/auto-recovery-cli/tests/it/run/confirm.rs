@@ -21,6 +21,20 @@ fn told(machine: &Machine, fix: &str, script: &str) -> serde_json::Value {
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
+#[test]
+fn each_run_that_proves_a_cure_is_announced_in_a_pipe() {
+    let machine = Machine::new();
+    machine.write("project/file", "bad\n");
+    let script = "echo \"saw $(cat file)\" >&2; grep -q good file";
+    let fix = "echo good > file";
+    let run = machine.recover(&["run", "--confirm", "--fix", fix, "--", "sh", "-c", script]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let (_, after) = run.stderr.split_once("saw good\n").expect("the cure");
+    let expected = "recover: confirming     without the change\nsaw bad\n\
+                    recover: confirming     with it again\nsaw good\n";
+    assert!(after.starts_with(expected), "{run:?}");
+}
+
 fn confirmed(machine: &Machine, number: &str) -> serde_json::Value {
     let shown = machine.recover(&["show", "--json", "s", number]).json();
     let journal = shown["journal"].as_array().expect("records").clone();

@@ -100,34 +100,30 @@ fn a_word_of_the_shell_is_told_with_the_command_that_works() {
     std::fs::create_dir(machine.work().join("sub")).expect("create");
     let long = format!("echo {}", "word ".repeat(100));
     for (command, works, code) in [
-        (
-            &["cd", "sub", "&&", "pwd"][..],
-            "sh -c 'cd sub && pwd'",
-            127,
-        ),
-        (&["export", "A=1"], "sh -c 'export A=1'", 127),
-        (&[".", "./env"], "sh -c '. ./env'", 126),
+        (&["cd", "sub", "&&", "pwd"][..], "-c 'cd sub && pwd'", 127),
+        (&["export", "A=1"], "-c 'export A=1'", 127),
+        (&[".", "./env"], "-c '. ./env'", 126),
         (
             &["A=/1", "sh", "-c", "echo $A"],
-            "env A=/1 sh -c 'echo $A'",
+            "-- env A=/1 sh -c 'echo $A'",
             127,
         ),
-        (&["sh -c true"], "sh -c true", 127),
-        (&[&long], long.trim(), 127),
+        (&["sh -c true"], "-c true", 127),
+        (&[&long], &format!("-- {}", long.trim()), 127),
     ] {
         let typed = [&["run", "--result-file", "../result.json", "--"], command].concat();
         let run = machine.recover(&typed);
         assert_eq!(run.code, code, "{run:?}");
         let last = run.stderr.lines().last().expect("a line");
         assert!(
-            last.ends_with(&format!(": `recover run -- {works}` works")),
+            last.ends_with(&format!(": `recover run {works}` works")),
             "{run:?}"
         );
         let dry = machine.recover(&[&["run", "--dry-run", "--"], command].concat());
         assert!(dry.stderr.ends_with(&format!("{last}\n")), "{dry:?}");
         // The result says it as well, for whoever was not there. It is no recovery to record.
         let result = std::fs::read_to_string(machine.root().join("result.json")).expect("a result");
-        assert!(result.contains("recover run --"), "{result}");
+        assert!(result.contains("recover run -"), "{result}");
         let sessions = machine.recover(&["sessions", "--json"]).json();
         assert_eq!(sessions, serde_json::json!([]), "{sessions}");
     }
@@ -137,7 +133,7 @@ fn a_word_of_the_shell_is_told_with_the_command_that_works() {
         &["sh", "-c", "nosuch"],
     ] {
         let run = machine.recover(&[&["run", "--"], command].concat());
-        assert!(!run.stderr.contains("recover run -- "), "{run:?}");
+        assert!(!run.stderr.contains("recover run -"), "{run:?}");
     }
 }
 
@@ -367,4 +363,27 @@ fn a_failure_that_keeps_coming_back_on_the_same_tree_is_not_retried_for_ever() {
     );
     write(&machine, "new", "the tree is another one");
     assert!(machine.recover(&args).stderr.contains("retry 1 "));
+}
+
+#[test]
+fn a_diff_that_was_shown_is_not_shown_again() {
+    let machine = Machine::new();
+    let tried = [
+        "run",
+        "--session",
+        "s",
+        "--fix",
+        "echo no > cure",
+        "--base-delay",
+        "1ms",
+        "--",
+    ];
+    let run = machine.recover(&[&tried[..], &["false"]].concat());
+    assert_eq!(run.code, 1, "{run:?}");
+    let shown = machine.recover(&["show", "s"]);
+    assert_eq!(shown.stdout.matches("+no").count(), 1, "{shown:?}");
+    let same = "diff: the same as that of attempt 1";
+    assert!(shown.stdout.contains(same), "{shown:?}");
+    let second = machine.recover(&["show", "s", "2"]);
+    assert!(second.stdout.contains("+no"), "{second:?}");
 }

@@ -209,7 +209,7 @@ fn a_tree_that_cannot_be_put_back_is_not_called_as_it_was() {
     assert!(history.stdout.contains("failed"), "{history:?}");
     let next = machine.recover(&["run", "--", "true"]);
     assert_eq!(next.code, 0, "{next:?}");
-    let way_back = "`recover restore s --whole-tree`";
+    let way_back = "`recover restore --whole-tree s`";
     assert!(next.stderr.contains(way_back), "{next:?}");
     let whole = machine.recover(&["restore", "s", "--whole-tree"]);
     assert_eq!(whole.code, 0, "{whole:?}");

@@ -38,7 +38,9 @@ fn an_interrupt_typed_in_the_first_run_ends_it_all() {
             "\n"
         );
         assert!(
-            session.seen().contains("was interrupted"),
+            session
+                .seen()
+                .contains("interrupted, nothing was recovered"),
             "{}",
             session.seen()
         );
@@ -88,10 +90,17 @@ fn an_interrupt_typed_between_two_tries_ends_the_wait() {
         "false",
     ];
     let mut session = Session::start(&machine, &args);
-    session.wait_for("next try in");
+    session.wait_for("again soon");
     session.press(CTRL_C);
     let status = session.end();
     assert_eq!(status.signal(), Some(2), "{status:?} {}", session.seen());
+    // What was typed stands behind the moving line, and goes with it.
+    let seen = session.seen();
+    let (_, last) = seen.rsplit_once("again soon").expect("the line");
+    let (line, after) = last.split_once("\r\x1b[2K").expect("the line is cleared");
+    assert!(line.trim_end_matches("^C").ends_with("left"), "{seen:?}");
+    let after = after.replace("\r\x1b[2K", "");
+    assert!(after.starts_with("recover: interrupted"), "{seen:?}");
 }
 
 #[test]

@@ -96,3 +96,15 @@ fn a_script_whose_interpreter_is_missing_is_no_typo() {
     let ran = machine.recover(&["run", "--", "./script"]);
     assert!(!ran.stderr.contains("did you mean"), "{ran:?}");
 }
+
+#[test]
+fn an_option_of_ours_behind_the_command_is_named_when_the_command_does_not_know_it() {
+    let machine = Machine::new();
+    let failed = machine.recover(&["run", "ls", "--max-attempts", "3"]);
+    let last = failed.stderr.lines().last().expect("something is said");
+    let says = "recover: `--max-attempts` after the command is the command's: put it before, as in \
+                `recover run --max-attempts … ls`";
+    assert_eq!(last, says, "{failed:?}");
+    let passed = machine.recover(&["run", "echo", "--fix", "x"]);
+    assert_eq!((passed.code, &*passed.stderr), (0, ""), "{passed:?}");
+}

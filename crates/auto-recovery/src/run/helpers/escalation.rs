@@ -92,7 +92,7 @@ pub(in crate::run) fn escalate(
     let called = told.and_then(|files| {
         let more = files.map(Files::variables).unwrap_or_default();
         let runner = &run.runner;
-        runner.run_helper(command, Role::Person, &call, (&more, None))
+        runner.with_grace(|| runner.run_helper(command, Role::Person, &call, (&more, None)))
     });
     let problem = match called {
         Ok(ran) if ran.is_success() => return,

@@ -13,25 +13,40 @@ use crate::run::advice::Advice;
 use crate::run::request::RollbackTarget;
 use crate::run::runner::Runner;
 use crate::run::tree::guarded::{Guarded, GuardedTree};
+use crate::run::tree::marked::named_checkpoint;
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use crate::workspace::Workspace;
 
 /// Paths that a message names; more are counted.
 const PATHS_SHOWN: usize = 10;
 
-/// Makes sure that `target` names something, before anything runs. Whether there is a good tree is
-/// only known when it is needed.
+/// Makes sure that `target` names something, before anything runs, and returns it by its id, with
+/// what else the name could have meant. Whether there is a good tree is only known when it is
+/// needed.
 pub(in crate::run) fn check(
     state_dir: &Path,
     workspace: &Workspace,
     target: &RollbackTarget,
     host: &Arc<dyn Host>,
-) -> Result<()> {
+) -> Result<(RollbackTarget, Option<String>)> {
+    let mut instead_of = None;
+    let mut meant = target.clone();
     let checked = match target {
         RollbackTarget::LastGood => Ok(()),
-        RollbackTarget::Checkpoint(id) => check_checkpoint(state_dir, workspace, id, host),
+        RollbackTarget::Checkpoint(typed) => {
+            match named_checkpoint(state_dir, workspace, typed, host) {
+                Ok(Some(named)) => {
+                    meant = RollbackTarget::Checkpoint(named.checkpoint);
+                    instead_of = named.instead_of;
+                    Ok(())
+                }
+                Ok(None) => check_checkpoint(state_dir, workspace, typed, host),
+                Err(error) => Err(error),
+            }
+        }
         RollbackTarget::GitRevision(revision) => check_revision(workspace, revision, host),
     };
+    let checked = checked.map(|()| (meant, instead_of));
     checked.map_err(|error| {
         let error = error.context("there is nothing to go back to by that name");
         error.with_hint(Hint::NameWayBack)

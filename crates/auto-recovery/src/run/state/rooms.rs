@@ -5,8 +5,11 @@
 //! the store's, which may live in the same directory, and have rules of their own.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use rustix::fs::Access;
 
 use crate::audit::{AuditStore, session_id};
 use crate::checkpoint::{OtherRooms, size};
@@ -15,6 +18,32 @@ use crate::run::state::outputs::{OUTPUTS, lock_unused};
 
 /// Rooms that are small, and count: what runs leave for each other.
 const SMALL: [&str; 4] = ["beside", "locks", "onlookers", "running"];
+
+/// The others.
+const LARGE: [&str; 2] = ["checkpoints", OUTPUTS];
+
+/// What of `state_dir`, which may not be there yet, no run could use, in words.
+pub(in crate::run) fn problems(state_dir: &Path) -> Vec<String> {
+    let Some(there) = state_dir
+        .ancestors()
+        .find(|dir| dir.symlink_metadata().is_ok())
+    else {
+        return Vec::new();
+    };
+    if !there.is_dir() {
+        return vec![format!("{} is no directory", there.display())];
+    }
+    let mut problems = Vec::new();
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    if let Err(errno) = rustix::fs::access(there, wanted) {
+        let why = io::Error::from(errno).kind();
+        problems.push(format!("{} cannot be written: {why}", there.display()));
+    }
+    let rooms = LARGE.iter().chain(&SMALL).map(|room| state_dir.join(room));
+    let wrong = rooms.filter(|room| room.symlink_metadata().is_ok() && !room.is_dir());
+    problems.extend(wrong.map(|room| format!("{} is no directory", room.display())));
+    problems
+}
 
 /// What is kept beside checkpoints, and may go.
 pub(in crate::run) struct StateRooms<'s> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auto_recovery::RecoveryStrategyType;
 use auto_recovery::audit::{JournalEvent, SessionOutcome};
-use auto_recovery::run::{Mode, Policy, RunExit, StrategyCommand};
+use auto_recovery::run::{Mode, Policy, RunEnd, RunExit, StrategyCommand};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -99,6 +99,59 @@ fn the_deadline_ends_the_run_with_124_and_the_tree_as_it_was() {
         1,
         "the attempt that was cut short is on record"
     );
+}
+
+#[test]
+fn a_deadline_that_cuts_the_first_run_off_is_on_record_and_calls_the_person() {
+    let project = Project::new(&[]);
+    let script = "echo halfway; exec sleep 60";
+    let mut request = project.request(&["sh", "-c", script], fixing(&["touch tried"]));
+    request.limits.deadline = Some(Duration::from_millis(300));
+    let call = "cp $RECOVER_OUTPUT ../called; sleep 0.1; echo $RECOVER_SESSION_ID >> ../called";
+    request.people.on_escalate = Some(StrategyCommand::shell(call));
+    let (outcome, seen) = project.run(request);
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.exit, RunExit::Code(124));
+    assert_eq!(outcome.end, RunEnd::Deadline);
+    assert_eq!(outcome.session_id.as_deref(), Some("s"));
+    assert_eq!(project.read("../called"), "halfway\ns\n");
+    assert!(!project.has("tried") && project.trail().is_empty());
+    assert!(project.journal().iter().any(|event| matches!(
+        event,
+        JournalEvent::SessionFinished(end) if end.outcome == SessionOutcome::Escalated
+    )));
+    let mut said = seen.events.iter();
+    let last = said.find(|event| event.starts_with("NotRecovered"));
+    let last = last.expect("the last line");
+    assert!(
+        last.contains("stopped at the deadline (exit 124)"),
+        "{last}"
+    );
+}
+
+#[test]
+fn whoever_is_called_at_the_deadline_has_the_grace_and_no_more() {
+    let project = Project::new(&[]);
+    let mut request = project.request(&["sh", "-c", "exit 1"], fixing(&["exec sleep 60"]));
+    request.limits.deadline = Some(Duration::from_millis(500));
+    let call = "echo called > ../called; sleep 60; echo late > ../called";
+    request.people.on_escalate = Some(StrategyCommand::shell(call));
+    assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(124));
+    assert_eq!(project.read("../called"), "called\n");
+}
+
+#[test]
+fn a_deadline_in_a_dry_run_leaves_nothing() {
+    let project = Project::new(&[]);
+    let mut request = project.request(&["sleep", "60"], fixing(&[]));
+    request.limits.deadline = Some(Duration::from_millis(300));
+    request.mode = Mode::DryRun;
+    let outcome = project.run(request).0.unwrap();
+    assert_eq!(
+        (outcome.exit, outcome.session_id),
+        (RunExit::Code(124), None)
+    );
+    assert!(project.journal().is_empty());
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! What a terminal shows is no wider than the terminal, whatever is told.
+
+use crate::harness::Machine;
+use crate::terminal::showing;
+
+const WIDTHS: [u16; 3] = [60, 80, 120];
+
+/// Each story: what is typed, and words of its last lines.
+const STORIES: [(&[&str], &str); 14] = [
+    (
+        &[
+            "run",
+            "--fix",
+            "echo 1 > a-file-whose-name-is-long.txt; echo 2 > another-file.txt",
+            "--",
+            "test",
+            "-e",
+            "a-file-whose-name-is-long.txt",
+        ],
+        "recovered",
+    ),
+    (&["undo", "--preview"], "a-file"),
+    (&["undo"], "recover restore"),
+    (
+        &[
+            "run",
+            "--fix",
+            "echo no cure at all > touched",
+            "--max-attempts",
+            "2",
+            "--base-delay",
+            "10ms",
+            "--no-jitter",
+            "--",
+            "sh",
+            "-c",
+            "test -e one -a -e two -a -e three -a -e four -a -e five || exit 7",
+        ],
+        "recovered",
+    ),
+    (
+        &[
+            "run",
+            "no-such-program-of-a-long-name",
+            "--with",
+            "--many",
+            "--options",
+            "and/a/long/path",
+        ],
+        "in PATH",
+    ),
+    (
+        &[
+            "run",
+            "--deadline",
+            "300ms",
+            "--",
+            "sh",
+            "-c",
+            "sleep 60 # a comment that makes this long",
+        ],
+        "124",
+    ),
+    (
+        &[
+            "run",
+            "--dry-run",
+            "--fix",
+            "./scripts/mend.sh",
+            "--rollback",
+            "--",
+            "sh",
+            "-c",
+            "exit 3",
+        ],
+        "would",
+    ),
+    (
+        &["run", "--retry", "1", "--base-delay", "10ms", "--", "false"],
+        "recover",
+    ),
+    (&["doctor"], "git"),
+    (
+        &[
+            "plan",
+            "--fix",
+            "./scripts/mend-what-is-wrong.sh --all --verbose",
+            "cargo",
+            "clippy",
+        ],
+        "code_quality",
+    ),
+    (
+        &[
+            "checkpoint",
+            "--label",
+            "before the great rewrite of everything 日本語の名前",
+        ],
+        "",
+    ),
+    (&["checkpoints"], "CHECKPOINT"),
+    (
+        &[
+            "show",
+            "no-such-session-of-a-long-name-that-nobody-ever-had-or-will-have",
+        ],
+        "recover sessions",
+    ),
+    (&["run", "--max-atempts", "3", "true"], "max-attempts"),
+];
+
+/// What of `text` is wider than `columns`, without what moves the cursor.
+fn too_wide(text: &str, columns: u16) -> Option<String> {
+    let bare = without_sequences(text);
+    let wide = |line: &&str| {
+        let width = |c: char| if c >= '\u{3000}' { 2 } else { 1 };
+        line.chars().map(width).sum::<usize>() > usize::from(columns)
+    };
+    bare.split(['\n', '\r']).find(wide).map(str::to_owned)
+}
+
+fn without_sequences(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(|c: char| c.is_ascii_alphabetic());
+        text + end.map_or("", |end| &part[end + 1..])
+    })
+}
+
+#[test]
+fn nothing_that_is_told_is_wider_than_the_terminal() {
+    for columns in WIDTHS {
+        let machine = Machine::new();
+        for (args, says) in STORIES {
+            let text = showing(columns, machine.command(args), "");
+            assert_eq!(
+                too_wide(&text, columns),
+                None,
+                "{args:?} at {columns}:\n{text}"
+            );
+            let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(one_line.contains(says), "{args:?} at {columns}:\n{text}");
+        }
+        machine.write("project/recover.toml", "max_atempts = 3\n");
+        let text = showing(columns, machine.command(&["checkpoints"]), "");
+        assert_eq!(too_wide(&text, columns), None, "at {columns}:\n{text}");
+        assert!(text.contains("warning: "), "{text}");
+    }
+}
+
+#[test]
+fn help_fits_the_terminal_and_is_whole_in_a_pipe() {
+    let machine = Machine::new();
+    for command in ["run", "show", "log", "prune"] {
+        for columns in WIDTHS {
+            let text = showing(columns, machine.command(&[command, "--help"]), "");
+            assert_eq!(
+                too_wide(&text, columns),
+                None,
+                "{command} at {columns}:\n{text}"
+            );
+        }
+    }
+    let piped = machine.recover(&["show", "--help"]);
+    let example = "recover show --diff | git apply --index --3way     the cure, in another checkout of \
+                   the project\n";
+    assert!(piped.quiet().contains(example), "{piped:?}");
+}
+
+#[test]
+fn in_a_pipe_no_line_is_folded() {
+    let machine = Machine::new();
+    let long = "no-such-program-".repeat(12);
+    let run = machine.recover(&["run", &long, "a", "b", "c"]);
+    assert_eq!(run.code, 127, "{run:?}");
+    assert!(!run.stderr.contains("\n     "), "{run:?}");
+}

@@ -1,0 +1,165 @@
+//! The end of a recovery: what is said of it, who is called, and how the process exits.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::exit::EXIT_TIMED_OUT;
+use crate::failure::Category;
+use crate::manager::{Recovery, RecoveryEnd};
+use crate::run::advice::{Advice, Wish};
+use crate::run::event::RunEvent;
+use crate::run::helpers::escalation::escalate;
+use crate::run::helpers::told::Told;
+use crate::run::last_line::{self, Stands, TreeLeft};
+use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
+use crate::run::under_way::{Failed, Run};
+
+/// The facts that decide the end of a run besides the recovery.
+pub(super) struct Ending<'a> {
+    pub(super) failed: &'a Failed,
+    pub(super) category: Category,
+    /// Whether the changes of failed attempts were put back.
+    pub(super) undone: bool,
+    pub(super) skipped: &'a [String],
+    /// The patch of the cure's changes.
+    pub(super) patch: Option<PathBuf>,
+    /// Whether files that git knows changed while the command ran, and not by an attempt.
+    pub(super) changed_itself: bool,
+    /// Whether the command said that it changed files itself before it failed.
+    pub(super) mended_before: bool,
+    /// The facts for the one who is called to help.
+    pub(super) told: &'a Told,
+}
+
+/// Ends the run: notifies the observer, calls the one who must help, returns the exit.
+pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Result<RunOutcome> {
+    let failed = ending.failed;
+    let attempts = recovery.result.attempts.len();
+    let exit = match recovery.end {
+        RecoveryEnd::Recovered => exit_of_cure(run, &ending, &recovery),
+        RecoveryEnd::DeadlinePassed => RunExit::Code(EXIT_TIMED_OUT),
+        RecoveryEnd::Interrupted => match run.runner.interrupt.raised() {
+            Some(signal) => RunExit::Signal(signal),
+            None => failed.exit,
+        },
+        RecoveryEnd::Escalated => run.runner.last_failure().unwrap_or(failed.exit),
+    };
+    if recovery.end == RecoveryEnd::Recovered {
+        show_recovered(run, &recovery, (ending.category, exit));
+    } else {
+        if recovery.end != RecoveryEnd::Interrupted {
+            let told = ending.skipped.iter().chain(&recovery.declined);
+            for why in told.chain(&recovery.stopped).chain(&recovery.out_of_time) {
+                run.observe(&RunEvent::NotTried { why });
+            }
+        }
+        run.show_not_ended();
+        run.observe(&RunEvent::NotRecovered {
+            why: &not_recovered(run, failed.exit, exit, &recovery),
+            attempts,
+            duration: run.elapsed(),
+            tree: TreeLeft::of(Stands {
+                attempts,
+                undone: ending.undone && recovery.not_covered.is_empty(),
+                mended_before: ending.mended_before,
+                still_runs: !run.runner.not_ended().is_empty(),
+            }),
+            exits: recovery.out_of_time.as_ref().map(|_| CROSSED),
+            session_id: recovery.session_id.as_deref(),
+        });
+        if recovery.end != RecoveryEnd::Interrupted {
+            escalate(run, failed, &recovery.result, Some(ending.told));
+        }
+    }
+    let end = match recovery.end {
+        RecoveryEnd::Recovered if recovery.flaky => RunEnd::Flaky,
+        RecoveryEnd::Recovered => RunEnd::Recovered,
+        RecoveryEnd::Escalated => failed.end(),
+        RecoveryEnd::DeadlinePassed => RunEnd::Deadline,
+        RecoveryEnd::Interrupted => RunEnd::Interrupted,
+    };
+    let session_id = recovery.session_id.or_else(|| run.runner.session_id());
+    Ok(RunOutcome {
+        failure: Some(failed.first()),
+        files_modified: recovery.files_modified,
+        session_id,
+        flaky: recovery.flaky,
+        patch: ending.patch,
+        ..run.outcome(exit, end, recovery.result)
+    })
+}
+
+/// The exit of a recovered run: 0, unless the user asked for the first run's code.
+fn exit_of_cure(run: &Run, ending: &Ending<'_>, recovery: &Recovery) -> RunExit {
+    let request = &run.runner.request;
+    let is_flaky = recovery.flaky && request.exits.fail_on_flaky;
+    let changed = !recovery.files_modified.is_empty() || ending.changed_itself;
+    match is_flaky || (changed && request.exits.fail_on_change) {
+        true => ending.failed.exit,
+        false => RunExit::Code(0),
+    }
+}
+
+/// Says why a run that was recovered does not exit with 0.
+fn why_exit(run: &Run, exit: RunExit, recovery: &Recovery) -> Option<String> {
+    if exit == RunExit::Code(0) {
+        return None;
+    }
+    let is_flaky = recovery.flaky && run.runner.request.exits.fail_on_flaky;
+    let (why, wish) = match recovery.files_modified.is_empty() {
+        true if is_flaky => ("it passed by being run again only", Wish::FailOnFlaky),
+        true => (
+            "files changed while the command ran, and stay",
+            Wish::FailOnChange,
+        ),
+        false => ("the cure changed files, which stay", Wish::FailOnChange),
+    };
+    let says = format!("exits {} all the same: {why}", exit.shell_code());
+    Some(run.runner.request.advise(says, &Advice::Because(wish)))
+}
+
+fn show_recovered(run: &Run, recovery: &Recovery, (category, exit): (Category, RunExit)) {
+    let files = &recovery.files_modified;
+    let is_test = |file: &&String| {
+        let file = file.to_lowercase();
+        file.split('/')
+            .any(|part| part.contains("test") || part.contains("spec"))
+    };
+    let changed_tests: Vec<String> = match category {
+        Category::TestFailure => files.iter().filter(is_test).cloned().collect(),
+        _ => Vec::new(),
+    };
+    run.observe(&RunEvent::Recovered {
+        strategy: recovery.result.strategy_used.as_str(),
+        attempts: recovery.result.attempts.len(),
+        duration: run.elapsed(),
+        flaky: recovery.flaky,
+        left_running: &recovery.left_running,
+        changed_tests: &changed_tests,
+        changed: !files.is_empty(),
+        exits: why_exit(run, exit, recovery).as_deref(),
+        session_id: recovery.session_id.as_deref(),
+    });
+}
+
+/// Why a run exits with 124 before its deadline.
+const CROSSED: &str = "exit 124: the next wait crosses the deadline";
+
+fn not_recovered(run: &Run, first: RunExit, exit: RunExit, recovery: &Recovery) -> String {
+    let end = recovery.end;
+    if end == RecoveryEnd::DeadlinePassed && !run.runner.not_ended().is_empty() {
+        return "stopped beside what could not be ended".to_owned();
+    }
+    // The deadline is still to come: what fails says more, and why nothing more is tried is told
+    // beside it.
+    let (end, exit) = match recovery.out_of_time {
+        Some(_) => {
+            let last = run.runner.last_failure();
+            (RecoveryEnd::Escalated, last.unwrap_or(first))
+        }
+        None => (end, exit),
+    };
+    let (command, result) = (&run.runner.command, &recovery.result);
+    let attempts = result.attempts.len();
+    last_line::why((command, end, attempts), exit, result.final_error.as_ref())
+}
