@@ -22,7 +22,7 @@ pub(crate) use inspect::{
     CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RestoreArgs,
 };
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
-pub(crate) use maintain::{ClearArgs, CompletionsArgs, Generate, TrustArgs};
+pub(crate) use maintain::{ClearArgs, CompletionsArgs, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};

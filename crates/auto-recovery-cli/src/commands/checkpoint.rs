@@ -3,6 +3,7 @@
 use auto_recovery::Result;
 use serde::Serialize;
 
+use crate::args::CheckpointArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::counted;
@@ -21,7 +22,8 @@ struct Marked<'a> {
 ///
 /// # Errors
 /// If it cannot be checkpointed, or a recovery works here.
-pub(crate) fn checkpoint(context: &Context, label: Option<&str>) -> Result<Exit> {
+pub(crate) fn checkpoint(context: &Context, args: CheckpointArgs) -> Result<Exit> {
+    let label = args.label.as_deref();
     if let Some(session) = &context.settings.parent_session {
         return inside(context, session);
     }

@@ -10,8 +10,10 @@ use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::args::ClearArgs;
 use crate::artifacts;
 use crate::commands::session::{self, Trail};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
 use crate::output::{Printer, counted, escape_text};
@@ -23,15 +25,15 @@ struct Cleared {
     entries: u64,
 }
 
-/// Removes `session`, or every session where none is named. Asks first unless `yes`.
-pub(crate) fn clear(
-    store: &dyn AuditStore,
-    session: Option<String>,
-    yes: bool,
-    state_dir: &Path,
-    host: &Arc<dyn Host>,
-    printer: &Printer,
-) -> Result<Exit> {
+/// Removes the session that is named, or every session. Asks first unless told not to.
+pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
+    let ClearArgs {
+        session,
+        all: _,
+        yes,
+    } = args;
+    let (store, printer, host) = (&*context.store()?, &context.printer, &context.host);
+    let state_dir = &context.settings.state_dir.value;
     let mut all_may_go = true;
     let is_of_all = session.is_none();
     let (sessions, question) = match session {

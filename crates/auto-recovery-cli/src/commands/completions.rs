@@ -14,7 +14,7 @@ use std::path::Path;
 use auto_recovery::{Error, Result};
 use clap_complete::env::CompleteEnv;
 
-use crate::args::Generate;
+use crate::args::CompletionsArgs;
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, stdout_error};
 
@@ -42,16 +42,13 @@ pub(crate) fn answer_shell(args: &[OsString]) -> clap::error::Result<bool> {
         .try_complete(args.iter().cloned(), None)
 }
 
-/// Writes completions or manual pages to stdout, or below `directory`.
+/// Writes completions or manual pages to stdout, or below a directory.
 ///
 /// # Errors
 /// If they cannot be written.
-pub(crate) fn completions(
-    what: Generate,
-    directory: Option<&Path>,
-    printer: &Printer,
-) -> Result<Exit> {
-    let Some(directory) = directory.filter(|directory| *directory != Path::new("-")) else {
+pub(crate) fn completions(args: CompletionsArgs, printer: &Printer) -> Result<Exit> {
+    let CompletionsArgs { what, directory } = args;
+    let Some(directory) = directory.filter(|directory| directory != Path::new("-")) else {
         let content = match what.shell() {
             Some(shell) => shells::script(shell)?.content,
             None => pages::main()?,
@@ -65,8 +62,8 @@ pub(crate) fn completions(
         Some(shell) => vec![shells::script(shell)?],
         None => pages::all()?,
     };
-    fs::create_dir_all(directory)
-        .map_err(|error| Error::io("create directory", directory, error))?;
+    fs::create_dir_all(&directory)
+        .map_err(|error| Error::io("create directory", &directory, error))?;
     for file in files {
         let path = directory.join(file.name);
         fs::write(&path, file.content).map_err(|error| Error::io("write", &path, error))?;

@@ -8,8 +8,9 @@ use auto_recovery::wording::typed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Column, Printer, Table};
+use crate::output::{Column, Table};
 use crate::settings::{
     FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings,
     RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread,
@@ -26,7 +27,10 @@ struct Row {
 
 /// Prints every setting and where its value comes from. A file with a mistake, which was named
 /// before, is a mistake of this command as well.
-pub(crate) fn config(settings: &Settings, printer: &Printer) -> Result<Exit> {
+pub(crate) fn config(context: &Context) -> Result<Exit> {
+    let Context {
+        settings, printer, ..
+    } = context;
     let rows = rows(settings);
     if printer.json {
         printer.json_lines(&rows)?;

@@ -5,35 +5,64 @@ use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::session_id::{self, short};
 use auto_recovery::audit::{AuditStore, FailureDetected, FoundSession, find_session};
-use auto_recovery::detect::{Detection, Explained, Observation, Rules, explain};
+use auto_recovery::detect::{self, Detection, Explained, Observation, Rules};
 use auto_recovery::process::Stream;
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 
+use crate::args::ExplainArgs;
 use crate::commands::captured::read;
 use crate::commands::evidence::{Evidence, Faced};
 use crate::commands::explain_text::{self, Shape};
 use crate::commands::explanation::{Explanation, Line, OfRecipe};
+use crate::commands::run::library_request;
 use crate::commands::session::{self, Asked};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Printer, Verbosity, counted, session_argument};
+use crate::settings::RunRequest;
 
 /// A file with what a command wrote, and what is known of that.
-pub(crate) struct CapturedOutput {
-    /// The file.
-    pub(crate) file: String,
+struct CapturedOutput {
+    file: String,
     /// How the command ended.
-    pub(crate) exit_code: Option<i32>,
+    exit_code: Option<i32>,
     /// The command, as one would type it.
-    pub(crate) command: Option<String>,
+    command: Option<String>,
+}
+
+/// Explains a session, or an output that is there already.
+pub(crate) fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
+    let ExplainArgs {
+        what,
+        last: _,
+        exit_code,
+        command,
+        any_project,
+    } = args;
+    let is_told_of = command.is_some() || exit_code.is_some();
+    let output = |file| CapturedOutput {
+        file,
+        exit_code,
+        command,
+    };
+    let request = library_request(context, &RunRequest::of(Vec::new()))?;
+    let printer = &context.printer;
+    match what {
+        Some(file) if is_told_of => explain_output(request, &output(file), printer),
+        Some(what) if !is_session(&*context.store()?, &what)? => {
+            explain_output(request, &output(what), printer)
+        }
+        session => explain_session(request, context.asked(session, any_project), printer),
+    }
 }
 
 /// Whether `text` means a session of `store`: the id of one, or a piece that is no file's name.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub(crate) fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
+fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
     if session_id::encode(text).is_err() {
         return Ok(false);
     }
@@ -48,11 +77,7 @@ pub(crate) fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is no such session, or nothing failed in it.
-pub(crate) fn explain_session(
-    mut request: Request,
-    asked: Asked<'_>,
-    printer: &Printer,
-) -> Result<Exit> {
+fn explain_session(mut request: Request, asked: Asked<'_>, printer: &Printer) -> Result<Exit> {
     let store = request.state.store.clone();
     let session = session::asked_for(&*store, asked, printer)?;
     let (evidence, damage) = Evidence::of(&*store, &session)?;
@@ -131,7 +156,7 @@ fn recorded<'a>(
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn explain_output(
+fn explain_output(
     mut request: Request,
     output: &CapturedOutput,
     printer: &Printer,
@@ -219,7 +244,7 @@ fn detected(request: &Request, output: &str, ended: &FailureDetected) -> Explain
         stdout: b"",
         stderr: output.as_bytes(),
     };
-    explain(&observation, rules)
+    detect::explain(&observation, rules)
 }
 
 /// What is said of a failure that `detection` tells: its recipes are judged as they are now.

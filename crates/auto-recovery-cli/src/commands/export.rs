@@ -1,44 +1,31 @@
 //! `recover export`: trails written out whole.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::export::{self, ExportOptions};
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::args::ExportFormat;
-use crate::commands::session::{self, Asked, Trail};
+use crate::args::{ExportArgs, ExportFormat};
+use crate::commands::session::{self, Trail};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{
     Escapes, Printer, counted, format_by_ending, session_argument, session_word, write_output,
 };
 
-/// What is exported, and how.
-pub(crate) struct Export<'a> {
-    /// Session to export; none for every one.
-    pub(crate) asked: Option<Asked<'a>>,
-    /// Format, if one was asked for.
-    pub(crate) format: Option<ExportFormat>,
-    /// Where to write; none for stdout.
-    pub(crate) output: Option<PathBuf>,
-    /// Whether text that a spreadsheet would run is left exact.
-    pub(crate) raw: bool,
-}
-
-/// Writes trails of `store` out.
-pub(crate) fn export(
-    store: &dyn AuditStore,
-    request: Export<'_>,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
-    let Export {
-        asked,
+/// Writes trails of the store out.
+pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
+    let ExportArgs {
+        session,
+        last: _,
+        all,
         format,
         output,
         raw,
-    } = request;
+        any_project,
+    } = args;
+    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
     let named = output.as_deref().filter(|_| format.is_none());
     let ending =
         named.map(|path| format_by_ending(path, by_ending, ".json, .csv, .jsonl or .parquet"));
@@ -54,11 +41,11 @@ pub(crate) fn export(
         ExportFormat::Csv => Escapes::Text,
         ExportFormat::Parquet => refuse_terminal(output.as_deref(), printer)?,
     };
-    let session = match asked {
-        None => None,
-        Some(asked) => Some(with_entries(
+    let session = match all {
+        true => None,
+        false => Some(with_entries(
             store,
-            session::asked_for(store, asked, printer)?,
+            session::asked_for(store, context.asked(session, any_project), printer)?,
         )?),
     };
     let summary = write_output(output.as_deref(), escapes, printer, |out| match &session {

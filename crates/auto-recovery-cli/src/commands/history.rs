@@ -5,8 +5,10 @@ use std::time::SystemTime;
 use auto_recovery::audit::{AuditStore, Damage, StoredEntry};
 use auto_recovery::{RecoveryAuditEntry, Result};
 
+use crate::args::HistoryArgs;
 use crate::commands::evidence::Evidence;
-use crate::commands::session::{self, Asked};
+use crate::commands::session;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{
     Column, Escapes, JsonArray, Printer, Table, Tone, human_seconds, short_age, stdout_error,
@@ -16,15 +18,16 @@ use crate::output::{
 /// needs a bound; 1,000 rows are 20 screens.
 const ROWS_DEFAULT: usize = 1000;
 
-/// Lists the attempts of the session `asked` for; only the `last` of them if given.
-pub(crate) fn history(
-    store: &dyn AuditStore,
-    asked: Asked<'_>,
-    last: Option<u64>,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
-    let session = session::asked_for(store, asked, printer)?;
+/// Lists the attempts of the session that is asked for, or the last of them.
+pub(crate) fn history(context: &Context, args: HistoryArgs) -> Result<Exit> {
+    let HistoryArgs {
+        session,
+        last,
+        any_project,
+    } = args;
+    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let session = session::asked_for(store, context.asked(session, any_project), printer)?;
+    let last = last.flatten();
     let last = last.map(|last| usize::try_from(last).unwrap_or(usize::MAX));
     let damage = if printer.json {
         print_json(store, &session, last, printer)?

@@ -4,14 +4,23 @@ use auto_recovery::Result;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{JournalEvent, SessionHeld, SessionReleased};
 
+use crate::args::HoldArgs;
 use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::session_argument;
 
-/// Has `session` kept, because of `reason`, until it is released.
-pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -> Result<Exit> {
+/// Has a session kept until it is released, or releases it.
+pub(crate) fn hold(context: &Context, args: HoldArgs) -> Result<Exit> {
+    let HoldArgs {
+        session,
+        reason,
+        release: releases,
+    } = args;
+    if releases {
+        return release(context, session);
+    }
     let store = context.store()?;
     let session = session::existing(&*store, &session)?;
     let started = identity::session_started(&context.settings, None);
@@ -30,7 +39,7 @@ pub(crate) fn hold(context: &Context, session: String, reason: Option<String>) -
 }
 
 /// Lets `session` go again.
-pub(crate) fn release(context: &Context, session: String) -> Result<Exit> {
+fn release(context: &Context, session: String) -> Result<Exit> {
     let store = context.store()?;
     let session = session::existing(&*store, &session)?;
     if session::facts(&*store, &session)?.held.is_none() {

@@ -1,4 +1,4 @@
-//! One file a command: a function of plain values that returns the exit code.
+//! One file a command: a function of the context and of the arguments that returns the exit code.
 
 mod captured;
 mod checkpoint;
@@ -35,8 +35,10 @@ mod show_part;
 mod show_text;
 mod stats;
 mod stats_of_all;
+mod stats_text;
 mod transfer;
 mod trust;
+mod wanted;
 
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
@@ -45,23 +47,21 @@ pub(crate) use clear::clear;
 pub(crate) use completions::{answer_shell, completions};
 pub(crate) use config::config;
 pub(crate) use doctor::doctor;
-pub(crate) use explain::{CapturedOutput, explain_output, explain_session, is_session};
-pub(crate) use export::{Export, export};
+pub(crate) use explain::explain;
+pub(crate) use export::export;
 pub(crate) use history::history;
-pub(crate) use hold::{hold, release};
+pub(crate) use hold::hold;
 pub(crate) use init::init;
 pub(crate) use log::log;
 pub(crate) use plan::plan;
-pub(crate) use prune::{PruneRequest, prune_by_itself, prune_sessions};
+pub(crate) use prune::{prune_by_itself, prune_sessions};
 pub(crate) use recipes::recipes;
-pub(crate) use report::{Report, report};
+pub(crate) use report::report;
 pub(crate) use restore::restore;
-pub(crate) use run::{library_request, run};
+pub(crate) use run::run;
 pub(crate) use session::{Asked, Scope};
 pub(crate) use sessions::sessions;
-pub(crate) use show::{Wanted, show};
-pub(crate) use show_part::{Part, show_part};
+pub(crate) use show::show;
 pub(crate) use stats::stats;
-pub(crate) use stats_of_all::{Question, stats_of_all};
 pub(crate) use transfer::{copy, import};
-pub(crate) use trust::{TrustPlace, list_trusted, revoke_trust, trust};
+pub(crate) use trust::trust;

@@ -12,6 +12,7 @@ use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, p
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::args::PruneArgs;
 use crate::artifacts;
 use crate::commands::clear::confirmed;
 use crate::context::Context;
@@ -30,18 +31,6 @@ const BY_ITSELF_MAX: usize = 1000;
 /// The file in the state that says when that was done last.
 const STAMP_NAME: &str = "retention.stamp";
 
-/// What is to go, and how.
-pub(crate) struct PruneRequest {
-    /// The rules; where there are none, those of the configuration count.
-    pub(crate) rules: RetentionRules,
-    /// The directory of archives; none if nothing is archived.
-    pub(crate) archive: Option<PathBuf>,
-    /// Whether it is only shown what would go.
-    pub(crate) dry_run: bool,
-    /// Whether nobody is asked.
-    pub(crate) yes: bool,
-}
-
 /// A session that went, or would.
 #[derive(Serialize)]
 struct Row {
@@ -56,30 +45,12 @@ struct Row {
 }
 
 /// Removes the sessions that the rules name.
-pub(crate) fn prune_sessions(context: &Context, request: PruneRequest) -> Result<Exit> {
-    let printer = &context.printer;
-    let PruneRequest {
-        mut rules,
-        archive,
-        dry_run,
-        yes,
-    } = request;
-    let configured = &context.settings.retention;
-    let archive = archive.or_else(|| configured.archive.as_ref().map(|one| one.value.clone()));
-    if rules.are_empty() {
-        let project = rules.project.take();
-        rules = RetentionRules {
-            project,
-            ..configured.rules()
-        };
-    }
-    if rules.are_empty() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "prune needs a rule: --older-than, --keep-last or --max-size, or [retention] in your \
-             config.toml",
-        ));
-    }
+pub(crate) fn prune_sessions(context: &Context, args: PruneArgs) -> Result<Exit> {
+    let (printer, dry_run, yes) = (&context.printer, args.dry_run, args.yes);
+    let archive = args.archive.clone();
+    let configured = &context.settings.retention.archive;
+    let archive = archive.or_else(|| configured.as_ref().map(|one| one.value.clone()));
+    let rules = rules(context, args)?;
     let store = context.store()?;
     let (sessions, damage) = store.read_sessions()?;
     for unread in damage.iter().filter(|damage| damage.is_of_all()) {
@@ -120,6 +91,30 @@ pub(crate) fn prune_sessions(context: &Context, request: PruneRequest) -> Result
         (None, true) => Ok(Exit::NOT_FOUND),
         (None, false) => Ok(Exit::OK),
     }
+}
+
+/// The rules that were typed; where there are none, those of the configuration.
+fn rules(context: &Context, args: PruneArgs) -> Result<RetentionRules> {
+    let mut rules = RetentionRules {
+        older_than: args.older_than,
+        keep_last: args.keep_last,
+        max_bytes: args.max_size,
+        project: args.project,
+    };
+    if rules.are_empty() {
+        rules = RetentionRules {
+            project: rules.project,
+            ..context.settings.retention.rules()
+        };
+    }
+    if rules.are_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "prune needs a rule: --older-than, --keep-last or --max-size, or [retention] in your \
+             config.toml",
+        ));
+    }
+    Ok(rules)
 }
 
 /// Those of `agreed` that are to go by the rules `now` too, as they were. It is told which stay.

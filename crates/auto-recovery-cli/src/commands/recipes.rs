@@ -4,8 +4,12 @@ use auto_recovery::recipe::{Recipe, RecipeBook, Remedy, Tier};
 use auto_recovery::{Category, Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::args::RecipesArgs;
+use crate::commands::run::library_request;
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Column, Facts, Printer, Table};
+use crate::output::{Column, Facts, Table};
+use crate::settings::RunRequest;
 
 /// A recipe, for programs.
 #[derive(Serialize)]
@@ -29,12 +33,15 @@ struct Shown<'a> {
     files: &'a [String],
 }
 
-/// Lists the recipes in the order they are tried, the user's `own` first, or tells all of the one
-/// called `name`.
+/// Lists the recipes in the order they are tried, the user's own first, or tells all of the one
+/// that is named.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none of that name.
-pub(crate) fn recipes(own: Vec<Recipe>, name: Option<&str>, printer: &Printer) -> Result<Exit> {
+pub(crate) fn recipes(context: &Context, args: RecipesArgs) -> Result<Exit> {
+    let (name, printer) = (args.name.as_deref(), &context.printer);
+    let request = library_request(context, &RunRequest::of(Vec::new()))?;
+    let own = request.tries.recipes;
     let names: Vec<String> = own.iter().map(|one| one.name.clone()).collect();
     let book = RecipeBook::with_user(own)?;
     let known = book.recipes().iter().map(|recipe| {

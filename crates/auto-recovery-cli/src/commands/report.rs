@@ -1,49 +1,32 @@
 //! `recover report`: a session told, for people and for programs.
 
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::path::Path;
 
 use auto_recovery::host::new_id;
 use auto_recovery::report::{self, CiReport, Source};
-use auto_recovery::run::Place;
 use auto_recovery::{Error, Result};
 
-use crate::args::{CiFormat, ReportFormat};
+use crate::args::{CiFormat, ReportArgs, ReportFormat};
 use crate::commands::github::tell_github;
 use crate::commands::kept::KeptOnDisk;
-use crate::commands::session::{self, Asked};
+use crate::commands::session;
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, format_by_ending, write_output};
-use crate::settings::GithubFiles;
+use crate::output::{Escapes, format_by_ending, write_output};
 
 /// The endings that name a format, in words.
 const ENDINGS: &str = ".html, .md, .json, .xml or .sarif";
 
-/// What is written, and where.
-pub(crate) struct Report<'a> {
-    /// Which session.
-    pub(crate) asked: Asked<'a>,
-    /// As what; else what `output` ends in says.
-    pub(crate) format: Option<ReportFormat>,
-    /// The file; stdout if left out.
-    pub(crate) output: Option<PathBuf>,
-    /// Where GitHub Actions wants what a step says.
-    pub(crate) github: &'a GithubFiles,
-}
-
 /// Writes a report of the session that is asked for.
-pub(crate) fn report(
-    place: &Place,
-    request: Report<'_>,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
-    let Report {
-        asked,
+pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
+    let ReportArgs {
+        session,
         format,
         output,
-        github,
-    } = request;
+        any_project,
+    } = args;
+    let (place, printer, now) = (&context.place()?, &context.printer, context.host.now());
+    let github = &context.settings.github;
     let named = output.as_deref().filter(|_| format.is_none());
     let ending = named.map(|path| format_by_ending(path, by_ending, ENDINGS));
     let format = format
@@ -54,7 +37,7 @@ pub(crate) fn report(
             ReportFormat::Markdown
         });
     let store = &*place.store;
-    let session = session::asked_for(store, asked, printer)?;
+    let session = session::asked_for(store, context.asked(session, any_project), printer)?;
     let kept = KeptOnDisk::of(place, &session)?;
     let source = Source {
         store,

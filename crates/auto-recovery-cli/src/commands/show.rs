@@ -8,12 +8,16 @@ use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
+use crate::args::ShowArgs;
 use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
-use crate::commands::session::{self, Asked};
+use crate::commands::session;
 use crate::commands::show_diff::{Beginning, Whole};
+use crate::commands::show_part::{Part, show_part};
 use crate::commands::show_text::{self, Outputs};
+use crate::commands::wanted::{Wanted, session_of};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Printer, session_argument, session_word};
 
@@ -29,16 +33,34 @@ struct Shown<'a> {
     output_file: Option<&'a str>,
 }
 
-/// Which attempts are to be shown.
-pub(crate) struct Wanted<'a> {
-    /// The session.
-    pub(crate) session: Asked<'a>,
-    /// The attempt; none for all of them.
-    pub(crate) attempt: Option<u64>,
+/// Shows attempts of a session, with the diffs that its checkpoints tell.
+pub(crate) fn show(context: &Context, args: ShowArgs) -> Result<Exit> {
+    let ShowArgs {
+        session,
+        attempt,
+        last,
+        any_project,
+        diff,
+        stat,
+        output,
+    } = args;
+    let wanted = Wanted {
+        session: context.asked(session, any_project),
+        attempt: attempt.or(last.flatten()),
+    };
+    let (place, printer, now) = (&context.place()?, &context.printer, context.host.now());
+    let parts = [
+        (diff, Part::Diff),
+        (stat, Part::Stat),
+        (output, Part::Output),
+    ];
+    if let Some((_, part)) = parts.into_iter().find(|(is_asked, _)| *is_asked) {
+        return show_part(place, wanted, part, printer);
+    }
+    show_attempts(place, wanted, now, printer)
 }
 
-/// Shows attempts of a session, with the diffs that its checkpoints tell.
-pub(crate) fn show(
+fn show_attempts(
     place: &Place,
     wanted: Wanted<'_>,
     now: SystemTime,
@@ -107,29 +129,6 @@ pub(crate) fn show(
     Damage::join(&mut tail.damage, journal_damage);
     let shown = tail.entries.len() as u64;
     session::told(store, &session, shown, &tail.damage, printer)
-}
-
-/// The session that is `asked` for. Who gives nothing but a number means an attempt.
-///
-/// # Errors
-/// As of [`session::asked_for`].
-pub(crate) fn session_of(
-    store: &dyn AuditStore,
-    asked: Asked<'_>,
-    printer: &Printer,
-) -> Result<String> {
-    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-    let number = asked.named.clone().filter(is_number);
-    session::asked_for(store, asked, printer).map_err(|error| match number {
-        Some(number) if error.kind() == ErrorKind::NotFound => Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "no session {number}; `recover show --last {number}` shows attempt {number} of the \
-                 newest session here, `recover sessions` lists the sessions"
-            ),
-        ),
-        _ => error,
-    })
 }
 
 /// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.

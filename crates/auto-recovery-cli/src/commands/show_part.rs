@@ -12,8 +12,8 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
-use crate::commands::show::{Wanted, session_of};
 use crate::commands::show_text::in_state;
+use crate::commands::wanted::{Wanted, session_of};
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, session_argument, session_word, stdout_error};
 
@@ -22,7 +22,7 @@ const STAT_COLUMNS: u16 = 80;
 
 /// The part of a session, or of one attempt, to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(super) enum Part {
     /// Its changes, as `git apply` takes them.
     Diff,
     /// Its changed files, with the size of each change.
@@ -35,7 +35,7 @@ pub(crate) enum Part {
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
-pub(crate) fn show_part(
+pub(super) fn show_part(
     place: &Place,
     wanted: Wanted<'_>,
     part: Part,

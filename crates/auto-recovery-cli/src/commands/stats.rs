@@ -1,26 +1,33 @@
 //! `recover stats`: a session summed up.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::{RecoveryStatistics, Result};
 
-use crate::commands::session::{self, Asked};
+use crate::args::StatsArgs;
+use crate::commands::session;
+use crate::commands::stats_of_all::stats_of_all;
+use crate::commands::stats_text::{counts, when};
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Facts, Printer, age, human_seconds};
+use crate::output::{Facts, human_seconds};
 
 /// File names that people are shown; the rest is counted.
 const FILES_SHOWN: usize = 8;
 
-/// Sums up the session `asked` for.
-pub(crate) fn stats(
-    store: &dyn AuditStore,
-    asked: Asked<'_>,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
+/// Sums up the session that is asked for, or those of the whole store.
+pub(crate) fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
+    let is_of_all = args.all
+        || !args.by.is_empty()
+        || [&args.since, &args.until, &args.project, &args.host]
+            .into_iter()
+            .any(Option::is_some);
+    if is_of_all {
+        return stats_of_all(context, args);
+    }
+    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let asked = context.asked(args.session, args.any_project);
     let session = session::asked_for(store, asked, printer)?;
     let (statistics, damage) = store.read_statistics(&session)?;
     if printer.json {
@@ -29,17 +36,6 @@ pub(crate) fn stats(
         printer.long_text(&text(&statistics, now, printer.columns))?;
     }
     session::told(store, &session, statistics.total_attempts, &damage, printer)
-}
-
-/// A time and its age.
-pub(super) fn when(time: &Option<String>, now: SystemTime) -> String {
-    match time {
-        Some(time) => match age(time, now) {
-            age if time.starts_with(&age) => time.clone(),
-            age => format!("{time} ({age})"),
-        },
-        None => "never".to_owned(),
-    }
 }
 
 fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) -> String {
@@ -83,21 +79,6 @@ fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) 
     facts.add("undone", rollback_count.to_string());
     facts.add("files", files(*files_modified_count, files_modified));
     facts.render()
-}
-
-/// `counts`, the largest first.
-pub(super) fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let mut sorted: Vec<_> = counts.iter().collect();
-    sorted.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
-    let parts: Vec<_> = sorted
-        .iter()
-        .map(|(name, count)| format!("{name} × {count}"))
-        .collect();
-    if parts.is_empty() {
-        "none".to_owned()
-    } else {
-        parts.join(", ")
-    }
 }
 
 fn files(count: u64, names: &[String]) -> String {

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::time::SystemTime;
 
-use auto_recovery::audit::AuditStore;
 use auto_recovery::statistics::{
     AggregateGroup, AggregateQuery, AggregateStatistics, Aggregates, Dimension,
 };
@@ -11,34 +10,17 @@ use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args;
-use crate::commands::stats::{counts, when};
+use crate::args::{self, StatsArgs};
+use crate::commands::stats_text::{counts, when};
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Column, Facts, Printer, Table, bar, human_seconds};
+use crate::output::{Column, Facts, Table, bar, human_seconds};
 use crate::settings::parse_moment;
 
-/// What is asked for, as it was typed.
-pub(crate) struct Question {
-    /// Only attempts from then on.
-    pub(crate) since: Option<String>,
-    /// Only attempts before then.
-    pub(crate) until: Option<String>,
-    /// Only sessions of this project.
-    pub(crate) project: Option<String>,
-    /// Only sessions of this machine.
-    pub(crate) host: Option<String>,
-    /// The dimensions that sums are grouped by.
-    pub(crate) by: Vec<args::Dimension>,
-}
-
-/// Sums up the sessions of `store` that are asked for.
-pub(crate) fn stats_of_all(
-    store: &dyn AuditStore,
-    question: Question,
-    now: SystemTime,
-    printer: &Printer,
-) -> Result<Exit> {
-    let query = query(question, now)?;
+/// Sums up the sessions of the store that are asked for.
+pub(super) fn stats_of_all(context: &Context, args: StatsArgs) -> Result<Exit> {
+    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let query = query(args, now)?;
     let (aggregates, damage) = store.read_aggregate(&query)?;
     if printer.json {
         printer.json(&document(&query, &aggregates)?)?;
@@ -55,14 +37,15 @@ pub(crate) fn stats_of_all(
     Ok(Exit::OK)
 }
 
-fn query(question: Question, now: SystemTime) -> Result<AggregateQuery> {
-    let Question {
+fn query(args: StatsArgs, now: SystemTime) -> Result<AggregateQuery> {
+    let StatsArgs {
         since,
         until,
         project,
         host,
         by,
-    } = question;
+        ..
+    } = args;
     let moment = |flag: &str, text: Option<String>| {
         let refused = |why| Error::new(ErrorKind::InvalidInput, format!("flag --{flag}: {why}"));
         text.map(|text| parse_moment(&text, now).map_err(refused))

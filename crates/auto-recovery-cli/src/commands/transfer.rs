@@ -1,14 +1,14 @@
 //! `recover import` and `recover copy`: trails brought into a store as they are.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 
-use auto_recovery::audit::AuditStore;
 use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
 use auto_recovery::{ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::args::{CopyArgs, ImportArgs};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
 use crate::output::{Printer, Verbosity, counted, escape_text};
@@ -48,11 +48,9 @@ struct Different {
 }
 
 /// Brings what `files` hold into `store`. One that cannot be read keeps none of the others out.
-pub(crate) fn import(
-    store: &dyn AuditStore,
-    files: Vec<PathBuf>,
-    printer: &Printer,
-) -> Result<Exit> {
+pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
+    let ImportArgs { files } = args;
+    let (store, printer) = (&*context.store()?, &context.printer);
     let mut exit = Exit::OK;
     let mut imported = Vec::new();
     for file in &files {
@@ -106,8 +104,11 @@ pub(crate) fn import(
     Ok(exit)
 }
 
-/// Copies every session of `from` to `to`.
-pub(crate) fn copy(from: &dyn AuditStore, to: &dyn AuditStore, printer: &Printer) -> Result<Exit> {
+/// Copies every session of one store to another.
+pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
+    let printer = &context.printer;
+    let from = &*context.existing_store_at("FROM", &args.from)?;
+    let to = &*context.store_at("TO", &args.to)?;
     let bar = progress_bar(printer);
     let report = transfer::copy(from, to, &mut |copied| {
         bar.set_length(copied.entries_of_all);

@@ -3,27 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use auto_recovery::host::Host;
 use auto_recovery::workspace;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
+use crate::args::TrustArgs;
+use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Printer, counted, escape_text};
+use crate::output::{counted, escape_text};
 use crate::settings::{
-    Layer, Mistakes, PROJECT_FILE, Settings, SourceFile, TrustLine, Trusted, TrustedContent,
-    commands, find_project, read_project_file, sha256,
+    Layer, Mistakes, PROJECT_FILE, SourceFile, TrustLine, Trusted, TrustedContent, commands,
+    find_project, read_project_file, sha256,
 };
-
-/// Where something is trusted, and who is told.
-pub(crate) struct TrustPlace<'a> {
-    /// The settings that apply here.
-    pub(crate) settings: &'a Settings,
-    /// Where to write to.
-    pub(crate) printer: &'a Printer,
-    /// Clock and sleep.
-    pub(crate) host: &'a dyn Host,
-}
 
 /// What became of the trust in a workspace.
 #[derive(Serialize)]
@@ -50,23 +41,33 @@ struct Listed<'a> {
     trusted: bool,
 }
 
+/// Trusts what is named, lists what is trusted, or takes it back.
+pub(crate) fn trust(context: &Context, args: TrustArgs) -> Result<Exit> {
+    let TrustArgs { file, revoke, list } = args;
+    match (list, revoke) {
+        (true, _) => list_trusted(context),
+        (false, false) => trust_one(context, file.as_deref()),
+        (false, true) => revoke_trust(context, file.as_deref()),
+    }
+}
+
 /// Trusts what `file` says now; where none is named, what the one that counts here says, or the
 /// workspace where that file is not the user's alone or not there.
 ///
 /// # Errors
 /// If the file or the list in the state cannot be read, or the list not written.
-pub(crate) fn trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<Exit> {
+fn trust_one(context: &Context, file: Option<&Path>) -> Result<Exit> {
     let found = match file {
         Some(file) => Some(named(file)?),
-        None => project(at)?.filter(|found| found.doubt.is_none()),
+        None => project(context)?.filter(|found| found.doubt.is_none()),
     };
     match found {
-        Some(found) => trust_content(at, &found),
-        None => trust_workspace(at),
+        Some(found) => trust_content(context, &found),
+        None => trust_workspace(context),
     }
 }
 
-fn trust_content(at: &TrustPlace<'_>, file: &SourceFile) -> Result<Exit> {
+fn trust_content(context: &Context, file: &SourceFile) -> Result<Exit> {
     // What is wrong in it is told now, not when it is needed.
     let commands = commands(&Layer::from_project_file(file)?);
     let content = TrustedContent {
@@ -74,7 +75,7 @@ fn trust_content(at: &TrustPlace<'_>, file: &SourceFile) -> Result<Exit> {
         sha256: sha256(&file.text),
         may_run: true,
     };
-    let changed = list(at).say(&content, at.host)?;
+    let changed = list(context).say(&content, &*context.host)?;
     let path = file.path.display();
     let said = match changed {
         true => format!(
@@ -83,16 +84,16 @@ fn trust_content(at: &TrustPlace<'_>, file: &SourceFile) -> Result<Exit> {
         ),
         false => format!("{path} was trusted already, as it is now"),
     };
-    at.printer.note(said);
+    context.printer.note(said);
     for (key, command) in &commands {
-        at.printer.note(format_args!("  {key}: {command}"));
+        context.printer.note(format_args!("  {key}: {command}"));
     }
-    tell_file(at, &content.path, Some(content.sha256), changed)
+    tell_file(context, &content.path, Some(content.sha256), changed)
 }
 
-fn trust_workspace(at: &TrustPlace<'_>) -> Result<Exit> {
-    let workspace = &at.settings.workspace;
-    let changed = list(at).add(workspace, at.host)?;
+fn trust_workspace(context: &Context) -> Result<Exit> {
+    let workspace = &context.settings.workspace;
+    let changed = list(context).add(workspace, &*context.host)?;
     let root = workspace.display();
     let said = match changed {
         true => format!(
@@ -104,7 +105,7 @@ fn trust_workspace(at: &TrustPlace<'_>) -> Result<Exit> {
         ),
         false => format!("{root} was trusted already"),
     };
-    tell(at, true, changed, &said)
+    tell(context, true, changed, &said)
 }
 
 /// Trusts no content of `file` more, and forgets what was answered about it; where none is named,
@@ -112,11 +113,11 @@ fn trust_workspace(at: &TrustPlace<'_>) -> Result<Exit> {
 ///
 /// # Errors
 /// If the list in the state cannot be read or written.
-pub(crate) fn revoke_trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<Exit> {
-    let workspace = &at.settings.workspace;
+fn revoke_trust(context: &Context, file: Option<&Path>) -> Result<Exit> {
+    let workspace = &context.settings.workspace;
     let found = match file {
         Some(file) => Some(place(file)?),
-        None => found_path(at)?,
+        None => found_path(context)?,
     };
     let is_root =
         |line: &TrustLine| file.is_none() && *line == TrustLine::Workspace(workspace.clone());
@@ -124,11 +125,11 @@ pub(crate) fn revoke_trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<E
         let content = line.content();
         content.is_some_and(|content| Some(&content.path) == found.as_ref())
     };
-    let list = list(at);
+    let list = list(context);
     let had_root = list.lines()?.iter().any(is_root);
-    let changed = list.forget(|line| is_root(line) || is_file(line), at.host)?;
+    let changed = list.forget(|line| is_root(line) || is_file(line), &*context.host)?;
     if workspace::is_safe_directory(workspace) {
-        at.printer.warn(format_args!(
+        context.printer.warn(format_args!(
             "git's safe.directory names {}, so its recover.toml is still used whole",
             workspace.display()
         ));
@@ -143,18 +144,18 @@ pub(crate) fn revoke_trust(at: &TrustPlace<'_>, file: Option<&Path>) -> Result<E
         false => format!("{path_shown} was not trusted"),
     };
     if is_workspace {
-        return tell(at, false, changed, &said);
+        return tell(context, false, changed, &said);
     }
-    at.printer.note(said);
-    tell_file(at, &path, None, changed)
+    context.printer.note(said);
+    tell_file(context, &path, None, changed)
 }
 
 /// Lists what is trusted, and what was refused.
 ///
 /// # Errors
 /// If the list in the state cannot be read.
-pub(crate) fn list_trusted(at: &TrustPlace<'_>) -> Result<Exit> {
-    let (printer, lines) = (&at.printer, list(at).lines()?);
+fn list_trusted(context: &Context) -> Result<Exit> {
+    let (printer, lines) = (&context.printer, list(context).lines()?);
     if printer.json {
         printer.json_lines(&lines.iter().map(as_json).collect::<Vec<_>>())?;
     } else if lines.is_empty() {
@@ -194,26 +195,26 @@ fn as_text(line: &TrustLine) -> String {
     }
 }
 
-fn list(at: &TrustPlace<'_>) -> Trusted {
-    Trusted::of(&at.settings.state_dir.value)
+fn list(context: &Context) -> Trusted {
+    Trusted::of(&context.settings.state_dir.value)
 }
 
 /// Where the file that counts here is, whatever it says.
-fn found_path(at: &TrustPlace<'_>) -> Result<Option<PathBuf>> {
-    Ok(project(at)?.map(|found| found.path.to_path_buf()))
+fn found_path(context: &Context) -> Result<Option<PathBuf>> {
+    Ok(project(context)?.map(|found| found.path.to_path_buf()))
 }
 
 /// The file that counts here; what stands in its place is named.
-fn project(at: &TrustPlace<'_>) -> Result<Option<SourceFile>> {
+fn project(context: &Context) -> Result<Option<SourceFile>> {
     let mut unread = Vec::new();
     let found = find_project(
-        &at.settings.cwd,
-        &at.settings.workspace,
+        &context.settings.cwd,
+        &context.settings.workspace,
         Mistakes::Refused,
         &mut unread,
     )?;
     for unread in &unread {
-        at.printer.warn(unread);
+        context.printer.warn(unread);
     }
     Ok(found)
 }
@@ -250,13 +251,13 @@ fn place(file: &Path) -> Result<PathBuf> {
 }
 
 fn tell_file(
-    at: &TrustPlace<'_>,
+    context: &Context,
     path: &Path,
     sha256: Option<String>,
     changed: bool,
 ) -> Result<Exit> {
-    if at.printer.json {
-        at.printer.json(&ChangedFile {
+    if context.printer.json {
+        context.printer.json(&ChangedFile {
             file: path.display().to_string(),
             trusted: sha256.is_some(),
             sha256,
@@ -266,14 +267,14 @@ fn tell_file(
     Ok(Exit::OK)
 }
 
-fn tell(at: &TrustPlace<'_>, trusted: bool, changed: bool, said: &str) -> Result<Exit> {
-    if at.printer.json {
-        at.printer.json(&Changed {
-            workspace: at.settings.workspace.display().to_string(),
+fn tell(context: &Context, trusted: bool, changed: bool, said: &str) -> Result<Exit> {
+    if context.printer.json {
+        context.printer.json(&Changed {
+            workspace: context.settings.workspace.display().to_string(),
             trusted,
             changed,
         })?;
     }
-    at.printer.note(said);
+    context.printer.note(said);
     Ok(Exit::OK)
 }

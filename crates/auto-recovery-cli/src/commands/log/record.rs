@@ -1,14 +1,18 @@
 //! Recording what comes in: read what is there, append it as one batch, acknowledge, go on.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, encoding};
+use auto_recovery::host::new_id;
 use auto_recovery::{Error, Result};
 
 use crate::commands::log::entry;
 use crate::commands::log::lines::{Input, LINE_BYTES_MAX, Line, Lines};
+use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
+use crate::identity;
 use crate::output::{Escapes, Printer, counted, stdout_error};
 
 /// Entries appended at once: more would only delay the acknowledgement of the first.
@@ -18,9 +22,17 @@ const BATCH_ENTRIES_MAX: usize = 1024;
 /// are forgotten and looked up again.
 const SESSIONS_REMEMBERED_MAX: usize = 100_000;
 
+/// Records attempts that something else made, as they come in on stdin.
+pub(crate) fn log(context: &Context) -> Result<Exit> {
+    let started = identity::session_started(&context.settings, None);
+    context.printer.reading_terminal("attempts, a line each,");
+    let (store, input) = (&*context.store()?, io::stdin().lock());
+    record(store, input, &new_id("session"), started, &context.printer)
+}
+
 /// Records each line of `input` in `store`, and acknowledges it once it is durable. Lines without a
 /// session go to `new_session`; `started` is what the journal says of a session that begins here.
-pub(crate) fn log(
+fn record(
     store: &dyn AuditStore,
     input: impl Input,
     new_session: &str,
