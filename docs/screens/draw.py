@@ -12,9 +12,9 @@ THEMES = {
 WIDTH, HEIGHT = 8.4, 18
 
 
-def styled(line):
-    """The pieces of a line, each with the codes that hold there."""
-    codes, at = set(), 0
+def styled(line, codes):
+    """The pieces of a line, each with the codes that hold there. Codes outlive their line."""
+    at = 0
     for found in re.finditer(r"\x1b\[([0-9;]*)m|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x0f", line):
         if found.start() > at:
             yield line[at : found.start()], frozenset(codes)
@@ -41,12 +41,13 @@ def main():
     width, height = columns * WIDTH + 24, len(lines) * HEIGHT + 24
     print(f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" font-size="14"')
     print(f'  font-family="DejaVu Sans Mono, monospace"><rect width="100%" height="100%" fill="{ground}"/>')
+    codes = set()
     for row, line in enumerate(lines):
         x, y = 12.0, 12 + HEIGHT * (row + 0.75)
-        for text, codes in styled(line):
-            colour = next((palette[code % 10] for code in codes if 30 <= code % 60 < 38), ink)
-            weight = ' font-weight="bold"' if 1 in codes else ""
-            faint = ' opacity="0.6"' if 2 in codes else ""
+        for text, held in styled(line, codes):
+            colour = next((palette[code % 10] for code in held if 30 <= code % 60 < 38), ink)
+            weight = ' font-weight="bold"' if 1 in held else ""
+            faint = ' opacity="0.6"' if 2 in held else ""
             print(f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}"{weight}{faint} xml:space="preserve"', end=" ")
             print(f'textLength="{len(text) * WIDTH:.1f}">{html.escape(text)}</text>')
             x += len(text) * WIDTH
