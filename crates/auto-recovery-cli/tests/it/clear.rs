@@ -69,6 +69,42 @@ fn a_cleared_session_can_begin_anew() {
 }
 
 #[test]
+fn what_restores_replaced_goes_with_the_session_that_they_undid() {
+    let machine = Machine::new();
+    machine.write("project/price", "1000");
+    let run = |session: &str, price: &str| {
+        let fix = format!("echo {price} > price");
+        let check = format!("grep -qx {price} price");
+        let args = [
+            "run",
+            "-q",
+            "--session",
+            session,
+            "--fix",
+            &fix,
+            "-c",
+            &check,
+        ];
+        assert_eq!(machine.recover(&args).code, 0, "{session}");
+    };
+    run("first", "500");
+    // Undone, and the undo undone.
+    machine.recover(&["restore", "first", "-q"]).quiet();
+    let undone = machine.recover(&["restore", "first", "--json"]).json();
+    assert_eq!(undone["taken_back_by"], json!(null), "{undone}");
+    run("second", "700");
+    let undone = machine.recover(&["restore", "second", "--json"]).json();
+    let restore = undone["taken_back_by"].as_str().expect("an id");
+    machine.recover(&["restore", restore, "-q"]).quiet();
+    machine.recover(&["clear", "first", "--yes", "-q"]).quiet();
+    let preview = machine.recover(&["restore", restore, "--preview"]);
+    assert_eq!(preview.code, 0, "{preview:?}");
+    assert!(machine.state().join("checkpoints").exists());
+    machine.recover(&["clear", "second", "--yes", "-q"]).quiet();
+    assert!(!machine.state().join("checkpoints").exists());
+}
+
+#[test]
 fn everything_can_be_cleared_at_once() {
     let machine = Machine::with_trail();
     machine

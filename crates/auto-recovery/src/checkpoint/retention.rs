@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::good_trees::{MARK_REFS, MARKS_BYTES_MAX};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
+use crate::checkpoint::restore::reserve;
 use crate::checkpoint::store::CheckpointStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Links, Synced, read_small};
@@ -29,6 +30,10 @@ use crate::workspace::lock::{LockHolder, Locked, WorkspaceLock};
 
 /// Where refs of trees stand that a rollback or a restore replaced.
 const KEEP_REFS: &str = "refs/keep";
+
+/// Where it stands what a restore undid: `RESTORE/SESSION` below it, by the names of their refs. What
+/// it replaced holds the contents of that session, and goes with it.
+const UNDONE_REFS: &str = "refs/undone";
 
 /// Packs above this number are packed into one: every snapshot makes a pack, and every look-up asks
 /// all of them.
@@ -93,6 +98,20 @@ impl CheckpointStore {
             .map(drop)
     }
 
+    /// Has `replaced`, the checkpoint of the restore `restore_id`, go with the session `undone` when
+    /// that is removed.
+    pub(super) fn goes_with(
+        &self,
+        replaced: &Checkpoint,
+        restore_id: &str,
+        undone: &str,
+    ) -> Result<()> {
+        let (restore, undone) = (session_name(restore_id)?, session_name(undone)?);
+        let name = format!("{UNDONE_REFS}/{restore}/{undone}");
+        let arguments = ["update-ref", &name, &replaced.id()];
+        self.git.run(&arguments).map(drop)
+    }
+
     /// The ids of a session's checkpoints in the order they were taken.
     pub fn session_checkpoints(&self, session_id: &str) -> Result<Vec<String>> {
         let dir = format!("{REFS}/{}", session_name(session_id)?);
@@ -124,8 +143,8 @@ pub fn find_session(
     Ok(roots.into_iter().map(at).collect())
 }
 
-/// Removes the checkpoints of one session, with their contents unless others share them. Returns
-/// whether there were any.
+/// Removes the checkpoints of one session, and what restores replaced that undid it, with their
+/// contents unless others share them. Returns whether there were any.
 ///
 /// # Errors
 /// [`ErrorKind::Busy`] while the workspace is in use.
@@ -138,7 +157,7 @@ pub fn remove_session(
     let name = session_name(session_id)?;
     let mut is_found = false;
     for shelf in shelves(state_dir, options, Some(&host))? {
-        let refs = shelf.refs(&format!("{REFS}/{name}"))?;
+        let refs = shelf.refs_of(&name)?;
         if refs.is_empty() {
             continue;
         }
@@ -158,6 +177,11 @@ pub fn remove_session(
         shelf.forget_marks(|commit| commits.contains(&commit))?;
         shelf.drop_refs(&gone)?;
         shelf.collect()?;
+    }
+    if is_found && shelves(state_dir, options, Some(&host))?.is_empty() {
+        // There is nothing to undo any more.
+        reserve::release(state_dir);
+        let _others = fs::remove_dir(state_dir.join(CHECKPOINTS));
     }
     Ok(is_found)
 }
@@ -273,6 +297,14 @@ impl Ref {
             .and_then(|number| number.parse().ok())
             .unwrap_or(0)
     }
+
+    /// Of a link: the restore and the session that it undid.
+    fn link(&self) -> Option<(&str, &str)> {
+        self.name
+            .strip_prefix(UNDONE_REFS)?
+            .strip_prefix('/')?
+            .split_once('/')
+    }
 }
 
 /// The refs of one session.
@@ -353,6 +385,42 @@ impl Shelf {
             .lines()
             .filter_map(parse)
             .collect())
+    }
+
+    /// The refs of the session called `name`, and of each restore that undid it, or that undid one
+    /// of these.
+    fn refs_of(&self, name: &str) -> Result<Vec<Ref>> {
+        let links = self.refs(UNDONE_REFS)?;
+        let mut names = vec![name.to_owned()];
+        let mut at = 0;
+        while let Some(undone) = names.get(at).cloned() {
+            let restores = links.iter().filter_map(Ref::link);
+            let of_it = restores
+                .filter(|(restore, of)| *of == undone && !names.iter().any(|name| name == restore));
+            let of_it: Vec<_> = of_it.map(|(restore, _)| restore.to_owned()).collect();
+            names.extend(of_it);
+            at += 1;
+        }
+        let mut refs = Vec::new();
+        for name in &names {
+            refs.extend(self.refs(&format!("{REFS}/{name}"))?);
+        }
+        Ok(refs)
+    }
+
+    /// Drops what says of restores what they undid, where nothing of them is left.
+    fn drop_loose_links(&self) -> Result<()> {
+        let links = self.refs(UNDONE_REFS)?;
+        if links.is_empty() {
+            return Ok(());
+        }
+        let sessions = self.sessions()?;
+        let is_loose = |found: &Ref| {
+            let restore = found.link().map(|(restore, _)| restore);
+            restore.is_none_or(|restore| !sessions.contains_key(restore))
+        };
+        let loose: Vec<_> = links.into_iter().filter(is_loose).collect();
+        self.drop_refs(&loose)
     }
 
     fn sessions(&self) -> Result<BTreeMap<String, SessionRefs>> {
@@ -467,6 +535,7 @@ impl Shelf {
     fn collect(&self) -> Result<()> {
         // It may speak of objects that are about to go.
         files::remove_synced(&self.dir.join("stamps"))?;
+        self.drop_loose_links()?;
         if self.refs("refs/")?.is_empty() {
             let dir = &self.dir;
             return fs::remove_dir_all(dir).map_err(|e| Error::io("remove", dir, e));

@@ -254,6 +254,7 @@ pub fn put_back(
         }
     };
     store.keep(&now)?;
+    store.goes_with(&now, &taken_back_by, like.session())?;
     let unfinished = begin_pending(state_dir, store, &taken_back_by, (&target, &now), died)?;
     let report = session.restore_beside(&target, Some(&now), beside)?;
     // What a restore left is what taking it back begins from.
