@@ -39,7 +39,10 @@ pub(crate) fn answer_shell(args: &[OsString]) -> clap::error::Result<bool> {
     CompleteEnv::with_factory(move || candidates::know(words.clone()))
         .var(VARIABLE)
         .shells(shells::all())
-        .try_complete(args.iter().cloned(), None)
+        .try_complete(
+            args.iter().cloned(),
+            std::env::current_dir().ok().as_deref(),
+        )
 }
 
 /// Writes completions or manual pages to stdout, or below a directory.

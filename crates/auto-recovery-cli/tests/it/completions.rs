@@ -17,7 +17,9 @@ fn with_shell(shell: &str) -> Option<Machine> {
     let script = "mkdir ../bin && ln -s \"$RECOVER\" ../bin/recover && git init -q . && \
                   for id in first-one second-one; do \
                       \"$RECOVER\" run -q --session $id --fix 'exit 3' -- sh -c 'exit 4'; \
-                  done; \"$RECOVER\" checkpoint -q --label green > /dev/null";
+                  done; \"$RECOVER\" checkpoint -q --label green > /dev/null && \
+                  \"$RECOVER\" checkpoint -q --label 'rel$(touch RAN)' > /dev/null && \
+                  \"$RECOVER\" checkpoint -q --label 'star*' > /dev/null && touch star1 && mkdir dir";
     assert_eq!(machine.run(&mut machine.shell(script)).code, 0);
     Some(machine)
 }
@@ -30,7 +32,7 @@ fn in_shell(machine: &Machine, shell: &str, script: &str) -> String {
 }
 
 /// What is typed, and what the shell offers for it among other things.
-const OFFERED: [(&str, &[&str]); 9] = [
+const OFFERED: [(&str, &[&str]); 11] = [
     ("recover sho", &["show"]),
     ("recover show ", &["first-one", "second-one"]),
     ("recover show second-one ", &["1", "2", "3"]),
@@ -43,6 +45,8 @@ const OFFERED: [(&str, &[&str]); 9] = [
     ("recover run --fi", &["--fix"]),
     ("recover run --fix ./x printen", &["printenv"]),
     ("recover run --rollback=", &["green"]),
+    ("recover import sta", &["star1"]),
+    ("recover import di", &["dir/"]),
 ];
 
 #[test]
@@ -66,6 +70,15 @@ fn bash_offers_what_is_there() {
         for word in expected {
             assert!(seen.contains(word), "{typed:?} lacks {word}: {seen:?}");
         }
+    }
+    // Words that the shell would run or spread are inserted as words.
+    for (typed, expected) in [
+        ("recover restore rel", r"rel\$\(touch\ RAN\)"),
+        ("recover restore star", r"star\*"),
+        ("recover run --rollback=rel", r"rel\$\(touch\ RAN\)"),
+    ] {
+        let seen = in_shell(&machine, "bash", &format!("{script}ask '{typed}'\n"));
+        assert_eq!(seen, format!("{typed}: {expected}\n"));
     }
 }
 
@@ -106,7 +119,8 @@ fn zsh_offers_what_is_there() {
         ("recover recipes cargo-lock", "cargo-lock-offline"),
         ("recover stats --by ", "category"),
         ("recover run --fix ./x printen", "printenv"),
-        ("recover run --rollback=", "--rollback=green"),
+        ("recover run --rollback=g", "--rollback=green"),
+        ("recover restore rel", r"rel\$\(touch\ RAN\)"),
     ];
     for (typed, expected) in offered {
         session.press(format!("{typed}\t\t").as_bytes());

@@ -18,7 +18,7 @@ use crate::commands::outcome::outcome_name;
 use crate::commands::run::library_request;
 use crate::commands::session::distinct_ids;
 use crate::context::Context;
-use crate::output::{Printer, Verbosity, shell_words, short_age};
+use crate::output::{Printer, Verbosity, escape_text, shell_words, short_age};
 use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// The newest sessions that are offered, and attempts of one.
@@ -116,8 +116,11 @@ fn completer(offer: Offer, words: Words) -> ArgValueCompleter {
         offered
             .unwrap_or_default()
             .into_iter()
-            .filter(|(value, _)| value.starts_with(&*typed))
-            .map(|(value, says)| CompletionCandidate::new(value).help(Some(says.into())))
+            // What would have to be escaped to be shown cannot be typed either.
+            .filter(|(value, _)| value.starts_with(&*typed) && escape_text(value) == *value)
+            .map(|(value, says)| {
+                CompletionCandidate::new(value).help(Some(escape_text(&says).into()))
+            })
             .collect()
     })
 }

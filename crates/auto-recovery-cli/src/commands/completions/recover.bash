@@ -17,10 +17,10 @@ _recover() {
             starts+=("$at")
         fi
     done
-    COMPREPLY=($(
+    mapfile -t COMPREPLY < <(
         _CLAP_IFS=$'\n' _CLAP_COMPLETE_INDEX=$((${#words[@]} - 1)) RECOVER_COMPLETE=bash \
             command recover -- "${words[@]}" 2>/dev/null
-    ))
+    )
     if [[ $last == --*=* ]]; then
         COMPREPLY=("${COMPREPLY[@]#"${last%%=*}="}")
     fi
@@ -32,12 +32,18 @@ _recover() {
         if declare -F _command_offset >/dev/null; then
             _command_offset "$at"
         elif ((COMP_CWORD == at)); then
-            COMPREPLY=($(compgen -c -- "$2"))
+            mapfile -t COMPREPLY < <(compgen -c -- "$2")
         else
             compopt -o default 2>/dev/null
         fi
         ;;
-    *[=/:]) compopt -o nospace 2>/dev/null ;;
+    *)
+        [[ ${COMPREPLY[0]-} != *[=/:] ]] || compopt -o nospace 2>/dev/null
+        # What is inserted is one word, and nothing that the shell would run.
+        for at in "${!COMPREPLY[@]}"; do
+            printf -v COMPREPLY[at] %q "${COMPREPLY[at]}"
+        done
+        ;;
     esac
 }
 complete -o bashdefault -F _recover recover

@@ -2,6 +2,7 @@
 # Completions of recover for zsh: this file as `_recover` in a directory of $fpath.
 _recover() {
     local -a answers others directories
+    local answer
     answers=("${(@f)$(
         _CLAP_IFS=$'\n' _CLAP_COMPLETE_INDEX=$((CURRENT - 1)) RECOVER_COMPLETE=zsh \
             command recover -- "${(@)words[1,CURRENT]}" 2>/dev/null
@@ -13,9 +14,14 @@ _recover() {
         _normal -p recover
         return
     fi
-    directories=(${(M)answers:#*/})
-    others=(${answers:#*/})
-    (($#directories)) && compadd -Q -S '' -- $directories
+    for answer in $answers; do
+        if [[ ${answer%%:*} == */ && -d ${answer%%:*} ]]; then
+            directories+=("$answer")
+        else
+            others+=("$answer")
+        fi
+    done
+    (($#directories)) && _describe -V 'directories' directories -S ''
     (($#others)) && _describe -V 'values' others
 }
 if [[ $funcstack[1] == _recover ]]; then
