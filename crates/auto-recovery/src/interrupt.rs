@@ -6,6 +6,7 @@
 mod pause;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, kill_current_process_group};
 
 use crate::error::{Error, Result};
-
+use crate::mutex;
 use crate::platform::pipes::pipe_without_waits;
 
 pub(crate) use self::pause::{stop_our_group, stop_ourselves};
+
+/// Real-time signals that wait to be passed on, at most.
+const FORWARDED_MAX: usize = 8192;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,32 +46,25 @@ struct State {
     nudge: Latch,
     pause_asked: AtomicBool,
     resized: AtomicBool,
-    /// Signals to pass on to the command: bit n - 1 stands for signal n.
-    forwarded: AtomicU64,
+    /// Signals to pass on to the command, in the order in which they came.
+    forwarded: Mutex<Vec<i32>>,
     /// Runs that take nudges.
     attended: AtomicU32,
     /// Whether a handler of ours takes in what is sent to us.
     handled: AtomicBool,
-    /// Signals that we sent to our own group and have not taken in: bits as above.
+    /// Signals that we sent to our own group and have not taken in: bit n - 1 stands for signal n.
     own: AtomicU64,
 }
 
 /// What the terminal has to say to a running command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Nudge {
     /// The user wants it to pause.
     pub(crate) pause: bool,
     /// The terminal's size may have changed.
     pub(crate) resized: bool,
-    /// Signals for the command: bit n - 1 stands for signal n.
-    forwarded: u64,
-}
-
-impl Nudge {
     /// Signals for the command.
-    pub(crate) fn forwarded(self) -> impl Iterator<Item = i32> {
-        (1..=64).filter(move |signal| self.forwarded >> (signal - 1) & 1 == 1)
-    }
+    pub(crate) forwarded: Vec<i32>,
 }
 
 impl Interrupt {
@@ -87,7 +84,7 @@ impl Interrupt {
                 nudge: Latch::new()?,
                 pause_asked: AtomicBool::new(false),
                 resized: AtomicBool::new(false),
-                forwarded: AtomicU64::new(0),
+                forwarded: Mutex::new(Vec::new()),
                 attended: AtomicU32::new(0),
                 handled: AtomicBool::new(false),
                 own: AtomicU64::new(0),
@@ -161,12 +158,19 @@ impl Interrupt {
     }
 
     /// Says that `signal`, one of 1 to 64, was sent for the command; without one it is for nobody.
+    /// As in the kernel, real-time signals queue up, and another one waits once at most.
     pub(crate) fn forward(&self, signal: i32) {
         let Some(state) = &self.state else { return };
-        if state.attended.load(Ordering::SeqCst) > 0 {
-            state.forwarded.fetch_or(bit(signal), Ordering::SeqCst);
-            state.nudge.open();
+        if state.attended.load(Ordering::SeqCst) == 0 {
+            return;
         }
+        let mut forwarded = mutex::lock(&state.forwarded);
+        let queues = signal >= libc::SIGRTMIN() && forwarded.len() < FORWARDED_MAX;
+        if queues || !forwarded.contains(&signal) {
+            forwarded.push(signal);
+        }
+        drop(forwarded);
+        state.nudge.open();
     }
 
     /// From here on, or no longer, a handler of ours takes in what is sent to this process.
@@ -251,7 +255,7 @@ impl Attending<'_> {
         Nudge {
             pause: state.pause_asked.swap(false, Ordering::SeqCst),
             resized: state.resized.swap(false, Ordering::SeqCst),
-            forwarded: state.forwarded.swap(0, Ordering::SeqCst),
+            forwarded: std::mem::take(&mut *mutex::lock(&state.forwarded)),
         }
     }
 }
@@ -262,7 +266,7 @@ impl Drop for Attending<'_> {
         // Asked in the last moment: nobody else is there to do it. What was for this command is
         // not for the next one.
         if state.attended.fetch_sub(1, Ordering::SeqCst) == 1 {
-            state.forwarded.store(0, Ordering::SeqCst);
+            mutex::lock(&state.forwarded).clear();
             state.pause_if_asked();
         }
     }
@@ -304,4 +308,23 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
         tv_sec: i64::MAX,
         tv_nsec: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_time_signals_queue_up_and_others_wait_once() {
+        let interrupt = Interrupt::new().unwrap();
+        let (usr1, real_time) = (libc::SIGUSR1, libc::SIGRTMIN() + 2);
+        interrupt.forward(usr1);
+        let attending = interrupt.attend();
+        for signal in [real_time, usr1, real_time, usr1, real_time] {
+            interrupt.forward(signal);
+        }
+        let forwarded = [real_time, usr1, real_time, real_time];
+        assert_eq!(attending.take().forwarded, forwarded);
+        assert_eq!(attending.take(), Nudge::default());
+    }
 }

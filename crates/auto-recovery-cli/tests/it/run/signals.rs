@@ -103,6 +103,17 @@ fn a_command_that_dies_of_a_forwarded_signal_is_died_after() {
     assert_eq!(run.wait().expect("it ends").signal(), Some(10));
 }
 
+/// In a session of its own nobody could continue it, so the kernel stops no program there.
+#[test]
+fn a_pause_that_nobody_could_end_is_none() {
+    let machine = Machine::new();
+    let script = "setsid \"$RECOVER\" run --retry 0 -- sh -c 'touch ../started; sleep 0.5' & \
+                  until [ -e ../started ]; do sleep 0.01; done; \
+                  kill -s TSTP $!; kill -s CONT $!; wait $!";
+    let run = machine.run(&mut machine.shell(script));
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
 #[test]
 fn signals_between_two_runs_are_for_nobody() {
     let machine = Machine::new();

@@ -39,9 +39,12 @@ impl Running<'_> {
         }
         if nudge.pause {
             self.started.signal(Signal::TSTP);
-            self.pause(stop_ourselves);
+            if !self.pause(stop_ourselves) {
+                // Where nothing could continue us, nothing could continue the command either.
+                self.started.signal(Signal::CONT);
+            }
         }
-        for signal in nudge.forwarded() {
+        for signal in nudge.forwarded {
             self.started.tell(signal);
         }
     }
