@@ -15,8 +15,9 @@ use crate::settings::PROJECT_FILE;
 const TEXT: &str = r#"# How `recover run` mends this project. Nothing here counts until you take the `#` before it away.
 # `recover config` prints what counts and why, `recover plan CMD` what would be tried.
 
-# Commands that may mend the tree, tried in this order. Text runs under `sh -c`.
-#fix = ["./scripts/mend.sh"]
+# What may mend the tree: one command, as text for `sh -c`. Of several, each is a list of words:
+# [["./scripts/mend.sh"], ["./scripts/mend-more.sh", "--all"]], tried in this order.
+#fix = "./scripts/mend.sh"
 
 # A fix that touches such a path is undone.
 #protect = ["tests/**"]

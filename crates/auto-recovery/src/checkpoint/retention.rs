@@ -31,8 +31,8 @@ use crate::workspace::lock::{LockHolder, Locked, WorkspaceLock};
 /// Where refs of trees stand that a rollback or a restore replaced.
 const KEEP_REFS: &str = "refs/keep";
 
-/// Where it stands what a restore undid: `RESTORE/SESSION` below it, by the names of their refs. What
-/// it replaced holds the contents of that session, and goes with it.
+/// Where it stands what a restore undid: `RESTORE/SESSION` below it, by the names of their refs.
+/// What it replaced holds the contents of that session, and goes with it.
 const UNDONE_REFS: &str = "refs/undone";
 
 /// Packs above this number are packed into one: every snapshot makes a pack, and every look-up asks
@@ -98,8 +98,8 @@ impl CheckpointStore {
             .map(drop)
     }
 
-    /// Has `replaced`, the checkpoint of the restore `restore_id`, go with the session `undone` when
-    /// that is removed.
+    /// Has `replaced`, the checkpoint of the restore `restore_id`, go with the session `undone`
+    /// when that is removed.
     pub(super) fn goes_with(
         &self,
         replaced: &Checkpoint,
@@ -387,8 +387,7 @@ impl Shelf {
             .collect())
     }
 
-    /// The refs of the session called `name`, and of each restore that undid it, or that undid one
-    /// of these.
+    /// The refs of the session called `name`, and of each restore that undid it, or one of these.
     fn refs_of(&self, name: &str) -> Result<Vec<Ref>> {
         let links = self.refs(UNDONE_REFS)?;
         let mut names = vec![name.to_owned()];

@@ -34,8 +34,8 @@ impl<'m> Recovering<'m> {
     /// failure.
     pub(super) fn run(mut self, mut steps: Vec<Step<'m>>) -> Result<Recovery> {
         self.record_start(&steps)?;
-        // The deadline cut the command off, so there is nothing to try any more.
-        if steps.is_empty() && self.incident.timed_out && self.is_over() {
+        // There is nothing to try any more.
+        if steps.is_empty() && self.is_over() {
             return self.finish(RecoveryEnd::DeadlinePassed, None);
         }
         loop {

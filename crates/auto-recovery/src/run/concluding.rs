@@ -55,7 +55,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         }
         run.show_not_ended();
         run.observe(&RunEvent::NotRecovered {
-            why: &not_recovered(run, failed.exit, exit, &recovery),
+            why: &not_recovered(run, failed, exit, &recovery),
             attempts,
             duration: run.elapsed(),
             tree: TreeLeft::of(Stands {
@@ -145,8 +145,13 @@ fn show_recovered(run: &Run, recovery: &Recovery, (category, exit): (Category, R
 /// Why a run exits with 124 before its deadline.
 const CROSSED: &str = "exit 124: the next wait crosses the deadline";
 
-fn not_recovered(run: &Run, first: RunExit, exit: RunExit, recovery: &Recovery) -> String {
+fn not_recovered(run: &Run, failed: &Failed, exit: RunExit, recovery: &Recovery) -> String {
     let end = recovery.end;
+    let was_cut_off = failed.ran.as_ref().is_some_and(|ran| ran.deadline_passed);
+    if end == RecoveryEnd::DeadlinePassed && recovery.result.attempts.is_empty() && !was_cut_off {
+        return "not recovered: the deadline passed before anything was tried (exit 124)"
+            .to_owned();
+    }
     if end == RecoveryEnd::DeadlinePassed && !run.runner.not_ended().is_empty() {
         return "stopped beside what could not be ended".to_owned();
     }
@@ -155,7 +160,7 @@ fn not_recovered(run: &Run, first: RunExit, exit: RunExit, recovery: &Recovery) 
     let (end, exit) = match recovery.out_of_time {
         Some(_) => {
             let last = run.runner.last_failure();
-            (RecoveryEnd::Escalated, last.unwrap_or(first))
+            (RecoveryEnd::Escalated, last.unwrap_or(failed.exit))
         }
         None => (end, exit),
     };

@@ -161,6 +161,7 @@ impl Run {
         }
         let mut claim = match claim_workspace(&self, onlooker) {
             Ok(claim) => claim,
+            Err(error) if error.kind() == ErrorKind::TimedOut => return Ok(self.late(&failed)),
             Err(error) if is_end(&error) => return self.stopped_by(error),
             Err(error) => return explain_or_fail(&self, *failed, error),
         };

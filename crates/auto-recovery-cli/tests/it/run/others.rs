@@ -122,8 +122,26 @@ fn a_wait_for_another_recovery_ends_at_the_deadline() {
     let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
     let mut first = start(&machine, &args);
     wait_for(&machine.root().join("started"));
-    let args = ["run", "--deadline", "200ms", "--fix", "true", "--", "false"];
-    assert_eq!(machine.recover(&args).code, 124);
+    let args = [
+        "run",
+        "--deadline",
+        "200ms",
+        "--session",
+        "late",
+        "--fix",
+        "true",
+    ];
+    let args = [
+        &args[..],
+        &["--on-escalate", "touch ../called", "--", "false"],
+    ]
+    .concat();
+    let late = machine.recover(&args);
+    assert_eq!(late.code, 124, "{late:?}");
+    let why = "not recovered: the deadline passed before anything was tried (exit 124)";
+    assert!(late.stderr.contains(why), "{late:?}");
+    assert!(machine.root().join("called").exists(), "{late:?}");
+    assert!(machine.recover(&["show", "late"]).quiet().contains("false"));
     write(&machine, "../go", "");
     first.wait().expect("it ends");
     let none = ["run", "--deadline", "0s", "--", "true"];

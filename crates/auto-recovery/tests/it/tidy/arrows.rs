@@ -49,7 +49,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("platform", &[]),
     ("files", &["error"]),
     ("workers", &["error", "mutex"]),
-    ("interrupt", &["error", "platform"]),
+    ("interrupt", &["error", "mutex", "platform"]),
     ("host", &["mutex", "interrupt"]),
     ("patience", &["error", "files", "platform", "host"]),
     ("process", &["error", "mutex", "exit", "files", "platform", "interrupt", "host", "patience", "wording"]),
