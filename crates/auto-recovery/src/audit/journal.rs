@@ -306,7 +306,8 @@ pub struct SessionFinished {
     pub reason: String,
     /// Whether it was flaky.
     pub flaky: bool,
-    /// From the failure to the end: the first run of the command is not part of it.
+    /// From the beginning of the command's first run to the end; from the failure where nothing is
+    /// known of that run.
     pub duration_seconds: f64,
     /// The tree in the end.
     pub checkpoint: Option<String>,

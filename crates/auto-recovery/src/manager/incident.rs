@@ -1,5 +1,7 @@
 //! A failure that is handed over for recovery, and the result.
 
+use std::time::Duration;
+
 use crate::attempt::RecoveryResult;
 use crate::failure::{Category, Failure};
 use crate::manager::step::RecoveryEnd;
@@ -19,6 +21,9 @@ pub struct Incident {
     pub signal: Option<i32>,
     /// Set if it was stopped at its time limit.
     pub timed_out: bool,
+    /// When the command began that failed, on the host's monotonic clock; the recovery is taken for
+    /// as long as that. When the recovery begins, if left out.
+    pub began: Option<Duration>,
     /// The file that keeps its output.
     pub output_file: Option<String>,
     /// The tree it left.
@@ -37,6 +42,7 @@ impl Incident {
             exit_code: None,
             signal: None,
             timed_out: false,
+            began: None,
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),

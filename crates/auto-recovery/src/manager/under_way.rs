@@ -53,6 +53,7 @@ pub(super) struct Recovering<'m> {
     pub(super) declined: Vec<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
+    /// When what is recovered began, on the host's monotonic clock.
     pub(super) started: Duration,
 }
 
@@ -68,7 +69,7 @@ impl<'m> Recovering<'m> {
             current: incident.failure.clone(),
             faced: incident.failure.clone(),
             last_exit: shell_code(incident.exit_code, incident.signal),
-            started: parts.host.monotonic(),
+            started: incident.began.unwrap_or_else(|| parts.host.monotonic()),
             parts,
             context,
             incident,

@@ -299,6 +299,7 @@ fn begin_record(
 /// Describes the failure for the manager; keeps its output where helpers and people find it.
 fn incident(run: &Run, failed: &Failed) -> Result<Incident> {
     let mut incident = Incident::new(failed.failure.clone(), failed.category, failed.rule.clone());
+    incident.began = Some(run.started);
     let (failure, ran) = (&failed.failure, failed.ran.as_ref());
     run.runner.face(failure, &failed.rule, failed.exit, ran)?;
     if let Some(ran) = ran {
