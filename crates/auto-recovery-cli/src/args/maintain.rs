@@ -79,9 +79,9 @@ pub(crate) struct TrustArgs {
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
-  recover completions bash > ~/.local/share/bash-completion/completions/recover
-  recover completions zsh  > ~/.zfunc/_recover
-  recover completions fish > ~/.config/fish/completions/recover.fish
+  recover completions bash ~/.local/share/bash-completion/completions
+  recover completions zsh ~/.zfunc       in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)
+  recover completions fish ~/.config/fish/completions
   recover completions man ~/.local/share/man/man1";
 
 /// Print shell completions, or manual pages
