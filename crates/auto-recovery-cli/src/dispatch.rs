@@ -45,6 +45,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             args.directory.as_deref(),
             &printer,
         )?),
+        Command::Redact(args) => Ok(commands::redact(&args, &printer)?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
             Context::new(&global, flags, &environment, printer)
@@ -87,7 +88,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         context.tell_left_out();
     }
     match command {
-        Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
+        Command::Run(_) | Command::Plan(_) | Command::Completions(_) | Command::Redact(_) => {
             unreachable!("`run` takes them, whose settings are not those of the others")
         }
         Command::Classify(args) => commands::classify(context, args),

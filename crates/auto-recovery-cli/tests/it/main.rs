@@ -22,6 +22,7 @@ mod newest;
 mod outside;
 mod projects;
 mod read;
+mod redact;
 mod refused;
 mod run;
 mod screens;
