@@ -35,6 +35,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
     printer.pager = Pager::of(&environment).filter(|_| !global.no_pager);
     match command {
         Command::Completions(args) => Ok(commands::completions(args, &printer)?),
+        Command::Redact(args) => Ok(commands::redact(args, &printer)?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
             Context::new(&global, flags, &environment, printer, Mistakes::Refused)
@@ -86,6 +87,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Config
         | Command::Doctor
         | Command::Init
+        | Command::Redact(_)
         | Command::Completions(_) => Mistakes::LeftOut,
     }
 }
@@ -104,7 +106,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         context.tell_left_out();
     }
     match command {
-        Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
+        Command::Run(_) | Command::Plan(_) | Command::Completions(_) | Command::Redact(_) => {
             unreachable!("`run` takes them, whose settings are not those of the others")
         }
         Command::Classify(args) => commands::classify(context, args),

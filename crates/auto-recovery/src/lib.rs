@@ -83,6 +83,7 @@ pub mod plan;
 mod platform;
 pub mod process;
 pub mod recipe;
+pub mod redaction;
 pub mod report;
 pub mod retention;
 pub mod run;

@@ -121,6 +121,41 @@ pub(crate) struct ExplainArgs {
     pub(crate) any_project: bool,
 }
 
+const REDACT_EXAMPLES: &str = "\
+Examples:
+  cargo test 2>&1 | recover redact > build.log     keep a log without its secrets
+  recover redact build.log                         the same of a file; it stays as it is
+  recover redact --check build.log                 name what is in it, without its value
+  recover redact --list                            what is found, and in which places
+
+A mask reads `[redacted github-token 7f3a]`; equal secrets of one run have equal masks. A line of
+--check is `FILE:LINE: KIND`; with --json: [{\"file\", \"line\", \"kind\", \"proved\"}], `proved` where a
+checksum inside is right.
+
+Exit codes: 0, 1 if --check found something, 2 usage, 125.";
+
+/// Mask the secrets in a text: tokens, keys, passwords
+///
+/// Reads FILE or stdin and writes it to stdout, secrets masked. Found are tokens of known services,
+/// keys, what stands where only secrets do (headers, URLs, options), and the values of variables of
+/// the environment whose names say so (PASSWORD, TOKEN, SECRET, API_KEY …), in every encoding.
+/// Nothing is masked for looking random: hashes of commits and of lock files stay.
+#[derive(Args, Debug)]
+#[command(after_long_help = REDACT_EXAMPLES)]
+pub(crate) struct RedactArgs {
+    /// Text to read; stdin if left out or `-`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Print only where something secret is, and what kind; exit with 1 if there is any
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// List the kinds of secrets that are found, and read nothing
+    #[arg(long, conflicts_with_all = ["file", "check"])]
+    pub(crate) list: bool,
+}
+
 /// Mark the tree as good, for a later rollback
 ///
 /// For agents and scripts, at points where they know that all is well. `recover run --rollback`

@@ -41,7 +41,7 @@ const OPTIONS_MEANT: [(&[&str], &str); 4] = [
 ];
 
 /// Commands that other programs have, and ours for the same wish.
-const COMMANDS_MEANT: [(&[&str], &str); 9] = [
+const COMMANDS_MEANT: [(&[&str], &str); 10] = [
     (&["exec", "start", "retry", "try"], "recover run"),
     (&["list", "status"], "recover sessions"),
     (&["rm", "delete", "remove", "forget"], "recover clear"),
@@ -50,6 +50,7 @@ const COMMANDS_MEANT: [(&[&str], &str); 9] = [
     (&["diff"], "recover show --diff"),
     (&["logs", "trail"], "recover history"),
     (&["why"], "recover explain"),
+    (&["mask", "scrub", "sanitize"], "recover redact"),
     (&["man"], "recover completions man"),
 ];
 

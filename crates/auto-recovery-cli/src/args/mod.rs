@@ -19,7 +19,7 @@ mod value;
 pub(crate) use global::GlobalArgs;
 pub(crate) use help::fitted;
 pub(crate) use inspect::{
-    CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RestoreArgs,
+    CheckpointArgs, ClassifyArgs, ExplainArgs, PlanArgs, RecipesArgs, RedactArgs, RestoreArgs,
 };
 pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, TrustArgs};

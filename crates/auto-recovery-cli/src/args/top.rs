@@ -6,8 +6,8 @@ use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
-    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, ReportArgs,
-    RestoreArgs, RunArgs, SessionsArgs, ShowArgs, StatsArgs, TrustArgs,
+    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, RedactArgs,
+    ReportArgs, RestoreArgs, RunArgs, SessionsArgs, ShowArgs, StatsArgs, TrustArgs,
 };
 use crate::build::VERSION;
 
@@ -107,6 +107,7 @@ pub(crate) enum Command {
     Classify(ClassifyArgs),
     Recipes(RecipesArgs),
     Explain(ExplainArgs),
+    Redact(RedactArgs),
     /// Record attempts that something else made, as JSONL on stdin
     ///
     /// Prints {"entry_id", "session_id"} for each line once it is durable, in order. A line that

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::files::{Links, read_small};
+use auto_recovery::redaction::is_secret_name;
 use rustix::process::{geteuid, getuid};
 
 use crate::output::ColorWish;
@@ -106,6 +107,12 @@ impl Environment {
             },
         }
     }
+}
+
+/// The variables of the environment whose names say that their values are secret.
+pub(crate) fn secret_variables() -> Vec<(String, OsString)> {
+    let named = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    named.filter(|(name, _)| is_secret_name(name)).collect()
 }
 
 /// The home directory that the machine's own list has for this user.

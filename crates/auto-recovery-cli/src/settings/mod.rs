@@ -28,7 +28,7 @@ pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::parse_duration;
-pub(crate) use environment::{Environment, GithubFiles};
+pub(crate) use environment::{Environment, GithubFiles, secret_variables};
 pub(crate) use file::{
     Mistakes, PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file,
 };

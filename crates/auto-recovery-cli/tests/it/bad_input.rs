@@ -71,6 +71,9 @@ classify --exit-code x
 classify --batch --exit-code 1
 recipes nothing
 explain --exit-code 2
+redact none.log
+redact --list none.log
+redact one two
 history --lats
 history --last 0
 history biuld-7

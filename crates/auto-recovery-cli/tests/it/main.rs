@@ -23,6 +23,7 @@ mod newest;
 mod outside;
 mod projects;
 mod read;
+mod redact;
 mod refused;
 mod run;
 mod screens;

@@ -74,6 +74,7 @@ fn what_reads_from_a_terminal_says_so() {
         (&["record"], "attempts"),
         (&["classify"], "the output of a command"),
         (&["classify", "--batch"], "failures"),
+        (&["redact"], "the text to mask"),
     ] {
         // The end of input, as Ctrl-D types it.
         let screen = typing(&machine, 80, args, "\x04");

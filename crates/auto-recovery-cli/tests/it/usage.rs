@@ -14,6 +14,7 @@ fn every_command_has_a_help_with_what_it_does() {
         "run",
         "plan",
         "classify",
+        "redact",
         "log",
         "sessions",
         "history",

@@ -37,6 +37,7 @@ mod process_support;
 mod process_terminal;
 mod recipes;
 mod recipes_reach;
+mod redaction;
 mod report;
 mod report_ci;
 mod report_html;

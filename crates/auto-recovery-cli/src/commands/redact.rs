@@ -1,0 +1,171 @@
+//! `recover redact`.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use auto_recovery::Result;
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::redaction::{Finding, NotLearned, RedactionStream, Redactor, kinds};
+use serde::Serialize;
+
+use crate::args::RedactArgs;
+use crate::commands::captured::Source;
+use crate::exit::Exit;
+use crate::output::{Column, Escapes, Printer, Table, stdout_error};
+use crate::settings::secret_variables;
+
+/// A kind, for programs.
+#[derive(Serialize)]
+struct Listed<'a> {
+    kind: &'a str,
+    of: &'a str,
+    context: bool,
+    literals: &'a [String],
+}
+
+/// Something secret that was found, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    file: &'a str,
+    line: usize,
+    kind: &'a str,
+    proved: bool,
+}
+
+/// Masks the secrets in a text, names them, or lists what is found.
+///
+/// # Errors
+/// If the text cannot be read.
+pub(crate) fn redact(args: RedactArgs, printer: &Printer) -> Result<Exit> {
+    if args.list {
+        return list(printer);
+    }
+    let file = args.file.as_deref().filter(|file| *file != Path::new("-"));
+    if file.is_none() {
+        printer.reading_terminal("the text to mask");
+    }
+    let source = Source::open(file)?;
+    let stream = RedactionStream::new(redactor(printer));
+    match args.check {
+        true => check(stream, source, file.unwrap_or(Path::new("-")), printer),
+        false => filter(stream, source, printer),
+    }
+}
+
+/// A redactor that knows the secrets of the environment.
+fn redactor(printer: &Printer) -> Arc<Redactor> {
+    let host = SystemHost::new();
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&host.random().to_le_bytes());
+    key[8..].copy_from_slice(&host.random().to_le_bytes());
+    let redactor = Redactor::new(key);
+    for (name, value) in secret_variables() {
+        match redactor.learn(&name, value.as_bytes()) {
+            Ok(()) => {}
+            Err(NotLearned::Path | NotLearned::PlainUrl) => {
+                printer.explain(format_args!("{name} holds no secret"));
+            }
+            Err(why) => printer.note(format_args!("the value of {name} is not masked: {why}")),
+        }
+    }
+    Arc::new(redactor)
+}
+
+/// Writes `source` to stdout, masked, and says what was.
+fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) -> Result<Exit> {
+    let mut counts = BTreeMap::<Arc<str>, u64>::new();
+    let mut count = |found: Vec<Finding>| {
+        for one in found {
+            *counts.entry(one.kind).or_default() += 1;
+        }
+    };
+    printer.data(Escapes::Text, |out| {
+        let mut masked = Vec::new();
+        source.each(|piece| {
+            count(stream.push(piece, &mut masked));
+            // Whoever reads sees a line as soon as it can be told.
+            out.write_all(&masked)
+                .and_then(|()| out.flush())
+                .map_err(stdout_error)?;
+            masked.clear();
+            Ok(())
+        })?;
+        count(stream.finish(&mut masked));
+        out.write_all(&masked).map_err(stdout_error)
+    })?;
+    if !counts.is_empty() {
+        let counts: Vec<_> = counts
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        printer.note(format_args!("masked {}", counts.join(", ")));
+    }
+    Ok(Exit::OK)
+}
+
+/// Names what is secret in `source`, the text in `file`.
+fn check(
+    mut stream: RedactionStream,
+    source: Source<'_>,
+    file: &Path,
+    printer: &Printer,
+) -> Result<Exit> {
+    let file = file.to_string_lossy();
+    let mut found: Vec<Finding> = Vec::new();
+    let mut masked = Vec::new();
+    source.each(|piece| {
+        masked.clear();
+        found.extend(stream.push(piece, &mut masked));
+        Ok(())
+    })?;
+    found.extend(stream.finish(&mut masked));
+    if printer.json {
+        let shown = found.iter().map(|one| Shown {
+            file: &file,
+            line: one.line,
+            kind: &one.kind,
+            proved: one.is_proved,
+        });
+        printer.json_lines(&shown.collect::<Vec<_>>())?;
+    } else {
+        printer.data(Escapes::Text, |out| {
+            found.iter().try_for_each(|one| {
+                writeln!(out, "{file}:{}: {}", one.line, one.kind).map_err(stdout_error)
+            })
+        })?;
+    }
+    Ok(match found.is_empty() {
+        true => Exit::OK,
+        false => Exit::NOT_FOUND,
+    })
+}
+
+fn list(printer: &Printer) -> Result<Exit> {
+    if printer.json {
+        let listed = kinds().iter().map(|kind| Listed {
+            kind: &kind.id,
+            of: &kind.of,
+            context: kind.is_context(),
+            literals: &kind.literals,
+        });
+        printer.json_lines(&listed.collect::<Vec<_>>())?;
+        return Ok(Exit::OK);
+    }
+    let columns = [
+        Column::whole("KIND"),
+        Column::whole("KNOWN BY"),
+        Column::flexible("OF", 20),
+    ];
+    let mut table = Table::new(&columns, printer.columns);
+    for kind in kinds() {
+        let by = match kind.is_context() {
+            true => "its place",
+            false => "its shape",
+        };
+        table.row([kind.id.as_str(), by, &kind.of]);
+    }
+    printer.long_text(&table.render())?;
+    Ok(Exit::OK)
+}
