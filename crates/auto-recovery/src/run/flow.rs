@@ -373,6 +373,7 @@ impl Run {
                 true => TreeLeft::AsItWas,
                 false => TreeLeft::Changed,
             },
+            left: &[],
             exits: None,
             session_id: session_id.as_deref(),
         });
@@ -423,6 +424,7 @@ impl Run {
             attempts: 0,
             duration: self.elapsed(),
             tree: TreeLeft::NothingToUndo,
+            left: &[],
             exits: None,
             session_id: None,
         });
