@@ -165,7 +165,8 @@ fn print_usage(error: clap::Error, args: &[OsString]) -> Exit {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return print_help(&error, args);
     }
-    print_mistake(&in_words(&error, args));
+    let search_path = Environment::read().search_path;
+    print_mistake(&in_words(&error, args, search_path.as_deref()));
     match is_run(args) {
         true => Exit::FAILED,
         false => Exit::USAGE,

@@ -1,8 +1,13 @@
-//! Numbers of things, durations, and texts too long to be read at once, in words for people.
+//! Numbers of things, durations, texts too long to be read at once and names that were mistyped, in
+//! words for people.
 //!
 //! Pure, and only for texts that people see: records and data have every name whole.
 
+mod near;
+
 use std::time::Duration;
+
+pub use near::{Nearness, nearest, nearness};
 
 /// The units that durations are typed in, longest first, each with its milliseconds.
 const UNITS: [(&str, u128); 5] = [

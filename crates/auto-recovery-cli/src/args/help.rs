@@ -11,10 +11,9 @@ const COLUMNS_MAX: u16 = 100;
 /// Blanks before what an example says of itself, where that is below it.
 const BELOW_EXAMPLE: usize = 4;
 
-/// The command line, with its help laid out for a terminal of `columns`; for paper where there is
-/// none.
-pub(crate) fn fitted(columns: Option<u16>) -> Command {
-    let columns = columns.unwrap_or(COLUMNS_MAX).min(COLUMNS_MAX).into();
+/// The command line, with its help laid out for a terminal of `columns`.
+pub(crate) fn fitted(columns: u16) -> Command {
+    let columns = columns.min(COLUMNS_MAX).into();
     fit(Cli::command().term_width(columns), columns)
 }
 
@@ -92,7 +91,7 @@ mod tests {
 
     /// The help of each command, long and short.
     fn all(columns: u16) -> Vec<String> {
-        let mut root = fitted(Some(columns));
+        let mut root = fitted(columns);
         let mut texts = vec![root.render_help(), root.render_long_help()];
         root.build();
         for command in root.get_subcommands_mut() {

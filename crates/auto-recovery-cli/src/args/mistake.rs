@@ -2,9 +2,12 @@
 //! the thing, the reason and the way out. Passwords in what was typed are not repeated.
 
 use std::error::Error as _;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use auto_recovery::run::display_command;
+use auto_recovery::wording::nearest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error};
 
@@ -55,10 +58,11 @@ const COMMANDS_MEANT: [(&[&str], &str); 10] = [
 ];
 
 /// What is wrong with `args`, for which the parser said `error`, in one line with the way out.
-pub(crate) fn in_words(error: &Error, args: &[OsString]) -> String {
+/// Programs are looked for in `search_path`.
+pub(crate) fn in_words(error: &Error, args: &[OsString], search_path: Option<&OsStr>) -> String {
     let said = match error.kind() {
         ErrorKind::UnknownArgument => unknown_argument(error, args),
-        ErrorKind::InvalidSubcommand => unknown_command(error, args),
+        ErrorKind::InvalidSubcommand => unknown_command(error, args, search_path),
         ErrorKind::MissingSubcommand => Some("no command was given; `recover help` has all".into()),
         ErrorKind::MissingRequiredArgument => missing(error, args),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => wrong_value(error),
@@ -93,24 +97,23 @@ fn unknown_argument(error: &Error, args: &[OsString]) -> Option<String> {
             .find(|(names, _)| is_run && names.contains(&word))?;
         Some(format!(": {says}"))
     };
-    let near = || {
-        let option = text(error, ContextKind::SuggestedArg)?;
-        Some(format!("; did you mean `{}`?", bare(option)))
-    };
+    let options = options_of(command);
     // An option of `run` that was typed before `run`.
     let of_command = || {
-        let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else {
-            return None;
-        };
-        let mut tips = tips.iter().map(ToString::to_string);
-        let option = tips.find_map(|tip| Some(tip.strip_suffix("' exists")?[1..].to_owned()))?;
-        Some(format!("; it stands after the command: `recover {option}`"))
+        let option = options.iter().find(|option| *option == word)?;
+        Some(format!("; it stands after the command: `{whole} {option}`"))
+    };
+    let near = || {
+        Some(format!(
+            "; did you mean `{}`?",
+            near_option(word, &options)?
+        ))
     };
     let help = || match command {
         Some(command) => format!("; `recover help {command}` lists them"),
         None => "; `recover --help` lists them".to_owned(),
     };
-    let way_out = meant().or_else(near).or_else(of_command);
+    let way_out = meant().or_else(of_command).or_else(near);
     Some(format!(
         "`{word}` is no option of `{whole}`{}",
         way_out.unwrap_or_else(help)
@@ -118,7 +121,11 @@ fn unknown_argument(error: &Error, args: &[OsString]) -> Option<String> {
 }
 
 /// A word where a command should be.
-fn unknown_command(error: &Error, args: &[OsString]) -> Option<String> {
+fn unknown_command(
+    error: &Error,
+    args: &[OsString],
+    search_path: Option<&OsStr>,
+) -> Option<String> {
     let word = text(error, ContextKind::InvalidSubcommand)?;
     let says = format!("`{word}` is no command of recover");
     let other = COMMANDS_MEANT
@@ -127,16 +134,7 @@ fn unknown_command(error: &Error, args: &[OsString]) -> Option<String> {
     if let Some((_, other)) = other {
         return Some(format!("{says}: `{other}` is what does that"));
     }
-    let near = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::String(near)) => Some(near),
-        Some(ContextValue::Strings(near)) => near.first(),
-        _ => None,
-    };
-    let cli = Cli::command();
-    let mut commands = cli.get_subcommands().map(clap::Command::get_name);
-    let near = near.map(String::as_str);
-    let near = near.or_else(|| commands.find(|name| strsim::osa_distance(name, word) == 1));
-    if let Some(near) = near {
+    if let Some(near) = near_command(word) {
         return Some(format!("{says}; did you mean `recover {near}`?"));
     }
     let at = args.iter().position(|arg| arg == word);
@@ -148,10 +146,73 @@ fn unknown_command(error: &Error, args: &[OsString]) -> Option<String> {
                 _ => word.clone(),
             });
             let typed = display_command(&shown.collect::<Vec<_>>());
+            if is_program(word, search_path) {
+                return Some(format!("{says}; did you mean `recover run {typed}`?"));
+            }
             format!("{says}: `recover run {typed}` would run a program, `recover help` has all")
         }
         None => format!("{says}; `recover help` has all"),
     })
+}
+
+/// The command, by any of its names, that `word` was probably meant to be.
+fn near_command(word: &str) -> Option<String> {
+    let cli = Cli::command();
+    let names = cli.get_subcommands().flat_map(|command| {
+        let aliases = command.get_visible_aliases();
+        std::iter::once(command.get_name()).chain(aliases)
+    });
+    nearest(word, names.chain(["help"])).map(str::to_owned)
+}
+
+/// Whether `word` names something to run: a path that is there, or a program of the search path.
+fn is_program(word: &str, search_path: Option<&OsStr>) -> bool {
+    let has_program = |dir: PathBuf| {
+        let found = dir.join(word).metadata();
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    match word.contains('/') {
+        true => Path::new(word).is_file(),
+        false => search_path.is_some_and(|path| std::env::split_paths(path).any(has_program)),
+    }
+}
+
+/// The long options that `command` takes, or that stand before any.
+fn options_of(command: Option<&str>) -> Vec<String> {
+    let cli = Cli::command();
+    let of_command = command.and_then(|name| cli.find_subcommand(name));
+    let of_command = of_command
+        .into_iter()
+        .flat_map(clap::Command::get_arguments);
+    let shown = of_command
+        .chain(cli.get_arguments())
+        .filter(|option| !option.is_hide_set());
+    let names = shown.filter_map(clap::Arg::get_long).chain(["help"]);
+    names.map(|name| format!("--{name}")).collect()
+}
+
+/// That of `options` which `word` was probably meant to be: much like it, or the only one that
+/// begins so.
+fn near_option<'o>(word: &str, options: &'o [String]) -> Option<&'o str> {
+    /// Letters that say which option was meant.
+    const BEGIN_MIN: usize = 3;
+
+    let typed = word.strip_prefix("--")?;
+    let names = || {
+        options
+            .iter()
+            .filter_map(|option| option.strip_prefix("--"))
+    };
+    let begun = || {
+        let mut begun = names().filter(|name| name.starts_with(typed));
+        let only = begun.next().filter(|_| typed.len() >= BEGIN_MIN)?;
+        begun.next().is_none().then_some(only)
+    };
+    let name = nearest(typed, names()).or_else(begun)?;
+    options
+        .iter()
+        .map(String::as_str)
+        .find(|option| option[2..] == *name)
 }
 
 /// What was not given and must be.
@@ -182,10 +243,15 @@ fn wrong_value(error: &Error) -> Option<String> {
     {
         return Some(match value {
             "" => format!("`{bare_name}` needs a value: {}", any_of(valid)),
-            _ => format!(
-                "`{value}` cannot be the value of `{bare_name}`: use {}",
-                any_of(valid)
-            ),
+            _ => {
+                let near = nearest(value, valid.iter().map(String::as_str));
+                let near = near.map(|near| format!("did you mean `{near}`? "));
+                format!(
+                    "`{value}` cannot be the value of `{bare_name}`: {}use {}",
+                    near.unwrap_or_default(),
+                    any_of(valid)
+                )
+            }
         });
     }
     let value = match value {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use auto_recovery::Category;
+use auto_recovery::wording::nearest;
 use clap::ValueEnum;
 
 /// What an export is written as.
@@ -86,7 +87,14 @@ impl FromStr for ReportTarget {
             "gitlab" => CiFormat::Gitlab,
             "junit" => CiFormat::Junit,
             "sarif" => CiFormat::Sarif,
-            _ => return Err("use github, gitlab, junit or sarif, and =FILE behind it".to_owned()),
+            other => {
+                let near = nearest(other, ["github", "gitlab", "junit", "sarif"]);
+                let near = near.map(|near| format!("did you mean `{near}`? "));
+                let near = near.unwrap_or_default();
+                return Err(format!(
+                    "{near}use github, gitlab, junit or sarif, and =FILE behind it"
+                ));
+            }
         };
         Ok(Self { format, file })
     }

@@ -1,12 +1,15 @@
 //! `recover checkpoint`.
 
 use auto_recovery::Result;
+use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{FoundSession, find_session};
 use serde::Serialize;
 
 use crate::args::CheckpointArgs;
+use crate::commands::restore::is_of_here;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::counted;
+use crate::output::{counted, session_argument};
 
 /// A tree that was marked; without a checkpoint, that none was.
 #[derive(Serialize)]
@@ -27,7 +30,18 @@ pub(crate) fn checkpoint(context: &Context, args: CheckpointArgs) -> Result<Exit
     if let Some(session) = &context.settings.parent_session {
         return inside(context, session);
     }
-    let marked = context.place()?.mark(&context.settings.cwd, label)?;
+    let place = context.place()?;
+    let marked = place.mark(&context.settings.cwd, label)?;
+    if let Some(label) = label
+        && let FoundSession::One(session) = find_session(&*place.store, label)?
+        && (session == label || short(&session) == label)
+    {
+        let takes = restored_by(context, label)?;
+        context.printer.warn(format_args!(
+            "{label:?} is the name of a session, too: `recover restore {}` {takes}",
+            session_argument(label)
+        ));
+    }
     for warning in &marked.warnings {
         context.printer.warn(warning);
     }
@@ -47,6 +61,14 @@ pub(crate) fn checkpoint(context: &Context, args: CheckpointArgs) -> Result<Exit
         ));
     }
     Ok(Exit::OK)
+}
+
+/// What `recover restore` takes a `label` for that names a session as well.
+fn restored_by(context: &Context, label: &str) -> Result<&'static str> {
+    Ok(match is_of_here(context, &context.place()?, label)? {
+        true => "takes back what that did; this tree goes by its id",
+        false => "goes back to this tree",
+    })
 }
 
 /// Says that nothing is marked inside the recovery of `session`.

@@ -61,10 +61,13 @@ pub(crate) fn classify(context: &Context, args: ClassifyArgs) -> Result<Exit> {
         stderr: &output,
     };
     let Detection {
-        failure,
+        mut failure,
         category,
         rule,
     } = detect(&observation, rules);
+    if args.exit_code.is_none() && output.trim_ascii().is_empty() {
+        failure.message = "there is no output, and --exit-code was not given".into();
+    }
     context.printer.json(&Answer {
         category,
         error_type: &failure.error_type,

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{PlannedAction, PlannedStep, RunPlan};
+use auto_recovery::run::{PlannedAction, PlannedStep, RunPlan, StrategyCommand};
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
 use crate::commands::run::{check_exit_map, library_request};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::escape_text;
+use crate::output::{counted, escape_text};
 use crate::settings::RunRequest;
 
 /// What would be tried for one category.
@@ -26,6 +26,9 @@ struct CategoryPlan {
 struct Step {
     strategy: String,
     does: String,
+    /// The same in a line.
+    #[serde(skip)]
+    in_short: String,
     command: Option<Vec<String>>,
     folder: Option<String>,
     recipe: Option<String>,
@@ -41,6 +44,10 @@ impl Step {
             PlannedAction::Mended { recipe } => (None, Some(recipe)),
             PlannedAction::Again { .. } | PlannedAction::Back(_) => (None, None),
         };
+        let does = step.in_words();
+        let agent = command.filter(|command| command.preset.is_some());
+        let in_short =
+            agent.map(|agent| does.replacen(&agent.in_words(), &agent_in_short(agent), 1));
         let words = command.map(|command| {
             let words = command.argv.iter();
             words
@@ -50,7 +57,8 @@ impl Step {
         let folder = command.and_then(|command| command.folder.as_ref());
         Self {
             strategy: step.kind.to_string(),
-            does: step.in_words(),
+            in_short: in_short.unwrap_or_else(|| does.clone()),
+            does,
             command: words,
             folder: folder.map(|folder| folder.display().to_string()),
             recipe: recipe.map(|recipe| recipe.name.clone()),
@@ -58,6 +66,17 @@ impl Step {
             max_attempts: step.max_attempts,
         }
     }
+}
+
+/// A coding agent as it is called, without its words: they are longer than a line.
+fn agent_in_short(agent: &StrategyCommand) -> String {
+    let program = agent.argv.first().map(|word| word.to_string_lossy());
+    format!(
+        "{} ({} with {}, which `--json` has)",
+        agent.display,
+        program.unwrap_or_default(),
+        counted(agent.argv.len().saturating_sub(1) as u64, "word")
+    )
 }
 
 /// Prints what `typed` would try for each category of failure, and what not and why. Runs nothing.
@@ -95,7 +114,10 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
     for plan in &plans {
         line(&plan.category.to_string(), 0)?;
         for (number, step) in plan.steps.iter().enumerate() {
-            line(&format!("  {}. {}", number + 1, escape_text(&step.does)), 5)?;
+            line(
+                &format!("  {}. {}", number + 1, escape_text(&step.in_short)),
+                5,
+            )?;
         }
         if plan.steps.is_empty() {
             line("  nothing; escalates at once", 2)?;

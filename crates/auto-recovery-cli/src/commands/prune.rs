@@ -38,6 +38,9 @@ struct Row {
     entries: u64,
     bytes: u64,
     last_attempt_timestamp: Option<String>,
+    /// For people: the age of one in which nothing was tried.
+    #[serde(skip)]
+    session_start: Option<String>,
     reason: String,
     pruned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,6 +305,7 @@ fn row(doomed: &Selected) -> Row {
         entries: doomed.session.total_attempts,
         bytes: doomed.session.bytes,
         last_attempt_timestamp: doomed.session.last_attempt_timestamp.clone(),
+        session_start: doomed.session.session_start.clone(),
         reason: doomed.reason.to_string(),
         pruned: false,
         archive: None,
@@ -322,7 +326,8 @@ fn show(rows: &[Row], now: SystemTime, printer: &Printer) -> Result<()> {
     ];
     let mut table = Table::new(&columns, printer.columns);
     for row in rows {
-        let last = row.last_attempt_timestamp.as_deref();
+        let last = row.last_attempt_timestamp.as_ref();
+        let last = last.or(row.session_start.as_ref()).map(String::as_str);
         table.row([
             short(&row.session_id).to_owned(),
             last.map(|last| short_age(last, now)).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! `recover recipes`.
 
 use auto_recovery::recipe::{Recipe, RecipeBook, Remedy, Tier};
+use auto_recovery::wording::nearest;
 use auto_recovery::{Category, Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -52,9 +53,15 @@ pub(crate) fn recipes(context: &Context, args: RecipesArgs) -> Result<Exit> {
     let wanted = |one: &Shown<'_>| name.is_none_or(|name| one.name == name);
     let found: Vec<_> = known.chain(off).filter(wanted).collect();
     if let (Some(name), true) = (name, found.is_empty()) {
+        let known = book.recipes().iter().chain(book.switched_off());
+        let near = nearest(name, known.map(|recipe| &*recipe.name));
+        let near = near.map(|near| format!("; did you mean `{near}`?"));
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("no recipe {name}; `recover recipes` lists them"),
+            format!(
+                "no recipe {name}{}",
+                near.unwrap_or_else(|| "; `recover recipes` lists them".to_owned())
+            ),
         ));
     }
     match (printer.json, name) {

@@ -433,7 +433,7 @@ fn would_change(change: &Previewed) -> WouldChange<'_> {
     }
 }
 /// Whether `session` is the id of one that worked in this workspace.
-fn is_of_here(context: &Context, place: &Place, session: &str) -> Result<bool> {
+pub(super) fn is_of_here(context: &Context, place: &Place, session: &str) -> Result<bool> {
     let root = &context.settings.workspace;
     Ok(place.store.is_known(session)? && place.worked_in(session, root))
 }

@@ -98,7 +98,7 @@ fn show_attempts(
             total,
         };
         let dir = outputs_dir(&place.state_dir, &session)?;
-        let outputs = Outputs::of(&session, &dir);
+        let outputs = Outputs::of(&session, &dir, printer.columns);
         let mut text = show_text::session(&facts, printer.columns);
         if wanted.attempt.is_none() {
             text.push_str(&show_text::first_output(&evidence, &outputs));

@@ -12,6 +12,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
+use crate::commands::session::tried_nothing;
 use crate::commands::show_text::in_state;
 use crate::commands::wanted::{Wanted, session_of};
 use crate::exit::Exit;
@@ -68,6 +69,15 @@ fn patch(
 ) -> Result<()> {
     let absent = |what: String| Error::new(ErrorKind::NotFound, what);
     let (word, typed) = (session_word(session), session_argument(session));
+    if number.is_none() && tried_nothing(&*place.store, session)? {
+        return Err(absent(format!(
+            "nothing was tried in session {word}: `recover show {typed}` tells why"
+        )));
+    }
+    let flag = match form {
+        PatchForm::Stat(_) => "--stat",
+        _ => "--diff",
+    };
     let patch = place.patch(session, number)?.ok_or_else(|| match number {
         Some(number) => absent(format!(
             "no checkpoint tells what attempt {number} of session {word} changed: `recover \
@@ -75,7 +85,7 @@ fn patch(
         )),
         None => absent(format!(
             "nothing that session {word} changed stayed, or no checkpoint tells: `recover show \
-             --diff {typed} N` has what attempt N did"
+             {flag} {typed} N` has what attempt N did"
         )),
     })?;
     let mut length = 0;
@@ -88,7 +98,7 @@ fn patch(
     })?;
     for number in patch.left_out() {
         printer.note(format_args!(
-            "an earlier cure of this session is not in it: `recover show --diff {word} {number}` \
+            "an earlier cure of this session is not in it: `recover show {flag} {word} {number}` \
              has what attempt {number} did"
         ));
     }

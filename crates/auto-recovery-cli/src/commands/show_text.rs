@@ -20,8 +20,8 @@ use crate::commands::history::{next_of, result_of, result_tone};
 use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::output::{
-    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, human_seconds, session_argument,
-    shell_words,
+    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, fold, human_seconds,
+    session_argument, shell_words,
 };
 
 /// Lines of an attempt's output that are shown; the file holds all.
@@ -32,6 +32,11 @@ const NOTHING_HELPED: &str = "All recovery strategies failed";
 const NOBODY_CALLED: &str = " Human intervention required.";
 /// Bytes read from the end of an output to find them: lines of 400 bytes on average.
 const OUTPUT_BYTES_READ: u64 = 8 * 1024;
+
+/// Columns before the value of a fact about an attempt.
+const FACT_COLUMNS: usize = 13;
+/// Least width of such a value, before lines grow longer than the terminal is wide.
+const VALUE_WIDTH_MIN: usize = 20;
 
 /// A session as a whole.
 pub(crate) struct SessionFacts<'a> {
@@ -121,7 +126,7 @@ pub(crate) fn attempt(
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
             let name = Tone::Aside.on_stdout(&format!("{name:<11}"));
-            text.push_str(&format!("  {name}{}\n", escape_text(value)));
+            text.push_str(&format!("  {name}{}\n", outputs.folded(value)));
         }
     };
     if let Some(started) = evidence.started(number) {
@@ -212,6 +217,8 @@ fn joined(all: &[LeftBehind]) -> String {
 /// The outputs of a session: each is shown where it says more than the one before.
 pub(crate) struct Outputs<'a> {
     session: &'a str,
+    /// How wide the terminal is, if there is one.
+    columns: Option<u16>,
     /// The directory in our own state for them.
     dir: &'a Path,
     last: RefCell<Vec<String>>,
@@ -220,12 +227,27 @@ pub(crate) struct Outputs<'a> {
 }
 
 impl<'a> Outputs<'a> {
-    pub(crate) fn of(session: &'a str, dir: &'a Path) -> Self {
+    pub(crate) fn of(session: &'a str, dir: &'a Path, columns: Option<u16>) -> Self {
         Self {
             session,
+            columns,
             dir,
             last: RefCell::default(),
             diffs: RefCell::default(),
+        }
+    }
+
+    /// The `value` of a fact, which goes on below its beginning where a line has no room for it.
+    fn folded(&self, value: &str) -> String {
+        let value = escape_text(value);
+        let room = self
+            .columns
+            .and_then(|columns| usize::from(columns).checked_sub(FACT_COLUMNS + VALUE_WIDTH_MIN));
+        match room {
+            Some(more) => {
+                fold(&value, more + VALUE_WIDTH_MIN, 0).join(&format!("\n{:FACT_COLUMNS$}", ""))
+            }
+            None => value,
         }
     }
 

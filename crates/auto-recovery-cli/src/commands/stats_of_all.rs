@@ -220,13 +220,7 @@ fn change(before: Option<&AggregateStatistics>, now: &AggregateStatistics) -> St
 
 fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> String {
     let mut facts = Facts::new(columns);
-    facts.add(
-        "sessions",
-        format!(
-            "{}: {} recovered, {} not recovered",
-            of.sessions, of.recovered_sessions, of.escalated_sessions
-        ),
-    );
+    facts.add("sessions", sessions(of));
     facts.add("first attempt", when(&of.first_attempt_timestamp, now));
     facts.add("last attempt", when(&of.last_attempt_timestamp, now));
     facts.add(
@@ -267,6 +261,20 @@ fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> Str
     facts.add("undone", of.rollback_count.to_string());
     facts.add("files", files(of));
     facts.render()
+}
+
+/// How many sessions, by how they ended.
+fn sessions(of: &AggregateStatistics) -> String {
+    let (recovered, not_recovered) = (of.recovered_sessions, of.escalated_sessions);
+    let others = of.sessions.saturating_sub(recovered + not_recovered);
+    let others = match others {
+        0 => String::new(),
+        others => format!(", {others} interrupted or unknown"),
+    };
+    format!(
+        "{}: {recovered} recovered, {not_recovered} not recovered{others}",
+        of.sessions
+    )
 }
 
 /// How many files, and those that were modified most.

@@ -24,7 +24,7 @@ pub(crate) use bar::bar;
 pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
 pub(crate) use facts::Facts;
 pub(crate) use file::{format_by_ending, write_output};
-pub(crate) use fold::fold;
+pub(crate) use fold::{columns, fold};
 pub(crate) use json::JsonArray;
 pub(crate) use pager::Pager;
 pub(crate) use printer::{

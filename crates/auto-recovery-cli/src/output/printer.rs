@@ -374,12 +374,13 @@ fn rows_of(text: &str, columns: u16) -> usize {
 }
 
 /// Columns of the terminal that help goes to, `wished` by the user; none where it is none.
-pub(crate) fn columns_of_help(on_stderr: bool, wished: Option<u16>) -> Option<u16> {
+pub(crate) fn columns_of_help(on_stderr: bool, wished: Option<u16>) -> u16 {
     let (stdout, stderr) = (io::stdout(), io::stderr());
-    match on_stderr {
+    let columns = match on_stderr {
         true => stderr.is_terminal().then(|| columns_of(stderr, wished)),
         false => stdout.is_terminal().then(|| columns_of(stdout, wished)),
-    }
+    };
+    columns.unwrap_or(COLUMNS_DEFAULT)
 }
 
 /// How wide the terminal `of` is, unless the user says it is `wished`.

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use auto_recovery::wording::nearest;
 use auto_recovery::{Error, ErrorKind, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -203,9 +204,9 @@ impl<'d> Section<'d> {
         let Some((key, _)) = unknown else {
             return Ok(());
         };
-        let hint = match nearest(key.get_ref(), &self.asked) {
+        let hint = match nearest(key.get_ref(), self.asked.iter().copied()) {
             Some(known) => format!("did you mean `{known}`?"),
-            None => format!("known here are {}", self.asked.join(", ")),
+            None => known_keys(&self.asked),
         };
         let place = match self.name.as_str() {
             "" => String::new(),
@@ -258,6 +259,26 @@ impl<'d> Section<'d> {
     }
 }
 
+/// What the keys of a table are, as many as a line of a terminal or two take.
+fn known_keys(keys: &[&str]) -> String {
+    /// Characters of all of them together.
+    const CHARS_MAX: usize = 90;
+
+    let all = keys.join(", ");
+    if all.len() <= CHARS_MAX {
+        return format!("known here are {all}");
+    }
+    let mut shown = String::new();
+    for key in keys {
+        if shown.len() + key.len() + 2 > CHARS_MAX {
+            break;
+        }
+        shown.push_str(key);
+        shown.push_str(", ");
+    }
+    format!("known here are {shown}… (`recover config` prints all)")
+}
+
 /// An unknown key as it is shown: what was written for a key and is none, as a URL with a password
 /// in it, is not repeated.
 fn shown_key(key: &str) -> String {
@@ -275,18 +296,6 @@ pub(crate) fn complaint(file: &SourceFile, offset: usize, reason: &str) -> Error
         ErrorKind::InvalidInput,
         format!("{}:{line}: {reason}", file.path.display()),
     )
-}
-
-/// Which of `known` somebody who wrote `written` most likely meant.
-pub(crate) fn nearest<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
-    // A third of the letters may be wrong: enough for slips, too little to suggest another word.
-    let distance_max = written.chars().count().div_ceil(3);
-    known
-        .iter()
-        .map(|candidate| (edit_distance(written, candidate), *candidate))
-        .filter(|(distance, _)| *distance <= distance_max)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 fn integer(value: &DeValue<'_>) -> Option<i64> {
@@ -332,20 +341,4 @@ fn line_of(text: &str, offset: usize) -> usize {
         .take(offset)
         .filter(|byte| **byte == b'\n')
         .count()
-}
-
-/// How many letters must be put in, taken out or changed to make `a` into `b` (Levenshtein).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -6,7 +6,14 @@ use crate::harness::Machine;
 const TYPED: &str = "\
 frobnicate
 histroy
+chekpoint
+chekpoints
+exlpain
+udno
+undoo
+completion
 rnu true
+./check.sh --fast
 cargo test --release
 exec true
 rm build-7
@@ -27,6 +34,8 @@ help nope
 run
 run --bogus true
 run --retr 1 true
+run --fxi ./mend true
+run --max-att 3 true
 run --retries 3 true
 run --timeout 5s true
 run --backoff 1s true
@@ -55,6 +64,7 @@ run --protect [ true
 run --session '' true
 run --json=yes true
 run --report xml true
+run --report junti true
 run --report junit= true
 run --exit-map transient=0 true
 run --exit-map often=75 true
@@ -70,6 +80,7 @@ classify none.log
 classify --exit-code x
 classify --batch --exit-code 1
 recipes nothing
+recipes rusftmt
 explain --exit-code 2
 redact none.log
 redact --list none.log
@@ -87,6 +98,7 @@ stats --by colour
 stats --all --since tomorrow
 export build-7 --all
 export --format xml
+export --format jsn
 export build-7 -o not/there/file.json
 export build-7 -o trail.xlsx
 report --format pdf
@@ -113,6 +125,7 @@ completions tcsh
 #[test]
 fn each_bad_input_is_answered_by_one_line() {
     let machine = Machine::with_trail();
+    machine.write("project/check.sh", "exit 0\n");
     let mut answers = String::new();
     for line in TYPED.lines() {
         let args: Vec<_> = line
@@ -141,6 +154,7 @@ fn bad_configuration_is_answered_by_one_line_and_for_a_run_by_125() {
     for text in [
         "nonsense",
         "max_atempts = 3",
+        "fxi = \"./mend\"",
         "max_attempts = \"many\"",
         "max_attempts = -1",
         "base_delay = 5",

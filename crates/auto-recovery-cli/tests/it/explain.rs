@@ -41,7 +41,7 @@ fn recipes_are_listed_with_tier_tools_and_what_each_runs() {
     assert!(told.quiet().contains("cargo-clippy"), "{told:?}");
     machine
         .recover(&["recipes", "blakc"])
-        .fails(1, "no recipe blakc; `recover recipes` lists them");
+        .fails(1, "no recipe blakc; did you mean `black`?");
 }
 
 #[test]

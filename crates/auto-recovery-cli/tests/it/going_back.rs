@@ -331,4 +331,31 @@ fn a_session_that_tried_nothing_has_nothing_to_take_back() {
     }
     let json = machine.recover(&["undo", "--json"]).json();
     assert_eq!(json["restored"], serde_json::json!([]));
+    for part in ["--diff", "--stat"] {
+        let says = "nothing was tried in session s: `recover show s` tells why";
+        machine.recover(&["show", "s", part]).fails(1, says);
+    }
+}
+
+#[test]
+fn a_label_that_names_a_session_too_is_made_and_that_is_said() {
+    let machine = Machine::new();
+    let fix = ["--fix", "touch fixed", "--", "test", "-e", "fixed"];
+    machine.recover(&[&["run", "--session", "s"], &fix[..]].concat());
+    let here = machine.recover(&["checkpoint", "--label", "s"]);
+    let says = "\"s\" is the name of a session, too: `recover restore s` takes back what that did; \
+                this tree goes by its id\n";
+    assert!(here.stderr.contains(says), "{here:?}");
+    let run = machine.recover(&["run", "--", "false"]);
+    let id = run
+        .stderr
+        .rsplit("recover show ")
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let short = machine.recover(&["checkpoint", "--label", id]);
+    let says = format!("`recover restore {id}` goes back to this tree\n");
+    assert!(short.stderr.contains(&says), "{short:?}");
+    let other = machine.recover(&["checkpoint", "--label", "other"]);
+    assert!(!other.stderr.contains("too"), "{other:?}");
 }

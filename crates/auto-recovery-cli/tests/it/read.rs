@@ -194,7 +194,7 @@ fn stats_of_all_sessions_for_people() {
     let more = r#"{"session_id":"other","strategy":"fix","success":false,"error_type":"E1","duration_seconds":2,"timestamp":"2020-02-02T03:04:05Z"}"#;
     assert_eq!(machine.recover_with(&["log"], more).code, 0);
     insta::assert_snapshot!(machine.recover(&["stats", "--all"]).quiet(), @r"
-    sessions       2: 1 recovered, 0 not recovered
+    sessions       2: 1 recovered, 0 not recovered, 1 interrupted or unknown
     first attempt  2020-01-02T03:04:05Z
     last attempt   2020-02-02T03:04:05Z
     attempts       4: 1 cured, 3 failed, 0 flaky
@@ -458,7 +458,7 @@ fn sums_told_apart_for_people() {
     2020-01-02        20  ██████████ 100.0 %  84–100         1          1        1.5 s        1.5 s
     2020-01-03        21  █·········   9.5 %    3–29         1          0        1.5 s        1.5 s  ▼ 90.5 worse
 
-    sessions       2: 1 recovered, 0 not recovered
+    sessions       2: 1 recovered, 0 not recovered, 1 interrupted or unknown
     first attempt  2020-01-02T10:00:00.000Z
     last attempt   2020-01-03T10:00:00.000Z
     attempts       41: 22 cured, 19 failed, 0 flaky

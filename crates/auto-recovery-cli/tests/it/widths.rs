@@ -6,7 +6,7 @@ use crate::terminal::showing;
 const WIDTHS: [u16; 3] = [60, 80, 120];
 
 /// Each story: what is typed, and words of its last lines.
-const STORIES: [(&[&str], &str); 14] = [
+const STORIES: [(&[&str], &str); 16] = [
     (
         &[
             "run",
@@ -74,6 +74,31 @@ const STORIES: [(&[&str], &str); 14] = [
             "exit 3",
         ],
         "would",
+    ),
+    (
+        &[
+            "run",
+            "--keep-failed-changes",
+            "--max-attempts",
+            "1",
+            "--fix",
+            "echo no cure at all > touched",
+            "--",
+            "sh",
+            "-c",
+            "echo 'it is told what is wrong here' >&2; test -e one -a -e two -a -e three || exit 7",
+        ],
+        "left changed: touched",
+    ),
+    (
+        &[
+            "run",
+            "--",
+            "sh",
+            "-c",
+            "echo 'nothing is known of this failure' >&2; exit 7",
+        ],
+        "nothing was tried",
     ),
     (
         &["run", "--retry", "1", "--base-delay", "10ms", "--", "false"],
@@ -150,7 +175,7 @@ fn nothing_that_is_told_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn help_fits_the_terminal_and_is_whole_in_a_pipe() {
+fn help_fits_the_terminal_and_has_80_columns_in_a_pipe() {
     let machine = Machine::new();
     for command in ["run", "show", "log", "prune"] {
         for columns in WIDTHS {
@@ -161,10 +186,12 @@ fn help_fits_the_terminal_and_is_whole_in_a_pipe() {
                 "{command} at {columns}:\n{text}"
             );
         }
+        let piped = machine.recover(&[command, "--help"]);
+        assert_eq!(too_wide(piped.quiet(), 80), None, "{command}: {piped:?}");
     }
     let piped = machine.recover(&["show", "--help"]);
-    let example = "recover show --diff | git apply --index --3way     the cure, in another checkout of \
-                   the project\n";
+    let example = "\n  recover show --diff | git apply --index --3way\n      the cure, in another \
+                   checkout of the project\n";
     assert!(piped.quiet().contains(example), "{piped:?}");
 }
 
@@ -175,4 +202,34 @@ fn in_a_pipe_no_line_is_folded() {
     let run = machine.recover(&["run", &long, "a", "b", "c"]);
     assert_eq!(run.code, 127, "{run:?}");
     assert!(!run.stderr.contains("\n     "), "{run:?}");
+}
+
+#[test]
+fn what_an_attempt_did_is_folded_on_a_terminal_and_whole_in_a_pipe() {
+    let machine = Machine::new();
+    let fix = "echo one two three four five six seven eight nine ten eleven twelve > /dev/null";
+    let run = machine.recover(&[
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        fix,
+        "--",
+        "test",
+        "-e",
+        "fixed",
+    ]);
+    assert_eq!(run.code, 1, "{run:?}");
+    let args = ["show", "--no-pager"];
+    let text = showing(60, machine.command(&args), "");
+    let facts = text.split("\n  output").next().unwrap_or_default();
+    let facts = facts.rsplit("\nattempt 1").next().unwrap_or_default();
+    assert_eq!(too_wide(facts, 60), None, "{text}");
+    let did = "did        echo one two three four five six seven eight\n             nine ten";
+    assert!(without_sequences(&text).contains(did), "{text}");
+    let piped = machine.recover(&args);
+    assert!(
+        piped.stdout.contains(&format!("  did        {fix}\n")),
+        "{piped:?}"
+    );
 }

@@ -63,6 +63,9 @@ pub struct Recovery {
     pub flaky: bool,
     /// Paths that the cure changed, together with the changes it was built upon; sorted.
     pub files_modified: Vec<String>,
+    /// Paths that attempts changed which cured nothing, and that were not put back when those
+    /// ended; sorted.
+    pub left_changed: Vec<String>,
     /// Processes that the cure left running, as `pid command`.
     pub left_running: Vec<String>,
     /// Paths that attempts changed and that no checkpoint covers, and those that somebody else

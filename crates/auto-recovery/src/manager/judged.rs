@@ -16,18 +16,22 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Says that the strategy's command itself failed, where that tells something: linters that
-    /// leave a finding fail as well.
+    /// Says that the strategy's command was stopped at its time limit, or itself failed, where that
+    /// tells something: linters that leave a finding fail as well.
     pub(super) fn tell_of_exit(&mut self, of_recipe: bool, outcome: &Outcome, acted: &Acted) {
-        let Some(code) = outcome.exit_code.filter(|code| *code != 0) else {
+        let code = outcome.exit_code.filter(|code| *code != 0);
+        let failed = code.map(|code| format!("it exited {code}"));
+        let stopped = outcome.stopped.as_ref();
+        let Some(how) = stopped.map(|how| format!("it was {how}")).or(failed) else {
             return;
         };
         let nothing = acted.overflow.is_none() && acted.files_modified.is_empty();
-        if matches!(outcome.did, Did::StoodIn { .. }) || (of_recipe && !nothing) {
+        let leaves_finding = of_recipe && !nothing && stopped.is_none();
+        if matches!(outcome.did, Did::StoodIn { .. }) || leaves_finding {
             return;
         }
         let nothing = if nothing { " and changed nothing" } else { "" };
-        self.verdict = join(&format!("it exited {code}{nothing}"), &self.verdict);
+        self.verdict = join(&format!("{how}{nothing}"), &self.verdict);
     }
 
     /// A cure does not count when the command wrote to what is protected while it was run again,
@@ -63,5 +67,47 @@ pub(super) fn join(first: &str, second: &str) -> String {
         (true, _) => second.to_owned(),
         (_, true) => first.to_owned(),
         _ => format!("{first}; {second}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Judged;
+    use crate::manager::tree::Acted;
+    use crate::strategy::{Did, Outcome};
+
+    #[test]
+    fn a_strategy_that_was_stopped_or_failed_is_told_of() {
+        let check = |of_recipe, exit_code, stopped: Option<&str>, changed: &[&str], expected| {
+            let mut judged = Judged {
+                success: false,
+                message: String::new(),
+                verdict: "it still fails".to_owned(),
+                verification: None,
+            };
+            let outcome = Outcome {
+                did: Did::Acted { worked: false },
+                exit_code,
+                stopped: stopped.map(str::to_owned),
+                ..Outcome::default()
+            };
+            let acted = Acted {
+                files_modified: changed.iter().map(|file| (*file).to_owned()).collect(),
+                ..Acted::default()
+            };
+            judged.tell_of_exit(of_recipe, &outcome, &acted);
+            assert_eq!(judged.verdict, expected);
+        };
+        let stopped = Some("stopped after 0.5 s");
+        let nothing = "it exited 127 and changed nothing; it still fails";
+        check(false, Some(127), None, &[], nothing);
+        check(false, Some(1), None, &["a"], "it exited 1; it still fails");
+        check(true, Some(1), None, &["a"], "it still fails");
+        check(false, Some(0), None, &["a"], "it still fails");
+        let says = "it was stopped after 0.5 s; it still fails";
+        check(false, None, stopped, &["a"], says);
+        check(true, Some(143), stopped, &["a"], says);
+        let says = "it was stopped after 0.5 s and changed nothing; it still fails";
+        check(false, None, stopped, &[], says);
     }
 }

@@ -283,9 +283,10 @@ impl<'m> Recovering<'m> {
             escalated_to_human: !success && end != RecoveryEnd::Interrupted,
             timestamp: timestamp(self.parts.host.now()),
         };
-        let files_modified = match success {
-            true => self.changed.into_iter().collect(),
-            false => Vec::new(),
+        let changed = self.changed.into_iter().collect();
+        let (files_modified, left_changed) = match success {
+            true => (changed, Vec::new()),
+            false => (Vec::new(), changed),
         };
         let left_running = cure
             .map(|cure| cure.left_running.clone())
@@ -297,6 +298,7 @@ impl<'m> Recovering<'m> {
             session_id,
             flaky,
             files_modified,
+            left_changed,
             left_running,
             not_covered: self.not_covered.into_iter().collect(),
             stopped: self.stopped,

@@ -64,6 +64,10 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
                 mended_before: ending.mended_before,
                 still_runs: !run.runner.not_ended().is_empty(),
             }),
+            left: match run.runner.request.tree.keep_failed_changes {
+                true => &recovery.left_changed,
+                false => &[],
+            },
             exits: recovery.out_of_time.as_ref().map(|_| CROSSED),
             session_id: recovery.session_id.as_deref(),
         });

@@ -129,6 +129,8 @@ pub enum RunEvent<'a> {
         duration: Duration,
         /// How the tree stands.
         tree: TreeLeft,
+        /// Paths that attempts changed and that stay so, as was asked.
+        left: &'a [String],
         /// Why it exits as it does, where that is no word of the command's, in words.
         exits: Option<&'a str>,
         /// The session, if it is on record.

@@ -374,6 +374,7 @@ impl Run {
                 true => TreeLeft::AsItWas,
                 false => TreeLeft::Changed,
             },
+            left: &[],
             exits: None,
             session_id: session_id.as_deref(),
         });
@@ -424,6 +425,7 @@ impl Run {
             attempts: 0,
             duration: self.elapsed(),
             tree: TreeLeft::NothingToUndo,
+            left: &[],
             exits: None,
             session_id: None,
         });

@@ -1,20 +1,16 @@
 //! A program that is not there, and the one that was probably meant.
 //!
 //! Asked only once a program could not be found: it reads the directories of the search path, and
-//! runs nothing. Names that are nearer than two letters are what typing makes of one another; of a
-//! short name, one letter is half of it.
+//! runs nothing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::run::request::{RunRequest, display_command};
+use crate::wording::{Nearness, nearness};
 
 /// How what is said begins.
 pub const MEANT: &str = "did you mean ";
-
-/// Letters by which a name may differ, and how long one must be for the second of them.
-const DISTANCE_MAX: usize = 2;
-const CHARS_FOR_TWO: usize = 5;
 
 /// Names that are looked at: ten times what large machines have on their search path.
 const NAMES_MAX: usize = 100_000;
@@ -68,21 +64,14 @@ pub(super) fn did_you_mean(request: &RunRequest) -> Option<String> {
 /// Names that are near to one that was typed.
 struct Near<'a> {
     typed: &'a str,
-    distance_max: usize,
     looked_at: usize,
-    /// By how far they are, and whether they begin otherwise.
-    found: BTreeSet<(usize, bool, String)>,
+    found: BTreeSet<(Nearness, String)>,
 }
 
 impl<'a> Near<'a> {
     fn to(typed: &'a str) -> Self {
         Self {
             typed,
-            distance_max: match typed.chars().count() {
-                0 | 1 => 0,
-                count if count < CHARS_FOR_TWO => 1,
-                _ => DISTANCE_MAX,
-            },
             looked_at: 0,
             found: BTreeSet::new(),
         }
@@ -105,15 +94,8 @@ impl<'a> Near<'a> {
     }
 
     fn look_at(&mut self, name: &str) {
-        // A letter has at most four bytes.
-        if name.len().abs_diff(self.typed.len()) > 4 * self.distance_max || name == self.typed {
-            return;
-        }
-        let distance = strsim::osa_distance(name, self.typed);
-        if distance <= self.distance_max {
-            let begins_otherwise = name.chars().next() != self.typed.chars().next();
-            let key = (distance, begins_otherwise, name.to_owned());
-            self.found.insert(key);
+        if let Some(nearness) = nearness(self.typed, name) {
+            self.found.insert((nearness, name.to_owned()));
         }
     }
 
@@ -121,8 +103,7 @@ impl<'a> Near<'a> {
     fn told(self, is_one: impl Fn(&str) -> Option<String>) -> Vec<String> {
         let mut told = Vec::new();
         let mut nearest = None;
-        for (distance, otherwise, name) in self.found {
-            let how_near = (distance, otherwise);
+        for (how_near, name) in self.found {
             if nearest.is_some_and(|nearest| nearest != how_near) || told.len() == TOLD_MAX {
                 break;
             }

@@ -60,6 +60,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// Exit code of the command it ran.
     pub exit_code: Option<i32>,
+    /// How the command it ran was stopped at its own time limit, if it was: `stopped after 2 s`.
+    pub stopped: Option<String>,
     /// Processes it left running, as `pid command`.
     pub left_running: Vec<String>,
     /// Whether what it ran could not be ended: nothing more is tried beside that.

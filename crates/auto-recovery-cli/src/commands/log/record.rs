@@ -82,7 +82,7 @@ fn record(
     if refused == 0 {
         return Ok(Exit::OK);
     }
-    let others = match is_readable {
+    let others = match is_readable && refused < line_number {
         true => "; all others were",
         false => "",
     };

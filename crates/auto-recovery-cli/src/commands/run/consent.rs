@@ -23,7 +23,7 @@ use rustix::termios::{
 };
 
 use crate::hints;
-use crate::output::{Printer, Status, counted};
+use crate::output::{Printer, Status, counted, with_short_words};
 use crate::settings::{Project, Settings, Trusted, TrustedContent};
 
 /// The most that is shown with a question: a person reads that, and it fits a screen or two. Nobody
@@ -60,6 +60,9 @@ pub(super) struct Asking<'a> {
     /// What ends it.
     pub(super) interrupt: &'a Arc<Interrupt>,
 }
+
+/// The refusal of a command of the project ends so; the narrator does not repeat it.
+pub(super) const LETS_IT_RUN: &str = " · `recover trust` lets it run";
 
 /// What holds for the commands of the file.
 #[derive(Clone)]
@@ -244,8 +247,8 @@ impl Consent for ProjectConsent {
                 Consented::Yes
             }
             Decided::Declined(why) => {
-                let why = format!("{what}: {why} · `recover trust` lets it run");
-                self.tell(command, &format!("does not run {why}"));
+                let why = format!("{what}: {why}{LETS_IT_RUN}");
+                self.tell(command, &with_short_words(&format!("does not run {why}")));
                 Consented::No(why)
             }
             Decided::Stopped => Consented::Stopped,

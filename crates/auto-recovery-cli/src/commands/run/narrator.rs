@@ -9,8 +9,11 @@ use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::{cut, spelled};
 
+use crate::commands::run::consent::LETS_IT_RUN;
 use crate::hints;
-use crate::output::{Line, Printer, Status, Tone, counted, session_argument, with_short_words};
+use crate::output::{
+    Line, Printer, Status, Tone, columns, counted, fold, session_argument, with_short_words,
+};
 
 /// Columns of the first word of a line, `alternative 10/10`.
 const STEP_COLUMNS: usize = 14;
@@ -24,6 +27,8 @@ const MESSAGE_CHARS: usize = 120;
 const COMMAND_CHARS: usize = 40;
 /// The least of them, where the terminal is narrow.
 const COMMAND_CHARS_MIN: usize = 8;
+/// How it is said that changes stay which cured nothing.
+const LEFT: &str = "left changed: ";
 /// Columns that the name before each line takes, `recover: `.
 const NAME_COLUMNS: usize = 9;
 
@@ -97,10 +102,12 @@ impl Narrator {
         let mut more = more.to_vec();
         if whole.chars().count() > width {
             whole = self.short_of_command(&format!("{head}{rest}"));
-            let after_exit = usize::from(more.iter().any(|part| part.starts_with("exit ")));
-            more.insert(after_exit, effort.to_owned());
+            // Why it exits so, and what is left changed, say more.
+            let first = |part: &&String| part.starts_with("exit ") || part.starts_with(LEFT);
+            let after = more.iter().take_while(first).count();
+            more.insert(after, effort.to_owned());
         }
-        let whole = self.fitted(&whole, width);
+        let whole = fitted(&whole, width);
         let (mut first, mut second) = two_lines(&whole, &more, width);
         // Why the exit code surprises is said above them where it has no room.
         if let Some(at) = more.iter().position(|part| part.starts_with("exits "))
@@ -118,19 +125,6 @@ impl Narrator {
         });
         if !second.is_empty() {
             self.say_line(Line::of(Tone::Aside, second));
-        }
-    }
-
-    /// `text` with the command cut further where it would not fit `width`, down to a few
-    /// characters: the verdict behind it says more.
-    fn fitted(&self, text: &str, width: usize) -> String {
-        let over = text.chars().count().saturating_sub(width);
-        match &*mutex::lock(&self.shown) {
-            Some((_, short)) if over > 0 => {
-                let chars = short.chars().count().saturating_sub(over);
-                text.replace(short, &cut(short, chars.max(COMMAND_CHARS_MIN)))
-            }
-            _ => text.to_owned(),
         }
     }
 
@@ -192,15 +186,13 @@ impl Narrator {
                 strategy,
                 strategy_attempt,
                 max_attempts,
-                ends_early,
                 action,
                 recipe,
                 foreign,
                 left,
+                ..
             } => {
                 let step = match *max_attempts {
-                    // How many there will be is not known.
-                    2.. if *ends_early => format!("{strategy} {strategy_attempt}"),
                     u32::MAX => format!("{strategy} {strategy_attempt}"),
                     most => format!("{strategy} {strategy_attempt}/{most}"),
                 };
@@ -319,6 +311,8 @@ impl RunObserver for Narrator {
             )),
             RunEvent::Failed { .. } => self.failed(event),
             RunEvent::NotTried { why } if mutex::lock(&self.verdict_said).contains(why) => {}
+            // Said when it was refused.
+            RunEvent::NotTried { why } if why.ends_with(LETS_IT_RUN) => {}
             RunEvent::NotTried { why } => self.line((Tone::Aside, "not tried"), why, &[]),
             RunEvent::WaitingForOther { holder } => self.say(&format!(
                 "another recovery works here ({holder}); waiting for it · --no-wait refuses instead"
@@ -371,7 +365,12 @@ impl Narrator {
             .map(|place| format!(" · {place}"))
             .unwrap_or_default();
         let whole = format!("`{command}`");
-        let says = format!(" ({how}): {}, {category}{place}", failure.error_type);
+        // A failure that nothing more is known of is called as it ended.
+        let kind = match failure.error_type == how {
+            true => String::new(),
+            false => format!("{}, ", failure.error_type),
+        };
+        let says = format!(" ({how}): {kind}{category}{place}");
         let line = Line::of(Tone::Head, &whole).and(Tone::Bad, " failed");
         self.conclude(line.and(Tone::Plain, says));
         let short = cut(command, COMMAND_CHARS);
@@ -429,6 +428,7 @@ impl Narrator {
             attempts,
             duration,
             tree,
+            left,
             exits,
             session_id,
         } = event
@@ -444,20 +444,20 @@ impl Narrator {
             many => format!("tried {many} times in {took}"),
         };
         let tree = match tree {
-            TreeLeft::AsItWas => "the tree is as it was",
+            _ if !left.is_empty() => format!("{LEFT}{}", paths(left)),
+            TreeLeft::AsItWas => "the tree is as it was".to_owned(),
             TreeLeft::AsTheCommandLeftIt => {
-                "the tree is as the command left it, which changed files itself"
+                "the tree is as the command left it, which changed files itself".to_owned()
             }
-            TreeLeft::NothingToUndo => "nothing to undo",
-            TreeLeft::Changed => "",
+            TreeLeft::NothingToUndo => "nothing to undo".to_owned(),
+            TreeLeft::Changed => String::new(),
         };
-        let mut more = vec![exits.unwrap_or_default().to_owned(), tree.to_owned()];
+        let mut more = vec![exits.unwrap_or_default().to_owned(), tree];
         more.retain(|part| !part.is_empty());
         if let Some(id) = session_id {
-            let tells_more =
-                (*attempts > 0).then(|| format!("recover show {}", session_argument(id)));
-            more.push(short(id).to_owned());
-            more.extend(tells_more);
+            let word = session_argument(id);
+            more.extend([short(id).to_owned(), format!("recover show {word}")]);
+            more.extend((!left.is_empty()).then(|| format!("recover undo {word}")));
         }
         let (head, rest) = match why.strip_prefix("not recovered") {
             Some(rest) => ("not recovered", rest),
@@ -467,28 +467,48 @@ impl Narrator {
     }
 }
 
+/// `text` with the command in it cut where it would not fit `width`, down to a few characters: what
+/// is said of it says more.
+fn fitted(text: &str, width: usize) -> String {
+    let over = columns(text).saturating_sub(width);
+    let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else {
+        return text.to_owned();
+    };
+    if over == 0 || start == end {
+        return text.to_owned();
+    }
+    let command = &text[start + 1..end];
+    let chars = command.chars().count().saturating_sub(over);
+    let short = cut(command, chars.max(COMMAND_CHARS_MIN));
+    format!("{}{short}{}", &text[..=start], &text[end..])
+}
+
 /// `head` and as many of `more` behind it as a line of `width` takes, then the others: neither
-/// line is wider. Of the others the last is kept, and of those before it what there is room for.
+/// line is wider. What the first line has no room for of `head` begins the second. Of the others
+/// the last is kept, and of those before it what there is room for.
 fn two_lines(head: &str, more: &[String], width: usize) -> (String, String) {
-    let wide = |text: &str| text.chars().count();
-    let mut first = head.to_owned();
+    let mut lines = fold(head, width, 0).into_iter();
+    let mut first = lines.next().unwrap_or_default();
+    let rest = lines.collect::<Vec<_>>().join(" ");
     let mut others = more;
-    while let [next, rest @ ..] = others
-        && wide(&first) + wide(" · ") + wide(next) <= width
+    while let [next, after @ ..] = others
+        && rest.is_empty()
+        && columns(&first) + columns(" · ") + columns(next) <= width
     {
         first = format!("{first} · {next}");
-        others = rest;
+        others = after;
     }
-    let mut others = others.to_vec();
-    while others.len() > 2 && wide(&others.join(" · ")) > width {
+    let rest = Some(rest).filter(|rest| !rest.is_empty());
+    let mut others: Vec<_> = rest.into_iter().chain(others.iter().cloned()).collect();
+    while others.len() > 2 && columns(&others.join(" · ")) > width {
         others.remove(others.len() - 2);
     }
     if let [first, last] = &mut *others
-        && wide(first) + wide(" · ") + wide(last) > width
+        && columns(first) + columns(" · ") + columns(last) > width
     {
-        *first = cut(first, width.saturating_sub(wide(last) + wide(" · ")));
+        *first = cut(first, width.saturating_sub(columns(last) + columns(" · ")));
     }
-    (cut(&first, width), cut(&others.join(" · "), width))
+    (first, cut(&others.join(" · "), width))
 }
 
 fn paths(paths: &[String]) -> String {
@@ -509,7 +529,7 @@ fn first_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::two_lines;
+    use super::{fitted, two_lines};
 
     #[test]
     fn the_end_takes_two_lines_and_keeps_what_to_type() {
@@ -529,14 +549,34 @@ mod tests {
             "not recovered · the tree is as it was",
             second,
         );
-        let second = "the tre… · recover show 45b2f01c";
         check(
             32,
-            &"x".repeat(40),
-            &more,
-            &format!("{}…", "x".repeat(31)),
-            second,
+            "not recovered · the tree is as it was",
+            &more[1..],
+            "not recovered · the tree is as",
+            "it was · recover show 45b2f01c",
         );
+        let second = "the tre… · recover show 45b2f01c";
+        check(32, &"x".repeat(32), &more, &"x".repeat(32), second);
         check(5, "abc", &[], "abc", "");
+    }
+
+    #[test]
+    fn a_reason_is_wrapped_and_the_command_in_it_cut() {
+        let said = "not recovered: `cargo test --workspace` fails (exit 101, E0308), and nothing \
+                    was tried";
+        let short = fitted(said, 71);
+        assert_eq!(
+            short,
+            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was tried"
+        );
+        let more = ["nothing to undo", "45b2f01c", "recover show 45b2f01c"].map(str::to_owned);
+        let expected = (
+            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was".to_owned(),
+            "tried · nothing to undo · 45b2f01c · recover show 45b2f01c".to_owned(),
+        );
+        assert_eq!(two_lines(&short, &more, 71), expected);
+        let at_once = "stopped at the deadline (exit 124): `sleep 10`";
+        assert_eq!(fitted(at_once, 71), at_once);
     }
 }

@@ -43,7 +43,7 @@ fn read(machine: &Machine, name: &str) -> String {
     fs::read_to_string(machine.root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn plan(machine: &Machine, fix: &str) -> Run {
+fn plan(machine: &Machine, fix: &str, more: &[&str]) -> Run {
     let config = machine.write("with_fix.toml", &format!("fix = {fix:?}\n"));
     let args = [
         "plan",
@@ -51,7 +51,7 @@ fn plan(machine: &Machine, fix: &str) -> Run {
         config.to_str().expect("a UTF-8 path"),
         "--",
     ];
-    machine.recover(&[&args[..], &CHECK].concat())
+    machine.recover(&[more, &args[..], &CHECK].concat())
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn each_agent_is_called_as_the_plan_says_and_gets_its_prompt() {
         }
         // The plan has the same words, but for the file that only the call knows.
         let argv = read(&machine, "argv");
-        let planned = plan(&machine, &format!("agent:{name}")).quiet().to_owned();
+        let planned = plan(&machine, &format!("agent:{name}"), &["--json"]);
+        let planned = planned.quiet().to_owned();
         for word in argv.lines().filter(|word| !word.starts_with('/')) {
             assert!(planned.contains(word), "{name}: {word}: {planned}");
         }
@@ -87,10 +88,15 @@ fn each_agent_is_called_as_the_plan_says_and_gets_its_prompt() {
         );
         assert!(run.stderr.contains(&format!("agent:{name}")), "{run:?}");
     }
-    let planned = plan(&machine, "agent:claude").quiet().to_owned();
+    let planned = plan(&machine, "agent:claude", &["--json"])
+        .quiet()
+        .to_owned();
     let argv = "claude -p --permission-mode acceptEdits --allowedTools Read,Edit,Write,Grep,Glob \
                 --max-turns 40 --max-budget-usd 2 (the prompt on stdin, 600 s at most";
     assert!(planned.contains(argv), "{planned}");
+    let read = plan(&machine, "agent:claude", &[]).quiet().to_owned();
+    let line = "fix: agent:claude (claude with 9 words, which `--json` has), up to 3 times\n";
+    assert!(read.contains(line), "{read}");
 }
 
 #[test]

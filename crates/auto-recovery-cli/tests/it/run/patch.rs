@@ -164,7 +164,7 @@ fn the_patch_of_two_cures_is_both_or_says_which_it_is() {
     let last = show();
     assert!(last.stdout.contains("1 file changed"), "{last:?}");
     for number in [1, 2] {
-        let hint = format!("`recover show --diff 'my run/1' {number}` has");
+        let hint = format!("`recover show --stat 'my run/1' {number}` has");
         assert!(last.stderr.contains(&hint), "{last:?}");
     }
 }

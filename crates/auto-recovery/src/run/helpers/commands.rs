@@ -73,6 +73,7 @@ impl CommandStrategy {
                 false => Did::Acted { worked },
             },
             exit_code: code_of(ran),
+            stopped: (ran.timed_out && !ran.deadline_passed).then_some(ended),
             left_running: ran.left_running.iter().map(ToString::to_string).collect(),
             not_ended: is_not_ended(ran),
             output_file,
