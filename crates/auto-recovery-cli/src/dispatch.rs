@@ -147,7 +147,10 @@ fn print_help(error: &clap::Error, args: &[OsString]) -> Exit {
     let on_stderr = error.use_stderr();
     let environment = Environment::read();
     let columns = columns_of_help(on_stderr, environment.columns);
-    let fitting = fitted(columns).try_get_matches_from(args).err();
+    // A version is a line that needs no room.
+    let is_help = error.kind() != ErrorKind::DisplayVersion;
+    let fitting = is_help.then(|| fitted(columns).try_get_matches_from(args).err());
+    let fitting = fitting.flatten();
     match fitting.as_ref().unwrap_or(error).print() {
         // A reader that has gone away does not need the rest of the help.
         Err(error) if !on_stderr && error.kind() != io::ErrorKind::BrokenPipe => {
