@@ -89,21 +89,19 @@ fn tools() -> PathBuf {
     cargo.parent().expect("a directory").to_owned()
 }
 
-/// `text` without what differs from run to run: ids, times, and who runs it where.
+/// The words of `text`, without what differs from run to run: ids, times, and who runs it where.
+/// Where a line is folded depends on how long a time is, so words count and not lines.
 fn masked(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("by  "));
+    let words: Vec<_> = lines.flat_map(str::split_whitespace).collect();
     let mut masked = String::new();
-    for line in text.lines().filter(|line| !line.starts_with("by  ")) {
-        let words: Vec<_> = line.split_whitespace().collect();
-        for (at, word) in words.iter().enumerate() {
-            let next = words.get(at + 1).map(|next| letters_and_digits(next));
-            let is_time = matches!(next, Some("s" | "ms" | "min")) && word.parse::<f64>().is_ok();
-            let word = match is_time || is_id(word) || is_unit(word) {
-                true => "~",
-                false => word,
-            };
-            masked.push_str(word);
-            masked.push(' ');
-        }
+    for (at, word) in words.iter().enumerate() {
+        let next = words.get(at + 1).map(|next| letters_and_digits(next));
+        let is_time = matches!(next, Some("s" | "ms" | "min")) && word.parse::<f64>().is_ok();
+        masked.push_str(match is_time || is_id(word) || is_unit(word) {
+            true => "~",
+            false => word,
+        });
         masked.push('\n');
     }
     masked
