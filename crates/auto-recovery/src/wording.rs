@@ -1,5 +1,5 @@
-//! Numbers of things, durations, texts too long to be read at once and names that were mistyped, in
-//! words for people.
+//! Numbers of things, durations, what became of attempts, texts too long to be read at once and
+//! names that were mistyped, in words for people.
 //!
 //! Pure, and only for texts that people see: records and data have every name whole.
 
@@ -28,6 +28,25 @@ pub fn counted(number: u64, thing: &str) -> String {
         (1, _) => format!("1 {thing}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) => format!("{number} {thing}s"),
+    }
+}
+
+/// What became of an attempt that was a `success` or not, and whose changes were `undone` or not.
+pub fn result(success: bool, undone: bool) -> &'static str {
+    match (success, undone) {
+        (true, false) => "cured",
+        (true, true) => "cured, undone",
+        (false, true) => "failed, undone",
+        (false, false) => "failed",
+    }
+}
+
+/// What was to come after an attempt, `next_action` on record: nobody is called where it says
+/// `escalate`, nothing is left to try.
+pub fn next(next_action: &str) -> &str {
+    match next_action {
+        "escalate" => "give up",
+        other => other,
     }
 }
 

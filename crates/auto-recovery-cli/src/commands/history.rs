@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, Damage, StoredEntry};
-use auto_recovery::{RecoveryAuditEntry, Result};
+use auto_recovery::{RecoveryAuditEntry, Result, wording};
 
 use crate::args::HistoryArgs;
 use crate::commands::evidence::Evidence;
@@ -144,12 +144,7 @@ pub(crate) fn read_tail(store: &dyn AuditStore, session: &str, count: usize) -> 
 
 /// What became of an attempt, in a word or two.
 pub(crate) fn result_of(entry: &RecoveryAuditEntry) -> &'static str {
-    match (entry.success, entry.rollback_performed) {
-        (true, false) => "cured",
-        (true, true) => "cured, undone",
-        (false, true) => "failed, undone",
-        (false, false) => "failed",
-    }
+    wording::result(entry.success, entry.rollback_performed)
 }
 
 /// How that looks.
@@ -160,13 +155,9 @@ pub(crate) fn result_tone(entry: &RecoveryAuditEntry) -> Tone {
     }
 }
 
-/// What was to come after an attempt, as people see it: nobody is called where it says
-/// `escalate`, nothing is left to try.
+/// What was to come after an attempt, as people see it.
 pub(crate) fn next_of(entry: &RecoveryAuditEntry) -> &str {
-    match &*entry.next_action {
-        "escalate" => "give up",
-        other => other,
-    }
+    wording::next(&entry.next_action)
 }
 
 fn row(entry: &RecoveryAuditEntry, now: SystemTime) -> [String; 8] {

@@ -10,7 +10,7 @@ use crate::audit::{
 use crate::entry::RecoveryAuditEntry;
 use crate::failure::Failure;
 use crate::report::chart::Tone;
-use crate::wording::{counted, shell_word, spelled};
+use crate::wording::{self, counted, shell_word, spelled};
 
 /// How the reason begins that every session has in which nothing helped.
 const NOTHING_HELPED: &str = "All recovery strategies failed";
@@ -277,20 +277,18 @@ fn was_begun(story: &Story, plan: &[String], step: &str) -> bool {
 
 /// What came of an attempt, as `history` says it.
 pub(super) fn result(entry: &RecoveryAuditEntry) -> (&'static str, Tone) {
-    match (entry.success, entry.rollback_performed) {
-        (true, false) => ("cured", Tone::Good),
-        (true, true) => ("cured, undone", Tone::Doubtful),
-        (false, true) => ("failed, undone", Tone::Bad),
-        (false, false) => ("failed", Tone::Bad),
-    }
+    let tone = match (entry.success, entry.rollback_performed) {
+        (true, false) => Tone::Good,
+        (true, true) => Tone::Doubtful,
+        (false, _) => Tone::Bad,
+    };
+    let said = wording::result(entry.success, entry.rollback_performed);
+    (said, tone)
 }
 
-/// What was to come after it. Nobody is called where a record says `escalate`.
+/// What was to come after it.
 pub(super) fn next(entry: &RecoveryAuditEntry) -> &str {
-    match &*entry.next_action {
-        "escalate" => "give up",
-        other => other,
-    }
+    wording::next(&entry.next_action)
 }
 
 /// What an attempt did, in short.
