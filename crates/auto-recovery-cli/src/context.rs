@@ -4,16 +4,17 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, Recorder, redaction_key};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::interrupt::Interrupt;
+use auto_recovery::redaction::Redactor;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
 use crate::commands::{Asked, Scope};
 use crate::lazy_store::LazyStore;
-use crate::output::Printer;
+use crate::output::{Printer, mask_with};
 use crate::settings::{Environment, Layer, Mistakes, Settings};
 use crate::store;
 
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// Clock, sleep and randomness.
     pub(crate) host: Arc<dyn Host>,
+    /// Masks secrets in what is kept and told.
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 impl Context {
@@ -49,11 +52,20 @@ impl Context {
         for broken in settings.unread.iter().filter(|one| one.is_broken) {
             printer.warn(broken);
         }
+        let host = SystemHost::new().telling(waiting_told_by(&printer));
+        let redactor = Arc::new(redactor(&settings, &host, &printer, mistakes)?);
+        mask_with(redactor.clone());
         Ok(Self {
             settings,
-            host: Arc::new(SystemHost::new().telling(waiting_told_by(&printer))),
+            host: Arc::new(host),
             printer,
+            redactor,
         })
+    }
+
+    /// What makes the text of all that a store keeps.
+    fn recorder(&self) -> Arc<Recorder> {
+        Recorder::with_redactor(self.host.clone(), self.redactor.clone())
     }
 
     /// The same, its waits ended by `interrupt`.
@@ -90,13 +102,14 @@ impl Context {
             store_paths: settings.store.value.paths(),
             home: settings.home.clone(),
             host: Arc::clone(&self.host),
+            redactor: Arc::clone(&self.redactor),
         })
     }
 
     /// Opens the store that the settings name.
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
         let store = &self.settings.store;
-        store::open(&self.settings, store, self.host.clone(), &self.printer)
+        store::open(&self.settings, store, self.recorder(), &self.printer)
     }
 
     /// The store that the settings name, opened when it is first needed: a command that passes
@@ -106,15 +119,16 @@ impl Context {
     /// If nothing could ever be recorded there.
     pub(crate) fn store_when_needed(&self) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store.clone();
-        let (settings, host, printer) = (&self.settings, &self.host, &self.printer);
+        let (settings, printer) = (&self.settings, &self.printer);
+        let recorder = self.recorder();
         if store.value.path().is_none() {
             // A server: it connects when it is first used, and until then only looks at its URL.
-            return store::open(settings, &store, host.clone(), printer);
+            return store::open(settings, &store, recorder, printer);
         }
-        let (settings, host, printer) = (settings.clone(), host.clone(), printer.clone());
+        let (settings, printer) = (settings.clone(), printer.clone());
         Ok(Arc::new(LazyStore::new(
             store.value.to_string(),
-            Box::new(move || store::open(&settings, &store, host.clone(), &printer)),
+            Box::new(move || store::open(&settings, &store, recorder.clone(), &printer)),
         )))
     }
 
@@ -137,7 +151,7 @@ impl Context {
         url: &OsString,
     ) -> Result<Arc<dyn AuditStore>> {
         let store = self.settings.store_at(argument, url)?;
-        store::open(&self.settings, &store, self.host.clone(), &self.printer)
+        store::open(&self.settings, &store, self.recorder(), &self.printer)
     }
 
     /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that
@@ -153,9 +167,29 @@ impl Context {
                 ErrorKind::NotFound,
                 format!("there is no store at {}", path.display()),
             )),
-            _ => store::open(&self.settings, &store, self.host.clone(), &self.printer),
+            _ => store::open(&self.settings, &store, self.recorder(), &self.printer),
         }
     }
+}
+
+/// What masks secrets, as `settings` say. Values that cannot be read are an error, unless
+/// `mistakes` leaves them out: then `printer` tells.
+fn redactor(
+    settings: &Settings,
+    host: &dyn Host,
+    printer: &Printer,
+    mistakes: Mistakes,
+) -> Result<Redactor> {
+    if settings.redact.is_off() {
+        return Ok(Redactor::off());
+    }
+    let redactor = settings.redact.redactor(redaction_key(host));
+    match settings.redact.values() {
+        Ok(values) => redactor.learn_when_needed(values),
+        Err(error) if mistakes == Mistakes::Refused => return Err(error),
+        Err(error) => printer.warn(error.chain()),
+    }
+    Ok(redactor)
 }
 
 /// What tells a person by `printer` what is waited for.

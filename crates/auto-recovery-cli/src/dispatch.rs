@@ -35,7 +35,6 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
     printer.pager = Pager::of(&environment).filter(|_| !global.no_pager);
     match command {
         Command::Completions(args) => Ok(commands::completions(args, &printer)?),
-        Command::Redact(args) => Ok(commands::redact(args, &printer)?),
         Command::Run(args) => {
             let (request, flags) = RunRequest::split(*args);
             Context::new(&global, flags, &environment, printer, Mistakes::Refused)
@@ -106,7 +105,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         context.tell_left_out();
     }
     match command {
-        Command::Run(_) | Command::Plan(_) | Command::Completions(_) | Command::Redact(_) => {
+        Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
             unreachable!("`run` takes them, whose settings are not those of the others")
         }
         Command::Classify(args) => commands::classify(context, args),
@@ -131,6 +130,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Import(args) => commands::import(context, args),
         Command::Copy(args) => commands::copy(context, args),
         Command::Clear(args) => commands::clear(context, args),
+        Command::Redact(args) => commands::redact(context, args),
     }
 }
 

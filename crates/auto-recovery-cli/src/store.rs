@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, Recorder};
-use auto_recovery::host::Host;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 #[cfg(feature = "sqlite")]
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
@@ -22,7 +21,7 @@ use crate::settings::{Setting, Settings, StoreUrl};
 pub(crate) fn open(
     settings: &Settings,
     store: &Setting<StoreUrl>,
-    host: Arc<dyn Host>,
+    recorder: Arc<Recorder>,
     #[cfg_attr(
         not(feature = "postgres"),
         expect(unused_variables, reason = "files have nothing to tell")
@@ -35,24 +34,16 @@ pub(crate) fn open(
                 durability: settings.durability.value,
                 ..JsonlOptions::default()
             };
-            Ok(Arc::new(JsonlStore::open(
-                directory,
-                options,
-                Recorder::new(host),
-            )?))
+            Ok(Arc::new(JsonlStore::open(directory, options, recorder)?))
         }
         #[cfg(feature = "sqlite")]
         StoreUrl::Sqlite(file) => {
             let options = SqliteOptions {
                 durability: settings.durability.value,
             };
-            Ok(Arc::new(SqliteStore::open(
-                file,
-                options,
-                Recorder::new(host),
-            )?))
+            Ok(Arc::new(SqliteStore::open(file, options, recorder)?))
         }
         #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => postgres::open(settings, url, host, printer),
+        StoreUrl::Postgres(url) => postgres::open(settings, url, recorder, printer),
     }
 }

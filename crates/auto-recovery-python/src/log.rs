@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder, SessionStarted};
+use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder, SessionStarted, redaction_key};
 use auto_recovery::host::SystemHost;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::logger::AttemptRecord;
+use auto_recovery::redaction::{Redactor, is_secret_name};
 use auto_recovery::statistics::AggregateQuery;
 use auto_recovery::workspace::Workspace;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, RecoveryAuditLogger};
@@ -30,7 +31,8 @@ pub(crate) struct AuditLog {
 #[pymethods]
 impl AuditLog {
     /// The log in `directory`, where exports and reports go too. `durability` is `sync` or `flush`.
-    /// `command` is this process's own, of `user`: its sessions say so.
+    /// `command` is this process's own, of `user`: its sessions say so. `secrets` are variables of
+    /// the environment, and values without a name; `None` keeps everything as it is.
     #[new]
     fn new(
         py: Python<'_>,
@@ -38,6 +40,7 @@ impl AuditLog {
         durability: &str,
         command: &Bound<'_, PyAny>,
         user: &Bound<'_, PyAny>,
+        secrets: Option<Vec<(String, Vec<u8>)>>,
     ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
@@ -53,7 +56,9 @@ impl AuditLog {
         };
         let caller = caller(texts(command)?, text(user)?);
         let host = Arc::new(SystemHost::new());
-        let store = JsonlStore::open(&directory, options, Recorder::new(host.clone()))
+        let redactor = redactor(&host, secrets);
+        let recorder = Recorder::with_redactor(host.clone(), Arc::new(redactor));
+        let store = JsonlStore::open(&directory, options, recorder)
             .map_err(|error| exception(py, &error))?;
         Ok(Self {
             logger: Arc::new(
@@ -206,6 +211,24 @@ impl AuditLog {
         py.detach(|| work(&self.logger))
             .map_err(|error| exception(py, &error))
     }
+}
+
+/// What masks secrets: of the variables among `secrets` those whose names say it count.
+fn redactor(host: &SystemHost, secrets: Option<Vec<(String, Vec<u8>)>>) -> Redactor {
+    let Some(secrets) = secrets else {
+        return Redactor::off();
+    };
+    let redactor = Redactor::new(redaction_key(host));
+    let (given, variables): (Vec<_>, Vec<_>) =
+        secrets.into_iter().partition(|(name, _)| name.is_empty());
+    let variables = variables
+        .into_iter()
+        .filter(|(name, _)| is_secret_name(name));
+    let given = given
+        .into_iter()
+        .map(|(_, value)| ("value".to_owned(), value));
+    redactor.learn_when_needed(variables.chain(given).collect());
+    redactor
 }
 
 /// What is known of this process. A directory that cannot be found fails nothing: it is not named.

@@ -16,6 +16,7 @@
 //! - **temporary paths**, whole: below `/tmp`, `/var/tmp`, `/var/folders`, `/dev/shm`,
 //!   `/run/user` and Windows' `…\Temp\`; and of any other absolute path the **directories**, which
 //!   say where the project lies. Its last name stays, and relative paths do, as words;
+//! - **secrets**, which stand there as `[redacted KIND 7f3a]`;
 //! - colours and all else that draws nothing on a terminal ([`crate::escape`]), and how much white
 //!   space is between words.
 //!
@@ -87,6 +88,7 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
     let long = "m|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?|months?|years?";
     let size = "B|[kKMGT]i?[bB]?|[bB]ytes?|bits?";
     let parts = [
+        r"(?P<secret>\[redacted [0-9A-Za-z_-]{1,64} [0-9a-f]{4}\])".to_owned(),
         format!("{edge}(?:{temporary}|{path})"),
         r"(?P<uuid>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})".to_owned(),
         format!(r"(?P<date>{day}{month}[ /-]+[0-9]{{1,2}}\b|{day}[0-9]{{1,2}}[ /-]{month}\b)"),

@@ -270,8 +270,8 @@ pub(crate) struct OutcomeArgs {
     ///
     /// `github` writes an annotation to stderr, and adds to what GITHUB_STEP_SUMMARY (or FILE) and
     /// GITHUB_OUTPUT name. The others write a file, also when the command passes at once: FILE, or
-    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif; FORMAT=- is stdout. What the
-    /// command printed of its failure stands in them as it is: secrets in it are NOT REDACTED.
+    /// gl-code-quality-report.json, recover-junit.xml, recover.sarif; FORMAT=- is stdout. Secrets
+    /// in what the command printed are masked: see `recover redact`.
     #[arg(long, value_name = "FORMAT[=FILE]")]
     pub(crate) report: Vec<ReportTarget>,
 
@@ -322,4 +322,10 @@ pub(crate) struct OutcomeArgs {
     /// The profile beats the configuration; flags given besides beat the profile.
     #[arg(long, value_name = "PROFILE", value_enum)]
     pub(crate) profile: Option<Profile>,
+
+    /// Mask the value of this variable too in all that is kept and told; may be given several times
+    ///
+    /// Those whose names say that they are secret, as GITHUB_TOKEN, are masked anyway.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) redact_env: Vec<String>,
 }

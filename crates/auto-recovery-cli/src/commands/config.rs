@@ -12,9 +12,9 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RetentionSettings,
-    RollbackTarget, RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread,
-    Untrusted, durability_name, human_size,
+    FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RedactSettings,
+    RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
+    StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
 };
 
 /// A setting as it is shown.
@@ -58,6 +58,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         state_dir,
         durability,
         retention,
+        redact,
         color,
         run,
         project,
@@ -85,6 +86,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         row("color", color, |value| json!(value)),
     ];
     push_retention(&mut rows, retention);
+    push_redact(&mut rows, redact);
     push_run(&mut rows, run);
     let list = Trusted::of(&state_dir.value);
     rows.extend(
@@ -150,6 +152,48 @@ fn push_retention(rows: &mut Vec<Row>, retention: &RetentionSettings) {
     rows.push(optional_row("retention.archive", archive, |path| {
         json!(path.display().to_string())
     }));
+}
+
+fn push_redact(rows: &mut Vec<Row>, redact: &RedactSettings) {
+    let RedactSettings {
+        env,
+        values_file,
+        fixers,
+        off,
+        rules,
+    } = redact;
+    rows.push(or_default_row("redact.off", off, |off| json!(off)));
+    rows.push(or_default_row("redact.fixers", fixers, |what| {
+        json!(what.as_str())
+    }));
+    rows.push(optional_row("redact.values_file", values_file, |path| {
+        json!(path.display().to_string())
+    }));
+    for name in env {
+        rows.push(row("redact.env", name, |name| json!(name)));
+    }
+    for rule in rules {
+        let pattern = rule.pattern.as_ref().map(|(pattern, _)| pattern.as_str());
+        rows.push(Row {
+            key: format!("redact.rule.{}", rule.name),
+            value: json!(pattern.unwrap_or("off")),
+            origin: rule.origin.to_string(),
+        });
+    }
+}
+
+/// A setting that nobody need set.
+fn or_default_row<T: Clone + Default>(
+    key: &'static str,
+    setting: &Option<Setting<T>>,
+    show: impl FnOnce(&T) -> Value,
+) -> Row {
+    let setting = setting.clone();
+    row(
+        key,
+        &setting.unwrap_or_else(|| Setting::default(T::default())),
+        show,
+    )
 }
 
 fn push_flags<const N: usize>(rows: &mut Vec<Row>, flags: [(&'static str, &Setting<bool>); N]) {

@@ -1,20 +1,19 @@
 //! `recover redact`.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::audit::redaction_key;
 use auto_recovery::redaction::{Finding, NotLearned, RedactionStream, Redactor, kinds};
 use serde::Serialize;
 
 use crate::args::RedactArgs;
 use crate::commands::captured::Source;
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Escapes, Printer, Table, stdout_error};
-use crate::settings::secret_variables;
 
 /// A kind, for programs.
 #[derive(Serialize)]
@@ -38,7 +37,8 @@ struct Shown<'a> {
 ///
 /// # Errors
 /// If the text cannot be read.
-pub(crate) fn redact(args: RedactArgs, printer: &Printer) -> Result<Exit> {
+pub(crate) fn redact(context: &Context, args: RedactArgs) -> Result<Exit> {
+    let printer = &context.printer;
     if args.list {
         return list(printer);
     }
@@ -47,22 +47,23 @@ pub(crate) fn redact(args: RedactArgs, printer: &Printer) -> Result<Exit> {
         printer.reading_terminal("the text to mask");
     }
     let source = Source::open(file)?;
-    let stream = RedactionStream::new(redactor(printer));
+    let stream = RedactionStream::new(redactor(context)?);
     match args.check {
         true => check(stream, source, file.unwrap_or(Path::new("-")), printer),
         false => filter(stream, source, printer),
     }
 }
 
-/// A redactor that knows the secrets of the environment.
-fn redactor(printer: &Printer) -> Arc<Redactor> {
-    let host = SystemHost::new();
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&host.random().to_le_bytes());
-    key[8..].copy_from_slice(&host.random().to_le_bytes());
-    let redactor = Redactor::new(key);
-    for (name, value) in secret_variables() {
-        match redactor.learn(&name, value.as_bytes()) {
+/// A redactor that knows what the settings and the environment say. It masks also where records
+/// are kept as they are: whoever calls it wants that.
+///
+/// # Errors
+/// If a file of values cannot be read.
+fn redactor(context: &Context) -> Result<Arc<Redactor>> {
+    let (settings, printer) = (&context.settings.redact, &context.printer);
+    let redactor = settings.redactor(redaction_key(&*context.host));
+    for (name, value) in settings.values()? {
+        match redactor.learn(&name, &value) {
             Ok(()) => {}
             Err(NotLearned::Path | NotLearned::PlainUrl) => {
                 printer.explain(format_args!("{name} holds no secret"));
@@ -70,7 +71,7 @@ fn redactor(printer: &Printer) -> Arc<Redactor> {
             Err(why) => printer.note(format_args!("the value of {name} is not masked: {why}")),
         }
     }
-    Arc::new(redactor)
+    Ok(Arc::new(redactor))
 }
 
 /// Writes `source` to stdout, masked, and says what was.

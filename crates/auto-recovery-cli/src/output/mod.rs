@@ -9,6 +9,7 @@ mod facts;
 mod file;
 mod fold;
 mod json;
+mod masks;
 mod pager;
 mod printer;
 mod reader;
@@ -26,6 +27,7 @@ pub(crate) use facts::Facts;
 pub(crate) use file::{format_by_ending, write_output};
 pub(crate) use fold::{columns, fold};
 pub(crate) use json::JsonArray;
+pub(crate) use masks::{mask_with, masked, masking_stream};
 pub(crate) use pager::Pager;
 pub(crate) use printer::{
     Printer, Verbosity, columns_of_help, passed_on, passed_to_stdout, print_error, print_mistake,

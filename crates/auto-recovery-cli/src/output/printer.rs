@@ -14,7 +14,8 @@ use serde::Serialize;
 use crate::hints;
 use crate::output::reader::{to_stderr, to_stdout};
 use crate::output::{
-    Escapes, EscapingWriter, JsonArray, Line, Pager, Tone, counted, escape_bytes, escape_text, fold,
+    Escapes, EscapingWriter, JsonArray, Line, Pager, Tone, counted, escape_bytes, escape_text,
+    fold, masked,
 };
 
 /// Columns taken for a terminal that does not say how wide it is.
@@ -220,7 +221,7 @@ impl Printer {
         for line in lines {
             print_line(format_args!("{line}"));
         }
-        let text = format!("recover: {} ", escape_text(question));
+        let text = format!("recover: {} ", escape_text(&masked(question)));
         to_stderr(text.as_bytes());
         passed_on(text.as_bytes());
     }
@@ -346,7 +347,10 @@ fn print_toned(line: &Line) {
         true => "\n",
         false => "",
     };
-    let named = Line::of(Tone::Aside, NAME).and(Tone::Plain, " ").join(line);
+    let line = line.clone().map(|text| masked(text).into_owned());
+    let named = Line::of(Tone::Aside, NAME)
+        .and(Tone::Plain, " ")
+        .join(&line);
     let shown = named.on_stderr(columns_of_stderr(), NAME.len() + 1);
     to_stderr(format!("{before}{shown}\n").as_bytes());
 }

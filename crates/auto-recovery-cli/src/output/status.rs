@@ -11,7 +11,7 @@ use auto_recovery::mutex;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::screen::Screen;
-use crate::output::{Printer, Verbosity, escape_text, fold};
+use crate::output::{Printer, Verbosity, escape_text, fold, masked};
 
 /// How often the line moves: slow enough to cost nothing, fast enough to live.
 const TICK: Duration = Duration::from_millis(250);
@@ -60,7 +60,7 @@ impl Status {
 
     /// Something is being done, for as long as it takes.
     pub(crate) fn working(&self, what: &str) {
-        self.show(what, self.deadline);
+        self.show(&masked(what), self.deadline);
     }
 
     /// Something is waited for, for `duration`.

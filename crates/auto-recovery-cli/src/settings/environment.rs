@@ -109,6 +109,11 @@ impl Environment {
     }
 }
 
+/// The value of the variable `name`, which somebody named as secret.
+pub(crate) fn named_variable(name: &str) -> Option<OsString> {
+    set_variable(name)
+}
+
 /// The variables of the environment whose names say that their values are secret.
 pub(crate) fn secret_variables() -> Vec<(String, OsString)> {
     let named = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));

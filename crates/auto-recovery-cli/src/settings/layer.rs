@@ -17,8 +17,8 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RetentionSettings, RollbackTarget,
-    RuleSetting, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings, RetentionSettings,
+    RollbackTarget, RuleSetting, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -29,6 +29,7 @@ pub(crate) struct Layer {
     pub(crate) durability: Option<Setting<Durability>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
+    pub(crate) redact: RedactSettings,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -93,6 +94,7 @@ impl Layer {
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
+                redact: RedactSettings::of_user(root)?,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -133,7 +135,10 @@ impl Layer {
                     ));
                 }
             }
-            let layer = Self::from_root(root)?;
+            let layer = Self {
+                redact: RedactSettings::of_project(root)?,
+                ..Self::from_root(root)?
+            };
             root.finish()?;
             Ok(layer)
         })
@@ -147,6 +152,7 @@ impl Layer {
             durability: None,
             on_audit_failure: None,
             retention: RetentionSettings::default(),
+            redact: RedactSettings::default(),
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),

@@ -13,6 +13,7 @@ mod origin;
 mod ownership;
 mod project;
 mod recipe;
+mod redact;
 mod resolve;
 mod retention;
 mod run;
@@ -28,7 +29,7 @@ pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::parse_duration;
-pub(crate) use environment::{Environment, GithubFiles, secret_variables};
+pub(crate) use environment::{Environment, GithubFiles};
 pub(crate) use file::{
     Mistakes, PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file,
 };
@@ -39,6 +40,7 @@ pub(crate) use origin::{Origin, Setting};
 pub(crate) use ownership::Doubt;
 pub(crate) use project::{Project, commands, sha256};
 pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};
+pub(crate) use redact::{FixerText, RedactSettings};
 pub(crate) use resolve::Settings;
 pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};

@@ -14,8 +14,9 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, Environment, GithubFiles, Layer, Mistakes, Origin, Project, RetentionSettings,
-    RunSettings, Setting, SourceFile, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
+    Doubt, Environment, GithubFiles, Layer, Mistakes, Origin, Project, RedactSettings,
+    RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl, Trusted, Unread,
+    Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Setting<Durability>,
     /// The rules by which old trails are removed automatically.
     pub(crate) retention: RetentionSettings,
+    /// What is masked in all that is kept and told.
+    pub(crate) redact: RedactSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -119,6 +122,7 @@ impl Settings {
                 .durability
                 .unwrap_or_else(|| Setting::default(Durability::Sync)),
             retention: top.retention,
+            redact: top.redact,
             color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,

@@ -11,8 +11,8 @@ use crate::args::{
     MappedExit, OutcomeArgs, Profile, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
 };
 use crate::settings::{
-    FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RetentionSettings,
-    RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
+    FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RedactSettings,
+    RetentionSettings, RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
@@ -246,6 +246,7 @@ impl Layer {
             fail_on_change,
             stage,
             profile: _,
+            redact_env,
         } = outcome;
         Self {
             hold_stdout: switch("hold-stdout", hold_stdout, true),
@@ -254,6 +255,10 @@ impl Layer {
             fail_on_change: switch("fail-on-change", fail_on_change, true),
             stage: switch("stage", stage, true),
             pty: switch("no-pty", no_pty, false),
+            redact: RedactSettings {
+                env: each("redact-env", redact_env),
+                ..RedactSettings::default()
+            },
             ..Self::default()
         }
     }
@@ -405,6 +410,7 @@ impl Layer {
             durability,
             on_audit_failure,
             retention,
+            redact,
             policy,
             grace,
             allow,
@@ -435,6 +441,7 @@ impl Layer {
         fill(&mut self.durability, durability);
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
+        self.redact.lay_over(redact);
         self.policy.lay_over(policy);
         fill(&mut self.grace, grace);
         fill(&mut self.allow, allow);

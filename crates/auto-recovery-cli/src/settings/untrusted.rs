@@ -12,7 +12,9 @@ use std::time::Duration;
 use auto_recovery::Category;
 
 use crate::settings::run::{MAX_ATTEMPTS, MAX_DELAY};
-use crate::settings::{Layer, OnLeftover, PolicyLayer, RecipeSetting, RuleSetting, Setting, Tier};
+use crate::settings::{
+    Layer, OnLeftover, PolicyLayer, RecipeSetting, RedactSettings, RuleSetting, Setting, Tier,
+};
 
 /// A project's file that is not trusted, and its unused settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +77,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         error_types,
         recipes,
         rules,
+        redact,
     } = project;
     let mut unused = Unused(Vec::new());
     let allowed = user.allow.as_ref().map_or(Tier::Safe, |allow| allow.value);
@@ -102,6 +105,9 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("pty", pty);
     let (categories, error_types) = restrict_kinds((categories, error_types), user, &mut unused);
     unused.0.extend(tables(&recipes, &rules));
+    if redact != RedactSettings::default() {
+        unused.0.push("[redact]".to_owned());
+    }
     (left.of_kinds(categories, error_types), unused.0)
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{AuditStore, Recorder, session_id};
 use auto_recovery::files::{Purpose, check_own_dir};
-use auto_recovery::host::Host;
 use auto_recovery::{Error, Result};
 use auto_recovery_sql::postgres::Notice;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
@@ -21,7 +20,7 @@ use crate::settings::{SecretUrl, Settings};
 pub(super) fn open(
     settings: &Settings,
     url: &SecretUrl,
-    host: Arc<dyn Host>,
+    recorder: Arc<Recorder>,
     printer: &Printer,
 ) -> Result<Arc<dyn AuditStore>> {
     let printer = printer.clone();
@@ -35,7 +34,7 @@ pub(super) fn open(
     Ok(Arc::new(PostgresStore::open(
         url.expose(),
         options,
-        Recorder::new(host),
+        recorder,
     )?))
 }
 

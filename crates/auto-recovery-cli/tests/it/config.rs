@@ -43,6 +43,9 @@ fn a_fresh_machine_has_only_defaults() {
     retention.keep_last   none          default
     retention.max_size    none          default
     retention.archive     none          default
+    redact.off            false         default
+    redact.fixers         masked        default
+    redact.values_file    none          default
     fix                   none          default
     alternative           none          default
     retry                 none          default

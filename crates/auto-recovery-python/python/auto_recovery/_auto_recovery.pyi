@@ -34,6 +34,7 @@ class AuditLog:
         durability: str,
         command: Sequence[str],
         user: str,
+        secrets: Sequence[tuple[str, bytes]] | None,
     ) -> AuditLog: ...
     def start_session(self, session_id: str | None) -> str: ...
     def log(

@@ -37,10 +37,14 @@ class RecoveryAuditLogger:
     ``audit_dir`` is the directory. Without one it is the user's state directory, which the command
     ``recover`` uses too. ``store`` says the same as a URL: ``jsonl:DIR``. With
     ``durability="sync"`` (the default) an entry is on disk when its id is returned; with
-    ``"flush"`` the system has it.
+    ``"flush"`` the system has it. ``redact`` says what is masked in all that is kept: with ``True``
+    (the default) tokens, keys and passwords that are known for what they are, and the values of
+    variables of the environment whose names say that they are secret; a collection of texts masks
+    these too; ``False`` keeps everything as it is.
     """
 
     logger: logging.Logger
+    _redact: bool | tuple[str, ...]
 
     def __init__(
         self,
@@ -48,7 +52,9 @@ class RecoveryAuditLogger:
         *,
         store: str | None = None,
         durability: Durability | None = None,
+        redact: bool | Iterable[str] = True,
     ) -> None:
+        self._redact = redaction(redact)
         self.logger = logging.getLogger("maestro.recovery_audit")
         self._session_start_times: dict[str, str] = {}
         self._place = place(audit_dir, store, durability)
@@ -177,6 +183,8 @@ class RecoveryAuditLogger:
         return {name: value for name, value in self.__dict__.items() if name != "_log"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        # What an older release pickled says nothing of it.
+        self._redact = True
         self.__dict__.update(state)
         self._reopen()
 
@@ -195,7 +203,29 @@ class RecoveryAuditLogger:
         _open.add(self)
 
     def _opened(self) -> AuditLog:
-        return AuditLog(self._place.directory, self._place.durability, _command(), _user())
+        return AuditLog(
+            self._place.directory, self._place.durability, _command(), _user(), self._secrets()
+        )
+
+    def _secrets(self) -> list[tuple[str, bytes]] | None:
+        """The variables of the environment, and the texts that were given; `None` masks nothing."""
+        if self._redact is False:
+            return None
+        given = () if self._redact is True else self._redact
+        variables = [(name, os.fsencode(value)) for name, value in os.environ.items()]
+        named = [(name, value) for name, value in variables if name.isascii()]
+        return [*named, *(("", text.encode("utf-8", "replace")) for text in given)]
+
+
+def redaction(redact: bool | Iterable[str]) -> bool | tuple[str, ...]:
+    """What `redact` says, to be kept: one text alone was meant as a collection of one."""
+    if isinstance(redact, bool):
+        return redact
+    texts = (redact,) if isinstance(redact, str) else tuple(redact)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"redact holds {text!r}: give texts, True or False")
+    return texts
 
 
 _RECORDS_ITSELF = RecoveryAuditLogger.log_recovery_attempt

@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from typing import (
@@ -29,7 +29,7 @@ from weakref import WeakSet
 from ._auto_recovery import AttemptNumbers, AuditLog, classify, parse_fix_changes, recover
 from ._bridge import Bridge, discard
 from ._errors import InvalidInputError, file_system
-from ._logger import RecoveryAuditLogger, native_log, records_itself
+from ._logger import RecoveryAuditLogger, native_log, records_itself, redaction
 from ._model import Error, RecoveryResult, RecoveryStrategyType, words
 from ._types import (
     AllStatistics,
@@ -61,7 +61,8 @@ class AutoRecoveryManager:
     Each strategy is tried up to `max_attempts` times. Before its second try it waits `base_delay`
     seconds, before each further one twice as long, but never longer than `max_delay`.
 
-    Beyond the original, by keyword only: `store` and `durability` as for `RecoveryAuditLogger`;
+    Beyond the original, by keyword only: `store`, `durability` and `redact` as for
+    `RecoveryAuditLogger`;
     `verifier`, which is called with the error after a strategy did something and says whether it is
     cured; `jitter`, which draws each delay between its half and its whole; `deadline`, the
     seconds that one recovery may take.
@@ -102,6 +103,7 @@ class AutoRecoveryManager:
         *,
         store: str | None = None,
         durability: Durability | None = None,
+        redact: bool | Iterable[str] = True,
         verifier: Callable[[Error], _Handled[bool]] | None = None,
         jitter: bool = False,
         deadline: float | None = None,
@@ -127,6 +129,7 @@ class AutoRecoveryManager:
         self._audit_dir = audit_dir
         self._store = store
         self._durability: Durability | None = durability
+        self._redact = redaction(redact)
         self._number_attempts()
         self.enable_audit_logging = enable_audit_logging
 
@@ -141,7 +144,10 @@ class AutoRecoveryManager:
             self.audit_logger = None
         elif self.audit_logger is None:
             self.audit_logger = RecoveryAuditLogger(
-                self._audit_dir, store=self._store, durability=self._durability
+                self._audit_dir,
+                store=self._store,
+                durability=self._durability,
+                redact=self._redact,
             )
 
     @property
@@ -157,7 +163,9 @@ class AutoRecoveryManager:
         self._store = None
         self._numbers.forget()
         if self.audit_logger is not None:
-            self.audit_logger = RecoveryAuditLogger(audit_dir, durability=self._durability)
+            self.audit_logger = RecoveryAuditLogger(
+                audit_dir, durability=self._durability, redact=self._redact
+            )
 
     def attempt_recovery(
         self, error: Error | BaseException, context: _Context | None = None

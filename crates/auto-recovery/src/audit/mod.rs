@@ -23,6 +23,7 @@ mod session_list;
 mod simple;
 mod store;
 mod stored;
+mod texts;
 
 pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
@@ -38,9 +39,10 @@ pub use journal::{
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};
 pub use recipes::AttemptRecipes;
-pub use recorder::{JournalLine, RecordedEntry, Recorder};
+pub use recorder::{JournalLine, RecordedEntry, Recorder, redaction_key};
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};
 pub use store::{AuditStore, Durability, Importer};
 pub use stored::StoredEntry;
+pub(crate) use texts::redact_failure;

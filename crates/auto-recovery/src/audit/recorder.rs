@@ -2,7 +2,8 @@
 //!
 //! A store gets one when it is opened, and appends only what a recorder made ([`RecordedEntry`],
 //! [`JournalLine`]) or what it takes over from others as it is. So whatever must happen to every
-//! text before it is kept has one place: [`Recorder::entry`] and [`Recorder::record`].
+//! text before it is kept has one place, [`Recorder::entry`] and [`Recorder::record`]: secrets are
+//! masked there, before sizes count.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
+use crate::audit::texts::{redact_entry, redact_event};
 use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry};
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
+use crate::redaction::Redactor;
 
 /// The digits of the largest attempt number.
 const NUMBER_BYTES_MAX: usize = 20;
@@ -25,12 +28,20 @@ const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
 /// The maker of all text that a store appends.
 pub struct Recorder {
     host: Arc<dyn Host>,
+    redactor: Arc<Redactor>,
 }
 
 impl Recorder {
-    /// A recorder that takes times and ids from `host`.
+    /// A recorder that takes times and ids from `host`, and masks secrets with a redactor of its
+    /// own: tokens by their shape, and values by their place.
     pub fn new(host: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self { host })
+        let redactor = Arc::new(Redactor::new(redaction_key(&*host)));
+        Self::with_redactor(host, redactor)
+    }
+
+    /// A recorder that takes times and ids from `host`, and masks what `redactor` knows and finds.
+    pub fn with_redactor(host: Arc<dyn Host>, redactor: Arc<Redactor>) -> Arc<Self> {
+        Arc::new(Self { host, redactor })
     }
 
     /// The host of the store.
@@ -57,7 +68,7 @@ impl Recorder {
         if entry.timestamp.is_empty() {
             entry.timestamp = timestamp(self.host.now());
         }
-        // Fields that must not be kept as they are would be changed here, before sizes count.
+        redact_entry(&mut entry, &self.redactor);
         let mut limit = ENTRY_BYTES_MAX;
         if number_by_store {
             entry.attempt_number = 0;
@@ -76,20 +87,29 @@ impl Recorder {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it has more than
     /// [`JournalRecord::BYTES_MAX`].
-    pub fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<JournalLine> {
+    pub fn record(&self, session_id: Option<&str>, mut event: JournalEvent) -> Result<JournalLine> {
+        redact_event(&mut event, &self.redactor);
         let record = JournalRecord {
             v: JournalRecord::VERSION,
             at: timestamp(self.host.now()),
             session_id: session_id.map(str::to_owned),
             event,
         };
-        // Fields that must not be kept as they are would be changed here, before sizes count.
         let json = serde_json::to_string(&record).map_err(|error| {
             Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
         })?;
         check_size(json.len())?;
         Ok(JournalLine { record, json })
     }
+}
+
+/// A key for the masks of one session: random, and in memory only.
+pub fn redaction_key(host: &dyn Host) -> [u8; 16] {
+    let mut key = [0; 16];
+    let (first, second) = key.split_at_mut(8);
+    first.copy_from_slice(&host.random().to_le_bytes());
+    second.copy_from_slice(&host.random().to_le_bytes());
+    key
 }
 
 impl fmt::Debug for Recorder {

@@ -20,6 +20,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::wording::counted;
@@ -63,6 +64,7 @@ impl Stream {
 pub struct Capture {
     kept: [Kept; 2],
     order: Order,
+    text: OnceLock<Arc<[u8]>>,
 }
 
 /// A stretch of the copy.
@@ -85,6 +87,7 @@ impl Capture {
         Self {
             kept: [Kept::new(head_max, tail_max), Kept::new(head_max, tail_max)],
             order: Order::default(),
+            text: OnceLock::new(),
         }
     }
 
@@ -93,6 +96,7 @@ impl Capture {
         if bytes.is_empty() {
             return;
         }
+        self.text = OnceLock::new();
         self.kept[stream.index()].push(bytes);
         self.order.push(stream, bytes.len());
         if self.order.is_due() {
@@ -119,7 +123,7 @@ impl Capture {
         let (older, newer) = kept.tail_slices();
         let mut text = kept.head.clone();
         if kept.cut() > 0 {
-            push_marker(&mut text, stream, kept.cut());
+            Self::mark_cut(&mut text, stream, kept.cut());
         }
         text.extend_from_slice(older);
         text.extend_from_slice(newer);
@@ -138,10 +142,29 @@ impl Capture {
         for piece in self.pieces() {
             match piece {
                 Piece::Bytes(_, bytes) => text.extend_from_slice(bytes),
-                Piece::Cut(stream, count) => push_marker(&mut text, stream, count),
+                Piece::Cut(stream, count) => Self::mark_cut(&mut text, stream, count),
             }
         }
         Cow::Owned(text)
+    }
+
+    /// The text of both streams that others get to see, which `make` makes when it is first asked
+    /// for.
+    pub fn text(&self, make: impl FnOnce(&Self) -> Vec<u8>) -> Arc<[u8]> {
+        self.text.get_or_init(|| make(self).into()).clone()
+    }
+
+    /// Appends the line that stands for `count` bytes of `stream`, on a line of its own.
+    pub fn mark_cut(text: &mut Vec<u8>, stream: Stream, count: u64) {
+        if text.last().is_some_and(|&last| last != b'\n') {
+            text.push(b'\n');
+        }
+        let name = stream.as_str();
+        let were = if count == 1 { "was" } else { "were" };
+        let bytes = counted(count, "byte");
+        text.extend_from_slice(
+            format!("[recover: {bytes} of {name} {were} cut here]\n").as_bytes(),
+        );
     }
 
     /// The kept bytes of both streams in the order of their arrival.
@@ -165,17 +188,6 @@ impl Capture {
     fn write_all(&self, file: &mut impl Write) -> io::Result<()> {
         file.write_all(&self.interleaved())
     }
-}
-
-/// Adds the line in place of cut bytes, on a line of its own.
-fn push_marker(text: &mut Vec<u8>, stream: Stream, count: u64) {
-    if text.last().is_some_and(|&last| last != b'\n') {
-        text.push(b'\n');
-    }
-    let name = stream.as_str();
-    let were = if count == 1 { "was" } else { "were" };
-    let bytes = counted(count, "byte");
-    text.extend_from_slice(format!("[recover: {bytes} of {name} {were} cut here]\n").as_bytes());
 }
 
 /// The kept bytes of one stream.

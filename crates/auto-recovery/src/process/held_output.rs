@@ -100,17 +100,24 @@ impl<S: OutputSink> HeldOutput<S> {
         Ok(part.len())
     }
 
-    /// Writes all held output to a new file in `dir`, for its owner alone, and returns its path.
-    /// The output is still held.
+    /// Writes all held output to a new file in `dir`, for its owner alone, as `change` gives it
+    /// piece by piece, and at last the rest for `None`. Returns the path; the output is still held.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn keep_in(&mut self, dir: &Path) -> io::Result<PathBuf> {
+    pub fn keep_in(
+        &mut self,
+        dir: &Path,
+        mut change: impl FnMut(Option<&[u8]>) -> Vec<u8>,
+    ) -> io::Result<PathBuf> {
         let mut builder = Builder::new();
         builder.prefix("recover-output-").suffix(".log");
         let mut file = builder.tempfile_in(dir)?;
         self.bytes.seek(SeekFrom::Start(0))?;
-        each_piece(&mut self.bytes, &mut |_, bytes| file.write_all(bytes))?;
+        each_piece(&mut self.bytes, &mut |_, bytes| {
+            file.write_all(&change(Some(bytes)))
+        })?;
+        file.write_all(&change(None))?;
         self.bytes.seek(SeekFrom::End(0))?;
         let (_, path) = file.keep().map_err(|error| error.error)?;
         Ok(path)

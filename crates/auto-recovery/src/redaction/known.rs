@@ -27,6 +27,12 @@ const FOUND_BYTES_MAX: usize = 128 * 1024;
 /// Bytes at the end of a value in which another one may begin.
 const SHARED_BYTES_MAX: usize = 256;
 
+/// The mark of a cut, and how many of one text count.
+const ELLIPSIS: &[u8] = "…".as_bytes();
+const CUTS_MAX: usize = 64;
+/// A text of fewer bytes was not cut, unless it says so.
+const CUT_BYTES_MIN: usize = 1024;
+
 /// Who says that a value is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -93,6 +99,11 @@ impl Known {
         self.by_value
             .get(value)
             .map(|number| &self.secrets[*number])
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.secrets.len()
     }
 
     /// Bytes of the longest form.
@@ -172,6 +183,46 @@ impl Known {
             forms.any(|form| form.len() > rest.len() && form.starts_with(rest))
         };
         (first..joined.len()).find(begins).unwrap_or(joined.len())
+    }
+
+    /// Pieces of values where `text` was cut: at its ends, if it is long, and at each ellipsis.
+    pub(super) fn pieces_at_cuts(&self, text: &str) -> Vec<(Range<usize>, &Secret)> {
+        if self.forms.is_empty() {
+            return Vec::new();
+        }
+        let is_long = text.len() >= CUT_BYTES_MIN;
+        let mut ends = Vec::from_iter(is_long.then_some(text.len()));
+        let mut starts = Vec::from_iter(is_long.then_some(0));
+        for at in memchr::memmem::find_iter(text.as_bytes(), ELLIPSIS).take(CUTS_MAX) {
+            let before = text[..at].trim_end_matches(' ').len();
+            ends.push(before);
+            starts.push(at + ELLIPSIS.len());
+        }
+        let bytes = text.as_bytes();
+        let before = ends.into_iter().filter_map(|end| {
+            let first = end.saturating_sub(self.longest);
+            let places = first..(end + 1).saturating_sub(VALUE_BYTES_MIN);
+            places.into_iter().find_map(|at| {
+                let rest = &bytes[at..end];
+                let of_first = self.by_first.get(&rest[0])?.iter();
+                let mut forms = of_first.map(|number| &self.forms[*number]);
+                let (_, number) = forms.find(|(form, _)| form.starts_with(rest))?;
+                Some((at..end, &self.secrets[*number]))
+            })
+        });
+        let after = starts.into_iter().filter_map(|start| {
+            let rest = &bytes[start..];
+            let length = |form: &[u8]| {
+                let lengths = (VALUE_BYTES_MIN..=form.len().min(rest.len())).rev();
+                let mut lengths = lengths.filter(|length| rest[..*length].last() == form.last());
+                lengths.find(|length| form.ends_with(&rest[..*length]))
+            };
+            let pieces = self.forms.iter();
+            let pieces = pieces.filter_map(|(form, number)| Some((length(form)?, number)));
+            let (length, number) = pieces.max_by_key(|(length, _)| *length)?;
+            Some((start..start + length, &self.secrets[*number]))
+        });
+        before.chain(after).collect()
     }
 
     fn search(&self) -> Option<&AhoCorasick> {

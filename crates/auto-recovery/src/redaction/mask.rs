@@ -1,5 +1,6 @@
 //! Masks, which nobody can take for a value: `[redacted github-token 7f3a]`.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -10,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// What every mask begins with.
 pub(super) const OPENING_WORD: &[u8] = b"[redacted";
 
+/// Bytes of the blank, the mark and the bracket that end a mask.
+const MARK_BYTES: usize = " 7f3a]".len();
+
 /// The mask of `value`. Equal values have equal masks under one `key`, and without it none can be
 /// tried.
 pub(super) fn mask(key: &[u8; 16], kind: &str, value: &[u8]) -> String {
@@ -18,6 +22,25 @@ pub(super) fn mask(key: &[u8; 16], kind: &str, value: &[u8]) -> String {
         .chain_update(value)
         .finalize();
     format!("[redacted {kind} {:02x}{:02x}]", hash[0], hash[1])
+}
+
+/// `text` with its masks alone with their kinds, `[redacted github-token]`: so the same text of two
+/// sessions is the same.
+pub fn without_marks(text: &str) -> Cow<'_, str> {
+    let masks = masks_in(text.as_bytes());
+    if masks.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for mask in masks {
+        let mark = mask.end - MARK_BYTES;
+        out.push_str(&text[from..mark]);
+        out.push(']');
+        from = mask.end;
+    }
+    out.push_str(&text[from..]);
+    Cow::Owned(out)
 }
 
 /// The masks that stand in `text` already.

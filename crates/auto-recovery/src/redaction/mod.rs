@@ -20,6 +20,7 @@ mod mask;
 mod names;
 mod private_key;
 mod redactor;
+mod rule;
 mod scanner;
 mod squeezed;
 mod stream;
@@ -27,6 +28,8 @@ mod unlikely;
 
 pub use kind::{Kind, kinds};
 pub use known::NotLearned;
+pub use mask::without_marks;
 pub use names::is_secret_name;
 pub use redactor::{Finding, Redacted, Redactor};
+pub use rule::RedactionRule;
 pub use stream::RedactionStream;

@@ -3,15 +3,20 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use memchr::memchr_iter;
 
+use super::kind::kinds;
 use super::known::{Known, NotLearned, Said};
 use super::mask::{label, mask, masks_in};
+use super::rule::RedactionRule;
 use super::scanner::{Seen, scan};
 use super::squeezed::{Squeezed, hidden_bodies};
-use super::unlikely::is_weak;
+use super::unlikely::{is_placeholder, is_weak};
+
+/// The kind of a value that stands in the word behind an option.
+const SECRET_OPTION: &str = "flag-secret-beside";
 
 /// Finds secrets and masks them. One lives as long as a session.
 ///
@@ -27,7 +32,13 @@ use super::unlikely::is_weak;
 /// # Ok::<(), auto_recovery::redaction::NotLearned>(())
 /// ```
 pub struct Redactor {
-    key: [u8; 16],
+    /// `None` masks nothing.
+    key: Option<[u8; 16]>,
+    rules: Vec<RedactionRule>,
+    /// Kinds that are not looked for.
+    without: Vec<String>,
+    /// Values to learn when a text is first looked through.
+    waiting: Mutex<Vec<(String, Vec<u8>)>>,
     known: RwLock<Arc<Known>>,
 }
 
@@ -62,6 +73,7 @@ enum Sureness {
 }
 
 /// A secret in a text.
+#[derive(Clone)]
 pub(super) struct Span {
     pub(super) range: Range<usize>,
     pub(super) is_proved: bool,
@@ -82,9 +94,42 @@ impl Redactor {
     /// memory only: masks are made with it. Patterns are compiled when a text first asks for them.
     pub fn new(key: [u8; 16]) -> Self {
         Self {
-            key,
+            key: Some(key),
+            ..Self::off()
+        }
+    }
+
+    /// A redactor that masks nothing, for those who say that they want that.
+    pub fn off() -> Self {
+        Self {
+            key: None,
+            rules: Vec::new(),
+            without: Vec::new(),
+            waiting: Mutex::default(),
             known: RwLock::default(),
         }
+    }
+
+    /// The same, which masks what `rules` match too.
+    #[must_use]
+    pub fn with_rules(self, rules: Vec<RedactionRule>) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The same, which does not look for `kinds`.
+    #[must_use]
+    pub fn without_kinds(self, kinds: Vec<String>) -> Self {
+        Self {
+            without: kinds,
+            ..self
+        }
+    }
+
+    /// Learns `values`, each with its name, when a text is first looked through: until then that
+    /// costs nothing. Those that would mask what is no secret are left out.
+    pub fn learn_when_needed(&self, values: Vec<(String, Vec<u8>)>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(values);
     }
 
     /// Masks `value` from now on as `name`, in all its encodings; of a URL the password and secret
@@ -111,7 +156,11 @@ impl Redactor {
 
     /// `text` with every secret in it masked, and its values known from now on.
     pub fn redact<'t>(&self, text: &'t [u8]) -> Redacted<'t> {
-        let spans = self.spans(text).spans;
+        self.masked(text, self.spans(text).spans)
+    }
+
+    /// `text` with masks in the place of `spans`.
+    fn masked<'t>(&self, text: &'t [u8], spans: Vec<Span>) -> Redacted<'t> {
         if spans.is_empty() {
             return Redacted {
                 text: Cow::Borrowed(text),
@@ -126,15 +175,72 @@ impl Redactor {
         }
     }
 
-    /// `text` with every secret in it masked, as [`Redactor::redact`] does.
+    /// `text`, which may have been cut, with every secret in it masked, as [`Redactor::redact`]
+    /// does. Where it was cut, at its ends or at an ellipsis, a piece of a known secret counts.
     pub fn redact_text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.redact(text.as_bytes()).text {
+        let mut spans = self.spans(text.as_bytes()).spans;
+        let known = self.known();
+        let pieces = known.pieces_at_cuts(text);
+        if !pieces.is_empty() {
+            spans.extend(pieces.into_iter().map(|(range, secret)| Span {
+                range,
+                is_proved: false,
+                kind: secret.label.clone(),
+                value: secret.value.to_vec(),
+                sureness: Sureness::Known,
+            }));
+            spans = merged(spans);
+        }
+        match self.masked(text.as_bytes(), spans).text {
             Cow::Borrowed(_) => Cow::Borrowed(text),
             Cow::Owned(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Cow::Owned(text),
                 Err(error) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
             },
         }
+    }
+
+    /// The words of a command with every secret in them masked, also where an option in one word
+    /// says that the next is secret.
+    pub fn redact_words(&self, words: &[String]) -> Vec<String> {
+        if self.key.is_none() {
+            return words.to_vec();
+        }
+        let line = words.join(" ");
+        let mut spans = self.spans(line.as_bytes()).spans;
+        let places = places_of(words);
+        for pair in places.windows(2) {
+            let (option, value) = (pair[0].clone(), pair[1].clone());
+            if let Some(kind) = kind_of_option(&line[option], &line[value.clone()]) {
+                spans.push(Span {
+                    value: line.as_bytes()[value.clone()].to_vec(),
+                    range: value,
+                    is_proved: false,
+                    kind: kind.into(),
+                    sureness: Sureness::Context,
+                });
+            }
+        }
+        let spans = merged(spans);
+        let masked = places.into_iter().map(|place| {
+            let inside = spans.iter().filter_map(|span| {
+                let start = span.range.start.max(place.start);
+                let end = span.range.end.min(place.end);
+                (start < end).then(|| Span {
+                    range: start - place.start..end - place.start,
+                    ..span.clone()
+                })
+            });
+            let word = &line.as_bytes()[place.clone()];
+            let redacted = self.masked(word, inside.collect());
+            String::from_utf8_lossy(&redacted.text).into_owned()
+        });
+        masked.collect()
+    }
+
+    /// How many values are known.
+    pub fn count(&self) -> usize {
+        self.known().count()
     }
 
     /// What is secret in `text`, without its value.
@@ -150,9 +256,11 @@ impl Redactor {
     /// Appends `text` to `out` with masks in the place of `spans`.
     pub(super) fn write(&self, text: &[u8], spans: &[Span], out: &mut Vec<u8>) {
         let mut from = 0;
+        // Without a key there are no spans.
+        let key = self.key.unwrap_or_default();
         for span in spans {
             out.extend_from_slice(&text[from..span.range.start]);
-            out.extend_from_slice(mask(&self.key, &span.kind, &span.value).as_bytes());
+            out.extend_from_slice(mask(&key, &span.kind, &span.value).as_bytes());
             from = span.range.end;
         }
         out.extend_from_slice(&text[from..]);
@@ -160,9 +268,30 @@ impl Redactor {
 
     /// What is secret in `text`. What its shape or its context tells is known from then on.
     pub(super) fn spans(&self, text: &[u8]) -> Found {
+        if self.key.is_none() {
+            return Found {
+                spans: Vec::new(),
+                open: text.len(),
+            };
+        }
+        self.learn_waiting();
         let visible = Squeezed::visible(text);
         let scanned = scan(&visible.text);
         let mut spans = self.told(&scanned.seen, &visible);
+        for rule in &self.rules {
+            spans.extend(rule.matches(&visible.text).map(|range| {
+                let value = &visible.text[range.clone()];
+                // One that cannot be looked for elsewhere is masked where it was found.
+                self.keep(rule.label(), value, Said::Found).ok();
+                Span {
+                    value: value.to_vec(),
+                    range: visible.range(range),
+                    is_proved: false,
+                    kind: rule.label().clone(),
+                    sureness: Sureness::Known,
+                }
+            }));
+        }
         let hidden = match visible.has_bodies {
             true => hidden_bodies(text),
             false => Vec::new(),
@@ -196,6 +325,9 @@ impl Redactor {
     fn told(&self, seen: &[Seen], visible: &Squeezed<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
         for one in seen {
+            if self.without.contains(&one.kind.id) {
+                continue;
+            }
             let secret = &visible.text[one.range.clone()];
             let value = match one.kind.has_lines() {
                 true => secret.to_vec(),
@@ -222,6 +354,14 @@ impl Redactor {
             });
         }
         spans
+    }
+
+    fn learn_waiting(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Others wait here until all are known.
+        for (name, value) in waiting.drain(..) {
+            let _no_secret = self.learn(&name, &value);
+        }
     }
 
     fn keep(&self, label: &Arc<str>, value: &[u8], said: Said) -> Result<(), NotLearned> {
@@ -260,6 +400,25 @@ fn by_value(known: &Known, visible: &Squeezed<'_>, spans: &mut Vec<Span>) -> usi
     // The end of a line may come in two pieces.
     let whole = joined.text.strip_suffix(b"\r").unwrap_or(&joined.text);
     visible.start(joined.start(known.open(whole)))
+}
+
+/// Where each of `words` stands in them joined by blanks.
+fn places_of(words: &[String]) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let places = words.iter().map(|word| {
+        let place = start..start + word.len();
+        start = place.end + 1;
+        place
+    });
+    places.collect()
+}
+
+/// The kind of secret that `value` is as the word behind `option`.
+fn kind_of_option(option: &str, value: &str) -> Option<&'static str> {
+    let kind = kinds().iter().find(|kind| kind.id == SECRET_OPTION)?;
+    let says_so = kind.literals.iter().any(|literal| literal == option);
+    let is_value = !value.is_empty() && !value.starts_with('-') && !value.starts_with('$');
+    (says_so && is_value && !is_placeholder(value.as_bytes())).then_some(&*kind.id)
 }
 
 fn moved(span: Span, by: usize) -> Span {

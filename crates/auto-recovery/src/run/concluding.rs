@@ -84,7 +84,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
     };
     let session_id = recovery.session_id.or_else(|| run.runner.session_id());
     Ok(RunOutcome {
-        failure: Some(failed.first()),
+        failure: Some(run.first(failed)),
         files_modified: recovery.files_modified,
         session_id,
         flaky: recovery.flaky,

@@ -97,6 +97,11 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         tried: Arc::new(AtomicUsize::new(0)),
     };
     let outcome = run.clone().go()?;
+    let outcome = match outcome.end {
+        // Nothing that a program wrote is in it, and it must cost nothing.
+        RunEnd::Passed => outcome,
+        _ => outcome.redacted(&run.runner.redactor),
+    };
     let own = outcome.exit.shell_code();
     let outcome = outcome.mapped(&exit_map);
     let code = outcome.exit.shell_code();
@@ -243,8 +248,10 @@ impl Run {
             // That it is inside is believed only where it can be seen.
             let is_inside = request.record.parent_session.is_some()
                 && is_inside_recovery(state_dir, &workspace);
+            // What passes costs no look for secrets: the program alone is named.
             let words = request.words();
-            (!is_inside).then(|| Registration::begin(state_dir, &workspace, &words))?
+            let program = &words[..words.len().min(1)];
+            (!is_inside).then(|| Registration::begin(state_dir, &workspace, program))?
         });
         let ran = self.first_run();
         if let Some(registration) = registration {

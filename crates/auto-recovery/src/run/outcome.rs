@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::attempt::{RecoveryAttempt, RecoveryResult};
+use crate::audit::redact_failure;
 use crate::exit::{EXIT_NOT_FOUND, EXIT_RECOVER_FAILED, EXIT_SIGNAL_BASE, EXIT_TIMED_OUT};
 use crate::failure::{Category, Failure};
 use crate::process::Exit;
+use crate::redaction::Redactor;
 use crate::report::{CiReport, CiTry};
 
 /// The way `recover run` must end.
@@ -186,6 +188,35 @@ impl RunOutcome {
             },
             None => self,
         }
+    }
+
+    /// The same without its secrets.
+    #[must_use]
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let mask = |text: &mut String| {
+            if let Cow::Owned(masked) = redactor.redact_text(text) {
+                *text = masked;
+            }
+        };
+        self.command = redactor.redact_words(&self.command);
+        if let Some(failure) = &mut self.failure {
+            mask(&mut failure.error_type);
+        }
+        self.files_modified.iter_mut().for_each(mask);
+        let result = &mut self.result;
+        mask(&mut result.message);
+        let mut failures: Vec<&mut Failure> = Vec::new();
+        failures.extend(&mut result.final_error);
+        for attempt in &mut result.attempts {
+            mask(&mut attempt.message);
+            attempt.changes_made.iter_mut().for_each(mask);
+            failures.extend(&mut attempt.error_before);
+            failures.extend(&mut attempt.error_after);
+        }
+        for failure in failures {
+            redact_failure(failure, redactor);
+        }
+        self
     }
 
     /// The report for CI systems, of a run in `cwd`, which is inside `workspace`, that took

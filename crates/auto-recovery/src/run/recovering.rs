@@ -30,6 +30,7 @@ use crate::run::planning::{PlannedStep, RunPlan};
 use crate::run::request::Policy;
 use crate::run::runner::{code_of, signal_of};
 use crate::run::state::breaker::{self, Breaker};
+use crate::run::state::masked_output::MaskedPatch;
 use crate::run::state::prune::prune_state;
 use crate::run::strategies::{budget, make_plan, strategies_of};
 use crate::run::tree::claiming::Claim;
@@ -165,8 +166,26 @@ fn keep_patch(run: &Run, recovery: &Recovery, tree: Option<&GuardedTree>) -> Opt
             return None;
         }
     }
-    match outputs.keep_cure(|out| tree.write_cure(out)) {
-        Ok(path) => Some(path),
+    let mut masked = 0;
+    let kept = outputs.keep_cure(|out| {
+        let mut out = MaskedPatch::new(&run.runner.redactor, out);
+        tree.write_cure(&mut out)?;
+        masked = out
+            .finish()
+            .map_err(|error| Error::os("write the patch", error))?;
+        Ok(())
+    });
+    match kept {
+        Ok(path) => {
+            if masked > 0 {
+                let what = format!(
+                    "secrets are masked in the patch of the cure, which cannot be applied as it is: {}",
+                    path.display()
+                );
+                run.observe(&RunEvent::Warning { what: &what });
+            }
+            Some(path)
+        }
         Err(error) => {
             let what = format!("keep the patch of the cure: {}", error.chain());
             run.observe(&RunEvent::HelperFailed { what: &what });
@@ -193,15 +212,18 @@ fn tidy_state(run: &Run, session_id: &str) {
 fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Breaker> {
     let tree = tree.filter(|_| failed.category != Category::Transient)?;
     let request = &run.runner.request;
-    let argv = request.words();
+    let argv = run.runner.shared_words();
     let host = run.runner.host.clone();
     let what = (&argv[..], &*request.command.cwd);
+    // No hash of a secret is kept.
+    let failure = run.runner.redacted(&failed.failure);
+    let tree = tree.fingerprint();
     Some(Breaker::new(
         &request.state.dir,
         host,
         what,
-        &failed.failure,
-        &tree.fingerprint(),
+        &failure,
+        &tree,
     ))
 }
 

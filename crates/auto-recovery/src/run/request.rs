@@ -16,6 +16,7 @@ use crate::manager::OnAuditFailure;
 use crate::plan::{CategoryOrder, Planner};
 use crate::process::DEFAULT_GRACE;
 use crate::recipe::Recipe;
+use crate::redaction::Redactor;
 use crate::run::advice::{Advice, Words};
 use crate::run::outcome::ExitMap;
 use crate::tier::Tier;
@@ -233,6 +234,8 @@ pub struct RunRequest {
     pub state: State,
     /// How it is recorded.
     pub record: Recording,
+    /// What is masked.
+    pub masking: Masking,
     /// What is tried against which failure.
     pub tries: Tries,
     /// How long things may take.
@@ -300,6 +303,18 @@ impl Default for Recording {
             on_audit_failure: OnAuditFailure::Stop,
         }
     }
+}
+
+/// What is masked in all that is kept and told of a run. What the command writes passes through as
+/// it is.
+#[derive(Clone, Debug, Default)]
+pub struct Masking {
+    /// Masks secrets; the store's recorder should have the same one. `None` makes one that knows
+    /// no values.
+    pub redactor: Option<Arc<Redactor>>,
+    /// Whether strategy commands are given the failure, its output and patches as they are. Prompts
+    /// are masked all the same, for agents send them away.
+    pub real_for_fixers: bool,
 }
 
 /// What is tried against which failure.
@@ -449,6 +464,7 @@ impl RunRequest {
                 sudo_uid: None,
             },
             record: Recording::default(),
+            masking: Masking::default(),
             tries: Tries::default(),
             limits: Limits::default(),
             tree: TreeRules::default(),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use crate::audit::{redact_failure, redaction_key};
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
@@ -19,6 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::process::{
     self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
 };
+use crate::redaction::{Redactor, without_marks};
 use crate::run::event::{Console, Role};
 use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::helpers::consent::{Consent, Consented};
@@ -26,6 +28,7 @@ use crate::run::helpers::facing::Facing;
 use crate::run::helpers::variables::{self, Around};
 use crate::run::outcome::RunExit;
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
+use crate::run::state::masked_output::masked;
 use crate::run::state::outputs::Outputs;
 use crate::strategy::Call;
 use crate::workspace::Workspace;
@@ -44,6 +47,8 @@ pub(super) struct Runner {
     started: Duration,
     /// The command, as typed.
     pub(super) command: String,
+    /// Masks what is kept and told.
+    pub(super) redactor: Arc<Redactor>,
     /// Unique to this run, unlike a session's id, which a user may give to several.
     run_id: String,
     /// The id of the session, once there is going to be one.
@@ -104,8 +109,11 @@ impl Runner {
                 .deadline
                 .map(|limit| started.saturating_add(limit)),
         };
+        let redactor = request.masking.redactor.clone();
+        let redactor = redactor.unwrap_or_else(|| Arc::new(Redactor::new(redaction_key(&*host))));
         Self {
             command: display_command(&request.command.argv),
+            redactor,
             run_id: new_id("run"),
             started,
             announced: OnceLock::new(),
@@ -233,6 +241,11 @@ impl Runner {
         let (output_file, failure_file) = kept.unwrap_or_default();
         let facing = session.as_ref().and_then(|session| session.facing.as_ref());
         let workspace = session.as_ref().map(|session| &*session.workspace);
+        let failure = self.for_helpers(call.failure);
+        let call = &Call {
+            failure: &failure,
+            ..*call
+        };
         let around = Around {
             argv: &self.request.command.argv,
             exit_code: facing.map(|facing| facing.exit.shell_code()),
@@ -391,9 +404,39 @@ impl Runner {
         }
     }
 
+    /// What a run wrote, without its secrets.
+    pub(super) fn masked(&self, ran: &Completion) -> Arc<[u8]> {
+        ran.capture.text(|capture| masked(capture, &self.redactor))
+    }
+
+    /// The command without its secrets, the same in each session: for files that runs share.
+    pub(super) fn shared_words(&self) -> Vec<String> {
+        let words = self.redactor.redact_words(&self.request.words());
+        let words = words.iter().map(|word| without_marks(word).into_owned());
+        words.collect()
+    }
+
+    /// `failure` without its secrets.
+    pub(super) fn redacted(&self, failure: &Failure) -> Failure {
+        let mut failure = failure.clone();
+        redact_failure(&mut failure, &self.redactor);
+        failure
+    }
+
+    /// `failure` as strategy commands are told of it.
+    pub(super) fn for_helpers(&self, failure: &Failure) -> Failure {
+        match self.request.masking.real_for_fixers {
+            true => failure.clone(),
+            false => self.redacted(failure),
+        }
+    }
+
     /// Keeps what a run wrote in the log of attempt `number`; returns where.
     pub(super) fn keep(&self, number: u64, command: &str, ran: &Completion) -> Option<String> {
-        let kept = self.outputs()?.keep(number, command, ran).ok()?;
+        let outputs = self.outputs()?;
+        let command = self.redactor.redact_text(command);
+        let output = self.masked(ran);
+        let kept = outputs.keep(number, &command, (ran, &output)).ok()?;
         Some(kept.display().to_string())
     }
 
@@ -406,12 +449,17 @@ impl Runner {
         exit: RunExit,
         ran: Option<&Completion>,
     ) -> Result<()> {
-        let facing = Facing::new(failure, rule, exit, ran);
+        let output = match (ran, self.request.masking.real_for_fixers) {
+            (Some(ran), true) => ran.capture.interleaved().into(),
+            (Some(ran), false) => self.masked(ran),
+            (None, _) => Arc::default(),
+        };
+        let failure = &self.for_helpers(failure);
+        let facing = Facing::new(failure, rule, exit, (ran, &output));
         let outputs = self.state().session.as_mut().map(|session| {
             session.facing = Some(facing);
             session.outputs.clone()
         });
-        let output = ran.map(|ran| ran.capture.interleaved()).unwrap_or_default();
         match outputs {
             Some(outputs) => outputs.keep_failure(failure, &output),
             None => Ok(()),

@@ -54,15 +54,6 @@ impl LastFailed {
 }
 
 impl Failed {
-    /// What a program is told of it.
-    pub(super) fn first(&self) -> FirstFailure {
-        FirstFailure {
-            category: self.category,
-            error_type: self.failure.error_type.clone(),
-            kind: self.failure.kind(),
-        }
-    }
-
     /// How a run ends that could not recover it.
     pub(super) fn end(&self) -> RunEnd {
         match self.ran {
@@ -97,9 +88,19 @@ impl Run {
         }
     }
 
+    /// What a program is told of `failed`: its kind is that of the text on record.
+    pub(super) fn first(&self, failed: &Failed) -> FirstFailure {
+        let failure = self.runner.redacted(&failed.failure);
+        FirstFailure {
+            category: failed.category,
+            kind: failure.kind(),
+            error_type: failure.error_type,
+        }
+    }
+
     /// The outcome of a failed run for which nothing was tried because of `why`.
     pub(super) fn untried(&self, failed: Failed, why: &str) -> RunOutcome {
-        let (end, failure) = (failed.end(), failed.first());
+        let (end, failure) = (failed.end(), self.first(&failed));
         let mut result = self.without_attempts(false, why.to_owned());
         result.final_error = Some(failed.failure);
         RunOutcome {

@@ -1,15 +1,11 @@
 //! Redaction: what is found and what stays, however it is written and wherever it is cut.
 
-mod samples;
-
 use std::sync::{Arc, LazyLock};
 
 use auto_recovery::redaction::{NotLearned, RedactionStream, Redactor, kinds};
-use auto_recovery::testing::Random;
+use auto_recovery::testing::{Random, SAMPLES, Sample, sample};
 use proptest::prelude::*;
 use regex::Regex;
-
-use samples::{SAMPLES, Sample, sample};
 
 const KEY: [u8; 16] = [7; 16];
 

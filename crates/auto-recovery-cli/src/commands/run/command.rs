@@ -27,7 +27,9 @@ use crate::commands::run::result_file::ResultPlace;
 use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
 use crate::hints;
-use crate::output::{Status, Verbosity, gave_up_on_readers, stdout_error, wait_for_readers};
+use crate::output::{
+    Status, Verbosity, gave_up_on_readers, masked, stdout_error, wait_for_readers,
+};
 use crate::settings::RunRequest;
 
 /// Runs the command and, if it fails, recovers it. Ends as the command did, or with 0 once
@@ -54,7 +56,11 @@ pub(crate) fn run(context: Context, request: RunRequest) -> Result<Exit> {
         reports: &reports,
     };
     run_and_prune(context, request, &interrupt, &told).inspect_err(|error| {
-        let (message, now) = (hints::chain(error), timestamp(context.host.now()));
+        let message = masked(&hints::chain(error)).into_owned();
+        let (command, now) = (
+            context.redactor.redact_words(&command),
+            timestamp(context.host.now()),
+        );
         let result = ResultFile::of_failure(&message, &now, &command);
         // If this fails, `error` is told all the same.
         tell(context, &result, &told).ok();
@@ -232,6 +238,10 @@ fn tell_outcome(
     told: &Told<'_>,
     took: Duration,
 ) -> Result<()> {
+    if told.place.is_none() && !told.on_stdout && told.reports.is_empty() {
+        return Ok(());
+    }
+    let outcome = outcome.clone().redacted(&context.redactor);
     if !told.reports.is_empty() {
         let (cwd, workspace) = (&context.settings.cwd, &context.settings.workspace);
         let report = outcome.ci_report(cwd, workspace, took);

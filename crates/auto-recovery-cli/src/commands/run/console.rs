@@ -19,7 +19,7 @@ use rustix::fs::FileType;
 use rustix::termios::isatty;
 
 use crate::hints;
-use crate::output::{Printer, Status, human_seconds, passed_on, passed_to_stdout};
+use crate::output::{Printer, Status, human_seconds, masking_stream, passed_on, passed_to_stdout};
 
 /// The streams of this process.
 pub(super) struct Terminal {
@@ -318,7 +318,16 @@ pub(super) fn release(
     } else {
         let left_out = CUT_HEAD..length - (CUT_BYTES_MAX - CUT_HEAD);
         let count = left_out.end - left_out.start;
-        let all = match held.keep_in(&std::env::temp_dir()) {
+        let mut masking = masking_stream();
+        let masked = |piece: Option<&[u8]>| {
+            let mut out = Vec::new();
+            match piece {
+                Some(piece) => masking.push(piece, &mut out),
+                None => masking.finish(&mut out),
+            };
+            out
+        };
+        let all = match held.keep_in(&std::env::temp_dir(), masked) {
             Ok(path) => format!("all of it is in {}", path.display()),
             Err(error) => format!("all of it could not be kept: {error}"),
         };

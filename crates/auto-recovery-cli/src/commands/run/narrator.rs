@@ -12,7 +12,7 @@ use auto_recovery::wording::{cut, spelled};
 use crate::commands::run::consent::LETS_IT_RUN;
 use crate::hints;
 use crate::output::{
-    Line, Printer, Status, Tone, columns, counted, fold, session_argument, with_short_words,
+    Line, Printer, Status, Tone, columns, counted, fold, masked, session_argument, with_short_words,
 };
 
 /// Columns of the first word of a line, `alternative 10/10`.
@@ -99,7 +99,8 @@ impl Narrator {
         }
         let width = usize::from(columns).saturating_sub(NAME_COLUMNS);
         let mut whole = self.short_of_command(&whole);
-        let mut more = more.to_vec();
+        let more = more.iter().map(|part| masked(part).into_owned());
+        let mut more: Vec<_> = more.collect();
         if whole.chars().count() > width {
             whole = self.short_of_command(&format!("{head}{rest}"));
             // Why it exits so, and what is left changed, say more.
@@ -167,11 +168,11 @@ impl Narrator {
         self.status.over(|| self.printer.warn(line));
     }
 
-    /// `text` with the command cut, if that is long and was shown whole before.
+    /// `text` without its secrets, the command cut if that is long and was shown whole before.
     fn short_of_command(&self, text: &str) -> String {
         match &*mutex::lock(&self.shown) {
-            Some((whole, short)) => text.replace(whole, short),
-            None => text.to_owned(),
+            Some((whole, short)) => masked(&text.replace(whole, short)).into_owned(),
+            None => masked(text).into_owned(),
         }
     }
 
@@ -223,7 +224,7 @@ impl Narrator {
                 let what = format!("{}, {category}{place}", failure.error_type);
                 self.line((Tone::Doubtful, "now"), &what, &[]);
                 if !failure.message.is_empty() {
-                    self.say(&format!("  {}", first_line(&failure.message)));
+                    self.say(&format!("  {}", first_line(&masked(&failure.message))));
                 }
             }
             Event::NotRecorded { error } => {
@@ -364,7 +365,8 @@ impl Narrator {
             .location()
             .map(|place| format!(" · {place}"))
             .unwrap_or_default();
-        let whole = format!("`{command}`");
+        let shown = masked(command);
+        let whole = format!("`{shown}`");
         // A failure that nothing more is known of is called as it ended.
         let kind = match failure.error_type == how {
             true => String::new(),
@@ -373,12 +375,12 @@ impl Narrator {
         let says = format!(" ({how}): {kind}{category}{place}");
         let line = Line::of(Tone::Head, &whole).and(Tone::Bad, " failed");
         self.conclude(line.and(Tone::Plain, says));
-        let short = cut(command, COMMAND_CHARS);
+        let short = cut(&shown, COMMAND_CHARS);
         if short != *command {
             *mutex::lock(&self.shown) = Some(((*command).to_owned(), short));
         }
         if !failure.message.is_empty() {
-            let message = format!("  {}", first_line(&failure.message));
+            let message = format!("  {}", first_line(&masked(&failure.message)));
             self.say_line(Line::of(Tone::Aside, message));
         }
     }

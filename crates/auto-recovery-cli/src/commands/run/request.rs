@@ -17,8 +17,8 @@ use crate::advice;
 use crate::context::Context;
 use crate::identity;
 use crate::settings::{
-    OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange, RecipeSetting,
-    RuleSetting, RunRequest, RunSettings, Setting, Settings, StrategyCommand,
+    FixerText, OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange,
+    RecipeSetting, RuleSetting, RunRequest, RunSettings, Setting, Settings, StrategyCommand,
 };
 
 /// The library's request for what was typed, under the settings that apply here.
@@ -61,6 +61,10 @@ pub(crate) fn library_request(
                 || context.printer.json
                 || !request.reports.is_empty(),
             on_audit_failure: run.on_audit_failure.value,
+        },
+        masking: library::Masking {
+            redactor: Some(context.redactor.clone()),
+            real_for_fixers: settings.redact.fixers() == FixerText::Real,
         },
         tries: library::Tries {
             policy: Arc::new(move |category: Category, failure: &Failure| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::attempt::RecoveryResult;
+use crate::error::Error;
 use crate::failure::Context;
 use crate::manager::{Approver, ChangeUnderReview};
 use crate::run::advice::Advice;
@@ -12,6 +13,7 @@ use crate::run::helpers::consent::Consented;
 use crate::run::helpers::told::{Files, Told};
 use crate::run::request::StrategyCommand;
 use crate::run::runner::Runner;
+use crate::run::state::masked_output::MaskedPatch;
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, Run};
 use crate::strategy::{Call, HandlerResult, RecoveryStrategyType};
@@ -37,7 +39,13 @@ impl Approver for ApprovalCommand {
         }
         let diff = outputs.diff();
         outputs.write_afresh(&diff, |out| {
-            tree.write_patch(change.before, change.after, out)
+            if self.runner.request.masking.real_for_fixers {
+                return tree.write_patch(change.before, change.after, out);
+            }
+            let mut out = MaskedPatch::new(&self.runner.redactor, out);
+            tree.write_patch(change.before, change.after, &mut out)?;
+            let finished = out.finish();
+            finished.map(drop).map_err(|e| Error::io("write", &diff, e))
         })?;
         let session_id = self.runner.session_id();
         let call = Call {

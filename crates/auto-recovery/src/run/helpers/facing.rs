@@ -21,20 +21,20 @@ pub(in crate::run) struct Facing {
 }
 
 impl Facing {
-    /// What `ran`, which ended with `exit`, shows of `failure`; nothing ran if it could not start.
+    /// What `ran`, which ended with `exit` and wrote `output`, shows of `failure`; nothing ran if
+    /// it could not start.
     pub(in crate::run) fn new(
         failure: &Failure,
         rule: &str,
         exit: RunExit,
-        ran: Option<&Completion>,
+        (ran, output): (Option<&Completion>, &[u8]),
     ) -> Self {
-        let output = ran.map(|ran| ran.capture.interleaved()).unwrap_or_default();
         Self {
             rule: rule.to_owned(),
             exit,
             timed_out: ran.is_some_and(|ran| ran.timed_out),
             output_bytes: output.len() as u64,
-            excerpt: excerpt(&output, failure),
+            excerpt: excerpt(output, failure),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod breaker;
 pub(super) mod budget;
+pub(super) mod masked_output;
 pub(super) mod outputs;
 pub(super) mod prune;
 pub(super) mod rooms;

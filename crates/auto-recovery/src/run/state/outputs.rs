@@ -8,7 +8,7 @@
 //! `try-NNN-RUN.patch` the patches that those name;
 //! `approve-RUN.diff` is what an approval command is given; `cure-RUN.patch` is what a cure
 //! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
-//! bounded head and tail.
+//! bounded head and tail, and without its secrets: [`crate::run::state::masked_output`].
 //!
 //! A run has the directory locked, shared with others of the session, for as long as it lives: so
 //! pruning sees from the kernel which session is under way.
@@ -134,20 +134,19 @@ impl Outputs {
         }
     }
 
-    /// Appends what `command` wrote to the log of attempt `number`.
+    /// Appends what `command` wrote, `output`, to the log of attempt `number`.
     pub(in crate::run) fn keep(
         &self,
         number: u64,
         command: &str,
-        ran: &Completion,
+        (ran, output): (&Completion, &[u8]),
     ) -> Result<PathBuf> {
         self.create_dir()?;
         let (path, mut file) = self.log(number)?;
         let took = spelled(ran.duration);
         let mut write = || -> std::io::Result<()> {
             writeln!(file, "$ {}", command.replace('\n', "\\n"))?;
-            let output = ran.capture.interleaved();
-            file.write_all(&output)?;
+            file.write_all(output)?;
             if !output.ends_with(b"\n") && !output.is_empty() {
                 writeln!(file)?;
             }

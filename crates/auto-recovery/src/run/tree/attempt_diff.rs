@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::checkpoint::{Checkpoint, CheckpointStore, DiffSink};
 use crate::error::{Error, Result};
+use crate::redaction::Redactor;
+use crate::run::state::masked_output::read_masked;
 
 /// What stands between what a strategy changed and what its verification did.
 const DURING_THE_VERIFICATION: &[u8] = b"# changed during the verification:\n";
@@ -17,20 +19,27 @@ pub struct AttemptDiff {
     pub(in crate::run) acted: Checkpoint,
     /// The tree after the verification, where that changed it.
     pub(in crate::run) verified: Option<Checkpoint>,
+    /// Masks the secrets in it.
+    pub(in crate::run) redactor: Arc<Redactor>,
 }
 
 impl AttemptDiff {
-    /// Gives `sink` a unified diff piece by piece: what the strategy did, then what its
-    /// verification did. Once `sink` wants no more, git is ended and that is the answer.
+    /// Gives `sink` a unified diff piece by piece, without its secrets: what the strategy did, then
+    /// what its verification did. Once `sink` wants no more, git is ended and that is the answer.
     ///
     /// # Errors
     /// If the checkpoints cannot be read, or `sink` fails.
     pub fn read(&self, sink: &mut DiffSink<'_>) -> Result<ControlFlow<()>> {
+        read_masked(&self.redactor, sink, |sink| self.read_as_it_is(sink))
+    }
+
+    fn read_as_it_is(&self, sink: &mut DiffSink<'_>) -> Result<ControlFlow<()>> {
         let Self {
             store,
             before,
             acted,
             verified,
+            redactor: _,
         } = self;
         if store.patch(before, acted, sink)?.is_break() {
             return Ok(ControlFlow::Break(()));

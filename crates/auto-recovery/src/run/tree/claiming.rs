@@ -149,7 +149,7 @@ pub(in crate::run) fn holder(run: &Run) -> LockHolder {
     LockHolder {
         pid: std::process::id(),
         session_id: run.runner.request.record.session_id.clone(),
-        command: run.runner.request.words(),
+        command: run.runner.shared_words(),
         since: timestamp(run.runner.host.now()),
         ..LockHolder::default()
     }

@@ -106,7 +106,7 @@ impl GuardedTree {
         };
         Ok(Self(Arc::new(Mutex::new(Guarded {
             protected,
-            argv: request.words(),
+            argv: run.runner.shared_words(),
             cwd: request.command.cwd.display().to_string(),
             ours: ground.clone(),
             aside: None,
@@ -534,7 +534,7 @@ fn begin_pending(
         session_id: session_id.to_owned(),
         run_id: run.runner.run_id().to_owned(),
         store: request.state.store.url(),
-        command: request.words(),
+        command: run.runner.shared_words(),
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
         before: ground.id(),

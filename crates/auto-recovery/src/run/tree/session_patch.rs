@@ -8,6 +8,8 @@ use crate::checkpoint::{
     Change, Checkpoint, CheckpointStore, DiffSink, PatchForm, is_within, some_names,
 };
 use crate::error::Result;
+use crate::redaction::Redactor;
+use crate::run::state::masked_output::read_masked;
 
 /// Paths that a line names; more are counted.
 const PATHS_SHOWN: usize = 10;
@@ -25,6 +27,8 @@ pub struct SessionPatch {
     inside: Vec<Vec<u8>>,
     /// Attempts whose changes stayed and are not in it.
     left_out: Vec<u64>,
+    /// Masks the secrets in it.
+    redactor: Option<Arc<Redactor>>,
 }
 
 /// What one step did: the tree before it, and the one after it.
@@ -57,12 +61,21 @@ impl SessionPatch {
             but,
             inside: Vec::new(),
             left_out,
+            redactor: None,
         };
         let changes = patch.changes();
         let mut inside = store.repositories_inside(before);
         inside.retain(|dir| changes.iter().any(|change| is_within(&change.path, dir)));
         patch.inside = inside;
         Some(patch)
+    }
+
+    /// The same, without its secrets where it is read: masked by `redactor`.
+    pub(in crate::run) fn masked_by(self, redactor: &Arc<Redactor>) -> Self {
+        Self {
+            redactor: Some(Arc::clone(redactor)),
+            ..self
+        }
     }
 
     /// Whether `earlier` and `later` steps make one difference that is theirs alone: nobody changed
@@ -100,8 +113,14 @@ impl SessionPatch {
             PatchForm::Apply => self.not_applied(),
             PatchForm::Stat(_) => self.but.clone(),
         };
-        self.store
-            .patch_between((&before, &after), form, &but, sink)
+        let read = |sink: &mut DiffSink<'_>| {
+            let ids = (&*before, &*after);
+            self.store.patch_between(ids, form, &but, sink)
+        };
+        match &self.redactor {
+            Some(redactor) => read_masked(redactor, sink, read),
+            None => read(sink),
+        }
     }
 
     /// What a patch has no words for, a line each: permissions beyond the executable bit, empty

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, new_id, timestamp};
 use crate::interrupt::Interrupt;
 use crate::process::DEFAULT_GRACE;
+use crate::redaction::Redactor;
 use crate::run::tree::attempt_diff::AttemptDiff;
 use crate::run::tree::dead_run::end_processes;
 use crate::run::tree::left_behind;
@@ -40,6 +41,8 @@ pub struct Place {
     pub sudo_uid: Option<u32>,
     /// Clock, sleep and randomness.
     pub host: Arc<dyn Host>,
+    /// Masks secrets in diffs and patches.
+    pub redactor: Arc<Redactor>,
 }
 
 /// A tree that was marked as good.
@@ -379,6 +382,7 @@ impl Place {
             store,
             before,
             acted,
+            redactor: Arc::clone(&self.redactor),
         }))
     }
 
@@ -432,7 +436,8 @@ impl Place {
             }
         }
         left_out.sort_unstable();
-        Ok(SessionPatch::of(&store, &steps, left_out))
+        let patch = SessionPatch::of(&store, &steps, left_out);
+        Ok(patch.map(|patch| patch.masked_by(&self.redactor)))
     }
 
     pub(super) fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {

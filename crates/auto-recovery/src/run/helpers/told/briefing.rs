@@ -4,11 +4,13 @@
 //! unknown fields. Texts are cut at a character, lists at whole items, and omitted items are
 //! counted: the file stays below [`BRIEFING_BYTES_MAX`].
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::failure::{Category, Context, Failure};
+use crate::redaction::Redactor;
 
 /// The version of the shape.
 pub(super) const VERSION: u32 = 1;
@@ -140,6 +142,29 @@ impl Failed {
             message: text(&failure.message),
             file_path: failure.file_path.as_deref().map(text),
             line_number: failure.line_number,
+        }
+    }
+}
+
+impl Briefing {
+    /// Masks the secrets in it, but for the command, which must be run as it is.
+    pub(super) fn redact(&mut self, redactor: &Redactor) {
+        let mut mask = |text: &mut String| {
+            if let Cow::Owned(masked) = redactor.redact_text(text) {
+                *text = masked;
+            }
+        };
+        mask(&mut self.action);
+        mask(&mut self.output.excerpt);
+        for one in &mut self.attempts {
+            mask(&mut one.action);
+            mask(&mut one.verdict);
+            one.files_modified.iter_mut().for_each(&mut mask);
+            if let Some(failed) = &mut one.failed_with {
+                mask(&mut failed.error_type);
+                mask(&mut failed.message);
+                failed.file_path.iter_mut().for_each(&mut mask);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::host::new_id;
 use crate::manager::Event;
 use crate::mutex;
+use crate::redaction::{RedactionStream, Redactor};
 use crate::run::helpers::told::briefing::{
     Briefing, Failed, Output, Patch, SinceGood, TRIES_MAX, Try, VERSION, bounded, paths, text,
     words,
@@ -138,7 +139,11 @@ impl Told {
         let Some(outputs) = self.0.runner.outputs() else {
             return Ok(None);
         };
-        let briefing = self.briefing(call, action, &outputs);
+        let mut briefing = self.briefing(call, action, &outputs);
+        let runner = &self.0.runner;
+        if !runner.request.masking.real_for_fixers {
+            briefing.redact(&runner.redactor);
+        }
         let context = outputs.of_run("context", "json");
         outputs.write_afresh(&context, |out| {
             let written = serde_json::to_writer(out, &briefing);
@@ -146,7 +151,10 @@ impl Told {
         })?;
         // Seventy bits of it are random, and whoever wrote what the prompt holds never saw them.
         let random = new_id("");
+        // Agents send it to those who run their model.
+        briefing.argv = runner.redactor.redact_words(&briefing.argv);
         let text = prompt(&briefing, &context.display().to_string(), &random[1..]);
+        let text = runner.redactor.redact_text(&text);
         let page = outputs.of_run("prompt", "md");
         outputs.write_afresh(&page, |out| {
             let written = out.write_all(text.as_bytes());
@@ -165,7 +173,12 @@ impl Told {
         let runner = &teller.runner;
         let request = &runner.request;
         let mut seen = mutex::lock(&teller.seen);
-        seen.make_patches(teller.tree.as_ref(), outputs);
+        let patches = Patches {
+            outputs,
+            redactor: &runner.redactor,
+            are_real: request.masking.real_for_fixers,
+        };
+        seen.make_patches(teller.tree.as_ref(), &patches);
         let facing = runner.facing();
         let now = runner.host.monotonic();
         let left = runner.deadline().map(|end| end.saturating_sub(now));
@@ -188,7 +201,7 @@ impl Told {
                 .as_ref()
                 .map(|facing| text(&facing.rule))
                 .unwrap_or_default(),
-            failure: bounded(call.failure),
+            failure: bounded(&runner.for_helpers(call.failure)),
             exit_code: facing.as_ref().map(|facing| facing.exit.shell_code()),
             timed_out: facing.as_ref().is_some_and(|facing| facing.timed_out),
             output: Output {
@@ -196,7 +209,7 @@ impl Told {
                 bytes: facing.as_ref().map_or(0, |facing| facing.output_bytes),
                 excerpt: facing.map(|facing| facing.excerpt).unwrap_or_default(),
             },
-            changed_since_good: seen.since_good(teller.tree.as_ref(), outputs),
+            changed_since_good: seen.since_good(teller.tree.as_ref(), &patches),
             attempts: seen.tries.iter().map(|one| one.told.clone()).collect(),
             attempts_left_out: seen.left_out,
         }
@@ -232,21 +245,23 @@ impl Files {
 impl Seen {
     /// Makes the patches that are wanted now. One that cannot be made is not told: the record has
     /// its checkpoints all the same.
-    fn make_patches(&mut self, tree: Option<&GuardedTree>, outputs: &Outputs) {
+    fn make_patches(&mut self, tree: Option<&GuardedTree>, patches: &Patches<'_>) {
         let Some(tree) = tree else { return };
         for one in &mut self.tries {
             let Some((before, after)) = one.span.take() else {
                 continue;
             };
-            let path = outputs.of_run(&format!("try-{:03}", one.told.attempt_number), "patch");
-            one.told.patch = keep(outputs, path, |sink| {
-                tree.patch_between(&before, &after, sink)
-            });
+            let name = format!("try-{:03}", one.told.attempt_number);
+            one.told.patch = patches.keep(&name, |sink| tree.patch_between(&before, &after, sink));
         }
     }
 
     /// What changed since the tree was last good, made anew where the tree changed since.
-    fn since_good(&mut self, tree: Option<&GuardedTree>, outputs: &Outputs) -> Option<SinceGood> {
+    fn since_good(
+        &mut self,
+        tree: Option<&GuardedTree>,
+        patches: &Patches<'_>,
+    ) -> Option<SinceGood> {
         let tree = tree?;
         let now = tree.now();
         if let Some((of, told)) = &self.since_good
@@ -255,9 +270,8 @@ impl Seen {
             return told.clone();
         }
         let told = tree.last_good().ok().flatten().and_then(|mark| {
-            let path = outputs.of_run("since-good", "patch");
             let good = mark.checkpoint.clone();
-            let patch = keep(outputs, path, |sink| tree.patch_between(&good, &now, sink))?;
+            let patch = patches.keep("since-good", |sink| tree.patch_between(&good, &now, sink))?;
             Some(SinceGood {
                 checkpoint: mark.checkpoint,
                 at: mark.at,
@@ -269,38 +283,65 @@ impl Seen {
     }
 }
 
-/// Keeps what `make` gives in `path`, [`PATCH_BYTES_MAX`] at most.
-fn keep(
-    outputs: &Outputs,
-    path: PathBuf,
-    make: impl FnOnce(&mut DiffSink<'_>) -> Result<()>,
-) -> Option<Patch> {
-    let (mut head, mut bytes, mut cut) = (Vec::new(), 0, false);
-    let written = outputs.write_afresh(&path, |out| {
-        let mut sink = |piece: &[u8]| -> io::Result<ControlFlow<()>> {
-            let piece = match piece.len() > PATCH_BYTES_MAX - bytes {
-                true => {
-                    cut = true;
-                    &piece[..PATCH_BYTES_MAX - bytes]
-                }
-                false => piece,
+/// Where patches are kept for those who are told of them, and what is masked in them.
+struct Patches<'a> {
+    outputs: &'a Outputs,
+    redactor: &'a Arc<Redactor>,
+    /// Whether their files are as they are. What a prompt has of them is masked always.
+    are_real: bool,
+}
+
+impl Patches<'_> {
+    /// Keeps what `make` gives in the file `name`, [`PATCH_BYTES_MAX`] at most.
+    fn keep(
+        &self,
+        name: &str,
+        make: impl FnOnce(&mut DiffSink<'_>) -> Result<()>,
+    ) -> Option<Patch> {
+        let path = self.outputs.of_run(name, "patch");
+        let mut head = Vec::new();
+        let (mut bytes, mut cut) = (0, false);
+        let written = self.outputs.write_afresh(&path, |out| {
+            let mut masking = RedactionStream::new(self.redactor.clone());
+            let mut take = |piece: &[u8]| -> io::Result<ControlFlow<()>> {
+                let room = PATCH_BYTES_MAX - bytes;
+                cut |= piece.len() > room;
+                let piece = &piece[..piece.len().min(room)];
+                out.write_all(piece)?;
+                bytes += piece.len();
+                Ok(match cut {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                })
             };
-            out.write_all(piece)?;
-            bytes += piece.len();
-            let wanted = PATCH_HEAD_BYTES.saturating_sub(head.len()).min(piece.len());
-            head.extend_from_slice(&piece[..wanted]);
-            Ok(match cut {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            })
-        };
-        make(&mut sink)
-    });
-    written.ok()?;
-    Some(Patch {
-        path,
-        bytes: bytes as u64,
-        cut,
-        head,
-    })
+            let mut keep_head = |masked: &[u8]| {
+                let wanted = PATCH_HEAD_BYTES.saturating_sub(head.len());
+                head.extend_from_slice(&masked[..masked.len().min(wanted)]);
+            };
+            let mut sink = |piece: &[u8]| {
+                let mut masked = Vec::new();
+                masking.push(piece, &mut masked);
+                keep_head(&masked);
+                take(if self.are_real { piece } else { &masked })
+            };
+            make(&mut sink)?;
+            let mut rest = Vec::new();
+            masking.finish(&mut rest);
+            keep_head(&rest);
+            if !self.are_real {
+                let taken = take(&rest);
+                taken
+                    .map_err(|error| Error::io("write", &path, error))
+                    .map(drop)?;
+            }
+            Ok(())
+        });
+        written.ok()?;
+        Some(Patch {
+            path,
+            bytes: bytes as u64,
+            cut,
+            head,
+        })
+    }
 }

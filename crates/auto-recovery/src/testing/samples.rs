@@ -1,11 +1,13 @@
 //! Samples of every kind of secret, made when a test runs: no file holds one.
 
-use auto_recovery::testing::Random;
+#![expect(clippy::unwrap_used, reason = "this is for tests")]
+
+use crate::testing::Random;
 
 /// For each kind how its secrets look. `<n36>` are 36 letters and digits, `<l…>` lowercase ones,
 /// `<u…>` capitals and 2 to 7, `<h…>` hexadecimal digits, `<d…>` digits, `<w…>` a word or a dash,
 /// `<b…>` base 64. Where only a part is secret it stands between `«` and `»`.
-pub(super) const SAMPLES: &[(&str, &str)] = &[
+pub const SAMPLES: &[(&str, &str)] = &[
     ("github-token", "ghp_<n36>"),
     ("github-app-token", "ghs_<n60>.<w200>-<w200>"),
     ("github-fine-grained-token", "github_pat_<n22>_<n59>"),
@@ -147,13 +149,16 @@ pub(super) const SAMPLES: &[(&str, &str)] = &[
 ];
 
 /// A text and the secret in it.
-pub(super) struct Sample {
-    pub(super) text: String,
-    pub(super) secret: String,
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The text.
+    pub text: String,
+    /// The part of it that is secret.
+    pub secret: String,
 }
 
 /// A sample like `template`.
-pub(super) fn sample(template: &str, random: &mut Random) -> Sample {
+pub fn sample(template: &str, random: &mut Random) -> Sample {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('<') {
