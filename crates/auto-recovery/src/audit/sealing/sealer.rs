@@ -2,6 +2,7 @@
 //! is the seal shown to anybody.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +14,9 @@ use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, timestamp};
 use crate::integrity::{Range, Seal, base64, chain_of};
 use crate::mutex::lock;
+
+/// How often a turn is taken again because the store's first seal was just made.
+const TURNS_MAX: u32 = 3;
 
 /// What is to be sealed, besides the journal.
 #[derive(Clone, Copy, Debug)]
@@ -122,16 +126,10 @@ impl Sealer {
             return Ok(Sealed::Nothing);
         }
         self.keys.make_dir()?;
-        let origin = newest_seals(store)?.pop().map(|seal| seal.origin);
-        let Some(_turn) = self.keys.try_lock(origin.as_deref())? else {
+        let Some((_turn, seals)) = self.take_turn(store)? else {
             return Ok(Sealed::Busy);
         };
-        store.settle_seals()?;
-        // Others may have sealed before this one's turn came.
-        let seals = newest_seals(store)?;
-        if origin != seals.last().map(|seal| seal.origin.clone()) {
-            return Ok(Sealed::Busy);
-        }
+        let origin = seals.last().map(|seal| seal.origin.clone());
         let (origin, mut sector, newest) = match (origin, new) {
             (Some(origin), None) => {
                 let (sector, newest) = self.at_hand(store, &origin, &seals, &memory)?;
@@ -146,6 +144,24 @@ impl Sealer {
         let made = self.sign(store, (&origin, &mut sector), newest)?;
         memory.last = made.seal().cloned();
         Ok(made)
+    }
+
+    /// Locks out other sealers. Returns the lock and the newest seals; `None` if somebody has it.
+    fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Vec<Seal>)>> {
+        let origin_of = |seals: &[Seal]| seals.last().map(|seal| seal.origin.clone());
+        for _ in 0..TURNS_MAX {
+            let origin = origin_of(&newest_seals(store)?);
+            let Some(turn) = self.keys.try_lock(origin.as_deref())? else {
+                return Ok(None);
+            };
+            store.settle_seals()?;
+            // Others may have sealed before this one's turn came, or died at it.
+            let seals = newest_seals(store)?;
+            if origin == origin_of(&seals) {
+                return Ok(Some((turn, seals)));
+            }
+        }
+        Ok(None)
     }
 
     /// The key at hand of the store `origin`, and the newest seal of its chain.
