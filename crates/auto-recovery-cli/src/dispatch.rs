@@ -71,6 +71,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Import(_)
         | Command::Copy(_)
         | Command::Clear(_)
+        | Command::Seal(_)
         | Command::Trust(_) => Mistakes::RefusedOfUser,
         Command::Classify(_)
         | Command::Recipes(_)
@@ -87,6 +88,9 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Doctor
         | Command::Init
         | Command::Redact(_)
+        | Command::Verify(_)
+        | Command::Proof(_)
+        | Command::Key(_)
         | Command::Completions(_) => Mistakes::LeftOut,
     }
 }
@@ -131,6 +135,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Copy(args) => commands::copy(context, args),
         Command::Clear(args) => commands::clear(context, args),
         Command::Redact(args) => commands::redact(context, args),
+        Command::Verify(args) => commands::verify(context, args),
+        Command::Seal(args) => commands::seal(context, args),
+        Command::Proof(args) => commands::proof(context, args),
+        Command::Key(args) => commands::key(context, args),
     }
 }
 

@@ -17,6 +17,8 @@ impl Exit {
     pub(crate) const NOT_FOUND: Self = Self(1);
     /// A mistake in the command line, the environment or a configuration file.
     pub(crate) const USAGE: Self = Self(2);
+    /// Nothing is known to have changed, and that cannot be proved.
+    pub(crate) const NOT_PROVED: Self = Self(3);
     /// `recover` itself failed.
     pub(crate) const FAILED: Self = Self(125);
 

@@ -40,6 +40,10 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
         Hint::OwnStore => format!(
             "{says}: name a store of your own with --store, or one in PostgreSQL for several people"
         ),
+        Hint::Verify => format!("{says}: `recover verify` names what changed"),
+        Hint::NewChain => format!(
+            "{says}: `recover verify` tells more; `recover seal --new-chain --reason TEXT` goes on"
+        ),
         Hint::CopyStore { dir } => format!(
             "{says}: name the files in it, or `recover copy jsonl:{} STORE`",
             dir.display()
@@ -97,6 +101,15 @@ mod tests {
                 Hint::OwnStore,
                 "it is so: name a store of your own with --store, or one in PostgreSQL for \
                  several people",
+            ),
+            (
+                Hint::Verify,
+                "it is so: `recover verify` names what changed",
+            ),
+            (
+                Hint::NewChain,
+                "it is so: `recover verify` tells more; `recover seal --new-chain --reason TEXT` \
+                 goes on",
             ),
             (
                 Hint::CopyStore { dir: "d".into() },

@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use auto_recovery::Result;
+use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
@@ -140,6 +141,10 @@ impl AuditStore for LazyStore {
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
         self.store()?.follower()
+    }
+
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        self.store()?.seals()
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -143,6 +143,10 @@ pub enum Hint {
     GiveFile,
     /// Name a store that is the user's own, or one that is made for several users.
     OwnStore,
+    /// Verify the record: something that was sealed is not as it was.
+    Verify,
+    /// Look at what happened to the seals, and begin a new chain if it is understood.
+    NewChain,
     /// Name the files in the directory, or copy the store that it is.
     CopyStore {
         /// The directory.

@@ -73,6 +73,7 @@ pub mod fixer;
 mod git;
 pub mod group_commit;
 pub mod host;
+pub mod integrity;
 pub mod interrupt;
 pub mod jsonl;
 pub mod logger;

@@ -25,6 +25,29 @@ pub(crate) fn command_text(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of a chain that `text` is.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn chain(text: &str) -> Result<String, String> {
+    let text = text.to_ascii_lowercase();
+    match text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text),
+        false => Err("a chain has 16 hex digits: `recover key show` prints it".to_owned()),
+    }
+}
+
+/// The reason that `text` is.
+///
+/// # Errors
+/// If there is nothing in it.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("say why, for those who verify later".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// The label that `text` is.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod mistake;
 #[cfg(test)]
 mod pages;
 mod run;
+mod seal;
 mod top;
 mod trail;
 mod value;
@@ -25,6 +26,7 @@ pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
+pub(crate) use seal::{KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};
 pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs};
 pub(crate) use value::{

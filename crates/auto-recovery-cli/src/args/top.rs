@@ -6,8 +6,9 @@ use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
-    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, PlanArgs, PruneArgs, RecipesArgs, RedactArgs,
-    ReportArgs, RestoreArgs, RunArgs, SessionsArgs, ShowArgs, StatsArgs, TrustArgs,
+    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs, PruneArgs,
+    RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs, ShowArgs,
+    StatsArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -26,7 +27,8 @@ Examples:
 Exit codes: `run` exits as the command it ran, 0 once recovered, 124 at the deadline, 125 when
 recover itself failed or refuses, 126 or 127 when the command cannot be run. Every other command
 exits with 0, 1 when what was asked for is not there, 2 for a mistake in the command line or the
-configuration, 125 when recover itself failed.
+configuration, 125 when recover itself failed; `verify` and `proof` with 3 when nothing is known to
+have changed and that cannot be proved.
 
 Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG and RECOVER_DURABILITY; PAGER, NO_COLOR
 and CLICOLOR_FORCE.
@@ -131,6 +133,10 @@ pub(crate) enum Command {
     Import(ImportArgs),
     Copy(CopyArgs),
     Clear(ClearArgs),
+    Verify(VerifyArgs),
+    Seal(SealArgs),
+    Proof(ProofArgs),
+    Key(KeyArgs),
     /// Print every setting and where its value comes from
     Config,
     /// Look at what recoveries need here: what is wrong, and what to type

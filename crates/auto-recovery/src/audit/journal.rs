@@ -98,6 +98,12 @@ pub enum JournalEvent {
     TailQuarantined(TailQuarantined),
     /// A tree was put back to what a session recorded.
     Restored(Restored),
+    /// The head of a trail: this many entries had this root, and were on the disk.
+    TrailSealed(TrailSealed),
+    /// A trail that was removed is taken over again.
+    TrailImported(TrailImported),
+    /// Seals go on in a new chain, though there was one.
+    ChainStarted(ChainStarted),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -334,6 +340,12 @@ pub struct SessionCleared {
     /// A hash of the file's identity and its beginning. It identifies the trail if that could not
     /// be removed.
     pub trail_head: String,
+    /// Number of its leaves, if their root was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The root of their tree, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
 }
 
 /// A trail was removed because a rule said so: what it was, and who wanted it.
@@ -414,4 +426,40 @@ pub struct Restored {
     pub replaced: String,
     /// Number of changed paths.
     pub paths: u64,
+}
+
+/// The head of a trail since it was last removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrailSealed {
+    /// Number of its entries.
+    pub size: u64,
+    /// The root of their tree (RFC 6962), in base64.
+    pub root: String,
+}
+
+/// A trail that was removed is taken over again, from files or from another store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrailImported {
+    /// The store that it comes from, if that has an origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Number of its entries there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The root of their tree, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// The proof that they were sealed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// Seals go on in a new chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChainStarted {
+    /// Why, in a person's words.
+    pub reason: String,
 }

@@ -49,7 +49,11 @@ impl JournalSummary {
                 self.held = None;
                 return;
             }
-            JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_) => return,
+            JournalEvent::TailQuarantined(_)
+            | JournalEvent::TrailRemoved(_)
+            | JournalEvent::TrailSealed(_)
+            | JournalEvent::TrailImported(_)
+            | JournalEvent::ChainStarted(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

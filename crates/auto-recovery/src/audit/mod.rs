@@ -18,6 +18,7 @@ mod new_entry;
 mod recipes;
 mod recorder;
 mod removal;
+pub mod sealing;
 pub mod session_id;
 mod session_list;
 mod simple;
@@ -32,9 +33,10 @@ pub use find::{FoundSession, MATCHES_MAX, find_session};
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
-    AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, JournalRecord, LeftBehind,
-    Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome, SessionPruned,
-    SessionReleased, SessionStarted, TailQuarantined, TrailRemoved,
+    AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, JournalRecord,
+    LeftBehind, Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome,
+    SessionPruned, SessionReleased, SessionStarted, TailQuarantined, TrailImported, TrailRemoved,
+    TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::audit::sealing::SealStore;
 use crate::audit::{
     Appended, AttemptRecipes, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord,
     NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
@@ -349,6 +350,14 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn follower(&self) -> Result<Box<dyn Follower + '_>>;
+
+    /// What its seals are kept and made with; `None` if it keeps none.
+    ///
+    /// # Errors
+    /// If the store cannot be opened.
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(None)
+    }
 
     /// Takes over what others hold.
     ///

@@ -17,6 +17,9 @@ use crate::patience::lock_file;
 /// The journal's name. No trail can have it.
 const JOURNAL_NAME: &str = "journal.jsonl";
 
+/// The name of the file of seals. No trail can have it.
+const SEALS_NAME: &str = "seals.jsonl";
+
 /// The directory of a store.
 pub(super) struct Dir {
     pub path: PathBuf,
@@ -39,6 +42,11 @@ impl Dir {
     /// The file of the journal.
     pub(super) fn journal_path(&self) -> PathBuf {
         self.path.join(JOURNAL_NAME)
+    }
+
+    /// The file of the seals.
+    pub(super) fn seals_path(&self) -> PathBuf {
+        self.path.join(SEALS_NAME)
     }
 
     /// The host of the store.

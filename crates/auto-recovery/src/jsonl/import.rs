@@ -1,6 +1,6 @@
 //! Taking over entries and records as they are, each once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::root::Root;
 use super::write::appender::Appender;
 use super::write::batch::Batch;
 use super::write::open_trails::OpenTrails;
-use crate::audit::{Duplicates, Importer, JournalLine, StoredEntry};
+use crate::audit::{Duplicates, Importer, JournalEvent, JournalLine, StoredEntry, TrailImported};
 use crate::error::Result;
 
 /// The file that an importer locks: there is one at a time.
@@ -25,6 +25,8 @@ pub(super) struct JsonlImporter<'s> {
     session: Option<(String, Duplicates)>,
     /// What is known of the records of each session since its trail was last removed.
     records: Option<HashMap<String, Duplicates>>,
+    /// The sessions whose trails were removed and not taken over since, once the journal was read.
+    removed: Option<HashSet<String>>,
     /// Locked: another importer would add what this one is adding.
     _turn: File,
 }
@@ -45,6 +47,7 @@ impl<'s> JsonlImporter<'s> {
             trails,
             session: None,
             records: None,
+            removed: None,
             _turn: turn,
         })
     }
@@ -63,6 +66,31 @@ impl<'s> JsonlImporter<'s> {
             Ok(())
         })?;
         Ok(known)
+    }
+
+    /// Records that a trail that was removed comes again, before it does: who verifies the store
+    /// must not take it for one that was put back.
+    fn tell_import(&mut self, session_id: &str) -> Result<()> {
+        if self.removed.is_none() {
+            let mut removed = HashSet::new();
+            trail::read_journal(self.root, None, &mut |record| {
+                let session_id = record.session_id.unwrap_or_default();
+                if record.event.is_removal() {
+                    removed.insert(session_id);
+                } else if matches!(record.event, JournalEvent::TrailImported(_)) {
+                    removed.remove(&session_id);
+                }
+                Ok(())
+            })?;
+            self.removed = Some(removed);
+        }
+        let was_removed = |removed: &mut HashSet<String>| removed.remove(session_id);
+        if self.removed.as_mut().is_some_and(was_removed) {
+            let event = JournalEvent::TrailImported(TrailImported::default());
+            let line = self.root.dir.recorder.record(Some(session_id), event)?;
+            self.journal.commit_record(&line)?;
+        }
+        Ok(())
     }
 
     fn take_records(&mut self) -> Result<HashMap<String, Duplicates>> {
@@ -102,6 +130,7 @@ impl Importer for JsonlImporter<'_> {
             }
         }
         if added > 0 {
+            self.tell_import(session_id)?;
             let trail = self.trails.get(self.root, self.journal, session_id)?;
             trail.commit(batch)?;
         }

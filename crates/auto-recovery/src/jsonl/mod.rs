@@ -9,6 +9,7 @@
 //!   [`crate::audit::session_id`] encodes it.
 //! - `DIR/journal.jsonl`, the journal: one record a line, see [`crate::audit::JournalRecord`]. Its
 //!   field `v` is the version of the format; a reader refuses a newer one.
+//! - `DIR/seals.jsonl`, the seals: one a line, see [`crate::audit::sealing`].
 //! - `DIR/rollups/`, sums that readers left to later ones, and where in the journal the records of
 //!   each session stand. They are derived, and may be removed at any time.
 //! - `DIR/<file>.torn-<offset>`, bytes that a cut short write left at `offset` of `<file>`.
@@ -37,10 +38,12 @@ mod dir;
 mod follow;
 mod import;
 mod io;
+mod leaves;
 mod names;
 mod read;
 mod remove;
 mod root;
+mod seals;
 mod store;
 mod sums;
 mod write;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::dir::{metadata_of, opened};
+use super::leaves::FileLog;
 use super::read::lines::Position;
 use super::read::records::{take_entry, walk};
 use super::read::session_events::{SessionEvents, head};
@@ -13,11 +14,13 @@ use super::root::Root;
 use super::sums::rollup;
 use super::write::appender::Appender;
 use super::write::tail::{End, Records, TORN_INFIX, file_name, inspect};
+use crate::audit::sealing::LeafLog as _;
 use crate::audit::{
     Digester, Durability, JournalEvent, Removal, Removed, SessionCleared, TrailDigest, TrailRemoved,
 };
 use crate::error::{Error, Result};
 use crate::files::FileId;
+use crate::integrity::{Range, base64};
 use crate::statistics::Tally;
 
 /// Removes the trail of `session_id` if `removal` allows it.
@@ -157,7 +160,10 @@ fn describe(
     if from != Position::START && from.offset == length {
         return Ok(None);
     }
+    let (size, leaf_root) = leaves(root, file, path, (from.offset, length))?;
     Ok(Some(SessionCleared {
+        size: Some(size),
+        root: Some(leaf_root),
         entries: tally.total,
         first_timestamp: tally.first_timestamp,
         last_timestamp: tally.last_timestamp,
@@ -165,6 +171,23 @@ fn describe(
         trail_lines: walked.end.line - 1,
         trail_head: head(file, length).map_err(|error| Error::io("read", path, error))?,
     }))
+}
+
+/// Number and root of the leaves of `file` between these offsets.
+fn leaves(root: &Root, file: &File, path: &Path, (from, to): (u64, u64)) -> Result<(u64, String)> {
+    let failed = |error| Error::io("read", path, error);
+    let log = FileLog {
+        root,
+        path: path.to_owned(),
+        file: file.try_clone().map_err(failed)?,
+        start: from,
+    };
+    let mut range = Range::default();
+    log.read(from, to, &mut |leaf| {
+        range.push(leaf);
+        Ok(())
+    })?;
+    Ok((range.size(), base64(&range.root())))
 }
 
 /// Makes `file` end with a whole line, so that no later repair changes what was cleared. Returns

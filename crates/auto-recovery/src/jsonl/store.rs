@@ -17,6 +17,7 @@ use super::write::appender::Appender;
 use super::write::kind::Kind;
 use super::write::open_trails::OpenTrails;
 use super::{follow, import, remove};
+use crate::audit::sealing::SealStore;
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
     NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
@@ -72,8 +73,9 @@ impl Default for JsonlOptions {
 /// # Ok::<(), auto_recovery::Error>(())
 /// ```
 pub struct JsonlStore {
-    root: Arc<Root>,
-    journal: Arc<Appender>,
+    pub(super) root: Arc<Root>,
+    pub(super) journal: Arc<Appender>,
+    pub(super) seals: Appender,
     trails: OpenTrails,
     statistics: StatisticsCache,
 }
@@ -128,9 +130,16 @@ impl JsonlStore {
             is_placed: AtomicBool::new(false),
         }));
         let journal = Appender::new(Arc::clone(&root), root.dir.journal_path(), Kind::Journal);
+        let journal = Arc::new(journal);
+        let note = Arc::clone(&journal);
+        let kind = Kind::Seals {
+            note: Box::new(move |line| note.commit_record(line)),
+        };
+        let seals = Appender::new(Arc::clone(&root), root.dir.seals_path(), kind);
         Ok(Self {
             root,
-            journal: Arc::new(journal),
+            journal,
+            seals,
             trails: OpenTrails::new(options.open_trails_max),
             statistics: StatisticsCache::default(),
         })
@@ -231,6 +240,10 @@ impl AuditStore for JsonlStore {
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
         Ok(follow::follower(&self.root))
+    }
+
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(Some(self))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -137,8 +137,15 @@ fn copy_records(
         let session_id = record.session_id.as_deref().unwrap_or_default();
         match (&record.event, gone.get(session_id)) {
             (JournalEvent::Other, None) if session_id.is_empty() => report.unknown_records += 1,
-            // Which file was damaged says nothing in another store.
-            (JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_), _) => {}
+            // Which file was damaged says nothing in another store, nor do the seals of this one.
+            (
+                JournalEvent::TailQuarantined(_)
+                | JournalEvent::TrailRemoved(_)
+                | JournalEvent::TrailSealed(_)
+                | JournalEvent::TrailImported(_)
+                | JournalEvent::ChainStarted(_),
+                _,
+            ) => {}
             (_, Some(gone)) if number > *gone => batches.record(line)?,
             _ => {}
         }

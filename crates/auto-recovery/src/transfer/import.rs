@@ -210,7 +210,10 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             JournalEvent::TailQuarantined(_)
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::SessionCleared(_)
-            | JournalEvent::SessionPruned(_),
+            | JournalEvent::SessionPruned(_)
+            | JournalEvent::TrailSealed(_)
+            | JournalEvent::TrailImported(_)
+            | JournalEvent::ChainStarted(_),
             _,
         )
         | (_, None) => {}

@@ -42,6 +42,7 @@ mod report;
 mod report_ci;
 mod report_html;
 mod run;
+mod sealing;
 mod statistics;
 mod tidy;
 mod waiting;

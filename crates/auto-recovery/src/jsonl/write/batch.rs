@@ -69,6 +69,12 @@ impl Batch {
         self.end_line(0, None);
     }
 
+    /// Adds a line that is ready.
+    pub(in crate::jsonl) fn push_line(&mut self, line: &str) {
+        self.bytes.extend_from_slice(line.as_bytes());
+        self.end_line(0, None);
+    }
+
     /// Adds an entry that others made, as it is.
     pub(in crate::jsonl) fn push_taken_over(&mut self, stored: &StoredEntry<'_>) {
         self.bytes.extend_from_slice(stored.raw());

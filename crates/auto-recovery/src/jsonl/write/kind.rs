@@ -7,6 +7,8 @@ use crate::error::Result;
 pub(in crate::jsonl) enum Kind {
     /// Journal records.
     Journal,
+    /// Seals; what happens to the file is told to the journal.
+    Seals { note: Note },
     /// The entries of this session; what happens to the file is told to the journal.
     Trail { session_id: String, note: Note },
 }

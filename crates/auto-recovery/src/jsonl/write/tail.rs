@@ -101,7 +101,7 @@ fn judge(tail: &[u8], at: u64) -> End {
 }
 
 /// Where the last line of the first `end` bytes begins.
-fn line_start(file: &File, end: u64) -> io::Result<u64> {
+pub(in crate::jsonl) fn line_start(file: &File, end: u64) -> io::Result<u64> {
     let mut upto = end;
     while upto > 0 {
         let from = upto.saturating_sub(CHUNK_BYTES);
@@ -135,7 +135,7 @@ impl Mending<'_> {
     /// to be written first, if anything, is added to that.
     pub(in crate::jsonl) fn mend(mut self, mut length: u64) -> Result<u64> {
         let of = match self.kind {
-            Kind::Journal => Records::Journal,
+            Kind::Journal | Kind::Seals { .. } => Records::Journal,
             Kind::Trail { .. } => Records::Entries,
         };
         loop {
@@ -167,6 +167,7 @@ impl Mending<'_> {
                 self.first.push(b'\n');
                 Ok(())
             }
+            Kind::Seals { note } => note(&self.dir.recorder.record(None, event)?),
             Kind::Trail { session_id, note } => {
                 note(&self.dir.recorder.record(Some(session_id), event)?)
             }

@@ -45,6 +45,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("recipe", &["error", "escape", "failure", "command_line", "detect", "tier"]),
     ("fixer", &["error"]),
     ("redaction", &[]),
+    ("integrity", &[]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("platform", &[]),
@@ -58,8 +59,8 @@ pub(super) const MODULES: Table<'_> = &[
     ("workspace", &["error", "files", "platform", "host", "git"]),
     ("checkpoint", &["error", "mutex", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "files", "host", "redaction", "wording"]),
-    ("jsonl", &["error", "mutex", "group_commit", "statistics", "files", "workers", "platform", "host", "patience", "audit"]),
+    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "files", "host", "redaction", "wording"]),
+    ("jsonl", &["error", "mutex", "group_commit", "statistics", "integrity", "files", "workers", "platform", "host", "patience", "audit"]),
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),

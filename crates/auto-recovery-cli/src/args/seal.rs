@@ -1,0 +1,151 @@
+//! Arguments of the commands that seal the record and prove what it says.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::args::check;
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  recover verify                                    everything that was ever sealed here
+  recover verify --against 412:9f3c1a2b44d0e7c1     and that what a CI log tells of is still there
+  recover verify --against ../copy/seals.jsonl      and that a copy tells the same story
+  recover verify --pin 3f2a9c01d2b4e6f8 --require sealed,pinned     for a script
+
+Exit codes: 0 everything that was sealed is as it was; 1 something changed or is missing; 3 nothing is
+known to have changed, and that cannot be proved: no seal, nobody vouches for the chain, or what
+--require asks for is not so; 2 usage, 125.";
+
+/// Verify that nothing that was sealed changed, is missing or was put back
+///
+/// Reads every seal, the whole journal and every trail, and needs no secret. What is not sealed yet
+/// is counted. Sums that are kept beside the entries are counted again.
+#[derive(Args, Debug)]
+#[command(after_long_help = VERIFY_EXAMPLES)]
+pub(crate) struct VerifyArgs {
+    /// Sessions whose trails are read; all if left out
+    #[arg(value_name = "SESSION", value_parser = check::session)]
+    pub(crate) session: Vec<String>,
+
+    /// Every session, which is what is verified if none is named
+    #[arg(long, conflicts_with = "session")]
+    pub(crate) all: bool,
+
+    /// A seal that was kept elsewhere: N:HEX as a run tells it, or a file of seals
+    #[arg(long, value_name = "FILE|N:HEX")]
+    pub(crate) against: Vec<String>,
+
+    /// A chain that must have sealed it, as `recover key show` prints it
+    #[arg(long, value_name = "CHAIN", value_parser = check::chain)]
+    pub(crate) pin: Vec<String>,
+
+    /// What else must be so, or the exit code is 3
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub(crate) require: Vec<Required>,
+}
+
+/// What else must be so for a record to be proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Required {
+    /// Nothing was recorded since the newest seal
+    Sealed,
+    /// A chain named with --pin sealed it
+    Pinned,
+    /// A seal given with --against agrees
+    Outside,
+}
+
+const SEAL_EXAMPLES: &str = "\
+Examples:
+  recover seal                          seal what is on record now
+  recover seal --print >> ../seals      keep the seal where nobody who can write here can write
+  recover seal --new-chain --reason 'restored from the backup of Monday'";
+
+/// Seal what is on record now
+///
+/// Recoveries seal by themselves. A seal says how many records there are and what they are, signed
+/// with a key that is used once; whoever changes anything that it covers is found by `recover
+/// verify`.
+#[derive(Args, Debug)]
+#[command(after_long_help = SEAL_EXAMPLES)]
+pub(crate) struct SealArgs {
+    /// Print the newest seal whole, as a signed note
+    #[arg(long)]
+    pub(crate) print: bool,
+
+    /// Go on in a new chain, because the key or the seals of the old one are gone
+    #[arg(long, requires = "reason")]
+    pub(crate) new_chain: bool,
+
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", requires = "new_chain", value_parser = check::reason)]
+    pub(crate) reason: Option<String>,
+}
+
+const PROOF_EXAMPLES: &str = "\
+Examples:
+  recover proof SESSION 2 -o attempt.tlog-proof     the receipt of its second attempt
+  recover proof --check attempt.tlog-proof          whether a receipt holds, and what it is of
+
+Exit codes: 0; 1 there is no such attempt, it is not sealed, or the receipt does not hold; 3 it holds,
+and nobody here vouches for its chain; 2 usage, 125.";
+
+/// Print a receipt for one attempt, or check one
+///
+/// A receipt proves by itself that the attempt was on record when the seal was made that stands in
+/// it. Checking one needs no store.
+#[derive(Args, Debug)]
+#[command(after_long_help = PROOF_EXAMPLES)]
+pub(crate) struct ProofArgs {
+    /// Session of the attempt
+    #[arg(
+        value_name = "SESSION",
+        value_parser = check::session,
+        required_unless_present = "check",
+        conflicts_with = "check",
+        requires = "attempt"
+    )]
+    pub(crate) session: Option<String>,
+
+    /// Number of the attempt
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) attempt: Option<u64>,
+
+    /// File to write to instead of stdout
+    #[arg(long, short, value_name = "FILE", conflicts_with = "check")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Check the receipt in this file, or `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) check: Option<PathBuf>,
+
+    /// A chain that must have sealed it, as `recover key show` prints it
+    #[arg(long, value_name = "CHAIN", value_parser = check::chain, requires = "check")]
+    pub(crate) pin: Vec<String>,
+}
+
+const KEY_EXAMPLES: &str = "\
+Examples:
+  recover key show     the chain of this store: write it down elsewhere, for `verify --pin`
+  recover key list     the chains that this machine began, and the store of each";
+
+/// Show the chains of seals that this machine makes
+///
+/// Keys make themselves, are used once and need no backup. What is worth writing down is the name
+/// of a chain: with it, `recover verify --pin` knows the real one anywhere.
+#[derive(Args, Debug)]
+#[command(after_long_help = KEY_EXAMPLES)]
+pub(crate) struct KeyArgs {
+    #[command(subcommand)]
+    pub(crate) what: KeyCommand,
+}
+
+/// What to do with keys.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print the name of the chain that seals this store
+    Show,
+    /// List the chains that this machine began
+    List,
+}

@@ -1,0 +1,101 @@
+//! `recover seal`.
+
+use auto_recovery::audit::sealing::{NewChain, Sealed, Sealer, WhatToSeal, newest_seal};
+use auto_recovery::integrity::Seal;
+use auto_recovery::patience::Waiting;
+use auto_recovery::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::args::SealArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::{Escapes, stdout_error};
+
+/// A seal, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    seal: String,
+    size: u64,
+    chain: &'a str,
+    number: u64,
+    note: &'a str,
+}
+
+/// Seals what is on record now.
+///
+/// # Errors
+/// If it cannot be sealed.
+pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
+    let SealArgs {
+        print,
+        new_chain: _,
+        reason,
+    } = args;
+    let store = context.store()?;
+    let state_dir = &context.settings.state_dir.value;
+    let sealer = Sealer::new(store.clone(), state_dir, context.host.clone());
+    let mut waiting = Waiting::default();
+    let sealed = loop {
+        let sealed = match &reason {
+            Some(reason) => sealer.seal_in_new_chain(WhatToSeal::All, NewChain { reason })?,
+            None => sealer.seal(WhatToSeal::All)?,
+        };
+        match sealed {
+            Sealed::Busy => waiting.pause(&*context.host, &|| {
+                format!("{}, which somebody else is sealing", store.url())
+            })?,
+            sealed => break sealed,
+        }
+    };
+    let Some(seal) = sealed.seal() else {
+        return nothing(context, &sealed);
+    };
+    let note = newest_seal(&*store)?
+        .map(|(_, note)| note)
+        .unwrap_or_default();
+    tell(context, &sealed, (seal, &note), print)?;
+    Ok(Exit::OK)
+}
+
+fn tell(
+    context: &Context,
+    sealed: &Sealed,
+    (seal, note): (&Seal, &str),
+    print: bool,
+) -> Result<()> {
+    let printer = &context.printer;
+    if printer.json {
+        return printer.json(&Shown {
+            seal: seal.short().to_string(),
+            size: seal.size,
+            chain: &seal.chain,
+            number: seal.number,
+            note,
+        });
+    }
+    if print {
+        return printer.data(Escapes::Text, |out| {
+            out.write_all(note.as_bytes()).map_err(stdout_error)
+        });
+    }
+    match sealed {
+        Sealed::Already(_) => {
+            printer.note(format_args!("everything is under seal {}", seal.short()))
+        }
+        _ => printer.note(format_args!("seal {}", seal.short())),
+    }
+    Ok(())
+}
+
+/// There was nothing to seal, or it cannot be.
+fn nothing(context: &Context, sealed: &Sealed) -> Result<Exit> {
+    let url = &context.settings.store.value;
+    if *sealed == Sealed::NotKept {
+        let text = format!("{url} keeps no seals yet: a store of files does");
+        return Err(Error::new(ErrorKind::Refused, text));
+    }
+    context
+        .printer
+        .note(format_args!("nothing is recorded in {url} yet"));
+    Ok(Exit::OK)
+}

@@ -1,0 +1,199 @@
+//! What seals and the journal say, read for those who seal and those who verify.
+
+use std::collections::HashMap;
+
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditStore;
+use crate::audit::sealing::{SealStore, SealsWanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::integrity::{Hash, Seal, SealRefused, decode_hash};
+
+/// The newest format of a line of the seals.
+const VERSION: u32 = 1;
+
+/// A line of the seals.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SealLine {
+    v: u32,
+    /// When it was made; nobody relies on it.
+    pub at: String,
+    /// The signed note.
+    pub note: String,
+}
+
+impl SealLine {
+    /// The line of `note`.
+    pub(super) fn text(at: String, note: String) -> String {
+        let line = Self {
+            v: VERSION,
+            at,
+            note,
+        };
+        serde_json::to_string(&line).expect("texts always serialise")
+    }
+
+    /// The seal in `line`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NewerFormat`] for a line that only a newer release can read.
+    pub(super) fn read(line: &[u8], place: &str) -> Result<Result<(Self, Seal), SealRefused>> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        let version: Result<Version, _> = serde_json::from_slice(line);
+        if let Ok(Version { v }) = version
+            && v > VERSION
+        {
+            let text = format!(
+                "{place} has a seal of format {v}, and this release reads up to {VERSION}: use a \
+                 newer one"
+            );
+            return Err(Error::new(ErrorKind::NewerFormat, text));
+        }
+        let Ok(line) = serde_json::from_slice::<Self>(line) else {
+            return Ok(Err(SealRefused::Form));
+        };
+        Ok(Seal::read(&line.note).map(|seal| (line, seal)))
+    }
+}
+
+/// The newest seals of the store, in order. What is none is passed over: verification names it.
+pub(super) fn newest_seals(store: &dyn SealStore) -> Result<Vec<Seal>> {
+    let place = store.seals_place();
+    let read = |wanted| {
+        let mut seals = Vec::new();
+        store.read_seals(wanted, &mut |line| {
+            seals.extend(SealLine::read(line, &place)?.ok().map(|(_, seal)| seal));
+            Ok(())
+        })?;
+        Ok::<_, Error>(seals)
+    };
+    let newest = read(SealsWanted::Newest)?;
+    match newest.is_empty() {
+        true => read(SealsWanted::All),
+        false => Ok(newest),
+    }
+}
+
+/// The newest seal of `store`, and its note; `None` if it has none.
+///
+/// # Errors
+/// If the seals cannot be read.
+pub fn newest_seal(store: &dyn AuditStore) -> Result<Option<(Seal, String)>> {
+    let Some(seals) = store.seals()? else {
+        return Ok(None);
+    };
+    let (place, mut newest) = (seals.seals_place(), None);
+    seals.read_seals(SealsWanted::All, &mut |line| {
+        newest = SealLine::read(line, &place)?.ok().or(newest.take());
+        Ok(())
+    })?;
+    Ok(newest.map(|(line, seal)| (seal, line.note)))
+}
+
+/// The head of a trail, by a record of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Number of entries.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Hash,
+    /// The number of the record, from 1.
+    pub record: u64,
+}
+
+/// What the journal says of a trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TrailTold {
+    /// Its heads since it was last removed.
+    pub heads: Vec<Head>,
+    /// How often it was removed.
+    pub removals: u64,
+    /// The head that it had when it was last removed, unless it was taken over again since.
+    pub removed: Option<Head>,
+}
+
+/// What the journal says of all trails.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// By session.
+    pub trails: HashMap<String, TrailTold>,
+    /// Why new chains were begun, and the number of the record that says so.
+    pub new_chains: Vec<(u64, String)>,
+}
+
+/// The fields of the records that matter here.
+#[derive(Deserialize)]
+struct RecordView {
+    event: String,
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    root: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// The events that matter here.
+const EVENTS: [&str; 5] = [
+    "trail_sealed",
+    "session_cleared",
+    "session_pruned",
+    "trail_imported",
+    "chain_started",
+];
+
+impl Told {
+    /// Number of heads of the trail of `session`.
+    pub(super) fn heads_of(&self, session: &str) -> usize {
+        self.trails.get(session).map_or(0, |told| told.heads.len())
+    }
+
+    /// Adds what the record `raw`, which has this number, says.
+    pub(super) fn take(&mut self, raw: &[u8], number: u64) {
+        if !EVENTS
+            .iter()
+            .any(|event| memmem::find(raw, event.as_bytes()).is_some())
+        {
+            return;
+        }
+        let Ok(view) = serde_json::from_slice::<RecordView>(raw) else {
+            return;
+        };
+        if view.event == "chain_started" {
+            self.new_chains
+                .push((number, view.reason.unwrap_or_default()));
+            return;
+        }
+        let Some(session_id) = view.session_id else {
+            return;
+        };
+        let root = view.root.as_deref().and_then(decode_hash);
+        let head = view.size.zip(root).map(|(size, root)| Head {
+            size,
+            root,
+            record: number,
+        });
+        match view.event.as_str() {
+            "trail_sealed" => self
+                .trails
+                .entry(session_id)
+                .or_default()
+                .heads
+                .extend(head),
+            "trail_imported" => self.trails.entry(session_id).or_default().removed = None,
+            "session_cleared" | "session_pruned" => {
+                let told = self.trails.entry(session_id).or_default();
+                told.heads.clear();
+                told.removals += 1;
+                told.removed = head.filter(|head| head.size > 0);
+            }
+            _ => {}
+        }
+    }
+}

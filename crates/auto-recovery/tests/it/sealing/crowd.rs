@@ -1,0 +1,138 @@
+//! Writers, removals, imports and sealers that die, while somebody verifies: never a finding.
+
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use auto_recovery::audit::sealing::{Keys, Sealer, VerifyRequest, WhatToSeal, verify};
+use auto_recovery::audit::{AuditStore, Pruning, Recorder, Removal};
+use auto_recovery::host::SystemHost;
+use auto_recovery::integrity::Verdict;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::testing::store_processes::{orders, start};
+use auto_recovery::testing::{Campaign, Found, Random, Rounds, Wrong, quick_dir};
+
+use crate::audit_support::{entry, given};
+
+/// Verifications.
+const ROUNDS: Rounds = Rounds {
+    ordinary: 200,
+    long: 10_000,
+};
+
+/// Processes that write, and threads of each.
+const PROCESSES: u64 = 4;
+const THREADS: u64 = 3;
+
+/// After how many verifications one process is killed and another started.
+const KILLED_EVERY: u64 = 5;
+
+/// Sessions that all share.
+const SESSIONS: u64 = 5;
+
+/// What a writer does until it is killed, once it has its orders.
+#[test]
+fn a_writer_that_is_killed() {
+    let Some(([seed, _], dir)) = orders() else {
+        return;
+    };
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (dir, is_over) = (&dir, &is_over);
+            scope.spawn(move || live(dir, Random::new(seed * 100 + thread), is_over));
+        }
+    });
+}
+
+fn live(dir: &std::path::Path, mut random: Random, is_over: &AtomicBool) {
+    let host = Arc::new(SystemHost::new());
+    let recorder = Recorder::new(host.clone());
+    let options = JsonlOptions::default();
+    let store = JsonlStore::open(&dir.join("store"), options, recorder).unwrap();
+    let store: Arc<dyn AuditStore> = Arc::new(store);
+    let sealer = Sealer::new(store.clone(), &dir.join("state"), host);
+    // Its starter is gone when nobody reads any more; nobody writes to it either.
+    while !is_over.load(Ordering::Relaxed) {
+        let session = format!("s{}", random.below(SESSIONS));
+        match random.below(20) {
+            0 => drop(store.remove(&session, &Removal::Cleared)),
+            1 => {
+                let digest = store
+                    .digest(&session)
+                    .map(|(digest, _)| digest)
+                    .unwrap_or_default();
+                let pruning = Pruning {
+                    digest,
+                    ..Pruning::default()
+                };
+                drop(store.remove(&session, &Removal::Pruned(pruning)));
+            }
+            2 | 3 => {
+                let number = random.below(40);
+                let lines = [entry(&session, number), entry(&session, number + 1)];
+                let lines = lines.map(|entry| entry.to_json().into_bytes());
+                if let Ok(mut importer) = store.importer() {
+                    drop(importer.entries(&session, &lines));
+                }
+            }
+            4 => drop(sealer.seal(WhatToSeal::All)),
+            5..8 => drop(sealer.seal(WhatToSeal::Sessions(&[&session]))),
+            _ => {
+                let new = (0..=random.below(3)).map(|_| given(entry(&session, random.below(1000))));
+                drop(store.append(new.collect()));
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_found_while_writers_append_remove_import_seal_and_die() {
+    let what = "verifications while writers append, remove, import, seal and die";
+    let campaign = Campaign::begin("seals-crowd", what);
+    let dir = quick_dir();
+    let begin = |number: u64| {
+        start(
+            "sealing::crowd::a_writer_that_is_killed",
+            [number, 0],
+            dir.path(),
+        )
+    };
+    let mut writers: Vec<Child> = (0..PROCESSES).map(begin).collect();
+    let mut found = Found::nothing_in(ROUNDS.count());
+    let recorder = Recorder::new(Arc::new(SystemHost::new()));
+    let options = JsonlOptions::default();
+    let store = JsonlStore::open(&dir.path().join("store"), options, recorder).unwrap();
+    let request = VerifyRequest {
+        keys: Some(Keys::in_state(&dir.path().join("state"))),
+        ..VerifyRequest::default()
+    };
+    let mut seals = 0;
+    for round in 0..ROUNDS.count() {
+        found.round = format!("round {round}");
+        if round % KILLED_EVERY == 0 {
+            let at = (round / KILLED_EVERY % PROCESSES) as usize;
+            writers[at].kill().unwrap();
+            writers[at].wait().unwrap();
+            writers[at] = begin(PROCESSES + round);
+        }
+        match verify(&store, &request) {
+            Ok(verified) => {
+                seals = verified.chains.iter().map(|chain| chain.seals).sum();
+                if verified.verdict == Verdict::Changed {
+                    found.wrong(Wrong::Other, || format!("{:?}", verified.findings));
+                }
+            }
+            Err(error) => found.wrong(Wrong::Other, || error.chain()),
+        }
+    }
+    for writer in &mut writers {
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+    }
+    let end = verify(&store, &request).unwrap();
+    assert_eq!((end.verdict, end.findings), (Verdict::Proved, vec![]));
+    assert!(seals > 10, "{seals}");
+    campaign.end(&found);
+}
