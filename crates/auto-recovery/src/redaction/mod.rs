@@ -27,6 +27,6 @@ mod unlikely;
 
 pub use kind::{Kind, kinds};
 pub use known::NotLearned;
-pub use names::is_secret_name;
+pub use names::{is_secret_file_name, is_secret_name};
 pub use redactor::{Finding, Redacted, Redactor};
 pub use stream::RedactionStream;
