@@ -19,6 +19,7 @@ mod pager;
 mod patch;
 mod restore;
 mod result;
+mod secret_files;
 mod signals;
 mod state;
 mod streams;

@@ -76,6 +76,12 @@ impl Checkpoint {
         Some(head.commit.as_deref().unwrap_or_default())
     }
 
+    /// When its tree was looked at, in nanoseconds since 1970, by the clock that stamps files;
+    /// known only to the process that took the snapshot.
+    pub fn seen_ns(&self) -> Option<i64> {
+        self.watch.as_ref()?.seen_ns
+    }
+
     /// How many of `paths` it holds no file for.
     pub(super) fn lacks(&self, paths: impl Iterator<Item = impl AsRef<[u8]>>) -> usize {
         paths

@@ -1,5 +1,6 @@
 //! Going back within a session: restoring a tree, and holding the present against two of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
@@ -8,7 +9,7 @@ use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::restore::compare::{is_between, stands};
 use crate::checkpoint::restore::moved::moved;
-use crate::checkpoint::restore::plan::{Expect, Plan};
+use crate::checkpoint::restore::plan::{Expect, NewSecrets, Plan};
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::restore::rounds;
 use crate::checkpoint::restore::temp;
@@ -50,14 +51,41 @@ impl CheckpointSession {
         from: Option<&Checkpoint>,
         beside: Option<&Inbox>,
     ) -> Result<RestoreReport> {
+        self.go_back((to, from), beside, NewSecrets::Stay)
+    }
+
+    /// Like [`CheckpointSession::restore_beside`], for the undo of an attempt that began at `to`
+    /// and left `from`: files that it made and that no checkpoint holds, for their names, go too,
+    /// and those that were there get back the names that they had.
+    pub fn undo(
+        &mut self,
+        to: &Checkpoint,
+        from: Option<&Checkpoint>,
+        beside: Option<&Inbox>,
+    ) -> Result<RestoreReport> {
+        self.go_back((to, from), beside, NewSecrets::of_attempt(to.seen_ns()))
+    }
+
+    pub(super) fn go_back(
+        &mut self,
+        (to, from): (&Checkpoint, Option<&Checkpoint>),
+        beside: Option<&Inbox>,
+        new_secrets: NewSecrets,
+    ) -> Result<RestoreReport> {
         let mut plan = match from {
-            Some(from) => Plan::between(from, to),
-            None => self.plan_blindly(to, None)?,
+            Some(from) => Plan::between(from, to, (new_secrets, &self.store.root)),
+            // Nobody can say who made what is there.
+            None => self.plan_blindly(to, None, NewSecrets::Stay)?,
         };
         if let Some(from) = from {
             let leaving = plan.items.iter().filter(|item| item.to.is_none());
-            let leaving = leaving.map(|item| &item.path);
-            plan.moved = moved(&self.store.root, (from, to), leaving);
+            let new_secrets = from.manifest.secrets().map(|(_, path)| path);
+            let new_secrets = new_secrets.filter(|path| to.manifest.get(path).is_none());
+            let mut known: BTreeSet<&RelPath> = leaving.map(|item| &item.path).collect();
+            known.extend(new_secrets);
+            let leaving = known.into_iter();
+            let moved = moved(&self.store.root, (from, to), leaving);
+            plan.moved.extend(moved);
             let watched = from.watch.as_deref().zip(to.watch.as_deref());
             let bits = watched.map(|(now, then)| now.bits_since(then).collect());
             plan.bits = bits.unwrap_or_default();
@@ -118,9 +146,10 @@ impl CheckpointSession {
         &mut self,
         before: &Checkpoint,
         after: Option<&Checkpoint>,
+        new_secrets: NewSecrets,
     ) -> Result<Vec<(RelPath, Candidate)>> {
         self.rules = Some(Arc::clone(&before.rules));
-        let plan = self.plan_blindly(before, after)?;
+        let plan = self.plan_blindly(before, after, new_secrets)?;
         let store = Arc::clone(&self.store);
         let mut writer = TreeWriter::new(&store.root);
         let mut blobs = Blobs::start(&store.git)?;
@@ -156,14 +185,19 @@ impl CheckpointSession {
     /// not be put back. Nothing is written.
     pub(super) fn differing(&mut self, to: &Checkpoint) -> Result<(Differing, Vec<Uncovered>)> {
         self.rules = Some(Arc::clone(&to.rules));
-        let plan = self.plan_blindly(to, None)?;
+        let plan = self.plan_blindly(to, None, NewSecrets::Stay)?;
         let items = plan.items.into_iter();
         let differing = items.map(|item| (item.path, item.to)).collect();
         Ok((differing, plan.not_covered))
     }
 
     /// Plans the changes from the present tree to `to`, by looking rather than by a snapshot.
-    fn plan_blindly(&mut self, to: &Checkpoint, also: Option<&Checkpoint>) -> Result<Plan> {
+    fn plan_blindly(
+        &mut self,
+        to: &Checkpoint,
+        also: Option<&Checkpoint>,
+        new_secrets: NewSecrets,
+    ) -> Result<Plan> {
         let now_ns = self.tick();
         let covering: Vec<_> = [to].into_iter().chain(also).collect();
         let found = self.scan(&covering)?.found;
@@ -174,9 +208,10 @@ impl CheckpointSession {
             .unwrap_or_default();
         let known = Reading::new(&found, base, now_ns, true).known;
         let now = manifest_of(&known);
-        let mut plan = Plan::default();
+        let root = &self.store.root;
+        let mut plan = Plan::towards(&to.manifest, &now, (new_secrets, root));
         let mut absences = to.rules.absences();
-        let mounts = to.rules.foreign_mounts(self.store.root.path());
+        let mounts = to.rules.foreign_mounts(root.path());
         for difference in now.differences(&to.manifest) {
             plan.add(
                 difference.path,

@@ -4,7 +4,7 @@
 //! moment; what keeps changing meanwhile is named as a warning. Within a session the ignore rules,
 //! and which files are too large, stay as the first snapshot found them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -229,7 +229,8 @@ impl CheckpointSession {
         for round in 1.. {
             let now_ns = self.tick();
             let nested = self.nested.len();
-            let scan = self.scan(also)?;
+            let mut scan = self.scan(also)?;
+            scan.watch.seen_ns = (now_ns > i64::MIN).then_some(now_ns);
             let mut reading = Reading::new(&scan.found, base, now_ns, round == 1);
             // What the index of a repository lists is covered from the next walk on.
             let is_first_seen = self.nested.len() > nested;
@@ -262,6 +263,8 @@ impl CheckpointSession {
             .map(|also| &*also.manifest)
             .chain(last)
             .collect();
+        let secrets = kept.iter().flat_map(|manifest| manifest.secrets());
+        let secrets: HashSet<_> = secrets.map(|(identity, _)| identity).collect();
         let frozen = self.rules.clone();
         let ignore_budget = IgnoreBudget::default();
         let first = match &frozen {
@@ -293,6 +296,7 @@ impl CheckpointSession {
             tracked: &tracked,
             kept: &kept,
             last,
+            secrets: &secrets,
             left_out: &self.left_out,
             ignore_budget: &ignore_budget,
         };

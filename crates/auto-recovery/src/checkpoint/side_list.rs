@@ -361,7 +361,8 @@ fn opaque(record: &[u8], tells_mode: bool) -> Result<Entry> {
         b"unreadable" => Why::Unreadable,
         b"special" => Why::Special,
         b"mount" => Why::Mount,
-        _ => return Err(damaged()),
+        b"secret" => Why::Secret,
+        _ => return Err(newer()),
     };
     let node = Node::Opaque {
         why,
@@ -383,6 +384,7 @@ fn why_code(why: Why) -> &'static str {
         Why::Unreadable => "unreadable",
         Why::Special => "special",
         Why::Mount => "mount",
+        Why::Secret => "secret",
     }
 }
 
@@ -405,6 +407,14 @@ fn damaged() -> Error {
     Error::new(
         ErrorKind::Damaged,
         "the side list of a checkpoint is damaged",
+    )
+}
+
+/// The error for a reason that this release does not know.
+fn newer() -> Error {
+    Error::new(
+        ErrorKind::NewerFormat,
+        "the checkpoint was written by a newer release; use that one",
     )
 }
 

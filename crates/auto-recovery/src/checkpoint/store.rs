@@ -16,12 +16,14 @@ use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch::{self, DiffSink, PatchForm};
 use crate::checkpoint::repository::user_git;
 use crate::checkpoint::tree::manifest::{Change, Node};
+use crate::checkpoint::tree::path::split;
 use crate::checkpoint::tree::root::Root;
 use crate::checkpoint::tree::watch::{Uncovered, Watch, uncovered_changes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Links, Synced, read_small, replace};
 use crate::git::Git;
 use crate::host::Host;
+use crate::redaction::is_secret_file_name;
 use crate::workspace::Workspace;
 use crate::workspace::layout::{ROOT_BYTES_MAX, has_state, make_workspace_dir, workspace_dir};
 
@@ -210,14 +212,17 @@ impl CheckpointStore {
         )
     }
 
-    /// Whether the item at `path`, as records name it, is one that no checkpoint holds for its size
-    /// or its type, and was not so in `before`.
+    /// Whether the item at `path`, as records name it, is one that no checkpoint holds for its
+    /// size, its type or its name, and was not so in `before`.
     pub fn is_left_uncovered(&self, path: &str, before: Option<&Checkpoint>) -> bool {
         let Ok(Some(stamp)) = self.root.stamp(path.as_bytes()) else {
             return false;
         };
         let is_held = match FileType::from_raw_mode(stamp.mode) {
-            FileType::RegularFile => stamp.size <= self.options.limits.file_bytes_max,
+            FileType::RegularFile => {
+                stamp.size <= self.options.limits.file_bytes_max
+                    && !is_secret_file_name(split(path.as_bytes()).1)
+            }
             FileType::Directory | FileType::Symlink => true,
             _ => false,
         };

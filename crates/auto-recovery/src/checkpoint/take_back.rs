@@ -113,6 +113,13 @@ struct Claimed {
 }
 
 impl Claimed {
+    /// Whether the session left a file that was held then, and what is there now is only watched:
+    /// it stays for that, not for being another.
+    fn is_held_no_more(&self, here: Option<&Node>) -> bool {
+        let is_watched = here.is_some_and(|here| here.secret().is_some());
+        is_watched && self.left.iter().flatten().any(|left| !left.is_opaque())
+    }
+
     /// Whether the session made a directory for what it mounted there: unmounted, its mode is
     /// unknown, and an empty one is as the session left it.
     fn is_from_mount(&self) -> bool {
@@ -354,10 +361,12 @@ fn would_be(
 }
 
 /// Whether an undo leaves the present node `now`, though something else is wanted: no checkpoint
-/// holds it.
+/// holds it. A file that is watched for its name goes where the attempt made it.
 fn is_left_by_undo(now: Option<&Node>, wanted: Option<&Node>) -> bool {
     let is_mount = now.is_some_and(Node::is_mount);
-    is_mount || why_left(now, wanted).is_some()
+    let is_new =
+        now.is_some_and(|now| now.secret().is_some()) && !wanted.is_some_and(Node::is_opaque);
+    is_mount || (!is_new && why_left(now, wanted).is_some())
 }
 
 /// The paths that would be left, foreign and not covered, if nothing at all would be put back;
@@ -442,7 +451,8 @@ fn overlaid(
         }
         let is_unmounted = || one.is_from_mount() && here.is_some_and(Node::is_dir);
         let is_as_left = || one.left.iter().any(|left| here == left.as_ref());
-        if mounts.above(path).is_some() || is_unmounted() || is_as_left() {
+        let is_meant = || is_unmounted() || is_as_left() || one.is_held_no_more(here);
+        if mounts.above(path).is_some() || is_meant() {
             put.push((path, one));
         } else {
             left_out.push(display_path(path));

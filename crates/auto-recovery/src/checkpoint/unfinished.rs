@@ -19,10 +19,12 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::going_back::Candidate;
 use crate::checkpoint::repository::user_git;
+use crate::checkpoint::restore::plan::NewSecrets;
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::watch::Uncovered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Links, Synced, read_small};
 use crate::host::timestamp;
@@ -68,6 +70,8 @@ pub struct UnfinishedRun {
     pub at: String,
     /// The tree to go back to, as a checkpoint id.
     pub before: String,
+    /// When that was seen, in nanoseconds since 1970, by the clock that stamps files.
+    pub since_ns: Option<i64>,
     /// The tree as the attempt left it, once that is known.
     pub after: Option<String>,
     /// The trees that earlier attempts left whose changes are kept as the ground, as checkpoint
@@ -155,6 +159,7 @@ impl Unfinished {
     /// attempts left as `grounds`.
     pub fn note_before(&mut self, before: &Checkpoint, grounds: &[&Checkpoint]) -> Result<()> {
         self.run.before = before.id();
+        self.run.since_ns = before.seen_ns();
         let trees = [before].into_iter().chain(grounds.iter().copied());
         self.run.heads = trees
             .filter_map(|tree| tree.head().map(str::to_owned))
@@ -220,9 +225,12 @@ impl Unfinished {
         let mut session = store.begin_session(&self.run.session_id)?;
         let mut finishable = Vec::new();
         let mut conflicting = Vec::new();
-        let mut held = session.hold_against(&before, left.first())?;
+        let new_secrets = self.new_secrets();
+        let mut held = session.hold_against(&before, left.first(), new_secrets)?;
         for ground in left.iter().skip(1) {
-            let other = session.hold_against(&before, Some(ground))?.into_iter();
+            let other = session
+                .hold_against(&before, Some(ground), new_secrets)?
+                .into_iter();
             let other: BTreeMap<_, _> = other.collect();
             let unknown = held.iter_mut().filter(|(_, is)| *is == Candidate::Neither);
             for (path, candidate) in unknown {
@@ -243,6 +251,16 @@ impl Unfinished {
         } else {
             UnfinishedState::Finishable(finishable)
         })
+    }
+
+    /// What of the tree is not as it was before, and is held by no checkpoint.
+    ///
+    /// # Errors
+    /// If the checkpoints cannot be read.
+    pub fn not_covered(&self, store: &Arc<CheckpointStore>) -> Result<Vec<Uncovered>> {
+        let before = store.load(&self.run.before)?;
+        let mut session = store.begin_session(&self.run.session_id)?;
+        Ok(session.differing(&before)?.1)
     }
 
     /// Workspaces inside that were cured since the run died, relative to `root`: their trees are
@@ -281,13 +299,20 @@ impl Unfinished {
         let mut all: Option<RestoreReport> = None;
         for from in &left {
             // What is as an older one of them left it is kept by this one, and goes with that.
-            let report = session.restore_beside(&before, Some(from), beside)?;
+            let new_secrets = self.new_secrets();
+            let report = session.go_back((&before, Some(from)), beside, new_secrets)?;
             all = Some(match all {
                 Some(all) => all.followed_by(report),
                 None => report,
             });
         }
         Ok(all.unwrap_or_default())
+    }
+
+    /// What becomes of files that are watched for their names and that were not there before: an
+    /// attempt made them, a restore did not.
+    fn new_secrets(&self) -> NewSecrets {
+        NewSecrets::of_attempt(self.run.since_ns.filter(|_| !self.run.is_restore))
     }
 
     /// The tree to go back to, and those that the attempts left, newest first.

@@ -72,6 +72,8 @@ pub struct Undone {
     pub renamed_back: Vec<(String, String)>,
     /// Paths whose content is not covered, and whose permission bits are as they were.
     pub bits_back: Vec<String>,
+    /// Paths at which the attempt made a file that no checkpoint holds: it is gone.
+    pub removed: Vec<String>,
     /// Paths that differ and that no checkpoint holds, where that was not seen before: the attempt
     /// left more than a checkpoint holds.
     pub not_covered: Vec<String>,
@@ -88,13 +90,14 @@ fn is_renamed_back(path: &str, all: &[(String, String)]) -> bool {
 
 impl Undone {
     /// Whether what changed at a path that is not covered, as records name it, was put back: it had
-    /// another name, or other permission bits.
+    /// another name, or other permission bits, or was not there before.
     pub fn has_back(&self, path: &str) -> bool {
         let is_it = |back: &String| {
             let rest = path.strip_prefix(back.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
         };
-        is_renamed_back(path, &self.renamed_back) || self.bits_back.iter().any(is_it)
+        is_renamed_back(path, &self.renamed_back)
+            || self.bits_back.iter().chain(&self.removed).any(is_it)
     }
 
     /// What stays in the tree and why, in words.

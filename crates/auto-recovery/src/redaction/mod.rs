@@ -29,7 +29,7 @@ mod unlikely;
 pub use kind::{Kind, kinds};
 pub use known::NotLearned;
 pub use mask::without_marks;
-pub use names::is_secret_name;
+pub use names::{is_secret_file_name, is_secret_name};
 pub use redactor::{Finding, Redacted, Redactor};
 pub use rule::RedactionRule;
 pub use stream::RedactionStream;

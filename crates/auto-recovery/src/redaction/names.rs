@@ -1,4 +1,4 @@
-//! Names of variables whose values are secret.
+//! Names of variables whose values are secret, and of files whose contents are.
 
 /// Pieces of such names.
 const PIECES: &[&str] = &[
@@ -46,9 +46,118 @@ pub fn is_secret_name(name: &str) -> bool {
             || matches!(name.as_str(), "KEY" | "PASS"))
 }
 
+/// Beginnings of the names of files that hold secrets.
+const FILE_BEGINNINGS: &[&[u8]] = &[b".env", b"id_ecdsa", b"id_ed25519"];
+
+/// Ends of such names.
+const FILE_ENDS: &[&[u8]] = &[
+    b".pem",
+    b".key",
+    b".p12",
+    b".pfx",
+    b".jks",
+    b".keystore",
+    b".kdbx",
+];
+
+/// Such names, whole.
+const FILES: &[&[u8]] = &[
+    b"id_rsa",
+    b"id_dsa",
+    b".netrc",
+    b"_netrc",
+    b".npmrc",
+    b".pypirc",
+    b".pgpass",
+    b".git-credentials",
+    b".htpasswd",
+    b"credentials",
+    b"credentials.json",
+    b"credentials.toml",
+];
+
+/// Ends of names of files that show where secrets belong, or are the half that may be seen.
+const HARMLESS_FILE_ENDS: &[&[u8]] = &[
+    b".example",
+    b".sample",
+    b".template",
+    b".dist",
+    b".defaults",
+    b".pub",
+];
+
+/// Whether `name`, of a file without its directory, says that its content is secret. Letters count
+/// in either case.
+pub fn is_secret_file_name(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let begins = |with: &&[u8]| name.starts_with(with);
+    let ends = |with: &&[u8]| name.ends_with(with);
+    let begins_so = FILE_BEGINNINGS.iter().any(begins) && !HARMLESS_FILE_ENDS.iter().any(ends);
+    begins_so || FILE_ENDS.iter().any(ends) || FILES.contains(&&*name)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_secret_name;
+    use super::{is_secret_file_name, is_secret_name};
+
+    #[test]
+    fn names_say_whether_what_a_file_holds_is_secret() {
+        for name in [
+            ".env",
+            ".env.local",
+            ".env.production.local",
+            ".envrc",
+            ".ENV",
+            "server.pem",
+            "Server.Key",
+            "keys.p12",
+            "keys.pfx",
+            "app.jks",
+            "debug.keystore",
+            "passwords.kdbx",
+            "id_rsa",
+            "id_dsa",
+            "id_ecdsa",
+            "id_ecdsa_sk",
+            "id_ed25519",
+            "id_ed25519_work",
+            ".netrc",
+            "_netrc",
+            ".npmrc",
+            ".pypirc",
+            ".pgpass",
+            ".git-credentials",
+            ".htpasswd",
+            "credentials",
+            "credentials.json",
+            "credentials.toml",
+        ] {
+            assert!(is_secret_file_name(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "",
+            "env",
+            ".env.example",
+            ".env.production.sample",
+            ".env.template",
+            ".env.dist",
+            ".env.defaults",
+            "id_rsa.pub",
+            "id_ecdsa.pub",
+            "id_ed25519_work.pub",
+            "credentials.py",
+            "credentials.rs",
+            "my_credentials",
+            "key",
+            "keys.rs",
+            "monkey",
+            "pem.md",
+            "netrc",
+        ] {
+            assert!(!is_secret_file_name(name.as_bytes()), "{name}");
+        }
+        assert!(is_secret_file_name(b"\xff.pem"));
+    }
 
     #[test]
     fn names_say_whether_their_value_is_secret() {

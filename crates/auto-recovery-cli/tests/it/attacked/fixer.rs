@@ -58,6 +58,7 @@ impl Ground {
         fs::create_dir_all(root.join("node_modules/p")).expect("make a directory");
         fs::write(root.join("node_modules/p/i.js"), "1\n").expect("write a file");
         fs::write(root.join(".env"), "K=1\n").expect("write a file");
+        fs::write(root.join("server.key"), "K=3\n").expect("write a file");
         let has_git = random.chance(50);
         if has_git {
             git_init(root);
@@ -125,7 +126,8 @@ impl Fixer {
                 30..=49 => a_mode(ground, random, number),
                 50..=64 => a_link(ground, random, number),
                 65..=79 => a_swap(ground, random, number),
-                80..=89 => an_ignored_one(ground, random, number),
+                80..=84 => a_secret_one(ground, random, number),
+                85..=89 => an_ignored_one(ground, random, number),
                 90..=94 if may_mount => a_mount(ground, random, number),
                 95..=99 if !helps => a_writer(random, number),
                 _ => an_awkward_one(ground, random, number),
@@ -226,6 +228,24 @@ fn an_ignored_one(ground: &Ground, random: &mut Random, number: u64) -> String {
         4 => "echo K=2 > .env".to_owned(),
         5 => "mv .env .env.old".to_owned(),
         _ => format!("mv node_modules {directory}/modules{number}"),
+    }
+}
+
+/// A move with a file that is watched for its name.
+fn a_secret_one(ground: &Ground, random: &mut Random, number: u64) -> String {
+    let (file, directory) = (ground.file(random), ground.directory(random));
+    match random.below(11) {
+        0 => "echo K=4 > server.key".to_owned(),
+        1 => "rm -f server.key".to_owned(),
+        2 => format!("mv server.key {directory}/moved{number}"),
+        3 => format!("mv server.key {file}"),
+        4 => "mv server.key server.key.old; echo K=5 > server.key".to_owned(),
+        5 => format!("ln server.key {directory}/h{number}"),
+        6 => format!("cp -p server.key {directory}/copy{number}.pem"),
+        7 => format!("mv {file} {directory}/id_rsa"),
+        8 => "mv server.key .env".to_owned(),
+        9 => format!("chmod {:o} server.key", random.one_of(&FILE_MODES)),
+        _ => format!("echo x > {directory}/new{number}.pem"),
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn write_project(machine: &Machine) {
         let text = format!("good {number}\n");
         machine.write(&format!("project/d{}/f{number}", number % 7), &text);
     }
+    machine.write("project/.env", "KEY=1\n");
     machine.write("project/value", "broken\n");
     machine.write("project/removed", "by the fix\n");
 }
@@ -26,6 +27,18 @@ pub(super) fn write_project(machine: &Machine) {
 /// A script that changes every file of the project, adds some and removes one.
 pub(super) const CHANGE_ALL: &str = "for f in d*/f*; do echo bad > $f; done; \
      mkdir -p new/deep; echo new > new/deep/file; rm -f removed";
+
+/// A file that a fix makes and no checkpoint holds.
+const SECRET: &str = "new.key";
+
+/// A script that makes it.
+pub(super) const MAKE_SECRET: &str = "cp .env new.key";
+
+/// The tree without what `MAKE_SECRET` makes.
+pub(super) fn without_secret(machine: &Machine, mut tree: Tree) -> Tree {
+    tree.remove(&machine.work().join(SECRET));
+    tree
+}
 
 /// What is below the project.
 pub(super) fn tree(machine: &Machine) -> Tree {

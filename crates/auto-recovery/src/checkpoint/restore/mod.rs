@@ -8,6 +8,7 @@ pub(super) mod reserve;
 pub(super) mod restored;
 pub(super) mod restorer;
 pub(super) mod rounds;
+pub(super) mod secrets;
 pub(super) mod standing;
 pub(super) mod temp;
 pub(super) mod tree_writer;

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::restore::moved::Moved;
-use crate::checkpoint::tree::manifest::{Node, Why};
+use crate::checkpoint::restore::secrets::{Fate, SecretsOf};
+use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
 use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::path::{RelPath, ancestors, display_path};
 use crate::checkpoint::tree::root::Root;
@@ -31,6 +32,25 @@ pub(in crate::checkpoint) enum Expect {
     Any,
 }
 
+/// What a restore does with a file that is watched for its name, and that the target lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::checkpoint) enum NewSecrets {
+    /// It stays, whoever made it: no checkpoint holds it.
+    Stay,
+    /// It goes where the attempt that is undone made it.
+    Go {
+        /// When the attempt began, in nanoseconds since 1970, by the clock that stamps files.
+        since_ns: i64,
+    },
+}
+
+impl NewSecrets {
+    /// For the undo of an attempt that began then, if that is known.
+    pub(in crate::checkpoint) fn of_attempt(since_ns: Option<i64>) -> Self {
+        since_ns.map_or(Self::Stay, |since_ns| Self::Go { since_ns })
+    }
+}
+
 /// One path to put back.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Item {
@@ -50,12 +70,19 @@ pub(in crate::checkpoint) struct Plan {
     pub(in crate::checkpoint) bits: Vec<Bits>,
     /// Whether mounts that are none of the tree were looked for, and left.
     pub(in crate::checkpoint) has_left_mounts: bool,
+    /// The secrets on the way, where new ones go.
+    secrets: Option<SecretsOf>,
 }
 
 impl Plan {
-    /// From the tree of `from` to that of `to`.
-    pub(in crate::checkpoint) fn between(from: &Checkpoint, to: &Checkpoint) -> Self {
-        let mut plan = Self::default();
+    /// From the tree of `from` to that of `to`. Where new secrets go, those of the target that have
+    /// another name at `root` get theirs back.
+    pub(in crate::checkpoint) fn between(
+        from: &Checkpoint,
+        to: &Checkpoint,
+        (new_secrets, root): (NewSecrets, &Root),
+    ) -> Self {
+        let mut plan = Self::towards(&to.manifest, &from.manifest, (new_secrets, root));
         let mut absences = to.rules.absences();
         let opaque = from
             .manifest
@@ -63,6 +90,7 @@ impl Plan {
             .iter()
             .filter(|entry| entry.node.is_opaque());
         let opaque: HashSet<&[u8]> = opaque.map(|entry| &*entry.path).collect();
+        plan.take_moved_secrets();
         for difference in from.manifest.differences(&to.manifest) {
             // What an attempt closed to us is unknown, and what was there before is not.
             let is_hidden =
@@ -81,6 +109,31 @@ impl Plan {
             );
         }
         plan
+    }
+
+    /// A plan without a path, from the tree `now` to the tree `to`.
+    pub(in crate::checkpoint) fn towards(
+        to: &Manifest,
+        now: &Manifest,
+        (new_secrets, root): (NewSecrets, &Root),
+    ) -> Self {
+        let secrets = match new_secrets {
+            NewSecrets::Stay => None,
+            NewSecrets::Go { since_ns } => Some(SecretsOf::new(root, (now, to), since_ns)),
+        };
+        Self {
+            secrets,
+            ..Self::default()
+        }
+    }
+
+    /// Has secrets that got another name get theirs back.
+    fn take_moved_secrets(&mut self) {
+        let moved = self
+            .secrets
+            .as_ref()
+            .map(|secrets| secrets.moved().cloned());
+        self.moved.extend(moved.into_iter().flatten());
     }
 
     /// Takes out of the plan what is or lies below a mount that is none of the tree, and names the
@@ -141,7 +194,16 @@ impl Plan {
         absences: &mut Absences<'_>,
     ) {
         let mut is_known = || now.is_none_or(|now| absences.are_known(path, now.is_dir()));
-        let left = match why_left(now, target) {
+        let fate = match (&self.secrets, now) {
+            (Some(secrets), Some(now)) => secrets.fate(path, now, target),
+            _ => Fate::Usual,
+        };
+        let (why, target) = match fate {
+            Fate::Usual => (why_left(now, target), target),
+            Fate::Goes => (None, target),
+            Fate::MakesRoom => (None, None),
+        };
+        let left = match why {
             Some(why) => Some(reason(why)),
             None if target.is_none() && !is_known() => Some("ignored at that time"),
             None => None,
@@ -165,7 +227,7 @@ pub(in crate::checkpoint) fn why_left(now: Option<&Node>, target: Option<&Node>)
         (_, Some(Node::Opaque { why, .. })) => Some(*why),
         (
             Some(Node::Opaque {
-                why: why @ Why::TooLarge,
+                why: why @ (Why::TooLarge | Why::Secret),
                 ..
             }),
             _,

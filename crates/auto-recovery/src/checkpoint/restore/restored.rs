@@ -20,6 +20,9 @@ pub struct RestoreReport {
     pub moved_aside: Vec<(String, String)>,
     /// Paths that are not covered, had another name, and have theirs back: that other name first.
     pub renamed_back: Vec<(String, String)>,
+    /// Those of `restored` at which an attempt had made a file that no checkpoint holds: it is
+    /// gone.
+    pub removed: Vec<String>,
     /// Paths that could not be put back, sorted, each with the reason.
     pub refused: Vec<Refused>,
     /// Paths that a run beside may have changed, sorted: kept as they are, each with that run.
@@ -55,6 +58,7 @@ impl RestoreReport {
         add(&mut self.restored, next.restored);
         add(&mut self.not_covered, next.not_covered);
         add(&mut self.holding, next.holding);
+        add(&mut self.removed, next.removed);
         add(&mut self.refused, next.refused);
         add(&mut self.bits_back, next.bits_back);
         self.moved_aside.extend(next.moved_aside);

@@ -58,6 +58,10 @@ pub(in crate::checkpoint) struct Restorer<'a> {
     /// Uncovered items under another name; one that cannot get its own back stays there.
     pub(in crate::checkpoint) moved: Vec<Moved>,
     pub(in crate::checkpoint) renamed_back: Vec<(String, String)>,
+    /// The names that these have back.
+    named_back: BTreeSet<RelPath>,
+    /// Those that they had meanwhile.
+    pub(in crate::checkpoint) vacated: BTreeSet<RelPath>,
     pub(in crate::checkpoint) acted: BTreeSet<RelPath>,
     pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
     /// Refusals of the system, by path, in its words.
@@ -94,6 +98,8 @@ impl<'a> Restorer<'a> {
             moved_aside: Vec::new(),
             moved: Vec::new(),
             renamed_back: Vec::new(),
+            named_back: BTreeSet::new(),
+            vacated: BTreeSet::new(),
             acted: BTreeSet::new(),
             not_covered: Vec::new(),
             refused: BTreeMap::new(),
@@ -128,6 +134,12 @@ impl<'a> Restorer<'a> {
                 self.unless_refused(item, result)?;
             }
         }
+        let in_the_way = |item: &&Item| {
+            let mut moved = self.moved.iter();
+            item.to.is_none() && moved.any(|moved| moved.was == item.path)
+        };
+        let in_the_way: Vec<&Item> = items.iter().filter(in_the_way).collect();
+        self.remove_all(in_the_way.into_iter())?;
         self.give_names_back();
         self.remove_all(items.iter().filter(|item| item.to.is_none()))
     }
@@ -179,6 +191,8 @@ impl<'a> Restorer<'a> {
         let Self {
             writer,
             renamed_back,
+            named_back,
+            vacated,
             moved,
             ..
         } = self;
@@ -186,6 +200,8 @@ impl<'a> Restorer<'a> {
             let renamed = writer.rename_to_new(&moved.now, &moved.was);
             if renamed.is_ok() {
                 renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
+                named_back.insert(moved.was.clone());
+                vacated.insert(moved.now.clone());
             }
             renamed.is_err()
         });
@@ -241,6 +257,7 @@ impl<'a> Restorer<'a> {
         self.foreign.contains(path)
             || self.holding.contains(path)
             || self.refused.contains_key(path)
+            || self.named_back.contains(path)
             || self.is_moved(path)
     }
 

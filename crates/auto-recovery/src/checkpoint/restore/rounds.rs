@@ -17,6 +17,7 @@ use crate::checkpoint::restore::restorer::{Restorer, Seen};
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::manifest::Node;
 use crate::checkpoint::tree::path::{RelPath, display_path, is_within};
+use crate::checkpoint::tree::watch::Uncovered;
 use crate::error::Result;
 
 /// How often a restore goes over paths that changed under it.
@@ -64,11 +65,7 @@ pub(in crate::checkpoint) fn run(
     let holding = restorer.holding.iter();
     report.holding = holding.map(|path| display_path(path)).collect();
     report.moved_aside.clone_from(&restorer.moved_aside);
-    let not_covered: HashSet<&str> = report
-        .not_covered
-        .iter()
-        .map(|left| left.display.as_str())
-        .collect();
+    let not_covered: HashSet<String> = shown(&report.not_covered);
     let is_not_covered =
         |path: &RelPath| !not_covered.is_empty() && not_covered.contains(&*display_path(path));
     let is_left = |path: &RelPath| {
@@ -89,7 +86,33 @@ pub(in crate::checkpoint) fn run(
     let is_bits = |item: &&&Item| item.to.as_ref().is_some_and(Node::is_opaque);
     let kept = done.iter().filter(is_bits).map(display);
     report.bits_back.extend(kept);
+    let is_made = |item: &&&Item| is_made(item, &report.renamed_back);
+    report.removed = done.iter().filter(is_made).map(display).collect();
     report.not_covered.append(&mut restorer.had_names);
-    report.not_covered.sort_by(|a, b| a.display.cmp(&b.display));
+    without_renamed(&mut report);
     Ok(report)
+}
+
+/// Whether a file stood there that an attempt had made, and that no checkpoint holds.
+fn is_made(item: &Item, renamed_back: &[(String, String)]) -> bool {
+    let Expect::Node(Some(from)) = &item.from else {
+        return false;
+    };
+    let is_kept = item.to.as_ref().is_some_and(Node::is_opaque);
+    let display = display_path(&item.path);
+    let is_renamed = renamed_back.iter().any(|(now, _)| *now == display);
+    from.secret().is_some() && !is_kept && !is_renamed
+}
+
+/// Sorts what is not covered, and leaves out what has its name back.
+fn without_renamed(report: &mut RestoreReport) {
+    let names = report.renamed_back.iter().flat_map(|(now, was)| [now, was]);
+    let names: HashSet<&String> = names.collect();
+    let not_covered = &mut report.not_covered;
+    not_covered.retain(|one| !names.contains(&one.display));
+    report.not_covered.sort_by(|a, b| a.display.cmp(&b.display));
+}
+
+fn shown(paths: &[Uncovered]) -> HashSet<String> {
+    paths.iter().map(|one| one.display.clone()).collect()
 }

@@ -22,9 +22,11 @@ impl Restorer<'_> {
             return Ok(None);
         }
         let is_rewritten = self.is_rewritten(&item.path)?;
+        let is_vacated =
+            self.vacated.contains(&item.path) && self.writer.stamp(&item.path)?.is_none();
         let Self { writer, blobs, .. } = self;
         let found = match &item.from {
-            _ if is_rewritten => Some(Stands::Somehow),
+            _ if is_rewritten || is_vacated => Some(Stands::Somehow),
             Expect::Any => Some(Stands::Somehow),
             Expect::Node(from) if stands(writer, blobs, &item.path, from.as_ref())? => {
                 Some(Stands::AsExpected)

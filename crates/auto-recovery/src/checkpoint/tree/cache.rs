@@ -115,6 +115,9 @@ fn put_known(out: &mut Vec<u8>, known: &Known) {
         Node::Opaque {
             why: Why::Mount, ..
         } => b'm',
+        Node::Opaque {
+            why: Why::Secret, ..
+        } => b'k',
     };
     out.extend_from_slice(&[kind, u8::from(known.is_racy)]);
     let stamp = &known.stamp;
@@ -198,6 +201,7 @@ impl Reader<'_> {
             b'u' => opaque(Why::Unreadable, &stamp),
             b's' => opaque(Why::Special, &stamp),
             b'm' => opaque(Why::Mount, &stamp),
+            b'k' => opaque(Why::Secret, &stamp),
             _ => return None,
         };
         Some(Known {

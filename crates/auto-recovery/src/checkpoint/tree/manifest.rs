@@ -58,7 +58,12 @@ pub(in crate::checkpoint) enum Why {
     Special,
     /// Another file system begins there, which was not there at first.
     Mount,
+    /// Its name says that it is secret.
+    Secret,
 }
+
+/// Inode, size and time of an uncovered file: the same under any name of it.
+pub(in crate::checkpoint) type Identity = (u64, u64, i64);
 
 /// What is told of something; older releases do not tell all. What is not told equals anything.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,6 +118,20 @@ impl Node {
                 ..
             }
         )
+    }
+
+    /// Which file it is, if it is watched for its name.
+    pub(in crate::checkpoint) fn secret(&self) -> Option<Identity> {
+        match self {
+            Self::Opaque {
+                why: Why::Secret,
+                size,
+                mtime_ns,
+                ino,
+                ..
+            } => Some((*ino, *size, *mtime_ns)),
+            _ => None,
+        }
     }
 
     /// Whose it is.
@@ -195,6 +214,17 @@ impl Manifest {
             .map(|at| &self.entries[at].node)
     }
 
+    /// The files that are watched for their names, each with its path.
+    pub(in crate::checkpoint) fn secrets(&self) -> impl Iterator<Item = (Identity, &RelPath)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|entry| Some((entry.node.secret()?, &entry.path)))
+    }
+
+    /// Whether the content of a file at `path` is kept.
+    pub(in crate::checkpoint) fn holds_file(&self, path: &[u8]) -> bool {
+        matches!(self.get(path), Some(Node::File { .. }))
+    }
+
     /// Whether anything below directory `dir` is part of this tree.
     pub(in crate::checkpoint) fn has_below(&self, dir: &[u8]) -> bool {
         let prefix = [dir, b"/"].concat();
@@ -270,7 +300,8 @@ pub struct Change {
     pub kind: ChangeKind,
     /// Whether it is a directory (after the change, or before when it is gone).
     pub is_dir: bool,
-    /// Whether the content is held by neither snapshot: over the size limit, unreadable, special.
+    /// Whether the content is held by neither snapshot: over the size limit, unreadable, special,
+    /// secret by its name.
     pub is_covered: bool,
 }
 

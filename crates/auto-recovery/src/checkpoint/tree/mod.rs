@@ -3,6 +3,7 @@
 
 pub(super) mod cache;
 pub(super) mod ignore_files;
+pub(super) mod kind;
 pub(super) mod manifest;
 pub(super) mod mounts;
 pub(super) mod opened;

@@ -2,7 +2,7 @@
 //!
 //! It looks and never opens a file's content, save the ignore files of a session's first walk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::checkpoint::options::CheckpointLimits;
 use crate::checkpoint::repository::user_git::own_excludes;
 use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
-use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
+use crate::checkpoint::tree::manifest::{Identity, Manifest, Why};
 use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::opened::Opened;
 use crate::checkpoint::tree::path::{RelPath, display_path, join, split, to_os};
@@ -54,6 +54,8 @@ pub(in crate::checkpoint) struct Scanner<'a> {
     pub(in crate::checkpoint) kept: &'a [&'a Manifest],
     /// The session's last snapshot, whose decisions about sizes hold.
     pub(in crate::checkpoint) last: Option<&'a Manifest>,
+    /// Files of `kept` that are watched for their names, which they may have lost since.
+    pub(in crate::checkpoint) secrets: &'a HashSet<Identity>,
     /// Files that the session left out for their size.
     pub(in crate::checkpoint) left_out: &'a BTreeSet<RelPath>,
     /// How much of ignore files was read.
@@ -126,30 +128,6 @@ impl Scanner<'_> {
             || self.kept.iter().any(|manifest| manifest.has_below(path))
             || self.rules.protects_below(path)
             || ((self.rules.protects() || has_room) && !is_build_dir(split(path).1))
-    }
-
-    fn kind(&self, path: &RelPath, stamp: &Stamp) -> Kind {
-        if self.mounts.0.contains_key(&**path) {
-            return Kind::Opaque(Why::Mount);
-        }
-        match FileType::from_raw_mode(stamp.mode) {
-            FileType::Directory => Kind::Dir,
-            FileType::Symlink => Kind::Link,
-            FileType::RegularFile if self.is_left_out(path, stamp) => Kind::Opaque(Why::TooLarge),
-            FileType::RegularFile => Kind::File,
-            _ => Kind::Opaque(Why::Special),
-        }
-    }
-
-    /// What a session once held it keeps holding, and what it once left out stays left out.
-    fn is_left_out(&self, path: &RelPath, stamp: &Stamp) -> bool {
-        let is_held = || {
-            matches!(
-                self.last.and_then(|last| last.get(path)),
-                Some(Node::File { .. })
-            )
-        };
-        self.left_out.contains(path) || (stamp.size > self.limits.file_bytes_max && !is_held())
     }
 }
 

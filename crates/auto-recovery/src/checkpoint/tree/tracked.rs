@@ -101,8 +101,8 @@ impl TrackedCache {
             };
             self.tracked = Arc::new(read.unwrap_or_else(|error| {
                 self.warning = Some(format!(
-                    "the git index could not be read, so ignored files that it tracks are not \
-                     covered: {}",
+                    "the git index could not be read, so files that it tracks are not covered \
+                     where they are ignored or have the name of a secret: {}",
                     error.chain()
                 ));
                 Tracked::default()

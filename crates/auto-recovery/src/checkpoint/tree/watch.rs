@@ -93,6 +93,8 @@ pub(in crate::checkpoint) struct Watch {
     shared: BTreeMap<RelPath, Inode>,
     /// The user's HEAD.
     pub(in crate::checkpoint) head: Head,
+    /// When the tree was looked at, by the clock that stamps files.
+    pub(in crate::checkpoint) seen_ns: Option<i64>,
     /// Whether the limit ended the watch of ignored files early.
     pub(in crate::checkpoint) is_partial: bool,
     /// Whether the limit ended the watch of git's files early.
@@ -353,6 +355,7 @@ pub(in crate::checkpoint) fn reason(why: Why) -> &'static str {
         Why::Unreadable => "may not be read",
         Why::Special => "a pipe, socket or device",
         Why::Mount => "a mount point",
+        Why::Secret => "its name says that it is secret",
     }
 }
 

@@ -134,10 +134,12 @@ fn put_in_order_claimed(run: &Run, workspace: &Workspace) -> Result<Option<Lefto
     };
     let what = match (state, is_restore) {
         (UnfinishedState::Clean, false) => {
-            format!(
-                "session {} died here; the tree is as it was",
-                short(&session_id)
-            )
+            let but = match unfinished.not_covered(&store)? {
+                all if all.is_empty() => String::new(),
+                some => format!(", but for what is{}", &not_covered(&some)[1..]),
+            };
+            let session = short(&session_id);
+            format!("session {session} died here; the tree is as it was{but}")
         }
         (UnfinishedState::Clean, true) => {
             "a restore died here; it had put everything back".to_owned()

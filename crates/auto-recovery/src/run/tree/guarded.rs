@@ -471,6 +471,7 @@ impl Guarded {
             all.moved_aside.extend(undone.moved_aside);
             all.renamed_back.extend(undone.renamed_back);
             all.bits_back.extend(undone.bits_back);
+            all.removed.extend(undone.removed);
             all.not_covered.extend(undone.not_covered);
         }
     }
@@ -480,9 +481,7 @@ impl Guarded {
         self.store.check_root()?;
         self.look_beside();
         let beside = self.beside.as_ref();
-        let report = self
-            .session
-            .restore_beside(before, after.as_ref(), beside)?;
+        let report = self.session.undo(before, after.as_ref(), beside)?;
         // Told with this attempt already, and nobody else's.
         self.left.note(span.attempt_number, &report);
         self.ours = before.clone();
@@ -496,6 +495,7 @@ impl Guarded {
             refused,
             beside,
             bits_back,
+            removed,
         } = report;
         let refused = refused.into_iter().map(|one| (one.display, one.reason));
         let beside = beside.into_iter().map(|one| (one.display, one.who));
@@ -511,6 +511,7 @@ impl Guarded {
             moved_aside,
             renamed_back,
             bits_back,
+            removed,
             not_covered: not_covered.collect(),
         };
         if let Some(after) = after {
@@ -538,6 +539,7 @@ fn begin_pending(
         pid: std::process::id(),
         at: timestamp(run.runner.host.now()),
         before: ground.id(),
+        since_ns: ground.seen_ns(),
         heads: ground.head().map(str::to_owned).into_iter().collect(),
         ..UnfinishedRun::default()
     };

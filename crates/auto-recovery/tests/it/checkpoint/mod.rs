@@ -16,6 +16,7 @@ mod repositories;
 mod restore;
 mod retention;
 mod revision;
+mod secrets;
 mod snapshot;
 mod tree;
 mod uncovered;

@@ -129,6 +129,20 @@ impl Tree {
         done.status.success()
     }
 
+    /// Whether any object of the private repositories holds `text`, packed or not, reachable or
+    /// not.
+    pub(crate) fn is_kept(&self, text: impl AsRef<[u8]>) -> bool {
+        let shelves = fs::read_dir(self.state().join("checkpoints"));
+        let shelves = shelves.into_iter().flatten().flatten();
+        shelves
+            .map(|shelf| shelf.path().join("git"))
+            .filter(|git| git.exists())
+            .any(|git| {
+                let objects = every_object(&git);
+                memchr::memmem::find(&objects, text.as_ref()).is_some()
+            })
+    }
+
     pub(crate) fn workspace(&self) -> Workspace {
         Workspace::find(&self.root(), None).unwrap()
     }
@@ -191,6 +205,20 @@ pub(crate) fn image(root: &Path) -> Image {
         }
     }
     image
+}
+
+/// The contents of every object of a repository.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the objects are read by git itself"
+)]
+fn every_object(git: &Path) -> Vec<u8> {
+    let mut command = Command::new("git");
+    let args = ["cat-file", "--batch", "--batch-all-objects", "--unordered"];
+    let output = command.arg("--git-dir").arg(git).args(args).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
 }
 
 /// Bytes as a path.
