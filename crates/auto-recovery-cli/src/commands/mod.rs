@@ -27,6 +27,7 @@ mod recipes;
 mod redact;
 mod report;
 mod restore;
+mod restore_named;
 mod run;
 mod session;
 mod sessions;
