@@ -247,6 +247,20 @@ pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<JournalSumm
     Ok(facts)
 }
 
+/// `session` as people see it, with its workspace where that is not the `workspace` here: a piece
+/// of an id may mean another project's.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn told_of(store: &dyn AuditStore, session: &str, workspace: &Path) -> Result<String> {
+    let started = facts(store, session)?.started.unwrap_or_default();
+    let elsewhere = started
+        .workspace
+        .filter(|root| Path::new(root) != workspace);
+    let of = elsewhere.map(|root| format!(" of {root}"));
+    Ok(short(session).to_owned() + &of.unwrap_or_default())
+}
+
 /// What the end of a trail tells of it.
 pub(crate) enum Trail {
     /// It has entries.

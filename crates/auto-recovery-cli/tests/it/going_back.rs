@@ -168,6 +168,10 @@ fn doctor_finds_what_no_run_could_use() {
         "store",
         "it is no SQLite database",
     );
+    // Root may write there, and nothing can be made.
+    let nowhere = ["--store", "jsonl:/proc/x"];
+    let reason = "nothing can be recorded there: make a file in /proc: No such file";
+    says(&Machine::new(), &nowhere, "store", reason);
     let machine = Machine::new();
     let nobody = ["--store", "postgres://me@127.0.0.1:1/db"];
     says(&machine, &nobody, "store", "cannot be reached");
