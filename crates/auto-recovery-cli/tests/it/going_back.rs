@@ -80,6 +80,26 @@ fn the_file_that_init_writes_is_right_in_every_line_and_never_replaced() {
          sets",
     );
     assert_eq!(fs::read_to_string(&path).expect("it"), settings.join("\n"));
+    let refused = |what: &str| {
+        machine.recover(&["init", "-q"]).fails(
+            1,
+            &format!(
+                "[ROOT]/project/recover.toml is there already and stays: {what}: move it away and \
+                 type `recover init` again"
+            ),
+        );
+    };
+    fs::remove_file(&path).expect("gone");
+    std::os::unix::fs::symlink("nowhere", &path).expect("a link");
+    refused("a link to nothing");
+    fs::remove_file(&path).expect("gone");
+    fs::create_dir(&path).expect("a directory");
+    let run = machine.recover(&["init"]);
+    assert!(
+        run.stderr
+            .contains("stays: it is a directory, not a regular file: move it"),
+        "{run:?}"
+    );
 }
 
 #[test]
