@@ -83,3 +83,22 @@ fn what_is_gone_for_good_is_named_whole_where_nobody_is_asked() {
     );
     assert_eq!(machine.recover(&["clear", "job-10", "--yes"]).code, 0);
 }
+
+#[test]
+fn a_session_of_another_workspace_is_said_to_be_of_that() {
+    let machine = machine();
+    let elsewhere = machine.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let there = |args: &[&str]| {
+        let run = machine.run(machine.command(args).current_dir(&elsewhere));
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stderr
+    };
+    let says = "recover: session 9c19e2aa of [ROOT]/project is held; `recover hold --release 9c19e2aa` \
+                lets it go\n";
+    assert_eq!(there(&["hold", "c19e2"]), says);
+    let says = "recover: session 9c19e2aa of [ROOT]/project is not held any more\n";
+    assert_eq!(there(&["hold", "--release", "c19e2"]), says);
+    let says = "recover: removed 9c19e2aa of [ROOT]/project (1 entry)\n";
+    assert_eq!(there(&["clear", "--yes", "9c19e2aa"]), says);
+}
