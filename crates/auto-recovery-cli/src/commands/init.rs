@@ -82,7 +82,7 @@ pub(crate) fn init(context: &Context) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// What is to be said of what stands at `path` already.
+/// The words for what stands at `path` already.
 fn and_stays(context: &Context, path: &Path) -> String {
     let mut unread = context.settings.unread.iter();
     let why = match open_regular(path, Links::Follow) {

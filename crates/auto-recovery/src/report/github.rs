@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use super::ci::{self, CiReport, Verdict};
 use super::short::{cut, first_line};
 use super::text::{block, code, inline};
+use crate::escape::push_visible;
 use crate::failure::Failure;
 use crate::wording::counted;
 
@@ -249,8 +250,7 @@ pub fn github_outputs(report: &CiReport, mark: &str) -> String {
 /// Escapes the text after a workflow command.
 fn data(text: &str) -> String {
     let text = text.replace('%', "%25");
-    let text = text.replace('\r', "%0D").replace('\n', "%0A");
-    text.chars().map(shown).collect()
+    visible(&text.replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 /// Escapes the value of a workflow command's property.
@@ -260,15 +260,12 @@ fn property(text: &str) -> String {
 
 /// `text` without characters that do anything, on its line.
 fn visible(text: &str) -> String {
-    text.chars().map(shown).collect()
-}
-
-fn shown(character: char) -> String {
-    match character {
-        '\t' => " ".to_owned(),
-        other if other.is_control() || matches!(other, '\u{2028}' | '\u{2029}') => {
-            format!("\\u{{{:x}}}", u32::from(other))
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => out.push(' '),
+            other => push_visible(other, &mut out),
         }
-        other => other.to_string(),
     }
+    out
 }
