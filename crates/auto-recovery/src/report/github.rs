@@ -44,10 +44,7 @@ pub fn github_log(report: &CiReport, mark: &str) -> String {
         let _ = writeln!(log, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
-        let end = match one.success {
-            true => "success",
-            false => "no cure",
-        };
+        let end = one.result();
         let said = first_line(&one.message, MESSAGE_BYTES_MAX);
         let line = format!("{}: {end}: {said}", one.strategy);
         let _ = writeln!(log, "{}", visible(&line));
@@ -174,14 +171,12 @@ fn tries(report: &CiReport) -> Vec<String> {
     let head = "\n| Strategy | Result | Took | |\n|---|---|--:|---|\n";
     let mut rows = vec![format!("{before}{head}")];
     rows.extend(tries.iter().map(|one| {
-        let end = match one.success {
-            true => "✔ success",
-            false => "✘ no cure",
-        };
+        let sign = if one.success { "✔" } else { "✘" };
+        let end = one.result();
         let strategy = inline(&first_line(&one.strategy, TITLE_BYTES_MAX));
         let said = inline(&first_line(&one.message, TITLE_BYTES_MAX));
         format!(
-            "| {strategy} | {end} | {:.1} s | {said} |\n",
+            "| {strategy} | {sign} {end} | {:.1} s | {said} |\n",
             one.duration_seconds
         )
     }));

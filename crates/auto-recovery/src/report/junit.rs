@@ -142,10 +142,7 @@ fn story(report: &CiReport) -> String {
         let _ = writeln!(story, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
-        let end = match one.success {
-            true => "success",
-            false => "no cure",
-        };
+        let end = one.result();
         let message = first_line(&one.message, ATTRIBUTE_BYTES_MAX);
         let _ = writeln!(story, "{}: {end}: {message}", one.strategy);
     }
