@@ -44,6 +44,8 @@ pub(crate) struct SessionFacts<'a> {
     pub(crate) evidence: &'a Evidence,
     /// Number of its attempts.
     pub(crate) total: u64,
+    /// Whether the last of them was a success.
+    pub(crate) last_succeeded: bool,
 }
 
 /// Renders the facts of the session as a whole.
@@ -52,6 +54,7 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
         session,
         evidence,
         total,
+        last_succeeded,
     } = of;
     let mut facts = Facts::new(columns);
     facts.add("session", short(session));
@@ -90,7 +93,11 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
                 facts.add("because", finished.reason.trim_end_matches(NOBODY_CALLED));
             }
         }
-        None => facts.add("attempts", total.to_string()),
+        None => {
+            let outcome = outcome_name(evidence.outcome(*last_succeeded));
+            let tries = counted(*total, "attempt");
+            facts.add("outcome", format!("{outcome}, {tries}"));
+        }
     }
     facts.render()
 }

@@ -355,6 +355,15 @@ fn a_session_that_tried_nothing_has_nothing_to_take_back() {
     }
     let json = machine.recover(&["undo", "--json"]).json();
     assert_eq!(json["restored"], serde_json::json!([]));
+    let shown = machine.recover(&["show", "s", "--json"]).json();
+    assert!(
+        shown["entry"].is_null() && shown["diff"].is_null(),
+        "{shown}"
+    );
+    assert!(shown["output_file"].is_string(), "{shown}");
+    let sums = machine.recover(&["stats", "s"]);
+    let failure = |line: &str| line.starts_with("failure ") && line.contains("exit");
+    assert!(sums.stdout.lines().any(failure), "{sums:?}");
     for part in ["--diff", "--stat"] {
         let says = "nothing was tried in session s: `recover show s` tells why";
         machine.recover(&["show", "s", part]).fails(1, says);

@@ -64,7 +64,7 @@ pub(super) fn verdict(story: &Story) -> Verdict {
             let why = why.strip_prefix(": ").map(|why| format!(" {why}."));
             say("Nothing was tried.", Tone::Bad, why.unwrap_or_default())
         }
-        (SessionOutcome::Recovered | SessionOutcome::Unknown, Some(last)) if last.success => {
+        (SessionOutcome::Recovered, Some(last)) if last.success => {
             let is_flaky = story.finished.as_ref().is_some_and(|end| end.flaky);
             let (tone, how) = match is_flaky {
                 true => (Tone::Doubtful, ": flaky, it passed by being run again"),
@@ -78,6 +78,14 @@ pub(super) fn verdict(story: &Story) -> Verdict {
             say("Recovered", tone, rest)
         }
         (SessionOutcome::Recovered, Some(_)) => say("Recovered", Tone::Good, ".".to_owned()),
+        (SessionOutcome::Unknown, Some(_)) => {
+            let cured = statistics.successful_attempts;
+            let rest = match cured {
+                0 => format!(" how it ended: {attempts}, none helped."),
+                _ => format!(" how it ended: {cured} of {attempts} succeeded, the last did not."),
+            };
+            say("Unknown", Tone::Doubtful, rest)
+        }
         (_, Some(_)) if statistics.successful_attempts == 0 => {
             let rest = format!(": {attempts}, none helped{}.", because(story));
             say("Not recovered", Tone::Bad, rest)
