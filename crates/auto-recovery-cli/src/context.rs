@@ -31,7 +31,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Resolves the settings. Files with a mistake that `mistakes` leaves out are named.
+    /// Resolves the settings. `mistakes` says what becomes of files with a mistake.
     ///
     /// # Errors
     /// If they cannot be used.
@@ -49,9 +49,6 @@ impl Context {
             "store {} ({})",
             settings.store.value, settings.store.origin
         ));
-        for broken in settings.unread.iter().filter(|one| one.is_broken) {
-            printer.warn(broken);
-        }
         let host = SystemHost::new().telling(waiting_told_by(&printer));
         let redactor = Arc::new(redactor(&settings, &host, &printer, mistakes)?);
         mask_with(redactor.clone());
@@ -77,7 +74,14 @@ impl Context {
         }
     }
 
-    /// Says which configuration files do not count, or not whole.
+    /// Says which configuration files have a mistake, and do not count.
+    pub(crate) fn tell_broken(&self) {
+        for broken in self.settings.unread.iter().filter(|one| one.is_broken) {
+            self.printer.warn(broken);
+        }
+    }
+
+    /// Says which other configuration files do not count, or not whole.
     pub(crate) fn tell_left_out(&self) {
         if let Some(untrusted) = &self.settings.untrusted {
             self.printer.warn(untrusted);

@@ -103,10 +103,18 @@ fn reads_policy(command: &Command) -> bool {
     )
 }
 
+/// Whether `command` itself shows people the files that do not count.
+fn shows_files(command: &Command, printer: &Printer) -> bool {
+    matches!(command, Command::Config | Command::Doctor) && !printer.json
+}
+
 fn dispatch(context: &Context, command: Command) -> Result<Exit> {
-    // What the project's file says plays a part in these alone.
-    if reads_policy(&command) {
-        context.tell_left_out();
+    if !shows_files(&command, &context.printer) {
+        context.tell_broken();
+        // What the project's file says plays a part in these alone.
+        if reads_policy(&command) {
+            context.tell_left_out();
+        }
     }
     match command {
         Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {

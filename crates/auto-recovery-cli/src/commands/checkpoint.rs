@@ -6,7 +6,7 @@ use auto_recovery::audit::{FoundSession, find_session};
 use serde::Serialize;
 
 use crate::args::CheckpointArgs;
-use crate::commands::restore::is_of_here;
+use crate::commands::restore_named::is_of_here;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{counted, session_argument};

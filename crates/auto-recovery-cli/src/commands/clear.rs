@@ -36,6 +36,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
     let state_dir = &context.settings.state_dir.value;
     let mut all_may_go = true;
     let is_of_all = session.is_none();
+    let mut name = String::new();
     let (sessions, question) = match session {
         Some(session) => {
             let session = to_remove(store, session, yes)?;
@@ -43,10 +44,8 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
                 printer.warn(hints::chain(&held.refusal(&session)));
                 return Ok(Exit::NOT_FOUND);
             }
-            let question = format!(
-                "remove session {} with its outputs and checkpoints?",
-                short(&session)
-            );
+            name = session::told_of(store, &session, &context.settings.workspace)?;
+            let question = format!("remove session {name} with its outputs and checkpoints?");
             (vec![session], question)
         }
         None => {
@@ -83,13 +82,13 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
             }
             Err(error) => {
                 if !cleared.is_empty() {
-                    tell(&cleared, printer)?;
+                    tell(&cleared, &name, printer)?;
                 }
                 return Err(error);
             }
         }
     }
-    tell(&cleared, printer)?;
+    tell(&cleared, &name, printer)?;
     Ok(match all_may_go {
         true => Exit::OK,
         false => Exit::NOT_FOUND,
@@ -154,7 +153,8 @@ fn clear_one(
     store.clear(session_id)
 }
 
-fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
+/// Says what was removed, a single session by its `name` if it was named.
+fn tell(cleared: &[Cleared], name: &str, printer: &Printer) -> Result<()> {
     if printer.json {
         return printer.json_lines(cleared);
     }
@@ -162,6 +162,7 @@ fn tell(cleared: &[Cleared], printer: &Printer) -> Result<()> {
     let entries = counted(entries, "entry");
     match cleared {
         [] => printer.note("there was nothing to remove"),
+        [_] if !name.is_empty() => printer.note(format_args!("removed {name} ({entries})")),
         [one] => printer.note(format_args!(
             "removed {} ({entries})",
             short(&one.session_id)

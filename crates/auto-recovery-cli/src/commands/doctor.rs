@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use auto_recovery::Result;
+use auto_recovery::files::check_room;
 use auto_recovery::run::Health;
 use auto_recovery::wording::shell_word;
+use auto_recovery::{Error, Result};
 use serde::Serialize;
 
 use crate::build::VERSION;
@@ -104,19 +105,25 @@ pub(crate) fn doctor(context: &Context) -> Result<Exit> {
 fn checks(context: &Context) -> Vec<Check> {
     let settings = &context.settings;
     let mut checks = vec![Check::ok("version", format!("recover {VERSION}"))];
-    checks.extend(store(context));
+    let store = store(context);
+    let is_usable = store.finding == Finding::Ok;
+    checks.push(store);
     let state_dir = &settings.state_dir.value;
-    checks.push(space(state_dir));
+    checks.push(space(
+        state_dir,
+        "name another place with RECOVER_STATE_DIR",
+    ));
     // Elsewhere there may be room, or none.
-    let path = settings.store.value.path();
+    let path = settings.store.value.path().filter(|_| is_usable);
     let elsewhere = path.filter(|path| !path.starts_with(state_dir));
-    checks.extend(
-        elsewhere
-            .map(space)
-            .filter(|one| one.finding != Finding::Ok),
-    );
+    let elsewhere = elsewhere.map(|path| space(path, "name another store with --store"));
+    checks.extend(elsewhere.filter(|one| one.finding != Finding::Ok));
     if let Ok(place) = context.place_of(context.store_when_needed()) {
-        checks.extend(tree(place.health(&settings.cwd)));
+        let mut health = place.health(&settings.cwd);
+        if let (true, Err(error)) = (health.state.is_empty(), check_room(state_dir)) {
+            health.state.push(hints::chain(&error));
+        }
+        checks.extend(tree(health));
     }
     checks.extend(files(settings));
     checks
@@ -138,12 +145,27 @@ fn files(settings: &Settings) -> impl Iterator<Item = Check> {
 }
 
 /// How the store is. One that is not there yet is not made.
-fn store(context: &Context) -> Option<Check> {
+fn store(context: &Context) -> Check {
     let store = &context.settings.store;
     let shown = format!("{} ({})", store.value, store.origin);
-    if store.value.path().is_some_and(|path| !path.exists()) {
-        let says = format!("{shown}: not there yet, the first recovery makes it");
-        return Some(Check::ok("store", says));
+    let wrong = |error: &Error| {
+        let says = format!("{shown}: {}", hints::chain(error));
+        let way = "name another one with --store, RECOVER_STORE or `store` in your own config.toml";
+        Check::wrong("store", says, way)
+    };
+    if let Some(path) = store.value.path() {
+        let dir = match path.is_file() {
+            true => path.parent().unwrap_or(path),
+            false => path,
+        };
+        match check_room(dir) {
+            Err(error) => return wrong(&error.context("nothing can be recorded there")),
+            Ok(()) if !path.exists() => {
+                let says = format!("{shown}: not there yet, the first recovery makes it");
+                return Check::ok("store", says);
+            }
+            Ok(()) => {}
+        }
     }
     let read = context.store().and_then(|store| {
         let (sessions, mut damage) = store.read_sessions()?;
@@ -155,48 +177,41 @@ fn store(context: &Context) -> Option<Check> {
         damage.dedup_by_key(|one| one.to_string());
         (counted(sessions.len() as u64, "session"), damage)
     });
-    Some(match found {
-        Ok((count, damage)) => match damage.first() {
-            None => Check::ok("store", format!("{shown}: {count}")),
-            Some(first) => {
-                let places = counted(damage.len() as u64, "damaged place");
-                let says = format!("{shown}: {count}, and {places}: {first}");
-                let way = "what is damaged is kept and passed over: look at it, or move it away";
-                Check::wrong("store", says, way)
-            }
-        },
-        Err(error) => Check::wrong(
-            "store",
-            format!("{shown}: {}", hints::chain(&error)),
-            "name another one with --store, RECOVER_STORE or `store` in your own config.toml",
-        ),
-    })
+    let (count, damage) = match found {
+        Ok(found) => found,
+        Err(error) => return wrong(&error),
+    };
+    match damage.first() {
+        None => Check::ok("store", format!("{shown}: {count}")),
+        Some(first) => {
+            let places = counted(damage.len() as u64, "damaged place");
+            let says = format!("{shown}: {count}, and {places}: {first}");
+            let way = "what is damaged is kept and passed over: look at it, or move it away";
+            Check::wrong("store", says, way)
+        }
+    }
 }
 
-/// How much room there is for checkpoints and outputs.
-fn space(state_dir: &Path) -> Check {
-    let there = state_dir.ancestors().find(|dir| dir.exists());
+/// How much room there is at `dir`, and how to do without it: `elsewhere`.
+fn space(dir: &Path, elsewhere: &str) -> Check {
+    let there = dir.ancestors().find(|dir| dir.exists());
     let there = there.map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    let shown = state_dir.display();
+    let shown = dir.display();
     match rustix::fs::statvfs(&there) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let says = format!("{} MiB free for {shown}", free / MIB);
+            let way =
+                format!("make room there, or {elsewhere}; `recover prune` removes old sessions");
             match free < FREE_BYTES_MIN {
-                true => Check::wrong(
-                    "space",
-                    says,
-                    "make room there, or name another place with RECOVER_STATE_DIR; `recover \
-                     prune` removes old sessions",
-                ),
+                true => Check::wrong("space", says, &way),
                 false => Check::ok("space", says),
             }
         }
-        Err(error) => Check::wrong(
-            "space",
-            format!("the disk of {shown} cannot be measured: {error}"),
-            "name another place with RECOVER_STATE_DIR",
-        ),
+        Err(error) => {
+            let says = format!("the disk of {shown} cannot be measured: {error}");
+            Check::wrong("space", says, elsewhere)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auto_recovery::Result;
 use auto_recovery::audit::{
     AttemptFinished, AttemptStarted, AuditStore, Damage, FailureDetected, JournalEvent,
-    JournalRecord, SessionFinished, SessionStarted,
+    JournalRecord, JournalSummary, SessionFinished, SessionOutcome, SessionStarted,
 };
 
 /// The journal of one session.
@@ -53,6 +53,11 @@ impl Evidence {
             _ => {}
         }
         self.records.push(record);
+    }
+
+    /// All records.
+    pub(crate) fn records(&self) -> Vec<&JournalRecord> {
+        self.records.iter().collect()
     }
 
     /// The records about attempt `number`, and those about the session as a whole.
@@ -146,7 +151,17 @@ impl Evidence {
         (faced, earlier)
     }
 
-    /// How the session ended.
+    /// How the session ended, as lists of sessions say it, where its last entry was a success if
+    /// `last_succeeded`.
+    pub(crate) fn outcome(&self, last_succeeded: bool) -> SessionOutcome {
+        let mut summary = JournalSummary::default();
+        for record in &self.records {
+            summary.apply(&record.at, &record.event);
+        }
+        summary.outcome(last_succeeded)
+    }
+
+    /// The record of how the session ended.
     pub(crate) fn session_finished(&self) -> Option<&SessionFinished> {
         self.records
             .iter()

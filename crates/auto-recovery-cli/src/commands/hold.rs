@@ -1,7 +1,6 @@
 //! `recover hold`: sessions that no rule and no `clear` removes.
 
 use auto_recovery::Result;
-use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{JournalEvent, SessionHeld, SessionReleased};
 
 use crate::args::HoldArgs;
@@ -23,6 +22,7 @@ pub(crate) fn hold(context: &Context, args: HoldArgs) -> Result<Exit> {
     }
     let store = context.store()?;
     let session = session::existing(&*store, &session)?;
+    let name = session::told_of(&*store, &session, &context.settings.workspace)?;
     let started = identity::session_started(&context.settings, None);
     let held = SessionHeld {
         reason,
@@ -31,8 +31,7 @@ pub(crate) fn hold(context: &Context, args: HoldArgs) -> Result<Exit> {
     };
     store.record(Some(&session), JournalEvent::SessionHeld(held))?;
     context.printer.note(format_args!(
-        "session {} is held; `recover hold --release {}` lets it go",
-        short(&session),
+        "session {name} is held; `recover hold --release {}` lets it go",
         session_argument(&session)
     ));
     Ok(Exit::OK)
@@ -42,10 +41,11 @@ pub(crate) fn hold(context: &Context, args: HoldArgs) -> Result<Exit> {
 fn release(context: &Context, session: String) -> Result<Exit> {
     let store = context.store()?;
     let session = session::existing(&*store, &session)?;
+    let name = session::told_of(&*store, &session, &context.settings.workspace)?;
     if session::facts(&*store, &session)?.held.is_none() {
         context
             .printer
-            .note(format_args!("session {} was not held", short(&session)));
+            .note(format_args!("session {name} was not held"));
         return Ok(Exit::OK);
     }
     let started = identity::session_started(&context.settings, None);
@@ -54,9 +54,8 @@ fn release(context: &Context, session: String) -> Result<Exit> {
         host: started.host,
     };
     store.record(Some(&session), JournalEvent::SessionReleased(released))?;
-    context.printer.note(format_args!(
-        "session {} is not held any more",
-        short(&session)
-    ));
+    context
+        .printer
+        .note(format_args!("session {name} is not held any more"));
     Ok(Exit::OK)
 }

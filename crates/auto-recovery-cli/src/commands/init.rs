@@ -2,7 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
+use std::path::Path;
 
+use auto_recovery::files::{Links, open_regular};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -61,20 +63,7 @@ pub(crate) fn init(context: &Context) -> Result<Exit> {
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = match opened {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut unread = context.settings.unread.iter();
-            let broken = unread.find(|one| one.is_broken && *one.path == path);
-            let says = match broken {
-                // What is wrong in it was told before.
-                Some(_) => format!(
-                    "{shown} is there already, broken, and stays: mend it, or move it away and \
-                     type `recover init` again"
-                ),
-                None => {
-                    format!(
-                        "{shown} is there already and stays; `recover config` shows what it sets"
-                    )
-                }
-            };
+            let says = format!("{shown} is there already{}", and_stays(context, &path));
             return Err(Error::new(ErrorKind::NotFound, says));
         }
         opened => opened.map_err(|error| Error::io("make", &path, error))?,
@@ -91,4 +80,20 @@ pub(crate) fn init(context: &Context) -> Result<Exit> {
         );
     }
     Ok(Exit::OK)
+}
+
+/// The words for what stands at `path` already.
+fn and_stays(context: &Context, path: &Path) -> String {
+    let mut unread = context.settings.unread.iter();
+    let why = match open_regular(path, Links::Follow) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "a link to nothing".to_owned(),
+        Err(error) => error.to_string(),
+        // What is wrong in it was told before.
+        Ok(_) if unread.any(|one| one.is_broken && *one.path == *path) => {
+            return ", broken, and stays: mend it, or move it away and type `recover init` again"
+                .to_owned();
+        }
+        Ok(_) => return " and stays; `recover config` shows what it sets".to_owned(),
+    };
+    format!(" and stays: {why}: move it away and type `recover init` again")
 }

@@ -30,6 +30,7 @@ mod recipes;
 mod redact;
 mod report;
 mod restore;
+mod restore_named;
 mod run;
 mod seal;
 mod session;

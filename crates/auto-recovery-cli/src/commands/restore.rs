@@ -11,6 +11,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::RestoreArgs;
+use crate::commands::restore_named::{is_of_here, named};
 use crate::commands::session;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -97,7 +98,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         return restore_checkpoint(context, &place, &named.checkpoint, preview);
     }
     let session_id = match session {
-        Some(typed) => meant(context, &place, typed)?,
+        Some(typed) => named(context, &place, typed)?,
         None => newest_here(context, &place)?,
     };
     let request = RestoreRequest {
@@ -431,32 +432,4 @@ fn would_change(change: &Previewed) -> WouldChange<'_> {
         added: change.lines.map(|(added, _)| added),
         removed: change.lines.map(|(_, removed)| removed),
     }
-}
-/// Whether `session` is the id of one that worked in this workspace.
-pub(super) fn is_of_here(context: &Context, place: &Place, session: &str) -> Result<bool> {
-    let root = &context.settings.workspace;
-    Ok(place.store.is_known(session)? && place.worked_in(session, root))
-}
-
-/// The session that was `typed`. Another workspace is changed only where its session is named as it
-/// is shown: a piece of an id may be a slip.
-///
-/// # Errors
-/// [`ErrorKind::NotFound`] if that names none.
-fn meant(context: &Context, place: &Place, typed: String) -> Result<String> {
-    let session = match session::existing(&*place.store, &typed) {
-        Ok(session) => session,
-        // What a restore replaced has an id of its own, and no record.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(typed),
-        Err(error) => return Err(error),
-    };
-    let is_named = session == typed || short(&session) == typed;
-    if is_named || is_of_here(context, place, &session)? {
-        return Ok(session);
-    }
-    let context = format!(
-        "session {} is of another workspace: name it as it is shown",
-        session_word(&session)
-    );
-    Err(Error::new(ErrorKind::NotFound, context))
 }

@@ -168,7 +168,9 @@ pub(crate) fn existing_or_checkpoint(store: &dyn AuditStore, typed: &str) -> Res
 fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str)) -> Result<String> {
     let context = match find_session(store, typed)? {
         FoundSession::One(session) => return Ok(session),
-        FoundSession::Several(matches, has_more) => ambiguous(typed, &matches, has_more),
+        FoundSession::Several(matches, has_more) => {
+            ambiguous(typed, &matches, Vec::new(), has_more)
+        }
         FoundSession::Nothing(Some(nearest)) => format!(
             "no {what} {typed}: did you mean {}? {lists}",
             session_word(&nearest)
@@ -180,30 +182,45 @@ fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str))
     Err(Error::new(ErrorKind::NotFound, context))
 }
 
-/// The refusal to choose among `matches`, with what tells one from the other.
-fn ambiguous(typed: &str, matches: &[SessionSummary], has_more: bool) -> String {
-    let names = distinct_ids(matches);
-    let told = matches.iter().zip(names).map(|(session, name)| {
-        let minutes = "2026-01-02T03:04".len();
-        let start = session.session_start.as_deref().unwrap_or_default();
-        let start: String = start.chars().take(minutes).collect();
-        let command = session.command.as_deref().map(shell_words);
-        let command = command.map(|words| format!("`{}`", cut(&words, COMMAND_CHARS)));
-        let facts = [
-            start.replace('T', " "),
-            outcome_name(session.outcome).to_owned(),
-            command.unwrap_or_default(),
-            session.project.clone().unwrap_or_default(),
-        ];
-        let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
-        format!("{name} ({})", facts.join(", "))
-    });
-    let mut told: Vec<_> = told.collect();
+/// The refusal to choose among `sessions` and `others`, with what tells one from the other.
+pub(crate) fn ambiguous(
+    typed: &str,
+    sessions: &[SessionSummary],
+    others: Vec<String>,
+    has_more: bool,
+) -> String {
+    let names = distinct_ids(sessions);
+    let told = sessions.iter().zip(names);
+    let mut told: Vec<_> = told
+        .map(|(session, name)| described(session, name))
+        .collect();
+    let what = match others.is_empty() {
+        true => "sessions",
+        false => "ids",
+    };
+    told.extend(others);
     told.extend(has_more.then(|| "and more".to_owned()));
     format!(
-        "{typed} is part of several sessions, give more of one: {}",
+        "{typed} is part of several {what}, give more of one: {}",
         told.join("; ")
     )
+}
+
+/// `session` by its `name`, with what tells it from others.
+fn described(session: &SessionSummary, name: &str) -> String {
+    let minutes = "2026-01-02T03:04".len();
+    let start = session.session_start.as_deref().unwrap_or_default();
+    let start: String = start.chars().take(minutes).collect();
+    let command = session.command.as_deref().map(shell_words);
+    let command = command.map(|words| format!("`{}`", cut(&words, COMMAND_CHARS)));
+    let facts = [
+        start.replace('T', " "),
+        outcome_name(session.outcome).to_owned(),
+        command.unwrap_or_default(),
+        session.project.clone().unwrap_or_default(),
+    ];
+    let facts: Vec<_> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    format!("{name} ({})", facts.join(", "))
 }
 
 /// The ids of `sessions` as people see them, each whole where another looks the same.
@@ -228,6 +245,20 @@ pub(crate) fn facts(store: &dyn AuditStore, session: &str) -> Result<JournalSumm
         Ok(())
     })?;
     Ok(facts)
+}
+
+/// `session` as people see it, with its workspace where that is not the `workspace` here: a piece
+/// of an id may mean another project's.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn told_of(store: &dyn AuditStore, session: &str, workspace: &Path) -> Result<String> {
+    let started = facts(store, session)?.started.unwrap_or_default();
+    let elsewhere = started
+        .workspace
+        .filter(|root| Path::new(root) != workspace);
+    let of = elsewhere.map(|root| format!(" of {root}"));
+    Ok(short(session).to_owned() + &of.unwrap_or_default())
 }
 
 /// What the end of a trail tells of it.

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
@@ -24,10 +23,10 @@ use crate::output::{Printer, session_argument, session_word};
 /// Attempts that people are shown of a session; `history` lists all.
 const ATTEMPTS_SHOWN: usize = 20;
 
-/// One attempt, for programs.
+/// One attempt, for programs; of a session without any, what there is.
 #[derive(Serialize)]
 struct Shown<'a> {
-    entry: &'a RecoveryAuditEntry,
+    entry: Option<&'a RecoveryAuditEntry>,
     journal: Vec<&'a JournalRecord>,
     diff: Option<&'a Whole<'a>>,
     output_file: Option<&'a str>,
@@ -82,20 +81,14 @@ fn show_attempts(
         .without_end(last)
         .filter(|_| wanted.attempt.is_none());
     if printer.json {
-        for_programs(
-            place,
-            &session,
-            &tail,
-            &evidence,
-            without_end.is_some(),
-            printer,
-        )?;
+        for_programs(place, &session, &tail, &evidence, printer)?;
     } else {
         let total = store.statistics(&session)?.total_attempts;
         let facts = show_text::SessionFacts {
             session: &session,
             evidence: &evidence,
             total,
+            last_succeeded: last_succeeded(store, &session)?,
         };
         let dir = outputs_dir(&place.state_dir, &session)?;
         let outputs = Outputs::of(&session, &dir, printer.columns);
@@ -131,36 +124,35 @@ fn show_attempts(
     session::told(store, &session, shown, &tail.damage, printer)
 }
 
-/// Prints the last of the attempts as JSON. `is_open` says that another has no end yet.
+/// Whether the last attempt of `session` was a success.
+fn last_succeeded(store: &dyn AuditStore, session: &str) -> Result<bool> {
+    let tail = read_tail(store, session, 1)?;
+    Ok(tail.entries.last().is_some_and(|last| last.success))
+}
+
+/// Prints the last of the attempts as JSON, or what is known of a session without any.
 fn for_programs(
     place: &Place,
     session: &str,
     tail: &Tail,
     evidence: &Evidence,
-    is_open: bool,
     printer: &Printer,
 ) -> Result<()> {
-    let unread = tail.damage.iter().find(|damage| !damage.is_aside);
-    let entry = tail.entries.last().ok_or_else(|| {
-        if let Some(damage) = unread {
-            return session::nothing_readable(session, damage);
+    let Some(entry) = tail.entries.last() else {
+        if let Some(damage) = tail.damage.iter().find(|damage| !damage.is_aside) {
+            return Err(session::nothing_readable(session, damage));
         }
-        let what = match is_open {
-            true => "no attempt has an end",
-            false => "nothing was tried",
-        };
-        Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "{what} in session {}; `recover show` without --json tells why",
-                short(session)
-            ),
-        )
-    })?;
+        return printer.json(&Shown {
+            entry: None,
+            journal: evidence.records(),
+            diff: None,
+            output_file: evidence.first_output_file(),
+        });
+    };
     let diff = place.diff(session, entry.attempt_number)?;
     let diff = diff.as_ref().map(Whole::of);
     printer.json(&Shown {
-        entry,
+        entry: Some(entry),
         journal: evidence.records_of(entry.attempt_number),
         diff: diff.as_ref(),
         output_file: evidence.output_file(entry.attempt_number),

@@ -11,9 +11,10 @@ use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::session_id::short;
-use auto_recovery::audit::{AttemptFinished, AttemptStarted, FailureDetected, LeftBehind};
+use auto_recovery::audit::{AttemptStarted, FailureDetected};
 use auto_recovery::escape::strip_escapes;
 use auto_recovery::files::{Links, open_regular};
+use auto_recovery::report::particulars;
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{next_of, result_of, result_tone};
@@ -44,6 +45,8 @@ pub(crate) struct SessionFacts<'a> {
     pub(crate) evidence: &'a Evidence,
     /// Number of its attempts.
     pub(crate) total: u64,
+    /// Whether the last of them was a success.
+    pub(crate) last_succeeded: bool,
 }
 
 /// Renders the facts of the session as a whole.
@@ -52,6 +55,7 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
         session,
         evidence,
         total,
+        last_succeeded,
     } = of;
     let mut facts = Facts::new(columns);
     facts.add("session", short(session));
@@ -90,7 +94,11 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
                 facts.add("because", finished.reason.trim_end_matches(NOBODY_CALLED));
             }
         }
-        None => facts.add("attempts", total.to_string()),
+        None => {
+            let outcome = outcome_name(evidence.outcome(*last_succeeded));
+            let tries = counted(*total, "attempt");
+            facts.add("outcome", format!("{outcome}, {tries}"));
+        }
     }
     facts.render()
 }
@@ -145,8 +153,8 @@ pub(crate) fn attempt(
     add("result", &entry.recovery_message);
     add("next", next_of(entry));
     if let Some(finished) = evidence.finished(number) {
-        for (name, value) in particulars(finished) {
-            add(name, &value);
+        for one in particulars(finished) {
+            add(one.short_name, &one.says);
         }
     }
     if let Some(diff) = diff {
@@ -180,38 +188,6 @@ fn recipe(started: &AttemptStarted) -> String {
         (Some(name), Some(tier)) => format!("{name}, {tier}"),
         (name, _) => name.clone().unwrap_or_default(),
     }
-}
-
-/// Facts that an entry has no field for and a person should know.
-fn particulars(finished: &AttemptFinished) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("protected", finished.protected.join(", ")),
-        ("foreign", finished.foreign.join(", ")),
-        ("left behind", joined(&finished.left_behind)),
-        ("uncovered", finished.not_covered.join(", ")),
-        ("running", finished.left_running.join(", ")),
-    ];
-    if finished.kept {
-        facts.push((
-            "kept",
-            "its changes are the ground for the next attempt".to_owned(),
-        ));
-    }
-    if finished.stood_in {
-        facts.push((
-            "stood in",
-            "for the command, which was not run again".to_owned(),
-        ));
-    }
-    if finished.flaky {
-        facts.push(("flaky", "the command passed by being run again".to_owned()));
-    }
-    facts
-}
-
-fn joined(all: &[LeftBehind]) -> String {
-    let all: Vec<_> = all.iter().map(ToString::to_string).collect();
-    all.join(", ")
 }
 
 /// The outputs of a session: each is shown where it says more than the one before.

@@ -2,10 +2,12 @@
 
 use std::time::SystemTime;
 
+use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::{RecoveryStatistics, Result};
 
 use crate::args::StatsArgs;
+use crate::commands::evidence::Evidence;
 use crate::commands::session;
 use crate::commands::stats_of_all::stats_of_all;
 use crate::commands::stats_text::{counts, when};
@@ -33,12 +35,30 @@ pub(crate) fn stats(context: &Context, args: StatsArgs) -> Result<Exit> {
     if printer.json {
         printer.json(&statistics)?;
     } else {
-        printer.long_text(&text(&statistics, now, printer.columns))?;
+        // A session without attempts has a failure all the same.
+        let failure = match statistics.total_attempts {
+            0 => failure_of(store, &session)?,
+            _ => None,
+        };
+        printer.long_text(&text(&statistics, failure, now, printer.columns))?;
     }
     session::told(store, &session, statistics.total_attempts, &damage, printer)
 }
 
-fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) -> String {
+/// The failure that `session` began with, if that is on record.
+fn failure_of(store: &dyn AuditStore, session: &str) -> Result<Option<String>> {
+    let (evidence, _damage) = Evidence::of(store, session)?;
+    let failure = evidence.failure().map(|detected| &detected.failure);
+    Ok(failure.map(|failure| format!("{}: {}", failure.error_type, failure.message)))
+}
+
+/// The sums in words. `failure` is what nothing was tried against.
+fn text(
+    statistics: &RecoveryStatistics,
+    failure: Option<String>,
+    now: SystemTime,
+    columns: Option<u16>,
+) -> String {
     let RecoveryStatistics {
         session_id,
         session_start,
@@ -67,7 +87,10 @@ fn text(statistics: &RecoveryStatistics, now: SystemTime, columns: Option<u16>) 
     );
     facts.add("success rate", format!("{success_rate:.2} %"));
     facts.add("strategies", counts(strategies_used));
-    facts.add("error types", counts(error_type_distribution));
+    match failure {
+        Some(failure) => facts.add("failure", failure),
+        None => facts.add("error types", counts(error_type_distribution)),
+    }
     facts.add(
         "time",
         format!(

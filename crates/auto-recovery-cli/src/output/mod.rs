@@ -4,7 +4,6 @@
 //! is shown; the commands do.
 
 mod bar;
-mod escape;
 mod facts;
 mod file;
 mod fold;
@@ -20,9 +19,9 @@ mod style;
 mod table;
 mod time;
 
+pub(crate) use auto_recovery::escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
 pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
-pub(crate) use escape::{Escapes, EscapingWriter, escape_bytes, escape_text};
 pub(crate) use facts::Facts;
 pub(crate) use file::{format_by_ending, write_output};
 pub(crate) use fold::{columns, fold};

@@ -80,6 +80,26 @@ fn the_file_that_init_writes_is_right_in_every_line_and_never_replaced() {
          sets",
     );
     assert_eq!(fs::read_to_string(&path).expect("it"), settings.join("\n"));
+    let refused = |what: &str| {
+        machine.recover(&["init", "-q"]).fails(
+            1,
+            &format!(
+                "[ROOT]/project/recover.toml is there already and stays: {what}: move it away and \
+                 type `recover init` again"
+            ),
+        );
+    };
+    fs::remove_file(&path).expect("gone");
+    std::os::unix::fs::symlink("nowhere", &path).expect("a link");
+    refused("a link to nothing");
+    fs::remove_file(&path).expect("gone");
+    fs::create_dir(&path).expect("a directory");
+    let run = machine.recover(&["init"]);
+    assert!(
+        run.stderr
+            .contains("stays: it is a directory, not a regular file: move it"),
+        "{run:?}"
+    );
 }
 
 #[test]
@@ -168,6 +188,10 @@ fn doctor_finds_what_no_run_could_use() {
         "store",
         "it is no SQLite database",
     );
+    // Root may write there, and nothing can be made.
+    let nowhere = ["--store", "jsonl:/proc/x"];
+    let reason = "nothing can be recorded there: make a file in /proc: No such file";
+    says(&Machine::new(), &nowhere, "store", reason);
     let machine = Machine::new();
     let nobody = ["--store", "postgres://me@127.0.0.1:1/db"];
     says(&machine, &nobody, "store", "cannot be reached");
@@ -331,6 +355,15 @@ fn a_session_that_tried_nothing_has_nothing_to_take_back() {
     }
     let json = machine.recover(&["undo", "--json"]).json();
     assert_eq!(json["restored"], serde_json::json!([]));
+    let shown = machine.recover(&["show", "s", "--json"]).json();
+    assert!(
+        shown["entry"].is_null() && shown["diff"].is_null(),
+        "{shown}"
+    );
+    assert!(shown["output_file"].is_string(), "{shown}");
+    let sums = machine.recover(&["stats", "s"]);
+    let failure = |line: &str| line.starts_with("failure ") && line.contains("exit");
+    assert!(sums.stdout.lines().any(failure), "{sums:?}");
     for part in ["--diff", "--stat"] {
         let says = "nothing was tried in session s: `recover show s` tells why";
         machine.recover(&["show", "s", part]).fails(1, says);

@@ -53,7 +53,7 @@ fn a_piece_of_several_ids_lists_them_and_one_of_none_says_what_was_meant() {
     let machine = machine();
     let several = machine.recover(&["show", "b2f01"]);
     assert_eq!(several.code, 1, "{several:?}");
-    insta::assert_snapshot!(several.stderr, @"recover: error: b2f01 is part of several sessions, give more of one: aab2f01d (2020-01-02 03:04, unknown, project); 45b2f01c (2020-01-02 03:04, unknown, project)");
+    insta::assert_snapshot!(several.stderr, @"recover: error: b2f01 is part of several sessions, give more of one: aab2f01d (2020-01-02 03:04, recovered, project); 45b2f01c (2020-01-02 03:04, recovered, project)");
     for (typed, says) in [
         ("9c19e2ab", "did you mean 9c19e2aa?"),
         ("jbo-10", "did you mean job-10?"),
@@ -82,4 +82,23 @@ fn what_is_gone_for_good_is_named_whole_where_nobody_is_asked() {
         (0, "recover: removed 9c19e2aa (1 entry)\n")
     );
     assert_eq!(machine.recover(&["clear", "job-10", "--yes"]).code, 0);
+}
+
+#[test]
+fn a_session_of_another_workspace_is_said_to_be_of_that() {
+    let machine = machine();
+    let elsewhere = machine.root().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a directory");
+    let there = |args: &[&str]| {
+        let run = machine.run(machine.command(args).current_dir(&elsewhere));
+        assert_eq!(run.code, 0, "{run:?}");
+        run.stderr
+    };
+    let says = "recover: session 9c19e2aa of [ROOT]/project is held; `recover hold --release 9c19e2aa` \
+                lets it go\n";
+    assert_eq!(there(&["hold", "c19e2"]), says);
+    let says = "recover: session 9c19e2aa of [ROOT]/project is not held any more\n";
+    assert_eq!(there(&["hold", "--release", "c19e2"]), says);
+    let says = "recover: removed 9c19e2aa of [ROOT]/project (1 entry)\n";
+    assert_eq!(there(&["clear", "--yes", "9c19e2aa"]), says);
 }

@@ -76,8 +76,8 @@ fn without_a_session_the_newest_is_taken_and_named() {
 fn sessions_for_people() {
     let machine = Machine::with_trail();
     insta::assert_snapshot!(machine.recover(&["sessions"]).quiet(), @r"
-    SESSION         AGE  OUTCOME  CURED  COMMAND  PROJECT
-    build-7  2020-01-02  unknown    1/3           project
+    SESSION         AGE  OUTCOME    CURED  COMMAND  PROJECT
+    build-7  2020-01-02  recovered    1/3           project
     ");
 }
 
@@ -109,7 +109,7 @@ fn sessions_for_programs() {
         (&session["total_attempts"], &session["successful_attempts"]),
         (&json!(3), &json!(1))
     );
-    assert_eq!(session["outcome"], "unknown");
+    assert_eq!(session["outcome"], "recovered");
     assert_eq!(session["command"], Value::Null);
     assert_eq!(session["project"], "project");
 }
@@ -286,10 +286,10 @@ fn show_for_people() {
         .replace(host.trim(), "[HOST]")
         .replace(root, "[ROOT]");
     insta::assert_snapshot!(text, @r"
-    session   build-7
-    in        [ROOT]/project
-    by        tester on [HOST]
-    attempts  3
+    session  build-7
+    in       [ROOT]/project
+    by       tester on [HOST]
+    outcome  recovered, 3 attempts
 
     attempt 1  fix · failed, undone · 1.5 s · 2020-01-02
       failure    E0308: mismatched types

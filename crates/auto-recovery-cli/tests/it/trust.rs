@@ -127,10 +127,8 @@ fn what_is_wrong_in_a_file_is_wrong_whoever_wrote_it() {
         for (args, code) in [(&["run", "--", "true"][..], 125), (&["config"], 2)] {
             let run = machine.recover(args);
             assert_eq!(run.code, code, "{run:?}");
-            assert!(
-                run.stderr.contains(&format!("recover.toml:{says}")),
-                "{run:?}"
-            );
+            let told = [run.stdout.as_str(), &run.stderr].concat();
+            assert!(told.contains(&format!("recover.toml:{says}")), "{run:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::audit::{AuditStore, SessionQuery, SessionSummary, session_id};
 use crate::error::Result;
+use crate::wording::nearness;
 
 /// Most sessions that are told of one piece.
 pub const MATCHES_MAX: usize = 10;
@@ -17,9 +18,6 @@ const ATTEMPT_DIGITS_MAX: usize = 4;
 
 /// The least piece of an id: fewer characters are part of too many ids, or a slip.
 const PIECE_CHARS_MIN: usize = 4;
-
-/// Most letters that may be mistyped in a piece of at least twice as many.
-const MISTYPED_MAX: usize = 2;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +40,7 @@ pub fn find_session(store: &dyn AuditStore, typed: &str) -> Result<FoundSession>
     if store.is_known(typed)? {
         return Ok(FoundSession::One(typed.to_owned()));
     }
-    let is_attempt = typed.len() <= ATTEMPT_DIGITS_MAX;
-    let is_attempt = is_attempt && typed.bytes().all(|byte| byte.is_ascii_digit());
-    if is_attempt || typed.chars().count() < PIECE_CHARS_MIN {
+    if !is_piece(typed) {
         return Ok(FoundSession::Nothing(None));
     }
     let query = SessionQuery {
@@ -64,16 +60,21 @@ pub fn find_session(store: &dyn AuditStore, typed: &str) -> Result<FoundSession>
     }
 }
 
+/// Whether `typed` may stand for an id that has it as a piece.
+pub(crate) fn is_piece(typed: &str) -> bool {
+    let is_attempt = typed.len() <= ATTEMPT_DIGITS_MAX;
+    let is_attempt = is_attempt && typed.bytes().all(|byte| byte.is_ascii_digit());
+    !is_attempt && typed.chars().count() >= PIECE_CHARS_MIN
+}
+
 /// That of `ids` which `typed` was probably meant to be, whole or as people see it.
 fn nearest<'a>(typed: &str, ids: impl Iterator<Item = &'a str>) -> Option<String> {
-    let far = (typed.chars().count() / 2).min(MISTYPED_MAX);
-    let distances = ids.map(|id| {
-        let whole = strsim::osa_distance(typed, id);
-        let short = strsim::osa_distance(typed, session_id::short(id));
-        (whole.min(short), id)
+    let near = ids.filter_map(|id| {
+        let names = [id, session_id::short(id)];
+        let nearness = names.into_iter().filter_map(|name| nearness(typed, name));
+        Some((nearness.min()?, id))
     });
-    let near = distances.filter(|(distance, _)| *distance <= far);
-    near.min_by_key(|(distance, _)| *distance)
+    near.min_by_key(|(nearness, _)| *nearness)
         .map(|(_, id)| id.to_owned())
 }
 

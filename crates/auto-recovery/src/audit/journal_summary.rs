@@ -91,10 +91,10 @@ impl JournalSummary {
         SessionSummary {
             session_id,
             session_start: self.session_start(tally.first_timestamp.as_deref()),
+            outcome: self.outcome(tally.last_succeeded),
             last_attempt_timestamp: tally.last_timestamp,
             total_attempts: tally.total,
             successful_attempts: tally.successful,
-            outcome: self.outcome(),
             command: started.command,
             cwd: started.cwd,
             project: started.project,
@@ -135,8 +135,16 @@ impl JournalSummary {
         }
     }
 
-    /// Its outcome, as far as it can be known.
-    pub fn outcome(&self) -> SessionOutcome {
+    /// Its outcome, as far as it can be known, where its last entry was a success if
+    /// `last_succeeded`: of a session that was only logged, that is its end.
+    pub fn outcome(&self, last_succeeded: bool) -> SessionOutcome {
+        match self.outcome_on_record() {
+            SessionOutcome::Unknown if last_succeeded => SessionOutcome::Recovered,
+            outcome => outcome,
+        }
+    }
+
+    fn outcome_on_record(&self) -> SessionOutcome {
         if let Some(outcome) = self.outcome {
             return outcome;
         }

@@ -29,6 +29,7 @@ mod texts;
 pub(crate) use by_reading::recipes_of_all;
 pub use damage::Damage;
 pub use duplicates::Duplicates;
+pub(crate) use find::is_piece;
 pub use find::{FoundSession, MATCHES_MAX, find_session};
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};

@@ -43,6 +43,9 @@ const SHORT_DIGITS: usize = 8;
 /// Hexadecimal digits of an id of ours, and of one that the Python original made.
 const DIGITS: [usize; 2] = [32, SHORT_DIGITS];
 
+/// What stands before the digits in the ids of sessions and of restores.
+const PREFIXES: [&str; 2] = ["session_", "restore_"];
+
 /// The piece of `session_id` that people are shown: the last digits of an id that we made, and all
 /// of one that somebody chose.
 pub fn short(session_id: &str) -> &str {
@@ -50,7 +53,10 @@ pub fn short(session_id: &str) -> &str {
         let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         DIGITS.contains(&digits.len()) && digits.bytes().all(is_digit)
     };
-    match session_id.strip_prefix("session_").filter(is_hex) {
+    let mut digits = PREFIXES
+        .iter()
+        .filter_map(|prefix| session_id.strip_prefix(prefix));
+    match digits.next().filter(is_hex) {
         Some(digits) => &digits[digits.len() - SHORT_DIGITS..],
         None => session_id,
     }
@@ -109,6 +115,8 @@ mod tests {
         for (id, shown) in [
             ("session_0192f0c1d2e37abc8def012345b2f01c", "45b2f01c"),
             ("session_1a2b3c4d", "1a2b3c4d"),
+            ("restore_0192f0c1d2e37abc8def012345b2f01d", "45b2f01d"),
+            ("restore_db", "restore_db"),
             ("session_old", "session_old"),
             (
                 "session_0192F0C1D2E37ABC8DEF012345B2F01C",

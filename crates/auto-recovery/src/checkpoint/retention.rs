@@ -276,9 +276,9 @@ enum Goes {
 }
 
 /// One workspace's directory in the state.
-struct Shelf {
+pub(super) struct Shelf {
     dir: PathBuf,
-    git: Git,
+    pub(super) git: Git,
 }
 
 /// One ref of a private repository.
@@ -315,7 +315,7 @@ struct SessionRefs {
 }
 
 /// The directories of all workspaces.
-fn shelves(
+pub(super) fn shelves(
     state_dir: &Path,
     options: &CheckpointOptions,
     host: Option<&Arc<dyn Host>>,
@@ -345,7 +345,7 @@ fn shelves(
 }
 
 impl Shelf {
-    fn root(&self) -> Option<PathBuf> {
+    pub(super) fn root(&self) -> Option<PathBuf> {
         let root = read_small(&self.dir.join("root"), Links::Refuse, ROOT_BYTES_MAX).ok()?;
         Some(PathBuf::from(OsStr::from_bytes(&root)))
     }

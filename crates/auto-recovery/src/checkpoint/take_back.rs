@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::lines::come_and_gone;
+use crate::checkpoint::replaced::RESTORE;
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::repository::import::Importer;
 use crate::checkpoint::restore::compare::stands;
@@ -240,7 +241,7 @@ pub fn put_back(
             });
         }
     }
-    let taken_back_by = new_id("restore");
+    let taken_back_by = new_id(RESTORE);
     let mut session = CheckpointSession::begin(Arc::clone(store), &taken_back_by)?;
     // What a later ignore file hides is seen all the same.
     session.rules = Some(Arc::clone(&like.rules));

@@ -15,6 +15,7 @@ mod own;
 mod private;
 mod regular;
 mod replace;
+mod room;
 mod writers;
 
 pub use identity::FileId;
@@ -26,4 +27,5 @@ pub use regular::{
     Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
 };
 pub(crate) use replace::{Synced, filled, remove_synced, replace, replace_at_once};
+pub use room::check_room;
 pub use writers::other_writers;

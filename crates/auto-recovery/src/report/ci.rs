@@ -11,6 +11,7 @@ use crate::audit::{AuditStore, Damage, JournalEvent, SessionFinished, SessionOut
 use crate::entry::RecoveryAuditEntry;
 use crate::error::Result;
 use crate::failure::{Category, Failure};
+use crate::wording;
 
 /// Tries that a report tells of, the last ones; more are counted. Retries within a time have no
 /// number of their own.
@@ -68,6 +69,13 @@ pub struct CiTry {
     pub failure: Option<Failure>,
     /// How long it took, in seconds.
     pub duration_seconds: f64,
+}
+
+impl CiTry {
+    /// What became of it, in the words of screens; whether it was undone, a run does not say here.
+    pub(super) fn result(&self) -> &'static str {
+        wording::result(self.success, false)
+    }
 }
 
 /// What became of a run, for whoever reads no more than that.

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use super::ci::{self, CiReport, Verdict};
 use super::short::{cut, first_line};
 use super::text::{block, code, inline};
+use crate::escape::push_visible;
 use crate::failure::Failure;
 use crate::wording::counted;
 
@@ -43,10 +44,7 @@ pub fn github_log(report: &CiReport, mark: &str) -> String {
         let _ = writeln!(log, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
-        let end = match one.success {
-            true => "success",
-            false => "no cure",
-        };
+        let end = one.result();
         let said = first_line(&one.message, MESSAGE_BYTES_MAX);
         let line = format!("{}: {end}: {said}", one.strategy);
         let _ = writeln!(log, "{}", visible(&line));
@@ -173,14 +171,12 @@ fn tries(report: &CiReport) -> Vec<String> {
     let head = "\n| Strategy | Result | Took | |\n|---|---|--:|---|\n";
     let mut rows = vec![format!("{before}{head}")];
     rows.extend(tries.iter().map(|one| {
-        let end = match one.success {
-            true => "✔ success",
-            false => "✘ no cure",
-        };
+        let sign = if one.success { "✔" } else { "✘" };
+        let end = one.result();
         let strategy = inline(&first_line(&one.strategy, TITLE_BYTES_MAX));
         let said = inline(&first_line(&one.message, TITLE_BYTES_MAX));
         format!(
-            "| {strategy} | {end} | {:.1} s | {said} |\n",
+            "| {strategy} | {sign} {end} | {:.1} s | {said} |\n",
             one.duration_seconds
         )
     }));
@@ -249,8 +245,7 @@ pub fn github_outputs(report: &CiReport, mark: &str) -> String {
 /// Escapes the text after a workflow command.
 fn data(text: &str) -> String {
     let text = text.replace('%', "%25");
-    let text = text.replace('\r', "%0D").replace('\n', "%0A");
-    text.chars().map(shown).collect()
+    visible(&text.replace('\r', "%0D").replace('\n', "%0A"))
 }
 
 /// Escapes the value of a workflow command's property.
@@ -260,15 +255,12 @@ fn property(text: &str) -> String {
 
 /// `text` without characters that do anything, on its line.
 fn visible(text: &str) -> String {
-    text.chars().map(shown).collect()
-}
-
-fn shown(character: char) -> String {
-    match character {
-        '\t' => " ".to_owned(),
-        other if other.is_control() || matches!(other, '\u{2028}' | '\u{2029}') => {
-            format!("\\u{{{:x}}}", u32::from(other))
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => out.push(' '),
+            other => push_visible(other, &mut out),
         }
-        other => other.to_string(),
     }
+    out
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::ci::{CiReport, Verdict, type_of};
 use super::short::first_line;
+use crate::escape::{Escapes, escape_bytes};
 
 /// Bytes of a finding's description.
 const DESCRIPTION_BYTES_MAX: usize = 4096;
@@ -35,10 +36,9 @@ struct Lines {
 /// `report` as a code quality document: an array of one finding, or of none.
 pub fn gitlab(report: &CiReport) -> String {
     let findings: Vec<_> = finding(report).into_iter().collect();
-    let mut json =
+    let json =
         serde_json::to_string_pretty(&findings).expect("strings and numbers are always JSON");
-    json.push('\n');
-    json
+    escape_bytes(json.as_bytes(), Escapes::Json) + "\n"
 }
 
 fn finding(report: &CiReport) -> Option<Finding> {

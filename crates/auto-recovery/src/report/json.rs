@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::audit::{AuditStore, Damage};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::escape::{Escapes, EscapingWriter};
 use crate::export::{Document, list_entries};
 use crate::host::timestamp;
 
@@ -54,13 +55,16 @@ pub fn write_json(
         total_duration_seconds: statistics.total_duration_seconds,
         files_modified: statistics.files_modified_count,
     };
-    let mut document = Document::begin(out);
+    let mut out = EscapingWriter::new(out, Escapes::Json);
+    let mut document = Document::begin(&mut out);
     document.field("report_metadata", &metadata)?;
     document.field("summary", &summary)?;
     document.field("statistics", &statistics)?;
     let count = statistics.total_attempts;
     let of_entries = list_entries(&mut document, "detailed_entries", store, session_id, count)?;
     document.finish()?;
+    out.finish()
+        .map_err(|error| Error::os("write the report", error))?;
     Damage::join(&mut damage, of_entries);
     Ok(damage)
 }

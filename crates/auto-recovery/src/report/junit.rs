@@ -5,12 +5,14 @@
 //! it. Where passing by being run again counts as a failure, the `failure` says that, and each run
 //! that failed is a `rerunFailure`. A cure by a change is a success, and `system-out` names the
 //! changes. If the exit code is not 0, the test has failed, whatever the end of the run. Characters
-//! that XML cannot hold are written as escapes that people read, `\u{1b}`.
+//! that XML cannot hold, or that are not drawn in their place, are written as escapes that people
+//! read, `\u{1b}`.
 
 use std::fmt::Write as _;
 
 use super::ci::{CiReport, Verdict, type_of};
 use super::short::{cut, first_line};
+use crate::escape::push_visible;
 use crate::failure::Failure;
 use crate::wording::counted;
 
@@ -140,10 +142,7 @@ fn story(report: &CiReport) -> String {
         let _ = writeln!(story, "{} before these", counted(untold as u64, "try"));
     }
     for one in tries {
-        let end = match one.success {
-            true => "success",
-            false => "no cure",
-        };
+        let end = one.result();
         let message = first_line(&one.message, ATTRIBUTE_BYTES_MAX);
         let _ = writeln!(story, "{}: {end}: {message}", one.strategy);
     }
@@ -185,12 +184,10 @@ fn push(character: char, xml: &mut String) {
         // Otherwise `]]>` would be an error.
         '>' => xml.push_str("&gt;"),
         '\n' | '\t' => xml.push(character),
-        '\u{fffe}' | '\u{ffff}' => push_escape(character, xml),
-        other if other.is_control() => push_escape(other, xml),
-        other => xml.push(other),
+        // XML has no such characters.
+        '\u{fffe}' | '\u{ffff}' => {
+            let _ = write!(xml, "\\u{{{:x}}}", u32::from(character));
+        }
+        other => push_visible(other, xml),
     }
-}
-
-fn push_escape(character: char, xml: &mut String) {
-    let _ = write!(xml, "\\u{{{:x}}}", u32::from(character));
 }

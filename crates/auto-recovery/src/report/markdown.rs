@@ -174,10 +174,14 @@ fn under_way(story: &Story) -> String {
 fn changed(source: &Source<'_>, story: &Story, seen: &mut Seen) -> String {
     let files = &story.statistics.files_modified;
     let diff = seen.cure(source);
-    if files.is_empty() && diff.is_none() {
+    let nothing_left = telling::nothing_left(story);
+    if files.is_empty() && diff.is_none() && nothing_left.is_none() {
         return String::new();
     }
     let mut text = String::from("\n## What changed\n");
+    if let Some(says) = nothing_left {
+        let _ = writeln!(text, "\n{says}");
+    }
     if let Some(diff) = diff {
         text.push_str(&excerpt(
             "What the cure changed",
@@ -279,7 +283,7 @@ fn excerpt(name: &str, shown: &Excerpt, source: &Source<'_>, rest: Rest) -> Stri
 
 fn result(entry: &RecoveryAuditEntry) -> String {
     match telling::result(entry) {
-        (text, Tone::Bad) => format!("✘ {text}"),
+        (text, Tone::Bad | Tone::Undone) => format!("✘ {text}"),
         (text, _) => format!("✔ {text}"),
     }
 }

@@ -4,7 +4,7 @@
 //! that steer terminals or turn the reading direction are shown as their numbers. Escaped text has
 //! a bound in bytes, because `&` takes five.
 
-use super::text::push_visible;
+use crate::escape::push_visible;
 use crate::wording::counted;
 
 /// `text` escaped for an element's content or a quoted attribute, on one line, of at most about

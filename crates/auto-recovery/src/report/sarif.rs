@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::ci::{CiReport, Spot, Verdict, type_of};
 use super::short::cut;
+use crate::escape::{Escapes, escape_bytes};
 use crate::failure::Failure;
 
 /// The schema that a document says it keeps.
@@ -59,10 +60,9 @@ pub fn sarif(report: &CiReport) -> String {
             "results": results,
         }],
     });
-    let mut json =
+    let json =
         serde_json::to_string_pretty(&document).expect("strings and numbers are always JSON");
-    json.push('\n');
-    json
+    escape_bytes(json.as_bytes(), Escapes::Json) + "\n"
 }
 
 fn result(failure: &Failure, level: &str, spot: &Spot) -> Value {

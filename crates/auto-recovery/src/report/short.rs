@@ -22,6 +22,17 @@ pub(super) fn first_line(text: &str, bytes_max: usize) -> String {
     }
 }
 
+/// The first of `names`; more are counted.
+pub(super) fn named(names: &[String]) -> String {
+    const NAMED_MAX: usize = 20;
+
+    let mut text = names[..names.len().min(NAMED_MAX)].join(", ");
+    if names.len() > NAMED_MAX {
+        text.push_str(&format!(", … {} more", names.len() - NAMED_MAX));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

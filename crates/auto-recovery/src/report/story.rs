@@ -75,11 +75,11 @@ impl Story {
             story.add(record);
             Ok(())
         })?;
-        story.outcome = summary.outcome();
         store.read_last(session_id, 1, &mut |stored| {
             story.last = Some(Last::of(&stored.entry()));
             Ok(())
         })?;
+        story.outcome = summary.outcome(story.last.as_ref().is_some_and(|last| last.success));
         let (statistics, mut damage) = store.read_statistics(session_id)?;
         story.statistics = statistics;
         Damage::join(&mut damage, of_journal);

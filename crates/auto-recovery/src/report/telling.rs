@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::particulars::particulars;
 use super::story::Story;
 use crate::audit::{
     AttemptFinished, AttemptStarted, FailureDetected, SessionOutcome, session_id::short,
@@ -64,7 +65,7 @@ pub(super) fn verdict(story: &Story) -> Verdict {
             let why = why.strip_prefix(": ").map(|why| format!(" {why}."));
             say("Nothing was tried.", Tone::Bad, why.unwrap_or_default())
         }
-        (SessionOutcome::Recovered | SessionOutcome::Unknown, Some(last)) if last.success => {
+        (SessionOutcome::Recovered, Some(last)) if last.success => {
             let is_flaky = story.finished.as_ref().is_some_and(|end| end.flaky);
             let (tone, how) = match is_flaky {
                 true => (Tone::Doubtful, ": flaky, it passed by being run again"),
@@ -78,6 +79,14 @@ pub(super) fn verdict(story: &Story) -> Verdict {
             say("Recovered", tone, rest)
         }
         (SessionOutcome::Recovered, Some(_)) => say("Recovered", Tone::Good, ".".to_owned()),
+        (SessionOutcome::Unknown, Some(_)) => {
+            let cured = statistics.successful_attempts;
+            let rest = match cured {
+                0 => format!(" how it ended: {attempts}, none helped."),
+                _ => format!(" how it ended: {cured} of {attempts} succeeded, the last did not."),
+            };
+            say("Unknown", Tone::Doubtful, rest)
+        }
         (_, Some(_)) if statistics.successful_attempts == 0 => {
             let rest = format!(": {attempts}, none helped{}.", because(story));
             say("Not recovered", Tone::Bad, rest)
@@ -275,12 +284,35 @@ fn was_begun(story: &Story, plan: &[String], step: &str) -> bool {
     begun.any(|started| of(started) && is_it(started))
 }
 
+/// The words for a tree on which a recovery left nothing changed, where the record says so.
+pub(super) fn nothing_left(story: &Story) -> Option<&'static str> {
+    let finished = story.finished.as_ref()?;
+    if finished.outcome != SessionOutcome::Escalated {
+        return None;
+    }
+    if story.attempts.is_empty() {
+        return Some("Nothing is left changed: nothing was tried.");
+    }
+    // Whoever recovers no tree says nothing of one.
+    finished.put_back.filter(|is_back| *is_back)?;
+    let mut ended = story.attempts.values().map(|told| told.finished.as_ref());
+    let is_clean = |end: Option<&AttemptFinished>| {
+        end.is_some_and(|end| {
+            end.not_put_back.is_empty() && end.left_behind.is_empty() && end.not_covered.is_empty()
+        })
+    };
+    ended
+        .all(is_clean)
+        .then_some("Nothing is left changed: the tree is as it was before the recovery.")
+}
+
 /// What came of an attempt, as `history` says it.
 pub(super) fn result(entry: &RecoveryAuditEntry) -> (&'static str, Tone) {
     let tone = match (entry.success, entry.rollback_performed) {
         (true, false) => Tone::Good,
         (true, true) => Tone::Doubtful,
-        (false, _) => Tone::Bad,
+        (false, true) => Tone::Undone,
+        (false, false) => Tone::Bad,
     };
     let said = wording::result(entry.success, entry.rollback_performed);
     (said, tone)
@@ -325,7 +357,8 @@ pub(super) fn attempt_facts(story: &Story, entry: &RecoveryAuditEntry) -> Vec<Fa
     }
     if let Some(finished) = story.finished(number) {
         facts.extend(verification(finished).map(|text| ("Verification", words(text))));
-        facts.extend(particulars(finished));
+        let particulars = particulars(finished).into_iter();
+        facts.extend(particulars.map(|one| (one.name, words(one.says))));
         let other = finished.failure.as_ref().filter(|left| {
             (&*left.error_type, &*left.message) != (&*entry.error_type, &*entry.error_message)
         });
@@ -338,7 +371,8 @@ pub(super) fn attempt_facts(story: &Story, entry: &RecoveryAuditEntry) -> Vec<Fa
 /// What came of running the command again.
 fn verification(finished: &AttemptFinished) -> Option<String> {
     let text = match (finished.signal, finished.exit_code) {
-        _ if finished.stood_in => "it stood in for the command, which was not run again".to_owned(),
+        // That is said as a fact of its own.
+        _ if finished.stood_in => return None,
         (Some(signal), _) => format!("the command ended by signal {signal}"),
         (_, Some(0)) => "the command passed".to_owned(),
         (_, Some(code)) => format!("the command failed, exit code {code}"),
@@ -349,51 +383,6 @@ fn verification(finished: &AttemptFinished) -> Option<String> {
         Some(false) => text + "; it passed without the change as well",
         None => text,
     })
-}
-
-/// What an entry has no field for and a person should know.
-fn particulars(finished: &AttemptFinished) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let left: Vec<_> = finished
-        .left_behind
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let exit_code = finished.strategy_exit_code.filter(|code| *code != 0);
-    facts.extend(exit_code.map(|code| ("Its own exit code", words(code.to_string()))));
-    if finished.kept {
-        facts.push((
-            "Kept",
-            words("its changes are the ground for the next attempt"),
-        ));
-    }
-    if finished.flaky {
-        facts.push(("Flaky", words("the command passed by being run again")));
-    }
-    for (name, paths) in [
-        ("Protected", &finished.protected),
-        ("Changed by others", &finished.foreign),
-        ("Left behind", &left),
-        ("Not put back", &finished.not_put_back),
-        ("Not covered", &finished.not_covered),
-        ("Left running", &finished.left_running),
-    ] {
-        if !paths.is_empty() {
-            facts.push((name, words(named(paths))));
-        }
-    }
-    facts
-}
-
-/// The first of `names`; more are counted.
-pub(super) fn named(names: &[String]) -> String {
-    const NAMED_MAX: usize = 20;
-
-    let mut text = names[..names.len().min(NAMED_MAX)].join(", ");
-    if names.len() > NAMED_MAX {
-        text.push_str(&format!(", … {} more", names.len() - NAMED_MAX));
-    }
-    text
 }
 
 /// The first line of `text`, and `…` where there is more.

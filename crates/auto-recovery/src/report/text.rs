@@ -3,6 +3,8 @@
 //! Nothing in it may become markup, a link or a page's code, and nothing may hide: characters that
 //! steer terminals or turn the reading direction are shown as what they are.
 
+use crate::escape::push_visible;
+
 /// What is markup wherever it stands.
 const MARKUP: &[char] = &[
     '\\', '`', '*', '_', '[', ']', '<', '>', '|', '&', '~', '$', '@',
@@ -80,29 +82,4 @@ fn longest_backticks(text: &str) -> usize {
         .map(str::len)
         .max()
         .unwrap_or(0)
-}
-
-/// Adds `character` to `out`, or its number where it would do something or take no room.
-pub(super) fn push_visible(character: char, out: &mut String) {
-    if character.is_control() || is_invisible(character) {
-        out.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
-    } else {
-        out.push(character);
-    }
-}
-
-/// Characters that turn the reading direction, or take no room.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }

@@ -40,6 +40,7 @@ mod recipes_reach;
 mod redaction;
 mod report;
 mod report_ci;
+mod report_hidden;
 mod report_html;
 mod run;
 mod sealing;

@@ -60,7 +60,7 @@ fn markdown_says_first_what_came_of_it() {
     store.append(vec![given(entry("s", 1))]).unwrap();
     let text = markdown(&store, "s");
     assert!(
-        text.contains("**Not recovered**: 1 attempt, none helped."),
+        text.contains("**Unknown** how it ended: 1 attempt, none helped."),
         "{text}"
     );
     store.append(vec![given(entry("s", 2))]).unwrap();

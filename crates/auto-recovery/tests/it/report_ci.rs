@@ -420,3 +420,16 @@ fn store_entries(
     let entries = numbers.map(|number| given(entry("s", number)));
     store.append(entries.collect()).unwrap();
 }
+
+#[test]
+fn what_became_of_a_try_is_said_in_the_words_of_screens() {
+    let story = |text: &str| {
+        assert!(text.contains("retry: failed: "), "{text}");
+        assert!(text.contains("retry: cured: "), "{text}");
+    };
+    story(&github_log(&flaky(), "mark"));
+    story(&junit(&flaky()));
+    let summary = github_summary(&flaky(), SUMMARY_BYTES_MAX);
+    assert!(summary.contains("| ✘ failed |"), "{summary}");
+    assert!(summary.contains("| ✔ cured |"), "{summary}");
+}

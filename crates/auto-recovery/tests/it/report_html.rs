@@ -297,3 +297,38 @@ fn damage_is_part_of_the_page() {
         "{page}"
     );
 }
+
+#[test]
+fn a_recovery_that_was_undone_says_that_nothing_is_left_and_looks_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let page = |put_back| {
+        let id = format!("{put_back:?}");
+        let record = |event| store.record(Some(&id), event).unwrap();
+        record(JournalEvent::SessionStarted(SessionStarted::default()));
+        for number in [1, 2] {
+            record(started(number));
+            let mut one = entry(&id, number);
+            (one.success, one.rollback_performed) = (false, number == 1);
+            store.append(vec![given(one)]).unwrap();
+            record(JournalEvent::AttemptFinished(Box::new(AttemptFinished {
+                attempt_number: number,
+                ..AttemptFinished::default()
+            })));
+        }
+        record(JournalEvent::SessionFinished(SessionFinished {
+            outcome: SessionOutcome::Escalated,
+            put_back,
+            ..SessionFinished::default()
+        }));
+        page_with(&store, &id, &NothingKept)
+    };
+    let says = "Nothing is left changed: the tree is as it was";
+    let told = page(Some(true));
+    assert!(told.contains(says), "{told}");
+    assert!(told.contains("<rect class=\"undone\""), "{told}");
+    assert!(told.contains("<rect class=\"bad\""), "{told}");
+    for silent in [Some(false), None] {
+        assert!(!page(silent).contains(says), "{silent:?}");
+    }
+}

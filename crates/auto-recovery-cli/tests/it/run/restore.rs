@@ -41,6 +41,41 @@ fn restore_goes_back_and_can_itself_be_taken_back() {
 }
 
 #[test]
+fn what_a_restore_replaced_is_named_by_a_piece_of_its_id() {
+    let machine = cured();
+    let whole = |run: &crate::harness::Run| {
+        let told: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+        told["taken_back_by"].as_str().expect("an id").to_owned()
+    };
+    let first = whole(&machine.recover(&["restore", "s", "--json"]));
+    let (piece, short) = (&first[first.len() - 12..], &first[first.len() - 8..]);
+    let said = machine.recover(&["restore", "s"]).stderr;
+    let expected = format!("`recover restore {short}` takes it back");
+    assert!(said.contains(&expected), "{said}");
+    let second = whole(&machine.recover(&["restore", piece, "--json"]));
+    assert_eq!(read(&machine, "value"), "mended\n");
+    let both = machine.recover(&["restore", "restore_"]);
+    assert_eq!(both.code, 1, "{both:?}");
+    for id in [&first, &second] {
+        assert!(both.stderr.contains(&id[id.len() - 8..]), "{both:?}");
+    }
+    assert!(both.stderr.contains("several ids"), "{both:?}");
+    assert_eq!(read(&machine, "value"), "mended\n");
+    // From elsewhere it is named as it is shown.
+    let elsewhere = machine.home().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let from = |id: &str| machine.run(machine.command(&["restore", id]).current_dir(&elsewhere));
+    let refused = from(&second[second.len() - 12..]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("of another workspace"),
+        "{refused:?}"
+    );
+    assert_eq!(from(&second[second.len() - 8..]).code, 0);
+    assert_eq!(read(&machine, "value"), "broken\n");
+}
+
+#[test]
 fn restore_takes_back_what_the_session_did_and_not_what_came_later() {
     let machine = cured();
     write(&machine, "value", "edited later\n");

@@ -18,6 +18,8 @@ pub enum Tone {
     Good,
     /// It did not.
     Bad,
+    /// It did not, and was undone.
+    Undone,
     /// It went well, with a doubt.
     Doubtful,
     /// Neither.
@@ -31,6 +33,7 @@ impl Tone {
         match self {
             Self::Good => "good",
             Self::Bad => "bad",
+            Self::Undone => "undone",
             Self::Doubtful => "doubtful",
             Self::Plain => "plain",
         }

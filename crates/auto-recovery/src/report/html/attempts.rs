@@ -331,7 +331,7 @@ fn cells(story: &Story, entry: &RecoveryAuditEntry, is_many: bool) -> String {
 fn result(entry: &RecoveryAuditEntry) -> String {
     let (text, tone) = telling::result(entry);
     let sign = match tone {
-        Tone::Bad => '✘',
+        Tone::Bad | Tone::Undone => '✘',
         _ => '✔',
     };
     format!("<span class=\"{}\">{sign} {text}</span>", tone.class())

@@ -143,6 +143,9 @@ fn changed(source: &Source<'_>, story: &Story, seen: &mut Seen) -> String {
         let diff = pieces::diff("What the cure changed", &diff, command, CURE_BYTES_MAX);
         text.push_str(&diff);
     }
+    if let Some(says) = telling::nothing_left(story) {
+        text.push_str(&format!("<p>{says}</p>\n"));
+    }
     let files = &story.statistics.files_modified;
     if !files.is_empty() {
         text.push_str("<p>Files that attempts changed, also those that were undone:</p>\n");

@@ -94,7 +94,7 @@ pub(super) fn time_line(story: &Story, marks: &[Mark]) -> String {
 fn sign(tone: Tone) -> &'static str {
     match tone {
         Tone::Good | Tone::Doubtful => " ✔",
-        Tone::Bad => " ✘",
+        Tone::Bad | Tone::Undone => " ✘",
         Tone::Plain => "",
     }
 }

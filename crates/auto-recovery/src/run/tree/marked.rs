@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::audit::{JournalEvent, Restored};
+use crate::audit::{JournalEvent, Restored, is_piece};
 use crate::checkpoint::{
-    self, AskedBy, GoodTree, Unfinished, Wanted, check_checkpoint, good_trees_of,
+    self, AskedBy, GoodTree, ReplacedTree, Unfinished, Wanted, check_checkpoint, good_trees_of,
+    replaced_trees,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -141,6 +142,19 @@ impl Place {
     pub fn named_checkpoint(&self, cwd: &Path, named: &str) -> Result<Option<NamedCheckpoint>> {
         let workspace = self.workspace(cwd)?;
         named_checkpoint(&self.state_dir, &workspace, named, &self.host)
+    }
+
+    /// What restores replaced whose ids have `piece` in them, the newest first.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn replaced(&self, piece: &str) -> Result<Vec<ReplacedTree>> {
+        if !is_piece(piece) {
+            return Ok(Vec::new());
+        }
+        let mut found = replaced_trees(&self.state_dir)?;
+        found.retain(|one| one.id.contains(piece));
+        Ok(found)
     }
 
     /// Puts the whole tree that `cwd` lies in back to `checkpoint`, and keeps what that replaces.

@@ -1,14 +1,15 @@
 //! Hostile text made harmless: control characters, ANSI sequences, C1 controls, and the characters
 //! that reorder, hide or break lines become visible escapes.
 //!
-//! The one helper for this: tables, messages and whatever is written to a terminal go through it.
+//! The one helper for this: tables, messages, reports in every form and whatever is written to a
+//! terminal go through it.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// What may pass as it is, and how the rest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Escapes {
+pub enum Escapes {
     /// For one line: nothing but printable text passes; `\n`, `\x1b`, `\u{202e}`.
     Line,
     /// For text of several lines: line feeds and tabs pass too.
@@ -19,12 +20,12 @@ pub(crate) enum Escapes {
 }
 
 /// `text` in one line, harmless.
-pub(crate) fn escape_text(text: &str) -> String {
+pub fn escape_text(text: &str) -> String {
     escape_bytes(text.as_bytes(), Escapes::Line)
 }
 
 /// `bytes` as `escapes` says, harmless; bytes that are no UTF-8 become `\xNN`.
-pub(crate) fn escape_bytes(bytes: &[u8], escapes: Escapes) -> String {
+pub fn escape_bytes(bytes: &[u8], escapes: Escapes) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -45,7 +46,7 @@ pub(crate) fn escape_bytes(bytes: &[u8], escapes: Escapes) -> String {
 ///
 /// A character may be cut by the border of two writes; its first bytes wait for the rest, and
 /// [`EscapingWriter::finish`] writes what never was completed.
-pub(crate) struct EscapingWriter<W: Write> {
+pub struct EscapingWriter<W: Write> {
     inner: W,
     escapes: Escapes,
     /// At most three bytes: the beginning of a character.
@@ -54,7 +55,7 @@ pub(crate) struct EscapingWriter<W: Write> {
 
 impl<W: Write> EscapingWriter<W> {
     /// Escapes into `inner`.
-    pub(crate) fn new(inner: W, escapes: Escapes) -> Self {
+    pub fn new(inner: W, escapes: Escapes) -> Self {
         Self {
             inner,
             escapes,
@@ -63,7 +64,10 @@ impl<W: Write> EscapingWriter<W> {
     }
 
     /// Writes what waits and flushes.
-    pub(crate) fn finish(mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
         let pending = std::mem::take(&mut self.pending);
         self.inner
             .write_all(escape_bytes(&pending, self.escapes).as_bytes())?;
@@ -106,7 +110,15 @@ fn push_char(out: &mut String, c: char, escapes: Escapes) {
     }
 }
 
-/// Whether a terminal could do anything with `c` but show it in its place.
+/// Adds `c` to `out`, or its number where it could do something else than be drawn in its place.
+pub(crate) fn push_visible(c: char, out: &mut String) {
+    match is_hostile(c) {
+        true => push(out, format_args!("\\u{{{:x}}}", u32::from(c))),
+        false => out.push(c),
+    }
+}
+
+/// Whether a reader could do anything with `c` but draw it in its place.
 fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -115,8 +127,10 @@ fn is_hostile(c: char) -> bool {
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             // Separators of lines and paragraphs.
             | '\u{2028}' | '\u{2029}'
-            // Invisible: soft hyphen, zero-width space, joiners of words, byte order mark.
-            | '\u{00ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+            // Invisible: soft hyphen, vowel separator, zero-width space, joiners of words, shapes
+            // of digits, byte order mark. What joins the parts of a letter or a picture is drawn.
+            | '\u{00ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}'
+            | '\u{206a}'..='\u{206f}' | '\u{feff}'
             // Annotations and tags, which can hide whole sentences.
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
         )
