@@ -232,6 +232,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         confirm,
         on_leftover,
         on_audit_failure,
+        seal_when,
         recipes,
         rules,
         fixers,
@@ -274,6 +275,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
     rows.push(row("on_audit_failure", on_audit_failure, |what| {
         json!(what.as_str())
     }));
+    rows.push(row("seal.when", seal_when, |when| json!(when.as_str())));
     push_kinds(rows, run);
     rows.extend(recipes.iter().map(recipe));
     rows.extend(rules.iter().map(rule));

@@ -18,7 +18,7 @@ use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
     FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings, RetentionSettings,
-    RollbackTarget, RuleSetting, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -30,6 +30,7 @@ pub(crate) struct Layer {
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
+    pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -71,13 +72,14 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 6] = [
+const USERS_ALONE: [&str; 7] = [
     "store",
     "state_dir",
     "durability",
     "on_audit_failure",
     "retention",
     "fixer",
+    "seal",
 ];
 
 impl Layer {
@@ -95,6 +97,7 @@ impl Layer {
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 redact: RedactSettings::of_user(root)?,
+                seal_when: seal(root)?,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -153,6 +156,7 @@ impl Layer {
             on_audit_failure: None,
             retention: RetentionSettings::default(),
             redact: RedactSettings::default(),
+            seal_when: None,
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
@@ -256,6 +260,15 @@ fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
         Some(mut section) => RetentionSettings::read(&mut section),
         None => Ok(RetentionSettings::default()),
     }
+}
+
+fn seal(root: &mut Section<'_>) -> Result<Option<Setting<SealWhen>>> {
+    let Some(mut section) = root.table("seal")? else {
+        return Ok(None);
+    };
+    let when = section.parsed("when", str::parse)?;
+    section.finish()?;
+    Ok(when)
 }
 
 fn rollback(text: &str) -> Result<RollbackTarget, String> {

@@ -27,7 +27,7 @@ mod value;
 
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
-pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
+pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};
 pub(crate) use duration::parse_duration;
 pub(crate) use environment::{Environment, GithubFiles};
 pub(crate) use file::{

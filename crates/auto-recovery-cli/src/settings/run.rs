@@ -12,7 +12,7 @@ use crate::args::{
 };
 use crate::settings::{
     FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, Setting, StrategyCommand, Tier,
+    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, StrategyCommand, Tier,
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
@@ -73,6 +73,8 @@ pub(crate) struct RunSettings {
     pub(crate) on_leftover: Setting<Option<OnLeftover>>,
     /// What happens to a recovery whose record cannot be written.
     pub(crate) on_audit_failure: Setting<OnAuditFailure>,
+    /// When a run seals what is on record.
+    pub(crate) seal_when: Setting<SealWhen>,
     /// Changes to the recipes, the project's before the user's; the first of a name counts.
     pub(crate) recipes: Vec<RecipeSetting>,
     /// Rules that are asked before the built-in ones, in this order.
@@ -331,6 +333,7 @@ impl RunSettings {
             confirm: or_default(top.confirm, false),
             on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
+            seal_when: or_default(top.seal_when, SealWhen::Attempts),
             recipes,
             rules,
             fixers,
@@ -411,6 +414,7 @@ impl Layer {
             on_audit_failure,
             retention,
             redact,
+            seal_when,
             policy,
             grace,
             allow,
@@ -442,6 +446,7 @@ impl Layer {
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
         self.redact.lay_over(redact);
+        fill(&mut self.seal_when, seal_when);
         self.policy.lay_over(policy);
         fill(&mut self.grace, grace);
         fill(&mut self.allow, allow);

@@ -54,6 +54,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         durability: _,
         on_audit_failure: _,
         retention: _,
+        seal_when: _,
         fixers: _,
         policy,
         grace,

@@ -12,6 +12,7 @@ use crate::run::helpers::escalation::escalate;
 use crate::run::helpers::told::Told;
 use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
+use crate::run::request::SealWhen;
 use crate::run::under_way::{Failed, Run};
 
 /// The facts that decide the end of a run besides the recovery.
@@ -44,8 +45,14 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         },
         RecoveryEnd::Escalated => run.runner.last_failure().unwrap_or(failed.exit),
     };
+    let seal = run.runner.seal(SealWhen::Sessions);
+    let seal = seal.map(|seal| seal.to_string());
+    if let Some(why) = run.runner.not_sealed() {
+        let what = format!("what is on record is not sealed: {why}");
+        run.observe(&RunEvent::Warning { what: &what });
+    }
     if recovery.end == RecoveryEnd::Recovered {
-        show_recovered(run, &recovery, (ending.category, exit));
+        show_recovered(run, &recovery, (ending.category, exit), seal.as_deref());
     } else {
         if recovery.end != RecoveryEnd::Interrupted {
             let told = ending.skipped.iter().chain(&recovery.declined);
@@ -70,6 +77,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
             },
             exits: recovery.out_of_time.as_ref().map(|_| CROSSED),
             session_id: recovery.session_id.as_deref(),
+            seal: seal.as_deref(),
         });
         if recovery.end != RecoveryEnd::Interrupted {
             escalate(run, failed, &recovery.result, Some(ending.told));
@@ -87,6 +95,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         failure: Some(run.first(failed)),
         files_modified: recovery.files_modified,
         session_id,
+        seal,
         flaky: recovery.flaky,
         patch: ending.patch,
         ..run.outcome(exit, end, recovery.result)
@@ -122,7 +131,12 @@ fn why_exit(run: &Run, exit: RunExit, recovery: &Recovery) -> Option<String> {
     Some(run.runner.request.advise(says, &Advice::Because(wish)))
 }
 
-fn show_recovered(run: &Run, recovery: &Recovery, (category, exit): (Category, RunExit)) {
+fn show_recovered(
+    run: &Run,
+    recovery: &Recovery,
+    (category, exit): (Category, RunExit),
+    seal: Option<&str>,
+) {
     let files = &recovery.files_modified;
     let is_test = |file: &&String| {
         let file = file.to_lowercase();
@@ -143,6 +157,7 @@ fn show_recovered(run: &Run, recovery: &Recovery, (category, exit): (Category, R
         changed: !files.is_empty(),
         exits: why_exit(run, exit, recovery).as_deref(),
         session_id: recovery.session_id.as_deref(),
+        seal,
     });
 }
 

@@ -118,6 +118,8 @@ pub enum RunEvent<'a> {
         exits: Option<&'a str>,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
+        /// The seal that the record is under, as `SIZE:ROOT`.
+        seal: Option<&'a str>,
     },
     /// It is not cured.
     NotRecovered {
@@ -135,6 +137,8 @@ pub enum RunEvent<'a> {
         exits: Option<&'a str>,
         /// The session, if it is on record.
         session_id: Option<&'a str>,
+        /// The seal that the record is under, as `SIZE:ROOT`.
+        seal: Option<&'a str>,
     },
     /// What had to end could not be ended; nothing is tried beside it.
     NotEnded {

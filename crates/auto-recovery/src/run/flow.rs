@@ -384,6 +384,7 @@ impl Run {
             left: &[],
             exits: None,
             session_id: session_id.as_deref(),
+            seal: None,
         });
         let end = match exit {
             RunExit::Signal(_) => RunEnd::Interrupted,
@@ -435,6 +436,7 @@ impl Run {
             left: &[],
             exits: None,
             session_id: None,
+            seal: None,
         });
         let end = match exit {
             RunExit::Signal(_) => RunEnd::Interrupted,

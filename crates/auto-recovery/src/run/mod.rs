@@ -101,8 +101,8 @@ pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome
 pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     CommandLine, Exits, Identity, Limits, Masking, Mode, OnLeftover, People, Policy, PolicyFor,
-    Recording, RollbackTarget, RunRequest, State, StrategyCommand, TRANSIENT_RETRIES, TreeRules,
-    Tries, display_command,
+    Recording, RollbackTarget, RunRequest, SealWhen, State, StrategyCommand, TRANSIENT_RETRIES,
+    TreeRules, Tries, display_command,
 };
 pub use shell_words::{ShellHint, shell_hint};
 pub use state::outputs::Outputs;

@@ -113,6 +113,8 @@ pub struct RunOutcome {
     pub files_modified: Vec<String>,
     /// The session, if there was a recovery.
     pub session_id: Option<String>,
+    /// The seal that the record is under, as `SIZE:ROOT`.
+    pub seal: Option<String>,
     /// The result of the recovery.
     pub result: RecoveryResult,
     /// Set if it passed by being run again, and nothing else.
@@ -123,7 +125,8 @@ pub struct RunOutcome {
 
 /// The result file: the fields of `RecoveryResult` with the session, and fields for programs to
 /// branch on. `category`, `error_type` and `failure_kind` are those of the original failure;
-/// `patch` is the path of the cure's changes, for `git apply` in the workspace.
+/// `patch` is the path of the cure's changes, for `git apply` in the workspace; `seal` the seal that
+/// the record is under, for `recover verify --against`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResultFile<'a> {
     session_id: Option<&'a str>,
@@ -142,6 +145,7 @@ pub struct ResultFile<'a> {
     error_type: Option<&'a str>,
     failure_kind: Option<&'a str>,
     patch: Option<Cow<'a, str>>,
+    seal: Option<&'a str>,
 }
 
 impl<'a> ResultFile<'a> {
@@ -165,6 +169,7 @@ impl<'a> ResultFile<'a> {
             error_type: None,
             failure_kind: None,
             patch: None,
+            seal: None,
         }
     }
 }
@@ -273,6 +278,7 @@ impl RunOutcome {
             error_type: failure.map(|failure| &*failure.error_type),
             failure_kind: failure.map(|failure| &*failure.kind),
             patch: self.patch.as_ref().map(|path| path.to_string_lossy()),
+            seal: self.seal.as_deref(),
         }
     }
 }
@@ -304,6 +310,7 @@ mod tests {
             }),
             files_modified: Vec::new(),
             session_id: None,
+            seal: None,
             result: RecoveryResult {
                 success: false,
                 strategy_used: RecoveryStrategyType::Escalate,

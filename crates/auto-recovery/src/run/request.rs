@@ -291,6 +291,45 @@ pub struct Recording {
     pub keep_patch: bool,
     /// What to do when a record cannot be written.
     pub on_audit_failure: OnAuditFailure,
+    /// When the record is sealed, where its store keeps seals.
+    pub seal: SealWhen,
+}
+
+/// When a run seals what is on record. A seal costs two syncs; a command that passes makes none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SealWhen {
+    /// Before each command of a strategy starts, and when the session ends: what is on record when
+    /// such a command starts, that command cannot change unnoticed.
+    #[default]
+    Attempts,
+    /// When the session ends.
+    Sessions,
+    /// Never.
+    Off,
+}
+
+impl SealWhen {
+    /// The name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Attempts => "attempts",
+            Self::Sessions => "sessions",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl FromStr for SealWhen {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let all = [Self::Attempts, Self::Sessions, Self::Off];
+        let found = all.into_iter().find(|one| one.as_str() == text);
+        found.ok_or_else(|| {
+            let context = format!("`{text}` is no time to seal: use attempts, sessions or off");
+            Error::new(ErrorKind::InvalidInput, context)
+        })
+    }
 }
 
 impl Default for Recording {
@@ -301,6 +340,7 @@ impl Default for Recording {
             parent_session: None,
             keep_patch: false,
             on_audit_failure: OnAuditFailure::Stop,
+            seal: SealWhen::default(),
         }
     }
 }

@@ -118,6 +118,7 @@ impl Run {
             failure: None,
             files_modified: Vec::new(),
             session_id: None,
+            seal: None,
             result,
             flaky: false,
             patch: None,

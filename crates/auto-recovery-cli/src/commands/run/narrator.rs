@@ -12,7 +12,8 @@ use auto_recovery::wording::{cut, spelled};
 use crate::commands::run::consent::LETS_IT_RUN;
 use crate::hints;
 use crate::output::{
-    Line, Printer, Status, Tone, columns, counted, fold, masked, session_argument, with_short_words,
+    Line, Printer, Status, Tone, Verbosity, columns, counted, fold, masked, session_argument,
+    with_short_words,
 };
 
 /// Columns of the first word of a line, `alternative 10/10`.
@@ -396,6 +397,7 @@ impl Narrator {
             changed,
             exits,
             session_id,
+            seal,
         } = event
         else {
             return;
@@ -413,6 +415,7 @@ impl Narrator {
             ""
         };
         let mut more: Vec<String> = exits.iter().map(|why| (*why).to_owned()).collect();
+        more.extend(self.seal(*seal));
         if let Some(id) = session_id {
             let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);
@@ -424,6 +427,15 @@ impl Narrator {
         self.end((Tone::Good, "recovered"), (&rest, &effort), &more);
     }
 
+    /// The `seal` in words, where a log keeps it: so the log is a witness. On a terminal it would
+    /// take the room of what is typed next.
+    fn seal(&self, seal: Option<&str>) -> Option<String> {
+        let is_log = self.printer.columns_of_stderr.is_none() && self.verdict.is_none();
+        let is_wanted = is_log || self.printer.verbosity >= Verbosity::Verbose;
+        seal.filter(|_| is_wanted)
+            .map(|seal| format!("seal {seal}"))
+    }
+
     fn not_recovered(&self, event: &RunEvent<'_>) {
         let RunEvent::NotRecovered {
             why,
@@ -433,6 +445,7 @@ impl Narrator {
             left,
             exits,
             session_id,
+            seal,
         } = event
         else {
             return;
@@ -456,6 +469,7 @@ impl Narrator {
         };
         let mut more = vec![exits.unwrap_or_default().to_owned(), tree];
         more.retain(|part| !part.is_empty());
+        more.extend(self.seal(*seal));
         if let Some(id) = session_id {
             let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auto_recovery::audit::Durability;
 use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::detect::{Rule, Rules, Sign, Text};
 use auto_recovery::fixer::Presets;
@@ -18,7 +19,8 @@ use crate::context::Context;
 use crate::identity;
 use crate::settings::{
     FixerText, OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange,
-    RecipeSetting, RuleSetting, RunRequest, RunSettings, Setting, Settings, StrategyCommand,
+    RecipeSetting, RuleSetting, RunRequest, RunSettings, SealWhen, Setting, Settings,
+    StrategyCommand,
 };
 
 /// The library's request for what was typed, under the settings that apply here.
@@ -61,6 +63,7 @@ pub(crate) fn library_request(
                 || context.printer.json
                 || !request.reports.is_empty(),
             on_audit_failure: run.on_audit_failure.value,
+            seal: seal_when(&run, settings),
         },
         masking: library::Masking {
             redactor: Some(context.redactor.clone()),
@@ -93,6 +96,14 @@ pub(crate) fn library_request(
         tree: tree_rules(!request.no_wait, run, settings),
         words: advice::WORDS,
     })
+}
+
+/// Where a crash of the machine may take what is on record, nothing is under seal before the end.
+fn seal_when(run: &RunSettings, settings: &Settings) -> SealWhen {
+    match (run.seal_when.value, settings.durability.value) {
+        (SealWhen::Attempts, Durability::Flush) => SealWhen::Sessions,
+        (when, _) => when,
+    }
 }
 
 fn exits(request: &RunRequest, run: &RunSettings) -> library::Exits {

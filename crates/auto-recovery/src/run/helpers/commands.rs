@@ -10,7 +10,7 @@ use crate::run::event::Role;
 use crate::run::helpers::agent_refusal::AgentRefusal;
 use crate::run::helpers::consent::Consented;
 use crate::run::helpers::told::{Files, Told};
-use crate::run::request::StrategyCommand;
+use crate::run::request::{SealWhen, StrategyCommand};
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{
@@ -129,6 +129,8 @@ impl Strategy for CommandStrategy {
         let prompt = told.as_ref().map(|files| files.prompt().to_owned());
         let more = told.map(Files::variables).unwrap_or_default();
         let given = (&more[..], prompt.as_deref());
+        // What it finds on record it cannot change unnoticed.
+        self.runner.seal(SealWhen::Attempts);
         match self.runner.run_helper(&self.command, role, call, given) {
             Ok(ran) => {
                 self.left = Some(ran.remains.clone());
