@@ -11,7 +11,7 @@ use crate::output::{Escapes, Printer};
 /// Lets `write` write to `path`, or to stdout where it is `-` or missing.
 ///
 /// A file is written beside its place, synced, and only then takes its place; it is readable by its
-/// owner alone, because trails hold what programs printed.
+/// owner alone, because trails hold what programs printed; one that is replaced keeps its owner.
 ///
 /// # Errors
 /// What `write` returns, or if the output cannot be written; then `path` is as it was.

@@ -353,3 +353,37 @@ fn replacing_keeps_links_devices_and_what_was_there_if_it_fails() {
     assert_eq!(fs::read(&target).unwrap(), b"new");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
 }
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_owner_and_a_pipe_without_a_reader_is_refused() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut fill = |out: &mut dyn std::io::Write| {
+        out.write_all(b"new").unwrap();
+        Ok(())
+    };
+    let path = dir.path().join("report");
+    fs::write(&path, "old").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    // Only root can give a file away.
+    let owner = std::os::unix::fs::chown(&path, Some(54_321), None).map(|()| 54_321);
+    replace(&path, &mut fill).unwrap();
+    let there = fs::metadata(&path).unwrap();
+    assert_eq!(there.mode() & 0o7777, 0o600);
+    assert!(owner.is_err() || there.uid() == 54_321);
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+
+    let pipe = dir.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let refused = replace(&pipe, &mut fill).unwrap_err().to_string();
+    assert!(refused.contains("nobody reads"), "{refused}");
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    while replace(&pipe, &mut fill).is_err() {
+        std::thread::yield_now();
+    }
+    assert_eq!(reader.join().unwrap(), b"new");
+}
