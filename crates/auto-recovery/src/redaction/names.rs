@@ -89,11 +89,16 @@ const HARMLESS_FILE_ENDS: &[&[u8]] = &[
 /// Whether `name`, of a file without its directory, says that its content is secret. Letters count
 /// in either case.
 pub fn is_secret_file_name(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    let begins = |with: &&[u8]| name.starts_with(with);
-    let ends = |with: &&[u8]| name.ends_with(with);
+    let is = |part: Option<&[u8]>, with: &[u8]| part.is_some_and(|p| p.eq_ignore_ascii_case(with));
+    let begins = |with: &&[u8]| is(name.get(..with.len()), with);
+    let ends = |with: &&[u8]| {
+        let at = name.len().checked_sub(with.len());
+        is(at.map(|at| &name[at..]), with)
+    };
     let begins_so = FILE_BEGINNINGS.iter().any(begins) && !HARMLESS_FILE_ENDS.iter().any(ends);
-    begins_so || FILE_ENDS.iter().any(ends) || FILES.contains(&&*name)
+    begins_so
+        || FILE_ENDS.iter().any(ends)
+        || FILES.iter().any(|file| name.eq_ignore_ascii_case(file))
 }
 
 #[cfg(test)]
