@@ -1,6 +1,8 @@
 //! `recover clear`: trails go, a record that they went stays.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -100,6 +102,54 @@ fn what_restores_replaced_goes_with_the_session_that_they_undid() {
     let preview = machine.recover(&["restore", restore, "--preview"]);
     assert_eq!(preview.code, 0, "{preview:?}");
     assert!(machine.state().join("checkpoints").exists());
+    machine.recover(&["clear", "second", "--yes", "-q"]).quiet();
+    assert!(!machine.state().join("checkpoints").exists());
+}
+
+/// What all objects of the state hold.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the objects are read by git itself"
+)]
+fn objects(machine: &Machine) -> String {
+    let shelves = fs::read_dir(machine.state().join("checkpoints"));
+    let shelves = shelves.into_iter().flatten().flatten();
+    let gits = shelves.map(|shelf| shelf.path().join("git"));
+    let read = |git: PathBuf| {
+        let args = ["cat-file", "--batch", "--batch-all-objects"];
+        let mut command = Command::new("git");
+        let output = command.arg("--git-dir").arg(git).args(args).output();
+        String::from_utf8_lossy(&output.expect("git runs").stdout).into_owned()
+    };
+    gits.filter(|git| git.is_dir()).map(read).collect()
+}
+
+#[test]
+fn what_only_a_cleared_session_held_is_in_no_object() {
+    let machine = Machine::new();
+    machine.write("project/shared", "held by both");
+    let run = |session: &str| {
+        let fix = format!("echo held by {session} > file-of-{session}; rm shared");
+        let args = ["run", "-q", "--session", session, "--max-attempts", "1"];
+        let more = ["--rollback", "--fix", &fix, "--", "false"];
+        let run = machine.recover(&[&args[..], &more].concat());
+        assert_eq!(run.code, 1, "{run:?}");
+    };
+    run("first");
+    run("second");
+    machine.recover(&["restore", "first", "--whole-tree", "-q"]);
+    let before = objects(&machine);
+    for text in ["held by first", "file-of-first", "held by second", "first"] {
+        assert!(before.contains(text), "{text}");
+    }
+    machine.recover(&["clear", "first", "--yes", "-q"]).quiet();
+    let after = objects(&machine);
+    assert!(!after.contains("first"), "{after}");
+    for text in ["held by both", "held by second", "file-of-second"] {
+        assert!(after.contains(text), "{text}");
+    }
+    let shown = machine.recover(&["show", "second", "1", "--diff"]);
+    assert!(shown.stdout.contains("+held by second"), "{shown:?}");
     machine.recover(&["clear", "second", "--yes", "-q"]).quiet();
     assert!(!machine.state().join("checkpoints").exists());
 }

@@ -12,6 +12,7 @@
 //! attributes, hard-link identity).
 
 mod beside;
+mod collecting;
 mod commit;
 mod going_back;
 mod good_trees;

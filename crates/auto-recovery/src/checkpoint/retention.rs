@@ -147,7 +147,9 @@ pub fn find_session(
 /// contents unless others share them. Returns whether there were any.
 ///
 /// # Errors
-/// [`ErrorKind::Busy`] while the workspace is in use.
+/// [`ErrorKind::Busy`] while the workspace is in use, [`ErrorKind::NoSpace`] if the disk has no
+/// room to write what stays of other sessions anew: then the contents are still there, and go when
+/// this is asked again.
 pub fn remove_session(
     state_dir: &Path,
     session_id: &str,
@@ -158,7 +160,8 @@ pub fn remove_session(
     let mut is_found = false;
     for shelf in shelves(state_dir, options, Some(&host))? {
         let refs = shelf.refs_of(&name)?;
-        if refs.is_empty() {
+        let aside = shelf.set_aside_with(&name);
+        if refs.is_empty() && aside.is_empty() && !shelf.is_uncollected_of(&name) {
             continue;
         }
         is_found = true;
@@ -176,7 +179,14 @@ pub fn remove_session(
         let gone: Vec<_> = refs.iter().cloned().chain(others).collect();
         shelf.forget_marks(|commit| commits.contains(&commit))?;
         shelf.drop_refs(&gone)?;
-        shelf.collect()?;
+        for dir in aside {
+            fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, e))?;
+        }
+        if !shelf.collect()? {
+            // What counts now is that it goes; the next snapshot makes the reserve again.
+            reserve::release(state_dir);
+            shelf.collect_or_refuse(session_id)?;
+        }
     }
     if is_found && shelves(state_dir, options, Some(&host))?.is_empty() {
         // There is nothing to undo any more.
@@ -214,7 +224,7 @@ pub fn prune(
     for (shelf, _lock) in &held {
         let (dropped, is_changed) = shelf.drop_older(oldest, rooms)?;
         report.sessions += dropped;
-        if is_changed || shelf.packs() > PACKS_MAX {
+        if is_changed || shelf.packs() > PACKS_MAX || shelf.is_uncollected() {
             shelf.collect()?;
         }
     }
@@ -277,14 +287,14 @@ enum Goes {
 
 /// One workspace's directory in the state.
 pub(super) struct Shelf {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) git: Git,
 }
 
 /// One ref of a private repository.
 #[derive(Clone, Debug)]
-struct Ref {
-    name: String,
+pub(super) struct Ref {
+    pub(super) name: String,
     commit: String,
     at: SystemTime,
 }
@@ -370,7 +380,7 @@ impl Shelf {
         }
     }
 
-    fn refs(&self, below: &str) -> Result<Vec<Ref>> {
+    pub(super) fn refs(&self, below: &str) -> Result<Vec<Ref>> {
         let format = "--format=%(refname) %(objectname) %(committerdate:unix)";
         let listing = self.git.run(&["for-each-ref", format, below])?;
         let parse = |line: &str| {
@@ -408,7 +418,7 @@ impl Shelf {
     }
 
     /// Drops what says of restores what they undid, where nothing of them is left.
-    fn drop_loose_links(&self) -> Result<()> {
+    pub(super) fn drop_loose_links(&self) -> Result<()> {
         let links = self.refs(UNDONE_REFS)?;
         if links.is_empty() {
             return Ok(());
@@ -437,7 +447,7 @@ impl Shelf {
     }
 
     /// The repositories that were set aside, and since when.
-    fn set_aside(&self) -> Vec<(SystemTime, PathBuf)> {
+    pub(super) fn set_aside(&self) -> Vec<(SystemTime, PathBuf)> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let aside =
             entries.filter(|entry| entry.file_name().as_bytes().starts_with(DAMAGED_PREFIX));
@@ -490,14 +500,6 @@ impl Shelf {
         Ok((expired.len() as u64, !gone.is_empty()))
     }
 
-    fn drop_refs(&self, refs: &[Ref]) -> Result<()> {
-        for found in refs {
-            self.git
-                .run(&["update-ref", "--no-deref", "-d", &found.name])?;
-        }
-        Ok(())
-    }
-
     /// Removes the lines of marks whose checkpoint `is_gone`.
     fn forget_marks(&self, is_gone: impl Fn(&str) -> bool) -> Result<()> {
         let path = self.dir.join("marks");
@@ -517,50 +519,6 @@ impl Shelf {
             Ok(())
         } else {
             files::replace(&path, Synced::Yes, kept.as_bytes())
-        }
-    }
-
-    fn packs(&self) -> usize {
-        let packs = fs::read_dir(self.git.dir().join("objects/pack"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        packs
-            .filter(|entry| entry.path().extension() == Some(OsStr::new("pack")))
-            .count()
-    }
-
-    /// Frees what no ref holds any more. The holder of the lock calls it.
-    fn collect(&self) -> Result<()> {
-        // It may speak of objects that are about to go.
-        files::remove_synced(&self.dir.join("stamps"))?;
-        self.drop_loose_links()?;
-        if self.refs("refs/")?.is_empty() {
-            let dir = &self.dir;
-            return fs::remove_dir_all(dir).map_err(|e| Error::io("remove", dir, e));
-        }
-        self.sweep();
-        let stat = rustix::fs::statvfs(&self.dir)
-            .map_err(|e| Error::io("measure the disk of", &self.dir, e.into()))?;
-        // Packing anew writes what is kept beside what there is.
-        if stat.f_bavail.saturating_mul(stat.f_frsize) > size(self.git.dir()) {
-            self.git.run(&["repack", "-a", "-d", "-q"])?;
-            self.git.run(&["prune", "--expire=now"])?;
-        }
-        Ok(())
-    }
-
-    /// Removes what a git that was killed left behind.
-    fn sweep(&self) {
-        let packs = self.git.dir().join("objects/pack");
-        for dir in [&packs, &self.git.dir().to_owned()] {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                let name = entry.file_name();
-                let name = name.as_bytes();
-                if name.starts_with(b"tmp_") || name.starts_with(b"fast_import_crash_") {
-                    let _stays = fs::remove_file(entry.path());
-                }
-            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Keeping the state small.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -286,6 +286,174 @@ fn a_removed_session_leaves_no_content() {
     assert!(!has(&tree, &gone) && has(&tree, &stays));
     assert_eq!(store.good_trees().unwrap(), []);
     assert!(before - bytes_below(&tree.state().join("checkpoints")) > 9_000);
+}
+
+fn remove(tree: &Tree, session: &str) -> bool {
+    let options = CheckpointOptions::default();
+    remove_session(&tree.state(), session, &options, Arc::new(Day(0))).unwrap()
+}
+
+/// The directories of workspaces in the state.
+fn shelves(tree: &Tree) -> Vec<PathBuf> {
+    let entries = tree.state().join("checkpoints").read_dir();
+    let entries = entries.into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.is_dir()).collect()
+}
+
+/// Whether any file below `dir` holds `text` as it is.
+fn is_in_a_file(dir: &Path, text: &str) -> bool {
+    let mut entries = dir.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    entries.any(|path| match path.is_dir() {
+        true => is_in_a_file(&path, text),
+        false => {
+            let bytes = std::fs::read(&path).unwrap();
+            memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+        }
+    })
+}
+
+/// Two sessions, `gone` and `stays`, of three checkpoints each, with files of their own and a
+/// common one; returns the last checkpoint of `stays`.
+fn two_sessions(tree: &Tree) -> String {
+    tree.write("common", "held by both");
+    let mut last = String::new();
+    for name in ["gone", "stays"] {
+        let store = store_on(tree, 0);
+        let mut session = store.begin_session(name).unwrap();
+        for number in 0..3 {
+            tree.write(
+                format!("file-of-{name}"),
+                format!("held by {name} {number}"),
+            );
+            tree.link(
+                format!("link-of-{name}-{number}"),
+                format!("target of {name}"),
+            );
+            last = session.snapshot(&format!("label of {name}")).unwrap().id();
+        }
+        tree.remove(format!("file-of-{name}"));
+        (0..3).for_each(|number| tree.remove(format!("link-of-{name}-{number}")));
+    }
+    last
+}
+
+/// Makes sure that nothing of the session `gone` is kept, and everything of `stays`.
+#[track_caller]
+fn assert_gone(tree: &Tree, last: &str) {
+    let texts = [
+        "held by gone",
+        "file-of-gone",
+        "target of gone",
+        "label of gone",
+    ];
+    for text in texts {
+        assert!(!tree.is_kept(text), "{text} is kept");
+        assert!(!is_in_a_file(&tree.state(), text), "{text} is in a file");
+    }
+    for text in ["held by both", "held by stays 2", "file-of-stays"] {
+        assert!(tree.is_kept(text), "{text} is not kept");
+    }
+    let target = tree.store().load(last).unwrap();
+    let mut session = store_on(tree, 0).begin_session("later").unwrap();
+    session.restore(&target, None).unwrap();
+    assert_eq!(tree.read("file-of-stays"), b"held by stays 2");
+    assert_eq!(tree.read("common"), b"held by both");
+}
+
+#[test]
+fn a_removed_session_leaves_no_object_that_no_other_needs() {
+    let tree = Tree::new();
+    let last = two_sessions(&tree);
+    assert!(tree.is_kept("held by gone 0") && tree.is_kept("file-of-gone"));
+    assert!(remove(&tree, "gone"));
+    assert_gone(&tree, &last);
+    assert!(remove(&tree, "stays"));
+    // Of the last one nothing at all is left.
+    assert!(shelves(&tree).is_empty());
+    // The same where its objects are in one pack with those of others.
+    let tree = Tree::new();
+    let last = two_sessions(&tree);
+    let git = shelves(&tree).remove(0).join("git");
+    tree.run_git_in(&git, &["repack", "-a", "-d", "--quiet"]);
+    tree.run_git_in(&git, &["pack-refs", "--all"]);
+    assert!(remove(&tree, "gone"));
+    assert_gone(&tree, &last);
+}
+
+#[test]
+fn sessions_that_are_pruned_leave_no_object_either() {
+    let tree = Tree::new();
+    tree.write("file-of-gone", "held by gone");
+    session_on(&tree, 0, "gone", b"1");
+    tree.remove("file-of-gone");
+    let stays = session_on(&tree, 10, "stays", b"2");
+    assert_eq!(prune_on(&tree, 20, &RetentionLimits::default()).sessions, 1);
+    assert!(has(&tree, &stays));
+    for text in ["held by gone", "file-of-gone"] {
+        assert!(!tree.is_kept(text) && !is_in_a_file(&tree.state(), text));
+    }
+}
+
+#[test]
+fn a_removal_that_was_killed_is_finished_by_the_next() {
+    let refs_are_gone = |tree: &Tree| {
+        let shelf = shelves(tree).remove(0);
+        let git = shelf.join("git");
+        let refs = tree.run_git_in(&git, &["for-each-ref", "--format=%(refname)"]);
+        let gone: Vec<_> = refs
+            .lines()
+            .filter(|name| name.contains("/gone/"))
+            .collect();
+        assert_eq!(gone.len(), 3);
+        std::fs::write(shelf.join("uncollected"), gone.join("\n")).unwrap();
+        for name in gone {
+            tree.run_git_in(&git, &["update-ref", "-d", name]);
+        }
+        assert!(tree.is_kept("held by gone"));
+        shelf
+    };
+    // After its refs went, and in the middle of packing anew.
+    let tree = Tree::new();
+    let last = two_sessions(&tree);
+    let shelf = refs_are_gone(&tree);
+    let packs = shelf.join("git/objects/pack");
+    let pack = packs.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let pack = pack
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|end| end == "pack"));
+    std::fs::write(pack.unwrap().with_extension("keep"), "fast-import").unwrap();
+    for half in [".tmp-1-pack-1.pack", "tmp_pack_1", "pack-1.pack"] {
+        std::fs::write(packs.join(half), "held by gone").unwrap();
+    }
+    assert!(remove(&tree, "gone"));
+    assert_gone(&tree, &last);
+    assert!(!remove(&tree, "gone"));
+    // By the next look at the state, too.
+    let tree = Tree::new();
+    let last = two_sessions(&tree);
+    refs_are_gone(&tree);
+    let report = prune_on(&tree, 0, &RetentionLimits::default());
+    assert_eq!(report.sessions, 0);
+    assert_gone(&tree, &last);
+}
+
+#[test]
+fn a_removed_session_goes_from_what_was_set_aside_too() {
+    for packs_refs in [false, true] {
+        let tree = Tree::new();
+        two_sessions(&tree);
+        let shelf = shelves(&tree).remove(0);
+        let git = shelf.join("git");
+        if packs_refs {
+            tree.run_git_in(&git, &["pack-refs", "--all"]);
+        }
+        std::fs::rename(&git, shelf.join("git.damaged-1")).unwrap();
+        let later = session_on(&tree, 0, "later", b"1");
+        assert!(!remove(&tree, "other") && shelf.join("git.damaged-1").exists());
+        assert!(remove(&tree, "gone"));
+        assert!(!shelf.join("git.damaged-1").exists() && has(&tree, &later));
+    }
 }
 
 fn bytes_below(dir: &Path) -> u64 {
