@@ -73,7 +73,10 @@ impl CheckpointSession {
         new_secrets: NewSecrets,
     ) -> Result<RestoreReport> {
         let mut plan = match from {
-            Some(from) => Plan::between(from, to, (new_secrets, &self.store.root)),
+            Some(from) => {
+                let new_secrets = self.seen_of(new_secrets, (from, to))?;
+                Plan::between(from, to, (new_secrets, &self.store.root))
+            }
             // Nobody can say who made what is there.
             None => self.plan_blindly(to, None, NewSecrets::Stay)?,
         };
@@ -113,6 +116,19 @@ impl CheckpointSession {
             report.foreign.dedup();
         }
         Ok(report)
+    }
+
+    /// The fate of new secrets, for an attempt between two trees, whose watches say what it lost.
+    fn seen_of(
+        &mut self,
+        new_secrets: NewSecrets,
+        (from, to): (&Checkpoint, &Checkpoint),
+    ) -> Result<NewSecrets> {
+        Ok(match (&to.watch, &from.watch) {
+            _ if new_secrets == NewSecrets::Stay => new_secrets,
+            (Some(then), Some(now)) => new_secrets.seen(Some(then), now),
+            _ => new_secrets.seen(None, &self.scan(&[to, from])?.watch),
+        })
     }
 
     /// Removes what a restore that was killed left under its temporary names.
@@ -200,7 +216,9 @@ impl CheckpointSession {
     ) -> Result<Plan> {
         let now_ns = self.tick();
         let covering: Vec<_> = [to].into_iter().chain(also).collect();
-        let found = self.scan(&covering)?.found;
+        let scan = self.scan(&covering)?;
+        let new_secrets = new_secrets.seen(to.watch.as_deref(), &scan.watch);
+        let found = scan.found;
         let base = self
             .cache
             .as_ref()

@@ -226,10 +226,10 @@ impl Unfinished {
         let mut finishable = Vec::new();
         let mut conflicting = Vec::new();
         let new_secrets = self.new_secrets();
-        let mut held = session.hold_against(&before, left.first(), new_secrets)?;
+        let mut held = session.hold_against(&before, left.first(), new_secrets.clone())?;
         for ground in left.iter().skip(1) {
             let other = session
-                .hold_against(&before, Some(ground), new_secrets)?
+                .hold_against(&before, Some(ground), new_secrets.clone())?
                 .into_iter();
             let other: BTreeMap<_, _> = other.collect();
             let unknown = held.iter_mut().filter(|(_, is)| *is == Candidate::Neither);

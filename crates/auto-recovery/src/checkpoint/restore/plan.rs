@@ -7,12 +7,12 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::restore::moved::Moved;
 use crate::checkpoint::restore::secrets::{Fate, SecretsOf};
-use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
+use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
 use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::path::{RelPath, ancestors, display_path};
 use crate::checkpoint::tree::root::Root;
 use crate::checkpoint::tree::rules::Absences;
-use crate::checkpoint::tree::watch::{Bits, Uncovered, reason};
+use crate::checkpoint::tree::watch::{Bits, Uncovered, Watch, reason};
 
 /// A path that a run beside the recovery may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub(in crate::checkpoint) enum Expect {
 }
 
 /// What a restore does with a file that is watched for its name, and that the target lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) enum NewSecrets {
     /// It stays, whoever made it: no checkpoint holds it.
     Stay,
@@ -41,13 +41,35 @@ pub(in crate::checkpoint) enum NewSecrets {
     Go {
         /// When the attempt began, in nanoseconds since 1970, by the clock that stamps files.
         since_ns: i64,
+        /// Ignored files of such names that it may have changed, as they were.
+        ignored: Vec<Identity>,
     },
 }
 
 impl NewSecrets {
     /// For the undo of an attempt that began then, if that is known.
     pub(in crate::checkpoint) fn of_attempt(since_ns: Option<i64>) -> Self {
-        since_ns.map_or(Self::Stay, |since_ns| Self::Go { since_ns })
+        since_ns.map_or(Self::Stay, |since_ns| Self::Go {
+            since_ns,
+            ignored: Vec::new(),
+        })
+    }
+
+    /// The same for an attempt that found `then` and left `now`: without the one, what was written
+    /// since it began may be changed.
+    pub(in crate::checkpoint) fn seen(self, then: Option<&Watch>, now: &Watch) -> Self {
+        match (self, then) {
+            (Self::Go { .. }, Some(then)) if then.is_partial => Self::Stay,
+            (Self::Go { since_ns, .. }, Some(then)) => Self::Go {
+                since_ns,
+                ignored: then.secrets_not_in(now),
+            },
+            (Self::Go { since_ns, .. }, None) => Self::Go {
+                since_ns,
+                ignored: now.secrets_since(since_ns),
+            },
+            (Self::Stay, _) => Self::Stay,
+        }
     }
 }
 
@@ -119,7 +141,9 @@ impl Plan {
     ) -> Self {
         let secrets = match new_secrets {
             NewSecrets::Stay => None,
-            NewSecrets::Go { since_ns } => Some(SecretsOf::new(root, (now, to), since_ns)),
+            NewSecrets::Go { since_ns, ignored } => {
+                Some(SecretsOf::new(root, (now, to), (since_ns, &ignored)))
+            }
         };
         Self {
             secrets,

@@ -3,7 +3,8 @@
 //! its own back.
 //!
 //! Made is what the file system says was made and written since the attempt began. A file that only
-//! came, from an ignored directory or from outside of the tree, may be the only copy, and stays.
+//! came, from an ignored directory or from outside of the tree, may be the only copy, and stays. So
+//! does a new one where the attempt changed or removed another: it may hold what that held.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,8 +16,8 @@ use crate::checkpoint::tree::root::Root;
 /// The secrets of two trees: the one to go back to, and the present one.
 #[derive(Debug)]
 pub(in crate::checkpoint) struct SecretsOf {
-    /// Files that the attempt made, by their paths, and second names of those that still have
-    /// theirs.
+    /// Files that the attempt made and that hold nothing else's content, by their paths; and second
+    /// names of those that still have theirs.
     new: HashSet<RelPath>,
     /// Those that have another name now, by that name.
     moved: HashMap<RelPath, Moved>,
@@ -37,11 +38,11 @@ pub(in crate::checkpoint) enum Fate {
 
 impl SecretsOf {
     /// Those on the way from the tree `now`, which stands at `root`, to the tree `to`, which was
-    /// left at `since_ns` by the clock that stamps files.
+    /// left at `since_ns` by the clock that stamps files; what was `ignored` then is another now.
     pub(in crate::checkpoint) fn new(
         root: &Root,
         (now, to): (&Manifest, &Manifest),
-        since_ns: i64,
+        (since_ns, ignored): (i64, &[Identity]),
     ) -> Self {
         let is_at = |(inode, ..): Identity, path: &RelPath| {
             let there = now.get(path).and_then(Node::secret);
@@ -53,26 +54,18 @@ impl SecretsOf {
             to.secrets().partition(|(file, was)| is_at(*file, was));
         let still: HashSet<u64> = still.into_iter().map(|((inode, ..), _)| inode).collect();
         let gone: HashMap<Identity, &RelPath> = gone.into_iter().collect();
-        let is_new = |(inode, ..): Identity, path: &RelPath| {
-            let there = root.stamp_and_birth(path).ok().flatten();
-            still.contains(&inode)
-                || there.is_some_and(|(stamp, made_ns)| {
-                    // Some file systems tell 1970 where they do not know.
-                    let made_ns = made_ns.filter(|made_ns| *made_ns > 0);
-                    let times = [Some(stamp.mtime_ns), made_ns];
-                    let is_since = times.into_iter().flatten().all(|at| at >= since_ns);
-                    stamp.ino == inode && is_since
-                })
-        };
-        let was_gone = |inode: u64| gone.keys().any(|(gone, ..)| *gone == inode);
-        let new = now
-            .secrets()
-            .filter(|(file, path)| !was_gone(file.0) && is_new(*file, path));
-        let new = new.map(|(_, path)| path.clone()).collect();
         let moved = match gone.is_empty() {
             true => HashMap::new(),
             false => moved(root, &gone, now, to),
         };
+        let is_lost = is_any_lost((now, to), &moved, ignored);
+        let was_gone = |inode: u64| gone.keys().any(|(gone, ..)| *gone == inode);
+        let is_new = |(inode, ..): Identity, path: &RelPath| {
+            let is_made = || is_made_since(root, path, inode, since_ns);
+            still.contains(&inode) || (!is_lost && !was_gone(inode) && is_made())
+        };
+        let new = now.secrets().filter(|(file, path)| is_new(*file, path));
+        let new = new.map(|(_, path)| path.clone()).collect();
         Self {
             new,
             wanted: moved.values().map(|moved| moved.was.clone()).collect(),
@@ -105,6 +98,35 @@ impl SecretsOf {
             _ => Fate::Usual,
         }
     }
+}
+
+/// Whether a secret of the tree `to`, or one that was `ignored`, is nowhere in the tree `now` as it
+/// was.
+fn is_any_lost(
+    (now, to): (&Manifest, &Manifest),
+    moved: &HashMap<RelPath, Moved>,
+    ignored: &[Identity],
+) -> bool {
+    let is_moved = |was: &RelPath| moved.values().any(|moved| moved.was == *was);
+    let is_there = |file: Identity, path: &RelPath| {
+        now.get(path).and_then(Node::secret) == Some(file) || is_moved(path)
+    };
+    let mut then = to.secrets();
+    let here: HashSet<Identity> = now.secrets().map(|(file, _)| file).collect();
+    then.any(|(file, path)| !is_there(file, path))
+        || ignored.iter().any(|file| !here.contains(file))
+}
+
+/// Whether the file `inode` at `path` was made and last written since that time.
+fn is_made_since(root: &Root, path: &RelPath, inode: u64, since_ns: i64) -> bool {
+    let there = root.stamp_and_birth(path).ok().flatten();
+    there.is_some_and(|(stamp, made_ns)| {
+        // Some file systems tell 1970 where they do not know.
+        let made_ns = made_ns.filter(|made_ns| *made_ns > 0);
+        let times = [Some(stamp.mtime_ns), made_ns];
+        let is_since = times.into_iter().flatten().all(|at| at >= since_ns);
+        stamp.ino == inode && is_since
+    })
 }
 
 /// Which of the files that are `gone` from their names stand at other paths of the tree `now`.

@@ -9,12 +9,13 @@ use std::fs;
 use std::path::Path;
 
 use crate::checkpoint::repository::user_git::{Head, common_dir};
-use crate::checkpoint::tree::manifest::{Manifest, Node, Why};
-use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
+use crate::checkpoint::tree::path::{RelPath, display_path, split};
 use crate::checkpoint::tree::root::Inode;
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::files::hash::fnv128;
 use crate::files::{Links, read_small};
+use crate::redaction::is_secret_file_name;
 
 /// Files of the user's git directory that are looked at: a thousand refs cost a few milliseconds.
 const GIT_FILES_MAX: usize = 2_000;
@@ -110,6 +111,31 @@ impl Watch {
     /// The ignored paths that were seen.
     pub(in crate::checkpoint) fn ignored_paths(&self) -> impl Iterator<Item = &[u8]> {
         self.ignored.keys().map(|path| &**path)
+    }
+
+    /// The ignored files whose names say that they are secret and that `now` does not know as they
+    /// are here.
+    pub(in crate::checkpoint) fn secrets_not_in(&self, now: &Self) -> Vec<Identity> {
+        let is_there = |path: &RelPath, file: Identity| {
+            now.ignored
+                .get(path)
+                .map(identity)
+                .is_some_and(|is| is == file)
+        };
+        let lost = self.secrets().filter(|(path, file)| !is_there(path, *file));
+        lost.map(|(_, file)| file).collect()
+    }
+
+    /// The ignored files whose names say that they are secret and that were written since then.
+    pub(in crate::checkpoint) fn secrets_since(&self, since_ns: i64) -> Vec<Identity> {
+        let since = self.secrets().filter(|(_, file)| file.2 >= since_ns);
+        since.map(|(_, file)| file).collect()
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = (&RelPath, Identity)> {
+        let secrets = self.ignored.iter();
+        let secrets = secrets.filter(|(path, _)| is_secret_file_name(split(path).1));
+        secrets.map(|(path, seen)| (path, identity(seen)))
     }
 
     /// Every path of the tree that was seen, ignored files and closed directories.
@@ -303,6 +329,10 @@ impl Bits {
 
 /// Mode, size, time and inode of an ignored file.
 type Seen = (u32, u64, i64, u64);
+
+fn identity((_, size, mtime_ns, ino): &Seen) -> Identity {
+    (*ino, *size, *mtime_ns)
+}
 
 fn seen(stamp: &Stamp) -> Seen {
     (stamp.mode, stamp.size, stamp.mtime_ns, stamp.ino)

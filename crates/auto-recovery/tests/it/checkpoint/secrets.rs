@@ -242,6 +242,33 @@ fn the_only_copy_of_one_is_never_removed() {
 }
 
 #[test]
+fn a_new_one_stays_where_it_may_hold_what_another_held() {
+    // The copy of one that was changed or deleted; also where the other is ignored.
+    for ignored in ["", ".env\n"] {
+        for change in ["change", "delete"] {
+            let tree = Tree::new();
+            tree.write(".gitignore", ignored);
+            tree.write(".env", SECRET);
+            let mut attempt = Attempt::of(&tree, |tree| {
+                std::fs::copy(tree.path(".env"), tree.path(".env.bak")).unwrap();
+                match change {
+                    "change" => tree.write(".env", "2"),
+                    _ => tree.remove(".env"),
+                }
+            });
+            let report = attempt.undo();
+            assert_eq!(named(&report).last(), Some(&(".env.bak", WHY)));
+            assert_eq!(
+                tree.read(".env.bak"),
+                SECRET.as_bytes(),
+                "{ignored} {change}"
+            );
+            assert_not_kept(&tree, SECRET);
+        }
+    }
+}
+
+#[test]
 fn one_that_came_from_elsewhere_is_no_new_one() {
     let tree = Tree::new();
     tree.write(".gitignore", "dist/\n.env\n");
@@ -286,17 +313,15 @@ fn the_undo_of_a_run_that_died_treats_them_alike() {
     let tree = Tree::new();
     tree.write(".gitignore", "dist/\n");
     tree.write("dist/app.key", SECRET);
-    tree.write("changed.key", SECRET);
     tree.write(".env", SECRET);
     let (state, report) = finished(&tree, |tree| {
-        tree.write("changed.key", "2");
         tree.write("new.key", SECRET);
         std::fs::rename(tree.path(".env"), tree.path("config.txt")).unwrap();
         std::fs::rename(tree.path("dist/app.key"), tree.path("app.key")).unwrap();
     });
     let paths = ["config.txt", "new.key"].map(str::to_owned).to_vec();
     assert_eq!(state, UnfinishedState::Finishable(paths));
-    assert_eq!(named(&report), [("app.key", WHY), ("changed.key", WHY)]);
+    assert_eq!(named(&report), [("app.key", WHY)]);
     assert!(tree.exists(".env") && tree.exists("app.key") && !tree.exists("new.key"));
     assert_not_kept(&tree, SECRET);
 }
