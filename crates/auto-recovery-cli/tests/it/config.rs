@@ -74,6 +74,7 @@ fn a_fresh_machine_has_only_defaults() {
     confirm               false         default
     on_leftover           none          default
     on_audit_failure      stop          default
+    seal.when             attempts      default
     ");
 }
 

@@ -164,7 +164,7 @@ fn the_result_file_is_written_on_every_run() {
         .collect();
     let expected = "session_id success strategy_used attempts final_error message \
                     escalated_to_human flaky timestamp outcome exit_code command category \
-                    error_type failure_kind patch";
+                    error_type failure_kind patch seal";
     assert_eq!(keys.join(" "), expected);
     assert_eq!(
         (&result["session_id"], &result["strategy_used"]),

@@ -66,7 +66,8 @@ fn what_a_failed_run_leaves_changed_is_said_with_the_way_back() {
         "fixed",
     ]);
     let last = run.stderr.lines().last().expect("an end");
-    let says = " · left changed: kept · s · recover show s · recover undo s";
+    assert!(last.contains(" · left changed: kept · seal "), "{run:?}");
+    let says = " · s · recover show s · recover undo s";
     assert!(last.ends_with(says), "{run:?}");
     assert_eq!(machine.recover(&["undo", "s"]).code, 0);
     assert!(!machine.work().join("kept").exists());
@@ -79,10 +80,8 @@ fn a_failure_that_has_no_name_but_its_exit_is_named_once() {
     let first = run.stderr.lines().next().expect("a failure");
     assert_eq!(first, "recover: `sh -c 'exit 3'` failed (exit 3): unknown");
     let last = run.stderr.lines().last().expect("an end");
-    assert!(
-        last.ends_with("nothing to undo · s · recover show s"),
-        "{run:?}"
-    );
+    assert!(last.contains(" · nothing to undo · seal "), "{run:?}");
+    assert!(last.ends_with(" · s · recover show s"), "{run:?}");
 }
 
 #[test]
