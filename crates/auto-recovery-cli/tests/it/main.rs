@@ -29,6 +29,7 @@ mod redact;
 mod refused;
 mod run;
 mod screens;
+mod seals;
 mod secrets;
 mod session;
 mod stores;

@@ -59,7 +59,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("workspace", &["error", "files", "platform", "host", "git"]),
     ("checkpoint", &["error", "mutex", "redaction", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "files", "host", "redaction", "wording"]),
+    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "files", "workers", "host", "redaction", "wording"]),
     ("jsonl", &["error", "mutex", "group_commit", "statistics", "integrity", "files", "workers", "platform", "host", "patience", "audit"]),
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),

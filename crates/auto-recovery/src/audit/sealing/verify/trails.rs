@@ -8,6 +8,7 @@ use crate::audit::sealing::told::{Told, TrailTold};
 use crate::audit::sealing::{LeafLog, Log, SealStore};
 use crate::error::{ErrorKind, Result};
 use crate::integrity::{Finding, FindingKind, Range};
+use crate::workers::map_all;
 
 /// How often a trail is read again because it was removed meanwhile.
 const READS_MAX: u32 = 100;
@@ -47,29 +48,30 @@ pub(super) fn read_trails(
             store.trails()?.into_iter().chain(told).collect()
         }
     };
-    let mut trails = Trails::default();
-    for session in sessions {
+    let sessions: Vec<_> = sessions.into_iter().collect();
+    let read = map_all(&sessions, |session| {
         let told = journal
             .told
             .trails
-            .get(&session)
+            .get(session)
             .cloned()
             .unwrap_or_default();
-        let trail = read_again(store, &session, told)?;
+        let mut trail = read_again(store, session, told)?;
+        if trail.is_there
+            && trail.finding.is_none()
+            && let Some(detail) = store.recount(session)?
+        {
+            let finding = Finding::at(FindingKind::DerivedDiffers, store.seals_place());
+            trail.finding = Some(finding.of_session(session).because(detail));
+        }
+        Ok(trail)
+    })?;
+    let mut trails = Trails::default();
+    for trail in read {
         trails.trails += u64::from(trail.is_there);
         trails.entries += trail.entries;
         trails.entries_since += trail.entries.saturating_sub(trail.sealed);
-        let is_whole = trail.finding.is_none();
         trails.findings.extend(trail.finding);
-        if trail.is_there
-            && is_whole
-            && let Some(detail) = store.recount(&session)?
-        {
-            let finding = Finding::at(FindingKind::DerivedDiffers, store.seals_place());
-            trails
-                .findings
-                .push(finding.of_session(&session).because(detail));
-        }
     }
     Ok(trails)
 }
