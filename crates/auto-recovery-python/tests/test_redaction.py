@@ -28,7 +28,10 @@ def log(logger: RecoveryAuditLogger, *texts: str) -> str:
         strategy=RecoveryStrategyType.FIX,
         success=False,
         error_before=Error(error_type="E", message=" ".join(texts), source="tool"),
+        error_after=None,
         changes_made=[f"tried {text}" for text in texts],
+        timestamp="2026-01-01T00:00:00Z",
+        duration_seconds=0.1,
         message="again",
     )
     logger.log_recovery_attempt(attempt, session, files_modified=[f"{text}.txt" for text in texts])
