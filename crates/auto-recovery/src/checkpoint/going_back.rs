@@ -1,6 +1,6 @@
 //! Going back within a session: restoring a tree, and holding the present against two of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
@@ -89,6 +89,10 @@ impl CheckpointSession {
             let leaving = known.into_iter();
             let moved = moved(&self.store.root, (from, to), leaving);
             plan.moved.extend(moved);
+            // What gets its name back is not left where it is.
+            let moved = plan.moved.iter().map(|moved| display_path(&moved.now));
+            let moved: HashSet<String> = moved.collect();
+            plan.not_covered.retain(|one| !moved.contains(&one.display));
             let watched = from.watch.as_deref().zip(to.watch.as_deref());
             let bits = watched.map(|(now, then)| now.bits_since(then).collect());
             plan.bits = bits.unwrap_or_default();

@@ -42,6 +42,9 @@ pub(in crate::checkpoint) fn run(
     report.bits_back = restorer.give_bits_back(&plan.bits);
     let mut items = plan.items;
     let all = items.clone();
+    if items.is_empty() {
+        restorer.give_names_back();
+    }
     for _ in 0..ROUNDS_MAX {
         if items.is_empty() {
             break;
