@@ -115,7 +115,7 @@ pub(crate) struct StrategyArgs {
     /// `agent:copilot` call a coding agent with a prompt that says what failed and what was tried;
     /// `[fixer.NAME]` in your configuration changes how, or adds one; `recover plan` shows what is
     /// run.
-    /// The failing output goes to the service that the agent talks to: nothing is taken out of it.
+    /// The failing output goes to the service that the agent talks to, its secrets masked.
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) fix: Vec<String>,
 

@@ -230,9 +230,9 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         fail_on_change,
         stage,
         confirm,
-        on_leftover,
-        on_audit_failure,
-        seal_when,
+        on_leftover: _,
+        on_audit_failure: _,
+        seal_when: _,
         recipes,
         rules,
         fixers,
@@ -269,6 +269,21 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
             ("confirm", confirm),
         ],
     );
+    push_ends(rows, run);
+    push_kinds(rows, run);
+    rows.extend(recipes.iter().map(recipe));
+    rows.extend(rules.iter().map(rule));
+    rows.extend(fixers.iter().map(fixer));
+}
+
+/// What becomes of a run that died, of one that cannot be recorded, and of its record.
+fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
+    let RunSettings {
+        on_leftover,
+        on_audit_failure,
+        seal_when,
+        ..
+    } = run;
     rows.push(row("on_leftover", on_leftover, |what| {
         what.map_or(Value::Null, |what| json!(what.as_str()))
     }));
@@ -276,10 +291,6 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         json!(what.as_str())
     }));
     rows.push(row("seal.when", seal_when, |when| json!(when.as_str())));
-    push_kinds(rows, run);
-    rows.extend(recipes.iter().map(recipe));
-    rows.extend(rules.iter().map(rule));
-    rows.extend(fixers.iter().map(fixer));
 }
 
 /// An agent that is called otherwise, or another one.

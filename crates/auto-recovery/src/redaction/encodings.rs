@@ -3,6 +3,11 @@
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const FOR_URLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// What markup writes for these.
+const AMP: (u8, &str) = (b'&', "&amp;");
+const LESS: (u8, &str) = (b'<', "&lt;");
+const MORE: (u8, &str) = (b'>', "&gt;");
+
 /// The fewest characters of base 64 that tell a value.
 const BASE64_LENGTH_MIN: usize = 8;
 
@@ -10,7 +15,7 @@ const BASE64_LENGTH_MIN: usize = 8;
 pub(super) fn forms(value: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![value.to_vec()];
     forms.extend(json(value));
-    for is_kept in [is_unreserved, is_kept_by_browsers] {
+    for is_kept in [is_unreserved, is_kept_by_browsers, is_kept_in_paths] {
         for is_upper in [true, false] {
             let encoded = percent(value, is_kept, is_upper);
             forms.push(
@@ -23,8 +28,17 @@ pub(super) fn forms(value: &[u8]) -> Vec<Vec<u8>> {
             forms.push(encoded);
         }
     }
-    forms.push(quoted(value));
+    for quote in ["'\\''", "'\"'\"'", "''", "\\'"] {
+        forms.push(replaced(value, &[(b'\'', quote)]));
+    }
     forms.push(escaped(value));
+    for apostrophe in ["&#39;", "&#x27;", "&apos;", "'"] {
+        forms.push(replaced(
+            value,
+            &[(b'\'', apostrophe), (b'"', "&quot;"), AMP, LESS, MORE],
+        ));
+    }
+    forms.push(replaced(value, &[AMP, LESS, MORE]));
     for alphabet in [STANDARD, FOR_URLS] {
         let shifted = (0..3).map(|offset| base64(value, offset, alphabet));
         forms.extend(shifted.filter(|form| form.len() >= BASE64_LENGTH_MIN));
@@ -55,9 +69,24 @@ fn json(value: &[u8]) -> Vec<Vec<u8>> {
             }
         })
         .collect();
-    [inner(&once), once.replace('/', "\\/"), ascii, once]
-        .map(String::into_bytes)
-        .to_vec()
+    // As programs write it that put JSON into pages.
+    let for_pages = |text: &str| {
+        let text = text.replace('&', "\\u0026").replace('<', "\\u003c");
+        text.replace('>', "\\u003e").replace('\'', "\\u0027")
+    };
+    let without_quotes = |text: &str| for_pages(text).replace("\\u0027", "'");
+    let forms = [
+        inner(&once),
+        inner(&ascii),
+        once.replace('/', "\\/"),
+        ascii.replace('/', "\\/"),
+        for_pages(&once),
+        without_quotes(&once),
+        without_quotes(&ascii),
+        ascii,
+        once,
+    ];
+    forms.map(String::into_bytes).to_vec()
 }
 
 fn is_unreserved(byte: u8) -> bool {
@@ -66,6 +95,10 @@ fn is_unreserved(byte: u8) -> bool {
 
 fn is_kept_by_browsers(byte: u8) -> bool {
     is_unreserved(byte) || b"!*'()/".contains(&byte)
+}
+
+fn is_kept_in_paths(byte: u8) -> bool {
+    is_unreserved(byte) || byte == b'/'
 }
 
 fn percent(value: &[u8], is_kept: fn(u8) -> bool, is_upper: bool) -> Vec<u8> {
@@ -80,13 +113,13 @@ fn percent(value: &[u8], is_kept: fn(u8) -> bool, is_upper: bool) -> Vec<u8> {
     form
 }
 
-/// As a shell has it inside single quotes.
-fn quoted(value: &[u8]) -> Vec<u8> {
+/// With some bytes written otherwise, as shells, YAML and markup have them inside quotes.
+fn replaced(value: &[u8], with: &[(u8, &str)]) -> Vec<u8> {
     let mut form = Vec::with_capacity(value.len());
     for byte in value {
-        match byte {
-            b'\'' => form.extend(b"'\\''"),
-            _ => form.push(*byte),
+        match with.iter().find(|(special, _)| special == byte) {
+            Some((_, written)) => form.extend(written.bytes()),
+            None => form.push(*byte),
         }
     }
     form
@@ -145,6 +178,9 @@ mod tests {
             "a%22b+c%2F%C3%A9%27",
             "a\"b c/é'\\''",
             "a\\\"b\\ c/é\\'",
+            "a\"b c/é'\"'\"'",
+            "a&quot;b c/é&#39;",
+            "a\\\"b c/é\\u0027",
         ] {
             assert!(has(form), "{form}");
         }

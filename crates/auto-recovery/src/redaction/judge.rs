@@ -184,7 +184,7 @@ fn folded(parts: &Parts<'_>, hit: &Hit<'_>) -> Option<Range<usize>> {
         let next = last + 1;
         let next_end = memchr(b'\n', &text[next.min(limit)..limit]).map_or(limit, |at| next + at);
         if let Some(end) = joined_end(&alone, hit, next_end).filter(|end| *end > last) {
-            if found.is_none() || is_rest(text, last, end) {
+            if found.is_none() || (is_rest(text, last, end) && !is_whole(parts, hit, last, end)) {
                 found = Some(end);
             } else {
                 break;
@@ -210,6 +210,18 @@ fn joined_end(parts: &Parts<'_>, hit: &Hit<'_>, until: usize) -> Option<usize> {
     };
     let found = judge_token(parts, &inner)?;
     Some(hit.at.start + joined.end(found.end))
+}
+
+/// Whether the token at `hit`, long enough without it, is whole where its line ends: its checksum
+/// says so, or what stands from there to `end` is a hash, or another token of its kind.
+fn is_whole(parts: &Parts<'_>, hit: &Hit<'_>, line_end: usize, end: usize) -> bool {
+    let token = hit.text[hit.at.start..line_end].trim_ascii_end();
+    let is_confirmed = |check: super::checksum::Check| check.confirms(token, hit.literal.len());
+    let rest = hit.text[line_end..end].trim_ascii();
+    let is_hash = rest
+        .iter()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash || rest.starts_with(hit.literal) || parts.check.is_some_and(is_confirmed)
 }
 
 /// Whether what stands between the end of a line and `end` is the rest of a token, not the next
@@ -254,14 +266,14 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.+/=~$@%".contains(&byte)
 }
 
-/// Whether a word begins at `at`: no letter, digit or `_` stands before it, but for one that ends
+/// Whether a word begins at `at`: no letter and no digit stands before it, but for one that ends
 /// an escape or a terminal's code written out (`\n`, `%3D`, `\u003d`, `[32m`).
 fn begins_word(text: &[u8], at: usize) -> bool {
     let before = &text[at.saturating_sub(16)..at];
     let hex = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
     match before {
         [] => true,
-        [.., last] if !last.is_ascii_alphanumeric() && *last != b'_' => true,
+        [.., last] if !last.is_ascii_alphanumeric() => true,
         [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f' | b'v' | b'0'] => true,
         [.., b'%', high, low] if hex(&[*high, *low]) => true,
         [.., b'\\', b'x', high, low] if hex(&[*high, *low]) => true,

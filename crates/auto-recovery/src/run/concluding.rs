@@ -47,7 +47,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
     };
     let seal = run.runner.seal(SealWhen::Sessions);
     let seal = seal.map(|seal| seal.to_string());
-    if let Some(why) = run.runner.not_sealed() {
+    if let Some(why) = run.runner.seals.failed() {
         let what = format!("what is on record is not sealed: {why}");
         run.observe(&RunEvent::Warning { what: &what });
     }
@@ -83,6 +83,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
             escalate(run, failed, &recovery.result, Some(ending.told));
         }
     }
+    run.runner.forget_argv();
     let end = match recovery.end {
         RecoveryEnd::Recovered if recovery.flaky => RunEnd::Flaky,
         RecoveryEnd::Recovered => RunEnd::Recovered,

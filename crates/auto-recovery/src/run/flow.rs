@@ -76,6 +76,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     check_protect(&request)?;
     if let Some(id) = &request.record.session_id {
         session_id::encode(id)?;
+        check_no_secret(&request, id)?;
     }
     let mut request = request;
     if let Some(target) = &request.tree.rollback {
@@ -112,6 +113,22 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         run.observe(&RunEvent::Note { what: &what });
     }
     Ok(outcome)
+}
+
+/// Makes sure that no secret is known in the session's id, which names files and is never masked.
+fn check_no_secret(request: &RunRequest, id: &str) -> Result<()> {
+    let redactor = request.masking.redactor.as_ref();
+    let found = redactor.map(|redactor| redactor.find(id.as_bytes()));
+    match found.unwrap_or_default().first() {
+        Some(found) => {
+            let context = format!(
+                "the session's id holds a secret ({}), and ids are never masked: choose another",
+                found.kind
+            );
+            Err(Error::new(ErrorKind::InvalidInput, context))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Makes sure that each protecting glob is valid, and matches something in the tree.

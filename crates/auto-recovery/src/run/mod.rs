@@ -83,6 +83,7 @@ mod planning;
 mod recovering;
 mod request;
 mod runner;
+mod seals;
 mod shell_words;
 mod state;
 mod strategies;

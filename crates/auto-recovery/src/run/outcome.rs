@@ -125,8 +125,8 @@ pub struct RunOutcome {
 
 /// The result file: the fields of `RecoveryResult` with the session, and fields for programs to
 /// branch on. `category`, `error_type` and `failure_kind` are those of the original failure;
-/// `patch` is the path of the cure's changes, for `git apply` in the workspace; `seal` the seal that
-/// the record is under, for `recover verify --against`.
+/// `patch` is the path of the cure's changes, for `git apply` in the workspace; `seal` is the seal
+/// that the record is under, for `recover verify --against`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResultFile<'a> {
     session_id: Option<&'a str>,

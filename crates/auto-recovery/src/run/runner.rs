@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use crate::audit::sealing::{Sealer, WhatToSeal};
 use crate::audit::{redact_failure, redaction_key};
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
@@ -17,7 +16,7 @@ use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Failure;
 use crate::fixer::Preset;
 use crate::host::{Host, new_id};
-use crate::integrity::{Seal, ShortSeal};
+use crate::integrity::ShortSeal;
 use crate::interrupt::Interrupt;
 use crate::process::{
     self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
@@ -30,6 +29,7 @@ use crate::run::helpers::facing::Facing;
 use crate::run::helpers::variables::{self, Around};
 use crate::run::outcome::RunExit;
 use crate::run::request::{Policy, RunRequest, SealWhen, StrategyCommand, display_command};
+use crate::run::seals::RunSeals;
 use crate::run::state::masked_output::masked;
 use crate::run::state::outputs::Outputs;
 use crate::strategy::Call;
@@ -57,7 +57,7 @@ pub(super) struct Runner {
     announced: OnceLock<String>,
     console: Mutex<Box<dyn Console>>,
     consent: Option<Mutex<Box<dyn Consent>>>,
-    sealer: OnceLock<Sealer>,
+    pub(super) seals: RunSeals,
     state: Mutex<State>,
 }
 
@@ -74,8 +74,6 @@ struct State {
     kept: Vec<Process>,
     /// The mark of the newest helper.
     helper: Option<Marker>,
-    /// Why something could not be sealed, the first time.
-    not_sealed: Option<String>,
     /// Time limit of each process.
     attempt_timeout: Option<Duration>,
     /// The moment on the host's monotonic clock at which everything must have ended.
@@ -108,7 +106,6 @@ impl Runner {
             not_ended: Vec::new(),
             kept: Vec::new(),
             helper: None,
-            not_sealed: None,
             attempt_timeout: request.limits.attempt_timeout,
             deadline: request
                 .limits
@@ -128,7 +125,7 @@ impl Runner {
             interrupt,
             console: Mutex::new(console),
             consent: None,
-            sealer: OnceLock::new(),
+            seals: RunSeals::default(),
             state: Mutex::new(state),
         }
     }
@@ -411,35 +408,27 @@ impl Runner {
         }
     }
 
-    /// Seals what is on record of the session, if that is wanted `when` this is. What cannot be
-    /// sealed is remembered: it stops nothing.
+    /// Seals what is on record of the session, if that is wanted `when` this is.
     pub(super) fn seal(&self, when: SealWhen) -> Option<ShortSeal> {
-        let wanted = self.request.record.seal;
-        if wanted == SealWhen::Off || (when == SealWhen::Attempts && wanted != when) {
-            return None;
-        }
         let session_id = self.session_id()?;
-        let state = &self.request.state;
-        let new = || Sealer::new(state.store.clone(), &state.dir, self.host.clone());
-        let sealer = self.sealer.get_or_init(new);
-        match sealer.seal(WhatToSeal::Sessions(&[&session_id])) {
-            Ok(sealed) => sealed.seal().map(Seal::short),
-            Err(error) => {
-                let why = self.request.chain(&error);
-                self.state().not_sealed.get_or_insert(why);
-                None
-            }
-        }
-    }
-
-    /// Why something could not be sealed.
-    pub(super) fn not_sealed(&self) -> Option<String> {
-        self.state().not_sealed.clone()
+        let of = (&*session_id, &self.host);
+        self.seals.seal(&self.request, of, when)
     }
 
     /// What a run wrote, without its secrets.
     pub(super) fn masked(&self, ran: &Completion) -> Arc<[u8]> {
         ran.capture.text(|capture| masked(capture, &self.redactor))
+    }
+
+    /// Removes what told strategy commands of the command as it is, if that has secrets: nobody
+    /// needs it any more.
+    pub(super) fn forget_argv(&self) {
+        let words = self.request.words();
+        if self.redactor.redact_words(&words) != words
+            && let Some(outputs) = self.outputs()
+        {
+            outputs.remove_own("context", "json");
+        }
     }
 
     /// The command without its secrets, the same in each session: for files that runs share.

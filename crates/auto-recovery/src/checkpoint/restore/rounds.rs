@@ -42,15 +42,13 @@ pub(in crate::checkpoint) fn run(
     report.bits_back = restorer.give_bits_back(&plan.bits);
     let mut items = plan.items;
     let all = items.clone();
-    if items.is_empty() {
-        restorer.give_names_back();
-    }
+    // Once at least: names may be all that goes back.
     for _ in 0..ROUNDS_MAX {
+        restorer.apply(&items)?;
+        items = restorer.unfinished(&items)?;
         if items.is_empty() {
             break;
         }
-        restorer.apply(&items)?;
-        items = restorer.unfinished(&items)?;
     }
     let restless = items.into_iter().map(|item| item.path);
     let restless = restless.filter(|path| !restorer.refused.contains_key(path));

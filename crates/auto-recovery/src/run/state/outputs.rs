@@ -194,6 +194,12 @@ impl Outputs {
         replace(&self.failure_json(), &json)
     }
 
+    /// Removes this run's own file `name`, if it is there.
+    pub(in crate::run) fn remove_own(&self, name: &str, extension: &str) {
+        // What cannot be removed is removed with the session.
+        fs::remove_file(self.of_run(name, extension)).ok();
+    }
+
     /// Removes everything kept.
     ///
     /// # Errors
