@@ -17,8 +17,8 @@ use crate::audit::{AuditStore, Damage, Durability, JournalEvent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::statistics::Accumulator;
 
-/// How many of the last bytes hold a few of the newest seals: some hundred.
-const NEWEST_BYTES: u64 = 64 * 1024;
+/// How many of the last bytes hold a few of the newest seals, which have 600 each.
+const NEWEST_BYTES: u64 = 8 * 1024;
 
 /// How often sums are compared again because somebody wrote meanwhile.
 const RECOUNTS_MAX: u32 = 3;

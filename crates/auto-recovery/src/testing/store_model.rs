@@ -384,6 +384,8 @@ impl World<'_> {
         let mut visit = |record: JournalRecord| {
             match record.event {
                 removal if removal.is_removal() => removals += 1,
+                // What a store says by itself of a trail that comes again.
+                JournalEvent::TrailImported(_) => {}
                 event => events.push(event),
             }
             Ok(())

@@ -1,7 +1,7 @@
 //! The receipt of one entry.
 
-use super::store::{Log, SealStore, SealsWanted};
-use super::told::{SealLine, Told};
+use super::store::{Log, SealStore};
+use super::told::{Told, newest_seal};
 use crate::audit::{AuditStore, StoredEntry};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::integrity::{EntryProof, Receipt, Tree, base64};
@@ -20,12 +20,7 @@ pub fn receipt(store: &dyn AuditStore, session: &str, attempt_number: u64) -> Re
         let text = format!("attempt {attempt_number} of session {session} is not sealed");
         Error::new(ErrorKind::NotFound, text)
     };
-    let (place, mut newest) = (seals.seals_place(), None);
-    seals.read_seals(SealsWanted::All, &mut |line| {
-        newest = SealLine::read(line, &place)?.ok().or(newest.take());
-        Ok(())
-    })?;
-    let (line, seal) = newest.ok_or_else(not_sealed)?;
+    let (seal, note) = newest_seal(store)?.ok_or_else(not_sealed)?;
     let (journal, told, records) = read_journal(seals, session)?;
     let root_now = journal.root(seal.size);
     if root_now != Some(seal.root) {
@@ -66,7 +61,7 @@ pub fn receipt(store: &dyn AuditStore, session: &str, attempt_number: u64) -> Re
         },
         index: head.record - 1,
         path: journal.path(head.record - 1, seal.size).unwrap_or_default(),
-        note: line.note,
+        note,
     })
 }
 

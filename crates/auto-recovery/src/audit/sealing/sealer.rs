@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::keys::{Keys, Sector, draw, draw_origin};
 use super::store::{LeafLog, Log, SealStore};
-use super::told::{SealLine, Told, newest_seals};
+use super::told::{SealLine, Told, last_seal};
 use crate::audit::{AuditStore, ChainStarted, JournalEvent, TrailSealed};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, timestamp};
@@ -126,13 +126,12 @@ impl Sealer {
             return Ok(Sealed::Nothing);
         }
         self.keys.make_dir()?;
-        let Some((_turn, seals)) = self.take_turn(store)? else {
+        let Some((_turn, origin)) = self.take_turn(store)? else {
             return Ok(Sealed::Busy);
         };
-        let origin = seals.last().map(|seal| seal.origin.clone());
         let (origin, mut sector, newest) = match (origin, new) {
             (Some(origin), None) => {
-                let (sector, newest) = self.at_hand(store, &origin, &seals, &memory)?;
+                let (sector, newest) = self.at_hand(store, &origin, &memory)?;
                 (origin, sector, newest)
             }
             (origin, new) => {
@@ -146,19 +145,20 @@ impl Sealer {
         Ok(made)
     }
 
-    /// Locks out other sealers. Returns the lock and the newest seals; `None` if somebody has it.
-    fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Vec<Seal>)>> {
-        let origin_of = |seals: &[Seal]| seals.last().map(|seal| seal.origin.clone());
+    /// Locks out other sealers. Returns the lock and the origin of the newest seal; `None` if
+    /// somebody has the lock.
+    fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Option<String>)>> {
+        let newest = || Ok::<_, Error>(last_seal(store, |_| true)?.map(|(seal, _)| seal));
+        let origin_of = |seal: &Option<Seal>| seal.as_ref().map(|seal| seal.origin.clone());
         for _ in 0..TURNS_MAX {
-            let origin = origin_of(&newest_seals(store)?);
+            let origin = origin_of(&newest()?);
             let Some(turn) = self.keys.try_lock(origin.as_deref())? else {
                 return Ok(None);
             };
             store.settle_seals()?;
             // Others may have sealed before this one's turn came, or died at it.
-            let seals = newest_seals(store)?;
-            if origin == origin_of(&seals) {
-                return Ok(Some((turn, seals)));
+            if origin == origin_of(&newest()?) {
+                return Ok(Some((turn, origin)));
             }
         }
         Ok(None)
@@ -169,7 +169,6 @@ impl Sealer {
         &self,
         store: &dyn SealStore,
         origin: &str,
-        seals: &[Seal],
         memory: &Memory,
     ) -> Result<(Sector, Option<Seal>)> {
         let path = self.keys.place(origin);
@@ -177,11 +176,8 @@ impl Sealer {
             let text = format!("the key {} for the next seal is not there", path.display());
             return Err(refused(text, Hint::NewChain));
         };
-        let newest = seals.iter().rev().find(|seal| seal.chain == sector.chain);
-        let newest = match newest {
-            Some(newest) => Some(newest.clone()),
-            None => all_seals_of(store, &sector.chain)?,
-        };
+        let newest = last_seal(store, |seal| seal.chain == sector.chain)?;
+        let newest = newest.map(|(seal, _)| seal);
         if let Some(last) = &memory.last
             && newest
                 .as_ref()
@@ -241,18 +237,24 @@ impl Sealer {
         new: Option<NewChain<'_>>,
         memory: &Memory,
     ) -> Result<(String, Sector)> {
+        let url = self.store.url();
+        let seen = self.keys.seen()?;
         if let Some(NewChain { reason }) = new {
             let reason = reason.to_owned();
             let event = JournalEvent::ChainStarted(ChainStarted { reason });
             self.store.record(None, event)?;
         } else {
-            let url = self.store.url();
-            let seen = self.keys.seen()?.into_iter().any(|seen| seen.store == url);
-            if seen || memory.last.is_some() {
+            if seen.iter().any(|seen| seen.store == url) || memory.last.is_some() {
                 let text = format!("{url} was sealed, and its seals are gone");
                 return Err(refused(text, Hint::NewChain));
             }
         }
+        // The key of a store that this one is a copy of stays.
+        let is_of_another = |origin: &str| {
+            seen.iter()
+                .any(|seen| seen.origin == origin && seen.store != url)
+        };
+        let origin = origin.filter(|origin| !is_of_another(origin));
         let origin = origin.unwrap_or_else(|| draw_origin(&*self.host));
         let seed = draw(&*self.host);
         let mut sector = Sector {
@@ -449,20 +451,6 @@ impl Hashed {
         self.recorded = self.range.size();
         Ok(())
     }
-}
-
-/// The newest seal of `chain` among all.
-fn all_seals_of(store: &dyn SealStore, chain: &str) -> Result<Option<Seal>> {
-    let (place, mut newest) = (store.seals_place(), None);
-    store.read_seals(super::SealsWanted::All, &mut |line| {
-        if let Ok((_, seal)) = SealLine::read(line, &place)?
-            && seal.chain == chain
-        {
-            newest = Some(seal);
-        }
-        Ok(())
-    })?;
-    Ok(newest)
 }
 
 /// What the journal says of trails.

@@ -60,21 +60,46 @@ impl SealLine {
     }
 }
 
-/// The newest seals of the store, in order. What is none is passed over: verification names it.
-pub(super) fn newest_seals(store: &dyn SealStore) -> Result<Vec<Seal>> {
-    let place = store.seals_place();
-    let read = |wanted| {
-        let mut seals = Vec::new();
+/// Some seals of a store. Only those that somebody asks for are checked: a signature takes a
+/// hundred times as long as reading its line.
+struct SealLines {
+    place: String,
+    lines: Vec<Vec<u8>>,
+}
+
+impl SealLines {
+    fn read(store: &dyn SealStore, wanted: SealsWanted) -> Result<Self> {
+        let mut lines = Vec::new();
         store.read_seals(wanted, &mut |line| {
-            seals.extend(SealLine::read(line, &place)?.ok().map(|(_, seal)| seal));
+            lines.push(line.to_vec());
             Ok(())
         })?;
-        Ok::<_, Error>(seals)
-    };
-    let newest = read(SealsWanted::Newest)?;
-    match newest.is_empty() {
-        true => read(SealsWanted::All),
-        false => Ok(newest),
+        let place = store.seals_place();
+        Ok(Self { place, lines })
+    }
+
+    /// The last of those that `is_it`. What is no seal is passed over: verification names it.
+    fn last_that(&self, is_it: impl Fn(&Seal) -> bool) -> Result<Option<(Seal, String)>> {
+        for line in self.lines.iter().rev() {
+            if let Ok((line, seal)) = SealLine::read(line, &self.place)?
+                && is_it(&seal)
+            {
+                return Ok(Some((seal, line.note)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The last seal of `store` that `is_it`, among the newest or else among all.
+pub(super) fn last_seal(
+    store: &dyn SealStore,
+    is_it: impl Fn(&Seal) -> bool,
+) -> Result<Option<(Seal, String)>> {
+    let newest = SealLines::read(store, SealsWanted::Newest)?.last_that(&is_it)?;
+    match newest {
+        Some(newest) => Ok(Some(newest)),
+        None => SealLines::read(store, SealsWanted::All)?.last_that(&is_it),
     }
 }
 
@@ -86,12 +111,7 @@ pub fn newest_seal(store: &dyn AuditStore) -> Result<Option<(Seal, String)>> {
     let Some(seals) = store.seals()? else {
         return Ok(None);
     };
-    let (place, mut newest) = (seals.seals_place(), None);
-    seals.read_seals(SealsWanted::All, &mut |line| {
-        newest = SealLine::read(line, &place)?.ok().or(newest.take());
-        Ok(())
-    })?;
-    Ok(newest.map(|(line, seal)| (seal, line.note)))
+    last_seal(seals, |_| true)
 }
 
 /// The head of a trail, by a record of the journal.

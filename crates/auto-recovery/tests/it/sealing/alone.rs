@@ -162,6 +162,14 @@ fn a_seal_that_was_kept_outside_finds_a_record_that_was_made_anew() {
         (agreed.verdict, agreed.has_outside),
         (Verdict::Proved, true)
     );
+    let other = World::new();
+    other.entries("a", 3, 5);
+    // A file may have seals of several stores; one of this store alone is its own.
+    let (of_other, of_this) = (Outside::Whole(other.seal()), Outside::Whole(before.clone()));
+    let mut request = against(of_other);
+    assert_eq!(world.verify_with(request.clone()).verdict, Verdict::Changed);
+    request.against.push(of_this);
+    assert_eq!(world.verify_with(request).verdict, Verdict::Proved);
     // Everything goes, what this machine remembers too, and comes again a little different.
     world.set_files(&super::world::Files::new());
     world.entries("a", 2, 5);

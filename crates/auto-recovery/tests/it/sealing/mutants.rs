@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::world::{Files, World, store_in, verify_copy};
 
 const ROUNDS: Rounds = Rounds {
-    ordinary: 10,
+    ordinary: 3,
     long: 1000,
 };
 
@@ -343,7 +343,7 @@ fn every_change_of_what_is_sealed_is_found_by_both_verifiers() {
             mutate(&of, &mut files, &mut Random::new(round));
             assert_ne!(files, of.files, "{name}");
             world.set_files(&files);
-            let python: Option<[_; 2]> = (round < IN_PYTHON.min(ROUNDS.count() / 10)).then(|| {
+            let python: Option<[_; 2]> = (round < IN_PYTHON.min(ROUNDS.count() / 3)).then(|| {
                 let pin = Some(of.chain.as_str());
                 [in_python(&world.dir(), None), in_python(&world.dir(), pin)]
             });

@@ -43,6 +43,20 @@ impl Chains {
             .map(|(seal, at)| (seal, at))
     }
 
+    /// Those of `kept` outside that are of this store. People keep seals of several stores in one
+    /// file; where none is of this one, all should have been.
+    pub(super) fn kept_of_this<'o>(&self, kept: &'o [Outside]) -> Vec<&'o Outside> {
+        let origins: BTreeSet<_> = self.seals.iter().map(|(seal, _)| &seal.origin).collect();
+        let is_here = |outside: &&Outside| match outside {
+            Outside::Short(_) => false,
+            Outside::Whole(seal) => origins.contains(&seal.origin),
+        };
+        let has_own = kept.iter().any(|outside| is_here(&outside));
+        let is_short = |outside: &&Outside| matches!(outside, Outside::Short(_));
+        let of_this = |outside: &&Outside| !has_own || is_short(outside) || is_here(outside);
+        kept.iter().filter(of_this).collect()
+    }
+
     /// Whether somebody vouches for a chain.
     pub(super) fn is_vouched(&self, outside: &Outsiders) -> bool {
         self.chains

@@ -70,7 +70,7 @@ pub(super) fn read_journal(
     }
     journal.records = range.size();
     journal.compare(chains, &roots, &place);
-    journal.compare_outside(request, &roots, &place);
+    journal.compare_outside(&chains.kept_of_this(&request.against), &roots, &place);
     Ok(journal)
 }
 
@@ -96,11 +96,11 @@ impl Journal {
     /// Compares them with what was kept outside.
     fn compare_outside(
         &mut self,
-        request: &VerifyRequest,
+        kept: &[&Outside],
         roots: &BTreeMap<u64, Option<Hash>>,
         place: &str,
     ) {
-        for outside in &request.against {
+        for outside in kept {
             let (size, name, chain) = match outside {
                 Outside::Short(short) => (short.size, short.to_string(), None),
                 Outside::Whole(seal) => (seal.size, seal.short().to_string(), Some(&seal.chain)),

@@ -1,6 +1,7 @@
 //! The trails: each against its heads in the journal, and the sums that are kept beside them.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use super::journal::Journal;
 use crate::audit::sealing::request::VerifyRequest;
@@ -8,6 +9,7 @@ use crate::audit::sealing::told::{Told, TrailTold};
 use crate::audit::sealing::{LeafLog, Log, SealStore};
 use crate::error::{ErrorKind, Result};
 use crate::integrity::{Finding, FindingKind, Range};
+use crate::mutex::lock;
 use crate::workers::map_all;
 
 /// How often a trail is read again because it was removed meanwhile.
@@ -49,6 +51,7 @@ pub(super) fn read_trails(
         }
     };
     let sessions: Vec<_> = sessions.into_iter().collect();
+    let now = Now::default();
     let read = map_all(&sessions, |session| {
         let told = journal
             .told
@@ -56,7 +59,7 @@ pub(super) fn read_trails(
             .get(session)
             .cloned()
             .unwrap_or_default();
-        let mut trail = read_again(store, session, told)?;
+        let mut trail = read_again(store, session, told, &now)?;
         if trail.is_there
             && trail.finding.is_none()
             && let Some(detail) = store.recount(session)?
@@ -77,13 +80,18 @@ pub(super) fn read_trails(
 }
 
 /// Reads a trail, again if what the journal says of it changed meanwhile: it may have been removed.
-fn read_again(store: &dyn SealStore, session: &str, mut told: TrailTold) -> Result<Trail> {
+fn read_again(
+    store: &dyn SealStore,
+    session: &str,
+    mut told: TrailTold,
+    now: &Now,
+) -> Result<Trail> {
     for _ in 0..READS_MAX {
         let trail = read_trail(store, session, &told)?;
         if trail.finding.is_none() {
             return Ok(trail);
         }
-        let now = told_now(store, session)?;
+        let now = now.told(store, session)?;
         if now.removals == told.removals && now.removed == told.removed {
             return Ok(trail);
         }
@@ -92,17 +100,31 @@ fn read_again(store: &dyn SealStore, session: &str, mut told: TrailTold) -> Resu
     Ok(Trail::default())
 }
 
-/// What the journal says of the trail of `session` by now.
-fn told_now(store: &dyn SealStore, session: &str) -> Result<TrailTold> {
-    let (mut told, mut number) = (Told::default(), 0);
-    if let Some(journal) = store.open_log(Log::Journal)? {
-        journal.read(journal.start(), journal.end()?, &mut |leaf| {
-            number += 1;
-            told.take(leaf, number);
-            Ok(())
-        })?;
+/// The journal as it is by now, read again only where it grew: every trail may have a finding.
+#[derive(Default)]
+struct Now {
+    read: Mutex<(u64, Told)>,
+}
+
+impl Now {
+    /// What the journal says of the trail of `session` by now.
+    fn told(&self, store: &dyn SealStore, session: &str) -> Result<TrailTold> {
+        let mut read = lock(&self.read);
+        let Some(journal) = store.open_log(Log::Journal)? else {
+            return Ok(TrailTold::default());
+        };
+        let end = journal.end()?;
+        if read.0 != end {
+            let (mut told, mut number) = (Told::default(), 0);
+            journal.read(journal.start(), end, &mut |leaf| {
+                number += 1;
+                told.take(leaf, number);
+                Ok(())
+            })?;
+            *read = (end, told);
+        }
+        Ok(read.1.trails.get(session).cloned().unwrap_or_default())
     }
-    Ok(told.trails.remove(session).unwrap_or_default())
 }
 
 fn read_trail(store: &dyn SealStore, session: &str, told: &TrailTold) -> Result<Trail> {
