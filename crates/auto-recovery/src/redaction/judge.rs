@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use super::kind::{Kind, Parts, Value};
 use super::limits::{BEFORE_BYTES_MAX, TOKEN_BYTES_MAX};
@@ -19,6 +19,8 @@ const HEAD_BYTES_MAX: usize = 80;
 pub(super) const FOLDED_WIDTH_MIN: usize = 40;
 /// Folds of one token: the longest on narrow terminals.
 const FOLDS_MAX: usize = 32;
+/// The last bytes of a token that tell what it is made of.
+const LAST_BYTES: usize = 8;
 /// Characters of a token on the line after a fold that need no digit among them.
 const REST_LENGTH_MIN: usize = 20;
 
@@ -138,7 +140,8 @@ fn judge_context(parts: &Parts<'_>, hit: &Hit<'_>) -> Option<Range<usize>> {
         Some(Value::Exact) | None => false,
     };
     let end = hit.at.end + value.end();
-    let is_masked = secret.starts_with(mask::OPENING_WORD);
+    // Where a mask stands it was looked at before, when it was longer.
+    let is_masked = memmem::find(secret, mask::OPENING_WORD).is_some();
     let is_none = is_none || is_masked || is_placeholder(secret);
     (!is_none && !is_excused(parts, hit, end)).then(|| hit.at.end + value.start()..end)
 }
@@ -218,9 +221,11 @@ fn is_whole(parts: &Parts<'_>, hit: &Hit<'_>, line_end: usize, end: usize) -> bo
     let token = hit.text[hit.at.start..line_end].trim_ascii_end();
     let is_confirmed = |check: super::checksum::Check| check.confirms(token, hit.literal.len());
     let rest = hit.text[line_end..end].trim_ascii();
-    let is_hash = rest
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    // Those of git, whole or short, behind a token that does not end in such digits itself.
+    let is_hash = rest.iter().all(is_hex) && (rest.len() == 40 || rest.len() <= 12);
+    let last = &token[token.len().saturating_sub(LAST_BYTES)..];
+    let is_hash = is_hash && !last.iter().all(is_hex);
     is_hash || rest.starts_with(hit.literal) || parts.check.is_some_and(is_confirmed)
 }
 

@@ -421,3 +421,56 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_follows_on_the_next_line_is_no_part_of_a_whole_token() {
+    let token = format!("ghp_{}", "k3X9mQ2v5".repeat(4));
+    let hash = "3f785a1c9d0e4b2f6a8c7d5e1f3b2a4c6d8e0f1a";
+    for next in [hash, &hash[..9], &token] {
+        let out = redacted(&format!("token {token}\n{next}\nend\n"));
+        let lines: Vec<_> = out.lines().collect();
+        assert_eq!(lines.len(), 3, "{out}");
+        assert!(
+            lines[1] == next || lines[1].starts_with("[redacted "),
+            "{out}"
+        );
+    }
+    let folded: Vec<_> = token.as_bytes().chunks(8).collect();
+    let folded = folded.join(&b'\n');
+    let folded = String::from_utf8(folded).unwrap();
+    let out = redacted(&format!("{token}\n{folded}\nend\n"));
+    assert!(!has_piece(&out, &token), "{out}");
+}
+
+#[test]
+fn a_token_behind_an_underscore_is_one() {
+    each(33, |kind, Sample { text, secret }| {
+        if text == secret && !text.contains('\n') {
+            let out = redacted(&format!("cannot open creds_{text}.json"));
+            assert!(!has_piece(&out, secret), "{kind}: {out}");
+        }
+    });
+}
+
+#[test]
+fn known_values_are_masked_as_programs_escape_them() {
+    for (value, written) in [
+        ("it's4Secret9Qz", r#"it'"'"'s4Secret9Qz"#),
+        ("it's4Secret9Qz", "it''s4Secret9Qz"),
+        ("it's4Secret9Qz", "it&#39;s4Secret9Qz"),
+        (r#"qu"ote4Secret9Qz"#, "qu&quot;ote4Secret9Qz"),
+        ("am&p4Secret9Qz", r"am\u0026p4Secret9Qz"),
+        ("am&p4Secret9Qz", "am&amp;p4Secret9Qz"),
+        ("le<ss/4Secret9Qz", r"le\u003css/4Secret9Qz"),
+        ("le/ss 4Secret9Qz", "le/ss%204Secret9Qz"),
+        ("Grün4Secret9Qz", r"Gr\\u00fcn4Secret9Qz"),
+    ] {
+        let redactor = redactor();
+        redactor.learn("VALUE", value.as_bytes()).unwrap();
+        let out = redactor.redact_text(&format!("x {written} y")).into_owned();
+        assert!(
+            out.starts_with("x [redacted VALUE "),
+            "{value} as {written}: {out}"
+        );
+    }
+}

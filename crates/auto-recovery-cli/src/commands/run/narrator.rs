@@ -427,8 +427,8 @@ impl Narrator {
         self.end((Tone::Good, "recovered"), (&rest, &effort), &more);
     }
 
-    /// The `seal` in words, where a log keeps it: so the log is a witness. On a terminal the command
-    /// to type next needs the room.
+    /// The `seal` in words, where a log keeps it: so the log is a witness. On a terminal the
+    /// command to type next needs the room.
     fn seal(&self, seal: Option<&str>) -> Option<String> {
         let is_log = self.printer.columns_of_stderr.is_none() && self.verdict.is_none();
         let is_wanted = is_log || self.printer.verbosity >= Verbosity::Verbose;
