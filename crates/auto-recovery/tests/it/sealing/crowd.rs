@@ -2,7 +2,6 @@
 
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use auto_recovery::audit::sealing::{Keys, Sealer, VerifyRequest, WhatToSeal, verify};
@@ -29,6 +28,9 @@ const THREADS: u64 = 3;
 /// After how many verifications one process is killed and another started.
 const KILLED_EVERY: u64 = 5;
 
+/// Steps of a thread, should its starter die and nobody kill it.
+const STEPS_MAX: u32 = 100_000;
+
 /// Sessions that all share.
 const SESSIONS: u64 = 5;
 
@@ -38,24 +40,22 @@ fn a_writer_that_is_killed() {
     let Some(([seed, _], dir)) = orders() else {
         return;
     };
-    let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for thread in 0..THREADS {
-            let (dir, is_over) = (&dir, &is_over);
-            scope.spawn(move || live(dir, Random::new(seed * 100 + thread), is_over));
+            let dir = &dir;
+            scope.spawn(move || live(dir, Random::new(seed * 100 + thread)));
         }
     });
 }
 
-fn live(dir: &std::path::Path, mut random: Random, is_over: &AtomicBool) {
+fn live(dir: &std::path::Path, mut random: Random) {
     let host = Arc::new(SystemHost::new());
     let recorder = Recorder::new(host.clone());
     let options = JsonlOptions::default();
     let store = JsonlStore::open(&dir.join("store"), options, recorder).unwrap();
     let store: Arc<dyn AuditStore> = Arc::new(store);
     let sealer = Sealer::new(store.clone(), &dir.join("state"), host);
-    // Its starter is gone when nobody reads any more; nobody writes to it either.
-    while !is_over.load(Ordering::Relaxed) {
+    for _ in 0..STEPS_MAX {
         let session = format!("s{}", random.below(SESSIONS));
         match random.below(20) {
             0 => drop(store.remove(&session, &Removal::Cleared)),
