@@ -1,6 +1,9 @@
 //! What a word on the command line must be, told before anything is done with it.
 
+use std::path::Path;
+
 use auto_recovery::audit::session_id;
+use auto_recovery::integrity::ShortSeal;
 
 /// The session id that `text` is.
 ///
@@ -10,6 +13,24 @@ pub(crate) fn session(text: &str) -> Result<String, String> {
     match session_id::encode(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The short form of a seal, or the name of a file of seals that is there.
+///
+/// # Errors
+/// If it is neither: a name that was mistyped is no finding.
+pub(crate) fn kept_seal(text: &str) -> Result<String, String> {
+    let (size, _) = text.split_once(':').unwrap_or_default();
+    let is_short = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
+    match (is_short, text.parse::<ShortSeal>()) {
+        // Of nothing every store has the same.
+        (true, Ok(seal)) if seal.size == 0 => Err("it seals nothing: no record".to_owned()),
+        (true, Err(_)) => Err("a seal is N: and at least 16 hex digits".to_owned()),
+        (false, _) if text != "-" && !Path::new(text).exists() => {
+            Err("there is no such file, and a seal is N: and 16 hex digits".to_owned())
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) all: bool,
 
     /// A seal that was kept elsewhere: N:HEX as a run tells it, or a file of seals
-    #[arg(long, value_name = "FILE|N:HEX")]
+    #[arg(long, value_name = "FILE|N:HEX", value_parser = check::kept_seal)]
     pub(crate) against: Vec<String>,
 
     /// A chain that must have sealed it, as `recover key show` prints it

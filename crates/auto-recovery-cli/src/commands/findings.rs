@@ -104,6 +104,9 @@ fn next(finding: &Finding) -> String {
         FindingKind::DerivedDiffers => {
             "remove the directory `rollups` of the store: they are counted again".to_owned()
         }
+        FindingKind::Unsealed if finding.detail.ends_with("keeps no seals") => {
+            "only a store of files is sealed".to_owned()
+        }
         FindingKind::Unsealed => "`recover seal` seals what is there".to_owned(),
         FindingKind::UnknownChain => {
             "`--pin CHAIN` names one that you wrote down, `--against N:HEX` a seal".to_owned()

@@ -137,10 +137,15 @@ fn tell(context: &Context, found: &Verification) {
                 found.trails
             ));
         }
-        (Verdict::Unproved, None) => printer.note(format_args!(
-            "{trails} ({entries}) and {records}: nothing can be proved, `recover seal` seals them \
-             from now on"
-        )),
+        (Verdict::Unproved, None) => {
+            let from_now_on = match context.settings.store.value.is_files() {
+                true => "`recover seal` seals them from now on",
+                false => "only a store of files is sealed",
+            };
+            printer.note(format_args!(
+                "{trails} ({entries}) and {records}: nothing can be proved, {from_now_on}"
+            ));
+        }
         (Verdict::Unproved, Some(_)) => printer.note(format_args!(
             "{trails} ({entries}) and {records}: nothing is known to have changed, and that cannot \
              be proved"

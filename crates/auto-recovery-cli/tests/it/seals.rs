@@ -128,7 +128,13 @@ fn what_changed_is_named_with_its_place_and_what_comes_next() {
 fn what_was_typed_wrong_is_told() {
     let (machine, _) = sealed();
     for (args, code, says) in [
-        (&["verify", "--against", "nowhere"][..], 1, "no file"),
+        (&["verify", "--against", "nowhere"][..], 2, "no such file"),
+        (&["verify", "--against", "5:zz"], 2, "16 hex digits"),
+        (
+            &["verify", "--against", "0:e3b0c44298fc1c14"],
+            2,
+            "seals nothing",
+        ),
         (
             &["verify", "--against", "recover.toml"],
             2,
@@ -168,6 +174,56 @@ fn a_seal_is_printed_whole_and_taken_from_files() {
     machine.write("project/kept", &kept.replacen("seal 0", "seal 1", 1));
     let run = machine.recover(&["verify", "--against", "kept"]);
     assert_eq!(run.code, 2, "{run:?}");
+}
+
+#[test]
+fn a_pinned_chain_vouches_for_no_more_than_it_sealed() {
+    let (machine, _) = sealed();
+    let chain = machine.recover(&["key", "show"]).stdout.trim().to_owned();
+    let pinned = ["verify", "--pin", &chain, "--require", "sealed,pinned"];
+    assert_eq!(machine.recover(&pinned).code, 0);
+    let anew = machine.recover(&["seal", "--new-chain", "--reason", "a test"]);
+    assert_eq!(anew.code, 0, "{anew:?}");
+    line(&machine, 1);
+    assert_eq!(machine.recover(&["seal"]).code, 0);
+    let run = machine.recover(&pinned);
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(
+        run.stderr.contains("of a chain that was not pinned"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_chain_that_is_begun_during_a_run_is_gone_on_with() {
+    let (machine, _) = sealed();
+    let fix = format!(
+        "{} seal --new-chain --reason meanwhile; touch cured",
+        env!("CARGO_BIN_EXE_recover")
+    );
+    let run = machine.recover(&["run", "--fix", &fix, "--", "test", "-e", "cured"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!run.stderr.contains("is not there any more"), "{run:?}");
+    assert!(run.stderr.contains(" · seal "), "{run:?}");
+    let verified = machine.recover(&["verify", "--require", "sealed"]);
+    assert_eq!(verified.code, 0, "{verified:?}");
+}
+
+#[test]
+fn a_run_whose_seals_are_taken_away_says_so() {
+    let (machine, seal) = sealed();
+    let state = machine.state();
+    let fix = format!(
+        "rm {0}/seals.jsonl; rm -r {0}/seal-keys; touch cured",
+        state.display()
+    );
+    let run = machine.recover(&["run", "--fix", &fix, "--", "test", "-e", "cured"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let says = "what is on record is not sealed";
+    assert!(run.stderr.contains(says), "{run:?}");
+    // What is there agrees with what was kept outside, and the rest cannot be proved any more.
+    let verified = machine.recover(&["verify", "--against", &seal]);
+    assert_eq!(verified.code, 3, "{verified:?}");
 }
 
 #[test]

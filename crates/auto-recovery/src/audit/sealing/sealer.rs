@@ -178,16 +178,19 @@ impl Sealer {
         };
         let newest = last_seal(store, |seal| seal.chain == sector.chain)?;
         let newest = newest.map(|(seal, _)| seal);
-        if let Some(last) = &memory.last
-            && newest
-                .as_ref()
-                .is_none_or(|newest| newest.number < last.number)
-        {
-            let text = format!(
-                "seal {} was made here and is not there any more",
-                last.short()
-            );
-            return Err(refused(text, Hint::Verify));
+        if let Some(last) = &memory.last {
+            // Somebody may have begun a new chain, beside which the last one stays.
+            let there = match last.chain == sector.chain {
+                true => newest.clone(),
+                false => last_seal(store, |seal| seal.chain == last.chain)?.map(|(seal, _)| seal),
+            };
+            if there.is_none_or(|there| there.number < last.number) {
+                let text = format!(
+                    "seal {} was made here and is not there any more",
+                    last.short()
+                );
+                return Err(refused(text, Hint::Verify));
+            }
         }
         match &newest {
             // It was begun and nobody got to its first seal.

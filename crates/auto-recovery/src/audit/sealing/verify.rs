@@ -119,9 +119,18 @@ impl Verification {
             );
             add(FindingKind::Unsealed, detail);
         }
-        let is_pinned = |one: &ChainReport| one.vouched_by == Some(Voucher::Pin);
-        if pinned && !self.chains.iter().any(is_pinned) {
+        let is_pinned = |one: &&ChainReport| one.vouched_by == Some(Voucher::Pin);
+        let pinned_size = self.chains.iter().filter(is_pinned).map(|one| one.size);
+        let pinned_size = pinned_size.max().unwrap_or(0);
+        let sealed_size = self.newest.as_ref().map_or(0, |seal| seal.size);
+        if pinned && pinned_size == 0 {
             let detail = "no chain that was pinned sealed it".to_owned();
+            add(FindingKind::UnknownChain, detail);
+        } else if pinned && pinned_size < sealed_size {
+            let detail = format!(
+                "records {} to {sealed_size} are under seals of a chain that was not pinned",
+                pinned_size + 1
+            );
             add(FindingKind::UnknownChain, detail);
         }
         if outside && !journal.has_outside {
