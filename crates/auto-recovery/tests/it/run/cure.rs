@@ -202,12 +202,18 @@ fn every_attempt_has_its_intent_its_outcome_and_its_output() {
                 assert_eq!(finished.exit_code, Some(0));
                 "finished"
             }
+            JournalEvent::TrailSealed(head) => {
+                assert_eq!(head.size, 1);
+                "sealed"
+            }
             _ => "other",
         })
         .collect();
     assert_eq!(
         kinds,
-        ["started", "failure", "intent", "outcome", "finished"]
+        [
+            "started", "failure", "intent", "outcome", "finished", "sealed"
+        ]
     );
 }
 

@@ -43,9 +43,11 @@ fn every_room_of_the_state_is_known() {
         "retention.json",
         "retry-budget.json",
         "running",
+        "seal-keys",
         // The store's.
         "journal.jsonl",
         "rollups",
+        "seals.jsonl",
     ];
     for entry in std::fs::read_dir(project.state()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
