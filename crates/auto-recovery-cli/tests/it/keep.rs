@@ -285,7 +285,7 @@ fn what_is_held_is_removed_by_nobody() {
         machine
             .recover(&["sessions"])
             .quiet()
-            .contains("unknown, held")
+            .contains("recovered, held")
     );
     machine
         .recover(&["prune", "--max-size", "0", "--yes", "-q"])
