@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::kind::{Kind, Parts, Value};
 use super::limits::{BEFORE_BYTES_MAX, TOKEN_BYTES_MAX};
@@ -141,7 +141,8 @@ fn judge_context(parts: &Parts<'_>, hit: &Hit<'_>) -> Option<Range<usize>> {
     };
     let end = hit.at.end + value.end();
     // Where a mask stands it was looked at before, when it was longer.
-    let is_masked = memmem::find(secret, mask::OPENING_WORD).is_some();
+    let has_masks = !mask::masks_in(&text[..value.end()]).is_empty();
+    let is_masked = has_masks || secret.starts_with(mask::OPENING_WORD);
     let is_none = is_none || is_masked || is_placeholder(secret);
     (!is_none && !is_excused(parts, hit, end)).then(|| hit.at.end + value.start()..end)
 }

@@ -139,11 +139,15 @@ pub(super) fn against(outside: Outside) -> VerifyRequest {
     }
 }
 
-/// Asserts that a seal was made.
-pub(super) fn made(sealed: Sealed) -> Seal {
-    match sealed {
-        Sealed::Made(seal) => seal,
-        other => panic!("{other:?}"),
+/// The seal that `seal` makes. A program that another test is just starting holds every lock of
+/// this process, which is waited for.
+pub(super) fn made(mut seal: impl FnMut() -> auto_recovery::Result<Sealed>) -> Seal {
+    loop {
+        match seal().unwrap() {
+            Sealed::Made(seal) => return seal,
+            Sealed::Busy => std::thread::yield_now(),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
