@@ -31,6 +31,9 @@ const KILLED_EVERY: u64 = 5;
 /// Steps of a thread, should its starter die and nobody kill it.
 const STEPS_MAX: u32 = 100_000;
 
+/// Records that tell that writers are at work.
+const RECORDS_MIN: u64 = 20;
+
 /// Sessions that all share.
 const SESSIONS: u64 = 5;
 
@@ -111,6 +114,10 @@ fn of_one_store(seed: u64, found: &mut Found) {
         keys: Some(Keys::in_state(&dir.path().join("state"))),
         ..VerifyRequest::default()
     };
+    // Programs take a moment to start, in which there is nothing to verify.
+    while verify(&store, &request).is_ok_and(|verified| verified.records < RECORDS_MIN) {
+        thread::yield_now();
+    }
     for round in 0..VERIFICATIONS {
         found.rounds += 1;
         found.round = format!("seed {seed}, round {round}");
