@@ -245,3 +245,22 @@ fn a_patch_with_a_masked_value_cannot_be_applied_and_the_tree_has_the_real_one()
         "{shown:?}"
     );
 }
+
+#[test]
+fn the_patch_of_an_earlier_try_cannot_be_applied_where_a_value_in_it_is_masked() {
+    let machine = Machine::new();
+    let seen = machine.root().join("seen.patch");
+    let first = format!("echo 'API_TOKEN={}' > made.txt", token());
+    let second = format!(
+        "cat $(dirname $RECOVER_CONTEXT_JSON)/try-001-*.patch > {}",
+        seen.display()
+    );
+    run(&machine, &["--fix", &first, "--fix", &second], "exit 3");
+    let patch = fs::read_to_string(seen).expect("the patch of the first try");
+    assert!(!patch.contains(&token()), "{patch}");
+    let mark = patch.find("!recover: a secret is masked").expect("a mark");
+    let masked = patch
+        .find("+API_TOKEN=[redacted ")
+        .expect("the masked line");
+    assert!(mark < masked, "{patch}");
+}

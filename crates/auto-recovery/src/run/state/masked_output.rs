@@ -50,7 +50,7 @@ const NOT_APPLICABLE: &[u8] =
     b"!recover: a secret is masked in the line below: this patch cannot be applied as it is\n";
 
 /// Masks a patch that comes piece by piece, and gives out whole lines.
-struct PatchMasking {
+pub(in crate::run) struct PatchMasking {
     masking: RedactionStream,
     /// The line that has not ended.
     line: Vec<u8>,
@@ -60,7 +60,8 @@ struct PatchMasking {
 }
 
 impl PatchMasking {
-    fn new(redactor: &Arc<Redactor>) -> Self {
+    /// Masks with `redactor`.
+    pub(in crate::run) fn new(redactor: &Arc<Redactor>) -> Self {
         Self {
             masking: RedactionStream::new(Arc::clone(redactor)),
             line: Vec::new(),
@@ -70,7 +71,7 @@ impl PatchMasking {
     }
 
     /// What can be given out once `piece` came, or, without one, at the end.
-    fn take(&mut self, piece: Option<&[u8]>) -> Vec<u8> {
+    pub(in crate::run) fn take(&mut self, piece: Option<&[u8]>) -> Vec<u8> {
         let mut text = std::mem::take(&mut self.line);
         let found = match piece {
             Some(piece) => self.masking.push(piece, &mut text),

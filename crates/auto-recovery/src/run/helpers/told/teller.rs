@@ -12,13 +12,14 @@ use crate::error::{Error, Result};
 use crate::host::new_id;
 use crate::manager::Event;
 use crate::mutex;
-use crate::redaction::{RedactionStream, Redactor};
+use crate::redaction::Redactor;
 use crate::run::helpers::told::briefing::{
     Briefing, Failed, Output, Patch, SinceGood, TRIES_MAX, Try, VERSION, bounded, paths, text,
     words,
 };
 use crate::run::helpers::told::prompt::{PATCH_HEAD_BYTES, prompt};
 use crate::run::runner::Runner;
+use crate::run::state::masked_output::PatchMasking;
 use crate::run::state::outputs::Outputs;
 use crate::run::tree::guarded::GuardedTree;
 use crate::strategy::Call;
@@ -302,7 +303,7 @@ impl Patches<'_> {
         let mut head = Vec::new();
         let (mut bytes, mut cut) = (0, false);
         let written = self.outputs.write_afresh(&path, |out| {
-            let mut masking = RedactionStream::new(self.redactor.clone());
+            let mut masking = PatchMasking::new(self.redactor);
             let mut take = |piece: &[u8]| -> io::Result<ControlFlow<()>> {
                 let room = PATCH_BYTES_MAX - bytes;
                 cut |= piece.len() > room;
@@ -319,14 +320,12 @@ impl Patches<'_> {
                 head.extend_from_slice(&masked[..masked.len().min(wanted)]);
             };
             let mut sink = |piece: &[u8]| {
-                let mut masked = Vec::new();
-                masking.push(piece, &mut masked);
+                let masked = masking.take(Some(piece));
                 keep_head(&masked);
                 take(if self.are_real { piece } else { &masked })
             };
             make(&mut sink)?;
-            let mut rest = Vec::new();
-            masking.finish(&mut rest);
+            let rest = masking.take(None);
             keep_head(&rest);
             if !self.are_real {
                 let taken = take(&rest);
