@@ -54,7 +54,10 @@ impl Kept for KeptOnDisk<'_> {
             return Ok(None);
         };
         match read_end(&own, bytes_max) {
-            Ok(bytes) => Ok(Some(bytes)),
+            Ok(bytes) => {
+                let masked = self.place.redactor.redact(&bytes).text;
+                Ok(Some(masked.into_owned()))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", &own, error)),
         }

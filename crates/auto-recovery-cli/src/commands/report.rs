@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use auto_recovery::audit::{AuditStore, RedactedStore};
 use auto_recovery::host::new_id;
 use auto_recovery::report::{self, CiReport, Source};
 use auto_recovery::{Error, Result};
@@ -39,6 +40,9 @@ pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
     let store = &*place.store;
     let session = session::asked_for(store, context.asked(session, any_project), printer)?;
     let kept = KeptOnDisk::of(place, &session)?;
+    // What others recorded is masked no sooner than here.
+    let masked = RedactedStore::new(store, context.redactor.clone());
+    let store: &dyn AuditStore = &masked;
     let source = Source {
         store,
         session_id: &session,

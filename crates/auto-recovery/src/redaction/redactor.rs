@@ -324,10 +324,13 @@ impl Redactor {
     /// The spans of `seen`, whose values are known from here on.
     fn told(&self, seen: &[Seen], visible: &Squeezed<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
-        for one in seen {
-            if self.without.contains(&one.kind.id) {
-                continue;
-            }
+        let wanted = seen
+            .iter()
+            .filter(|one| !self.without.contains(&one.kind.id));
+        let mut wanted: Vec<_> = wanted.collect();
+        // A value keeps the name that was learned first: its shape says more than its place.
+        wanted.sort_by_key(|one| one.kind.is_context());
+        for one in wanted {
             let secret = &visible.text[one.range.clone()];
             let value = match one.kind.has_lines() {
                 true => secret.to_vec(),

@@ -61,7 +61,7 @@ pub fn copy(
         damage,
         ..CopyReport::default()
     };
-    let mut batches = Batches::new(to.importer()?);
+    let mut batches = Batches::new(to.importer()?, None);
     copy_records(from, &sessions, &mut batches, &mut report)?;
     for session in &sessions {
         let id = &session.session_id;

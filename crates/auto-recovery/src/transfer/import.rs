@@ -2,6 +2,7 @@
 //! exports, and any of these compressed with Zstandard.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::{Links, open_regular};
 use crate::jsonl::{Verdict, read_records};
 use crate::platform::descriptors::is_of_system;
+use crate::redaction::Redactor;
 
 /// The first bytes of a file compressed with Zstandard.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -35,6 +37,8 @@ pub struct ImportReport {
     pub unknown_records: u64,
     /// The items that could not be taken over, and their places.
     pub damage: Vec<Damage>,
+    /// How many secrets came with what was taken over, which is as it was, by their kinds.
+    pub secrets: BTreeMap<String, u64>,
 }
 
 /// Opens the file at `path`, to be taken over. A file in `/dev` or `/proc`, such as `/dev/stdin`
@@ -67,12 +71,18 @@ pub fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Takes over what `file`, which is at `path`, holds.
+/// Takes over what `file`, which is at `path`, holds, byte for byte. The secrets that `redactor`
+/// finds in it are counted.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if nothing in it can be understood; otherwise if the store cannot be
 /// written. What was added stays; doing it again adds the rest.
-pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
+pub fn import(
+    file: File,
+    path: &Path,
+    to: &dyn AuditStore,
+    redactor: &Redactor,
+) -> Result<ImportReport> {
     let failed = |error| Error::io("read", path, error);
     let mut source = BufReader::with_capacity(LOOK_BYTES, file);
     let is_compressed = look(&mut source).map_err(failed)?.starts_with(&ZSTD_MAGIC);
@@ -91,7 +101,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
         return Ok(of_another_encoding(path, reason));
     }
     let is_document = document::is_one(begins);
-    let mut batches = Batches::new(to.importer()?);
+    let mut batches = Batches::new(to.importer()?, Some(redactor));
     let mut report = ImportReport::default();
     let read = match is_document {
         true => document::read(source, path, &mut batches, &mut report.damage),
@@ -104,6 +114,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
     batches.flush()?;
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
+    report.secrets = std::mem::take(&mut batches.secrets);
     match broken.into_inner() {
         Some(error) if report.entries.read + report.records.read == 0 => {
             let context = format!("{} cannot be read", path.display());

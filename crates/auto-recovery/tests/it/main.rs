@@ -14,6 +14,7 @@ mod audit_model;
 mod audit_places;
 mod audit_processes;
 mod audit_reading;
+mod audit_redacted;
 mod audit_rollups;
 mod audit_support;
 mod audit_torn;

@@ -82,6 +82,20 @@ fn every_kind_is_masked_and_named() {
 }
 
 #[test]
+fn a_token_is_called_by_its_shape_wherever_it_stands() {
+    let token = sample("ghp_<n36>", &mut Random::new(3)).secret;
+    for text in [
+        format!("deploy --token {token}"),
+        format!("[\"deploy\",\"--token\",\"{token}\"]"),
+        format!("Authorization: Bearer {token}"),
+        format!("API_TOKEN={token}"),
+    ] {
+        let masked = redacted(&text);
+        assert!(masked.contains("[redacted github-token "), "{masked}");
+    }
+}
+
+#[test]
 fn a_secret_is_masked_wherever_two_writes_cut_it() {
     each(31, |kind, Sample { text, secret }| {
         let line = format!("x {text}\nafter\n");

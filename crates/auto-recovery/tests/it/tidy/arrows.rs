@@ -64,7 +64,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
-    ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
+    ("transfer", &["error", "entry", "files", "platform", "redaction", "audit", "jsonl"]),
     ("logger", &["error", "mutex", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
