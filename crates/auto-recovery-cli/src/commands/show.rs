@@ -92,7 +92,7 @@ fn show_attempts(
         };
         let dir = outputs_dir(&place.state_dir, &session)?;
         let outputs = Outputs::of(&session, &dir, printer.columns);
-        let mut text = show_text::session(&facts, printer.columns);
+        let mut text = show_text::session(&facts, printer.columns, now);
         if wanted.attempt.is_none() {
             text.push_str(&show_text::first_output(&evidence, &outputs));
         }

@@ -50,7 +50,7 @@ pub(crate) struct SessionFacts<'a> {
 }
 
 /// Renders the facts of the session as a whole.
-pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
+pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTime) -> String {
     let SessionFacts {
         session,
         evidence,
@@ -88,7 +88,8 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
             let outcome = if says_it { &finished.reason } else { outcome };
             let tries = counted(*total, "attempt");
             let took = human_seconds(finished.duration_seconds);
-            facts.add("outcome", format!("{outcome}, {tries}, {took}"));
+            let flaky = if finished.flaky { " (flaky)" } else { "" };
+            facts.add("outcome", format!("{outcome}{flaky}, {tries}, {took}"));
             let tells_more = !says_it && !finished.reason.starts_with(NOTHING_HELPED);
             if !finished.reason.is_empty() && tells_more {
                 facts.add("because", finished.reason.trim_end_matches(NOBODY_CALLED));
@@ -99,6 +100,12 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
             let tries = counted(*total, "attempt");
             facts.add("outcome", format!("{outcome}, {tries}"));
         }
+    }
+    for (at, restored) in evidence.put_back() {
+        facts.add(
+            "put back",
+            format!("{}, {}", restored.in_words(), age(at, now)),
+        );
     }
     facts.render()
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Category, Failure};
 use crate::tier::Tier;
+use crate::wording::counted;
 
 /// The end of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -426,6 +427,17 @@ pub struct Restored {
     pub replaced: String,
     /// Number of changed paths.
     pub paths: u64,
+}
+
+impl Restored {
+    /// What was done to the tree, in words: `2 files, as it was at the beginning`.
+    pub fn in_words(&self) -> String {
+        let files = counted(self.paths, "file");
+        match self.attempt_number {
+            Some(number) => format!("{files}, as it was after attempt {number}"),
+            None => format!("{files}, as it was at the beginning"),
+        }
+    }
 }
 
 /// The head of a trail since it was last removed.

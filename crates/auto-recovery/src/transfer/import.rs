@@ -45,12 +45,18 @@ pub struct ImportReport {
 /// and `/dev/fd/63`, may be a pipe or a device; elsewhere that would be a trap.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is a directory, or a pipe or device elsewhere; otherwise if it
-/// cannot be opened.
+/// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::InvalidInput`] if it is a directory, or a
+/// pipe or device elsewhere; otherwise if it cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
     let failed = |error| Error::io("open", path, error);
     let is_of_system = is_of_system(path);
-    let found = path.metadata().map_err(failed)?;
+    let found = path.metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            let text = format!("there is no file {}", path.display());
+            Error::new(ErrorKind::NotFound, text)
+        }
+        _ => failed(error),
+    })?;
     let file = match is_of_system || found.is_dir() {
         true => File::open(path).map_err(failed)?,
         false => open_regular(path, Links::Follow).map_err(|error| match error.kind() {
