@@ -91,7 +91,7 @@ fn tell(
 fn nothing(context: &Context, sealed: &Sealed) -> Result<Exit> {
     let url = &context.settings.store.value;
     if *sealed == Sealed::NotKept {
-        let text = format!("{url} keeps no seals yet: a store of files does");
+        let text = format!("{url} keeps no seals");
         return Err(Error::new(ErrorKind::Refused, text));
     }
     context

@@ -146,11 +146,6 @@ impl StoreUrl {
         Err(build::lacks("PostgreSQL", "postgres"))
     }
 
-    /// Whether it is a store of files, whose record is sealed.
-    pub(crate) fn is_files(&self) -> bool {
-        matches!(self, Self::Jsonl(_))
-    }
-
     /// The file or the directory it is kept in, if that is on this machine.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {

@@ -273,15 +273,45 @@ fn the_chains_of_this_machine_are_listed() {
 }
 
 #[test]
-fn other_stores_say_that_they_keep_no_seals() {
+fn a_database_is_sealed_and_proved_as_files_are() {
     let machine = Machine::new();
-    let store = ["--store", "sqlite:trail.db"];
-    let log = machine.recover_with(&["log", store[0], store[1]], crate::harness::TRAIL);
+    let recover = |args: &[&str]| {
+        let store = ["--store", "sqlite:trail.db"];
+        machine.recover(&[args, &store].concat())
+    };
+    let store = ["log", "--store", "sqlite:trail.db"];
+    let log = machine.recover_with(&store, crate::harness::TRAIL);
     assert_eq!(log.code, 0, "{log:?}");
-    let run = machine.recover(&["verify", store[0], store[1]]);
-    assert_eq!(run.code, 3, "{run:?}");
-    let run = machine.recover(&["seal", store[0], store[1]]);
-    assert_eq!(run.code, 125, "{run:?}");
+    assert_eq!(recover(&["verify"]).code, 3);
+    let run = recover(&["seal"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = recover(&["verify", "--require", "sealed"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("are as they were sealed"), "{run:?}");
+    let chain = recover(&["key", "show"]).stdout.trim().to_owned();
+    assert_eq!(chain.len(), 16);
+    let run = recover(&["verify", "--pin", &chain, "--require", "pinned"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = recover(&["proof", "build-7", "2", "-o", "proof"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = machine.recover(&["proof", "--check", "proof"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    // A run seals in it too.
+    let run = machine.recover(&[
+        "run",
+        "--store",
+        "sqlite:trail.db",
+        "--fix",
+        "touch cured",
+        "--",
+        "test",
+        "-e",
+        "cured",
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains(" · seal "), "{run:?}");
+    let run = recover(&["verify", "--require", "sealed"]);
+    assert_eq!(run.code, 0, "{run:?}");
 }
 
 /// Programs of somebody who knows our source and runs as the same user: `$S` is the state, which

@@ -7,9 +7,9 @@
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::address::Address;
+use super::cell::get;
 use super::connection::Connection;
 use super::failure::explain;
-use super::session::get;
 
 /// The migrations, in order: the version is the place, from 1.
 const MIGRATIONS: [(&str, &str); 3] = [

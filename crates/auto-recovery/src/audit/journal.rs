@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Category, Failure};
+use crate::integrity::{Range, base64};
 use crate::tier::Tier;
 
 /// The end of a session.
@@ -348,6 +349,16 @@ pub struct SessionCleared {
     pub root: Option<String>,
 }
 
+impl SessionCleared {
+    /// The same, with the head of the trail that has `leaves`.
+    #[must_use]
+    pub fn with_head(mut self, leaves: &Range) -> Self {
+        let head = TrailSealed::of(leaves);
+        (self.size, self.root) = (Some(head.size), Some(head.root));
+        self
+    }
+}
+
 /// A trail was removed because a rule said so: what it was, and who wanted it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -436,6 +447,16 @@ pub struct TrailSealed {
     pub size: u64,
     /// The root of their tree (RFC 6962), in base64.
     pub root: String,
+}
+
+impl TrailSealed {
+    /// The head of a trail that has `leaves`.
+    pub fn of(leaves: &Range) -> Self {
+        Self {
+            size: leaves.size(),
+            root: base64(&leaves.root()),
+        }
+    }
 }
 
 /// A trail that was removed is taken over again, from files or from another store.

@@ -12,7 +12,7 @@ use super::told::{SealLine, Told, last_seal};
 use crate::audit::{AuditStore, ChainStarted, JournalEvent, TrailSealed};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, timestamp};
-use crate::integrity::{Range, Seal, base64, chain_of};
+use crate::integrity::{Range, Seal, chain_of};
 use crate::mutex::lock;
 
 /// How often a turn is taken again because the store's first seal was just made.
@@ -130,7 +130,7 @@ impl Sealer {
             return Ok(Sealed::Busy);
         };
         let (origin, mut sector, newest) = match (origin, new) {
-            (Some(origin), None) => {
+            (Some(origin), None) if !self.is_new_here(store, &origin, &memory)? => {
                 let (sector, newest) = self.at_hand(store, &origin, &memory)?;
                 (origin, sector, newest)
             }
@@ -145,10 +145,31 @@ impl Sealer {
         Ok(made)
     }
 
+    /// Whether `store` is one that other machines sealed, and this one never did.
+    fn is_new_here(&self, store: &dyn SealStore, origin: &str, memory: &Memory) -> Result<bool> {
+        if !store.is_shared() || memory.last.is_some() || self.keys.read(origin)?.is_some() {
+            return Ok(false);
+        }
+        let url = self.store.url();
+        let seen = self.keys.seen()?;
+        Ok(!seen
+            .iter()
+            .any(|seen| seen.origin == origin || seen.store == url))
+    }
+
     /// Locks out other sealers. Returns the lock and the origin of the newest seal; `None` if
     /// somebody has the lock.
     fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Option<String>)>> {
-        let newest = || Ok::<_, Error>(last_seal(store, |_| true)?.map(|(seal, _)| seal));
+        let newest = || {
+            // Machines that began at once gave the store an origin each.
+            let is_own = |seal: &Seal| self.keys.place(&seal.origin).exists();
+            let own = match store.is_shared() {
+                true => last_seal(store, is_own)?,
+                false => None,
+            };
+            let newest = own.map_or_else(|| last_seal(store, |_| true), |own| Ok(Some(own)))?;
+            Ok::<_, Error>(newest.map(|(seal, _)| seal))
+        };
         let origin_of = |seal: &Option<Seal>| seal.as_ref().map(|seal| seal.origin.clone());
         for _ in 0..TURNS_MAX {
             let origin = origin_of(&newest()?);
@@ -335,7 +356,7 @@ impl Sealer {
             next: Some(sector.next()),
         };
         let at = timestamp(self.host.now());
-        store.add_seal(&SealLine::text(at, seal.sign(&sector.seed)))?;
+        store.add_seal(&seal, &SealLine::text(at, seal.sign(&sector.seed)))?;
         *sector = self.advanced(sector, &seal);
         self.keys.write(origin, sector)?;
         if seal.number == 0 {
@@ -446,12 +467,10 @@ impl Hashed {
         if self.recorded == 0 {
             store.sync_names()?;
         }
-        let head = TrailSealed {
-            size: self.range.size(),
-            root: base64(&self.range.root()),
-        };
-        store.record_head(session, JournalEvent::TrailSealed(head))?;
-        self.recorded = self.range.size();
+        let head = TrailSealed::of(&self.range);
+        if store.record_head(trail, session, JournalEvent::TrailSealed(head))? {
+            self.recorded = self.range.size();
+        }
         Ok(())
     }
 }
@@ -460,7 +479,7 @@ impl Hashed {
 fn read_told(store: &dyn SealStore) -> Result<Told> {
     let (mut told, mut number) = (Told::default(), 0);
     if let Some(journal) = store.open_log(Log::Journal)? {
-        journal.read(journal.start(), journal.end()?, &mut |leaf| {
+        journal.read_all(&mut |leaf| {
             number += 1;
             told.take(leaf, number);
             Ok(())
