@@ -149,3 +149,22 @@ pub(crate) enum KeyCommand {
     /// List the chains that this machine began
     List,
 }
+
+const ACCESS_EXAMPLES: &str = "\
+Examples:
+  recover access                     who can read and write the record, its keys and the configuration
+  recover access --sql | psql DATABASE     roles for a store in PostgreSQL
+
+Exit codes: 0; 1 somebody else can read the record or write what it rests on; 2 usage, 125.";
+
+/// Print who can read and write the record
+///
+/// Of files and directories it prints owner and mode, and what others can do. In PostgreSQL roles
+/// decide: --sql prints three, for who writes, who may remove, and who reads.
+#[derive(Args, Debug)]
+#[command(after_long_help = ACCESS_EXAMPLES)]
+pub(crate) struct AccessArgs {
+    /// Print SQL that makes the roles of a store in PostgreSQL
+    #[arg(long)]
+    pub(crate) sql: bool,
+}

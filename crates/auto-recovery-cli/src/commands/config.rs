@@ -73,6 +73,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         home: _,
         search_path: _,
         git_index: _,
+        files: _,
         github: _,
     } = settings;
     let mut rows = vec![

@@ -1,5 +1,7 @@
 //! One file a command: a function of the context and of the arguments that returns the exit code.
 
+mod access;
+mod around;
 mod captured;
 mod checkpoint;
 mod checkpoints;
@@ -47,6 +49,7 @@ mod trust;
 mod verify;
 mod wanted;
 
+pub(crate) use access::access;
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;

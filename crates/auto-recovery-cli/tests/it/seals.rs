@@ -314,6 +314,55 @@ fn a_database_is_sealed_and_proved_as_files_are() {
     assert_eq!(run.code, 0, "{run:?}");
 }
 
+#[test]
+fn what_is_cleared_or_pruned_is_under_a_seal_before_and_after() {
+    let (machine, _) = sealed();
+    let more = crate::harness::TRAIL.replace("build-7", "build-8");
+    assert_eq!(machine.recover_with(&["log"], &more).code, 0);
+    for removal in [
+        &["clear", "build-8", "--yes"][..],
+        &["prune", "--keep-last", "0", "--yes"],
+    ] {
+        let run = machine.recover(removal);
+        assert_eq!(run.code, 0, "{run:?}");
+        let run = machine.recover(&["verify", "--require", "sealed"]);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let run = machine.recover(&["verify"]);
+    assert!(run.stderr.contains("2 removals of trails"), "{run:?}");
+    let journal = std::fs::read_to_string(machine.state().join("journal.jsonl")).unwrap();
+    let events: Vec<_> = journal
+        .lines()
+        .filter(|line| line.contains("build-8"))
+        .map(|line| line.contains("trail_sealed"))
+        .collect();
+    assert_eq!(events[..3], [false, true, false], "{journal}");
+}
+
+#[test]
+fn who_can_read_and_write_what_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (machine, _) = sealed();
+    let run = machine.recover(&["access"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("0700  its owner"), "{run:?}");
+    let opened = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(machine.state().join("seal-keys"), opened.clone()).unwrap();
+    // Nobody comes to it: the directory above is closed.
+    let run = machine.recover(&["access", "--json"]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.code, 0, "{answer}");
+    let keys = answer.as_array().unwrap().iter();
+    let keys = keys.clone().find(|one| one["what"] == "keys").unwrap();
+    assert_eq!(
+        (&keys["mode"], &keys["readers"]),
+        (&"0755".into(), &"owner".into())
+    );
+    let run = machine.recover(&["access", "--sql"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("recover_writer"), "{run:?}");
+}
+
 /// Programs of somebody who knows our source and runs as the same user: `$S` is the state, which
 /// has the store, the seals and the key, and `$R` is `recover`. What each is found by.
 const HOSTILE: &[(&str, &str)] = &[

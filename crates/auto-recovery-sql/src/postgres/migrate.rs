@@ -27,6 +27,9 @@ const MIGRATIONS: [(&str, &str); 3] = [
     ),
 ];
 
+/// SQL that makes the roles of a store, for those who read, who write, and who may remove.
+pub const ROLES: &str = include_str!("../../roles/postgres.sql");
+
 /// Keeps processes that migrate one database apart.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";
 

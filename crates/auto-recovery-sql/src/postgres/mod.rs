@@ -74,6 +74,7 @@ mod url;
 mod write;
 
 pub use deliver::Delivered;
+pub use migrate::ROLES;
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
 pub use url::shown;
