@@ -105,6 +105,10 @@ pub enum JournalEvent {
     TrailImported(TrailImported),
     /// Seals go on in a new chain, though there was one.
     ChainStarted(ChainStarted),
+    /// Somebody signed a seal with a key of their own.
+    SealSigned(SealSigned),
+    /// A seal was not published as the configuration wants it.
+    SealNotPublished(SealNotPublished),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -482,5 +486,27 @@ pub struct TrailImported {
 #[serde(default)]
 pub struct ChainStarted {
     /// Why, in a person's words.
+    pub reason: String,
+}
+
+/// A person's signature of a seal, beside the seal's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealSigned {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// The public key, as its file has it.
+    pub key: String,
+    /// The signature of the whole note, in the armour of `ssh-keygen -Y sign`.
+    pub signature: String,
+}
+
+/// A seal that the command of the configuration did not take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealNotPublished {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// Why, in words.
     pub reason: String,
 }

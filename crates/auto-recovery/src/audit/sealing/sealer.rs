@@ -52,6 +52,13 @@ impl Sealed {
     }
 }
 
+/// What becomes of a chain once its seal is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoesOn,
+    IsClosed,
+}
+
 /// Why a new chain is begun though there was one.
 #[derive(Clone, Copy, Debug)]
 pub struct NewChain<'a> {
@@ -106,7 +113,15 @@ impl Sealer {
     /// not at hand; otherwise if something cannot be read or written. The record itself is
     /// untouched then.
     pub fn seal(&self, what: WhatToSeal<'_>) -> Result<Sealed> {
-        self.seal_with(what, None)
+        self.seal_with(what, None, Then::GoesOn)
+    }
+
+    /// The same, with a seal after which its chain has no other: nobody can add one any more.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_and_close(&self, what: WhatToSeal<'_>) -> Result<Sealed> {
+        self.seal_with(what, None, Then::IsClosed)
     }
 
     /// The same in a new chain, whose beginning is on record.
@@ -114,10 +129,15 @@ impl Sealer {
     /// # Errors
     /// As [`Sealer::seal`], but the key of an earlier chain is not needed.
     pub fn seal_in_new_chain(&self, what: WhatToSeal<'_>, new: NewChain<'_>) -> Result<Sealed> {
-        self.seal_with(what, Some(new))
+        self.seal_with(what, Some(new), Then::GoesOn)
     }
 
-    fn seal_with(&self, what: WhatToSeal<'_>, new: Option<NewChain<'_>>) -> Result<Sealed> {
+    fn seal_with(
+        &self,
+        what: WhatToSeal<'_>,
+        new: Option<NewChain<'_>>,
+        then: Then,
+    ) -> Result<Sealed> {
         let mut memory = lock(&self.memory);
         let Some(store) = self.store.seals()? else {
             return Ok(Sealed::NotKept);
@@ -140,7 +160,7 @@ impl Sealer {
             }
         };
         self.record_heads(store, what, &mut memory)?;
-        let made = self.sign(store, (&origin, &mut sector), newest)?;
+        let made = self.sign(store, (&origin, &mut sector), newest, then)?;
         memory.last = made.seal().cloned();
         Ok(made)
     }
@@ -216,6 +236,10 @@ impl Sealer {
         match &newest {
             // It was begun and nobody got to its first seal.
             None if sector.seal == 0 => {}
+            Some(newest) if newest.next.is_none() => {
+                let text = format!("chain {} is closed", newest.chain);
+                return Err(refused(text, Hint::NewChain));
+            }
             Some(newest)
                 if newest.number + 1 == sector.seal && newest.next == Some(sector.key()) => {}
             // Whoever made the newest died before the next key was in place.
@@ -327,6 +351,7 @@ impl Sealer {
         store: &dyn SealStore,
         (origin, sector): (&str, &mut Sector),
         newest: Option<Seal>,
+        then: Then,
     ) -> Result<Sealed> {
         let Some(journal) = store.open_log(Log::Journal)? else {
             return Ok(Sealed::Nothing);
@@ -343,6 +368,7 @@ impl Sealer {
         let (offset, range) = self.hashed(&*journal, end?, origin, newest.as_ref())?;
         if let Some(newest) = newest
             && newest.size == range.size()
+            && then == Then::GoesOn
         {
             return Ok(Sealed::Already(newest));
         }
@@ -353,7 +379,7 @@ impl Sealer {
             size: range.size(),
             root: range.root(),
             key: sector.key(),
-            next: Some(sector.next()),
+            next: (then == Then::GoesOn).then(|| sector.next()),
         };
         let at = timestamp(self.host.now());
         store.add_seal(&seal, &SealLine::text(at, seal.sign(&sector.seed)))?;
