@@ -60,6 +60,7 @@ const SEAL_EXAMPLES: &str = "\
 Examples:
   recover seal                          seal what is on record now
   recover seal --print >> ../seals      keep the seal where nobody who can write here can write
+  recover seal --sign ~/.ssh/id_ed25519.pub     and sign it as yourself; the signature goes on record
   recover seal --new-chain --reason 'restored from the backup of Monday'";
 
 /// Seal what is on record now
@@ -73,6 +74,18 @@ pub(crate) struct SealArgs {
     /// Print the newest seal whole, as a signed note
     #[arg(long)]
     pub(crate) print: bool,
+
+    /// Sign the seal with this key of yours too, by `ssh-keygen -Y sign`
+    #[arg(long, value_name = "PUB")]
+    pub(crate) sign: Option<PathBuf>,
+
+    /// Make the last seal of its chain: what is recorded later begins a new one
+    #[arg(long, conflicts_with = "new_chain")]
+    pub(crate) close: bool,
+
+    /// Only hand the newest seal to the command of `[seal] publish`, as runs do when they end
+    #[arg(long, hide = true, conflicts_with_all = ["print", "sign", "close", "new_chain"])]
+    pub(crate) publish_newest: bool,
 
     /// Go on in a new chain, because the key or the seals of the old one are gone
     #[arg(long, requires = "reason")]
@@ -148,4 +161,23 @@ pub(crate) enum KeyCommand {
     Show,
     /// List the chains that this machine began
     List,
+}
+
+const ACCESS_EXAMPLES: &str = "\
+Examples:
+  recover access                     who can read and write the record, its keys and the configuration
+  recover access --sql | psql DATABASE     roles for a store in PostgreSQL
+
+Exit codes: 0; 1 somebody else can read the record or write what it rests on; 2 usage, 125.";
+
+/// Print who can read and write the record
+///
+/// Of files and directories it prints owner and mode, and what others can do. In PostgreSQL roles
+/// decide: --sql prints three, for who writes, who may remove, and who reads.
+#[derive(Args, Debug)]
+#[command(after_long_help = ACCESS_EXAMPLES)]
+pub(crate) struct AccessArgs {
+    /// Print SQL that makes the roles of a store in PostgreSQL
+    #[arg(long)]
+    pub(crate) sql: bool,
 }

@@ -5,10 +5,10 @@ use std::ffi::{OsStr, OsString};
 use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use crate::args::{
-    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
-    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs, PruneArgs,
-    RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs, ShowArgs,
-    StatsArgs, TrustArgs, VerifyArgs,
+    AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
+    ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
+    PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
+    ShowArgs, StatsArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -137,6 +137,7 @@ pub(crate) enum Command {
     Seal(SealArgs),
     Proof(ProofArgs),
     Key(KeyArgs),
+    Access(AccessArgs),
     /// Print every setting and where its value comes from
     Config,
     /// Look at what recoveries need here: what is wrong, and what to type

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::args::ClearArgs;
 use crate::artifacts;
+use crate::commands::around::Around;
 use crate::commands::session::{self, Trail};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -32,7 +33,8 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         all: _,
         yes,
     } = args;
-    let (store, printer, host) = (&*context.store()?, &context.printer, &context.host);
+    let opened = context.store()?;
+    let (store, printer, host) = (&*opened, &context.printer, &context.host);
     let state_dir = &context.settings.state_dir.value;
     let mut all_may_go = true;
     let is_of_all = session.is_none();
@@ -64,21 +66,20 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         return Ok(Exit::NOT_FOUND);
     }
     let mut cleared = Vec::new();
-    for session_id in sessions {
-        match clear_one(store, &session_id, state_dir, host) {
+    let ids: Vec<&str> = sessions.iter().map(String::as_str).collect();
+    let seals = Around::begin(context, &opened, &ids);
+    for session_id in &sessions {
+        match clear_one(store, session_id, state_dir, host) {
             // A session that is gone by now was cleared by somebody else.
             Ok(None) => {}
             Ok(Some(entries)) => cleared.push(Cleared {
-                session_id,
+                session_id: session_id.clone(),
                 entries,
             }),
             Err(error) if is_of_all && error.kind().spares_others() => {
                 all_may_go = false;
-                printer.warn(format_args!(
-                    "session {} stays: {}",
-                    short(&session_id),
-                    hints::chain(&error)
-                ));
+                let (name, why) = (short(session_id), hints::chain(&error));
+                printer.warn(format_args!("session {name} stays: {why}"));
             }
             Err(error) => {
                 if !cleared.is_empty() {
@@ -88,6 +89,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
             }
         }
     }
+    seals.end();
     tell(&cleared, &name, printer)?;
     Ok(match all_may_go {
         true => Exit::OK,

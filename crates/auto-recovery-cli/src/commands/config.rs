@@ -73,6 +73,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         home: _,
         search_path: _,
         git_index: _,
+        files: _,
         github: _,
     } = settings;
     let mut rows = vec![
@@ -233,6 +234,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         on_leftover: _,
         on_audit_failure: _,
         seal_when: _,
+        seal_publish: _,
         recipes,
         rules,
         fixers,
@@ -282,6 +284,7 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         on_leftover,
         on_audit_failure,
         seal_when,
+        seal_publish,
         ..
     } = run;
     rows.push(row("on_leftover", on_leftover, |what| {
@@ -291,6 +294,11 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         json!(what.as_str())
     }));
     rows.push(row("seal.when", seal_when, |when| json!(when.as_str())));
+    rows.push(row("seal.publish", seal_publish, |command| {
+        command
+            .as_ref()
+            .map_or(Value::Null, |command| json!(command.to_string()))
+    }));
 }
 
 /// An agent that is called otherwise, or another one.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auto_recovery::audit::AuditStore;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::args::PruneArgs;
 use crate::artifacts;
+use crate::commands::around::Around;
 use crate::commands::clear::confirmed;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -84,7 +86,7 @@ pub(crate) fn prune_sessions(context: &Context, args: PruneArgs) -> Result<Exit>
         let sessions = store.sessions()?;
         doomed = still_doomed(doomed, &rules.select(sessions, context.host.now()), printer);
     }
-    let outcome = prune_all(context, &*store, &doomed, archive)?;
+    let outcome = prune_all(context, &store, &doomed, archive)?;
     if printer.json {
         printer.json_lines(&outcome.rows)?;
     }
@@ -168,7 +170,7 @@ fn prune_if_due(context: &Context, rules: &RetentionRules) -> Result<()> {
     doomed.truncate(BY_ITSELF_MAX);
     let archive = context.settings.retention.archive.as_ref();
     let archive = archive.map(|one| one.value.clone());
-    let Outcome { rows, error, .. } = prune_all(context, &*store, &doomed, archive)?;
+    let Outcome { rows, error, .. } = prune_all(context, &store, &doomed, archive)?;
     if !rows.is_empty() {
         context
             .printer
@@ -224,7 +226,7 @@ struct Outcome {
 /// Lets `doomed` go, one after the other, and what hangs on sessions that are gone.
 fn prune_all(
     context: &Context,
-    store: &dyn AuditStore,
+    opened: &Arc<dyn AuditStore>,
     doomed: &[Selected],
     archive: Option<PathBuf>,
 ) -> Result<Outcome> {
@@ -234,8 +236,10 @@ fn prune_all(
         host: started.host,
         archive: archive.map(|dir| context.settings.cwd.join(dir)),
     };
-    let printer = &context.printer;
+    let (store, printer) = (&**opened, &context.printer);
     let mut outcome = Outcome::default();
+    let ids = doomed.iter().map(|one| one.session.session_id.as_str());
+    let seals = Around::begin(context, opened, &ids.collect::<Vec<_>>());
     for one in doomed {
         let id = &one.session.session_id;
         match prune(store, one, &options) {
@@ -264,6 +268,7 @@ fn prune_all(
             Err(_) => {}
         }
     }
+    seals.end();
     outcome.has_left |= !remove_artifacts_of_gone(context, store)?;
     Ok(outcome)
 }

@@ -31,6 +31,7 @@ pub(crate) struct Layer {
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
+    pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -90,6 +91,7 @@ impl Layer {
     pub(crate) fn from_user_file(file: &SourceFile) -> Result<Self> {
         with_root(file, |root| {
             let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)))?;
+            let (seal_when, seal_publish) = seal(root)?;
             let layer = Self {
                 store: store.map(|store| relative_to(&file.path, store)),
                 state_dir: root.parsed("state_dir", absolute_path)?,
@@ -97,7 +99,8 @@ impl Layer {
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 redact: RedactSettings::of_user(root)?,
-                seal_when: seal(root)?,
+                seal_when,
+                seal_publish,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -157,6 +160,7 @@ impl Layer {
             retention: RetentionSettings::default(),
             redact: RedactSettings::default(),
             seal_when: None,
+            seal_publish: None,
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
@@ -262,13 +266,17 @@ fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
     }
 }
 
-fn seal(root: &mut Section<'_>) -> Result<Option<Setting<SealWhen>>> {
+/// When a run seals, and the command that is given each seal.
+type Sealing = (Option<Setting<SealWhen>>, Option<Setting<StrategyCommand>>);
+
+fn seal(root: &mut Section<'_>) -> Result<Sealing> {
     let Some(mut section) = root.table("seal")? else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let when = section.parsed("when", str::parse)?;
+    let publish = section.command("publish")?;
     section.finish()?;
-    Ok(when)
+    Ok((when, publish))
 }
 
 fn rollback(text: &str) -> Result<RollbackTarget, String> {

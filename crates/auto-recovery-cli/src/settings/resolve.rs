@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// The directories in which programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// The configuration files that were read.
+    pub(crate) files: Vec<PathBuf>,
     /// The index of a commit under way, in a hook of git's.
     pub(crate) git_index: Option<PathBuf>,
     /// The files in which GitHub Actions collects the words of a step.
@@ -87,10 +89,9 @@ impl Settings {
             verbose: _,
         } = global;
         let home = environment.home.as_deref();
-        let workspace = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
-        let workspace = workspace.root().to_owned();
-        let named = config.as_ref().or(environment.config.as_ref());
-        let named = named.map(PathBuf::as_path);
+        let found = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
+        let workspace = found.root().to_owned();
+        let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
@@ -127,7 +128,7 @@ impl Settings {
             run: RunSettings::resolve(layers),
             project,
             untrusted,
-            unread: sources.unread.into_iter().chain(unread).collect(),
+            unread: sources.unread.iter().cloned().chain(unread).collect(),
             cwd,
             workspace,
             user: environment.user.clone(),
@@ -136,6 +137,7 @@ impl Settings {
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
             search_path: environment.search_path.clone(),
+            files: sources.paths(),
             git_index: environment.git_index.clone(),
             github: environment.github.clone(),
         })

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
     NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
@@ -32,8 +33,8 @@ pub struct SqliteOptions {
 
 /// A store of trails in a SQLite database, see the module's page for the format.
 pub struct SqliteStore {
-    database: Database,
-    recorder: Arc<Recorder>,
+    pub(super) database: Database,
+    pub(super) recorder: Arc<Recorder>,
     group: GroupCommit<Work>,
 }
 
@@ -178,8 +179,13 @@ impl AuditStore for SqliteStore {
         Ok(follow::follower(&self.database))
     }
 
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(Some(self))
+    }
+
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
-        Ok(Box::new(SqliteImporter::new(&self.database)))
+        let importer = SqliteImporter::new(&self.database, Arc::clone(&self.recorder));
+        Ok(Box::new(importer))
     }
 }
 

@@ -23,9 +23,15 @@ mod postgres_lost;
 #[cfg(feature = "postgres")]
 mod postgres_processes;
 #[cfg(feature = "postgres")]
+mod postgres_seals;
+#[cfg(feature = "postgres")]
 mod postgres_server;
 #[cfg(feature = "postgres")]
 mod postgres_spool;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seal_crowd;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seal_mutants;
 #[cfg(feature = "sqlite")]
 mod sqlite_contract;
 #[cfg(feature = "sqlite")]
@@ -36,6 +42,8 @@ mod sqlite_files;
 mod sqlite_processes;
 #[cfg(feature = "sqlite")]
 mod sqlite_removal;
+#[cfg(feature = "sqlite")]
+mod sqlite_seals;
 #[cfg(feature = "sqlite")]
 mod sqlite_support;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

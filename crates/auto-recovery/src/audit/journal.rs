@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Category, Failure};
+use crate::integrity::{Range, base64};
 use crate::tier::Tier;
 use crate::wording::counted;
 
@@ -105,6 +106,10 @@ pub enum JournalEvent {
     TrailImported(TrailImported),
     /// Seals go on in a new chain, though there was one.
     ChainStarted(ChainStarted),
+    /// Somebody signed a seal with a key of their own.
+    SealSigned(SealSigned),
+    /// A seal was not published as the configuration wants it.
+    SealNotPublished(SealNotPublished),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -349,6 +354,16 @@ pub struct SessionCleared {
     pub root: Option<String>,
 }
 
+impl SessionCleared {
+    /// The same, with the head of the trail that has `leaves`.
+    #[must_use]
+    pub fn with_head(mut self, leaves: &Range) -> Self {
+        let head = TrailSealed::of(leaves);
+        (self.size, self.root) = (Some(head.size), Some(head.root));
+        self
+    }
+}
+
 /// A trail was removed because a rule said so: what it was, and who wanted it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -450,6 +465,16 @@ pub struct TrailSealed {
     pub root: String,
 }
 
+impl TrailSealed {
+    /// The head of a trail that has `leaves`.
+    pub fn of(leaves: &Range) -> Self {
+        Self {
+            size: leaves.size(),
+            root: base64(&leaves.root()),
+        }
+    }
+}
+
 /// A trail that was removed is taken over again, from files or from another store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -473,5 +498,27 @@ pub struct TrailImported {
 #[serde(default)]
 pub struct ChainStarted {
     /// Why, in a person's words.
+    pub reason: String,
+}
+
+/// A person's signature of a seal, beside the seal's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealSigned {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// The public key, as its file has it.
+    pub key: String,
+    /// The signature of the whole note, in the armour of `ssh-keygen -Y sign`.
+    pub signature: String,
+}
+
+/// A seal that the command of the configuration did not take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealNotPublished {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// Why, in words.
     pub reason: String,
 }

@@ -53,7 +53,9 @@ impl JournalSummary {
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
-            | JournalEvent::ChainStarted(_) => return,
+            | JournalEvent::ChainStarted(_)
+            | JournalEvent::SealSigned(_)
+            | JournalEvent::SealNotPublished(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

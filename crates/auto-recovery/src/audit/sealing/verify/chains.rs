@@ -129,7 +129,8 @@ impl Chains {
             None if sector.seal == 0 => return,
             Some(newest) if newest.number + 1 == sector.seal => {
                 let same = (newest.size, newest.root) == (sector.size, sector.root);
-                if same && is_next(newest.next.as_ref()) {
+                // A closed one names none.
+                if same && (newest.next.is_none() || is_next(newest.next.as_ref())) {
                     return;
                 }
                 FindingKind::Forked
