@@ -2,11 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::session_id::short;
-use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -32,8 +30,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         all: _,
         yes,
     } = args;
-    let (store, printer, host) = (&*context.store()?, &context.printer, &context.host);
-    let state_dir = &context.settings.state_dir.value;
+    let (store, printer) = (&*context.store()?, &context.printer);
     let mut all_may_go = true;
     let is_of_all = session.is_none();
     let mut name = String::new();
@@ -65,7 +62,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
     }
     let mut cleared = Vec::new();
     for session_id in sessions {
-        match clear_one(store, &session_id, state_dir, host) {
+        match clear_one(context, store, &session_id) {
             // A session that is gone by now was cleared by somebody else.
             Ok(None) => {}
             Ok(Some(entries)) => cleared.push(Cleared {
@@ -134,12 +131,7 @@ fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<Str
 }
 
 /// Removes one session and what hangs on it.
-fn clear_one(
-    store: &dyn AuditStore,
-    session_id: &str,
-    state_dir: &Path,
-    host: &Arc<dyn Host>,
-) -> Result<Option<u64>> {
+fn clear_one(context: &Context, store: &dyn AuditStore, session_id: &str) -> Result<Option<u64>> {
     // What hangs on it would be gone by the time that the trail refuses to go.
     if let Trail::Unreadable(damage) = session::trail(store, session_id)?
         && damage.is_of_all()
@@ -149,7 +141,9 @@ fn clear_one(
     }
     // What hangs on the trail goes first: if that fails, the session is still there to be cleared
     // once more.
-    artifacts::remove(state_dir, session_id, host)?;
+    let state_dir = &context.settings.state_dir.value;
+    artifacts::remove(state_dir, session_id, &context.host)?;
+    artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, session_id)?;
     store.clear(session_id)
 }
 

@@ -284,6 +284,7 @@ fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result
     })?;
     let mut is_done = true;
     for id in &gone {
+        artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, id)?;
         // Outputs go last.
         if !artifacts::outputs_dir(state_dir, id)?.exists() {
             continue;

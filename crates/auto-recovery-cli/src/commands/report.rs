@@ -25,7 +25,8 @@ pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
         output,
         any_project,
     } = args;
-    let (place, printer, now) = (&context.place()?, &context.printer, context.host.now());
+    let (place, opener) = &context.readable_place()?;
+    let (printer, now) = (&context.printer, context.host.now());
     let github = &context.settings.github;
     let named = output.as_deref().filter(|_| format.is_none());
     let ending = named.map(|path| format_by_ending(path, by_ending, ENDINGS));
@@ -38,7 +39,7 @@ pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
         });
     let store = &*place.store;
     let session = session::asked_for(store, context.asked(session, any_project), printer)?;
-    let kept = KeptOnDisk::of(place, &session)?;
+    let kept = KeptOnDisk::of((place, opener), &session)?;
     let source = Source {
         store,
         session_id: &session,

@@ -17,8 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings, RetentionSettings,
-    RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings,
+    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl,
+    StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -30,6 +31,7 @@ pub(crate) struct Layer {
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
+    pub(crate) encryption: EncryptionSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
@@ -72,7 +74,7 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 7] = [
+const USERS_ALONE: [&str; 8] = [
     "store",
     "state_dir",
     "durability",
@@ -80,6 +82,7 @@ const USERS_ALONE: [&str; 7] = [
     "retention",
     "fixer",
     "seal",
+    "encryption",
 ];
 
 impl Layer {
@@ -90,14 +93,16 @@ impl Layer {
     pub(crate) fn from_user_file(file: &SourceFile) -> Result<Self> {
         with_root(file, |root| {
             let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)))?;
+            let seal_when = seal(root)?;
             let layer = Self {
+                encryption: EncryptionSettings::of_user(root, seal_when.as_ref())?,
                 store: store.map(|store| relative_to(&file.path, store)),
                 state_dir: root.parsed("state_dir", absolute_path)?,
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 redact: RedactSettings::of_user(root)?,
-                seal_when: seal(root)?,
+                seal_when,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -156,6 +161,7 @@ impl Layer {
             on_audit_failure: None,
             retention: RetentionSettings::default(),
             redact: RedactSettings::default(),
+            encryption: EncryptionSettings::default(),
             seal_when: None,
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,

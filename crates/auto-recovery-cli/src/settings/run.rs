@@ -414,6 +414,7 @@ impl Layer {
             on_audit_failure,
             retention,
             redact,
+            encryption,
             seal_when,
             policy,
             grace,
@@ -446,6 +447,7 @@ impl Layer {
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
         self.redact.lay_over(redact);
+        self.encryption.lay_over(encryption);
         fill(&mut self.seal_when, seal_when);
         self.policy.lay_over(policy);
         fill(&mut self.grace, grace);

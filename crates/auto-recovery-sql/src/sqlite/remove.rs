@@ -68,6 +68,7 @@ fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Resul
         trail_bytes: session.bytes as u64,
         trail_lines: tally.total,
         trail_head: String::new(),
+        keys: None,
         ..SessionCleared::default()
     };
     recorder.record(Some(&session.session_id), removal.event(trail))

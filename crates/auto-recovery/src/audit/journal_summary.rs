@@ -53,7 +53,8 @@ impl JournalSummary {
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
-            | JournalEvent::ChainStarted(_) => return,
+            | JournalEvent::ChainStarted(_)
+            | JournalEvent::KeysDestroyed(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

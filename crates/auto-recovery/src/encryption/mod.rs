@@ -18,6 +18,6 @@ mod key;
 mod session_key;
 mod stream;
 
-pub use self::draw::Draw;
+pub use self::draw::{Draw, draw_with};
 pub use self::key::{Identity, KeyRefused, Recipient};
 pub use self::session_key::SessionKey;

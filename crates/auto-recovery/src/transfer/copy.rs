@@ -143,7 +143,8 @@ fn copy_records(
                 | JournalEvent::TrailRemoved(_)
                 | JournalEvent::TrailSealed(_)
                 | JournalEvent::TrailImported(_)
-                | JournalEvent::ChainStarted(_),
+                | JournalEvent::ChainStarted(_)
+                | JournalEvent::KeysDestroyed(_),
                 _,
             ) => {}
             (_, Some(gone)) if number > *gone => batches.record(line)?,

@@ -213,7 +213,8 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             | JournalEvent::SessionPruned(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
-            | JournalEvent::ChainStarted(_),
+            | JournalEvent::ChainStarted(_)
+            | JournalEvent::KeysDestroyed(_),
             _,
         )
         | (_, None) => {}
