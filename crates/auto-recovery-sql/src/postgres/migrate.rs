@@ -12,7 +12,7 @@ use super::failure::explain;
 use super::session::get;
 
 /// The migrations, in order: the version is the place, from 1.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_trails",
         include_str!("../../migrations/postgres/0001_trails.sql"),
@@ -20,6 +20,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         "0002_spool_delivered",
         include_str!("../../migrations/postgres/0002_spool_delivered.sql"),
+    ),
+    (
+        "0003_seals",
+        include_str!("../../migrations/postgres/0003_seals.sql"),
     ),
 ];
 

@@ -76,6 +76,10 @@ impl Database {
         database
             .pragma_update(None, "synchronous", synchronous)
             .at("open", &self.path)?;
+        // What is deleted leaves nothing on its page: a key that is gone is gone.
+        database
+            .pragma_update(None, "secure_delete", true)
+            .at("open", &self.path)?;
         if self.durability == Durability::Sync {
             file::sync_names(&self.path)?;
         }
