@@ -5,9 +5,11 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::encrypting::{KeyStore, take_over_keys};
 use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::files::{Purpose, check_own_dir, open_own};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, prune};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -238,6 +240,9 @@ fn prune_all(
     let mut outcome = Outcome::default();
     for one in doomed {
         let id = &one.session.session_id;
+        if let Some(dir) = &options.archive {
+            archive_keys(context, store, (id, dir))?;
+        }
         match prune(store, one, &options) {
             Ok(Pruned::Gone {
                 entries: _,
@@ -266,6 +271,20 @@ fn prune_all(
     }
     outcome.has_left |= !remove_artifacts_of_gone(context, store)?;
     Ok(outcome)
+}
+
+/// Keeps the keys of `id` beside its archive, whose texts would open for nobody without them: in
+/// `keys`, as in a store of files.
+fn archive_keys(context: &Context, store: &dyn AuditStore, (id, dir): (&str, &Path)) -> Result<()> {
+    let has_keys = |keys: &dyn KeyStore| keys.read_keys(id).map(|keys| !keys.is_empty());
+    if !store.keys()?.map(has_keys).transpose()?.unwrap_or(false) {
+        return Ok(());
+    }
+    let recorder = Recorder::new(context.host.clone());
+    let beside = JsonlStore::open(dir, JsonlOptions::default(), recorder)?;
+    let kept = take_over_keys(store, &beside, id);
+    kept.map(drop)
+        .map_err(|error| error.context(format!("keep the keys of session {id} with its archive")))
 }
 
 /// Removes what hangs on sessions that the journal says are gone: those that went just now, and

@@ -117,10 +117,10 @@ pub(super) fn rotate(context: &Context, to: &[Recipient]) -> Result<Exit> {
     keys.replace_keys(&files)?;
     let printer = &context.printer;
     printer.note(format_args!(
-        "{} of {} opened by the new recipients only; destroy the old identity, and backups that have \
-         old keys open nothing any more",
+        "wrapped {} of {}; destroy the old identity, and backups that have old keys open nothing \
+         any more",
         counted(files.len() as u64, "key"),
-        counted(sessions.len() as u64, "session") + if sessions.len() == 1 { " is" } else { " are" },
+        counted(sessions.len() as u64, "session"),
     ));
     let named = context.settings.encryption.recipients.as_ref();
     if named.is_some_and(|named| named.value != to) {
@@ -162,9 +162,9 @@ pub(super) fn shred(context: &Context, session: &str, yes: bool) -> Result<Exit>
     keys.destroy_keys(&session)?;
     artifacts::remove_from_memory(context.encryption.as_deref(), Some(keys), &session)?;
     printer.note(format_args!(
-        "{} of session {name} destroyed: its texts and outputs open for nobody; `recover key rotate` \
-         makes that so for backups too",
-        counted(count, "key") + if count == 1 { " was" } else { " were" },
+        "destroyed {} of session {name}: its texts and outputs open for nobody; `recover key \
+         rotate` makes that so for backups too",
+        counted(count, "key"),
     ));
     Ok(Exit::OK)
 }

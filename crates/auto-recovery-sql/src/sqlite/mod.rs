@@ -40,6 +40,7 @@ mod file;
 mod follow;
 mod import;
 mod journal;
+mod keys;
 mod migrations;
 mod pages;
 mod read;

@@ -13,6 +13,7 @@ use super::counted;
 use super::entry;
 use super::failure::At;
 use super::journal;
+use super::keys;
 use super::session::{PLACE_BITS, SessionRow};
 use super::transaction::transaction;
 
@@ -45,7 +46,9 @@ pub(super) fn remove(
         {
             return Ok(Removed::Changed);
         }
-        let line = record(recorder, &session, removal)?;
+        // Texts whose key is gone are gone, wherever copies of the trail are.
+        let keys = keys::delete(database, session_id).at("write to", path)?;
+        let line = record(recorder, &session, (removal, keys))?;
         journal::insert(database, &line).at("write to", path)?;
         unlink(database, &session).at("write to", path)?;
         Ok(Removed::Gone {
@@ -55,11 +58,19 @@ pub(super) fn remove(
     if matches!(removed, Removed::Gone { .. }) {
         // It is gone whether or not its entries are by now: whoever writes next goes on.
         drop(database.finish_removals());
+        drop(database.with_writer(|link| {
+            keys::empty_log(&link.connection);
+            Ok(())
+        }));
     }
     Ok(removed)
 }
 
-fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Result<JournalLine> {
+fn record(
+    recorder: &Recorder,
+    session: &SessionRow,
+    (removal, keys): (&Removal, u64),
+) -> Result<JournalLine> {
     let tally = &session.tally;
     let trail = SessionCleared {
         entries: tally.total,
@@ -68,7 +79,7 @@ fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Resul
         trail_bytes: session.bytes as u64,
         trail_lines: tally.total,
         trail_head: String::new(),
-        keys: None,
+        keys: (keys > 0).then_some(keys),
         ..SessionCleared::default()
     };
     recorder.record(Some(&session.session_id), removal.event(trail))

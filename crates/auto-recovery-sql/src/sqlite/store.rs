@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use auto_recovery::audit::encrypting::KeyStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
     NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
@@ -18,6 +19,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
+use super::keys::SqliteKeys;
 use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
 
 /// How many calls share a transaction.
@@ -34,6 +36,7 @@ pub struct SqliteOptions {
 pub struct SqliteStore {
     database: Database,
     recorder: Arc<Recorder>,
+    keys: Arc<SqliteKeys>,
     group: GroupCommit<Work>,
 }
 
@@ -54,12 +57,16 @@ impl SqliteStore {
         if file::find(&path)?.is_some() {
             file::check_own(&path)?;
         }
-        let database = Database::new(path, options.durability, Arc::clone(recorder.host()));
+        let (durability, host) = (options.durability, recorder.host());
+        let keys = Arc::new(SqliteKeys::new(path.clone(), durability, Arc::clone(host)));
+        recorder.keep_keys(Arc::clone(&keys) as Arc<dyn KeyStore>);
+        let database = Database::new(path, durability, Arc::clone(host));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
             database,
             recorder,
+            keys,
             group: GroupCommit::new(CALLS_MAX, |_| 1, Pace::Gather),
         })
     }
@@ -176,6 +183,10 @@ impl AuditStore for SqliteStore {
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
         Ok(follow::follower(&self.database))
+    }
+
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
+        Ok(Some(&*self.keys))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -3,7 +3,7 @@
 //! A session whose own name ends like a number has `.1` in the name of its first key too, so that
 //! no two keys have one name. The directory is 0700, files are 0600.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -200,9 +200,11 @@ impl KeyStore for KeyDir {
             return Err(error);
         }
         for (new, path) in &made {
-            // The bytes of the old file are not those that a name leads to any more.
-            overwrite(path).map_err(|error| Error::io("overwrite", path, error))?;
-            rename_synced(new, path).map_err(|error| Error::io("replace", path, error))?;
+            let failed = |error| Error::io("replace", path, error);
+            let old = open_own(path, OpenOptions::new().write(true)).map_err(failed)?;
+            rename_synced(new, path).map_err(failed)?;
+            // Only now: whoever is killed in between has the old key or the new one.
+            overwrite(old).map_err(failed)?;
         }
         Ok(())
     }
@@ -212,7 +214,11 @@ impl KeyStore for KeyDir {
         // From the last to the first: whoever is killed here and comes again finds what is left.
         for number in (1..=count).rev() {
             let path = self.path(session_id, number)?;
-            match overwrite(&path).and_then(|()| self.io.remove(&path)) {
+            let opened = open_own(&path, OpenOptions::new().write(true));
+            match opened
+                .and_then(overwrite)
+                .and_then(|()| self.io.remove(&path))
+            {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::io("destroy", &path, error));
                 }
@@ -226,9 +232,8 @@ impl KeyStore for KeyDir {
     }
 }
 
-/// Overwrites the bytes of the file at `path` in their place, on the disk.
-fn overwrite(path: &Path) -> io::Result<()> {
-    let mut file = open_own(path, OpenOptions::new().write(true))?;
+/// Overwrites the bytes of `file` in their place, on the disk.
+fn overwrite(mut file: File) -> io::Result<()> {
     let length = file.metadata()?.len().min(FILE_BYTES_MAX);
     file.write_all(&vec![0; usize::try_from(length).unwrap_or(0)])?;
     file.sync_data()

@@ -12,9 +12,11 @@ mod keys;
 mod opened;
 mod opener;
 mod private;
+mod taking_over;
 
 pub use self::encryption::Encryption;
 pub use self::keys::{KeyFile, KeyStamp, KeyStore};
 pub use self::opened::OpenedStore;
 pub use self::opener::{Opener, Unlocked, Unopened};
 pub(super) use self::private::{close_entry, close_record};
+pub use self::taking_over::take_over_keys;

@@ -20,6 +20,14 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::Result;
 use crate::statistics::{AggregateQuery, Aggregates, RecoveryStatistics};
 
+/// What stands for a text that is not opened, given why, and the words for one that somebody opens.
+fn words_for<'w>(why: &str, words: &'w str) -> &'w str {
+    match why == DESTROYED {
+        true => "(encrypted, and its key was destroyed)",
+        false => words,
+    }
+}
+
 /// The beginning of a box in the text of an entry.
 const MARK: &[u8] = b"\"enc:1:";
 
@@ -68,10 +76,7 @@ impl<S: std::ops::Deref<Target = dyn AuditStore> + Send + Sync> OpenedStore<S> {
         let Some(words) = self.opener.words() else {
             return Ok(Looked::Plain);
         };
-        entry.error_message = match why == DESTROYED {
-            true => "(encrypted, and its key was destroyed)".to_owned(),
-            false => words.to_owned(),
-        };
+        entry.error_message = words_for(why, words).to_owned();
         entry.recovery_message = String::new();
         entry.changes_made.clear();
         Ok(Looked::Changed(Box::new(entry)))
@@ -288,6 +293,7 @@ impl<S: std::ops::Deref<Target = dyn AuditStore> + Send + Sync> OpenedStore<S> {
             Found::Destroyed => DESTROYED,
         };
         self.opener.told(why);
-        Ok(closed.unopened(self.opener.words()).ok_or_else(unreadable))
+        let words = self.opener.words().map(|words| words_for(why, words));
+        Ok(closed.unopened(words).ok_or_else(unreadable))
     }
 }
