@@ -111,8 +111,9 @@ impl Layer {
         })
     }
 
-    /// Where the user's own `file`, which has a mistake, says that records and state are, as far as
-    /// that can be read: what was recorded is to be found nevertheless.
+    /// Where the user's own `file`, which has a mistake, says that records and state are, and to whose
+    /// keys they are encrypted, as far as that can be read: what was recorded is to be found
+    /// nevertheless.
     pub(crate) fn from_broken_user_file(file: &SourceFile) -> Self {
         let (document, _) = DeTable::parse_recoverable(&file.text);
         let mut root = Section::root(file, document.get_ref());
@@ -121,6 +122,7 @@ impl Layer {
         Self {
             store: store.map(|store| relative_to(&file.path, store)),
             state_dir: root.parsed("state_dir", absolute_path).ok().flatten(),
+            encryption: EncryptionSettings::of_user(&mut root, None).unwrap_or_default(),
             ..Self::default()
         }
     }
