@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use auto_recovery::encryption::Recipient;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::args::check;
@@ -141,12 +142,15 @@ pub(crate) struct ProofArgs {
 const KEY_EXAMPLES: &str = "\
 Examples:
   recover key show     the chain of this store: write it down elsewhere, for `verify --pin`
-  recover key list     the chains that this machine began, and the store of each";
+  recover key list     the chains that this machine began, and the store of each
+  recover key init -o ~/identity.txt      an identity, and the lines that encrypt texts to it
+  recover key rotate --to age1...         after something was erased: old backups open nothing then
+  recover key shred SESSION               its texts are gone, here and in every copy";
 
-/// Show the chains of seals that this machine makes
+/// Show the chains of seals that this machine makes, and look after keys of encrypted texts
 ///
-/// Keys make themselves, are used once and need no backup. What is worth writing down is the name
-/// of a chain: with it, `recover verify --pin` knows the real one anywhere.
+/// Keys of seals make themselves, are used once and need no backup. The name of a chain is worth
+/// writing down: with it, `recover verify --pin` knows the real one anywhere.
 #[derive(Args, Debug)]
 #[command(after_long_help = KEY_EXAMPLES)]
 pub(crate) struct KeyArgs {
@@ -155,12 +159,36 @@ pub(crate) struct KeyArgs {
 }
 
 /// What to do with keys.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Print the name of the chain that seals this store
     Show,
     /// List the chains that this machine began
     List,
+    /// Make an identity, and print what encrypts texts to it
+    Init {
+        /// File for the identity; it must not be there
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Print the recipients of your identity
+    Identity,
+    /// Wrap the keys of all sessions for other recipients, all of them or none
+    Rotate {
+        /// Who opens them from then on: `age1…`
+        #[arg(long, value_name = "RECIPIENT", required = true, value_parser = check::recipient)]
+        to: Vec<Recipient>,
+    },
+    /// Destroy the keys of a session: nobody reads its texts any more
+    Shred {
+        /// Session to make unreadable
+        #[arg(value_name = "SESSION", value_parser = check::session)]
+        session: String,
+
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 const ACCESS_EXAMPLES: &str = "\

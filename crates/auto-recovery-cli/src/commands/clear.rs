@@ -2,11 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::session_id::short;
-use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -34,8 +32,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         yes,
     } = args;
     let opened = context.store()?;
-    let (store, printer, host) = (&*opened, &context.printer, &context.host);
-    let state_dir = &context.settings.state_dir.value;
+    let (store, printer) = (&*opened, &context.printer);
     let mut all_may_go = true;
     let is_of_all = session.is_none();
     let mut name = String::new();
@@ -69,7 +66,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
     let ids: Vec<&str> = sessions.iter().map(String::as_str).collect();
     let seals = Around::begin(context, &opened, &ids);
     for session_id in &sessions {
-        match clear_one(store, session_id, state_dir, host) {
+        match clear_one(context, store, session_id) {
             // A session that is gone by now was cleared by somebody else.
             Ok(None) => {}
             Ok(Some(entries)) => cleared.push(Cleared {
@@ -136,12 +133,7 @@ fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<Str
 }
 
 /// Removes one session and what hangs on it.
-fn clear_one(
-    store: &dyn AuditStore,
-    session_id: &str,
-    state_dir: &Path,
-    host: &Arc<dyn Host>,
-) -> Result<Option<u64>> {
+fn clear_one(context: &Context, store: &dyn AuditStore, session_id: &str) -> Result<Option<u64>> {
     // What hangs on it would be gone by the time that the trail refuses to go.
     if let Trail::Unreadable(damage) = session::trail(store, session_id)?
         && damage.is_of_all()
@@ -151,7 +143,9 @@ fn clear_one(
     }
     // What hangs on the trail goes first: if that fails, the session is still there to be cleared
     // once more.
-    artifacts::remove(state_dir, session_id, host)?;
+    let state_dir = &context.settings.state_dir.value;
+    artifacts::remove(state_dir, session_id, &context.host)?;
+    artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, session_id)?;
     store.clear(session_id)
 }
 

@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
+    EncryptionSettings, FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting,
+    RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
     StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
 };
 
@@ -59,6 +59,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         durability,
         retention,
         redact,
+        encryption,
         color,
         run,
         project,
@@ -71,6 +72,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         sudo_uid: _,
         makeflags: _,
         home: _,
+        login_dir: _,
         search_path: _,
         git_index: _,
         files: _,
@@ -88,6 +90,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ];
     push_retention(&mut rows, retention);
     push_redact(&mut rows, redact);
+    push_encryption(&mut rows, encryption);
     push_run(&mut rows, run);
     let list = Trusted::of(&state_dir.value);
     rows.extend(
@@ -181,6 +184,29 @@ fn push_redact(rows: &mut Vec<Row>, redact: &RedactSettings) {
             origin: rule.origin.to_string(),
         });
     }
+}
+
+fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
+    let EncryptionSettings {
+        recipients,
+        identity,
+        identity_command,
+    } = encryption;
+    if let Some(Setting { value, origin }) = recipients {
+        rows.extend(value.iter().map(|recipient| Row {
+            key: "encryption.recipients".to_owned(),
+            value: json!(recipient.to_string()),
+            origin: origin.to_string(),
+        }));
+    }
+    rows.push(optional_row("encryption.identity", identity, |path| {
+        json!(path.display().to_string())
+    }));
+    rows.push(optional_row(
+        "encryption.identity_command",
+        identity_command,
+        |command| json!(command.to_string()),
+    ));
 }
 
 /// A setting that nobody need set.

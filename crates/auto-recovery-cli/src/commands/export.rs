@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use auto_recovery::audit::encrypting::Unopened;
 use auto_recovery::audit::{AuditStore, RedactedStore};
 use auto_recovery::export::{self, ExportOptions};
 use auto_recovery::{Error, ErrorKind, Result};
@@ -27,7 +28,11 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
         redact,
         any_project,
     } = args;
-    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let (store, printer, now) = (
+        &*context.readable_store(Unopened::Box)?,
+        &context.printer,
+        context.host.now(),
+    );
     let named = output.as_deref().filter(|_| format.is_none());
     let ending =
         named.map(|path| format_by_ending(path, by_ending, ".json, .csv, .jsonl or .parquet"));

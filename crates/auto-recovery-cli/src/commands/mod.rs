@@ -37,6 +37,7 @@ mod restore_named;
 mod run;
 mod seal;
 mod session;
+mod session_keys;
 mod sessions;
 mod show;
 mod show_diff;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::encrypting::{KeyStore, take_over_keys};
 use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::files::{Purpose, check_own_dir, open_own};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, prune};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -242,6 +244,9 @@ fn prune_all(
     let seals = Around::begin(context, opened, &ids.collect::<Vec<_>>());
     for one in doomed {
         let id = &one.session.session_id;
+        if let Some(dir) = &options.archive {
+            archive_keys(context, store, (id, dir))?;
+        }
         match prune(store, one, &options) {
             Ok(Pruned::Gone {
                 entries: _,
@@ -273,6 +278,20 @@ fn prune_all(
     Ok(outcome)
 }
 
+/// Keeps the keys of `id` beside its archive, whose texts would open for nobody without them: in
+/// `keys`, as in a store of files.
+fn archive_keys(context: &Context, store: &dyn AuditStore, (id, dir): (&str, &Path)) -> Result<()> {
+    let has_keys = |keys: &dyn KeyStore| keys.read_keys(id).map(|keys| !keys.is_empty());
+    if !store.keys()?.map(has_keys).transpose()?.unwrap_or(false) {
+        return Ok(());
+    }
+    let recorder = Recorder::new(context.host.clone());
+    let beside = JsonlStore::open(dir, JsonlOptions::default(), recorder)?;
+    let kept = take_over_keys(store, &beside, id);
+    kept.map(drop)
+        .map_err(|error| error.context(format!("keep the keys of session {id} with its archive")))
+}
+
 /// Removes what hangs on sessions that the journal says are gone: those that went just now, and
 /// those that somebody removed who died before this. Returns whether nothing is left.
 fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result<bool> {
@@ -289,6 +308,7 @@ fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result
     })?;
     let mut is_done = true;
     for id in &gone {
+        artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, id)?;
         // Outputs go last.
         if !artifacts::outputs_dir(state_dir, id)?.exists() {
             continue;

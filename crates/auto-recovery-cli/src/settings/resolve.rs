@@ -14,9 +14,9 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, Environment, GithubFiles, Layer, Mistakes, Origin, Project, RedactSettings,
-    RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl, Trusted, Unread,
-    Untrusted, sha256,
+    Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
+    RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl,
+    Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) retention: RetentionSettings,
     /// What is masked in all that is kept and told.
     pub(crate) redact: RedactSettings,
+    /// To whose keys private texts are encrypted, and what opens them.
+    pub(crate) encryption: EncryptionSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -56,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) makeflags: OsString,
     /// The user's home directory, which is never checkpointed.
     pub(crate) home: Option<PathBuf>,
+    /// The directory of this login that is in memory.
+    pub(crate) login_dir: Option<PathBuf>,
     /// The directories in which programs are looked for.
     pub(crate) search_path: Option<OsString>,
     /// The configuration files that were read.
@@ -119,11 +123,10 @@ impl Settings {
         Ok(Self {
             store,
             state_dir,
-            durability: top
-                .durability
-                .unwrap_or_else(|| Setting::default(Durability::Sync)),
+            durability: top.durability.unwrap_or(Setting::default(Durability::Sync)),
             retention: top.retention,
             redact: top.redact,
+            encryption: top.encryption,
             color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,
@@ -136,6 +139,7 @@ impl Settings {
             sudo_uid: environment.sudo_uid,
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
+            login_dir: environment.xdg_runtime_dir.clone(),
             search_path: environment.search_path.clone(),
             files: sources.paths(),
             git_index: environment.git_index.clone(),

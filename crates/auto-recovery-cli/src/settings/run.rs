@@ -417,6 +417,7 @@ impl Layer {
             on_audit_failure,
             retention,
             redact,
+            encryption,
             seal_when,
             seal_publish,
             policy,
@@ -450,6 +451,7 @@ impl Layer {
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
         self.redact.lay_over(redact);
+        self.encryption.lay_over(encryption);
         fill(&mut self.seal_when, seal_when);
         fill(&mut self.seal_publish, seal_publish);
         self.policy.lay_over(policy);

@@ -56,6 +56,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         retention: _,
         seal_when: _,
         seal_publish: _,
+        encryption: _,
         fixers: _,
         policy,
         grace,

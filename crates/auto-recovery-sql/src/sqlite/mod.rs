@@ -47,6 +47,7 @@ mod file;
 mod follow;
 mod import;
 mod journal;
+mod keys;
 mod log;
 mod migrations;
 mod pages;

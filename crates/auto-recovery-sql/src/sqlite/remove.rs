@@ -14,6 +14,7 @@ use super::counted;
 use super::entry;
 use super::failure::At;
 use super::journal;
+use super::keys;
 use super::session::{PLACE_BITS, SessionRow};
 use super::transaction::transaction;
 
@@ -47,8 +48,10 @@ pub(super) fn remove(
         {
             return Ok(Removed::Changed);
         }
+        // Texts whose key is gone are gone, wherever copies of the trail are.
+        let keys = keys::delete(database, session_id).at("write to", path)?;
         let leaves = before.finish(database, &session).at("read", path)?;
-        let line = record(recorder, &session, removal, &leaves)?;
+        let line = record(recorder, &session, (removal, keys), &leaves)?;
         journal::insert(database, &line).at("write to", path)?;
         unlink(database, &session).at("write to", path)?;
         Ok(Removed::Gone {
@@ -58,6 +61,10 @@ pub(super) fn remove(
     if matches!(removed, Removed::Gone { .. }) {
         // It is gone whether or not its entries are by now: whoever writes next goes on.
         drop(database.finish_removals());
+        drop(database.with_writer(|link| {
+            keys::empty_log(&link.connection);
+            Ok(())
+        }));
     }
     Ok(removed)
 }
@@ -116,7 +123,7 @@ impl Leaves {
 fn record(
     recorder: &Recorder,
     session: &SessionRow,
-    removal: &Removal,
+    (removal, keys): (&Removal, u64),
     leaves: &Range,
 ) -> Result<JournalLine> {
     let tally = &session.tally;
@@ -127,6 +134,7 @@ fn record(
         trail_bytes: session.bytes as u64,
         trail_lines: tally.total,
         trail_head: String::new(),
+        keys: (keys > 0).then_some(keys),
         ..SessionCleared::default()
     };
     let event = removal.event(trail.with_head(leaves));

@@ -38,6 +38,7 @@ mod sqlite_contract;
 mod sqlite_damage;
 #[cfg(feature = "sqlite")]
 mod sqlite_files;
+mod sqlite_keys;
 #[cfg(feature = "sqlite")]
 mod sqlite_processes;
 #[cfg(feature = "sqlite")]

@@ -110,6 +110,8 @@ pub enum JournalEvent {
     SealSigned(SealSigned),
     /// A seal was not published as the configuration wants it.
     SealNotPublished(SealNotPublished),
+    /// The keys of a session were destroyed: its texts open for nobody any more.
+    KeysDestroyed(KeysDestroyed),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -352,6 +354,9 @@ pub struct SessionCleared {
     /// The root of their tree, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
+    /// Number of the keys that are destroyed with it, if its texts were encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
 }
 
 impl SessionCleared {
@@ -414,6 +419,18 @@ pub struct TrailRemoved {
     pub file: String,
     /// As in [`SessionCleared::trail_head`].
     pub trail_head: String,
+}
+
+/// The keys of a session were destroyed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeysDestroyed {
+    /// Number of the keys.
+    pub keys: u64,
+    /// The user who wanted that.
+    pub user: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
 }
 
 /// Unreadable bytes were moved aside.

@@ -55,7 +55,8 @@ impl JournalSummary {
             | JournalEvent::TrailImported(_)
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
-            | JournalEvent::SealNotPublished(_) => return,
+            | JournalEvent::SealNotPublished(_)
+            | JournalEvent::KeysDestroyed(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

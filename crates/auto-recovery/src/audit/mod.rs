@@ -9,6 +9,7 @@ mod by_reading;
 mod damage;
 mod duplicates;
 pub mod encoding;
+pub mod encrypting;
 mod find;
 mod fit;
 mod follow;
@@ -36,9 +37,9 @@ pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
     AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, JournalRecord,
-    LeftBehind, Restored, SealNotPublished, SealSigned, SessionCleared, SessionFinished,
-    SessionHeld, SessionOutcome, SessionPruned, SessionReleased, SessionStarted, TailQuarantined,
-    TrailImported, TrailRemoved, TrailSealed,
+    KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned, SessionCleared,
+    SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased, SessionStarted,
+    TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};

@@ -116,6 +116,7 @@ impl<'a> Texts<'a> {
             JournalEvent::SessionCleared(SessionCleared { .. })
             | JournalEvent::SessionReleased(SessionReleased { .. })
             | JournalEvent::Restored(Restored { .. })
+            | JournalEvent::KeysDestroyed(_)
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)

@@ -14,6 +14,7 @@ use super::root::Root;
 use super::sums::rollup;
 use super::write::appender::Appender;
 use super::write::tail::{End, Records, TORN_INFIX, file_name, inspect};
+use crate::audit::encrypting::KeyStore as _;
 use crate::audit::sealing::LeafLog as _;
 use crate::audit::{
     Digester, Durability, JournalEvent, Removal, Removed, SessionCleared, TrailDigest, TrailRemoved,
@@ -55,11 +56,15 @@ pub(super) fn remove(
         Some(trail) => Some(trail.trail_head.clone()),
         None => events.cleared_head(),
     };
-    let trail = trail.unwrap_or_default();
+    let mut trail = trail.unwrap_or_default();
     let entries = trail.entries;
+    let keys = root.dir.keys.count(session_id)?;
+    trail.keys = (keys > 0).then_some(keys);
     if was_there {
         record(root, journal, Some(session_id), removal.event(trail))?;
     }
+    // Texts whose key is gone are gone, wherever copies of the trail are.
+    root.dir.keys.destroy_keys(session_id)?;
     if file.is_some() {
         remove_trail(root, &path)?;
         if let Some(name) = rollup::name_of(session_id) {

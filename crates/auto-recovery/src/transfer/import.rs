@@ -232,7 +232,8 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             | JournalEvent::TrailImported(_)
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
-            | JournalEvent::SealNotPublished(_),
+            | JournalEvent::SealNotPublished(_)
+            | JournalEvent::KeysDestroyed(_),
             _,
         )
         | (_, None) => {}

@@ -25,6 +25,7 @@ mod detect;
 mod detect_input;
 mod detect_kinds;
 mod detect_tables;
+mod encryption;
 mod examples;
 mod export;
 mod fuzz_corpus;
