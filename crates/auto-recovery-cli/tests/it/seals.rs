@@ -252,7 +252,7 @@ fn a_receipt_is_checked_anywhere() {
     );
     let wrong = other.recover(&["proof", "--check", "two", "--pin", "0123456789abcdef"]);
     assert_eq!(wrong.code, 3);
-    let changed = text.replacen("\nindex 1\n", "\nindex 0\n", 1);
+    let changed = text.replacen("\nindex 2\n", "\nindex 0\n", 1);
     assert_ne!(changed, text);
     other.write("project/two", &changed);
     assert_eq!(other.recover(&["proof", "--check", "two"]).code, 1);

@@ -326,7 +326,7 @@ fn roles_let_each_do_what_it_is_for() {
         .unwrap();
     writer.append(vec![entry("t", 1)]).unwrap();
     let seal = crate::seal_mutants::seal(&writer, state.path());
-    assert_eq!(seal.size, 2);
+    assert_eq!(seal.size, 3);
     assert_eq!(reader.statistics("s").unwrap().total_attempts, 19);
     assert_eq!(crate::seal_mutants::found(&*reader, state.path()), []);
     for refused in [

@@ -104,7 +104,7 @@ pub enum JournalEvent {
     TrailSealed(TrailSealed),
     /// A trail that was removed is taken over again.
     TrailImported(TrailImported),
-    /// Seals go on in a new chain, though there was one.
+    /// A chain of seals begins.
     ChainStarted(ChainStarted),
     /// Somebody signed a seal with a key of their own.
     SealSigned(SealSigned),
@@ -510,12 +510,19 @@ pub struct TrailImported {
     pub receipt: Option<String>,
 }
 
-/// Seals go on in a new chain.
+/// A chain of seals begins.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChainStarted {
-    /// Why, in a person's words.
+    /// Why, in a person's words, if there was one before.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub chain: String,
+    /// The origin of its store.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub origin: String,
 }
 
 /// A person's signature of a seal, beside the seal's own.

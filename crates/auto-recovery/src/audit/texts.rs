@@ -108,7 +108,7 @@ impl<'a> Texts<'a> {
             JournalEvent::SessionFinished(finished) => texts.finished(finished),
             JournalEvent::SessionPruned(pruned) => texts.pruned(pruned),
             JournalEvent::SessionHeld(held) => texts.held(held),
-            JournalEvent::ChainStarted(ChainStarted { reason })
+            JournalEvent::ChainStarted(ChainStarted { reason, .. })
             | JournalEvent::SealNotPublished(SealNotPublished { reason, .. }) => {
                 texts.0.push(reason);
             }

@@ -155,7 +155,12 @@ impl Sealer {
                 (origin, sector, newest)
             }
             (origin, new) => {
-                let (origin, sector) = self.begin(origin, new, &memory)?;
+                let begun = match (&origin, new) {
+                    (None, None) => self.begun(store)?,
+                    _ => None,
+                };
+                let begun = begun.map_or_else(|| self.begin(origin, new, &memory), Ok);
+                let (origin, sector) = begun?;
                 (origin, sector, None)
             }
         };
@@ -278,6 +283,26 @@ impl Sealer {
         }
     }
 
+    /// The chain that this machine began in `store` last, and that has no seal: whoever did died
+    /// before it was made.
+    fn begun(&self, store: &dyn SealStore) -> Result<Option<(String, Sector)>> {
+        let told = read_told(store)?;
+        let Some(begun) = told.begun.last() else {
+            return Ok(None);
+        };
+        // The record is no evidence: somebody may have written the name of any file there.
+        let is_origin =
+            begun.origin.len() == 32 && begun.origin.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let sector = match is_origin {
+            true => self.keys.read(&begun.origin)?,
+            false => None,
+        };
+        let is_it = |sector: &Sector| (sector.seal, &sector.chain) == (0, &begun.chain);
+        Ok(sector
+            .filter(is_it)
+            .map(|sector| (begun.origin.clone(), sector)))
+    }
+
     /// Begins a chain: its first key is in place before its first seal.
     fn begin(
         &self,
@@ -287,15 +312,10 @@ impl Sealer {
     ) -> Result<(String, Sector)> {
         let url = self.store.url();
         let seen = self.keys.seen()?;
-        if let Some(NewChain { reason }) = new {
-            let reason = reason.to_owned();
-            let event = JournalEvent::ChainStarted(ChainStarted { reason });
-            self.store.record(None, event)?;
-        } else {
-            if seen.iter().any(|seen| seen.store == url) || memory.last.is_some() {
-                let text = format!("{url} was sealed, and its seals are gone");
-                return Err(refused(text, Hint::NewChain));
-            }
+        let was_sealed = seen.iter().any(|seen| seen.store == url) || memory.last.is_some();
+        if new.is_none() && was_sealed {
+            let text = format!("{url} was sealed, and its seals are gone");
+            return Err(refused(text, Hint::NewChain));
         }
         // The key of a store that this one is a copy of stays.
         let is_of_another = |origin: &str| {
@@ -315,6 +335,14 @@ impl Sealer {
         };
         sector.chain = chain_of(&sector.key());
         self.keys.write(&origin, &sector)?;
+        // Whoever takes all seals away leaves the name of their chain.
+        let started = ChainStarted {
+            reason: new.map_or_else(String::new, |new| new.reason.to_owned()),
+            chain: sector.chain.clone(),
+            origin: origin.clone(),
+        };
+        self.store
+            .record(None, JournalEvent::ChainStarted(started))?;
         Ok((origin, sector))
     }
 

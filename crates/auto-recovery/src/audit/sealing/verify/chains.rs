@@ -57,6 +57,11 @@ impl Chains {
         kept.iter().filter(of_this).collect()
     }
 
+    /// Whether `chain` has a seal.
+    pub(super) fn has(&self, chain: &str) -> bool {
+        self.chains.contains_key(chain)
+    }
+
     /// Whether somebody vouches for a chain.
     pub(super) fn is_vouched(&self, outside: &Outsiders) -> bool {
         self.chains
