@@ -31,7 +31,7 @@ fn main() {
     let redactor = Arc::new(Redactor::off());
     let plain = Recorder::with_redactor(Arc::clone(&host), Arc::clone(&redactor));
     let encrypting = Recorder::encrypting(host, redactor, encryption);
-    // The store keeps the keys of what is recorded with this recorder.
+    // Once a store is open, the recorder has a place for keys.
     let options = JsonlOptions::default();
     let _store = JsonlStore::open(dir.path(), options, Arc::clone(&encrypting));
     let pair = Pair::take(ROUNDS, || record(&plain), || record(&encrypting));

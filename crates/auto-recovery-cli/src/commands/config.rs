@@ -199,14 +199,18 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
             origin: origin.to_string(),
         }));
     }
-    rows.push(optional_row("encryption.identity", identity, |path| {
-        json!(path.display().to_string())
-    }));
-    rows.push(optional_row(
-        "encryption.identity_command",
-        identity_command,
-        |command| json!(command.to_string()),
-    ));
+    if identity.is_some() {
+        rows.push(optional_row("encryption.identity", identity, |path| {
+            json!(path.display().to_string())
+        }));
+    }
+    if identity_command.is_some() {
+        rows.push(optional_row(
+            "encryption.identity_command",
+            identity_command,
+            |command| json!(command.to_string()),
+        ));
+    }
 }
 
 /// A setting that nobody need set.

@@ -113,9 +113,8 @@ impl Layer {
         })
     }
 
-    /// Where the user's own `file`, which has a mistake, says that records and state are, and to whose
-    /// keys they are encrypted, as far as that can be read: what was recorded is to be found
-    /// nevertheless.
+    /// Where the user's own `file`, which has a mistake, says that records and state are, and who
+    /// can read them, as far as that can be read: what was recorded is to be found nevertheless.
     pub(crate) fn from_broken_user_file(file: &SourceFile) -> Self {
         let (document, _) = DeTable::parse_recoverable(&file.text);
         let mut root = Section::root(file, document.get_ref());
