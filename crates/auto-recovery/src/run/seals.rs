@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::audit::sealing::{Sealer, WhatToSeal};
+use crate::error::ErrorKind;
 use crate::host::Host;
 use crate::integrity::{Seal, ShortSeal};
 use crate::mutex;
@@ -36,6 +37,8 @@ impl RunSeals {
         let sealer = self.sealer.get_or_init(new);
         match sealer.seal(WhatToSeal::Sessions(&[session_id])) {
             Ok(sealed) => sealed.seal().map(Seal::short),
+            // The store has told that its server is away, and where the record waits meanwhile.
+            Err(error) if error.kind() == ErrorKind::Unreachable => None,
             Err(error) => {
                 let why = request.chain(&error);
                 mutex::lock(&self.failed).get_or_insert(why);
