@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "serve")]
+use crate::args::ServeArgs;
 use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
     GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs, PruneArgs,
@@ -137,6 +139,8 @@ pub(crate) enum Command {
     Seal(SealArgs),
     Proof(ProofArgs),
     Key(KeyArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// Print every setting and where its value comes from
     Config,
     /// Look at what recoveries need here: what is wrong, and what to type

@@ -33,6 +33,8 @@ mod restore;
 mod restore_named;
 mod run;
 mod seal;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 mod sessions;
 mod show;
@@ -70,6 +72,8 @@ pub(crate) use report::report;
 pub(crate) use restore::restore;
 pub(crate) use run::run;
 pub(crate) use seal::seal;
+#[cfg(feature = "serve")]
+pub(crate) use serve::serve;
 pub(crate) use session::{Asked, Scope};
 pub(crate) use sessions::sessions;
 pub(crate) use show::show;

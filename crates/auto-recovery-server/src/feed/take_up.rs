@@ -1,0 +1,327 @@
+//! Taking up what a session has that the feed does not: its new entries and journal records become
+//! rows, and the position moves, in one transaction.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use auto_recovery::audit::{AuditStore, ReadAfter, Seen, StoredEntry};
+use auto_recovery::{Error, ErrorKind, Result};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::counters::Counts;
+use super::database::Database;
+use super::rows::{self, Kind};
+
+/// Bytes of the hash of a record that are kept.
+const HASH_BYTES: usize = 8;
+
+/// Sessions whose place in the store is remembered, at some 200 bytes each.
+const SEEN_MAX: usize = 4096;
+
+/// Whether what is found becomes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// Each entry and record is a row.
+    Rows,
+    /// Nothing is: it was there before this feed began.
+    Nothing,
+}
+
+/// The place up to which the feed has read a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    entries: u64,
+    last: Option<[u8; 32]>,
+    /// The hash of each record of the journal that was read.
+    records: Vec<u64>,
+    /// The session in the store's list when the feed had all of it; `None` once it moved on.
+    pub(super) look: Option<String>,
+    project: Option<String>,
+}
+
+/// What a journal record must say to be told.
+#[derive(Deserialize)]
+struct Header {
+    event: String,
+    #[serde(default)]
+    project: Option<String>,
+}
+
+/// Takes up one session after the other.
+pub(super) struct TakingUp<'a> {
+    store: &'a dyn AuditStore,
+    feed: &'a Database,
+    seen: HashMap<String, Seen>,
+}
+
+/// A session while it is taken up.
+struct Session<'c> {
+    id: &'c str,
+    connection: &'c Connection,
+    telling: Telling,
+    at_ms: i64,
+    position: Position,
+    counts: Counts,
+    /// The first row that was written.
+    first: Option<i64>,
+}
+
+impl<'a> TakingUp<'a> {
+    /// From `store` into `feed`.
+    pub(super) fn new(store: &'a dyn AuditStore, feed: &'a Database) -> Self {
+        Self {
+            store,
+            feed,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Takes up what `id` has. `look` is how the store lists it, if that was looked at before.
+    /// Returns whether there are new rows.
+    ///
+    /// # Errors
+    /// If the store cannot be read, what was read until then has been taken up; if the feed cannot
+    /// be written, nothing was.
+    pub(super) fn session(
+        &mut self,
+        id: &str,
+        telling: Telling,
+        look: Option<String>,
+        now: SystemTime,
+    ) -> Result<bool> {
+        if self.seen.len() >= SEEN_MAX {
+            self.seen.clear();
+        }
+        let known = self.seen.remove(id);
+        let mut of_store = Ok(());
+        let (seen, has_rows) = self.feed.write(|connection| {
+            let position = load(connection, id)?.unwrap_or_default();
+            let mut seen = known
+                .filter(|seen| seen.last() == position.last)
+                .unwrap_or_else(|| Seen::resumed(position.entries, position.last));
+            let before = position.clone();
+            let mut session = Session {
+                id,
+                connection,
+                telling,
+                at_ms: millis(now),
+                position,
+                counts: Counts::default(),
+                first: None,
+            };
+            of_store = session.read(self.store, &mut seen)?;
+            session.position.look = look.filter(|_| of_store.is_ok());
+            session.counts.store(connection)?;
+            if session.position != before {
+                save(connection, id, &session.position)?;
+            }
+            Ok((seen, session.first.is_some()))
+        })?;
+        of_store?;
+        self.seen.insert(id.to_owned(), seen);
+        Ok(has_rows)
+    }
+}
+
+impl Session<'_> {
+    /// Reads on in `store`. The outer result is the feed's, the inner one the store's.
+    fn read(&mut self, store: &dyn AuditStore, seen: &mut Seen) -> rusqlite::Result<Result<()>> {
+        // The journal goes first: it says how the session began.
+        match self.journal(store)? {
+            Ok(()) => {}
+            error => return Ok(error),
+        }
+        let had_project = self.position.project.is_some();
+        match self.entries(store, seen)? {
+            Ok(()) => {}
+            error => return Ok(error),
+        }
+        // Of a session that began between the two, the journal is read now.
+        let of_journal = match had_project || self.first.is_none() {
+            true => Ok(()),
+            false => self.journal(store)?,
+        };
+        if let (false, Some(project), Some(first)) =
+            (had_project, &self.position.project, self.first)
+        {
+            rows::set_project(self.connection, self.id, project, first)?;
+        }
+        Ok(of_journal)
+    }
+
+    fn add(&mut self, kind: Kind, body: Option<&str>) -> rusqlite::Result<()> {
+        if self.telling == Telling::Nothing {
+            return Ok(());
+        }
+        let of = (self.id, self.position.project.as_deref());
+        let seq = rows::add(self.connection, self.at_ms, kind, of, body)?;
+        self.first.get_or_insert(seq);
+        Ok(())
+    }
+
+    fn entries(&mut self, store: &dyn AuditStore, seen: &mut Seen) -> rusqlite::Result<Result<()>> {
+        let id = self.id;
+        loop {
+            let mut of_feed = Ok(());
+            let mut visit = |stored: StoredEntry<'_>| {
+                of_feed = self.entry(&stored);
+                match &of_feed {
+                    Ok(()) => Ok(()),
+                    Err(_) => Err(Error::new(ErrorKind::Io, "the feed cannot be written")),
+                }
+            };
+            let read = store.read_after(id, seen, &mut visit);
+            of_feed?;
+            match read {
+                Ok(ReadAfter::Read(_)) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+                Ok(ReadAfter::Removed) => {
+                    rows::drop_entries(self.connection, id)?;
+                    self.position.entries = 0;
+                    self.position.last = None;
+                    self.add(Kind::Removed, None)?;
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, stored: &StoredEntry<'_>) -> rusqlite::Result<()> {
+        self.position.entries += 1;
+        self.position.last = Some(Sha256::digest(stored.raw()).into());
+        if self.telling == Telling::Rows {
+            self.counts.entry(&stored.entry());
+        }
+        self.add(Kind::Entry, Some(&stored.json()))
+    }
+
+    /// Adds a row for each record of the journal that is not among those that were read. They are
+    /// recognised by their hashes, for what is imported may stand between them.
+    fn journal(&mut self, store: &dyn AuditStore) -> rusqlite::Result<Result<()>> {
+        let mut known: HashMap<u64, u64> = HashMap::new();
+        for hash in &self.position.records {
+            *known.entry(*hash).or_default() += 1;
+        }
+        let mut now = Vec::with_capacity(self.position.records.len());
+        let mut of_feed = Ok(());
+        let read = store.read_records_raw(Some(self.id), &mut |raw| {
+            let hash = hash_of(raw);
+            now.push(hash);
+            match known.get_mut(&hash) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => of_feed = self.record(raw),
+            }
+            match &of_feed {
+                Ok(()) => Ok(()),
+                Err(_) => Err(Error::new(ErrorKind::Io, "the feed cannot be written")),
+            }
+        });
+        of_feed?;
+        match read {
+            Ok(_) => {
+                self.position.records = now;
+                Ok(Ok(()))
+            }
+            Err(error) => {
+                // Those that were read have their rows.
+                let mut now_known: HashMap<u64, u64> = HashMap::new();
+                now.iter()
+                    .for_each(|hash| *now_known.entry(*hash).or_default() += 1);
+                for hash in &self.position.records {
+                    match now_known.get_mut(hash) {
+                        Some(left) if *left > 0 => *left -= 1,
+                        _ => now.push(*hash),
+                    }
+                }
+                self.position.records = now;
+                Ok(Err(error))
+            }
+        }
+    }
+
+    fn record(&mut self, raw: &[u8]) -> rusqlite::Result<()> {
+        let Ok(header) = serde_json::from_slice::<Header>(raw) else {
+            return Ok(());
+        };
+        if header.event == "session_started" {
+            self.position.project = header.project.or(self.position.project.take());
+        }
+        let Some(text) = one_line(raw) else {
+            return Ok(());
+        };
+        if self.telling == Telling::Rows {
+            self.counts.record(&text);
+        }
+        self.add(Kind::Journal, Some(&text))
+    }
+}
+
+/// The JSON text `raw` in one line.
+fn one_line(raw: &[u8]) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(raw).ok()?.trim();
+    if !text.contains(['\n', '\r']) {
+        return Some(text.into());
+    }
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    Some(value.to_string().into())
+}
+
+/// The part of a record's hash by which it is recognised.
+pub(super) fn hash_of(raw: &[u8]) -> u64 {
+    let mut bytes = [0; HASH_BYTES];
+    bytes.copy_from_slice(&Sha256::digest(raw)[..HASH_BYTES]);
+    u64::from_le_bytes(bytes)
+}
+
+pub(super) fn millis(time: SystemTime) -> i64 {
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn load(connection: &Connection, id: &str) -> rusqlite::Result<Option<Position>> {
+    let mut select = connection.prepare_cached(
+        "SELECT entries, last, records, look, project FROM position WHERE session_id = ?",
+    )?;
+    let position = select.query_row([id], |row| {
+        let entries: i64 = row.get(0)?;
+        let records: Vec<u8> = row.get(2)?;
+        let (hashes, _) = records.as_chunks::<HASH_BYTES>();
+        Ok(Position {
+            entries: entries.unsigned_abs(),
+            last: row.get(1)?,
+            records: hashes
+                .iter()
+                .map(|hash| u64::from_le_bytes(*hash))
+                .collect(),
+            look: row.get(3)?,
+            project: row.get(4)?,
+        })
+    });
+    position.optional()
+}
+
+fn save(connection: &Connection, id: &str, position: &Position) -> rusqlite::Result<()> {
+    let mut insert =
+        connection.prepare_cached("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?, ?)")?;
+    let hashes = position.records.iter().flat_map(|hash| hash.to_le_bytes());
+    let values = params![
+        id,
+        i64::try_from(position.entries).unwrap_or(i64::MAX),
+        position.last,
+        hashes.collect::<Vec<u8>>(),
+        position.look,
+        position.project,
+    ];
+    insert.execute(values).map(drop)
+}
+
+/// How the store listed each session that the feed has all of.
+pub(super) fn looks(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<String>>> {
+    let mut select = connection.prepare_cached("SELECT session_id, look FROM position")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
