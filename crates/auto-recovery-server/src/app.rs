@@ -37,6 +37,8 @@ pub(crate) struct App {
     pub(crate) shutdown: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
+    /// Held by whoever looks whether entries are there and adds those that are not.
+    pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
     calls: Semaphore,
 }
 
@@ -59,6 +61,7 @@ impl App {
             shutdown,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            ingests: Arc::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
         }
     }

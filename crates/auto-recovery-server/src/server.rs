@@ -185,6 +185,7 @@ fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
         ("/api/v1/stats", get(api::stats)),
         ("/api/v1/export", get(api::export)),
+        ("/api/v1/entries", post(api::ingest)),
         ("/openapi.json", get(api::document)),
         ("/metrics", get(metrics::metrics)),
         ("/healthz", get(health::health)),

@@ -1,5 +1,7 @@
 //! The API for programs.
 
+use std::io::{Read as _, Write as _};
+
 use auto_recovery::audit::{AuditStore, JournalEvent, SessionFinished, SessionOutcome};
 use auto_recovery::statistics::{AggregateQuery, Dimension};
 
@@ -153,6 +155,92 @@ fn sums_are_those_of_the_store_byte_for_byte() {
 }
 
 #[test]
+fn lines_are_recorded_once_however_often_they_are_sent() {
+    for kind in [Kind::Jsonl, Kind::Sqlite] {
+        let machine = Machine::new(kind);
+        let store = machine.store();
+        let server = machine.start();
+        let line = |session: &str, id: &str| {
+            format!(
+                "{{\"session_id\":\"{session}\",\"entry_id\":\"{id}\",\"strategy\":\"fix\",\
+                 \"success\":true,\"error_type\":\"E1\"}}\n"
+            )
+        };
+        let lines = line("s", "e1") + &line("s", "e2") + &line("t", "e1") + &line("s", "e1");
+        let path = "POST /api/v1/entries?project=p";
+        let first = server.send(path, &[], lines.as_bytes());
+        assert_eq!(first.status, 200, "{}", first.text());
+        let again = server.send(path, &[], lines.as_bytes());
+        assert_eq!((again.status, again.text()), (200, first.text()));
+        let count = |session: &str| store.statistics(session).unwrap().total_attempts;
+        assert_eq!((count("s"), count("t")), (3, 1), "{kind:?}");
+        let session = server.get("/api/v1/sessions/s").json();
+        assert_eq!(
+            (&session["project"], &session["user"]),
+            (&"p".into(), &"token file".into())
+        );
+        let fresh = "{\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E1\"}\n\n";
+        let acks = server.send(path, &[], fresh.repeat(2).as_bytes()).text();
+        let acks: Vec<serde_json::Value> = acks
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(
+            (acks.len(), &acks[0]["session_id"]),
+            (2, &acks[1]["session_id"])
+        );
+        assert_ne!(acks[0]["entry_id"], acks[1]["entry_id"]);
+    }
+}
+
+#[test]
+fn a_line_with_a_mistake_is_named_and_the_others_land() {
+    let machine = Machine::new(Kind::Jsonl);
+    let store = machine.store();
+    let server = machine.start();
+    let good = "{\"session_id\":\"s\",\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E1\"}";
+    let long = format!("{{\"session_id\":\"{}\"}}", "x".repeat(1024 * 1024));
+    let bad = [
+        "nonsense",
+        "[]",
+        "{}",
+        "{\"bogus\":1}",
+        "\u{0}",
+        "{\"session_id\":\"\",\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E1\"}",
+        "{\"entry_id\":7,\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E1\"}",
+        &*long,
+    ];
+    for bad in bad {
+        let lines = format!("{good}\n{bad}\n{good}");
+        let answer = server.send("POST /api/v1/entries", &[], lines.as_bytes());
+        let said = answer.text();
+        let said: Vec<_> = said.lines().collect();
+        assert_eq!((answer.status, said.len()), (422, 3), "{said:?}");
+        assert!(said[1].starts_with("{\"line\":2,\"error\":"), "{said:?}");
+    }
+    assert_eq!(
+        store.statistics("s").unwrap().total_attempts,
+        2 * bad.len() as u64
+    );
+    let large = vec![b' '; 17 * 1024 * 1024];
+    let mut stream = crate::client::connect(server.address);
+    let head = format!(
+        "POST /api/v1/entries HTTP/1.1\r\nHost: localhost\r\n{}\r\nContent-Length: {}\r\n\r\n",
+        server.bearer(),
+        large.len()
+    );
+    let sent = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(&large));
+    let mut answer = [0; 12];
+    // Who is refused may be cut off while it still sends.
+    if sent.is_ok() && stream.read_exact(&mut answer).is_ok() {
+        assert_eq!(&answer, b"HTTP/1.1 413");
+    }
+    server.get("/healthz");
+}
+
+#[test]
 fn exports_are_whole() {
     let machine = Machine::new(Kind::Jsonl);
     let store = machine.store();
@@ -239,7 +327,7 @@ fn the_description_and_the_server_agree() {
         let allowed = refused.header("allow").unwrap_or_default();
         let allowed: Vec<_> = allowed.split(',').filter(|one| *one != "HEAD").collect();
         assert_eq!(allowed, described, "{path}");
-        if path == "/api/v1/events" {
+        if path == "/api/v1/events" || path == "/api/v1/entries" {
             continue;
         }
         let answer = server.get(&path);
