@@ -89,6 +89,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::History(_)
         | Command::Show(_)
         | Command::Stats(_)
+        | Command::Tail(_)
         | Command::Export(_)
         | Command::Report(_)
         | Command::Checkpoints
@@ -146,6 +147,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::History(args) => commands::history(context, args),
         Command::Show(args) => commands::show(context, args),
         Command::Stats(args) => commands::stats(context, args),
+        Command::Tail(args) => commands::tail(context, args),
         Command::Export(args) => commands::export(context, args),
         Command::Report(args) => commands::report(context, args),
         Command::Prune(args) => commands::prune_sessions(context, args),

@@ -32,7 +32,9 @@ pub(crate) use seal::{KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, Verify
 #[cfg(feature = "serve")]
 pub(crate) use serve::ServeArgs;
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};
-pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs};
+pub(crate) use trail::{
+    ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs, TailArgs,
+};
 pub(crate) use value::{
     CiFormat, Dimension, ExportFormat, MappedExit, OutcomeWord, ReportFormat, ReportTarget,
 };

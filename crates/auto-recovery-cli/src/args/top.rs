@@ -10,7 +10,7 @@ use crate::args::{
     CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
     GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs, PruneArgs,
     RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs, ShowArgs,
-    StatsArgs, TrustArgs, VerifyArgs,
+    StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -123,6 +123,7 @@ pub(crate) enum Command {
     History(HistoryArgs),
     Show(ShowArgs),
     Stats(StatsArgs),
+    Tail(TailArgs),
     Export(ExportArgs),
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
