@@ -2,7 +2,7 @@
 //! rows, and the position moves, in one transaction.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, ReadAfter, Seen, StoredEntry};
@@ -45,6 +45,7 @@ pub(super) struct Position {
 /// What a journal record must say to be told.
 #[derive(Deserialize)]
 struct Header {
+    at: String,
     event: String,
     #[serde(default)]
     project: Option<String>,
@@ -65,6 +66,8 @@ struct Session<'c> {
     at_ms: i64,
     position: Position,
     counts: Counts,
+    /// Records that have no row yet, each with its time: those of before an entry go before it.
+    pending: VecDeque<(String, String)>,
     /// The first row that was written.
     first: Option<i64>,
 }
@@ -110,6 +113,7 @@ impl<'a> TakingUp<'a> {
                 at_ms: millis(now),
                 position,
                 counts: Counts::default(),
+                pending: VecDeque::new(),
                 first: None,
             };
             of_store = session.read(self.store, &mut seen)?;
@@ -130,26 +134,23 @@ impl Session<'_> {
     /// Reads on in `store`. The outer result is the feed's, the inner one the store's.
     fn read(&mut self, store: &dyn AuditStore, seen: &mut Seen) -> rusqlite::Result<Result<()>> {
         // The journal goes first: it says how the session began.
-        match self.journal(store)? {
-            Ok(()) => {}
-            error => return Ok(error),
-        }
+        let of_journal = self.journal(store);
         let had_project = self.position.project.is_some();
-        match self.entries(store, seen)? {
-            Ok(()) => {}
-            error => return Ok(error),
-        }
-        // Of a session that began between the two, the journal is read now.
-        let of_journal = match had_project || self.first.is_none() {
-            true => Ok(()),
-            false => self.journal(store)?,
+        let mut of_store = match of_journal {
+            Ok(()) => self.entries(store, seen)?,
+            error => error,
         };
+        // Of a session that began between the two, the journal is read now.
+        if of_store.is_ok() && !had_project && self.first.is_some() {
+            of_store = self.journal(store);
+        }
+        self.add_records(None)?;
         if let (false, Some(project), Some(first)) =
             (had_project, &self.position.project, self.first)
         {
             rows::set_project(self.connection, self.id, project, first)?;
         }
-        Ok(of_journal)
+        Ok(of_store)
     }
 
     fn add(&mut self, kind: Kind, body: Option<&str>) -> rusqlite::Result<()> {
@@ -189,6 +190,9 @@ impl Session<'_> {
     }
 
     fn entry(&mut self, stored: &StoredEntry<'_>) -> rusqlite::Result<()> {
+        if !self.pending.is_empty() {
+            self.add_records(Some(&stored.entry().timestamp))?;
+        }
         self.position.entries += 1;
         self.position.last = Some(Sha256::digest(stored.raw()).into());
         if self.telling == Telling::Rows {
@@ -197,64 +201,84 @@ impl Session<'_> {
         self.add(Kind::Entry, Some(&stored.json()))
     }
 
-    /// Adds a row for each record of the journal that is not among those that were read. They are
+    /// Takes in each record of the journal that is not among those that were read. They are
     /// recognised by their hashes, for what is imported may stand between them.
-    fn journal(&mut self, store: &dyn AuditStore) -> rusqlite::Result<Result<()>> {
-        let mut known: HashMap<u64, u64> = HashMap::new();
-        for hash in &self.position.records {
-            *known.entry(*hash).or_default() += 1;
-        }
+    fn journal(&mut self, store: &dyn AuditStore) -> Result<()> {
+        let mut known = Hashes::of(&self.position.records);
         let mut now = Vec::with_capacity(self.position.records.len());
-        let mut of_feed = Ok(());
         let read = store.read_records_raw(Some(self.id), &mut |raw| {
             let hash = hash_of(raw);
             now.push(hash);
-            match known.get_mut(&hash) {
-                Some(left) if *left > 0 => *left -= 1,
-                _ => of_feed = self.record(raw),
+            if !known.take(hash) {
+                self.record(raw);
             }
-            match &of_feed {
-                Ok(()) => Ok(()),
-                Err(_) => Err(Error::new(ErrorKind::Io, "the feed cannot be written")),
-            }
+            Ok(())
         });
-        of_feed?;
-        match read {
-            Ok(_) => {
-                self.position.records = now;
-                Ok(Ok(()))
-            }
-            Err(error) => {
-                // Those that were read have their rows.
-                let mut now_known: HashMap<u64, u64> = HashMap::new();
-                now.iter()
-                    .for_each(|hash| *now_known.entry(*hash).or_default() += 1);
-                for hash in &self.position.records {
-                    match now_known.get_mut(hash) {
-                        Some(left) if *left > 0 => *left -= 1,
-                        _ => now.push(*hash),
-                    }
-                }
-                self.position.records = now;
-                Ok(Err(error))
-            }
+        if read.is_err() {
+            // Those that were not come to are still known.
+            let mut come_to = Hashes::of(&now);
+            let rest = self
+                .position
+                .records
+                .iter()
+                .filter(|hash| !come_to.take(**hash));
+            now.extend(rest);
         }
+        self.position.records = now;
+        read.map(drop)
     }
 
-    fn record(&mut self, raw: &[u8]) -> rusqlite::Result<()> {
+    fn record(&mut self, raw: &[u8]) {
         let Ok(header) = serde_json::from_slice::<Header>(raw) else {
-            return Ok(());
+            return;
         };
         if header.event == "session_started" {
             self.position.project = header.project.or(self.position.project.take());
         }
         let Some(text) = one_line(raw) else {
-            return Ok(());
+            return;
         };
         if self.telling == Telling::Rows {
             self.counts.record(&text);
+            self.pending.push_back((header.at, text.into_owned()));
         }
-        self.add(Kind::Journal, Some(&text))
+    }
+
+    /// Adds a row for each record that waits, up to those of the time `until`.
+    fn add_records(&mut self, until: Option<&str>) -> rusqlite::Result<()> {
+        let is_due = |at: &str| until.is_none_or(|until| at <= until);
+        while let Some((at, text)) = self.pending.pop_front() {
+            if !is_due(&at) {
+                self.pending.push_front((at, text));
+                return Ok(());
+            }
+            self.add(Kind::Journal, Some(&text))?;
+        }
+        Ok(())
+    }
+}
+
+/// Hashes, each as often as it is there.
+struct Hashes(HashMap<u64, u64>);
+
+impl Hashes {
+    fn of(hashes: &[u64]) -> Self {
+        let mut counts = HashMap::new();
+        for hash in hashes {
+            *counts.entry(*hash).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Takes one `hash` out. Returns whether there was one.
+    fn take(&mut self, hash: u64) -> bool {
+        match self.0.get_mut(&hash) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 }
 

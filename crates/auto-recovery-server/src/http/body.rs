@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use hyper::body::Frame;
@@ -10,6 +11,9 @@ use tokio::sync::mpsc;
 
 /// Bytes that are sent together.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A client that takes nothing for so long is let go.
+const STALLED: Duration = Duration::from_secs(120);
 
 type Piece = io::Result<Bytes>;
 
@@ -48,7 +52,10 @@ impl hyper::body::Body for Receiving {
 impl Chunks {
     /// Sends `bytes` once there is room. Returns whether anybody still wants them.
     pub(crate) async fn send(&self, bytes: impl Into<Bytes>) -> bool {
-        self.sender.send(Ok(bytes.into())).await.is_ok()
+        let sent = self.sender.send(Ok(bytes.into()));
+        tokio::time::timeout(STALLED, sent)
+            .await
+            .is_ok_and(|sent| sent.is_ok())
     }
 
     /// Waits until nobody wants the body any more.
@@ -59,7 +66,8 @@ impl Chunks {
     /// Ends the body so that the client sees that it is not whole. For threads that may block.
     pub(crate) fn break_off(self) {
         let broken = io::Error::other("the rest cannot be read");
-        let _nobody = self.sender.blocking_send(Err(broken));
+        let sent = tokio::time::timeout(STALLED, self.sender.send(Err(broken)));
+        let _nobody = tokio::runtime::Handle::current().block_on(sent);
     }
 }
 
@@ -78,7 +86,9 @@ impl Write for Chunks {
             return Ok(());
         }
         let piece = std::mem::take(&mut self.pending);
-        let sent = self.sender.blocking_send(Ok(piece.into()));
-        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        match tokio::runtime::Handle::current().block_on(self.send(piece)) {
+            true => Ok(()),
+            false => Err(io::Error::from(io::ErrorKind::BrokenPipe)),
+        }
     }
 }

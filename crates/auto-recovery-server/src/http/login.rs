@@ -1,8 +1,9 @@
 //! Logging a browser in: by the link that is printed at the start, or with a token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -16,6 +17,9 @@ use crate::pages;
 
 /// The longest form that is read, in bytes.
 const FORM_BYTES_MAX: usize = 8192;
+
+/// The time that a form may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The form, or the login itself where the address has the code of a link.
 pub(crate) async fn login_form(
@@ -52,12 +56,13 @@ pub(crate) async fn login_form(
 pub(crate) async fn login(
     State(app): State<Arc<App>>,
     Extension(Peer(peer)): Extension<Peer>,
-    body: Bytes,
+    body: Body,
 ) -> Response {
-    if body.len() > FORM_BYTES_MAX {
+    let read = tokio::time::timeout(PATIENCE, to_bytes(body, FORM_BYTES_MAX)).await;
+    let Ok(Ok(body)) = read else {
         let text = format!("a login has at most {FORM_BYTES_MAX} bytes");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text).into_response();
-    }
+    };
     if let Some(refusal) = too_often(&app, peer) {
         return refusal;
     }

@@ -25,7 +25,7 @@
     if (event.event === 'journal') return [event.record.at, String(event.record.event).replaceAll('_', ' ')];
     const entry = event.entry;
     if (!entry) return ['', 'an attempt, cleared since'];
-    const result = entry.success ? '✓ cured' : '✗ failed';
+    const result = entry.success ? '✔ cured' : '✘ failed';
     return [entry.timestamp, `attempt ${entry.attempt_number} by ${entry.strategy}: ${result}: ${entry.error_type}`];
   };
 
@@ -37,14 +37,15 @@
     time.textContent = when.slice(0, 19).replace('T', ' ') + (when.endsWith('Z') ? 'Z' : '');
     time.dateTime = when;
     const link = cells[1].firstElementChild;
-    link.textContent = event.session_id.slice(-8);
+    const isOurs = /^(session|restore)_[0-9a-f]{32}$/.test(event.session_id);
+    link.textContent = isOurs ? event.session_id.slice(-8) : event.session_id.slice(0, 60);
     link.href = '/sessions/' + encodeURIComponent(event.session_id);
     cells[2].textContent = event.project || '';
     cells[3].textContent = what.slice(0, 200);
     row.id = 'e' + number(event.id);
-    rows.append(row);
+    rows.prepend(row);
     document.getElementById('empty')?.remove();
-    while (rows.childElementCount > ROWS_MAX) rows.firstElementChild.remove();
+    while (rows.childElementCount > ROWS_MAX) rows.lastElementChild.remove();
   };
 
   const take = (event) => {

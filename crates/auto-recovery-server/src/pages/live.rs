@@ -60,7 +60,7 @@ fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
         p id="state" role="status" aria-live="polite" { "As of now: reload for what came since." }
         div class="wide" {
             table {
-                caption { "Events, the newest last" }
+                caption { "Events, the newest first" }
                 thead {
                     tr {
                         th scope="col" { "When" }
@@ -70,7 +70,7 @@ fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
                     }
                 }
                 tbody id="events" data-at=(at) data-session=[of(session)] data-project=[of(project)] {
-                    @for event in events { (row(event)) }
+                    @for event in events.iter().rev() { (row(event)) }
                 }
             }
         }
@@ -111,9 +111,9 @@ fn told(event: &Event) -> (String, String) {
         Kind::Entry if body.is_null() => (String::new(), "an attempt, cleared since".to_owned()),
         Kind::Entry => {
             let result = if body["success"] == true {
-                "✓ cured"
+                "✔ cured"
             } else {
-                "✗ failed"
+                "✘ failed"
             };
             let says = format!(
                 "attempt {} by {}: {result}: {}",

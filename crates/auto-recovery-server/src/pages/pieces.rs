@@ -14,8 +14,8 @@ const NAME_CHARS: usize = 60;
 /// A sign, a word and a tone for how a session ended: never a colour alone.
 pub(super) fn outcome(outcome: SessionOutcome) -> Markup {
     let (sign, word, tone) = match outcome {
-        SessionOutcome::Recovered => ("✓", "recovered", "good"),
-        SessionOutcome::Escalated => ("✗", "not recovered", "bad"),
+        SessionOutcome::Recovered => ("✔", "recovered", "good"),
+        SessionOutcome::Escalated => ("✘", "not recovered", "bad"),
         SessionOutcome::Interrupted => ("■", "interrupted", "doubtful"),
         SessionOutcome::Running => ("▶", "running", "plain"),
         SessionOutcome::Unknown => ("·", "unknown", "plain"),

@@ -101,6 +101,8 @@ pub(crate) struct Stream {
     reader: BufReader<TcpStream>,
     pub(crate) head: String,
     pending: Vec<u8>,
+    /// The event that it began with, if that was read.
+    pub(crate) first: serde_json::Value,
 }
 
 impl Stream {
@@ -120,6 +122,7 @@ impl Stream {
             reader,
             head,
             pending: Vec::new(),
+            first: serde_json::Value::Null,
         }
     }
 

@@ -36,6 +36,30 @@ fn events_come_as_they_happen_with_their_session_and_project() {
 }
 
 #[test]
+fn one_session_is_told_in_the_order_of_its_times() {
+    let machine = Machine::new(Kind::Jsonl);
+    let store = machine.store();
+    let server = machine.start();
+    let first = server.lines("/api/v1/events").first;
+    let cursor = first["at"].as_str().unwrap();
+    server.end();
+    store.record(Some("s"), started("p")).unwrap();
+    for number in 1..4 {
+        store.append(vec![entry("s", number)]).unwrap();
+        store.record(Some("s"), started("p")).unwrap();
+    }
+    let server = machine.start();
+    let mut stream = server.lines(&format!("/api/v1/events?after={cursor}"));
+    let rows: Vec<_> = (0..7).map(|_| stream.row().unwrap()).collect();
+    let time = |row: &serde_json::Value| {
+        let time = row["entry"]["timestamp"].as_str();
+        time.or(row["record"]["at"].as_str()).unwrap().to_owned()
+    };
+    assert!(rows.is_sorted_by_key(time), "{rows:?}");
+    assert!(rows.iter().all(|row| row["project"] == "p"), "{rows:?}");
+}
+
+#[test]
 fn a_cursor_goes_on_where_it_was_also_with_another_server() {
     let machine = Machine::new(Kind::Sqlite);
     let store = machine.store();

@@ -149,11 +149,9 @@ impl Running {
             path,
             &["Accept: application/x-ndjson", &token],
         );
-        let first = stream.json().unwrap();
-        assert!(
-            ["hello", "reset"].contains(&first["event"].as_str().unwrap()),
-            "{first}"
-        );
+        stream.first = stream.json().unwrap();
+        let name = stream.first["event"].as_str().unwrap();
+        assert!(["hello", "reset"].contains(&name), "{name}");
         stream
     }
 
