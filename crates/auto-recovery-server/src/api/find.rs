@@ -3,8 +3,9 @@
 use std::time::SystemTime;
 
 use auto_recovery::audit::{
-    AuditStore, Damage, SessionKey, SessionOutcome, SessionQuery, SessionSummary,
+    AuditStore, Damage, JournalSummary, SessionKey, SessionOutcome, SessionQuery, SessionSummary,
 };
+use auto_recovery::statistics::Tally;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde_json::Value;
 
@@ -104,6 +105,25 @@ pub(crate) fn find(store: &dyn AuditStore, listing: &Listing) -> Result<Listed> 
     }
     listed.next = after.as_ref().map(place);
     Ok(listed)
+}
+
+/// The line of the session `id` in a list, from its own journal and entries.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn summary(store: &dyn AuditStore, id: &str) -> Result<SessionSummary> {
+    let (mut facts, mut tally) = (JournalSummary::default(), Tally::default());
+    store.read_journal(Some(id), &mut |record| {
+        facts.apply(&record.at, &record.event);
+        Ok(())
+    })?;
+    let mut bytes = 0;
+    store.read_trail(id, &mut |entry| {
+        bytes += entry.raw().len() as u64 + 1;
+        entry.tally(&mut tally);
+        Ok(())
+    })?;
+    Ok(facts.summary(id.to_owned(), tally, bytes))
 }
 
 /// The session `id`.

@@ -15,7 +15,7 @@ mod trail;
 pub(crate) use answer::{no_such_method, nothing};
 pub(crate) use document::document;
 pub(crate) use export::export;
-pub(crate) use find::{Listed, Listing, find, find_session, read_listing};
+pub(crate) use find::{Listed, Listing, find, find_session, read_listing, summary};
 pub(crate) use ingest::ingest;
 pub(crate) use sessions::{session, sessions};
 pub(crate) use stats::{read_stats_query, stats};

@@ -41,8 +41,11 @@ CREATE TABLE position (
     last BLOB,
     records BLOB NOT NULL,
     look TEXT,
-    project TEXT
+    project TEXT,
+    outcome TEXT,
+    began TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX position_of_outcome ON position (outcome, began);
 CREATE TABLE counter (
     name TEXT NOT NULL,
     labels TEXT NOT NULL,

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, Followed, SessionSummary};
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::mutex::lock;
+use auto_recovery::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -26,6 +26,9 @@ const REST: u32 = 200;
 /// The first pause after the store could not be read; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// Sessions that are taken up in one transaction.
+const BATCH: usize = 200;
 
 /// Old rows are forgotten this often.
 const FORGET: Duration = Duration::from_secs(3600);
@@ -120,12 +123,8 @@ impl Following {
                 is_all_named = false;
                 named.clear();
             }
-            while let Some(id) = named.pop_first() {
-                let telling = self.telling()?;
-                if taking_up.session(&id, telling, None, self.host.now())? {
-                    self.tell()?;
-                }
-            }
+            let batch = std::mem::take(&mut named).into_iter().map(|id| (id, None));
+            self.take_up(&mut taking_up, batch.collect())?;
             *lock(&self.standing) = Standing::Current;
             *pause = FIRST_PAUSE;
             if forgotten.is_none_or(|at| now.saturating_sub(at) >= FORGET) {
@@ -169,19 +168,20 @@ impl Following {
             })
             .collect();
         let begin = self.host.now();
+        let mut changed = Vec::new();
         for (id, look) in now {
-            if known.remove(&id).flatten().as_ref() == Some(&look) {
-                continue;
+            if known.remove(&id).flatten().as_ref() != Some(&look) {
+                changed.push((id, Some(look)));
             }
-            self.take_up(taking_up, &id, telling, Some(look), begin)?;
         }
         // Those that are left are not listed any more.
         for (id, known) in known {
             let look = format!("gone {:?}", journals.get(&id));
             if known.as_ref() != Some(&look) {
-                self.take_up(taking_up, &id, telling, Some(look), begin)?;
+                changed.push((id, Some(look)));
             }
         }
+        self.take_up(taking_up, changed)?;
         if telling == Telling::Nothing {
             self.feed
                 .write(|feed| database::set_meta(feed, "begun", &timestamp(begin)))?;
@@ -189,24 +189,24 @@ impl Following {
         self.tell()
     }
 
+    /// Takes up `sessions`, some at a time.
     fn take_up(
         &self,
         taking_up: &mut TakingUp<'_>,
-        id: &str,
-        telling: Telling,
-        look: Option<String>,
-        now: SystemTime,
+        sessions: Vec<(String, Option<String>)>,
     ) -> Result<()> {
-        if self.is_over() {
-            // The next server takes the rest up.
-            let text = "the server ends";
-            return Err(auto_recovery::Error::new(
-                auto_recovery::ErrorKind::Interrupted,
-                text,
-            ));
+        if sessions.is_empty() {
+            return Ok(());
         }
-        if taking_up.session(id, telling, look, now)? {
-            self.tell()?;
+        let telling = self.telling()?;
+        for batch in sessions.chunks(BATCH) {
+            if self.is_over() {
+                // The next server takes the rest up.
+                return Err(Error::new(ErrorKind::Interrupted, "the server ends"));
+            }
+            if taking_up.sessions(batch.to_vec(), telling, self.host.now())? {
+                self.tell()?;
+            }
         }
         Ok(())
     }

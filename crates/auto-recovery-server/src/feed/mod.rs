@@ -9,3 +9,4 @@ mod take_up;
 pub(crate) use database::Database;
 pub(crate) use follow::{Following, Standing, follow};
 pub(crate) use rows::{Event, Kind, Wanted};
+pub(crate) use take_up::BEGUN;

@@ -21,6 +21,9 @@ const HASH_BYTES: usize = 8;
 /// Sessions whose place in the store is remembered, at some 200 bytes each.
 const SEEN_MAX: usize = 4096;
 
+/// The outcome of a session that has begun and not ended.
+pub(crate) const BEGUN: &str = "begun";
+
 /// Whether what is found becomes rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Telling {
@@ -38,8 +41,12 @@ pub(super) struct Position {
     /// The hash of each record of the journal that was read.
     records: Vec<u64>,
     /// The session in the store's list when the feed had all of it; `None` once it moved on.
-    pub(super) look: Option<String>,
+    look: Option<String>,
     project: Option<String>,
+    /// How it ended, [`BEGUN`] while it has not; `None` if nobody said.
+    outcome: Option<String>,
+    /// When it began, as its journal says.
+    began: Option<String>,
 }
 
 /// What a journal record must say to be told.
@@ -49,6 +56,8 @@ struct Header {
     event: String,
     #[serde(default)]
     project: Option<String>,
+    #[serde(default)]
+    outcome: Option<String>,
 }
 
 /// Takes up one session after the other.
@@ -65,6 +74,8 @@ struct Session<'c> {
     telling: Telling,
     at_ms: i64,
     position: Position,
+    /// The same as it was.
+    before: Position,
     counts: Counts,
     /// Records that have no row yet, each with its time: those of before an entry go before it.
     pending: VecDeque<(String, String)>,
@@ -82,55 +93,81 @@ impl<'a> TakingUp<'a> {
         }
     }
 
-    /// Takes up what `id` has. `look` is how the store lists it, if that was looked at before.
-    /// Returns whether there are new rows.
+    /// Takes up what the sessions of `batch` have, all in one transaction. Each stands there with
+    /// how the store lists it, if that was looked at before. Returns whether there are new rows.
     ///
     /// # Errors
     /// If the store cannot be read, what was read until then has been taken up; if the feed cannot
     /// be written, nothing was.
-    pub(super) fn session(
+    pub(super) fn sessions(
         &mut self,
-        id: &str,
+        batch: Vec<(String, Option<String>)>,
         telling: Telling,
-        look: Option<String>,
         now: SystemTime,
     ) -> Result<bool> {
-        if self.seen.len() >= SEEN_MAX {
+        if self.seen.len() + batch.len() > SEEN_MAX {
             self.seen.clear();
         }
-        let known = self.seen.remove(id);
-        let mut of_store = Ok(());
-        let (seen, has_rows) = self.feed.write(|connection| {
-            let position = load(connection, id)?.unwrap_or_default();
-            let mut seen = known
-                .filter(|seen| seen.last() == position.last)
-                .unwrap_or_else(|| Seen::resumed(position.entries, position.last));
-            let before = position.clone();
-            let mut session = Session {
-                id,
-                connection,
-                telling,
-                at_ms: millis(now),
-                position,
-                counts: Counts::default(),
-                pending: VecDeque::new(),
-                first: None,
-            };
-            of_store = session.read(self.store, &mut seen)?;
-            session.position.look = look.filter(|_| of_store.is_ok());
-            session.counts.store(connection)?;
-            if session.position != before {
-                save(connection, id, &session.position)?;
+        let (feed, store) = (self.feed, self.store);
+        let (mut taken, mut of_store) = (Vec::with_capacity(batch.len()), Ok(()));
+        let has_rows = feed.write(|connection| {
+            let mut has_rows = false;
+            for (id, look) in batch {
+                let known = self.seen.remove(&id);
+                let mut session = Session::load(connection, &id, telling, millis(now))?;
+                let mut seen = session.seen(known);
+                of_store = session.read(store, &mut seen)?;
+                has_rows |= session.first.is_some();
+                session.save(look.filter(|_| of_store.is_ok()))?;
+                if of_store.is_err() {
+                    break;
+                }
+                taken.push((id, seen));
             }
-            Ok((seen, session.first.is_some()))
+            Ok(has_rows)
         })?;
-        of_store?;
-        self.seen.insert(id.to_owned(), seen);
-        Ok(has_rows)
+        self.seen.extend(taken);
+        of_store.map(|()| has_rows)
     }
 }
 
-impl Session<'_> {
+impl<'c> Session<'c> {
+    fn load(
+        connection: &'c Connection,
+        id: &'c str,
+        telling: Telling,
+        at_ms: i64,
+    ) -> rusqlite::Result<Self> {
+        let before = load(connection, id)?.unwrap_or_default();
+        Ok(Self {
+            id,
+            connection,
+            telling,
+            at_ms,
+            position: before.clone(),
+            before,
+            counts: Counts::default(),
+            pending: VecDeque::new(),
+            first: None,
+        })
+    }
+
+    /// The place in the store: the one that is `known`, if nothing went wrong since.
+    fn seen(&self, known: Option<Seen>) -> Seen {
+        let Position { entries, last, .. } = self.position;
+        let known = known.filter(|seen| seen.last() == last);
+        known.unwrap_or_else(|| Seen::resumed(entries, last))
+    }
+
+    fn save(mut self, look: Option<String>) -> rusqlite::Result<()> {
+        self.position.look = look;
+        self.counts.store(self.connection)?;
+        match self.position == self.before {
+            true => Ok(()),
+            false => save(self.connection, self.id, &self.position),
+        }
+    }
+
     /// Reads on in `store`. The outer result is the feed's, the inner one the store's.
     fn read(&mut self, store: &dyn AuditStore, seen: &mut Seen) -> rusqlite::Result<Result<()>> {
         // The journal goes first: it says how the session began.
@@ -232,8 +269,16 @@ impl Session<'_> {
         let Ok(header) = serde_json::from_slice::<Header>(raw) else {
             return;
         };
-        if header.event == "session_started" {
-            self.position.project = header.project.or(self.position.project.take());
+        let position = &mut self.position;
+        match &*header.event {
+            "session_started" => {
+                position.project = header.project.or(position.project.take());
+                position.outcome = Some(BEGUN.to_owned());
+                position.began = Some(header.at.clone());
+            }
+            "session_finished" => position.outcome = header.outcome,
+            "session_cleared" | "session_pruned" => position.outcome = None,
+            _ => {}
         }
         let Some(text) = one_line(raw) else {
             return;
@@ -308,7 +353,8 @@ pub(super) fn millis(time: SystemTime) -> i64 {
 
 fn load(connection: &Connection, id: &str) -> rusqlite::Result<Option<Position>> {
     let mut select = connection.prepare_cached(
-        "SELECT entries, last, records, look, project FROM position WHERE session_id = ?",
+        "SELECT entries, last, records, look, project, outcome, began FROM position
+         WHERE session_id = ?",
     )?;
     let position = select.query_row([id], |row| {
         let entries: i64 = row.get(0)?;
@@ -323,14 +369,16 @@ fn load(connection: &Connection, id: &str) -> rusqlite::Result<Option<Position>>
                 .collect(),
             look: row.get(3)?,
             project: row.get(4)?,
+            outcome: row.get(5)?,
+            began: row.get(6)?,
         })
     });
     position.optional()
 }
 
 fn save(connection: &Connection, id: &str, position: &Position) -> rusqlite::Result<()> {
-    let mut insert =
-        connection.prepare_cached("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?, ?)")?;
+    let mut insert = connection
+        .prepare_cached("INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
     let hashes = position.records.iter().flat_map(|hash| hash.to_le_bytes());
     let values = params![
         id,
@@ -339,6 +387,8 @@ fn save(connection: &Connection, id: &str, position: &Position) -> rusqlite::Res
         hashes.collect::<Vec<u8>>(),
         position.look,
         position.project,
+        position.outcome,
+        position.began,
     ];
     insert.execute(values).map(drop)
 }
@@ -348,4 +398,17 @@ pub(super) fn looks(connection: &Connection) -> rusqlite::Result<HashMap<String,
     let mut select = connection.prepare_cached("SELECT session_id, look FROM position")?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
+}
+
+impl Database {
+    /// At most `limit` sessions that ended with `outcome`, those that began last first.
+    pub(crate) fn with_outcome(&self, outcome: &str, limit: u32) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT session_id FROM position WHERE outcome = ? ORDER BY began DESC LIMIT ?",
+            )?;
+            let ids = select.query_map(params![outcome, limit], |row| row.get(0))?;
+            ids.collect()
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auto_recovery::Result;
-use auto_recovery::audit::{AuditStore, SessionSummary};
+use auto_recovery::audit::{AuditStore, SessionOutcome, SessionSummary};
 use auto_recovery::report::chart::{Chart, Share, Tone, shares};
 use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
 use axum::extract::{RawQuery, State};
@@ -11,12 +11,16 @@ use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use crate::api::{Listing, find};
+use crate::api::{Listing, find, summary};
 use crate::app::App;
+use crate::feed::BEGUN;
 use crate::http::Query;
 
 /// Sessions in each list.
 const ROWS: usize = 20;
+
+/// Sessions that are looked at for a list: some are no longer as the feed has them.
+const CANDIDATES: u32 = 50;
 
 /// What the page shows.
 struct Shown {
@@ -38,29 +42,55 @@ pub(crate) async fn overview(
         let text = format!("since={}", pieces::encoded(&range));
         Query::read(Some(&text))?.moment("since", app.host.now())?
     };
-    let shown = app.of_store(move |store| read(store, since_us)).await?;
+    let ids = app.run(|app| {
+        let escalated = app.feed().with_outcome("escalated", CANDIDATES)?;
+        Ok((escalated, app.feed().with_outcome(BEGUN, CANDIDATES)?))
+    });
+    let ids = ids.await?;
+    let shown = app
+        .of_store(move |store| read(store, since_us, &ids))
+        .await?;
     Ok(framed(&app, "Overview", "/", content(&shown, &range)))
 }
 
-fn read(store: &dyn AuditStore, since_us: Option<i64>) -> Result<Shown> {
+fn read(
+    store: &dyn AuditStore,
+    since_us: Option<i64>,
+    (escalated, begun): &(Vec<String>, Vec<String>),
+) -> Result<Shown> {
     let query = AggregateQuery {
         since_us,
         ..AggregateQuery::default()
     };
-    let list = |outcome: Option<&str>| {
-        let listing = Listing {
-            outcome: outcome.map(str::to_owned),
-            limit: ROWS,
-            ..Listing::default()
-        };
-        find(store, &listing).map(|listed| listed.sessions)
+    let newest = Listing {
+        limit: ROWS,
+        ..Listing::default()
     };
     Ok(Shown {
         sums: store.aggregate(&query)?.total,
-        escalated: list(Some("escalated"))?,
-        running: list(Some("running"))?,
-        newest: list(None)?,
+        escalated: those(store, escalated, SessionOutcome::Escalated)?,
+        running: those(store, begun, SessionOutcome::Running)?,
+        newest: find(store, &newest)?.sessions,
     })
+}
+
+/// The first of `ids` whose outcome it is.
+fn those(
+    store: &dyn AuditStore,
+    ids: &[String],
+    outcome: SessionOutcome,
+) -> Result<Vec<SessionSummary>> {
+    let mut found = Vec::new();
+    for id in ids {
+        let session = summary(store, id)?;
+        if session.outcome == outcome {
+            found.push(session);
+        }
+        if found.len() == ROWS {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn content(shown: &Shown, range: &str) -> Markup {

@@ -1,8 +1,10 @@
 //! The pages, with whatever others may have written in every field.
 
-use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};
+use auto_recovery::audit::{
+    AuditStore, JournalEvent, SessionFinished, SessionOutcome, SessionStarted,
+};
 
-use crate::machine::{Kind, Machine, entry};
+use crate::machine::{Kind, Machine, entry, started};
 
 const HOSTILE: [&str; 7] = [
     "</script><img src=x onerror=alert(1)>",
@@ -154,6 +156,55 @@ fn every_page_is_whole_and_says_what_to_do_when_there_is_nothing() {
     let gone = server.ask("GET /sessions/nobody", &["Accept: text/html"]);
     assert_eq!(gone.status, 404);
     assert!(gone.text().contains("<h1>Not Found</h1>"));
+}
+
+#[test]
+fn who_needs_a_person_stands_on_the_first_page_until_cured_or_cleared() {
+    for kind in [Kind::Jsonl, Kind::Sqlite] {
+        let machine = Machine::new(kind);
+        let store = machine.store();
+        let end = |id: &str, outcome| {
+            store.record(Some(id), started("p")).unwrap();
+            store.append(vec![entry(id, 1)]).unwrap();
+            let finished = SessionFinished {
+                outcome,
+                ..SessionFinished::default()
+            };
+            store
+                .record(Some(id), JournalEvent::SessionFinished(finished))
+                .unwrap();
+        };
+        // One from before the feed began, and one from after.
+        end("early", SessionOutcome::Escalated);
+        let server = machine.start();
+        let mut stream = server.lines("/api/v1/events");
+        end("late", SessionOutcome::Escalated);
+        end("well", SessionOutcome::Recovered);
+        for _ in 0..6 {
+            stream.row().unwrap();
+        }
+        let needs = || {
+            let page = server.get("/").text();
+            let list = page
+                .split("Needs a person</h2>")
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned();
+            let list = list
+                .split("</section>")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            ["early", "late", "well"].map(|id| list.contains(&format!("/sessions/{id}\"")))
+        };
+        assert_eq!(needs(), [true, true, false], "{kind:?}");
+        end("early", SessionOutcome::Recovered);
+        store.clear("late").unwrap();
+        for _ in 0..5 {
+            stream.row().unwrap();
+        }
+        assert_eq!(needs(), [false, false, false], "{kind:?}");
+    }
 }
 
 #[test]
